@@ -1,0 +1,98 @@
+"""p(x) for language models: a joint probability distribution over strings, to fit, score, sample and audit.
+
+    p(x) = p(x1|x0) · p(x2|x0,x1) · … · p(EOS|x0,x)
+
+Names load on first use, so that `import pofx` costs nothing and torch is only loaded by what needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pofx import errors
+    from pofx.builtin import builtin_documents
+    from pofx.corpus import Document, documents, records, split_documents
+    from pofx.errors import (
+        BadSource,
+        BadValue,
+        Impossible,
+        MissingExtra,
+        NoBOS,
+        NoEOS,
+        NotText,
+        PofxError,
+        TooLong,
+    )
+    from pofx.estimation import fit
+    from pofx.lm import LM, Begin, State
+    from pofx.models.arpa import read_arpa, write_arpa
+    from pofx.queries.audit import audit
+    from pofx.queries.findings import Audit, Finding
+    from pofx.queries.next import Next
+    from pofx.queries.next import next_token as next  # noqa: A004
+    from pofx.queries.sample import Draw, sample
+    from pofx.queries.score import Scored, log_prob, prefix_log_prob, score
+    from pofx.queries.terms import Terms
+    from pofx.specs import NgramSpec, TransformerSpec
+    from pofx.store import load, save
+    from pofx.subword import SubwordVocab
+    from pofx.trace import Trace, Want
+    from pofx.transforms.given import given
+    from pofx.transforms.interpolate import interpolate
+    from pofx.transforms.mixture import mixture
+    from pofx.transforms.warp import warp
+    from pofx.vocab import ByteVocab, CharVocab, Vocab, WordVocab
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "errors": "BadSource BadValue Impossible MissingExtra NoBOS NoEOS NotText PofxError TooLong",
+    "builtin": "builtin_documents",
+    "corpus": "Document documents records split_documents",
+    "estimation": "fit",
+    "lm": "LM Begin State",
+    "models.arpa": "read_arpa write_arpa",
+    "queries.audit": "audit",
+    "queries.findings": "Audit Finding",
+    "queries.next": "Next",
+    "queries.sample": "Draw sample",
+    "queries.score": "Scored log_prob prefix_log_prob score",
+    "queries.terms": "Terms",
+    "specs": "NgramSpec TransformerSpec",
+    "store": "load save",
+    "subword": "SubwordVocab",
+    "trace": "Trace Want",
+    "transforms.given": "given",
+    "transforms.interpolate": "interpolate",
+    "transforms.mixture": "mixture",
+    "transforms.warp": "warp",
+    "vocab": "ByteVocab CharVocab Vocab WordVocab",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [  # noqa: RUF022  (in the order of the table above)
+    "errors", "BadSource", "BadValue", "Impossible", "MissingExtra", "NoBOS", "NoEOS", "NotText", "PofxError", "TooLong",
+    "builtin_documents", "Document", "documents", "records", "split_documents", "fit", "LM", "Begin", "State",
+    "read_arpa", "write_arpa", "audit", "Audit", "Finding", "next", "Next", "Draw", "sample", "Scored", "log_prob",
+    "prefix_log_prob", "score", "Terms", "NgramSpec", "TransformerSpec", "load", "save", "SubwordVocab", "Trace", "Want",
+    "given", "interpolate", "mixture", "warp", "ByteVocab", "CharVocab", "Vocab", "WordVocab",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "errors":
+        value: Any = importlib.import_module("pofx.errors")
+    elif name == "next":
+        value = importlib.import_module("pofx.queries.next").next_token
+    elif name in _HOME_OF:
+        value = getattr(importlib.import_module(f"pofx.{_HOME_OF[name]}"), name)
+    else:
+        raise AttributeError(f"module 'pofx' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

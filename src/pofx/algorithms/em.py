@@ -1,0 +1,32 @@
+"""Expectation–maximisation for the weights of a mixture whose components are fixed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.logspace import logsumexp
+
+
+def mixture_weights(logp: NDArray[np.float64], tolerance: float = 1e-9, most: int = 1000) -> NDArray[np.float64]:
+    """argmax over w of Σ_i log Σ_c w_c p_c(i), for `logp[c, i] = log p_c(i)`; `[components]`, sums to 1.
+
+    Each step gives a component the average of its posterior (Dempster, Laird & Rubin 1977); the objective never
+    falls and is concave, so the limit is the maximum. Stops when a step gains less than `tolerance` nats an event.
+    """
+    w = np.full(len(logp), 1.0 / len(logp))
+    usable = logp[:, np.isfinite(logp).any(axis=0)]
+    if not usable.shape[1]:
+        return w
+    before = -np.inf
+    for _ in range(most):
+        with np.errstate(divide="ignore"):
+            joint = usable + np.log(w)[:, None]
+        total = logsumexp(joint, axis=0)
+        now = float(total.mean())
+        w = np.exp(joint - total).mean(axis=1)
+        w /= w.sum()
+        if now - before < tolerance:
+            break
+        before = now
+    return w

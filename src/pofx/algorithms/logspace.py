@@ -1,0 +1,29 @@
+"""Sums of probabilities held as logarithms (nats)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+
+def logsumexp(a: Floats, axis: int = -1) -> NDArray[np.float64]:
+    """`log Σ exp(a)` along one axis, in float64; all −inf (or an empty axis) gives −inf, without a warning."""
+    a = np.asarray(a, dtype=np.float64)
+    if a.shape[axis] == 0:
+        return np.full(np.delete(a.shape, axis), -np.inf)
+    peak = np.max(a, axis=axis, keepdims=True)
+    safe = np.where(np.isfinite(peak), peak, 0.0)
+    with np.errstate(divide="ignore"):
+        out: NDArray[np.float64] = np.squeeze(safe, axis) + np.log(np.sum(np.exp(a - safe), axis=axis))
+    return out
+
+
+def entropy(logp: Floats) -> NDArray[np.float64]:
+    """`−Σ p log p` of each row of normalised log-probabilities; 0 · log 0 is 0."""
+    p = np.exp(np.asarray(logp, dtype=np.float64))
+    out: NDArray[np.float64] = -np.sum(np.where(p > 0, p * np.where(p > 0, logp, 0.0), 0.0), axis=-1)
+    return out

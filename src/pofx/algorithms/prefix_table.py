@@ -1,0 +1,192 @@
+"""A sorted set of code strings, answering "how long a prefix of this string is in the set, and where?".
+
+Every string has the same length, `depth`; code 0 pads the end of a shorter one. Codes are packed, most
+significant first, into as many 63-bit words as they need: 7 codes of 9 bits (bytes, EOS, x0 and the padding)
+are one word, so that one `np.sort` orders all 7-grams of a text and, by their prefixes, all shorter ones too.
+One binary search then finds the longest prefix of a query: it is shared with a neighbour of its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint64]  # [rows, words]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How code strings lie in 63-bit words: `depth` codes of `bits` bits, `per_word` to a word."""
+
+    bits: int
+    depth: int
+
+    @property
+    def per_word(self) -> int:
+        """Codes in a word."""
+        return min(63 // self.bits, self.depth)
+
+    @property
+    def words(self) -> int:
+        """Words in a string."""
+        return -(-self.depth // self.per_word)
+
+    def shift(self, place: int) -> np.uint64:
+        """How far the code at `place` (of its word) is shifted up."""
+        return np.uint64(self.bits * (self.per_word - 1 - place))
+
+    def pack_columns(self, columns: list[NDArray[np.uint64]]) -> Words:
+        """Words `[rows, words]` of strings given as one array a place."""
+        out = np.zeros((len(columns[0]), self.words), dtype=np.uint64)
+        for k, c in enumerate(columns):
+            out[:, k // self.per_word] |= c << self.shift(k % self.per_word)
+        return out
+
+    def code(self, words: Words, place: int) -> NDArray[np.uint64]:
+        """The codes at one place of all strings."""
+        mask = np.uint64((1 << self.bits) - 1)
+        return (words[:, place // self.per_word] >> self.shift(place % self.per_word)) & mask
+
+
+def windows(codes: NDArray[np.uint64], packing: Packing) -> Words:
+    """At every position of a sequence, the string read backwards from there: its code, the one before, …
+
+    The first `depth − 1` positions read code 0 (padding) before the beginning.
+    """
+    n, m = len(codes), packing.per_word
+    out = np.empty((n, packing.words), dtype=np.uint64)
+    first = np.zeros(n, dtype=np.uint64)
+    for k in range(m):
+        first[k:] |= codes[: n - k] << packing.shift(k)
+    out[:, 0] = first
+    for w in range(1, packing.words):
+        # A later word holds what the first word held m·w positions earlier, less the codes beyond the depth.
+        out[:, w] = 0
+        lag, used = w * m, min(m, packing.depth - w * m)
+        drop = np.uint64(packing.bits * (m - used))
+        if lag < n:
+            out[lag:, w] = (first[: n - lag] >> drop) << drop
+    return out
+
+
+def distinct(words: Words, weights: Index | None = None) -> tuple[Words, Index]:
+    """The sorted distinct strings, and the sum of their weights (how often each occurs, without any)."""
+    if not len(words):
+        return words, np.zeros(0, dtype=np.int64)
+    if weights is None and words.shape[1] == 1:
+        ordered = np.sort(words[:, 0])[:, None]
+    else:
+        order = (
+            np.argsort(words[:, 0]) if words.shape[1] == 1 else np.lexsort(tuple(words.T[::-1]))
+        )
+        ordered = words[order]
+        weights = weights[order] if weights is not None else None
+    fresh = np.empty(len(ordered), dtype=bool)
+    fresh[0] = True
+    np.any(ordered[1:] != ordered[:-1], axis=1, out=fresh[1:])
+    starts = np.flatnonzero(fresh)
+    if weights is None:
+        sums = np.diff(np.append(starts, len(ordered)))
+    else:
+        sums = np.add.reduceat(weights, starts)
+    return ordered[starts], sums.astype(np.int64)
+
+
+class PrefixTable:
+    """Sorted distinct strings `words[rows, w]`, and for each level k the groups of rows that share k codes.
+
+    Groups of a level are numbered in sorted order: `group(k)[row]` is a row's group, `first(k)[g]` the first
+    row of group g. Level 0 is one group.
+    """
+
+    def __init__(self, words: Words, packing: Packing) -> None:
+        self.words, self.packing = words, packing
+        self._group: dict[int, NDArray[np.int32]] = {0: np.zeros(len(words), dtype=np.int32)}
+        self._first: dict[int, Index] = {0: np.zeros(1, dtype=np.int64)}
+        fresh = np.zeros(len(words), dtype=bool)
+        if len(words):
+            fresh[0] = True
+        for k in range(1, packing.depth + 1):
+            w, place = divmod(k - 1, packing.per_word)
+            column = words[:, w] >> packing.shift(place)
+            fresh = fresh.copy()
+            fresh[1:] |= column[1:] != column[:-1]
+            self._group[k] = np.cumsum(fresh, dtype=np.int32) - np.int32(1)
+            self._first[k] = np.flatnonzero(fresh)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def group(self, level: int) -> NDArray[np.int32]:
+        """The group of each row at a level."""
+        return self._group[level]
+
+    def first(self, level: int) -> Index:
+        """The first row of each group of a level."""
+        return self._first[level]
+
+    def oldest(self, level: int) -> NDArray[np.uint64]:
+        """The last code of each group's prefix at a level ≥ 1 (0: the strings there are shorter)."""
+        return self.packing.code(self.words[self.first(level)], level - 1)
+
+    @cached_property
+    def _stages(self) -> list[tuple[NDArray[np.uint64], Index]]:
+        """For each word: the distinct values below each distinct prefix of earlier words, with the row of each."""
+        stages = []
+        for w in range(self.packing.words):
+            level = min((w + 1) * self.packing.per_word, self.packing.depth)
+            rows = self.first(level)
+            stages.append((np.ascontiguousarray(self.words[rows, w]), rows))
+        return stages
+
+    def find(self, queries: Words) -> tuple[Index, NDArray[np.int8]]:
+        """For each query the length of its longest prefix in the table, and a row that has this prefix.
+
+        For queries of code strings that end early, cap the length: padding matches padding.
+        """
+        n = len(queries)
+        row, length = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int8)
+        if not len(self.words):
+            return row, length
+        pk = self.packing
+        open_ = np.arange(n)
+        lo, hi = np.zeros(n, dtype=np.int64), np.full(n, len(self._stages[0][0]), dtype=np.int64)
+        for w, (keys, rows) in enumerate(self._stages):
+            q = queries[open_, w] if len(open_) < n else queries[:, w]
+            at = np.searchsorted(keys, q) if w == 0 else _search_within(keys, q, lo, hi)
+            left, right = np.maximum(at - 1, lo), np.minimum(at, hi - 1)
+            a, b = keys[left] ^ q, keys[right] ^ q
+            nearer = np.where(a < b, left, right)
+            differ = np.minimum(a, b)
+            codes_here = min(pk.per_word, pk.depth - w * pk.per_word)
+            shared = np.zeros(len(q), dtype=np.int8)
+            for k in range(codes_here):
+                shared += (differ >> pk.shift(k)) == 0
+            length[open_] += shared
+            row[open_] = rows[nearer]
+            if w + 1 < pk.words:
+                going = shared == codes_here
+                open_, nearer = open_[going], nearer[going]
+                below = self._stages[w + 1][1]
+                lo = np.searchsorted(below, rows[nearer])
+                hi = np.searchsorted(below, np.append(rows, len(self.words))[nearer + 1])
+        return row, length
+
+
+def _search_within(
+    keys: NDArray[np.uint64], queries: NDArray[np.uint64], lo: Index, hi: Index
+) -> Index:
+    """`searchsorted` of each query within its own range [lo, hi) of keys."""
+    lo, hi = lo.copy(), hi.copy()
+    while True:
+        active = lo < hi
+        if not active.any():
+            return lo
+        mid = (lo + hi) >> 1
+        below = active & (keys[np.minimum(mid, len(keys) - 1)] < queries)
+        lo = np.where(below, mid + 1, lo)
+        hi = np.where(active & ~below, mid, hi)

@@ -1,0 +1,68 @@
+"""What can go wrong, as a tree.
+
+    PofxError (ValueError)
+    ├── NoBOS          the model never learned p(x1): only p(continuation | text) exists
+    ├── NoEOS          the model never ends a text: only prefix probabilities exist
+    ├── TooLong        a text does not fit the model's window, and no window rule was chosen
+    ├── NotText        the input is no text of the vocabulary (lone surrogate, unknown character, …)
+    ├── BadSource      a file, directory or name that holds no readable model or corpus
+    ├── BadValue       an argument outside its domain
+    ├── Impossible     conditioning on an event of probability zero
+    └── MissingExtra   an optional dependency is not installed
+
+Every message says what was expected, what was found and what to do, in one line.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+
+class PofxError(ValueError):
+    """The root: an input that pofx cannot answer for. Never a bug of pofx itself."""
+
+
+class NoBOS(PofxError):
+    """An unconditional question to a model that has no trained x0, so no p(x1)."""
+
+
+class NoEOS(PofxError):
+    """The probability of a complete text, asked of a model that never ends one."""
+
+
+class TooLong(PofxError):
+    """A text longer than the model's window where no window rule applies."""
+
+
+class NotText(PofxError):
+    """Input that is not a text of the vocabulary."""
+
+
+class BadSource(PofxError):
+    """A path or a name that holds no readable model or corpus."""
+
+
+class BadValue(PofxError):
+    """An argument outside its domain."""
+
+
+class Impossible(PofxError):
+    """Conditioning on an event of probability zero."""
+
+
+class MissingExtra(PofxError):
+    """An optional dependency is not installed."""
+
+
+def require(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import an optional module, or raise `MissingExtra` with the command that installs it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as e:
+        if e.name is None or e.name.split(".")[0] != module.split(".")[0]:
+            raise
+        raise MissingExtra(
+            f"{purpose} needs the package {module.split('.')[0]!r}, which is not installed; "
+            f"install it with: pip install 'pofx[{extra}]'"
+        ) from None

@@ -1,0 +1,190 @@
+"""The one noun: a language model is a joint distribution over strings of a vocabulary."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.logspace import Floats
+from pofx.errors import NoBOS
+from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.vocab import Vocab
+
+Known = Literal["trained", "declared", "assumed", "none"]
+
+
+@dataclass(frozen=True)
+class Begin:
+    """What x0 is, and how we know that the model knows p(x1 | x0).
+
+    known: "trained" (every training text stood behind it), "declared" (the author of the LM says so),
+    "assumed" (the caller chose it), "none" (there is no x0: the model only continues texts).
+    """
+
+    known: Known
+    text: str = ""
+    id: int | None = None
+
+    def __str__(self) -> str:
+        return "none" if self.known == "none" else f"{self.text or 'x0'} ({self.known})"
+
+
+class State:
+    """A batch of n prefixes: `logp[n, V]` in nats, each row the normalised law of the next token.
+
+    A value: neither `take` nor `cat` nor `LM.extend` changes it. `logp` may be given as a function, called
+    at most once, when it costs something or cannot exist (then it raises, e.g. `NoBOS`). `carry` is whatever
+    the family needs to go on: None, a numpy array whose first axis is the row, another State, a tuple of such,
+    or any object with `take(rows)` and `cat(others)`.
+
+    Right: `lm.extend(lm.start(1), [[72, 105]]).logp`. Wrong: `state.logp[0] = …`, the array is read-only.
+    """
+
+    __slots__ = ("_law", "_logp", "carry", "n")
+
+    def __init__(self, logp: Floats | Callable[[], Floats], carry: Any = None, n: int | None = None) -> None:
+        self._law = logp if callable(logp) else None
+        self._logp: Floats | None = None if callable(logp) else _frozen(logp)
+        if n is None and self._logp is None:
+            raise TypeError("State(function, …) needs n, the number of rows")
+        self.n: int = n if n is not None else len(self._logp)  # type: ignore[arg-type]
+        self.carry = carry
+
+    @property
+    def logp(self) -> Floats:
+        """log p(next token | prefix), `[n, V]` nats; read-only."""
+        if self._logp is None:
+            assert self._law is not None  # noqa: S101  (ours: one of the two is always there)
+            self._logp = _frozen(self._law())
+        return self._logp
+
+    def take(self, rows: Sequence[int] | Ints) -> State:
+        """The prefixes `rows`, in that order, repeats allowed."""
+        at = np.asarray(rows, dtype=np.int64)
+        law: Floats | Callable[[], Floats] = (
+            self._logp[at] if self._logp is not None else (lambda: self.logp[at])
+        )
+        return State(law, _take(self.carry, at), len(at))
+
+    def cat(self, *others: State) -> State:
+        """This batch followed by others of the same model."""
+        all_states = (self, *others)
+        n = sum(s.n for s in all_states)
+        return State(
+            lambda: np.concatenate([s.logp for s in all_states]), _cat([s.carry for s in all_states]), n
+        )
+
+
+class LM(ABC):
+    """p(x) = Π p(x_i | x0, x_<i) · p(EOS | x0, x): the joint distribution over strings of `vocab`.
+
+    A subclass sets `vocab`, and `context` (the longest window, None for unbounded), and writes `start` and
+    `extend`. Nothing is to be registered: every query and transform works on it. `begin` says what x0 is;
+    `window` states the rule for texts longer than `context`; `dtype` is that of the arithmetic.
+    """
+
+    vocab: Vocab
+    context: int | None = None
+    begin: Begin = Begin("declared")
+    window: str = "none: every token sees the whole prefix"
+    dtype: str = "float64"
+
+    @abstractmethod
+    def start(self, n: int) -> State:
+        """n copies of the empty prefix, behind x0. Without x0, reading `.logp` of it raises `NoBOS`."""
+
+    @abstractmethod
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """Every prefix of the batch followed by its row of `ids[n, t]`; a new state, the old one unchanged."""
+
+    def forward(
+        self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0  # noqa: B008
+    ) -> Trace:
+        """log p(path[i] | path[:i]) of every position i ≥ skip of every path, in one teacher-forced pass.
+
+        Positions before `skip` are conditioned on, not scored. This default walks by `extend`; a family may be
+        faster, but must agree with it.
+        """
+        return forward_by_extension(self, paths, want, skip)
+
+
+def forward_by_extension(
+    lm: LM, paths: Sequence[Path], want: Want, skip: int | Sequence[int] = 0
+) -> Trace:
+    """`LM.forward` by one `extend` a position over all paths at once: the definition, and the slow way."""
+    ids = [np.asarray(p, dtype=np.int64) for p in paths]
+    skips = per_path(skip, ids)
+    out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, lm.vocab.end)
+    order = np.array(sorted(range(len(ids)), key=lambda i: -len(ids[i])), dtype=np.int64)
+    state = lm.start(len(ids))
+    state = state.take(order)
+    for i in range(max((len(p) for p in ids), default=0)):
+        live = sum(1 for k in order if len(ids[k]) > i)
+        if live < len(order):
+            order = order[:live]
+            state = state.take(np.arange(live))
+        now = np.array([ids[k][i] for k in order], dtype=np.int64)
+        asked = np.array([j for j, k in enumerate(order) if skips[k] <= i], dtype=np.int64)
+        if len(asked):
+            at = np.array([out.offset(order[j]) + i - skips[order[j]] for j in asked], dtype=np.int64)
+            out.rows(at, state.logp[asked], now[asked])
+        if any(len(ids[k]) > i + 1 for k in order):
+            state = lm.extend(state, now[:, None])
+    return out.done()
+
+
+def id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
+    """What `extend` is given, as an array `[n, t]`."""
+    a = np.asarray(ids, dtype=np.int64)
+    if a.size == 0:
+        return np.zeros((n, 0), dtype=np.int64)
+    if a.ndim != 2 or len(a) != n:
+        raise ValueError(f"ids: expected [{n}, t], a row for each prefix of the state, found shape {list(a.shape)}")
+    return a
+
+
+def per_path(skip: int | Sequence[int], paths: Sequence[NDArray[Any]]) -> list[int]:
+    """`skip` as one number a path, checked."""
+    skips = [skip] * len(paths) if isinstance(skip, int) else list(skip)
+    if len(skips) != len(paths) or any(not 0 <= s <= len(p) for s, p in zip(skips, paths)):
+        raise ValueError("skip: expected one number a path, between 0 and the path's length")
+    return skips
+
+
+def refuse_unconditional(what: str = "p(x1)") -> NoBOS:
+    """The error of a model that has no x0, to be raised by whoever is asked for the first factor."""
+    return NoBOS(
+        f"{what} needs p(x1 | x0), the first factor of the chain rule, but this model was fitted without a "
+        "begin-of-text symbol x0, so it never learned how texts begin; condition on a text you name "
+        "(given=…, --given), or fit with begin=True"
+    )
+
+
+def _frozen(a: Floats) -> Floats:
+    view = np.asarray(a).view()
+    view.flags.writeable = False
+    return view
+
+
+def _take(carry: Any, rows: Ints) -> Any:
+    if carry is None:
+        return None
+    if isinstance(carry, tuple):
+        return tuple(_take(c, rows) for c in carry)
+    return carry[rows] if isinstance(carry, np.ndarray) else carry.take(rows)
+
+
+def _cat(carries: list[Any]) -> Any:
+    first = carries[0]
+    if first is None:
+        return None
+    if isinstance(first, tuple):
+        return tuple(_cat(list(c)) for c in zip(*carries))
+    if isinstance(first, State):
+        return first.cat(*carries[1:])
+    return np.concatenate(carries) if isinstance(first, np.ndarray) else first.cat(carries[1:])

@@ -1,0 +1,1 @@
+"""Where probability comes from: one family a file."""

@@ -1,0 +1,191 @@
+"""The n-gram family: p(x_i | x_<i) depends on the last `order − 1` tokens (x0 among them)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.logspace import Floats
+from pofx.algorithms.prefix_table import Index, PrefixTable, windows
+from pofx.lm import LM, Begin, State, id_rows, per_path, refuse_unconditional
+from pofx.models.counting import Codes, count_ngrams
+from pofx.models.smoothing import Levels, smooth
+from pofx.specs import NgramSpec
+from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.vocab import BEGIN_TEXT, Vocab
+
+# Rows of a law computed at once while reading whole laws along a text: 2,048 × 257 float64 is 4 MB.
+ROWS = 2048
+
+
+class NgramLM(LM):
+    """A back-off table over a vocabulary; made by `fit`, by `load` or by `read_arpa`.
+
+    Exact: every row sums to 1, for seen, unseen and empty histories. No window: the state is the last
+    `order − 1` tokens, and nothing is lost by any cut.
+    """
+
+    def __init__(self, vocab: Vocab, table: PrefixTable, levels: Levels, begin: bool, spec: NgramSpec) -> None:
+        self.vocab, self.table, self.levels, self.spec = vocab, table, levels, spec
+        self.order = table.packing.depth
+        self.codes = Codes(vocab.size)
+        self.begin = Begin("trained", BEGIN_TEXT, vocab.size) if begin else Begin("none")
+        self.context = None
+        self.window = f"n-gram: the last {self.order - 1} tokens"
+
+    def start(self, n: int) -> State:
+        """n times x0; without x0, the law of the first token raises `NoBOS`."""
+        history = np.zeros((n, max(self.order - 1, 1)), dtype=np.uint64)
+        if self.begin.known == "none":
+
+            def refuse() -> Floats:
+                raise refuse_unconditional()
+
+            return State(refuse, history, n)
+        if self.order > 1:
+            history[:, 0] = self.codes.begin
+        return self._state(history)
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """The last tokens shift by `ids[n, t]`."""
+        new = id_rows(ids, state.n)
+        if not new.shape[1]:
+            return state
+        self._check(new)
+        keep = state.carry.shape[1]
+        both = np.concatenate([(new[:, ::-1] + 1).astype(np.uint64), state.carry], axis=1)
+        return self._state(both[:, :keep])
+
+    def forward(
+        self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0  # noqa: B008
+    ) -> Trace:
+        """All positions of all texts by one sorted look-up each; whole laws only where `want` needs them."""
+        ids = [np.asarray(p, dtype=np.int64) for p in paths]
+        skips = per_path(skip, ids)
+        if self.begin.known == "none" and any(s == 0 and len(p) for s, p in zip(skips, ids)):
+            raise refuse_unconditional()
+        for p in ids:
+            self._check(p)
+        out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
+        if not ids:
+            return out.done()
+        gap = np.zeros(self.order, dtype=np.uint64)
+        if self.begin.known != "none":
+            gap[-1] = self.codes.begin
+        codes = np.concatenate([c for p in ids for c in (gap, (p + 1).astype(np.uint64))])
+        kept = np.concatenate(
+            [np.arange(self.order + len(p)) >= self.order + s for p, s in zip(ids, skips)]
+        )
+        known = self._known(codes)
+        row, length = self.table.find(windows(codes, self.table.packing))
+        length = np.minimum(length, known).astype(np.int8)
+        at = np.flatnonzero(kept)
+        out.logp[:] = self._log_prob(row, length, at, known[at - 1])
+        if want.rows:
+            for lo in range(0, len(at), ROWS):
+                some = at[lo : lo + ROWS]
+                short = np.minimum(length[some - 1], self.order - 1)
+                laws = self._laws(row[some - 1], short, np.minimum(known[some - 1], self.order - 1))
+                out.rows(np.arange(lo, lo + len(some)), laws, (codes[some] - np.uint64(1)).astype(np.int64))
+        return out.done()
+
+    def _check(self, ids: NDArray[np.int64]) -> None:
+        if ids.size and (ids.min() < 0 or ids.max() >= self.vocab.size):
+            raise IndexError(f"expected token ids in [0, {self.vocab.size}), found {ids.min()} … {ids.max()}")
+
+    def _known(self, codes: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """How many real codes end at each position, up to the order."""
+        here = np.arange(len(codes))
+        last_gap = np.maximum.accumulate(np.where(codes == 0, here, -1))
+        return np.minimum(here - last_gap, self.order)
+
+    def _log_prob(
+        self, row: Index, length: NDArray[np.int8], at: Index, known: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """log p of the token at each position: its longest n-gram, and the weights of longer histories.
+
+        known: the length of each history as it stands in the text, found or not.
+        """
+        levels, table = self.levels, self.table
+        token_row, token_length = row[at], length[at]
+        history_row, history_length = row[at - 1], np.minimum(length[at - 1], self.order - 1)
+        p = np.full(len(at), levels.prob[0][0])
+        if not levels.chain:
+            # Only the whole history counts: its n-gram, or its share of 1/V, or 1/V where it was not found.
+            whole = history_length == np.minimum(known, self.order - 1)
+            token_length = np.where(whole & (token_length == history_length + 1), token_length, 0)
+            history_length = np.where(whole, history_length, -1)
+        for k in range(1, self.order + 1):
+            some = np.flatnonzero(token_length == k)
+            p[some] = levels.prob[k][table.group(k)[token_row[some]]]
+        with np.errstate(divide="ignore"):
+            logp: NDArray[np.float64] = np.log(p)
+            for k in range(self.order):
+                some = np.flatnonzero((token_length <= k) & (history_length >= k))
+                if not levels.chain:
+                    some = some[history_length[some] == k]
+                if len(some):
+                    logp[some] += np.log(levels.weight[k][table.group(k)[history_row[some]]])
+        return logp
+
+    def _state(self, history: NDArray[np.uint64]) -> State:
+        def law() -> Floats:
+            blank = np.zeros((len(history), 1), dtype=np.uint64)
+            queries = np.concatenate([history[:, : self.order - 1], blank], axis=1)
+            row, length = self.table.find(self.table.packing.pack_columns(list(queries.T)))
+            known = np.sum(history[:, : self.order - 1] != 0, axis=1)
+            with np.errstate(divide="ignore"):
+                return np.log(self._laws(row, np.minimum(length, known), known, exponent=True))
+
+        return State(law, history, len(history))
+
+    @cached_property
+    def _children(self) -> dict[int, tuple[Index, Index, Index]]:
+        """For each level k: n-gram groups ordered by history, where each history's begin, and their tokens."""
+        out = {}
+        for k in range(1, self.order + 1):
+            seen = np.flatnonzero(self.levels.seen[k])
+            order = seen[np.argsort(self.levels.history[k][seen], kind="stable")]
+            size = len(self.table.first(k - 1))
+            offsets = np.searchsorted(self.levels.history[k][order], np.arange(size + 1))
+            newest = self.table.packing.code(self.table.words[self.table.first(k)[order]], 0)
+            out[k] = (order, offsets, newest.astype(np.int64) - 1)
+        return out
+
+    def _laws(
+        self, row: Index, length: NDArray[np.integer], known: NDArray[np.int64], exponent: bool = False
+    ) -> NDArray[np.float64]:
+        """p(· | history) for histories given by a row and the length found; `[q, V]`, logarithms unless `exponent`."""
+        levels, table = self.levels, self.table
+        laws = np.full((len(row), self.vocab.size), levels.prob[0][0])
+        for k in range(self.order):
+            if levels.chain:
+                some = np.flatnonzero(length >= k)
+            else:
+                some = np.flatnonzero((length == k) & (length == known))
+            if not len(some):
+                continue
+            group = table.group(k)[row[some]].astype(np.int64)
+            laws[some] *= levels.weight[k][group][:, None]
+            order, offsets, tokens = self._children[k + 1]
+            n_children = offsets[group + 1] - offsets[group]
+            # Ragged ranges, flattened: position j of the batch reads child offsets[g] + (0 … n_children − 1).
+            ends = np.cumsum(n_children)
+            flat = np.arange(ends[-1]) + np.repeat(offsets[group] - ends + n_children, n_children)
+            laws[np.repeat(some, n_children), tokens[flat]] = levels.prob[k + 1][order[flat]]
+        if exponent:
+            return laws
+        with np.errstate(divide="ignore"):
+            return np.log(laws)
+
+
+def fit_ngram(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab: Vocab) -> NgramLM:
+    """Count token ids of documents (without EOS: it is added here, if the vocabulary has one) and smooth."""
+    end = [] if vocab.end is None else [vocab.end]
+    whole = (np.append(ids, end).astype(np.int64) for ids in documents)
+    counts = count_ngrams(whole, vocab.size, spec.order, spec.begin)
+    levels = smooth(counts, vocab.size, spec.smoothing, spec.alpha, Codes(vocab.size).begin)
+    return NgramLM(vocab, counts.table, levels, spec.begin, spec)

@@ -1,0 +1,96 @@
+"""The training objective, L = −Σ log p(targets) / their number, and its gradient."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+from typing import Any
+
+from pofx.errors import require
+
+require("torch", "torch", "fitting a transformer")
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pofx.models.transformer_net import Layout, Net
+from pofx.models.windows import Batch
+
+CHUNK_BYTES = 1 << 26  # of logits held at a time
+
+
+class Nats(torch.autograd.Function):
+    """−Σ log softmax(h Wᵀ)[target], by chunks of rows: logits and their gradient never exist as a whole."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
+        """`hidden[M, d]`, `head[V, d]`, `targets[M]` to the sum, nats; the gradients are computed on the way."""
+        rows = max(1, CHUNK_BYTES // (4 * len(head)))
+        d_hidden, d_head = torch.empty_like(hidden), torch.zeros_like(head)
+        total = torch.zeros((), dtype=torch.float64)
+        for lo in range(0, len(hidden), rows):
+            h, t = hidden[lo : lo + rows], targets[lo : lo + rows, None]
+            z = h @ head.T
+            log_sum = torch.logsumexp(z, dim=1, keepdim=True)
+            total += (log_sum - z.gather(1, t)).sum(dtype=torch.float64)
+            p = z.sub_(log_sum).exp_()
+            p.scatter_add_(1, t, torch.full_like(log_sum, -1.0))
+            torch.mm(p, head, out=d_hidden[lo : lo + rows])
+            d_head.addmm_(p.T, h)
+        ctx.save_for_backward(d_hidden, d_head)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        """The stored gradients times what comes down."""
+        d_hidden, d_head = ctx.saved_tensors
+        scale = float(grads[0])
+        return d_hidden.mul_(scale), d_head.mul_(scale), None
+
+
+def nats(
+    net: Net, outcomes: int, batch: Batch, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """−Σ log p of the batch's targets, nats, to differentiate."""
+    layout, asked = Layout(batch.lengths), torch.from_numpy(batch.asked)
+    hidden = net(torch.from_numpy(batch.inputs), layout, asked, dtype)
+    out: Tensor = Nats.apply(hidden, net.head[:outcomes], torch.from_numpy(batch.targets))  # type: ignore[no-untyped-call]
+    return out
+
+
+def loss_and_gradients(net: Net, outcomes: int, batch: Batch, micro_batches: int = 1, dtype: torch.dtype = torch.float32) -> float:
+    """−Σ log p(targets), nats; leaves the gradient of that sum *divided once* by the number of targets.
+
+    The pieces may be taken in `micro_batches` parts to save memory: sums are accumulated, never means of
+    means, so loss and gradient do not depend on the cut (1e-6, rounding).
+    """
+    for p in net.parameters():
+        p.grad = None
+    total = 0.0
+    for part in split(batch, micro_batches):
+        loss = nats(net, outcomes, part, dtype)
+        (loss / len(batch.targets)).backward()  # type: ignore[no-untyped-call]
+        total += float(loss.detach())
+    return total
+
+
+def split(batch: Batch, parts: int) -> list[Batch]:
+    """A batch as several of about equally many pieces."""
+    if parts == 1:
+        return [batch]
+    ends = np.cumsum(batch.lengths)
+    out = []
+    for some in np.array_split(np.arange(len(batch.lengths)), parts):
+        if not len(some):
+            continue
+        lo, hi = int(ends[some[0]]) - batch.lengths[some[0]], int(ends[some[-1]])
+        mine = slice(*np.searchsorted(batch.asked, [lo, hi]))
+        out.append(
+            Batch(
+                batch.inputs[lo:hi],
+                tuple(batch.lengths[i] for i in some),
+                batch.asked[mine] - lo,
+                batch.targets[mine],
+            )
+        )
+    return out

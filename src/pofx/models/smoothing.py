@@ -1,0 +1,152 @@
+"""From counts to probabilities, all in one back-off form.
+
+Every estimate is stored as `prob[k][g]`, the probability of the last token of n-gram g of length k given the
+tokens before it, and `weight[k][h]`, the weight a history h of length k gives to the next shorter one:
+
+    p(w | h) = prob(hw)                 if hw was seen
+             = weight(h) · p(w | h')    otherwise; h' is h without its oldest token; weight 1 for unseen h,
+
+down to the uniform law 1/V below the empty history. Interpolated estimates fit in, since `prob` holds the sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.prefix_table import PrefixTable, Words
+from pofx.models.counting import Counts
+
+Probs = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """`prob[k]`, k = 1 … order, and `weight[k]`, k = 0 … order − 1, by group of the table's level k.
+
+    history[k][g]: the group at level k − 1 of the n-gram's history. seen[k]: whether the n-gram is an event.
+    chain: whether an unseen token falls back to the next shorter history (else to the uniform law at once).
+    """
+
+    prob: dict[int, Probs]
+    weight: dict[int, Probs]
+    history: dict[int, NDArray[np.int64]]
+    seen: dict[int, NDArray[np.bool_]]
+    chain: bool = True
+    discounts: dict[int, tuple[float, float, float]] | None = None
+
+
+def smooth(counts: Counts, vocab_size: int, smoothing: str, alpha: float, begin_code: int) -> Levels:
+    """The levels of a smoothing by its name."""
+    table, order = counts.table, counts.table.packing.depth
+    history = histories(table)
+    raw = {k: np.add.reduceat(counts.events, table.first(k)) if len(table) else counts.events for k in range(1, order + 1)}
+    if smoothing == "kneser-ney":
+        return _kneser_ney(table, raw, history, vocab_size, begin_code)
+    return _relative(table, raw, history, vocab_size, alpha if smoothing == "additive" else 0.0)
+
+
+def histories(table: PrefixTable) -> dict[int, NDArray[np.int64]]:
+    """For each level k and group, the group at level k − 1 of its string without the first (newest) code.
+
+    One search serves all levels: the string of a row without its newest code is a prefix of some row, since
+    the text had it one position earlier.
+    """
+    pk, n = table.packing, len(table)
+    columns = [pk.code(table.words, k) for k in range(1, pk.depth)]
+    if pk.words == 1:
+        row = np.searchsorted(table.words[:, 0], _shifted(table.words, columns, table)[:, 0])
+    else:
+        row, _ = table.find(_shifted(table.words, columns, table))
+    row = np.minimum(row, max(n - 1, 0))
+    out = {}
+    for k in range(1, pk.depth + 1):
+        out[k] = table.group(k - 1)[row[table.first(k)]].astype(np.int64)
+    return out
+
+
+def _shifted(words: Words, columns: list[NDArray[np.uint64]], table: PrefixTable) -> Words:
+    if table.packing.words == 1:
+        drop = np.uint64((1 << (table.packing.bits * table.packing.depth)) - 1)
+        return (words << np.uint64(table.packing.bits)) & drop
+    return table.packing.pack_columns([*columns, np.zeros(len(words), dtype=np.uint64)])
+
+
+def _kneser_ney(
+    table: PrefixTable, raw: dict[int, Any], history: dict[int, NDArray[np.int64]], vocab_size: int, begin_code: int
+) -> Levels:
+    """Interpolated modified Kneser–Ney (Chen & Goodman 1999, §4.1.6):
+
+    p(w|h) = (a(hw) − D(a))/Σ_v a(hv) + weight(h) · p(w|h'),   weight(h) = Σ_v D(a(hv)) / Σ_v a(hv).
+
+    a is the count at the longest length and behind x0, elsewhere the number of distinct tokens seen before hw.
+    """
+    order = table.packing.depth
+    prob: dict[int, Probs] = {0: np.array([1.0 / vocab_size])}
+    weight: dict[int, Probs] = {}
+    seen: dict[int, NDArray[np.bool_]] = {}
+    discounts = {}
+    for k in range(1, order + 1):
+        oldest = table.oldest(k)
+        adjusted = raw[k]
+        if k < order:
+            extensions = np.add.reduceat(raw[k + 1] > 0, table.group(k + 1)[table.first(k)], dtype=np.int64)
+            adjusted = np.where(oldest == begin_code, raw[k], extensions)
+        seen[k] = (adjusted > 0) & (oldest != 0)
+        adjusted = np.where(seen[k], adjusted, 0)
+        discounts[k] = _discounts(adjusted)
+        cut = np.array([0.0, *discounts[k]])[np.minimum(adjusted, 3)]
+        total, kept = _sums(history[k], adjusted, len(prob[k - 1])), _sums(history[k], cut, len(prob[k - 1]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weight[k - 1] = np.where(total > 0, kept / total, 1.0)
+            share = (adjusted - cut) / total[history[k]]
+        below = prob[k - 1][table.group(k - 1)[table.first(k)]]
+        prob[k] = np.where(seen[k], share, 0.0) + weight[k - 1][history[k]] * below
+    return Levels(prob, weight, history, seen, True, discounts)
+
+
+def _discounts(adjusted: NDArray[np.int64]) -> tuple[float, float, float]:
+    """D_j = j − (j+1) · Y · n_{j+1}/n_j with Y = n1/(n1 + 2 n2), n_j the number of n-grams counted j times.
+
+    Small or closed data have no n_j to divide by, or give D outside [0, j]; KenLM stops there. We take the
+    fallback 0.5, 1, 1.5 for what cannot be estimated, and never a discount below 0.01, which would leave
+    nothing to unseen tokens.
+    """
+    n = np.bincount(np.minimum(adjusted, 5), minlength=6)
+    out = []
+    y = n[1] / (n[1] + 2 * n[2]) if n[1] and n[2] else np.nan
+    for j, fallback in ((1, 0.5), (2, 1.0), (3, 1.5)):
+        d = j - (j + 1) * y * n[j + 1] / n[j] if n[j] and n[j + 1] else np.nan
+        out.append(float(d) if 0.01 <= d < j else fallback)
+    return out[0], out[1], out[2]
+
+
+def _relative(
+    table: PrefixTable, raw: dict[int, Any], history: dict[int, NDArray[np.int64]], vocab_size: int, alpha: float
+) -> Levels:
+    """(c(hw) + α) / (c(h) + αV); α = 0 is maximum likelihood, c(hw)/c(h).
+
+    With α, a token unseen behind h gets α/(c(h) + αV), and an unseen history the uniform law. Without, a token
+    unseen behind h gets 0, and an unseen history the law of the longest seen one that ends it.
+    """
+    order = table.packing.depth
+    prob: dict[int, Probs] = {0: np.array([1.0 / vocab_size])}
+    weight: dict[int, Probs] = {}
+    seen: dict[int, NDArray[np.bool_]] = {}
+    for k in range(1, order + 1):
+        seen[k] = (raw[k] > 0) & (table.oldest(k) != 0)
+        count = np.where(seen[k], raw[k], 0)
+        total = _sums(history[k], count, len(prob[k - 1]))
+        mass = total + alpha * vocab_size
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weight[k - 1] = np.where(total > 0, alpha * vocab_size / mass, 1.0)
+            ratio = (count + alpha) / mass[history[k]]
+        prob[k] = np.where(seen[k], ratio, weight[k - 1][history[k]] / vocab_size)
+    return Levels(prob, weight, history, seen, chain=alpha == 0)
+
+
+def _sums(groups: NDArray[np.int64], values: NDArray[Any], size: int) -> Probs:
+    return np.bincount(groups, weights=values, minlength=size)

@@ -1,0 +1,160 @@
+"""The transformer family: p(x) = Π p(x_i | window of x0 … x_{i−1}), by a plain Qwen3 decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pofx.errors import require
+
+require("torch", "torch", "a transformer")
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pofx.lm import LM, Begin, State, per_path, refuse_unconditional
+from pofx.models.transformer_cache import Cache, extended
+from pofx.models.transformer_net import Layout, Net, Shape
+from pofx.models.windows import Batch, Pieces, default_overlap, rule
+from pofx.specs import TransformerSpec
+from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.vocab import BEGIN_TEXT, Vocab
+
+CHUNK_BYTES = 1 << 26  # of logits held at a time: 64 MB
+TOKENS = 4096  # of a packed batch of `forward`: from 2,000 on a batch is no faster, only larger
+
+
+def hidden_width(width: int) -> int:
+    """The inner width of SwiGLU: 8/3 of the model's (the parameters of a plain 4× MLP), to a multiple of 32."""
+    return max(32, round(width * 8 / 3 / 32) * 32)
+
+
+def shape_of(spec: TransformerSpec, vocab: Vocab) -> Shape:
+    """The sizes that a spec asks for; x0, if any, is the row after the vocabulary."""
+    rows = vocab.size + spec.begin
+    return Shape(
+        rows, spec.width, spec.layers, spec.heads, hidden_width(spec.width), spec.context, spec.tie
+    )
+
+
+def build(spec: TransformerSpec, vocab: Vocab) -> Net:
+    """A network before training, a function of `spec.seed`: it gives every outcome 1/V (untied).
+
+    Output projections and the head start at zero, the rest normal with variance 1/width; the embedding with
+    variance 1 (untied) or, as it is the head too, 1/width (tied).
+    """
+    net = Net(shape_of(spec, vocab))
+    draw = torch.Generator().manual_seed(spec.seed)
+    small = spec.width**-0.5
+    with torch.no_grad():
+        net.embed.normal_(0.0, small if spec.tie else 1.0, generator=draw)
+        for name, p in net.named_parameters():
+            if name.endswith((".qkv", ".gate_up")):
+                p.normal_(0.0, small, generator=draw)
+    return net
+
+
+class TransformerLM(LM):
+    """log p(x) = Σ log softmax(W h(window before i))[x_i], nats; the softmax over the V outcomes only.
+
+    x0 is row V of the embedding, and no outcome: its probability is exactly zero. Longer texts than `context`
+    are read by windows (see `window`), so p is a distribution over strings of any length.
+
+    Right: `lm.forward([vocab.encode("a text") + [vocab.end]])`. Wrong: passing x0 in a path, it is put there.
+    """
+
+    def __init__(self, net: Net, vocab: Vocab, *, begin: bool = True, overlap: int | None = None) -> None:
+        shape = net.shape
+        assert shape.rows == vocab.size + begin  # noqa: S101  (ours: checked where files are read)
+        self.net = net.requires_grad_(False).eval()
+        self.vocab = vocab
+        self.context = shape.context
+        self.overlap = default_overlap(shape.context) if overlap is None else overlap
+        assert 0 < self.overlap < shape.context  # noqa: S101
+        self.begin = Begin("trained", BEGIN_TEXT, vocab.size) if begin else Begin("none")
+        self.window = rule(shape.context, self.overlap)
+        self.dtype = "float32"
+
+    def start(self, n: int) -> State:
+        """n empty prefixes, behind x0. Without an x0 they can be extended, but their law raises `NoBOS`."""
+        cache = Cache.empty(self.net, 1)
+        if self.begin.id is not None:
+            cache = extended(self.net, cache, np.array([[self.begin.id]]), self.overlap)
+        return self._state(cache.take(np.zeros(n, dtype=np.int64)))
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """Every prefix followed by its row of `ids[n, t]`; keys and values of what was read are kept."""
+        new = np.asarray(ids, dtype=np.int64).reshape(state.n, -1)
+        if not new.size:
+            return state
+        self._check(new)
+        assert isinstance(state.carry, Cache)  # noqa: S101  (ours: a state of this model)
+        return self._state(extended(self.net, state.carry, new, self.overlap))
+
+    def forward(
+        self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0  # noqa: B008
+    ) -> Trace:
+        """log p(path[i] | path[:i]) for i ≥ skip, nats: packed batches, no padding, logits in chunks."""
+        ids = [np.asarray(p, dtype=np.int64) for p in paths]
+        skips = per_path(skip, ids)
+        for p in ids:
+            self._check(p)
+        lead = [] if self.begin.id is None else [self.begin.id]
+        if not lead and any(s == 0 < len(p) for s, p in zip(skips, ids)):
+            raise refuse_unconditional()
+        out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
+        # Target i of a path is predicted by input i (behind x0), or by input i − 1.
+        first = [s - 1 + len(lead) for s in skips]
+        sequences = [np.concatenate([np.array(lead, dtype=np.int64), p]) for p in ids]
+        pieces = Pieces(sequences, self.context or 0, self.overlap, first)
+        offsets = np.array([out.offset(i) - first[i] for i in range(len(ids))], dtype=np.int64)
+        for group in pieces.groups(np.argsort(-pieces.lengths, kind="stable"), TOKENS):
+            owner = pieces.owner[group]
+            shift = offsets[owner] - pieces.base[owner]
+            at = np.concatenate(
+                [np.arange(pieces.fresh[g], pieces.stop[g]) + d for g, d in zip(group, shift)]
+            )
+            self._trace(pieces.pack(group), at, out, want)
+        return out.done()
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """W h over the V outcomes, `[n, d]` to `[n, V]`: x0 is none of them."""
+        return F.linear(hidden, self.net.head[: self.vocab.size])
+
+    @torch.inference_mode()
+    def hidden(self, batch: Batch) -> Tensor:
+        """Final hidden states `[M, d]` of the inputs asked for."""
+        return self.net.forward(
+            torch.from_numpy(batch.inputs), Layout(batch.lengths), torch.from_numpy(batch.asked)
+        )
+
+    @torch.inference_mode()
+    def _trace(self, batch: Batch, at: Ints, out: TraceBuilder, want: Want) -> None:
+        hidden = self.hidden(batch)
+        rows = max(1, CHUNK_BYTES // (4 * self.vocab.size))
+        for lo in range(0, len(hidden), rows):
+            now, targets = at[lo : lo + rows], batch.targets[lo : lo + rows]
+            z = self.logits(hidden[lo : lo + rows])
+            total = torch.logsumexp(z, dim=-1, keepdim=True)
+            if want.rows:
+                out.rows(now, z.sub_(total).numpy(), targets)
+            else:
+                target = z.gather(1, torch.from_numpy(targets)[:, None]) - total
+                out.logp[now] = target[:, 0].double().numpy()
+
+    def _state(self, cache: Cache) -> State:
+        def law() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+            if (cache.length == 0).any():
+                raise refuse_unconditional()
+            with torch.inference_mode():
+                out: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = torch.log_softmax(
+                    self.logits(cache.hidden), dim=-1
+                ).numpy()
+            return out
+
+        return State(law, cache, len(cache.length))
+
+    def _check(self, ids: Ints) -> None:
+        if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab.size:
+            raise IndexError(f"expected ids below {self.vocab.size}, found {ids.min()} … {ids.max()}")

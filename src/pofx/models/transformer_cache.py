@@ -1,0 +1,163 @@
+"""Keys and values of a batch of prefixes: a value to whoever holds it, an append-only buffer inside."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from pofx.errors import require
+
+require("torch", "torch", "a transformer")
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pofx.models.transformer_net import Block, Net, rotary
+from pofx.models.transformer_ops import norm
+from pofx.trace import Ints
+
+
+class _Buffer:
+    """Keys and values `[L, 2, n, H, capacity, D]`, shared by the states of one line of descent.
+
+    A state may append in place while nobody else has: it holds the buffer's newest version, and takes the
+    next. Whoever holds an older one copies first. So 200 extensions copy nothing, and no sibling changes.
+    """
+
+    def __init__(self, data: Tensor) -> None:
+        self.data = data
+        self.version = 0
+        self._lock = threading.Lock()
+
+    def claim(self, version: int) -> bool:
+        """Whether the holder of `version` may write on; only one can."""
+        with self._lock:
+            if self.version != version:
+                return False
+            self.version += 1
+            return True
+
+
+class Cache:
+    """n prefixes, each with the current window it has read.
+
+    window: `[n, context]` ids, of which the first `length[i]` are read. hidden: `[n, d]`, the final state of
+    the last of them. Never changed once made.
+    """
+
+    def __init__(
+        self, buffer: _Buffer, version: int, window: Ints, length: Ints, hidden: Tensor
+    ) -> None:
+        self.buffer, self.version = buffer, version
+        self.window, self.length, self.hidden = window, length, hidden
+
+    @classmethod
+    def empty(cls, net: Net, n: int) -> Cache:
+        """n prefixes that have read nothing."""
+        s = net.shape
+        data = torch.zeros(s.layers, 2, n, s.heads, 0, s.head_dim)
+        window = np.zeros((n, s.context), dtype=np.int64)
+        return cls(_Buffer(data), 0, window, np.zeros(n, dtype=np.int64), torch.zeros(n, s.width))
+
+    @property
+    def used(self) -> int:
+        """The longest window of the batch."""
+        return int(self.length.max(initial=0))
+
+    def take(self, rows: Ints) -> Cache:
+        """The prefixes `rows`, copied."""
+        at = torch.from_numpy(np.asarray(rows, dtype=np.int64))
+        length = self.length[rows]
+        data = self.buffer.data[:, :, :, :, : int(length.max(initial=0))][:, :, at]
+        return Cache(_Buffer(data), 0, self.window[rows], length, self.hidden[at])
+
+    def cat(self, others: Sequence[Cache]) -> Cache:
+        """These prefixes, then those of others."""
+        every = [self, *others]
+        used = max(c.used for c in every)
+        parts = [c.buffer.data[:, :, :, :, :used] for c in every]
+        data = torch.cat([F.pad(p, (0, 0, 0, used - p.shape[4])) for p in parts], dim=2)
+        return Cache(
+            _Buffer(data),
+            0,
+            np.concatenate([c.window for c in every]),
+            np.concatenate([c.length for c in every]),
+            torch.cat([c.hidden for c in every]),
+        )
+
+
+@torch.inference_mode()
+def extended(net: Net, cache: Cache, ids: Ints, overlap: int) -> Cache:
+    """The cache after reading `ids[n, t]`, t ≥ 1; a full window gives way to one that re-reads `overlap`."""
+    n, t = ids.shape
+    context = net.shape.context
+    need = int(min(context, cache.used + t))
+    if cache.buffer.data.shape[4] >= need and cache.buffer.claim(cache.version):
+        buffer, version = cache.buffer, cache.version + 1
+    else:
+        # Twice the room that is needed: the copies of a growing buffer add up to its final size.
+        room = min(context, 2 * need)
+        old = cache.buffer.data[:, :, :, :, : cache.used]
+        buffer, version = _Buffer(F.pad(old, (0, 0, 0, room - old.shape[4]))), 0
+    window, length, hidden = cache.window.copy(), cache.length.copy(), cache.hidden.clone()
+    done = np.zeros(n, dtype=np.int64)
+    while (done < t).any():
+        full = (length == context) & (done < t)
+        queue = np.minimum(t - done, context - np.where(full, overlap, length))
+        chunk = np.where(full, overlap, 0) + queue
+        length[full] = 0
+        # Rows that read equally many tokens go together, so that nothing is padded: mostly one group or two.
+        for size in np.unique(chunk[done < t]):
+            rows = np.flatnonzero((chunk == size) & (done < t))
+            reread = int(size) - queue[rows]
+            fed = np.empty((len(rows), int(size)), dtype=np.int64)
+            for again in np.unique(reread):
+                some = reread == again
+                at = rows[some]
+                fed[some, :again] = window[at, context - again :]
+                new = done[at][:, None] + np.arange(int(size) - again)
+                fed[some, again:] = ids[at[:, None], new]
+            places = length[rows][:, None] + np.arange(int(size))
+            window[rows[:, None], places] = fed
+            hidden[torch.from_numpy(rows)] = _read(net, buffer.data, rows, fed, places)
+            length[rows] += size
+            done[rows] += queue[rows]
+    return Cache(buffer, version, window, length, hidden)
+
+
+def _read(net: Net, data: Tensor, rows: Ints, ids: Ints, places: Ints) -> Tensor:
+    """Read `ids[r, m]` into `rows` at `places[r, m]` of their windows; the final states `[r, d]` of the last."""
+    r, m = ids.shape
+    s = net.shape
+    used = int(places.max()) + 1
+    everyone = r == data.shape[2]
+    same = bool((places == places[0]).all())
+    at = torch.from_numpy(places)
+    row = torch.from_numpy(rows)[:, None].expand(r, m)
+    mask = None
+    if m > 1 or not same:
+        mask = (torch.arange(used) <= at[:, :, None])[:, None]  # [r, 1, m, used]
+    cos, sin = rotary(at.reshape(-1), s.head_dim)
+    x = F.embedding(torch.from_numpy(ids).reshape(-1), net.embed)  # [r·m, d]
+    for i, block in enumerate(net.blocks):
+        assert isinstance(block, Block)  # noqa: S101  (ours)
+        q, k, v = (a.view(r, m, s.heads, s.head_dim) for a in block.heads_of(x, cos, sin))
+        keys, values = data[i, 0], data[i, 1]  # [n, H, capacity, D]
+        if everyone and same:
+            first = int(places[0, 0])
+            keys[:, :, first : first + m] = k.transpose(1, 2)
+            values[:, :, first : first + m] = v.transpose(1, 2)
+        else:
+            keys[row, :, at] = k
+            values[row, :, at] = v
+        keys, values = keys[:, :, :used], values[:, :, :used]
+        if not everyone:
+            keys, values = keys[row[:, 0]], values[row[:, 0]]
+        if i == len(net.blocks) - 1 and m > 1:  # only the last token's state is asked for
+            q, x = q[:, -1:], x.view(r, m, -1)[:, -1]
+            mask = None if mask is None else mask[:, :, -1:]
+        out = F.scaled_dot_product_attention(q.transpose(1, 2), keys, values, attn_mask=mask)
+        x = block.finish(x, out.transpose(1, 2).reshape(len(x), -1))
+    return norm(x, net.norm)

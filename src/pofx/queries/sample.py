@@ -1,0 +1,90 @@
+"""Draws from p, each with its log-probability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import BadValue
+from pofx.lm import LM
+from pofx.queries.terms import Terms, terms
+from pofx.transforms.given import given as behind
+from pofx.vocab import to_bytes
+
+# Rows drawn side by side. Fixed, so that draw i is the same however many are asked for.
+BATCH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """One draw. bytes: what it spells; text: the same as UTF-8, stray bytes shown as U+FFFD. logp: of each token,
+    EOS last, nats. ended: False where `max_tokens` cut it off: then it is a draw of a prefix, not of p."""
+
+    text: str
+    bytes: bytes
+    tokens: NDArray[np.int64]
+    logp: NDArray[np.float64]
+    ended: bool
+    terms: Terms
+
+    @property
+    def total(self) -> float:
+        """Σ logp: log p of the draw if it ended, else log P of it as a prefix."""
+        return float(self.logp.sum())
+
+
+def sample(
+    lm: LM, n: int = 1, given: str | bytes = "", max_tokens: int = 256, seed: int | None = None
+) -> list[Draw]:
+    """n independent draws x ~ p(· | given), ancestral: x1 ~ p(·|x0), x2 ~ p(·|x0,x1), … until EOS.
+
+    What is drawn from is what `score` scores. The same seed gives the same draws, whatever n; None asks the
+    system for a fresh one. For a temperature draw from `warp(lm, temperature=…)`. `NoBOS` for a model without x0
+    and an empty `given`.
+    """
+    if n < 0:
+        raise BadValue(f"n: expected a number of draws, found {n}")
+    if max_tokens < 1:
+        raise BadValue(f"max_tokens: expected at least 1, found {max_tokens}")
+    source = behind(lm, given)
+    given_bytes = len(to_bytes(given))
+    streams = np.random.SeedSequence(seed).spawn(-(-n // BATCH))
+    out: list[Draw] = []
+    for stream in streams:
+        rows = _draw(source, min(BATCH, n - len(out)), max_tokens, np.random.default_rng(stream))
+        out.extend(_record(lm, ids, logp, given_bytes) for ids, logp in rows)
+    return out
+
+
+def _draw(lm: LM, n: int, max_tokens: int, rng: np.random.Generator) -> list[tuple[list[int], list[float]]]:
+    """n rows side by side; a row that has drawn EOS leaves the batch."""
+    end = lm.vocab.end
+    drawn: list[tuple[list[int], list[float]]] = [([], []) for _ in range(n)]
+    live = np.arange(n)
+    state = lm.start(n)
+    for step in range(max_tokens):
+        # Every row of a full batch gets its number, live or not, so that no draw depends on its neighbours.
+        u = rng.random(BATCH)[live]
+        logp = np.asarray(state.logp, dtype=np.float64)
+        mass = np.cumsum(np.exp(logp), axis=1)
+        ids = np.argmax(mass > (u * mass[:, -1])[:, None], axis=1)
+        for row, i, lp in zip(live, ids, logp[np.arange(len(live)), ids]):
+            drawn[row][0].append(int(i))
+            drawn[row][1].append(float(lp))
+        going = np.flatnonzero(ids != end) if end is not None else np.arange(len(live))
+        if not len(going) or step + 1 == max_tokens:
+            break
+        if len(going) < len(live):
+            state, live, ids = state.take(going), live[going], ids[going]
+        state = lm.extend(state, ids[:, None])
+    return drawn
+
+
+def _record(lm: LM, ids: list[int], logp: list[float], given_bytes: int) -> Draw:
+    ended = bool(ids) and ids[-1] == lm.vocab.end
+    tokens = np.array(ids[:-1] if ended else ids, dtype=np.int64)
+    spelled = lm.vocab.decode(tokens)  # type: ignore[arg-type]
+    small_print = terms(lm, len(tokens), len(spelled), given_bytes, ended)
+    return Draw(spelled.decode("utf-8", "replace"), spelled, tokens, np.array(logp), ended, small_print)

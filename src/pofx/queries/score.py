@@ -1,0 +1,123 @@
+"""log p(x), term by term."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import BadValue, NoEOS
+from pofx.lm import LM
+from pofx.queries.terms import Terms, terms
+from pofx.trace import Ints, Want
+from pofx.transforms.given import check_possible
+from pofx.vocab import Vocab, spans, to_bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One text and the terms of its log-probability, nats.
+
+    tokens: ids `[t]`. spans: byte offsets `[t, 2]` of what each spells. logp: `[t + 1]`, log p(x_i | x_<i), the
+    last one of EOS (`[t]` for a model without EOS). entropy, rank, top_ids, top_logp: per entry of logp, where
+    asked for with `Want`.
+    """
+
+    text: str | bytes
+    given: str | bytes
+    tokens: Ints
+    spans: Ints
+    logp: NDArray[np.float64]
+    terms: Terms
+    vocab: Vocab
+    entropy: NDArray[np.float64] | None = None
+    rank: Ints | None = None
+    top_ids: Ints | None = None
+    top_logp: NDArray[np.float64] | None = None
+
+    @property
+    def total(self) -> float:
+        """log p(text | given), EOS included; −inf for a text of probability zero. `NoEOS` where texts never end."""
+        if not self.terms.end:
+            raise NoEOS(
+                "log p(text) needs p(EOS | text), the last factor of the chain rule, but this model has no "
+                "end-of-text symbol, so no text of it is ever complete; ask for prefix_total (prefix_log_prob, "
+                "--prefix), or fit with end=True"
+            )
+        return float(self.logp.sum())
+
+    @property
+    def prefix_total(self) -> float:
+        """log P(text | given): the text and anything after it, so no EOS term."""
+        return float(self.logp[: len(self.tokens)].sum())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Bounds (lo, hi) of `total`; equal, since every term is computed."""
+        return self.total, self.total
+
+
+def score(
+    lm: LM, texts: Sequence[str | bytes], given: str | bytes | Sequence[str | bytes] = "", want: Want = Want()  # noqa: B008
+) -> list[Scored]:
+    """log p(text | given) = Σ log p(x_i | given, x_<i) + log p(EOS | given, text), nats, one record a text, in order.
+
+    given: one prefix for all, or one a text. want: entropies, ranks, alternatives as well. `NoBOS` for a model
+    without x0 and an empty `given`; `Impossible` for a `given` of probability zero; `NotText` for what the
+    vocabulary cannot spell.
+
+    Right: `score(lm, ["a text", "another"])[0].total`. Wrong: `score(lm, "a text")`, a string is not a list.
+    """
+    if isinstance(texts, str | bytes):
+        raise BadValue("texts: expected a list of texts, found one text; write score(lm, [text]) or log_prob(lm, text)")
+    texts = list(texts)
+    prefixes = [given] * len(texts) if isinstance(given, str | bytes) else list(given)
+    if len(prefixes) != len(texts):
+        raise BadValue(f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}")
+    end = [] if lm.vocab.end is None else [lm.vocab.end]
+    ids = lm.vocab.encode_many(texts)
+    cut = dict(zip(dict.fromkeys(prefixes), lm.vocab.encode_many(list(dict.fromkeys(prefixes)))))
+    _check_given(lm, cut)
+    paths = [np.concatenate([cut[g], x, end]).astype(np.int64) for g, x in zip(prefixes, ids)]
+    trace = lm.forward(paths, want, [len(cut[g]) for g in prefixes])
+    out = []
+    for i, (text, prefix, x) in enumerate(zip(texts, prefixes, ids)):
+        small_print = terms(lm, len(x), len(to_bytes(text)), len(to_bytes(prefix)), bool(end))
+        out.append(
+            Scored(
+                text,
+                prefix,
+                x,
+                spans(lm.vocab, x),  # type: ignore[arg-type]
+                trace.logp[i],
+                small_print,
+                lm.vocab,
+                trace.entropy[i] if trace.entropy else None,
+                trace.rank[i] if trace.rank else None,
+                trace.top_ids[i] if trace.top_ids else None,
+                trace.top_logp[i] if trace.top_logp else None,
+            )
+        )
+    return out
+
+
+def log_prob(lm: LM, text: str | bytes, given: str | bytes = "") -> float:
+    """log p(text | given), nats: the text, complete, EOS included. See `score` for the terms and errors.
+
+    Right: `log_prob(lm, " world", given="hello")`. Wrong: adding it to `log_prob(lm, "hello")`, which has the EOS
+    of a text that ends there: log p(xy) = prefix_log_prob(x) + log_prob(y, given=x).
+    """
+    return score(lm, [text], given)[0].total
+
+
+def prefix_log_prob(lm: LM, text: str | bytes, given: str | bytes = "") -> float:
+    """log P(text | given), nats: the probability that what follows `given` starts with `text`; no EOS term."""
+    return score(lm, [text], given)[0].prefix_total
+
+
+def _check_given(lm: LM, cut: dict[str | bytes, Ints]) -> None:
+    asked = {g: ids for g, ids in cut.items() if len(ids)}
+    if asked:
+        check_possible(lm, list(asked.values()), list(asked))

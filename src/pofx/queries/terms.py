@@ -1,0 +1,58 @@
+"""What is in a number: the terms of the chain rule it sums, and the rules it follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pofx.lm import LM, Known
+
+Kind = Literal["exact", "canonical", "lower", "estimate", "interval"]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Read it as the small print of a log-probability.
+
+    begin, begin_known: what x0 was, and how we know that the model knows p(x1|x0) (`Begin`).
+    first: whether the factor p(x1|x0) is in it (not where the text was given a prefix).
+    end: whether the factor p(EOS|x0,x) is in it. given_bytes: length of the prefix conditioned on.
+    tokens, bytes: length of the text, EOS not counted. window: the rule for long texts. dtype: of the arithmetic.
+    kind: "exact"; or "canonical": of the one spelling `encode` returns, a lower bound of the text's own.
+    """
+
+    begin: str
+    begin_known: Known
+    first: bool
+    end: bool
+    given_bytes: int
+    tokens: int
+    bytes: int
+    window: str
+    dtype: str
+    kind: Kind
+
+    def __str__(self) -> str:
+        first = "p(x1|x0) included" if self.first else f"behind {self.given_bytes} given bytes"
+        end = "EOS included" if self.end else "no EOS"
+        x0 = f"x0 {self.begin} ({self.begin_known})" if self.begin_known != "none" else "no x0"
+        return (
+            f"{x0}, {first}, {end}; {self.tokens} tokens, {self.bytes} bytes; "
+            f"window {self.window}; {self.dtype}, {self.kind}"
+        )
+
+
+def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool) -> Terms:
+    """The terms of one text under a model."""
+    return Terms(
+        begin=lm.begin.text or ("none" if lm.begin.known == "none" else "x0"),
+        begin_known=lm.begin.known,
+        first=given_bytes == 0,
+        end=end,
+        given_bytes=given_bytes,
+        tokens=tokens,
+        bytes=n_bytes,
+        window=lm.window,
+        dtype=lm.dtype,
+        kind="exact" if lm.vocab.unambiguous else "canonical",
+    )

@@ -1,0 +1,297 @@
+"""Files as rows, in five formats. What is wrong with one row never ends the reading."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BufferedReader
+from typing import Any, Literal, cast
+
+from pofx.errors import BadSource, require
+from pofx.source import Source
+from pofx.streams import lines, opened, pieces, without_bom
+
+Split = Literal["line", "file"]
+# Line, text, and the id where the format gives one.
+Row = tuple[int, str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A row that holds no document: its line, what was expected there and what was found."""
+
+    line: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the documents stand in a file: `split` and `separator` for txt, `field` and `id` for the rest."""
+
+    field: str = "text"
+    id: str | None = None
+    split: Split = "line"
+    separator: str | None = None
+
+
+class _NotHere(Exception):  # noqa: N818  (never leaves this file: it becomes a Fault)
+    """Why a row holds no document."""
+
+
+def rows(source: Source, layout: Layout) -> Iterator[Row | Fault | None]:
+    """The rows of one file in order, in constant memory: a document, a fault, or None for a blank.
+
+    `BadSource` where the file itself is at fault: then everything whole before that place has been yielded.
+    Right: `for row in rows(source, Layout()): …`. Wrong: `list(rows(…))` of a file larger than the memory.
+    """
+    with opened(source) as stream:
+        if source.format == "txt":
+            yield from _text_rows(source.name, stream, layout)
+        elif source.format == "jsonl":
+            yield from _json_rows(source.name, stream, layout)
+        elif source.format == "parquet":
+            yield from _parquet_rows(source.name, stream, layout)
+        else:
+            yield from _csv_rows(source.name, stream, layout, "\t" if source.format == "tsv" else ",")
+
+
+# --- txt --------------------------------------------------------------------------------------------------
+
+
+def _text_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Row | Fault | None]:
+    if layout.separator is not None:
+        yield from _separated_rows(name, stream, layout.separator)
+        return
+    # A whole file as it is, or lines without their endings; never str.splitlines, which cuts at U+2028 as well.
+    whole = layout.split == "file"
+    texts = iter([without_bom(name, stream.read())]) if whole else lines(name, stream)
+    for line, data in enumerate(texts, 1):
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as e:
+            yield Fault(line, _not_utf8(e, "file" if whole else "line"))
+            continue
+        if not whole and text[-1:] == "\n":
+            text = text[:-2] if text[-2:] == "\r\n" else text[:-1]
+        yield (line, text, None) if text else None
+
+
+def _separated_rows(name: str, stream: BufferedReader, separator: str) -> Iterator[Row | Fault | None]:
+    mark = separator.encode("utf-8")
+    line, k = 1, 0
+    for piece, is_last in pieces(name, stream, mark):
+        data = piece
+        if is_last:
+            # The line ending that editors put at the end of a file is no part of its last document.
+            data = piece.removesuffix(b"\r\n") if piece.endswith(b"\r\n") else piece.removesuffix(b"\n")
+        k += bool(data)
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as e:
+            yield Fault(line, _not_utf8(e, "document"))
+        else:
+            yield (line, text, f"{name}#{k}") if text else None
+        line += piece.count(b"\n") + mark.count(b"\n")
+
+
+def _not_utf8(e: UnicodeDecodeError, where: str) -> str:
+    return f"expected UTF-8, found byte 0x{e.object[e.start]:02X} at byte {e.start} of the {where}"
+
+
+# --- jsonl ------------------------------------------------------------------------------------------------
+
+
+def _json_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Row | Fault | None]:
+    for line, data in enumerate(lines(name, stream), 1):
+        if not data.strip():
+            yield None
+            continue
+        try:
+            yield (line, *_json_document(data, layout))
+        except _NotHere as e:
+            yield Fault(line, str(e))
+
+
+def _json_document(data: bytes, layout: Layout) -> tuple[str, str | None]:
+    try:
+        record = json.loads(data.decode())
+    except UnicodeDecodeError as e:
+        raise _NotHere(_not_utf8(e, "line")) from None
+    except json.JSONDecodeError as e:
+        raise _NotHere(f"expected a JSON object, found no JSON: {e.msg} at character {e.pos}") from None
+    except RecursionError:
+        raise _NotHere("expected a JSON object, found one nested too deep to be read") from None
+    except ValueError as e:  # an integer of more digits than Python reads
+        raise _NotHere(f"expected a JSON object, found no JSON that Python reads: {e}") from None
+    if not isinstance(record, dict):
+        raise _NotHere(f"expected a JSON object, found {_kind(record)}")
+    for needed in (layout.field, layout.id):
+        if needed is not None and needed not in record:
+            raise _NotHere(f"expected a field {needed!r}, found {listed(record) or 'no fields'}")
+    text = _checked(record[layout.field], layout.field)
+    return text, None if layout.id is None else _as_id(record[layout.id], layout.id)
+
+
+def _checked(value: object, field: str) -> str:
+    """The value as a text that UTF-8 can spell, or `_NotHere`."""
+    if not isinstance(value, str):
+        raise _NotHere(f"expected a string in field {field!r}, found {_kind(value)}")
+    try:
+        value.isascii() or value.encode()
+    except UnicodeEncodeError as e:
+        code = ord(value[e.start])
+        # CSV is decoded with surrogateescape, which spells the stray byte XX as U+DCXX.
+        found = (
+            f"byte 0x{code - 0xDC00:02X}" if 0xDC80 <= code <= 0xDCFF else f"the lone surrogate U+{code:04X}"
+        )
+        raise _NotHere(
+            f"expected Unicode text in field {field!r}, found {found} at character {e.start}"
+        ) from None
+    return value
+
+
+def _as_id(value: object, field: str) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise _NotHere(f"expected a string or an integer in field {field!r}, found {_kind(value)}")
+    return _checked(value, field)
+
+
+def _kind(value: object) -> str:
+    names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", list: "an array"}
+    return {**names, dict: "an object", str: "a string"}.get(type(value), type(value).__name__)
+
+
+def listed(names: Any) -> str:
+    """The first names for a message, each cut short: a hostile file may have a million, or one of 50 MB."""
+    shown = [repr(str(n)[:40]) for n, _ in zip(names, range(10))]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+# --- csv and tsv ------------------------------------------------------------------------------------------
+
+
+def _csv_rows(
+    name: str, stream: BufferedReader, layout: Layout, delimiter: str
+) -> Iterator[Row | Fault | None]:
+    # The limit is one of the whole process, so it is never lowered. A C long bounds it.
+    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
+    decoded = (line.decode("utf-8", "surrogateescape") for line in lines(name, stream))
+    # strict: otherwise a quote that is never closed takes the rest of the file into one field without a word.
+    table = csv.reader(decoded, delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    text_at = id_at = 0
+    while True:
+        line = table.line_num + 1
+        try:
+            row = next(table)
+        except StopIteration:
+            return
+        except csv.Error as e:
+            to = f" (lines {line} to {table.line_num})" if table.line_num > line else ""
+            why = f"expected a row of {'CSV' if delimiter == ',' else 'TSV'}, found {_csv_fault(e)}{to}"
+            if header is None:
+                raise BadSource(f"{name}:{line}: {why}; the first row must name the columns") from None
+            yield Fault(line, why)
+            continue
+        if not row:
+            yield None
+        elif header is None:
+            header = row
+            text_at = _column(name, header, layout.field)
+            id_at = text_at if layout.id is None else _column(name, header, layout.id)
+        elif len(row) != len(header):
+            yield Fault(
+                line,
+                f"expected {len(header)} columns as in the header, found {len(row)} "
+                "(a field that holds the separator must be quoted)",
+            )
+        else:
+            try:
+                text = _checked(row[text_at], layout.field)
+                yield line, text, None if layout.id is None else _checked(row[id_at], layout.id)
+            except _NotHere as e:
+                yield Fault(line, str(e))
+
+
+def _csv_fault(e: csv.Error) -> str:
+    """Python's words for it, except where they speak of Python's own arguments."""
+    said = str(e)
+    if "end of data" in said:
+        return "a quote that is never closed"
+    return "a lone carriage return outside quotes" if "new-line" in said else said
+
+
+def _column(name: str, columns: list[str], wanted: str) -> int:
+    """The place of a column, or `BadSource` that names those there are."""
+    if columns.count(wanted) != 1:
+        found = "it twice in" if wanted in columns else "only"
+        raise BadSource(
+            f"{name}: expected one column {wanted!r}, found {found} {listed(columns) or 'no columns'}; "
+            "name the column of the documents: field=…"
+        )
+    return columns.index(wanted)
+
+
+# --- parquet ----------------------------------------------------------------------------------------------
+
+
+def _parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Row | Fault | None]:
+    arrow = require("pyarrow", "data", f"reading {name}")
+    parquet = require("pyarrow.parquet", "data", f"reading {name}")
+
+    def broken(e: Exception) -> BadSource:
+        said = str(e).splitlines()[0] if str(e) else type(e).__name__
+        return BadSource(f"{name}: expected a whole Parquet file, found: {said}; fetch or write it again")
+
+    try:
+        table = parquet.ParquetFile(stream)
+    except (arrow.ArrowException, OSError) as e:
+        raise broken(e) from None
+    wanted = [layout.field] if layout.id is None else [layout.field, layout.id]
+    schema = table.schema_arrow
+    for column in wanted:
+        kind = schema.types[_column(name, schema.names, column)]
+        if arrow.types.is_dictionary(kind):
+            kind = kind.value_type
+        is_text = kind in (arrow.string(), arrow.large_string(), arrow.string_view())
+        if not (is_text or (column != layout.field and arrow.types.is_integer(kind))):
+            raise BadSource(
+                f"{name}: expected strings in column {column!r}, found {kind}; name another column, "
+                "or convert it when the file is written"
+            )
+    batches = table.iter_batches(batch_size=1024, columns=list(dict.fromkeys(wanted)))
+    line = 0
+    while True:
+        try:
+            batch = next(batches, None)
+        except (arrow.ArrowException, OSError) as e:
+            raise broken(e) from None
+        if batch is None:
+            return
+        for cells in zip(*(_cells(batch.column(c)) for c in wanted)):
+            line += 1
+            try:
+                text = _checked(cells[0], layout.field)
+                yield line, text, None if layout.id is None else _as_id(cells[1], layout.id)
+            except _NotHere as e:
+                yield Fault(line, str(e))
+
+
+def _cells(column: Any) -> list[object]:
+    """The values of a column; bytes that are no UTF-8 come out as the surrogates that `_checked` refuses."""
+    try:
+        return cast(list[object], column.to_pylist())
+    except UnicodeDecodeError:
+        return [_cell(value) for value in column]
+
+
+def _cell(value: Any) -> object:
+    try:
+        return cast(object, value.as_py())
+    except UnicodeDecodeError as e:
+        return e.object.decode("utf-8", "surrogateescape")

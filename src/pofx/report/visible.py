@@ -1,0 +1,44 @@
+"""Text for people: what cannot be seen, or would move other text about, is written by its name."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+from pofx.vocab import Vocab
+
+NEWLINE = "⏎"
+
+
+def visible(text: str) -> str:
+    """The text with control, format and unassigned characters escaped (`\\x1b`, `\\u202e`); spaces stay spaces.
+
+    A direction override or an escape sequence thus cannot reach the terminal or the page.
+    """
+    return text if text.isprintable() else "".join(_shown(ch) for ch in text)
+
+
+def visible_bytes(data: bytes) -> str:
+    """The same of bytes; those that are no UTF-8 as `\\xNN`."""
+    return visible(data.decode("utf-8", "backslashreplace"))
+
+
+def token_name(vocab: Vocab, i: int) -> str:
+    """A printable name of an id, spaces as ␣; a combining mark gets a ◌ to sit on."""
+    name = visible(vocab.show(i))
+    return f"◌{name}" if name and unicodedata.combining(name[0]) else name
+
+
+def excerpt(text: str | bytes, longest: int = 80) -> str:
+    """The beginning of a text on one line."""
+    cut = text[: longest + 1]
+    shown = visible_bytes(cut) if isinstance(cut, bytes) else visible(cut)
+    return shown if len(text) <= longest else shown[: longest - 1] + "…"
+
+
+@lru_cache(maxsize=4096)
+def _shown(ch: str) -> str:
+    if ch == "\n":
+        return NEWLINE
+    # Lone surrogates are escaped too: no UTF-8 spells them.
+    return ch if ch.isprintable() else ch.encode("unicode_escape").decode("ascii")

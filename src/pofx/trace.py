@@ -1,0 +1,105 @@
+"""What one teacher-forced pass reports: the log-probability of each token, and more only on request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.logspace import Floats, entropy
+
+Ints = NDArray[np.int64]
+Path = Sequence[int] | NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Want:
+    """What a pass should report beside log p of each token. All of it is off by default, since it costs.
+
+    entropy: −Σ p log p of the law at each position, nats.
+    rank: 1 + the number of tokens strictly likelier than the one that came.
+    top: the k likeliest tokens of each position with their log-probabilities.
+    end: log p(EOS) at each position.
+    """
+
+    entropy: bool = False
+    rank: bool = False
+    top: int = 0
+    end: bool = False
+
+    @property
+    def rows(self) -> bool:
+        """Whether anything asked for needs the whole law of a position."""
+        return self.entropy or self.rank or self.top > 0 or self.end
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Per path, per position: `logp[i] = log p(x_i | x_<i)` in nats, and what `Want` asked for.
+
+    Every field is a tuple over paths. With `skip = s`, arrays begin at position s: shape `[len(path) − s]`.
+    """
+
+    logp: tuple[NDArray[np.float64], ...]
+    entropy: tuple[NDArray[np.float64], ...] | None = None
+    rank: tuple[Ints, ...] | None = None
+    top_ids: tuple[Ints, ...] | None = None
+    top_logp: tuple[NDArray[np.float64], ...] | None = None
+    end: tuple[NDArray[np.float64], ...] | None = None
+
+
+class TraceBuilder:
+    """Collects positions in any order and hands out the `Trace`. Local to one call of `forward`."""
+
+    def __init__(self, lengths: Sequence[int], want: Want, end: int | None) -> None:
+        self._offsets = np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))])
+        n = int(self._offsets[-1])
+        self._want, self._end = want, end
+        self.logp = np.full(n, np.nan)
+        self.entropy = np.full(n if want.entropy else 0, np.nan)
+        self.rank = np.zeros(n if want.rank else 0, dtype=np.int64)
+        self.top_ids = np.zeros((n if want.top else 0, want.top), dtype=np.int64)
+        self.top_logp = np.full((n if want.top else 0, want.top), -np.inf)
+        self.end = np.full(n if want.end else 0, -np.inf)
+
+    def offset(self, path: int) -> int:
+        """Where the positions of a path begin in the flat arrays."""
+        return int(self._offsets[path])
+
+    def rows(self, at: Ints, logp: Floats, ids: Ints) -> None:
+        """Read what was wanted off whole laws: `logp[m, V]`, at flat positions `at[m]`, tokens `ids[m]`."""
+        want = self._want
+        target = logp[np.arange(len(ids)), ids].astype(np.float64)
+        self.logp[at] = target
+        if want.entropy:
+            self.entropy[at] = entropy(logp)
+        if want.rank:
+            self.rank[at] = 1 + np.sum(logp > logp[np.arange(len(ids)), ids][:, None], axis=1)
+        if want.top:
+            k = min(want.top, logp.shape[1])
+            best = np.argsort(-logp, axis=1, kind="stable")[:, :k]
+            self.top_ids[at, :k] = best
+            self.top_logp[at, :k] = np.take_along_axis(logp, best, axis=1)
+        if want.end and self._end is not None:
+            self.end[at] = logp[:, self._end]
+
+    def done(self) -> Trace:
+        """The finished trace, cut into paths."""
+        cuts = self._offsets[1:-1]
+
+        def split(a: NDArray[Any], asked: bool) -> tuple[NDArray[Any], ...] | None:
+            return tuple(np.split(a, cuts)) if asked else None
+
+        want, n = self._want, len(self._offsets) - 1
+        logp = tuple(np.split(self.logp, cuts)) if n else ()
+        return Trace(
+            logp,
+            split(self.entropy, want.entropy),
+            split(self.rank, want.rank),
+            split(self.top_ids, want.top > 0),
+            split(self.top_logp, want.top > 0),
+            split(self.end, want.end),
+        )

@@ -1,0 +1,1 @@
+"""From one distribution to another: LM -> LM. Whatever changes p is itself an LM."""

@@ -1,0 +1,75 @@
+"""p(· | prefix): the distribution of what follows a prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pofx.errors import Impossible
+from pofx.lm import LM, Begin, State
+from pofx.trace import Ints, Path, Trace, Want
+from pofx.vocab import show_bytes, to_bytes
+
+
+def given(lm: LM, prefix: str | bytes) -> LM:
+    """p(y | x) = p(xy) / P(x), as an LM over y; nats: log p(xy) = log P(x) + log p(y|x).
+
+    The prefix is conditioned on token by token (as `encode` cuts it); the empty prefix gives `lm` itself. This
+    is how a model without x0 answers: its texts begin behind what the caller names. `Impossible` if P(x) = 0.
+
+    Right: `log_prob(given(lm, "To be"), ", or not")`. Wrong: `log p(x) + log p(y|x)` for log p(xy): p(x) has
+    the EOS term of a text that ends after x.
+    """
+    ids = lm.vocab.encode(prefix)
+    if not ids:
+        return lm
+    check_possible(lm, [ids], [prefix])
+    return Given(lm, ids, prefix)
+
+
+def check_possible(lm: LM, paths: Sequence[Path], prefixes: Sequence[str | bytes]) -> None:
+    """Raise `Impossible` for the first path of probability zero; the first token of a model without x0 is free."""
+    skips = [min(len(p), 1) if lm.begin.known == "none" else 0 for p in paths]
+    for logp, prefix in zip(lm.forward(paths, skip=skips).logp, prefixes):
+        if np.any(np.isneginf(logp)):
+            raise Impossible(
+                f"expected a prefix of positive probability to condition on, found {show(prefix)} with P = 0 under "
+                "this model; use a smoothed model, or a prefix it can produce"
+            )
+
+
+def show(text: str | bytes, most: int = 40) -> str:
+    """A text in a message: quoted, and cut when long."""
+    shown = show_bytes(to_bytes(text)[: 4 * most]).replace("␣", " ")
+    return f"'{shown[:most]}…'" if len(shown) > most else f"'{shown}'"
+
+
+class Given(LM):
+    """Behind a fixed prefix of ids; made by `given`."""
+
+    def __init__(self, lm: LM, ids: Sequence[int], prefix: str | bytes) -> None:
+        self.lm, self.ids = lm, np.asarray(ids, dtype=np.int64)
+        self.vocab, self.context, self.window, self.dtype = lm.vocab, lm.context, lm.window, lm.dtype
+        behind = show(prefix)
+        if lm.begin.known == "none":
+            self.begin = Begin("assumed", behind)
+        else:
+            self.begin = Begin(lm.begin.known, f"{lm.begin.text} {behind}", lm.begin.id)
+
+    def start(self, n: int) -> State:
+        """n times the state behind the prefix, computed once."""
+        state = self.lm.extend(self.lm.start(1), self.ids[None, :])
+        return state.take(np.zeros(n, dtype=np.int64))
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """As the model itself."""
+        return self.lm.extend(state, ids)
+
+    def forward(
+        self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0  # noqa: B008
+    ) -> Trace:
+        """The model's pass over prefix + path, the prefix not scored."""
+        k = len(self.ids)
+        skips = [k + skip] * len(paths) if isinstance(skip, int) else [k + s for s in skip]
+        return self.lm.forward([np.append(self.ids, p).astype(np.int64) for p in paths], want, skips)

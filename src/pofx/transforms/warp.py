@@ -1,0 +1,66 @@
+"""Temperature, top-k and top-p: the law that a sampler with these knobs really draws from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pofx.algorithms.logspace import Floats, logsumexp
+from pofx.errors import BadValue
+from pofx.lm import LM, State
+from pofx.trace import Ints
+
+
+def warp(lm: LM, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None) -> LM:
+    """q(v | x) ∝ p(v | x)^(1/temperature) over the k likeliest, then over the fewest that hold mass p; nats.
+
+    Each next-token law is renormalised, so q is a distribution, and `score` under q is what `sample` draws from.
+    Ties are broken by id. Renormalised token by token: q(x) is not p(x)^(1/temperature) over whole strings.
+
+    Right: `sample(warp(lm, temperature=0.8), 3)`. Wrong: temperature=0; the likeliest token is `top_k=1`.
+    """
+    if not temperature > 0 or not np.isfinite(temperature):
+        raise BadValue(f"temperature: expected a positive number, found {temperature}; for the likeliest token use top_k=1")
+    if top_k is not None and top_k < 1:
+        raise BadValue(f"top_k: expected at least 1, found {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise BadValue(f"top_p: expected a probability in (0, 1], found {top_p}")
+    return Warp(lm, temperature, top_k, top_p)
+
+
+class Warp(LM):
+    """Next-token laws of another model, warped; made by `warp`."""
+
+    def __init__(self, lm: LM, temperature: float, top_k: int | None, top_p: float | None) -> None:
+        self.lm, self.temperature, self.top_k, self.top_p = lm, temperature, top_k, top_p
+        self.vocab, self.context, self.begin = lm.vocab, lm.context, lm.begin
+        self.window, self.dtype = lm.window, lm.dtype
+
+    def start(self, n: int) -> State:
+        """As the model itself, warped."""
+        return self._warped(self.lm.start(n))
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """As the model itself, warped."""
+        return self._warped(self.lm.extend(state.carry, ids))
+
+    def _warped(self, inner: State) -> State:
+        return State(lambda: self._law(inner.logp), inner, inner.n)
+
+    def _law(self, logp: Floats) -> Floats:
+        out = np.asarray(logp, dtype=np.float64) / self.temperature
+        out = out - logsumexp(out)[:, None]
+        if self.top_k is not None and self.top_k < out.shape[1]:
+            best = np.argsort(-out, axis=1, kind="stable")
+            np.put_along_axis(out, best[:, self.top_k :], -np.inf, axis=1)
+            out = out - logsumexp(out)[:, None]
+        if self.top_p is not None and self.top_p < 1:
+            best = np.argsort(-out, axis=1, kind="stable")
+            p = np.exp(np.take_along_axis(out, best, axis=1))
+            # A token stays if the mass before it is still short of top_p; the likeliest always does.
+            beyond = np.cumsum(p, axis=1) - p >= self.top_p
+            beyond[:, 0] = False
+            np.put_along_axis(out, best, np.where(beyond, -np.inf, np.take_along_axis(out, best, axis=1)), axis=1)
+            out = out - logsumexp(out)[:, None]
+        return out

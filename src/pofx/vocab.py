@@ -1,0 +1,242 @@
+"""Vocabularies: what the ids of a model spell. `encode` never yields a control token, whatever the text says."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import NotText
+
+END_TEXT = "</s>"
+BEGIN_TEXT = "<s>"
+
+
+class Vocab(ABC):
+    """A finite set of ids and the bytes each one spells.
+
+    size: number of outcomes of a next-token law, EOS included. x0 is no outcome: it stands before every text
+    with probability one, and has no id below `size`.
+    end: the id of EOS, or None where texts never end.
+    token_bytes: what each id spells, None for a control token (it spells nothing).
+
+    A subclass sets these three and writes `encode`; `decode(encode(x)) == x` must hold for every x it accepts.
+    """
+
+    size: int
+    end: int | None
+    token_bytes: tuple[bytes | None, ...]
+
+    @abstractmethod
+    def encode(self, text: str | bytes) -> list[int]:
+        """The canonical token ids of a text, never a control token; `NotText` where there are none."""
+
+    def decode(self, ids: Sequence[int]) -> bytes:
+        """The bytes that ids spell; control tokens spell nothing."""
+        return b"".join(self.pieces(ids))
+
+    def pieces(self, ids: Sequence[int]) -> list[bytes]:
+        """What each id adds to the text."""
+        return [self.token_bytes[i] or b"" for i in ids]
+
+    @cached_property
+    def unambiguous(self) -> bool:
+        """Whether every text has one spelling in tokens, so that its canonical log p is the exact one.
+
+        True where no token's bytes begin with another's (a prefix code).
+        """
+        spelled = sorted(b for b in self.token_bytes if b is not None)
+        return all(not b.startswith(a) for a, b in pairwise(spelled))
+
+    def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
+        """`encode` as an array."""
+        return np.array(self.encode(text), dtype=np.int64)
+
+    def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
+        """`encode_array` of each text."""
+        return [self.encode_array(t) for t in texts]
+
+    def show(self, i: int) -> str:
+        """A printable name of an id, for people."""
+        if i == self.end:
+            return "EOS"
+        spelled = self.token_bytes[i]
+        return f"control {i}" if spelled is None else show_bytes(spelled)
+
+
+def to_bytes(text: str | bytes) -> bytes:
+    """UTF-8 of a text; `NotText` for lone surrogates, which no UTF-8 spells."""
+    if isinstance(text, bytes):
+        return text
+    if not isinstance(text, str):
+        raise NotText(f"expected a text (str or bytes), found {type(text).__name__}")
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as e:
+        raise NotText(
+            f"expected Unicode text, found the lone surrogate U+{ord(text[e.start]):04X} at character {e.start}; "
+            "pass bytes, or replace it: text.encode('utf-8', 'replace')"
+        ) from None
+
+
+def to_str(text: str | bytes) -> str:
+    """The text as str; `NotText` where bytes are no UTF-8, with the offset."""
+    if isinstance(text, str):
+        to_bytes(text)
+        return text
+    if not isinstance(text, bytes):
+        raise NotText(f"expected a text (str or bytes), found {type(text).__name__}")
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as e:
+        raise NotText(
+            f"expected UTF-8, found byte 0x{text[e.start]:02X} at offset {e.start}; "
+            "a vocabulary of bytes takes any bytes"
+        ) from None
+
+
+def show_bytes(piece: bytes) -> str:
+    """Bytes for people: UTF-8 where they are, control characters and stray bytes by name, spaces as ␣."""
+    out = []
+    for ch in piece.decode("utf-8", "backslashreplace"):
+        if ch == " ":
+            out.append("␣")
+        elif ch == "\n":
+            out.append("⏎")
+        elif ch.isprintable():
+            out.append(ch)
+        else:
+            out.append(ch.encode("unicode_escape").decode("ascii"))
+    return "".join(out)
+
+
+class ByteVocab(Vocab):
+    """The 256 bytes, and EOS = 256. Exact: every byte string has one spelling, so nothing can fail."""
+
+    def __init__(self, end: bool = True) -> None:
+        self.size = 256 + end
+        self.end = 256 if end else None
+        self.token_bytes = tuple([bytes([b]) for b in range(256)] + [None] * end)
+
+    def encode(self, text: str | bytes) -> list[int]:
+        """The bytes of the text's UTF-8."""
+        return list(to_bytes(text))
+
+    def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
+        """The same without a Python list: 1 MB in 1 ms instead of 40."""
+        return np.frombuffer(to_bytes(text), dtype=np.uint8).astype(np.int64)
+
+    def decode(self, ids: Sequence[int]) -> bytes:
+        """The ids as bytes."""
+        a = np.asarray(ids, dtype=np.int64)
+        if len(a) and (a.min() < 0 or a.max() >= self.size):
+            raise IndexError(f"expected ids below {self.size}, found {a.min()} … {a.max()}")
+        return a[a < 256].astype(np.uint8).tobytes()
+
+
+class CharVocab(Vocab):
+    """A closed set of characters, and EOS after them.
+
+    An unknown character is an error that shows it. With `escape=True` 256 byte tokens follow the characters,
+    and an unknown character (or a stray byte) is spelled by the bytes of its UTF-8 instead.
+    """
+
+    def __init__(self, characters: Iterable[str], end: bool = True, escape: bool = False) -> None:
+        self.characters = "".join(sorted(set("".join(characters))))
+        self.escape = escape
+        spelled: list[bytes | None] = [to_bytes(c) for c in self.characters]
+        if escape:
+            spelled += [bytes([b]) for b in range(256)]
+        self.size = len(spelled) + end
+        self.end = len(spelled) if end else None
+        self.token_bytes = tuple(spelled + [None] * end)
+        self._ids = {c: i for i, c in enumerate(self.characters)}
+
+    @classmethod
+    def learn(cls, texts: Iterable[str | bytes], end: bool = True, escape: bool = False) -> CharVocab:
+        """The characters that occur in the texts; with `escape`, stray bytes are passed over, not refused."""
+        seen: set[str] = set()
+        for t in texts:
+            seen.update(to_bytes(t).decode("utf-8", "ignore") if escape else to_str(t))
+        return cls(seen, end=end, escape=escape)
+
+    def encode(self, text: str | bytes) -> list[int]:
+        """One id a character."""
+        if self.escape:
+            decoded = to_bytes(text).decode("utf-8", "surrogateescape")
+            n = len(self.characters)
+            out: list[int] = []
+            for c in decoded:
+                i = self._ids.get(c)
+                if i is not None:
+                    out.append(i)
+                else:
+                    out.extend(n + b for b in c.encode("utf-8", "surrogateescape"))
+            return out
+        decoded = to_str(text)
+        try:
+            return [self._ids[c] for c in decoded]
+        except KeyError as e:
+            c = str(e.args[0])
+            raise NotText(
+                f"expected one of the {len(self.characters)} characters this model was fitted on, found {c!r} "
+                f"(U+{ord(c):04X}) at character {decoded.index(c)}; fit with vocab='bytes', or with "
+                "vocab='chars+bytes', which spells unknown characters by their bytes"
+            ) from None
+
+
+class WordVocab(Vocab):
+    """A closed set of words; a text is words with one space between. Other white space is no text of it.
+
+    Ids are positions in `words`; a word given as None is a control token (`<unk>` of an ARPA file: a class
+    of words, which spells none).
+    """
+
+    def __init__(self, words: Iterable[str | None], end: bool = True) -> None:
+        self.words = tuple(words)
+        self.size = len(self.words) + end
+        self.end = len(self.words) if end else None
+        self.token_bytes = tuple([None if w is None else b" " + to_bytes(w) for w in self.words] + [None] * end)
+        self._ids = {w: i for i, w in enumerate(self.words) if w is not None}
+        self.unambiguous = True  # one space between words leaves no choice
+
+    def encode(self, text: str | bytes) -> list[int]:
+        """One id a word."""
+        decoded = to_str(text)
+        if not decoded:
+            return []
+        ids = []
+        for w in decoded.split(" "):
+            i = self._ids.get(w)
+            if i is None:
+                what = f"the word {w!r}" if w else "two spaces in a row, or one at an end"
+                raise NotText(
+                    f"expected words of this model's {len(self._ids)} with one space between, found {what}; "
+                    "normalise the text, or use a model over bytes or subwords"
+                )
+            ids.append(i)
+        return ids
+
+    def pieces(self, ids: Sequence[int]) -> list[bytes]:
+        """What each id adds: the word, behind a space unless it is the first."""
+        out = super().pieces(ids)
+        for k, piece in enumerate(out):
+            if piece:
+                out[k] = piece[1:]
+                break
+        return out
+
+
+def spans(vocab: Vocab, ids: Sequence[int]) -> NDArray[np.int64]:
+    """Byte offsets `[t, 2]` of what each token spells: `text[lo:hi]`."""
+    if isinstance(vocab, ByteVocab):
+        lo = np.arange(len(ids), dtype=np.int64)
+        return np.stack([lo, lo + 1], axis=1)
+    sizes: NDArray[Any] = np.array([len(p) for p in vocab.pieces(ids)], dtype=np.int64)
+    hi = np.cumsum(sizes)
+    return np.stack([hi - sizes, hi], axis=1)

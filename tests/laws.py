@@ -1,0 +1,230 @@
+"""What every LM must obey, by enumeration on a tiny vocabulary. `laws(lm)` raises `Broken` on the first breach.
+
+Each law is a function of its own, so that a planted fault can be shown to turn exactly that law red.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+
+import numpy as np
+from toy import log_prefix, log_string, texts
+
+from pofx.lm import LM, forward_by_extension
+from pofx.queries.sample import sample
+from pofx.queries.score import score
+from pofx.trace import Want
+from pofx.transforms.given import Given
+
+LONGEST = 4
+
+
+class Broken(AssertionError):
+    """A law does not hold."""
+
+
+def hold(condition: bool, law: str, found: object = "") -> None:
+    if not condition:
+        raise Broken(f"{law}: {found}")
+
+
+def _tolerance(lm: LM) -> float:
+    return 1e-9 if lm.dtype == "float64" else 1e-5
+
+
+def _has_begin(lm: LM) -> bool:
+    return lm.begin.known != "none"
+
+
+def _paths(lm: LM, longest: int = LONGEST) -> list[tuple[int, ...]]:
+    """All texts the model can be asked about; without x0, all but the empty one."""
+    return [p for p in texts(lm.vocab, longest) if p or _has_begin(lm)]
+
+
+def rows_sum_to_one(lm: LM) -> None:
+    """1. Every row of State.logp sums to 1: seen, unseen and empty prefixes."""
+    for n, group in itertools.groupby(_paths(lm), key=len):
+        batch = list(group)
+        state = lm.extend(lm.start(len(batch)), np.array(batch, dtype=np.int64).reshape(len(batch), n))
+        hold(state.logp.shape == (len(batch), lm.vocab.size), "rows have the size of the vocabulary", state.logp.shape)
+        off = np.abs(np.exp(state.logp.astype(np.float64)).sum(axis=1) - 1).max()
+        hold(off < _tolerance(lm), "rows sum to 1", off)
+
+
+def strings_sum_to_one(lm: LM) -> None:
+    """2. Σ_{|x| ≤ L} p(x) + alive(L) = 1, and P(x) = p(x) + Σ_v P(xv) over all v that are not EOS."""
+    tolerance = 20 * _tolerance(lm)
+    others = [i for i in range(lm.vocab.size) if i != lm.vocab.end]
+    if not _has_begin(lm):
+        return
+    if lm.vocab.end is not None:
+        letters = [i for i in others if lm.vocab.token_bytes[i] is not None]
+        if len(letters) == len(others):  # no mass on control tokens
+            total = math.fsum(math.exp(log_string(lm, p)) for p in texts(lm.vocab, LONGEST))
+            alive = math.fsum(
+                math.exp(log_prefix(lm, p)) for p in itertools.product(letters, repeat=LONGEST + 1)
+            )
+            hold(abs(total + alive - 1) < tolerance, "strings and survivors sum to 1", total + alive)
+    for p in list(texts(lm.vocab, 2)):
+        whole = math.exp(log_prefix(lm, p))
+        ended = math.exp(log_string(lm, p)) if lm.vocab.end is not None else 0.0
+        parts = ended + math.fsum(math.exp(log_prefix(lm, [*p, v])) for v in others)
+        hold(abs(whole - parts) < tolerance, "P(x) = p(x) + Σ P(xv)", (p, whole, parts))
+
+
+def forward_is_extend(lm: LM) -> None:
+    """3. extend ≡ forward; in one go ≡ a token at a time; any batch ≡ one by one ≡ permuted."""
+    rng = np.random.default_rng(5)
+    every = [p for p in _paths(lm) if len(p)]
+    some = [every[i] for i in rng.choice(len(every), size=min(60, len(every)), replace=False)]
+    end = [] if lm.vocab.end is None else [lm.vocab.end]
+    paths = [[*p, *end] for p in some]
+    free = 0 if _has_begin(lm) else 1
+    want = Want(entropy=True, rank=True, top=2, end=lm.vocab.end is not None)
+    slow = forward_by_extension(lm, paths, want, free)
+    fast = lm.forward(paths, want, free)
+    plain = lm.forward(paths, skip=free)
+    tolerance = 1e-9 if lm.dtype == "float64" else 1e-4
+    order = rng.permutation(len(paths))
+    shuffled = lm.forward([paths[i] for i in order], skip=free)
+    back = {int(i): j for j, i in enumerate(order)}
+    for i, p in enumerate(paths):
+        alone = lm.forward([p], skip=free).logp[0]
+        by_hand = log_prefix(lm, p[free:], p[:free])
+        for name, found in (
+            ("forward", fast.logp[i]),
+            ("forward without extras", plain.logp[i]),
+            ("forward, shuffled batch", shuffled.logp[back[i]]),
+            ("forward, alone", alone),
+        ):
+            hold(_near(found, slow.logp[i], tolerance), f"extend ≡ {name}", (p, found, slow.logp[i]))
+        hold(_near(np.array([slow.logp[i].sum()]), np.array([by_hand]), tolerance), "the chain rule by hand", p)
+        assert fast.entropy and slow.entropy and fast.rank and slow.rank and fast.top_logp and slow.top_logp
+        hold(_near(fast.entropy[i], slow.entropy[i], tolerance), "entropy", p)
+        if lm.dtype == "float64":
+            hold(bool((fast.rank[i] == slow.rank[i]).all()), "rank", (p, fast.rank[i], slow.rank[i]))
+        hold(_near(fast.top_logp[i], slow.top_logp[i], tolerance), "top", p)
+        if fast.end and slow.end:
+            hold(_near(fast.end[i], slow.end[i], tolerance), "log p(EOS)", p)
+        half = len(p) // 2
+        if half > free:
+            behind = lm.forward([p], skip=half).logp[0]
+            hold(_near(behind, slow.logp[i][half - free :], tolerance), "forward with skip", p)
+    hold(lm.forward([], want).logp == (), "no texts, no numbers")
+
+
+def _near(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
+    with np.errstate(invalid="ignore"):
+        return a.shape == b.shape and bool(np.all((a == b) | (np.abs(a - b) < tolerance)))
+
+
+def chain_rule_through_given(lm: LM) -> None:
+    """4. log p(xy) = log P(x) + log p(y | x), with empty x and empty y; token by token."""
+    tolerance = 1e-9 if lm.dtype == "float64" else 1e-4
+    heads = [p for p in texts(lm.vocab, 2) if p and (not _has_begin(lm) or math.isfinite(log_prefix(lm, p)))]
+    for x in heads:
+        free = 0 if _has_begin(lm) else 1
+        behind = Given(lm, x, lm.vocab.decode(x))
+        for y in texts(lm.vocab, 2):
+            if lm.vocab.end is None:
+                whole, tail = log_prefix(lm, [*x, *y][free:], x[:free]), log_prefix(behind, y)
+            else:
+                whole, tail = log_string(lm, [*x, *y][free:], x[:free]), log_string(behind, y)
+            head = log_prefix(lm, x[free:], x[:free])
+            hold(_near(np.array([whole]), np.array([head + tail]), tolerance), "log p(xy) = log P(x) + log p(y|x)", (x, y))
+            if y:
+                direct = float(behind.forward([y]).logp[0].sum())
+                hold(_near(np.array([direct]), np.array([log_prefix(behind, y)]), tolerance), "given, forward", (x, y))
+
+
+def draws_follow_p(lm: LM, n: int = 2000) -> None:
+    """5. A draw's logp is its score; frequencies match p (chi-square); same seed, same draws, whatever n."""
+    given = "" if _has_begin(lm) else lm.vocab.decode([0])
+    draws = sample(lm, n, given=given, max_tokens=3, seed=7)
+    again = sample(lm, 5, given=given, max_tokens=3, seed=7)
+    hold([d.bytes for d in again] == [d.bytes for d in draws[:5]], "same seed, same draws")
+    behind = lm.vocab.encode(given)
+    end = [] if lm.vocab.end is None else [lm.vocab.end]
+    expected: dict[tuple[int, ...], float] = {}
+    seen: Counter[tuple[int, ...]] = Counter()
+    for d in draws:
+        path = (*map(int, d.tokens), *(end if d.ended else []))
+        hold(d.ended or len(path) == 3, "a draw that has not ended has max_tokens", path)
+        seen[path] += 1
+        expected.setdefault(path, log_prefix(lm, path, behind))
+        hold(abs(d.total - expected[path]) < 1e-4 * (1 + len(path)), "a draw's logp is its score", (path, d.total))
+    # Cells expected fewer than 8 times are pooled; 6 standard deviations of chi-square: 1 false alarm in 10^8.
+    rest_p, rest_n, chi, cells = 1.0, n, 0.0, 0
+    for path, lp in expected.items():
+        p = math.exp(lp)
+        if p * n >= 8:
+            chi += (seen[path] - n * p) ** 2 / (n * p)
+            rest_p, rest_n, cells = rest_p - p, rest_n - seen[path], cells + 1
+    if rest_p * n >= 8:
+        chi += (rest_n - n * rest_p) ** 2 / (n * rest_p)
+        cells += 1
+    hold(chi < cells + 6 * math.sqrt(2 * cells) + 6, "draws follow p", (chi, cells))
+
+
+def states_are_values(lm: LM) -> None:
+    """6. take, cat and extend leave siblings untouched."""
+    first = lm.vocab.encode(lm.vocab.decode([0]))[0]
+    letters = [i for i, b in enumerate(lm.vocab.token_bytes) if b is not None]
+    state = lm.extend(lm.start(3), [[letters[0]], [letters[-1]], [first]])
+    tolerance = 1e-12 if lm.dtype == "float64" else 1e-5
+    before = np.array(state.logp)
+    longer = lm.extend(state, [[letters[-1]]] * 3)
+    frozen = np.array(longer.logp)
+    fresh = lm.extend(lm.start(3), [[i, letters[0]] for i in (letters[0], letters[-1], first)])
+    again = lm.extend(state, [[letters[0]]] * 3)
+    hold(_near(np.array(again.logp), np.array(fresh.logp), tolerance), "extend a second time, as the first time")
+    picked = state.take([2, 0, 2])
+    joined = picked.cat(longer, state.take([1]))
+    hold(joined.n == 7, "cat counts its rows", joined.n)
+    lm.extend(joined, [[letters[0]]] * 7).logp  # noqa: B018
+    hold(_near(np.array(state.logp), before, 1e-300), "extend leaves the old state alone")
+    hold(_near(np.array(longer.logp), frozen, 1e-300), "cat leaves its parts alone")
+    hold(_near(np.array(joined.logp[:3]), before[[2, 0, 2]], tolerance), "take takes its rows")
+    hold(_near(np.array(joined.logp[3:6]), frozen, tolerance), "cat keeps the order")
+    further = lm.extend(joined, [[letters[0]]] * 7).logp
+    alone = lm.extend(state.take([1]), [[letters[0]]]).logp
+    hold(_near(np.array(further[6:]), np.array(alone), tolerance), "a row goes on as it would alone")
+    hold(lm.extend(state, np.zeros((3, 0), dtype=np.int64)).n == 3, "extend by nothing")
+    hold(lm.extend(lm.start(0), np.zeros((0, 1), dtype=np.int64)).n == 0, "an empty batch")
+
+
+def parts_sum_to_total(lm: LM) -> None:
+    """8. The sum of per-token terms is the total; spans tile the text."""
+    given = b"" if _has_begin(lm) else lm.vocab.decode([0])
+    for p in texts(lm.vocab, 3):
+        text = lm.vocab.decode(p)
+        s = score(lm, [text], given)[0]
+        ids = [int(i) for i in s.tokens]
+        hold(lm.vocab.decode(ids) == text, "decode ∘ encode = id", text)
+        hold([text[a:b] for a, b in s.spans] == lm.vocab.pieces(ids), "spans tile the text", text)
+        by_hand = log_prefix(lm, ids, lm.vocab.encode(given))
+        hold(_near(np.array([s.prefix_total]), np.array([by_hand]), 1e-4), "prefix_total", (text, by_hand))
+        if lm.vocab.end is not None:
+            hold(len(s.logp) == len(ids) + 1, "one term a token, and EOS", s.logp)
+            hold(s.interval == (s.total, s.total), "exact", s.interval)
+            hold(_near(np.array([s.total]), np.array([s.logp.sum()]), 1e-12), "terms sum to the total", text)
+            hold(s.terms.end and s.terms.tokens == len(ids) and s.terms.bytes == len(text), "terms", s.terms)
+
+
+LAWS = {
+    "1 rows": rows_sum_to_one,
+    "2 strings": strings_sum_to_one,
+    "3 forward": forward_is_extend,
+    "4 given": chain_rule_through_given,
+    "5 draws": draws_follow_p,
+    "6 values": states_are_values,
+    "8 parts": parts_sum_to_total,
+}
+
+
+def laws(lm: LM) -> None:
+    """All of them. Law 7, training loss = −score, belongs to a family and is tested beside its fit."""
+    for law in LAWS.values():
+        law(lm)

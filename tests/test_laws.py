@@ -1,0 +1,181 @@
+"""The laws, for every family, transform and vocabulary; and the laws themselves put to the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from laws import LAWS, Broken, laws
+from toy import ToyLM, ToyVocab
+
+from pofx.lm import LM, State, id_rows
+from pofx.models.ngram import fit_ngram
+from pofx.specs import NgramSpec
+from pofx.transforms.given import given
+from pofx.transforms.interpolate import interpolate
+from pofx.transforms.mixture import mixture
+from pofx.transforms.warp import warp
+from pofx.vocab import CharVocab, Vocab, WordVocab
+
+CORPUS = ["abca", "ab", "", "caab", "bb", "abcabc", "c", "ab", "ccab", "aaaa", "bca"]
+
+
+def ngram(order: int = 3, smoothing: str = "kneser-ney", vocab: Vocab | None = None, begin: bool = True,
+          end: bool = True, alpha: float = 0.5, corpus: list[str] = CORPUS) -> LM:
+    vocab = vocab or ToyVocab(3, end)
+    spec = NgramSpec(order=order, smoothing=smoothing, alpha=alpha, begin=begin, end=end, vocab=vocab)
+    return fit_ngram(vocab.encode_many(corpus), spec, vocab)
+
+
+MODELS: dict[str, Callable[[], LM]] = {
+    "toy": ToyLM,
+    "toy, no EOS": lambda: ToyLM(ToyVocab(3, end=False)),
+    "toy, no x0": lambda: ToyLM(begin=False),
+    "toy, neither": lambda: ToyLM(ToyVocab(3, end=False), begin=False),
+    "given": lambda: given(ToyLM(), "ab"),
+    "given, no x0": lambda: given(ToyLM(begin=False), "c"),
+    "given given": lambda: given(given(ToyLM(), "ab"), "c"),
+    "warp": lambda: warp(ToyLM(), temperature=0.7),
+    "warp top-k": lambda: warp(ToyLM(), temperature=1.5, top_k=2),
+    "warp top-p": lambda: warp(ToyLM(), top_p=0.8),
+    "warp, no x0": lambda: warp(ToyLM(begin=False), top_k=3),
+    "mixture": lambda: mixture([ToyLM(seed=1), ToyLM(seed=2)], [0.3, 0.7]),
+    "mixture of impossible ones": lambda: mixture([ngram(2, "mle"), ngram(3, "mle", corpus=["ab", "ba"])]),
+    "mixture, no x0": lambda: mixture([ToyLM(seed=1, begin=False), ToyLM(seed=2, begin=False)]),
+    "interpolation": lambda: interpolate([ToyLM(seed=1), ngram(3)], [0.5, 0.5]),
+    "interpolation, no x0": lambda: interpolate([ToyLM(seed=1, begin=False), ngram(3, begin=False)], [1, 3]),
+    "warp of mixture of given": lambda: warp(mixture([given(ToyLM(), "a"), ngram(2)]), temperature=2.0),
+    "char n-gram": lambda: ngram(vocab=CharVocab("abé"), corpus=["abé", "é", "aab"]),
+    "word n-gram": lambda: ngram(vocab=WordVocab(["the", "cat"]), corpus=["the cat", "cat cat the", "the"]),
+}
+for _smoothing in ("kneser-ney", "additive", "mle"):
+    for _order in (1, 2, 3, 5, 12):
+        MODELS[f"{_smoothing} {_order}"] = lambda s=_smoothing, o=_order: ngram(o, s)  # type: ignore[misc]
+    for _begin, _end in ((False, True), (True, False), (False, False)):
+        MODELS[f"{_smoothing} begin={_begin} end={_end}"] = (  # type: ignore[misc]
+            lambda s=_smoothing, b=_begin, e=_end: ngram(3, s, begin=b, end=e)
+        )
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_laws(name: str) -> None:
+    laws(MODELS[name]())
+
+
+# ---------------------------------------------------------------- the test, tested: one planted fault a law
+
+
+class Faulty(LM):
+    """A toy with one fault."""
+
+    def __init__(self, fault: str) -> None:
+        self.toy, self.fault = ToyLM(), fault
+        self.vocab, self.begin = self.toy.vocab, self.toy.begin
+        self.context = None
+
+    def _broken(self, state: State) -> State:
+        logp = np.array(state.logp)
+        if self.fault == "1 rows":
+            logp += np.log(0.9)
+        return State(logp, state.carry)
+
+    def start(self, n: int) -> State:
+        return self._broken(self.toy.start(n))
+
+    def extend(self, state, ids):
+        new = id_rows(ids, state.n)
+        if self.fault == "6 values" and new.size:
+            state.carry[:, -1] = new[:, -1]
+        return self._broken(self.toy.extend(state, new))
+
+    def forward(self, paths, want=None, skip=0):
+        from pofx.trace import Trace, Want
+
+        trace = super().forward(paths, want or Want(), skip)
+        if self.fault == "3 forward":
+            return Trace(tuple(a + 1e-6 for a in trace.logp), *list(vars(trace).values())[1:])
+        return trace
+
+
+class LeakyAtStrings(ToyLM):
+    """Rows that sum to 1 only as the law reads them: EOS is promised twice over a text's length."""
+
+    def extend(self, state, ids):
+        after = super().extend(state, ids)
+        shaken = np.random.default_rng(np.asarray(ids).size + state.n).permutation(self.vocab.size)
+        return State(after.logp[:, shaken] if np.asarray(ids).size else after.logp, after.carry)
+
+
+class BadGiven(ToyLM):
+    """Forgets what it was given when it starts anew: a prefix through `extend` at the start is one token short."""
+
+    def extend(self, state, ids):
+        new = id_rows(ids, state.n)
+        at_start = bool((state.carry < 0).all()) and new.shape[1] > 1
+        return super().extend(state, new[:, 1:] if at_start else new)
+
+
+class BadPieces(ToyVocab):
+    """Spans that do not tile the text."""
+
+    def pieces(self, ids):
+        return [p * 2 for p in super().pieces(ids)]
+
+    def decode(self, ids):
+        return b"".join(super().pieces(ids))
+
+
+def test_law_1_catches_rows_that_sum_to_less() -> None:
+    with pytest.raises(Broken, match="rows sum to 1"):
+        LAWS["1 rows"](Faulty("1 rows"))
+
+
+def test_law_2_catches_mass_that_appears_on_the_way() -> None:
+    with pytest.raises(Broken, match="sum to 1|P\\(x\\)"):
+        LAWS["2 strings"](Faulty("1 rows"))
+
+
+def test_law_3_catches_a_forward_of_its_own() -> None:
+    with pytest.raises(Broken, match="forward"):
+        LAWS["3 forward"](Faulty("3 forward"))
+
+
+def test_law_4_catches_a_prefix_half_read() -> None:
+    with pytest.raises(Broken, match="given|log p"):
+        LAWS["4 given"](BadGiven())
+
+
+def test_law_5_catches_a_sampler_of_another_law(monkeypatch: pytest.MonkeyPatch) -> None:
+    import laws as module
+
+    real = module.sample
+
+    def tempered(lm, n, **options):
+        if n < 100:
+            return real(lm, n, **options)
+        other = real(warp(lm, temperature=0.7), n, **options)
+        for d in other:  # it lies about log p, too: only the frequencies give it away
+            path = [*map(int, d.tokens), *([lm.vocab.end] if d.ended else [])]
+            object.__setattr__(d, "logp", lm.forward([path]).logp[0])
+        return other
+
+    def same_seed(lm, n, **options):
+        return tempered(lm, max(n, 100), **options)[:n]
+
+    monkeypatch.setattr(module, "sample", same_seed)
+    with pytest.raises(Broken, match="draws follow p"):
+        LAWS["5 draws"](ToyLM())
+    monkeypatch.setattr(module, "sample", lambda lm, n, **o: real(lm, n, **{**o, "seed": n}))
+    with pytest.raises(Broken, match="same seed"):
+        LAWS["5 draws"](ToyLM())
+
+
+def test_law_6_catches_an_extend_that_writes_into_its_argument() -> None:
+    with pytest.raises(Broken):
+        LAWS["6 values"](Faulty("6 values"))
+
+
+def test_law_8_catches_spans_that_do_not_tile() -> None:
+    with pytest.raises(Broken, match="spans"):
+        LAWS["8 parts"](ToyLM(BadPieces()))

@@ -1,0 +1,82 @@
+"""Exact language models on a handful of tokens, and an enumerator of all their texts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional
+from pofx.vocab import Vocab
+
+
+class ToyVocab(Vocab):
+    """Letters a, b, c, …, then EOS."""
+
+    def __init__(self, letters: int = 3, end: bool = True) -> None:
+        self.size = letters + end
+        self.end = letters if end else None
+        self.token_bytes = tuple([bytes([97 + i]) for i in range(letters)] + [None] * end)
+
+    def encode(self, text: str | bytes) -> list[int]:
+        data = text.encode() if isinstance(text, str) else text
+        return [b - 97 for b in data]
+
+
+class ToyLM(LM):
+    """A law of the next token drawn once for each history of up to `memory` tokens, by a hash of it."""
+
+    def __init__(self, vocab: Vocab | None = None, seed: int = 0, memory: int = 3, begin: bool = True) -> None:
+        self.vocab = vocab or ToyVocab()
+        self.seed, self.memory = seed, memory
+        self.begin = Begin("trained", "<s>", self.vocab.size) if begin else Begin("none")
+
+    def row(self, history: Sequence[int]) -> np.ndarray:
+        recent = [int(h) for h in history][-self.memory :]
+        rng = np.random.default_rng([self.seed, len(recent), *[h + 1 for h in recent]])
+        p = rng.dirichlet(np.full(self.vocab.size, 0.7)) + 1e-3
+        return np.log(p / p.sum())
+
+    def _state(self, histories: np.ndarray) -> State:
+        # The carry is a plain array: -1 pads the left of a short history.
+        def law() -> np.ndarray:
+            rows = []
+            for h in histories:
+                known = [i for i in h if i >= 0]
+                if not known and self.begin.known == "none":
+                    raise refuse_unconditional()
+                rows.append(self.row(known))
+            return np.array(rows).reshape(len(histories), self.vocab.size)
+
+        return State(law, histories, len(histories))
+
+    def start(self, n: int) -> State:
+        return self._state(np.full((n, self.memory), -1))
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]]) -> State:
+        new = id_rows(ids, state.n)
+        return self._state(np.concatenate([state.carry, new], axis=1)[:, -self.memory :])
+
+
+def texts(vocab: Vocab, longest: int) -> Iterator[tuple[int, ...]]:
+    """Every sequence of text ids up to a length."""
+    letters = [i for i, b in enumerate(vocab.token_bytes) if b is not None]
+    for n in range(longest + 1):
+        yield from itertools.product(letters, repeat=n)
+
+
+def log_prefix(lm: LM, path: Sequence[int], behind: Sequence[int] = ()) -> float:
+    """log P(path | behind), one `extend` and one look-up a token: the definition, nothing else."""
+    state = lm.extend(lm.start(1), np.array([list(behind)], dtype=np.int64).reshape(1, -1))
+    total = 0.0
+    for i in path:
+        total += float(state.logp[0, i])
+        state = lm.extend(state, np.array([[i]]))
+    return total
+
+
+def log_string(lm: LM, path: Sequence[int], behind: Sequence[int] = ()) -> float:
+    """log p(path | behind), EOS counted."""
+    assert lm.vocab.end is not None
+    return log_prefix(lm, [*path, lm.vocab.end], behind)
