@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pofx.errors import BadSource, BadValue
-from pofx.reading import Fault, Layout, Row, Split, rows
+from pofx.reading import Fault, Layout, Row, Run, Split, rows
 from pofx.source import Source, source_of
 from pofx.vocab import to_bytes
 
@@ -88,7 +88,8 @@ class _Files:
         """The first 100 bad rows of the latest reading."""
         return list(self._tally.bad)
 
-    def _read(self) -> Iterator[tuple[Source, Row]]:
+    def _read(self) -> Iterator[tuple[Source, _Tally, Row | Run]]:
+        """What holds documents. Whoever iterates counts those, as they are handed out."""
         if any(s.is_stdin for s in self.sources):
             if self._stdin_read:
                 raise BadSource(
@@ -98,14 +99,13 @@ class _Files:
             self._stdin_read = True
         tally = self._tally = _Tally()
         for source in self.sources:
-            for row in rows(source, self.layout):
-                if row is None:
+            for found in rows(source, self.layout):
+                if found is None:
                     tally.n_blank += 1
-                elif isinstance(row, Fault):
-                    self._note(tally, BadRow(source.name, row.line, row.why))
+                elif isinstance(found, Fault):
+                    self._note(tally, BadRow(source.name, found.line, found.why))
                 else:
-                    tally.n += 1
-                    yield source, row
+                    yield source, tally, found
         if self._report is None and tally.n_bad > KEPT:
             warnings.warn(
                 f"{tally.n_bad} bad rows in all, of which the first {KEPT} were shown",
@@ -128,21 +128,38 @@ class Documents(_Files):
     """What `documents` returns: iterate over it for `str`, and ask it afterwards how many there were."""
 
     def __iter__(self) -> Iterator[str]:
-        for _, row in self._read():
-            yield row[1]
+        for _, tally, found in self._read():
+            for text in found.texts if isinstance(found, Run) else (found[1],):
+                if text or not isinstance(found, Run):
+                    tally.n += 1
+                    yield text
+                else:
+                    tally.n_blank += 1
 
 
 class Records(_Files):
     """What `records` returns: iterate over it for `Document`, and ask it afterwards how many there were."""
 
     def __iter__(self) -> Iterator[Document]:
-        for source, (line, text, given) in self._read():
-            yield Document(text, f"{source.name}:{line}" if given is None else given, source.name, line)
+        for source, tally, found in self._read():
+            name = source.name
+            if not isinstance(found, Run):
+                line, text, given = found
+                tally.n += 1
+                yield Document(text, f"{name}:{line}" if given is None else given, name, line)
+                continue
+            for line, text in enumerate(found.texts, found.line):
+                if text:
+                    tally.n += 1
+                    yield Document(text, f"{name}:{line}", name, line)
+                else:
+                    tally.n_blank += 1
 
 
 def documents(
     *paths: str | os.PathLike[str],
     field: str = "text",
+    id: str | None = None,
     split: Split = "line",
     separator: str | None = None,
     format: str | None = None,
@@ -160,7 +177,8 @@ def documents(
     between two separators. One line ending at the very end of the file is no part of its last document.
     jsonl, csv, tsv, parquet: a document is the string in `field` of every object or row. It may be empty. CSV
     and TSV start with a row of column names, and quote with ". Blank lines are counted in `.n_blank`.
-    All are UTF-8, read strictly; a byte order mark at the start of a file is removed.
+    All are UTF-8, read strictly; a byte order mark at the start of a file is removed. `id` names a field that
+    every row must have too; `records` hands it out.
 
     A bad row (no JSON, no such field, no string, no UTF-8, a lone surrogate, the wrong number of columns)
     is left out, counted, and told to `report(BadRow)`; without `report`, a `BadRowWarning` says so for the
@@ -173,7 +191,7 @@ def documents(
     Right: `for text in documents("a.txt", "b.jsonl.gz"): …`; `documents("novel.txt", separator="\n\n")`.
     Wrong: `documents(["a.txt", "b.txt"])`, which is one argument; write `documents(*paths)`.
     """
-    return Documents(*_plan(paths, field, None, split, separator, format), report)
+    return Documents(*_plan(paths, field, id, split, separator, format), report)
 
 
 def records(

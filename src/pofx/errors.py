@@ -8,6 +8,7 @@
     ├── BadSource      a file, directory or name that holds no readable model or corpus
     ├── BadValue       an argument outside its domain
     ├── Impossible     conditioning on an event of probability zero
+    ├── Interrupted    a fit was stopped by the user; it says where it can be taken up
     └── MissingExtra   an optional dependency is not installed
 
 Every message says what was expected, what was found and what to do, in one line.
@@ -16,6 +17,7 @@ Every message says what was expected, what was found and what to do, in one line
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from types import ModuleType
 
 
@@ -49,6 +51,19 @@ class BadValue(PofxError):
 
 class Impossible(PofxError):
     """Conditioning on an event of probability zero."""
+
+
+class Interrupted(PofxError):
+    """A fit that was stopped between two steps. `checkpoint` is where it can be taken up, or None."""
+
+    def __init__(self, step: int, fraction: float, checkpoint: Path | None) -> None:
+        self.step, self.fraction, self.checkpoint = step, fraction, checkpoint
+        then = (
+            f"go on with: resume=True, checkpoint={str(checkpoint)!r} (--resume)"
+            if checkpoint is not None
+            else "nothing was kept; a checkpoint keeps it next time: checkpoint=path"
+        )
+        super().__init__(f"interrupted after step {step}, {100 * fraction:.0f} % of the fit; {then}")
 
 
 class MissingExtra(PofxError):

@@ -34,6 +34,17 @@ class Begin:
         return "none" if self.known == "none" else f"{self.text or 'x0'} ({self.known})"
 
 
+@dataclass(frozen=True)
+class Termination:
+    """How the texts of a model end, exactly. never: P(a text never ends), the limit of P(length > L).
+
+    alive: P(length > L) for each L that was asked, or empty where only `never` is known.
+    """
+
+    alive: tuple[float, ...]
+    never: float
+
+
 class State:
     """A batch of n prefixes: `logp[n, V]` in nats, each row the normalised law of the next token.
 
@@ -111,6 +122,13 @@ class LM(ABC):
         faster, but must agree with it.
         """
         return forward_by_extension(self, paths, want, skip)
+
+    def termination(self, lengths: Sequence[int]) -> Termination | None:
+        """P(length > L) for each L of `lengths`, and P(never ends), exact; None where that is not known exactly.
+
+        This default knows nothing. A family with finitely many states can compute it; `audit` else estimates it.
+        """
+        return None
 
 
 def forward_by_extension(

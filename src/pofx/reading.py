@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from pofx.errors import BadSource, require
 from pofx.source import Source
-from pofx.streams import lines, opened, pieces, without_bom
+from pofx.streams import blocks, lines, opened, pieces, without_bom
 
 Split = Literal["line", "file"]
 # Line, text, and the id where the format gives one.
@@ -27,6 +27,14 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Many lines of text at once, the first of them at `line`; an empty one is a blank."""
+
+    line: int
+    texts: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """Where the documents stand in a file: `split` and `separator` for txt, `field` and `id` for the rest."""
 
@@ -36,11 +44,15 @@ class Layout:
     separator: str | None = None
 
 
+# What a reader meets: a document, a run of lines, a bad row, or a blank.
+Found = Row | Run | Fault | None
+
+
 class _NotHere(Exception):  # noqa: N818  (never leaves this file: it becomes a Fault)
     """Why a row holds no document."""
 
 
-def rows(source: Source, layout: Layout) -> Iterator[Row | Fault | None]:
+def rows(source: Source, layout: Layout) -> Iterator[Found]:
     """The rows of one file in order, in constant memory: a document, a fault, or None for a blank.
 
     `BadSource` where the file itself is at fault: then everything whole before that place has been yielded.
@@ -60,25 +72,42 @@ def rows(source: Source, layout: Layout) -> Iterator[Row | Fault | None]:
 # --- txt --------------------------------------------------------------------------------------------------
 
 
-def _text_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Row | Fault | None]:
+def _text_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Found]:
     if layout.separator is not None:
         yield from _separated_rows(name, stream, layout.separator)
         return
-    # A whole file as it is, or lines without their endings; never str.splitlines, which cuts at U+2028 as well.
-    whole = layout.split == "file"
-    texts = iter([without_bom(name, stream.read())]) if whole else lines(name, stream)
-    for line, data in enumerate(texts, 1):
+    if layout.split == "file":
+        data = without_bom(name, stream.read())
         try:
-            text = data.decode()
+            yield (1, data.decode(), None) if data else None
         except UnicodeDecodeError as e:
-            yield Fault(line, _not_utf8(e, "file" if whole else "line"))
-            continue
-        if not whole and text[-1:] == "\n":
-            text = text[:-2] if text[-2:] == "\r\n" else text[:-1]
-        yield (line, text, None) if text else None
+            yield Fault(1, _not_utf8(e, "file"))
+        return
+    line = 1
+    for block in blocks(name, stream):
+        # By the block is twice as fast as by the line; only one with a fault is taken apart first.
+        try:
+            run = _cut(block.decode())
+        except UnicodeDecodeError:
+            for data in block.removesuffix(b"\n").split(b"\n"):
+                try:
+                    yield Run(line, _cut(data.decode() + "\n"))
+                except UnicodeDecodeError as e:
+                    yield Fault(line, _not_utf8(e, "line"))
+                line += 1
+        else:
+            yield Run(line, run)
+            line += len(run)
 
 
-def _separated_rows(name: str, stream: BufferedReader, separator: str) -> Iterator[Row | Fault | None]:
+def _cut(text: str) -> list[str]:
+    r"""Lines without their endings, \n or \r\n. Not str.splitlines, which cuts at U+2028 and others as well."""
+    if "\r\n" in text:
+        text = text.replace("\r\n", "\n")
+    return text.removesuffix("\n").split("\n")
+
+
+def _separated_rows(name: str, stream: BufferedReader, separator: str) -> Iterator[Found]:
     mark = separator.encode("utf-8")
     line, k = 1, 0
     for piece, is_last in pieces(name, stream, mark):
@@ -103,7 +132,7 @@ def _not_utf8(e: UnicodeDecodeError, where: str) -> str:
 # --- jsonl ------------------------------------------------------------------------------------------------
 
 
-def _json_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Row | Fault | None]:
+def _json_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Found]:
     for line, data in enumerate(lines(name, stream), 1):
         if not data.strip():
             yield None
@@ -175,9 +204,7 @@ def listed(names: Any) -> str:
 # --- csv and tsv ------------------------------------------------------------------------------------------
 
 
-def _csv_rows(
-    name: str, stream: BufferedReader, layout: Layout, delimiter: str
-) -> Iterator[Row | Fault | None]:
+def _csv_rows(name: str, stream: BufferedReader, layout: Layout, delimiter: str) -> Iterator[Found]:
     # The limit is one of the whole process, so it is never lowered. A C long bounds it.
     csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
     decoded = (line.decode("utf-8", "surrogateescape") for line in lines(name, stream))
@@ -240,7 +267,7 @@ def _column(name: str, columns: list[str], wanted: str) -> int:
 # --- parquet ----------------------------------------------------------------------------------------------
 
 
-def _parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Row | Fault | None]:
+def _parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Found]:
     arrow = require("pyarrow", "data", f"reading {name}")
     parquet = require("pyarrow.parquet", "data", f"reading {name}")
 

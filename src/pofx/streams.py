@@ -91,8 +91,8 @@ class _Zstd(io.RawIOBase):
     zstandard's own stream reader ends a file that breaks off as if it were whole. Here that is an EOFError.
     """
 
-    # Packed bytes at a time: 4 of them can spell 128 KiB, so this bounds the memory at 64 MiB on any file.
-    _PIECE = 2048
+    # Packed bytes at a time: 4 of them can spell 128 KiB, so this bounds the memory at 16 MiB on any file.
+    _PIECE = 512
 
     def __init__(self, raw: BinaryIO, zstandard: ModuleType) -> None:
         self._raw = raw
@@ -133,6 +133,22 @@ def lines(name: str, stream: BinaryIO) -> Iterator[bytes]:
     if first:
         yield without_bom(name, first)
     yield from stream
+
+
+def blocks(name: str, stream: io.BufferedReader) -> Iterator[bytes]:
+    """About a megabyte of whole lines at a time (more where one line is longer); linear in the input."""
+    held: list[bytes] = []
+    chunk = without_bom(name, stream.read(len(_BOM))) + stream.read1(_CHUNK)
+    while chunk:
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield b"".join(held) + chunk[:end]
+            held = [chunk[end:]] if end < len(chunk) else []
+        else:
+            held.append(chunk)
+        chunk = stream.read1(_CHUNK)
+    if held:
+        yield b"".join(held)
 
 
 def pieces(name: str, stream: io.BufferedReader, separator: bytes) -> Iterator[tuple[bytes, bool]]:

@@ -12,6 +12,7 @@ from pofx.algorithms.logspace import Floats
 from pofx.algorithms.prefix_table import Index, PrefixTable, windows
 from pofx.lm import LM, Begin, State, id_rows, per_path, refuse_unconditional
 from pofx.models.counting import Codes, count_ngrams
+from pofx.models.ngram_chain import termination
 from pofx.models.smoothing import Levels, smooth
 from pofx.specs import NgramSpec
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
@@ -28,13 +29,27 @@ class NgramLM(LM):
     `order − 1` tokens, and nothing is lost by any cut.
     """
 
-    def __init__(self, vocab: Vocab, table: PrefixTable, levels: Levels, begin: bool, spec: NgramSpec) -> None:
-        self.vocab, self.table, self.levels, self.spec = vocab, table, levels, spec
+    def __init__(
+        self, vocab: Vocab, table: PrefixTable, levels: Levels, begin: bool, dtype: str = "float64"
+    ) -> None:
+        self.vocab, self.table, self.levels, self.dtype = vocab, table, levels, dtype
         self.order = table.packing.depth
         self.codes = Codes(vocab.size)
         self.begin = Begin("trained", BEGIN_TEXT, vocab.size) if begin else Begin("none")
         self.context = None
         self.window = f"n-gram: the last {self.order - 1} tokens"
+
+    def unigram(self) -> NDArray[np.float64]:
+        """log p of every outcome behind the empty history, `[V]`."""
+        return self._laws(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64))[0]
+
+    def unigram_weights(self) -> NDArray[np.float64]:
+        """The back-off weight of every history of one code (token id + 1, x0 last), 1 where it has none."""
+        out = np.ones(self.codes.begin + 1)
+        if self.order > 1:
+            newest = self.table.packing.code(self.table.words[self.table.first(1)], 0)
+            out[newest.astype(np.int64)] = self.levels.weight[1]
+        return out
 
     def start(self, n: int) -> State:
         """n times x0; without x0, the law of the first token raises `NoBOS`."""
@@ -91,6 +106,10 @@ class NgramLM(LM):
                 laws = self._laws(row[some - 1], short, np.minimum(known[some - 1], self.order - 1))
                 out.rows(np.arange(lo, lo + len(some)), laws, (codes[some] - np.uint64(1)).astype(np.int64))
         return out.done()
+
+    def termination(self, lengths: Sequence[int]) -> Termination | None:
+        """Exact, by the chain of histories, where that is small enough."""
+        return termination(self, lengths)
 
     def _check(self, ids: NDArray[np.int64]) -> None:
         if ids.size and (ids.min() < 0 or ids.max() >= self.vocab.size):
@@ -188,4 +207,4 @@ def fit_ngram(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab: Vo
     whole = (np.append(ids, end).astype(np.int64) for ids in documents)
     counts = count_ngrams(whole, vocab.size, spec.order, spec.begin)
     levels = smooth(counts, vocab.size, spec.smoothing, spec.alpha, Codes(vocab.size).begin)
-    return NgramLM(vocab, counts.table, levels, spec.begin, spec)
+    return NgramLM(vocab, counts.table, levels, spec.begin)

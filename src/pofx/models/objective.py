@@ -19,6 +19,12 @@ from pofx.models.windows import Batch
 CHUNK_BYTES = 1 << 26  # of logits held at a time
 
 
+def fast_dtype() -> torch.dtype:
+    """bfloat16 where the processor multiplies it natively (twice as fast), else float32."""
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
 class Nats(torch.autograd.Function):
     """−Σ log softmax(h Wᵀ)[target], by chunks of rows: logits and their gradient never exist as a whole."""
 

@@ -1,4 +1,5 @@
 """The transformer family: p(x) = Π p(x_i | window of x0 … x_{i−1}), by a plain Qwen3 decoder."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
 

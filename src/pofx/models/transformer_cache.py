@@ -1,4 +1,5 @@
 """Keys and values of a batch of prefixes: a value to whoever holds it, an append-only buffer inside."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pofx.models.transformer_net import Block, Net, rotary
+from pofx.models.transformer_net import Net, rotary
 from pofx.models.transformer_ops import norm
 from pofx.trace import Ints
 
@@ -141,8 +142,7 @@ def _read(net: Net, data: Tensor, rows: Ints, ids: Ints, places: Ints) -> Tensor
         mask = (torch.arange(used) <= at[:, :, None])[:, None]  # [r, 1, m, used]
     cos, sin = rotary(at.reshape(-1), s.head_dim)
     x = F.embedding(torch.from_numpy(ids).reshape(-1), net.embed)  # [r·m, d]
-    for i, block in enumerate(net.blocks):
-        assert isinstance(block, Block)  # noqa: S101  (ours)
+    for i, block in enumerate(net.layers()):
         q, k, v = (a.view(r, m, s.heads, s.head_dim) for a in block.heads_of(x, cos, sin))
         keys, values = data[i, 0], data[i, 1]  # [n, H, capacity, D]
         if everyone and same:
@@ -155,7 +155,7 @@ def _read(net: Net, data: Tensor, rows: Ints, ids: Ints, places: Ints) -> Tensor
         keys, values = keys[:, :, :used], values[:, :, :used]
         if not everyone:
             keys, values = keys[row[:, 0]], values[row[:, 0]]
-        if i == len(net.blocks) - 1 and m > 1:  # only the last token's state is asked for
+        if i == s.layers - 1 and m > 1:  # only the last token's state is asked for
             q, x = q[:, -1:], x.view(r, m, -1)[:, -1]
             mask = None if mask is None else mask[:, :, -1:]
         out = F.scaled_dot_product_attention(q.transpose(1, 2), keys, values, attn_mask=mask)

@@ -1,8 +1,9 @@
 """The network of the transformer family: a plain Qwen3 decoder, packed, and on one page."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pofx.errors import require
@@ -138,6 +139,12 @@ class Net(nn.Module):
         """The output matrix `[rows, d]`."""
         return self.embed if self.lm_head is None else self.lm_head
 
+    def layers(self) -> Iterator[Block]:
+        """The blocks, first to last."""
+        for block in self.blocks:
+            assert isinstance(block, Block)  # noqa: S101  (ours: the list was built so)
+            yield block
+
     def forward(
         self, ids: Tensor, layout: Layout, asked: Tensor, dtype: torch.dtype = torch.float32
     ) -> Tensor:
@@ -147,11 +154,9 @@ class Net(nn.Module):
         """
         x = F.embedding(ids, self.embed)
         cos, sin = rotary(layout.positions, self.shape.head_dim)
-        last = len(self.blocks) - 1
-        for i, block in enumerate(self.blocks):
-            assert isinstance(block, Block)  # noqa: S101  (ours: the list was built above)
+        for i, block in enumerate(self.layers()):
             attended = layout.attend(*block.heads_of(x, cos, sin, dtype))
-            if i == last and len(asked) < len(x):  # re-read tokens need no state after the last attention
+            if i == self.shape.layers - 1 and len(asked) < len(x):  # re-read tokens need no state after the last attention
                 x, attended = x[asked], attended[asked]
             x = block.finish(x, attended, dtype)
         return norm(x, self.norm)

@@ -36,6 +36,17 @@ def significant(x: float | None, digits: int = 3) -> str:
     return f"{rounded:.{digits - 1 - math.floor(math.log10(abs(rounded)))}f}"
 
 
+def trimmed(x: float | None) -> str:
+    """`significant` without idle zeros: 0.001, 1e-9. For what was chosen, not measured, such as a bound."""
+    mantissa, mark, exponent = significant(x).partition("e")
+    return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + mark + exponent
+
+
+def typeset(number: str) -> str:
+    """The number with a true minus sign, for a page. A terminal keeps the hyphen, which other programs read."""
+    return number.replace("-", "−")
+
+
 def probability(logp: float) -> str:
     """`exp(logp)` to 3 significant digits. A p below 1e-300 is written from its logarithm: floats end there."""
     if logp == -math.inf:

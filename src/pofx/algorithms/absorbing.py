@@ -1,0 +1,104 @@
+"""Finite chains that stop: how long they go on, and whether they may go on for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Index = NDArray[np.int64]
+Probs = NDArray[np.float64]
+
+# Up to here one dense solve: 2,000 states are a 32 MB matrix and 0.2 s.
+DENSE = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """From state `source[e]` to state `to[e]` with probability `prob[e]`, edge by edge; `stop[s]` to stop in s.
+
+    The edges out of a state and its stop sum to 1. `source` is sorted.
+    """
+
+    source: Index
+    to: Index
+    prob: Probs
+    stop: Probs
+
+    @property
+    def size(self) -> int:
+        """Number of states."""
+        return len(self.stop)
+
+    def mean_of_next(self, value: Probs) -> Probs:
+        """Σ over edges of prob · value[to]: for each state the expected value one move on; 0 where it stops."""
+        out: Probs = np.bincount(self.source, weights=self.prob * value[self.to], minlength=self.size)
+        return out
+
+
+def survival(chain: Chain, start: int, moves: Sequence[int]) -> tuple[float, ...]:
+    """P(the chain from `start` makes at least m moves without stopping), for each m of `moves`; exact.
+
+    O(edges) a move. Right: `survival(chain, 0, [1, 2, 4])`. Wrong: for the limit m → ∞, see `never_stops`.
+    """
+    value = np.ones(chain.size)
+    found = {0: 1.0}
+    for m in range(1, max(moves, default=0) + 1):
+        value = chain.mean_of_next(value)
+        found[m] = float(value[start])
+    return tuple(found[m] for m in moves)
+
+
+def never_stops(
+    chain: Chain, start: int, tolerance: float = 1e-12, most: int = 100_000
+) -> tuple[float, float]:
+    """Bounds (lo, hi) of P(the chain from `start` never stops); equal up to rounding for at most 2,000 states.
+
+    A finite chain that can always still stop does so with probability 1. So it never stops just if it falls into
+    the trap Z, the states from which no stop can be reached, and P(reach Z) is the minimal non-negative solution
+    of h = A h + e, e the probability of moving into Z (Kemeny & Snell 1960, ch. 3). Without a reachable Z the
+    answer is 0, with no arithmetic at all. Larger systems are iterated from below for Z and for stopping alike;
+    each bounds the other, so the interval is certified. Stops at `tolerance`, or after `most` steps.
+
+    Right: `lo, hi = never_stops(chain, 0)`. Wrong: 1 − (probability of stopping), which cancels near 0.
+    """
+    can_stop = _closure(chain.stop > 0, chain.to, chain.source)
+    here = np.zeros(chain.size, dtype=bool)
+    here[start] = True
+    reached = _closure(here, chain.source, chain.to)
+    if not np.any(reached & ~can_stop):
+        return 0.0, 0.0
+    if not can_stop[start]:
+        return 1.0, 1.0
+    inner = reached & can_stop
+    place = np.cumsum(inner) - 1
+    from_inner = inner[chain.source]
+    trapped = from_inner & ~can_stop[chain.to]
+    kept = from_inner & can_stop[chain.to]
+    n = int(inner.sum())
+    into = np.bincount(place[chain.source[trapped]], weights=chain.prob[trapped], minlength=n)
+    small = Chain(place[chain.source[kept]], place[chain.to[kept]], chain.prob[kept], chain.stop[inner])
+    first = int(place[start])
+    if n <= DENSE:
+        a = np.eye(n)
+        np.subtract.at(a, (small.source, small.to), small.prob)
+        h = float(np.clip(np.linalg.solve(a, into)[first], 0.0, 1.0))
+        return h, h
+    trap, stop = into.copy(), small.stop.copy()
+    for _ in range(most):
+        if 1.0 - stop[first] - trap[first] < tolerance:
+            break
+        trap, stop = into + small.mean_of_next(trap), small.stop + small.mean_of_next(stop)
+    return float(trap[first]), float(max(1.0 - stop[first], trap[first]))
+
+
+def _closure(marked: NDArray[np.bool_], behind: Index, ahead: Index) -> NDArray[np.bool_]:
+    """The marked states and all that edges `behind -> ahead` lead to from them."""
+    marked = marked.copy()
+    while True:
+        fresh = ahead[marked[behind] & ~marked[ahead]]
+        if not len(fresh):
+            return marked
+        marked[fresh] = True

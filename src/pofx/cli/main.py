@@ -1,0 +1,94 @@
+"""The command `pofx`: one file a verb, loaded when it is called, so that `pofx --help` answers at once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+# verb -> what `pofx --help` says of it; the module pofx.cli.<verb> holds `command`.
+VERBS = {
+    "fit": "Fit a model to documents.",
+    "score": "The log-probability of texts, term by term.",
+    "next": "The law of the next token.",
+    "sample": "Draw texts from a model.",
+    "audit": "Check whether a model is the joint distribution it claims to be.",
+    "models": "List the models at hand.",
+    "demo": "See p(x) at work: fit, score, sample and audit on text that is on every machine.",
+}
+
+HELP = """p(x) for language models: a joint probability distribution over strings.
+
+    p(x) = p(x1|x0) · p(x2|x0,x1) · … · p(EOS|x0,x)
+
+Numbers are nats unless a unit says otherwise. Without -m, a small model of the Python documentation answers.
+
+\b
+Try: pofx score --text "She loves smol kittens"
+     pofx demo
+"""
+
+
+class Verbs(click.Group):
+    """Commands that are imported only when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of a first day with pofx."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one verb's file."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"pofx.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of verbs, without importing any."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(None, "--version", package_name="pofx")
+def pofx() -> None:
+    pass
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command. Exit codes: 0 done, 1 an audit failed, 2 refused with one line on stderr, 130 Ctrl-C."""
+    from pofx.errors import PofxError
+
+    try:
+        code = pofx.main(args=arguments, standalone_mode=False, prog_name="pofx")
+    except click.exceptions.Abort:
+        code = _say("interrupted", 130)
+    except KeyboardInterrupt:
+        code = _say("interrupted", 130)
+    except click.UsageError as e:
+        verb = e.ctx.command_path if e.ctx is not None else "pofx"
+        code = _say(f"error: {_one_line(e.format_message())} See '{verb} --help'.", 2)
+    except click.ClickException as e:
+        code = _say(f"error: {_one_line(e.format_message())}", 2)
+    except PofxError as e:
+        code = _say(f"error: {_one_line(str(e))}", 130 if type(e).__name__ == "Interrupted" else 2)
+    except BrokenPipeError:
+        # The reader (head, less) has gone. Python would complain again while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as e:
+        code = _say(f"error: {e.filename or ''}: {e.strerror or e}".replace(": : ", ": "), 2)
+    except MemoryError:
+        code = _say("error: out of memory; try a smaller file, order or vocabulary", 2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(message: str, code: int) -> int:
+    click.echo(f"pofx: {message}", err=True)
+    return code
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())

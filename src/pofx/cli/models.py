@@ -1,0 +1,68 @@
+"""pofx models: what is at hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pofx.cli import options
+
+
+@click.command(short_help="List the models at hand.")
+@click.argument("directory", default=".", type=click.Path(file_okay=False))
+@options.json_option
+def command(directory: str, as_json: bool) -> None:
+    """The built-in model, and the saved ones in DIRECTORY."""
+    rows: list[dict[str, Any]] = [
+        {"model": "builtin", "family": "ngram", "x0": True, "EOS": True, "what": "the docstrings of the Python standard library"}
+    ]
+    rows += _saved(Path(directory))
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("model", "family", "x0", "EOS", "what"):
+        table.add_column(name)
+    for row in rows:
+        table.add_row(row["model"], row["family"], _yes(row["x0"]), _yes(row["EOS"]), row["what"])
+    Console().print(table)
+    click.echo("Make one: pofx fit FILE -o model    Use one: pofx score --text … -m model", err=True)
+
+
+def _saved(directory: Path) -> list[dict[str, Any]]:
+    from pofx.errors import PofxError
+    from pofx.store import CARD, read_card
+
+    out: list[dict[str, Any]] = []
+    for home in sorted(p.parent for p in directory.glob(f"*/{CARD}") if not p.parent.name.startswith(".")):
+        try:
+            card = read_card(home)
+        except PofxError as e:
+            out.append({"model": str(home), "family": "?", "x0": False, "EOS": False, "what": str(e)})
+            continue
+        out.append(
+            {
+                "model": str(home),
+                "family": str(card.get("family")),
+                "x0": card.get("begin") is True,
+                "EOS": card.get("end") is True,
+                "what": str(card.get("window", "")),
+            }
+        )
+    out += [
+        {"model": str(p), "family": "ngram", "x0": None, "EOS": None, "what": "ARPA file"}
+        for p in sorted([*directory.glob("*.arpa"), *directory.glob("*.arpa.gz")])
+    ]
+    return out
+
+
+def _yes(there: bool | None) -> str:
+    return "?" if there is None else "yes" if there else "no"

@@ -1,0 +1,85 @@
+"""What several verbs share: how a model and texts are named, and how files are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from pofx.corpus import BadRow, Records
+    from pofx.lm import LM
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+model_option = click.option(
+    "-m", "--model", "model_name", default="builtin", envvar="POFX_MODEL", show_envvar=True, metavar="MODEL",
+    help="A model directory, an .arpa file, or 'builtin' (the default).",
+)
+begin_option = click.option("--begin", metavar="TOKEN", help="Stand-in x0 for a model without one (assumed, not known).")
+end_option = click.option("--end", metavar="TOKEN", help="Stand-in EOS for a model without one.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+html_option = click.option(
+    "--html", "html_path", type=click.Path(dir_okay=False), metavar="FILE", help="Also write a page that needs no network."
+)
+
+
+def corpus_options(function: F) -> F:
+    """--field, --id, --split, --separator and --format: how documents lie in files."""
+    for option in (
+        click.option("--format", "format_", metavar="NAME", help="Overrules the file's ending: txt, jsonl, csv.gz, …"),
+        click.option("--separator", metavar="TEXT", help=r"txt: documents stand between these (\n and \t are read)."),
+        click.option("--split", type=click.Choice(["line", "file"]), default="line", show_default=True,
+                     help="txt: a document is a line, or the whole file."),
+        click.option("--id", "id_", metavar="NAME", help="jsonl, csv, parquet: the field of the id."),
+        click.option("--field", default="text", show_default=True, help="jsonl, csv, parquet: the field of the text."),
+    ):
+        function = option(function)
+    return function
+
+
+def corpus(paths: tuple[str, ...], field: str, id_: str | None, split: str, separator: str | None, format_: str | None) -> Records:
+    """The records of files; bad rows are told on stderr and counted."""
+    from pofx.corpus import records
+
+    if separator is not None:
+        separator = separator.replace("\\n", "\n").replace("\\t", "\t")
+    return records(*paths, field=field, id=id_, split=split, separator=separator, format=format_, report=_report)  # type: ignore[arg-type]
+
+
+def _report(bad: BadRow) -> None:
+    click.echo(f"pofx: warning: {bad}", err=True)
+
+
+def tally(found: Records) -> None:
+    """Say on stderr how many rows were left out, if any."""
+    if found.n_bad:
+        click.echo(f"pofx: warning: {found.n_bad} bad rows left out, {found.n} documents read", err=True)
+
+
+def argument_text(argument: str) -> str | bytes:
+    """A command-line argument as text, or as the bytes it was where it is no UTF-8."""
+    try:
+        argument.encode("utf-8")
+    except UnicodeEncodeError:
+        return os.fsencode(argument)
+    return argument
+
+
+def read_model(name: str, begin: str | None = None, end: str | None = None) -> LM:
+    """Load a model by the name the user gave."""
+    from pofx.store import load
+
+    return load(name, begin=begin, end=end)
+
+
+def write_page(path: str, page: str) -> None:
+    """Write a page in one step, and say where."""
+    from pathlib import Path
+
+    from pofx.cache import write_atomically
+
+    write_atomically(Path(path), page.encode("utf-8"))
+    click.echo(f"pofx: wrote {path}", err=True)

@@ -1,0 +1,99 @@
+"""Records as plain data for --json. −inf, which JSON has no number for, is the string "-inf"."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pofx.units import bits_per_byte
+
+if TYPE_CHECKING:
+    from pofx.queries.findings import Audit
+    from pofx.queries.next import Next
+    from pofx.queries.sample import Draw
+    from pofx.queries.score import Scored
+
+
+def dumps(record: Any) -> str:
+    """One line of strict JSON."""
+    return json.dumps(_plain(record), ensure_ascii=False, allow_nan=False)
+
+
+def scored_record(scored: Scored, tokens: bool) -> dict[str, Any]:
+    """One text: totals, terms, and a list of its tokens where asked for."""
+    data = scored.text if isinstance(scored.text, bytes) else scored.text.encode("utf-8")
+    total = scored.total if scored.terms.end else None
+    out: dict[str, Any] = {
+        "text": _text(scored.text),
+        "total_nats": total,
+        "prefix_nats": scored.prefix_total,
+        "bits_per_byte": bits_per_byte(-(scored.prefix_total if total is None else total), len(data)) if data else None,
+        "terms": dataclasses.asdict(scored.terms),
+    }
+    if len(scored.given):
+        out["given"] = _text(scored.given)
+    if tokens:
+        names = [scored.vocab.show(int(i)) for i in scored.tokens] + ["EOS"] * scored.terms.end
+        ids = [*map(int, scored.tokens), *([scored.vocab.end] if scored.terms.end else [])]
+        out["tokens"] = [
+            {
+                "id": i,
+                "token": name,
+                "start": int(scored.spans[k][0]) if k < len(scored.spans) else len(data),
+                "end": int(scored.spans[k][1]) if k < len(scored.spans) else len(data),
+                "nats": float(scored.logp[k]),
+                **({"rank": int(scored.rank[k])} if scored.rank is not None else {}),
+                **({"entropy_nats": float(scored.entropy[k])} if scored.entropy is not None else {}),
+            }
+            for k, (i, name) in enumerate(zip(ids, names))
+        ]
+    return out
+
+
+def draw_record(draw: Draw) -> dict[str, Any]:
+    """One draw."""
+    return {
+        "text": _text(draw.bytes),
+        "nats": draw.total,
+        "ended": draw.ended,
+        "tokens": len(draw.tokens),
+        "terms": dataclasses.asdict(draw.terms),
+    }
+
+
+def next_record(law: Next) -> dict[str, Any]:
+    """A next-token law: the top and the rest."""
+    return {
+        "given": _text(law.given),
+        "top": [{"id": a.id, "token": a.shown, "nats": a.logp, "p": math.exp(a.logp)} for a in law.top],
+        "rest": {"tokens": law.n_rest, "nats": law.rest, "p": math.exp(law.rest)},
+        "entropy_nats": law.entropy,
+        "terms": dataclasses.asdict(law.terms),
+    }
+
+
+def audit_record(audit: Audit) -> dict[str, Any]:
+    """A whole audit."""
+    return {**dataclasses.asdict(audit), "failed": audit.failed}
+
+
+def _text(text: str | bytes) -> str:
+    return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, dict):
+        return {k: _plain(v) for k, v in x.items()}
+    if isinstance(x, list | tuple):
+        return [_plain(v) for v in x]
+    if isinstance(x, np.generic):
+        x = x.item()
+    if isinstance(x, bytes):
+        return _text(x)
+    if isinstance(x, float) and not math.isfinite(x):
+        return None if math.isnan(x) else ("inf" if x > 0 else "-inf")
+    return x

@@ -1,0 +1,54 @@
+"""pofx sample: draws from p."""
+
+from __future__ import annotations
+
+import click
+
+from pofx.cli import options
+
+
+@click.command(short_help="Draw texts from a model.")
+@click.option("-n", default=3, show_default=True, help="How many draws.")
+@click.option("--given", default="", metavar="TEXT", help="Draw what follows this prefix.")
+@click.option("--max-tokens", default=256, show_default=True, help="Cut a draw off here (then it says so).")
+@click.option("--seed", type=int, help="The same seed gives the same draws.")
+@click.option("--temperature", type=float, help="Draw from p^(1/T), renormalised token by token.")
+@click.option("--top-k", type=int, help="Draw from the k likeliest tokens only.")
+@click.option("--top-p", type=float, help="Draw from the fewest tokens that hold this mass.")
+@options.model_option
+@options.begin_option
+@options.end_option
+@options.json_option
+@options.html_option
+def command(
+    n: int, given: str, max_tokens: int, seed: int | None, temperature: float | None, top_k: int | None, top_p: float | None,
+    model_name: str, begin: str | None, end: str | None, as_json: bool, html_path: str | None,
+) -> None:
+    """Independent draws x ~ p(· | given), each with its log-probability.
+
+    \b
+    pofx sample -n 5 --seed 1
+    pofx sample --given "Return the " --temperature 0.7
+    """
+    from pofx.queries.sample import sample
+    from pofx.transforms.warp import warp
+
+    lm = options.read_model(model_name, begin, end)
+    if temperature is not None or top_k is not None or top_p is not None:
+        lm = warp(lm, 1.0 if temperature is None else temperature, top_k, top_p)
+    draws = sample(lm, n, options.argument_text(given), max_tokens, seed)
+    if as_json:
+        from pofx.cli.plain import draw_record, dumps
+
+        for d in draws:
+            click.echo(dumps(draw_record(d)))
+    else:
+        from rich.console import Console
+
+        from pofx.report import terminal
+
+        Console().print(terminal.draws_table(draws))
+    if html_path:
+        from pofx.report import html
+
+        options.write_page(html_path, html.page("Draws from p(x)", [html.draws_section(draws, "Draws")]))

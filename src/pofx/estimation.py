@@ -1,0 +1,97 @@
+"""Fitting: from documents to the distribution that makes them likeliest, L(θ) = −(1/N) Σ_n log p_θ(xⁿ)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from pofx.errors import BadSource, BadValue
+from pofx.lm import LM
+from pofx.specs import NgramSpec, TransformerSpec
+from pofx.vocab_spec import vocab_for
+
+Spec = NgramSpec | TransformerSpec
+
+
+def fit(
+    documents: Iterable[str | bytes],
+    spec: Spec = NgramSpec(),  # noqa: B008  (frozen)
+    *,
+    validation: Iterable[str | bytes] | None = None,
+    progress: Callable[[Any], None] | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+) -> LM:
+    """The model of a family that minimises L(θ) = −(1/N) Σ_n log p_θ(xⁿ), nats per document, EOS counted.
+
+    documents: texts, the units of the i.i.d. assumption; each is wrapped as x0 … EOS. An n-gram over bytes reads
+    them once, as a stream. The rest applies to the transformer: validation texts choose the best weights (none:
+    one document in twenty, by hash); progress is called with a `Progress` now and then; checkpoint is a directory
+    for resuming, and `resume=True` continues there.
+
+    `BadSource` for no documents at all. Right: `fit(documents("corpus.txt"))`. Wrong: `fit("corpus.txt")`, a name
+    is not an iterable of documents.
+    """
+    if isinstance(documents, str | bytes):
+        raise BadValue("documents: expected an iterable of texts, found one text; write documents(path) or [text]")
+    if isinstance(spec, NgramSpec):
+        return _fit_ngram(documents, spec)
+    if isinstance(spec, TransformerSpec):
+        kept = None if validation is None else list(validation)
+        return _fit_transformer(list(documents), spec, kept, progress, checkpoint, resume)
+    raise BadValue(f"spec: expected NgramSpec(…) or TransformerSpec(…), found {spec!r}")
+
+
+def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:
+    from pofx.models.ngram import fit_ngram
+
+    streams = spec.vocab == "bytes" or not isinstance(spec.vocab, str)
+    texts = documents if streams else list(documents)
+    vocab = vocab_for(spec.vocab, () if streams else texts, spec.end)
+    n = 0
+
+    def counted() -> Iterable[Any]:
+        nonlocal n
+        for text in texts:
+            n += 1
+            yield vocab.encode_array(text)
+
+    lm = fit_ngram(counted(), spec, vocab)
+    if not n:
+        raise _no_documents()
+    return lm
+
+
+def _fit_transformer(
+    texts: list[str | bytes],
+    spec: TransformerSpec,
+    validation: list[str | bytes] | None,
+    progress: Callable[[Any], None] | None,
+    checkpoint: str | Path | None,
+    resume: bool,
+) -> LM:
+    from pofx.corpus import split_documents
+
+    if not texts:
+        raise _no_documents()
+    vocab = vocab_for(spec.vocab, texts, spec.end)
+    if validation is None:
+        texts, validation = split_documents(texts, held_out=0.05)
+        if not texts:
+            texts, validation = validation, []
+    from pofx.models.training import train
+
+    return train(
+        vocab.encode_many(texts),
+        spec,
+        vocab,
+        validation=vocab.encode_many(validation),
+        progress=progress,
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        resume=resume,
+    )
+
+
+def _no_documents() -> BadSource:
+    return BadSource("documents: expected at least one document to fit, found none; check the files and their field")

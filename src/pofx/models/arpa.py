@@ -1,0 +1,244 @@
+"""ARPA files: n-grams as text, log10 at this border only. Plain or .gz; KenLM, SRILM and others read them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.prefix_table import PrefixTable, distinct
+from pofx.cache import write_atomically
+from pofx.errors import BadSource, BadValue
+from pofx.models.counting import Codes
+from pofx.models.ngram import NgramLM
+from pofx.models.smoothing import Levels, histories
+from pofx.subword import BYTE_CHARACTERS
+from pofx.units import LN10
+from pofx.vocab import BEGIN_TEXT, END_TEXT, ByteVocab, CharVocab, Vocab, WordVocab
+
+UNKNOWN = "<unk>"
+NEVER = -99.0  # what ARPA writes for log10(0)
+
+
+def write_arpa(lm: NgramLM, path: str | Path) -> None:
+    """Write an n-gram model: `log10 p <tab> tokens <tab> log10 back-off weight`, ten digits.
+
+    Tokens over bytes, characters or subwords are spelled byte by byte in the printable alphabet of GPT-2 (a space
+    is Ġ), words as they are. `BadValue` for additive smoothing of order > 1, which does not back off to shorter
+    histories, and so has no ARPA form.
+    """
+    if not isinstance(lm, NgramLM):
+        raise BadValue(f"expected an n-gram model, found {type(lm).__name__}; only n-grams have an ARPA form")
+    if not lm.levels.chain and lm.order > 1:
+        raise BadValue(
+            "expected a model that backs off to shorter histories, found additive smoothing of order "
+            f"{lm.order}; use smoothing='kneser-ney', or order=1"
+        )
+    raw = "".join(_lines(lm)).encode("utf-8")
+    write_atomically(Path(path), gzip.compress(raw, mtime=0) if str(path).endswith(".gz") else raw)
+
+
+def _lines(lm: NgramLM) -> Iterator[str]:
+    table, levels, order = lm.table, lm.levels, lm.order
+    names = {0: "", lm.codes.begin: BEGIN_TEXT}
+    for i, name in enumerate(_names(lm.vocab)):
+        names[i + 1] = name
+    listed = {k: np.flatnonzero(levels.seen[k]) for k in range(2, order + 1)}
+    with_x0 = lm.begin.known != "none"
+    yield "\\data\\\n" + f"ngram 1={lm.vocab.size + with_x0}\n"
+    yield "".join(f"ngram {k}={len(listed[k])}\n" for k in range(2, order + 1))
+    # All outcomes are listed as 1-grams, since ARPA has no uniform law below them.
+    law, weights = np.exp(lm.unigram()), lm.unigram_weights()
+    yield "\n\\1-grams:\n"
+    if with_x0:
+        yield f"{NEVER:g}\t{BEGIN_TEXT}\t{_log10(weights[lm.codes.begin])}\n"
+    for i in range(lm.vocab.size):
+        yield f"{_log10(law[i])}\t{names[i + 1]}" + (f"\t{_log10(weights[i + 1])}\n" if order > 1 else "\n")
+    for k in range(2, order + 1):
+        yield f"\n\\{k}-grams:\n"
+        rows = table.words[table.first(k)[listed[k]]]
+        columns = [table.packing.code(rows, place).astype(np.int64).tolist() for place in range(k - 1, -1, -1)]
+        prob = levels.prob[k][listed[k]].tolist()
+        weight = levels.weight[k][listed[k]].tolist() if k < order else None
+        for j, codes in enumerate(zip(*columns)):
+            tokens = " ".join([names[c] for c in codes])
+            tail = f"\t{_log10(weight[j])}\n" if weight is not None else "\n"
+            yield f"{_log10(prob[j])}\t{tokens}{tail}"
+    yield "\n\\end\\\n"
+
+
+def _log10(p: float) -> str:
+    return f"{math.log10(p):.10g}" if p > 0 else f"{NEVER:g}"
+
+
+def _names(vocab: Vocab) -> list[str]:
+    out = []
+    for i, spelled in enumerate(vocab.token_bytes):
+        if i == vocab.end:
+            out.append(END_TEXT)
+        elif spelled is None:
+            out.append(UNKNOWN)
+        elif isinstance(vocab, WordVocab):
+            out.append(str(vocab.words[i]))
+        else:
+            out.append("".join(BYTE_CHARACTERS[b] for b in spelled))
+    bad = [n for n in out if not n or any(c.isspace() for c in n)]
+    if bad or len(set(out)) < len(out):
+        raise BadValue(f"expected tokens with distinct names without white space, found {bad[:1] or 'two alike'}")
+    return out
+
+
+def read_arpa(path: str | Path, vocab: str | Vocab | None = None) -> NgramLM:
+    """Read an n-gram model. Its laws are the file's own, not renormalised (`audit` says whether they sum to 1).
+
+    vocab: what the tokens spell: "bytes" or "chars" as `write_arpa` spells them, a `Vocab` of one's own whose
+    tokens are spelled likewise, or None: bytes if the 1-grams are the 256 bytes, else words, one space between.
+    x0 is `<s>` where the file has it, EOS `</s>`; `<unk>` spells nothing: its mass is a leak.
+
+    `BadSource` for a file that is no ARPA file, breaks off, or disagrees with its own counts.
+    Right: `read_arpa("lm.arpa.gz")`. Wrong: reading log10 values of it as nats.
+    """
+    name = str(path)
+    with _opened(Path(path)) as stream:
+        grams = _parse(stream, name)
+    words = [g[0] for g in grams[1][0]]
+    spelled = _vocab(words, vocab, name)
+    names = {n: i + 1 for i, n in enumerate(_names(spelled))}
+    codes = Codes(spelled.size)
+    names[BEGIN_TEXT] = codes.begin
+    if missing := [w for w in words if w not in names]:
+        raise BadSource(f"{name}: expected the tokens of the vocabulary given, found {missing[0]!r}; give another vocab=")
+    return _model(grams, names, codes, spelled, BEGIN_TEXT in words, name)
+
+
+Grams = dict[int, tuple[list[tuple[str, ...]], list[float], list[float]]]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[str]]:
+    try:
+        with open(path, "rb") as raw:
+            stream = gzip.open(raw) if path.suffix == ".gz" else raw
+            yield io.TextIOWrapper(stream, encoding="utf-8", newline="\n")  # type: ignore[type-var]
+    except (EOFError, gzip.BadGzipFile) as e:
+        raise BadSource(f"{path}: expected a whole .gz file, found: {e}; write it again") from None
+    except UnicodeDecodeError:
+        raise BadSource(f"{path}: expected an ARPA file in UTF-8, found other bytes") from None
+    except OSError as e:
+        raise BadSource(f"{path}: expected a readable ARPA file, found: {e.strerror or e}") from None
+
+
+def _parse(stream: IO[str], name: str) -> Grams:
+    def bad(line: int, what: str) -> BadSource:
+        return BadSource(f"{name}:{line}: expected {what}; this is no whole ARPA file")
+
+    promised: dict[int, int] = {}
+    out: Grams = {}
+    k = -1  # -1: before \data\, 0: in it, else in the k-grams
+    number = 0
+    for number, line in enumerate(stream, 1):
+        fields = line.split()
+        if not fields:
+            continue
+        head = fields[0]
+        if k < 0:
+            if head != "\\data\\":
+                raise bad(number, f"'\\data\\' first, found {line[:40]!r}")
+            k = 0
+        elif head == "\\end\\":
+            break
+        elif head.endswith("-grams:") and head.startswith("\\"):
+            if head != f"\\{k + 1}-grams:" or k + 1 not in promised:
+                raise bad(number, f"section {k + 1}, found {head[:40]!r}")
+            k += 1
+            out[k] = ([], [], [])
+        elif k == 0:
+            try:
+                order, count = "".join(fields[1:]).split("=")
+                promised[int(order)] = int(count)
+            except ValueError:
+                raise bad(number, f"'ngram N=COUNT', found {line[:40]!r}") from None
+        else:
+            try:
+                p, weight = float(head), float(fields[k + 1]) if len(fields) > k + 1 else 0.0
+            except ValueError:
+                p = weight = math.nan
+            if not k + 1 <= len(fields) <= k + 2 or not (p <= 1e-6 and abs(weight) < 1e3):
+                raise bad(number, f"log10 p ≤ 0, {k} tokens and perhaps a back-off weight, found {line[:60]!r}")
+            out[k][0].append(tuple(fields[1 : k + 1]))
+            out[k][1].append(p)
+            out[k][2].append(weight)
+    else:
+        raise bad(number, "'\\end\\' at the end")
+    if not out or sorted(promised) != list(range(1, len(out) + 1)) or len(out) > 16:
+        raise bad(number, f"1-grams to at most 16-grams, found orders {sorted(promised)[:20]}")
+    for k, (tokens, _, _) in out.items():
+        if len(tokens) != promised[k]:
+            raise bad(number, f"{promised[k]} {k}-grams as promised, found {len(tokens)}")
+        if len(set(tokens)) < len(tokens):
+            raise bad(number, f"distinct {k}-grams, found one twice")
+    return out
+
+
+def _vocab(words: list[str], vocab: str | Vocab | None, name: str) -> Vocab:
+    end = END_TEXT in words
+    ordinary = [w for w in words if w not in (BEGIN_TEXT, END_TEXT)]
+    if isinstance(vocab, Vocab):
+        return vocab
+    if vocab == "bytes" or (vocab is None and set(ordinary) == set(BYTE_CHARACTERS)):
+        return ByteVocab(end)
+    if vocab == "chars":
+        back = {c: b for b, c in enumerate(BYTE_CHARACTERS)}
+        try:
+            return CharVocab([bytes(back[c] for c in w).decode("utf-8") for w in ordinary], end)
+        except (KeyError, UnicodeDecodeError):
+            raise BadSource(f"{name}: expected tokens that spell characters, found others; give another vocab=") from None
+    if vocab is not None:
+        raise BadValue(f"vocab: expected 'bytes', 'chars', a Vocab or None (words), found {vocab!r}")
+    return WordVocab([None if w == UNKNOWN else w for w in ordinary], end)
+
+
+def _model(grams: Grams, names: dict[str, int], codes: Codes, vocab: Vocab, begin: bool, name: str) -> NgramLM:
+    order = len(grams)
+    packing = codes.packing(order)
+
+    def packed(tokens: list[tuple[str, ...]], k: int) -> NDArray[np.uint64]:
+        try:
+            rows = np.array([[names[t] for t in gram] for gram in tokens], dtype=np.uint64).reshape(-1, k)
+        except KeyError as e:
+            raise BadSource(f"{name}: expected tokens listed as 1-grams, found {e.args[0]!r} in a {k}-gram") from None
+        padded = np.zeros((len(rows), order), dtype=np.uint64)
+        padded[:, :k] = rows[:, ::-1]
+        return packing.pack_columns(list(padded.T))
+
+    keys = {k: packed(g[0], k) for k, g in grams.items()}
+    # A pruned file may lack the history of an n-gram: it must be there to be found, with the back-off law's p.
+    contexts = [packed(list({t[:-1] for t in g[0]}), k - 1) for k, g in grams.items() if k > 1]
+    table = PrefixTable(distinct(np.concatenate([*keys.values(), *contexts]))[0], packing)
+    history = histories(table)
+    levels = Levels({0: np.array([1.0 / vocab.size])}, {}, history, {})
+    where = {k: table.group(k)[table.find(q)[0]] for k, q in keys.items()}
+    for k in range(order):
+        weight = np.full(len(table.first(k)), 1.0)
+        if k:
+            weight[where[k]] = 10.0 ** np.array(grams[k][2])
+        else:
+            weight[0] = 0.0  # the 1-grams list every outcome
+        levels.weight[k] = weight
+    for k in range(1, order + 1):
+        prob = levels.weight[k - 1][history[k]] * levels.prob[k - 1][table.group(k - 1)[table.first(k)]]
+        seen = np.zeros(len(prob), dtype=bool)
+        log_p = np.array(grams[k][1])
+        prob[where[k]] = np.where(log_p > NEVER + 1, np.exp(log_p * LN10), 0.0)
+        seen[where[k]] = True
+        seen &= table.packing.code(table.words[table.first(k)], 0) != codes.begin
+        levels.prob[k], levels.seen[k] = prob, seen
+    # Files carry six or seven digits, so their laws are those of float32.
+    return NgramLM(vocab, table, levels, begin, dtype="float32")

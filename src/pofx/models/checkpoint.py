@@ -1,0 +1,95 @@
+"""A fit, put down and taken up again: one safetensors file, with the plain facts as JSON in its header."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pofx.errors import BadSource, BadValue, require
+
+require("torch", "torch", "fitting a transformer")
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from pofx.specs import TransformerSpec
+from pofx.vocab import Vocab
+
+FORMAT = "pofx fit 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a fit needs to go on: tensors by name, and numbers by name."""
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors whose name starts so, without it."""
+        return {k[len(prefix) :]: t for k, t in self.tensors.items() if k.startswith(prefix)}
+
+
+def identity(spec: TransformerSpec, vocab: Vocab, documents: Sequence[NDArray[Any]]) -> dict[str, Any]:
+    """What must agree for a fit to be taken up: each field of the spec, the vocabulary, the documents."""
+    same: dict[str, Any] = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name != "vocab"}
+    tokens = hashlib.sha256(repr((vocab.token_bytes, vocab.end)).encode())
+    data = hashlib.sha256(np.array([len(d) for d in documents], dtype=np.int64).tobytes())
+    for d in documents:
+        data.update(np.ascontiguousarray(d, dtype=np.int64).tobytes())
+    return same | {"vocabulary": tokens.hexdigest()[:16], "documents": data.hexdigest()[:16]}
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file in one go: a reader, or a power cut, sees the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write a checkpoint in one go."""
+    plain = {k: t.detach().contiguous() for k, t in tensors.items()}
+    write_bytes(path, save(plain, metadata={"format": FORMAT, "facts": json.dumps(dict(facts))}))
+
+
+def read(path: Path, same: Mapping[str, Any]) -> Checkpoint:
+    """Read a checkpoint of the fit that `same` identifies; `BadSource` names what differs."""
+    if not path.is_file():
+        raise BadSource(f"expected a checkpoint at {path}, found none; start the fit without resume")
+    try:
+        with safe_open(path, framework="pt") as f:
+            head = f.metadata() or {}
+            tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  (no mapping)
+        if head.get("format") != FORMAT:
+            raise BadSource(f"{path}: expected a checkpoint ({FORMAT}), found {head.get('format')!r}")
+        facts = json.loads(head["facts"])
+        was = dict(facts["same"])
+    except (SafetensorError, KeyError, TypeError, OSError, json.JSONDecodeError) as e:
+        raise damaged(path, e) from None
+    differ = [k for k, v in same.items() if was.get(k) != v]
+    if differ:
+        shown = ", ".join(f"{k} {was.get(k)!r} there and {same[k]!r} here" for k in differ)
+        raise BadValue(f"{path}: expected the checkpoint of this very fit, found {shown}; fit afresh without resume")
+    return Checkpoint(tensors, facts)
+
+
+def damaged(path: Path, cause: Exception) -> BadSource:
+    """The error of a file that is no whole checkpoint."""
+    why = " ".join(str(cause).split())
+    return BadSource(f"{path}: expected a checkpoint ({FORMAT}), found a damaged file ({why}); fit without resume")

@@ -1,0 +1,122 @@
+"""An n-gram model as a finite chain of histories, so that how its texts end is computed, not sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.absorbing import Chain, never_stops, survival
+from pofx.lm import Termination
+from pofx.models.smoothing import Levels
+
+if TYPE_CHECKING:
+    from pofx.models.ngram import NgramLM
+
+# Laws looked at, and transitions kept. 2 M transitions take 5 ms a move and 48 MB: 512 moves are 3 s. A smoothed
+# model has a transition for every token of every history: over bytes, 7,700 histories, which is order 3.
+LAWS = 20_000_000
+EDGES = 2_000_000
+ROWS = 2048
+
+
+def termination(lm: NgramLM, lengths: Sequence[int]) -> Termination | None:
+    """P(length > L) for each L, and P(the text never ends), exact; for a model with x0 and EOS, else None.
+
+    The histories are the states, EOS is the stop. Beyond 2 million transitions `alive` is left empty; `never` is
+    still known to be 0 if every history gives EOS something (Du et al. 2023: finitely many states, each of
+    which can end, cannot go on for ever). None where neither is known.
+
+    Right: `termination(fit_ngram(…), [1, 2, 4])`. Wrong: asking it of a model without EOS.
+    """
+    if lm.vocab.end is None or lm.begin.known == "none":
+        return None
+    chain = chain_of(lm)
+    if chain is None:
+        return Termination((), 0.0) if _always_can_end(lm.levels) else None
+    lo, hi = never_stops(chain, 0)
+    if hi - lo > 1e-9:
+        return None
+    # Length > L: no EOS after 0, 1, …, L tokens, which are L + 1 moves.
+    return Termination(survival(chain, 0, [n + 1 for n in lengths]), (lo + hi) / 2)
+
+
+def chain_of(lm: NgramLM) -> Chain | None:
+    """The chain of histories reachable from x0 (state 0), or None where it is too large.
+
+    A history counts only by its longest part that the table knows, so there are no more states than n-grams.
+    """
+    end, size = lm.vocab.end, lm.vocab.size
+    longest = max((len(lm.table.first(k)) for k in range(lm.order)), default=1)
+    if longest * size > (EDGES if _always_can_end(lm.levels) else LAWS):
+        return None
+    first = np.zeros((1, max(lm.order - 1, 1)), dtype=np.uint64)
+    if lm.order > 1:
+        first[0, 0] = lm.codes.begin
+    state, key = _canonical(lm, first, np.ones(1, dtype=np.int64))
+    names = {key[0].tobytes(): 0}
+    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
+    stops: list[NDArray[np.float64]] = []
+    waiting = [(state, key[:, -1].astype(np.int64))]
+    done = edges = 0
+    while waiting:
+        history, known = waiting.pop(0)
+        row, length = _find(lm, history)
+        p = np.exp(lm._laws(row, np.minimum(length, known), known))
+        stops.append(p[:, end].copy() if end is not None else np.zeros(len(p)))
+        if end is not None:
+            p[:, end] = 0.0
+        source, token = np.nonzero(p)
+        edges += len(source)
+        if edges > EDGES or len(names) * size > LAWS:
+            return None
+        longer = np.concatenate([(token[:, None] + 1).astype(np.uint64), history[source]], axis=1)
+        history, key = _canonical(lm, longer[:, : history.shape[1]], known[source] + 1)
+        distinct, where, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
+        ids = np.array([names.setdefault(k.tobytes(), len(names)) for k in distinct], dtype=np.int64)
+        parts.append((source + done, ids[inverse.ravel()], p[source, token]))
+        done += len(p)
+        known_here = sum(len(h) for h, _ in waiting) + done
+        fresh = where[np.argsort(ids)][np.sort(ids) >= known_here]
+        for lo in range(0, len(fresh), ROWS):
+            some = fresh[lo : lo + ROWS]
+            waiting.append((history[some], key[some, -1].astype(np.int64)))
+    sources, to, prob = (np.concatenate(column) for column in zip(*parts))
+    return Chain(sources, to, prob, np.concatenate(stops))
+
+
+def _canonical(
+    lm: NgramLM, history: NDArray[np.uint64], known: NDArray[np.int64]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Histories without what the table does not know, and a key of each: its codes, packed, and how long it is.
+
+    Where only the whole history counts (no back-off chain), its true length is part of the key.
+    """
+    history = history.copy()
+    if lm.order == 1:
+        history[:] = 0
+    known = np.minimum(known, lm.order - 1)
+    _, length = _find(lm, history)
+    length = np.minimum(length, known)
+    history[np.arange(history.shape[1])[None, :] >= length[:, None]] = 0
+    kept = length if lm.levels.chain else known
+    return history, np.concatenate([_words(lm, history), kept.astype(np.uint64)[:, None]], axis=1)
+
+
+def _find(lm: NgramLM, history: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    row, length = lm.table.find(_words(lm, history))
+    return row, length.astype(np.int64)
+
+
+def _words(lm: NgramLM, history: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    blank = np.zeros((len(history), 1), dtype=np.uint64)
+    return lm.table.packing.pack_columns(list(np.concatenate([history[:, : lm.order - 1], blank], axis=1).T))
+
+
+def _always_can_end(levels: Levels) -> bool:
+    """Whether every token, EOS among them, has positive probability behind every history."""
+    weights = all(bool(np.all(w > 0)) for w in levels.weight.values())
+    seen = all(bool(np.all(levels.prob[k][s] > 0)) for k, s in levels.seen.items())
+    return weights and seen and bool(levels.prob[0][0] > 0)

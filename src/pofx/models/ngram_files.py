@@ -1,0 +1,93 @@
+"""An n-gram model as files: its table and probabilities in model.safetensors, its shape in config.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from pofx.algorithms.prefix_table import PrefixTable
+from pofx.errors import BadSource
+from pofx.models.counting import Codes
+from pofx.models.ngram import NgramLM
+from pofx.models.smoothing import Levels, histories
+from pofx.vocab import Vocab
+
+MODEL_TYPE = "pofx-ngram"
+
+
+def to_files(lm: NgramLM, directory: Path) -> None:
+    """Write config.json and model.safetensors; probabilities as float64, so that reading gives the same bits."""
+    tensors: dict[str, np.ndarray[Any, Any]] = {"words": np.ascontiguousarray(lm.table.words)}
+    for k in range(1, lm.order + 1):
+        tensors[f"prob.{k}"] = lm.levels.prob[k]
+        tensors[f"seen.{k}"] = lm.levels.seen[k]
+        tensors[f"weight.{k - 1}"] = lm.levels.weight[k - 1]
+    save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, directory / "model.safetensors")
+    config: dict[str, Any] = {
+        "model_type": MODEL_TYPE,
+        "order": lm.order,
+        "vocab_size": lm.vocab.size,
+        "chain": lm.levels.chain,
+        "dtype": lm.dtype,
+        "bos_token_id": lm.begin.id,
+        "eos_token_id": lm.vocab.end,
+    }
+    (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: bool) -> NgramLM:
+    """Read what `to_files` wrote. `BadSource` where a file is damaged or disagrees with the others."""
+    path = directory / "model.safetensors"
+
+    def bad(what: str) -> BadSource:
+        return BadSource(f"{path}: expected the n-gram table that config.json describes, found {what}; fit or copy it again")
+
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError, KeyError) as e:
+        raise bad(f"no readable file ({str(e)[:80]})") from None
+    order = config.get("order")
+    if type(order) is not int or not 1 <= order <= 16:
+        raise bad(f"order {order!r} in config.json")
+    if config.get("vocab_size") != vocab.size:
+        raise bad(f"vocab_size {config.get('vocab_size')!r} in config.json and {vocab.size} outcomes in tokenizer.json")
+    packing = Codes(vocab.size).packing(order)
+    words = tensors.get("words")
+    if words is None or words.dtype != np.uint64 or words.ndim != 2 or words.shape[1] != packing.words:
+        raise bad("no table of n-grams of that order")
+    if len(words) > 1 and not _rises(words):
+        raise bad("n-grams out of order")
+    table = PrefixTable(words, packing)
+    levels = Levels({0: np.array([1.0 / vocab.size])}, {}, histories(table), {}, chain=bool(config.get("chain", True)))
+    for k in range(1, order + 1):
+        levels.prob[k] = _column(tensors, f"prob.{k}", len(table.first(k)), np.float64, bad)
+        levels.seen[k] = _column(tensors, f"seen.{k}", len(table.first(k)), np.bool_, bad)
+        levels.weight[k - 1] = _column(tensors, f"weight.{k - 1}", len(table.first(k - 1)), np.float64, bad)
+    newest = packing.code(words, 0)
+    if len(newest) and (newest.min() < 1 or newest.max() > Codes(vocab.size).begin):
+        raise bad("codes outside the vocabulary")
+    return NgramLM(vocab, table, levels, begin, str(config.get("dtype", "float64")))
+
+
+def _rises(words: np.ndarray[Any, Any]) -> bool:
+    above, below = words[1:], words[:-1]
+    later = np.zeros(len(above), dtype=bool)
+    equal = np.ones(len(above), dtype=bool)
+    for w in range(words.shape[1]):
+        later |= equal & (above[:, w] > below[:, w])
+        equal &= above[:, w] == below[:, w]
+    return bool(later.all())
+
+
+def _column(tensors: dict[str, Any], name: str, size: int, dtype: Any, bad: Any) -> Any:
+    column = tensors.get(name)
+    if column is None or column.shape != (size,) or column.dtype != dtype:
+        raise bad(f"no column {name!r} of {size} numbers")
+    if dtype == np.float64 and not (np.isfinite(column).all() and (column >= 0).all()):
+        raise bad(f"a number in {name!r} that is no probability")
+    return column

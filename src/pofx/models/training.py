@@ -1,0 +1,306 @@
+"""Fitting a transformer: L(θ) = −(1/N) Σ_n log p_θ(xⁿ) over whole documents, minimised."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pofx.errors import BadValue, Interrupted, require
+
+require("torch", "torch", "fitting a transformer")
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pofx.models import checkpoint as checkpoints
+from pofx.models.muon import Optimiser
+from pofx.models.objective import fast_dtype, loss_and_gradients, nats
+from pofx.models.transformer import TransformerLM, build
+from pofx.models.transformer_files import quieten
+from pofx.models.windows import Pieces, default_overlap
+from pofx.specs import TransformerSpec
+from pofx.units import bits
+from pofx.vocab import Vocab
+
+SECONDS = 60.0  # where neither seconds nor epochs are given
+STEP_TOKENS = 768  # a step; 512 and 1,024 were no better at 14 CPU-seconds
+WARM_UP = 10  # steps
+COOL_DOWN = 0.6  # of the fit, linear, to nothing
+VALIDATE_AT = (0.25, 0.5, 0.75, 0.9, 1.0)  # of the fit
+VALIDATION_TOKENS = 65_536
+CHECKPOINT_EVERY = 30.0  # seconds
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fit stands. Losses: nats a document (EOS counted) and bits a byte; the training loss is that of
+    the last 20 steps, the validation loss (None before the first) is exact on its documents.
+    """
+
+    step: int
+    fraction: float
+    elapsed: float
+    eta: float
+    tokens_per_second: float
+    train_nats: float
+    train_bits_per_byte: float
+    validation_nats: float | None = None
+    validation_bits_per_byte: float | None = None
+
+
+class Corpus:
+    """Documents as pieces to predict: x0 in front and EOS behind, as the spec has it."""
+
+    def __init__(self, documents: Sequence[NDArray[Any]], spec: TransformerSpec, vocab: Vocab) -> None:
+        if spec.end and vocab.end is None:
+            raise BadValue("end: expected a vocabulary with an EOS, found one without; or fit with end=False")
+        lead = [vocab.size] if spec.begin else []
+        tail = [vocab.end] if spec.end else []
+        self.pieces = Pieces(
+            [np.array([*lead, *np.asarray(d).tolist(), *tail], dtype=np.int64) for d in documents],
+            spec.context,
+            default_overlap(spec.context),
+        )
+        sizes = np.array([len(b or b"") for b in (*vocab.token_bytes, None)], dtype=np.int64)
+        self.documents = max(1, len(documents))
+        self.bytes = max(1, int(sizes[self.pieces.stream].sum()))
+
+    def per_document(self, nats_per_target: float) -> float:
+        """Nats a document, of nats a target."""
+        return nats_per_target * self.pieces.targets / self.documents
+
+    def per_byte(self, nats_per_target: float) -> float:
+        """Bits a byte, of nats a target."""
+        return bits(nats_per_target * self.pieces.targets / self.bytes)
+
+
+class Fit:
+    """One fit under way: all that changes from step to step, and nothing else."""
+
+    def __init__(self, corpus: Corpus, held_out: Corpus, spec: TransformerSpec, vocab: Vocab) -> None:
+        self.corpus, self.held_out, self.spec, self.vocab = corpus, held_out, spec, vocab
+        self.net = build(spec, vocab)
+        self.dtype = fast_dtype()
+        self.optimiser = Optimiser(self.net, dtype=self.dtype)
+        self.step = self.epoch = self.position = self.read = self.validations = 0
+        self.before = 0.0  # seconds, in earlier sittings
+        self.began = time.perf_counter()
+        self.recent: list[tuple[float, int]] = []
+        self.validation: float | None = None  # nats a target, the latest
+        self.best: float | None = None
+        self.best_weights: dict[str, torch.Tensor] = {}
+        self.order: list[NDArray[np.int64]] = self._shuffled()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of fitting, earlier sittings included."""
+        return self.before + time.perf_counter() - self.began
+
+    @property
+    def fraction(self) -> float:
+        """How much of the fit is done: by clock, or by tokens read."""
+        if self.spec.epochs is None:
+            return self.elapsed / (self.spec.seconds or SECONDS)
+        return self.read / (self.spec.epochs * int(self.corpus.pieces.lengths.sum()))
+
+    def _shuffled(self) -> list[NDArray[np.int64]]:
+        draw = np.random.default_rng([self.spec.seed, self.epoch])
+        pieces = self.corpus.pieces
+        return pieces.groups(draw.permutation(len(pieces)), self._step_tokens())
+
+    def _step_tokens(self) -> int:
+        # A small corpus gets smaller steps, that there be 100 or so: the step count is what Muon lives on.
+        total = int(self.corpus.pieces.lengths.sum()) * (self.spec.epochs or 100.0)
+        return int(min(STEP_TOKENS, max(64, total // 100)))
+
+    def advance(self) -> None:
+        """One step."""
+        batch = self.corpus.pieces.pack(self.order[self.position])
+        loss = loss_and_gradients(self.net, self.vocab.size, batch, dtype=self.dtype)
+        warm = (self.step + 1) / WARM_UP
+        self.optimiser.step(min(1.0, warm, max(0.0, 1 - self.fraction) / COOL_DOWN))
+        self.recent = [*self.recent[-19:], (loss, len(batch.targets))]
+        self.step += 1
+        self.read += len(batch.inputs)
+        self.position += 1
+        if self.position == len(self.order):
+            self.epoch, self.position = self.epoch + 1, 0
+            self.order = self._shuffled()
+
+    def validate(self) -> None:
+        """Measure the loss on the held-out documents, and keep the weights if they are the best yet."""
+        self.validations = sum(at <= self.fraction for at in VALIDATE_AT)
+        if not len(self.held_out.pieces):
+            return
+        value = self.measure(self.held_out.pieces, self._validation_tokens())
+        self.validation = value
+        if self.best is None or value < self.best:
+            self.best = value
+            self.best_weights = {k: p.detach().clone() for k, p in self.net.named_parameters()}
+
+    def _validation_tokens(self) -> int:
+        if self.spec.epochs is not None:
+            return VALIDATION_TOKENS
+        # Each of the five measurements may cost 1 % of the clock; reading is three times as fast as learning.
+        rate = 3 * self.read / max(self.elapsed, 1e-3)
+        budget = 0.01 * (self.spec.seconds or SECONDS) * rate
+        return int(min(VALIDATION_TOKENS, max(2048, budget)))
+
+    @torch.no_grad()
+    def measure(self, pieces: Pieces, tokens: int) -> float:
+        """Exact nats a target over the first `tokens` inputs, whole pieces, in float32."""
+        within = np.flatnonzero(np.cumsum(pieces.lengths) - pieces.lengths < tokens)
+        total, count = 0.0, 0
+        for group in pieces.groups(within, 4096):
+            batch = pieces.pack(group)
+            total += float(nats(self.net, self.vocab.size, batch))
+            count += len(batch.targets)
+        return total / count
+
+    def report(self) -> Progress:
+        """Where the fit stands."""
+        elapsed, fraction = self.elapsed, min(1.0, self.fraction)
+        train = sum(loss for loss, _ in self.recent) / max(1, sum(n for _, n in self.recent))
+        held = self.validation
+        return Progress(
+            self.step,
+            fraction,
+            elapsed,
+            elapsed / max(fraction, 1e-9) * (1 - fraction),
+            self.read / max(elapsed, 1e-9),
+            self.corpus.per_document(train),
+            self.corpus.per_byte(train),
+            None if held is None else self.held_out.per_document(held),
+            None if held is None else self.held_out.per_byte(held),
+        )
+
+    def save(self, path: Path, same: dict[str, Any]) -> None:
+        """Write all of this to a checkpoint."""
+        tensors = {f"net.{k}": p for k, p in self.net.named_parameters()}
+        tensors |= {f"optimiser.{k}": t for k, t in self.optimiser.tensors().items()}
+        tensors |= {f"best.{k}": t for k, t in self.best_weights.items()}
+        facts = {k: getattr(self, k) for k in NUMBERS}
+        checkpoints.write(path, tensors, facts | {"same": same, "elapsed": self.elapsed})
+
+    @torch.no_grad()
+    def restore(self, path: Path, same: dict[str, Any]) -> None:
+        """Take up the fit that a checkpoint describes."""
+        was = checkpoints.read(path, same)
+        try:
+            for k, p in self.net.named_parameters():
+                p.copy_(was.tensors[f"net.{k}"])
+            for k, t in self.optimiser.tensors().items():
+                t.copy_(was.tensors[f"optimiser.{k}"])
+            for k in NUMBERS:
+                setattr(self, k, was.facts[k])
+            self.before = float(was.facts["elapsed"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as e:
+            raise checkpoints.damaged(path, e) from None
+        self.best_weights = was.part("best.")
+        self.order = self._shuffled()
+        self.began = time.perf_counter()
+
+
+NUMBERS = ("step", "epoch", "position", "read", "validations", "recent", "validation", "best")
+
+
+def train(
+    documents: Sequence[NDArray[Any]],
+    spec: TransformerSpec,
+    vocab: Vocab,
+    *,
+    validation: Sequence[NDArray[Any]] = (),
+    progress: Callable[[Progress], None] | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> TransformerLM:
+    """argmin over θ of L(θ) = −(1/N) Σ_n log p_θ(xⁿ), by Muon and AdamW; the best weights on `validation`.
+
+    documents, validation: the ids of each text, without x0 or EOS, which the spec adds. Every target of every
+    document counts once an epoch; a step divides summed nats once by their number. With `epochs` two runs, or
+    one run interrupted and resumed, end in the same bits on one thread; with `seconds` the clock decides.
+    checkpoint: a file written every 30 s, at the end, and when interrupted (Ctrl-C: `Interrupted` says how to
+    go on). resume: go on from it; `BadValue` if it is of another spec or other documents.
+    """
+    corpus, held_out = Corpus(documents, spec, vocab), Corpus(validation, spec, vocab)
+    if not len(corpus.pieces):
+        raise BadValue("documents: expected texts with at least one token to predict, found none")
+    fit = Fit(corpus, held_out, spec, vocab)
+    same = checkpoints.identity(spec, vocab, documents)
+    if resume:
+        if checkpoint is None:
+            raise BadValue("resume: expected the checkpoint to go on from, found none; name it: checkpoint=path")
+        fit.restore(checkpoint, same)
+    with denormals_flushed(), interrupts() as stopped:
+        try:
+            _run(fit, progress, checkpoint, same, stopped)
+        except KeyboardInterrupt:  # from the callback: between two steps, so the state is whole
+            stopped.set()
+        if checkpoint is not None:
+            fit.save(checkpoint, same)
+    if stopped.is_set():
+        raise Interrupted(fit.step, fit.fraction, checkpoint)
+    if fit.best_weights:
+        fit.net.load_state_dict(fit.best_weights)
+    fit.net.requires_grad_(False)
+    if spec.begin and not spec.tie:
+        quieten(fit.net, corpus.pieces)
+    return TransformerLM(fit.net, vocab, begin=spec.begin, overlap=default_overlap(spec.context))
+
+
+def _run(
+    fit: Fit,
+    progress: Callable[[Progress], None] | None,
+    checkpoint: Path | None,
+    same: dict[str, Any],
+    stopped: threading.Event,
+) -> None:
+    saved = time.perf_counter()
+    while fit.fraction < 1 and not stopped.is_set():
+        fit.advance()
+        if sum(at <= fit.fraction for at in VALIDATE_AT) > fit.validations:
+            fit.validate()
+        if checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_EVERY:
+            fit.save(checkpoint, same)
+            saved = time.perf_counter()
+        if progress is not None:
+            progress(fit.report())
+
+
+@contextmanager
+def interrupts() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event, so that a step is finished first; a second one interrupts at once."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Numbers below 1e-38 count as zero meanwhile: Adam's moments of rare rows fall there, at 100 × the cost."""
+    was = float(torch.tensor([1e-39]) * 1.0) == 0.0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(was)

@@ -1,0 +1,188 @@
+"""A transformer as files that every tool of the Qwen3 family reads: config.json and model.safetensors."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pofx.errors import BadSource, require
+
+require("torch", "torch", "a transformer")
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from pofx.models.checkpoint import write_bytes
+from pofx.models.transformer import TransformerLM
+from pofx.models.transformer_net import THETA, Layout, Net, Shape
+from pofx.models.transformer_ops import EPS
+from pofx.models.windows import Pieces
+from pofx.vocab import Vocab
+
+QUIET = -30.0  # the logit that x0 gets, for tools that count it among the outcomes
+QUIET_TOKENS = 4096
+
+
+def to_files(lm: TransformerLM, directory: Path) -> None:
+    """Write config.json, generation_config.json and model.safetensors, each in one go.
+
+    `transformers.AutoModelForCausalLM.from_pretrained(directory)` gives the same logits (1e-4). Its softmax is
+    over one id more where there is an x0, whose logit is about −30; generation_config.json suppresses it.
+    """
+    begin, end = lm.begin.id, lm.vocab.end
+    s = lm.net.shape
+    config = {
+        "architectures": ["Qwen3ForCausalLM"],
+        "model_type": "qwen3",
+        "vocab_size": s.rows,
+        "hidden_size": s.width,
+        "intermediate_size": s.hidden,
+        "num_hidden_layers": s.layers,
+        "num_attention_heads": s.heads,
+        "num_key_value_heads": s.heads,
+        "head_dim": s.head_dim,
+        "hidden_act": "silu",
+        "max_position_embeddings": s.context,
+        "rms_norm_eps": EPS,
+        "rope_theta": THETA,
+        "rope_parameters": {"rope_type": "default", "rope_theta": THETA},
+        "attention_bias": False,
+        "attention_dropout": 0.0,
+        "use_sliding_window": False,
+        "tie_word_embeddings": s.tie,
+        "bos_token_id": begin,
+        "eos_token_id": end,
+        "initializer_range": 0.02,
+        "use_cache": True,
+        "dtype": "float32",
+    }
+    generation: dict[str, Any] = {"bos_token_id": begin, "eos_token_id": end, "do_sample": True, "top_k": 0}
+    if begin is not None:
+        generation["suppress_tokens"] = [begin]
+    directory.mkdir(parents=True, exist_ok=True)
+    write_bytes(directory / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+    write_bytes(directory / "generation_config.json", (json.dumps(generation, indent=2) + "\n").encode())
+    write_bytes(directory / "model.safetensors", save(named(lm.net), metadata={"format": "pt"}))
+
+
+def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> TransformerLM:
+    """The model in a directory, with the vocabulary and window rule it was fitted with.
+
+    `BadSource` names the file that is missing, damaged, or at odds with the rest.
+    """
+    config_file, weights_file = directory / "config.json", directory / "model.safetensors"
+    shape = _shape(config_file, vocab, begin)
+    if not 0 < overlap < shape.context:
+        raise BadSource(f"{config_file}: expected a window longer than the overlap {overlap}, found {shape.context}")
+    try:
+        tensors = load(weights_file.read_bytes())
+    except (SafetensorError, OSError, KeyError, ValueError) as e:
+        why = " ".join(str(e).split())
+        raise BadSource(f"{weights_file}: expected a whole safetensors file, found none ({why}); save it again") from None
+    net = Net(shape)
+    expected = named(net)
+    for name, want in expected.items():
+        found = tensors.pop(name, None)
+        if found is None:
+            raise BadSource(f"{weights_file}: expected the tensor {name}, found none; config.json asks for it")
+        if found.shape != want.shape or not found.dtype.is_floating_point:
+            raise BadSource(
+                f"{weights_file}: expected {name} as floats {list(want.shape)}, as config.json has it, "
+                f"found {str(found.dtype).removeprefix('torch.')} {list(found.shape)}"
+            )
+        if not bool(torch.isfinite(found).all()):
+            raise BadSource(f"{weights_file}: expected finite numbers, found inf or nan in {name}")
+        with torch.no_grad():
+            want.copy_(found)
+    tensors.pop("lm_head.weight" if shape.tie else "", None)
+    if tensors:
+        raise BadSource(f"{weights_file}: expected the tensors of config.json, found also {min(tensors)}")
+    return TransformerLM(net, vocab, begin=begin, overlap=overlap)
+
+
+def named(net: Net) -> dict[str, Tensor]:
+    """The weights under their Hugging Face names, as views: writing to one writes to the network."""
+    out = {"model.embed_tokens.weight": net.embed, "model.norm.weight": net.norm}
+    if net.lm_head is not None:
+        out["lm_head.weight"] = net.lm_head
+    for i, block in enumerate(net.layers()):
+        q, k, v = block.qkv.chunk(3)
+        gate, up = block.gate_up.chunk(2)
+        for name, t in (
+            ("self_attn.q_proj", q),
+            ("self_attn.k_proj", k),
+            ("self_attn.v_proj", v),
+            ("self_attn.o_proj", block.out),
+            ("self_attn.q_norm", block.norm_q),
+            ("self_attn.k_norm", block.norm_k),
+            ("mlp.gate_proj", gate),
+            ("mlp.up_proj", up),
+            ("mlp.down_proj", block.down),
+            ("input_layernorm", block.norm_in),
+            ("post_attention_layernorm", block.norm_mid),
+        ):
+            out[f"model.layers.{i}.{name}.weight"] = t
+    return {k: t.detach() for k, t in out.items()}
+
+
+@torch.no_grad()
+def quieten(net: Net, pieces: Pieces) -> None:
+    """Set the head's row of x0 so that h·w ≈ −30 on sample states: argmin_w Σ (h·w + 30)² + λ|w|².
+
+    Our own softmax never sees that row; it is for tools whose softmax runs over all V + 1 rows.
+    """
+    assert net.lm_head is not None  # noqa: S101  (ours: a tied head has no row to spare)
+    within = np.flatnonzero(np.cumsum(pieces.lengths) - pieces.lengths < QUIET_TOKENS)
+    batch = pieces.pack(within)
+    h = net(torch.from_numpy(batch.inputs), Layout(batch.lengths), torch.from_numpy(batch.asked)).double()
+    ridge = 1e-3 * h.square().sum() / h.shape[1] * torch.eye(h.shape[1], dtype=torch.float64)
+    net.lm_head[-1] = torch.linalg.solve(h.T @ h + ridge, h.sum(0) * QUIET)
+
+
+def _shape(file: Path, vocab: Vocab, begin: bool) -> Shape:
+    try:
+        config = json.loads(file.read_bytes())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as e:
+        raise BadSource(f"{file}: expected the JSON of a Qwen3 model, found none ({e})") from None
+    if not isinstance(config, dict) or config.get("model_type") != "qwen3":
+        raise BadSource(f"{file}: expected model_type 'qwen3', as pofx writes it; found another")
+    rope = config.get("rope_parameters")
+    theta = rope.get("rope_theta") if isinstance(rope, dict) else config.get("rope_theta")
+
+    def positive(name: str) -> int:
+        value = config.get(name)
+        if type(value) is not int or not 0 < value < 1 << 31:
+            raise BadSource(f"{file}: expected a positive whole number for {name}, found {value!r}")
+        return value
+
+    width, heads = positive("hidden_size"), positive("num_attention_heads")
+    must: list[tuple[str, Any, Callable[[Any], bool]]] = [
+        ("vocab_size", vocab.size + begin, lambda x: x == vocab.size + begin),
+        ("num_key_value_heads", heads, lambda x: x == heads),
+        ("head_dim", width / heads, lambda x: x == width / heads),
+        ("rms_norm_eps", EPS, lambda x: x == EPS),
+        ("hidden_act", "silu", lambda x: x == "silu"),
+        ("bos_token_id", vocab.size if begin else None, lambda x: x == (vocab.size if begin else None)),
+        ("eos_token_id", vocab.end, lambda x: x == vocab.end),
+        ("tie_word_embeddings", "true or false", lambda x: isinstance(x, bool)),
+    ]
+    for name, expected, holds in must:
+        if not holds(config.get(name)):
+            raise BadSource(f"{file}: expected {name} {expected!r}, found {config.get(name)!r}")
+    if theta != THETA:
+        raise BadSource(f"{file}: expected rope_theta {THETA!r}, found {theta!r}")
+    return Shape(
+        vocab.size + begin,
+        width,
+        positive("num_hidden_layers"),
+        heads,
+        positive("intermediate_size"),
+        positive("max_position_embeddings"),
+        config["tie_word_embeddings"],
+    )

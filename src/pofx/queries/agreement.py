@@ -1,0 +1,183 @@
+"""Whether all ways to ask a model for the same number give the same number."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.lm import LM, State, forward_by_extension
+from pofx.queries.findings import Finding, Outcome
+from pofx.queries.survey import batches, law
+from pofx.trace import Ints, Want
+
+# Tokens of a text compared: rounding grows with length, and 128 tokens show a fault as well as 1,000.
+LONGEST = 128
+# Between the bound and this many times it, float32 may be rounding: a warning. In float64 it is a fault.
+ROUNDING = 10.0
+# Texts enumerated by `sums_to_one`, which is for vocabularies of at most 8 outcomes.
+ENUMERATED, TINY = 3_000, 8
+
+
+def exact_arithmetic(lm: LM) -> bool:
+    """Whether the model says that it works in float64 throughout."""
+    return lm.dtype == "float64"
+
+
+def row_bound(lm: LM) -> float:
+    """How far a row of probabilities may be off: 1e-9 in float64, else 1e-5."""
+    return 1e-9 if exact_arithmetic(lm) else 1e-5
+
+
+def text_bound(lm: LM, tokens: int) -> float:
+    """How far log p of a text may be off, nats: 1e-9 a token in float64, else 1e-4."""
+    return 1e-9 * max(tokens, 1) if exact_arithmetic(lm) else 1e-4
+
+
+def apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """The largest difference of log P over all prefixes of a text, nats; equal infinities do not differ."""
+    if a.shape != b.shape:
+        return float("inf")
+    with np.errstate(invalid="ignore"):
+        step = np.where(a == b, 0.0, a - b)
+    if not np.all(np.isfinite(step)):
+        return float("inf")
+    return float(np.max(np.abs(np.cumsum(step)), initial=0.0))
+
+
+def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
+    """Check 1, from |Σp − 1| of every row that was read."""
+    bound = row_bound(lm)
+    why = (
+        f"Each next-token law is a distribution, so its probabilities sum to 1; of {rows:,} laws (start, documents, "
+        f"draws, random tokens) the worst is off by {worst:.2g}. Otherwise nothing built from them is a probability."
+    )
+    return Finding("rows sum to 1", _outcome(worst <= bound), worst, bound, "probability", why)
+
+
+def forward_finding(lm: LM, paths: Sequence[Ints], free: int) -> Finding:
+    """Check 2: one teacher-forced pass against one `extend` a token, for log p of tokens and of EOS."""
+    want = Want(end=True)
+    fast, plain = lm.forward(paths, want, free), lm.forward(paths, skip=free)
+    slow = forward_by_extension(lm, paths, want, free)
+    pairs = [*zip(plain.logp, slow.logp), *zip(fast.logp, slow.logp)]
+    worst, bound, outcome = _compare(lm, pairs)
+    if lm.vocab.end is not None and fast.end and slow.end:
+        # Of EOS the probability is compared: its logarithm may be −30, where float32 has no digits left to agree on.
+        off = max(
+            (float(np.max(np.abs(np.exp(a) - np.exp(b)))) for a, b in zip(fast.end, slow.end) if len(a)),
+            default=0.0,
+        )
+        if not off <= row_bound(lm) * ROUNDING:
+            worst, bound, outcome = off, row_bound(lm), "fail"
+    why = (
+        f"The scorer reads a text in one pass, the sampler token by token; on {len(paths)} texts they differ by at "
+        f"most {worst:.2g} nats. If they disagree, what is scored is not what is drawn."
+    )
+    return Finding("extend = forward", outcome, worst, bound, "nats", why)
+
+
+def batch_finding(lm: LM, paths: Sequence[Ints], free: int, seed: int) -> Finding:
+    """Check 3: a ragged batch against its texts one by one, and against itself permuted."""
+    order = np.random.default_rng([seed, 4]).permutation(len(paths))
+    together = lm.forward(paths, skip=free).logp
+    shuffled = lm.forward([paths[i] for i in order], skip=free).logp
+    alone = [lm.forward([p], skip=free).logp[0] for p in paths]
+    pairs = [(together[i], s) for i, s in zip(order, shuffled)] + list(zip(together, alone))
+    worst, bound, outcome = _compare(lm, pairs)
+    why = (
+        f"log p of a text must not depend on its neighbours in a batch (padding is the usual culprit); "
+        f"{len(paths)} texts together, alone and in another order differ by at most {worst:.2g} nats."
+    )
+    return Finding("batch invariance", outcome, worst, bound, "nats", why)
+
+
+def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
+    """Check 3b: `extend`, `take` and `cat` leave the state they come from, and its siblings, as they were."""
+
+    def fresh() -> State:
+        return lm.extend(lm.start(len(prefixes)), prefixes)
+
+    n = len(prefixes)
+    one, other = tokens[:, :1], tokens[:, 1:2]
+    before = np.exp(law(fresh()))
+    state = fresh()
+    first = lm.extend(state, one)
+    first_law = np.exp(law(first))
+    lm.extend(state, other).logp  # noqa: B018  (read, since that is when a lazy law would do its harm)
+    again = np.exp(law(lm.extend(state, one)))
+    rows = np.arange(n)[::-1]
+    joined = state.take(rows).cat(first)
+    onward = np.exp(law(lm.extend(joined, np.concatenate([one[rows], other]))))
+    differences = [
+        again - first_law,
+        np.exp(law(state)) - before,
+        np.exp(law(joined)) - np.concatenate([before[rows], first_law]),
+        onward[:n] - first_law[rows],
+        np.exp(law(first)) - first_law,
+    ]
+    with np.errstate(invalid="ignore"):
+        worst = max(float(np.max(np.where(np.isnan(d), np.inf, np.abs(d)))) for d in differences)
+    bound = row_bound(lm)
+    why = (
+        f"A state is a value: extending, choosing or joining rows must leave it as it was, or two continuations of "
+        f"one prefix spoil each other. Laws read before and after differ by at most {worst:.2g}."
+    )
+    return Finding("states are values", _outcome(worst <= bound), worst, bound, "probability", why)
+
+
+def draws_finding(lm: LM, paths: Sequence[Ints], drawn: Sequence[NDArray[np.float64]], free: int) -> Finding:
+    """Check 4: log p of each draw as it was drawn, against its score."""
+    scored = lm.forward(paths, skip=free).logp
+    worst, bound, outcome = _compare(lm, list(zip(drawn, scored)))
+    why = (
+        f"A draw comes with the log-probability it was drawn with; scoring the same {len(paths)} draws gives the same "
+        f"up to {worst:.2g} nats. A gap means that the sampler draws from another distribution than p."
+    )
+    return Finding("draws are scored as drawn", outcome, worst, bound, "nats", why)
+
+
+def strings_finding(lm: LM) -> Finding | None:
+    """Check 10, by enumeration: Σ p(x) over all texts up to a length, and P of all that go on; tiny vocabularies only."""
+    end = lm.vocab.end
+    others = [i for i in range(lm.vocab.size) if i != end]
+    if end is None or lm.vocab.size > TINY or not others:
+        return None
+    longest = 1
+    while longest < 10 and sum(len(others) ** k for k in range(longest + 3)) <= ENUMERATED:
+        longest += 1
+    ended = [
+        np.array([*x, end], dtype=np.int64)
+        for n in range(longest + 1)
+        for x in itertools.product(others, repeat=n)
+    ]
+    alive = [np.array(x, dtype=np.int64) for x in itertools.product(others, repeat=longest + 1)]
+    with np.errstate(all="ignore"):
+        total = sum(
+            float(np.exp(row.sum())) for b in batches(lm, ended + alive) for row in lm.forward(b).logp
+        )
+    off = abs(total - 1.0) if np.isfinite(total) else float("inf")
+    bound = row_bound(lm) * 10
+    why = (
+        f"All {len(ended):,} texts of up to {longest} tokens, and the {len(alive):,} prefixes that outlive them, are "
+        f"every way a text can go: together they have mass {total:.9g}, which must be 1."
+    )
+    return Finding("strings sum to 1", _outcome(off <= bound), off, bound, "probability", why)
+
+
+def _compare(
+    lm: LM, pairs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]
+) -> tuple[float, float, Outcome]:
+    """The pair that is furthest apart for its length: by how much, the bound for it, and what that means."""
+    gaps = [(apart(a, b), text_bound(lm, len(b))) for a, b in pairs]
+    worst, bound = max(gaps, key=lambda g: g[0] / g[1], default=(0.0, text_bound(lm, 1)))
+    slack = 1.0 if exact_arithmetic(lm) else ROUNDING
+    if worst <= bound:
+        return worst, bound, "pass"
+    return worst, bound, "warn" if worst <= slack * bound else "fail"
+
+
+def _outcome(good: bool) -> Outcome:
+    return "pass" if good else "fail"

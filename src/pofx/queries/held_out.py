@@ -1,0 +1,119 @@
+"""Which documents an audit reads, and whether the vocabulary spells them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pofx.builtin import builtin_documents
+from pofx.errors import BadSource, BadValue, NotText
+from pofx.lm import LM
+from pofx.trace import Ints
+from pofx.vocab import Vocab, show_bytes, to_bytes
+
+DOCUMENTS = 200
+# Of one document: longer ones are passed over, since 40 of them would be the whole sample.
+LONGEST = 1000
+# Of all documents. The whole law is read at each position, so a large vocabulary gets fewer: 40,000 up to
+# V = 10,000, 8,000 at V = 49,152, never below 4,000.
+TOKENS, LEAST_TOKENS, CELLS = 40_000, 4_000, 400_000_000
+# Built-in documents tried before giving up on a vocabulary that spells few of them.
+TRIED = 2_000
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Token ids of documents, without EOS. whole: False for one that had to be cut (its end is no end).
+
+    note: how they were chosen. no_text: how many texts the vocabulary refused. wrong: what is wrong with the
+    spelling of others, one line each.
+    """
+
+    paths: tuple[Ints, ...]
+    whole: tuple[bool, ...]
+    note: str
+    no_text: int
+    wrong: tuple[str, ...]
+
+
+def longest_path(lm: LM) -> int | None:
+    """The longest text, EOS included, that a model reads without a window rule; None where any length goes."""
+    return None if lm.context is None or lm.window != LM.window else lm.context
+
+
+def spell(vocab: Vocab, text: str | bytes) -> tuple[Ints | None, str]:
+    """Token ids of a text, or None and what is wrong; None and "" where the vocabulary says `NotText`."""
+    try:
+        ids = np.asarray(list(vocab.encode(text)), dtype=np.int64)
+    except NotText:
+        return None, ""
+    except (LookupError, ValueError, TypeError) as e:
+        return None, f"encode({_shown(text)}) raised {type(e).__name__} instead of NotText"
+    if len(ids) and not 0 <= ids.min() <= ids.max() < vocab.size:
+        return None, f"encode({_shown(text)}) yields ids outside 0 … {vocab.size - 1}"
+    control = [int(i) for i in ids if vocab.token_bytes[i] is None]
+    if control:
+        return None, f"encode({_shown(text)}) yields the control token {control[0]}"
+    back = vocab.decode(ids)  # type: ignore[arg-type]
+    if back != to_bytes(text):
+        return None, f"decode(encode({_shown(text)})) is {_shown(back)}"
+    return ids, ""
+
+
+def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
+    """At most 200 documents of at most 1,000 tokens, in an order drawn by the seed; `note` says what was left out.
+
+    Documents are cut only where none is short enough. Without texts: the built-in ones.
+    """
+    if isinstance(texts, str | bytes):
+        raise BadValue("texts: expected a list of texts, found one text; write audit(lm, [text])")
+    source, label = _source(texts)
+    budget = int(np.clip(CELLS // max(lm.vocab.size, 1), LEAST_TOKENS, TOKENS))
+    room = LONGEST if longest_path(lm) is None else max(min(LONGEST, (longest_path(lm) or 1) - 1), 1)
+    order = np.random.default_rng([seed, 1]).permutation(len(source))
+    paths: list[Ints] = []
+    long: list[Ints] = []
+    wrong: list[str] = []
+    no_text = used = tried = 0
+    for i in order[: TRIED if texts is None else None]:
+        if len(paths) == DOCUMENTS or used >= budget:
+            break
+        tried += 1
+        ids, problem = spell(lm.vocab, source[i])
+        if problem:
+            wrong.append(problem)
+        elif ids is None:
+            no_text += 1
+        elif len(ids) > room:
+            long.append(ids[:room])
+        elif len(ids) or lm.begin.known != "none":
+            paths.append(ids)
+            used += len(ids) + 1
+    whole = [True] * len(paths)
+    note = f"{len(paths)} of {len(source)} {label}"
+    if not paths and long:
+        paths = long[: max(1, budget // room)]
+        whole = [False] * len(paths)
+        note = f"the first {room} tokens of {len(paths)} of {len(source)} {label}, none being shorter"
+    elif long:
+        note += f", passing over {len(long)} of more than {room} tokens"
+    if no_text:
+        note += f", {no_text} not spelled by this vocabulary"
+    return HeldOut(tuple(paths), tuple(whole), note, no_text, tuple(wrong))
+
+
+def _source(texts: Sequence[str | bytes] | None) -> tuple[list[str | bytes], str]:
+    if texts is not None:
+        return list(texts), "texts"
+    try:
+        return list(builtin_documents()), "built-in documents"
+    except BadSource:
+        return [], "built-in documents (this Python came without its sources)"
+
+
+def _shown(text: str | bytes) -> str:
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
+    shown = show_bytes(data[:80]).replace("␣", " ")
+    return f"'{shown[:24]}…'" if len(shown) > 24 else f"'{shown}'"

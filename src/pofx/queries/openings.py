@@ -1,0 +1,111 @@
+"""Whether p(x1 | x0) was ever learned: what it knows of how real texts begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.lm import LM
+from pofx.queries.findings import BeginEvidence, Finding, Outcome, Series
+from pofx.queries.survey import Survey, law
+from pofx.trace import Ints
+from pofx.units import bits
+
+CHECK = "p(x1) is trained"
+# Below this many documents no mean has a standard error worth the name.
+FEWEST = 8
+# A gain that matters, bits. An x0 that was trained gains a bit or more on real text; an average law and its own
+# estimate from 4,000 positions differ by some hundredths.
+MATERIAL = 0.1
+# Where an opening has probability 0 the gain is taken of laws mixed with so much of the uniform one.
+MIXED = 0.01
+# Laws closer than this in every entry are one law: the model has no memory, and texts begin as they go on.
+SAME = 1e-6
+
+
+def begin_finding(
+    lm: LM, paths: Sequence[Ints], average: Survey | None, begun: bool
+) -> tuple[Finding, BeginEvidence | None]:
+    """Bits of the first tokens of documents under p(·|x0), held against the uniform and the average law.
+
+    The average law is that of all other positions: what the model would say of x1 if it did not know that a text
+    begins here. Pass if p(·|x0) gains more than 2 standard errors (and 0.1 bit) over it, and beats the uniform law.
+
+    Right: on documents the model was not fitted on. Wrong: reading `bos_token_id is not None` as evidence.
+    """
+    if not begun:
+        why = (
+            "There is no x0, so there is no p(x1|x0): the model only continues texts, and log p(x) of a whole text "
+            "lacks its first factor. Condition on a text you name, or fit with begin=True."
+        )
+        return Finding(CHECK, "fail", None, None, "bits", why), None
+    first = np.array([p[0] for p in paths if len(p)], dtype=np.int64)
+    n, letters = len(first), sum(b is not None for b in lm.vocab.token_bytes)
+    uniform = float(np.log2(max(letters, 1)))
+    x0 = lm.begin.text or "x0"
+    if average is None or not average.rows or not n:
+        evidence = BeginEvidence(x0, lm.begin.known, float("nan"), uniform, float("nan"), float("nan"), n)
+        return Finding(CHECK, "warn", None, None, "bits", _few(n)), evidence
+    start = law(lm.start(1))[0]
+    own = -start[first]
+    with np.errstate(divide="ignore"):
+        rival = -np.log(average.mean[first])
+    gain, impossible = _gain(own, rival, letters)
+    se = float(gain.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+    mean = float(gain.mean())
+    evidence = BeginEvidence(
+        x0, lm.begin.known, bits(float(own.mean())), uniform, bits(float(rival.mean())), se, n
+    )
+    chart = Series(
+        "the first token of a document", "bits", "bars",
+        ((f"p(x1|{x0})", evidence.bits), ("average law", evidence.average_bits), ("uniform law", uniform)),
+    )  # fmt: skip
+    if n < FEWEST:
+        return Finding(CHECK, "warn", mean, None, "bits", _few(n), chart), evidence
+    bound = max(2 * se, MATERIAL)
+    blind = float(np.max(np.abs(np.exp(start) - average.mean))) < SAME and average.spread < SAME
+    outcome: Outcome = "pass" if mean > bound and evidence.bits < uniform else "fail"
+    if impossible and mean > bound:
+        outcome = "pass"
+    why = (
+        f"Behind {x0} ({lm.begin.known}) the first token of {n} documents costs {evidence.bits:.2f} bits, under the "
+        f"model's average law {evidence.average_bits:.2f}, under the uniform law {uniform:.2f}: knowing that a text "
+        f"begins gains {mean:.2f} ± {se:.2f} bits"
+    )
+    if impossible:
+        why += f" ({impossible} openings have probability 0; for the gain 1% of the uniform law is mixed in)"
+    if outcome == "fail" and blind:
+        return Finding(
+            CHECK, "warn", mean, bound, "bits", f"{why}. But its law never changes: {_BLIND}", chart
+        ), evidence
+    why += ". " + _MEANING[outcome]
+    return Finding(CHECK, outcome, mean, bound, "bits", why, chart), evidence
+
+
+_BLIND = "a model without memory has no other p(x1) than that, so there was nothing to learn."
+_MEANING = {
+    "pass": "So x0 was in training where texts begin.",
+    "fail": "So p(x1) was not learned, and log p(x) of a whole text would rest on a made-up first factor.",
+    "warn": "",
+}
+
+
+def _gain(
+    own: NDArray[np.float64], rival: NDArray[np.float64], letters: int
+) -> tuple[NDArray[np.float64], int]:
+    """Bits gained a document, and how many of them have an opening of probability 0."""
+    impossible = int(np.sum(~np.isfinite(own)))
+    if impossible or not np.all(np.isfinite(rival)):
+        floor = MIXED / max(letters, 1)
+        own = -np.log((1 - MIXED) * np.exp(-own) + floor)
+        rival = -np.log((1 - MIXED) * np.exp(-rival) + floor)
+    return np.array([bits(float(g)) for g in rival - own]), impossible
+
+
+def _few(n: int) -> str:
+    return (
+        f"Too few documents ({n}, at least {FEWEST} needed) to measure what p(·|x0) knows of how texts begin; "
+        "pass held-out documents of the model's own kind: audit(lm, texts)."
+    )

@@ -1,0 +1,107 @@
+"""Whole laws read along texts, in bounded memory: their average, their sums, their leak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import NoBOS
+from pofx.lm import LM, State
+from pofx.trace import Ints
+
+# Entries of a batch of laws held at once: 32 MB in float64.
+CELLS = 4_000_000
+# Laws read along the held-out documents: of 200 bytes-documents every tenth position.
+POSITIONS = 4_000
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """mean: the average of the laws read, `[V]`. worst: largest |Σp − 1| of them (inf where one is no number).
+    leak: average mass on control tokens other than EOS. spread: the largest difference of any entry from the
+    first law. rows: how many."""
+
+    mean: NDArray[np.float64]
+    worst: float
+    leak: float
+    spread: float
+    rows: int
+
+
+def batches(lm: LM, paths: Sequence[Ints]) -> Iterator[list[Ints]]:
+    """The paths, longest first, as many at a time as their laws fit in memory."""
+    rows = max(1, CELLS // max(lm.vocab.size, 1))
+    ordered = sorted(paths, key=len, reverse=True)
+    for lo in range(0, len(ordered), rows):
+        yield ordered[lo : lo + rows]
+
+
+def has_begin(lm: LM) -> bool:
+    """Whether the model answers for p(x1): it names an x0, and does not refuse the law of first tokens."""
+    if lm.begin.known == "none":
+        return False
+    try:
+        return lm.start(1).logp.shape[0] == 1
+    except NoBOS:
+        return False
+
+
+def law(state: State) -> NDArray[np.float64]:
+    """The laws of a state as float64 log-probabilities."""
+    return np.asarray(state.logp, dtype=np.float64)
+
+
+def walk(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iterator[NDArray[np.float64]]:
+    """log-laws `[k, V]` behind the first `first`, `first + stride`, … tokens of each path, EOS position included."""
+    for batch in batches(lm, paths):
+        live = [p for p in batch if len(p) >= first]
+        if not live:
+            continue
+        state = lm.extend(lm.start(len(live)), _cut(live, 0, first)) if first else lm.start(len(live))
+        at = first
+        while True:
+            yield law(state)
+            going = [p for p in live if len(p) >= at + stride]
+            if not going:
+                break
+            if len(going) < len(live):
+                state = state.take(np.arange(len(going)))
+            live = going
+            state = lm.extend(state, _cut(live, at, at + stride))
+            at += stride
+
+
+def survey(lm: LM, paths: Sequence[Ints], seed: int) -> Survey:
+    """About 4,000 laws spread evenly over the texts, never the law of first tokens."""
+    total = sum(len(p) for p in paths)
+    stride = max(1, -(-total // POSITIONS))
+    first = int(np.random.default_rng([seed, 2]).integers(1, stride + 1))
+    control = np.array([b is None and i != lm.vocab.end for i, b in enumerate(lm.vocab.token_bytes)])
+    mean = np.zeros(lm.vocab.size)
+    worst = leak = spread = 0.0
+    reference: NDArray[np.float64] | None = None
+    rows = 0
+    for logp in walk(lm, paths, first, stride):
+        worst = max(worst, off_one(logp))
+        with np.errstate(all="ignore"):
+            p = np.nan_to_num(np.exp(logp), nan=0.0, posinf=0.0)
+        reference = p[0].copy() if reference is None else reference
+        spread = max(spread, float(np.max(np.abs(p - reference))))
+        mean += p.sum(axis=0)
+        leak += float(p[:, control].sum())
+        rows += len(p)
+    return Survey(mean / max(rows, 1), worst, leak / max(rows, 1), spread, rows)
+
+
+def off_one(logp: NDArray[np.float64]) -> float:
+    """The largest |Σp − 1| over rows of log-probabilities; inf where a row is no number."""
+    with np.errstate(all="ignore"):
+        off = np.abs(np.exp(logp).sum(axis=1) - 1.0)
+    return float(np.max(np.where(np.isfinite(off), off, np.inf), initial=0.0))
+
+
+def _cut(paths: Sequence[Ints], lo: int, hi: int) -> Ints:
+    return np.stack([p[lo:hi] for p in paths])

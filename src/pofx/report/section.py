@@ -1,0 +1,108 @@
+"""The parts of a page: a document is a list of `Section`, a section a title and blocks. All text is escaped here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from pofx.report.numerals import significant, typeset, whole
+from pofx.report.visible import visible, visible_bytes
+
+
+@dataclass(frozen=True)
+class Block:
+    """HTML made by this package, never by a caller: whatever a user gave is escaped in it."""
+
+    html: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of a page. title: plain text, "" for none."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+Cell = str | bytes | int | float | None
+
+
+def text(given: str | bytes) -> str:
+    """Plain text for HTML: escaped, and with control characters written by name."""
+    return escape(visible_bytes(given) if isinstance(given, bytes) else visible(given))
+
+
+def paragraph(words: str) -> Block:
+    """A paragraph; `between backticks` is set as code."""
+    parts = re.split(r"`([^`]+)`", words)
+    return Block(
+        "<p>"
+        + "".join(f"<code>{text(p)}</code>" if k % 2 else text(p) for k, p in enumerate(parts))
+        + "</p>"
+    )
+
+
+def code(source: str, label: str = "") -> Block:
+    """Lines of a program or a shell, as they are."""
+    return Block(
+        _labelled(label, "code", f'<pre tabindex="0" aria-label="code"><code>{_lines(source)}</code></pre>')
+    )
+
+
+def quote(words: str, label: str = "") -> Block:
+    """A text as it stands, such as a document of a corpus."""
+    return Block(_labelled(label, "quote", f'<blockquote dir="auto">{_lines(words)}</blockquote>'))
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "") -> Block:
+    """Rows of texts and numbers. Numbers stand right, floats at 3 significant digits; None is an empty cell."""
+    head = "".join(
+        f'<th scope="col"{_right(k, rows)}>{text(heading)}</th>' for k, heading in enumerate(headings)
+    )
+    body = "".join("<tr>" + "".join(_cell(c) for c in row) + "</tr>" for row in rows)
+    return Block(
+        scrolling(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", "table")
+        + (f'<p class="note">{text(note)}</p>' if note else "")
+    )
+
+
+def prose_section(title: str, paragraphs: Sequence[str | Block]) -> Section:
+    """A section of paragraphs, with any blocks between them."""
+    return Section(title, tuple(p if isinstance(p, Block) else paragraph(p) for p in paragraphs))
+
+
+def table_section(
+    title: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = ""
+) -> Section:
+    """A section that is one table."""
+    return Section(title, (table(headings, rows, note),))
+
+
+def scrolling(inner: str, label: str) -> str:
+    """HTML that may be wider than a phone, in a box that scrolls, by keyboard as well."""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{text(label)}">{inner}</div>'
+
+
+def _labelled(label: str, kind: str, inner: str) -> str:
+    caption = f"<figcaption>{text(label)}</figcaption>" if label else ""
+    return f'<figure class="{kind}">{caption}{inner}</figure>'
+
+
+def _lines(source: str) -> str:
+    """Text whose line ends and tabs stay what they are."""
+    return "\n".join("\t".join(text(part) for part in line.split("\t")) for line in source.split("\n"))
+
+
+def _right(column: int, rows: Sequence[Sequence[Cell]]) -> str:
+    cells = [row[column] for row in rows if column < len(row)]
+    return ' class="n"' if cells and all(isinstance(c, int | float | None) for c in cells) else ""
+
+
+def _cell(cell: Cell) -> str:
+    if cell is None:
+        return "<td></td>"
+    if isinstance(cell, str | bytes):
+        return f'<td dir="auto">{text(cell)}</td>'
+    return f'<td class="n">{typeset(whole(cell) if isinstance(cell, int) else significant(cell))}</td>'

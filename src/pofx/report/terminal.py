@@ -1,0 +1,218 @@
+"""Records as rich renderables. Nothing is printed here; texts are `Text`, so no text can be taken for markup.
+
+Every number that a colour shows is also written in a table, so that NO_COLOR loses nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Group
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from pofx.queries.findings import Audit
+from pofx.queries.next import Next
+from pofx.queries.sample import Draw
+from pofx.queries.score import Scored
+from pofx.report import heat
+from pofx.report.chain import Factor, factors, total
+from pofx.report.numerals import counted, fixed, probability, significant, trimmed, whole
+from pofx.report.pieces import pieces
+from pofx.report.verdicts import AUDIT_SYMBOL, GLOSS, SYMBOL, begin_evidence, tally
+from pofx.report.visible import NEWLINE, visible, visible_bytes
+from pofx.units import bits, bits_per_byte
+
+SHOWN = 60
+HEAD, TAIL = 40, 20
+HEAT_LIMIT = 5000
+DIM = Style(dim=True)
+BOLD = Style(bold=True)
+WIDEST_TOKEN = 32
+BAR = 12
+
+
+def chain_table(scored: Scored) -> Table:
+    """The chain rule as a table: i, token, p, log p, running sum, rank, entropy; nats. EOS last, the sum below.
+
+    Above 60 tokens the middle is left out, and said to be; the sums are of all.
+    """
+    n = len(scored.logp)
+    sum_up = total(scored)
+    table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
+    table.add_column("i", justify="right", style=DIM, no_wrap=True)
+    # Wrappable for rich, so that it is this column that gives way; its cells never wrap.
+    table.add_column("token", Text(f"Σ = {sum_up.name}", no_wrap=True), min_width=16)
+    table.add_column("p(xi|x<i)", justify="right", no_wrap=True)
+    table.add_column("log p", justify="right", no_wrap=True)
+    table.add_column("sum", fixed(sum_up.value), justify="right", no_wrap=True)
+    if scored.rank is not None:
+        table.add_column("rank", justify="right", no_wrap=True)
+    if scored.entropy is not None:
+        table.add_column("entropy", justify="right", no_wrap=True)
+    hidden = len(scored.tokens) - HEAD - TAIL if len(scored.tokens) > SHOWN else 0
+    head = HEAD if hidden else n
+    for row in factors(scored, range(head)):
+        table.add_row(*_cells(row))
+    if hidden:
+        table.add_row("…", Text(f"… {counted(hidden, 'token')} more", style=DIM, no_wrap=True))
+        for row in factors(scored, range(HEAD + hidden, n)):
+            table.add_row(*_cells(row))
+    return table
+
+
+def heat_text(scored: Scored, limit: int = HEAT_LIMIT) -> Text:
+    """The text, every character once, on a background that says its surprisal; ∎ is EOS.
+
+    The tokens of one character share it; control characters are written by name. After `limit` tokens the number
+    left out is said.
+    """
+    out = Text(overflow="fold")
+    shown = 0
+    for piece in pieces(scored, limit):
+        shown = piece.hi
+        style = _shade(piece.surprisal)
+        seen = visible_bytes(piece.data)
+        # A line of the text ends a line on the screen as well.
+        for k, part in enumerate(seen.split(NEWLINE)) if b"\n" in piece.data else [(0, seen)]:
+            if k:
+                out.append(NEWLINE, style)
+                out.append("\n")
+            out.append(part, style)
+    if shown < len(scored.tokens):
+        out.append(f"\n… {counted(len(scored.tokens) - shown, 'token')} more", DIM)
+    elif len(scored.logp) > len(scored.tokens):
+        out.append("∎", _shade(-float(scored.logp[-1])))
+    return out
+
+
+def legend() -> Text:
+    """The heat scale on one line."""
+    out = Text("surprisal, nats  ", style=DIM)
+    for i, label in enumerate(heat.LABELS):
+        out.append(f" {label} ", _style(i))
+    out.append("  ∎ EOS", DIM)
+    return out
+
+
+def score_panel(scored: Scored) -> Group:
+    """What the number is and what is in it: log p in nats, bits per byte, and the terms."""
+    sum_up = total(scored)
+    title = Text()
+    title.append(f"{sum_up.name} = {fixed(sum_up.value)} nats", BOLD)
+    if scored.terms.bytes:
+        title.append(f"  ·  {significant(sum_up.bits_per_byte)} bits per byte")
+    title.append(f"  ·  {sum_up.what}", DIM)
+    return Group(title, Text(visible(str(scored.terms)), DIM))
+
+
+def next_table(law: Next) -> Table:
+    """The likeliest next tokens, best first, then all others together: p sums to 1."""
+    note = f"entropy {fixed(law.entropy)} nats = {significant(bits(law.entropy))} bits"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=Text(note, DIM), caption_justify="left")
+    table.add_column("", justify="right", style=DIM, no_wrap=True)
+    table.add_column("next token", min_width=10)
+    table.add_column("p", justify="right", no_wrap=True)
+    table.add_column("log p", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for k, outcome in enumerate(law.top, start=1):
+        name = _token(visible(outcome.shown), outcome.bytes is None)
+        table.add_row(str(k), name, probability(outcome.logp), fixed(outcome.logp), _bar(outcome.logp))
+    if law.n_rest:
+        rest = Text(counted(law.n_rest, "other"), DIM)
+        table.add_row("…", rest, probability(law.rest), fixed(law.rest), _bar(law.rest))
+    return table
+
+
+def draws_table(draws: Sequence[Draw]) -> Table:
+    """Draws with their log-probabilities; one that was cut off at max_tokens is no draw of p, and says so."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
+    table.add_column("", justify="right", style=DIM, no_wrap=True)
+    table.add_column("draw", overflow="fold", ratio=1)
+    table.add_column("log p", justify="right", no_wrap=True)
+    table.add_column("bits/byte", justify="right", no_wrap=True)
+    table.add_column("end", no_wrap=True)
+    for k, draw in enumerate(draws, start=1):
+        per_byte = bits_per_byte(-draw.total, len(draw.bytes))
+        table.add_row(
+            str(k),
+            Text(visible_bytes(draw.bytes)) if draw.bytes else Text("(empty)", DIM),
+            fixed(draw.total),
+            significant(per_byte) if draw.bytes else "",
+            "EOS" if draw.ended else Text("cut off", BOLD),
+        )
+    return table
+
+
+def audit_table(audit: Audit) -> Table:
+    """One row a check: the outcome as a symbol and a word, the check and why it matters, the value and its bound."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    table.add_column("check", ratio=1)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("bound", justify="right", no_wrap=True)
+    table.add_column("unit", max_width=14)
+    for k, finding in enumerate(audit.findings):
+        check = Text(visible(finding.check), BOLD)
+        if finding.why:
+            check.append("\n" + visible(finding.why), Style(bold=False, dim=True))
+        loud = finding.verdict != "pass"
+        table.add_row(
+            Text(f"{SYMBOL[finding.verdict]} {finding.verdict}", BOLD if loud else Style()),
+            check,
+            significant(finding.value),
+            trimmed(finding.bound),
+            Text(visible(finding.unit), DIM),
+            end_section=False,
+        )
+        if k + 1 < len(audit.findings):
+            table.add_row()
+    return table
+
+
+def audit_headline(audit: Audit) -> Group:
+    """The verdict and what it means, the reason, the evidence for x0, and how many checks passed."""
+    verdict = Text(f"{AUDIT_SYMBOL[audit.verdict]} {audit.verdict}", BOLD)
+    verdict.append(f"  {GLOSS[audit.verdict]}", Style(bold=False, dim=True))
+    lines = [verdict, Text(visible(audit.reason))]
+    lines += [Text(visible(begin_evidence(audit.begin)))] if audit.begin else []
+    of = f" on {counted(audit.documents, 'document')}" if audit.documents else ""
+    lines.append(Text(f"{tally(audit)}{of}; seed {audit.seed}", DIM))
+    return Group(*lines)
+
+
+def _cells(row: Factor) -> list[str | Text]:
+    cells: list[str | Text] = [
+        whole(row.i),
+        _token(row.token, row.is_end),
+        probability(row.logp),
+        fixed(row.logp),
+        fixed(row.running),
+    ]
+    cells += [] if row.rank is None else [whole(row.rank)]
+    cells += [] if row.entropy is None else [fixed(row.entropy)]
+    return cells
+
+
+def _token(name: str, control: bool) -> Text:
+    text = Text(name, Style(italic=True) if control else "", no_wrap=True, overflow="ellipsis")
+    text.truncate(WIDEST_TOKEN, overflow="ellipsis")
+    return text
+
+
+def _shade(surprisal: float) -> Style:
+    return _style(heat.shade(surprisal))
+
+
+def _style(step: int) -> Style:
+    colour = heat.TERMINAL[step]
+    return Style(color=heat.TERMINAL_INK, bgcolor=colour) if colour else Style()
+
+
+def _bar(logp: float) -> Text:
+    """p as a bar of eighths of a column."""
+    eighths = round(8 * BAR * math.exp(logp))
+    return Text("█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip(), DIM)

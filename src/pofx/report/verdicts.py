@@ -1,0 +1,34 @@
+"""The words and symbols of an audit: never a colour alone."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pofx.queries.findings import Audit, BeginEvidence, Outcome, Verdict
+from pofx.report.numerals import counted, significant
+
+SYMBOL: Final[dict[Outcome, str]] = {"pass": "✓", "warn": "!", "fail": "✗"}
+AUDIT_SYMBOL: Final[dict[Verdict, str]] = {"joint": "✓", "conditional": "!", "prefix-only": "!", "improper": "✗"}
+GLOSS: Final[dict[Verdict, str]] = {
+    "joint": "x0 is trained, EOS ends texts, p sums to 1",
+    "conditional": "only p(y|x), for an x you name",
+    "prefix-only": "x0 but no EOS: prefix probabilities only",
+    "improper": "something does not sum to 1",
+}
+
+
+def begin_evidence(begin: BeginEvidence) -> str:
+    """What the model knows of how texts begin, as one sentence; bits per first token, less is better."""
+    gain = begin.average_bits - begin.bits
+    name = f"x0 {begin.text} ({begin.known})" if begin.known != "none" else "no x0"
+    return (
+        f"{name}: {significant(begin.bits)} bits per first token, against {significant(begin.average_bits)} without "
+        f"knowing where texts begin (gain {significant(gain)} ± {significant(begin.se, 2)}) and "
+        f"{significant(begin.uniform_bits)} for the uniform law; {counted(begin.n, 'document')}"
+    )
+
+
+def tally(audit: Audit) -> str:
+    """`5 pass, 1 warn, 0 fail`."""
+    words: tuple[Outcome, ...] = ("pass", "warn", "fail")
+    return ", ".join(f"{sum(f.verdict == w for f in audit.findings)} {w}" for w in words)

@@ -1,0 +1,208 @@
+"""Models on disk: a directory of JSON and safetensors that other tools can open, never pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pofx.cache import cache_dir
+from pofx.errors import BadSource, BadValue, PofxError
+from pofx.lm import LM
+from pofx.specs import NgramSpec
+
+FORMAT = 1
+CARD = "pofx.json"
+BUILTIN = "builtin"
+
+
+def save(lm: LM, directory: str | Path) -> None:
+    """Write a fitted model as a directory: config.json, model.safetensors, tokenizer.json, pofx.json (with hashes).
+
+    The directory appears in one step; an older pofx model there is replaced, anything else is left alone
+    (`BadSource`). x0 and EOS stand in the files as "<s>" and "</s>", x0 never with id 0. `BadValue` for an LM that
+    is no fitted model: save what a mixture is made of.
+
+    Right: `save(fit(texts), "model")`. Wrong: `save(given(lm, "x"), "model")`.
+    """
+    target = Path(directory)
+    check_target(target)
+    family, write = _writer(lm)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        if part.exists():
+            shutil.rmtree(part)
+        part.mkdir(parents=True)
+        write(part)
+        from pofx.tokenizer_json import write_tokenizer
+
+        begin = lm.begin.known != "none"
+        write_tokenizer(lm.vocab, part, begin)
+        card = {
+            "format": FORMAT,
+            "family": family,
+            "begin": begin,
+            "end": lm.vocab.end is not None,
+            "window": lm.window,
+            "sha256": {p.name: _sha256(p) for p in sorted(part.iterdir())},
+        }
+        (part / CARD).write_text(json.dumps(card, indent=2) + "\n")
+        old = target.with_name(f".{target.name}.old")
+        if target.exists():
+            if old.exists():
+                shutil.rmtree(old)
+            target.rename(old)
+        part.rename(target)
+        if old.exists():
+            shutil.rmtree(old)
+    except OSError as e:
+        raise BadSource(f"{target}: expected a place to write a model, found: {e.strerror or e}; choose another") from None
+    finally:
+        if part.exists():
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def check_target(target: Path) -> None:
+    """Refuse, before any work is done, to write a model over something that is none."""
+    if target.is_dir() and not (target / CARD).exists() and any(target.iterdir()):
+        raise BadSource(f"{target}: expected a new directory or a pofx model to replace, found other files; choose another")
+    if target.exists() and not target.is_dir():
+        raise BadSource(f"{target}: expected a directory to write a model to, found a file; choose another")
+
+
+def _writer(lm: LM) -> tuple[str, Any]:
+    from pofx.models.ngram import NgramLM
+
+    if isinstance(lm, NgramLM):
+        from pofx.models import ngram_files
+
+        return "ngram", lambda part: ngram_files.to_files(lm, part)
+    if type(lm).__name__ == "TransformerLM":  # by name: asking by type would load torch for an n-gram's sake
+        from pofx.models import transformer_files
+
+        return "transformer", lambda part: transformer_files.to_files(lm, part)
+    raise BadValue(
+        f"expected a fitted n-gram or transformer to save, found {type(lm).__name__}; save the models it is made of, "
+        "and make it again after loading"
+    )
+
+
+def load(
+    source: str | Path, begin: str | int | None = None, end: str | int | None = None, dtype: str = "float32"
+) -> LM:
+    """A model from "builtin" (an n-gram of the built-in documents), a saved directory, or an .arpa file.
+
+    begin: for a model without x0, a token (text or id) to stand in for it; it is *assumed*, not known, and `audit`
+    says what it is worth. end: for a model without EOS, a token whose coming ends a text. A trained x0 or EOS is
+    not replaced (`BadValue`). dtype: "float32"; n-grams compute in float64 anyway.
+
+    `BadSource` for what holds no readable model. Nothing in a model's files is ever executed.
+    Right: `load("model")`. Wrong: `load("model", begin="<|endoftext|>")` where x0 was trained as "<s>".
+    """
+    if dtype != "float32":
+        raise BadValue(f"dtype: expected 'float32', found {dtype!r}; models of one's own are stored and run in float32")
+    lm = _read(source)
+    if begin is not None and begin not in (lm.begin.text, lm.begin.id):
+        from pofx.transforms.begun import begun
+
+        lm = begun(lm, begin)
+    if end is not None and end != lm.vocab.end:
+        from pofx.transforms.ended import ended
+
+        lm = ended(lm, end)
+    return lm
+
+
+def _read(source: str | Path) -> LM:
+    if str(source) == BUILTIN:
+        return _builtin()
+    path = Path(source)
+    if path.is_dir():
+        return _read_directory(path)
+    if path.name.endswith((".arpa", ".arpa.gz")):
+        from pofx.models.arpa import read_arpa
+
+        return read_arpa(path)
+    if path.exists():
+        raise BadSource(f"{path}: expected a model directory or an .arpa file, found another file; fit one: pofx fit FILE -o model")
+    raise BadSource(
+        f"{source}: expected 'builtin', a model directory or an .arpa file, found nothing of that name; "
+        "'pofx models' lists what is here, 'pofx fit FILE -o model' makes one"
+    )
+
+
+def read_card(directory: Path) -> dict[str, Any]:
+    """pofx.json of a model directory, checked."""
+    if not (directory / CARD).is_file():
+        raise BadSource(
+            f"{directory}: expected a model directory with {CARD}, found none in it; fit one with: pofx fit FILE -o model"
+        )
+    card = read_json(directory / CARD)
+    if card.get("format") != FORMAT or not isinstance(card.get("sha256"), dict):
+        raise BadSource(f"{directory / CARD}: expected format {FORMAT}, found {card.get('format')!r}; use another version of pofx")
+    return card
+
+
+def _read_directory(directory: Path) -> LM:
+    card = read_card(directory)
+    for name, expected in card["sha256"].items():
+        file = directory / Path(name).name
+        if not file.is_file():
+            raise BadSource(f"{file}: expected this file of the model, found none; copy the whole directory")
+        if _sha256(file) != expected:
+            raise BadSource(f"{file}: expected the content that {CARD} has the hash of, found another; copy or fit it again")
+    from pofx.tokenizer_json import read_vocab
+
+    vocab = read_vocab(directory)
+    config = read_json(directory / "config.json")
+    begin = card.get("begin") is True
+    if card.get("family") == "ngram":
+        from pofx.models import ngram_files
+
+        return ngram_files.from_files(directory, config, vocab, begin)
+    if card.get("family") == "transformer":
+        from pofx.models import transformer_files
+
+        return transformer_files.from_files(directory, vocab, begin)
+    raise BadSource(f"{directory / CARD}: expected family 'ngram' or 'transformer', found {card.get('family')!r}")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a small file; `BadSource` for anything else."""
+    try:
+        raw = path.read_bytes()[: 1 << 20]
+        found = json.loads(raw)
+    except (OSError, ValueError, RecursionError) as e:
+        raise BadSource(f"{path}: expected a JSON object, found: {str(e)[:80]}") from None
+    if not isinstance(found, dict):
+        raise BadSource(f"{path}: expected a JSON object, found a {type(found).__name__}")
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def _builtin() -> LM:
+    """The n-gram of the built-in documents: read from the cache, or fitted (about a second) and put there."""
+    from pofx import __version__
+    from pofx.builtin import builtin_documents
+    from pofx.estimation import fit
+
+    documents = builtin_documents()
+    digest = hashlib.blake2b("\0".join(documents).encode("utf-8"), digest_size=8).hexdigest()
+    home = cache_dir() / f"builtin-{__version__}-{FORMAT}-{digest}"
+    try:
+        return _read_directory(home)
+    except PofxError:
+        lm = fit(documents, NgramSpec())
+    try:
+        if home.exists():
+            shutil.rmtree(home)
+        save(lm, home)
+    except (PofxError, OSError):
+        pass  # a cache that cannot be written costs a second a call, no answer
+    return lm

@@ -1,0 +1,63 @@
+"""A token standing in for EOS: where it comes, the text is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pofx.errors import BadValue, NotText
+from pofx.lm import LM, State
+from pofx.trace import Ints, Path, Trace, Want
+from pofx.transforms.begun import token_id
+from pofx.vocab import Vocab
+
+
+class EndedVocab(Vocab):
+    """A vocabulary one of whose tokens ends texts, and therefore spells nothing any more."""
+
+    def __init__(self, vocab: Vocab, end: int) -> None:
+        self.vocab, self.size, self.end = vocab, vocab.size, end
+        self.token_bytes = tuple(None if i == end else b for i, b in enumerate(vocab.token_bytes))
+        self._spelled = vocab.token_bytes[end] or b""
+
+    def encode(self, text: str | bytes) -> list[int]:
+        """As before; a text that contains the ending token is two texts: `NotText`."""
+        ids = self.vocab.encode(text)
+        if self.end in ids:
+            raise NotText(
+                f"expected a text without the token that ends texts, {self._spelled!r}, found it at token "
+                f"{ids.index(self.end or 0)}; split the text there"
+            )
+        return ids
+
+
+def ended(lm: LM, end: str | int) -> LM:
+    """The distribution of texts up to the first `end` token: p(x) = P(x · end).
+
+    For a model that never ends a text, such as one of a running stream (`BadValue` where there is an EOS).
+    Right: `ended(lm, "\\n")` for the law of lines. Wrong: expecting to score a text with `end` inside.
+    """
+    if lm.vocab.end is not None:
+        raise BadValue(f"end: expected no other EOS for a model that has one (id {lm.vocab.end}), found {end!r}; leave end out")
+    return Ended(lm, token_id(lm.vocab, end, "end"))
+
+
+class Ended(LM):
+    """The same laws over another vocabulary; made by `ended`."""
+
+    def __init__(self, lm: LM, end: int) -> None:
+        self.lm, self.vocab = lm, EndedVocab(lm.vocab, end)
+        self.context, self.begin, self.window, self.dtype = lm.context, lm.begin, lm.window, lm.dtype
+
+    def start(self, n: int) -> State:
+        """As the model itself."""
+        return self.lm.start(n)
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """As the model itself."""
+        return self.lm.extend(state, ids)
+
+    def forward(
+        self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0  # noqa: B008
+    ) -> Trace:
+        """As the model itself, but for log p(EOS), which only this vocabulary can ask for."""
+        return super().forward(paths, want, skip) if want.end else self.lm.forward(paths, want, skip)
