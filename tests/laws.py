@@ -10,13 +10,13 @@ import math
 from collections import Counter
 
 import numpy as np
-from toy import log_prefix, log_string, texts
 
 from pofx.lm import LM, forward_by_extension
 from pofx.queries.sample import sample
 from pofx.queries.score import score
 from pofx.trace import Want
 from pofx.transforms.given import Given
+from toy import log_prefix, log_string, texts
 
 LONGEST = 4
 
@@ -48,7 +48,11 @@ def rows_sum_to_one(lm: LM) -> None:
     for n, group in itertools.groupby(_paths(lm), key=len):
         batch = list(group)
         state = lm.extend(lm.start(len(batch)), np.array(batch, dtype=np.int64).reshape(len(batch), n))
-        hold(state.logp.shape == (len(batch), lm.vocab.size), "rows have the size of the vocabulary", state.logp.shape)
+        hold(
+            state.logp.shape == (len(batch), lm.vocab.size),
+            "rows have the size of the vocabulary",
+            state.logp.shape,
+        )
         off = np.abs(np.exp(state.logp.astype(np.float64)).sum(axis=1) - 1).max()
         hold(off < _tolerance(lm), "rows sum to 1", off)
 
@@ -100,8 +104,10 @@ def forward_is_extend(lm: LM) -> None:
             ("forward, alone", alone),
         ):
             hold(_near(found, slow.logp[i], tolerance), f"extend ≡ {name}", (p, found, slow.logp[i]))
-        hold(_near(np.array([slow.logp[i].sum()]), np.array([by_hand]), tolerance), "the chain rule by hand", p)
-        assert fast.entropy and slow.entropy and fast.rank and slow.rank and fast.top_logp and slow.top_logp
+        hold(
+            _near(np.array([slow.logp[i].sum()]), np.array([by_hand]), tolerance), "the chain rule by hand", p
+        )
+        assert None not in (fast.entropy, slow.entropy, fast.rank, slow.rank, fast.top_logp, slow.top_logp)
         hold(_near(fast.entropy[i], slow.entropy[i], tolerance), "entropy", p)
         if lm.dtype == "float64":
             hold(bool((fast.rank[i] == slow.rank[i]).all()), "rank", (p, fast.rank[i], slow.rank[i]))
@@ -133,10 +139,18 @@ def chain_rule_through_given(lm: LM) -> None:
             else:
                 whole, tail = log_string(lm, [*x, *y][free:], x[:free]), log_string(behind, y)
             head = log_prefix(lm, x[free:], x[:free])
-            hold(_near(np.array([whole]), np.array([head + tail]), tolerance), "log p(xy) = log P(x) + log p(y|x)", (x, y))
+            hold(
+                _near(np.array([whole]), np.array([head + tail]), tolerance),
+                "log p(xy) = log P(x) + log p(y|x)",
+                (x, y),
+            )
             if y:
                 direct = float(behind.forward([y]).logp[0].sum())
-                hold(_near(np.array([direct]), np.array([log_prefix(behind, y)]), tolerance), "given, forward", (x, y))
+                hold(
+                    _near(np.array([direct]), np.array([log_prefix(behind, y)]), tolerance),
+                    "given, forward",
+                    (x, y),
+                )
 
 
 def draws_follow_p(lm: LM, n: int = 2000) -> None:
@@ -154,7 +168,11 @@ def draws_follow_p(lm: LM, n: int = 2000) -> None:
         hold(d.ended or len(path) == 3, "a draw that has not ended has max_tokens", path)
         seen[path] += 1
         expected.setdefault(path, log_prefix(lm, path, behind))
-        hold(abs(d.total - expected[path]) < 1e-4 * (1 + len(path)), "a draw's logp is its score", (path, d.total))
+        hold(
+            abs(d.total - expected[path]) < 1e-4 * (1 + len(path)),
+            "a draw's logp is its score",
+            (path, d.total),
+        )
     # Cells expected fewer than 8 times are pooled; 6 standard deviations of chi-square: 1 false alarm in 10^8.
     rest_p, rest_n, chi, cells = 1.0, n, 0.0, 0
     for path, lp in expected.items():
@@ -179,7 +197,10 @@ def states_are_values(lm: LM) -> None:
     frozen = np.array(longer.logp)
     fresh = lm.extend(lm.start(3), [[i, letters[0]] for i in (letters[0], letters[-1], first)])
     again = lm.extend(state, [[letters[0]]] * 3)
-    hold(_near(np.array(again.logp), np.array(fresh.logp), tolerance), "extend a second time, as the first time")
+    hold(
+        _near(np.array(again.logp), np.array(fresh.logp), tolerance),
+        "extend a second time, as the first time",
+    )
     picked = state.take([2, 0, 2])
     joined = picked.cat(longer, state.take([1]))
     hold(joined.n == 7, "cat counts its rows", joined.n)

@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pofx import builtin, cache, streams
@@ -91,6 +91,14 @@ def test_records_of_lines_number_the_lines_and_not_the_documents(tmp_path):
     assert (files.n, files.n_bad, files.n_blank) == (2, 1, 1)
 
 
+def test_line_numbers_go_on_from_block_to_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(streams, "_CHUNK", 16)
+    path = put(tmp_path / "a.txt", b"".join(b"%d\n" % n if n % 7 else b"\xff\n" for n in range(1, 100)))
+    files = records(path, report=(told := []).append)
+    assert all(d.line == int(d.text) for d in files)
+    assert [b.line for b in told] == list(range(7, 100, 7))
+
+
 def test_an_empty_string_is_a_document_of_jsonl_csv_and_parquet(tmp_path):
     for kind in ("jsonl", "csv", "parquet"):
         assert read(put(tmp_path / f"a.{kind}", encoded(kind, ["", "x", ""]))) == (["", "x", ""], [])
@@ -127,6 +135,7 @@ def test_the_line_rule(tmp_path):
     assert files.n_blank == 2
 
 
+@settings(max_examples=50)
 @given(data=st.binary(max_size=40).map(lambda b: b.translate(bytes(b"a\n\rb"[i % 4] for i in range(256)))))
 def test_lines_by_definition(tmp_path_factory, data):
     path = put(tmp_path_factory.getbasetemp() / "lines.txt", data)
@@ -134,6 +143,7 @@ def test_lines_by_definition(tmp_path_factory, data):
     assert list(documents(path)) == [line.decode() for line in whole if line]
 
 
+@settings(max_examples=50)
 @given(
     data=st.text(alphabet="ab", max_size=60),
     mark=st.text(alphabet="ab", min_size=1, max_size=4),
@@ -147,6 +157,7 @@ def test_pieces_are_those_of_split_whatever_the_chunks(data, mark, n):
     assert [last for _, last in found] == [False] * (len(found) - 1) + [True]
 
 
+@settings(max_examples=50)
 @given(data=st.text(alphabet="ab\n", max_size=60), n=st.integers(1, 5))
 def test_blocks_are_whole_lines_whatever_the_chunks(data, n):
     with pytest.MonkeyPatch.context() as patch:
@@ -213,7 +224,7 @@ BAD_JSON = {
     '{"text": true}': "found a boolean",
     '{"text": "ab\\ud800"}': "found the lone surrogate U+D800 at character 2",
     '{"text": "x", "n": ' + "9" * 5000 + "}": "found no JSON that Python reads",
-    '{"text": ' + "[" * 200_000 + "]" * 200_000 + "}": "nested too deep",
+    '{"text": ' + "[" * 100_000 + "]" * 100_000 + "}": "nested too deep",
     "{" + ", ".join(f'"{"k" * 99}{i}": 1' for i in range(50)) + "}": "and 40 more",
 }
 
@@ -305,9 +316,9 @@ def test_without_a_callback_bad_rows_are_warned_of_and_bounded(tmp_path):
 
 @pytest.mark.parametrize("kind", ["txt", "jsonl", "csv"])
 def test_one_enormous_line(tmp_path, kind):
-    path = put(tmp_path / f"a.{kind}", encoded(kind, ["é" * 5_000_000, "b"]))
+    path = put(tmp_path / f"a.{kind}", encoded(kind, ["é" * 2_000_000, "b"]))
     start = time.perf_counter()
-    assert [len(t) for t in documents(path)] == [5_000_000, 1]
+    assert [len(t) for t in documents(path)] == [2_000_000, 1]
     assert time.perf_counter() - start < 3  # quadratic copying would take minutes
 
 
@@ -318,10 +329,10 @@ def test_one_enormous_piece(tmp_path):
 
 @pytest.mark.parametrize("packing", ["", ".gz", ".zst"])
 def test_memory_is_constant(tmp_path, packing):
-    path = put(tmp_path / f"a.txt{packing}", PACK[packing]((b"x" * 9999 + b"\n") * 4000))
+    path = put(tmp_path / f"a.txt{packing}", PACK[packing]((b"x" * 9999 + b"\n") * 3000))
     tracemalloc.start()
     try:
-        assert sum(1 for _ in documents(path)) == 4000
+        assert sum(1 for _ in documents(path)) == 3000
         assert tracemalloc.get_traced_memory()[1] < 25e6
     finally:
         tracemalloc.stop()
@@ -331,14 +342,14 @@ def test_memory_is_constant(tmp_path, packing):
 @pytest.mark.parametrize("separator", [None, "\n"])
 def test_a_packed_file_that_breaks_off(tmp_path, packing, separator):
     noise = random.Random(0)
-    lines = ["".join(noise.choices("abcdefgh", k=70)) for _ in range(20_000)]
+    lines = ["".join(noise.choices("abcdefgh", k=70)) for _ in range(10_000)]
     whole = PACK[packing](("\n".join(lines) + "\n").encode())
     path = put(tmp_path / f"a.txt{packing}", whole[: len(whole) // 2])
     found = []
     with pytest.raises(BadSource, match=r"a\.txt\.(gz|zst): expected a whole .* breaks off"):
         found.extend(documents(path, separator=separator))
     assert found == lines[: len(found)]
-    assert len(found) > 8_000
+    assert len(found) > 3_000
 
 
 def test_every_cut_of_a_packed_file_is_noticed(tmp_path):

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from laws import LAWS, Broken, laws
-from toy import ToyLM, ToyVocab
 
+from laws import LAWS, Broken, laws
 from pofx.lm import LM, State, id_rows
 from pofx.models.ngram import fit_ngram
 from pofx.specs import NgramSpec
@@ -17,12 +16,20 @@ from pofx.transforms.interpolate import interpolate
 from pofx.transforms.mixture import mixture
 from pofx.transforms.warp import warp
 from pofx.vocab import CharVocab, Vocab, WordVocab
+from toy import ToyLM, ToyVocab
 
 CORPUS = ["abca", "ab", "", "caab", "bb", "abcabc", "c", "ab", "ccab", "aaaa", "bca"]
 
 
-def ngram(order: int = 3, smoothing: str = "kneser-ney", vocab: Vocab | None = None, begin: bool = True,
-          end: bool = True, alpha: float = 0.5, corpus: list[str] = CORPUS) -> LM:
+def ngram(
+    order: int = 3,
+    smoothing: str = "kneser-ney",
+    vocab: Vocab | None = None,
+    begin: bool = True,
+    end: bool = True,
+    alpha: float = 0.5,
+    corpus: list[str] = CORPUS,
+) -> LM:
     vocab = vocab or ToyVocab(3, end)
     spec = NgramSpec(order=order, smoothing=smoothing, alpha=alpha, begin=begin, end=end, vocab=vocab)
     return fit_ngram(vocab.encode_many(corpus), spec, vocab)

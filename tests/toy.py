@@ -27,7 +27,9 @@ class ToyVocab(Vocab):
 class ToyLM(LM):
     """A law of the next token drawn once for each history of up to `memory` tokens, by a hash of it."""
 
-    def __init__(self, vocab: Vocab | None = None, seed: int = 0, memory: int = 3, begin: bool = True) -> None:
+    def __init__(
+        self, vocab: Vocab | None = None, seed: int = 0, memory: int = 3, begin: bool = True
+    ) -> None:
         self.vocab = vocab or ToyVocab()
         self.seed, self.memory = seed, memory
         self.begin = Begin("trained", "<s>", self.vocab.size) if begin else Begin("none")

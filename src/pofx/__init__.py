@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pofx.queries.audit import audit
     from pofx.queries.findings import Audit, Finding
     from pofx.queries.next import Next
-    from pofx.queries.next import next_token as next  # noqa: A004
+    from pofx.queries.next import next_token as next
     from pofx.queries.sample import Draw, sample
     from pofx.queries.score import Scored, log_prob, prefix_log_prob, score
     from pofx.queries.terms import Terms
@@ -73,11 +73,54 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [  # noqa: RUF022  (in the order of the table above)
-    "errors", "BadSource", "BadValue", "Impossible", "MissingExtra", "NoBOS", "NoEOS", "NotText", "PofxError", "TooLong",
-    "builtin_documents", "Document", "documents", "records", "split_documents", "fit", "LM", "Begin", "State",
-    "read_arpa", "write_arpa", "audit", "Audit", "Finding", "next", "Next", "Draw", "sample", "Scored", "log_prob",
-    "prefix_log_prob", "score", "Terms", "NgramSpec", "TransformerSpec", "load", "save", "SubwordVocab", "Trace", "Want",
-    "given", "interpolate", "mixture", "warp", "ByteVocab", "CharVocab", "Vocab", "WordVocab",
+    "errors",
+    "BadSource",
+    "BadValue",
+    "Impossible",
+    "MissingExtra",
+    "NoBOS",
+    "NoEOS",
+    "NotText",
+    "PofxError",
+    "TooLong",
+    "builtin_documents",
+    "Document",
+    "documents",
+    "records",
+    "split_documents",
+    "fit",
+    "LM",
+    "Begin",
+    "State",
+    "read_arpa",
+    "write_arpa",
+    "audit",
+    "Audit",
+    "Finding",
+    "next",
+    "Next",
+    "Draw",
+    "sample",
+    "Scored",
+    "log_prob",
+    "prefix_log_prob",
+    "score",
+    "Terms",
+    "NgramSpec",
+    "TransformerSpec",
+    "load",
+    "save",
+    "SubwordVocab",
+    "Trace",
+    "Want",
+    "given",
+    "interpolate",
+    "mixture",
+    "warp",
+    "ByteVocab",
+    "CharVocab",
+    "Vocab",
+    "WordVocab",
 ]
 
 

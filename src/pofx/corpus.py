@@ -18,7 +18,7 @@ from pofx.vocab import to_bytes
 # Bad rows that are kept and warned of; the rest are only counted, so that memory stays constant.
 KEPT = 100
 
-Text = TypeVar("Text", str, bytes)
+Text = TypeVar("Text", bound=str | bytes)
 
 
 @dataclass(frozen=True, slots=True)

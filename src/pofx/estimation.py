@@ -16,7 +16,7 @@ Spec = NgramSpec | TransformerSpec
 
 def fit(
     documents: Iterable[str | bytes],
-    spec: Spec = NgramSpec(),  # noqa: B008  (frozen)
+    spec: Spec = NgramSpec(),
     *,
     validation: Iterable[str | bytes] | None = None,
     progress: Callable[[Any], None] | None = None,
@@ -34,7 +34,9 @@ def fit(
     is not an iterable of documents.
     """
     if isinstance(documents, str | bytes):
-        raise BadValue("documents: expected an iterable of texts, found one text; write documents(path) or [text]")
+        raise BadValue(
+            "documents: expected an iterable of texts, found one text; write documents(path) or [text]"
+        )
     if isinstance(spec, NgramSpec):
         return _fit_ngram(documents, spec)
     if isinstance(spec, TransformerSpec):
@@ -94,4 +96,6 @@ def _fit_transformer(
 
 
 def _no_documents() -> BadSource:
-    return BadSource("documents: expected at least one document to fit, found none; check the files and their field")
+    return BadSource(
+        "documents: expected at least one document to fit, found none; check the files and their field"
+    )

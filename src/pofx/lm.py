@@ -114,7 +114,10 @@ class LM(ABC):
         """Every prefix of the batch followed by its row of `ids[n, t]`; a new state, the old one unchanged."""
 
     def forward(
-        self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0  # noqa: B008
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
     ) -> Trace:
         """log p(path[i] | path[:i]) of every position i ≥ skip of every path, in one teacher-forced pass.
 
@@ -131,9 +134,7 @@ class LM(ABC):
         return None
 
 
-def forward_by_extension(
-    lm: LM, paths: Sequence[Path], want: Want, skip: int | Sequence[int] = 0
-) -> Trace:
+def forward_by_extension(lm: LM, paths: Sequence[Path], want: Want, skip: int | Sequence[int] = 0) -> Trace:
     """`LM.forward` by one `extend` a position over all paths at once: the definition, and the slow way."""
     ids = [np.asarray(p, dtype=np.int64) for p in paths]
     skips = per_path(skip, ids)
@@ -162,7 +163,9 @@ def id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
     if a.size == 0:
         return np.zeros((n, 0), dtype=np.int64)
     if a.ndim != 2 or len(a) != n:
-        raise ValueError(f"ids: expected [{n}, t], a row for each prefix of the state, found shape {list(a.shape)}")
+        raise ValueError(
+            f"ids: expected [{n}, t], a row for each prefix of the state, found shape {list(a.shape)}"
+        )
     return a
 
 

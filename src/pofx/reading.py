@@ -48,7 +48,7 @@ class Layout:
 Found = Row | Run | Fault | None
 
 
-class _NotHere(Exception):  # noqa: N818  (never leaves this file: it becomes a Fault)
+class _NotHere(Exception):
     """Why a row holds no document."""
 
 
@@ -101,7 +101,7 @@ def _text_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Fo
 
 
 def _cut(text: str) -> list[str]:
-    r"""Lines without their endings, \n or \r\n. Not str.splitlines, which cuts at U+2028 and others as well."""
+    r"""Lines without their endings, \n or \r\n. Not str.splitlines, which cuts at U+2028 as well."""
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")
     return text.removesuffix("\n").split("\n")

@@ -37,7 +37,9 @@ class NgramSpec:
         if self.smoothing not in SMOOTHINGS:
             raise BadValue(f"smoothing: expected one of {', '.join(SMOOTHINGS)}, found {self.smoothing!r}")
         if not self.alpha > 0:
-            raise BadValue(f"alpha: expected a positive number, found {self.alpha}; for none use smoothing='mle'")
+            raise BadValue(
+                f"alpha: expected a positive number, found {self.alpha}; for none use smoothing='mle'"
+            )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ def save(lm: LM, directory: str | Path) -> None:
     """
     target = Path(directory)
     check_target(target)
-    family, write = _writer(lm)
+    family, write, extra = _writer(lm)
     part = target.with_name(f".{target.name}.part")
     try:
         if part.exists():
@@ -47,6 +49,7 @@ def save(lm: LM, directory: str | Path) -> None:
             "end": lm.vocab.end is not None,
             "window": lm.window,
             "sha256": {p.name: _sha256(p) for p in sorted(part.iterdir())},
+            **extra,
         }
         (part / CARD).write_text(json.dumps(card, indent=2) + "\n")
         old = target.with_name(f".{target.name}.old")
@@ -58,7 +61,9 @@ def save(lm: LM, directory: str | Path) -> None:
         if old.exists():
             shutil.rmtree(old)
     except OSError as e:
-        raise BadSource(f"{target}: expected a place to write a model, found: {e.strerror or e}; choose another") from None
+        raise BadSource(
+            f"{target}: expected a place to write a model, found: {e.strerror or e}; choose another"
+        ) from None
     finally:
         if part.exists():
             shutil.rmtree(part, ignore_errors=True)
@@ -67,22 +72,26 @@ def save(lm: LM, directory: str | Path) -> None:
 def check_target(target: Path) -> None:
     """Refuse, before any work is done, to write a model over something that is none."""
     if target.is_dir() and not (target / CARD).exists() and any(target.iterdir()):
-        raise BadSource(f"{target}: expected a new directory or a pofx model to replace, found other files; choose another")
+        raise BadSource(
+            f"{target}: expected a new directory or a pofx model to replace, found other files; choose another"
+        )
     if target.exists() and not target.is_dir():
         raise BadSource(f"{target}: expected a directory to write a model to, found a file; choose another")
 
 
-def _writer(lm: LM) -> tuple[str, Any]:
+def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
     from pofx.models.ngram import NgramLM
 
     if isinstance(lm, NgramLM):
         from pofx.models import ngram_files
 
-        return "ngram", lambda part: ngram_files.to_files(lm, part)
-    if type(lm).__name__ == "TransformerLM":  # by name: asking by type would load torch for an n-gram's sake
+        return "ngram", lambda part: ngram_files.to_files(lm, part), {}
+    # A transformer exists only where its module is loaded: asking so spares an n-gram the loading of torch.
+    transformer = sys.modules.get("pofx.models.transformer")
+    if transformer is not None and isinstance(lm, transformer.TransformerLM):
         from pofx.models import transformer_files
 
-        return "transformer", lambda part: transformer_files.to_files(lm, part)
+        return "transformer", lambda part: transformer_files.to_files(lm, part), {"overlap": lm.overlap}
     raise BadValue(
         f"expected a fitted n-gram or transformer to save, found {type(lm).__name__}; save the models it is made of, "
         "and make it again after loading"
@@ -102,7 +111,9 @@ def load(
     Right: `load("model")`. Wrong: `load("model", begin="<|endoftext|>")` where x0 was trained as "<s>".
     """
     if dtype != "float32":
-        raise BadValue(f"dtype: expected 'float32', found {dtype!r}; models of one's own are stored and run in float32")
+        raise BadValue(
+            f"dtype: expected 'float32', found {dtype!r}; models of one's own are stored and run in float32"
+        )
     lm = _read(source)
     if begin is not None and begin not in (lm.begin.text, lm.begin.id):
         from pofx.transforms.begun import begun
@@ -126,7 +137,9 @@ def _read(source: str | Path) -> LM:
 
         return read_arpa(path)
     if path.exists():
-        raise BadSource(f"{path}: expected a model directory or an .arpa file, found another file; fit one: pofx fit FILE -o model")
+        raise BadSource(
+            f"{path}: expected a model directory or an .arpa file, found another file; fit one: pofx fit FILE -o model"
+        )
     raise BadSource(
         f"{source}: expected 'builtin', a model directory or an .arpa file, found nothing of that name; "
         "'pofx models' lists what is here, 'pofx fit FILE -o model' makes one"
@@ -141,7 +154,9 @@ def read_card(directory: Path) -> dict[str, Any]:
         )
     card = read_json(directory / CARD)
     if card.get("format") != FORMAT or not isinstance(card.get("sha256"), dict):
-        raise BadSource(f"{directory / CARD}: expected format {FORMAT}, found {card.get('format')!r}; use another version of pofx")
+        raise BadSource(
+            f"{directory / CARD}: expected format {FORMAT}, found {card.get('format')!r}; use another version of pofx"
+        )
     return card
 
 
@@ -152,7 +167,9 @@ def _read_directory(directory: Path) -> LM:
         if not file.is_file():
             raise BadSource(f"{file}: expected this file of the model, found none; copy the whole directory")
         if _sha256(file) != expected:
-            raise BadSource(f"{file}: expected the content that {CARD} has the hash of, found another; copy or fit it again")
+            raise BadSource(
+                f"{file}: expected the content that {CARD} has the hash of, found another; copy or fit it again"
+            )
     from pofx.tokenizer_json import read_vocab
 
     vocab = read_vocab(directory)
@@ -165,8 +182,15 @@ def _read_directory(directory: Path) -> LM:
     if card.get("family") == "transformer":
         from pofx.models import transformer_files
 
-        return transformer_files.from_files(directory, vocab, begin)
-    raise BadSource(f"{directory / CARD}: expected family 'ngram' or 'transformer', found {card.get('family')!r}")
+        overlap = card.get("overlap")
+        if type(overlap) is not int:
+            raise BadSource(
+                f"{directory / CARD}: expected the overlap of windows, found {overlap!r}; copy the model again"
+            )
+        return transformer_files.from_files(directory, vocab, begin, overlap)
+    raise BadSource(
+        f"{directory / CARD}: expected family 'ngram' or 'transformer', found {card.get('family')!r}"
+    )
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def _unpacked(raw: io.BufferedReader, source: Source) -> io.BufferedReader:
     return raw
 
 
-class _BadZstd(Exception):  # noqa: N818
+class _BadZstd(Exception):
     """zstandard's own error, under a name that exists where zstandard is not installed."""
 
 

@@ -201,7 +201,9 @@ class WordVocab(Vocab):
         self.words = tuple(words)
         self.size = len(self.words) + end
         self.end = len(self.words) if end else None
-        self.token_bytes = tuple([None if w is None else b" " + to_bytes(w) for w in self.words] + [None] * end)
+        self.token_bytes = tuple(
+            [None if w is None else b" " + to_bytes(w) for w in self.words] + [None] * end
+        )
         self._ids = {w: i for i, w in enumerate(self.words) if w is not None}
         self.unambiguous = True  # one space between words leaves no choice
 

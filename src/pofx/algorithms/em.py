@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from pofx.algorithms.logspace import logsumexp
 
 
-def mixture_weights(logp: NDArray[np.float64], tolerance: float = 1e-9, most: int = 1000) -> NDArray[np.float64]:
+def mixture_weights(
+    logp: NDArray[np.float64], tolerance: float = 1e-9, most: int = 1000
+) -> NDArray[np.float64]:
     """argmax over w of Σ_i log Σ_c w_c p_c(i), for `logp[c, i] = log p_c(i)`; `[components]`, sums to 1.
 
     Each step gives a component the average of its posterior (Dempster, Laird & Rubin 1977); the objective never

@@ -80,19 +80,15 @@ def distinct(words: Words, weights: Index | None = None) -> tuple[Words, Index]:
     if weights is None and words.shape[1] == 1:
         ordered = np.sort(words[:, 0])[:, None]
     else:
-        order = (
-            np.argsort(words[:, 0]) if words.shape[1] == 1 else np.lexsort(tuple(words.T[::-1]))
-        )
+        order = np.argsort(words[:, 0]) if words.shape[1] == 1 else np.lexsort(tuple(words.T[::-1]))
         ordered = words[order]
         weights = weights[order] if weights is not None else None
     fresh = np.empty(len(ordered), dtype=bool)
     fresh[0] = True
     np.any(ordered[1:] != ordered[:-1], axis=1, out=fresh[1:])
     starts = np.flatnonzero(fresh)
-    if weights is None:
-        sums = np.diff(np.append(starts, len(ordered)))
-    else:
-        sums = np.add.reduceat(weights, starts)
+    ends = np.append(starts, len(ordered))
+    sums = np.diff(ends) if weights is None else np.add.reduceat(weights, starts)
     return ordered[starts], sums.astype(np.int64)
 
 
@@ -177,9 +173,7 @@ class PrefixTable:
         return row, length
 
 
-def _search_within(
-    keys: NDArray[np.uint64], queries: NDArray[np.uint64], lo: Index, hi: Index
-) -> Index:
+def _search_within(keys: NDArray[np.uint64], queries: NDArray[np.uint64], lo: Index, hi: Index) -> Index:
     """`searchsorted` of each query within its own range [lo, hi) of keys."""
     lo, hi = lo.copy(), hi.copy()
     while True:

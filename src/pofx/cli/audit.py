@@ -9,7 +9,9 @@ from pofx.cli import options
 
 @click.command(short_help="Check whether a model is a joint distribution.")
 @click.argument("model", required=False)
-@click.option("--texts", "files", multiple=True, metavar="FILE", help="Held-out documents (default: built-in ones).")
+@click.option(
+    "--texts", "files", multiple=True, metavar="FILE", help="Held-out documents (default: built-in ones)."
+)
 @click.option("--seed", default=0, show_default=True, help="Of the draws and of the choice of documents.")
 @options.corpus_options
 @options.model_option
@@ -18,8 +20,19 @@ from pofx.cli import options
 @options.json_option
 @options.html_option
 def command(
-    model: str | None, files: tuple[str, ...], seed: int, field: str, id_: str | None, split: str, separator: str | None,
-    format_: str | None, model_name: str, begin: str | None, end: str | None, as_json: bool, html_path: str | None,
+    model: str | None,
+    files: tuple[str, ...],
+    seed: int,
+    field: str,
+    id_: str | None,
+    split: str,
+    separator: str | None,
+    format_: str | None,
+    model_name: str,
+    begin: str | None,
+    end: str | None,
+    as_json: bool,
+    html_path: str | None,
 ) -> None:
     """The evidence that MODEL is what it claims: joint, conditional, prefix-only or improper.
 

@@ -17,7 +17,13 @@ from pofx.cli import options
 def command(directory: str, as_json: bool) -> None:
     """The built-in model, and the saved ones in DIRECTORY."""
     rows: list[dict[str, Any]] = [
-        {"model": "builtin", "family": "ngram", "x0": True, "EOS": True, "what": "the docstrings of the Python standard library"}
+        {
+            "model": "builtin",
+            "family": "ngram",
+            "x0": True,
+            "EOS": True,
+            "what": "the docstrings of the Python standard library",
+        }
     ]
     rows += _saved(Path(directory))
     if as_json:

@@ -15,38 +15,70 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 model_option = click.option(
-    "-m", "--model", "model_name", default="builtin", envvar="POFX_MODEL", show_envvar=True, metavar="MODEL",
+    "-m",
+    "--model",
+    "model_name",
+    default="builtin",
+    envvar="POFX_MODEL",
+    show_envvar=True,
+    metavar="MODEL",
     help="A model directory, an .arpa file, or 'builtin' (the default).",
 )
-begin_option = click.option("--begin", metavar="TOKEN", help="Stand-in x0 for a model without one (assumed, not known).")
+begin_option = click.option(
+    "--begin", metavar="TOKEN", help="Stand-in x0 for a model without one (assumed, not known)."
+)
 end_option = click.option("--end", metavar="TOKEN", help="Stand-in EOS for a model without one.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 html_option = click.option(
-    "--html", "html_path", type=click.Path(dir_okay=False), metavar="FILE", help="Also write a page that needs no network."
+    "--html",
+    "html_path",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also write a page that needs no network.",
 )
 
 
 def corpus_options(function: F) -> F:
     """--field, --id, --split, --separator and --format: how documents lie in files."""
     for option in (
-        click.option("--format", "format_", metavar="NAME", help="Overrules the file's ending: txt, jsonl, csv.gz, …"),
-        click.option("--separator", metavar="TEXT", help=r"txt: documents stand between these (\n and \t are read)."),
-        click.option("--split", type=click.Choice(["line", "file"]), default="line", show_default=True,
-                     help="txt: a document is a line, or the whole file."),
+        click.option(
+            "--format", "format_", metavar="NAME", help="Overrules the file's ending: txt, jsonl, csv.gz, …"
+        ),
+        click.option(
+            "--separator", metavar="TEXT", help=r"txt: documents stand between these (\n and \t are read)."
+        ),
+        click.option(
+            "--split",
+            type=click.Choice(["line", "file"]),
+            default="line",
+            show_default=True,
+            help="txt: a document is a line, or the whole file.",
+        ),
         click.option("--id", "id_", metavar="NAME", help="jsonl, csv, parquet: the field of the id."),
-        click.option("--field", default="text", show_default=True, help="jsonl, csv, parquet: the field of the text."),
+        click.option(
+            "--field", default="text", show_default=True, help="jsonl, csv, parquet: the field of the text."
+        ),
     ):
         function = option(function)
     return function
 
 
-def corpus(paths: tuple[str, ...], field: str, id_: str | None, split: str, separator: str | None, format_: str | None) -> Records:
+def corpus(
+    paths: tuple[str, ...],
+    field: str,
+    id_: str | None,
+    split: str,
+    separator: str | None,
+    format_: str | None,
+) -> Records:
     """The records of files; bad rows are told on stderr and counted."""
     from pofx.corpus import records
 
     if separator is not None:
         separator = separator.replace("\\n", "\n").replace("\\t", "\t")
-    return records(*paths, field=field, id=id_, split=split, separator=separator, format=format_, report=_report)  # type: ignore[arg-type]
+    return records(
+        *paths, field=field, id=id_, split=split, separator=separator, format=format_, report=_report  # type: ignore[arg-type]
+    )
 
 
 def _report(bad: BadRow) -> None:

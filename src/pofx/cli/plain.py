@@ -31,7 +31,9 @@ def scored_record(scored: Scored, tokens: bool) -> dict[str, Any]:
         "text": _text(scored.text),
         "total_nats": total,
         "prefix_nats": scored.prefix_total,
-        "bits_per_byte": bits_per_byte(-(scored.prefix_total if total is None else total), len(data)) if data else None,
+        "bits_per_byte": bits_per_byte(-(scored.prefix_total if total is None else total), len(data))
+        if data
+        else None,
         "terms": dataclasses.asdict(scored.terms),
     }
     if len(scored.given):

@@ -21,8 +21,18 @@ from pofx.cli import options
 @options.json_option
 @options.html_option
 def command(
-    n: int, given: str, max_tokens: int, seed: int | None, temperature: float | None, top_k: int | None, top_p: float | None,
-    model_name: str, begin: str | None, end: str | None, as_json: bool, html_path: str | None,
+    n: int,
+    given: str,
+    max_tokens: int,
+    seed: int | None,
+    temperature: float | None,
+    top_k: int | None,
+    top_p: float | None,
+    model_name: str,
+    begin: str | None,
+    end: str | None,
+    as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Independent draws x ~ p(· | given), each with its log-probability.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pofx.cli import options
+
+if TYPE_CHECKING:
+    from pofx.queries.score import Scored
 
 # Documents scored together: enough for a family's batches, little enough to hold.
 BATCH = 512
@@ -16,7 +19,9 @@ PAGE_TEXTS = 50
 
 @click.command(short_help="The log-probability of texts.")
 @click.argument("files", nargs=-1)
-@click.option("--text", "texts", multiple=True, metavar="TEXT", help="Score this text and show its terms (repeatable).")
+@click.option(
+    "--text", "texts", multiple=True, metavar="TEXT", help="Score this text and show its terms (repeatable)."
+)
 @click.option("--given", default="", metavar="TEXT", help="Condition on this prefix: log p(text | given).")
 @click.option("--prefix", is_flag=True, help="Sum log P(text): the text and anything after it, no EOS term.")
 @click.option("--tokens", is_flag=True, help="With --json: a list of the tokens of each text.")
@@ -27,9 +32,21 @@ PAGE_TEXTS = 50
 @options.json_option
 @options.html_option
 def command(
-    files: tuple[str, ...], texts: tuple[str, ...], given: str, prefix: bool, tokens: bool, field: str, id_: str | None,
-    split: str, separator: str | None, format_: str | None, model_name: str, begin: str | None, end: str | None,
-    as_json: bool, html_path: str | None,
+    files: tuple[str, ...],
+    texts: tuple[str, ...],
+    given: str,
+    prefix: bool,
+    tokens: bool,
+    field: str,
+    id_: str | None,
+    split: str,
+    separator: str | None,
+    format_: str | None,
+    model_name: str,
+    begin: str | None,
+    end: str | None,
+    as_json: bool,
+    html_path: str | None,
 ) -> None:
     """log p(text) = Σ log p(x_i | x_<i) + log p(EOS | text), in nats.
 
@@ -41,17 +58,35 @@ def command(
     pofx score corpus.jsonl --field body --json > scores.jsonl
     """
     if bool(files) == bool(texts):
-        raise click.UsageError("expected FILES or --text, found both." if files else "expected FILES (- for stdin) or --text, found neither.")
+        raise click.UsageError(
+            "expected FILES or --text, found both."
+            if files
+            else "expected FILES (- for stdin) or --text, found neither."
+        )
     lm = options.read_model(model_name, begin, end)
     behind = options.argument_text(given)
     if texts:
         _texts(lm, [options.argument_text(t) for t in texts], behind, prefix, tokens, as_json, html_path)
     else:
-        _files(lm, options.corpus(files, field, id_, split, separator, format_), behind, prefix, tokens, as_json, html_path)
+        _files(
+            lm,
+            options.corpus(files, field, id_, split, separator, format_),
+            behind,
+            prefix,
+            tokens,
+            as_json,
+            html_path,
+        )
 
 
 def _texts(
-    lm: Any, texts: list[str | bytes], given: str | bytes, prefix: bool, tokens: bool, as_json: bool, html_path: str | None
+    lm: Any,
+    texts: list[str | bytes],
+    given: str | bytes,
+    prefix: bool,
+    tokens: bool,
+    as_json: bool,
+    html_path: str | None,
 ) -> None:
     from pofx.queries.score import score
     from pofx.trace import Want
@@ -93,7 +128,7 @@ def _files(
 
     n = n_bytes = 0
     nats = 0.0
-    kept = []
+    kept: list[Scored] = []
     documents = iter(found)
     prefix = prefix or lm.vocab.end is None
     want = Want(entropy=True, rank=True, top=5) if html_path else Want()
@@ -109,7 +144,9 @@ def _files(
                 kept.append(s)
     options.tally(found)
     if not n:
-        raise click.ClickException("expected at least one document to score, found none; check the file and --field")
+        raise click.ClickException(
+            "expected at least one document to score, found none; check the file and --field"
+        )
     what = "log P (prefixes)" if prefix else "log p"
     click.echo(
         f"pofx: {n} documents, {n_bytes} bytes: {what} = {nats:.2f} nats, {nats / n:.4f} a document, "

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import io
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +16,8 @@ from pofx.errors import BadSource, BadValue
 from pofx.models.counting import Codes
 from pofx.models.ngram import NgramLM
 from pofx.models.smoothing import Levels, histories
+from pofx.source import Packing, Source
+from pofx.streams import opened
 from pofx.subword import BYTE_CHARACTERS
 from pofx.units import LN10
 from pofx.vocab import BEGIN_TEXT, END_TEXT, ByteVocab, CharVocab, Vocab, WordVocab
@@ -64,7 +63,9 @@ def _lines(lm: NgramLM) -> Iterator[str]:
     for k in range(2, order + 1):
         yield f"\n\\{k}-grams:\n"
         rows = table.words[table.first(k)[listed[k]]]
-        columns = [table.packing.code(rows, place).astype(np.int64).tolist() for place in range(k - 1, -1, -1)]
+        columns = [
+            table.packing.code(rows, place).astype(np.int64).tolist() for place in range(k - 1, -1, -1)
+        ]
         prob = levels.prob[k][listed[k]].tolist()
         weight = levels.weight[k][listed[k]].tolist() if k < order else None
         for j, codes in enumerate(zip(*columns)):
@@ -91,7 +92,9 @@ def _names(vocab: Vocab) -> list[str]:
             out.append("".join(BYTE_CHARACTERS[b] for b in spelled))
     bad = [n for n in out if not n or any(c.isspace() for c in n)]
     if bad or len(set(out)) < len(out):
-        raise BadValue(f"expected tokens with distinct names without white space, found {bad[:1] or 'two alike'}")
+        raise BadValue(
+            f"expected tokens with distinct names without white space, found {bad[:1] or 'two alike'}"
+        )
     return out
 
 
@@ -106,36 +109,29 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None) -> NgramLM:
     Right: `read_arpa("lm.arpa.gz")`. Wrong: reading log10 values of it as nats.
     """
     name = str(path)
-    with _opened(Path(path)) as stream:
-        grams = _parse(stream, name)
+    # The bytes are opened as those of a corpus are: a file that breaks off, or is none, is refused the same way.
+    packing: Packing = "gz" if name.endswith(".gz") else ""
+    try:
+        with opened(Source(name, "txt", packing)) as stream:
+            grams = _parse((line.decode("utf-8") for line in stream), name)
+    except UnicodeDecodeError:
+        raise BadSource(f"{name}: expected an ARPA file in UTF-8, found other bytes") from None
     words = [g[0] for g in grams[1][0]]
     spelled = _vocab(words, vocab, name)
     names = {n: i + 1 for i, n in enumerate(_names(spelled))}
     codes = Codes(spelled.size)
     names[BEGIN_TEXT] = codes.begin
     if missing := [w for w in words if w not in names]:
-        raise BadSource(f"{name}: expected the tokens of the vocabulary given, found {missing[0]!r}; give another vocab=")
+        raise BadSource(
+            f"{name}: expected the tokens of the vocabulary given, found {missing[0]!r}; give another vocab="
+        )
     return _model(grams, names, codes, spelled, BEGIN_TEXT in words, name)
 
 
 Grams = dict[int, tuple[list[tuple[str, ...]], list[float], list[float]]]
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[str]]:
-    try:
-        with open(path, "rb") as raw:
-            stream = gzip.open(raw) if path.suffix == ".gz" else raw
-            yield io.TextIOWrapper(stream, encoding="utf-8", newline="\n")  # type: ignore[type-var]
-    except (EOFError, gzip.BadGzipFile) as e:
-        raise BadSource(f"{path}: expected a whole .gz file, found: {e}; write it again") from None
-    except UnicodeDecodeError:
-        raise BadSource(f"{path}: expected an ARPA file in UTF-8, found other bytes") from None
-    except OSError as e:
-        raise BadSource(f"{path}: expected a readable ARPA file, found: {e.strerror or e}") from None
-
-
-def _parse(stream: IO[str], name: str) -> Grams:
+def _parse(lines: Iterable[str], name: str) -> Grams:
     def bad(line: int, what: str) -> BadSource:
         return BadSource(f"{name}:{line}: expected {what}; this is no whole ARPA file")
 
@@ -143,7 +139,7 @@ def _parse(stream: IO[str], name: str) -> Grams:
     out: Grams = {}
     k = -1  # -1: before \data\, 0: in it, else in the k-grams
     number = 0
-    for number, line in enumerate(stream, 1):
+    for number, line in enumerate(lines, 1):
         fields = line.split()
         if not fields:
             continue
@@ -171,7 +167,9 @@ def _parse(stream: IO[str], name: str) -> Grams:
             except ValueError:
                 p = weight = math.nan
             if not k + 1 <= len(fields) <= k + 2 or not (p <= 1e-6 and abs(weight) < 1e3):
-                raise bad(number, f"log10 p ≤ 0, {k} tokens and perhaps a back-off weight, found {line[:60]!r}")
+                raise bad(
+                    number, f"log10 p ≤ 0, {k} tokens and perhaps a back-off weight, found {line[:60]!r}"
+                )
             out[k][0].append(tuple(fields[1 : k + 1]))
             out[k][1].append(p)
             out[k][2].append(weight)
@@ -199,13 +197,17 @@ def _vocab(words: list[str], vocab: str | Vocab | None, name: str) -> Vocab:
         try:
             return CharVocab([bytes(back[c] for c in w).decode("utf-8") for w in ordinary], end)
         except (KeyError, UnicodeDecodeError):
-            raise BadSource(f"{name}: expected tokens that spell characters, found others; give another vocab=") from None
+            raise BadSource(
+                f"{name}: expected tokens that spell characters, found others; give another vocab="
+            ) from None
     if vocab is not None:
         raise BadValue(f"vocab: expected 'bytes', 'chars', a Vocab or None (words), found {vocab!r}")
     return WordVocab([None if w == UNKNOWN else w for w in ordinary], end)
 
 
-def _model(grams: Grams, names: dict[str, int], codes: Codes, vocab: Vocab, begin: bool, name: str) -> NgramLM:
+def _model(
+    grams: Grams, names: dict[str, int], codes: Codes, vocab: Vocab, begin: bool, name: str
+) -> NgramLM:
     order = len(grams)
     packing = codes.packing(order)
 
@@ -213,7 +215,9 @@ def _model(grams: Grams, names: dict[str, int], codes: Codes, vocab: Vocab, begi
         try:
             rows = np.array([[names[t] for t in gram] for gram in tokens], dtype=np.uint64).reshape(-1, k)
         except KeyError as e:
-            raise BadSource(f"{name}: expected tokens listed as 1-grams, found {e.args[0]!r} in a {k}-gram") from None
+            raise BadSource(
+                f"{name}: expected tokens listed as 1-grams, found {e.args[0]!r} in a {k}-gram"
+            ) from None
         padded = np.zeros((len(rows), order), dtype=np.uint64)
         padded[:, :k] = rows[:, ::-1]
         return packing.pack_columns(list(padded.T))
@@ -228,17 +232,21 @@ def _model(grams: Grams, names: dict[str, int], codes: Codes, vocab: Vocab, begi
     for k in range(order):
         weight = np.full(len(table.first(k)), 1.0)
         if k:
-            weight[where[k]] = 10.0 ** np.array(grams[k][2])
+            weight[where[k]] = _probability(grams[k][2])
         else:
             weight[0] = 0.0  # the 1-grams list every outcome
         levels.weight[k] = weight
     for k in range(1, order + 1):
         prob = levels.weight[k - 1][history[k]] * levels.prob[k - 1][table.group(k - 1)[table.first(k)]]
         seen = np.zeros(len(prob), dtype=bool)
-        log_p = np.array(grams[k][1])
-        prob[where[k]] = np.where(log_p > NEVER + 1, np.exp(log_p * LN10), 0.0)
+        prob[where[k]] = _probability(grams[k][1])
         seen[where[k]] = True
         seen &= table.packing.code(table.words[table.first(k)], 0) != codes.begin
         levels.prob[k], levels.seen[k] = prob, seen
     # Files carry six or seven digits, so their laws are those of float32.
     return NgramLM(vocab, table, levels, begin, dtype="float32")
+
+
+def _probability(log10: list[float]) -> NDArray[np.float64]:
+    a = np.array(log10)
+    return np.where(a > NEVER + 1, np.exp(a * LN10), 0.0)

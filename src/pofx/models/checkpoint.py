@@ -85,11 +85,15 @@ def read(path: Path, same: Mapping[str, Any]) -> Checkpoint:
     differ = [k for k, v in same.items() if was.get(k) != v]
     if differ:
         shown = ", ".join(f"{k} {was.get(k)!r} there and {same[k]!r} here" for k in differ)
-        raise BadValue(f"{path}: expected the checkpoint of this very fit, found {shown}; fit afresh without resume")
+        raise BadValue(
+            f"{path}: expected the checkpoint of this very fit, found {shown}; fit afresh without resume"
+        )
     return Checkpoint(tensors, facts)
 
 
 def damaged(path: Path, cause: Exception) -> BadSource:
     """The error of a file that is no whole checkpoint."""
     why = " ".join(str(cause).split())
-    return BadSource(f"{path}: expected a checkpoint ({FORMAT}), found a damaged file ({why}); fit without resume")
+    return BadSource(
+        f"{path}: expected a checkpoint ({FORMAT}), found a damaged file ({why}); fit without resume"
+    )

@@ -67,7 +67,9 @@ def count_ngrams(documents: Iterable[NDArray[np.int64]], size: int, order: int, 
         _merge_in(parts, (heads, np.zeros(len(heads), dtype=np.int64)))
     while len(parts) > 1:
         parts.append(_merged(parts.pop(), parts.pop()))
-    words, events = parts[0] if parts else (np.zeros((0, packing.words), dtype=np.uint64), np.zeros(0, np.int64))
+    words, events = (
+        parts[0] if parts else (np.zeros((0, packing.words), dtype=np.uint64), np.zeros(0, np.int64))
+    )
     return Counts(PrefixTable(words, packing), events, n_documents, n_tokens)
 
 

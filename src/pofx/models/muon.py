@@ -32,7 +32,7 @@ class Rates:
 
 def orthogonal(g: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """U Vᵀ of each matrix of `g[b, m, n]`, m ≤ n, by Newton–Schulz: singular values end in 0.7 … 1.2."""
-    x = g / (torch.linalg.vector_norm(g, dim=(1, 2), keepdim=True) + 1e-7)
+    x: Tensor = g / (torch.linalg.vector_norm(g, dim=(1, 2), keepdim=True) + 1e-7)
     x = x.to(dtype)
     for a, b, c in ROUNDS:
         gram = x @ x.mT
@@ -41,13 +41,13 @@ def orthogonal(g: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
 
 
 class Optimiser:
-    """Muon: W −= η √max(1, out/in) · U Vᵀ of the momentum. AdamW, without decay, for vectors, embedding, head.
+    """Muon: W −= η √max(1, out/in) · U Vᵀ of the momentum. Adam, without decay: vectors, embedding, head.
 
     All matrices of one shape are orthogonalised as one batch: q, k, v and out as squares; gate, up and down
     as wide matrices.
     """
 
-    def __init__(self, net: Net, rates: Rates = Rates(), dtype: torch.dtype = torch.float32) -> None:  # noqa: B008
+    def __init__(self, net: Net, rates: Rates = Rates(), dtype: torch.dtype = torch.float32) -> None:
         self.dtype = dtype
         self.rates = rates
         named = dict(net.named_parameters())
@@ -83,22 +83,21 @@ class Optimiser:
             g = p.grad.lerp(m, mu)  # Nesterov
             d = self.width
             if name.endswith((".qkv", ".out")):
-                squares += zip(p.split(d), g.split(d))
+                squares += zip(torch.split(p, d), torch.split(g, d))
             elif name.endswith(".gate_up"):
                 wides += zip((a.mT for a in p.chunk(2)), (a.mT for a in g.chunk(2)))
             else:
                 wides.append((p, g))
         for group in (squares, wides):
             updates = orthogonal(torch.stack([g for _, g in group]), self.dtype)
-            rate = self.rates.muon * scale
-            for (p, _), u in zip(group, updates):
-                # √max(1, out/in), as Muon is tuned: more for gate and up, whose rows outnumber their columns.
-                up = p.stride(0) == 1 and p.shape[1] > p.shape[0]
-                p.add_(u, alpha=-rate * (math.sqrt(p.shape[1] / p.shape[0]) if up else 1.0))
+            for (w, _), u in zip(group, updates):
+                # √max(1, out/in), as Muon is tuned: more for gate and up, which lie here transposed.
+                tall = math.sqrt(w.shape[1] / w.shape[0]) if w.stride(0) < w.stride(1) else 1.0
+                w.add_(u, alpha=-self.rates.muon * scale * max(1.0, tall))
 
     def _adam(self, scale: float) -> None:
-        params = list(self.rest.values())
-        grads = [p.grad for p in params]
+        params: list[Tensor] = list(self.rest.values())
+        grads = [p.grad for p in params if p.grad is not None]
         beta1, beta2 = self.rates.betas
         torch._fused_adamw_(
             params,

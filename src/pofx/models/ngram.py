@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
 from pofx.algorithms.prefix_table import Index, PrefixTable, windows
-from pofx.lm import LM, Begin, State, id_rows, per_path, refuse_unconditional
+from pofx.lm import LM, Begin, State, Termination, id_rows, per_path, refuse_unconditional
 from pofx.models.counting import Codes, count_ngrams
 from pofx.models.ngram_chain import termination
 from pofx.models.smoothing import Levels, smooth
@@ -41,7 +41,9 @@ class NgramLM(LM):
 
     def unigram(self) -> NDArray[np.float64]:
         """log p of every outcome behind the empty history, `[V]`."""
-        return self._laws(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64))[0]
+        root = np.zeros(1, dtype=np.int64)
+        law: NDArray[np.float64] = self._laws(root, root, root)[0]
+        return law
 
     def unigram_weights(self) -> NDArray[np.float64]:
         """The back-off weight of every history of one code (token id + 1, x0 last), 1 where it has none."""
@@ -75,7 +77,10 @@ class NgramLM(LM):
         return self._state(both[:, :keep])
 
     def forward(
-        self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0  # noqa: B008
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
     ) -> Trace:
         """All positions of all texts by one sorted look-up each; whole laws only where `want` needs them."""
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
@@ -91,9 +96,7 @@ class NgramLM(LM):
         if self.begin.known != "none":
             gap[-1] = self.codes.begin
         codes = np.concatenate([c for p in ids for c in (gap, (p + 1).astype(np.uint64))])
-        kept = np.concatenate(
-            [np.arange(self.order + len(p)) >= self.order + s for p, s in zip(ids, skips)]
-        )
+        kept = np.concatenate([np.arange(self.order + len(p)) >= self.order + s for p, s in zip(ids, skips)])
         known = self._known(codes)
         row, length = self.table.find(windows(codes, self.table.packing))
         length = np.minimum(length, known).astype(np.int8)
@@ -181,10 +184,8 @@ class NgramLM(LM):
         levels, table = self.levels, self.table
         laws = np.full((len(row), self.vocab.size), levels.prob[0][0])
         for k in range(self.order):
-            if levels.chain:
-                some = np.flatnonzero(length >= k)
-            else:
-                some = np.flatnonzero((length == k) & (length == known))
+            reached = length >= k if levels.chain else (length == k) & (length == known)
+            some = np.flatnonzero(reached)
             if not len(some):
                 continue
             group = table.group(k)[row[some]].astype(np.int64)
@@ -195,10 +196,10 @@ class NgramLM(LM):
             ends = np.cumsum(n_children)
             flat = np.arange(ends[-1]) + np.repeat(offsets[group] - ends + n_children, n_children)
             laws[np.repeat(some, n_children), tokens[flat]] = levels.prob[k + 1][order[flat]]
-        if exponent:
-            return laws
-        with np.errstate(divide="ignore"):
-            return np.log(laws)
+        if not exponent:
+            with np.errstate(divide="ignore"):
+                np.log(laws, out=laws)
+        return laws
 
 
 def fit_ngram(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab: Vocab) -> NgramLM:

@@ -45,7 +45,9 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
     path = directory / "model.safetensors"
 
     def bad(what: str) -> BadSource:
-        return BadSource(f"{path}: expected the n-gram table that config.json describes, found {what}; fit or copy it again")
+        return BadSource(
+            f"{path}: expected the n-gram table that config.json describes, found {what}; fit or copy it again"
+        )
 
     try:
         tensors = load_file(path)
@@ -55,7 +57,9 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
     if type(order) is not int or not 1 <= order <= 16:
         raise bad(f"order {order!r} in config.json")
     if config.get("vocab_size") != vocab.size:
-        raise bad(f"vocab_size {config.get('vocab_size')!r} in config.json and {vocab.size} outcomes in tokenizer.json")
+        raise bad(
+            f"vocab_size {config.get('vocab_size')!r} in config.json and {vocab.size} outcomes in tokenizer.json"
+        )
     packing = Codes(vocab.size).packing(order)
     words = tensors.get("words")
     if words is None or words.dtype != np.uint64 or words.ndim != 2 or words.shape[1] != packing.words:
@@ -63,7 +67,9 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
     if len(words) > 1 and not _rises(words):
         raise bad("n-grams out of order")
     table = PrefixTable(words, packing)
-    levels = Levels({0: np.array([1.0 / vocab.size])}, {}, histories(table), {}, chain=bool(config.get("chain", True)))
+    levels = Levels(
+        {0: np.array([1.0 / vocab.size])}, {}, histories(table), {}, chain=bool(config.get("chain", True))
+    )
     for k in range(1, order + 1):
         levels.prob[k] = _column(tensors, f"prob.{k}", len(table.first(k)), np.float64, bad)
         levels.seen[k] = _column(tensors, f"seen.{k}", len(table.first(k)), np.bool_, bad)

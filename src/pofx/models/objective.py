@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pofx.models.transformer_net import Layout, Net
+from pofx.models.transformer_attention import Layout
+from pofx.models.transformer_net import Net
 from pofx.models.windows import Batch
 
 CHUNK_BYTES = 1 << 26  # of logits held at a time
@@ -30,7 +31,7 @@ class Nats(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
-        """`hidden[M, d]`, `head[V, d]`, `targets[M]` to the sum, nats; the gradients are computed on the way."""
+        """`hidden[M, d]`, `head[V, d]`, `targets[M]` to the sum, nats; gradients are computed on the way."""
         rows = max(1, CHUNK_BYTES // (4 * len(head)))
         d_hidden, d_head = torch.empty_like(hidden), torch.zeros_like(head)
         total = torch.zeros((), dtype=torch.float64)
@@ -54,17 +55,17 @@ class Nats(torch.autograd.Function):
         return d_hidden.mul_(scale), d_head.mul_(scale), None
 
 
-def nats(
-    net: Net, outcomes: int, batch: Batch, dtype: torch.dtype = torch.float32
-) -> Tensor:
+def nats(net: Net, outcomes: int, batch: Batch, dtype: torch.dtype = torch.float32) -> Tensor:
     """−Σ log p of the batch's targets, nats, to differentiate."""
-    layout, asked = Layout(batch.lengths), torch.from_numpy(batch.asked)
+    layout, asked = Layout(batch.lengths, net.shape.head_dim), torch.from_numpy(batch.asked)
     hidden = net(torch.from_numpy(batch.inputs), layout, asked, dtype)
     out: Tensor = Nats.apply(hidden, net.head[:outcomes], torch.from_numpy(batch.targets))  # type: ignore[no-untyped-call]
     return out
 
 
-def loss_and_gradients(net: Net, outcomes: int, batch: Batch, micro_batches: int = 1, dtype: torch.dtype = torch.float32) -> float:
+def loss_and_gradients(
+    net: Net, outcomes: int, batch: Batch, micro_batches: int = 1, dtype: torch.dtype = torch.float32
+) -> float:
     """−Σ log p(targets), nats; leaves the gradient of that sum *divided once* by the number of targets.
 
     The pieces may be taken in `micro_batches` parts to save memory: sums are accumulated, never means of

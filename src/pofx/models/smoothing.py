@@ -43,7 +43,10 @@ def smooth(counts: Counts, vocab_size: int, smoothing: str, alpha: float, begin_
     """The levels of a smoothing by its name."""
     table, order = counts.table, counts.table.packing.depth
     history = histories(table)
-    raw = {k: np.add.reduceat(counts.events, table.first(k)) if len(table) else counts.events for k in range(1, order + 1)}
+    raw = {
+        k: np.add.reduceat(counts.events, table.first(k)) if len(table) else counts.events
+        for k in range(1, order + 1)
+    }
     if smoothing == "kneser-ney":
         return _kneser_ney(table, raw, history, vocab_size, begin_code)
     return _relative(table, raw, history, vocab_size, alpha if smoothing == "additive" else 0.0)
@@ -76,7 +79,11 @@ def _shifted(words: Words, columns: list[NDArray[np.uint64]], table: PrefixTable
 
 
 def _kneser_ney(
-    table: PrefixTable, raw: dict[int, Any], history: dict[int, NDArray[np.int64]], vocab_size: int, begin_code: int
+    table: PrefixTable,
+    raw: dict[int, Any],
+    history: dict[int, NDArray[np.int64]],
+    vocab_size: int,
+    begin_code: int,
 ) -> Levels:
     """Interpolated modified Kneser–Ney (Chen & Goodman 1999, §4.1.6):
 
@@ -125,7 +132,11 @@ def _discounts(adjusted: NDArray[np.int64]) -> tuple[float, float, float]:
 
 
 def _relative(
-    table: PrefixTable, raw: dict[int, Any], history: dict[int, NDArray[np.int64]], vocab_size: int, alpha: float
+    table: PrefixTable,
+    raw: dict[int, Any],
+    history: dict[int, NDArray[np.int64]],
+    vocab_size: int,
+    alpha: float,
 ) -> Levels:
     """(c(hw) + α) / (c(h) + αV); α = 0 is maximum likelihood, c(hw)/c(h).
 
@@ -149,4 +160,4 @@ def _relative(
 
 
 def _sums(groups: NDArray[np.int64], values: NDArray[Any], size: int) -> Probs:
-    return np.bincount(groups, weights=values, minlength=size)
+    return np.bincount(groups, weights=values.astype(np.float64), minlength=size)

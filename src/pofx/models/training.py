@@ -185,7 +185,7 @@ class Fit:
 
     def save(self, path: Path, same: dict[str, Any]) -> None:
         """Write all of this to a checkpoint."""
-        tensors = {f"net.{k}": p for k, p in self.net.named_parameters()}
+        tensors: dict[str, torch.Tensor] = {f"net.{k}": p for k, p in self.net.named_parameters()}
         tensors |= {f"optimiser.{k}": t for k, t in self.optimiser.tensors().items()}
         tensors |= {f"best.{k}": t for k, t in self.best_weights.items()}
         facts = {k: getattr(self, k) for k in NUMBERS}
@@ -238,7 +238,9 @@ def train(
     same = checkpoints.identity(spec, vocab, documents)
     if resume:
         if checkpoint is None:
-            raise BadValue("resume: expected the checkpoint to go on from, found none; name it: checkpoint=path")
+            raise BadValue(
+                "resume: expected the checkpoint to go on from, found none; name it: checkpoint=path"
+            )
         fit.restore(checkpoint, same)
     with denormals_flushed(), interrupts() as stopped:
         try:
@@ -297,7 +299,7 @@ def interrupts() -> Iterator[threading.Event]:
 
 @contextmanager
 def denormals_flushed() -> Iterator[None]:
-    """Numbers below 1e-38 count as zero meanwhile: Adam's moments of rare rows fall there, at 100 × the cost."""
+    """Numbers below 1e-38 count as zero meanwhile: Adam's moments of rare rows fall there, and are slow."""
     was = float(torch.tensor([1e-39]) * 1.0) == 0.0
     torch.set_flush_denormal(True)
     try:

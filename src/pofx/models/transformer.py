@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pofx.lm import LM, Begin, State, per_path, refuse_unconditional
+from pofx.models.transformer_attention import Layout
 from pofx.models.transformer_cache import Cache, extended
-from pofx.models.transformer_net import Layout, Net, Shape
+from pofx.models.transformer_net import Net, Shape
 from pofx.models.windows import Batch, Pieces, default_overlap, rule
 from pofx.specs import TransformerSpec
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
@@ -27,16 +28,14 @@ TOKENS = 4096  # of a packed batch of `forward`: from 2,000 on a batch is no fas
 
 
 def hidden_width(width: int) -> int:
-    """The inner width of SwiGLU: 8/3 of the model's (the parameters of a plain 4× MLP), to a multiple of 32."""
+    """The inner width of SwiGLU: 8/3 of the model's (the parameters of a plain MLP), in 32s."""
     return max(32, round(width * 8 / 3 / 32) * 32)
 
 
 def shape_of(spec: TransformerSpec, vocab: Vocab) -> Shape:
     """The sizes that a spec asks for; x0, if any, is the row after the vocabulary."""
     rows = vocab.size + spec.begin
-    return Shape(
-        rows, spec.width, spec.layers, spec.heads, hidden_width(spec.width), spec.context, spec.tie
-    )
+    return Shape(rows, spec.width, spec.layers, spec.heads, hidden_width(spec.width), spec.context, spec.tie)
 
 
 def build(spec: TransformerSpec, vocab: Vocab) -> Net:
@@ -86,15 +85,20 @@ class TransformerLM(LM):
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """Every prefix followed by its row of `ids[n, t]`; keys and values of what was read are kept."""
-        new = np.asarray(ids, dtype=np.int64).reshape(state.n, -1)
+        new = np.asarray(ids, dtype=np.int64)
         if not new.size:
             return state
+        if new.ndim != 2 or len(new) != state.n:
+            raise ValueError(f"ids: expected [{state.n}, t], a row for each prefix, found {list(new.shape)}")
         self._check(new)
         assert isinstance(state.carry, Cache)  # noqa: S101  (ours: a state of this model)
         return self._state(extended(self.net, state.carry, new, self.overlap))
 
     def forward(
-        self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0  # noqa: B008
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
     ) -> Trace:
         """log p(path[i] | path[:i]) for i ≥ skip, nats: packed batches, no padding, logits in chunks."""
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
@@ -127,7 +131,9 @@ class TransformerLM(LM):
     def hidden(self, batch: Batch) -> Tensor:
         """Final hidden states `[M, d]` of the inputs asked for."""
         return self.net.forward(
-            torch.from_numpy(batch.inputs), Layout(batch.lengths), torch.from_numpy(batch.asked)
+            torch.from_numpy(batch.inputs),
+            Layout(batch.lengths, self.net.shape.head_dim),
+            torch.from_numpy(batch.asked),
         )
 
     @torch.inference_mode()

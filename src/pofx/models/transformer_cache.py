@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pofx.models.transformer_net import Net, rotary
+from pofx.models.transformer_attention import rotary, turned
+from pofx.models.transformer_net import Net
 from pofx.models.transformer_ops import norm
 from pofx.trace import Ints
 
@@ -48,9 +49,7 @@ class Cache:
     the last of them. Never changed once made.
     """
 
-    def __init__(
-        self, buffer: _Buffer, version: int, window: Ints, length: Ints, hidden: Tensor
-    ) -> None:
+    def __init__(self, buffer: _Buffer, version: int, window: Ints, length: Ints, hidden: Tensor) -> None:
         self.buffer, self.version = buffer, version
         self.window, self.length, self.hidden = window, length, hidden
 
@@ -129,7 +128,7 @@ def extended(net: Net, cache: Cache, ids: Ints, overlap: int) -> Cache:
 
 
 def _read(net: Net, data: Tensor, rows: Ints, ids: Ints, places: Ints) -> Tensor:
-    """Read `ids[r, m]` into `rows` at `places[r, m]` of their windows; the final states `[r, d]` of the last."""
+    """Read `ids[r, m]` into `rows`, at `places[r, m]` of their windows; the last state `[r, d]`."""
     r, m = ids.shape
     s = net.shape
     used = int(places.max()) + 1
@@ -140,10 +139,11 @@ def _read(net: Net, data: Tensor, rows: Ints, ids: Ints, places: Ints) -> Tensor
     mask = None
     if m > 1 or not same:
         mask = (torch.arange(used) <= at[:, :, None])[:, None]  # [r, 1, m, used]
-    cos, sin = rotary(at.reshape(-1), s.head_dim)
+    cos, sin = (a[:, :, None] for a in rotary(at, s.head_dim))  # [r, m, 1, D]
     x = F.embedding(torch.from_numpy(ids).reshape(-1), net.embed)  # [r·m, d]
     for i, block in enumerate(net.layers()):
-        q, k, v = (a.view(r, m, s.heads, s.head_dim) for a in block.heads_of(x, cos, sin))
+        q, k, v = block.heads_of(x).view(r, m, 3, s.heads, s.head_dim).unbind(2)
+        q, k = turned(q, block.norm_q, cos, sin), turned(k, block.norm_k, cos, sin)
         keys, values = data[i, 0], data[i, 1]  # [n, H, capacity, D]
         if everyone and same:
             first = int(places[0, 0])

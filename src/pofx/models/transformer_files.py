@@ -20,7 +20,8 @@ from torch import Tensor
 
 from pofx.models.checkpoint import write_bytes
 from pofx.models.transformer import TransformerLM
-from pofx.models.transformer_net import THETA, Layout, Net, Shape
+from pofx.models.transformer_attention import THETA, Layout
+from pofx.models.transformer_net import Net, Shape
 from pofx.models.transformer_ops import EPS
 from pofx.models.windows import Pieces
 from pofx.vocab import Vocab
@@ -32,8 +33,8 @@ QUIET_TOKENS = 4096
 def to_files(lm: TransformerLM, directory: Path) -> None:
     """Write config.json, generation_config.json and model.safetensors, each in one go.
 
-    `transformers.AutoModelForCausalLM.from_pretrained(directory)` gives the same logits (1e-4). Its softmax is
-    over one id more where there is an x0, whose logit is about −30; generation_config.json suppresses it.
+    `transformers.AutoModelForCausalLM.from_pretrained(directory)` gives the same logits (1e-4). Its softmax
+    is over one id more where there is an x0, whose logit is about −30; generation_config.json suppresses it.
     """
     begin, end = lm.begin.id, lm.vocab.end
     s = lm.net.shape
@@ -79,18 +80,24 @@ def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> Tran
     config_file, weights_file = directory / "config.json", directory / "model.safetensors"
     shape = _shape(config_file, vocab, begin)
     if not 0 < overlap < shape.context:
-        raise BadSource(f"{config_file}: expected a window longer than the overlap {overlap}, found {shape.context}")
+        raise BadSource(
+            f"{config_file}: expected a window longer than the overlap {overlap}, found {shape.context}"
+        )
     try:
         tensors = load(weights_file.read_bytes())
     except (SafetensorError, OSError, KeyError, ValueError) as e:
         why = " ".join(str(e).split())
-        raise BadSource(f"{weights_file}: expected a whole safetensors file, found none ({why}); save it again") from None
+        raise BadSource(
+            f"{weights_file}: expected a whole safetensors file, found none ({why}); save it again"
+        ) from None
     net = Net(shape)
     expected = named(net)
     for name, want in expected.items():
         found = tensors.pop(name, None)
         if found is None:
-            raise BadSource(f"{weights_file}: expected the tensor {name}, found none; config.json asks for it")
+            raise BadSource(
+                f"{weights_file}: expected the tensor {name}, found none; config.json asks for it"
+            )
         if found.shape != want.shape or not found.dtype.is_floating_point:
             raise BadSource(
                 f"{weights_file}: expected {name} as floats {list(want.shape)}, as config.json has it, "
@@ -108,7 +115,7 @@ def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> Tran
 
 def named(net: Net) -> dict[str, Tensor]:
     """The weights under their Hugging Face names, as views: writing to one writes to the network."""
-    out = {"model.embed_tokens.weight": net.embed, "model.norm.weight": net.norm}
+    out: dict[str, Tensor] = {"model.embed_tokens.weight": net.embed, "model.norm.weight": net.norm}
     if net.lm_head is not None:
         out["lm_head.weight"] = net.lm_head
     for i, block in enumerate(net.layers()):
@@ -140,7 +147,11 @@ def quieten(net: Net, pieces: Pieces) -> None:
     assert net.lm_head is not None  # noqa: S101  (ours: a tied head has no row to spare)
     within = np.flatnonzero(np.cumsum(pieces.lengths) - pieces.lengths < QUIET_TOKENS)
     batch = pieces.pack(within)
-    h = net(torch.from_numpy(batch.inputs), Layout(batch.lengths), torch.from_numpy(batch.asked)).double()
+    h = net(
+        torch.from_numpy(batch.inputs),
+        Layout(batch.lengths, net.shape.head_dim),
+        torch.from_numpy(batch.asked),
+    ).double()
     ridge = 1e-3 * h.square().sum() / h.shape[1] * torch.eye(h.shape[1], dtype=torch.float64)
     net.lm_head[-1] = torch.linalg.solve(h.T @ h + ridge, h.sum(0) * QUIET)
 

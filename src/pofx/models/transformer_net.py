@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pofx.errors import require
@@ -14,9 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pofx.models.transformer_ops import AddLinear, Gated, NormLinear, TurnedHeads, norm
-
-THETA = 10_000.0
+from pofx.models.transformer_attention import Layout
+from pofx.models.transformer_ops import add_linear, gated, norm, norm_linear
 
 
 @dataclass(frozen=True)
@@ -37,60 +36,6 @@ class Shape:
         return self.width // self.heads
 
 
-class Layout:
-    """Where the pieces of a packed batch lie, and attention that never looks across them.
-
-    Pieces of equal length are a plain causal batch. Ragged ones are laid out in rows of the longest length: a
-    piece then straddles two rows at most, so the queries of row r look at the keys of rows r−1 and r, through
-    a mask that is true within a piece and not ahead. No token is padded outside of attention.
-    """
-
-    def __init__(self, lengths: Sequence[int]) -> None:
-        self.n = sum(lengths)
-        self.row = max(lengths)
-        sizes = torch.tensor(lengths)
-        piece = torch.repeat_interleave(torch.arange(len(lengths)), sizes)
-        self.positions = torch.arange(self.n) - (torch.cumsum(sizes, 0) - sizes)[piece]  # [N]
-        self.mask: Tensor | None = None
-        if min(lengths) < self.row:
-            c = self.row
-            rows = -(-self.n // c)
-            self.pad = rows * c - self.n
-            own = F.pad(piece, (c, self.pad), value=-1)  # one row of nothing before the first
-            own[c + self.n :] = -2
-            at = torch.arange(rows * c + c)
-            keys = torch.arange(rows)[:, None] * c + torch.arange(2 * c)  # [rows, 2c]
-            queries = keys[:, c:]
-            self.mask = (own[queries][:, :, None] == own[keys][:, None, :]) & (
-                at[queries][:, :, None] >= at[keys][:, None, :]
-            )
-            self.mask = self.mask[:, None]  # [rows, 1, c, 2c]
-
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """softmax(q kᵀ / √head_dim) v within each piece: `[N, H, D]` thrice to `[N, H·D]`."""
-        heads, dim = q.shape[1:]
-        if self.mask is None:
-            q, k, v = (a.view(-1, self.row, heads, dim).transpose(1, 2) for a in (q, k, v))
-            out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-            return out.transpose(1, 2).reshape(self.n, heads * dim)
-        q = F.pad(q, (0, 0, 0, 0, 0, self.pad)).view(-1, self.row, heads, dim).transpose(1, 2)
-        k, v = (self._two_rows(a) for a in (k, v))
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask)
-        return out.transpose(1, 2).reshape(-1, heads * dim)[: self.n]
-
-    def _two_rows(self, a: Tensor) -> Tensor:
-        heads, dim = a.shape[1:]
-        rows = F.pad(a, (0, 0, 0, 0, self.row, self.pad)).view(-1, self.row, heads, dim)
-        return torch.cat([rows[:-1], rows[1:]], dim=1).transpose(1, 2)  # [rows, H, 2c, D]
-
-
-def rotary(positions: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """cos and sin of the angles by which positions turn the halves of a head: `[…, dim/2]` each."""
-    speed = 1.0 / THETA ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim)
-    angle = positions[..., None].float() * speed
-    return angle.cos(), angle.sin()
-
-
 class Block(nn.Module):
     """x + attention(norm x), then x + SwiGLU(norm x). q, k, v share one matrix, and so do gate and up."""
 
@@ -107,20 +52,14 @@ class Block(nn.Module):
         self.norm_q = nn.Parameter(torch.ones(self.dim))
         self.norm_k = nn.Parameter(torch.ones(self.dim))
 
-    def heads_of(
-        self, x: Tensor, cos: Tensor, sin: Tensor, dtype: torch.dtype = torch.float32
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values of `x[N, d]`, normalised and turned: `[N, H, D]` each."""
-        qkv = NormLinear.apply(x, self.norm_in, self.qkv, dtype).view(-1, 3, self.heads, self.dim)
-        q, k, v = TurnedHeads.apply(qkv, self.norm_q, self.norm_k, cos, sin)
-        return q, k, v
+    def heads_of(self, x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Queries, keys and values of `x[N, d]`, as they leave the matrix: `[N, 3, H, D]`."""
+        return norm_linear(x, self.norm_in, self.qkv, dtype).view(-1, 3, self.heads, self.dim)
 
     def finish(self, x: Tensor, attended: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """What follows attention: `[N, d]` and `[N, H·D]` to `[N, d]`."""
-        x = AddLinear.apply(x, attended, self.out, dtype)
-        inner = Gated.apply(NormLinear.apply(x, self.norm_mid, self.gate_up, dtype))
-        out: Tensor = AddLinear.apply(x, inner, self.down, dtype)
-        return out
+        x = add_linear(x, attended, self.out, dtype)
+        return add_linear(x, gated(norm_linear(x, self.norm_mid, self.gate_up, dtype)), self.down, dtype)
 
 
 class Net(nn.Module):
@@ -153,10 +92,11 @@ class Net(nn.Module):
         dtype: of the matrix products alone; all else is float32.
         """
         x = F.embedding(ids, self.embed)
-        cos, sin = rotary(layout.positions, self.shape.head_dim)
         for i, block in enumerate(self.layers()):
-            attended = layout.attend(*block.heads_of(x, cos, sin, dtype))
-            if i == self.shape.layers - 1 and len(asked) < len(x):  # re-read tokens need no state after the last attention
+            attended = layout.attend(block.heads_of(x, dtype), block.norm_q, block.norm_k)
+            if i == self.shape.layers - 1 and len(asked) < len(
+                x
+            ):  # re-read tokens need no state after the last attention
                 x, attended = x[asked], attended[asked]
             x = block.finish(x, attended, dtype)
         return norm(x, self.norm)

@@ -51,8 +51,9 @@ def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
     """Check 1, from |Σp − 1| of every row that was read."""
     bound = row_bound(lm)
     why = (
-        f"Each next-token law is a distribution, so its probabilities sum to 1; of {rows:,} laws (start, documents, "
-        f"draws, random tokens) the worst is off by {worst:.2g}. Otherwise nothing built from them is a probability."
+        f"Each next-token law is a distribution, so its probabilities sum to 1; of {rows:,} laws (start, "
+        f"documents, draws, random tokens) the worst is off by {worst:.2g}. Otherwise nothing built from "
+        "them is a probability."
     )
     return Finding("rows sum to 1", _outcome(worst <= bound), worst, bound, "probability", why)
 
@@ -65,7 +66,8 @@ def forward_finding(lm: LM, paths: Sequence[Ints], free: int) -> Finding:
     pairs = [*zip(plain.logp, slow.logp), *zip(fast.logp, slow.logp)]
     worst, bound, outcome = _compare(lm, pairs)
     if lm.vocab.end is not None and fast.end and slow.end:
-        # Of EOS the probability is compared: its logarithm may be −30, where float32 has no digits left to agree on.
+        # Of EOS the probability is compared: its logarithm may be −30, where float32 has no digits left to
+        # agree on.
         off = max(
             (float(np.max(np.abs(np.exp(a) - np.exp(b)))) for a, b in zip(fast.end, slow.end) if len(a)),
             default=0.0,
@@ -73,8 +75,8 @@ def forward_finding(lm: LM, paths: Sequence[Ints], free: int) -> Finding:
         if not off <= row_bound(lm) * ROUNDING:
             worst, bound, outcome = off, row_bound(lm), "fail"
     why = (
-        f"The scorer reads a text in one pass, the sampler token by token; on {len(paths)} texts they differ by at "
-        f"most {worst:.2g} nats. If they disagree, what is scored is not what is drawn."
+        f"The scorer reads a text in one pass, the sampler token by token; on {len(paths)} texts they "
+        f"differ by at most {worst:.2g} nats. If they disagree, what is scored is not what is drawn."
     )
     return Finding("extend = forward", outcome, worst, bound, "nats", why)
 
@@ -108,7 +110,7 @@ def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
     first_law = np.exp(law(first))
     lm.extend(state, other).logp  # noqa: B018  (read, since that is when a lazy law would do its harm)
     again = np.exp(law(lm.extend(state, one)))
-    rows = np.arange(n)[::-1]
+    rows = np.arange(n)[::-1].copy()
     joined = state.take(rows).cat(first)
     onward = np.exp(law(lm.extend(joined, np.concatenate([one[rows], other]))))
     differences = [
@@ -122,8 +124,9 @@ def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
         worst = max(float(np.max(np.where(np.isnan(d), np.inf, np.abs(d)))) for d in differences)
     bound = row_bound(lm)
     why = (
-        f"A state is a value: extending, choosing or joining rows must leave it as it was, or two continuations of "
-        f"one prefix spoil each other. Laws read before and after differ by at most {worst:.2g}."
+        "A state is a value: extending, choosing or joining rows must leave it as it was, or two "
+        "continuations of one prefix spoil each other. Laws read before and after differ by at most "
+        f"{worst:.2g}."
     )
     return Finding("states are values", _outcome(worst <= bound), worst, bound, "probability", why)
 
@@ -133,14 +136,15 @@ def draws_finding(lm: LM, paths: Sequence[Ints], drawn: Sequence[NDArray[np.floa
     scored = lm.forward(paths, skip=free).logp
     worst, bound, outcome = _compare(lm, list(zip(drawn, scored)))
     why = (
-        f"A draw comes with the log-probability it was drawn with; scoring the same {len(paths)} draws gives the same "
-        f"up to {worst:.2g} nats. A gap means that the sampler draws from another distribution than p."
+        f"A draw comes with the log-probability it was drawn with; scoring the same {len(paths)} draws "
+        f"gives the same up to {worst:.2g} nats. A gap means that the sampler draws from another "
+        "distribution than p."
     )
     return Finding("draws are scored as drawn", outcome, worst, bound, "nats", why)
 
 
 def strings_finding(lm: LM) -> Finding | None:
-    """Check 10, by enumeration: Σ p(x) over all texts up to a length, and P of all that go on; tiny vocabularies only."""
+    """Check 10, by enumeration over tiny vocabularies: Σ p(x) of texts up to a length, and P of all that go on."""
     end = lm.vocab.end
     others = [i for i in range(lm.vocab.size) if i != end]
     if end is None or lm.vocab.size > TINY or not others:
@@ -161,8 +165,8 @@ def strings_finding(lm: LM) -> Finding | None:
     off = abs(total - 1.0) if np.isfinite(total) else float("inf")
     bound = row_bound(lm) * 10
     why = (
-        f"All {len(ended):,} texts of up to {longest} tokens, and the {len(alive):,} prefixes that outlive them, are "
-        f"every way a text can go: together they have mass {total:.9g}, which must be 1."
+        f"All {len(ended):,} texts of up to {longest} tokens, and the {len(alive):,} prefixes that outlive "
+        f"them, are every way a text can go: together they have mass {total:.9g}, which must be 1."
     )
     return Finding("strings sum to 1", _outcome(off <= bound), off, bound, "probability", why)
 

@@ -20,7 +20,7 @@ LEAK = 1e-6
 
 @dataclass(frozen=True)
 class Alive:
-    """P(length > L) for each of `lengths`, with standard errors (0 where exact); `never`: its limit, if known."""
+    """P(length > L) for each of `lengths`, its standard errors (0 where exact); `never`: its limit, if known."""
 
     lengths: tuple[int, ...]
     alive: tuple[float, ...]
@@ -48,8 +48,8 @@ def estimate_alive(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Means and standard errors of Π_{i ≤ L} (1 − p(EOS | x_<i)) over draws x that never take EOS; unbiased.
 
-    Rao–Blackwell: instead of counting draws that happen to be longer than L, each draw carries the probability
-    that it would have lived so long. `state`: the rows to begin from, one a draw.
+    Rao–Blackwell: instead of counting draws that happen to be longer than L, each draw carries the
+    probability that it would have lived so long. `state`: the rows to begin from, one a draw.
 
     Right: `estimate_alive(lm, lm.start(128), [1, 2, 4], rng)`. Wrong: for a model without EOS, where it is 1.
     """
@@ -95,7 +95,8 @@ def alive_finding(lm: LM, found: Alive | None, where: str) -> Finding:
     if found is None:
         return Finding(
             check, "fail", 1.0, None, "probability",
-            "There is no EOS, so P(length > L) = 1 for every L: no text is ever complete, and p has no mass on "
+            "There is no EOS, so P(length > L) = 1 for every L: no text is ever complete, and p has no "
+            "mass on "
             "finite strings at all.",
         )  # fmt: skip
     last, longest = found.alive[-1], found.lengths[-1]
@@ -106,14 +107,14 @@ def alive_finding(lm: LM, found: Alive | None, where: str) -> Finding:
     told = f"P(length > {longest}) = {last:.3g} ({how}){where}."
     if found.never is not None and found.never > LEAK:
         why = (
-            f"Exactly {found.never:.6g} of the mass lies on texts that never end: some histories can no longer "
-            f"reach EOS, so Σ p(x) = {1 - found.never:.6g}. {told}"
+            f"Exactly {found.never:.6g} of the mass lies on texts that never end: some histories can no "
+            f"longer reach EOS, so Σ p(x) = {1 - found.never:.6g}. {told}"
         )
         return Finding(check, "fail", found.never, LEAK, "probability", why, chart)
     if found.never is not None:
         why = (
-            f"{told} P(never ends) is {found.never:.3g}, exactly: every history has a way to EOS, and finitely many "
-            "such histories cannot go on for ever."
+            f"{told} P(never ends) is {found.never:.3g}, exactly: every history has a way to EOS, and "
+            "finitely many such histories cannot go on for ever."
         )
         return Finding(check, "pass", found.never, LEAK, "probability", why, chart)
     before = found.alive[-2] if len(found.alive) > 1 else 1.0
@@ -122,6 +123,6 @@ def alive_finding(lm: LM, found: Alive | None, where: str) -> Finding:
     why = f"{told} Texts must all end sooner or later, or p does not sum to 1; " + (
         "the survivors keep falling."
         if outcome == "pass"
-        else f"from L = {longest // 2} on hardly any do, which may be a leak or an EOS that was hardly learned."
+        else f"from L = {longest // 2} on hardly any do, which may be a leak, or an EOS hardly learned."
     )
     return Finding(check, outcome, last, bound, "probability", why, chart)

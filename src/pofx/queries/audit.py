@@ -24,7 +24,8 @@ from pofx.queries.survey import has_begin, law, off_one, survey
 from pofx.trace import Ints
 from pofx.transforms.given import Given
 
-# Documents, draws and random sequences on which the ways to compute log p are compared: 28 texts, each also alone.
+# Documents, draws and random sequences on which the ways to compute log p are compared: 28 texts, each also
+# alone.
 DOCUMENTS, DRAWS, NOISE = 12, 12, 4
 # Any of these failing makes p improper, whatever else holds.
 SUMS = (
@@ -39,15 +40,17 @@ SUMS = (
 
 
 def audit(lm: LM, texts: Sequence[str | bytes] | None = None, seed: int = 0) -> Audit:
-    """Evidence that p(x) = p(x1|x0) · … · p(EOS|x0,x) holds for a model: one `Finding` a check, and a verdict.
+    """Evidence that p(x) = p(x1|x0) · … · p(EOS|x0,x) holds for a model: one `Finding` a check, and a
+    verdict.
 
     Checked: laws sum to 1; one pass, token by token, in any batch and as drawn, log p is the same (nats);
     p(x1|x0) beats the model's average law on how documents begin (bits); EOS stands where they end (bits);
-    P(length > L) falls; no mass leaks to control tokens; the vocabulary spells texts faithfully. See Du et al.
-    2023 for texts that never end.
+    P(length > L) falls; no mass leaks to control tokens; the vocabulary spells texts faithfully. See Du et
+    al. 2023 for texts that never end.
 
-    texts: documents the model was not fitted on, whole ones; None takes the built-in ones. At most 200 of at most
-    1,000 tokens are read; what was left out is said under "p(x1) is trained". The same seed, the same audit.
+    texts: documents the model was not fitted on, whole ones; None takes the built-in ones. At most 200 of at
+    most 1,000 tokens are read; what was left out is said under "p(x1) is trained". The same seed, the same
+    audit.
     verdict: "improper", else "conditional" (no x0, or p(x1) not learned), else "prefix-only" (no EOS, or not
     learned), else "joint". `BadValue` for a text in place of a list, or laws that are not `[n, vocab.size]`.
 

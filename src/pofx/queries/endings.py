@@ -30,8 +30,8 @@ def end_findings(lm: LM, paths: Sequence[Ints], free: int, average: Survey | Non
     end = lm.vocab.end
     if end is None:
         why = (
-            "There is no EOS, so no text is ever complete: prefix probabilities P(x) exist, log p(x) of a complete "
-            "text does not. Fit with end=True, or ask for prefix_log_prob."
+            "There is no EOS, so no text is ever complete: prefix probabilities P(x) exist, log p(x) of a "
+            "complete text does not. Fit with end=True, or ask for prefix_log_prob."
         )
         return [Finding("EOS ends texts", "fail", None, None, "bits", why), *_possible(lm, paths, free)]
     at_end: list[float] = []
@@ -63,12 +63,13 @@ def _learned(at_end: NDArray[np.float64], elsewhere: NDArray[np.float64], averag
         (("where documents end", float(at_end.mean())), ("elsewhere", float(elsewhere.mean()))),
     )  # fmt: skip
     why = (
-        f"EOS is {mean:.2f} ± {se:.2f} bits likelier where {n} documents end (mean log2 p(EOS) = {at_end.mean():.2f}) "
-        f"than elsewhere in them ({elsewhere.mean():.2f})"
+        f"EOS is {mean:.2f} ± {se:.2f} bits likelier where {n} documents end (mean log2 p(EOS) = "
+        f"{at_end.mean():.2f}) than elsewhere in them ({elsewhere.mean():.2f})"
     )
     outcome: Outcome = "pass" if mean > bound else "fail"
     if outcome == "fail" and average is not None and average.rows > 1 and average.spread < SAME:
-        # One law for all positions: EOS cannot be anywhere likelier, and lengths are geometric, which is proper.
+        # One law for all positions: EOS cannot be anywhere likelier, and lengths are geometric, which is
+        # proper.
         outcome, why = "warn", f"{why}; its law never changes, so it ends texts by the same coin everywhere"
     elif outcome == "fail":
         why += "; a model that was never shown ends of texts has no last factor, and its log p(x) no meaning"
@@ -93,7 +94,7 @@ def _impossible(totals: Sequence[float]) -> Finding:
 
 
 def leak_finding(lm: LM, average: Survey | None) -> Finding:
-    """Mass on ids that spell no text, averaged over laws read along texts; pass below 1e-6, fail above 1e-3."""
+    """Mass on ids that spell no text, a token: pass below 1e-6, fail above 1e-3."""
     check = "leak"
     control = [i for i, b in enumerate(lm.vocab.token_bytes) if b is None and i != lm.vocab.end]
     if not control:
@@ -105,8 +106,8 @@ def leak_finding(lm: LM, average: Survey | None) -> Finding:
     leak = average.leak
     outcome: Outcome = "pass" if leak <= LEAK else "warn" if leak <= LEAK_FAIL else "fail"
     why = (
-        f"A token puts {leak:.2g} of its mass on {len(control)} control tokens that spell no text (averaged over "
-        f"{average.rows:,} positions): that share is missing from Σ p(x) at every token. Below {LEAK:g} it is "
-        f"harmless, above {LEAK_FAIL:g} log p of a long text is off by it."
+        f"A token puts {leak:.2g} of its mass on {len(control)} control tokens that spell no text (averaged "
+        f"over {average.rows:,} positions): that share is missing from Σ p(x) at every token. Below "
+        f"{LEAK:g} it is harmless, above {LEAK_FAIL:g} log p of a long text is off by it."
     )
     return Finding(check, outcome, leak, LEAK, "probability", why)

@@ -39,7 +39,7 @@ class HeldOut:
 
 
 def longest_path(lm: LM) -> int | None:
-    """The longest text, EOS included, that a model reads without a window rule; None where any length goes."""
+    """The longest text, EOS included, of a model with a window and no rule for it; None where any length goes."""
     return None if lm.context is None or lm.window != LM.window else lm.context
 
 
@@ -63,7 +63,8 @@ def spell(vocab: Vocab, text: str | bytes) -> tuple[Ints | None, str]:
 
 
 def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
-    """At most 200 documents of at most 1,000 tokens, in an order drawn by the seed; `note` says what was left out.
+    """At most 200 documents of at most 1,000 tokens, in an order drawn by the seed; `note` says what was left
+    out.
 
     Documents are cut only where none is short enough. Without texts: the built-in ones.
     """
@@ -76,11 +77,10 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
     paths: list[Ints] = []
     long: list[Ints] = []
     wrong: list[str] = []
-    no_text = used = tried = 0
+    no_text = used = 0
     for i in order[: TRIED if texts is None else None]:
         if len(paths) == DOCUMENTS or used >= budget:
             break
-        tried += 1
         ids, problem = spell(lm.vocab, source[i])
         if problem:
             wrong.append(problem)

@@ -50,4 +50,6 @@ def next_token(lm: LM, given: str | bytes = "", k: int = 10) -> Next:
     )
     n_bytes = len(to_bytes(given))
     small_print = terms(lm, 1, 0, n_bytes, end=False)
-    return Next(given, top, float(logsumexp(law[order[k:]])), len(law) - len(top), float(entropy(law)), small_print)
+    return Next(
+        given, top, float(logsumexp(law[order[k:]])), len(law) - len(top), float(entropy(law)), small_print
+    )

@@ -16,8 +16,8 @@ from pofx.units import bits
 CHECK = "p(x1) is trained"
 # Below this many documents no mean has a standard error worth the name.
 FEWEST = 8
-# A gain that matters, bits. An x0 that was trained gains a bit or more on real text; an average law and its own
-# estimate from 4,000 positions differ by some hundredths.
+# A gain that matters, bits. An x0 that was trained gains a bit or more on real text; an average law and its
+# own estimate from 4,000 positions differ by some hundredths.
 MATERIAL = 0.1
 # Where an opening has probability 0 the gain is taken of laws mixed with so much of the uniform one.
 MIXED = 0.01
@@ -30,15 +30,16 @@ def begin_finding(
 ) -> tuple[Finding, BeginEvidence | None]:
     """Bits of the first tokens of documents under p(·|x0), held against the uniform and the average law.
 
-    The average law is that of all other positions: what the model would say of x1 if it did not know that a text
-    begins here. Pass if p(·|x0) gains more than 2 standard errors (and 0.1 bit) over it, and beats the uniform law.
+    The average law is that of all other positions: what the model would say of x1 if it did not know that a
+    text begins here. Pass if p(·|x0) gains more than 2 standard errors (and 0.1 bit) over it, and beats the
+    uniform law.
 
     Right: on documents the model was not fitted on. Wrong: reading `bos_token_id is not None` as evidence.
     """
     if not begun:
         why = (
-            "There is no x0, so there is no p(x1|x0): the model only continues texts, and log p(x) of a whole text "
-            "lacks its first factor. Condition on a text you name, or fit with begin=True."
+            "There is no x0, so there is no p(x1|x0): the model only continues texts, and log p(x) of a "
+            "whole text lacks its first factor. Condition on a text you name, or fit with begin=True."
         )
         return Finding(CHECK, "fail", None, None, "bits", why), None
     first = np.array([p[0] for p in paths if len(p)], dtype=np.int64)
@@ -70,9 +71,9 @@ def begin_finding(
     if impossible and mean > bound:
         outcome = "pass"
     why = (
-        f"Behind {x0} ({lm.begin.known}) the first token of {n} documents costs {evidence.bits:.2f} bits, under the "
-        f"model's average law {evidence.average_bits:.2f}, under the uniform law {uniform:.2f}: knowing that a text "
-        f"begins gains {mean:.2f} ± {se:.2f} bits"
+        f"Behind {x0} ({lm.begin.known}) the first token of {n} documents costs {evidence.bits:.2f} bits, "
+        f"under the model's average law {evidence.average_bits:.2f}, under the uniform law {uniform:.2f}: "
+        f"knowing that a text begins gains {mean:.2f} ± {se:.2f} bits"
     )
     if impossible:
         why += f" ({impossible} openings have probability 0; for the gain 1% of the uniform law is mixed in)"
@@ -106,6 +107,6 @@ def _gain(
 
 def _few(n: int) -> str:
     return (
-        f"Too few documents ({n}, at least {FEWEST} needed) to measure what p(·|x0) knows of how texts begin; "
-        "pass held-out documents of the model's own kind: audit(lm, texts)."
+        f"Too few documents ({n}, at least {FEWEST} needed) to measure what p(·|x0) knows of how texts "
+        "begin; pass held-out documents of the model's own kind: audit(lm, texts)."
     )

@@ -6,7 +6,8 @@ from pofx.queries.findings import Finding
 from pofx.queries.held_out import HeldOut, spell
 from pofx.vocab import Vocab
 
-# What tokenizers are known to change: control tokens' spellings, spaces, line ends, composed letters, NUL, emoji.
+# What tokenizers are known to change: control tokens' spellings, spaces, line ends, composed letters, NUL,
+# emoji.
 HOSTILE: tuple[str | bytes, ...] = (
     "",
     " ",

@@ -60,7 +60,10 @@ class Scored:
 
 
 def score(
-    lm: LM, texts: Sequence[str | bytes], given: str | bytes | Sequence[str | bytes] = "", want: Want = Want()  # noqa: B008
+    lm: LM,
+    texts: Sequence[str | bytes],
+    given: str | bytes | Sequence[str | bytes] = "",
+    want: Want = Want(),
 ) -> list[Scored]:
     """log p(text | given) = Σ log p(x_i | given, x_<i) + log p(EOS | given, text), nats, one record a text, in order.
 
@@ -71,11 +74,15 @@ def score(
     Right: `score(lm, ["a text", "another"])[0].total`. Wrong: `score(lm, "a text")`, a string is not a list.
     """
     if isinstance(texts, str | bytes):
-        raise BadValue("texts: expected a list of texts, found one text; write score(lm, [text]) or log_prob(lm, text)")
+        raise BadValue(
+            "texts: expected a list of texts, found one text; write score(lm, [text]) or log_prob(lm, text)"
+        )
     texts = list(texts)
     prefixes = [given] * len(texts) if isinstance(given, str | bytes) else list(given)
     if len(prefixes) != len(texts):
-        raise BadValue(f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}")
+        raise BadValue(
+            f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}"
+        )
     end = [] if lm.vocab.end is None else [lm.vocab.end]
     ids = lm.vocab.encode_many(texts)
     cut = dict(zip(dict.fromkeys(prefixes), lm.vocab.encode_many(list(dict.fromkeys(prefixes)))))

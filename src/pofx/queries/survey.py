@@ -20,8 +20,9 @@ POSITIONS = 4_000
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """mean: the average of the laws read, `[V]`. worst: largest |Σp − 1| of them (inf where one is no number).
-    leak: average mass on control tokens other than EOS. spread: the largest difference of any entry from the
+    """mean: the average of the laws read, `[V]`. worst: largest |Σp − 1| of them (inf where one is no
+    number). leak: average mass on control tokens other than EOS. spread: the largest difference of any entry
+    from the
     first law. rows: how many."""
 
     mean: NDArray[np.float64]
@@ -55,7 +56,7 @@ def law(state: State) -> NDArray[np.float64]:
 
 
 def walk(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iterator[NDArray[np.float64]]:
-    """log-laws `[k, V]` behind the first `first`, `first + stride`, … tokens of each path, EOS position included."""
+    """log-laws `[k, V]` behind the first `first`, `first + stride`, … tokens of each path, the end included."""
     for batch in batches(lm, paths):
         live = [p for p in batch if len(p) >= first]
         if not live:

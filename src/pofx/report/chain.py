@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,7 +14,10 @@ from pofx.units import bits_per_byte
 
 @dataclass(frozen=True)
 class Factor:
-    """One factor p(x_i | x_<i): i from 1, the token's name, log p, the sum so far, and what was asked for; nats."""
+    """One factor p(x_i | x_<i): nats.
+
+    i counts from 1; `running` is the sum so far; rank and entropy are there where they were asked for.
+    """
 
     i: int
     token: str
@@ -79,8 +81,3 @@ def token_ids(scored: Scored) -> list[int]:
         assert scored.vocab.end is not None  # noqa: S101  (ours: only EOS adds an entry)
         ids.append(scored.vocab.end)
     return ids
-
-
-def rest_mass(top_logp: Iterable[float]) -> float:
-    """1 − Σ p of the alternatives shown, never below zero."""
-    return max(0.0, 1.0 - math.fsum(math.exp(v) for v in top_logp))

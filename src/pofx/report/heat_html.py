@@ -1,4 +1,4 @@
-"""The heat text of a page: each piece a span in its shade, and the numbers of each token for page.js to show."""
+"""The heat text of a page: each piece a span in its shade, and each token's numbers for page.js to show."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from pofx.report.visible import token_name
 LIMIT = 5000
 
 
-def heat_html(scored: Scored, limit: int = LIMIT) -> str:
+def heat_html(scored: Scored, below: str = "", limit: int = LIMIT) -> str:
     """The text, every character once, on its surprisal; arrow keys, pointer and touch choose a token.
 
-    After `limit` tokens the number left out is said. The chosen token's numbers come from a JSON block.
+    After `limit` tokens the number left out is said. The chosen token's numbers come from a JSON block. `below`:
+    HTML to stand under the legend.
     """
     shown = pieces(scored, limit)
     stop = shown[-1].hi if shown else 0
@@ -42,7 +43,7 @@ def heat_html(scored: Scored, limit: int = LIMIT) -> str:
         '<div class="heat"><div class="tokens" dir="auto" translate="no">'
         f"{''.join(spans)}</div>"
         '<div class="detail" hidden></div>'
-        f"{note}{legend_html()}"
+        f'<div class="under">{note}{legend_html()}</div>{below}'
         f'<script type="application/json">{script_json(_numbers(scored, shown, stop + ends))}</script></div>'
     )
 
@@ -67,7 +68,7 @@ def _span(piece: Piece) -> str:
 
 
 def _numbers(scored: Scored, shown: Sequence[Piece], stop: int) -> dict[str, Any]:
-    """What page.js needs of tokens `0 … stop − 1`. Names are stored once; JSON has no infinity, so −∞ is null."""
+    """What page.js needs of tokens `0 … stop − 1`. −∞ is null: JSON has no infinity."""
     names: dict[int, int] = {}
 
     def named(i: int) -> int:

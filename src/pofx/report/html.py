@@ -2,7 +2,8 @@
 
     page("A title", [prose_section(…), score_section(…), audit_section(…)])
 
-The page's own style and script are named by their hashes in its Content-Security-Policy, so nothing else can run.
+The page's own style and script are named by their hashes in its Content-Security-Policy, so nothing else
+can run.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def _section(k: int, section: Section) -> str:
     blocks = "\n".join(b.html for b in section.blocks)
     if not section.title:
         return f'<section id="s{k}">\n{blocks}\n</section>\n'
-    return f'<section id="s{k}" aria-labelledby="h{k}">\n<h2 id="h{k}">{text(section.title)}</h2>\n{blocks}\n</section>\n'
+    heading = f'<h2 id="h{k}">{text(section.title)}</h2>'
+    return f'<section id="s{k}" aria-labelledby="h{k}">\n{heading}\n{blocks}\n</section>\n'
 
 
 def _contents(sections: Sequence[Section]) -> str:
@@ -92,9 +94,8 @@ def _style() -> str:
     light = heat.css_variables(heat.LIGHT, heat.LIGHT_INK)
     dark = heat.css_variables(heat.DARK, heat.DARK_INK)
     steps = "".join(f".h{i}{{background:var(--h{i});color:var(--h-ink)}}" for i in range(len(heat.LIGHT)))
-    return (
-        f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{_asset('page.css')}{steps}\n"
-    )
+    scale = f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    return f"{scale}\n{_asset('page.css')}{steps}\n"
 
 
 def _asset(name: str) -> str:

@@ -43,12 +43,12 @@ def trimmed(x: float | None) -> str:
 
 
 def typeset(number: str) -> str:
-    """The number with a true minus sign, for a page. A terminal keeps the hyphen, which other programs read."""
+    """The number with a true minus sign, for a page. A terminal keeps the hyphen, for programs."""
     return number.replace("-", "−")
 
 
 def probability(logp: float) -> str:
-    """`exp(logp)` to 3 significant digits. A p below 1e-300 is written from its logarithm: floats end there."""
+    """`exp(logp)` to 3 significant digits. Below 1e-300, where floats end, from the logarithm."""
     if logp == -math.inf:
         return "0"
     if logp > -690:

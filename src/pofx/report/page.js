@@ -3,7 +3,7 @@
    Everything is written with textContent: no text of the page can become markup. */
 (() => {
   const minus = (s) => s.replace("-", "−");
-  const logp = (v) => (v === null ? "−∞" : minus((v === 0 ? 0 : v).toFixed(3)));
+  const logp = (v) => (v === null ? "−∞" : minus(Math.abs(v) < 0.0005 ? "0.000" : v.toFixed(3)));
   const p = (v) => {
     if (v === null) return "0";
     const x = Math.exp(v);
@@ -33,9 +33,9 @@
 
     const rows = (i) => {
       const out = data.top[i].map((t, j) => [data.names[t], data.topLogp[i][j], t === data.token[i]]);
-      const mass = out.reduce((sum, row) => sum + Math.exp(row[1]), 0);
-      const others = data.outcomes - out.length;
       if (!out.some((row) => row[2])) out.push([data.names[data.token[i]], data.logp[i], true]);
+      const mass = out.reduce((sum, row) => sum + (row[1] === null ? 0 : Math.exp(row[1])), 0);
+      const others = data.outcomes - out.length;
       if (others > 0) out.push([others + " others", mass < 1 ? Math.log1p(-mass) : null, null]);
       return out;
     };
@@ -110,7 +110,6 @@
         columns.append(side);
       }
       detail.replaceChildren(head, columns);
-      detail.replaceChildren(...parts);
     };
 
     let chosen = -1;
@@ -171,9 +170,10 @@
       choose(to(), true);
     });
     detail.hidden = false;
-    /* Begin at the most surprising token: that is what a reader looks for. */
+    /* Begin at the most surprising token in sight: that is what a reader looks for. */
     let worst = 0;
-    spans.forEach((_, k) => {
+    spans.forEach((span, k) => {
+      if (span.offsetTop > tokens.clientHeight - 24) return;
       const a = logpOf(k), b = logpOf(worst);
       if (b !== null && (a === null || a < b)) worst = k;
     });

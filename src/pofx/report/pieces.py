@@ -15,8 +15,8 @@ from pofx.vocab import to_bytes
 class Piece:
     """Tokens `lo … hi − 1`, the bytes they spell, and −Σ log p of them, nats.
 
-    One token nearly always; more where a character is spread over several (an emoji of a byte vocabulary). A byte that
-    belongs to no character is a piece of its own.
+    One token nearly always; more where a character is spread over several (an emoji of a byte vocabulary).
+    A byte that belongs to no character is a piece of its own.
     """
 
     lo: int

@@ -9,10 +9,11 @@ from pofx.report import charts, heat
 from pofx.report.chain import Factor, factors, total
 from pofx.report.heat_html import heat_html
 from pofx.report.numerals import counted, fixed, probability, significant, typeset, whole
-from pofx.report.section import Block, Section, scrolling, table, text
+from pofx.report.section import Block, Numeral, Section, scrolling, table, text
 from pofx.report.visible import excerpt
 
 ROWS = 200
+FACTOR = "<var>p</var>(<var>x<sub>i</sub></var>|<var>x</var><sub>&lt;<var>i</var></sub>)"
 # A chain of this many factors is read at a glance, so it stands open.
 OPEN = 12
 
@@ -28,10 +29,9 @@ def score_section(scored_list: Sequence[Scored], title: str = "log p(x), term by
 
 def score_block(scored: Scored) -> Block:
     """One text: the sum, the formula, the heat text, the bars and the chain table."""
+    drawing = charts.surprisals(scored.logp, scored.entropy, len(scored.logp) > len(scored.tokens))
     return Block(
-        f'<article class="scored">{_headline(scored)}{heat_html(scored)}'
-        f"{charts.surprisals(scored.logp, scored.entropy, len(scored.logp) > len(scored.tokens))}"
-        f"{_chain(scored)}</article>"
+        f'<article class="scored">{_headline(scored)}{heat_html(scored, drawing)}{_chain(scored)}</article>'
     )
 
 
@@ -46,7 +46,8 @@ def formula(complete: bool, behind: bool) -> str:
         f"({x}<sub><var>i</var></sub> | {x0}{x}<sub>&lt;<var>i</var></sub>)"
     )
     last = f' <span class="nowrap">+ log <var>p</var>(EOS | {x0}{x})</span>' if complete else ""
-    return f'<p class="formula"><span class="nowrap">{left} =</span> <span class="nowrap">{each}</span>{last}</p>'
+    left, each = f'<span class="nowrap">{left} =</span>', f'<span class="nowrap">{each}</span>'
+    return f'<p class="formula">{left} {each}{last}</p>'
 
 
 def chain_table_html(scored: Scored, rows: int = ROWS) -> str:
@@ -71,9 +72,8 @@ def chain_table_html(scored: Scored, rows: int = ROWS) -> str:
     heads = "".join(f'<th scope="col" class="n">{c}</th>' for c in columns)
     return scrolling(
         '<table class="chain"><thead><tr><th scope="col" class="n"><var>i</var></th>'
-        '<th scope="col">token</th>'
-        '<th scope="col" class="n"><var>p</var>(<var>x<sub>i</sub></var>|<var>x</var><sub>&lt;<var>i</var></sub>)</th>'
-        f"{heads}</tr></thead><tbody>{''.join(body)}</tbody><tfoot>{foot}</tfoot></table>",
+        f'<th scope="col">token</th><th scope="col" class="n">{FACTOR}</th>{heads}'
+        f"</tr></thead><tbody>{''.join(body)}</tbody><tfoot>{foot}</tfoot></table>",
         "chain of factors",
     )
 
@@ -118,10 +118,16 @@ def _comparison(scored_list: Sequence[Scored]) -> Block:
     sums = [total(s) for s in scored_list]
     names = sorted({s.name for s in sums})
     rows = [
-        (excerpt(s.text, 60), typeset(fixed(t.value)), t.bits_per_byte if s.terms.bytes else None, s.terms.tokens)
+        (
+            excerpt(s.text, 60) or "(empty)",
+            Numeral(fixed(t.value)),
+            t.bits_per_byte if s.terms.bytes else None,
+            s.terms.tokens,
+        )
         for s, t in zip(scored_list, sums)
     ]
-    return table(("text", f"{' or '.join(names)}, nats", "bits per byte", "tokens"), rows)
+    compared = table(("text", f"{' or '.join(names)}, nats", "bits per byte", "tokens"), rows)
+    return Block(f'<div class="comparison">{compared.html}</div>')
 
 
 def _italic(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The parts of a page: a document is a list of `Section`, a section a title and blocks. All text is escaped here."""
+"""The parts of a page: a document is a list of `Section`, each a title and blocks. Text is escaped here."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ class Section:
     blocks: tuple[Block, ...]
 
 
+class Numeral(str):
+    """A number that is written already, to stand right like any number."""
+
+    __slots__ = ()
+
+
 Cell = str | bytes | int | float | None
 
 
@@ -38,9 +44,7 @@ def paragraph(words: str) -> Block:
     """A paragraph; `between backticks` is set as code."""
     parts = re.split(r"`([^`]+)`", words)
     return Block(
-        "<p>"
-        + "".join(f"<code>{text(p)}</code>" if k % 2 else text(p) for k, p in enumerate(parts))
-        + "</p>"
+        "<p>" + "".join(f"<code>{text(p)}</code>" if k % 2 else text(p) for k, p in enumerate(parts)) + "</p>"
     )
 
 
@@ -57,7 +61,7 @@ def quote(words: str, label: str = "") -> Block:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "") -> Block:
-    """Rows of texts and numbers. Numbers stand right, floats at 3 significant digits; None is an empty cell."""
+    """Rows of texts and numbers. Numbers stand right, floats with 3 significant digits; None is empty."""
     head = "".join(
         f'<th scope="col"{_right(k, rows)}>{text(heading)}</th>' for k, heading in enumerate(headings)
     )
@@ -97,12 +101,14 @@ def _lines(source: str) -> str:
 
 def _right(column: int, rows: Sequence[Sequence[Cell]]) -> str:
     cells = [row[column] for row in rows if column < len(row)]
-    return ' class="n"' if cells and all(isinstance(c, int | float | None) for c in cells) else ""
+    return ' class="n"' if cells and all(isinstance(c, Numeral | int | float | None) for c in cells) else ""
 
 
 def _cell(cell: Cell) -> str:
     if cell is None:
         return "<td></td>"
+    if isinstance(cell, Numeral):
+        return f'<td class="n">{text(typeset(cell))}</td>'
     if isinstance(cell, str | bytes):
         return f'<td dir="auto">{text(cell)}</td>'
     return f'<td class="n">{typeset(whole(cell) if isinstance(cell, int) else significant(cell))}</td>'

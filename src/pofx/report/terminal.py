@@ -36,7 +36,7 @@ BAR = 12
 
 
 def chain_table(scored: Scored) -> Table:
-    """The chain rule as a table: i, token, p, log p, running sum, rank, entropy; nats. EOS last, the sum below.
+    """The chain rule as a table: i, token, p, log p, sum, rank, entropy; nats. EOS last, the total below.
 
     Above 60 tokens the middle is left out, and said to be; the sums are of all.
     """
@@ -58,7 +58,7 @@ def chain_table(scored: Scored) -> Table:
     for row in factors(scored, range(head)):
         table.add_row(*_cells(row))
     if hidden:
-        table.add_row("…", Text(f"… {counted(hidden, 'token')} more", style=DIM, no_wrap=True))
+        table.add_row("…", Text(f"{whole(hidden)} hidden", style=DIM, no_wrap=True))
         for row in factors(scored, range(HEAD + hidden, n)):
             table.add_row(*_cells(row))
     return table
@@ -67,8 +67,8 @@ def chain_table(scored: Scored) -> Table:
 def heat_text(scored: Scored, limit: int = HEAT_LIMIT) -> Text:
     """The text, every character once, on a background that says its surprisal; ∎ is EOS.
 
-    The tokens of one character share it; control characters are written by name. After `limit` tokens the number
-    left out is said.
+    The tokens of one character share it; control characters are written by name. After `limit` tokens the
+    number left out is said.
     """
     out = Text(overflow="fold")
     shown = 0
@@ -91,7 +91,7 @@ def heat_text(scored: Scored, limit: int = HEAT_LIMIT) -> Text:
 
 def legend() -> Text:
     """The heat scale on one line."""
-    out = Text("surprisal, nats  ", style=DIM)
+    out = Text().append("surprisal, nats  ", DIM)
     for i, label in enumerate(heat.LABELS):
         out.append(f" {label} ", _style(i))
     out.append("  ∎ EOS", DIM)
@@ -129,7 +129,7 @@ def next_table(law: Next) -> Table:
 
 def draws_table(draws: Sequence[Draw]) -> Table:
     """Draws with their log-probabilities; one that was cut off at max_tokens is no draw of p, and says so."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, leading=1)
     table.add_column("", justify="right", style=DIM, no_wrap=True)
     table.add_column("draw", overflow="fold", ratio=1)
     table.add_column("log p", justify="right", no_wrap=True)
@@ -148,14 +148,14 @@ def draws_table(draws: Sequence[Draw]) -> Table:
 
 
 def audit_table(audit: Audit) -> Table:
-    """One row a check: the outcome as a symbol and a word, the check and why it matters, the value and its bound."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    """One row a check: its outcome as symbol and word, what it is and why, its value, bound and unit."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), leading=1)
     table.add_column("", no_wrap=True)
     table.add_column("check", ratio=1)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("bound", justify="right", no_wrap=True)
     table.add_column("unit", max_width=14)
-    for k, finding in enumerate(audit.findings):
+    for finding in audit.findings:
         check = Text(visible(finding.check), BOLD)
         if finding.why:
             check.append("\n" + visible(finding.why), Style(bold=False, dim=True))
@@ -166,10 +166,7 @@ def audit_table(audit: Audit) -> Table:
             significant(finding.value),
             trimmed(finding.bound),
             Text(visible(finding.unit), DIM),
-            end_section=False,
         )
-        if k + 1 < len(audit.findings):
-            table.add_row()
     return table
 
 

@@ -8,7 +8,12 @@ from pofx.queries.findings import Audit, BeginEvidence, Outcome, Verdict
 from pofx.report.numerals import counted, significant
 
 SYMBOL: Final[dict[Outcome, str]] = {"pass": "✓", "warn": "!", "fail": "✗"}
-AUDIT_SYMBOL: Final[dict[Verdict, str]] = {"joint": "✓", "conditional": "!", "prefix-only": "!", "improper": "✗"}
+AUDIT_SYMBOL: Final[dict[Verdict, str]] = {
+    "joint": "✓",
+    "conditional": "!",
+    "prefix-only": "!",
+    "improper": "✗",
+}
 GLOSS: Final[dict[Verdict, str]] = {
     "joint": "x0 is trained, EOS ends texts, p sums to 1",
     "conditional": "only p(y|x), for an x you name",
@@ -22,8 +27,8 @@ def begin_evidence(begin: BeginEvidence) -> str:
     gain = begin.average_bits - begin.bits
     name = f"x0 {begin.text} ({begin.known})" if begin.known != "none" else "no x0"
     return (
-        f"{name}: {significant(begin.bits)} bits per first token, against {significant(begin.average_bits)} without "
-        f"knowing where texts begin (gain {significant(gain)} ± {significant(begin.se, 2)}) and "
+        f"{name}: {significant(begin.bits)} bits per first token, against {significant(begin.average_bits)} "
+        f"without knowing where texts begin (gain {significant(gain)} ± {significant(begin.se, 2)}) and "
         f"{significant(begin.uniform_bits)} for the uniform law; {counted(begin.n, 'document')}"
     )
 

@@ -11,7 +11,7 @@ NEWLINE = "⏎"
 
 
 def visible(text: str) -> str:
-    """The text with control, format and unassigned characters escaped (`\\x1b`, `\\u202e`); spaces stay spaces.
+    """The text with control and format characters escaped (`\\x1b`, `\\u202e`); spaces stay spaces.
 
     A direction override or an escape sequence thus cannot reach the terminal or the page.
     """

@@ -35,5 +35,7 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
         return token
     ids = vocab.encode(token)
     if len(ids) != 1:
-        raise BadValue(f"{what}: expected the text of a single token, found {token!r}, which is {len(ids)} tokens")
+        raise BadValue(
+            f"{what}: expected the text of a single token, found {token!r}, which is {len(ids)} tokens"
+        )
     return ids[0]

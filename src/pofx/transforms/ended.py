@@ -37,7 +37,9 @@ def ended(lm: LM, end: str | int) -> LM:
     Right: `ended(lm, "\\n")` for the law of lines. Wrong: expecting to score a text with `end` inside.
     """
     if lm.vocab.end is not None:
-        raise BadValue(f"end: expected no other EOS for a model that has one (id {lm.vocab.end}), found {end!r}; leave end out")
+        raise BadValue(
+            f"end: expected no other EOS for a model that has one (id {lm.vocab.end}), found {end!r}; leave end out"
+        )
     return Ended(lm, token_id(lm.vocab, end, "end"))
 
 
@@ -57,7 +59,10 @@ class Ended(LM):
         return self.lm.extend(state, ids)
 
     def forward(
-        self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0  # noqa: B008
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
     ) -> Trace:
         """As the model itself, but for log p(EOS), which only this vocabulary can ask for."""
         return super().forward(paths, want, skip) if want.end else self.lm.forward(paths, want, skip)

@@ -67,7 +67,10 @@ class Given(LM):
         return self.lm.extend(state, ids)
 
     def forward(
-        self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0  # noqa: B008
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
     ) -> Trace:
         """The model's pass over prefix + path, the prefix not scored."""
         k = len(self.ids)

@@ -69,7 +69,10 @@ class Interpolation(LM):
         return State(law, states, states[0].n)
 
     def forward(
-        self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0  # noqa: B008
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
     ) -> Trace:
         """Each model's own pass, mixed position by position."""
         if want.rows:

@@ -41,7 +41,9 @@ def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDAr
                 "different things; fit them with the same vocab"
             )
         if (lm.begin.known == "none") != (lms[0].begin.known == "none"):
-            raise BadValue("expected all models with x0 or all without, found both; fit them with the same begin=")
+            raise BadValue(
+                "expected all models with x0 or all without, found both; fit them with the same begin="
+            )
     with np.errstate(divide="ignore"):
         out: NDArray[np.float64] = np.log(pi / pi.sum())
     return out
@@ -69,21 +71,28 @@ class Mixture(LM):
         for token in new.T:
             if not fresh.all():
                 seen = np.flatnonzero(~fresh)
-                gain = np.stack([s.take(seen).logp[np.arange(len(seen)), token[seen]] for s in states], axis=1)
+                gain = np.stack(
+                    [s.take(seen).logp[np.arange(len(seen)), token[seen]] for s in states], axis=1
+                )
                 posterior = posterior.copy()
                 posterior[seen] = _updated(posterior[seen], gain)
             fresh = np.zeros_like(fresh)
             states = tuple(lm.extend(s, token[:, None]) for lm, s in zip(self.lms, states))
         return self._state(posterior, fresh, states)
 
-    def _state(self, posterior: NDArray[np.float64], fresh: NDArray[np.bool_], states: tuple[State, ...]) -> State:
+    def _state(
+        self, posterior: NDArray[np.float64], fresh: NDArray[np.bool_], states: tuple[State, ...]
+    ) -> State:
         def law() -> Floats:
             return logsumexp(np.stack([s.logp + posterior[:, c, None] for c, s in enumerate(states)]), axis=0)
 
         return State(law, (posterior, fresh, *states), len(posterior))
 
     def forward(
-        self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0  # noqa: B008
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
     ) -> Trace:
         """Each model's own pass; the mixture's log p of token i is log Σ π_c P_c(x_≤i) − log Σ π_c P_c(x_<i)."""
         if want.rows:

@@ -21,7 +21,9 @@ def warp(lm: LM, temperature: float = 1.0, top_k: int | None = None, top_p: floa
     Right: `sample(warp(lm, temperature=0.8), 3)`. Wrong: temperature=0; the likeliest token is `top_k=1`.
     """
     if not temperature > 0 or not np.isfinite(temperature):
-        raise BadValue(f"temperature: expected a positive number, found {temperature}; for the likeliest token use top_k=1")
+        raise BadValue(
+            f"temperature: expected a positive number, found {temperature}; for the likeliest token use top_k=1"
+        )
     if top_k is not None and top_k < 1:
         raise BadValue(f"top_k: expected at least 1, found {top_k}")
     if top_p is not None and not 0 < top_p <= 1:
@@ -61,6 +63,8 @@ class Warp(LM):
             # A token stays if the mass before it is still short of top_p; the likeliest always does.
             beyond = np.cumsum(p, axis=1) - p >= self.top_p
             beyond[:, 0] = False
-            np.put_along_axis(out, best, np.where(beyond, -np.inf, np.take_along_axis(out, best, axis=1)), axis=1)
+            np.put_along_axis(
+                out, best, np.where(beyond, -np.inf, np.take_along_axis(out, best, axis=1)), axis=1
+            )
             out = out - logsumexp(out)[:, None]
         return out
