@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,10 +15,13 @@ from pofx.cache import cache_dir
 from pofx.errors import BadSource, BadValue, PofxError
 from pofx.lm import LM
 from pofx.specs import NgramSpec
+from pofx.vocab import END_TEXT
 
 FORMAT = 1
 CARD = "pofx.json"
 BUILTIN = "builtin"
+# A card that does not vouch for these would let a damaged file pass unread.
+HASHED = ("config.json", "model.safetensors", "tokenizer.json")
 
 
 def save(lm: LM, directory: str | Path) -> None:
@@ -29,13 +33,14 @@ def save(lm: LM, directory: str | Path) -> None:
 
     Right: `save(fit(texts), "model")`. Wrong: `save(given(lm, "x"), "model")`.
     """
-    target = Path(directory)
-    check_target(target)
+    check_target(directory)
+    target = Path(directory).resolve()  # a link stays a link: what it names is replaced
     family, write, extra = _writer(lm)
-    part = target.with_name(f".{target.name}.part")
+    # A name of its own, so that two who save at once do not write into each other's files.
+    unique = secrets.token_hex(4)
+    part = target.with_name(f".{target.name}.{unique}.part")
+    old = target.with_name(f".{target.name}.{unique}.old")
     try:
-        if part.exists():
-            shutil.rmtree(part)
         part.mkdir(parents=True)
         write(part)
         from pofx.tokenizer_json import write_tokenizer
@@ -51,32 +56,46 @@ def save(lm: LM, directory: str | Path) -> None:
             "sha256": {p.name: _sha256(p) for p in sorted(part.iterdir())},
             **extra,
         }
-        (part / CARD).write_text(json.dumps(card, indent=2) + "\n")
-        old = target.with_name(f".{target.name}.old")
+        (part / CARD).write_text(json.dumps({**card, "seal": _seal(card)}, indent=2) + "\n")
+        # The safetensors library lets nobody but the owner read; the card has the mode that the user's umask asks for.
+        for file in part.iterdir():
+            file.chmod((part / CARD).stat().st_mode)
         if target.exists():
-            if old.exists():
-                shutil.rmtree(old)
             target.rename(old)
         part.rename(target)
-        if old.exists():
-            shutil.rmtree(old)
+    except OSError as e:
+        raise BadSource(
+            f"{directory}: expected a place to write a model, found: {e.strerror or e}; choose another"
+        ) from None
+    finally:
+        # Whatever went wrong, Ctrl-C included: the older model is back in its place, or the new one is whole.
+        if old.exists() and not target.exists():
+            old.rename(target)
+        for leftover in (part, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def check_target(directory: str | Path) -> None:
+    """Refuse, before any work is done, to write a model over something that is none."""
+    target = Path(directory)
+    try:
+        if target.exists() and not target.is_dir():
+            raise BadSource(
+                f"{target}: expected a directory to write a model to, found a file; choose another"
+            )
+        if target.is_dir() and not (target / CARD).exists() and any(target.iterdir()):
+            raise BadSource(
+                f"{target}: expected a new directory or a pofx model to replace, found other files; choose another"
+            )
+        # It would be replaced as a whole, and whoever stands in it would be left in a directory that is gone.
+        if target.resolve() == Path.cwd():
+            raise BadSource(
+                f"{target}: expected a directory of the model's own, found the current one; name a new one"
+            )
     except OSError as e:
         raise BadSource(
             f"{target}: expected a place to write a model, found: {e.strerror or e}; choose another"
         ) from None
-    finally:
-        if part.exists():
-            shutil.rmtree(part, ignore_errors=True)
-
-
-def check_target(target: Path) -> None:
-    """Refuse, before any work is done, to write a model over something that is none."""
-    if target.is_dir() and not (target / CARD).exists() and any(target.iterdir()):
-        raise BadSource(
-            f"{target}: expected a new directory or a pofx model to replace, found other files; choose another"
-        )
-    if target.exists() and not target.is_dir():
-        raise BadSource(f"{target}: expected a directory to write a model to, found a file; choose another")
 
 
 def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
@@ -115,11 +134,12 @@ def load(
             f"dtype: expected 'float32', found {dtype!r}; models of one's own are stored and run in float32"
         )
     lm = _read(source)
-    if begin is not None and begin not in (lm.begin.text, lm.begin.id):
+    known = lm.begin.known != "none"
+    if begin is not None and not (known and begin in (lm.begin.text, lm.begin.id)):
         from pofx.transforms.begun import begun
 
         lm = begun(lm, begin)
-    if end is not None and end != lm.vocab.end:
+    if end is not None and not (lm.vocab.end is not None and end in (END_TEXT, lm.vocab.end)):
         from pofx.transforms.ended import ended
 
         lm = ended(lm, end)
@@ -130,13 +150,20 @@ def _read(source: str | Path) -> LM:
     if str(source) == BUILTIN:
         return _builtin()
     path = Path(source)
-    if path.is_dir():
+    try:
+        there, is_directory = path.exists(), path.is_dir()
+    except OSError as e:
+        raise BadSource(
+            f"{source}: expected 'builtin', a model directory or an .arpa file, found: {e.strerror or e}; "
+            "check the name"
+        ) from None
+    if is_directory:
         return _read_directory(path)
     if path.name.endswith((".arpa", ".arpa.gz")):
         from pofx.models.arpa import read_arpa
 
         return read_arpa(path)
-    if path.exists():
+    if there:
         raise BadSource(
             f"{path}: expected a model directory or an .arpa file, found another file; fit one: pofx fit FILE -o model"
         )
@@ -153,11 +180,21 @@ def read_card(directory: Path) -> dict[str, Any]:
             f"{directory}: expected a model directory with {CARD}, found none in it; fit one with: pofx fit FILE -o model"
         )
     card = read_json(directory / CARD)
-    if card.get("format") != FORMAT or not isinstance(card.get("sha256"), dict):
+    if card.get("format") != FORMAT:
         raise BadSource(
-            f"{directory / CARD}: expected format {FORMAT}, found {card.get('format')!r}; use another version of pofx"
+            f"{directory / CARD}: expected format {FORMAT}, found {card.get('format')!r:.40}; "
+            "read it with the version of pofx that wrote it"
         )
+    sums = card.get("sha256")
+    seal = card.pop("seal", None)
+    if not isinstance(sums, dict) or not all(name in sums for name in HASHED) or seal != _seal(card):
+        raise BadSource(f"{directory / CARD}: expected what pofx wrote, found it changed; copy or fit it again")
     return card
+
+
+def _seal(card: dict[str, Any]) -> str:
+    """A hash of the card itself, which decides how the numbers in the other files are read."""
+    return hashlib.sha256(json.dumps(card, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def _read_directory(directory: Path) -> LM:
@@ -206,8 +243,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
+    try:
+        with path.open("rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest()
+    except OSError as e:
+        raise BadSource(f"{path}: expected a readable file, found: {e.strerror or e}") from None
 
 
 def _builtin() -> LM:

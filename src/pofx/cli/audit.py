@@ -12,7 +12,7 @@ from pofx.cli import options
 @click.option(
     "--texts", "files", multiple=True, metavar="FILE", help="Held-out documents (default: built-in ones)."
 )
-@click.option("--seed", default=0, show_default=True, help="Of the draws and of the choice of documents.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws and of the choice of documents.")
 @options.corpus_options
 @options.model_option
 @options.begin_option
@@ -43,6 +43,8 @@ def command(
     """
     from pofx.queries.audit import audit
 
+    if model is not None and options.typed("model_name") and model != model_name:
+        raise click.UsageError(f"expected one model, found {model!r} and -m {model_name!r}.")
     name = model or model_name
     lm = options.read_model(name, begin, end)
     texts = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
+from contextlib import suppress
 
 import click
 
@@ -45,6 +47,14 @@ class Verbs(click.Group):
         command: click.Command = importlib.import_module(f"pofx.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, but a verb that is none is told which there are."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            raise click.UsageError(f"expected a verb ({', '.join(VERBS)}), found {args[0]!r}.", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of verbs, without importing any."""
         with formatter.section("Verbs"):
@@ -52,19 +62,29 @@ class Verbs(click.Group):
 
 
 @click.group(
-    cls=Verbs, help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=Verbs,
+    help=HELP,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(None, "--version", package_name="pofx")
-def pofx() -> None:
-    pass
+@click.pass_context
+def pofx(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command. Exit codes: 0 done, 1 an audit failed, 2 refused with one line on stderr, 130 Ctrl-C."""
     from pofx.errors import PofxError
 
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # A terminal without · or Σ shows an escape instead; it is no reason to end in the middle of an answer.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = pofx.main(args=arguments, standalone_mode=False, prog_name="pofx")
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a closed pipe or a full disk can still be told of
     except click.exceptions.Abort:
         code = _say("interrupted", 130)
     except KeyboardInterrupt:
@@ -77,11 +97,12 @@ def main(arguments: list[str] | None = None) -> None:
     except PofxError as e:
         code = _say(f"error: {_one_line(str(e))}", 130 if type(e).__name__ == "Interrupted" else 2)
     except BrokenPipeError:
-        # The reader (head, less) has gone. Python would complain again while flushing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()  # the reader (head, less) has gone, and wants no more
         code = 0
     except OSError as e:
-        code = _say(f"error: {e.filename or ''}: {e.strerror or e}".replace(": : ", ": "), 2)
+        where = "" if e.filename is None else f"{os.fsdecode(e.filename)}: "
+        code = _say(f"error: {_one_line(f'{where}{e.strerror or e}')}", 2)
+        _silence()
     except MemoryError:
         code = _say("error: out of memory; try a smaller file, order or vocabulary", 2)
     sys.exit(code if isinstance(code, int) else 0)
@@ -93,4 +114,15 @@ def _say(message: str, code: int) -> int:
 
 
 def _one_line(message: str) -> str:
-    return " ".join(message.split())
+    # Names come from files and arguments: an escape sequence in one must not reach the terminal.
+    line = " ".join(message.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+
+
+def _silence() -> None:
+    """Give what stdout still holds to nobody: Python would try once more at exit, and complain again."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+        return
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

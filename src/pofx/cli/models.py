@@ -12,10 +12,10 @@ from pofx.cli import options
 
 
 @click.command(short_help="List the models at hand.")
-@click.argument("directory", default=".", type=click.Path(file_okay=False))
+@click.argument("directory", default=".", type=click.Path(exists=True, file_okay=False))
 @options.json_option
 def command(directory: str, as_json: bool) -> None:
-    """The built-in model, and the saved ones in DIRECTORY."""
+    """The built-in model, and the saved ones in DIRECTORY (the current one, if none is named)."""
     rows: list[dict[str, Any]] = [
         {
             "model": "builtin",
@@ -33,12 +33,21 @@ def command(directory: str, as_json: bool) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from pofx.report.visible import visible
 
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("model", "family", "x0", "EOS", "what"):
         table.add_column(name)
     for row in rows:
-        table.add_row(row["model"], row["family"], _yes(row["x0"]), _yes(row["EOS"]), row["what"])
+        # Text: a name in square brackets is no markup.
+        table.add_row(
+            *(
+                Text(visible(cell))
+                for cell in (row["model"], row["family"], _yes(row["x0"]), _yes(row["EOS"]), row["what"])
+            )
+        )
     Console().print(table)
     click.echo("Make one: pofx fit FILE -o model    Use one: pofx score --text … -m model", err=True)
 
@@ -48,11 +57,12 @@ def _saved(directory: Path) -> list[dict[str, Any]]:
     from pofx.store import CARD, read_card
 
     out: list[dict[str, Any]] = []
-    for home in sorted(p.parent for p in directory.glob(f"*/{CARD}") if not p.parent.name.startswith(".")):
+    below = sorted(p.parent for p in directory.glob(f"*/{CARD}") if not p.parent.name.startswith("."))
+    for home in [directory, *below] if (directory / CARD).is_file() else below:
         try:
             card = read_card(home)
         except PofxError as e:
-            out.append({"model": str(home), "family": "?", "x0": False, "EOS": False, "what": str(e)})
+            out.append({"model": str(home), "family": "?", "x0": None, "EOS": None, "what": str(e)})
             continue
         out.append(
             {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from pofx.corpus import BadRow, Records
@@ -88,7 +89,12 @@ def _report(bad: BadRow) -> None:
 def tally(found: Records) -> None:
     """Say on stderr how many rows were left out, if any."""
     if found.n_bad:
-        click.echo(f"pofx: warning: {found.n_bad} bad rows left out, {found.n} documents read", err=True)
+        from pofx.report.numerals import counted
+
+        click.echo(
+            f"pofx: warning: {counted(found.n_bad, 'bad row')} left out, {counted(found.n, 'document')} read",
+            err=True,
+        )
 
 
 def argument_text(argument: str) -> str | bytes:
@@ -98,6 +104,11 @@ def argument_text(argument: str) -> str | bytes:
     except UnicodeEncodeError:
         return os.fsencode(argument)
     return argument
+
+
+def typed(name: str) -> bool:
+    """Whether the user wrote this option or argument on the command line."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def read_model(name: str, begin: str | None = None, end: str | None = None) -> LM:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 
 
 def dumps(record: Any) -> str:
-    """One line of strict JSON."""
-    return json.dumps(_plain(record), ensure_ascii=False, allow_nan=False)
+    """One line of strict JSON; in ASCII where stdout, or any UTF-8, cannot spell it."""
+    plain = _plain(record)
+    line = json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    try:
+        line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(plain, allow_nan=False)
+    return line
 
 
 def scored_record(scored: Scored, tokens: bool) -> dict[str, Any]:

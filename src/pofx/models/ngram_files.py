@@ -55,11 +55,17 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
         raise bad(f"no readable file ({str(e)[:80]})") from None
     order = config.get("order")
     if type(order) is not int or not 1 <= order <= 16:
-        raise bad(f"order {order!r} in config.json")
+        raise bad(f"order {order!r:.40} in config.json")
     if config.get("vocab_size") != vocab.size:
         raise bad(
             f"vocab_size {config.get('vocab_size')!r} in config.json and {vocab.size} outcomes in tokenizer.json"
         )
+    for name, id_ in (("bos_token_id", vocab.size if begin else None), ("eos_token_id", vocab.end)):
+        if name not in config or config[name] != id_ or isinstance(config[name], bool):
+            raise bad(f"{name} {config.get(name)!r:.40} in config.json, where the other files have {id_!r}")
+    chain, dtype = config.get("chain"), config.get("dtype")
+    if not isinstance(chain, bool) or dtype not in ("float64", "float32"):
+        raise bad(f"chain {chain!r:.40} and dtype {dtype!r:.40} in config.json")
     packing = Codes(vocab.size).packing(order)
     words = tensors.get("words")
     if words is None or words.dtype != np.uint64 or words.ndim != 2 or words.shape[1] != packing.words:
@@ -67,9 +73,7 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
     if len(words) > 1 and not _rises(words):
         raise bad("n-grams out of order")
     table = PrefixTable(words, packing)
-    levels = Levels(
-        {0: np.array([1.0 / vocab.size])}, {}, histories(table), {}, chain=bool(config.get("chain", True))
-    )
+    levels = Levels({0: np.array([1.0 / vocab.size])}, {}, histories(table), {}, chain=chain)
     for k in range(1, order + 1):
         levels.prob[k] = _column(tensors, f"prob.{k}", len(table.first(k)), np.float64, bad)
         levels.seen[k] = _column(tensors, f"seen.{k}", len(table.first(k)), np.bool_, bad)
@@ -77,7 +81,7 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
     newest = packing.code(words, 0)
     if len(newest) and (newest.min() < 1 or newest.max() > Codes(vocab.size).begin):
         raise bad("codes outside the vocabulary")
-    return NgramLM(vocab, table, levels, begin, str(config.get("dtype", "float64")))
+    return NgramLM(vocab, table, levels, begin, str(dtype))
 
 
 def _rises(words: np.ndarray[Any, Any]) -> bool:

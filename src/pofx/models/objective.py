@@ -22,7 +22,8 @@ CHUNK_BYTES = 1 << 26  # of logits held at a time
 
 def fast_dtype() -> torch.dtype:
     """bfloat16 where the processor multiplies it natively (twice as fast), else float32."""
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    native = any(getattr(torch.cpu, name, bool)() for name in names)
     return torch.bfloat16 if native else torch.float32
 
 

@@ -12,12 +12,12 @@ from pofx.trace import Ints
 
 
 def default_overlap(context: int) -> int:
-    """How many tokens a new window re-reads: a quarter of the context.
+    """How many tokens a new window re-reads: an eighth of the context.
 
-    The overlap is paid in training as well (re-read tokens earn no loss), and bought back in context: on
-    64 tokens a quarter cost 1.33 × the steps, a half 2 × and lost at every budget tried.
+    Re-read tokens earn no loss in training, and lengthen the shortest context in use. At 64 tokens and 250
+    steps of 768, Shakespeare's characters: 1.854 nats with an eighth, 1.870 with a quarter.
     """
-    return context // 4
+    return max(1, context // 8)
 
 
 def rule(context: int, overlap: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,9 +14,11 @@ from pofx.queries.findings import Finding, Outcome, Series
 from pofx.queries.held_out import longest_path
 from pofx.queries.survey import law
 
-DRAWS, LONGEST = 128, 512
-# Draws × tokens × V: 300 M entries of laws are about 4 s of exp and cumsum. Full length up to V = 4,500.
+DRAWS, LONGEST = 64, 512
+# Draws × tokens × V: 300 M entries of laws are about 4 s of exp and cumsum. Full length up to V = 9,000.
 CELLS = 300_000_000
+# After so many seconds no further L is begun, since a step costs what the model makes it cost.
+SECONDS = 8.0
 LEAK = 1e-6
 
 
@@ -44,19 +48,22 @@ def lengths_for(lm: LM) -> tuple[int, ...]:
 
 
 def estimate_alive(
-    lm: LM, state: State, lengths: Sequence[int], rng: np.random.Generator
+    lm: LM, state: State, lengths: Sequence[int], rng: np.random.Generator, seconds: float = math.inf
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Means and standard errors of Π_{i ≤ L} (1 − p(EOS | x_<i)) over draws x that never take EOS; unbiased.
 
     Rao–Blackwell: instead of counting draws that happen to be longer than L, each draw carries the
-    probability that it would have lived so long. `state`: the rows to begin from, one a draw.
+    probability that it would have lived so long. `state`: the rows to begin from, one a draw. After `seconds`
+    of wall time the rest of `lengths` is left out; what is there does not depend on it.
 
     Right: `estimate_alive(lm, lm.start(128), [1, 2, 4], rng)`. Wrong: for a model without EOS, where it is 1.
     """
     end = lm.vocab.end
     assert end is not None  # noqa: S101  (ours: the caller asks only where there is an EOS)
+    until = time.monotonic() + seconds
     weight, live = np.ones(state.n), np.arange(state.n)
-    means, errors = {}, {}
+    means: dict[int, float] = {}
+    errors: dict[int, float] = {}
     for step in range(max(lengths) + 1):
         with np.errstate(all="ignore"):
             p = np.nan_to_num(np.exp(law(state)), nan=0.0, posinf=0.0)
@@ -68,14 +75,20 @@ def estimate_alive(
         if step in lengths:
             means[step] = float(weight.mean())
             errors[step] = float(weight.std(ddof=1) / np.sqrt(len(weight))) if len(weight) > 1 else 0.0
+            if time.monotonic() > until:
+                break
         going = np.flatnonzero(others > 0)
-        if step == max(lengths) or not len(going):
+        if step == max(lengths):
+            break
+        if not len(going):
+            rest = [n for n in lengths if n > step]
+            means, errors = means | dict.fromkeys(rest, 0.0), errors | dict.fromkeys(rest, 0.0)
             break
         mass = np.cumsum(p[going], axis=1)
         ids = np.argmax(mass > (rng.random(state.n)[going] * mass[:, -1])[:, None], axis=1)
         live, state = live[going], state.take(going) if len(going) < state.n else state
         state = lm.extend(state, ids[:, None])
-    return tuple(means.get(n, 0.0) for n in lengths), tuple(errors.get(n, 0.0) for n in lengths)
+    return tuple(means.values()), tuple(errors.values())
 
 
 def measure_alive(lm: LM, state: State, behind: bool, seed: int) -> Alive:
@@ -85,8 +98,8 @@ def measure_alive(lm: LM, state: State, behind: bool, seed: int) -> Alive:
     if known is not None and known.alive:
         return Alive(lengths, known.alive, (0.0,) * len(lengths), known.never, 0)
     start = state.take(np.zeros(DRAWS, dtype=np.int64))
-    means, errors = estimate_alive(lm, start, lengths, np.random.default_rng([seed, 3]))
-    return Alive(lengths, means, errors, None if known is None else known.never, DRAWS)
+    means, errors = estimate_alive(lm, start, lengths, np.random.default_rng([seed, 3]), SECONDS)
+    return Alive(lengths[: len(means)], means, errors, None if known is None else known.never, DRAWS)
 
 
 def alive_finding(lm: LM, found: Alive | None, where: str) -> Finding:

@@ -40,8 +40,7 @@ SUMS = (
 
 
 def audit(lm: LM, texts: Sequence[str | bytes] | None = None, seed: int = 0) -> Audit:
-    """Evidence that p(x) = p(x1|x0) · … · p(EOS|x0,x) holds for a model: one `Finding` a check, and a
-    verdict.
+    """Evidence that p(x) = p(x1|x0) · … · p(EOS|x0,x) holds for a model: a `Finding` a check, and a verdict.
 
     Checked: laws sum to 1; one pass, token by token, in any batch and as drawn, log p is the same (nats);
     p(x1|x0) beats the model's average law on how documents begin (bits); EOS stands where they end (bits);
@@ -50,7 +49,7 @@ def audit(lm: LM, texts: Sequence[str | bytes] | None = None, seed: int = 0) -> 
 
     texts: documents the model was not fitted on, whole ones; None takes the built-in ones. At most 200 of at
     most 1,000 tokens are read; what was left out is said under "p(x1) is trained". The same seed, the same
-    audit.
+    audit, but that a slow model is followed to a smaller L: its draws get 8 s.
     verdict: "improper", else "conditional" (no x0, or p(x1) not learned), else "prefix-only" (no EOS, or not
     learned), else "joint". `BadValue` for a text in place of a list, or laws that are not `[n, vocab.size]`.
 

@@ -53,7 +53,7 @@ def end_findings(lm: LM, paths: Sequence[Ints], free: int, average: Survey | Non
 def _learned(at_end: NDArray[np.float64], elsewhere: NDArray[np.float64], average: Survey | None) -> Finding:
     check, n = "EOS ends texts", len(at_end)
     if n < FEWEST:
-        why = f"Too few whole documents ({n}, at least {FEWEST} needed) to see whether EOS is likelier where texts end."
+        why = f"Too few whole documents ({n}, at least {FEWEST} needed) to see whether EOS stands where texts end."
         return Finding(check, "warn", None, None, "bits", why)
     gain = at_end - elsewhere
     mean, se = float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(n))

@@ -43,7 +43,7 @@ def roundtrip_finding(vocab: Vocab, held: HeldOut) -> Finding:
         why = f"{len(wrong)} of {tried} texts are not spelled faithfully, such as: {wrong[0]}. "
         why += "A probability of such a text is that of another string."
     else:
-        why = f"{tried - refused} texts, {len(HOSTILE)} hostile ones tried among them, come back byte for byte. "
+        why = f"{tried - refused} texts, {len(HOSTILE)} hostile ones tried too, come back byte for byte. "
         why += f"{refused} were refused as no text of this vocabulary, which is no fault."
         why += " No text yields a control token, not even one that spells its name."
     outcome = "fail" if wrong else "pass"

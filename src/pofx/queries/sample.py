@@ -42,12 +42,16 @@ def sample(
 
     What is drawn from is what `score` scores. The same seed gives the same draws, whatever n; None asks the
     system for a fresh one. For a temperature draw from `warp(lm, temperature=…)`. `NoBOS` for a model without x0
-    and an empty `given`.
+    and an empty `given`; `Impossible` for a `given` of probability zero.
+
+    Right: `sample(lm, 5, seed=1)`. Wrong: taking a draw with `ended` False for one of p: it is a prefix.
     """
     if n < 0:
-        raise BadValue(f"n: expected a number of draws, found {n}")
+        raise BadValue(f"n: expected a number of draws, 0 or more, found {n}")
     if max_tokens < 1:
         raise BadValue(f"max_tokens: expected at least 1, found {max_tokens}")
+    if seed is not None and seed < 0:
+        raise BadValue(f"seed: expected a whole number of at least 0, or None for a fresh one, found {seed}")
     source = behind(lm, given)
     given_bytes = len(to_bytes(given))
     streams = np.random.SeedSequence(seed).spawn(-(-n // BATCH))

@@ -33,11 +33,11 @@ class Terms:
     kind: Kind
 
     def __str__(self) -> str:
-        first = "p(x1|x0) included" if self.first else f"behind {self.given_bytes} given bytes"
+        first = "p(x1|x0) included" if self.first else f"behind {_counted(self.given_bytes, 'given byte')}"
         end = "EOS included" if self.end else "no EOS"
         x0 = f"x0 {self.begin} ({self.begin_known})" if self.begin_known != "none" else "no x0"
         return (
-            f"{x0}, {first}, {end}; {self.tokens} tokens, {self.bytes} bytes; "
+            f"{x0}, {first}, {end}; {_counted(self.tokens, 'token')}, {_counted(self.bytes, 'byte')}; "
             f"window {self.window}; {self.dtype}, {self.kind}"
         )
 
@@ -56,3 +56,7 @@ def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool) -> Ter
         dtype=lm.dtype,
         kind="exact" if lm.vocab.unambiguous else "canonical",
     )
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pofx.queries.findings import Audit, BeginEvidence, Finding, Series
+from pofx.queries.findings import Audit, Finding
 from pofx.report.charts import chart
 from pofx.report.numerals import counted, significant, trimmed, typeset
 from pofx.report.section import Block, Section, text
@@ -17,8 +17,7 @@ def audit_section(audit: Audit, name: str) -> Section:
 def audit_block(audit: Audit) -> Block:
     """The verdict badge, the reason, the evidence for x0, the findings and their charts."""
     of = f" on {counted(audit.documents, 'document')}" if audit.documents else ""
-    figures = [_begin_chart(audit.begin)] if audit.begin else []
-    figures += [chart(f.series) for f in audit.findings if f.series]
+    figures = [chart(f.series) for f in audit.findings if f.series]
     evidence = f"<p>{text(begin_evidence(audit.begin))}.</p>" if audit.begin else ""
     return Block(
         f'<div class="verdict"><span class="badge {audit.verdict}"><span aria-hidden="true">'
@@ -47,12 +46,3 @@ def _finding(finding: Finding) -> str:
         f'<div class="what"><h3>{text(finding.check)}</h3><p>{text(finding.why)}</p></div>'
         f'<div class="numbers">{value}{unit}{bound}</div></li>'
     )
-
-
-def _begin_chart(begin: BeginEvidence) -> str:
-    points = (
-        (f"p(x1|x0), x0 {begin.text} ({begin.known})", begin.bits),
-        ("the model's average law", begin.average_bits),
-        ("the uniform law", begin.uniform_bits),
-    )
-    return chart(Series("How texts begin, less is better", "bits per first token", "bars", points))

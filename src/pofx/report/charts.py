@@ -94,7 +94,9 @@ def line(series: Series) -> str:
                 f'<circle cx="{px:.1f}" cy="{py:.1f}" r="2.5" class="mark"/>'
                 for px, py in (at(*p) for p in run)
             ]
-    for k in dict.fromkeys((0, len(xs) // 2, len(xs) - 1)) if xs else ():
+    # The middle label is that of the point nearest the middle: points may crowd at one end.
+    middles = sorted(range(len(xs)), key=lambda k: abs(xs[k] - (left + right) / 2))[:1]
+    for k in dict.fromkeys((0, *middles, len(xs) - 1)) if xs else ():
         px = at(xs[k], low)[0]
         anchor = "start" if k == 0 else "end" if k == len(xs) - 1 else "mid"
         name = text(_short(series.points[k][0], 14))

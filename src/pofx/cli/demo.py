@@ -1,0 +1,286 @@
+"""pofx demo: a language model is a joint distribution over strings, seen on text that is on every machine."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli import options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pofx.lm import LM
+    from pofx.queries.findings import Audit
+    from pofx.queries.sample import Draw
+    from pofx.queries.score import Scored
+
+SENTENCE = "Return the length of the list."
+BEHIND = "Return the "
+ORDER = 6
+
+INTRO = (
+    "A language model predicts the next token. Multiply its predictions and you have the probability of a whole text, "
+    "if the model knows how texts begin and how they end: p(x) = p(x1|x0) · p(x2|x0,x1) · … · p(EOS|x0,x)."
+)
+FITTED = (
+    "Each document was read as x0, its bytes, EOS. Two of the models never saw x0: they have no p(x1), so no L(θ) = "
+    "−(1/N) Σ log p(xⁿ) either, and their bits per byte leave the first byte of every document out."
+)
+CHAIN = "Every factor of the chain rule, the last one p(EOS | text): the text is complete, it does not just begin so."
+DRAWN = "Having all factors, one can draw: x1 from p(·|x0), x2 from p(·|x0,x1), until EOS comes. No prompt is needed."
+GIVEN = f"The same distribution behind a prefix: p(y | {BEHIND.strip()} …) = p(xy) / P(x)."
+AUDITED = (
+    "Is it a joint distribution? The audit measures it: laws that sum to 1, draws scored as drawn, first bytes better "
+    "predicted behind x0 than anywhere else, EOS where documents end."
+)
+REFUSED = "Ask a model without x0 how probable a text is, and it says what is missing. It still continues texts."
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model of the story, and what it cost and reaches."""
+
+    name: str
+    lm: LM
+    seconds: float
+    nats_per_document: float
+    bits_per_byte: float
+
+
+@click.command(short_help="See p(x) at work.")
+@click.option("-o", "--out", default="demo.html", show_default=True, type=click.Path(dir_okay=False), metavar="FILE")
+@click.option("--seconds", default=25.0, show_default=True, help="Of fitting, for each of the two transformers.")
+@click.option("--seed", default=0, show_default=True, help="Of the fits and the draws.")
+def command(out: str, seconds: float, seed: int) -> None:
+    """Fit, score, sample and audit four small models of the Python documentation, in under three minutes.
+
+    Two families, each with and without x0 (BOS). Needs torch for the transformers; without it, only the n-grams.
+    """
+    from rich.console import Console
+
+    from pofx.builtin import builtin_documents
+    from pofx.corpus import split_documents
+
+    console = Console()
+    started = time.perf_counter()
+    train, held_out = split_documents(builtin_documents(), held_out=0.1)
+    _head(console, "1  The text")
+    console.print(INTRO)
+    n_bytes = sum(len(t.encode("utf-8")) for t in train)
+    about = (
+        f"The text: {len(train) + len(held_out):,} docstrings of the Python standard library; {len(train):,} to fit "
+        f"({n_bytes:,} bytes), {len(held_out)} held out."
+    )
+    console.print(about)
+
+    _head(console, "2  Four models: two families, with and without x0")
+    models = _fit_all(console, train, held_out, seconds, seed)
+    mixed = _interpolated(models, train, held_out)
+    rows = _loss_rows(models, mixed)
+    _print_rows(console, LOSS_HEADINGS, rows)
+    console.print(FITTED)
+
+    best = min((m for m in models if m.lm.begin.known != "none"), key=lambda m: m.bits_per_byte)
+    scored = _score(best.lm)
+    _head(console, f"3  The chain rule, by the {best.name}")
+    console.print(CHAIN)
+    _print_scored(console, scored)
+
+    _head(console, f"4  Draws from the {best.name}")
+    free, behind = _draws(best.lm, seed)
+    _print_draws(console, free, behind)
+
+    _head(console, "5  The audit")
+    console.print(AUDITED)
+    audits = _audit_all(console, models, held_out, seed)
+
+    _head(console, "6  What a model without x0 answers")
+    console.print(REFUSED)
+    dialogue = _dialogue(next(m for m in models if m.lm.begin.known == "none").lm)
+    for asked, answered in dialogue:
+        console.print(f"[bold]>>> {asked}[/]", highlight=False)
+        console.print(answered, markup=False, highlight=False)
+
+    sections = _sections(about, rows, scored, best, free, behind, audits, dialogue)
+    from pofx.report import html
+
+    options.write_page(out, html.page("p(x) for language models", sections, lead=INTRO))
+    console.print(f"\nDone in {time.perf_counter() - started:.0f} s. Open {out} in a browser; then, on your own text:")
+    console.print("  pofx fit corpus.txt -o model\n  pofx audit model", highlight=False)
+
+
+def _fit_all(console: Console, train: list[str], held_out: list[str], seconds: float, seed: int) -> list[Fitted]:
+    from pofx.errors import MissingExtra
+    from pofx.estimation import fit
+    from pofx.specs import NgramSpec, TransformerSpec
+
+    out: list[Fitted] = []
+    for begin in (True, False):
+        name = f"{ORDER}-gram" if begin else f"{ORDER}-gram without x0"
+        t = time.perf_counter()
+        out.append(_measured(name, fit(train, NgramSpec(order=ORDER, begin=begin)), t, held_out))
+    for begin in (True, False):
+        name = "transformer" if begin else "transformer without x0"
+        t = time.perf_counter()
+        try:
+            with console.status(f"fitting the {name}, {seconds:.0f} s …"):
+                spec = TransformerSpec(begin=begin, seconds=seconds, seed=seed)
+                lm = fit(train, spec, validation=held_out[:200])
+        except MissingExtra as e:
+            console.print(f"(no transformer: {e})")
+            break
+        out.append(_measured(name, lm, t, held_out))
+    return out
+
+
+def _measured(name: str, lm: LM, started: float, held_out: list[str]) -> Fitted:
+    took = time.perf_counter() - started
+    total, n_bytes = _loss(lm, held_out)
+    nats = total / len(held_out) if lm.begin.known != "none" else math.nan
+    return Fitted(name, lm, took, nats, total / (math.log(2) * n_bytes))
+
+
+def _loss(lm: LM, texts: list[str]) -> tuple[float, int]:
+    """−log p in all, and the bytes it covers: without x0, all but the first of each text."""
+    import numpy as np
+
+    free = int(lm.begin.known == "none")
+    paths = [np.append(ids, lm.vocab.end) for ids in lm.vocab.encode_many(texts)]
+    total = -math.fsum(float(a.sum()) for a in lm.forward(paths, skip=free).logp)
+    return total, sum(len(p) - 1 - free for p in paths)
+
+
+def _interpolated(models: list[Fitted], train: list[str], held_out: list[str]) -> Fitted | None:
+    from pofx.transforms.interpolate import interpolate
+
+    parts = [m for m in models if m.lm.begin.known != "none"]
+    if len(parts) < 2:
+        return None
+    t = time.perf_counter()
+    # Weights on one half of what is held out, the loss on the other: neither model has seen either.
+    half = len(held_out) // 2
+    lm = interpolate([m.lm for m in parts], held_out=held_out[:half])
+    return _measured("both, interpolated", lm, t, held_out[half:])
+
+
+LOSS_HEADINGS = ["model", "fit, s", "L(θ), nats a document", "bits per byte"]
+
+
+def _loss_rows(models: list[Fitted], mixed: Fitted | None) -> list[list[str]]:
+    return [
+        [
+            m.name,
+            f"{m.seconds:.1f}",
+            "no p(x1)" if math.isnan(m.nats_per_document) else f"{m.nats_per_document:.1f}",
+            f"{m.bits_per_byte:.3f}",
+        ]
+        for m in [*models, *([mixed] if mixed else [])]
+    ]
+
+
+def _score(lm: LM) -> Scored:
+    from pofx.queries.score import score
+    from pofx.trace import Want
+
+    return score(lm, [SENTENCE], want=Want(entropy=True, rank=True, top=5))[0]
+
+
+def _draws(lm: LM, seed: int) -> tuple[list[Draw], list[Draw]]:
+    from pofx.queries.sample import sample
+
+    return sample(lm, 3, max_tokens=400, seed=seed), sample(lm, 3, given=BEHIND, max_tokens=400, seed=seed)
+
+
+def _audit_all(
+    console: Console, models: list[Fitted], held_out: list[str], seed: int
+) -> list[tuple[str, Audit]]:
+    from pofx.queries.audit import audit
+
+    out = []
+    for m in models:
+        with console.status(f"auditing the {m.name} …"):
+            found = audit(m.lm, held_out, seed)
+        console.print(f"  {m.name:24} [bold]{found.verdict:12}[/] {found.reason}", highlight=False)
+        out.append((m.name, found))
+    return out
+
+
+def _dialogue(lm: LM) -> list[tuple[str, str]]:
+    from pofx.errors import NoBOS
+    from pofx.queries.score import log_prob
+
+    asked = f'log_prob(lm, "{SENTENCE}")'
+    try:
+        answer = f"{log_prob(lm, SENTENCE):.3f}"
+    except NoBOS as e:
+        answer = f"NoBOS: {e}"
+    rest = SENTENCE[1:]
+    conditional = f'log_prob(lm, "{rest}", given="{SENTENCE[0]}")'
+    return [(asked, answer), (conditional, f"{log_prob(lm, rest, given=SENTENCE[0]):.3f}")]
+
+
+def _head(console: Console, title: str) -> None:
+    console.print(f"\n[bold]{title}[/]")
+
+
+def _print_rows(console: Console, headings: list[str], rows: list[list[str]]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for k, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if k else "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _print_scored(console: Console, scored: Scored) -> None:
+    from pofx.report import terminal
+
+    console.print(terminal.chain_table(scored))
+    console.print(terminal.heat_text(scored))
+    console.print(terminal.legend())
+
+
+def _print_draws(console: Console, free: list[Draw], behind: list[Draw]) -> None:
+    from pofx.report import terminal
+
+    console.print(DRAWN)
+    console.print(terminal.draws_table(free))
+    console.print(GIVEN)
+    console.print(terminal.draws_table(behind))
+
+
+def _sections(
+    about: str,
+    rows: list[list[str]],
+    scored: Scored,
+    best: Fitted,
+    free: list[Draw],
+    behind: list[Draw],
+    audits: list[tuple[str, Audit]],
+    dialogue: list[tuple[str, str]],
+) -> list[Any]:
+    from pofx.report import html
+    from pofx.report.section import Numeral
+
+    cells = [[name, *map(Numeral, numbers)] for name, *numbers in rows]
+    return [
+        html.table_section("Four models, with and without x0", LOSS_HEADINGS, cells, note=f"{about} {FITTED}"),
+        html.score_section([scored], f"The chain rule, by the {best.name}"),
+        html.prose_section("Draws", [DRAWN]),
+        html.draws_section(free, f"Three draws from the {best.name}"),
+        html.draws_section(behind, f"Three draws behind “{BEHIND}”"),
+        html.prose_section("The audit", [AUDITED]),
+        *[html.audit_section(found, name) for name, found in audits],
+        html.prose_section(
+            "What a model without x0 answers",
+            [REFUSED, *[html.code(f">>> {asked}\n{answered}") for asked, answered in dialogue]],
+        ),
+    ]
