@@ -27,8 +27,8 @@ def fit(
 
     documents: texts, the units of the i.i.d. assumption; each is wrapped as x0 … EOS. An n-gram over bytes reads
     them once, as a stream. The rest applies to the transformer: validation texts choose the best weights (none:
-    one document in twenty, by hash); progress is called with a `Progress` now and then; checkpoint is a directory
-    for resuming, and `resume=True` continues there.
+    one document in twenty, by hash); progress is called with a `Progress` at every step; checkpoint is a file
+    written now and then, from which `resume=True` goes on.
 
     `BadSource` for no documents at all. Right: `fit(documents("corpus.txt"))`. Wrong: `fit("corpus.txt")`, a name
     is not an iterable of documents.

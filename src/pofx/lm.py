@@ -76,7 +76,7 @@ class State:
 
     def take(self, rows: Sequence[int] | Ints) -> State:
         """The prefixes `rows`, in that order, repeats allowed."""
-        at = np.asarray(rows, dtype=np.int64)
+        at = np.ascontiguousarray(rows, dtype=np.int64)  # torch refuses negative strides
         law: Floats | Callable[[], Floats] = (
             self._logp[at] if self._logp is not None else (lambda: self.logp[at])
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import shutil
 import sys
@@ -86,6 +87,12 @@ def check_target(directory: str | Path) -> None:
         if target.is_dir() and not (target / CARD).exists() and any(target.iterdir()):
             raise BadSource(
                 f"{target}: expected a new directory or a pofx model to replace, found other files; choose another"
+            )
+        above = next(p for p in target.resolve().parents if p.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            raise BadSource(
+                f"{target}: expected a place to write a model, found {above}, which takes no new directory; "
+                "choose another"
             )
         # It would be replaced as a whole, and whoever stands in it would be left in a directory that is gone.
         if target.resolve() == Path.cwd():
@@ -188,7 +195,9 @@ def read_card(directory: Path) -> dict[str, Any]:
     sums = card.get("sha256")
     seal = card.pop("seal", None)
     if not isinstance(sums, dict) or not all(name in sums for name in HASHED) or seal != _seal(card):
-        raise BadSource(f"{directory / CARD}: expected what pofx wrote, found it changed; copy or fit it again")
+        raise BadSource(
+            f"{directory / CARD}: expected what pofx wrote, found it changed; copy or fit it again"
+        )
     return card
 
 
@@ -264,8 +273,10 @@ def _builtin() -> LM:
     except PofxError:
         lm = fit(documents, NgramSpec())
     try:
-        if home.exists():
+        if home.is_dir():
             shutil.rmtree(home)
+        else:
+            home.unlink(missing_ok=True)
         save(lm, home)
     except (PofxError, OSError):
         pass  # a cache that cannot be written costs a second a call, no answer

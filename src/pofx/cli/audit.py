@@ -12,7 +12,13 @@ from pofx.cli import options
 @click.option(
     "--texts", "files", multiple=True, metavar="FILE", help="Held-out documents (default: built-in ones)."
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws and of the choice of documents.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Of the draws and of the choice of documents.",
+)
 @options.corpus_options
 @options.model_option
 @options.begin_option

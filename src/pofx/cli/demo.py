@@ -38,7 +38,9 @@ AUDITED = (
     "Is it a joint distribution? The audit measures it: laws that sum to 1, draws scored as drawn, first bytes better "
     "predicted behind x0 than anywhere else, EOS where documents end."
 )
-REFUSED = "Ask a model without x0 how probable a text is, and it says what is missing. It still continues texts."
+REFUSED = (
+    "Ask a model without x0 how probable a text is, and it says what is missing. It still continues texts."
+)
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,12 @@ class Fitted:
 
 
 @click.command(short_help="See p(x) at work.")
-@click.option("-o", "--out", default="demo.html", show_default=True, type=click.Path(dir_okay=False), metavar="FILE")
-@click.option("--seconds", default=25.0, show_default=True, help="Of fitting, for each of the two transformers.")
+@click.option(
+    "-o", "--out", default="demo.html", show_default=True, type=click.Path(dir_okay=False), metavar="FILE"
+)
+@click.option(
+    "--seconds", default=25.0, show_default=True, help="Of fitting, for each of the two transformers."
+)
 @click.option("--seed", default=0, show_default=True, help="Of the fits and the draws.")
 def command(out: str, seconds: float, seed: int) -> None:
     """Fit, score, sample and audit four small models of the Python documentation, in under three minutes.
@@ -69,18 +75,20 @@ def command(out: str, seconds: float, seed: int) -> None:
     console = Console()
     started = time.perf_counter()
     train, held_out = split_documents(builtin_documents(), held_out=0.1)
+    # One half of what is held out chooses weights, of nets and of models; the other half is what numbers are of.
+    tuning, test = held_out[::2], held_out[1::2]
     _head(console, "1  The text")
     console.print(INTRO)
     n_bytes = sum(len(t.encode("utf-8")) for t in train)
     about = (
         f"The text: {len(train) + len(held_out):,} docstrings of the Python standard library; {len(train):,} to fit "
-        f"({n_bytes:,} bytes), {len(held_out)} held out."
+        f"({n_bytes:,} bytes), {len(tuning)} held out to choose weights, {len(test)} to be judged by."
     )
     console.print(about)
 
     _head(console, "2  Four models: two families, with and without x0")
-    models = _fit_all(console, train, held_out, seconds, seed)
-    mixed = _interpolated(models, train, held_out)
+    models = _fit_all(console, train, tuning, test, seconds, seed)
+    mixed = _interpolated(models, tuning, test)
     rows = _loss_rows(models, mixed)
     _print_rows(console, LOSS_HEADINGS, rows)
     console.print(FITTED)
@@ -97,7 +105,7 @@ def command(out: str, seconds: float, seed: int) -> None:
 
     _head(console, "5  The audit")
     console.print(AUDITED)
-    audits = _audit_all(console, models, held_out, seed)
+    audits = _audit_all(console, models, test, seed)
 
     _head(console, "6  What a model without x0 answers")
     console.print(REFUSED)
@@ -110,11 +118,15 @@ def command(out: str, seconds: float, seed: int) -> None:
     from pofx.report import html
 
     options.write_page(out, html.page("p(x) for language models", sections, lead=INTRO))
-    console.print(f"\nDone in {time.perf_counter() - started:.0f} s. Open {out} in a browser; then, on your own text:")
+    console.print(
+        f"\nDone in {time.perf_counter() - started:.0f} s. Open {out} in a browser; then, on your own text:"
+    )
     console.print("  pofx fit corpus.txt -o model\n  pofx audit model", highlight=False)
 
 
-def _fit_all(console: Console, train: list[str], held_out: list[str], seconds: float, seed: int) -> list[Fitted]:
+def _fit_all(
+    console: Console, train: list[str], tuning: list[str], test: list[str], seconds: float, seed: int
+) -> list[Fitted]:
     from pofx.errors import MissingExtra
     from pofx.estimation import fit
     from pofx.specs import NgramSpec, TransformerSpec
@@ -123,18 +135,18 @@ def _fit_all(console: Console, train: list[str], held_out: list[str], seconds: f
     for begin in (True, False):
         name = f"{ORDER}-gram" if begin else f"{ORDER}-gram without x0"
         t = time.perf_counter()
-        out.append(_measured(name, fit(train, NgramSpec(order=ORDER, begin=begin)), t, held_out))
+        out.append(_measured(name, fit(train, NgramSpec(order=ORDER, begin=begin)), t, test))
     for begin in (True, False):
         name = "transformer" if begin else "transformer without x0"
         t = time.perf_counter()
         try:
             with console.status(f"fitting the {name}, {seconds:.0f} s …"):
                 spec = TransformerSpec(begin=begin, seconds=seconds, seed=seed)
-                lm = fit(train, spec, validation=held_out[:200])
+                lm = fit(train, spec, validation=tuning)
         except MissingExtra as e:
             console.print(f"(no transformer: {e})")
             break
-        out.append(_measured(name, lm, t, held_out))
+        out.append(_measured(name, lm, t, test))
     return out
 
 
@@ -155,17 +167,14 @@ def _loss(lm: LM, texts: list[str]) -> tuple[float, int]:
     return total, sum(len(p) - 1 - free for p in paths)
 
 
-def _interpolated(models: list[Fitted], train: list[str], held_out: list[str]) -> Fitted | None:
+def _interpolated(models: list[Fitted], tuning: list[str], test: list[str]) -> Fitted | None:
     from pofx.transforms.interpolate import interpolate
 
     parts = [m for m in models if m.lm.begin.known != "none"]
     if len(parts) < 2:
         return None
     t = time.perf_counter()
-    # Weights on one half of what is held out, the loss on the other: neither model has seen either.
-    half = len(held_out) // 2
-    lm = interpolate([m.lm for m in parts], held_out=held_out[:half])
-    return _measured("both, interpolated", lm, t, held_out[half:])
+    return _measured("both, interpolated", interpolate([m.lm for m in parts], held_out=tuning), t, test)
 
 
 LOSS_HEADINGS = ["model", "fit, s", "L(θ), nats a document", "bits per byte"]
@@ -205,7 +214,7 @@ def _audit_all(
     for m in models:
         with console.status(f"auditing the {m.name} …"):
             found = audit(m.lm, held_out, seed)
-        console.print(f"  {m.name:24} [bold]{found.verdict:12}[/] {found.reason}", highlight=False)
+        console.print(f"[bold]{m.name}: {found.verdict}[/]\n  {found.reason}", highlight=False)
         out.append((m.name, found))
     return out
 
@@ -271,13 +280,16 @@ def _sections(
     from pofx.report.section import Numeral
 
     cells = [[name, *map(Numeral, numbers)] for name, *numbers in rows]
+    verdicts = [[name, found.verdict, found.reason] for name, found in audits]
     return [
-        html.table_section("Four models, with and without x0", LOSS_HEADINGS, cells, note=f"{about} {FITTED}"),
+        html.table_section(
+            "Four models, with and without x0", LOSS_HEADINGS, cells, note=f"{about} {FITTED}"
+        ),
         html.score_section([scored], f"The chain rule, by the {best.name}"),
-        html.prose_section("Draws", [DRAWN]),
-        html.draws_section(free, f"Three draws from the {best.name}"),
-        html.draws_section(behind, f"Three draws behind “{BEHIND}”"),
-        html.prose_section("The audit", [AUDITED]),
+        html.prose_section(
+            f"Draws from the {best.name}", [DRAWN, html.draws_block(free), GIVEN, html.draws_block(behind)]
+        ),
+        html.prose_section("Four audits", [AUDITED, html.table(["model", "verdict", "why"], verdicts)]),
         *[html.audit_section(found, name) for name, found in audits],
         html.prose_section(
             "What a model without x0 answers",

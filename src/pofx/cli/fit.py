@@ -16,6 +16,12 @@ from pofx.cli import options
 if TYPE_CHECKING:
     from pofx.lm import LM
 
+# Options that only one family heeds: given with another they are a mistake, and would pass unseen.
+ONLY = {
+    "ngram": ("order", "smoothing", "alpha"),
+    "transformer": ("layers", "width", "heads", "context", "seconds", "epochs", "seed", "resume"),
+}
+
 
 @click.command(short_help="Fit a model to documents.")
 @click.argument("files", nargs=-1, required=True)
@@ -27,7 +33,13 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Where to save the model.",
 )
-@click.option("--family", type=click.Choice(["ngram", "transformer"]), default="ngram", show_default=True)
+@click.option(
+    "--family",
+    type=click.Choice(["ngram", "transformer"]),
+    default="ngram",
+    show_default=True,
+    help="What kind of model: counts in a second, or a neural network.",
+)
 @click.option("--vocab", default="bytes", show_default=True, help="bytes, chars, chars+bytes or bpe:8000.")
 @click.option(
     "--no-begin", is_flag=True, help="No x0: the model never learns p(x1), and only continues texts."
@@ -40,15 +52,22 @@ if TYPE_CHECKING:
     type=click.Choice(["kneser-ney", "additive", "mle"]),
     default="kneser-ney",
     show_default=True,
+    help="ngram: what unseen n-grams get.",
 )
-@click.option("--alpha", default=1.0, show_default=True, help="ngram: of additive smoothing.")
-@click.option("--layers", default=4, show_default=True, help="transformer")
-@click.option("--width", default=128, show_default=True, help="transformer")
-@click.option("--heads", default=4, show_default=True, help="transformer")
+@click.option(
+    "--alpha", default=1.0, show_default=True, help="ngram: what additive smoothing adds to a count."
+)
+@click.option("--layers", default=4, show_default=True, help="transformer: blocks.")
+@click.option("--width", default=128, show_default=True, help="transformer: numbers a token is held in.")
+@click.option(
+    "--heads", default=4, show_default=True, help="transformer: of attention; they share the width."
+)
 @click.option("--context", default=128, show_default=True, help="transformer: longest window, in tokens.")
 @click.option("--seconds", type=float, help="transformer: fit for so long (default 60).")
 @click.option("--epochs", type=float, help="transformer: or for so many passes over the documents.")
-@click.option("--seed", default=0, show_default=True, help="transformer")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="transformer: of the first weights."
+)
 @click.option("--resume", is_flag=True, help="transformer: go on where an interrupted fit stopped.")
 @options.corpus_options
 @options.json_option
@@ -93,7 +112,8 @@ def command(
     from pofx.specs import NgramSpec, TransformerSpec
     from pofx.store import check_target, save
 
-    check_target(Path(out))
+    _check_heeded(family, smoothing)
+    check_target(out)
     spec: Spec
     if family == "ngram":
         spec = NgramSpec(order, smoothing, alpha, vocab, not no_begin, not no_end)
@@ -111,45 +131,100 @@ def command(
     train, kept = split_documents(documents, held_out)
     if not train:
         train, kept = documents, []
+    unspelled = 0
     if vocab == "chars":
-        kept = [d for d in kept if set(d) <= set().union(*map(set, train))]
-    checkpoint = Path(f"{out}.checkpoint")
+        known = set().union(*map(set, train))
+        spelled = [d for d in kept if known.issuperset(d)]
+        kept, unspelled = spelled, len(kept) - len(spelled)
+    # Beside the model, whatever the name's last character is.
+    checkpoint = Path(out).with_name(f"{Path(out).name}.checkpoint")
+    if family == "transformer":
+        _prepare(checkpoint, resume)
     started = time.perf_counter()
     lm = fit(train, spec, validation=kept, progress=_progress(), checkpoint=checkpoint, resume=resume)
     took = time.perf_counter() - started
     save(lm, out)
-    if checkpoint.exists():
-        import shutil
-
-        shutil.rmtree(checkpoint, ignore_errors=True)
-    _report(lm, train, kept, took, out, as_json)
+    if family == "transformer":
+        checkpoint.unlink(missing_ok=True)  # only now: had saving failed, --resume would still go on from it
+    _report(lm, train, kept, unspelled, took, out, as_json)
 
 
-def _report(lm: LM, train: list[str], kept: list[str], took: float, out: str, as_json: bool) -> None:
-    record = {
-        "model": out,
-        "documents": len(train),
-        "bytes": sum(len(t.encode("utf-8")) for t in train),
-        "seconds": round(took, 3),
-        "held_out_documents": len(kept),
-        **_losses(lm, kept),
-    }
-    if as_json:
-        click.echo(json.dumps(record))
-        return
-    click.echo(f"{out}: {lm.window}; x0 {lm.begin}; {'EOS' if lm.vocab.end is not None else 'no EOS'}")
-    click.echo(f"fitted on {record['documents']} documents, {record['bytes']} bytes, in {took:.2f} s")
-    if kept and record["bits_per_byte"] is not None:
-        click.echo(
-            f"held out: {len(kept)} documents, L(θ) = {record['nats_per_document']:.3f} nats a document, "
-            f"{record['bits_per_byte']:.3f} bits per byte{record['note']}"
+def _prepare(checkpoint: Path, resume: bool) -> None:
+    """See to it, before the fit, that it can be put down; and that no earlier one is lost unseen."""
+    from pofx.errors import BadSource
+
+    if checkpoint.is_dir():
+        raise BadSource(
+            f"{checkpoint}: expected a place for a checkpoint, found a directory; choose another --out"
         )
-    else:
-        click.echo("held out: no document, so this says nothing of how it does on new text")
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    if checkpoint.exists() and not resume:
+        click.echo(
+            f"pofx: warning: {checkpoint} holds an interrupted fit, which this one replaces; Ctrl-C now and "
+            "--resume go on with it instead",
+            err=True,
+        )
+
+
+def _check_heeded(family: str, smoothing: str) -> None:
+    for owner, names in ONLY.items():
+        idle = [f"--{name}" for name in names if owner != family and options.typed(name)]
+        if idle:
+            raise click.UsageError(
+                f"{', '.join(idle)}: expected only with --family {owner}, found --family {family}; change one."
+            )
+    if options.typed("alpha") and smoothing != "additive":
+        raise click.UsageError(
+            f"--alpha: expected only with --smoothing additive, found {smoothing}; change one."
+        )
+
+
+def _report(
+    lm: LM, train: list[str], kept: list[str], unspelled: int, took: float, out: str, as_json: bool
+) -> None:
+    from pofx.report.numerals import counted
+
+    n_bytes = sum(len(t.encode("utf-8")) for t in train)
     if len(train) == 1:
         click.echo(
-            "one document: p(x1) and p(EOS) were seen once. If the file holds several, say how: --split, --separator",
+            "pofx: warning: one document, so p(x1) and p(EOS) were seen once; if the file holds several, say how "
+            "they are parted: --split, --separator",
             err=True,
+        )
+    if unspelled:
+        click.echo(
+            f"pofx: warning: {counted(unspelled, 'held-out document')} left out of the loss, for characters that "
+            "the rest has not; --vocab chars+bytes spells them all",
+            err=True,
+        )
+    losses = _losses(lm, kept)
+    if as_json:
+        record = {
+            "model": out,
+            "documents": len(train),
+            "bytes": n_bytes,
+            "seconds": round(took, 3),
+            "held_out_documents": len(kept),
+            "held_out_unspelled": unspelled,
+            **losses,
+        }
+        click.echo(json.dumps(record, allow_nan=False))
+        return
+    click.echo(f"{out}: {lm.window}; x0 {lm.begin}; {'EOS' if lm.vocab.end is not None else 'no EOS'}")
+    click.echo(f"fitted on {counted(len(train), 'document')}, {counted(n_bytes, 'byte')}, in {took:.2f} s")
+    if not kept:
+        click.echo("held out: no document, so this says nothing of how it does on new text")
+    elif losses["impossible"]:
+        click.echo(
+            f"held out: {losses['impossible']} of {counted(len(kept), 'document')} have probability zero, so "
+            "L(θ) = ∞; a smoothed model gives every text its share"
+        )
+    else:
+        first = "" if lm.begin.known != "none" else "; p(x1) not among the terms"
+        rate = losses["bits_per_byte"]
+        click.echo(
+            f"held out: {counted(len(kept), 'document')}, L(θ) = {losses['nats_per_document']:.3f} nats a document"
+            f"{'' if rate is None else f', {rate:.3f} bits per byte'}{first}"
         )
     given = "" if lm.begin.known != "none" else ' --given "…"'
     click.echo(
@@ -158,23 +233,27 @@ def _report(lm: LM, train: list[str], kept: list[str], took: float, out: str, as
 
 
 def _losses(lm: LM, kept: list[str]) -> dict[str, Any]:
-    """−log p of the held-out documents; without x0, of what follows the first token of each."""
+    """−log p of the held-out documents; without x0, of what follows the first token of each.
+
+    Null where a document has probability zero, since JSON has no infinity; `impossible` counts those.
+    """
     import numpy as np
+
+    from pofx.units import bits_per_byte
 
     free = int(lm.begin.known == "none")
     end = [] if lm.vocab.end is None else [lm.vocab.end]
     paths = [np.append(ids, end).astype(np.int64) for ids in lm.vocab.encode_many(kept)]
     logp = lm.forward(paths, skip=[min(free, len(p)) for p in paths]).logp
-    total = -math.fsum(float(a.sum()) for a in logp)
+    totals = [-float(a.sum()) for a in logp]
+    impossible = sum(math.isinf(t) for t in totals)
     n_bytes = sum(len(t.encode("utf-8")) for t in kept)
-    if not kept or not n_bytes or not math.isfinite(total):
-        note = "; a held-out text has probability zero" if kept and not math.isfinite(total) else ""
-        return {"nats_per_document": None, "bits_per_byte": None, "note": note}
-    note = "; p(x1) not among the terms" if free else ""
+    finite = bool(kept) and not impossible
     return {
-        "nats_per_document": total / len(kept),
-        "bits_per_byte": total / (math.log(2) * n_bytes),
-        "note": note,
+        "nats_per_document": math.fsum(totals) / len(kept) if finite else None,
+        "bits_per_byte": bits_per_byte(math.fsum(totals), n_bytes) if finite and n_bytes else None,
+        "impossible": impossible,
+        "first_token": not free,
     }
 
 
@@ -190,7 +269,8 @@ def _progress() -> Any:
         told = p.elapsed
         line = (
             f"{100 * min(1.0, p.fraction):3.0f} %  {p.elapsed:5.0f} s, {max(0.0, p.eta):4.0f} s to go  "
-            f"{p.tokens_per_second:7,.0f} tokens/s  train {p.train_nats:.1f} nats/document, {p.train_bits_per_byte:.3f} bits/byte"
+            f"{p.tokens_per_second:7,.0f} tokens/s  train {p.train_nats:.1f} nats/document, "
+            f"{p.train_bits_per_byte:.3f} bits/byte"
         )
         if p.validation_bits_per_byte is not None:
             line += f"  held out {p.validation_bits_per_byte:.3f} bits/byte"

@@ -76,7 +76,7 @@ def pofx(ctx: click.Context) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command. Exit codes: 0 done, 1 an audit failed, 2 refused with one line on stderr, 130 Ctrl-C."""
-    from pofx.errors import PofxError
+    from pofx.errors import Interrupted, PofxError
 
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # A terminal without · or Σ shows an escape instead; it is no reason to end in the middle of an answer.
@@ -95,7 +95,10 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as e:
         code = _say(f"error: {_one_line(e.format_message())}", 2)
     except PofxError as e:
-        code = _say(f"error: {_one_line(str(e))}", 130 if type(e).__name__ == "Interrupted" else 2)
+        stopped = isinstance(e, Interrupted)
+        code = _say(f"{'' if stopped else 'error: '}{_one_line(str(e))}", 130 if stopped else 2)
+    except SystemExit:
+        code = 0  # rich at a closed pipe, which is no failed audit
     except BrokenPipeError:
         _silence()  # the reader (head, less) has gone, and wants no more
         code = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
@@ -12,6 +12,7 @@ from click.core import ParameterSource
 if TYPE_CHECKING:
     from pofx.corpus import BadRow, Records
     from pofx.lm import LM
+    from pofx.reading import Split
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,8 +78,9 @@ def corpus(
 
     if separator is not None:
         separator = separator.replace("\\n", "\n").replace("\\t", "\t")
+    parted = cast("Split", split)  # click has seen to it
     return records(
-        *paths, field=field, id=id_, split=split, separator=separator, format=format_, report=_report  # type: ignore[arg-type]
+        *paths, field=field, id=id_, split=parted, separator=separator, format=format_, report=_report
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.prefix_table import Index, Packing, PrefixTable, Words, distinct, windows
+from pofx.algorithms.prefix_table import Index, Packing, PrefixTable, Words, distinct, merged, windows
 
 # Positions counted at a time. A block of 4 M takes 32 MB of packed words a 63 bits and as much again to sort;
 # larger blocks were no faster (sorting is n log n, merging is linear).
@@ -66,7 +66,7 @@ def count_ngrams(documents: Iterable[NDArray[np.int64]], size: int, order: int, 
         heads, _ = distinct(words[is_first])
         _merge_in(parts, (heads, np.zeros(len(heads), dtype=np.int64)))
     while len(parts) > 1:
-        parts.append(_merged(parts.pop(), parts.pop()))
+        parts.append(merged(parts.pop(), parts.pop()))
     words, events = (
         parts[0] if parts else (np.zeros((0, packing.words), dtype=np.uint64), np.zeros(0, np.int64))
     )
@@ -111,8 +111,4 @@ def _merge_in(parts: list[tuple[Words, Index]], part: tuple[Words, Index]) -> No
         return
     parts.append(part)
     while len(parts) > 1 and len(parts[-2][0]) < 2 * len(parts[-1][0]):
-        parts.append(_merged(parts.pop(), parts.pop()))
-
-
-def _merged(a: tuple[Words, Index], b: tuple[Words, Index]) -> tuple[Words, Index]:
-    return distinct(np.concatenate([a[0], b[0]]), np.concatenate([a[1], b[1]]))
+        parts.append(merged(parts.pop(), parts.pop()))

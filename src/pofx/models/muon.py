@@ -16,7 +16,13 @@ from torch import Tensor
 from pofx.models.transformer_net import Net
 
 HIDDEN = (".qkv", ".out", ".gate_up", ".down")
-ROUNDS = ((3.4445, -4.7750, 2.0315),) * 4  # of Newton–Schulz: five gained nothing, three lost 0.02 nats
+# Newton–Schulz with the coefficients of Polar Express (Amsel et al. 2025): its first three rounds gave 1.858 nats
+# at equal steps, where four of Muon's usual ones gave 1.869, for a quarter less time.
+ROUNDS = (
+    (8.28721201814563, -23.595886519098837, 17.300387312530933),
+    (4.107059111542203, -2.9478499167379106, 0.5448431082926601),
+    (3.9486908534822946, -2.908902115962949, 0.5518191394370137),
+)
 
 
 @dataclass(frozen=True)
@@ -26,17 +32,17 @@ class Rates:
     muon: float = 0.03
     adam: float = 0.01
     momentum: float = 0.95  # from 0.85, over the first 100 steps: 1.851 nats where 0.95 throughout gave 1.865
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[float, float] = (0.8, 0.95)
     epsilon: float = 1e-8
 
 
 def orthogonal(g: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """U Vᵀ of each matrix of `g[b, m, n]`, m ≤ n, by Newton–Schulz: singular values end in 0.7 … 1.2."""
+    """About U Vᵀ of each matrix of `g[b, m, n]`, m ≥ n: every singular value of any size comes near 1."""
     x: Tensor = g / (torch.linalg.vector_norm(g, dim=(1, 2), keepdim=True) + 1e-7)
     x = x.to(dtype)
     for a, b, c in ROUNDS:
-        gram = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        gram = x.mT @ x
+        x = torch.baddbmm(x, x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), beta=a)
     return x.float()
 
 
@@ -44,7 +50,7 @@ class Optimiser:
     """Muon: W −= η √max(1, out/in) · U Vᵀ of the momentum. Adam, without decay: vectors, embedding, head.
 
     All matrices of one shape are orthogonalised as one batch: q, k, v and out as squares; gate, up and down
-    as wide matrices.
+    (transposed) as tall ones.
     """
 
     def __init__(self, net: Net, rates: Rates = Rates(), dtype: torch.dtype = torch.float32) -> None:
@@ -75,25 +81,23 @@ class Optimiser:
 
     def _muon(self, scale: float) -> None:
         mu = self.rates.momentum - 0.1 * max(0.0, 1 - float(self.steps) / 100)
-        squares: list[tuple[Tensor, Tensor]] = []
-        wides: list[tuple[Tensor, Tensor]] = []
+        groups: dict[bool, list[tuple[Tensor, Tensor, float]]] = {False: [], True: []}
         for name, p in self.hidden.items():
             assert p.grad is not None  # noqa: S101  (ours: step follows the gradients)
             m = self.momenta[name].lerp_(p.grad, 1 - mu)
             g = p.grad.lerp(m, mu)  # Nesterov
-            d = self.width
             if name.endswith((".qkv", ".out")):
-                squares += zip(torch.split(p, d), torch.split(g, d))
+                d = self.width
+                groups[False] += ((w, h, 1.0) for w, h in zip(torch.split(p, d), torch.split(g, d)))
             elif name.endswith(".gate_up"):
-                wides += zip((a.mT for a in p.chunk(2)), (a.mT for a in g.chunk(2)))
+                up = math.sqrt(max(1.0, p.shape[0] / 2 / p.shape[1]))
+                groups[True] += ((w, h, up) for w, h in zip(p.chunk(2), g.chunk(2)))
             else:
-                wides.append((p, g))
-        for group in (squares, wides):
-            updates = orthogonal(torch.stack([g for _, g in group]), self.dtype)
-            for (w, _), u in zip(group, updates):
-                # √max(1, out/in), as Muon is tuned: more for gate and up, which lie here transposed.
-                tall = math.sqrt(w.shape[1] / w.shape[0]) if w.stride(0) < w.stride(1) else 1.0
-                w.add_(u, alpha=-self.rates.muon * scale * max(1.0, tall))
+                groups[True].append((p.mT, g.mT, 1.0))
+        for group in groups.values():
+            updates = orthogonal(torch.stack([g for _, g, _ in group]), self.dtype)
+            for (w, _, more), u in zip(group, updates):
+                w.add_(u, alpha=-self.rates.muon * scale * more)
 
     def _adam(self, scale: float) -> None:
         params: list[Tensor] = list(self.rest.values())

@@ -79,8 +79,12 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
         levels.seen[k] = _column(tensors, f"seen.{k}", len(table.first(k)), np.bool_, bad)
         levels.weight[k - 1] = _column(tensors, f"weight.{k - 1}", len(table.first(k - 1)), np.float64, bad)
     newest = packing.code(words, 0)
-    if len(newest) and (newest.min() < 1 or newest.max() > Codes(vocab.size).begin):
+    beyond = words >> np.uint64(packing.bits * packing.per_word)
+    if len(newest) and (newest.min() < 1 or newest.max() > Codes(vocab.size).begin or beyond.any()):
         raise bad("codes outside the vocabulary")
+    for k in range(1, order + 1):
+        if (newest[table.first(k)][levels.seen[k]] == Codes(vocab.size).begin).any():
+            raise bad("x0 as an event, which it never is")
     return NgramLM(vocab, table, levels, begin, str(dtype))
 
 

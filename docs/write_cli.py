@@ -1,0 +1,43 @@
+"""Write docs/cli.md from the command line's own --help: `python docs/write_cli.py`; a test fails when it is stale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pofx.cli.main import VERBS, pofx
+
+PAGE = Path(__file__).with_name("cli.md")
+WIDTH = 90
+HEAD = """# The command line
+
+This page is written by `python docs/write_cli.py` from the `--help` of each verb; do not edit it.
+
+Exit codes: 0 done, 1 an audit failed, 2 refused with one line on standard error, 130 interrupted.
+Environment: `POFX_MODEL` names the model of a command without `-m`; `POFX_CACHE` is the directory of what can be
+rebuilt (the built-in model and documents).
+"""
+
+
+def render() -> str:
+    """The page."""
+    parts = [HEAD]
+    settings = {k: v for k, v in pofx.context_settings.items() if k == "help_option_names"}
+    with click.Context(pofx, info_name="pofx", terminal_width=WIDTH, **settings) as top:
+        parts.append(_section("pofx", pofx.get_help(top)))
+        for verb in VERBS:
+            command = pofx.get_command(top, verb)
+            assert command is not None  # noqa: S101  (ours: VERBS is the list of them)
+            inner = click.Context(command, parent=top, info_name=verb)
+            parts.append(_section(f"pofx {verb}", command.get_help(inner), f"See [{verb}]({verb}.md)."))
+    return "\n".join(parts)
+
+
+def _section(title: str, help_text: str, see: str = "") -> str:
+    body = "\n".join(line.rstrip() for line in help_text.splitlines())
+    return f"## {title}\n\n{see + chr(10) + chr(10) if see else ''}```text\n{body}\n```\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")

@@ -1,0 +1,292 @@
+"""The documentation runs: its commands and Python are executed, the outputs it shows are compared.
+
+The conventions of README.md and docs/*.md:
+
+    ```console   lines that begin with "$ " are commands, run in order; what follows is compared with what they print
+    ```sh        commands, run, output not compared
+    ```python    run, all blocks of a page in one namespace; an ```output block right behind is compared
+    ```text      never run
+
+In an expected output a line `...` stands for any lines and `...` within a line for any characters; spaces at the
+ends of lines and blank lines do not count. `<!-- slow -->` on the line before a fence: the block is not run (what takes minutes, or
+changes the machine). `<!-- varies -->`: run, output not compared (what depends on the version of Python).
+Every page runs in an empty directory that holds copies of docs/proverbs.txt and docs/proverbes.txt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import pofx
+from pofx.cli.main import VERBS, main
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+ALL_PAGES = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
+CORPORA = ("proverbs.txt", "proverbes.txt")
+MOST_SLOW, MOST_VARYING = 9, 5
+RUN = ("console", "sh", "python")
+
+
+@dataclass(frozen=True)
+class Block:
+    kind: str
+    body: str
+    line: int
+    slow: bool
+    varies: bool
+
+
+def blocks(page: Path) -> list[Block]:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    out, at = [], 0
+    while at < len(lines):
+        opened = re.fullmatch(r"```(\w*)", lines[at])
+        if opened is None:
+            assert not lines[at].startswith("```"), f"{page.name}:{at + 1}: what fence is this?"
+            at += 1
+            continue
+        close = lines.index("```", at + 1)
+        before = lines[at - 1] if at else ""
+        out.append(
+            Block(
+                opened[1],
+                "\n".join(lines[at + 1 : close]),
+                at + 1,
+                "<!-- slow -->" in before,
+                "<!-- varies -->" in before,
+            )
+        )
+        at = close + 1
+    return out
+
+
+class Shell:
+    """Just enough of one: pofx in this process, cat, head, ls, echo $?, and > FILE."""
+
+    def __init__(self) -> None:
+        self.code = 0
+
+    def run(self, line: str) -> str:
+        words = shlex.split(line, comments=True)
+        target = words[words.index(">") + 1] if ">" in words else None
+        words = words[: words.index(">")] if target else words
+        text = self._run(words)
+        if target:
+            out, err = text
+            Path(target).write_text(out, encoding="utf-8")
+            return err
+        return "".join(text)
+
+    def _run(self, words: list[str]) -> tuple[str, str]:
+        name, arguments = words[0], words[1:]
+        if name == "echo":
+            assert arguments == ["$?"], "the only echo here is echo $?"
+            return f"{self.code}\n", ""
+        if name == "cat":
+            return "".join(Path(a).read_text(encoding="utf-8") for a in arguments), ""
+        if name == "head":
+            lines = Path(arguments[1]).read_text(encoding="utf-8").splitlines(keepends=True)
+            return "".join(lines[: int(arguments[0][1:])]), ""
+        if name == "ls":
+            return "".join(f"{p}\n" for p in sorted(os.listdir(arguments[0]))), ""
+        assert name == "pofx", f"a command that the docs' shell does not know: {name}"
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                main(arguments)
+            except SystemExit as e:
+                self.code = int(e.code or 0)
+        return out.getvalue(), err.getvalue()
+
+
+def steps(block: Block) -> Iterator[tuple[str, str]]:
+    """The commands of a block, each with the output shown."""
+    if block.kind == "sh":
+        for line in block.body.splitlines():
+            if line.strip() and not line.startswith("#"):
+                yield line, ""
+        return
+    parts = re.split(r"(?m)^\$ (.*)$", block.body)
+    assert not parts[0].strip(), f"line {block.line}: a console block begins with '$ '"
+    yield from zip(parts[1::2], parts[2::2])
+
+
+def same(shown: str, found: str) -> bool:
+    def tidy(text: str) -> list[str]:
+        return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+    pattern = []
+    for line in tidy(shown):
+        if line.strip() == "...":
+            pattern.append(r"(?:.*\n)*?")
+        else:
+            pattern.append(".*?".join(map(re.escape, line.split("..."))) + "\n")
+    text = "".join(line + "\n" for line in tidy(found))
+    return re.fullmatch("".join(pattern), text) is not None
+
+
+def run_page(page: Path) -> None:
+    shell, names = Shell(), {"__name__": "docs"}
+    all_blocks = blocks(page)
+    for block, after in zip(all_blocks, [*all_blocks[1:], None]):
+        if block.slow or block.kind not in RUN:
+            continue
+        where = f"{page.name}:{block.line}"
+        if block.kind == "python":
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(block.body, where, "exec"), names)  # noqa: S102  (our own documentation)
+            if after is not None and after.kind == "output" and not block.varies:
+                compare(where, after.body, printed.getvalue())
+            continue
+        commands = list(steps(block))
+        for (command, shown), (then, _) in zip(commands, [*commands[1:], ("", "")]):
+            shell.code = 0 if command.startswith("pofx") else shell.code
+            found = shell.run(command)
+            told = "pofx: error" in shown or "echo $?" in (command, then)
+            assert shell.code == 0 or told, f"{where}: $ {command}\nexit {shell.code}: {found}"
+            if block.kind == "console" and not block.varies:
+                compare(f"{where}: $ {command}", shown, found)
+
+
+def compare(where: str, shown: str, found: str) -> None:
+    assert same(shown, found), f"{where}\n--- shown\n{shown}\n--- found\n{found}"
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return os.environ.get("POFX_CACHE") or str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def here(tmp_path: Path, cache: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "docs").mkdir()
+    for name in CORPORA:
+        shutil.copy(DOCS / name, tmp_path / "docs" / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POFX_CACHE", cache)
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("POFX_MODEL", "FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+def test_page_runs(page: Path, here: Path) -> None:
+    run_page(page)
+
+
+def test_few_blocks_are_exempt() -> None:
+    every = [b for page in PAGES for b in blocks(page)]
+    assert sum(b.slow for b in every) <= MOST_SLOW
+    assert sum(b.varies for b in every) <= MOST_VARYING
+    markers = sum(
+        page.read_text(encoding="utf-8").count(m)
+        for page in PAGES
+        for m in ("<!-- slow -->", "<!-- varies -->")
+    )
+    assert markers == sum(b.slow + b.varies for b in every), "a marker that stands before no fence"
+    assert sum(b.kind in RUN and not b.slow for b in every) >= 60
+
+
+def test_kinds_of_fences() -> None:
+    for page in ALL_PAGES:
+        for block in blocks(page):
+            assert block.kind in (*RUN, "output", "text"), f"{page.name}:{block.line}: ```{block.kind}"
+
+
+def test_the_comparison_sees_a_difference() -> None:
+    assert same("a\n...\nb 1... c", "a  \nx\ny\nb 1.25 c\n\n")
+    assert not same("a\nb", "a\nx\nb")
+    assert not same("a 1.25", "a 1.26")
+    assert not same("", "anything")
+
+
+def test_a_wrong_output_is_seen(here: Path) -> None:
+    for body in (
+        "```console\n$ head -1 docs/proverbs.txt\nA good workman.\n```\n",
+        "```python\nprint(1)\n```\n\n```output\n2\n```\n",
+    ):
+        page = here / "page.md"
+        page.write_text(body, encoding="utf-8")
+        with pytest.raises(AssertionError, match="found"):
+            run_page(page)
+    page.write_text("```console\n$ pofx score --text x -m nosuch\n```\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match="exit 2"):
+        run_page(page)
+
+
+def slug(heading: str) -> str:
+    kept = "".join(c for c in heading.strip().lower() if c.isalnum() or c in " -_")
+    return kept.replace(" ", "-")
+
+
+def test_links_resolve() -> None:
+    for page in ALL_PAGES:
+        text = re.sub(r"(?ms)^```.*?^```$", "", page.read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if re.match(r"[a-z]+:", target):
+                continue
+            name, _, anchor = target.partition("#")
+            file = (page.parent / name).resolve() if name else page
+            if file.suffix == ".png":
+                continue  # pictures are made by `pofx demo`, after the text
+            assert file.exists(), f"{page.name}: link to {target}"
+            if anchor:
+                headings = re.findall(r"(?m)^#+ (.*)$", file.read_text(encoding="utf-8"))
+                assert anchor in map(slug, headings), f"{page.name}: no heading for {target}"
+
+
+def test_every_page_is_linked_from_the_index() -> None:
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    for page in DOCS.glob("*.md"):
+        assert page.name == "index.md" or f"({page.name}" in index, page.name
+
+
+def test_every_verb_has_a_page() -> None:
+    for verb in VERBS:
+        page = DOCS / f"{verb}.md"
+        assert page.exists(), verb
+        assert f"pofx {verb}" in page.read_text(encoding="utf-8")
+
+
+def test_every_public_name_is_described() -> None:
+    api = (DOCS / "api.md").read_text(encoding="utf-8")
+    missing = [n for n in pofx.__all__ if not re.search(rf"`(pofx\.)?{n}\b", api)]
+    assert not missing
+
+
+def test_the_command_line_page_is_fresh() -> None:
+    spec = importlib.util.spec_from_file_location("write_cli", DOCS / "write_cli.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (DOCS / "cli.md").read_text(encoding="utf-8") == module.render(), "run: python docs/write_cli.py"
+
+
+def test_no_paths_of_a_machine() -> None:
+    for page in ALL_PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"(?<![\w.])/(work|root|home|tmp|Users|usr|var|mnt)/|site-packages/", text), (
+            page.name
+        )
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        run_page(Path(name).resolve())
