@@ -83,8 +83,6 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = pofx.main(args=arguments, standalone_mode=False, prog_name="pofx")
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here, where a closed pipe or a full disk can still be told of
     except click.exceptions.Abort:
         code = _say("interrupted", 130)
     except KeyboardInterrupt:
@@ -98,10 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
         stopped = isinstance(e, Interrupted)
         code = _say(f"{'' if stopped else 'error: '}{_one_line(str(e))}", 130 if stopped else 2)
     except SystemExit:
-        code = 0  # rich at a closed pipe, which is no failed audit
-    except BrokenPipeError:
-        _silence()  # the reader (head, less) has gone, and wants no more
-        code = 0
+        code = 0  # click and rich end so at a closed pipe (head, less): the reader wants no more; no audit has failed
     except OSError as e:
         where = "" if e.filename is None else f"{os.fsdecode(e.filename)}: "
         code = _say(f"error: {_one_line(f'{where}{e.strerror or e}')}", 2)
