@@ -23,6 +23,7 @@ from pofx.models import checkpoint as checkpoints
 from pofx.models.interrupts import interrupts
 from pofx.models.muon import Optimiser
 from pofx.models.objective import fast_dtype, loss_and_gradients, nats
+from pofx.models.threads import threads_for
 from pofx.models.transformer import TransformerLM, build
 from pofx.models.transformer_files import quieten
 from pofx.models.windows import Pieces, default_overlap
@@ -243,7 +244,7 @@ def train(
                 "resume: expected the checkpoint to go on from, found none; name it: checkpoint=path"
             )
         fit.restore(checkpoint, same)
-    with denormals_flushed(), interrupts() as stopped:
+    with threads_for(spec.width), denormals_flushed(), interrupts() as stopped:
         _run(fit, progress, checkpoint, same, stopped)
         if checkpoint is not None:
             fit.save(checkpoint, same)

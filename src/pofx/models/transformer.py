@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pofx.lm import LM, Begin, State, per_path, refuse_unconditional
+from pofx.lm import LM, Begin, State, id_rows, per_path, refuse_unconditional
+from pofx.models.threads import threads_for
 from pofx.models.transformer_attention import Layout
 from pofx.models.transformer_cache import Cache, extended
 from pofx.models.transformer_net import Net, Shape
@@ -85,14 +86,13 @@ class TransformerLM(LM):
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """Every prefix followed by its row of `ids[n, t]`; keys and values of what was read are kept."""
-        new = np.asarray(ids, dtype=np.int64)
+        new = id_rows(ids, state.n)
         if not new.size:
             return state
-        if new.ndim != 2 or len(new) != state.n:
-            raise ValueError(f"ids: expected [{state.n}, t], a row for each prefix, found {list(new.shape)}")
         self._check(new)
         assert isinstance(state.carry, Cache)  # noqa: S101  (ours: a state of this model)
-        return self._state(extended(self.net, state.carry, new, self.overlap))
+        with threads_for(self.net.shape.width):
+            return self._state(extended(self.net, state.carry, new, self.overlap))
 
     def forward(
         self,
@@ -114,13 +114,14 @@ class TransformerLM(LM):
         sequences = [np.concatenate([np.array(lead, dtype=np.int64), p]) for p in ids]
         pieces = Pieces(sequences, self.context or 0, self.overlap, first)
         offsets = np.array([out.offset(i) - first[i] for i in range(len(ids))], dtype=np.int64)
-        for group in pieces.groups(np.argsort(-pieces.lengths, kind="stable"), TOKENS):
-            owner = pieces.owner[group]
-            shift = offsets[owner] - pieces.base[owner]
-            at = np.concatenate(
-                [np.arange(pieces.fresh[g], pieces.stop[g]) + d for g, d in zip(group, shift)]
-            )
-            self._trace(pieces.pack(group), at, out, want)
+        with threads_for(self.net.shape.width):
+            for group in pieces.groups(np.argsort(-pieces.lengths, kind="stable"), TOKENS):
+                owner = pieces.owner[group]
+                shift = offsets[owner] - pieces.base[owner]
+                at = np.concatenate(
+                    [np.arange(pieces.fresh[g], pieces.stop[g]) + d for g, d in zip(group, shift)]
+                )
+                self._trace(pieces.pack(group), at, out, want)
         return out.done()
 
     def logits(self, hidden: Tensor) -> Tensor:

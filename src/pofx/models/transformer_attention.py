@@ -10,8 +10,10 @@ from pofx.errors import require
 
 require("torch", "torch", "a transformer")
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pofx.models.transformer_ops import inverse_rms, norm
@@ -49,51 +51,62 @@ def turned(x: Tensor, gain: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 class Layout:
     """Where the pieces of a packed batch lie.
 
-    Pieces of equal length are a plain causal batch. Ragged ones are laid out in rows of the longest length: a
-    piece then straddles two rows at most, so the queries of row r look at the keys of rows r−1 and r, through
-    a mask that is true within a piece and not ahead.
+    Pieces of equal length are a plain causal batch. Ragged ones are sorted into groups of like length, and each
+    group is laid out with blanks behind its shorter pieces, for attention alone: a query never looks ahead, so
+    none sees a blank, and what the blanks see is dropped. No other layer meets one. (A mask over the packed
+    row, which needs no blanks, took 17 ms a layer and step where this takes 8.)
     """
 
     def __init__(self, lengths: Sequence[int], dim: int) -> None:
-        self.n, self.row = sum(lengths), max(lengths)
-        self.equal = min(lengths) == self.row
-        if self.equal:
-            self.cos, self.sin = rotary(torch.arange(self.row), dim)  # [T, D]
+        self.cos, self.sin = rotary(torch.arange(max(lengths)), dim)  # [T, D]
+        self.groups: list[tuple[int, Tensor | None]] = [(lengths[0], None)]  # length, tokens in order; None: all
+        self.back: Tensor | None = None
+        if min(lengths) == max(lengths):
             return
-        sizes = torch.tensor(lengths)
-        piece = torch.repeat_interleave(torch.arange(len(lengths)), sizes)
-        positions = torch.arange(self.n) - (torch.cumsum(sizes, 0) - sizes)[piece]
-        self.cos, self.sin = (a[:, None] for a in rotary(positions, dim))  # [N, 1, D]
-        c, rows = self.row, -(-self.n // self.row)
-        self.pad = rows * c - self.n
-        own = F.pad(piece, (c, self.pad), value=-1)  # a row of nothing before the first
-        at = torch.arange(rows)[:, None] * c + torch.arange(2 * c)  # [rows, 2c]
-        keys, queries = own[at], own[at[:, c:]]
-        ahead = torch.ones(c, 2 * c, dtype=torch.bool).triu(c + 1)
-        self.mask = ((queries[:, :, None] == keys[:, None, :]) & ~ahead)[:, None]  # [rows, 1, c, 2c]
+        sizes = np.asarray(lengths, dtype=np.int64)
+        begins = np.cumsum(sizes) - sizes
+        self.groups, back, laid = [], np.empty(int(sizes.sum()), dtype=np.int64), 0
+        for pieces in _alike(sizes):
+            longest = int(sizes[pieces].max())
+            place = np.arange(longest)
+            real = place < sizes[pieces][:, None]  # [pieces, T]
+            tokens = np.where(real, begins[pieces][:, None] + place, 0)  # a blank repeats some token: none sees it
+            back[tokens[real]] = laid + np.flatnonzero(real)
+            self.groups.append((longest, torch.from_numpy(tokens.ravel())))
+            laid += tokens.size
+        self.back = torch.from_numpy(back)
 
     def attend(self, qkv: Tensor, gain_q: Tensor, gain_k: Tensor) -> Tensor:
         """softmax(q kᵀ / √D) v within each piece, of turned heads: `[N, 3, H, D]` to `[N, H·D]`."""
-        if self.equal and self.row <= SHORT:
-            out: Tensor = ShortAttention.apply(qkv, gain_q, gain_k, self.cos, self.sin)  # type: ignore[no-untyped-call]
+        parts = []
+        for length, tokens in self.groups:
+            own = qkv if tokens is None else qkv.index_select(0, tokens)
+            parts.append(self._equal(own, gain_q, gain_k, self.cos[:length], self.sin[:length]))
+        return parts[0] if self.back is None else torch.cat(parts).index_select(0, self.back)
+
+    def _equal(self, qkv: Tensor, gain_q: Tensor, gain_k: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """The same for pieces of one length."""
+        if len(cos) <= SHORT:
+            out: Tensor = ShortAttention.apply(qkv, gain_q, gain_k, cos, sin)  # type: ignore[no-untyped-call]
             return out
         n, _, heads, dim = qkv.shape
-        q, k, v = qkv.float().unbind(1)
-        if self.equal:
-            q, k, v = (a.view(-1, self.row, heads, dim).transpose(1, 2) for a in (q, k, v))
-            q, k = (turned(a, g, self.cos, self.sin) for a, g in ((q, gain_q), (k, gain_k)))
-            out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        else:
-            q, k = (turned(a, g, self.cos, self.sin) for a, g in ((q, gain_q), (k, gain_k)))
-            q = F.pad(q, (0, 0, 0, 0, 0, self.pad)).view(-1, self.row, heads, dim).transpose(1, 2)
-            k, v = self._two_rows(k), self._two_rows(v)
-            out = F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask)
-        return out.transpose(1, 2).reshape(-1, heads * dim)[:n]
+        q, k, v = (a.view(-1, len(cos), heads, dim).transpose(1, 2) for a in qkv.float().unbind(1))
+        q, k = (turned(a, g, cos, sin) for a, g in ((q, gain_q), (k, gain_k)))
+        out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return out.transpose(1, 2).reshape(n, heads * dim)
 
-    def _two_rows(self, a: Tensor) -> Tensor:
-        heads, dim = a.shape[1:]
-        rows = F.pad(a, (0, 0, 0, 0, self.row, self.pad)).view(-1, self.row, heads, dim)
-        return torch.cat([rows[:-1], rows[1:]], dim=1).transpose(1, 2)  # [rows, H, 2c, D]
+
+def _alike(sizes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Pieces in groups, longest first, none in a group shorter than half of its longest; up to 32 tokens, all together."""
+    order = np.argsort(-sizes, kind="stable")
+    groups, start = [], 0
+    while start < len(order):
+        longest = int(sizes[order[start]])
+        least = longest // 2 if longest > 32 else 1
+        stop = start + int(np.searchsorted(-sizes[order[start:]], -least, side="right"))
+        groups.append(order[start:stop])
+        start = stop
+    return groups
 
 
 class ShortAttention(torch.autograd.Function):
