@@ -111,8 +111,15 @@ def run_gpt2(train: str, val: str, seed: int) -> dict:
     held = torch.tensor([alphabet[c] for c in val])
     block, batch, steps, lr, low, warm = 64, 12, 2000, 1e-3, 1e-4, 100
     config = GPT2Config(
-        vocab_size=len(alphabet), n_positions=block, n_embd=128, n_layer=4, n_head=4,
-        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, use_cache=False,
+        vocab_size=len(alphabet),
+        n_positions=block,
+        n_embd=128,
+        n_layer=4,
+        n_head=4,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        use_cache=False,
     )
     model = GPT2LMHeadModel(config)
     decay = [p for p in model.parameters() if p.dim() >= 2]
@@ -160,7 +167,10 @@ def in_a_process(name: str, seed: int, data: Path) -> dict:
 
 def yardsticks(train: str, val: str) -> None:
     """Nats a character of general compressors: of the validation text alone, and behind the training text."""
-    for name, pack in (("xz -9", lambda b: lzma.compress(b, preset=9)), ("bz2 -9", lambda b: bz2.compress(b, 9))):
+    for name, pack in (
+        ("xz -9", lambda b: lzma.compress(b, preset=9)),
+        ("bz2 -9", lambda b: bz2.compress(b, 9)),
+    ):
         a, v = train.encode(), val.encode()
         alone, behind = len(pack(v)), len(pack(a + v)) - len(pack(a))
         per = 8 * math.log(2) / len(val)
@@ -172,9 +182,13 @@ def mean(rows: list[dict], key: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     here = Path(__file__).resolve().parent
-    parser.add_argument("--data", type=Path, default=here.parent.parent / "shared" / "data" / "shakespeare.txt")
+    parser.add_argument(
+        "--data", type=Path, default=here.parent.parent / "shared" / "data" / "shakespeare.txt"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=CONTENDERS, nargs="*", default=CONTENDERS)
     parser.add_argument("--one", choices=CONTENDERS, help=argparse.SUPPRESS)
@@ -192,11 +206,16 @@ def main() -> None:
         for name in options.only:
             results[name].append(in_a_process(name, seed, options.data))
             r = results[name][-1]
-            print(f"  seed {seed}  {name:14} {r['cpu']:8.2f} CPU s   {r['loss']:.4f} nats a character   {r}", flush=True)
+            print(
+                f"  seed {seed}  {name:14} {r['cpu']:8.2f} CPU s   {r['loss']:.4f} nats a character   {r}",
+                flush=True,
+            )
     print()
     for name, rows in results.items():
         spread = max(r["loss"] for r in rows) - min(r["loss"] for r in rows)
-        print(f"{name:34} {mean(rows, 'loss'):8.4f} nats a character (spread {spread:.4f}) after {mean(rows, 'cpu'):.2f} CPU s")
+        print(
+            f"{name:34} {mean(rows, 'loss'):8.4f} nats a character (spread {spread:.4f}) after {mean(rows, 'cpu'):.2f} CPU s"
+        )
     yardsticks(train, val)
     print()
     verdicts(results)
@@ -208,14 +227,23 @@ def verdicts(results: dict[str, list[dict]]) -> None:
 
     if rows := results.get("ngram"):
         loss, cpu = mean(rows, "loss"), mean(rows, "cpu")
-        say(f"n-gram: {loss:.4f} ≤ {NGRAM_TARGET} with {cpu:.3f} ≤ 0.3 CPU s of fitting", loss <= NGRAM_TARGET and cpu <= 0.3)
+        say(
+            f"n-gram: {loss:.4f} ≤ {NGRAM_TARGET} with {cpu:.3f} ≤ 0.3 CPU s of fitting",
+            loss <= NGRAM_TARGET and cpu <= 0.3,
+        )
     base = results.get("gpt2")
     if base and (rows := results.get("transformer")):
         loss, ratio = mean(rows, "loss"), mean(base, "cpu") / mean(rows, "cpu")
-        say(f"transformer: {loss:.4f} ≤ {TARGET} in 1/{ratio:.1f} of GPT-2's CPU time (goal 1/10)", loss <= TARGET and ratio >= 10)
+        say(
+            f"transformer: {loss:.4f} ≤ {TARGET} in 1/{ratio:.1f} of GPT-2's CPU time (goal 1/10)",
+            loss <= TARGET and ratio >= 10,
+        )
     if base and (rows := results.get("interpolation")):
         loss, cpu, limit = mean(rows, "loss"), mean(rows, "cpu"), mean(base, "cpu")
-        say(f"interpolation: {loss:.4f} ≤ {MIXTURE_TARGET} within {cpu:.0f} of {limit:.0f} CPU s", loss <= MIXTURE_TARGET and cpu <= limit)
+        say(
+            f"interpolation: {loss:.4f} ≤ {MIXTURE_TARGET} within {cpu:.0f} of {limit:.0f} CPU s",
+            loss <= MIXTURE_TARGET and cpu <= limit,
+        )
 
 
 if __name__ == "__main__":

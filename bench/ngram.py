@@ -38,8 +38,10 @@ def speed(data: Path, order: int) -> None:
     lm = pofx.fit([text], spec)
     fit = timed(lambda: pofx.fit([text], spec), 7)
     score = timed(lambda: pofx.score(lm, [text]), 7)
-    print(f"order {order}, {len(text):,} bytes: fit {fit:.3f} CPU s, {len(text) / fit / 1e6:.1f} MB/s; "
-          f"score {score:.3f} CPU s, {len(text) / score / 1e6:.1f} MB/s (medians of 7)")
+    print(
+        f"order {order}, {len(text):,} bytes: fit {fit:.3f} CPU s, {len(text) / fit / 1e6:.1f} MB/s; "
+        f"score {score:.3f} CPU s, {len(text) / score / 1e6:.1f} MB/s (medians of 7)"
+    )
     lines = text.decode().split("\n\n")
     score = timed(lambda: pofx.score(lm, lines), 5)
     print(f"   as {len(lines):,} documents: score {score:.3f} CPU s, {len(text) / score / 1e6:.1f} MB/s")
@@ -80,8 +82,12 @@ def growth(size: int, order: int) -> dict:
 
 def main() -> None:
     here = Path(__file__).resolve().parent
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=here.parent.parent / "shared" / "data" / "shakespeare.txt")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, default=here.parent.parent / "shared" / "data" / "shakespeare.txt"
+    )
     parser.add_argument("--growth", type=float, nargs="*", default=[1, 3, 10, 30, 100], help="MB of text")
     parser.add_argument("--order", type=int, default=6)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
@@ -92,12 +98,24 @@ def main() -> None:
     if options.data.is_file():
         speed(options.data, 7)
     env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    print(f"\ngrowth, order {options.order} over bytes: text, CPU s, MB/s, distinct n-grams, peak MB (whole process)")
+    print(
+        f"\ngrowth, order {options.order} over bytes: text, CPU s, MB/s, distinct n-grams, peak MB (whole process)"
+    )
     for megabytes in options.growth:
-        command = [sys.executable, __file__, "--one", str(int(megabytes * 1e6)), "--order", str(options.order)]
+        command = [
+            sys.executable,
+            __file__,
+            "--one",
+            str(int(megabytes * 1e6)),
+            "--order",
+            str(options.order),
+        ]
         r = json.loads(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
-        print(f"{r['bytes'] / 1e6:7.1f} MB {r['cpu']:8.2f} s {r['bytes'] / r['cpu'] / 1e6:6.1f} MB/s "
-              f"{r['ngrams']:12,} {r['peak_mb']:8.0f} MB", flush=True)
+        print(
+            f"{r['bytes'] / 1e6:7.1f} MB {r['cpu']:8.2f} s {r['bytes'] / r['cpu'] / 1e6:6.1f} MB/s "
+            f"{r['ngrams']:12,} {r['peak_mb']:8.0f} MB",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

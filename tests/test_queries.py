@@ -192,7 +192,7 @@ def test_terms_are_the_small_print() -> None:
     assert (s.given_bytes, s.tokens, s.bytes, s.dtype, s.kind) == (3, 2, 2, "float64", "exact")
     assert str(s) == (
         "x0 <s> (trained), behind 3 given bytes, EOS included; 2 tokens, 2 bytes; "
-        "window n-gram: the last 2 tokens; float64, exact"
+        "n-gram: the last 2 tokens; float64, exact"
     )
     assert "1 token, 1 byte;" in str(pofx.score(BYTES, ["a"])[0].terms)
     assert "p(x1|x0) included" in str(pofx.score(BYTES, ["a"])[0].terms)

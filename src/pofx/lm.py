@@ -102,7 +102,7 @@ class LM(ABC):
     vocab: Vocab
     context: int | None = None
     begin: Begin = Begin("declared")
-    window: str = "none: every token sees the whole prefix"
+    window: str = "no window: every token sees the whole prefix"
     dtype: str = "float64"
 
     @abstractmethod
@@ -182,7 +182,7 @@ def refuse_unconditional(what: str = "p(x1)") -> NoBOS:
     return NoBOS(
         f"{what} needs p(x1 | x0), the first factor of the chain rule, but this model was fitted without a "
         "begin-of-text symbol x0, so it never learned how texts begin; condition on a text you name "
-        "(given=…, --given), or fit with begin=True"
+        "(given=…, --given), or fit with begin=True (without --no-begin)"
     )
 
 

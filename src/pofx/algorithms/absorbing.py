@@ -100,7 +100,7 @@ def never_stops(
         np.subtract.at(a, (small.source, small.to), small.prob)
         h = float(np.clip(np.linalg.solve(a, into)[first], 0.0, 1.0))
         return h, h
-    trap, stop = into.copy(), small.stop.copy()
+    trap, stop = into.astype(np.float64), small.stop.copy()
     for _ in range(most):
         if 1.0 - stop[first] - trap[first] < tolerance:
             break

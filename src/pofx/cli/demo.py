@@ -162,9 +162,10 @@ def _loss(lm: LM, texts: list[str]) -> tuple[float, int]:
     import numpy as np
 
     free = int(lm.begin.known == "none")
-    paths = [np.append(ids, lm.vocab.end) for ids in lm.vocab.encode_many(texts)]
+    end = [] if lm.vocab.end is None else [lm.vocab.end]
+    paths = [np.append(ids, end).astype(np.int64) for ids in lm.vocab.encode_many(texts)]
     total = -math.fsum(float(a.sum()) for a in lm.forward(paths, skip=free).logp)
-    return total, sum(len(p) - 1 - free for p in paths)
+    return total, sum(len(p) - len(end) - free for p in paths)
 
 
 def _interpolated(models: list[Fitted], tuning: list[str], test: list[str]) -> Fitted | None:

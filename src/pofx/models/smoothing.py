@@ -160,4 +160,5 @@ def _relative(
 
 
 def _sums(groups: NDArray[np.int64], values: NDArray[Any], size: int) -> Probs:
-    return np.bincount(groups, weights=values.astype(np.float64), minlength=size)
+    sums: Probs = np.bincount(groups, weights=values, minlength=size).astype(np.float64)
+    return sums

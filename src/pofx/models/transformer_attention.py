@@ -59,7 +59,9 @@ class Layout:
 
     def __init__(self, lengths: Sequence[int], dim: int) -> None:
         self.cos, self.sin = rotary(torch.arange(max(lengths)), dim)  # [T, D]
-        self.groups: list[tuple[int, Tensor | None]] = [(lengths[0], None)]  # length, tokens in order; None: all
+        self.groups: list[tuple[int, Tensor | None]] = [
+            (lengths[0], None)
+        ]  # length, tokens in order; None: all
         self.back: Tensor | None = None
         if min(lengths) == max(lengths):
             return
@@ -70,7 +72,9 @@ class Layout:
             longest = int(sizes[pieces].max())
             place = np.arange(longest)
             real = place < sizes[pieces][:, None]  # [pieces, T]
-            tokens = np.where(real, begins[pieces][:, None] + place, 0)  # a blank repeats some token: none sees it
+            tokens = np.where(
+                real, begins[pieces][:, None] + place, 0
+            )  # a blank repeats some token: none sees it
             back[tokens[real]] = laid + np.flatnonzero(real)
             self.groups.append((longest, torch.from_numpy(tokens.ravel())))
             laid += tokens.size

@@ -46,5 +46,4 @@ def roundtrip_finding(vocab: Vocab, held: HeldOut) -> Finding:
         why = f"{tried - refused} texts, {len(HOSTILE)} hostile ones tried too, come back byte for byte. "
         why += f"{refused} were refused as no text of this vocabulary, which is no fault."
         why += " No text yields a control token, not even one that spells its name."
-    outcome = "fail" if wrong else "pass"
-    return Finding("decode∘encode = id", outcome, float(len(wrong)), 0.0, "texts", why)
+    return Finding("decode∘encode = id", "fail" if wrong else "pass", float(len(wrong)), 0.0, "texts", why)

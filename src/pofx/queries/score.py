@@ -44,7 +44,7 @@ class Scored:
             raise NoEOS(
                 "log p(text) needs p(EOS | text), the last factor of the chain rule, but this model has no "
                 "end-of-text symbol, so no text of it is ever complete; ask for prefix_total (prefix_log_prob, "
-                "--prefix), or fit with end=True"
+                "--prefix), or fit with end=True (without --no-end)"
             )
         return float(self.logp.sum())
 

@@ -48,7 +48,7 @@ def has_begin(lm: LM) -> bool:
     if lm.begin.known == "none":
         return False
     try:
-        return lm.start(1).logp.shape[0] == 1
+        return len(lm.start(1).logp) == 1
     except NoBOS:
         return False
 

@@ -38,7 +38,7 @@ class Terms:
         x0 = f"x0 {self.begin} ({self.begin_known})" if self.begin_known != "none" else "no x0"
         return (
             f"{x0}, {first}, {end}; {_counted(self.tokens, 'token')}, {_counted(self.bytes, 'byte')}; "
-            f"window {self.window}; {self.dtype}, {self.kind}"
+            f"{self.window}; {self.dtype}, {self.kind}"
         )
 
 

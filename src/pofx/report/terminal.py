@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Group
+from rich.padding import Padding
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from pofx.queries.findings import Audit
+from pofx.queries.findings import Audit, Finding
 from pofx.queries.next import Next
 from pofx.queries.sample import Draw
 from pofx.queries.score import Scored
@@ -147,27 +148,26 @@ def draws_table(draws: Sequence[Draw]) -> Table:
     return table
 
 
-def audit_table(audit: Audit) -> Table:
-    """One row a check: its outcome as symbol and word, what it is and why, its value, bound and unit."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), leading=1)
-    table.add_column("", no_wrap=True)
-    table.add_column("check", ratio=1)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("bound", justify="right", no_wrap=True)
-    table.add_column("unit", max_width=14)
-    for finding in audit.findings:
-        check = Text(visible(finding.check), BOLD)
-        if finding.why:
-            check.append("\n" + visible(finding.why), Style(bold=False, dim=True))
-        loud = finding.verdict != "pass"
-        table.add_row(
-            Text(f"{SYMBOL[finding.verdict]} {finding.verdict}", BOLD if loud else Style()),
-            check,
-            significant(finding.value),
-            trimmed(finding.bound),
-            Text(visible(finding.unit), DIM),
-        )
-    return table
+def audit_table(audit: Audit) -> Group:
+    """A check a paragraph: its outcome as symbol and word, its name, value and bound; below, in full width, why."""
+    return Group(*[part for finding in audit.findings for part in _finding(finding)])
+
+
+def _finding(finding: Finding) -> list[Table | Padding]:
+    head = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    head.add_column(no_wrap=True, width=7)
+    head.add_column(ratio=1)
+    head.add_column(justify="right", no_wrap=True)
+    loud = finding.verdict != "pass"
+    numbers = f"{significant(finding.value)} {visible(finding.unit)}" if finding.value is not None else ""
+    if finding.bound is not None:
+        numbers += f" (bound {trimmed(finding.bound)})"
+    head.add_row(
+        Text(f"{SYMBOL[finding.verdict]} {finding.verdict}", BOLD if loud else Style()),
+        Text(visible(finding.check), BOLD),
+        numbers,
+    )
+    return [head, Padding(Text(visible(finding.why), DIM), (0, 0, 1, 8))]
 
 
 def audit_headline(audit: Audit) -> Group:
