@@ -414,3 +414,15 @@ def test_bytes_take_anything() -> None:
         pofx.log_prob(lm, "a\ud800")
     assert lm.vocab.encode(b"</s>") == list(b"</s>")
     assert isinstance(lm.vocab, ByteVocab)
+
+
+def test_long_texts_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pofx.models import ngram
+
+    lm = pofx.fit(TEXTS, NgramSpec(order=4))
+    want = pofx.Want(entropy=True, rank=True)
+    whole = pofx.score(lm, TEXTS, want=want)
+    for size in (1, 5, 37):
+        monkeypatch.setattr(ngram, "POSITIONS", size)
+        cut = pofx.score(lm, TEXTS, want=want)
+        assert all(np.array_equal(a.logp, b.logp) and np.array_equal(a.rank, b.rank) for a, b in zip(whole, cut))

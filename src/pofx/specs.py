@@ -76,6 +76,8 @@ class TransformerSpec:
                 f"width / heads: expected an even whole number, found {self.width} / {self.heads}; "
                 "try a width of 32 times the heads"
             )
+        if self.seed < 0:
+            raise BadValue(f"seed: expected a whole number from 0 on, found {self.seed}")
         if self.seconds is not None and self.epochs is not None:
             raise BadValue("seconds and epochs: expected one of the two, found both")
         for name in ("seconds", "epochs"):

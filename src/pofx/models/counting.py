@@ -47,7 +47,8 @@ def count_ngrams(documents: Iterable[NDArray[np.int64]], size: int, order: int, 
     With `begin`, x0 stands before each document and every token is an event. Without, the first token of each
     document is only a history: nothing was there to predict it from.
 
-    Memory: 100 bytes a position of one block (4 M positions: 0.4 GB) and 90 bytes a distinct n-gram of the full order (measured: 76 to 86 at order 6).
+    Memory: 100 bytes a position of one block (4 M positions: 0.4 GB), and 90 bytes a distinct n-gram of the full
+    order (76 to 86 measured at order 6, look-up tables included).
     """
     codes = Codes(size)
     packing = codes.packing(order)

@@ -21,6 +21,9 @@ from pofx.vocab import BEGIN_TEXT, Vocab
 # Rows of a law computed at once while reading whole laws along a text: 2,048 × 257 float64 is 4 MB.
 ROWS = 2048
 
+# Positions looked up at once: each takes 150 bytes meanwhile, so a block takes 40 MB, and texts of any length no more.
+POSITIONS = 1 << 18
+
 
 class NgramLM(LM):
     """A back-off table over a vocabulary; made by `fit`, by `load` or by `read_arpa`.
@@ -87,28 +90,37 @@ class NgramLM(LM):
         skips = per_path(skip, ids)
         if self.begin.known == "none" and any(s == 0 and len(p) for s, p in zip(skips, ids)):
             raise refuse_unconditional()
-        for p in ids:
-            self._check(p)
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
         if not ids:
             return out.done()
+        self._check(np.concatenate(ids))
         gap = np.zeros(self.order, dtype=np.uint64)
         if self.begin.known != "none":
             gap[-1] = self.codes.begin
         codes = np.concatenate([c for p in ids for c in (gap, (p + 1).astype(np.uint64))])
         kept = np.concatenate([np.arange(self.order + len(p)) >= self.order + s for p, s in zip(ids, skips)])
+        done = 0
+        for lo in range(0, len(codes), POSITIONS):
+            # A block opens with the codes its first position looks back at, which it does not report again.
+            context = max(0, lo - self.order - 1)
+            block, mine = codes[context : lo + POSITIONS], kept[context : lo + POSITIONS].copy()
+            mine[: lo - context] = False
+            done += self._read(block, np.flatnonzero(mine), done, out, want)
+        return out.done()
+
+    def _read(self, codes: NDArray[np.uint64], at: Index, done: int, out: TraceBuilder, want: Want) -> int:
+        """Report the positions `at` of a block, the first of them as position `done` of the trace; how many."""
         known = self._known(codes)
         row, length = self.table.find(windows(codes, self.table.packing))
         length = np.minimum(length, known).astype(np.int8)
-        at = np.flatnonzero(kept)
-        out.logp[:] = self._log_prob(row, length, at, known[at - 1])
-        if want.rows:
-            for lo in range(0, len(at), ROWS):
-                some = at[lo : lo + ROWS]
-                short = np.minimum(length[some - 1], self.order - 1)
-                laws = self._laws(row[some - 1], short, np.minimum(known[some - 1], self.order - 1))
-                out.rows(np.arange(lo, lo + len(some)), laws, (codes[some] - np.uint64(1)).astype(np.int64))
-        return out.done()
+        out.logp[done : done + len(at)] = self._log_prob(row, length, at, known[at - 1])
+        for lo in range(0, len(at) if want.rows else 0, ROWS):
+            some = at[lo : lo + ROWS]
+            short = np.minimum(length[some - 1], self.order - 1)
+            laws = self._laws(row[some - 1], short, np.minimum(known[some - 1], self.order - 1))
+            where = done + np.arange(lo, lo + len(some))
+            out.rows(where, laws, (codes[some] - np.uint64(1)).astype(np.int64))
+        return len(at)
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
         """Exact, by the chain of histories, where that is small enough."""

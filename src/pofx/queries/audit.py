@@ -19,7 +19,7 @@ from pofx.queries.held_out import HeldOut, choose, longest_path
 from pofx.queries.openings import CHECK as BEGIN
 from pofx.queries.openings import FEWEST, begin_finding
 from pofx.queries.roundtrip import roundtrip_finding
-from pofx.queries.sample import _draw
+from pofx.queries.sample import draw_paths
 from pofx.queries.survey import has_begin, law, off_one, survey
 from pofx.trace import Ints
 from pofx.transforms.given import Given
@@ -56,6 +56,8 @@ def audit(lm: LM, texts: Sequence[str | bytes] | None = None, seed: int = 0) -> 
     Right: `audit(lm, held_out).verdict`. Wrong: `audit(lm, training_texts)`, which flatters memory, and
     `audit(lm, "a text")`, one string is no sample.
     """
+    if seed < 0:
+        raise BadValue(f"seed: expected a whole number from 0 on, found {seed}")
     held = choose(lm, texts, seed)
     begun = has_begin(lm)
     free = 0 if begun else 1
@@ -109,7 +111,7 @@ def _letters(lm: LM) -> Ints:
 def _draws(source: LM, behind: Ints, seed: int) -> tuple[list[Ints], list[NDArray[np.float64]]]:
     """Draws as `sample` makes them, EOS included, behind what they are conditioned on; and their log p, a token."""
     most = min(64, (longest_path(source) or 65) - len(behind))
-    rows = _draw(source, DRAWS, max(most, 1), np.random.default_rng([seed, 5]))
+    rows = draw_paths(source, DRAWS, max(most, 1), np.random.default_rng([seed, 5]))
     paths = [np.concatenate([behind, ids]).astype(np.int64) for ids, _ in rows]
     return paths, [np.array(logp) for _, logp in rows]
 

@@ -57,12 +57,14 @@ def sample(
     streams = np.random.SeedSequence(seed).spawn(-(-n // BATCH))
     out: list[Draw] = []
     for stream in streams:
-        rows = _draw(source, min(BATCH, n - len(out)), max_tokens, np.random.default_rng(stream))
+        rows = draw_paths(source, min(BATCH, n - len(out)), max_tokens, np.random.default_rng(stream))
         out.extend(_record(lm, ids, logp, given_bytes) for ids, logp in rows)
     return out
 
 
-def _draw(lm: LM, n: int, max_tokens: int, rng: np.random.Generator) -> list[tuple[list[int], list[float]]]:
+def draw_paths(
+    lm: LM, n: int, max_tokens: int, rng: np.random.Generator
+) -> list[tuple[list[int], list[float]]]:
     """n rows side by side; a row that has drawn EOS leaves the batch."""
     end = lm.vocab.end
     drawn: list[tuple[list[int], list[float]]] = [([], []) for _ in range(n)]

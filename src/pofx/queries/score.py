@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,14 @@ from pofx.vocab import Vocab, spans, to_bytes
 class Scored:
     """One text and the terms of its log-probability, nats.
 
-    tokens: ids `[t]`. spans: byte offsets `[t, 2]` of what each spells. logp: `[t + 1]`, log p(x_i | x_<i), the
-    last one of EOS (`[t]` for a model without EOS). entropy, rank, top_ids, top_logp: per entry of logp, where
+    tokens: ids `[t]`. logp: `[t + 1]`, log p(x_i | x_<i), the last one of EOS (`[t]` for a model without EOS).
+    entropy, rank, top_ids, top_logp: per entry of logp, where
     asked for with `Want`.
     """
 
     text: str | bytes
     given: str | bytes
     tokens: Ints
-    spans: Ints
     logp: NDArray[np.float64]
     terms: Terms
     vocab: Vocab
@@ -36,6 +36,11 @@ class Scored:
     rank: Ints | None = None
     top_ids: Ints | None = None
     top_logp: NDArray[np.float64] | None = None
+
+    @cached_property
+    def spans(self) -> Ints:
+        """Byte offsets `[t, 2]` of what each token spells."""
+        return spans(self.vocab, self.tokens)  # type: ignore[arg-type]
 
     @property
     def total(self) -> float:
@@ -97,7 +102,6 @@ def score(
                 text,
                 prefix,
                 x,
-                spans(lm.vocab, x),  # type: ignore[arg-type]
                 trace.logp[i],
                 small_print,
                 lm.vocab,

@@ -36,6 +36,8 @@ def interpolate(
 def interpolation_weights(lms: Sequence[LM], held_out: Sequence[str | bytes]) -> NDArray[np.float64]:
     """The weights that maximise Σ log p of the held-out texts, EOS counted; `[models]`, sums to 1."""
     check_components(lms, None)
+    if isinstance(held_out, str | bytes):
+        raise BadValue("held_out: expected a list of texts, found one text; write [text]")
     vocab = lms[0].vocab
     end = [] if vocab.end is None else [vocab.end]
     paths = [np.append(ids, end).astype(np.int64) for ids in vocab.encode_many(held_out)]

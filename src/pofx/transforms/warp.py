@@ -51,7 +51,10 @@ class Warp(LM):
         return State(lambda: self._law(inner.logp), inner, inner.n)
 
     def _law(self, logp: Floats) -> Floats:
-        out = np.asarray(logp, dtype=np.float64) / self.temperature
+        out = np.asarray(logp, dtype=np.float64)
+        # The best at 0 first: a temperature near 0 would otherwise overflow all of a row to −inf.
+        with np.errstate(over="ignore"):
+            out = (out - out.max(axis=1, keepdims=True)) / self.temperature
         out = out - logsumexp(out)[:, None]
         if self.top_k is not None and self.top_k < out.shape[1]:
             best = np.argsort(-out, axis=1, kind="stable")
