@@ -15,7 +15,8 @@ def default_overlap(context: int) -> int:
     """How many tokens a new window re-reads: an eighth of the context.
 
     Re-read tokens earn no loss in training, and lengthen the shortest context in use. At 64 tokens and 250
-    steps of 768, Shakespeare's characters: 1.854 nats with an eighth, 1.870 with a quarter.
+    steps of 768, Shakespeare's characters: 1.854 nats with an eighth, 1.870 with a quarter; at 128 tokens and 1,200 steps
+    1.565 and 1.580.
     """
     return max(1, context // 8)
 

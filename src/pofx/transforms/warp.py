@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, logsumexp
 from pofx.errors import BadValue
@@ -51,7 +52,7 @@ class Warp(LM):
         return State(lambda: self._law(inner.logp), inner, inner.n)
 
     def _law(self, logp: Floats) -> Floats:
-        out = np.asarray(logp, dtype=np.float64)
+        out: NDArray[np.float64] = np.asarray(logp, dtype=np.float64)
         # The best at 0 first: a temperature near 0 would otherwise overflow all of a row to −inf.
         with np.errstate(over="ignore"):
             out = (out - out.max(axis=1, keepdims=True)) / self.temperature
