@@ -59,7 +59,7 @@ class Fitted:
     "-o", "--out", default="demo.html", show_default=True, type=click.Path(dir_okay=False), metavar="FILE"
 )
 @click.option(
-    "--seconds", default=25.0, show_default=True, help="Of fitting, for each of the two transformers."
+    "--seconds", default=35.0, show_default=True, help="Of fitting, for each of the two transformers."
 )
 @click.option("--seed", default=0, show_default=True, help="Of the fits and the draws.")
 def command(out: str, seconds: float, seed: int) -> None:
