@@ -45,7 +45,7 @@ def nats_per_character(lm, text: str) -> float:
 
 def run_ngram(train: str, val: str, seed: int) -> dict:
     import pofx
-    from pofx.models.ngram import fit_ngram
+    from pofx.models.ngram.model import fit_ngram
 
     vocab = pofx.CharVocab(train + val)
     spec = pofx.NgramSpec(order=7, vocab=vocab)

@@ -13,9 +13,9 @@ from pofx.algorithms.absorbing import Chain, never_stops, survival
 from pofx.algorithms.logspace import logsumexp
 from pofx.errors import BadValue, NotText
 from pofx.lm import LM, State
-from pofx.models.counting import Codes, count_ngrams
-from pofx.models.ngram import NgramLM, fit_ngram
-from pofx.models.smoothing import smooth
+from pofx.models.ngram.counting import Codes, count_ngrams
+from pofx.models.ngram.model import NgramLM, fit_ngram
+from pofx.models.ngram.smoothing import smooth
 from pofx.queries.aliveness import estimate_alive
 from pofx.queries.audit import audit
 from pofx.queries.findings import Audit, Finding
@@ -397,7 +397,7 @@ def test_termination_where_it_is_not_known() -> None:
 
 
 def test_a_chain_too_large_still_has_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pofx.models.ngram_chain.EDGES", 10)
+    monkeypatch.setattr("pofx.models.ngram.chain.EDGES", 10)
     found = ngram().termination([1, 2])
     assert found is not None
     assert (found.alive, found.never) == ((), 0.0)

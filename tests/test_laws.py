@@ -9,7 +9,7 @@ import pytest
 
 from laws import LAWS, Broken, laws
 from pofx.lm import LM, State, id_rows
-from pofx.models.ngram import fit_ngram
+from pofx.models.ngram.model import fit_ngram
 from pofx.specs import NgramSpec
 from pofx.transforms.given import given
 from pofx.transforms.interpolate import interpolate

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import pofx
-from pofx.models import counting
-from pofx.models.arpa import read_arpa, write_arpa
-from pofx.models.ngram import NgramLM, fit_ngram
+from pofx.models.ngram import counting
+from pofx.models.ngram.arpa import read_arpa, write_arpa
+from pofx.models.ngram.model import NgramLM, fit_ngram
 from pofx.specs import NgramSpec
 from pofx.vocab import ByteVocab, CharVocab, WordVocab
 from toy import ToyVocab, log_string
@@ -417,7 +417,7 @@ def test_bytes_take_anything() -> None:
 
 
 def test_long_texts_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pofx.models import ngram
+    from pofx.models.ngram import model as ngram
 
     lm = pofx.fit(TEXTS, NgramSpec(order=4))
     want = pofx.Want(entropy=True, rank=True)
@@ -425,4 +425,6 @@ def test_long_texts_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     for size in (1, 5, 37):
         monkeypatch.setattr(ngram, "POSITIONS", size)
         cut = pofx.score(lm, TEXTS, want=want)
-        assert all(np.array_equal(a.logp, b.logp) and np.array_equal(a.rank, b.rank) for a, b in zip(whole, cut))
+        assert all(
+            np.array_equal(a.logp, b.logp) and np.array_equal(a.rank, b.rank) for a, b in zip(whole, cut)
+        )

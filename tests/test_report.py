@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from pofx.models.ngram import NgramLM, fit_ngram
+from pofx.models.ngram.model import NgramLM, fit_ngram
 from pofx.queries.findings import Audit, BeginEvidence, Finding, Series
 from pofx.queries.next import next_token
 from pofx.queries.sample import sample

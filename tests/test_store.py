@@ -250,7 +250,7 @@ def test_a_failure_half_way_leaves_the_old_model(
 
     with monkeypatch.context() as patch:
         if where == "tensors":
-            patch.setattr("pofx.models.ngram_files.save_file", fail)
+            patch.setattr("pofx.models.ngram.files.save_file", fail)
         elif where == "tokenizer":
             patch.setattr("pofx.tokenizer_json.write_tokenizer", fail)
         elif where == "card":

@@ -18,11 +18,11 @@ torch = pytest.importorskip("torch")
 from laws import laws  # noqa: E402
 from pofx.errors import BadSource, BadValue, Interrupted, NoBOS  # noqa: E402
 from pofx.lm import forward_by_extension  # noqa: E402
-from pofx.models.objective import loss_and_gradients, split  # noqa: E402
-from pofx.models.training import Progress, train  # noqa: E402
-from pofx.models.transformer import TransformerLM, build  # noqa: E402
-from pofx.models.transformer_files import from_files, quieten, to_files  # noqa: E402
-from pofx.models.windows import Pieces, windows  # noqa: E402
+from pofx.models.transformer.files import from_files, quieten, to_files  # noqa: E402
+from pofx.models.transformer.model import TransformerLM, build  # noqa: E402
+from pofx.models.transformer.objective import loss_and_gradients, split  # noqa: E402
+from pofx.models.transformer.training import Progress, train  # noqa: E402
+from pofx.models.transformer.windows import Pieces, windows  # noqa: E402
 from pofx.specs import TransformerSpec  # noqa: E402
 from pofx.trace import Trace, Want  # noqa: E402
 from pofx.vocab import ByteVocab, CharVocab, Vocab  # noqa: E402
@@ -214,7 +214,7 @@ def test_gradients_by_hand(lengths: tuple[int, ...]) -> None:
 
 
 def sum_of_logp(net: torch.nn.Module, batch: object) -> float:
-    from pofx.models.objective import nats
+    from pofx.models.transformer.objective import nats
 
     return -float(nats(net, CHARS.size, batch))  # type: ignore[arg-type]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from pofx.estimation import fit
     from pofx.lm import LM, Begin, State
-    from pofx.models.arpa import read_arpa, write_arpa
+    from pofx.models.ngram.arpa import read_arpa, write_arpa
     from pofx.queries.audit import audit
     from pofx.queries.findings import Audit, Finding
     from pofx.queries.next import Next
@@ -53,7 +53,7 @@ _HOMES = {
     "corpus": "Document documents records split_documents",
     "estimation": "fit",
     "lm": "LM Begin State",
-    "models.arpa": "read_arpa write_arpa",
+    "models.ngram.arpa": "read_arpa write_arpa",
     "queries.audit": "audit",
     "queries.findings": "Audit Finding",
     "queries.next": "Next",

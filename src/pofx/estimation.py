@@ -46,7 +46,7 @@ def fit(
 
 
 def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:
-    from pofx.models.ngram import fit_ngram
+    from pofx.models.ngram.model import fit_ngram
 
     streams = spec.vocab == "bytes" or not isinstance(spec.vocab, str)
     texts = documents if streams else list(documents)
@@ -82,7 +82,7 @@ def _fit_transformer(
         texts, validation = split_documents(texts, held_out=0.05)
         if not texts:
             texts, validation = validation, []
-    from pofx.models.training import train
+    from pofx.models.transformer.training import train
 
     return train(
         vocab.encode_many(texts),

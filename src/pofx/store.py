@@ -106,16 +106,16 @@ def check_target(directory: str | Path) -> None:
 
 
 def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
-    from pofx.models.ngram import NgramLM
+    from pofx.models.ngram.model import NgramLM
 
     if isinstance(lm, NgramLM):
-        from pofx.models import ngram_files
+        from pofx.models.ngram import files as ngram_files
 
         return "ngram", lambda part: ngram_files.to_files(lm, part), {}
     # A transformer exists only where its module is loaded: asking so spares an n-gram the loading of torch.
-    transformer = sys.modules.get("pofx.models.transformer")
+    transformer = sys.modules.get("pofx.models.transformer.model")
     if transformer is not None and isinstance(lm, transformer.TransformerLM):
-        from pofx.models import transformer_files
+        from pofx.models.transformer import files as transformer_files
 
         return "transformer", lambda part: transformer_files.to_files(lm, part), {"overlap": lm.overlap}
     raise BadValue(
@@ -167,7 +167,7 @@ def _read(source: str | Path) -> LM:
     if is_directory:
         return _read_directory(path)
     if path.name.endswith((".arpa", ".arpa.gz")):
-        from pofx.models.arpa import read_arpa
+        from pofx.models.ngram.arpa import read_arpa
 
         return read_arpa(path)
     if there:
@@ -222,11 +222,11 @@ def _read_directory(directory: Path) -> LM:
     config = read_json(directory / "config.json")
     begin = card.get("begin") is True
     if card.get("family") == "ngram":
-        from pofx.models import ngram_files
+        from pofx.models.ngram import files as ngram_files
 
         return ngram_files.from_files(directory, config, vocab, begin)
     if card.get("family") == "transformer":
-        from pofx.models import transformer_files
+        from pofx.models.transformer import files as transformer_files
 
         overlap = card.get("overlap")
         if type(overlap) is not int:

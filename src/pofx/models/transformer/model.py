@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pofx.lm import LM, Begin, State, id_rows, per_path, refuse_unconditional
-from pofx.models.threads import threads_for
-from pofx.models.transformer_attention import Layout
-from pofx.models.transformer_cache import Cache, extended
-from pofx.models.transformer_net import Net, Shape
-from pofx.models.windows import Batch, Pieces, default_overlap, rule
+from pofx.models.transformer.attention import Layout
+from pofx.models.transformer.cache import Cache, extended
+from pofx.models.transformer.net import Net, Shape
+from pofx.models.transformer.threads import threads_for
+from pofx.models.transformer.windows import Batch, Pieces, default_overlap, rule
 from pofx.specs import TransformerSpec
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab import BEGIN_TEXT, Vocab

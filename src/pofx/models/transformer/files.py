@@ -18,12 +18,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from pofx.models.checkpoint import write_bytes
-from pofx.models.transformer import TransformerLM
-from pofx.models.transformer_attention import THETA, Layout
-from pofx.models.transformer_net import Net, Shape
-from pofx.models.transformer_ops import EPS
-from pofx.models.windows import Pieces
+from pofx.models.transformer.attention import THETA, Layout
+from pofx.models.transformer.checkpoint import write_bytes
+from pofx.models.transformer.model import TransformerLM
+from pofx.models.transformer.net import Net, Shape
+from pofx.models.transformer.ops import EPS
+from pofx.models.transformer.windows import Pieces
 from pofx.vocab import Vocab
 
 QUIET = -30.0  # the logit that x0 gets, for tools that count it among the outcomes

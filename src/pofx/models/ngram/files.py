@@ -12,9 +12,9 @@ from safetensors.numpy import load_file, save_file
 
 from pofx.algorithms.prefix_table import PrefixTable
 from pofx.errors import BadSource
-from pofx.models.counting import Codes
-from pofx.models.ngram import NgramLM
-from pofx.models.smoothing import Levels, histories
+from pofx.models.ngram.counting import Codes
+from pofx.models.ngram.model import NgramLM
+from pofx.models.ngram.smoothing import Levels, histories
 from pofx.vocab import Vocab
 
 MODEL_TYPE = "pofx-ngram"

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pofx.algorithms.prefix_table import PrefixTable, distinct
 from pofx.cache import write_atomically
 from pofx.errors import BadSource, BadValue
-from pofx.models.counting import Codes
-from pofx.models.ngram import NgramLM
-from pofx.models.smoothing import Levels, histories
+from pofx.models.ngram.counting import Codes
+from pofx.models.ngram.model import NgramLM
+from pofx.models.ngram.smoothing import Levels, histories
 from pofx.source import Packing, Source
 from pofx.streams import opened
 from pofx.subword import BYTE_CHARACTERS

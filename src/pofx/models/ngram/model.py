@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,10 @@ from numpy.typing import NDArray
 from pofx.algorithms.logspace import Floats
 from pofx.algorithms.prefix_table import Index, PrefixTable, windows
 from pofx.lm import LM, Begin, State, Termination, id_rows, per_path, refuse_unconditional
-from pofx.models.counting import Codes, count_ngrams
-from pofx.models.ngram_chain import termination
-from pofx.models.smoothing import Levels, smooth
+from pofx.models.ngram.backoff import Backoff
+from pofx.models.ngram.chain import termination
+from pofx.models.ngram.counting import Codes, count_ngrams
+from pofx.models.ngram.smoothing import Levels, smooth
 from pofx.specs import NgramSpec
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab import BEGIN_TEXT, Vocab
@@ -37,6 +37,7 @@ class NgramLM(LM):
     ) -> None:
         self.vocab, self.table, self.levels, self.dtype = vocab, table, levels, dtype
         self.order = table.packing.depth
+        self.backoff = Backoff(table, levels, vocab.size)
         self.codes = Codes(vocab.size)
         self.begin = Begin("trained", BEGIN_TEXT, vocab.size) if begin else Begin("none")
         self.context = None
@@ -45,7 +46,7 @@ class NgramLM(LM):
     def unigram(self) -> NDArray[np.float64]:
         """log p of every outcome behind the empty history, `[V]`."""
         root = np.zeros(1, dtype=np.int64)
-        law: NDArray[np.float64] = self._laws(root, root, root)[0]
+        law: NDArray[np.float64] = self.backoff.laws(root, root, root)[0]
         return law
 
     def unigram_weights(self) -> NDArray[np.float64]:
@@ -113,18 +114,20 @@ class NgramLM(LM):
         known = self._known(codes)
         row, length = self.table.find(windows(codes, self.table.packing))
         length = np.minimum(length, known).astype(np.int8)
-        out.logp[done : done + len(at)] = self._log_prob(row, length, at, known[at - 1])
+        out.logp[done : done + len(at)] = self.backoff.log_prob(row, length, at, known[at - 1])
         for lo in range(0, len(at) if want.rows else 0, ROWS):
             some = at[lo : lo + ROWS]
             short = np.minimum(length[some - 1], self.order - 1)
-            laws = self._laws(row[some - 1], short, np.minimum(known[some - 1], self.order - 1))
+            laws = self.backoff.laws(row[some - 1], short, np.minimum(known[some - 1], self.order - 1))
             where = done + np.arange(lo, lo + len(some))
             out.rows(where, laws, (codes[some] - np.uint64(1)).astype(np.int64))
         return len(at)
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
-        """Exact, by the chain of histories, where that is small enough."""
-        return termination(self, lengths)
+        """Exact, by the chain of histories, where that is small enough and there are x0 and EOS."""
+        if self.vocab.end is None or self.begin.known == "none":
+            return None
+        return termination(self.backoff, self.vocab.end, lengths)
 
     def _check(self, ids: NDArray[np.int64]) -> None:
         if ids.size and (ids.min() < 0 or ids.max() >= self.vocab.size):
@@ -136,35 +139,6 @@ class NgramLM(LM):
         last_gap = np.maximum.accumulate(np.where(codes == 0, here, -1))
         return np.minimum(here - last_gap, self.order)
 
-    def _log_prob(
-        self, row: Index, length: NDArray[np.int8], at: Index, known: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """log p of the token at each position: its longest n-gram, and the weights of longer histories.
-
-        known: the length of each history as it stands in the text, found or not.
-        """
-        levels, table = self.levels, self.table
-        token_row, token_length = row[at], length[at]
-        history_row, history_length = row[at - 1], np.minimum(length[at - 1], self.order - 1)
-        p = np.full(len(at), levels.prob[0][0])
-        if not levels.chain:
-            # Only the whole history counts: its n-gram, or its share of 1/V, or 1/V where it was not found.
-            whole = history_length == np.minimum(known, self.order - 1)
-            token_length = np.where(whole & (token_length == history_length + 1), token_length, 0)
-            history_length = np.where(whole, history_length, -1)
-        for k in range(1, self.order + 1):
-            some = np.flatnonzero(token_length == k)
-            p[some] = levels.prob[k][table.group(k)[token_row[some]]]
-        with np.errstate(divide="ignore"):
-            logp: NDArray[np.float64] = np.log(p)
-            for k in range(self.order):
-                some = np.flatnonzero((token_length <= k) & (history_length >= k))
-                if not levels.chain:
-                    some = some[history_length[some] == k]
-                if len(some):
-                    logp[some] += np.log(levels.weight[k][table.group(k)[history_row[some]]])
-        return logp
-
     def _state(self, history: NDArray[np.uint64]) -> State:
         def law() -> Floats:
             blank = np.zeros((len(history), 1), dtype=np.uint64)
@@ -172,46 +146,9 @@ class NgramLM(LM):
             row, length = self.table.find(self.table.packing.pack_columns(list(queries.T)))
             known = np.sum(history[:, : self.order - 1] != 0, axis=1)
             with np.errstate(divide="ignore"):
-                return np.log(self._laws(row, np.minimum(length, known), known, exponent=True))
+                return np.log(self.backoff.laws(row, np.minimum(length, known), known, exponent=True))
 
         return State(law, history, len(history))
-
-    @cached_property
-    def _children(self) -> dict[int, tuple[Index, Index, Index]]:
-        """For each level k: n-gram groups ordered by history, where each history's begin, and their tokens."""
-        out = {}
-        for k in range(1, self.order + 1):
-            seen = np.flatnonzero(self.levels.seen[k])
-            order = seen[np.argsort(self.levels.history[k][seen], kind="stable")]
-            size = len(self.table.first(k - 1))
-            offsets = np.searchsorted(self.levels.history[k][order], np.arange(size + 1))
-            newest = self.table.packing.code(self.table.words[self.table.first(k)[order]], 0)
-            out[k] = (order, offsets, newest.astype(np.int64) - 1)
-        return out
-
-    def _laws(
-        self, row: Index, length: NDArray[np.integer], known: NDArray[np.int64], exponent: bool = False
-    ) -> NDArray[np.float64]:
-        """p(· | history) for histories given by a row and the length found; `[q, V]`, logarithms unless `exponent`."""
-        levels, table = self.levels, self.table
-        laws = np.full((len(row), self.vocab.size), levels.prob[0][0])
-        for k in range(self.order):
-            reached = length >= k if levels.chain else (length == k) & (length == known)
-            some = np.flatnonzero(reached)
-            if not len(some):
-                continue
-            group = table.group(k)[row[some]].astype(np.int64)
-            laws[some] *= levels.weight[k][group][:, None]
-            order, offsets, tokens = self._children[k + 1]
-            n_children = offsets[group + 1] - offsets[group]
-            # Ragged ranges, flattened: position j of the batch reads child offsets[g] + (0 … n_children − 1).
-            ends = np.cumsum(n_children)
-            flat = np.arange(ends[-1]) + np.repeat(offsets[group] - ends + n_children, n_children)
-            laws[np.repeat(some, n_children), tokens[flat]] = levels.prob[k + 1][order[flat]]
-        if not exponent:
-            with np.errstate(divide="ignore"):
-                np.log(laws, out=laws)
-        return laws
 
 
 def fit_ngram(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab: Vocab) -> NgramLM:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pofx.models.transformer_ops import inverse_rms, norm
+from pofx.models.transformer.ops import inverse_rms, norm
 
 THETA = 10_000.0
 SHORT = (

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.absorbing import Chain, never_stops, survival
 from pofx.lm import Termination
-from pofx.models.smoothing import Levels
-
-if TYPE_CHECKING:
-    from pofx.models.ngram import NgramLM
+from pofx.models.ngram.backoff import Backoff
+from pofx.models.ngram.counting import Codes
+from pofx.models.ngram.smoothing import Levels
 
 # Laws looked at, and transitions kept. 1.2 M transitions take 6 ms a move, so 512 moves are 3 s. A smoothed
 # model has a transition for every token of every history: over bytes that is 5,800 histories, which is order
@@ -23,20 +21,18 @@ EDGES = 1_500_000
 ROWS = 2048
 
 
-def termination(lm: NgramLM, lengths: Sequence[int]) -> Termination | None:
-    """P(length > L) for each L, and P(the text never ends), exact; for a model with x0 and EOS, else None.
+def termination(law: Backoff, end: int, lengths: Sequence[int]) -> Termination | None:
+    """P(length > L) for each L, and P(the text never ends), exact; the law must know x0 and EOS.
 
     The histories are the states, EOS is the stop. Beyond 1.5 million transitions `alive` is left empty;
     `never` is still known to be 0 if every history gives EOS something (Du et al. 2023: finitely many states,
     each of which can end, cannot go on for ever). None where neither is known.
 
-    Right: `termination(fit_ngram(…), [1, 2, 4])`. Wrong: asking it of a model without EOS.
+    Right: `lm.termination([1, 2, 4])` of an n-gram. Wrong: asking it of a law that was fitted without x0.
     """
-    if lm.vocab.end is None or lm.begin.known == "none":
-        return None
-    chain = chain_of(lm)
+    chain = chain_of(law, end)
     if chain is None:
-        return Termination((), 0.0) if _always_can_end(lm.levels) else None
+        return Termination((), 0.0) if _always_can_end(law.levels) else None
     lo, hi = never_stops(chain, 0)
     if hi - lo > 1e-9:
         return None
@@ -44,19 +40,19 @@ def termination(lm: NgramLM, lengths: Sequence[int]) -> Termination | None:
     return Termination(survival(chain, 0, [n + 1 for n in lengths]), (lo + hi) / 2)
 
 
-def chain_of(lm: NgramLM) -> Chain | None:
+def chain_of(law: Backoff, end: int) -> Chain | None:
     """The chain of histories reachable from x0 (state 0), or None where it is too large.
 
     A history counts only by its longest part that the table knows, so there are no more states than n-grams.
     """
-    end, size = lm.vocab.end, lm.vocab.size
-    longest = max((len(lm.table.first(k)) for k in range(lm.order)), default=1)
-    if longest * size > (EDGES if _always_can_end(lm.levels) else LAWS):
+    size = law.size
+    longest = max((len(law.table.first(k)) for k in range(law.order)), default=1)
+    if longest * size > (EDGES if _always_can_end(law.levels) else LAWS):
         return None
-    first = np.zeros((1, max(lm.order - 1, 1)), dtype=np.uint64)
-    if lm.order > 1:
-        first[0, 0] = lm.codes.begin
-    state, key = _canonical(lm, first, np.ones(1, dtype=np.int64))
+    first = np.zeros((1, max(law.order - 1, 1)), dtype=np.uint64)
+    if law.order > 1:
+        first[0, 0] = Codes(size).begin
+    state, key = _canonical(law, first, np.ones(1, dtype=np.int64))
     names = {key[0].tobytes(): 0}
     parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
     stops: list[NDArray[np.float64]] = []
@@ -64,17 +60,16 @@ def chain_of(lm: NgramLM) -> Chain | None:
     done = edges = 0
     while waiting:
         history, known = waiting.pop(0)
-        row, length = _find(lm, history)
-        p = np.exp(lm._laws(row, np.minimum(length, known), known))
-        stops.append(p[:, end].copy() if end is not None else np.zeros(len(p)))
-        if end is not None:
-            p[:, end] = 0.0
+        row, length = _find(law, history)
+        p = np.exp(law.laws(row, np.minimum(length, known), known))
+        stops.append(p[:, end].copy())
+        p[:, end] = 0.0
         source, token = np.nonzero(p)
         edges += len(source)
         if edges > EDGES or len(names) * size > LAWS:
             return None
         longer = np.concatenate([(token[:, None] + 1).astype(np.uint64), history[source]], axis=1)
-        history, key = _canonical(lm, longer[:, : history.shape[1]], known[source] + 1)
+        history, key = _canonical(law, longer[:, : history.shape[1]], known[source] + 1)
         distinct, where, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
         ids = np.array([names.setdefault(k.tobytes(), len(names)) for k in distinct], dtype=np.int64)
         parts.append((source + done, ids[inverse.ravel()], p[source, token]))
@@ -89,7 +84,7 @@ def chain_of(lm: NgramLM) -> Chain | None:
 
 
 def _canonical(
-    lm: NgramLM, history: NDArray[np.uint64], known: NDArray[np.int64]
+    law: Backoff, history: NDArray[np.uint64], known: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Histories without what the table does not know, and a key of each: its codes, packed, and how long it
     is.
@@ -97,24 +92,26 @@ def _canonical(
     Where only the whole history counts (no back-off chain), its true length is part of the key.
     """
     history = history.copy()
-    if lm.order == 1:
+    if law.order == 1:
         history[:] = 0
-    known = np.minimum(known, lm.order - 1)
-    _, length = _find(lm, history)
+    known = np.minimum(known, law.order - 1)
+    _, length = _find(law, history)
     length = np.minimum(length, known)
     history[np.arange(history.shape[1])[None, :] >= length[:, None]] = 0
-    kept = length if lm.levels.chain else known
-    return history, np.concatenate([_words(lm, history), kept.astype(np.uint64)[:, None]], axis=1)
+    kept = length if law.levels.chain else known
+    return history, np.concatenate([_words(law, history), kept.astype(np.uint64)[:, None]], axis=1)
 
 
-def _find(lm: NgramLM, history: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    row, length = lm.table.find(_words(lm, history))
+def _find(law: Backoff, history: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    row, length = law.table.find(_words(law, history))
     return row, length.astype(np.int64)
 
 
-def _words(lm: NgramLM, history: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _words(law: Backoff, history: NDArray[np.uint64]) -> NDArray[np.uint64]:
     blank = np.zeros((len(history), 1), dtype=np.uint64)
-    return lm.table.packing.pack_columns(list(np.concatenate([history[:, : lm.order - 1], blank], axis=1).T))
+    return law.table.packing.pack_columns(
+        list(np.concatenate([history[:, : law.order - 1], blank], axis=1).T)
+    )
 
 
 def _always_can_end(levels: Levels) -> bool:

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pofx.models.transformer_attention import Layout
-from pofx.models.transformer_ops import add_linear, gated, norm, norm_linear
+from pofx.models.transformer.attention import Layout
+from pofx.models.transformer.ops import add_linear, gated, norm, norm_linear
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.prefix_table import PrefixTable, Words
-from pofx.models.counting import Counts
+from pofx.models.ngram.counting import Counts
 
 Probs = NDArray[np.float64]
 

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pofx.models.transformer_attention import rotary, turned
-from pofx.models.transformer_net import Net
-from pofx.models.transformer_ops import norm
+from pofx.models.transformer.attention import rotary, turned
+from pofx.models.transformer.net import Net
+from pofx.models.transformer.ops import norm
 from pofx.trace import Ints
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pofx.models.transformer_attention import Layout
-from pofx.models.transformer_net import Net
-from pofx.models.windows import Batch
+from pofx.models.transformer.attention import Layout
+from pofx.models.transformer.net import Net
+from pofx.models.transformer.windows import Batch
 
 CHUNK_BYTES = 1 << 26  # of logits held at a time
 

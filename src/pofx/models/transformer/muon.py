@@ -13,7 +13,7 @@ require("torch", "torch", "fitting a transformer")
 import torch
 from torch import Tensor
 
-from pofx.models.transformer_net import Net
+from pofx.models.transformer.net import Net
 
 HIDDEN = (".qkv", ".out", ".gate_up", ".down")
 # Newton–Schulz with the coefficients of Polar Express (Amsel et al. 2025): its first three rounds gave 1.858 nats

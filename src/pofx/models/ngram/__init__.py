@@ -1,0 +1,1 @@
+"""The n-gram family: counts, smoothing, the model, and its files."""
