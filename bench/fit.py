@@ -74,22 +74,26 @@ def run_transformer(train: str, val: str, seed: int) -> dict:
 
 
 def run_interpolation(train: str, val: str, seed: int) -> dict:
-    """Weights by EM on the last 5 % of the training text, which the transformer never saw; the n-gram then may."""
+    """Weights by EM on 3 % of the training text that neither model saw; then the n-gram, not the transformer, may.
+
+    The 3 % come from the middle: the play that the validation text goes on with begins in the last 5 %, and a
+    transformer fitted without those is 0.15 nats worse on it.
+    """
     import torch
 
     import pofx
+    from pofx.transforms.interpolate import interpolation_weights
 
     torch.set_num_threads(1)
     vocab = pofx.CharVocab(train + val)
-    kept = int(len(train) * 0.95)
+    a, b = int(len(train) * 0.5), int(len(train) * 0.53)
+    shown, kept = [train[:a], train[b:]], train[a:b]
     clock = time.process_time()
     spec = pofx.TransformerSpec(vocab=vocab, seed=seed, **LONG)
-    transformer = pofx.fit([train[:kept]], spec, validation=[])
+    transformer = pofx.fit(shown, spec, validation=[])
     ngram_spec = pofx.NgramSpec(order=7, vocab=vocab)
-    parts = [pofx.fit([train[:kept]], ngram_spec), transformer]
-    from pofx.transforms.interpolate import interpolation_weights
-
-    weights = interpolation_weights(parts, [train[kept:]])
+    parts = [pofx.fit(shown, ngram_spec), transformer]
+    weights = interpolation_weights(parts, [kept])
     lm = pofx.interpolate([pofx.fit([train], ngram_spec), transformer], weights.tolist())
     fitted = time.process_time() - clock
     return {
