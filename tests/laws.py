@@ -16,7 +16,7 @@ from pofx.queries.sample import sample
 from pofx.queries.score import score
 from pofx.trace import Want
 from pofx.transforms.given import Given
-from toy import log_prefix, log_string, texts
+from toy import letters_of, log_prefix, log_string, texts
 
 LONGEST = 4
 
@@ -64,14 +64,14 @@ def strings_sum_to_one(lm: LM) -> None:
     if not _has_begin(lm):
         return
     if lm.vocab.end is not None:
-        letters = [i for i in others if lm.vocab.token_bytes[i] is not None]
-        if len(letters) == len(others):  # no mass on control tokens
+        letters = letters_of(lm.vocab)
+        if len(letters) == len(others):  # no mass on control tokens, and few enough to enumerate
             total = math.fsum(math.exp(log_string(lm, p)) for p in texts(lm.vocab, LONGEST))
             alive = math.fsum(
                 math.exp(log_prefix(lm, p)) for p in itertools.product(letters, repeat=LONGEST + 1)
             )
             hold(abs(total + alive - 1) < tolerance, "strings and survivors sum to 1", total + alive)
-    for p in list(texts(lm.vocab, 2)):
+    for p in list(texts(lm.vocab, 2 if len(others) <= 8 else 1)):
         whole = math.exp(log_prefix(lm, p))
         ended = math.exp(log_string(lm, p)) if lm.vocab.end is not None else 0.0
         parts = ended + math.fsum(math.exp(log_prefix(lm, [*p, v])) for v in others)
@@ -189,7 +189,7 @@ def draws_follow_p(lm: LM, n: int = 2000) -> None:
 def states_are_values(lm: LM) -> None:
     """6. take, cat and extend leave siblings untouched."""
     first = lm.vocab.encode(lm.vocab.decode([0]))[0]
-    letters = [i for i, b in enumerate(lm.vocab.token_bytes) if b is not None]
+    letters = letters_of(lm.vocab)
     state = lm.extend(lm.start(3), [[letters[0]], [letters[-1]], [first]])
     tolerance = 1e-12 if lm.dtype == "float64" else 1e-5
     before = np.array(state.logp)

@@ -11,11 +11,12 @@ from laws import LAWS, Broken, laws
 from pofx.lm import LM, State, id_rows
 from pofx.models.ngram.model import fit_ngram
 from pofx.specs import NgramSpec
+from pofx.subword import SubwordVocab
 from pofx.transforms.given import given
 from pofx.transforms.interpolate import interpolate
 from pofx.transforms.mixture import mixture
 from pofx.transforms.warp import warp
-from pofx.vocab import CharVocab, Vocab, WordVocab
+from pofx.vocab import ByteVocab, CharVocab, Vocab, WordVocab
 from toy import ToyLM, ToyVocab
 
 CORPUS = ["abca", "ab", "", "caab", "bb", "abcabc", "c", "ab", "ccab", "aaaa", "bca"]
@@ -54,6 +55,9 @@ MODELS: dict[str, Callable[[], LM]] = {
     "interpolation, no x0": lambda: interpolate([ToyLM(seed=1, begin=False), ngram(3, begin=False)], [1, 3]),
     "warp of mixture of given": lambda: warp(mixture([given(ToyLM(), "a"), ngram(2)]), temperature=2.0),
     "char n-gram": lambda: ngram(vocab=CharVocab("abé"), corpus=["abé", "é", "aab"]),
+    "char n-gram with escape": lambda: ngram(vocab=CharVocab("ab", escape=True), corpus=["abé", "é", "aab"]),
+    "byte n-gram": lambda: ngram(vocab=ByteVocab(), corpus=["abba", "b", b"\xff\x00"]),
+    "subword n-gram": lambda: ngram(vocab=SubwordVocab.learn(CORPUS, 260), corpus=CORPUS),
     "word n-gram": lambda: ngram(vocab=WordVocab(["the", "cat"]), corpus=["the cat", "cat cat the", "the"]),
 }
 for _smoothing in ("kneser-ney", "additive", "mle"):

@@ -6,7 +6,7 @@ import json
 import math
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +17,19 @@ torch = pytest.importorskip("torch")
 
 from laws import laws  # noqa: E402
 from pofx.errors import BadSource, BadValue, Interrupted, NoBOS  # noqa: E402
-from pofx.lm import forward_by_extension  # noqa: E402
+from pofx.estimation import fit  # noqa: E402
+from pofx.lm import LM, forward_by_extension  # noqa: E402
 from pofx.models.transformer.files import from_files, quieten, to_files  # noqa: E402
 from pofx.models.transformer.model import TransformerLM, build  # noqa: E402
 from pofx.models.transformer.objective import loss_and_gradients, split  # noqa: E402
 from pofx.models.transformer.training import Progress, train  # noqa: E402
 from pofx.models.transformer.windows import Pieces, windows  # noqa: E402
-from pofx.specs import TransformerSpec  # noqa: E402
+from pofx.specs import NgramSpec, TransformerSpec  # noqa: E402
 from pofx.trace import Trace, Want  # noqa: E402
+from pofx.transforms.given import given  # noqa: E402
+from pofx.transforms.interpolate import interpolate  # noqa: E402
+from pofx.transforms.mixture import mixture  # noqa: E402
+from pofx.transforms.warp import warp  # noqa: E402
 from pofx.vocab import ByteVocab, CharVocab, Vocab  # noqa: E402
 
 CHARS = CharVocab("abcd")
@@ -60,8 +65,28 @@ def apart(a: Trace, b: Trace) -> float:
     return max(float(np.abs(x - y).max(initial=0)) for x, y in zip(a.logp, b.logp))
 
 
-def test_laws() -> None:
-    laws(scrambled(replace(TINY, layers=1, context=4), CharVocab("ab")))
+SMALL = replace(TINY, layers=1, context=4)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: scrambled(SMALL, CharVocab("ab")),
+        lambda: scrambled(replace(SMALL, begin=False), CharVocab("ab")),
+        lambda: scrambled(replace(SMALL, end=False), CharVocab("ab", end=False)),
+        lambda: scrambled(replace(SMALL, tie=True), CharVocab("abc")),
+        lambda: scrambled(SMALL, ByteVocab()),
+        lambda: given(scrambled(SMALL, CharVocab("ab")), "abbab"),
+        lambda: warp(scrambled(SMALL, CharVocab("ab")), temperature=0.8, top_k=2),
+        lambda: mixture([scrambled(SMALL, CharVocab("ab"), seed=k) for k in (1, 2)], [0.2, 0.8]),
+        lambda: interpolate(
+            [scrambled(SMALL, CharVocab("ab")), fit(["ab", "b"], NgramSpec(2, vocab=CharVocab("ab")))], [1, 1]
+        ),
+    ],
+    ids=["joint", "no x0", "no EOS", "tied", "bytes", "given", "warp", "mixture", "interpolation"],
+)
+def test_laws(make: Callable[[], LM]) -> None:
+    laws(make())
 
 
 @pytest.mark.parametrize(("context", "overlap"), [(4, 1), (8, 2), (8, 4), (128, 32)])
