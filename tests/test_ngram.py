@@ -428,3 +428,34 @@ def test_long_texts_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
         assert all(
             np.array_equal(a.logp, b.logp) and np.array_equal(a.rank, b.rank) for a, b in zip(whole, cut)
         )
+
+
+@pytest.mark.parametrize("smoothing", ["kneser-ney", "mle"])
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_survival_by_back_off_is_that_of_the_whole_chain(order: int, smoothing: str) -> None:
+    from pofx.algorithms.absorbing import survival
+    from pofx.models.ngram.chain import chain_of
+    from pofx.models.ngram.survival import survival_by_backoff
+
+    lm = pofx.fit(
+        ["abca", "ab", "", "caab", "abcabc", "cccc"], NgramSpec(order, smoothing, vocab=ToyVocab(4))
+    )
+    lengths = [0, 1, 2, 5, 40]
+    chain = chain_of(lm.backoff, lm.vocab.end)
+    assert survival_by_backoff(lm.backoff, lm.vocab.end, lengths) == pytest.approx(
+        survival(chain, 0, [n + 1 for n in lengths]), abs=1e-14
+    )
+    by_hand = 1 - math.exp(pofx.log_prob(lm, ""))
+    assert lm.termination([0]).alive[0] == pytest.approx(by_hand, abs=1e-14)
+
+
+def test_survival_of_a_large_table_is_exact_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pofx.models.ngram import chain, survival
+
+    lm = pofx.fit(TEXTS, NgramSpec(3))
+    whole = lm.termination([1, 2, 4, 8])
+    monkeypatch.setattr(chain, "EDGES", 10)
+    assert lm.termination([1, 2, 4, 8]).alive == pytest.approx(whole.alive, abs=1e-12)
+    grams = sum(len(lm.table.first(k)) for k in (1, 2, 3))
+    monkeypatch.setattr(survival, "WORK", 3 * grams)
+    assert lm.termination([1, 2, 4, 8]).alive == pytest.approx(whole.alive[:2], abs=1e-12)

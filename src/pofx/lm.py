@@ -38,7 +38,7 @@ class Begin:
 class Termination:
     """How the texts of a model end, exactly. never: P(a text never ends), the limit of P(length > L).
 
-    alive: P(length > L) for each L that was asked, or empty where only `never` is known.
+    alive: P(length > L) for the first so many L that were asked; empty where only `never` is known.
     """
 
     alive: tuple[float, ...]

@@ -96,7 +96,8 @@ def measure_alive(lm: LM, state: State, behind: bool, seed: int) -> Alive:
     lengths = lengths_for(lm)
     known = None if behind else lm.termination(lengths)
     if known is not None and known.alive:
-        return Alive(lengths, known.alive, (0.0,) * len(lengths), known.never, 0)
+        some = lengths[: len(known.alive)]
+        return Alive(some, known.alive, (0.0,) * len(some), known.never, 0)
     start = state.take(np.zeros(DRAWS, dtype=np.int64))
     means, errors = estimate_alive(lm, start, lengths, np.random.default_rng([seed, 3]), SECONDS)
     return Alive(lengths[: len(means)], means, errors, None if known is None else known.never, DRAWS)

@@ -12,6 +12,7 @@ from pofx.lm import Termination
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.smoothing import Levels
+from pofx.models.ngram.survival import survival_by_backoff
 
 # Laws looked at, and transitions kept. 1.2 M transitions take 6 ms a move, so 512 moves are 3 s. A smoothed
 # model has a transition for every token of every history: over bytes that is 5,800 histories, which is order
@@ -24,15 +25,18 @@ ROWS = 2048
 def termination(law: Backoff, end: int, lengths: Sequence[int]) -> Termination | None:
     """P(length > L) for each L, and P(the text never ends), exact; the law must know x0 and EOS.
 
-    The histories are the states, EOS is the stop. Beyond 1.5 million transitions `alive` is left empty;
-    `never` is still known to be 0 if every history gives EOS something (Du et al. 2023: finitely many states,
-    each of which can end, cannot go on for ever). None where neither is known.
+    The histories are the states, EOS is the stop. Beyond 1.5 million transitions the seen n-grams alone are
+    followed (`survival_by_backoff`), for as many of the lengths as 4 s allow; `never` is 0 if every history gives
+    EOS something (Du et al. 2023: finitely many states, each of which can end, cannot go on for ever). None where
+    that is not so.
 
     Right: `lm.termination([1, 2, 4])` of an n-gram. Wrong: asking it of a law that was fitted without x0.
     """
     chain = chain_of(law, end)
     if chain is None:
-        return Termination((), 0.0) if _always_can_end(law.levels) else None
+        if not _always_can_end(law.levels):
+            return None
+        return Termination(survival_by_backoff(law, end, lengths) if law.levels.chain else (), 0.0)
     lo, hi = never_stops(chain, 0)
     if hi - lo > 1e-9:
         return None
