@@ -405,9 +405,10 @@ def test_a_chain_too_large_still_has_its_limit(monkeypatch: pytest.MonkeyPatch) 
     assert found.alive == pytest.approx(whole.alive, abs=1e-12)
     assert found.never == 0.0
     assert ngram(smoothing="mle").termination([1, 2]) is None
-    a = audit(ngram(), HELD)
-    assert "estimated" in find(a, "alive(L)").why
-    assert find(a, "alive(L)").value == 0
+    assert "exact" in find(audit(ngram(), HELD), "alive(L)").why
+    additive = find(audit(ngram(smoothing="additive"), HELD), "alive(L)")  # no back-off to follow
+    assert "estimated" in additive.why
+    assert additive.value == 0
 
 
 @pytest.mark.parametrize("make", [lambda: ngram(), lambda: ngram(smoothing="mle"), leaky])
