@@ -133,14 +133,31 @@ def test_fit_and_what_it_says(run: Callable[..., Ran], models: Path) -> None:
     ran = run("fit", str(models / "corpus.txt"), "-o", "m", "--order", "3", "--held-out", "0.3")
     assert ran.code == 0
     assert ran.err == ""
-    first, fitted, held, then = ran.out.splitlines()
+    first, fitted, held, *then = ran.out.splitlines()
     assert first == "m: n-gram: the last 2 tokens; x0 <s> (trained); EOS"
     assert re.fullmatch(r"fitted on [\d,]+ documents, [\d,]+ bytes, in [\d.]+ s", fitted)
     assert re.fullmatch(
         r"held out: \d+ documents, L\(θ\) = [\d.]+ nats a document, [\d.]+ bits per byte", held
     )
-    assert then.startswith("next: pofx audit m ")
+    assert then == ["next: pofx audit m", "      pofx sample -m m", '      pofx score --text "…" -m m']
     assert sorted(p.name for p in Path().iterdir()) == ["m"]
+
+
+def test_what_is_held_out_can_be_kept(run: Callable[..., Ran], models: Path) -> None:
+    ran = run("fit", str(models / "corpus.txt"), "-o", "m", "--held-out", "0.3", "--save-held-out", "h.jsonl")
+    assert ran.code == 0
+    _, kept = pofx.split_documents(LINES, 0.3)
+    assert list(pofx.documents("h.jsonl")) == kept
+    assert kept
+
+
+def test_a_prefix_is_shown_without_eos(run: Callable[..., Ran], models: Path) -> None:
+    ran = run("score", "--text", "the c", "-m", str(models / "whole"), "--prefix")
+    assert "log P(x)" in ran.out
+    assert "EOS included" not in ran.out
+    (record,) = run("score", "--text", "the c", "-m", str(models / "whole"), "--prefix", "--json").records
+    assert record["total_nats"] is None
+    assert len(record["tokens"]) == 5
 
 
 def test_fit_as_json_is_the_score_of_what_was_kept(run: Callable[..., Ran], models: Path) -> None:

@@ -46,6 +46,12 @@ ONLY = {
 )
 @click.option("--no-end", is_flag=True, help="No EOS: the model never ends a text, and knows only prefixes.")
 @click.option("--held-out", default=0.05, show_default=True, help="Share of documents kept aside, by hash.")
+@click.option(
+    "--save-held-out",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the documents kept aside to FILE, as JSONL.",
+)
 @click.option("--order", default=6, show_default=True, help="ngram: tokens in an n-gram.")
 @click.option(
     "--smoothing",
@@ -96,6 +102,7 @@ def command(
     separator: str | None,
     format_: str | None,
     as_json: bool,
+    save_held_out: str | None,
 ) -> None:
     """Fit p to the documents of FILES: minimise L(θ) = −(1/N) Σ log p(xⁿ), EOS counted, x0 in front.
 
@@ -131,6 +138,8 @@ def command(
     train, kept = split_documents(documents, held_out)
     if not train:
         train, kept = documents, []
+    if save_held_out is not None:
+        _write_held_out(save_held_out, kept)
     unspelled = 0
     if vocab == "chars":
         known = set().union(*map(set, train))
@@ -147,6 +156,16 @@ def command(
     if family == "transformer":
         checkpoint.unlink(missing_ok=True)  # only now: had saving failed, --resume would still go on from it
     _report(lm, train, kept, unspelled, took, out, as_json)
+
+
+def _write_held_out(path: str, kept: list[str]) -> None:
+    """The documents kept aside, as JSONL: what `pofx audit --texts` and `pofx score` are honest on."""
+    from pofx.cache import write_atomically
+    from pofx.cli.plain import dumps
+
+    lines = "".join(dumps({"text": text}) + "\n" for text in kept)
+    write_atomically(Path(path), lines.encode("utf-8"))
+    click.echo(f"pofx: wrote {path}", err=True)
 
 
 def _prepare(checkpoint: Path, resume: bool) -> None:
@@ -228,7 +247,7 @@ def _report(
         )
     given = "" if lm.begin.known != "none" else ' --given "…"'
     click.echo(
-        f'next: pofx audit {out}    pofx sample -m {out}{given}    pofx score --text "…"{given} -m {out}'
+        f'next: pofx audit {out}\n      pofx sample -m {out}{given}\n      pofx score --text "…"{given} -m {out}'
     )
 
 
@@ -260,10 +279,11 @@ def _losses(lm: LM, kept: list[str]) -> dict[str, Any]:
 def _progress() -> Any:
     """A callback that tells on stderr: one live line on a terminal, else a line every ten seconds."""
     live = sys.stderr.isatty()
-    told = -math.inf
+    told, best = -math.inf, math.inf
 
     def tell(p: Any) -> None:
-        nonlocal told
+        nonlocal told, best
+        best = min(best, math.inf if p.validation_bits_per_byte is None else p.validation_bits_per_byte)
         if not live and p.elapsed - told < 10 and p.fraction < 1:
             return
         told = p.elapsed
@@ -273,7 +293,7 @@ def _progress() -> Any:
             f"{p.train_bits_per_byte:.3f} bits/byte"
         )
         if p.validation_bits_per_byte is not None:
-            line += f"  held out {p.validation_bits_per_byte:.3f} bits/byte"
+            line += f"  held out {p.validation_bits_per_byte:.3f} (best {best:.3f}, which is kept)"
         click.echo(f"\r\x1b[2K{line}" if live else line, err=True, nl=not live or p.fraction >= 1)
 
     return tell

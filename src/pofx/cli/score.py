@@ -92,6 +92,8 @@ def _texts(
     from pofx.trace import Want
 
     scored = score(lm, texts, given, Want(entropy=True, rank=True, top=5))
+    if prefix:
+        scored = [s.without_end() for s in scored]
     if as_json:
         from pofx.cli.plain import dumps, scored_record
 
@@ -110,8 +112,6 @@ def _texts(
             console.print()
             console.print(terminal.heat_text(s))
             console.print(terminal.legend())
-            if prefix and s.terms.end:
-                console.print(f"log P(text, and anything after it) = {s.prefix_total:.4f} nats")
     if html_path:
         _page(scored, html_path)
 
@@ -146,7 +146,8 @@ def _files(
             value = s.prefix_total if prefix else s.total
             n, n_bytes, nats = n + 1, n_bytes + s.terms.bytes, nats + value
             if as_json:
-                click.echo(dumps({"id": d.id, **scored_record(s, tokens)}))
+                record = s.without_end() if prefix else s
+                click.echo(dumps({"id": d.id, **scored_record(record, tokens)}))
             else:
                 # An empty text has no bytes to share its nats among: an empty cell, not a nan.
                 rate = f"{bits_per_byte(-value, s.terms.bytes):.4f}" if s.terms.bytes else ""

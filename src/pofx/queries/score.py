@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -57,6 +57,19 @@ class Scored:
     def prefix_total(self) -> float:
         """log P(text | given): the text and anything after it, so no EOS term."""
         return float(self.logp[: len(self.tokens)].sum())
+
+    def without_end(self) -> Scored:
+        """The same record of the text as a prefix: no EOS term, and `terms` says so."""
+        t = len(self.tokens)
+        return replace(
+            self,
+            logp=self.logp[:t],
+            terms=replace(self.terms, end=False),
+            entropy=None if self.entropy is None else self.entropy[:t],
+            rank=None if self.rank is None else self.rank[:t],
+            top_ids=None if self.top_ids is None else self.top_ids[:t],
+            top_logp=None if self.top_logp is None else self.top_logp[:t],
+        )
 
     @property
     def interval(self) -> tuple[float, float]:
