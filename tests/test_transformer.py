@@ -420,3 +420,20 @@ def test_malformed_files_are_named(tmp_path: Path) -> None:
     weights.unlink()
     with pytest.raises(BadSource, match="model.safetensors"):
         from_files(tmp_path, CHARS, begin=True, overlap=2)
+
+
+def test_resuming_may_take_more_seconds(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    documents = [rng.integers(0, 4, size=30) for _ in range(20)]
+    train(documents, replace(SMALL, seconds=0.2), CHARS, checkpoint=tmp_path / "c")
+    steps: list[int] = []
+    train(
+        documents,
+        replace(SMALL, seconds=0.5),
+        CHARS,
+        checkpoint=tmp_path / "c",
+        resume=True,
+        progress=lambda p: steps.append(p.step),
+    )
+    assert steps
+    assert steps[0] > 1, "went on, did not begin again"

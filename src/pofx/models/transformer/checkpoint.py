@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pofx.cache import write_atomically
 from pofx.errors import BadSource, BadValue, require
 
 require("torch", "torch", "fitting a transformer")
@@ -27,6 +27,9 @@ from pofx.vocab import Vocab
 FORMAT = "pofx fit 1"
 
 
+FREE = ("vocab", "seconds")  # the vocabulary is compared by what it spells
+
+
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """What a fit needs to go on: tensors by name, and numbers by name."""
@@ -40,8 +43,11 @@ class Checkpoint:
 
 
 def identity(spec: TransformerSpec, vocab: Vocab, documents: Sequence[NDArray[Any]]) -> dict[str, Any]:
-    """What must agree for a fit to be taken up: each field of the spec, the vocabulary, the documents."""
-    same: dict[str, Any] = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name != "vocab"}
+    """What must agree for a fit to be taken up: the spec, the vocabulary, the documents.
+
+    All of the spec but the number of seconds: who resumes may give the fit more time, or less.
+    """
+    same: dict[str, Any] = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name not in FREE}
     tokens = hashlib.sha256(repr((vocab.token_bytes, vocab.end)).encode())
     data = hashlib.sha256(np.array([len(d) for d in documents], dtype=np.int64).tobytes())
     for d in documents:
@@ -49,23 +55,10 @@ def identity(spec: TransformerSpec, vocab: Vocab, documents: Sequence[NDArray[An
     return same | {"vocabulary": tokens.hexdigest()[:16], "documents": data.hexdigest()[:16]}
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace a file in one go: a reader, or a power cut, sees the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write a checkpoint in one go."""
     plain = {k: t.detach().contiguous() for k, t in tensors.items()}
-    write_bytes(path, save(plain, metadata={"format": FORMAT, "facts": json.dumps(dict(facts))}))
+    write_atomically(path, save(plain, metadata={"format": FORMAT, "facts": json.dumps(dict(facts))}))
 
 
 def read(path: Path, same: Mapping[str, Any]) -> Checkpoint:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pofx.cache import write_atomically
 from pofx.errors import BadSource, require
 
 require("torch", "torch", "a transformer")
@@ -19,7 +20,6 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from pofx.models.transformer.attention import THETA, Layout
-from pofx.models.transformer.checkpoint import write_bytes
 from pofx.models.transformer.model import TransformerLM
 from pofx.models.transformer.net import Net, Shape
 from pofx.models.transformer.ops import EPS
@@ -67,9 +67,9 @@ def to_files(lm: TransformerLM, directory: Path) -> None:
     if begin is not None:
         generation["suppress_tokens"] = [begin]
     directory.mkdir(parents=True, exist_ok=True)
-    write_bytes(directory / "config.json", (json.dumps(config, indent=2) + "\n").encode())
-    write_bytes(directory / "generation_config.json", (json.dumps(generation, indent=2) + "\n").encode())
-    write_bytes(directory / "model.safetensors", save(named(lm.net), metadata={"format": "pt"}))
+    write_atomically(directory / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+    write_atomically(directory / "generation_config.json", (json.dumps(generation, indent=2) + "\n").encode())
+    write_atomically(directory / "model.safetensors", save(named(lm.net), metadata={"format": "pt"}))
 
 
 def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> TransformerLM:
