@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+import pofx
 from pofx.algorithms.absorbing import Chain, never_stops, survival
 from pofx.algorithms.logspace import logsumexp
 from pofx.errors import BadValue, NotText
@@ -455,3 +456,21 @@ def test_the_gamblers_ruin(monkeypatch: pytest.MonkeyPatch) -> None:
     assert never_stops(c, 0) == (0.0, 0.0)
     # Down for ten moves is the only way to stop in ten.
     assert survival(c, 10, [0, 10, 11]) == pytest.approx((1.0, 1.0, 1 - 0.45**10))
+
+
+def test_texts_of_another_kind_cannot_convict_a_model_of_its_own_texts() -> None:
+    docs = ["abc", "abd", "ba"] * 20
+    lm = pofx.fit(docs, pofx.NgramSpec(order=3))
+    default, own = pofx.audit(lm), pofx.audit(lm, docs)
+    assert (default.verdict, own.verdict) == ("joint", "joint")
+    assert find(default, "p(x1) is trained").verdict == "warn"
+    assert "another kind" in find(default, "p(x1) is trained").why
+    assert "taken at its word" in default.reason
+    assert pofx.audit(lm, [d.upper() for d in pofx.builtin_documents()[:300]]).verdict == "conditional"
+
+
+def test_openings_like_all_the_rest_convict_no_trained_x0() -> None:
+    docs = ["0110", "1", "10", "111"] * 10
+    for end, verdict in ((True, "joint"), (False, "prefix-only")):
+        lm = pofx.fit(docs, pofx.NgramSpec(end=end))
+        assert pofx.audit(lm, docs).verdict == verdict

@@ -82,6 +82,9 @@ def begin_finding(
         return Finding(
             CHECK, "warn", mean, bound, "bits", f"{why}. But its law never changes: {_BLIND}", chart
         ), evidence
+    if outcome == "fail" and lm.begin.known == "trained" and mean > -bound:
+        # Texts over {0, 1} may open as they go on. Where x0 is known to have been trained, only a loss convicts it.
+        outcome = "warn"
     why += ". " + _MEANING[outcome]
     return Finding(CHECK, outcome, mean, bound, "bits", why, chart), evidence
 
@@ -90,7 +93,7 @@ _BLIND = "a model without memory has no other p(x1) than that, so there was noth
 _MEANING = {
     "pass": "So x0 was in training where texts begin.",
     "fail": "So p(x1) was not learned, and log p(x) of a whole text would rest on a made-up first factor.",
-    "warn": "",
+    "warn": "x0 was in training, but on these documents it shows nothing: they open as they go on.",
 }
 
 
