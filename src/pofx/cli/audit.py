@@ -59,6 +59,10 @@ def command(
         texts = [d.text for d in found]
         options.tally(found)
     result = audit(lm, texts, seed)
+    if html_path:
+        from pofx.report import html
+
+        options.write_page(html_path, html.page(f"Audit of {name}", [html.audit_section(result, name)]))
     if as_json:
         from pofx.cli.plain import audit_record, dumps
 
@@ -71,9 +75,5 @@ def command(
         console = Console()
         console.print(terminal.audit_headline(result))
         console.print(terminal.audit_table(result))
-    if html_path:
-        from pofx.report import html
-
-        options.write_page(html_path, html.page(f"Audit of {name}", [html.audit_section(result, name)]))
     if result.failed:
         click.get_current_context().exit(1)

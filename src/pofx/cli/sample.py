@@ -47,6 +47,10 @@ def command(
     if temperature is not None or top_k is not None or top_p is not None:
         lm = warp(lm, 1.0 if temperature is None else temperature, top_k, top_p)
     draws = sample(lm, n, options.argument_text(given), max_tokens, seed)
+    if html_path:
+        from pofx.report import html
+
+        options.write_page(html_path, html.page("Draws from p(x)", [html.draws_section(draws, "Draws")]))
     if as_json:
         from pofx.cli.plain import draw_record, dumps
 
@@ -58,7 +62,3 @@ def command(
         from pofx.report import terminal
 
         Console().print(terminal.draws_table(draws))
-    if html_path:
-        from pofx.report import html
-
-        options.write_page(html_path, html.page("Draws from p(x)", [html.draws_section(draws, "Draws")]))

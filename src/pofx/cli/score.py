@@ -94,6 +94,8 @@ def _texts(
     scored = score(lm, texts, given, Want(entropy=True, rank=True, top=5))
     if prefix:
         scored = [s.without_end() for s in scored]
+    if html_path:  # before anything is printed: a reader that closes the pipe must not cost the page
+        _page(scored, html_path)
     if as_json:
         from pofx.cli.plain import dumps, scored_record
 
@@ -112,8 +114,6 @@ def _texts(
             console.print()
             console.print(terminal.heat_text(s))
             console.print(terminal.legend())
-    if html_path:
-        _page(scored, html_path)
 
 
 def _files(
