@@ -474,3 +474,12 @@ def test_openings_like_all_the_rest_convict_no_trained_x0() -> None:
     for end, verdict in ((True, "joint"), (False, "prefix-only")):
         lm = pofx.fit(docs, pofx.NgramSpec(end=end))
         assert pofx.audit(lm, docs).verdict == verdict
+
+
+def test_a_float32_model_that_does_not_say_so_is_held_to_float32() -> None:
+    class Single(Wrapped):
+        def law(self, logp: np.ndarray) -> np.ndarray:
+            return (logp + 3e-7).astype(np.float32)
+
+    rows = find(audit(Single(ngram()), HELD), "rows sum to 1")
+    assert (rows.verdict, rows.bound) == ("pass", 1e-5)

@@ -22,8 +22,11 @@ ENUMERATED, TINY = 3_000, 8
 
 
 def exact_arithmetic(lm: LM) -> bool:
-    """Whether the model says that it works in float64 throughout."""
-    return lm.dtype == "float64"
+    """Whether the model works in float64: it says so, and a law of it is so. An author may forget to say."""
+    if lm.dtype != "float64":
+        return False
+    a_token = next(i for i, b in enumerate(lm.vocab.token_bytes) if b is not None)
+    return bool(lm.extend(lm.start(1), np.array([[a_token]])).logp.dtype == np.float64)
 
 
 def row_bound(lm: LM) -> float:
