@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -88,15 +89,14 @@ class TraceBuilder:
 
     def done(self) -> Trace:
         """The finished trace, cut into paths."""
-        cuts = self._offsets[1:-1]
+        cuts = list(pairwise(self._offsets.tolist()))
 
         def split(a: NDArray[Any], asked: bool) -> tuple[NDArray[Any], ...] | None:
-            return tuple(np.split(a, cuts)) if asked else None
+            return tuple(a[lo:hi] for lo, hi in cuts) if asked else None
 
-        want, n = self._want, len(self._offsets) - 1
-        logp = tuple(np.split(self.logp, cuts)) if n else ()
+        want = self._want
         return Trace(
-            logp,
+            tuple(self.logp[lo:hi] for lo, hi in cuts),
             split(self.entropy, want.entropy),
             split(self.rank, want.rank),
             split(self.top_ids, want.top > 0),

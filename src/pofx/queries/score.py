@@ -101,15 +101,16 @@ def score(
         raise BadValue(
             f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}"
         )
-    end = [] if lm.vocab.end is None else [lm.vocab.end]
+    end = np.array([] if lm.vocab.end is None else [lm.vocab.end], dtype=np.int64)
     ids = lm.vocab.encode_many(texts)
     cut = dict(zip(dict.fromkeys(prefixes), lm.vocab.encode_many(list(dict.fromkeys(prefixes)))))
     _check_given(lm, cut)
-    paths = [np.concatenate([cut[g], x, end]).astype(np.int64) for g, x in zip(prefixes, ids)]
+    given_bytes = {g: len(to_bytes(g)) for g in cut}
+    paths = [np.concatenate([cut[g], x, end]) for g, x in zip(prefixes, ids)]
     trace = lm.forward(paths, want, [len(cut[g]) for g in prefixes])
     out = []
     for i, (text, prefix, x) in enumerate(zip(texts, prefixes, ids)):
-        small_print = terms(lm, len(x), len(to_bytes(text)), len(to_bytes(prefix)), bool(end))
+        small_print = terms(lm, len(x), len(to_bytes(text)), given_bytes[prefix], bool(len(end)))
         out.append(
             Scored(
                 text,

@@ -94,12 +94,9 @@ class NgramLM(LM):
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
         if not ids:
             return out.done()
-        self._check(np.concatenate(ids))
-        gap = np.zeros(self.order, dtype=np.uint64)
-        if self.begin.known != "none":
-            gap[-1] = self.codes.begin
-        codes = np.concatenate([c for p in ids for c in (gap, (p + 1).astype(np.uint64))])
-        kept = np.concatenate([np.arange(self.order + len(p)) >= self.order + s for p, s in zip(ids, skips)])
+        flat = np.concatenate(ids)
+        self._check(flat)
+        codes, kept = self._laid_out(flat, np.array([len(p) for p in ids]), np.array(skips))
         done = 0
         for lo in range(0, len(codes), POSITIONS):
             # A block opens with the codes its first position looks back at, which it does not report again.
@@ -108,6 +105,21 @@ class NgramLM(LM):
             mine[: lo - context] = False
             done += self._read(block, np.flatnonzero(mine), done, out, want)
         return out.done()
+
+    def _laid_out(
+        self, flat: Ints, lengths: Ints, skips: Ints
+    ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+        """All paths as codes in a row, `order` paddings (the last one x0) before each; and what is to be scored."""
+        inside = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        starts = np.cumsum(lengths + self.order) - lengths
+        places = inside + np.repeat(starts, lengths)
+        codes = np.zeros(len(flat) + self.order * len(lengths), dtype=np.uint64)
+        codes[places] = flat + 1
+        if self.begin.known != "none":
+            codes[starts - 1] = self.codes.begin
+        kept = np.zeros(len(codes), dtype=bool)
+        kept[places] = inside >= np.repeat(skips, lengths)
+        return codes, kept
 
     def _read(self, codes: NDArray[np.uint64], at: Index, done: int, out: TraceBuilder, want: Want) -> int:
         """Report the positions `at` of a block, the first of them as position `done` of the trace; how many."""
