@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test check format bench clean
+.PHONY: install demo test check format models bench clean
 
 install: .venv/.installed
 
@@ -27,6 +27,9 @@ check: install
 format: install
 	$(BIN)/ruff format src tests bench docs
 	$(BIN)/ruff check --fix src tests bench docs
+
+models: install
+	$(BIN)/pofx models
 
 bench: install
 	$(BIN)/python bench/ngram.py

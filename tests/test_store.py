@@ -663,3 +663,19 @@ def test_other_documents_are_another_model(few_documents: list[int], monkeypatch
     monkeypatch.setattr("pofx.builtin.builtin_documents", lambda: ["something else"])
     assert numbers(pofx.load("builtin")) != before
     assert few_documents == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["lm.arpa", "lm.arpa.gz"])
+def test_an_ngram_saved_as_arpa_is_loaded_again(tmp_path: Path, name: str) -> None:
+    lm = pofx.fit(["the cat", "a cat", ""], pofx.NgramSpec(order=3))
+    pofx.save(lm, tmp_path / name)
+    again = pofx.load(tmp_path / name)
+    assert pofx.log_prob(again, "the at") == pytest.approx(pofx.log_prob(lm, "the at"), abs=1e-8)
+    (tmp_path / "dir.arpa").mkdir()
+    with pytest.raises(BadSource, match="found a directory"):
+        pofx.save(lm, tmp_path / "dir.arpa")
+    with pytest.raises(BadValue, match="bytes or words"):
+        pofx.save(pofx.fit(["ab"], pofx.NgramSpec(order=2, vocab="chars")), tmp_path / "chars.arpa")
+    with pytest.raises(BadValue, match="found Given"):
+        pofx.save(pofx.given(lm, "t"), tmp_path / "given.arpa")
+    assert not (tmp_path / "chars.arpa").exists()

@@ -30,11 +30,15 @@ def save(lm: LM, directory: str | Path) -> None:
 
     The directory appears in one step; an older pofx model there is replaced, anything else is left alone
     (`BadSource`). x0 and EOS stand in the files as "<s>" and "</s>", x0 never with id 0. `BadValue` for an LM that
-    is no fitted model: save what a mixture is made of.
+    is no fitted model: save what a mixture is made of. A name that ends in .arpa or .arpa.gz makes an ARPA file
+    instead, for an n-gram over bytes or words, which `load` reads back (others: `write_arpa`, `read_arpa`).
 
     Right: `save(fit(texts), "model")`. Wrong: `save(given(lm, "x"), "model")`.
     """
     check_target(directory)
+    if is_arpa(directory):
+        _save_arpa(lm, Path(directory))
+        return
     target = Path(directory).resolve()  # a link stays a link: what it names is replaced
     family, write, extra = _writer(lm)
     # A name of its own, so that two who save at once do not write into each other's files.
@@ -76,10 +80,37 @@ def save(lm: LM, directory: str | Path) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
+def is_arpa(name: str | Path) -> bool:
+    """Whether a name is that of an ARPA file, by its ending."""
+    return str(name).endswith((".arpa", ".arpa.gz"))
+
+
+def _save_arpa(lm: LM, path: Path) -> None:
+    from pofx.models.ngram.arpa import write_arpa
+    from pofx.models.ngram.model import NgramLM
+    from pofx.vocab import ByteVocab, WordVocab
+
+    if not isinstance(lm, NgramLM) or not isinstance(lm.vocab, ByteVocab | WordVocab):
+        raise BadValue(
+            f"{path}: expected an n-gram over bytes or words, whose tokens an ARPA file spells in full, found "
+            f"{type(lm).__name__} over {type(lm.vocab).__name__}; save a directory, or see write_arpa"
+        )
+    try:
+        write_arpa(lm, path)
+    except OSError as e:
+        raise BadSource(
+            f"{path}: expected a place to write, found: {e.strerror or e}; choose another"
+        ) from None
+
+
 def check_target(directory: str | Path) -> None:
     """Refuse, before any work is done, to write a model over something that is none."""
     target = Path(directory)
     try:
+        if is_arpa(target):
+            if target.is_dir():
+                raise BadSource(f"{target}: expected a file to write, found a directory; choose another")
+            return
         if target.exists() and not target.is_dir():
             raise BadSource(
                 f"{target}: expected a directory to write a model to, found a file; choose another"
@@ -166,7 +197,7 @@ def _read(source: str | Path) -> LM:
         ) from None
     if is_directory:
         return _read_directory(path)
-    if path.name.endswith((".arpa", ".arpa.gz")):
+    if is_arpa(path):
         from pofx.models.ngram.arpa import read_arpa
 
         return read_arpa(path)

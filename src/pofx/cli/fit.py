@@ -29,9 +29,8 @@ ONLY = {
     "-o",
     "--out",
     required=True,
-    type=click.Path(file_okay=False),
     metavar="DIR",
-    help="Where to save the model.",
+    help="Where to save the model; an n-gram may go to a file, NAME.arpa or NAME.arpa.gz.",
 )
 @click.option(
     "--family",
@@ -111,15 +110,20 @@ def command(
 
     \b
     pofx fit corpus.txt -o model
+    pofx fit corpus.txt -o lm.arpa.gz
     pofx fit novel.txt --separator "\\n\\n" -o model --family transformer --seconds 120
     """
     from pofx.corpus import split_documents
     from pofx.errors import BadSource
     from pofx.estimation import Spec, fit
     from pofx.specs import NgramSpec, TransformerSpec
-    from pofx.store import check_target, save
+    from pofx.store import check_target, is_arpa, save
 
     _check_heeded(family, smoothing)
+    if is_arpa(out) and family != "ngram":
+        raise click.UsageError(
+            "--out: expected a directory for a transformer, found an .arpa file; name another."
+        )
     check_target(out)
     spec: Spec
     if family == "ngram":
