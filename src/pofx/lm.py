@@ -177,6 +177,26 @@ def per_path(skip: int | Sequence[int], paths: Sequence[NDArray[Any]]) -> list[i
     return skips
 
 
+def scorable(
+    lm: LM, paths: Sequence[Path], skip: int | Sequence[int]
+) -> tuple[list[NDArray[np.int64]], list[int]]:
+    """What `forward` is given, as arrays and one skip a path; `NoBOS` where p(x1) is asked of a model without x0."""
+    ids = [np.asarray(p, dtype=np.int64) for p in paths]
+    skips = per_path(skip, ids)
+    if lm.begin.known == "none" and any(s == 0 < len(p) for s, p in zip(skips, ids)):
+        raise refuse_unconditional()
+    return ids, skips
+
+
+def whole_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[NDArray[np.int64]], list[int]]:
+    """Paths of complete texts, EOS behind each, and the skips that leave out what the model cannot know: p(x1)
+    where it has no x0."""
+    end = [] if lm.vocab.end is None else [lm.vocab.end]
+    paths = [np.append(ids, end).astype(np.int64) for ids in lm.vocab.encode_many(texts)]
+    free = int(lm.begin.known == "none")
+    return paths, [min(free, len(p)) for p in paths]
+
+
 def refuse_unconditional(what: str = "p(x1)") -> NoBOS:
     """The error of a model that has no x0, to be raised by whoever is asked for the first factor."""
     return NoBOS(

@@ -151,21 +151,21 @@ def _fit_all(
 
 
 def _measured(name: str, lm: LM, started: float, held_out: list[str]) -> Fitted:
+    from pofx.units import bits_per_byte
+
     took = time.perf_counter() - started
     total, n_bytes = _loss(lm, held_out)
     nats = total / len(held_out) if lm.begin.known != "none" else math.nan
-    return Fitted(name, lm, took, nats, total / (math.log(2) * n_bytes))
+    return Fitted(name, lm, took, nats, bits_per_byte(total, n_bytes))
 
 
 def _loss(lm: LM, texts: list[str]) -> tuple[float, int]:
     """−log p in all, and the bytes it covers: without x0, all but the first of each text."""
-    import numpy as np
+    from pofx.lm import whole_texts
 
-    free = int(lm.begin.known == "none")
-    end = [] if lm.vocab.end is None else [lm.vocab.end]
-    paths = [np.append(ids, end).astype(np.int64) for ids in lm.vocab.encode_many(texts)]
-    total = -math.fsum(float(a.sum()) for a in lm.forward(paths, skip=free).logp)
-    return total, sum(len(p) - len(end) - free for p in paths)
+    paths, skips = whole_texts(lm, texts)
+    total = -math.fsum(float(a.sum()) for a in lm.forward(paths, skip=skips).logp)
+    return total, sum(len(t.encode("utf-8")) for t in texts) - sum(skips)
 
 
 def _interpolated(models: list[Fitted], tuning: list[str], test: list[str]) -> Fitted | None:

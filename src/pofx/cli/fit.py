@@ -260,15 +260,11 @@ def _losses(lm: LM, kept: list[str]) -> dict[str, Any]:
 
     Null where a document has probability zero, since JSON has no infinity; `impossible` counts those.
     """
-    import numpy as np
-
+    from pofx.lm import whole_texts
     from pofx.units import bits_per_byte
 
-    free = int(lm.begin.known == "none")
-    end = [] if lm.vocab.end is None else [lm.vocab.end]
-    paths = [np.append(ids, end).astype(np.int64) for ids in lm.vocab.encode_many(kept)]
-    logp = lm.forward(paths, skip=[min(free, len(p)) for p in paths]).logp
-    totals = [-float(a.sum()) for a in logp]
+    paths, skips = whole_texts(lm, kept)
+    totals = [-float(a.sum()) for a in lm.forward(paths, skip=skips).logp]
     impossible = sum(math.isinf(t) for t in totals)
     n_bytes = sum(len(t.encode("utf-8")) for t in kept)
     finite = bool(kept) and not impossible
@@ -276,7 +272,7 @@ def _losses(lm: LM, kept: list[str]) -> dict[str, Any]:
         "nats_per_document": math.fsum(totals) / len(kept) if finite else None,
         "bits_per_byte": bits_per_byte(math.fsum(totals), n_bytes) if finite and n_bytes else None,
         "impossible": impossible,
-        "first_token": not free,
+        "first_token": lm.begin.known != "none",
     }
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pofx.algorithms.em import mixture_weights
 from pofx.algorithms.logspace import Floats, logsumexp
 from pofx.errors import BadValue
-from pofx.lm import LM, State, forward_by_extension
+from pofx.lm import LM, State, forward_by_extension, whole_texts
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.mixture import check_components, joint_begin, shared_terms
 
@@ -38,10 +38,7 @@ def interpolation_weights(lms: Sequence[LM], held_out: Sequence[str | bytes]) ->
     check_components(lms, None)
     if isinstance(held_out, str | bytes):
         raise BadValue("held_out: expected a list of texts, found one text; write [text]")
-    vocab = lms[0].vocab
-    end = [] if vocab.end is None else [vocab.end]
-    paths = [np.append(ids, end).astype(np.int64) for ids in vocab.encode_many(held_out)]
-    skips = [min(len(p), int(joint_begin(lms).known == "none")) for p in paths]
+    paths, skips = whole_texts(lms[0], held_out)  # the same for all: one vocabulary, and x0 for all or none
     rows = [lm.forward(paths, skip=skips).logp for lm in lms]
     if not sum(len(p) for p in paths):
         raise BadValue("held_out: expected at least one text, found none")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
 from pofx.algorithms.prefix_table import Index, PrefixTable, windows
-from pofx.lm import LM, Begin, State, Termination, id_rows, per_path, refuse_unconditional
+from pofx.lm import LM, Begin, State, Termination, id_rows, refuse_unconditional, scorable
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.chain import termination
 from pofx.models.ngram.counting import Codes, count_ngrams
@@ -87,10 +87,7 @@ class NgramLM(LM):
         skip: int | Sequence[int] = 0,
     ) -> Trace:
         """All positions of all texts by one sorted look-up each; whole laws only where `want` needs them."""
-        ids = [np.asarray(p, dtype=np.int64) for p in paths]
-        skips = per_path(skip, ids)
-        if self.begin.known == "none" and any(s == 0 and len(p) for s, p in zip(skips, ids)):
-            raise refuse_unconditional()
+        ids, skips = scorable(self, paths, skip)
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
         if not ids:
             return out.done()

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pofx.lm import LM, Begin, State, id_rows, per_path, refuse_unconditional
+from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional, scorable
 from pofx.models.transformer.attention import Layout
 from pofx.models.transformer.cache import Cache, extended
 from pofx.models.transformer.net import Net, Shape
@@ -101,13 +101,10 @@ class TransformerLM(LM):
         skip: int | Sequence[int] = 0,
     ) -> Trace:
         """log p(path[i] | path[:i]) for i ≥ skip, nats: packed batches, no padding, logits in chunks."""
-        ids = [np.asarray(p, dtype=np.int64) for p in paths]
-        skips = per_path(skip, ids)
+        ids, skips = scorable(self, paths, skip)
         for p in ids:
             self._check(p)
         lead = [] if self.begin.id is None else [self.begin.id]
-        if not lead and any(s == 0 < len(p) for s, p in zip(skips, ids)):
-            raise refuse_unconditional()
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
         # Target i of a path is predicted by input i (behind x0), or by input i − 1.
         first = [s - 1 + len(lead) for s in skips]
