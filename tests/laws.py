@@ -155,7 +155,7 @@ def chain_rule_through_given(lm: LM) -> None:
 
 def draws_follow_p(lm: LM, n: int = 2000) -> None:
     """5. A draw's logp is its score; frequencies match p (chi-square); same seed, same draws, whatever n."""
-    given = "" if _has_begin(lm) else lm.vocab.decode([0])
+    given = "" if _has_begin(lm) else lm.vocab.decode(letters_of(lm.vocab)[:1])
     draws = sample(lm, n, given=given, max_tokens=3, seed=7)
     again = sample(lm, 5, given=given, max_tokens=3, seed=7)
     hold([d.bytes for d in again] == [d.bytes for d in draws[:5]], "same seed, same draws")
@@ -188,8 +188,8 @@ def draws_follow_p(lm: LM, n: int = 2000) -> None:
 
 def states_are_values(lm: LM) -> None:
     """6. take, cat and extend leave siblings untouched."""
-    first = lm.vocab.encode(lm.vocab.decode([0]))[0]
     letters = letters_of(lm.vocab)
+    first = lm.vocab.encode(lm.vocab.decode(letters[:1]))[0]
     state = lm.extend(lm.start(3), [[letters[0]], [letters[-1]], [first]])
     tolerance = 1e-12 if lm.dtype == "float64" else 1e-5
     before = np.array(state.logp)
@@ -218,7 +218,7 @@ def states_are_values(lm: LM) -> None:
 
 def parts_sum_to_total(lm: LM) -> None:
     """8. The sum of per-token terms is the total; spans tile the text."""
-    given = b"" if _has_begin(lm) else lm.vocab.decode([0])
+    given = b"" if _has_begin(lm) else lm.vocab.decode(letters_of(lm.vocab)[:1])
     for p in texts(lm.vocab, 3):
         text = lm.vocab.decode(p)
         s = score(lm, [text], given)[0]
@@ -234,6 +234,23 @@ def parts_sum_to_total(lm: LM) -> None:
             hold(s.terms.end and s.terms.tokens == len(ids) and s.terms.bytes == len(text), "terms", s.terms)
 
 
+def unseen_does_not_matter(lm: LM) -> None:
+    """9. `seen` depends on the position only, and the law at a position on no more tokens than it says."""
+    tolerance = 1e-9 if lm.dtype == "float64" else 1e-5
+    n = 2 * LONGEST
+    seen = lm.seen(n)
+    hold(seen.shape == (n,) and seen.dtype == np.int64, "seen is a number a position", seen)
+    hold(all((lm.seen(k) == seen[:k]).all() for k in range(n)), "seen depends on the position only", seen)
+    letters = letters_of(lm.vocab)
+    path = [letters[i % len(letters)] for i in range(n)]
+    for i in range(1, n):
+        lost = i - int(seen[i])
+        if lost > 0:
+            other = [*[letters[-1] if t == letters[0] else letters[0] for t in path[:lost]], *path[lost:i]]
+            states = lm.extend(lm.start(2), [path[:i], other])
+            hold(_near(states.logp[0], states.logp[1], tolerance), "what is not seen does not matter", i)
+
+
 LAWS = {
     "1 rows": rows_sum_to_one,
     "2 strings": strings_sum_to_one,
@@ -242,6 +259,7 @@ LAWS = {
     "5 draws": draws_follow_p,
     "6 values": states_are_values,
     "8 parts": parts_sum_to_total,
+    "9 seen": unseen_does_not_matter,
 }
 
 

@@ -564,15 +564,36 @@ def test_what_is_refused_and_what_is_said(run: Callable[..., Ran], models: Path,
 def test_bad_rows_are_told_and_counted(run: Callable[..., Ran], models: Path) -> None:
     Path("a.txt").write_bytes(b"good\nc\xffd\nalso good\n")
     Path("b.jsonl").write_text('{"text": "\\ud800"}\n{"text": 7}\n{"text": "ok"}\nnot json\n')
-    for arguments in (["score", "a.txt", "-m", str(models / "whole")], ["fit", "a.txt", "-o", "m"]):
-        ran = run(*arguments)
-        assert ran.code == 0
-        assert "pofx: warning: a.txt:2: expected UTF-8, found byte 0xFF" in ran.err
-        assert "1 bad row left out, 2 documents read" in ran.err
+    ran = run("fit", "a.txt", "-o", "m")
+    assert ran.code == 0
+    assert "pofx: warning: a.txt:2: expected UTF-8, found byte 0xFF" in ran.err
+    assert "1 bad row left out, 2 documents read" in ran.err
+    ran = run("score", "a.txt", "-m", str(models / "whole"))
+    assert ran.code == 1
+    assert [line.split("\t")[0] for line in ran.out.splitlines()] == ["a.txt:1", "a.txt:2", "a.txt:3"]
+    assert ran.out.splitlines()[1] == "a.txt:2\t\t"
+    assert "pofx: warning: a.txt:2: expected UTF-8, found byte 0xFF" in ran.err
+    assert "1 of 3 rows without a score" in ran.err
     ran = run("score", "b.jsonl", "-m", str(models / "whole"), "--json")
-    assert [r["id"] for r in ran.records] == ["b.jsonl:3"]
+    assert ran.code == 1
+    assert [r["id"] for r in ran.records] == [f"b.jsonl:{i}" for i in (1, 2, 3, 4)]
+    assert [("error" in r) for r in ran.records] == [True, True, False, True]
+    assert "U+D800" in ran.records[0]["error"]
     assert "U+D800" in ran.err
-    assert "3 bad rows left out, 1 document read" in ran.err
+    assert "3 of 4 rows without a score" in ran.err
+
+
+def test_a_text_that_no_token_spells_loses_no_other(run: Callable[..., Ran], models: Path) -> None:
+    Path("a.txt").write_text("the cat\nΩ\na dog\n", encoding="utf-8")
+    ran = run("score", "a.txt", "-m", str(models / "chars"), "--json")
+    assert ran.code == 1
+    assert [r.get("total_nats") for r in ran.records] == [
+        pytest.approx(pofx.log_prob(pofx.load(models / "chars"), "the cat")),
+        None,
+        pytest.approx(pofx.log_prob(pofx.load(models / "chars"), "a dog")),
+    ]
+    assert "'Ω'" in ran.records[1]["error"]
+    assert run("score", "a.txt", "-m", str(models / "chars"), "--quiet").err.count("\n") == 2
 
 
 # ------------------------------------------------------------------------------------------------ real processes

@@ -47,7 +47,7 @@ class ToyLM(LM):
             for h in histories:
                 known = [i for i in h if i >= 0]
                 if not known and self.begin.known == "none":
-                    raise refuse_unconditional()
+                    raise refuse_unconditional(self.begin)
                 rows.append(self.row(known))
             return np.array(rows).reshape(len(histories), self.vocab.size)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from pofx.estimation import fit
     from pofx.lm import LM, Begin, State
+    from pofx.loading import load
     from pofx.models.ngram.arpa import read_arpa, write_arpa
     from pofx.queries.audit import audit
     from pofx.queries.findings import Audit, Finding
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from pofx.queries.score import Scored, log_prob, prefix_log_prob, score
     from pofx.queries.terms import Terms
     from pofx.specs import NgramSpec, TransformerSpec
-    from pofx.store import load, save
+    from pofx.store import save
     from pofx.subword import SubwordVocab
     from pofx.trace import Trace, Want
     from pofx.transforms.given import given
@@ -52,6 +53,7 @@ _HOMES = {
     "builtin": "builtin_documents",
     "corpus": "Document documents records split_documents",
     "estimation": "fit",
+    "loading": "load",
     "lm": "LM Begin State",
     "models.ngram.arpa": "read_arpa write_arpa",
     "queries.audit": "audit",
@@ -61,7 +63,7 @@ _HOMES = {
     "queries.score": "Scored log_prob prefix_log_prob score",
     "queries.terms": "Terms",
     "specs": "NgramSpec TransformerSpec",
-    "store": "load save",
+    "store": "save",
     "subword": "SubwordVocab",
     "trace": "Trace Want",
     "transforms.given": "given",
@@ -89,6 +91,7 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "records",
     "split_documents",
     "fit",
+    "load",
     "LM",
     "Begin",
     "State",
@@ -108,7 +111,6 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "Terms",
     "NgramSpec",
     "TransformerSpec",
-    "load",
     "save",
     "SubwordVocab",
     "Trace",

@@ -6,8 +6,8 @@ import hashlib
 import operator
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pofx.errors import BadSource, BadValue
@@ -23,21 +23,28 @@ Text = TypeVar("Text", bound=str | bytes)
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document and where it stands: `line` counts from 1, and is the row number in Parquet."""
+    """One document and where it stands: `line` counts from 1, and is the row number in Parquet.
+
+    given: the prefix of its row, and kept: the values of the fields that were asked for; see `records`.
+    """
 
     text: str
     id: str
     source: str
     line: int
+    given: str | None = field(default=None, repr=False)
+    kept: tuple[object, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that holds no document, and why: what was expected and what was found."""
+    """A row that holds no document, and why: what was expected and what was found. id, kept: as in `Document`."""
 
     source: str
     line: int
     why: str
+    id: str = field(default="", compare=False)
+    kept: tuple[object, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}: {self.why}"
@@ -103,7 +110,8 @@ class _Files:
                 if found is None:
                     tally.n_blank += 1
                 elif isinstance(found, Fault):
-                    self._note(tally, BadRow(source.name, found.line, found.why))
+                    here = f"{source.name}:{found.line}" if found.id is None else found.id
+                    self._note(tally, BadRow(source.name, found.line, found.why, here, found.kept))
                 else:
                     yield source, tally, found
         if self._report is None and tally.n_bad > KEPT:
@@ -144,9 +152,9 @@ class Records(_Files):
         for source, tally, found in self._read():
             name = source.name
             if not isinstance(found, Run):
-                line, text, given = found
+                line, text, id_, given, kept = found
                 tally.n += 1
-                yield Document(text, f"{name}:{line}" if given is None else given, name, line)
+                yield Document(text, f"{name}:{line}" if id_ is None else id_, name, line, given, kept)
                 continue
             for line, text in enumerate(found.texts, found.line):
                 if text:
@@ -202,17 +210,21 @@ def records(
     separator: str | None = None,
     format: str | None = None,
     report: Report | None = None,
+    given: str | None = None,
+    keep: Sequence[str] = (),
 ) -> Records:
     """`documents`, each as a `Document` with its id, its source and its line; errors and counts are the same.
 
     `id` names the field of JSONL, CSV, TSV or Parquet that holds the id, a string or an integer (as `str`);
     a row without one is a bad row. Otherwise the id is "path:line", or "path#k" for the k-th piece between
-    separators.
+    separators. `given` names a field that every row must have, of strings: the prefix that the row's text is to be
+    conditioned on. `keep` names further fields whose values are handed out as they are in `Document.kept`; None
+    where an object of JSONL has no such field.
 
     Right: `{d.id: d.text for d in records("a.jsonl", id="key")}`.
     Wrong: `records("a.txt", id="key")`: lines of text have no fields.
     """
-    return Records(*_plan(paths, field, id, split, separator, format), report)
+    return Records(*_plan(paths, field, id, split, separator, format, given, keep), report)
 
 
 def split_documents(
@@ -253,6 +265,8 @@ def _plan(
     split: Split,
     separator: str | None,
     format: str | None,
+    given: str | None = None,
+    keep: Sequence[str] = (),
 ) -> tuple[tuple[Source, ...], Layout]:
     """All that can be refused before the first file is opened, rather than hours into the reading."""
     if not paths:
@@ -275,6 +289,13 @@ def _plan(
     # An option that no file heeds is a mistake, and would pass unseen.
     if "txt" not in kinds and (separator is not None or split != "line"):
         raise BadValue(f"split and separator: expected a txt file, found only {', '.join(sorted(kinds))}")
+    if isinstance(keep, str):
+        raise BadValue(f"keep: expected a list of fields, found the string {keep!r}; write keep=[{keep!r}]")
     if kinds == {"txt"} and (id is not None or field != "text"):
         raise BadValue("field and id: expected a file with fields (jsonl, csv, tsv, parquet), found only txt")
-    return sources, Layout(field, id, split, separator)
+    if "txt" in kinds and (given is not None or keep):
+        raise BadValue(
+            "given and keep: expected files with fields (jsonl, csv, tsv, parquet), found txt; condition all texts "
+            "on one prefix instead, or give each line as JSON"
+        )
+    return sources, Layout(field, id, split, separator, given, tuple(keep))

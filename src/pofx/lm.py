@@ -24,11 +24,14 @@ class Begin:
 
     known: "trained" (every training text stood behind it), "declared" (the author of the LM says so),
     "assumed" (the caller chose it), "none" (there is no x0: the model only continues texts).
+    id: one past the last outcome for an x0 of our own; a control token of the vocabulary for a pretrained model.
+    note: with known "none", why there is no x0 and what can be done, for the message of `NoBOS`.
     """
 
     known: Known
     text: str = ""
     id: int | None = None
+    note: str = ""
 
     def __str__(self) -> str:
         return "none" if self.known == "none" else f"{self.text or 'x0'} ({self.known})"
@@ -96,7 +99,9 @@ class LM(ABC):
 
     A subclass sets `vocab`, and `context` (the longest window, None for unbounded), and writes `start` and
     `extend`. Nothing is to be registered: every query and transform works on it. `begin` says what x0 is;
-    `window` states the rule for texts longer than `context`; `dtype` is that of the arithmetic.
+    `window` states the rule for texts longer than `context`; `dtype` is that of the arithmetic. `fingerprint` names
+    weights and tokenizer, whatever x0 and window rule are put around them ("" for a model that has none).
+    `positive`: no token ever has probability 0 (a softmax), so no prefix needs to be checked for it.
     """
 
     vocab: Vocab
@@ -104,6 +109,8 @@ class LM(ABC):
     begin: Begin = Begin("declared")
     window: str = "no window: every token sees the whole prefix"
     dtype: str = "float64"
+    fingerprint: str = ""
+    positive: bool = False
 
     @abstractmethod
     def start(self, n: int) -> State:
@@ -125,6 +132,19 @@ class LM(ABC):
         faster, but must agree with it.
         """
         return forward_by_extension(self, paths, want, skip)
+
+    def seen(self, n: int) -> Ints:
+        """How many tokens the law at each position of a path of n tokens is conditioned on: effective context, `[n]`.
+
+        x0 is counted, and so is a prefix put before the path (`given`): they are read like any other token. So 1
+        to n with x0, 0 to n − 1 without, but for a bounded `context`. It depends on the position only.
+        """
+        before = np.arange(n, dtype=np.int64) + (self.begin.known != "none")
+        return before if self.context is None else np.minimum(before, self.context)
+
+    def bare(self) -> LM | None:
+        """The model without the x0 that `begun` put before it, itself if it has none; None where x0 is its own."""
+        return self if self.begin.known == "none" else None
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
         """P(length > L) for each L of `lengths`, and P(never ends), exact; None where that is not known exactly.
@@ -184,7 +204,7 @@ def scorable(
     ids = [np.asarray(p, dtype=np.int64) for p in paths]
     skips = per_path(skip, ids)
     if lm.begin.known == "none" and any(s == 0 < len(p) for s, p in zip(skips, ids)):
-        raise refuse_unconditional()
+        raise refuse_unconditional(lm.begin)
     return ids, skips
 
 
@@ -197,12 +217,20 @@ def whole_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[NDArray[np.i
     return paths, [min(free, len(p)) for p in paths]
 
 
-def refuse_unconditional(what: str = "p(x1)") -> NoBOS:
-    """The error of a model that has no x0, to be raised by whoever is asked for the first factor."""
+# What `refuse_unconditional` says of a model that was fitted without x0.
+_FITTED_WITHOUT = (
+    "this model was fitted without a begin-of-text symbol x0, so it never learned how texts begin; condition on a "
+    "text you name (given=…, --given), or fit with begin=True (without --no-begin)"
+)
+
+
+def refuse_unconditional(begin: Begin, what: str = "p(x1)") -> NoBOS:
+    """The error of a model that has no x0, to be raised by whoever is asked for the first factor.
+
+    begin: of the model; its `note` says why there is none and what to do, else the model was fitted so.
+    """
     return NoBOS(
-        f"{what} needs p(x1 | x0), the first factor of the chain rule, but this model was fitted without a "
-        "begin-of-text symbol x0, so it never learned how texts begin; condition on a text you name "
-        "(given=…, --given), or fit with begin=True (without --no-begin)"
+        f"{what} needs p(x1 | x0), the first factor of the chain rule, but {begin.note or _FITTED_WITHOUT}"
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from io import BufferedReader
 from typing import Any, Literal, cast
 
@@ -14,16 +15,19 @@ from pofx.source import Source
 from pofx.streams import blocks, lines, opened, pieces, without_bom
 
 Split = Literal["line", "file"]
-# Line, text, and the id where the format gives one.
-Row = tuple[int, str, str | None]
+# Text, and where the format has fields: the id, the prefix, and the fields that are kept; in a row behind its line.
+Content = tuple[str, str | None, str | None, tuple[object, ...]]
+Row = tuple[int, str, str | None, str | None, tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A row that holds no document: its line, what was expected there and what was found."""
+    """A row that holds no document: its line, what was expected there and what was found; the rest as in a `Row`."""
 
     line: int
     why: str
+    id: str | None = None
+    kept: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,26 @@ class Run:
     texts: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
-    """Where the documents stand in a file: `split` and `separator` for txt, `field` and `id` for the rest."""
+    """Where the documents stand in a file: `split` and `separator` for txt, the fields for the rest."""
 
     field: str = "text"
     id: str | None = None
     split: Split = "line"
     separator: str | None = None
+    given: str | None = None
+    keep: tuple[str, ...] = ()
+
+    @cached_property
+    def needed(self) -> list[str]:
+        """The fields that every row must have."""
+        return [name for name in (self.field, self.id, self.given) if name is not None]
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """All fields that are read: those needed, then those kept."""
+        return [*self.needed, *self.keep]
 
 
 # What a reader meets: a document, a run of lines, a bad row, or a blank.
@@ -49,7 +65,13 @@ Found = Row | Run | Fault | None
 
 
 class _NotHere(Exception):
-    """Why a row holds no document."""
+    """Why a row holds no document; its id and kept fields where they are known all the same."""
+
+    id: str | None = None
+    kept: tuple[object, ...] = ()
+
+    def at(self, line: int) -> Fault:
+        return Fault(line, str(self), self.id, self.kept)
 
 
 def rows(source: Source, layout: Layout) -> Iterator[Found]:
@@ -79,7 +101,7 @@ def _text_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Fo
     if layout.split == "file":
         data = without_bom(name, stream.read())
         try:
-            yield (1, data.decode(), None) if data else None
+            yield (1, data.decode(), None, None, ()) if data else None
         except UnicodeDecodeError as e:
             yield Fault(1, _not_utf8(e, "file"))
         return
@@ -121,7 +143,7 @@ def _separated_rows(name: str, stream: BufferedReader, separator: str) -> Iterat
         except UnicodeDecodeError as e:
             yield Fault(line, _not_utf8(e, "document"))
         else:
-            yield (line, text, f"{name}#{k}") if text else None
+            yield (line, text, f"{name}#{k}", None, ()) if text else None
         line += piece.count(b"\n") + mark.count(b"\n")
 
 
@@ -140,10 +162,10 @@ def _json_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Fo
         try:
             yield (line, *_json_document(data, layout))
         except _NotHere as e:
-            yield Fault(line, str(e))
+            yield e.at(line)
 
 
-def _json_document(data: bytes, layout: Layout) -> tuple[str, str | None]:
+def _json_document(data: bytes, layout: Layout) -> Content:
     try:
         record = json.loads(data.decode())
     except UnicodeDecodeError as e:
@@ -156,16 +178,37 @@ def _json_document(data: bytes, layout: Layout) -> tuple[str, str | None]:
         raise _NotHere(f"expected a JSON object, found no JSON that Python reads: {e}") from None
     if not isinstance(record, dict):
         raise _NotHere(f"expected a JSON object, found {_kind(record)}")
-    for needed in (layout.field, layout.id):
-        if needed is not None and needed not in record:
-            raise _NotHere(f"expected a field {needed!r}, found {listed(record) or 'no fields'}")
-    text = _checked(record[layout.field], layout.field)
-    return text, None if layout.id is None else _as_id(record[layout.id], layout.id)
+    return _document([record.get(name, _MISSING) for name in layout.columns], layout, record)
 
 
-def _checked(value: object, field: str) -> str:
-    """The value as a text that UTF-8 can spell, or `_NotHere`."""
+# A field that an object of JSON does not have, where null is one that it has.
+_MISSING = object()
+
+
+def _document(cells: Sequence[object], layout: Layout, record: Iterable[object] = ()) -> Content:
+    """Text, id, prefix and kept fields out of a row's cells, which stand in the order of `columns`."""
+    if len(cells) == 1:
+        return _checked(cells[0], layout.field, record), None, None, ()
+    at = len(layout.needed)
+    kept = tuple(None if cell is _MISSING else cell for cell in cells[at:])
+    id_ = given = None
+    try:
+        if layout.id is not None:
+            id_ = _as_id(cells[1], layout.id, record)
+        text = _checked(cells[0], layout.field, record)
+        if layout.given is not None:
+            given = _checked(cells[at - 1], layout.given, record)
+    except _NotHere as e:
+        e.id, e.kept = id_, kept
+        raise
+    return text, id_, given, kept
+
+
+def _checked(value: object, field: str, record: Iterable[object] = ()) -> str:
+    """The value as a text that UTF-8 can spell, or `_NotHere`. record: the fields there are, for a message."""
     if not isinstance(value, str):
+        if value is _MISSING:
+            raise _NotHere(f"expected a field {field!r}, found {listed(record) or 'no fields'}")
         raise _NotHere(f"expected a string in field {field!r}, found {_kind(value)}")
     try:
         value.isascii() or value.encode()
@@ -181,12 +224,12 @@ def _checked(value: object, field: str) -> str:
     return value
 
 
-def _as_id(value: object, field: str) -> str:
+def _as_id(value: object, field: str, record: Iterable[object]) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if not isinstance(value, str):
+    if not isinstance(value, str) and value is not _MISSING:
         raise _NotHere(f"expected a string or an integer in field {field!r}, found {_kind(value)}")
-    return _checked(value, field)
+    return _checked(value, field, record)
 
 
 def _kind(value: object) -> str:
@@ -211,7 +254,7 @@ def _csv_rows(name: str, stream: BufferedReader, layout: Layout, delimiter: str)
     # strict: otherwise a quote that is never closed takes the rest of the file into one field without a word.
     table = csv.reader(decoded, delimiter=delimiter, strict=True)
     header: list[str] | None = None
-    text_at = id_at = 0
+    places: list[int] = []
     while True:
         line = table.line_num + 1
         try:
@@ -229,8 +272,7 @@ def _csv_rows(name: str, stream: BufferedReader, layout: Layout, delimiter: str)
             yield None
         elif header is None:
             header = row
-            text_at = _column(name, header, layout.field)
-            id_at = text_at if layout.id is None else _column(name, header, layout.id)
+            places = [_column(name, header, wanted) for wanted in layout.columns]
         elif len(row) != len(header):
             yield Fault(
                 line,
@@ -239,10 +281,9 @@ def _csv_rows(name: str, stream: BufferedReader, layout: Layout, delimiter: str)
             )
         else:
             try:
-                text = _checked(row[text_at], layout.field)
-                yield line, text, None if layout.id is None else _checked(row[id_at], layout.id)
+                yield (line, *_document([row[at] for at in places], layout))
             except _NotHere as e:
-                yield Fault(line, str(e))
+                yield e.at(line)
 
 
 def _csv_fault(e: csv.Error) -> str:
@@ -279,19 +320,20 @@ def _parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator
         table = parquet.ParquetFile(stream)
     except (arrow.ArrowException, OSError) as e:
         raise broken(e) from None
-    wanted = [layout.field] if layout.id is None else [layout.field, layout.id]
     schema = table.schema_arrow
-    for column in wanted:
+    for column in layout.keep:
+        _column(name, schema.names, column)
+    for column in layout.needed:
         kind = schema.types[_column(name, schema.names, column)]
         if arrow.types.is_dictionary(kind):
             kind = kind.value_type
         is_text = kind in (arrow.string(), arrow.large_string(), arrow.string_view())
-        if not (is_text or (column != layout.field and arrow.types.is_integer(kind))):
+        if not (is_text or (column == layout.id != layout.field and arrow.types.is_integer(kind))):
             raise BadSource(
                 f"{name}: expected strings in column {column!r}, found {kind}; name another column, "
                 "or convert it when the file is written"
             )
-    batches = table.iter_batches(batch_size=1024, columns=list(dict.fromkeys(wanted)))
+    batches = table.iter_batches(batch_size=1024, columns=list(dict.fromkeys(layout.columns)))
     line = 0
     while True:
         try:
@@ -300,13 +342,12 @@ def _parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator
             raise broken(e) from None
         if batch is None:
             return
-        for cells in zip(*(_cells(batch.column(c)) for c in wanted)):
+        for cells in zip(*(_cells(batch.column(c)) for c in layout.columns)):
             line += 1
             try:
-                text = _checked(cells[0], layout.field)
-                yield line, text, None if layout.id is None else _as_id(cells[1], layout.id)
+                yield (line, *_document(cells, layout))
             except _NotHere as e:
-                yield Fault(line, str(e))
+                yield e.at(line)
 
 
 def _cells(column: Any) -> list[object]:

@@ -12,15 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pofx.cache import cache_dir
-from pofx.errors import BadSource, BadValue, PofxError
+from pofx.errors import BadSource, BadValue
 from pofx.lm import LM
-from pofx.specs import NgramSpec
-from pofx.vocab import END_TEXT
 
 FORMAT = 1
 CARD = "pofx.json"
-BUILTIN = "builtin"
 # A card that does not vouch for these would let a damaged file pass unread.
 HASHED = ("config.json", "model.safetensors", "tokenizer.json")
 
@@ -155,62 +151,6 @@ def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
     )
 
 
-def load(
-    source: str | Path, begin: str | int | None = None, end: str | int | None = None, dtype: str = "float32"
-) -> LM:
-    """A model from "builtin" (an n-gram of the built-in documents), a saved directory, or an .arpa file.
-
-    begin: for a model without x0, a token (text or id) to stand in for it; it is *assumed*, not known, and `audit`
-    says what it is worth. end: for a model without EOS, a token whose coming ends a text. A trained x0 or EOS is
-    not replaced (`BadValue`). dtype: "float32"; n-grams compute in float64 anyway.
-
-    `BadSource` for what holds no readable model. Nothing in a model's files is ever executed.
-    Right: `load("model")`. Wrong: `load("model", begin="<|endoftext|>")` where x0 was trained as "<s>".
-    """
-    if dtype != "float32":
-        raise BadValue(
-            f"dtype: expected 'float32', found {dtype!r}; models of one's own are stored and run in float32"
-        )
-    lm = _read(source)
-    known = lm.begin.known != "none"
-    if begin is not None and not (known and begin in (lm.begin.text, lm.begin.id)):
-        from pofx.transforms.begun import begun
-
-        lm = begun(lm, begin)
-    if end is not None and not (lm.vocab.end is not None and end in (END_TEXT, lm.vocab.end)):
-        from pofx.transforms.ended import ended
-
-        lm = ended(lm, end)
-    return lm
-
-
-def _read(source: str | Path) -> LM:
-    if str(source) == BUILTIN:
-        return _builtin()
-    path = Path(source)
-    try:
-        there, is_directory = path.exists(), path.is_dir()
-    except OSError as e:
-        raise BadSource(
-            f"{source}: expected 'builtin', a model directory or an .arpa file, found: {e.strerror or e}; "
-            "check the name"
-        ) from None
-    if is_directory:
-        return _read_directory(path)
-    if is_arpa(path):
-        from pofx.models.ngram.arpa import read_arpa
-
-        return read_arpa(path)
-    if there:
-        raise BadSource(
-            f"{path}: expected a model directory or an .arpa file, found another file; fit one: pofx fit FILE -o model"
-        )
-    raise BadSource(
-        f"{source}: expected 'builtin', a model directory or an .arpa file, found nothing of that name; "
-        "'pofx models' lists what is here, 'pofx fit FILE -o model' makes one"
-    )
-
-
 def read_card(directory: Path) -> dict[str, Any]:
     """pofx.json of a model directory, checked."""
     if not (directory / CARD).is_file():
@@ -237,7 +177,8 @@ def _seal(card: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(card, sort_keys=True).encode("utf-8")).hexdigest()
 
 
-def _read_directory(directory: Path) -> LM:
+def read_directory(directory: Path) -> LM:
+    """The model of a directory that `save` wrote, checked against its card."""
     card = read_card(directory)
     for name, expected in card["sha256"].items():
         file = directory / Path(name).name
@@ -247,6 +188,12 @@ def _read_directory(directory: Path) -> LM:
             raise BadSource(
                 f"{file}: expected the content that {CARD} has the hash of, found another; copy or fit it again"
             )
+    lm = _of_family(directory, card)
+    lm.fingerprint = _seal(card["sha256"])
+    return lm
+
+
+def _of_family(directory: Path, card: dict[str, Any]) -> LM:
     from pofx.tokenizer_json import read_vocab
 
     vocab = read_vocab(directory)
@@ -288,27 +235,3 @@ def _sha256(path: Path) -> str:
             return hashlib.file_digest(f, "sha256").hexdigest()
     except OSError as e:
         raise BadSource(f"{path}: expected a readable file, found: {e.strerror or e}") from None
-
-
-def _builtin() -> LM:
-    """The n-gram of the built-in documents: read from the cache, or fitted (about a second) and put there."""
-    from pofx import __version__
-    from pofx.builtin import builtin_documents
-    from pofx.estimation import fit
-
-    documents = builtin_documents()
-    digest = hashlib.blake2b("\0".join(documents).encode("utf-8"), digest_size=8).hexdigest()
-    home = cache_dir() / f"builtin-{__version__}-{FORMAT}-{digest}"
-    try:
-        return _read_directory(home)
-    except PofxError:
-        lm = fit(documents, NgramSpec())
-    try:
-        if home.is_dir():
-            shutil.rmtree(home)
-        else:
-            home.unlink(missing_ok=True)
-        save(lm, home)
-    except (PofxError, OSError):
-        pass  # a cache that cannot be written costs a second a call, no answer
-    return lm

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -24,17 +24,19 @@ class Want:
     rank: 1 + the number of tokens strictly likelier than the one that came.
     top: the k likeliest tokens of each position with their log-probabilities.
     end: log p(EOS) at each position.
+    masses: `[k, V]` of bool: log of the mass of each of k sets of tokens, at each position.
     """
 
     entropy: bool = False
     rank: bool = False
     top: int = 0
     end: bool = False
+    masses: NDArray[np.bool_] | None = field(default=None, compare=False)
 
     @property
     def rows(self) -> bool:
         """Whether anything asked for needs the whole law of a position."""
-        return self.entropy or self.rank or self.top > 0 or self.end
+        return self.entropy or self.rank or self.top > 0 or self.end or self.masses is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,7 @@ class Trace:
     top_ids: tuple[Ints, ...] | None = None
     top_logp: tuple[NDArray[np.float64], ...] | None = None
     end: tuple[NDArray[np.float64], ...] | None = None
+    masses: tuple[NDArray[np.float64], ...] | None = None
 
 
 class TraceBuilder:
@@ -65,6 +68,7 @@ class TraceBuilder:
         self.top_ids = np.zeros((n if want.top else 0, want.top), dtype=np.int64)
         self.top_logp = np.full((n if want.top else 0, want.top), -np.inf)
         self.end = np.full(n if want.end else 0, -np.inf)
+        self.masses = np.full((0, 0) if want.masses is None else (n, len(want.masses)), -np.inf)
 
     def offset(self, path: int) -> int:
         """Where the positions of a path begin in the flat arrays."""
@@ -86,6 +90,9 @@ class TraceBuilder:
             self.top_logp[at, :k] = np.take_along_axis(logp, best, axis=1)
         if want.end and self._end is not None:
             self.end[at] = logp[:, self._end]
+        if want.masses is not None:
+            with np.errstate(divide="ignore"):
+                self.masses[at] = np.log(np.exp(logp.astype(np.float64)) @ want.masses.T)
 
     def done(self) -> Trace:
         """The finished trace, cut into paths."""
@@ -102,4 +109,5 @@ class TraceBuilder:
             split(self.top_ids, want.top > 0),
             split(self.top_logp, want.top > 0),
             split(self.end, want.end),
+            split(self.masses, want.masses is not None),
         )

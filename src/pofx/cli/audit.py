@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pofx.cli import options
+from pofx.cli.chosen import Chosen, model_options
 
 
 @click.command(short_help="Check whether a model is a joint distribution.")
@@ -20,9 +21,7 @@ from pofx.cli import options
     help="Of the draws and of the choice of documents.",
 )
 @options.corpus_options
-@options.model_option
-@options.begin_option
-@options.end_option
+@model_options
 @options.json_option
 @options.html_option
 def command(
@@ -34,9 +33,7 @@ def command(
     split: str,
     separator: str | None,
     format_: str | None,
-    model_name: str,
-    begin: str | None,
-    end: str | None,
+    chosen: Chosen,
     as_json: bool,
     html_path: str | None,
 ) -> None:
@@ -49,10 +46,10 @@ def command(
     """
     from pofx.queries.audit import audit
 
-    if model is not None and options.typed("model_name") and model != model_name:
-        raise click.UsageError(f"expected one model, found {model!r} and -m {model_name!r}.")
-    name = model or model_name
-    lm = options.read_model(name, begin, end)
+    if model is not None and options.typed("model_name") and model != chosen.name:
+        raise click.UsageError(f"expected one model, found {model!r} and -m {chosen.name!r}.")
+    name = model or chosen.name
+    lm = chosen.load(name)
     texts = None
     if files:
         found = options.corpus(files, field, id_, split, separator, format_)

@@ -18,6 +18,7 @@ VERBS = {
     "sample": "Draw texts from a model.",
     "audit": "Check whether a model is the joint distribution it claims to be.",
     "models": "List the models at hand.",
+    "cache": "What is kept because it can be made again, and how to clear it.",
     "demo": "See p(x) at work: fit, score, sample and audit on text that is on every machine.",
 }
 

@@ -15,7 +15,7 @@ from pofx.cli import options
 @click.argument("directory", default=".", type=click.Path(exists=True, file_okay=False))
 @options.json_option
 def command(directory: str, as_json: bool) -> None:
-    """The built-in model, and the saved ones in DIRECTORY (the current one, if none is named)."""
+    """The built-in model, the pretrained ones, and the saved ones in DIRECTORY (the current one, if none is named)."""
     rows: list[dict[str, Any]] = [
         {
             "model": "builtin",
@@ -25,6 +25,7 @@ def command(directory: str, as_json: bool) -> None:
             "what": "the docstrings of the Python standard library",
         }
     ]
+    rows += _pretrained()
     rows += _saved(Path(directory))
     if as_json:
         for row in rows:
@@ -50,6 +51,47 @@ def command(directory: str, as_json: bool) -> None:
         )
     Console().print(table)
     click.echo("Make one: pofx fit FILE -o model    Use one: pofx score --text … -m model", err=True)
+
+
+def _pretrained() -> list[dict[str, Any]]:
+    """The models that go by a name, installed or not, and those converted from other GGUF files."""
+    from pofx.cache import entries, model_path
+    from pofx.errors import BadSource
+    from pofx.models.pretrained.checkpoint import GGUF_CARD, MAX_CONFIG
+    from pofx.models.pretrained.json_object import read_object
+    from pofx.models.pretrained.source import named
+
+    # What an audit and the tokenizer say of their x0 is not known before they are read; of these two it is.
+    x0 = {"smollm2": False, "gemma3-270m": True}
+    out: list[dict[str, Any]] = [
+        {
+            "model": n.name,
+            "family": "pretrained",
+            "x0": x0.get(n.name),
+            "EOS": True,
+            "what": n.what if n.installed else f"not installed; {n.get}",
+            "installed": n.installed,
+            "get": n.get,
+        }
+        for n in named()
+    ]
+    for e in entries():
+        try:
+            card = read_object(model_path(e.name) / GGUF_CARD, MAX_CONFIG)
+        except BadSource:
+            continue  # no converted model
+        if card.get("source") not in x0:
+            out.append(
+                {
+                    "model": e.name,
+                    "family": "pretrained",
+                    "x0": card.get("add_bos") is True,
+                    "EOS": card.get("eos") is not None,
+                    "what": f"converted from {str(card.get('source'))[:60]}.gguf",
+                    "installed": True,
+                }
+            )
+    return out
 
 
 def _saved(directory: Path) -> list[dict[str, Any]]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import click
 
 from pofx.cli import options
+from pofx.cli.chosen import Chosen, model_options
 
 
 @click.command(short_help="The law of the next token.")
 @click.argument("given", default="")
 @click.option("-k", default=10, show_default=True, help="How many tokens to show; the rest is one row.")
-@options.model_option
-@options.begin_option
-@options.end_option
+@model_options
 @options.json_option
-def command(given: str, k: int, model_name: str, begin: str | None, end: str | None, as_json: bool) -> None:
+def command(given: str, k: int, chosen: Chosen, as_json: bool) -> None:
     """p(v | GIVEN) of the likeliest next tokens v. Without GIVEN: p(x1 | x0), how texts begin.
 
     \b
@@ -22,7 +21,7 @@ def command(given: str, k: int, model_name: str, begin: str | None, end: str | N
     """
     from pofx.queries.next import next_token
 
-    law = next_token(options.read_model(model_name, begin, end), options.argument_text(given), k)
+    law = next_token(chosen.load(), options.argument_text(given), k)
     if as_json:
         from pofx.cli.plain import dumps, next_record
 

@@ -11,25 +11,10 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from pofx.corpus import BadRow, Records
-    from pofx.lm import LM
     from pofx.reading import Split
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-model_option = click.option(
-    "-m",
-    "--model",
-    "model_name",
-    default="builtin",
-    envvar="POFX_MODEL",
-    show_envvar=True,
-    metavar="MODEL",
-    help="A model directory, an .arpa file, or 'builtin' (the default).",
-)
-begin_option = click.option(
-    "--begin", metavar="TOKEN", help="Stand-in x0 for a model without one (assumed, not known)."
-)
-end_option = click.option("--end", metavar="TOKEN", help="Stand-in EOS for a model without one.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 html_option = click.option(
     "--html",
@@ -111,13 +96,6 @@ def argument_text(argument: str) -> str | bytes:
 def typed(name: str) -> bool:
     """Whether the user wrote this option or argument on the command line."""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
-
-
-def read_model(name: str, begin: str | None = None, end: str | None = None) -> LM:
-    """Load a model by the name the user gave."""
-    from pofx.store import load
-
-    return load(name, begin=begin, end=end)
 
 
 def write_page(path: str, page: str) -> None:

@@ -55,6 +55,7 @@ def scored_record(scored: Scored, tokens: bool) -> dict[str, Any]:
                 "start": int(scored.spans[k][0]) if k < len(scored.spans) else len(data),
                 "end": int(scored.spans[k][1]) if k < len(scored.spans) else len(data),
                 "nats": float(scored.logp[k]),
+                "seen": int(scored.seen[k]),
                 **({"rank": int(scored.rank[k])} if scored.rank is not None else {}),
                 **({"entropy_nats": float(scored.entropy[k])} if scored.entropy is not None else {}),
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pofx.cli import options
+from pofx.cli.chosen import Chosen, model_options
 
 
 @click.command(short_help="Draw texts from a model.")
@@ -15,9 +16,7 @@ from pofx.cli import options
 @click.option("--temperature", type=float, help="Draw from p^(1/T), renormalised token by token.")
 @click.option("--top-k", type=int, help="Draw from the k likeliest tokens only.")
 @click.option("--top-p", type=float, help="Draw from the fewest tokens that hold this mass.")
-@options.model_option
-@options.begin_option
-@options.end_option
+@model_options
 @options.json_option
 @options.html_option
 def command(
@@ -28,9 +27,7 @@ def command(
     temperature: float | None,
     top_k: int | None,
     top_p: float | None,
-    model_name: str,
-    begin: str | None,
-    end: str | None,
+    chosen: Chosen,
     as_json: bool,
     html_path: str | None,
 ) -> None:
@@ -43,7 +40,7 @@ def command(
     from pofx.queries.sample import sample
     from pofx.transforms.warp import warp
 
-    lm = options.read_model(model_name, begin, end)
+    lm = chosen.load()
     if temperature is not None or top_k is not None or top_p is not None:
         lm = warp(lm, 1.0 if temperature is None else temperature, top_k, top_p)
     draws = sample(lm, n, options.argument_text(given), max_tokens, seed)

@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pofx.cli import options
+from pofx.cli.chosen import Chosen, model_options
 
 if TYPE_CHECKING:
     from pofx.queries.score import Scored
 
-# Documents scored together: enough for a family's batches, little enough to hold.
-BATCH = 512
-# Texts of a file that go into a page: more make it slow to open.
-PAGE_TEXTS = 50
+PEERS = ("minicons", "lm-eval", "lmppl", "lm-scorer", "llama-perplexity", "kenlm")
+# What shapes a file of rows, and says nothing without one.
+ONLY_WITH_OUT = {
+    "keep": "--keep",
+    "no_text": "--no-text",
+    "per": "--per",
+    "top": "--top",
+    "entropy": "--entropy",
+    "rank": "--rank",
+    "fresh": "--fresh",
+}
 
 
 @click.command(short_help="The log-probability of texts.")
@@ -23,61 +31,176 @@ PAGE_TEXTS = 50
     "--text", "texts", multiple=True, metavar="TEXT", help="Score this text and show its terms (repeatable)."
 )
 @click.option("--given", default="", metavar="TEXT", help="Condition on this prefix: log p(text | given).")
+@click.option(
+    "--given-field", metavar="NAME", help="jsonl, csv, parquet: condition each row on its field of this name."
+)
 @click.option("--prefix", is_flag=True, help="Sum log P(text): the text and anything after it, no EOS term.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="With FILES: write rows to a .jsonl, .csv, .tsv (then .gz, .zst) or .parquet file. A run that was stopped "
+    "goes on where it was.",
+)
+@click.option(
+    "--per",
+    type=click.Choice(["text", "token"]),
+    default="text",
+    show_default=True,
+    help="-o: a row is a text, or a token.",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(0, 1000),
+    default=0,
+    metavar="K",
+    help="-o --per token: the K likeliest tokens.",
+)
+@click.option("--entropy", is_flag=True, help="-o --per token: the entropy of each law, nats.")
+@click.option("--rank", is_flag=True, help="-o --per token: 1 + how many tokens were likelier.")
+@click.option(
+    "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
+)
+@click.option("--no-text", is_flag=True, help="-o: leave the texts themselves out.")
+@click.option("--fresh", is_flag=True, help="-o: start over, whatever a stopped run left.")
 @click.option("--tokens", is_flag=True, help="With FILES and --json: list the tokens of each text.")
+@click.option(
+    "--as",
+    "peer",
+    type=click.Choice(PEERS),
+    help="The number that this other tool would have printed, term by term.",
+)
 @options.corpus_options
-@options.model_option
-@options.begin_option
-@options.end_option
+@model_options
+@click.option(
+    "--deterministic",
+    is_flag=True,
+    help="Score each text alone: equal to the last bit in any company, and slower.",
+)
+@click.option("--quiet", is_flag=True, help="No progress and no sums on standard error.")
 @options.json_option
 @options.html_option
 def command(
     files: tuple[str, ...],
     texts: tuple[str, ...],
     given: str,
+    given_field: str | None,
     prefix: bool,
+    out: str | None,
+    per: Any,
+    top: int,
+    entropy: bool,
+    rank: bool,
+    keep: tuple[str, ...],
+    no_text: bool,
+    fresh: bool,
     tokens: bool,
+    peer: str | None,
     field: str,
     id_: str | None,
-    split: str,
+    split: Any,
     separator: str | None,
     format_: str | None,
-    model_name: str,
-    begin: str | None,
-    end: str | None,
+    chosen: Chosen,
+    deterministic: bool,
+    quiet: bool,
     as_json: bool,
     html_path: str | None,
 ) -> None:
     """log p(text) = Σ log p(x_i | x_<i) + log p(EOS | text), in nats.
 
-    --text shows every factor. FILES (or - for standard input) give one line a document: id, nats, bits per byte.
+    --text shows every factor. FILES (or - for standard input) give one line a document: id, nats, bits per byte; with
+    -o they give a file of rows. Exit code 1 if some rows have no score; their errors are in the rows.
 
     \b
     pofx score --text "She loves smol kittens"
     pofx score --text "ly" --given "real" --prefix
-    pofx score corpus.jsonl --field body --json > scores.jsonl
+    pofx score corpus.jsonl --field body --id key -o scores.parquet
+    pofx score corpus.txt --per token --top 3 -o tokens.jsonl.gz
     """
+    from pofx.cli.score_files import check_target, write_rows
+    from pofx.cli.score_input import Input
+    from pofx.cli.score_rows import Rows
+
+    _check_usage(files, texts, given, given_field, out, per, peer, as_json or tokens or bool(html_path))
+    behind = options.argument_text(given)
+    asked = Input(
+        files,
+        field,
+        id_,
+        split,
+        separator.replace("\\n", "\n").replace("\\t", "\t") if separator is not None else None,
+        format_,
+        behind,
+        given_field,
+        keep,
+    )
+    has_given = bool(given) or given_field is not None
+    rows = Rows(per, prefix, top, entropy, rank, not no_text, has_given, keep)
+    if files:  # what can be refused before a model is loaded
+        asked.items()
+    if out is not None:
+        check_target(out, asked, rows)
+    lm = chosen.load()
+    if deterministic:
+        from pofx.transforms.deterministic import deterministic as alone
+
+        lm = alone(lm)
+    if peer is not None:
+        from pofx.cli.score_peers import print_peer
+
+        print_peer(lm, peer, [options.argument_text(t) for t in texts], asked, as_json)
+    elif texts:
+        _texts(lm, [options.argument_text(t) for t in texts], behind, prefix, as_json, html_path)
+    elif out is not None:
+        decided = {"--budget": chosen.budget, "--deterministic": deterministic}
+        write_rows(lm, chosen.name, asked, rows, out, decided, fresh, quiet)
+    else:
+        from pofx.cli.score_lines import print_lines
+
+        kept, failed = print_lines(lm, asked, prefix, tokens, as_json, quiet, bool(html_path))
+        if html_path:
+            _page(kept, html_path)
+        if failed:
+            click.get_current_context().exit(1)
+
+
+def _check_usage(
+    files: tuple[str, ...],
+    texts: tuple[str, ...],
+    given: str,
+    given_field: str | None,
+    out: str | None,
+    per: str,
+    peer: str | None,
+    printed: bool,
+) -> None:
+    """Refuse options that contradict each other, or that nothing would heed."""
     if bool(files) == bool(texts):
         raise click.UsageError(
             "expected FILES or --text, found both."
             if files
             else "expected FILES (- for stdin) or --text, found neither."
         )
-    lm = options.read_model(model_name, begin, end)
-    behind = options.argument_text(given)
-    if texts:
-        _texts(lm, [options.argument_text(t) for t in texts], behind, prefix, as_json, html_path)
+    if given and given_field:
+        raise click.UsageError("expected --given or --given-field, found both.")
+    if given_field and not files:
+        raise click.UsageError("--given-field: expected FILES, found --text; condition it with --given.")
+    if out is None:
+        unheeded = next((flag for name, flag in ONLY_WITH_OUT.items() if options.typed(name)), None)
+        if unheeded:
+            raise click.UsageError(f"{unheeded}: expected only with -o FILE, found without.")
     else:
-        _files(
-            lm,
-            files,
-            options.corpus(files, field, id_, split, separator, format_),
-            behind,
-            prefix,
-            tokens,
-            as_json,
-            html_path,
-        )
+        if not files:
+            raise click.UsageError("-o: expected FILES to score, found --text; use --json for one text.")
+        if peer or printed:
+            raise click.UsageError("-o: expected alone, found with --as, --json, --tokens or --html.")
+        shaped = next((f"--{name}" for name in ("top", "entropy", "rank") if options.typed(name)), None)
+        if per == "text" and shaped:
+            raise click.UsageError(f"{shaped}: expected only with --per token, found --per text.")
+    if peer and (given or given_field):
+        raise click.UsageError("--as: expected whole texts, found a prefix; leave --given out.")
 
 
 def _texts(
@@ -116,62 +239,7 @@ def _texts(
             console.print(terminal.legend())
 
 
-def _files(
-    lm: Any,
-    names: tuple[str, ...],
-    found: Any,
-    given: str | bytes,
-    prefix: bool,
-    tokens: bool,
-    as_json: bool,
-    html_path: str | None,
-) -> None:
-    import itertools
-
-    from pofx.cli.plain import dumps, scored_record
-    from pofx.errors import BadSource
-    from pofx.queries.score import score
-    from pofx.report.numerals import counted
-    from pofx.trace import Want
-    from pofx.units import bits_per_byte
-
-    n = n_bytes = 0
-    nats = 0.0
-    kept: list[Scored] = []
-    documents = iter(found)
-    prefix = prefix or lm.vocab.end is None
-    want = Want(entropy=True, rank=True, top=5) if html_path else Want()
-    while batch := list(itertools.islice(documents, BATCH)):
-        for d, s in zip(batch, score(lm, [d.text for d in batch], given, want)):
-            value = s.prefix_total if prefix else s.total
-            n, n_bytes, nats = n + 1, n_bytes + s.terms.bytes, nats + value
-            if as_json:
-                record = s.without_end() if prefix else s
-                click.echo(dumps({"id": d.id, **scored_record(record, tokens)}))
-            else:
-                # An empty text has no bytes to share its nats among: an empty cell, not a nan.
-                rate = f"{bits_per_byte(-value, s.terms.bytes):.4f}" if s.terms.bytes else ""
-                click.echo(f"{d.id}\t{value:.4f}\t{rate}")
-            if html_path and len(kept) < PAGE_TEXTS:
-                kept.append(s)
-    options.tally(found)
-    if not n:
-        raise BadSource(
-            f"{' '.join(names)}: expected at least one document to score, found none; check the files, --field "
-            "and --split"
-        )
-    what = "log P (prefixes)" if prefix else "log p"
-    rate = f", {bits_per_byte(-nats, n_bytes):.4f} bits per byte" if n_bytes else ""
-    click.echo(
-        f"pofx: {counted(n, 'document')}, {counted(n_bytes, 'byte')}: {what} = {nats:.2f} nats, "
-        f"{nats / n:.4f} a document{rate}",
-        err=True,
-    )
-    if html_path:
-        _page(kept, html_path)
-
-
-def _page(scored: list[Any], path: str) -> None:
+def _page(scored: list[Scored], path: str) -> None:
     from pofx.report import html
 
     options.write_page(path, html.page("log p(x), term by term", [html.score_section(scored)]))

@@ -13,8 +13,6 @@ from pofx.queries.findings import Finding, Outcome
 from pofx.queries.survey import batches, law
 from pofx.trace import Ints, Want
 
-# Tokens of a text compared: rounding grows with length, and 128 tokens show a fault as well as 1,000.
-LONGEST = 128
 # Between the bound and this many times it, float32 may be rounding: a warning. In float64 it is a fault.
 ROUNDING = 10.0
 # Texts enumerated by `sums_to_one`, which is for vocabularies of at most 8 outcomes.
@@ -35,8 +33,8 @@ def row_bound(lm: LM) -> float:
 
 
 def text_bound(lm: LM, tokens: int) -> float:
-    """How far log p of a text may be off, nats: 1e-9 a token in float64, else 1e-4."""
-    return 1e-9 * max(tokens, 1) if exact_arithmetic(lm) else 1e-4
+    """How far log p of a text may be off, nats: 1e-9 a token in float64, else 1e-5 a token and at least 1e-4."""
+    return 1e-9 * max(tokens, 1) if exact_arithmetic(lm) else max(1e-4, 1e-5 * tokens)
 
 
 def apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
@@ -61,12 +59,17 @@ def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
     return Finding("rows sum to 1", _outcome(worst <= bound), worst, bound, "probability", why)
 
 
-def forward_finding(lm: LM, paths: Sequence[Ints], free: int) -> Finding:
-    """Check 2: one teacher-forced pass against one `extend` a token, for log p of tokens and of EOS."""
+def forward_finding(
+    lm: LM, paths: Sequence[Ints], plain: Sequence[NDArray[np.float64]], free: int
+) -> Finding:
+    """Check 2: one teacher-forced pass against one `extend` a token, for log p of tokens and of EOS.
+
+    plain: `lm.forward(paths, skip=free).logp`, as of the next check.
+    """
     want = Want(end=True)
-    fast, plain = lm.forward(paths, want, free), lm.forward(paths, skip=free)
+    fast = lm.forward(paths, want, free)
     slow = forward_by_extension(lm, paths, want, free)
-    pairs = [*zip(plain.logp, slow.logp), *zip(fast.logp, slow.logp)]
+    pairs = [*zip(plain, slow.logp), *zip(fast.logp, slow.logp)]
     worst, bound, outcome = _compare(lm, pairs)
     if lm.vocab.end is not None and fast.end and slow.end:
         # Of EOS the probability is compared: its logarithm may be −30, where float32 has no digits left to
@@ -84,13 +87,14 @@ def forward_finding(lm: LM, paths: Sequence[Ints], free: int) -> Finding:
     return Finding("extend = forward", outcome, worst, bound, "nats", why)
 
 
-def batch_finding(lm: LM, paths: Sequence[Ints], free: int, seed: int) -> Finding:
+def batch_finding(
+    lm: LM, paths: Sequence[Ints], plain: Sequence[NDArray[np.float64]], free: int, seed: int
+) -> Finding:
     """Check 3: a ragged batch against its texts one by one, and against itself permuted."""
     order = np.random.default_rng([seed, 4]).permutation(len(paths))
-    together = lm.forward(paths, skip=free).logp
     shuffled = lm.forward([paths[i] for i in order], skip=free).logp
     alone = [lm.forward([p], skip=free).logp[0] for p in paths]
-    pairs = [(together[i], s) for i, s in zip(order, shuffled)] + list(zip(together, alone))
+    pairs = [(plain[i], s) for i, s in zip(order, shuffled)] + list(zip(plain, alone))
     worst, bound, outcome = _compare(lm, pairs)
     why = (
         f"log p of a text must not depend on its neighbours in a batch (padding is the usual culprit); "

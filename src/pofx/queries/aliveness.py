@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pofx.lm import LM, State
+from pofx.queries.effort import effort
 from pofx.queries.findings import Finding, Outcome, Series
 from pofx.queries.held_out import longest_path
 from pofx.queries.survey import law
 
-DRAWS, LONGEST = 64, 512
+LONGEST = 512
 # Draws × tokens × V: 300 M entries of laws are about 4 s of exp and cumsum. Full length up to V = 9,000.
 CELLS = 300_000_000
 # After so many seconds no further L is begun, since a step costs what the model makes it cost.
@@ -40,7 +41,7 @@ class Alive:
 
 def lengths_for(lm: LM) -> tuple[int, ...]:
     """1, 2, 4, … up to 512, fewer for a large vocabulary or a short window."""
-    most = min(LONGEST, max(64, CELLS // (DRAWS * max(lm.vocab.size, 1))))
+    most = min(LONGEST, max(64, CELLS // (effort(lm).lives * max(lm.vocab.size, 1))))
     room = longest_path(lm)
     if room is not None:
         most = min(most, max(room - 1, 1))
@@ -98,9 +99,10 @@ def measure_alive(lm: LM, state: State, behind: bool, seed: int) -> Alive:
     if known is not None and known.alive:
         some = lengths[: len(known.alive)]
         return Alive(some, known.alive, (0.0,) * len(some), known.never, 0)
-    start = state.take(np.zeros(DRAWS, dtype=np.int64))
+    lives = effort(lm).lives
+    start = state.take(np.zeros(lives, dtype=np.int64))
     means, errors = estimate_alive(lm, start, lengths, np.random.default_rng([seed, 3]), SECONDS)
-    return Alive(lengths[: len(means)], means, errors, None if known is None else known.never, DRAWS)
+    return Alive(lengths[: len(means)], means, errors, None if known is None else known.never, lives)
 
 
 def alive_finding(lm: LM, found: Alive | None, where: str) -> Finding:

@@ -3,51 +3,111 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pofx.lm import LM
-from pofx.queries.findings import Finding, Outcome, Series
+from pofx.queries.findings import Ending, Finding, Outcome, Series
 from pofx.queries.openings import FEWEST, MATERIAL, SAME
 from pofx.queries.survey import Survey, batches
 from pofx.trace import Ints, Want
+from pofx.transforms.begun import candidates, token_name
 from pofx.units import bits
+from pofx.vocab import Vocab
 
 # log2 p(EOS) below this counts as this: a maximum-likelihood model says −∞ elsewhere, and means stay finite.
 FLOOR = -64.0
 LEAK, LEAK_FAIL = 1e-6, 1e-3
 
 
-def end_findings(lm: LM, paths: Sequence[Ints], free: int, average: Survey | None) -> list[Finding]:
+def end_findings(
+    lm: LM, paths: Sequence[Ints], free: int, average: Survey | None
+) -> tuple[list[Finding], tuple[Ending, ...]]:
     """p(EOS) at true ends of documents against elsewhere, and whether the documents are possible at all.
 
     paths: whole documents without EOS. Pass if log2 p(EOS) at the end of a document exceeds that of its other
-    positions by more than 2 standard errors (and 0.1 bit), document by document.
+    positions by more than 2 standard errors (and 0.1 bit), document by document. For a pretrained model the same is
+    measured of every control token that might be EOS.
 
     Right: on whole documents. Wrong: on chunks of a fixed length, which end where no text ends.
     """
-    end = lm.vocab.end
+    end, enders = lm.vocab.end, _enders(lm.vocab)
+    read = _read(lm, paths, free, enders)
+    endings = tuple(
+        _ending(lm.vocab, i, read.at_end[:, k], read.elsewhere[:, k]) for k, i in enumerate(enders)
+    )
     if end is None:
+        better = max(endings, key=lambda e: e.gain, default=None)
+        hint = (
+            ""
+            if better is None or not better.gain > MATERIAL
+            else (f" {better.name} is {better.gain:.1f} bits likelier where they end: end=, --end.")
+        )
         why = (
             "There is no EOS, so no text is ever complete: prefix probabilities P(x) exist, log p(x) of a "
-            "complete text does not. Fit with end=True, or ask for prefix_log_prob."
+            f"complete text does not. Fit with end=True, or ask for prefix_log_prob.{hint}"
         )
-        return [Finding("EOS ends texts", "fail", None, None, "bits", why), *_possible(lm, paths, free)]
-    at_end: list[float] = []
-    elsewhere: list[float] = []
-    possible: list[float] = []
+        return [Finding("EOS ends texts", "fail", None, None, "bits", why), _impossible(read.totals)], endings
+    k = enders.index(end) if enders else 0
+    return [_learned(read.at_end[:, k], read.elsewhere[:, k], average), _impossible(read.totals)], endings
+
+
+def _enders(vocab: Vocab) -> list[int]:
+    """Control tokens of a pretrained model that may end texts, EOS first; none for our own, which have one or none."""
+    found = [i for _, i in candidates(vocab)]
+    return list(dict.fromkeys([*([] if vocab.end is None else [vocab.end]), *found])) if found else []
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """log2 of p(token) at the end of documents, and its mean elsewhere in them, `[documents, tokens]`; log p of each."""
+
+    at_end: NDArray[np.float64]
+    elsewhere: NDArray[np.float64]
+    totals: tuple[float, ...]
+
+
+def _read(lm: LM, paths: Sequence[Ints], free: int, enders: Sequence[int]) -> Read:
+    """Of EOS, or of all `enders`, in one pass over the documents."""
+    end = lm.vocab.end
+    closing = [i for i in (end, *enders) if i is not None][:1]  # whose law is that of the last position
+    masses = np.zeros((len(enders), lm.vocab.size), dtype=np.bool_)
+    masses[np.arange(len(enders)), enders] = True
+    want = Want(masses=masses) if enders else Want(end=end is not None)
+    at_end: list[NDArray[np.float64]] = []
+    elsewhere: list[NDArray[np.float64]] = []
+    totals: list[float] = []
     for batch in batches(lm, paths):
-        whole = [np.append(p, end) for p in batch]
-        trace = lm.forward(whole, Want(end=True), free)
-        assert trace.end is not None  # noqa: S101  (ours: it was asked for)
-        for logp, ends in zip(trace.logp, trace.end):
-            possible.append(float(logp.sum()))
-            if len(ends) > 1:
-                floored = np.array([bits(float(e)) for e in np.maximum(ends, -1e3)]).clip(min=FLOOR)
-                at_end.append(float(floored[-1]))
-                elsewhere.append(float(floored[:-1].mean()))
-    return [_learned(np.array(at_end), np.array(elsewhere), average), _impossible(possible)]
+        trace = lm.forward([np.append(p, closing).astype(np.int64) for p in batch], want, free)
+        read = trace.masses if enders else None if trace.end is None else tuple(e[:, None] for e in trace.end)
+        for i, logp in enumerate(trace.logp):
+            totals.append(float(logp[: len(logp) - (end is None and bool(closing))].sum()))
+            if read is not None and len(read[i]) > 1:
+                floored = (np.maximum(read[i], -1e3) * bits(1.0)).clip(min=FLOOR)
+                at_end.append(floored[-1])
+                elsewhere.append(floored[:-1].mean(axis=0))
+    shape = (len(at_end), max(len(enders), 1))
+    return Read(np.array(at_end).reshape(shape), np.array(elsewhere).reshape(shape), tuple(totals))
+
+
+def _ending(vocab: Vocab, i: int, at_end: NDArray[np.float64], elsewhere: NDArray[np.float64]) -> Ending:
+    gain, n = at_end - elsewhere, len(at_end)
+    return Ending(
+        name=token_name(vocab, i),
+        id=i,
+        current=i == vocab.end,
+        at_end=_mean(at_end),
+        elsewhere=_mean(elsewhere),
+        gain=_mean(gain),
+        se=float(gain.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan"),
+        n=n,
+    )
+
+
+def _mean(a: NDArray[np.float64]) -> float:
+    return float(a.mean()) if len(a) else float("nan")
 
 
 def _learned(at_end: NDArray[np.float64], elsewhere: NDArray[np.float64], average: Survey | None) -> Finding:
@@ -76,11 +136,6 @@ def _learned(at_end: NDArray[np.float64], elsewhere: NDArray[np.float64], averag
     if elsewhere.min() <= FLOOR or at_end.min() <= FLOOR:
         why += f" (p(EOS) below 2^{FLOOR:.0f}, 0 included, counts as that)"
     return Finding(check, outcome, mean, bound, "bits", f"{why}.", chart)
-
-
-def _possible(lm: LM, paths: Sequence[Ints], free: int) -> list[Finding]:
-    totals = [float(t.sum()) for b in batches(lm, paths) for t in lm.forward(b, skip=free).logp]
-    return [_impossible(totals)]
 
 
 def _impossible(totals: Sequence[float]) -> Finding:

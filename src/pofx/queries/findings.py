@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pofx.lm import Known
+from pofx.pins import Verdict as Verdict
 
 Outcome = Literal["pass", "warn", "fail"]
-Verdict = Literal["joint", "conditional", "prefix-only", "improper"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,61 @@ class BeginEvidence:
     average_bits: float
     se: float
     n: int
+    id: int | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What may stand for x0 of a pretrained model, and what p(x1|it) knows of how texts begin. nan: not there.
+
+    name, id: the token (None for none of them). role: "bos" as the files declare it, "eos", "unk", "pad",
+    "separator", "newline", "none", "twice"; current: whether it is the x0 that the model was audited with.
+    first_bits: of the first token of a document, against uniform_bits and average_bits (the model's average law).
+    byte_bits: of its first byte, against that of the uniform law. same: the share of p(x1|it) that the model also
+    gives behind any other token standing first. rest_bits: of each further token of a document's head; behind: how
+    much more that is than behind the candidate where it is least, rest_se its standard error. entropy_bits: of
+    p(x1|it). top: its likeliest outcomes and their probabilities. n: documents whose openings were read. value,
+    bound, unit: the number that decided the verdict, and what it was held against.
+    """
+
+    name: str
+    id: int | None
+    role: str
+    current: bool
+    first_bits: float
+    uniform_bits: float
+    average_bits: float
+    byte_bits: float
+    uniform_byte_bits: float
+    same: float
+    rest_bits: float
+    behind: float
+    rest_se: float
+    entropy_bits: float
+    top: tuple[tuple[str, float], ...]
+    n: int
+    verdict: Outcome
+    value: float
+    bound: float
+    unit: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A control token that may end texts: mean log2 p of it where documents end, and elsewhere in them.
+
+    gain: the first less the second, document by document, with its standard error. current: whether it is the EOS.
+    """
+
+    name: str
+    id: int
+    current: bool
+    at_end: float
+    elsewhere: float
+    gain: float
+    se: float
+    n: int
 
 
 @dataclass(frozen=True)
@@ -67,6 +122,8 @@ class Audit:
     findings: tuple[Finding, ...] = field(default_factory=tuple)
     documents: int = 0
     seed: int = 0
+    candidates: tuple[Candidate, ...] = ()
+    endings: tuple[Ending, ...] = ()
 
     @property
     def failed(self) -> bool:

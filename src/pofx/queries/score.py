@@ -22,8 +22,8 @@ class Scored:
     """One text and the terms of its log-probability, nats.
 
     tokens: ids `[t]`. logp: `[t + 1]`, log p(x_i | x_<i), the last one of EOS (`[t]` for a model without EOS).
-    entropy, rank, top_ids, top_logp: per entry of logp, where
-    asked for with `Want`.
+    seen: per entry of logp, how many tokens its law is conditioned on, x0 and given ones among them: the effective
+    context, by the window rule. entropy, rank, top_ids, top_logp: per entry of logp, where asked for with `Want`.
     """
 
     text: str | bytes
@@ -32,6 +32,7 @@ class Scored:
     logp: NDArray[np.float64]
     terms: Terms
     vocab: Vocab
+    seen: Ints
     entropy: NDArray[np.float64] | None = None
     rank: Ints | None = None
     top_ids: Ints | None = None
@@ -64,6 +65,7 @@ class Scored:
         return replace(
             self,
             logp=self.logp[:t],
+            seen=self.seen[:t],
             terms=replace(self.terms, end=False),
             entropy=None if self.entropy is None else self.entropy[:t],
             rank=None if self.rank is None else self.rank[:t],
@@ -108,8 +110,13 @@ def score(
     given_bytes = {g: len(to_bytes(g)) for g in cut}
     paths = [np.concatenate([cut[g], x, end]) for g, x in zip(prefixes, ids)]
     trace = lm.forward(paths, want, [len(cut[g]) for g in prefixes])
+    seen: dict[tuple[int, int], Ints] = {}
     out = []
     for i, (text, prefix, x) in enumerate(zip(texts, prefixes, ids)):
+        place = len(paths[i]), len(cut[prefix])
+        if place not in seen:
+            seen[place] = lm.seen(place[0])[place[1] :]
+            seen[place].flags.writeable = False  # texts of one length share it
         small_print = terms(lm, len(x), len(to_bytes(text)), given_bytes[prefix], bool(len(end)))
         out.append(
             Scored(
@@ -119,6 +126,7 @@ def score(
                 trace.logp[i],
                 small_print,
                 lm.vocab,
+                seen[place],
                 trace.entropy[i] if trace.entropy else None,
                 trace.rank[i] if trace.rank else None,
                 trace.top_ids[i] if trace.top_ids else None,

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from pofx.errors import NoBOS
 from pofx.lm import LM, State
+from pofx.queries.effort import effort
 from pofx.trace import Ints
 
 # Entries of a batch of laws held at once: 32 MB in float64.
 CELLS = 4_000_000
-# Laws read along the held-out documents, and of how many documents. The whole law is dear where the cache of
-# a transformer must be walked: 200 documents and 4,000 laws took 70 s of a busy machine, these 10.
-POSITIONS, DOCUMENTS = 2_000, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +77,15 @@ def walk(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iterator[NDA
 
 
 def survey(lm: LM, paths: Sequence[Ints], seed: int) -> Survey:
-    """About 2,000 laws spread evenly over the texts, never the law of first tokens."""
-    paths = paths[:DOCUMENTS]
+    """Laws spread evenly over the texts, about 2,000 (400 of a large vocabulary), never that of first tokens.
+
+    The whole law is dear where the cache of a transformer must be walked: 200 documents and 4,000 laws took 70 s
+    of a busy machine, half of both 10.
+    """
+    much = effort(lm)
+    paths = [p[: much.law_tokens] for p in paths[: much.law_documents]]
     total = sum(len(p) for p in paths)
-    stride = max(1, -(-total // POSITIONS))
+    stride = max(1, -(-total // much.laws))
     first = int(np.random.default_rng([seed, 2]).integers(1, stride + 1))
     control = np.array([b is None and i != lm.vocab.end for i, b in enumerate(lm.vocab.token_bytes)])
     mean, square = np.zeros(lm.vocab.size), np.zeros(lm.vocab.size)

@@ -47,8 +47,9 @@ class Ended(LM):
     """The same laws over another vocabulary; made by `ended`."""
 
     def __init__(self, lm: LM, end: int) -> None:
-        self.lm, self.vocab = lm, EndedVocab(lm.vocab, end)
+        self.lm, self.vocab, self.end = lm, EndedVocab(lm.vocab, end), end
         self.context, self.begin, self.window, self.dtype = lm.context, lm.begin, lm.window, lm.dtype
+        self.fingerprint, self.positive = lm.fingerprint, lm.positive
 
     def start(self, n: int) -> State:
         """As the model itself."""
@@ -66,3 +67,12 @@ class Ended(LM):
     ) -> Trace:
         """As the model itself, but for log p(EOS), which only this vocabulary can ask for."""
         return super().forward(paths, want, skip) if want.end else self.lm.forward(paths, want, skip)
+
+    def seen(self, n: int) -> Ints:
+        """As the model itself."""
+        return self.lm.seen(n)
+
+    def bare(self) -> LM | None:
+        """The model without its x0, ended by the same token."""
+        core = self.lm.bare()
+        return None if core is None else Ended(core, self.end)

@@ -29,7 +29,12 @@ def given(lm: LM, prefix: str | bytes) -> LM:
 
 
 def check_possible(lm: LM, paths: Sequence[Path], prefixes: Sequence[str | bytes]) -> None:
-    """Raise `Impossible` for the first path of probability zero; the first token of a model without x0 is free."""
+    """Raise `Impossible` for the first path of probability zero; the first token of a model without x0 is free.
+
+    A model that says it is `positive` is believed: the check costs a pass over all prefixes.
+    """
+    if lm.positive:
+        return
     skips = [min(len(p), 1) if lm.begin.known == "none" else 0 for p in paths]
     for logp, prefix in zip(lm.forward(paths, skip=skips).logp, prefixes):
         if np.any(np.isneginf(logp)):
@@ -51,6 +56,7 @@ class Given(LM):
     def __init__(self, lm: LM, ids: Sequence[int], prefix: str | bytes) -> None:
         self.lm, self.ids = lm, np.asarray(ids, dtype=np.int64)
         self.vocab, self.context, self.window, self.dtype = lm.vocab, lm.context, lm.window, lm.dtype
+        self.fingerprint, self.positive = lm.fingerprint, lm.positive
         behind = show(prefix)
         if lm.begin.known == "none":
             self.begin = Begin("assumed", behind)
@@ -76,3 +82,12 @@ class Given(LM):
         k = len(self.ids)
         skips = [k + skip] * len(paths) if isinstance(skip, int) else [k + s for s in skip]
         return self.lm.forward([np.append(self.ids, p).astype(np.int64) for p in paths], want, skips)
+
+    def seen(self, n: int) -> Ints:
+        """As the model itself: the prefix is seen, too."""
+        k = len(self.ids)
+        return self.lm.seen(k + n)[k:]
+
+    def bare(self) -> LM | None:
+        """None: what is given is no x0 to be taken off."""
+        return None

@@ -63,7 +63,7 @@ class NgramLM(LM):
         if self.begin.known == "none":
 
             def refuse() -> Floats:
-                raise refuse_unconditional()
+                raise refuse_unconditional(self.begin)
 
             return State(refuse, history, n)
         if self.order > 1:
@@ -131,6 +131,10 @@ class NgramLM(LM):
             where = done + np.arange(lo, lo + len(some))
             out.rows(where, laws, (codes[some] - np.uint64(1)).astype(np.int64))
         return len(at)
+
+    def seen(self, n: int) -> Ints:
+        """At most the last `order − 1` tokens, x0 among them."""
+        return np.minimum(super().seen(n), self.order - 1)
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
         """Exact, by the chain of histories, where that is small enough and there are x0 and EOS."""

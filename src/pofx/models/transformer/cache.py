@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 from pofx.errors import require
@@ -15,31 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pofx.models.append_only import Buffer
 from pofx.models.transformer.attention import rotary, turned
 from pofx.models.transformer.net import Net
 from pofx.models.transformer.ops import norm
 from pofx.trace import Ints
-
-
-class _Buffer:
-    """Keys and values `[L, 2, n, H, capacity, D]`, shared by the states of one line of descent.
-
-    A state may append in place while nobody else has: it holds the buffer's newest version, and takes the
-    next. Whoever holds an older one copies first. So 200 extensions copy nothing, and no sibling changes.
-    """
-
-    def __init__(self, data: Tensor) -> None:
-        self.data = data
-        self.version = 0
-        self._lock = threading.Lock()
-
-    def claim(self, version: int) -> bool:
-        """Whether the holder of `version` may write on; only one can."""
-        with self._lock:
-            if self.version != version:
-                return False
-            self.version += 1
-            return True
 
 
 class Cache:
@@ -49,7 +28,7 @@ class Cache:
     the last of them. Never changed once made.
     """
 
-    def __init__(self, buffer: _Buffer, version: int, window: Ints, length: Ints, hidden: Tensor) -> None:
+    def __init__(self, buffer: Buffer, version: int, window: Ints, length: Ints, hidden: Tensor) -> None:
         self.buffer, self.version = buffer, version
         self.window, self.length, self.hidden = window, length, hidden
 
@@ -59,7 +38,7 @@ class Cache:
         s = net.shape
         data = torch.zeros(s.layers, 2, n, s.heads, 0, s.head_dim)
         window = np.zeros((n, s.context), dtype=np.int64)
-        return cls(_Buffer(data), 0, window, np.zeros(n, dtype=np.int64), torch.zeros(n, s.width))
+        return cls(Buffer(data), 0, window, np.zeros(n, dtype=np.int64), torch.zeros(n, s.width))
 
     @property
     def used(self) -> int:
@@ -71,7 +50,7 @@ class Cache:
         at = torch.from_numpy(np.asarray(rows, dtype=np.int64))
         length = self.length[rows]
         data = self.buffer.data[:, :, :, :, : int(length.max(initial=0))][:, :, at]
-        return Cache(_Buffer(data), 0, self.window[rows], length, self.hidden[at])
+        return Cache(Buffer(data), 0, self.window[rows], length, self.hidden[at])
 
     def cat(self, others: Sequence[Cache]) -> Cache:
         """These prefixes, then those of others."""
@@ -80,7 +59,7 @@ class Cache:
         parts = [c.buffer.data[:, :, :, :, :used] for c in every]
         data = torch.cat([F.pad(p, (0, 0, 0, used - p.shape[4])) for p in parts], dim=2)
         return Cache(
-            _Buffer(data),
+            Buffer(data),
             0,
             np.concatenate([c.window for c in every]),
             np.concatenate([c.length for c in every]),
@@ -100,7 +79,7 @@ def extended(net: Net, cache: Cache, ids: Ints, overlap: int) -> Cache:
         # Twice the room that is needed: the copies of a growing buffer add up to its final size.
         room = min(context, 2 * need)
         old = cache.buffer.data[:, :, :, :, : cache.used]
-        buffer, version = _Buffer(F.pad(old, (0, 0, 0, room - old.shape[4]))), 0
+        buffer, version = Buffer(F.pad(old, (0, 0, 0, room - old.shape[4]))), 0
     window, length, hidden = cache.window.copy(), cache.length.copy(), cache.hidden.clone()
     done = np.zeros(n, dtype=np.int64)
     while (done < t).any():

@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional, scorable
+from pofx.models.threads import threads_for
 from pofx.models.transformer.attention import Layout
 from pofx.models.transformer.cache import Cache, extended
 from pofx.models.transformer.net import Net, Shape
-from pofx.models.transformer.threads import threads_for
-from pofx.models.transformer.windows import Batch, Pieces, default_overlap, rule
+from pofx.models.transformer.windows import Batch, Pieces, default_overlap, read, rule
 from pofx.specs import TransformerSpec
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab import BEGIN_TEXT, Vocab
@@ -76,6 +76,7 @@ class TransformerLM(LM):
         self.begin = Begin("trained", BEGIN_TEXT, vocab.size) if begin else Begin("none")
         self.window = rule(shape.context, self.overlap)
         self.dtype = "float32"
+        self.positive = True
 
     def start(self, n: int) -> State:
         """n empty prefixes, behind x0. Without an x0 they can be extended, but their law raises `NoBOS`."""
@@ -121,6 +122,12 @@ class TransformerLM(LM):
                 self._trace(pieces.pack(group), at, out, want)
         return out.done()
 
+    def seen(self, n: int) -> Ints:
+        """By the window rule: inputs of the window up to the one that predicts, x0 among them in the first."""
+        lead = int(self.begin.id is not None)
+        inputs = read(max(n - 1 + lead, 0), self.context or 0, self.overlap)
+        return np.concatenate([np.zeros(n - len(inputs), dtype=np.int64), inputs])
+
     def logits(self, hidden: Tensor) -> Tensor:
         """W h over the V outcomes, `[n, d]` to `[n, V]`: x0 is none of them."""
         return F.linear(hidden, self.net.head[: self.vocab.size])
@@ -151,7 +158,7 @@ class TransformerLM(LM):
     def _state(self, cache: Cache) -> State:
         def law() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
             if (cache.length == 0).any():
-                raise refuse_unconditional()
+                raise refuse_unconditional(self.begin)
             with torch.inference_mode():
                 out: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = torch.log_softmax(
                     self.logits(cache.hidden), dim=-1

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pofx.models.threads import threads_for
 from pofx.models.transformer import checkpoint as checkpoints
 from pofx.models.transformer.files import quieten
 from pofx.models.transformer.interrupts import interrupts
 from pofx.models.transformer.model import TransformerLM, build
 from pofx.models.transformer.muon import Optimiser
 from pofx.models.transformer.objective import fast_dtype, loss_and_gradients, nats
-from pofx.models.transformer.threads import threads_for
 from pofx.models.transformer.windows import Pieces, default_overlap
 from pofx.specs import TransformerSpec
 from pofx.units import bits

@@ -47,6 +47,14 @@ def windows(n: int, context: int, overlap: int) -> Ints:
     return np.stack([start, stop, fresh], axis=1)
 
 
+def read(n: int, context: int, overlap: int) -> Ints:
+    """How many inputs of its window stand up to each of n inputs, itself included: what its target is given, `[n]`."""
+    out = np.zeros(n, dtype=np.int64)
+    for start, stop, fresh in windows(n, context, overlap).tolist():
+        out[fresh:stop] = np.arange(fresh, stop) - start + 1
+    return out
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Pieces packed end to end, without padding: N input tokens, M ≤ N targets that count.

@@ -10,13 +10,16 @@ import torch
 # Below this width a step of 768 tokens gained 13 % from a second thread on an idle machine with two cores, and ran
 # ten times slower on a busy one: threads that wait for each other after every small product wait for the scheduler.
 WIDE = 256
+# Nor are a few tokens: the first answer of a model took 3.3 s with one thread and 13.5 s with two, one core being busy.
+FEW = 32
 
 
 @contextmanager
-def threads_for(width: int) -> Iterator[None]:
-    """One thread for a network narrower than `WIDE`, else as many as torch was set to; restored afterwards."""
+def threads_for(width: int, tokens: int = FEW) -> Iterator[None]:
+    """One thread for a network narrower than `WIDE` or fewer tokens than `FEW`, else as many as torch was set to;
+    restored afterwards."""
     before = torch.get_num_threads()
-    if width >= WIDE or before == 1:
+    if (width >= WIDE and tokens >= FEW) or before == 1:
         yield
         return
     torch.set_num_threads(1)

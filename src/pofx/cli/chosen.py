@@ -1,0 +1,137 @@
+"""The model that the options of a verb name, and how it is loaded while a person waits."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from pofx.lm import LM
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS = (
+    click.option(
+        "-m",
+        "--model",
+        "model_name",
+        default="builtin",
+        envvar="POFX_MODEL",
+        show_envvar=True,
+        metavar="MODEL",
+        help="A directory, a .gguf or .arpa file, a hub id, 'smollm2', or 'builtin' (the default).",
+    ),
+    click.option("--begin", metavar="TOKEN", help="Take this token for x0 (assumed, not known)."),
+    click.option("--end", metavar="TOKEN", help="Take this token for EOS."),
+    click.option(
+        "--dtype",
+        type=click.Choice(["float32", "bfloat16"]),
+        default="float32",
+        show_default=True,
+        help="Of a pretrained model's products; bfloat16 is faster, and off by 0.1 nats a token.",
+    ),
+    click.option(
+        "--context", type=click.IntRange(2), metavar="N", help="Read longer texts in windows of N tokens."
+    ),
+    click.option("--stride", type=click.IntRange(1), metavar="N", help="How far apart windows begin."),
+    click.option(
+        "--budget", type=click.IntRange(1), metavar="N", help="Tokens in one pass of a pretrained model."
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the user said of the model."""
+
+    name: str
+    begin: str | None
+    end: str | None
+    dtype: str
+    context: int | None
+    stride: int | None
+    budget: int | None
+
+    def load(self, name: str | None = None) -> LM:
+        """The model, by another name if one is given; slow stages are shown on standard error."""
+        from pofx.loading import load
+
+        with _shown() as progress, _warned():
+            return load(
+                name or self.name,
+                self.begin,
+                self.end,
+                self.dtype,
+                context=self.context,
+                stride=self.stride,
+                budget=self.budget,
+                progress=progress,
+            )
+
+
+def model_options(function: F) -> F:
+    """-m, --begin, --end, --dtype, --context, --stride, --budget, which reach the verb as one `chosen`."""
+
+    @functools.wraps(function)
+    def with_chosen(
+        *args: Any,
+        model_name: str,
+        begin: str | None,
+        end: str | None,
+        dtype: str,
+        context: int | None,
+        stride: int | None,
+        budget: int | None,
+        **others: Any,
+    ) -> Any:
+        chosen = Chosen(model_name, begin, end, dtype, context, stride, budget)
+        return function(*args, chosen=chosen, **others)
+
+    out: Any = with_chosen
+    for option in reversed(OPTIONS):
+        out = option(out)
+    return out  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[str, float], None]]:
+    """A bar where standard error is a terminal; elsewhere one line for what is done once and takes long."""
+    if not sys.stderr.isatty():
+        told = False
+
+        def tell(stage: str, fraction: float) -> None:
+            nonlocal told
+            if stage.startswith("converting") and not told:
+                told = True
+                click.echo("pofx: converting the weights for the first time, once", err=True)
+
+        yield tell
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    columns = SpinnerColumn(), BarColumn(bar_width=24), TextColumn("{task.description}")
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("loading", total=None)
+
+        def move(stage: str, fraction: float) -> None:
+            bar.update(task, description=stage, completed=fraction, total=1.0 if fraction > 0 else None)
+
+        yield move
+
+
+@contextmanager
+def _warned() -> Iterator[None]:
+    """Warnings as the other messages look."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *about, **more: click.echo(
+            f"pofx: warning: {message}", err=True
+        )
+        yield

@@ -1,0 +1,250 @@
+"""pofx score FILE… -o OUT: rows into a file, in constant memory; a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.score_input import STDIN, Input
+from pofx.cli.score_rows import Rows, plain_text
+
+if TYPE_CHECKING:
+    from pofx.corpus import BadRow, Document
+    from pofx.errors import PofxError
+    from pofx.journal import Journal
+    from pofx.lm import LM
+    from pofx.queries.score import Scored
+    from pofx.writing import Target
+
+# Where a run begins. items: rows of the input that are done; kinds: what each kept column held, for its type.
+BEGIN: dict[str, Any] = {"items": 0, "scored": 0, "bytes": 0, "nats": 0.0, "kinds": {}}
+
+
+def write_rows(
+    lm: LM,
+    name: str,
+    asked: Input,
+    rows: Rows,
+    out: str,
+    options: Mapping[str, Any],
+    fresh: bool,
+    quiet: bool,
+) -> None:
+    """Score all of the input into `out`; exit code 1 if a row has no score, 130 if interrupted.
+
+    name: of the model, as the user calls it. options: what else decides the numbers, by the name of its option.
+    """
+    from pofx.cli.progress import meter
+    from pofx.journal import opened, part_of
+    from pofx.writing import target_of
+
+    target = target_of(out)
+    items = asked.items()
+    asked.check(lm, whole=not rows.prefix)
+    again = all(_is_regular(f) for f in asked.files)
+    if not again:
+        _cannot_resume(part_of(target.path), fresh, quiet)
+    parts = _parts(lm, name, asked, rows, options, again)
+    journal = opened(target.path, parts, BEGIN, fresh or not again)
+    try:
+        _check_state(journal)
+        done = journal.saved.state["items"]
+        if done and not quiet:
+            click.echo(
+                f"pofx: going on after {done:,} rows of {part_of(target.path)} (--fresh starts over)",
+                err=True,
+            )
+        with meter(asked.files, shown=not quiet) as moved:
+            moved(None, 0, done)
+            for block in _blocks(lm, asked, rows, itertools.islice(items, done, None)):
+                lines, state = _written(rows, asked, block, journal.saved.state)
+                journal.append(lines, state)
+                moved(block[-1][0], *_amount(block))
+        _finish(journal, target, rows, parts, asked)
+    except KeyboardInterrupt:
+        _interrupted(journal, again)
+    except Exception:
+        if journal.saved.offset == 0:
+            journal.discard()
+        raise
+    finally:
+        journal.close()
+    _tell(target, journal.saved.state, rows.prefix, quiet)
+
+
+def check_target(out: str, asked: Input, rows: Rows) -> None:
+    """Refuse what needs no model to be refused: an ending, a file that is also the input, two columns of one name."""
+    from pofx.writing import target_of
+
+    target = target_of(out)
+    rows.columns({})
+    for f in asked.files:
+        if f != STDIN and target.path.exists() and os.path.exists(f) and os.path.samefile(f, target.path):
+            raise click.UsageError(f"-o: expected another file than the input, found {f!r} twice.")
+
+
+Block = list[tuple["Document | BadRow", "Scored | PofxError"]]
+
+
+def _blocks(lm: LM, asked: Input, rows: Rows, items: Iterator[Document | BadRow]) -> Iterator[Block]:
+    from pofx.queries.stream import score_stream
+
+    return score_stream(lm, items, asked.ask, rows.want)
+
+
+def _written(
+    rows: Rows, asked: Input, block: Block, before: Mapping[str, Any]
+) -> tuple[bytes, dict[str, Any]]:
+    """The lines of a block, and where the run stands behind it."""
+    from pofx.corpus import Document
+    from pofx.queries.score import Scored
+    from pofx.writing import kind_of, line
+
+    state = {**before, "items": before["items"] + len(block)}
+    kinds = {name: set(before["kinds"].get(name, [])) for name in rows.keep}
+    lines = []
+    for item, found in block:
+        kept = item.kept
+        for name, value in zip(rows.keep, kept):
+            kinds[name].add(kind_of(value))
+        text, given = (item.text, asked.prefix(item)) if isinstance(item, Document) else (None, None)
+        if isinstance(found, Scored):
+            state["scored"] += 1
+            state["bytes"] += found.terms.bytes
+            state["nats"] += found.prefix_total if rows.prefix else found.total
+            lines += [line(r) for r in rows.of(item.id, kept, text, given, found)]
+        else:
+            why = str(found) if not isinstance(item, Document) else f"{type(found).__name__}: {found}"
+            lines += [line(r) for r in rows.of(item.id, kept, text, given, " ".join(why.split()))]
+    state["kinds"] = {name: sorted(held) for name, held in kinds.items()}
+    return b"".join(lines), state
+
+
+def _amount(block: Block) -> tuple[int, int]:
+    from pofx.queries.score import Scored
+
+    return sum(len(found.logp) for _, found in block if isinstance(found, Scored)), len(block)
+
+
+def _finish(journal: Journal, target: Target, rows: Rows, parts: Mapping[str, Any], asked: Input) -> None:
+    from pofx.writing import maker
+
+    state = journal.saved.state
+    if not state["items"]:
+        raise asked.nothing()
+    journal.finish(maker(target, rows.columns(state["kinds"]), parts))
+
+
+def _parts(
+    lm: LM, name: str, asked: Input, rows: Rows, options: Mapping[str, Any], again: bool
+) -> dict[str, Any]:
+    """All that decides the rows, by name: another run may go on only where every part is the same."""
+    from pofx import __version__
+    from pofx.fingerprint import file_fingerprint, fingerprint
+
+    own = {
+        "--given": plain_text(asked.given),
+        "--given-field": asked.given_field,
+        "--field": asked.field,
+        "--id": asked.id,
+        "--keep": list(asked.keep),
+        "--split": asked.split,
+        "--separator": asked.separator,
+        "--format": asked.format,
+        "--per": rows.per,
+        "--prefix": rows.prefix,
+        "--top": rows.top,
+        "--entropy": rows.entropy,
+        "--rank": rows.rank,
+        "--no-text": not rows.text,
+    }
+    content = {f"input {f}": file_fingerprint(f) if again else "read once" for f in asked.files}
+    return {
+        "pofx": __version__,
+        **fingerprint(lm, name),
+        **own,
+        **options,
+        "inputs": list(asked.files),
+        **content,
+    }
+
+
+def _is_regular(path: str) -> bool:
+    return path != STDIN and stat.S_ISREG(os.stat(path).st_mode)
+
+
+def _check_state(journal: Journal) -> None:
+    from pofx.errors import BadSource
+    from pofx.journal import progress_of
+
+    state = journal.saved.state
+    if any(type(state.get(name)) is not type(value) for name, value in BEGIN.items()) or state["items"] < 0:
+        raise BadSource(
+            f"{progress_of(journal.target)}: expected how far a stopped run came, found a damaged file; start over: "
+            "--fresh"
+        )
+
+
+def _cannot_resume(part: Path, fresh: bool, quiet: bool) -> None:
+    from pofx.errors import BadSource
+
+    if part.exists() and not fresh:
+        raise BadSource(
+            f"{part}: expected no rows of a stopped run, since standard input (or a pipe) cannot be read again to go "
+            "on with them; move them away, or start over: --fresh"
+        )
+    if not quiet:
+        click.echo(
+            "pofx: standard input (or a pipe) cannot be read again: a run that is stopped cannot be resumed",
+            err=True,
+        )
+
+
+def _interrupted(journal: Journal, again: bool) -> None:
+    if journal.saved.offset == 0:
+        journal.discard()
+        click.echo("pofx: interrupted before the first rows were scored", err=True)
+    elif journal.part.exists():
+        journal.checkpoint()
+        kept = f"{journal.saved.state['items']:,} rows are kept in {journal.part}"
+        then = (
+            "the same command goes on from there"
+            if again
+            else "they cannot be resumed from standard input or a pipe"
+        )
+        click.echo(f"pofx: interrupted; {kept}; {then}", err=True)
+    else:
+        click.echo("pofx: interrupted, when all was written", err=True)
+    click.get_current_context().exit(130)
+
+
+def _tell(target: Target, state: Mapping[str, Any], prefix: bool, quiet: bool) -> None:
+    from pofx.report.numerals import counted
+
+    failed = state["items"] - state["scored"]
+    if not quiet:
+        click.echo(summary(state["scored"], state["bytes"], state["nats"], prefix), err=True)
+        click.echo(f"pofx: wrote {target.path}", err=True)
+    if failed:
+        click.echo(
+            f"pofx: warning: {failed:,} of {counted(state['items'], 'row')} without a score; the column 'error' says why",
+            err=True,
+        )
+        click.get_current_context().exit(1)
+
+
+def summary(n: int, n_bytes: int, nats: float, prefix: bool) -> str:
+    """The sum over all documents, in a line."""
+    from pofx.report.numerals import counted
+    from pofx.units import bits_per_byte
+
+    what = "log P (prefixes)" if prefix else "log p"
+    mean = f", {nats / n:.4f} a document" if n else ""
+    rate = f", {bits_per_byte(-nats, n_bytes):.4f} bits per byte" if n_bytes else ""
+    return f"pofx: {counted(n, 'document')}, {counted(n_bytes, 'byte')}: {what} = {nats:.2f} nats{mean}{rate}"

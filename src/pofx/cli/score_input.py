@@ -1,0 +1,92 @@
+"""What `pofx score FILE…` scores: documents, each with the prefix it stands behind, and the rows that hold none."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pofx.errors import BadSource, NoEOS
+
+if TYPE_CHECKING:
+    from pofx.corpus import BadRow, Document, Records
+    from pofx.lm import LM
+    from pofx.queries.stream import Ask
+    from pofx.reading import Split
+
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Input:
+    """Files and how documents lie in them; `given` is a prefix for all, `given_field` names a row's own."""
+
+    files: tuple[str, ...]
+    field: str
+    id: str | None
+    split: Split
+    separator: str | None
+    format: str | None
+    given: str | bytes
+    given_field: str | None
+    keep: tuple[str, ...] = ()
+
+    def items(self) -> Iterator[Document | BadRow]:
+        """Documents and bad rows, in the order of the files; blank lines are neither. Refused before it is read."""
+        from pofx.corpus import records
+
+        met: deque[BadRow] = deque()
+        found = records(
+            *self.files,
+            field=self.field,
+            id=self.id,
+            split=self.split,
+            separator=self.separator,
+            format=self.format,
+            report=met.append,
+            given=self.given_field,
+            keep=self.keep,
+        )
+        return _in_order(found, met)
+
+    def prefix(self, item: Document) -> str | bytes:
+        """What the document is conditioned on."""
+        return self.given if item.given is None else item.given
+
+    def ask(self, item: Document | BadRow) -> Ask:
+        """The document's text and prefix, or what is wrong with the row."""
+        from pofx.corpus import Document
+
+        if isinstance(item, Document):
+            return item.text, self.prefix(item)
+        return BadSource(item.why)
+
+    def check(self, lm: LM, whole: bool) -> None:
+        """Refuse, before any work, what no row could be given: p(x1) without x0; whole texts without EOS."""
+        from pofx.lm import refuse_unconditional
+
+        if lm.begin.known == "none" and not len(self.given) and self.given_field is None:
+            raise refuse_unconditional(lm.begin)
+        if whole and lm.vocab.end is None:
+            raise NoEOS(
+                "log p(text) needs p(EOS | text), the last factor of the chain rule, but this model has no end-of-text "
+                "symbol, so no text of it is ever complete; ask for log P of prefixes: --prefix, or name a token that "
+                "ends texts: --end TOKEN"
+            )
+
+    def nothing(self) -> BadSource:
+        """The error of files without a single row."""
+        return BadSource(
+            f"{' '.join(self.files)}: expected at least one document to score, found none; check the files, --field "
+            "and --split"
+        )
+
+
+def _in_order(found: Records, met: deque[BadRow]) -> Iterator[Document | BadRow]:
+    # The reader reports a bad row before it hands out the document behind it.
+    for document in found:
+        while met:
+            yield met.popleft()
+        yield document
+    yield from met

@@ -1,0 +1,81 @@
+"""pofx score FILE… without -o: a line a document on standard output, and the sum on standard error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.score_input import Input
+
+if TYPE_CHECKING:
+    from pofx.errors import PofxError
+    from pofx.lm import LM
+    from pofx.queries.score import Scored
+
+# Texts of a file that go into a page: more make it slow to open.
+PAGE_TEXTS = 50
+
+
+def print_lines(
+    lm: LM, asked: Input, prefix: bool, tokens: bool, as_json: bool, quiet: bool, wants_page: bool
+) -> tuple[list[Scored], int]:
+    """Print a line a row, in order; give the first texts, for a page, and how many rows have no score.
+
+    A row without a score has empty cells (with JSON: an `error`), and standard error says why.
+    """
+    from pofx.cli.score_files import summary
+    from pofx.queries.score import Scored
+    from pofx.queries.stream import score_stream
+    from pofx.report.numerals import counted
+    from pofx.trace import Want
+
+    prefix = prefix or lm.vocab.end is None
+    n = n_bytes = failed = 0
+    nats = 0.0
+    kept: list[Scored] = []
+    items = asked.items()
+    asked.check(lm, whole=False)
+    want = Want(entropy=True, rank=True, top=5) if wants_page else Want()
+    for block in score_stream(lm, items, asked.ask, want):
+        for item, found in block:
+            if isinstance(found, Scored):
+                value = found.prefix_total if prefix else found.total
+                n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + value
+                if wants_page and len(kept) < PAGE_TEXTS:
+                    kept.append(found)
+                record = found.without_end() if prefix else found
+                click.echo(_json(item, record, tokens) if as_json else _cells(item, found, value))
+            else:
+                failed += 1
+                click.echo(f"pofx: warning: {item.source}:{item.line}: {found}", err=True)
+                click.echo(_json_error(item, found) if as_json else f"{item.id}\t\t")
+    if not n and not failed:
+        raise asked.nothing()
+    if failed:
+        click.echo(f"pofx: warning: {failed:,} of {counted(n + failed, 'row')} without a score", err=True)
+    if not quiet:
+        click.echo(summary(n, n_bytes, nats, prefix), err=True)
+    return kept, failed
+
+
+def _cells(item: Any, found: Scored, value: float) -> str:
+    from pofx.units import bits_per_byte
+
+    # An empty text has no bytes to share its nats among: an empty cell, not a nan.
+    rate = f"{bits_per_byte(-value, found.terms.bytes):.4f}" if found.terms.bytes else ""
+    return f"{item.id}\t{value:.4f}\t{rate}"
+
+
+def _json(item: Any, found: Scored, tokens: bool) -> str:
+    from pofx.cli.plain import dumps, scored_record
+
+    return dumps({"id": item.id, **scored_record(found, tokens)})
+
+
+def _json_error(item: Any, found: PofxError) -> str:
+    from pofx.cli.plain import dumps
+    from pofx.corpus import Document
+
+    text = {"text": item.text} if isinstance(item, Document) else {}
+    return dumps({"id": item.id, **text, "error": str(found)})

@@ -1,0 +1,159 @@
+"""Any model by its name: built in, saved here, an ARPA file, or a pretrained checkpoint from anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from pofx.cache import cache_dir, sha256
+from pofx.errors import BadSource, BadValue, PofxError
+from pofx.lm import LM
+from pofx.specs import NgramSpec
+from pofx.store import CARD, FORMAT, is_arpa, read_directory, save
+from pofx.vocab import END_TEXT
+
+BUILTIN = "builtin"
+Progress = Callable[[str, float], None]
+
+
+def load(
+    source: str | Path,
+    begin: str | int | None = None,
+    end: str | int | None = None,
+    dtype: str = "float32",
+    *,
+    context: int | None = None,
+    stride: int | None = None,
+    budget: int | None = None,
+    progress: Progress | None = None,
+) -> LM:
+    """A model by its name: "builtin", "smollm2", "gemma3-270m", a directory, a .gguf or .arpa file, or a hub id.
+
+    A directory is one that `save` wrote, or a checkpoint in the layout of Hugging Face (config.json, safetensors,
+    tokenizer.json); a hub id is "organisation/name" or "organisation/name@revision". What a GGUF file holds is
+    dequantised once, into the cache.
+
+    begin: a token (text or id) to stand for x0. Without it a fitted model has the x0 it was trained with, a
+    pretrained one what a pinned audit found, else what its tokenizer really puts before every text, else none: a
+    BOS that is declared but never added is no evidence (`NoBOS` then names the candidates). What the caller names
+    is *assumed*, and `audit` says what it is worth. end: a token whose coming ends a text, in place of the EOS that
+    a checkpoint declares, or for a fitted model that has none. An x0 or EOS that a fitted model was trained with is
+    not replaced (`BadValue`).
+
+    dtype: "float32", or of a pretrained model's matrix products "bfloat16": faster, and off by 0.1 nats a token.
+    context, stride: longer texts are read in windows of so many tokens, x0 at the front of each, the next beginning
+    `stride` later (`windowed`; by default the model's own context, and half of it). budget: tokens of a pass of a
+    pretrained model; memory grows with it, no result depends on it. progress: is given (stage, fraction done).
+
+    `BadSource` for what holds no readable model. Nothing in a model's files is ever executed.
+    Right: `load("smollm2", begin="<|endoftext|>")`. Wrong: `load("model", begin="<|endoftext|>")` where x0 was
+    trained as "<s>".
+    """
+    if dtype not in ("float32", "bfloat16"):
+        raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}")
+    lm = _fitted(source)
+    if lm is None:
+        return _pretrained(source, begin, end, dtype, context, stride, budget, progress)
+    if dtype != "float32":
+        raise BadValue(
+            f"dtype: expected 'float32', found {dtype!r}; models of one's own are stored and run in float32"
+        )
+    if budget is not None:
+        raise BadValue("budget: expected a pretrained model, whose passes it bounds; leave it out")
+    known = lm.begin.known != "none"
+    if begin is not None and not (known and begin in (lm.begin.text, lm.begin.id)):
+        from pofx.transforms.begun import begun
+
+        lm = begun(lm, begin)
+    if end is not None and not (lm.vocab.end is not None and end in (END_TEXT, lm.vocab.end)):
+        from pofx.transforms.ended import ended
+
+        lm = ended(lm, end)
+    if context is None and stride is None:
+        return lm
+    from pofx.transforms.windowed import windowed
+
+    return windowed(lm, context, stride)
+
+
+def _fitted(source: str | Path) -> LM | None:
+    """One of our own models, or None where the name is that of a pretrained one."""
+    if str(source) == BUILTIN:
+        return _builtin()
+    path = Path(source)
+    try:
+        ours = (path / CARD).exists()
+        arpa = is_arpa(path) and not path.is_dir()
+    except OSError as e:
+        raise BadSource(
+            f"{source}: expected the name of a model, found: {e.strerror or e}; check the name"
+        ) from None
+    if ours:
+        return read_directory(path)
+    if arpa:
+        from pofx.models.ngram.arpa import read_arpa
+
+        lm = read_arpa(path)
+        lm.fingerprint = sha256(path)
+        return lm
+    return None
+
+
+def _pretrained(
+    source: str | Path,
+    begin: str | int | None,
+    end: str | int | None,
+    dtype: str,
+    context: int | None,
+    stride: int | None,
+    budget: int | None,
+    progress: Progress | None,
+) -> LM:
+    """A checkpoint: its laws, the x0 that evidence speaks for, and a rule for long texts."""
+    from pofx.models.pretrained.checkpoint import check_checkpoint
+    from pofx.models.pretrained.source import find
+
+    told: Progress = progress or (lambda stage, fraction: None)
+    checkpoint = check_checkpoint(find(source, told))
+    from pofx.models.pretrained.files import read_pretrained
+    from pofx.pins import pinned
+    from pofx.transforms.begun import begun
+    from pofx.transforms.windowed import windowed
+    from pofx.x0 import evidence
+
+    pin = pinned(checkpoint.fingerprint)
+    if end is None and pin is not None:
+        end = pin.end
+    core = read_pretrained(checkpoint, end, dtype, budget, told)
+    found = evidence(core.vocab, pin, begin, str(source))
+    if found.known == "none":
+        core.begin = found
+        return windowed(core, context, stride)
+    assert found.id is not None  # noqa: S101  (ours: an x0 that is known has an id)
+    return windowed(begun(core, found.id, found.known), context, stride)
+
+
+def _builtin() -> LM:
+    """The n-gram of the built-in documents: read from the cache, or fitted (about a second) and put there."""
+    from pofx import __version__
+    from pofx.builtin import builtin_documents
+    from pofx.estimation import fit
+
+    documents = builtin_documents()
+    digest = hashlib.blake2b("\0".join(documents).encode("utf-8"), digest_size=8).hexdigest()
+    home = cache_dir() / f"builtin-{__version__}-{FORMAT}-{digest}"
+    try:
+        return read_directory(home)
+    except PofxError:
+        lm = fit(documents, NgramSpec())
+    try:
+        if home.is_dir():
+            shutil.rmtree(home)
+        else:
+            home.unlink(missing_ok=True)
+        save(lm, home)
+    except (PofxError, OSError):
+        pass  # a cache that cannot be written costs a second a call, no answer
+    return lm

@@ -1,0 +1,1 @@
+"""Pretrained models: where a checkpoint comes from, and how it is scored."""

@@ -1,0 +1,82 @@
+"""What turns tokens into hidden states: our own decoder, or the library's."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from pofx.errors import require
+
+require("torch", "hf", "a pretrained model")
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pofx.models.pretrained.attention import PackedAttention
+from pofx.models.pretrained.decoder import Decoder
+from pofx.models.pretrained.prefix_tree import WORTH, PrefixTree
+from pofx.models.pretrained.prefixes import Prefixes, extended
+from pofx.models.pretrained.schedule import passes
+from pofx.trace import Ints
+
+
+class Carry(Protocol):
+    """What n prefixes have read. sizes: `[n]` tokens. hidden: `[n, d]`, the state of the last one."""
+
+    hidden: Tensor
+
+    @property
+    def sizes(self) -> Ints:
+        """Tokens that each prefix has read."""
+
+
+class Body(Protocol):
+    """worth: how many spared tokens make a shared run a node of its own (`prefix_tree`)."""
+
+    worth: int
+    width: int
+
+    def sweep(self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int) -> Iterator[tuple[Ints, Tensor]]:
+        """Rows of the tree's stream that are asked for, with their hidden states, a pass at a time."""
+
+    def empty(self, n: int) -> Any:
+        """n prefixes that have read nothing: a `Carry` of the body's own."""
+
+    def extended(self, carry: Any, ids: Ints) -> Any:
+        """The prefixes after each has read its row of `ids[n, t]`."""
+
+
+class DecoderBody:
+    """Our own decoder: packed, every shared prefix once."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
+        self.worth, self.width = WORTH, decoder.shape.width
+
+    def sweep(self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int) -> Iterator[tuple[Ints, Tensor]]:
+        """As `Body` says."""
+        s = self.decoder.shape
+        kept: list[Tensor] = []
+        for now in passes(tree, budget):
+            attention = PackedAttention(now, kept, s.kv_heads, s.head_dim, s.scale, s.cap)
+            wanted = np.flatnonzero(asked[now.rows])
+            with torch.inference_mode():
+                hidden = self.decoder.hidden(
+                    torch.from_numpy(now.ids),
+                    torch.from_numpy(now.positions),
+                    attention,
+                    torch.from_numpy(wanted),
+                )
+            kept = attention.next
+            yield now.rows[wanted], hidden
+
+    def empty(self, n: int) -> Prefixes:
+        """As `Body` says."""
+        return Prefixes.empty(self.decoder, n)
+
+    def extended(self, carry: Prefixes, ids: Ints) -> Prefixes:
+        """As `Body` says."""
+        return extended(self.decoder, carry, ids)

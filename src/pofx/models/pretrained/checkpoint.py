@@ -1,0 +1,205 @@
+"""A checkpoint directory in the layout of Hugging Face, held against the rules before anything is loaded from it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from pofx.cache import model_path, sha256
+from pofx.errors import BadSource
+from pofx.models.pretrained.config_check import (
+    HEAD_DIM,
+    HEADS,
+    KNOWN,
+    KV_HEADS,
+    LAYERS,
+    ROWS,
+    WIDTH,
+    check_config,
+    no_code,
+    size,
+)
+from pofx.models.pretrained.json_object import read_object
+from pofx.models.pretrained.safetensors_header import StoredTensor, read_tensors
+
+CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
+INDEX, WEIGHTS = "model.safetensors.index.json", "model.safetensors"
+GGUF_CARD = "pofx-gguf.json"
+MAX_CONFIG, MAX_INDEX = 1 << 22, 1 << 26
+MAX_FILES = 1000
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+OTHERS = (".h5", ".msgpack", ".onnx", ".tflite", ".npz")
+# The table of embeddings and the head, by the names they have in the known families.
+_EMBED = (
+    r"(?:(?:model|transformer|gpt_neox)\.)?(?:decoder\.)?"
+    r"(?:embed_tokens|wte|embed_in|word_embeddings)\.weight"
+)
+_HEAD = r"(?:lm_head|embed_out)\.weight"
+_LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d{1,9})\.")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that may be loaded: config.json, and where each tensor lies in which safetensors file."""
+
+    directory: Path
+    config: Mapping[str, Any]
+    files: tuple[Path, ...]
+    tensors: Mapping[str, StoredTensor]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256, in hexadecimal, of what decides the model's numbers: config.json, tokenizer.json and the weights.
+
+        Of a model that came from a GGUF file: of that file. Hashes of files are remembered, so it costs once.
+        """
+        source = self._gguf()
+        parts = [source] if source else [sha256(self.directory / n) for n in (CONFIG, TOKENIZER)]
+        parts += [] if source else [sha256(f) for f in self.files]
+        return hashlib.sha256("\n".join(parts).encode("ascii")).hexdigest()
+
+    def _gguf(self) -> str | None:
+        """What the cache says this was made of: there, and only there, the card is known to be ours."""
+        if self.directory != model_path(self.directory.name):
+            return None
+        try:
+            found = read_object(self.directory / GGUF_CARD, MAX_CONFIG).get("sha256")
+        except BadSource:
+            return None
+        return f"gguf {found}" if isinstance(found, str) and re.fullmatch("[0-9a-f]{64}", found) else None
+
+
+def check_checkpoint(directory: str | Path) -> Checkpoint:
+    """The checkpoint in a directory: config.json, safetensors and tokenizer.json of a causal language model.
+
+    `BadSource`, in one line and without reading a weight, for pickles, code of its own, another kind of model,
+    damaged or contradictory files, and sizes that the weights do not have. Nothing switches this off.
+
+    Right: `check_checkpoint(find("smollm2"))`. Wrong: on a directory of `pofx.save`, which `pofx.load` reads.
+    """
+    directory = Path(directory)
+    if not (directory / CONFIG).is_file():
+        adapter = (directory / "adapter_config.json").is_file()
+        raise BadSource(
+            f"{directory}: expected a model directory with {CONFIG}, found "
+            + ("an adapter without the model it belongs to; merge the two first" if adapter else "none in it")
+        )
+    config = read_object(directory / CONFIG, MAX_CONFIG)
+    check_config(config, str(directory / CONFIG))
+    for name in (TOKENIZER_CONFIG, "generation_config.json"):
+        if (directory / name).exists():
+            no_code(read_object(directory / name, MAX_CONFIG << 2), str(directory / name))
+    if (directory / "adapter_config.json").exists():
+        raise BadSource(
+            f"{directory}: expected a model of its own, found an adapter beside it; merge the two first"
+        )
+    files, tensors = _weights(directory)
+    if not (directory / TOKENIZER).is_file():
+        raise BadSource(
+            f"{directory}: expected {TOKENIZER}, found none; where transformers can read the tokenizer, "
+            "AutoTokenizer.from_pretrained(…).save_pretrained(…) writes it"
+        )
+    if config["model_type"] in KNOWN:
+        _agree(config, tensors, directory)
+    return Checkpoint(directory, MappingProxyType(config), files, tensors)
+
+
+def _weights(directory: Path) -> tuple[tuple[Path, ...], Mapping[str, StoredTensor]]:
+    """The safetensors files, and where each tensor lies."""
+    there = sorted(p.name for p in directory.iterdir() if p.name.endswith(".safetensors"))
+    if (directory / INDEX).is_file():
+        return _indexed(directory)
+    if WEIGHTS in there:
+        there = [WEIGHTS]
+    if not there:
+        _no_weights(directory)
+    if len(there) > 1:
+        raise BadSource(
+            f"{directory}: expected {INDEX} to say what is in {len(there)} safetensors files, found none; copy it too"
+        )
+    tensors = read_tensors(directory / there[0])
+    if not tensors:
+        raise BadSource(f"{directory / there[0]}: expected tensors, found none")
+    return (directory / there[0],), tensors
+
+
+def _indexed(directory: Path) -> tuple[tuple[Path, ...], Mapping[str, StoredTensor]]:
+    index = directory / INDEX
+    table = read_object(index, MAX_INDEX).get("weight_map")
+    if not isinstance(table, dict) or not table:
+        raise BadSource(
+            f"{index}: expected a weight_map, found {type(table).__name__}; copy or download it again"
+        )
+    names = set()
+    for name in table.values():
+        # A plain name: no "..", no "/", so that the index cannot point out of the directory.
+        if not isinstance(name, str) or not re.fullmatch(r"[\w-][\w.-]{0,200}\.safetensors", name, re.ASCII):
+            raise BadSource(f"{index}: expected names of safetensors files beside it, found {name!r:.80}")
+        names.add(name)
+    if len(names) > MAX_FILES:
+        raise BadSource(f"{index}: expected at most {MAX_FILES} files, found {len(names)}")
+    out: dict[str, StoredTensor] = {}
+    for name in sorted(names):
+        for tensor, stored in read_tensors(directory / name).items():
+            if table.get(tensor) != name:
+                raise BadSource(
+                    f"{directory / name}: expected the tensors of {INDEX}, found also {tensor[:80]!r}"
+                )
+            out[tensor] = stored
+    missing = next((t for t in table if t not in out), None)
+    if missing is not None:
+        raise BadSource(f"{index}: expected {missing[:80]!r} in {table[missing]}, found it not there")
+    return tuple(directory / n for n in sorted(names)), MappingProxyType(out)
+
+
+def _no_weights(directory: Path) -> NoReturn:
+    names = sorted(p.name for p in directory.iterdir())
+    pickled = next((n for n in names if n.lower().endswith(PICKLES)), None)
+    other = next((n for n in names if n.lower().endswith(OTHERS)), None)
+    if pickled is not None:
+        raise BadSource(
+            f"{directory}: expected weights as safetensors, found only pickles ({pickled[:60]}), which can run any code "
+            "when read and are never opened; use a revision of the model with safetensors"
+        )
+    raise BadSource(
+        f"{directory}: expected weights as safetensors, found {other[:60] if other else 'none'}; download them too"
+    )
+
+
+def _agree(config: Mapping[str, Any], tensors: Mapping[str, StoredTensor], directory: Path) -> None:
+    """Refuse a config whose sizes are not those of the weights, in the families whose names are known."""
+    width, rows, layers = (size(config, names) for names in (WIDTH, ROWS, LAYERS))
+    heads, kv_heads = size(config, HEADS), size(config, KV_HEADS)
+    width = config.get("word_embed_proj_dim", width)  # OPT: embeddings narrower than the rest
+    bad = _Disagreement(directory)
+    seen = {int(m[1]) for m in map(_LAYER.search, tensors) if m}
+    if seen and seen != set(range(layers or 0)):
+        bad(f"layers 0 to {(layers or 0) - 1}", f"{len(seen)} layers up to {max(seen)}")
+    for name, t in tensors.items():
+        if t.dtype.startswith("F8"):
+            bad(f"{name[:80]} as floats of 16 bits or more", t.dtype)
+        if re.fullmatch(_EMBED, name) and t.shape != (rows, width):
+            bad(f"{name} of shape {[rows, width]}", str(list(t.shape)))
+        if re.fullmatch(_HEAD, name) and t.shape[:1] != (rows,):
+            bad(f"{name} of {rows} rows", str(list(t.shape)))
+        head_dim = size(config, HEAD_DIM)
+        if heads and head_dim and (m := re.search(r"self_attn\.([qkv])_proj\.weight$", name)):
+            want = (heads if m[1] == "q" else kv_heads or heads) * head_dim
+            if t.shape != (want, size(config, WIDTH)):
+                bad(f"{name[:80]} of shape {[want, size(config, WIDTH)]}", str(list(t.shape)))
+
+
+@dataclass(frozen=True)
+class _Disagreement:
+    directory: Path
+
+    def __call__(self, expected: str, found: str) -> NoReturn:
+        raise BadSource(
+            f"{self.directory}: expected {expected}, as {CONFIG} has it, found {found} in the weights"
+        )

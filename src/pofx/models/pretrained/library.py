@@ -1,0 +1,145 @@
+"""The library's own forward, for checkpoints that our decoder does not cover: slower, never other numbers."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pofx.errors import BadSource, require
+
+require("torch", "hf", "a pretrained model")
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pofx.models.pretrained.prefix_tree import PrefixTree
+from pofx.trace import Ints
+
+WHOLE_BUDGET = 256  # tokens of a pass whose logits are all there at once
+NEVER = 1 << 62  # no run is worth sharing: each sequence goes through by itself
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the library's warnings and bars; as it was afterwards."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def read_model(directory: Path, dtype: torch.dtype) -> Any:
+    """The library's model of a checked directory: its own classes only, safetensors only, evaluation mode."""
+    require("transformers", "hf", "a pretrained model")
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with quiet():
+            model, found = AutoModelForCausalLM.from_pretrained(
+                directory,
+                dtype=dtype,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as e:
+        said = str(e).strip().splitlines()
+        raise BadSource(
+            f"{directory}: expected a causal language model that transformers can read, found: "
+            f"{said[0][:160] if said else type(e).__name__}"
+        ) from None
+    # The library fills what is missing with random numbers, and says so in a warning only.
+    lacking = sorted([*found["missing_keys"], *(str(k) for k in found.get("mismatched_keys") or ())])
+    if lacking:
+        raise BadSource(
+            f"{directory}: expected all weights of the model, found none that fit {some_of(lacking)}; get it again"
+        )
+    return model.eval().requires_grad_(False)
+
+
+def some_of(names: Sequence[str], most: int = 3) -> str:
+    """The first few of many names."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+class Tokens:
+    """What n prefixes have read, as their tokens: `ids[i]` of each. hidden: `[n, d]`, of the last."""
+
+    def __init__(self, ids: tuple[Ints, ...], hidden: Tensor) -> None:
+        self.ids, self.hidden = ids, hidden
+
+    @property
+    def sizes(self) -> Ints:
+        """Tokens that each prefix has read."""
+        return np.array([len(i) for i in self.ids], dtype=np.int64)
+
+    def take(self, rows: Ints) -> Tokens:
+        """The prefixes `rows`."""
+        at = np.asarray(rows, dtype=np.int64)
+        return Tokens(tuple(self.ids[int(r)] for r in at), self.hidden[torch.from_numpy(at)])
+
+    def cat(self, others: Sequence[Tokens]) -> Tokens:
+        """These, then those of others."""
+        every = [self, *others]
+        return Tokens(tuple(i for t in every for i in t.ids), torch.cat([t.hidden for t in every]))
+
+
+class LibraryBody:
+    """Hidden states by the library's forward, sequences of one length side by side, so that nothing is padded.
+
+    States re-read their tokens: right for every architecture, also those whose caches are no plain keys and values.
+    """
+
+    worth = NEVER
+
+    def __init__(self, model: Any, rows: int | None = None) -> None:
+        """rows: of the law, where the body is to give logits in place of hidden states."""
+        self.model, self.whole = model, rows is not None
+        self.width = int(model.get_output_embeddings().weight.shape[1]) if rows is None else rows
+
+    def sweep(self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int) -> Iterator[tuple[Ints, Tensor]]:
+        """As `Body` says; the tree's nodes are whole sequences."""
+        for size in np.unique(tree.length):
+            nodes = np.flatnonzero(tree.length == size)
+            each = max(1, (WHOLE_BUDGET if self.whole else budget) // int(size))
+            for lo in range(0, len(nodes), each):
+                rows = tree.begin[nodes[lo : lo + each], None] + np.arange(size)
+                hidden = self._read(tree.stream[rows]).reshape(rows.size, -1)
+                flat = rows.ravel()
+                wanted = np.flatnonzero(asked[flat])
+                yield flat[wanted], hidden[torch.from_numpy(wanted)]
+
+    def empty(self, n: int) -> Tokens:
+        """As `Body` says."""
+        nothing = np.zeros(0, dtype=np.int64)
+        return Tokens((nothing,) * n, torch.zeros(n, self.width))
+
+    def extended(self, carry: Tokens, ids: Ints) -> Tokens:
+        """As `Body` says."""
+        longer = tuple(np.append(old, new) for old, new in zip(carry.ids, ids))
+        hidden = torch.empty(len(longer), self.width)
+        sizes = np.array([len(i) for i in longer])
+        for size in np.unique(sizes):
+            rows = np.flatnonzero(sizes == size)
+            hidden[torch.from_numpy(rows)] = self._read(np.stack([longer[r] for r in rows]))[:, -1]
+        return Tokens(longer, hidden)
+
+    @torch.inference_mode()
+    def _read(self, ids: Ints) -> Tensor:
+        read = self.model if self.whole else self.model.base_model
+        out = read(input_ids=torch.from_numpy(ids), use_cache=False)
+        found: Tensor = out.logits if self.whole else out.last_hidden_state
+        return found.float()

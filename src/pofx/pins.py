@@ -1,0 +1,137 @@
+"""Verdicts that are kept: what an audit found of a model's x0 and EOS, for every time it is loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from pofx.cache import write_atomically
+from pofx.errors import BadSource, BadValue
+
+FORMAT = 1
+# A reason is a sentence or two; a longer file is none of ours.
+MOST_BYTES = 1 << 16
+
+Verdict = Literal["joint", "conditional", "prefix-only", "improper"]
+VERDICTS: tuple[Verdict, ...] = ("joint", "conditional", "prefix-only", "improper")
+
+
+@dataclass(frozen=True)
+class Pin:
+    """An audit in brief. begin, end: ids of the x0 and the EOS it was made with, None for none (0 is an id).
+
+    begin_text: the name of x0. verdict, reason: the audit's. date: of the audit, ISO. version: of pofx.
+    """
+
+    begin: int | None
+    end: int | None
+    verdict: Verdict
+    reason: str
+    begin_text: str = ""
+    date: str = ""
+    version: str = ""
+
+
+def data_dir() -> Path:
+    """The directory of what cannot be made again without the user: `$POFX_DATA`, or the user's data directory.
+
+    Right: `data_dir() / "pins"`. Wrong: for what can be rebuilt, which belongs in `cache_dir()`.
+    """
+    chosen = os.environ.get("POFX_DATA")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("pofx")
+
+
+def pin(fingerprint: str, found: Pin) -> Path:
+    """Keep a verdict for the model of this fingerprint, in place of an older one; the file it is in.
+
+    `BadValue` for a model without a fingerprint: one fitted here has its x0 in its own files. `BadSource` where
+    nothing can be written. Right: `pin(lm.fingerprint, Pin(2, 1, "joint", reason))`.
+    """
+    path = _path(fingerprint)
+    record = {"format": FORMAT, "fingerprint": fingerprint, **dataclasses.asdict(found)}
+    try:
+        write_atomically(path, (json.dumps(record, indent=1) + "\n").encode("ascii"))
+    except OSError as e:
+        raise BadSource(
+            f"{path}: expected a place to keep the verdict, found: {e.strerror or e}; choose a directory: POFX_DATA"
+        ) from None
+    return path
+
+
+def pinned(fingerprint: str) -> Pin | None:
+    """The verdict that is kept for a model, None where there is none. `BadSource` for a damaged file.
+
+    A damaged one is no missing one: without it a model would silently be given another x0.
+    """
+    if not fingerprint:
+        return None
+    path = _path(fingerprint)
+    try:
+        with path.open("rb") as f:
+            raw = f.read(MOST_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as e:
+        raise _damaged(path, e.strerror or str(e)) from None
+    if len(raw) > MOST_BYTES:
+        raise _damaged(path, f"more than {MOST_BYTES:,} bytes")
+    try:
+        record = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise _damaged(path, "no JSON") from None
+    if not isinstance(record, dict) or record.pop("format", None) != FORMAT:
+        raise _damaged(path, f"no record of format {FORMAT}")
+    if record.pop("fingerprint", None) != fingerprint:
+        raise _damaged(path, "that of another model")
+    return _checked(path, record)
+
+
+def unpin(fingerprint: str) -> bool:
+    """Forget the verdict of a model; whether there was one, sound or damaged."""
+    if not fingerprint:
+        return False
+    path = _path(fingerprint)
+    try:
+        path.unlink()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as e:
+        raise BadSource(f"{path}: expected to remove the verdict, found: {e.strerror or e}") from None
+    return True
+
+
+def _checked(path: Path, record: dict[str, object]) -> Pin:
+    ids = [record.get(key) for key in ("begin", "end")]
+    texts = [record.get(key) for key in ("verdict", "reason", "begin_text", "date", "version")]
+    if (
+        set(record) != {f.name for f in dataclasses.fields(Pin)}
+        or not all(i is None or (type(i) is int and i >= 0) for i in ids)
+        or not all(isinstance(t, str) for t in texts)
+        or record["verdict"] not in VERDICTS
+    ):
+        raise _damaged(path, "other fields")
+    return Pin(**record)  # type: ignore[arg-type]
+
+
+def _damaged(path: Path, found: str) -> BadSource:
+    return BadSource(
+        f"{path}: expected a verdict kept by pofx audit --pin, found {found}; "
+        "forget it (pofx audit MODEL --unpin) or remove the file"
+    )
+
+
+def _path(fingerprint: str) -> Path:
+    if not fingerprint:
+        raise BadValue(
+            "pin: expected a pretrained model, whose x0 is a matter of evidence, found one without a fingerprint; "
+            "a model fitted here has its x0 in its own files"
+        )
+    name = hashlib.blake2b(fingerprint.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return data_dir() / "pins" / f"{name}.json"

@@ -1,0 +1,40 @@
+"""How much of everything an audit reads: enough for small errors, and minutes where a token costs milliseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pofx.lm import LM
+
+# Outcomes from which on a model is a large one: pretrained ones have 32,000 to 262,144, our own at most a few thousand.
+LARGE = 16_384
+
+
+@dataclass(frozen=True)
+class Effort:
+    """laws: whole laws read along texts, of law_documents, of the first law_tokens of each (None: of all).
+
+    documents, draws, tokens: texts on which the ways to compute log p are compared, and how much of each.
+    drawn: tokens of a draw. lives: draws followed until they end. heads, head_tokens: documents, and how much of
+    each, read behind every candidate for x0.
+    """
+
+    laws: int = 2_000
+    law_documents: int = 100
+    law_tokens: int | None = None
+    documents: int = 12
+    draws: int = 12
+    tokens: int = 128
+    drawn: int = 64
+    lives: int = 64
+    heads: int = 24
+    head_tokens: int = 48
+
+
+# SmolLM2 reads 300 tokens a second and core: this is 25,000 tokens in all, 80 s of two cores.
+_LESS = Effort(laws=400, law_documents=24, law_tokens=64, documents=6, draws=8, tokens=48, drawn=48, lives=32)
+
+
+def effort(lm: LM) -> Effort:
+    """By the size of the vocabulary, which is what laws cost."""
+    return Effort() if lm.vocab.size < LARGE else _LESS

@@ -1,0 +1,72 @@
+"""From findings to the verdict, and the evidence that decided it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pofx.lm import LM
+from pofx.queries.aliveness import LEAK, Alive
+from pofx.queries.findings import BeginEvidence, Finding, Verdict
+from pofx.queries.openings import CHECK as BEGIN
+from pofx.queries.openings import FEWEST
+
+# Any of these failing makes p improper, whatever else holds.
+SUMS = (
+    "rows sum to 1",
+    "extend = forward",
+    "batch invariance",
+    "states are values",
+    "draws are scored as drawn",
+    "strings sum to 1",
+    "leak",
+)
+
+
+def judge(
+    lm: LM, findings: Sequence[Finding], begin: BeginEvidence | None, alive: Alive | None
+) -> tuple[Verdict, str]:
+    """The verdict, and the evidence that decided it."""
+    by = {f.check: f for f in findings}
+    for check in SUMS:
+        f = by.get(check)
+        if f is not None and f.verdict == "fail":
+            return (
+                "improper",
+                f"{check} fails: found {_number(f.value)} {f.unit}, allowed {_number(f.bound)}. {f.why}",
+            )
+    never = 0.0 if alive is None or alive.never is None else alive.never
+    if LEAK < never < 1 - 1e-9:
+        return (
+            "improper",
+            f"a text never ends with probability {never:.6g}, exactly, so p sums to {1 - never:.6g}.",
+        )
+    opening, ending = by[BEGIN], by["EOS ends texts"]
+    if begin is None:
+        why = "there is no x0, so p(x1) does not exist: only p(y|x) for an x that you name."
+        return "conditional", why if not lm.fingerprint else f"p(x1) was not learned. {opening.why}"
+    if opening.verdict == "fail" or (
+        opening.verdict == "warn" and begin.known == "assumed" and begin.n < FEWEST
+    ):
+        return "conditional", f"p(x1|{begin.text}) is not known to be trained: {opening.why}"
+    if lm.vocab.end is None:
+        return (
+            "prefix-only",
+            "there is no EOS, so no text is ever complete: only prefix probabilities P(x) exist.",
+        )
+    if ending.verdict == "fail" or never >= 1 - 1e-9:
+        return "prefix-only", f"EOS was not learned: {ending.why}"
+    unit = opening.unit if opening.unit.startswith("bits a") else "bits a first token"
+    parts = [
+        f"x0 gains {_number(opening.value)} {unit} ({begin.known})"
+        if opening.verdict == "pass"
+        else f"x0 is {begin.known} (taken at its word)",
+        f"EOS is {_number(ending.value)} bits likelier where texts end"
+        if ending.verdict == "pass"
+        else "EOS is there",
+        f"laws sum to 1 up to {_number(by['rows sum to 1'].value)}",
+    ]
+    return "joint", f"{parts[0]}, {parts[1]}, and {parts[2]}."
+
+
+def _number(x: float | None) -> str:
+    return "nothing" if x is None else f"{x:.3g}"

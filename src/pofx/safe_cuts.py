@@ -1,0 +1,50 @@
+"""Where a long text may be cut so that a tokenizer gives the parts the ids of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+WINDOW = 512  # characters on either side of a cut that are encoded to try it
+TRIES = 16  # places tried, at 1 ms each, before the block is made longer
+
+
+class SafeCuts:
+    """Cuts between a letter or digit and what is neither, proved for the model and tried for the rest.
+
+    BPE and Unigram: if no token of the vocabulary holds the two sides of a cut next to each other, none can
+    span it, so the parts are encoded as in the whole. What comes before the model (regular expressions of any
+    kind) is tried: the text around the cut must have the same ids cut and uncut.
+    """
+
+    def __init__(self, tokens: Iterable[bytes], encode: Callable[[str], list[int]], byte_level: bool) -> None:
+        self._all = b"\xff".join(tokens)  # a byte of no UTF-8, so no pair is found across two tokens
+        self._encode, self._byte_level = encode, byte_level
+        self._spanned: dict[str, bool] = {}
+
+    def last(self, text: str, low: int, high: int) -> int | None:
+        """The last safe cut in (low, high], None if there is none among those tried."""
+        tries = 0
+        for at in range(min(high, len(text) - 1), low, -1):
+            if (
+                text[at - 1].isalnum()
+                and not text[at].isalnum()
+                and not self._is_spanned(text[at - 1 : at + 1])
+            ):
+                if self._same(text[max(0, at - WINDOW) : at], text[at : at + WINDOW]):
+                    return at
+                tries += 1
+                if tries == TRIES:
+                    return None
+        return None
+
+    def _is_spanned(self, pair: str) -> bool:
+        """Whether a token may hold both sides. A byte-level one may hold a part of each character."""
+        found = self._spanned.get(pair)
+        if found is None:
+            left, right = pair[0].encode(), pair[1].encode()
+            joint = left[-1:] + right[:1] if self._byte_level else left + right
+            found = self._spanned[pair] = joint in self._all
+        return found
+
+    def _same(self, left: str, right: str) -> bool:
+        return self._encode(left + right) == self._encode(left) + self._encode(right)

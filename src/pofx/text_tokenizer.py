@@ -1,0 +1,223 @@
+"""A pretrained tokenizer that reads text as text: the same ids for it, and no way to write a control token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import BadSource
+from pofx.safe_cuts import SafeCuts
+from pofx.token_bytes import Spelling
+from pofx.tokenizer_file import Added, TokenizerFile, components, refusing
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from tokenizers.models import BPE, Unigram
+
+BLOCK = 1 << 18  # characters given to the tokeniser at once: an Encoding weighs some 200 bytes a token
+
+_EMPTY_MODEL = {"type": "BPE", "vocab": {}, "merges": []}
+
+
+class TextTokenizer:
+    """Ids of str by the pipeline of a tokenizer.json from which all that is not about text was taken out.
+
+    No special added token, no post-processor, truncation, padding or dropout, no unknown token in BPE; and no
+    text of a control token in the model: under Unigram it is a piece like any other, and BPE finds it where
+    merges lead to it, or with ignore_merges. The flag encode_special_tokens does not help with these.
+
+    normalizers: names of what the tokenizer does to a text before it reads it.
+    opening: whether the tokenizer puts a space before every text. It is taken out too: the caller puts a " "
+    before a text that opens, and none before one that goes on.
+    added: the added tokens that are text; they do not swallow the spaces beside them here.
+    """
+
+    def __init__(
+        self,
+        file: TokenizerFile,
+        spelling: Spelling,
+        spelled: Sequence[bytes | None],
+        control: frozenset[int],
+        added: Sequence[Added],
+    ) -> None:
+        from tokenizers import AddedToken, Tokenizer
+
+        self._spelled, self._byte_level = spelled, spelling.byte_level
+        with refusing(file.name):
+            normalizer, pre_tokenizer, self.opening = _without_opening_space(file, spelling.space)
+            skeleton: dict[str, Any] = {
+                "version": "1.0",
+                "added_tokens": [],
+                "normalizer": normalizer,
+                "pre_tokenizer": pre_tokenizer,
+                "model": _EMPTY_MODEL,
+            }
+            self._tokenizer: Tokenizer = Tokenizer.from_str(json.dumps(skeleton))
+            self._tokenizer.model = _model(file, control, added)
+            self._tokenizer.add_tokens(
+                [AddedToken(a.content, single_word=a.single_word, normalized=a.normalized) for a in added]
+            )
+            self._renumbered = self._ids_of(added)
+        self.normalizers = [
+            s["type"]
+            for s in components(normalizer)
+            if (s["type"], s.get("content")) != ("Replace", spelling.space)
+        ]
+
+    def encode_all(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """The ids of each text, in batches of about `BLOCK` characters."""
+        batch: list[str] = []
+        waiting = 0
+        for t in texts:
+            if batch and waiting + len(t) > BLOCK:
+                yield from self._encode_batch(batch)
+                batch, waiting = [], 0
+            if len(t) > BLOCK:
+                yield self._encode_long(t)
+            else:
+                batch.append(t)
+                waiting += len(t)
+        yield from self._encode_batch(batch)
+
+    def _encode_batch(self, texts: list[str]) -> Iterator[list[int]]:
+        if len(texts) == 1 and len(texts[0]) < 4096:  # no thread pool, which would make later forks warn
+            encodings = [self._tokenizer.encode(texts[0], add_special_tokens=False)]
+        elif texts:  # no offsets either: half the time and memory
+            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        else:
+            return
+        for encoding in encodings:
+            ids: list[int] = encoding.ids
+            yield ids if self._renumbered is None else self._renumbered[ids].tolist()
+
+    def _encode_long(self, text: str) -> list[int]:
+        """A text of many blocks, each ending at a safe cut; one without any is encoded whole."""
+        out: list[int] = []
+        start = low = 0
+        while len(text) - low > BLOCK:
+            high = low + BLOCK
+            cut = self._cuts.last(text, high - BLOCK // 2, high)
+            if cut is not None:
+                out += next(self._encode_batch([text[start:cut]]))
+                start = cut
+            low = high if cut is None else cut
+        return out + next(self._encode_batch([text[start:]]))
+
+    @cached_property
+    def _cuts(self) -> SafeCuts:
+        tokens = (b for b in self._spelled if b is not None)
+        return SafeCuts(tokens, lambda t: next(self._encode_batch([t])), self._byte_level)
+
+    def _ids_of(self, added: Sequence[Added]) -> NDArray[np.int64] | None:
+        """Ids by the number that the tokeniser gives, None where the two agree.
+
+        It numbers added tokens itself, behind the model's table. Those of BPE stand in the table.
+        """
+        theirs = {self._tokenizer.token_to_id(a.content): a.id for a in added}
+        if all(i == j for i, j in theirs.items()):
+            return None
+        out = np.arange(self._tokenizer.get_vocab_size() + 1)
+        for i, j in theirs.items():
+            out[i] = j
+        return out
+
+
+def added_around(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ids that the post_processor puts before and after a text, found by running it on one."""
+    from tokenizers import Tokenizer
+
+    model = {**_EMPTY_MODEL, "vocab": {"x": 0}}
+    skeleton: dict[str, Any] = {
+        "version": "1.0",
+        "added_tokens": [],
+        "post_processor": file.post_processor,
+        "model": model,
+    }
+    encoding = Tokenizer.from_str(json.dumps(skeleton)).encode("x")
+    of_text = [k for k, special in enumerate(encoding.special_tokens_mask) if not special]
+    if len(of_text) != 1 or any(i >= rows for i in encoding.ids):
+        raise BadSource(
+            f"{file.name}: expected a post_processor that puts tokens of the model around one text, found one that "
+            f"makes {len(of_text)} of it, or ids of {rows} and more: {encoding.ids!s:.60}"
+        )
+    return tuple(encoding.ids[: of_text[0]]), tuple(encoding.ids[of_text[0] + 1 :])
+
+
+def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added]) -> BPE | Unigram:
+    """The model, in which no word of text is a control token."""
+    if file.kind == "Unigram":
+        from tokenizers.models import Unigram
+
+        # Ids are positions. No text has this piece: the space is written otherwise before the model sees it.
+        pieces = [
+            (f"\ufffe control {i}" if i in control else piece, float(score))
+            for i, (piece, score) in enumerate(file.model["vocab"])
+        ]
+        unknown, fallback = file.model.get("unk_id"), bool(file.model.get("byte_fallback"))
+        return Unigram(pieces, unk_id=unknown, byte_fallback=fallback)
+
+    # A word that BPE makes one token is made so from its own merges alone, whatever stands beside it. So it
+    # is enough to try each control token's text as a word: only if one is found is the table gone through.
+    table = {**file.table, **{a.content: a.id for a in added}}
+    merges = _merges(file.model.get("merges") or [])
+    model = _bpe(file, table, merges)
+    names = [t for t, i in table.items() if i in control]
+    if any(token.id in control for name in names if name for token in model.tokenize(name)):
+        table = {(f"\ufffe control {i}" if i in control else t): i for t, i in table.items()}
+        merges = [(a, b) for a, b in merges if a in table and b in table and a + b in table]
+        model = _bpe(file, table, merges)
+    return model
+
+
+def _bpe(file: TokenizerFile, table: dict[str, int], merges: list[tuple[str, str]]) -> BPE:
+    from tokenizers.models import BPE
+
+    return BPE(
+        vocab=table,
+        merges=merges,
+        fuse_unk=bool(file.model.get("fuse_unk")),
+        byte_fallback=bool(file.model.get("byte_fallback")),
+        ignore_merges=bool(file.model.get("ignore_merges")),
+    )
+
+
+def _merges(found: Sequence[Any]) -> list[tuple[str, str]]:
+    """Pairs, which older files write as one string with a space between."""
+    if found and isinstance(found[0], str):
+        return [(a, b) for a, b in (m.split(" ") for m in found if not m.startswith("#version"))]
+    return [(a, b) for a, b in found]
+
+
+def _without_opening_space(
+    file: TokenizerFile, mark: str | None
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None, bool]:
+    """Normalizer and pre_tokenizer that put no space before a text, and whether they used to."""
+    opening, normalizers, pre_tokenizers = False, [], []
+    for step in components(file.normalizer):
+        if step["type"] == "Prepend" and step["prepend"] in (mark, " "):
+            opening = True
+        else:
+            normalizers.append(step)
+    for k, step in enumerate(components(file.pre_tokenizer)):
+        puts = step.get("add_prefix_space", step["type"] in ("Metaspace", "ByteLevel"))
+        scheme = step.get("prepend_scheme", "always" if puts else "never")
+        if scheme == "always" and k > 0:
+            raise BadSource(
+                f"{file.name}: expected a space before the text at most, found {step['type']} behind another "
+                "pre_tokenizer, which puts one before every piece; no probability of the text itself can be had"
+            )
+        if scheme != "never":
+            opening, step = True, {**step, "add_prefix_space": False}
+            if step["type"] == "Metaspace":
+                step["prepend_scheme"] = "never"
+        pre_tokenizers.append(step)
+    return (
+        {"type": "Sequence", "normalizers": normalizers} if normalizers else None,
+        {"type": "Sequence", "pretokenizers": pre_tokenizers} if pre_tokenizers else None,
+        opening,
+    )

@@ -1,0 +1,258 @@
+"""The vocabulary of a pretrained model, from its tokenizer.json: faithful to the byte, free of control tokens."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import BadValue, NotText
+from pofx.text_tokenizer import TextTokenizer, added_around
+from pofx.token_bytes import Spelling, token_bytes
+from pofx.tokenizer_file import CONFIG_FILE, FILE, SPECIAL_FILE, TokenizerFile, parse, read_json, refusing
+from pofx.unspelled import unspelled
+from pofx.vocab import Vocab, to_bytes
+
+_STRAY = re.compile("([\udc80-\udcff]+)")
+_WITHIN_BYTE_TEXT = "(?<=<)(?=0x[0-9A-Fa-f]{2}>)"
+_ROLES = ("bos", "eos", "unk", "pad")
+_SEPARATOR = re.compile(
+    r"(?i)(begin|end|start).?of.?(text|sentence|sequence|document)|^\W*(s|bos|eos|eod|eot_id|sep|cls)\W*$"
+)
+
+
+def read_tokenizer(
+    directory: str | Path, rows: int, end: int | None = None, control: Iterable[int] = ()
+) -> TokenizerVocab:
+    """The vocabulary of a checkpoint directory: tokenizer.json, and what the two files beside it declare.
+
+    tokenizer_config.json, and special_tokens_map.json where the former has no "added_tokens_decoder", name
+    control tokens and roles, as transformers 5 reads them. The rest is as in `TokenizerVocab`. Plain data:
+    nothing is executed. `BadSource`, one line, for files that hold no such tokenizer. Not guarded against: a
+    regular expression in the file that takes exponential time on some text; the library has no limit to set.
+
+    Right: `read_tokenizer("SmolLM2-135M", rows=49152, end=0)`. Wrong: `rows=len(tokenizer)`; the model's output
+    law may have more rows than there are tokens.
+    """
+    folder = Path(directory)
+    tokenizer = read_json(folder / FILE)
+    config = read_json(folder / CONFIG_FILE, needed=False)
+    if "added_tokens_decoder" not in config:
+        config |= read_json(folder / SPECIAL_FILE, needed=False)
+    return TokenizerVocab(tokenizer, rows, end, control, config, str(folder / FILE))
+
+
+class TokenizerVocab(Vocab):
+    """The tokens of a pretrained model: `decode(encode(x)) == x`, checked on every text.
+
+    tokenizer: a parsed tokenizer.json, BPE or Unigram. rows: V of the model's output law. end: the id of EOS,
+    or None where texts never end. control: ids that are no text, beside those that the files name. config: a
+    parsed tokenizer_config.json.
+
+    `token_bytes` is None for control tokens: added tokens marked special, BOS, EOS, the unknown token, whatever
+    else the files declare, and rows without a token. A text that spells one of them is ordinary text, and has
+    the ids of other tokens. Added tokens that are not special, such as "<think>", are text.
+
+    The ids are those of `transformers` without special tokens and with split_special_tokens, wherever these spell
+    the text. Where they do not: a tokenizer that puts a space before every text puts it before one that begins
+    with a space, too, and nowhere else; the mark "▁" itself, the text "<0x0A>" and stray bytes are spelled by
+    tokens of bytes or of less, if there are any; added tokens do not swallow spaces beside them. What is left is
+    `NotText`: a character that no token spells, and a text that a normalizer changes, since its probability would
+    be that of another string.
+
+    names: control tokens' texts and ids, EOS too. candidates: (role, id) of what may stand for x0, each id once.
+    adds_before, adds_after: ids that the tokenizer itself puts around a text, by its post_processor; the
+    "add_bos_token" and "add_eos_token" of tokenizer_config.json count for nothing beside a tokenizer.json, as in
+    transformers 5. opening: whether it puts a space before every text; it is no part of what the ids spell.
+
+    `BadSource` for a file that cannot be run, for WordPiece and others whose tokens do not say what they spell,
+    and for more tokens than rows.
+
+    Right: `TokenizerVocab(json.load(file), rows=49152, end=2)`. Wrong: `vocab.encode("<|im_end|>")` for the
+    control token; it is `vocab.names["<|im_end|>"]`.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Mapping[str, Any],
+        rows: int,
+        end: int | None = None,
+        control: Iterable[int] = (),
+        config: Mapping[str, Any] | None = None,
+        name: str = FILE,
+    ) -> None:
+        if type(rows) is not int or rows < 1:
+            raise BadValue(f"rows: expected the number of outcomes of the model's law, found {rows!r}")
+        if end is not None and not (type(end) is int and 0 <= end < rows):
+            raise BadValue(f"end: expected an id in [0, {rows}) or None, found {end!r}")
+        beside = frozenset(control)
+        if any(i < 0 for i in beside):
+            raise BadValue(f"control: expected ids from 0, found {min(beside)}")
+        self.size, self.end = rows, end
+        file = parse(tokenizer, config or {}, name)
+        self._control = frozenset([*beside, *file.special.values(), *([] if end is None else [end])])
+        with refusing(name):
+            spelling = Spelling.of(file)
+            self.token_bytes = token_bytes(file, spelling, self._control, rows)
+            added = [a for a in file.added if a.id < rows and self.token_bytes[a.id] == a.content.encode()]
+            self._tokenizer = TextTokenizer(file, spelling, self.token_bytes, self._control, added)
+            self.adds_before, self.adds_after = added_around(file, rows)
+            self.names = _names(file, self._control, rows)
+            self.candidates = _candidates(file, self.names, rows, end)
+        self.opening = self._tokenizer.opening
+        self._unopened = tuple(a.content for a in added if not a.content.startswith(" "))
+        byte_ids = spelling.byte_ids(file.table)
+        self._byte_ids = [rows if i is None or i in self._control else i for i in byte_ids]  # rows: no token
+        spellable = all(self._byte_ids[b] < rows for b in (spelling.space or "").encode())
+        self._mark = spelling.space if spelling.space and spellable else None
+        mark = f"({re.escape(self._mark)}+)|" if self._mark else ""
+        self._mistaken = re.compile(mark + _WITHIN_BYTE_TEXT)
+        self._texts = {i: text for text, i in self.names.items()}
+
+    @cached_property
+    def unambiguous(self) -> bool:
+        """Whether every text has one spelling: claimed only where each token is one byte, and none another's."""
+        seen: set[bytes] = set()
+        for b in self.token_bytes:
+            if b is not None:
+                if len(b) != 1 or b in seen or self.opening:
+                    return False
+                seen.add(b)
+        return True
+
+    @cached_property
+    def continuation(self) -> TokenizerVocab:
+        """The same vocabulary for texts that go on behind others: no space is put before them.
+
+        Another one only where `opening`: there "b" alone is encoded as " b" would be after a word.
+        """
+        return self._but(opening=False) if self.opening else self
+
+    def with_end(self, end: int | None) -> TokenizerVocab:
+        """The same vocabulary with another control token as EOS, or none; `BadValue` for an id that is text."""
+        if end is not None and not (0 <= end < self.size and self.token_bytes[end] is None):
+            raise BadValue(
+                f"end: expected the id of a control token, such as {dict(list(self.names.items())[:3])}, found {end}"
+            )
+        return self._but(end=end)
+
+    def _but(self, **changes: Any) -> TokenizerVocab:
+        out = copy.copy(self)
+        out.__dict__.pop("continuation", None)
+        out.__dict__.update(changes)
+        return out
+
+    def show(self, i: int) -> str:
+        """A printable name of an id: EOS, the text of a control token, or what it spells."""
+        return self._texts.get(i) or super().show(i) if i != self.end else super().show(i)
+
+    def pieces(self, ids: Sequence[int]) -> list[bytes]:
+        """What each id adds to the text; the space that was put before it is no part of it."""
+        out = super().pieces(ids)
+        first = next((k for k, piece in enumerate(out) if piece), None) if self.opening else None
+        if first is not None:
+            out[first] = out[first].removeprefix(b" ")
+        return out
+
+    def encode(self, text: str | bytes) -> list[int]:
+        """The tokenizer's ids of the text, whatever it spells; `NotText` if no tokens spell it."""
+        return self._encode([text])[0]
+
+    def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
+        """`encode` as an array."""
+        return np.array(self._encode([text])[0], dtype=np.int64)
+
+    def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
+        """`encode_array` of each text, on all cores."""
+        return [np.array(ids, dtype=np.int64) for ids in self._encode(texts)]
+
+    def _encode(self, texts: Sequence[str | bytes]) -> list[list[int]]:
+        data = [to_bytes(t) for t in texts]
+        encoded = self._encode_parts([_stretches(d) for d in data])
+        return [ids if self._spells(ids, d) else self._by_other_tokens(d) for ids, d in zip(encoded, data)]
+
+    def _encode_parts(self, split: Sequence[Sequence[str | bytes]]) -> list[list[int]]:
+        """Ids of texts in parts: str by the tokenizer, bytes by the tokens of single bytes."""
+        strings: list[str] = []
+        for parts in split:
+            for k, part in enumerate(parts):
+                if isinstance(part, str):
+                    opens = self.opening and k == 0 and not part.startswith(self._unopened)
+                    strings.append(" " + part if opens else part)
+        encoded = iter(self._run(strings))
+        out = []
+        for parts in split:
+            ids = [next(encoded) if isinstance(p, str) else [self._byte_ids[b] for b in p] for p in parts]
+            out.append(ids[0] if len(ids) == 1 else [i for part in ids for i in part])
+        return out
+
+    def _run(self, strings: list[str]) -> list[list[int]]:
+        try:
+            return list(self._tokenizer.encode_all(strings))
+        except BaseException as e:
+            if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
+                raise
+            raise NotText(
+                f"expected a text that this tokenizer can encode, found one on which it fails: {e!s:.100}; "
+                "change the text, or use another model"
+            ) from None
+
+    def _spells(self, ids: list[int], data: bytes) -> bool:
+        """Whether these are ids of text, and of this one."""
+        spelled = self.token_bytes
+        try:
+            joined = b"".join([spelled[i] for i in ids])  # type: ignore[misc]
+        except (TypeError, IndexError):
+            return False
+        return (joined.removeprefix(b" ") if self.opening else joined) == data
+
+    def _by_other_tokens(self, data: bytes) -> list[int]:
+        """Ids of a text whose characters the tokenizer mistakes for its own marks, or `NotText`."""
+        ids = self._encode_parts([[p for stretch in _stretches(data) for p in self._cut(stretch)]])[0]
+        if self._spells(ids, data):
+            return ids
+        raise unspelled(data, self._said(ids), self._say, self._tokenizer.normalizers)
+
+    def _say(self, text: str) -> bytes:
+        return self._said(self._encode_parts([[text]])[0])
+
+    def _said(self, ids: Sequence[int]) -> bytes:
+        return self.decode([i for i in ids if i < self.size])
+
+    def _cut(self, stretch: str | bytes) -> list[str | bytes]:
+        """The text "<0x0A>" in two, and the mark of the space as bytes."""
+        if isinstance(stretch, bytes):
+            return [stretch]
+        parts = [p for p in self._mistaken.split(stretch) if p]
+        return [p.encode() if self._mark and p.startswith(self._mark) else p for p in parts]
+
+
+def _stretches(data: bytes) -> list[str | bytes]:
+    """A text as runs of valid UTF-8 (str) and of stray bytes (bytes)."""
+    try:
+        return [data.decode()] if data else []
+    except UnicodeDecodeError:
+        runs = _STRAY.split(data.decode("utf-8", "surrogateescape"))
+        return [r.encode("utf-8", "surrogateescape") if k % 2 else r for k, r in enumerate(runs) if r]
+
+
+def _names(file: TokenizerFile, control: frozenset[int], rows: int) -> dict[str, int]:
+    ids = {t: i for t, i in file.table.items() if i in control} | {a.content: a.id for a in file.added}
+    return {t: i for t, i in ids.items() if t and i in control and i < rows}
+
+
+def _candidates(
+    file: TokenizerFile, names: Mapping[str, int], rows: int, end: int | None
+) -> tuple[tuple[str, int], ...]:
+    """What a model may have seen before a text: declared roles, EOS, and control tokens named as separators."""
+    roles = [(role, file.declared[role]) for role in _ROLES if role in file.declared]
+    roles += [] if end is None else [("eos", end)]
+    roles += [("separator", i) for text, i in names.items() if _SEPARATOR.search(text)]
+    once = {i: role for role, i in reversed(roles) if i < rows}
+    return tuple((once.pop(i), i) for _, i in roles if i in once)

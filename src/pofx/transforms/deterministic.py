@@ -1,0 +1,75 @@
+"""The same distribution, computed so that no text's numbers depend on its neighbours, to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from pofx.lm import LM, State, Termination, per_path
+from pofx.trace import Ints, Path, Trace, Want
+
+
+def deterministic(lm: LM) -> LM:
+    """p itself, each path scored in a pass of its own: log p of a text is bit-equal in any batch and any order.
+
+    A batch lets a family share prefixes and fill the machine's registers; how it sums then depends on what else is
+    in it, by some 1e-6 nats a token in float32. Alone there is nothing to depend on. It costs what batches save.
+
+    Right: `score(deterministic(lm), texts)`. Wrong: expecting equal bits from another machine, another number of
+    threads or another version of torch.
+    """
+    return lm if isinstance(lm, Deterministic) else Deterministic(lm)
+
+
+class Deterministic(LM):
+    """One path a pass; made by `deterministic`."""
+
+    def __init__(self, lm: LM) -> None:
+        self.lm = lm
+        self.vocab, self.context, self.begin, self.window = lm.vocab, lm.context, lm.begin, lm.window
+        self.dtype, self.fingerprint, self.positive = lm.dtype, lm.fingerprint, lm.positive
+
+    def start(self, n: int) -> State:
+        """As the model itself."""
+        return self.lm.start(n)
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """As the model itself."""
+        return self.lm.extend(state, ids)
+
+    def forward(
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
+    ) -> Trace:
+        """The model's pass over each path alone."""
+        skips = per_path(skip, [np.asarray(p) for p in paths])
+        if not skips:
+            return self.lm.forward(paths, want, skip)
+        return _joined([self.lm.forward([path], want, [s]) for path, s in zip(paths, skips)])
+
+    def seen(self, n: int) -> Ints:
+        """As the model itself."""
+        return self.lm.seen(n)
+
+    def bare(self) -> LM | None:
+        """The model without its x0, just as deterministic."""
+        core = self.lm.bare()
+        return None if core is None else deterministic(core)
+
+    def termination(self, lengths: Sequence[int]) -> Termination | None:
+        """As the model itself."""
+        return self.lm.termination(lengths)
+
+
+def _joined(traces: Sequence[Trace]) -> Trace:
+    """One trace of all paths; whatever a trace may report, it reports a path."""
+    joined: dict[str, Any] = {}
+    for f in fields(Trace):
+        parts = [getattr(t, f.name) for t in traces]
+        joined[f.name] = None if parts[0] is None else tuple(a for part in parts for a in part)
+    return Trace(**joined)

@@ -1,0 +1,195 @@
+"""The window rule: how a model of bounded context is a distribution over texts of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import BadValue
+from pofx.lm import LM, State, id_rows, per_path
+from pofx.trace import Ints, Path, Trace, Want
+
+
+def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> LM:
+    """p(x) = Π p(x_i | x0, its window before i): texts longer than `context` are read by windows.
+
+    Every window is a path of the model of its own, so x0 stands at the front of each, and counts as one of its
+    `context` tokens. The first is full, each further one begins `stride` tokens later (half the context) and
+    re-reads what it shares with the last; a token is predicted once, by the first window that holds it, which
+    gives it the longest context of those that do. Which one depends on its position only, never on what follows,
+    so p stays a distribution: `seen` says how much a position is given, `window` states the rule.
+
+    context: at most the model's own (`BadValue`), which is the default; a model without one is given back as it
+    is. Right: `windowed(lm)` for whole books. Wrong: comparing log p of long texts under two strides.
+    """
+    most = context if context is not None else lm.context
+    if most is None:
+        return lm
+    if lm.context is not None and most > lm.context:
+        raise BadValue(
+            f"context: expected at most the {lm.context:,} tokens of the model, found {most:,}; leave it out"
+        )
+    lead = int(lm.seen(1)[0])  # x0, and what is given
+    room = most - lead
+    # Without x0 a window that re-reads nothing would have to say how texts begin.
+    longest = room - (lm.begin.known == "none")
+    if longest < 1:
+        raise BadValue(
+            f"context: expected room for at least two tokens, found {most} of which {lead} are taken by x0 and "
+            "what is given; take a longer one"
+        )
+    step = min(max(most // 2, 1), longest) if stride is None else stride
+    if not 1 <= step <= longest:
+        raise BadValue(f"stride: expected 1 to {longest:,} tokens in windows of {most:,}, found {step:,}")
+    return Windowed(lm, most, room, step)
+
+
+class Windowed(LM):
+    """Windows of `room` tokens behind x0, each `stride` after the last; made by `windowed`."""
+
+    def __init__(self, lm: LM, context: int, room: int, stride: int) -> None:
+        self.lm, self.context, self.room, self.stride = lm, context, room, stride
+        self.vocab, self.begin, self.dtype = lm.vocab, lm.begin, lm.dtype
+        self.fingerprint, self.positive = lm.fingerprint, lm.positive
+        self.window = rule(context, stride, context - room)
+
+    def start(self, n: int) -> State:
+        """n times the model's start, in an empty window."""
+        inner = self.lm.start(n)
+        return _state(inner, Rows(np.zeros((n, 0), dtype=np.int64), np.zeros(n, dtype=np.int64)))
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """Rows whose window is full begin the next one, and re-read what it shares with the last."""
+        new = id_rows(ids, state.n)
+        if not new.size:
+            return state
+        inner, rows = state.carry
+        longer = rows.followed(new)
+        full = longer.fill >= self.room
+        if not full.any():
+            return _state(self.lm.extend(inner, new), longer)
+        # A full window may be followed by several, of which only the last is to be read.
+        skipped = np.where(full, 1 + (longer.fill - self.room) // self.stride, 0) * self.stride
+        kept = longer.without(skipped)
+        going = np.flatnonzero(~full)
+        states, order = [self.lm.extend(inner.take(going), new[going])] if len(going) else [], [going]
+        for size in np.unique(kept.fill[full]):
+            some = np.flatnonzero(full & (kept.fill == size))
+            fresh = self.lm.start(len(some))
+            states.append(self.lm.extend(fresh, kept.ids[some, :size]) if size else fresh)
+            order.append(some)
+        back = np.argsort(np.concatenate(order))
+        joined = states[0].cat(*states[1:]) if len(states) > 1 else states[0]
+        return _state(joined if len(states) == 1 else joined.take(back), kept)
+
+    def forward(
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
+    ) -> Trace:
+        """All windows of all paths, those in which nothing is asked left out, in one pass of the model."""
+        ids = [np.asarray(p, dtype=np.int64) for p in paths]
+        skips = per_path(skip, ids)
+        cut: list[NDArray[np.int64]] = []
+        read: list[int] = []
+        ends: list[int] = []
+        for path, first in zip(ids, skips):
+            for lo, hi, fresh in cuts(len(path), first, self.room, self.stride):
+                cut.append(path[lo:hi])
+                read.append(fresh - lo)
+            ends.append(len(cut))
+        trace = self.lm.forward(cut, want, read)
+        # Whatever a trace reports of positions, this does.
+        joined: dict[str, Any] = {f.name: _joined(getattr(trace, f.name), ends) for f in fields(trace)}
+        return Trace(**joined)
+
+    def seen(self, n: int) -> Ints:
+        """By the window rule: what the model is given in the window that predicts the position."""
+        at = np.arange(n, dtype=np.int64)
+        before = np.where(at < self.room, 0, 1 + (at - self.room) // self.stride) * self.stride
+        seen: Ints = self.lm.seen(min(n, self.room))[at - before]
+        return seen
+
+    def bare(self) -> LM | None:
+        """As the model itself, without windows."""
+        return self.lm.bare()
+
+
+def rule(context: int, stride: int, lead: int) -> str:
+    """The rule in words, for `LM.window`."""
+    front = ("no x0", "x0 at the front of each")[lead] if lead < 2 else "x0 and what is given before each"
+    return (
+        f"windows of {context:,} tokens, {front}; the next begins {stride:,} later; "
+        f"effective context {context - stride:,} to {context - 1:,}"
+    )
+
+
+def cuts(n: int, skip: int, room: int, stride: int) -> list[tuple[int, int, int]]:
+    """Windows (start, stop, first position that counts) of a path of n tokens, those before `skip` not asked for.
+
+    Window k holds the positions k·stride … k·stride + room, and predicts those that no earlier one holds. At
+    least one, for a path of which nothing is asked an empty one.
+    """
+    if skip >= n:
+        return [(0, 0, 0)]
+    k = 0 if skip < room else 1 + (skip - room) // stride
+    out = []
+    while True:
+        lo = k * stride
+        hi = min(lo + room, n)
+        out.append((lo, hi, max(skip, lo + room - stride if k else 0)))
+        if hi == n:
+            return out
+        k += 1
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The tokens of each row's window so far: `ids[n, w]`, of which the first `fill[n]` count."""
+
+    ids: Ints
+    fill: Ints
+
+    def take(self, rows: Ints) -> Rows:
+        """These rows."""
+        return Rows(self.ids[rows], self.fill[rows])
+
+    def cat(self, others: Sequence[Rows]) -> Rows:
+        """These rows and then those."""
+        every = [self, *others]
+        width = max(r.ids.shape[1] for r in every)
+        ids = [np.pad(r.ids, ((0, 0), (0, width - r.ids.shape[1]))) for r in every]
+        return Rows(np.concatenate(ids), np.concatenate([r.fill for r in every]))
+
+    def followed(self, new: Ints) -> Rows:
+        """Each row followed by its row of `new[n, t]`."""
+        t = new.shape[1]
+        ids = np.pad(self.ids, ((0, 0), (0, t)))
+        np.put_along_axis(ids, self.fill[:, None] + np.arange(t), new, axis=1)
+        return Rows(ids, self.fill + t)
+
+    def without(self, first: Ints) -> Rows:
+        """Each row without its first so many tokens."""
+        fill = self.fill - first
+        at = np.minimum(first[:, None] + np.arange(int(fill.max(initial=0))), self.ids.shape[1] - 1)
+        return Rows(np.take_along_axis(self.ids, at, axis=1), fill)
+
+
+def _state(inner: State, rows: Rows) -> State:
+    return State(lambda: inner.logp, (inner, rows), inner.n)
+
+
+def _joined(found: tuple[NDArray[Any], ...] | None, ends: Sequence[int]) -> tuple[NDArray[Any], ...] | None:
+    """Arrays of windows as arrays of paths; path i has those up to `ends[i]`."""
+    if found is None:
+        return None
+    out, lo = [], 0
+    for hi in ends:
+        out.append(found[lo] if hi - lo == 1 else np.concatenate(found[lo:hi]))
+        lo = hi
+    return tuple(out)
