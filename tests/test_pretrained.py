@@ -265,6 +265,19 @@ class TestLoading:
         assert all(i >= len("4xxx") for r in s for i in r.tokens)
         assert lm.vocab.decode(s[1].tokens.tolist()) == b"x<|endoftext|><eos>"
 
+    def test_texts_behind_others_are_not_opened(self, made: Made) -> None:
+        lm = pofx.load(made(adds="bos", opening=True))
+        assert lm.vocab.encode("the") == lm.vocab.encode("at the")[-1:]  # a space of the tokenizer's own
+        whole = pofx.log_prob(lm, "at the")
+        assert whole == pytest.approx(
+            pofx.prefix_log_prob(lm, "at") + pofx.log_prob(lm, " the", given="at"), abs=1e-5
+        )
+        behind = pofx.score(lm, ["the", " the"], given=["", "at"])
+        assert [s.vocab.decode(s.tokens.tolist()) for s in behind] == [b"the", b" the"]
+        assert [s.spans.tolist() for s in behind] == [[[0, 3]], [[0, 4]]]
+        draw = pofx.sample(lm, 1, given="at", max_tokens=3, seed=0)[0]
+        assert draw.bytes == b"".join(lm.vocab.token_bytes[i] or b"" for i in draw.tokens)
+
     def test_no_eos(self, made: Made) -> None:
         lm = pofx.load(made(adds="bos", eos_token_id=None))
         assert lm.vocab.end is None

@@ -61,7 +61,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
 OURS = [name for name in FAMILIES if name not in ("gpt2", "gpt_neox", "cohere", "granite")]
 
 
-def tokenizer(adds: Adds = "nothing") -> dict[str, Any]:
+def tokenizer(adds: Adds = "nothing", opening: bool = False) -> dict[str, Any]:
     """A tokenizer.json: bytes, a few merges, control tokens, and what it puts around a text by itself."""
     tokens = [*SPECIALS, *BYTE_CHARACTERS, *(a + b for a, b in MERGES)]
     out: dict[str, Any] = {
@@ -78,7 +78,7 @@ def tokenizer(adds: Adds = "nothing") -> dict[str, Any]:
             }
             for i, t in enumerate(SPECIALS)
         ],
-        "pre_tokenizer": {**BYTE_LEVEL, "use_regex": True},
+        "pre_tokenizer": {**BYTE_LEVEL, "use_regex": True, "add_prefix_space": opening},
         "decoder": BYTE_LEVEL,
         "model": bpe_model({t: i for i, t in enumerate(tokens)}, MERGES),
     }
@@ -95,7 +95,14 @@ def tokenizer(adds: Adds = "nothing") -> dict[str, Any]:
     return out
 
 
-def write(home: Path, family: str = "llama", adds: Adds = "nothing", seed: int = 0, **changes: Any) -> Path:
+def write(
+    home: Path,
+    family: str = "llama",
+    adds: Adds = "nothing",
+    seed: int = 0,
+    opening: bool = False,
+    **changes: Any,
+) -> Path:
     """The directory of a random model of a family."""
     name, own = FAMILIES[family]
     config = getattr(transformers, name)(**{**_COMMON, **own, **changes})
@@ -107,7 +114,7 @@ def write(home: Path, family: str = "llama", adds: Adds = "nothing", seed: int =
                 if p.ndim == 1:
                     p.add_(0.3 * torch.randn(p.shape))
         model.save_pretrained(home)
-    (home / "tokenizer.json").write_text(json.dumps(tokenizer(adds)))
+    (home / "tokenizer.json").write_text(json.dumps(tokenizer(adds, opening)))
     config = {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>"}
     (home / "tokenizer_config.json").write_text(json.dumps(config))
     return home

@@ -53,6 +53,12 @@ class Vocab(ABC):
         spelled = sorted(b for b in self.token_bytes if b is not None)
         return all(not b.startswith(a) for a, b in pairwise(spelled))
 
+    @property
+    def continuation(self) -> Vocab:
+        """The vocabulary of texts that go on behind others: another one only where texts are opened in a way of their
+        own, such as by a space that is no part of them."""
+        return self
+
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
         """`encode` as an array."""
         return np.array(self.encode(text), dtype=np.int64)

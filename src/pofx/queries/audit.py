@@ -101,7 +101,7 @@ def audit(
         roundtrip_finding(lm.vocab, held),
     ]
     found = tuple(f for f in findings if f is not None)
-    verdict, reason = judge(lm, found, evidence, alive)
+    verdict, reason = judge(lm, found, evidence, alive, tried)
     return Audit(verdict, reason, evidence, found, len(held.paths), seed, tried, endings)
 
 

@@ -68,7 +68,8 @@ def try_candidates(
     out = []
     for (role, i, ids), p, r in zip(tried, laws, rest):
         token, byte = found.gains(p) if p is not None and len(found.tokens) else (_NOTHING, _NOTHING)
-        gap = r - rest[least]
+        usual = found.gains(average)[0] if average is not None and len(token) else _NOTHING
+        gap = r - rest[least] if len(r) else _NOTHING
         row = Candidate(
             name=_name(core, ids),
             id=i,
@@ -76,7 +77,8 @@ def try_candidates(
             current=begin.id is not None and i == begin.id and role != "twice",
             first_bits=found.uniform - _mean(token),
             uniform_bits=found.uniform,
-            average_bits=_average_bits(average, found.tokens),
+            average_bits=found.uniform - _mean(usual),
+            average_se=_se(token - usual),
             byte_bits=_mean(found.uniform_bytes) - _mean(byte),
             uniform_byte_bits=_mean(found.uniform_bytes),
             same=float("nan") if p is None else float(np.minimum(p, strangers).sum()),
@@ -182,23 +184,21 @@ def _judged(
 ) -> Judged:
     nan = float("nan")
     if row.role == "none":
-        return Judged("fail", nan, nan, "", "there is no p(x1) without an x0.")
+        return Judged("fail", nan, nan, "", "without an x0 there is no p(x1).")
     if row.role == "twice":
         return Judged("fail", row.behind, REST, "bits a token", "x0 stands before a text once.")
+    anyway = f"{100 * row.same:.0f} % of p(x1|{row.name}) is what the model says behind any token that stands first"
     if row.same >= SAME and junk:
-        why = (
-            f"{100 * row.same:.0f} % of p(x1|{row.name}) is what the model says behind any token that stands first, "
-            "and texts do not begin so."
-        )
-        return Judged("fail", row.same, SAME, "share", why)
+        said = ", ".join(f"{token} {p:.2f}" for token, p in row.top[:4])
+        return Judged("fail", row.same, SAME, "share", f"{anyway} ({said}), and texts do not begin so.")
     if row.behind > REST and row.behind > 2 * row.rest_se:
         why = (
-            f"behind it the rest of a document costs {row.behind:.1f} ± {row.rest_se:.1f} bits a token more than "
-            f"behind {least}, which no x0 does that texts stood behind in training."
+            f"behind {row.name} the rest of a document costs {row.behind:.1f} ± {row.rest_se:.1f} bits a token more "
+            f"than behind {least}, which no x0 does that texts stood behind in training."
         )
         return Judged("fail", row.behind, REST, "bits a token", why)
     if row.n < FEWEST:
-        why = f"only {row.n} documents to see it on, of at least {FEWEST}."
+        why = f"of {row.name} only {row.n} documents can tell, of at least {FEWEST}."
         return Judged("warn", nan, nan, "bits", why)
     ways = [
         (_mean(gain), max(2 * _se(gain), MATERIAL), unit)
@@ -206,15 +206,16 @@ def _judged(
     ]
     gain, bound, unit = max(ways, key=lambda w: w[0] / w[1])
     told = (
-        f"real openings cost {row.first_bits:.2f} bits (uniform law {row.uniform_bits:.2f}), their first bytes "
-        f"{row.byte_bits:.2f} ({row.uniform_byte_bits:.2f})"
+        f"behind {row.name} the first token of {row.n:,} documents costs {row.first_bits:.2f} bits (uniform law "
+        f"{row.uniform_bits:.2f}), its first byte {row.byte_bits:.2f} ({row.uniform_byte_bits:.2f})"
     )
     if gain <= bound:
-        return Judged("fail", gain, bound, unit, f"p(x1|{row.name}) is no better than chance: {told}.")
+        return Judged("fail", gain, bound, unit, f"{told}, no better than chance.")
     if row.role not in ("begin", *ADOPTED):
         return Judged("warn", gain, bound, unit, f"{told}; but behind a {row.role} more than texts begins.")
-    why = f"{told}, and {100 * row.same:.0f} % of p(x1) is what is said behind any other token."
-    return Judged("pass", gain, bound, unit, why)
+    if ways[0][0] <= 0:
+        told += ": not its words, but their letters"
+    return Judged("pass", gain, bound, unit, f"{told}; {anyway}.")
 
 
 def _name(core: LM, ids: Sequence[int]) -> str:
@@ -226,10 +227,6 @@ def _name(core: LM, ids: Sequence[int]) -> str:
 def _top(core: LM, p: NDArray[np.float64]) -> tuple[tuple[str, float], ...]:
     best = np.argsort(-p, kind="stable")[:10]
     return tuple((core.vocab.show(int(i)), float(p[i])) for i in best)
-
-
-def _average_bits(average: NDArray[np.float64] | None, tokens: Ints) -> float:
-    return float("nan") if average is None else _mean(-bits(1.0) * _log(average)[tokens])
 
 
 def _log(p: NDArray[np.float64]) -> NDArray[np.float64]:

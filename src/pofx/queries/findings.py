@@ -60,12 +60,13 @@ class Candidate:
 
     name, id: the token (None for none of them). role: "bos" as the files declare it, "eos", "unk", "pad",
     "separator", "newline", "none", "twice"; current: whether it is the x0 that the model was audited with.
-    first_bits: of the first token of a document, against uniform_bits and average_bits (the model's average law).
-    byte_bits: of its first byte, against that of the uniform law. same: the share of p(x1|it) that the model also
-    gives behind any other token standing first. rest_bits: of each further token of a document's head; behind: how
-    much more that is than behind the candidate where it is least, rest_se its standard error. entropy_bits: of
-    p(x1|it). top: its likeliest outcomes and their probabilities. n: documents whose openings were read. value,
-    bound, unit: the number that decided the verdict, and what it was held against.
+    first_bits: of the first token of a document, against uniform_bits and average_bits (the model's average law;
+    average_se: standard error of the difference). byte_bits: of its first byte, against that of the uniform law.
+    same: the share of p(x1|it) that the model also gives behind any other token standing first. rest_bits: of each
+    further token of a document's head; behind: how much more that is than behind the candidate where it is least,
+    rest_se its standard error. entropy_bits: of p(x1|it). top: its likeliest outcomes and their probabilities. n:
+    documents whose openings were read. value, bound, unit: the number that decided the verdict, and what it was
+    held against.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Candidate:
     first_bits: float
     uniform_bits: float
     average_bits: float
+    average_se: float
     byte_bits: float
     uniform_byte_bits: float
     same: float

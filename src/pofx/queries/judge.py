@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from pofx.lm import LM
 from pofx.queries.aliveness import LEAK, Alive
-from pofx.queries.findings import BeginEvidence, Finding, Verdict
+from pofx.queries.findings import BeginEvidence, Candidate, Finding, Verdict
 from pofx.queries.openings import CHECK as BEGIN
 from pofx.queries.openings import FEWEST
+from pofx.queries.x0_finding import none_is_x0
 
 # Any of these failing makes p improper, whatever else holds.
 SUMS = (
@@ -23,9 +24,13 @@ SUMS = (
 
 
 def judge(
-    lm: LM, findings: Sequence[Finding], begin: BeginEvidence | None, alive: Alive | None
+    lm: LM,
+    findings: Sequence[Finding],
+    begin: BeginEvidence | None,
+    alive: Alive | None,
+    tried: Sequence[Candidate] = (),
 ) -> tuple[Verdict, str]:
-    """The verdict, and the evidence that decided it."""
+    """The verdict, and the evidence that decided it. tried: what may stand for x0 of a pretrained model."""
     by = {f.check: f for f in findings}
     for check in SUMS:
         f = by.get(check)
@@ -42,8 +47,9 @@ def judge(
         )
     opening, ending = by[BEGIN], by["EOS ends texts"]
     if begin is None:
-        why = "there is no x0, so p(x1) does not exist: only p(y|x) for an x that you name."
-        return "conditional", why if not lm.fingerprint else f"p(x1) was not learned. {opening.why}"
+        if tried:
+            return "conditional", f"there is no x0. {none_is_x0(tried)}"
+        return "conditional", "there is no x0, so p(x1) does not exist: only p(y|x) for an x that you name."
     if opening.verdict == "fail" or (
         opening.verdict == "warn" and begin.known == "assumed" and begin.n < FEWEST
     ):

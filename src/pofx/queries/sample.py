@@ -58,7 +58,7 @@ def sample(
     out: list[Draw] = []
     for stream in streams:
         rows = draw_paths(source, min(BATCH, n - len(out)), max_tokens, np.random.default_rng(stream))
-        out.extend(_record(lm, ids, logp, given_bytes) for ids, logp in rows)
+        out.extend(_record(source, lm, ids, logp, given_bytes) for ids, logp in rows)
     return out
 
 
@@ -88,9 +88,9 @@ def draw_paths(
     return drawn
 
 
-def _record(lm: LM, ids: list[int], logp: list[float], given_bytes: int) -> Draw:
+def _record(source: LM, lm: LM, ids: list[int], logp: list[float], given_bytes: int) -> Draw:
     ended = bool(ids) and ids[-1] == lm.vocab.end
     tokens = np.array(ids[:-1] if ended else ids, dtype=np.int64)
-    spelled = lm.vocab.decode(tokens)  # type: ignore[arg-type]
+    spelled = source.vocab.decode(tokens)  # type: ignore[arg-type]
     small_print = terms(lm, len(tokens), len(spelled), given_bytes, ended)
     return Draw(spelled.decode("utf-8", "replace"), spelled, tokens, np.array(logp), ended, small_print)

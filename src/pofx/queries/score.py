@@ -104,9 +104,11 @@ def score(
             f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}"
         )
     end = np.array([] if lm.vocab.end is None else [lm.vocab.end], dtype=np.int64)
-    ids = lm.vocab.encode_many(texts)
     cut = dict(zip(dict.fromkeys(prefixes), lm.vocab.encode_many(list(dict.fromkeys(prefixes)))))
     _check_given(lm, cut)
+    # Behind a prefix texts go on, and may be spelled otherwise than alone.
+    vocabs = [lm.vocab.continuation if len(cut[g]) else lm.vocab for g in prefixes]
+    ids = _encoded(vocabs, texts)
     given_bytes = {g: len(to_bytes(g)) for g in cut}
     paths = [np.concatenate([cut[g], x, end]) for g, x in zip(prefixes, ids)]
     trace = lm.forward(paths, want, [len(cut[g]) for g in prefixes])
@@ -125,7 +127,7 @@ def score(
                 x,
                 trace.logp[i],
                 small_print,
-                lm.vocab,
+                vocabs[i],
                 seen[place],
                 trace.entropy[i] if trace.entropy else None,
                 trace.rank[i] if trace.rank else None,
@@ -148,6 +150,18 @@ def log_prob(lm: LM, text: str | bytes, given: str | bytes = "") -> float:
 def prefix_log_prob(lm: LM, text: str | bytes, given: str | bytes = "") -> float:
     """log P(text | given), nats: the probability that what follows `given` starts with `text`; no EOS term."""
     return score(lm, [text], given)[0].prefix_total
+
+
+def _encoded(vocabs: Sequence[Vocab], texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
+    """The ids of each text by the vocabulary beside it, those of one vocabulary in one go."""
+    if all(v is vocabs[0] for v in vocabs):
+        return vocabs[0].encode_many(texts) if texts else []
+    out = [np.zeros(0, dtype=np.int64)] * len(texts)
+    for vocab in {id(v): v for v in vocabs}.values():
+        rows = [i for i, v in enumerate(vocabs) if v is vocab]
+        for i, ids in zip(rows, vocab.encode_many([texts[i] for i in rows])):
+            out[i] = ids
+    return out
 
 
 def _check_given(lm: LM, cut: dict[str | bytes, Ints]) -> None:

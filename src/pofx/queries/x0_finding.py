@@ -24,37 +24,36 @@ def x0_finding(tried: Sequence[Candidate], begin: Begin) -> tuple[Finding, Begin
     )  # fmt: skip
     row = next((c for c in tried if c.current), None)
     if row is None:
-        return Finding(
-            CHECK, "fail", None, None, "bits", f"There is no x0. {_none_is_x0(tried)}", chart
-        ), None
-    outcome, why = row.verdict, row.why
+        return Finding(CHECK, "fail", None, None, "bits", f"There is no x0. {none_is_x0(tried)}", chart), None
+    outcome, why = row.verdict, row.why[0].upper() + row.why[1:]
     if outcome == "fail" and row.unit.startswith("bits a first") and begin.known in ("declared", "trained"):
         outcome = "warn"
         why += f" But {row.name} is {begin.known}, and these documents may be of another kind: take some of its own."
-    value, bound = (None if np.isnan(x) else x for x in (row.value, row.bound))
     twice = next((c for c in tried if c.role == "twice"), None)
-    again = (
-        ""
-        if twice is None
-        else (
-            f" A second {row.name} would change the rest by {twice.rest_bits - row.rest_bits:+.2f} bits a token."
-        )
-    )
+    if twice is not None:
+        more = twice.rest_bits - row.rest_bits
+        why += f" A second {row.name} would change the rest by {more:+.2f} bits a token."
     evidence = BeginEvidence(
-        row.name, begin.known, row.first_bits, row.uniform_bits, row.average_bits, float("nan"), row.n, row.id
+        row.name,
+        begin.known,
+        row.first_bits,
+        row.uniform_bits,
+        row.average_bits,
+        row.average_se,
+        row.n,
+        row.id,
     )
-    return Finding(
-        CHECK, outcome, value, bound, row.unit, f"Behind {row.name} ({begin.known}) {why}{again}", chart
-    ), evidence
+    value, bound = (None if np.isnan(x) else x for x in (row.value, row.bound))
+    return Finding(CHECK, outcome, value, bound, row.unit, why, chart), evidence
 
 
-def _none_is_x0(tried: Sequence[Candidate]) -> str:
-    """Why no candidate was adopted: the declared BOS, and the one behind which openings cost least."""
+def none_is_x0(tried: Sequence[Candidate]) -> str:
+    """Why no candidate was adopted: of the declared BOS, and of the one behind which openings cost least."""
     by = [c for c in tried if c.role in ADOPTED]
     if not by:
         return "Nothing in the vocabulary may stand for it."
-    told = list(
-        dict.fromkeys([min(by, key=lambda c: ADOPTED.index(c.role)), min(by, key=lambda c: c.first_bits)])
-    )
-    said = (f"Behind {c.name}{' (declared as BOS)' if c.role == 'bos' else ''}: {c.why}" for c in told)
-    return " ".join(["Nothing that may stand for it was trained to.", *said])
+    told = {
+        c.name: c for c in (min(by, key=lambda c: ADOPTED.index(c.role)), min(by, key=lambda c: c.first_bits))
+    }
+    said = "; ".join(f"{'declared, ' if c.role == 'bos' else ''}{c.why.rstrip('.')}" for c in told.values())
+    return f"Nothing that may stand for it was trained to: {said}."

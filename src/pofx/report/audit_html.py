@@ -5,8 +5,17 @@ from __future__ import annotations
 from pofx.queries.findings import Audit, Finding
 from pofx.report.charts import chart
 from pofx.report.numerals import counted, significant, trimmed, typeset
-from pofx.report.section import Block, Section, text
+from pofx.report.section import Block, Numeral, Section, table, text
 from pofx.report.verdicts import AUDIT_SYMBOL, GLOSS, SYMBOL, begin_evidence, tally
+from pofx.report.x0_tables import (
+    END_HEADINGS,
+    END_NOTE,
+    HEADINGS,
+    candidate_note,
+    candidate_row,
+    candidates_note,
+    ending_row,
+)
 
 
 def audit_section(audit: Audit, name: str) -> Section:
@@ -18,7 +27,8 @@ def audit_block(audit: Audit) -> Block:
     """The verdict badge, the reason, the evidence for x0, the findings and their charts."""
     of = f" on {counted(audit.documents, 'document')}" if audit.documents else ""
     figures = [chart(f.series) for f in audit.findings if f.series]
-    evidence = f"<p>{text(begin_evidence(audit.begin))}.</p>" if audit.begin else ""
+    told = audit.begin is not None and not audit.candidates
+    evidence = f"<p>{text(begin_evidence(audit.begin))}.</p>" if audit.begin and told else ""
     return Block(
         f'<div class="verdict"><span class="badge {audit.verdict}"><span aria-hidden="true">'
         f"{AUDIT_SYMBOL[audit.verdict]}</span> {audit.verdict}</span>"
@@ -27,7 +37,27 @@ def audit_block(audit: Audit) -> Block:
         f'<ul class="findings">{"".join(_finding(f) for f in audit.findings)}</ul>'
         f'<p class="note">{tally(audit)}{of}; seed {audit.seed}</p>'
         + (f'<div class="charts">{"".join(figures)}</div>' if figures else "")
+        + _candidates(audit)
     )
+
+
+def _candidates(audit: Audit) -> str:
+    """What may stand for x0 and for EOS of a pretrained model."""
+    out = ""
+    if audit.candidates:
+        rows = [_cells(candidate_row(c), 3) for c in audit.candidates]
+        likely = [(c.name, candidate_note(c)) for c in audit.candidates if c.top and c.role != "twice"]
+        out += f"<h3>What may stand for x0</h3>{table(HEADINGS, rows, candidates_note(audit)).html}"
+        out += table(("x0", "its likeliest first tokens, and p of each"), likely).html
+    if audit.endings:
+        ends = [_cells(ending_row(e), 2) for e in audit.endings]
+        out += f"<h3>What may end texts</h3>{table(END_HEADINGS, ends, END_NOTE).html}"
+    return out
+
+
+def _cells(row: tuple[str, ...], words: int) -> tuple[str, ...]:
+    """Text, and from the column `words` on numerals."""
+    return (*row[:words], *(Numeral(cell) for cell in row[words:]))
 
 
 def _finding(finding: Finding) -> str:

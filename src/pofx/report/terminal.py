@@ -25,6 +25,15 @@ from pofx.report.numerals import counted, fixed, probability, significant, trimm
 from pofx.report.pieces import pieces
 from pofx.report.verdicts import AUDIT_SYMBOL, GLOSS, SYMBOL, begin_evidence, tally
 from pofx.report.visible import NEWLINE, visible, visible_bytes
+from pofx.report.x0_tables import (
+    END_HEADINGS,
+    END_NOTE,
+    HEADINGS,
+    candidate_note,
+    candidate_row,
+    candidates_note,
+    ending_row,
+)
 from pofx.units import bits, bits_per_byte
 
 SHOWN = 60
@@ -170,12 +179,38 @@ def _finding(finding: Finding) -> list[Table | Padding]:
     return [head, Padding(Text(visible(finding.why), DIM), (0, 0, 1, 8))]
 
 
+def audit_candidates(audit: Audit) -> Group:
+    """What may stand for x0 and for EOS of a pretrained model, each with its evidence; nothing for our own models."""
+    parts: list[Table | Text] = []
+    if audit.candidates:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        for k, heading in enumerate(HEADINGS):
+            table.add_column(heading, justify="right" if k > 2 else "left", overflow="fold")
+        for c in audit.candidates:
+            table.add_row(
+                *(Text(visible(cell)) for cell in candidate_row(c)), style=BOLD if c.current else None
+            )
+        parts += [table, Text(candidates_note(audit), DIM), Text()]
+        for c in audit.candidates:
+            if c.top and c.role != "twice":
+                shown = Text(f"p(x1|{visible(c.name)})  ", no_wrap=True, overflow="ellipsis")
+                parts.append(shown.append(visible(candidate_note(c)), DIM))
+    if audit.endings:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for k, heading in enumerate(END_HEADINGS):
+            table.add_column(heading, justify="right" if k > 1 else "left", overflow="fold")
+        for e in audit.endings:
+            table.add_row(*(Text(visible(cell)) for cell in ending_row(e)), style=BOLD if e.current else None)
+        parts += [table, Text(END_NOTE, DIM)]
+    return Group(*parts)
+
+
 def audit_headline(audit: Audit) -> Group:
     """The verdict and what it means, the reason, the evidence for x0, and how many checks passed."""
     verdict = Text(f"{AUDIT_SYMBOL[audit.verdict]} {audit.verdict}", BOLD)
     verdict.append(f"  {GLOSS[audit.verdict]}", Style(bold=False, dim=True))
     lines = [verdict, Text(visible(audit.reason))]
-    lines += [Text(visible(begin_evidence(audit.begin)))] if audit.begin else []
+    lines += [Text(visible(begin_evidence(audit.begin)))] if audit.begin and not audit.candidates else []
     of = f" on {counted(audit.documents, 'document')}" if audit.documents else ""
     lines.append(Text(f"{tally(audit)}{of}; seed {audit.seed}", DIM))
     return Group(*lines)

@@ -35,6 +35,7 @@ class Begun(Given):
 
     def __init__(self, lm: LM, i: int, known: Literal["trained", "declared", "assumed"]) -> None:
         super().__init__(lm, [i], lm.vocab.token_bytes[i] or b"")
+        self.vocab = lm.vocab  # texts open behind x0, they do not go on
         self.begin = Begin(known, token_name(lm.vocab, i), i)
         self._control = lm.vocab.token_bytes[i] is None
 

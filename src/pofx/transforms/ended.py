@@ -19,6 +19,12 @@ class EndedVocab(Vocab):
         self.token_bytes = tuple(None if i == end else b for i, b in enumerate(vocab.token_bytes))
         self._spelled = vocab.token_bytes[end] or b""
 
+    @property
+    def continuation(self) -> Vocab:
+        """Of the vocabulary, with the same token for EOS."""
+        on = self.vocab.continuation
+        return self if on is self.vocab else EndedVocab(on, self.end or 0)
+
     def encode(self, text: str | bytes) -> list[int]:
         """As before; a text that contains the ending token is two texts: `NotText`."""
         ids = self.vocab.encode(text)

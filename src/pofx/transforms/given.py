@@ -55,7 +55,8 @@ class Given(LM):
 
     def __init__(self, lm: LM, ids: Sequence[int], prefix: str | bytes) -> None:
         self.lm, self.ids = lm, np.asarray(ids, dtype=np.int64)
-        self.vocab, self.context, self.window, self.dtype = lm.vocab, lm.context, lm.window, lm.dtype
+        self.vocab = lm.vocab.continuation if len(self.ids) else lm.vocab
+        self.context, self.window, self.dtype = lm.context, lm.window, lm.dtype
         self.fingerprint, self.positive = lm.fingerprint, lm.positive
         behind = show(prefix)
         if lm.begin.known == "none":

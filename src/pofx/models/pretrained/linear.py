@@ -46,9 +46,7 @@ class Linear:
         long = self.packed and dtype == torch.float32 and inner > LONGEST
         parts = -(-inner // PART) if long else 1
         self.edges = [inner * k // parts for k in range(parts + 1)]
-        self.parts = [
-            self._laid_out(weight[:, lo:hi].to(dtype)) for lo, hi in pairwise(self.edges)
-        ]
+        self.parts = [self._laid_out(weight[:, lo:hi].to(dtype)) for lo, hi in pairwise(self.edges)]
 
     def __call__(self, x: Tensor) -> Tensor:
         """The product, as float32."""

@@ -1,0 +1,60 @@
+"""What may stand for x0 and for EOS of a pretrained model, as rows of a table: the same for terminal and page."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from pofx.queries.findings import Audit, Candidate, Ending
+from pofx.report.numerals import fixed, significant
+from pofx.report.verdicts import SYMBOL
+
+HEADINGS: Final = ("", "x0", "declared as", "first token", "first byte", "anyway", "rest", "entropy")
+END_HEADINGS: Final = ("", "EOS", "where documents end", "elsewhere", "gain")
+
+
+def candidate_row(c: Candidate) -> tuple[str, ...]:
+    """Mark, name, role, bits of the first token and byte, the share said anyway, bits of the rest, entropy."""
+    return (
+        f"{SYMBOL[c.verdict]} {c.verdict}",
+        c.name + (" ←" if c.current else ""),
+        c.role,
+        _number(c.first_bits, 2),
+        _number(c.byte_bits, 2),
+        "" if math.isnan(c.same) else f"{100 * c.same:.0f} %",
+        _number(c.rest_bits, 2),
+        _number(c.entropy_bits, 2),
+    )
+
+
+def candidate_note(c: Candidate) -> str:
+    """Its likeliest first tokens."""
+    return "  ".join(f"{token} {significant(p, 2)}" for token, p in c.top)
+
+
+def ending_row(e: Ending) -> tuple[str, ...]:
+    """Mark, name, log2 p where documents end and elsewhere, and the gain with its standard error."""
+    return (
+        "EOS" if e.current else "",
+        e.name,
+        _number(e.at_end, 1),
+        _number(e.elsewhere, 1),
+        f"{_number(e.gain, 1)} ± {_number(e.se, 1)}",
+    )
+
+
+def candidates_note(audit: Audit) -> str:
+    """How the columns are to be read."""
+    c = audit.candidates[0]
+    return (
+        f"Bits, less is better. First token and first byte of {c.n:,} documents: chance is {c.uniform_bits:.2f} and "
+        f"{c.uniform_byte_bits:.2f}. Anyway: the share of p(x1|x0) that the model also says behind any other token. "
+        "Rest: a further token of a document's head. Below each: its likeliest first tokens."
+    )
+
+
+END_NOTE: Final = "log2 p of each control token; one that ends texts is likelier where documents end."
+
+
+def _number(x: float, digits: int) -> str:
+    return "" if math.isnan(x) else fixed(x, digits)
