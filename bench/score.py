@@ -1,19 +1,19 @@
 """Scoring and sampling with a pretrained model: pofx, its peers, and the machine's limit, in one run.
 
     python3.11 -m venv .venv-peers && .venv-peers/bin/pip install -c constraints.txt -r bench/peers.txt
-    python bench/score.py --tune           everything, about two hours on one core; peers at their best batch size
+    python bench/score.py --tune           everything, over an hour on one core; peers at their best batch size
     python bench/score.py --task A         one task
     python bench/score.py --quick          small sizes: a look, not a result
 
 Every tool is a process of its own with the same checkpoint (Hugging Face layout, float32), texts, x0 and number of
 threads; they take turns, none runs while another does, and what counts is CPU seconds after loading and a warm-up.
 
-    A  400 sentences of 3 to 60 tokens, all of them in each repetition
+    A  400 sentences of 3 to 60 tokens
     B  40 contexts of about 300 tokens, 10 answers of 1 to 12 tokens to each
     C  20 documents of 3,000 tokens read through windows of 1,024: moved by 512 (stride), or disjoint
     D  32 draws of 128 tokens behind x0, EOS not treated as an end, so that all draw as many
 
-B and C are cut into 5 slices, one a repetition, so that 5 repetitions do all of it once and the tools are compared
+A, B and C are cut into 5 slices, one a repetition, so that 5 repetitions do all of it once and the tools are compared
 slice by slice. Numbers are log-probabilities without the EOS term, which no peer gives; `pofx.score`, which adds
 it, has a row of its own. The limit is the operations that the task needs over what the machine's matrix products
 reach in the same run (score_limit.py). minicons and lm-eval live in .venv-peers (bench/peers.txt), with the same
@@ -249,13 +249,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--tune", action="store_true", help="try the peers' batch sizes first, on a part of the task"
     )
+    parser.add_argument("--share", type=float, default=1.0, help="of the contexts and documents of B and C")
     parser.add_argument("--quick", action="store_true", help="small sizes, 3 repetitions")
     parser.add_argument("--tiny", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every repetition of every tool")
     home = Path(__file__).resolve().parent.parent
     parser.add_argument("--peers-python", type=Path, default=home / ".venv-peers" / "bin" / "python")
     options = parser.parse_args()
-    options.sizes = score_texts.Sizes()
+    whole = score_texts.Sizes()
+    fewer = {k: max(whole.slices, round(getattr(whole, k) * options.share)) for k in ("contexts", "documents")}
+    options.sizes = replace(whole, **fewer)
     if options.quick:
         options.sizes, options.reps = score_texts.QUICK, min(options.reps, 3)
     if options.tiny:

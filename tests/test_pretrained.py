@@ -298,6 +298,15 @@ class TestLoading:
         slow = forward_by_extension(lm, [[*s[0].tokens, EOS]], Want(), 0) if len(s[0].tokens) < 200 else None
         assert slow is None or np.abs(slow.logp[0] - s[0].logp).max() < 2e-5
 
+    def test_a_million_characters(self, made: Made) -> None:
+        text = "the cat at " * 91_000
+        lm = pofx.load(made(adds="bos", max_position_embeddings=512))
+        s = pofx.score(lm, [text])[0]
+        assert len(text) > 10**6
+        assert len(s.tokens) == len(s.logp) - 1 > 5 * 10**5
+        assert s.seen.max() < 512
+        assert np.isfinite(s.total)
+
     def test_given_longer_than_the_context(self, made: Made) -> None:
         lm = pofx.load(made(adds="bos"))
         given = "at the cat " * 40

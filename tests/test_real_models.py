@@ -121,11 +121,6 @@ def test_special_tokens_in_texts_are_text(loaded: Callable[[str], LM]) -> None:
         assert not {0, 1, 2} & set(ids)
 
 
-def test_a_text_of_a_million_characters(loaded: Callable[[str], LM]) -> None:
-    text = "the cat sat " * 84_000
-    assert len(loaded("smollm2").vocab.encode(text)) < len(text)
-
-
 def test_draws_are_scored_as_drawn(loaded: Callable[[str], LM]) -> None:
     lm = loaded("smollm2")
     draws = pofx.sample(lm, 3, given="The interes", max_tokens=8, seed=1)

@@ -42,7 +42,7 @@ def load(
     a checkpoint declares, or for a fitted model that has none. An x0 or EOS that a fitted model was trained with is
     not replaced (`BadValue`).
 
-    dtype: "float32", or of a pretrained model's matrix products "bfloat16": faster, and off by 0.1 nats a token.
+    dtype: "float32", or of a pretrained model's matrix products "bfloat16": faster, and off by 0.03 nats a token.
     context, stride: longer texts are read in windows of so many tokens, x0 at the front of each, the next beginning
     `stride` later (`windowed`; by default the model's own context, and half of it). budget: tokens of a pass of a
     pretrained model; memory grows with it, no result depends on it. progress: is given (stage, fraction done).

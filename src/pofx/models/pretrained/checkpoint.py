@@ -91,6 +91,11 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
             + ("an adapter without the model it belongs to; merge the two first" if adapter else "none in it")
         )
     config = read_object(directory / CONFIG, MAX_CONFIG)
+    if str(config.get("model_type")).startswith("pofx"):
+        raise BadSource(
+            f"{directory}: expected pofx.json beside {CONFIG}, as pofx.save writes them, found none; copy the model's "
+            "whole directory"
+        )
     check_config(config, str(directory / CONFIG))
     for name in (TOKENIZER_CONFIG, "generation_config.json"):
         if (directory / name).exists():

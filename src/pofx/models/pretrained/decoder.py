@@ -51,8 +51,13 @@ def norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
 
 
 def gated(gate_up: Tensor, activation: Activation) -> Tensor:
-    """f(gate) · up of `[N, 2h]`, in its dtype."""
+    """f(gate) · up of `[N, 2h]`, float32.
+
+    f in bfloat16 is rounded once more: SmolLM2 was off by 0.007 nats a token on average, all of one sign, and by 0.0006
+    this way, for 2 % of the time.
+    """
     gate, up = gate_up.chunk(2, -1)
+    gate = gate.float()
     if activation == "silu":
         return F.silu(gate).mul_(up)
     return F.gelu(gate, approximate="tanh" if activation == "gelu_tanh" else "none").mul_(up)

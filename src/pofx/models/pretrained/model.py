@@ -20,8 +20,8 @@ from pofx.models.threads import threads_for
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab import Vocab
 
-# Tokens of a pass.
-BUDGET = 512
+# Tokens of a pass: 512 are as fast for short texts, and 4 % slower for windows of 1,024.
+BUDGET = 1024
 
 
 class PretrainedLM(LM):

@@ -101,12 +101,14 @@ def _in_directory(path: Path, told: Progress) -> Path:
     ggufs = sorted(p for p in path.iterdir() if p.name.lower().endswith(".gguf"))
     if len(ggufs) == 1:
         return _in_file(ggufs[0], told)
-    found = (
-        f"{len(ggufs)} .gguf files; name one of them"
-        if ggufs
-        else "neither; copy the model's whole directory"
+    if ggufs:
+        raise BadSource(
+            f"{path}: expected {CONFIG} or one .gguf file, found {len(ggufs)} .gguf files; name one of them"
+        )
+    raise BadSource(
+        f"{path}: expected a model's directory, with pofx.json, {CONFIG} or one .gguf file, found none of them; name the "
+        f"directory that was saved or downloaded ('pofx models {path}' lists what was saved in it)"
     )
-    raise BadSource(f"{path}: expected {CONFIG} or one .gguf file, found {found}")
 
 
 def _in_file(path: Path, told: Progress) -> Path:
@@ -124,7 +126,10 @@ def _in_file(path: Path, told: Progress) -> Path:
         )
     if path.name.lower().endswith(".safetensors"):
         raise BadSource(f"{path}: expected a model's directory, found its weights alone; name {path.parent}")
-    raise BadSource(f"{path}: expected a .gguf file or a model directory, found another file")
+    raise BadSource(
+        f"{path}: expected a model (a directory, a .gguf or .arpa file), found another file; to fit one to its texts: "
+        f"pofx fit {path} -o model"
+    )
 
 
 def _gguf(path: Path, name: str, told: Progress) -> Path:
@@ -218,8 +223,10 @@ def _package(name: str) -> Path | None:
 
 def _fetched(repository: str, revision: str | None, told: Progress) -> Path:
     """JSON and safetensors of a hub's repository, from the hub's own cache where they are there already."""
-    hub = require("huggingface_hub", "hf", "a model of the hub")
-    bars = require("huggingface_hub.utils", "hf", "a model of the hub")
+    # Most who get here without the extra have mistyped a path.
+    purpose = f"{repository} is no path here; as a model of the hub it"
+    hub = require("huggingface_hub", "hf", purpose)
+    bars = require("huggingface_hub.utils", "hf", purpose)
     told(f"fetching {repository}", 0.0)
     were_off = bars.are_progress_bars_disabled()
     bars.disable_progress_bars()
