@@ -17,7 +17,15 @@ from torch import Tensor
 
 from pofx.models.pretrained.architecture import Activation, Architecture, Layer, Rope
 from pofx.models.pretrained.attention import turned, turns
+from pofx.models.pretrained.heap import give_back
 from pofx.models.pretrained.linear import Linear
+
+
+class Rows(Protocol):
+    """A matrix whose rows can be asked for."""
+
+    def __getitem__(self, ids: Tensor) -> Tensor:
+        """`[n]` to `[n, d]`, float32."""
 
 
 class Attention(Protocol):
@@ -66,12 +74,15 @@ def gated(gate_up: Tensor, activation: Activation) -> Tensor:
 class Decoder:
     """h = N(x_L), x_{l+1} = x_l + A(N x_l) + M(N(x_l + A)), pre-norm, on packed tokens; the residual in float32.
 
-    weights: by the names of a Hugging Face checkpoint; each is read once. dtype: of the matrix products.
+    weights: by the names of a Hugging Face checkpoint; each is read once. embed: rows of the embedding. dtype: of the
+    matrix products.
     """
 
-    def __init__(self, shape: Architecture, weights: Mapping[str, Tensor], dtype: torch.dtype) -> None:
+    def __init__(
+        self, shape: Architecture, weights: Mapping[str, Tensor], embed: Rows, dtype: torch.dtype
+    ) -> None:
         self.shape, self.dtype = shape, dtype
-        self.embed = weights["model.embed_tokens.weight"]
+        self.embed = embed
         self.norm = self._gain(weights["model.norm.weight"])
         self._scratch = torch.empty(0)
         self.blocks = [self._block(weights, f"model.layers.{i}.") for i in range(len(shape.layers))]
@@ -91,6 +102,7 @@ class Decoder:
             return self._gain(weights[f"{at}{name}.weight"])
 
         s = self.shape
+        give_back()
         return Block(
             qkv=joined(("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")),
             out=joined(("self_attn.o_proj",)),
@@ -117,7 +129,7 @@ class Decoder:
         """Final hidden states `[M, d]` at the tokens `asked[M]` of packed `ids[N]` at `positions[N]`."""
         s = self.shape
         n, q_size, kv_size = len(ids), s.heads * s.head_dim, s.kv_heads * s.head_dim
-        x = F.embedding(ids, self.embed).float()
+        x = self.embed[ids]
         if s.embed != 1.0:
             x *= s.embed
         table: dict[Rope, tuple[Tensor, Tensor]] = {}

@@ -19,10 +19,12 @@ from pofx.models.pretrained.body import Body, DecoderBody
 from pofx.models.pretrained.checkpoint import GGUF_CARD, Checkpoint
 from pofx.models.pretrained.decoder import Decoder
 from pofx.models.pretrained.head import Head, LogitsHead
+from pofx.models.pretrained.heap import give_back
 from pofx.models.pretrained.json_object import read_object
 from pofx.models.pretrained.library import LibraryBody, read_model
 from pofx.models.pretrained.model import PretrainedLM
 from pofx.models.pretrained.probe import BOUNDS, LONG, SHORT, by_library, probe, remember, remembered
+from pofx.models.pretrained.row_file import RowFile
 from pofx.models.pretrained.weights import Weights
 from pofx.models.threads import threads_for
 from pofx.tokenizer_vocab import TokenizerVocab, read_tokenizer
@@ -109,9 +111,12 @@ def _ours(asked: _Asked) -> tuple[Body, Head, int] | None:
     try:
         with threads_for(0):  # laying out weights is copying
             # The head first: it reads the whole embedding, which is let go before the layers need room.
-            head = Head(weights[EMBED if shape.tied else HEAD], None, shape.final_cap, 1.0, dtype)
-            head.rows = weights[EMBED if shape.tied else HEAD]  # mapped anew: texts read a few rows of it
-            decoder = Decoder(shape, weights, dtype)
+            name = EMBED if shape.tied else HEAD
+            rows = RowFile(checkpoint.tensors[name])
+            head = Head(weights[name], None, shape.final_cap, 1.0, dtype, rows)
+            embed = rows if shape.tied else RowFile(checkpoint.tensors[EMBED])
+            decoder = Decoder(shape, weights, embed, dtype)
+            give_back()
     except KeyError as e:
         _fell_back(checkpoint, f"it has no tensor {e.args[0]!r}")
         return None

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pofx.models.pretrained.decoder import Rows
 from pofx.models.pretrained.linear import Linear
 from pofx.trace import Ints, Want
 
@@ -38,7 +39,8 @@ class Read:
 class Head:
     """log softmax(cap(scale · (W h + b))) over all V rows of `W[V, d]`, never all of it at once.
 
-    cap: c · tanh(z / c), or None. Products in `dtype`; maxima, exponentials and sums of a block in float32, sums of
+    cap: c · tanh(z / c), or None. rows: where single rows of W are to be had, if not in W itself, which then need not be
+    kept. Products in `dtype`; maxima, exponentials and sums of a block in float32, sums of
     blocks in float64. In bfloat16 the logit of a token asked for is taken once more in float32, so that it is not
     rounded to the 0.06 that bfloat16 has between 8 and 16.
     """
@@ -50,10 +52,11 @@ class Head:
         cap: float | None = None,
         scale: float = 1.0,
         dtype: torch.dtype = torch.float32,
+        rows: Rows | None = None,
     ) -> None:
         self.size, self.width = weight.shape
         self.cap, self.scale, self.dtype = cap, scale, dtype
-        self.rows = weight  # as it lies in the file: only rows that are asked for are read from it
+        self.rows: Rows = weight if rows is None else rows
         self.bias = bias
         self.blocks = [
             Linear(weight[lo : lo + BLOCK], None if bias is None else bias[lo : lo + BLOCK], dtype)
