@@ -87,6 +87,18 @@ class TestNumbers:
         for mine, exact in zip(found.logp, reference(directory, paths)):
             assert np.abs(mine - exact).max() < 2e-5
 
+    @pytest.mark.parametrize("family", ["llama", "gemma2", "gemma3"])
+    def test_many_answers_to_one_context(self, made: Made, family: str) -> None:
+        rng = np.random.default_rng(8)
+        contexts = [[BOS, *rng.integers(0, ROWS, n).tolist()] for n in (39, 39, 45)]
+        paths = [[*c, *rng.integers(0, ROWS, k).tolist()] for c in contexts for k in (1, 3, 3, 9, 12)]
+        skips = [len(c) for c in contexts for _ in range(5)]
+        exact = reference(made(family), paths)
+        for budget in (None, 50):
+            found = core(made(family), budget=budget).forward(paths, skip=skips)
+            for mine, whole, skip in zip(found.logp, exact, skips):
+                assert np.abs(mine - whole[skip - 1 :]).max() < 2e-5
+
     @pytest.mark.parametrize("family", ["llama", "gemma3", "mistral, sliding", "gemma2", "gpt2"])
     def test_extend_is_forward(self, made: Made, family: str) -> None:
         lm = core(made(family))

@@ -16,6 +16,7 @@ from pofx.models.pretrained.schedule import Pass
 # Queries of a block. Its scores against the keys it may see fit the cache: for 312, 512 and 1,024 tokens 2.3, 5.9 and
 # 24 ms, by torch's blockwise kernel 3.2, 7.9 and 23; with a mask, which that needs for ancestors, 40.
 QUERIES = 64
+SCORES = 1 << 23  # of siblings at a time: 32 MB
 
 
 def speeds(rope: Rope, dim: int) -> Tensor:
@@ -81,6 +82,28 @@ def causal(
     return out.view(g, heads, s, dim)
 
 
+def branching(
+    q: Tensor, trunk_k: Tensor, trunk_v: Tensor, k: Tensor, v: Tensor, cap: float | None = None
+) -> Tensor:
+    """`causal` for siblings: all see the whole trunk, `trunk_k, trunk_v[K, a, D]`, and their own `k, v[g, K, s, D]`.
+
+    The trunk is multiplied once for all of them: 10 answers behind 300 tokens, 14 ms a pass where copies took 21.
+    """
+    g, heads, s, dim = q.shape
+    kv, a = trunk_k.shape[:2]
+    q = q.reshape(g, kv, -1, dim)
+    over = torch.bmm(q.transpose(0, 1).reshape(kv, -1, dim), trunk_k.mT).view(kv, g, -1, a).transpose(0, 1)
+    scores = torch.cat([over, torch.matmul(q, k.mT)], -1)
+    if cap is not None:
+        scores = scores.div_(cap).tanh_().mul_(cap)
+    scores.view(g, kv, heads // kv, s, a + s)[..., a:] += torch.full((s, s), -torch.inf).triu_(1)
+    p = torch.softmax(scores, -1)
+    out = (
+        torch.bmm(p[..., :a].transpose(0, 1).reshape(kv, -1, a), trunk_v).view(kv, g, -1, dim).transpose(0, 1)
+    )
+    return (out + torch.matmul(p[..., a:], v)).reshape(g, heads, s, dim)
+
+
 class PackedAttention:
     """Attention of one pass. kept: keys and values, `[R, 2·K·D]` a layer, of what came before and is attended to."""
 
@@ -88,10 +111,7 @@ class PackedAttention:
         self, now: Pass, kept: list[Tensor], kv_heads: int, dim: int, scale: float, cap: float | None
     ) -> None:
         self.kept, self.kv, self.dim, self.scale, self.cap = kept, kv_heads, dim, scale, cap
-        self.groups = [
-            (g.above, g.queries.shape, torch.from_numpy(g.queries.ravel()), torch.from_numpy(g.keys.ravel()))
-            for g in now.groups
-        ]
+        self.groups = [(g, torch.from_numpy(g.queries.ravel()), torch.from_numpy(g.keys)) for g in now.groups]
         self.back = torch.from_numpy(now.back)
         self.keep = torch.from_numpy(now.keep)
         self.next: list[Tensor] = []
@@ -105,10 +125,23 @@ class PackedAttention:
         self.next.append(every[self.keep])
         q = q * self.scale
         parts = []
-        for above, (g, s), rows, keys in self.groups:
+        for group, rows, keys in self.groups:
+            g, s = group.queries.shape
             own = q.index_select(0, rows).view(g, s, heads, dim).transpose(1, 2)
-            both = every.index_select(0, keys).view(g, above + s, 2, self.kv, dim)
-            kk, vv = both[:, :, 0].transpose(1, 2), both[:, :, 1].transpose(1, 2)
-            out = causal(own, kk, vv, above, window, self.cap)
+            sees_all = window is None or group.above + s <= window
+            few = s <= QUERIES and g * heads * s * (group.above + s) <= SCORES
+            if group.siblings and g > 1 and sees_all and few:
+                trunk_k, trunk_v = self._both(every, keys[:1, : group.above])
+                kk, vv = self._both(every, keys[:, group.above :])
+                out = branching(own, trunk_k[0], trunk_v[0], kk, vv, self.cap)
+            else:
+                kk, vv = self._both(every, keys)
+                out = causal(own, kk, vv, group.above, window, self.cap)
             parts.append(out.transpose(1, 2).reshape(g * s, -1))
         return torch.cat(parts).index_select(0, self.back)
+
+    def _both(self, every: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values `[g, K, t, D]` of the rows `[g, t]`."""
+        g, t = rows.shape
+        both = every.index_select(0, rows.reshape(-1)).view(g, t, 2, self.kv, self.dim)
+        return both[:, :, 0].transpose(1, 2), both[:, :, 1].transpose(1, 2)

@@ -12,6 +12,8 @@ from pofx.trace import Ints
 
 # Runs laid side by side for attention may be so much shorter than the longest of them.
 ALIKE = 0.75
+# From so many tokens on, what siblings have above them is looked at once for all of them, and not copied for each.
+SHARED = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,12 +22,13 @@ class Group:
 
     queries: `[g, s]` rows of the pass. keys: `[g, above + s]` rows of what was kept and the pass, in order of
     position. Blanks, behind the shorter runs, repeat some row: no query looks ahead, so none sees a blank key, and
-    what blank queries see is dropped.
+    what blank queries see is dropped. siblings: whether all have the same tokens above them.
     """
 
     above: int
     queries: Ints
     keys: Ints
+    siblings: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +122,8 @@ def _chain(runs: list[_Run], kept: dict[int, Ints], k: int) -> list[Ints]:
 
 def _groups(runs: list[_Run], chains: list[Ints], n_kept: int) -> tuple[tuple[Group, ...], Ints]:
     """Runs behind equally many tokens and of like length go together."""
-    order = sorted(range(len(runs)), key=lambda k: (runs[k].depth, -runs[k].size))
+    family = [(r.depth, r.parent if r.depth >= SHARED else -1) for r in runs]
+    order = sorted(range(len(runs)), key=lambda k: (family[k], -runs[k].size))
     places = [int(c[-r.size]) - n_kept for c, r in zip(chains, runs)]  # of a run's first token in the pass
     out: list[Group] = []
     back = np.zeros(sum(r.size for r in runs), dtype=np.int64)
@@ -128,7 +132,11 @@ def _groups(runs: list[_Run], chains: list[Ints], n_kept: int) -> tuple[tuple[Gr
         above, longest = runs[order[start]].depth, runs[order[start]].size
         least = longest * ALIKE
         stop = start
-        while stop < len(order) and runs[order[stop]].depth == above and runs[order[stop]].size >= least:
+        while (
+            stop < len(order)
+            and family[order[stop]] == family[order[start]]
+            and runs[order[stop]].size >= least
+        ):
             stop += 1
         members = order[start:stop]
         queries = np.zeros((len(members), longest), dtype=np.int64)
@@ -141,6 +149,6 @@ def _groups(runs: list[_Run], chains: list[Ints], n_kept: int) -> tuple[tuple[Gr
             keys[j, : above + size] = chains[k]
             back[places[k] : places[k] + size] = laid + j * longest + np.arange(size)
         laid += queries.size
-        out.append(Group(above, queries, keys))
+        out.append(Group(above, queries, keys, above >= SHARED))
         start = stop
     return tuple(out), back
