@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
+
+if TYPE_CHECKING:
+    from pofx.lm import LM
+    from pofx.queries.findings import Audit
 
 
 @click.command(short_help="Check whether a model is a joint distribution.")
@@ -20,6 +29,8 @@ from pofx.cli.chosen import Chosen, model_options
     show_default=True,
     help="Of the draws and of the choice of documents.",
 )
+@click.option("--pin", "keep", is_flag=True, help="Keep the verdict: load, score and sample then use its x0.")
+@click.option("--unpin", "forget", is_flag=True, help="Forget the verdict that was kept; no audit is made.")
 @options.corpus_options
 @model_options
 @options.json_option
@@ -28,6 +39,8 @@ def command(
     model: str | None,
     files: tuple[str, ...],
     seed: int,
+    keep: bool,
+    forget: bool,
     field: str,
     id_: str | None,
     split: str,
@@ -39,23 +52,38 @@ def command(
 ) -> None:
     """The evidence that MODEL is what it claims: joint, conditional, prefix-only or improper.
 
-    Exit code 1 if a check failed.
+    Of a pretrained model every token that may stand for x0 is tried; --pin keeps what was found for every time it
+    is loaded. Exit code 1 if a check failed.
 
     \b
     pofx audit model --texts held-out.txt --html audit.html
+    pofx audit smollm2 --begin "<|endoftext|>"
+    pofx audit gemma3-270m --pin
     """
     from pofx.queries.audit import audit
 
     if model is not None and options.typed("model_name") and model != chosen.name:
         raise click.UsageError(f"expected one model, found {model!r} and -m {chosen.name!r}.")
     name = model or chosen.name
+    if forget:
+        if keep:
+            raise click.UsageError("expected --pin or --unpin, found both.")
+        _forget(name)
+        return
     lm = chosen.load(name)
+    pretrained = _is_pretrained(lm)
+    if keep and not pretrained:
+        raise click.UsageError(
+            f"--pin: expected a pretrained model, whose x0 is a matter of evidence, found {name!r}, which has its "
+            "own; leave it out."
+        )
     texts = None
     if files:
         found = options.corpus(files, field, id_, split, separator, format_)
         texts = [d.text for d in found]
         options.tally(found)
-    result = audit(lm, texts, seed)
+    with _working(f"auditing {name}"):
+        result = audit(lm, texts, seed, _coarse(chosen, name) if pretrained else None)
     if html_path:
         from pofx.report import html
 
@@ -71,6 +99,63 @@ def command(
 
         console = Console()
         console.print(terminal.audit_headline(result))
+        if result.candidates or result.endings:
+            console.print(terminal.audit_candidates(result))
         console.print(terminal.audit_table(result))
+    if keep:
+        _keep(name, lm, result)
     if result.failed:
         click.get_current_context().exit(1)
+
+
+def _is_pretrained(lm: LM) -> bool:
+    from pofx.transforms.begun import candidates
+
+    return bool(lm.fingerprint and candidates(lm.vocab))
+
+
+def _working(what: str) -> AbstractContextManager[Any]:
+    """A sign of life on a terminal: it takes a minute or two."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(f"{what} …")
+
+
+def _coarse(chosen: Chosen, name: str) -> LM | None:
+    """The same model in bfloat16, to see what that changes; None where that is what is audited."""
+    return None if chosen.dtype == "bfloat16" else replace(chosen, dtype="bfloat16").load(name)
+
+
+def _keep(name: str, lm: LM, result: Audit) -> None:
+    from datetime import UTC, datetime
+
+    from pofx import __version__
+    from pofx.pins import Pin, pin
+
+    begin = result.begin
+    found = Pin(
+        begin=None if begin is None else begin.id,
+        end=lm.vocab.end,
+        verdict=result.verdict,
+        reason=result.reason,
+        begin_text="" if begin is None else begin.text,
+        date=datetime.now(UTC).date().isoformat(),
+        version=__version__,
+    )
+    pin(lm.fingerprint, found)
+    x0 = "no x0" if begin is None or result.verdict in ("conditional", "improper") else f"x0 {begin.text}"
+    click.echo(
+        f"pofx: kept: {name} is {result.verdict}, {x0}; forget it with: pofx audit {name} --unpin", err=True
+    )
+
+
+def _forget(name: str) -> None:
+    from pofx.models.pretrained.checkpoint import check_checkpoint
+    from pofx.models.pretrained.source import find
+    from pofx.pins import unpin
+
+    # Not by `load`, which would refuse a damaged verdict.
+    was = unpin(check_checkpoint(find(name)).fingerprint)
+    click.echo(f"pofx: {'forgot the verdict on' if was else 'no verdict was kept on'} {name}", err=True)

@@ -15,10 +15,9 @@ from pofx.queries.findings import Finding, Outcome, Series
 from pofx.queries.held_out import longest_path
 from pofx.queries.survey import law
 
-LONGEST = 512
 # Draws × tokens × V: 300 M entries of laws are about 4 s of exp and cumsum. Full length up to V = 9,000.
 CELLS = 300_000_000
-# After so many seconds no further L is begun, since a step costs what the model makes it cost.
+# No further L is begun that would be reached after so many seconds: a step costs what the model makes it cost.
 SECONDS = 8.0
 LEAK = 1e-6
 
@@ -41,7 +40,8 @@ class Alive:
 
 def lengths_for(lm: LM) -> tuple[int, ...]:
     """1, 2, 4, … up to 512, fewer for a large vocabulary or a short window."""
-    most = min(LONGEST, max(64, CELLS // (effort(lm).lives * max(lm.vocab.size, 1))))
+    much = effort(lm)
+    most = min(much.alive, max(64, CELLS // (much.lives * max(lm.vocab.size, 1))))
     room = longest_path(lm)
     if room is not None:
         most = min(most, max(room - 1, 1))
@@ -54,14 +54,15 @@ def estimate_alive(
     """Means and standard errors of Π_{i ≤ L} (1 − p(EOS | x_<i)) over draws x that never take EOS; unbiased.
 
     Rao–Blackwell: instead of counting draws that happen to be longer than L, each draw carries the
-    probability that it would have lived so long. `state`: the rows to begin from, one a draw. After `seconds`
-    of wall time the rest of `lengths` is left out; what is there does not depend on it.
+    probability that it would have lived so long. `state`: the rows to begin from, one a draw. What of
+    `lengths` would not be reached in `seconds` of wall time is left out; what is there does not depend on it.
 
     Right: `estimate_alive(lm, lm.start(128), [1, 2, 4], rng)`. Wrong: for a model without EOS, where it is 1.
     """
     end = lm.vocab.end
     assert end is not None  # noqa: S101  (ours: the caller asks only where there is an EOS)
-    until = time.monotonic() + seconds
+    began = time.monotonic()
+    until = began + seconds
     weight, live = np.ones(state.n), np.arange(state.n)
     means: dict[int, float] = {}
     errors: dict[int, float] = {}
@@ -76,7 +77,8 @@ def estimate_alive(
         if step in lengths:
             means[step] = float(weight.mean())
             errors[step] = float(weight.std(ddof=1) / np.sqrt(len(weight))) if len(weight) > 1 else 0.0
-            if time.monotonic() > until:
+            now = time.monotonic()
+            if now + (now - began) > until:  # the next L is twice this one, and takes as long again
                 break
         going = np.flatnonzero(others > 0)
         if step == max(lengths):

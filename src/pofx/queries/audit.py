@@ -57,7 +57,9 @@ def audit(
         raise BadValue(f"seed: expected a whole number from 0 on, found {seed}")
     held = choose(lm, texts, seed)
     average = survey(lm, held.paths, seed) if held.paths else None
-    lm, tried = _with_x0(lm, held, average, seed)
+    model, tried = _with_x0(lm, held, average, seed)
+    if model is not lm and average is not None:
+        lm, average = model, survey(model, held.paths, seed)
     has_x0 = has_begin(lm)
     free = 0 if has_x0 else 1
     opening = None if has_x0 else trials.opening(lm, held)

@@ -13,7 +13,7 @@ from pofx.lm import LM, Begin
 from pofx.queries.effort import effort
 from pofx.queries.findings import Candidate, Outcome
 from pofx.queries.first_bytes import by_first_byte, first_bytes
-from pofx.queries.held_out import HeldOut, builtin_openings
+from pofx.queries.held_out import HeldOut, builtin_openings, spell
 from pofx.queries.openings import FEWEST, MATERIAL
 from pofx.queries.survey import law
 from pofx.trace import Ints
@@ -114,9 +114,9 @@ def _tried(core: LM, begin: Begin) -> list[tuple[str, int | None, list[int]]]:
     out: list[tuple[str, int | None, list[int]]] = [(role, i, [i]) for role, i in candidates(vocab)]
     if begin.id is not None and begin.id not in [i for _, i, _ in out]:
         out.insert(0, ("begin", begin.id, [begin.id]))
-    newline = vocab.encode("\n")
-    if len(newline) == 1 and newline[0] not in [i for _, i, _ in out]:
-        out.append(("newline", newline[0], newline))
+    newline = spell(vocab, "\n")[0]
+    if newline is not None and len(newline) == 1 and newline[0] not in [i for _, i, _ in out]:
+        out.append(("newline", int(newline[0]), [int(newline[0])]))
     out.append(("none", None, []))
     once = begin.id if begin.id is not None else out[0][1]
     if once is not None:
@@ -189,7 +189,7 @@ def _judged(
         return Judged("fail", row.behind, REST, "bits a token", "x0 stands before a text once.")
     anyway = f"{100 * row.same:.0f} % of p(x1|{row.name}) is what the model says behind any token that stands first"
     if row.same >= SAME and junk:
-        said = ", ".join(f"{token} {p:.2f}" for token, p in row.top[:4])
+        said = ", ".join(f'"{token}" {p:.2f}' for token, p in row.top[:3])
         return Judged("fail", row.same, SAME, "share", f"{anyway} ({said}), and texts do not begin so.")
     if row.behind > REST and row.behind > 2 * row.rest_se:
         why = (

@@ -30,7 +30,7 @@ def canonical_finding(lm: LM, draws: Sequence[Ints], behind: int) -> Finding | N
     share = other / len(draws)
     tokens = sum(len(d) - behind for d in draws)
     why = (
-        f"{other} of {len(draws)} draws ({tokens:,} tokens) are spelled otherwise than `encode` spells their text. "
+        f"{other} of {len(draws)} draws ({tokens:,} tokens) are spelled otherwise than the tokenizer spells their text. "
         "log p of a text is that of its canonical spelling, a lower bound: what the others hold is not in it. "
         "A few draws say no more than that it is a little or a lot; draws that were cut off count without their "
         f"last {OPEN} tokens."

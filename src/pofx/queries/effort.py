@@ -15,8 +15,8 @@ class Effort:
     """laws: whole laws read along texts, of law_documents, of the first law_tokens of each (None: of all).
 
     documents, draws, tokens: texts on which the ways to compute log p are compared, and how much of each.
-    drawn: tokens of a draw. lives: draws followed until they end. heads, head_tokens: documents, and how much of
-    each, read behind every candidate for x0.
+    drawn: tokens of a draw. lives: draws followed until they end, at most for `alive` tokens. heads, head_tokens:
+    documents, and how much of each, read behind every candidate for x0.
     """
 
     laws: int = 2_000
@@ -27,12 +27,26 @@ class Effort:
     tokens: int = 128
     drawn: int = 64
     lives: int = 64
+    alive: int = 512
     heads: int = 24
     head_tokens: int = 48
 
 
-# SmolLM2 reads 300 tokens a second and core: this is 25,000 tokens in all, 80 s of two cores.
-_LESS = Effort(laws=400, law_documents=24, law_tokens=64, documents=6, draws=8, tokens=48, drawn=48, lives=32)
+# SmolLM2 reads 300 tokens a second and core, and takes 70 ms for a step of a few draws: in all about 14,000 tokens
+# and 180 steps, a minute of two cores.
+_LESS = Effort(
+    laws=400,
+    law_documents=24,
+    law_tokens=64,
+    documents=6,
+    draws=8,
+    tokens=48,
+    drawn=48,
+    lives=16,
+    alive=32,
+    heads=16,
+    head_tokens=40,
+)
 
 
 def effort(lm: LM) -> Effort:

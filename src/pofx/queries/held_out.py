@@ -22,8 +22,8 @@ OPENING = 400
 # Of one document: longer ones are passed over, since 40 of them would be the whole sample.
 LONGEST = 1000
 # Of all documents. The whole law is read at each position, so a large vocabulary gets fewer: 40,000 up to
-# V = 10,000, 8,000 at V = 49,152, never below 4,000.
-TOKENS, LEAST_TOKENS, CELLS = 40_000, 4_000, 400_000_000
+# V = 6,000, 5,000 at V = 49,152, never below 4,000.
+TOKENS, LEAST_TOKENS, CELLS = 40_000, 4_000, 250_000_000
 # Built-in documents tried before giving up on a vocabulary that spells few of them.
 TRIED = 2_000
 

@@ -25,7 +25,7 @@ def x0_finding(tried: Sequence[Candidate], begin: Begin) -> tuple[Finding, Begin
     row = next((c for c in tried if c.current), None)
     if row is None:
         return Finding(CHECK, "fail", None, None, "bits", f"There is no x0. {none_is_x0(tried)}", chart), None
-    outcome, why = row.verdict, row.why[0].upper() + row.why[1:]
+    outcome, why = row.verdict, _sentence(row.why)
     if outcome == "fail" and row.unit.startswith("bits a first") and begin.known in ("declared", "trained"):
         outcome = "warn"
         why += f" But {row.name} is {begin.known}, and these documents may be of another kind: take some of its own."
@@ -55,5 +55,9 @@ def none_is_x0(tried: Sequence[Candidate]) -> str:
     told = {
         c.name: c for c in (min(by, key=lambda c: ADOPTED.index(c.role)), min(by, key=lambda c: c.first_bits))
     }
-    said = "; ".join(f"{'declared, ' if c.role == 'bos' else ''}{c.why.rstrip('.')}" for c in told.values())
-    return f"Nothing that may stand for it was trained to: {said}."
+    said = (f"The declared BOS: {c.why}" if c.role == "bos" else _sentence(c.why) for c in told.values())
+    return " ".join(["Nothing that may stand for it was trained to.", *said])
+
+
+def _sentence(why: str) -> str:
+    return why[0].upper() + why[1:]

@@ -33,11 +33,10 @@ def audit_block(audit: Audit) -> Block:
         f'<div class="verdict"><span class="badge {audit.verdict}"><span aria-hidden="true">'
         f"{AUDIT_SYMBOL[audit.verdict]}</span> {audit.verdict}</span>"
         f'<span class="gloss">{text(GLOSS[audit.verdict])}</span></div>'
-        f'<p class="reason">{text(audit.reason)}</p>{evidence}'
+        f'<p class="reason">{text(audit.reason)}</p>{evidence}{_candidates(audit)}'
         f'<ul class="findings">{"".join(_finding(f) for f in audit.findings)}</ul>'
         f'<p class="note">{tally(audit)}{of}; seed {audit.seed}</p>'
         + (f'<div class="charts">{"".join(figures)}</div>' if figures else "")
-        + _candidates(audit)
     )
 
 

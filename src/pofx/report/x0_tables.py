@@ -9,7 +9,7 @@ from pofx.queries.findings import Audit, Candidate, Ending
 from pofx.report.numerals import fixed, significant
 from pofx.report.verdicts import SYMBOL
 
-HEADINGS: Final = ("", "x0", "declared as", "first token", "first byte", "anyway", "rest", "entropy")
+HEADINGS: Final = ("", "x0", "role", "token 1", "byte 1", "anyway", "rest", "entropy")
 END_HEADINGS: Final = ("", "EOS", "where documents end", "elsewhere", "gain")
 
 
@@ -29,7 +29,7 @@ def candidate_row(c: Candidate) -> tuple[str, ...]:
 
 def candidate_note(c: Candidate) -> str:
     """Its likeliest first tokens."""
-    return "  ".join(f"{token} {significant(p, 2)}" for token, p in c.top)
+    return " · ".join(f"{token} {significant(p, 2)}" for token, p in c.top)
 
 
 def ending_row(e: Ending) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def candidates_note(audit: Audit) -> str:
     """How the columns are to be read."""
     c = audit.candidates[0]
     return (
-        f"Bits, less is better. First token and first byte of {c.n:,} documents: chance is {c.uniform_bits:.2f} and "
+        f"Bits, less is better. The first token and first byte of {c.n:,} documents: chance is {c.uniform_bits:.2f} and "
         f"{c.uniform_byte_bits:.2f}. Anyway: the share of p(x1|x0) that the model also says behind any other token. "
         "Rest: a further token of a document's head. Below each: its likeliest first tokens."
     )

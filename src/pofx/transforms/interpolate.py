@@ -61,6 +61,10 @@ class Interpolation(LM):
         """Every model goes on."""
         return self._state(tuple(lm.extend(s, ids) for lm, s in zip(self.lms, state.carry)))
 
+    def seen(self, n: int) -> Ints:
+        """Of the model that sees most."""
+        return np.maximum.reduce([lm.seen(n) for lm in self.lms])
+
     def _state(self, states: tuple[State, ...]) -> State:
         def law() -> Floats:
             return logsumexp(np.stack([s.logp + w for w, s in zip(self.log_weights, states)]), axis=0)

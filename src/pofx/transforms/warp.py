@@ -48,6 +48,10 @@ class Warp(LM):
         """As the model itself, warped."""
         return self._warped(self.lm.extend(state.carry, ids))
 
+    def seen(self, n: int) -> Ints:
+        """As the model itself."""
+        return self.lm.seen(n)
+
     def _warped(self, inner: State) -> State:
         return State(lambda: self._law(inner.logp), inner, inner.n)
 
