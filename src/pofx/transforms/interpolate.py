@@ -63,7 +63,8 @@ class Interpolation(LM):
 
     def seen(self, n: int) -> Ints:
         """Of the model that sees most."""
-        return np.maximum.reduce([lm.seen(n) for lm in self.lms])
+        most: Ints = np.max([lm.seen(n) for lm in self.lms], axis=0)
+        return most
 
     def _state(self, states: tuple[State, ...]) -> State:
         def law() -> Floats:
