@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from pofx.store import save
     from pofx.subword import SubwordVocab
     from pofx.trace import Trace, Want
+    from pofx.transforms.deterministic import deterministic
     from pofx.transforms.given import given
     from pofx.transforms.interpolate import interpolate
     from pofx.transforms.mixture import mixture
     from pofx.transforms.warp import warp
+    from pofx.transforms.windowed import windowed
     from pofx.vocab import ByteVocab, CharVocab, Vocab, WordVocab
 
 __version__ = "0.1.0"
@@ -66,10 +68,12 @@ _HOMES = {
     "store": "save",
     "subword": "SubwordVocab",
     "trace": "Trace Want",
+    "transforms.deterministic": "deterministic",
     "transforms.given": "given",
     "transforms.interpolate": "interpolate",
     "transforms.mixture": "mixture",
     "transforms.warp": "warp",
+    "transforms.windowed": "windowed",
     "vocab": "ByteVocab CharVocab Vocab WordVocab",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -115,10 +119,12 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "SubwordVocab",
     "Trace",
     "Want",
+    "deterministic",
     "given",
     "interpolate",
     "mixture",
     "warp",
+    "windowed",
     "ByteVocab",
     "CharVocab",
     "Vocab",
