@@ -257,7 +257,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers-python", type=Path, default=home / ".venv-peers" / "bin" / "python")
     options = parser.parse_args()
     whole = score_texts.Sizes()
-    fewer = {k: max(whole.slices, round(getattr(whole, k) * options.share)) for k in ("contexts", "documents")}
+    fewer = {
+        k: max(whole.slices, round(getattr(whole, k) * options.share)) for k in ("contexts", "documents")
+    }
     options.sizes = replace(whole, **fewer)
     if options.quick:
         options.sizes, options.reps = score_texts.QUICK, min(options.reps, 3)

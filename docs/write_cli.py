@@ -14,9 +14,15 @@ HEAD = """# The command line
 
 This page is written by `python docs/write_cli.py` from the `--help` of each verb; do not edit it.
 
-Exit codes: 0 done, 1 an audit failed, 2 refused with one line on standard error, 130 interrupted.
-Environment: `POFX_MODEL` names the model of a command without `-m`; `POFX_CACHE` is the directory of what can be
-rebuilt (the built-in model and documents).
+Exit codes: 0 done; 1 an audit failed, or some rows have no score; 2 refused, with one line on standard error; 130
+interrupted.
+
+| variable | what |
+|---|---|
+| `POFX_MODEL` | the model of a command without `-m` |
+| `POFX_CACHE` | the directory of what can be made again; see [cache](cache.md) |
+| `POFX_CACHE_LIMIT` | how much room converted models may take there together (20G) |
+| `POFX_DATA` | the directory of what cannot be made again: [pinned verdicts](pretrained.md#x0-is-evidence) |
 """
 
 

@@ -31,15 +31,18 @@ if TYPE_CHECKING:
     from pofx.models.ngram.arpa import read_arpa, write_arpa
     from pofx.queries.audit import audit
     from pofx.queries.findings import Audit, Finding
+    from pofx.queries.marginal import Marginal, marginal
     from pofx.queries.next import Next
     from pofx.queries.next import next_token as next
     from pofx.queries.sample import Draw, sample
     from pofx.queries.score import Scored, log_prob, prefix_log_prob, score
     from pofx.queries.terms import Terms
+    from pofx.queries.words import Word, Worded, words
     from pofx.specs import NgramSpec, TransformerSpec
     from pofx.store import save
     from pofx.subword import SubwordVocab
     from pofx.trace import Trace, Want
+    from pofx.transforms.bytewise import bytewise
     from pofx.transforms.deterministic import deterministic
     from pofx.transforms.given import given
     from pofx.transforms.interpolate import interpolate
@@ -60,14 +63,17 @@ _HOMES = {
     "models.ngram.arpa": "read_arpa write_arpa",
     "queries.audit": "audit",
     "queries.findings": "Audit Finding",
+    "queries.marginal": "Marginal marginal",
     "queries.next": "Next",
     "queries.sample": "Draw sample",
     "queries.score": "Scored log_prob prefix_log_prob score",
     "queries.terms": "Terms",
+    "queries.words": "Word Worded words",
     "specs": "NgramSpec TransformerSpec",
     "store": "save",
     "subword": "SubwordVocab",
     "trace": "Trace Want",
+    "transforms.bytewise": "bytewise",
     "transforms.deterministic": "deterministic",
     "transforms.given": "given",
     "transforms.interpolate": "interpolate",
@@ -104,6 +110,8 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "audit",
     "Audit",
     "Finding",
+    "Marginal",
+    "marginal",
     "next",
     "Next",
     "Draw",
@@ -113,12 +121,16 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "prefix_log_prob",
     "score",
     "Terms",
+    "Word",
+    "Worded",
+    "words",
     "NgramSpec",
     "TransformerSpec",
     "save",
     "SubwordVocab",
     "Trace",
     "Want",
+    "bytewise",
     "deterministic",
     "given",
     "interpolate",

@@ -101,7 +101,9 @@ class LM(ABC):
     `extend`. Nothing is to be registered: every query and transform works on it. `begin` says what x0 is;
     `window` states the rule for texts longer than `context`; `dtype` is that of the arithmetic. `fingerprint` names
     weights and tokenizer, whatever x0 and window rule are put around them ("" for a model that has none).
-    `positive`: no token ever has probability 0 (a softmax), so no prefix needs to be checked for it.
+    `positive`: no token ever has probability 0 (a softmax), so no prefix needs to be checked for it. `memory`: the law
+    depends on the last so many tokens alone, x0 counted as one; None where that is not known. `interval`: its
+    numbers stand for sums of which some terms are left out, and `forward` reports bounds (`Trace.low`, `.high`).
     """
 
     vocab: Vocab
@@ -111,6 +113,8 @@ class LM(ABC):
     dtype: str = "float64"
     fingerprint: str = ""
     positive: bool = False
+    memory: int | None = None
+    interval: bool = False
 
     @abstractmethod
     def start(self, n: int) -> State:

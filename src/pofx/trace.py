@@ -44,6 +44,10 @@ class Trace:
     """Per path, per position: `logp[i] = log p(x_i | x_<i)` in nats, and what `Want` asked for.
 
     Every field is a tuple over paths. With `skip = s`, arrays begin at position s: shape `[len(path) − s]`.
+
+    low, high: of an LM that sums over some of many terms (`LM.interval`). Terms like those of `logp`: for every i
+    Σ_{j≤i} low[j] ≤ log P(x_s … x_i | x_<s) ≤ Σ_{j≤i} high[j], of the value it stands for. leak: of an LM that
+    renormalises them away, the mass on tokens that spell nothing, at each position.
     """
 
     logp: tuple[NDArray[np.float64], ...]
@@ -53,6 +57,9 @@ class Trace:
     top_logp: tuple[NDArray[np.float64], ...] | None = None
     end: tuple[NDArray[np.float64], ...] | None = None
     masses: tuple[NDArray[np.float64], ...] | None = None
+    low: tuple[NDArray[np.float64], ...] | None = None
+    high: tuple[NDArray[np.float64], ...] | None = None
+    leak: tuple[NDArray[np.float64], ...] | None = None
 
 
 class TraceBuilder:

@@ -14,6 +14,7 @@ import click
 VERBS = {
     "fit": "Fit a model to documents.",
     "score": "The log-probability of texts, term by term.",
+    "words": "The surprisal of words, which add up to the text's.",
     "next": "The law of the next token.",
     "sample": "Draw texts from a model.",
     "audit": "Check whether a model is the joint distribution it claims to be.",
@@ -26,7 +27,8 @@ HELP = """p(x) for language models: a joint probability distribution over string
 
     p(x) = p(x1|x0) · p(x2|x0,x1) · … · p(EOS|x0,x)
 
-Numbers are nats unless a unit says otherwise. Without -m, a small model of the Python documentation answers.
+Numbers are nats unless a unit says otherwise. Without -m, a small model of the Python documentation answers; 'pofx
+models' lists others.
 
 \b
 Try: pofx score --text "She loves smol kittens"
@@ -76,7 +78,10 @@ def pofx(ctx: click.Context) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command. Exit codes: 0 done, 1 an audit failed, 2 refused with one line on stderr, 130 Ctrl-C."""
+    """Run a command.
+
+    Exit codes: 0 done; 1 an audit failed, or some rows have no score; 2 refused, with one line on stderr; 130 Ctrl-C.
+    """
     from pofx.errors import Interrupted, PofxError
 
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pofx.queries.next import Next
     from pofx.queries.sample import Draw
     from pofx.queries.score import Scored
+    from pofx.queries.words import Worded
 
 
 def dumps(record: Any) -> str:
@@ -83,6 +84,19 @@ def next_record(law: Next) -> dict[str, Any]:
         "rest": {"tokens": law.n_rest, "nats": law.rest, "p": math.exp(law.rest)},
         "entropy_nats": law.entropy,
         "terms": dataclasses.asdict(law.terms),
+    }
+
+
+def words_record(worded: Worded) -> dict[str, Any]:
+    """One text and a list of its words."""
+    from pofx.cli.words_rows import word_record
+
+    return {
+        "text": _text(worded.text),
+        "total_nats": worded.total,
+        **({"given": _text(worded.given)} if len(worded.given) else {}),
+        "terms": dataclasses.asdict(worded.terms),
+        "words": [word_record(w) for w in worded.words],
     }
 
 

@@ -1,26 +1,25 @@
-"""pofx score FILE… -o OUT: rows into a file, in constant memory; a run that was stopped goes on where it was."""
+"""FILE… -o OUT, of several verbs: rows into a file, in constant memory; a run that was stopped goes on where it was."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pofx.cli.rows import Rows, plain_text
 from pofx.cli.score_input import STDIN, Input
-from pofx.cli.score_rows import Rows, plain_text
 
 if TYPE_CHECKING:
     from pofx.corpus import BadRow, Document
-    from pofx.errors import PofxError
     from pofx.journal import Journal
     from pofx.lm import LM
-    from pofx.queries.score import Scored
     from pofx.writing import Target
+
 
 # Where a run begins. items: rows of the input that are done; kinds: what each kept column held, for its type.
 BEGIN: dict[str, Any] = {"items": 0, "scored": 0, "bytes": 0, "nats": 0.0, "kinds": {}}
@@ -62,7 +61,7 @@ def write_rows(
             )
         with meter(asked.files, shown=not quiet) as moved:
             moved(None, 0, done)
-            for block in _blocks(lm, asked, rows, itertools.islice(items, done, None)):
+            for block in rows.stream(lm, itertools.islice(items, done, None), asked.ask):
                 lines, state = _written(rows, asked, block, journal.saved.state)
                 journal.append(lines, state)
                 moved(block[-1][0], *_amount(block))
@@ -89,21 +88,19 @@ def check_target(out: str, asked: Input, rows: Rows) -> None:
             raise click.UsageError(f"-o: expected another file than the input, found {f!r} twice.")
 
 
-Block = list[tuple["Document | BadRow", "Scored | PofxError"]]
-
-
-def _blocks(lm: LM, asked: Input, rows: Rows, items: Iterator[Document | BadRow]) -> Iterator[Block]:
-    from pofx.queries.stream import score_stream
-
-    return score_stream(lm, items, asked.ask, rows.want)
+# A row of the input, and what a query found of its text, or the error that stands in for it.
+Block = Sequence[tuple["Document | BadRow", Any]]
 
 
 def _written(
-    rows: Rows, asked: Input, block: Block, before: Mapping[str, Any]
+    rows: Rows,
+    asked: Input,
+    block: Block,
+    before: Mapping[str, Any],
 ) -> tuple[bytes, dict[str, Any]]:
     """The lines of a block, and where the run stands behind it."""
     from pofx.corpus import Document
-    from pofx.queries.score import Scored
+    from pofx.errors import PofxError
     from pofx.writing import kind_of, line
 
     state = {**before, "items": before["items"] + len(block)}
@@ -114,22 +111,23 @@ def _written(
         for name, value in zip(rows.keep, kept):
             kinds[name].add(kind_of(value))
         text, given = (item.text, asked.prefix(item)) if isinstance(item, Document) else (None, None)
-        if isinstance(found, Scored):
-            state["scored"] += 1
-            state["bytes"] += found.terms.bytes
-            state["nats"] += found.prefix_total if rows.prefix else found.total
-            lines += [line(r) for r in rows.of(item.id, kept, text, given, found)]
-        else:
+        if isinstance(found, PofxError):
             why = str(found) if not isinstance(item, Document) else f"{type(found).__name__}: {found}"
             lines += [line(r) for r in rows.of(item.id, kept, text, given, " ".join(why.split()))]
+        else:
+            state["scored"] += 1
+            state["bytes"] += found.terms.bytes
+            state["nats"] += rows.nats(found)
+            lines += [line(r) for r in rows.of(item.id, kept, text, given, found)]
     state["kinds"] = {name: sorted(held) for name, held in kinds.items()}
     return b"".join(lines), state
 
 
 def _amount(block: Block) -> tuple[int, int]:
-    from pofx.queries.score import Scored
+    from pofx.errors import PofxError
 
-    return sum(len(found.logp) for _, found in block if isinstance(found, Scored)), len(block)
+    held = [found.terms for _, found in block if not isinstance(found, PofxError)]
+    return sum(t.tokens + t.end for t in held), len(block)
 
 
 def _finish(journal: Journal, target: Target, rows: Rows, parts: Mapping[str, Any], asked: Input) -> None:
@@ -157,12 +155,7 @@ def _parts(
         "--split": asked.split,
         "--separator": asked.separator,
         "--format": asked.format,
-        "--per": rows.per,
-        "--prefix": rows.prefix,
-        "--top": rows.top,
-        "--entropy": rows.entropy,
-        "--rank": rows.rank,
-        "--no-text": not rows.text,
+        **rows.decides,
     }
     content = {f"input {f}": file_fingerprint(f) if again else "read once" for f in asked.files}
     return {

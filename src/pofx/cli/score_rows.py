@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pofx.errors import BadValue
+from pofx.cli.rows import plain_text, with_kept
 from pofx.units import bits, bits_per_byte
-from pofx.writing import Column, Kind, common_kind
+from pofx.writing import Column, Kind
 
 if TYPE_CHECKING:
+    from pofx.corpus import BadRow, Document
+    from pofx.errors import PofxError
+    from pofx.lm import LM
     from pofx.queries.score import Scored
-    from pofx.trace import Want
+    from pofx.queries.stream import Ask
     from pofx.vocab import Vocab
 
 # The names and units of `--json`; the terms stand in the row instead of an object of their own.
@@ -61,11 +64,25 @@ class Rows:
     keep: tuple[str, ...] = ()
 
     @property
-    def want(self) -> Want:
-        """What a pass must report for them."""
+    def decides(self) -> dict[str, Any]:
+        """What decides the rows, by the name of its option."""
+        return {
+            "--per": self.per,
+            "--prefix": self.prefix,
+            "--top": self.top,
+            "--entropy": self.entropy,
+            "--rank": self.rank,
+            "--no-text": not self.text,
+        }
+
+    def stream(
+        self, lm: LM, items: Iterable[Document | BadRow], ask: Callable[[Document | BadRow], Ask]
+    ) -> Iterator[list[tuple[Document | BadRow, Scored | PofxError]]]:
+        """The items in blocks, each scored."""
+        from pofx.queries.stream import score_stream
         from pofx.trace import Want
 
-        return Want(entropy=self.entropy, rank=self.rank, top=self.top)
+        return score_stream(lm, items, ask, Want(entropy=self.entropy, rank=self.rank, top=self.top))
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
         """In order. kept: the kinds of values that each kept column held. `BadValue` where two have one name."""
@@ -77,20 +94,11 @@ class Rows:
             ours += TOKEN
             ours += [Column("entropy_nats", "float")] * self.entropy + [Column("rank", "int")] * self.rank
             ours += TOP if self.top else ()
-        out = [
-            Column("id", "text"),
-            *(Column(name, common_kind(kept.get(name, []))) for name in self.keep),
-            *ours,
-            Column("error", "text"),
-        ]
-        names = [c.name for c in out]
-        twice = next((name for name in self.keep if names.count(name) > 1), None)
-        if twice is not None:
-            raise BadValue(
-                f"--keep: expected each field once, and none of the names that the rows have anyway, found {twice!r}; "
-                "rename that field in the input"
-            )
-        return out
+        return with_kept(self.keep, kept, ours)
+
+    def nats(self, found: Scored) -> float:
+        """Log p, or log P of prefixes."""
+        return found.prefix_total if self.prefix else found.total
 
     def of(
         self,
@@ -155,11 +163,6 @@ def token_text(vocab: Vocab, i: int) -> str:
     """What a token spells, a part of a character as an escape; a control token by its name."""
     spelled = vocab.token_bytes[i]
     return vocab.show(i) if spelled is None else spelled.decode("utf-8", "backslashreplace")
-
-
-def plain_text(text: str | bytes) -> str:
-    """A text for a column of strings; bytes that are no UTF-8 as escapes."""
-    return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
 
 
 def _numbers(scored: Scored) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Generic, TypeVar
 
 from pofx.errors import require
 
@@ -11,16 +12,18 @@ require("torch", "torch", "a transformer")
 
 from torch import Tensor
 
+T = TypeVar("T", Tensor, list[Tensor])
 
-class Buffer:
-    """Data shared by the states of one line of descent.
+
+class Buffer(Generic[T]):
+    """Data shared by the states of one line of descent: a tensor, or one a layer.
 
     A state may append in place while nobody else has: it holds the buffer's newest version, and takes the
     next. Whoever holds an older one copies first. So 200 extensions copy nothing, and no sibling changes.
     """
 
-    def __init__(self, data: Tensor) -> None:
-        self.data = data
+    def __init__(self, data: T) -> None:
+        self.data: T = data
         self.version = 0
         self._lock = threading.Lock()
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadValue
-from pofx.lm import LM
+from pofx.lm import LM, State
 from pofx.queries.terms import Terms, terms
+from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
-from pofx.vocab import to_bytes
+from pofx.transforms.joined import joined
+from pofx.vocab import Vocab, to_bytes
 
 # Rows drawn side by side. Fixed, so that draw i is the same however many are asked for.
 BATCH = 256
@@ -36,13 +39,22 @@ class Draw:
 
 
 def sample(
-    lm: LM, n: int = 1, given: str | bytes = "", max_tokens: int = 256, seed: int | None = None
+    lm: LM,
+    n: int = 1,
+    given: str | bytes = "",
+    max_tokens: int = 256,
+    seed: int | None = None,
+    boundary: Literal["token", "exact"] = "token",
 ) -> list[Draw]:
     """n independent draws x ~ p(· | given), ancestral: x1 ~ p(·|x0), x2 ~ p(·|x0,x1), … until EOS.
 
     What is drawn from is what `score` scores. The same seed gives the same draws, whatever n; None asks the
     system for a fresh one. For a temperature draw from `warp(lm, temperature=…)`. `NoBOS` for a model without x0
     and an empty `given`; `Impossible` for a `given` of probability zero.
+
+    boundary: "token", the draw begins with a new token; or "exact": `given` is a string, and the draw may be spelled
+    by a token that begins inside it ("The interes" + "ting"). Then tokens[0] may be such a token, of which `bytes` has
+    the rest only, and logp[0] counts how the prefix was spelled, given that it was.
 
     Right: `sample(lm, 5, seed=1)`. Wrong: taking a draw with `ended` False for one of p: it is a prefix.
     """
@@ -52,24 +64,26 @@ def sample(
         raise BadValue(f"max_tokens: expected at least 1, found {max_tokens}")
     if seed is not None and seed < 0:
         raise BadValue(f"seed: expected a whole number of at least 0, or None for a fresh one, found {seed}")
+    if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
+        return _healed(lm, n, given, max_tokens, seed)
     source = behind(lm, given)
     given_bytes = len(to_bytes(given))
     streams = np.random.SeedSequence(seed).spawn(-(-n // BATCH))
     out: list[Draw] = []
     for stream in streams:
         rows = draw_paths(source, min(BATCH, n - len(out)), max_tokens, np.random.default_rng(stream))
-        out.extend(_record(source, lm, ids, logp, given_bytes) for ids, logp in rows)
+        out.extend(_record(source.vocab, lm, ids, logp, given_bytes) for ids, logp in rows)
     return out
 
 
 def draw_paths(
-    lm: LM, n: int, max_tokens: int, rng: np.random.Generator
+    lm: LM, n: int, max_tokens: int, rng: np.random.Generator, state: State | None = None
 ) -> list[tuple[list[int], list[float]]]:
-    """n rows side by side; a row that has drawn EOS leaves the batch."""
+    """n rows side by side, behind `state` or x0; a row that has drawn EOS leaves the batch."""
     end = lm.vocab.end
     drawn: list[tuple[list[int], list[float]]] = [([], []) for _ in range(n)]
     live = np.arange(n)
-    state = lm.start(n)
+    state = lm.start(n) if state is None else state
     for step in range(max_tokens):
         # Every row of a full batch gets its number, live or not, so that no draw depends on its neighbours.
         u = rng.random(BATCH)[live]
@@ -88,9 +102,41 @@ def draw_paths(
     return drawn
 
 
-def _record(source: LM, lm: LM, ids: list[int], logp: list[float], given_bytes: int) -> Draw:
+def _healed(lm: LM, n: int, given: str | bytes, max_tokens: int, seed: int | None) -> list[Draw]:
+    """Draws behind a string: a cover of it first, then tokens."""
+    join = joined(lm, given)
+    if join.tail:
+        check_possible(join.lm, [list(join.tail)], [given])
+    out: list[Draw] = []
+    for stream in np.random.SeedSequence(seed).spawn(-(-n // BATCH)):
+        first, *rngs = (np.random.default_rng(s) for s in stream.spawn(3))
+        rows = min(BATCH, n - len(out))
+        opened = join.draw(first.random((BATCH, 2))[:rows])
+        paths: list[tuple[list[int], list[float]]] = [([], [])] * rows
+        for new in (0, 1):  # rows behind whole tokens, and rows that close one first
+            some = np.flatnonzero((opened.token >= 0) == new)
+            state = opened.state.take(some)
+            if new and len(some):
+                state = lm.extend(state, opened.token[some, None])
+            if len(some) and max_tokens > new:
+                for k, path in zip(some, draw_paths(lm, len(some), max_tokens - new, rngs[new], state)):
+                    paths[k] = path
+        for (ids, logp), token, depth, p in zip(paths, opened.token, opened.depth, opened.logp):
+            if token >= 0:
+                ids, logp = [int(token), *ids], [float(p), *logp]
+            else:
+                logp = [logp[0] + float(p), *logp[1:]]
+            draw = _record(lm.vocab.continuation, lm, ids, logp, len(to_bytes(given)), int(depth))
+            out.append(replace(draw, terms=replace(draw.terms, boundary="exact")))
+    return out
+
+
+def _record(
+    vocab: Vocab, lm: LM, ids: list[int], logp: list[float], given_bytes: int, inside: int = 0
+) -> Draw:
+    """inside: how many bytes of the first token lie in the prefix."""
     ended = bool(ids) and ids[-1] == lm.vocab.end
     tokens = np.array(ids[:-1] if ended else ids, dtype=np.int64)
-    spelled = source.vocab.decode(tokens)  # type: ignore[arg-type]
+    spelled = vocab.decode(tokens)[inside:]  # type: ignore[arg-type]
     small_print = terms(lm, len(tokens), len(spelled), given_bytes, ended)
     return Draw(spelled.decode("utf-8", "replace"), spelled, tokens, np.array(logp), ended, small_print)

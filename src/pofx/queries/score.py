@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,8 @@ from pofx.errors import BadValue, NoEOS
 from pofx.lm import LM
 from pofx.queries.terms import Terms, terms
 from pofx.trace import Ints, Want
-from pofx.transforms.given import check_possible
+from pofx.transforms.given import check_possible, show
+from pofx.transforms.joined import joined
 from pofx.vocab import Vocab, spans, to_bytes
 
 
@@ -24,6 +26,7 @@ class Scored:
     tokens: ids `[t]`. logp: `[t + 1]`, log p(x_i | x_<i), the last one of EOS (`[t]` for a model without EOS).
     seen: per entry of logp, how many tokens its law is conditioned on, x0 and given ones among them: the effective
     context, by the window rule. entropy, rank, top_ids, top_logp: per entry of logp, where asked for with `Want`.
+    low, high: per entry of logp, terms of its bounds, where the LM has any (`Trace`).
     """
 
     text: str | bytes
@@ -37,6 +40,8 @@ class Scored:
     rank: Ints | None = None
     top_ids: Ints | None = None
     top_logp: NDArray[np.float64] | None = None
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
 
     @cached_property
     def spans(self) -> Ints:
@@ -71,12 +76,25 @@ class Scored:
             rank=None if self.rank is None else self.rank[:t],
             top_ids=None if self.top_ids is None else self.top_ids[:t],
             top_logp=None if self.top_logp is None else self.top_logp[:t],
+            low=None if self.low is None else self.low[:t],
+            high=None if self.high is None else self.high[:t],
         )
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Bounds (lo, hi) of `total`; equal, since every term is computed."""
-        return self.total, self.total
+        """Bounds (lo, hi) of log p(text | given), on `total` and on what it stands for; equal where it is computed."""
+        return self._bounds(self.total, len(self.logp))
+
+    @property
+    def prefix_interval(self) -> tuple[float, float]:
+        """Bounds (lo, hi) of log P(text | given), as `interval` those of log p."""
+        return self._bounds(self.prefix_total, len(self.tokens))
+
+    def _bounds(self, value: float, n: int) -> tuple[float, float]:
+        if self.low is None or self.high is None:  # a mixture of such models passes no bounds on
+            return (float("-inf"), 0.0) if self.terms.kind == "interval" else (value, value)
+        # Where nothing was left out they are the value, but for rounding.
+        return min(float(self.low[:n].sum()), value), max(float(self.high[:n].sum()), value)
 
 
 def score(
@@ -84,12 +102,18 @@ def score(
     texts: Sequence[str | bytes],
     given: str | bytes | Sequence[str | bytes] = "",
     want: Want = Want(),
+    boundary: Literal["token", "exact", "error"] = "token",
 ) -> list[Scored]:
     """log p(text | given) = Σ log p(x_i | given, x_<i) + log p(EOS | given, text), nats, one record a text, in order.
 
     given: one prefix for all, or one a text. want: entropies, ranks, alternatives as well. `NoBOS` for a model
     without x0 and an empty `given`; `Impossible` for a `given` of probability zero; `NotText` for what the
     vocabulary cannot spell.
+
+    boundary: what joins a prefix and its text. "token": the prefix is cut into tokens by itself, and the text begins
+    with a new one. "exact": both are strings, log p(xy) − log P(x), whatever tokens span the join or spell the text
+    (`joined`): terms are then of bytes, with bounds, at the cost of a call of the model a byte. "error": as "token",
+    but `BadValue` where the tokens of the two together are not those of the one and then the other.
 
     Right: `score(lm, ["a text", "another"])[0].total`. Wrong: `score(lm, "a text")`, a string is not a list.
     """
@@ -103,12 +127,16 @@ def score(
         raise BadValue(
             f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}"
         )
+    if boundary == "exact" and not lm.vocab.unambiguous:
+        return _joined(lm, texts, prefixes, want)
     end = np.array([] if lm.vocab.end is None else [lm.vocab.end], dtype=np.int64)
     cut = dict(zip(dict.fromkeys(prefixes), lm.vocab.encode_many(list(dict.fromkeys(prefixes)))))
     _check_given(lm, cut)
     # Behind a prefix texts go on, and may be spelled otherwise than alone.
     vocabs = [lm.vocab.continuation if len(cut[g]) else lm.vocab for g in prefixes]
     ids = _encoded(vocabs, texts)
+    if boundary == "error":
+        _check_joins(lm, texts, prefixes, [[*cut[g], *x] for g, x in zip(prefixes, ids)])
     given_bytes = {g: len(to_bytes(g)) for g in cut}
     paths = [np.concatenate([cut[g], x, end]) for g, x in zip(prefixes, ids)]
     trace = lm.forward(paths, want, [len(cut[g]) for g in prefixes])
@@ -119,7 +147,10 @@ def score(
         if place not in seen:
             seen[place] = lm.seen(place[0])[place[1] :]
             seen[place].flags.writeable = False  # texts of one length share it
-        small_print = terms(lm, len(x), len(to_bytes(text)), given_bytes[prefix], bool(len(end)))
+        leak = 0.0 if trace.leak is None else float(1 - np.prod(1 - trace.leak[i]))
+        small_print = terms(lm, len(x), len(to_bytes(text)), given_bytes[prefix], bool(len(end)), leak)
+        if trace.low is not None:
+            small_print = replace(small_print, kind="interval")
         out.append(
             Scored(
                 text,
@@ -133,23 +164,73 @@ def score(
                 trace.rank[i] if trace.rank else None,
                 trace.top_ids[i] if trace.top_ids else None,
                 trace.top_logp[i] if trace.top_logp else None,
+                trace.low[i] if trace.low else None,
+                trace.high[i] if trace.high else None,
             )
         )
     return out
 
 
-def log_prob(lm: LM, text: str | bytes, given: str | bytes = "") -> float:
+def log_prob(
+    lm: LM,
+    text: str | bytes,
+    given: str | bytes = "",
+    boundary: Literal["token", "exact", "error"] = "token",
+) -> float:
     """log p(text | given), nats: the text, complete, EOS included. See `score` for the terms and errors.
 
     Right: `log_prob(lm, " world", given="hello")`. Wrong: adding it to `log_prob(lm, "hello")`, which has the EOS
     of a text that ends there: log p(xy) = prefix_log_prob(x) + log_prob(y, given=x).
     """
-    return score(lm, [text], given)[0].total
+    return score(lm, [text], given, boundary=boundary)[0].total
 
 
-def prefix_log_prob(lm: LM, text: str | bytes, given: str | bytes = "") -> float:
+def prefix_log_prob(
+    lm: LM,
+    text: str | bytes,
+    given: str | bytes = "",
+    boundary: Literal["token", "exact", "error"] = "token",
+) -> float:
     """log P(text | given), nats: the probability that what follows `given` starts with `text`; no EOS term."""
-    return score(lm, [text], given)[0].prefix_total
+    return score(lm, [text], given, boundary=boundary)[0].prefix_total
+
+
+def _joined(
+    lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes], want: Want
+) -> list[Scored]:
+    """The texts behind their prefixes as strings, those of one prefix in one go."""
+    out: dict[int, Scored] = {}
+    for prefix in dict.fromkeys(prefixes):
+        rows = [i for i, g in enumerate(prefixes) if g == prefix and type(g) is type(prefix)]
+        some = [texts[i] for i in rows]
+        if not len(prefix):
+            out |= zip(rows, score(lm, some, want=want))
+            continue
+        join = joined(lm, prefix)
+        for i, s in zip(rows, score(join.lm, some, join.tail, want)):
+            x0 = terms(lm, 0, 0, len(to_bytes(prefix)), s.terms.end)
+            small_print = replace(
+                s.terms,
+                begin=x0.begin,
+                begin_known=x0.begin_known,
+                first=False,
+                given_bytes=x0.given_bytes,
+                boundary="exact",
+            )
+            out[i] = replace(s, given=prefix, terms=small_print)
+    return [out[i] for i in range(len(texts))]
+
+
+def _check_joins(
+    lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes], paths: Sequence[list[int]]
+) -> None:
+    """`BadValue` for the first text that is spelled otherwise behind its prefix than by itself."""
+    for text, prefix, path in zip(texts, prefixes, paths):
+        if lm.vocab.encode(to_bytes(prefix) + to_bytes(text)) != path:
+            raise BadValue(
+                f"boundary: expected a text whose tokens begin where the given one ends, found {show(text)} behind "
+                f"{show(prefix)}, which are other tokens together; sum over all of them: boundary='exact'"
+            )
 
 
 def _encoded(vocabs: Sequence[Vocab], texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:

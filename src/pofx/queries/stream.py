@@ -12,6 +12,7 @@ from pofx.trace import Want
 from pofx.vocab import to_bytes
 
 T = TypeVar("T")
+R = TypeVar("R")
 # A text and the prefix it is conditioned on; or why there is none.
 Ask = tuple[str | bytes, str | bytes] | PofxError
 
@@ -42,11 +43,37 @@ def score_stream(
     Right: `for block in score_stream(lm, records("a.txt"), lambda d: (d.text, "")): …`.
     Wrong: `list(score_stream(…))` of a file larger than the memory.
     """
+
+    def answer(asked: Sequence[str | bytes], behind: Sequence[str | bytes]) -> list[Scored]:
+        return score(lm, asked, behind, want)
+
+    return stream(items, ask, answer, texts, n_bytes)
+
+
+def stream(
+    items: Iterable[T],
+    ask: Callable[[T], Ask],
+    answer: Callable[[Sequence[str | bytes], Sequence[str | bytes]], Sequence[R]],
+    texts: int = TEXTS,
+    n_bytes: int = BYTES,
+) -> Iterator[list[tuple[T, R | PofxError]]]:
+    """What `score_stream` does, for any query. answer(texts, prefixes): a result a text, or an error.
+
+    Right: `stream(items, ask, lambda x, g: words(lm, x, given=g))`. Wrong: an answer to a text that depends on the
+    others: where one fails, halves are asked again.
+    """
     if texts < 1 or n_bytes < 1:
         raise BadValue(f"texts and n_bytes: expected at least 1 of each, found {texts} and {n_bytes}")
-    for block in _blocks(items, ask, texts, n_bytes):
+    return _answered(_blocks(items, ask, texts, n_bytes), answer)
+
+
+def _answered(
+    blocks: Iterable[list[tuple[T, Ask]]],
+    answer: Callable[[Sequence[str | bytes], Sequence[str | bytes]], Sequence[R]],
+) -> Iterator[list[tuple[T, R | PofxError]]]:
+    for block in blocks:
         asked = [a for _, a in block if not isinstance(a, PofxError)]
-        results = iter(_score_each(lm, asked, want))
+        results = iter(_answer_each(asked, answer))
         yield [(item, a if isinstance(a, PofxError) else next(results)) for item, a in block]
 
 
@@ -98,16 +125,17 @@ def _weight(asked: Ask, prefixes: set[str | bytes]) -> int:
     return len(to_bytes(text)) + (0 if given in prefixes else len(to_bytes(given)))
 
 
-def _score_each(
-    lm: LM, asked: Sequence[tuple[str | bytes, str | bytes]], want: Want
-) -> list[Scored | PofxError]:
-    """`score` of all at once; where that fails, of each half: k bad ones among n cost k log n passes, not n."""
+def _answer_each(
+    asked: Sequence[tuple[str | bytes, str | bytes]],
+    answer: Callable[[Sequence[str | bytes], Sequence[str | bytes]], Sequence[R]],
+) -> list[R | PofxError]:
+    """The answers to all at once; where that fails, of each half: k bad ones among n cost k log n passes, not n."""
     if not asked:
         return []
     try:
-        return list(score(lm, [text for text, _ in asked], [given for _, given in asked], want))
+        return list(answer([text for text, _ in asked], [given for _, given in asked]))
     except PofxError as e:
         if len(asked) == 1:
             return [e]
     half = len(asked) // 2
-    return [*_score_each(lm, asked[:half], want), *_score_each(lm, asked[half:], want)]
+    return [*_answer_each(asked[:half], answer), *_answer_each(asked[half:], answer)]

@@ -8,6 +8,7 @@ from typing import Literal
 from pofx.lm import LM, Known
 
 Kind = Literal["exact", "canonical", "lower", "estimate", "interval"]
+Boundary = Literal["", "token", "exact"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,11 @@ class Terms:
     first: whether the factor p(x1|x0) is in it (not where the text was given a prefix).
     end: whether the factor p(EOS|x0,x) is in it. given_bytes: length of the prefix conditioned on.
     tokens, bytes: length of the text, EOS not counted. window: the rule for long texts. dtype: of the arithmetic.
-    kind: "exact"; or "canonical": of the one spelling `encode` returns, a lower bound of the text's own.
+    kind: "exact"; or "canonical": of the one spelling `encode` returns, a lower bound of the text's own; or
+    "interval": of the spellings that were kept, with bounds beside it. leak: 1 − Π (1 − mass on tokens that spell
+    nothing) over the positions of the text, where that mass was renormalised away; 0 where it was left as it is.
+    boundary: how a given prefix and the text join. "token": each is cut into tokens by itself; "exact": tokens that
+    span the join are counted. "" without a prefix, and where texts have one spelling: there is nothing to choose.
     """
 
     begin: str
@@ -31,18 +36,22 @@ class Terms:
     window: str
     dtype: str
     kind: Kind
+    leak: float = 0.0
+    boundary: Boundary = ""
 
     def __str__(self) -> str:
         first = "p(x1|x0) included" if self.first else f"behind {_counted(self.given_bytes, 'given byte')}"
+        if self.boundary == "exact":
+            first += ", exact join"
         end = "EOS included" if self.end else "no EOS"
         x0 = f"x0 {self.begin} ({self.begin_known})" if self.begin_known != "none" else "no x0"
         return (
             f"{x0}, {first}, {end}; {_counted(self.tokens, 'token')}, {_counted(self.bytes, 'byte')}; "
-            f"{self.window}; {self.dtype}, {self.kind}"
+            f"{self.window}; {self.dtype}, {self.kind}{f', leak {self.leak:.2g}' if self.leak else ''}"
         )
 
 
-def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool) -> Terms:
+def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool, leak: float = 0.0) -> Terms:
     """The terms of one text under a model."""
     return Terms(
         begin=lm.begin.text or ("none" if lm.begin.known == "none" else "x0"),
@@ -54,7 +63,9 @@ def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool) -> Ter
         bytes=n_bytes,
         window=lm.window,
         dtype=lm.dtype,
-        kind="exact" if lm.vocab.unambiguous else "canonical",
+        kind="interval" if lm.interval else "exact" if lm.vocab.unambiguous else "canonical",
+        leak=leak,
+        boundary="" if given_bytes == 0 or lm.vocab.unambiguous else "token",
     )
 
 

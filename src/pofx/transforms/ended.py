@@ -55,7 +55,7 @@ class Ended(LM):
     def __init__(self, lm: LM, end: int) -> None:
         self.lm, self.vocab, self.end = lm, EndedVocab(lm.vocab, end), end
         self.context, self.begin, self.window, self.dtype = lm.context, lm.begin, lm.window, lm.dtype
-        self.fingerprint, self.positive = lm.fingerprint, lm.positive
+        self.fingerprint, self.positive, self.interval = lm.fingerprint, lm.positive, lm.interval
 
     def start(self, n: int) -> State:
         """As the model itself."""

@@ -57,7 +57,7 @@ class Given(LM):
         self.lm, self.ids = lm, np.asarray(ids, dtype=np.int64)
         self.vocab = lm.vocab.continuation if len(self.ids) else lm.vocab
         self.context, self.window, self.dtype = lm.context, lm.window, lm.dtype
-        self.fingerprint, self.positive = lm.fingerprint, lm.positive
+        self.fingerprint, self.positive, self.interval = lm.fingerprint, lm.positive, lm.interval
         behind = show(prefix)
         if lm.begin.known == "none":
             self.begin = Begin("assumed", behind)

@@ -56,6 +56,7 @@ class Mixture(LM):
         self.lms, self.log_weights = tuple(lms), log_weights
         self.vocab, self.begin = lms[0].vocab, joint_begin(lms)
         self.context, self.window, self.dtype = shared_terms(lms)
+        self.interval = any(lm.interval for lm in lms)
 
     def start(self, n: int) -> State:
         """The prior, and every model at its start."""

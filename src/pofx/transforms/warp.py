@@ -38,7 +38,7 @@ class Warp(LM):
     def __init__(self, lm: LM, temperature: float, top_k: int | None, top_p: float | None) -> None:
         self.lm, self.temperature, self.top_k, self.top_p = lm, temperature, top_k, top_p
         self.vocab, self.context, self.begin = lm.vocab, lm.context, lm.begin
-        self.window, self.dtype = lm.window, lm.dtype
+        self.window, self.dtype, self.interval = lm.window, lm.dtype, lm.interval
 
     def start(self, n: int) -> State:
         """As the model itself, warped."""

@@ -54,7 +54,7 @@ class Windowed(LM):
     def __init__(self, lm: LM, context: int, room: int, stride: int) -> None:
         self.lm, self.context, self.room, self.stride = lm, context, room, stride
         self.vocab, self.begin, self.dtype = lm.vocab, lm.begin, lm.dtype
-        self.fingerprint, self.positive = lm.fingerprint, lm.positive
+        self.fingerprint, self.positive, self.interval = lm.fingerprint, lm.positive, lm.interval
         self.window = rule(context, stride, context - room)
 
     def start(self, n: int) -> State:

@@ -41,6 +41,7 @@ class NgramLM(LM):
         self.codes = Codes(vocab.size)
         self.begin = Begin("trained", BEGIN_TEXT, vocab.size) if begin else Begin("none")
         self.context = None
+        self.memory = self.order - 1
         self.window = f"n-gram: the last {self.order - 1} tokens"
 
     def unigram(self) -> NDArray[np.float64]:

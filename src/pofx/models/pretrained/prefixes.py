@@ -25,11 +25,13 @@ STEP = 256
 class Prefixes:
     """n prefixes. trunk: keys and values `[L, 2, K, T, D]` of the T tokens that all of them begin with.
 
-    buffer: `[L, 2, n, K, capacity, D]` of what each read behind the trunk, of which `length[i]` count. hidden:
+    buffer: `[2, n, K, capacity, D]` a layer of what each read behind the trunk, of which `length[i]` count. hidden:
     `[n, d]`, the final state of each prefix's last token. A value: never changed once made.
     """
 
-    def __init__(self, trunk: Tensor, buffer: Buffer, version: int, length: Ints, hidden: Tensor) -> None:
+    def __init__(
+        self, trunk: Tensor, buffer: Buffer[list[Tensor]], version: int, length: Ints, hidden: Tensor
+    ) -> None:
         self.trunk, self.buffer, self.version = trunk, buffer, version
         self.length, self.hidden = length, hidden
 
@@ -37,10 +39,9 @@ class Prefixes:
     def empty(cls, decoder: Decoder, n: int) -> Prefixes:
         """n prefixes that have read nothing."""
         s = decoder.shape
-        head = len(s.layers), 2
         return cls(
-            torch.zeros(*head, s.kv_heads, 0, s.head_dim),
-            Buffer(torch.zeros(*head, n, s.kv_heads, 0, s.head_dim)),
+            torch.zeros(len(s.layers), 2, s.kv_heads, 0, s.head_dim),
+            Buffer([torch.zeros(2, n, s.kv_heads, 0, s.head_dim) for _ in s.layers]),
             0,
             np.zeros(n, dtype=np.int64),
             torch.zeros(n, s.width),
@@ -62,11 +63,12 @@ class Prefixes:
         at = torch.from_numpy(rows)
         length = self.length[rows]
         if len(rows) > 1 and len(self.length) and (rows == rows[0]).all():
-            own = self.buffer.data[:, :, rows[0], :, : int(length[0])]
-            trunk = torch.cat([self.trunk, own], 3) if own.shape[3] else self.trunk
-            nothing = self.buffer.data[:, :, :1, :, :0].expand(-1, -1, len(rows), -1, -1, -1)
+            own = [data[:, rows[0], :, : int(length[0])] for data in self.buffer.data]
+            trunk = torch.cat([self.trunk, torch.stack(own)], 3) if length[0] else self.trunk
+            nothing = [data[:, :1, :, :0].expand(-1, len(rows), -1, -1, -1) for data in self.buffer.data]
             return Prefixes(trunk, Buffer(nothing), 0, np.zeros_like(length), self.hidden[at])
-        data = self.buffer.data[:, :, :, :, : int(length.max(initial=0))][:, :, at]
+        used = int(length.max(initial=0))
+        data = [layer[:, :, :, :used][:, at] for layer in self.buffer.data]
         return Prefixes(self.trunk, Buffer(data), 0, length, self.hidden[at])
 
     def cat(self, others: Sequence[Prefixes]) -> Prefixes:
@@ -75,8 +77,10 @@ class Prefixes:
         if any(p.trunk is not self.trunk for p in every):
             every = [p._untrunked() for p in every]
         used = max(int(p.length.max(initial=0)) for p in every)
-        parts = [p.buffer.data[:, :, :, :, :used] for p in every]
-        data = torch.cat([F.pad(p, (0, 0, 0, used - p.shape[4])) for p in parts], 2)
+        data = []
+        for layers in zip(*(p.buffer.data for p in every)):
+            parts = [layer[:, :, :, :used] for layer in layers]
+            data.append(torch.cat([F.pad(p, (0, 0, 0, used - p.shape[3])) for p in parts], 1))
         return Prefixes(
             every[0].trunk,
             Buffer(data),
@@ -87,8 +91,8 @@ class Prefixes:
 
     def _untrunked(self) -> Prefixes:
         n, used = len(self.length), int(self.length.max(initial=0))
-        trunk = self.trunk[:, :, None].expand(-1, -1, n, -1, -1, -1)
-        data = torch.cat([trunk, self.buffer.data[:, :, :, :, :used]], 4)
+        trunks = self.trunk[:, :, None].expand(-1, -1, n, -1, -1, -1)
+        data = [torch.cat([t, d[:, :, :, :used]], 3) for t, d in zip(trunks, self.buffer.data)]
         return Prefixes(self.trunk[:, :, :, :0], Buffer(data), 0, self.sizes, self.hidden)
 
 
@@ -103,17 +107,11 @@ def extended(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
 def _step(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
     n, t = ids.shape
     used = int(prefixes.length.max(initial=0))
-    old = prefixes.buffer.data
-    if old.shape[4] >= used + t and prefixes.buffer.claim(prefixes.version):
-        buffer, version = prefixes.buffer, prefixes.version + 1
-    else:
-        # Half as much room again as is needed: the copies of a growing buffer add up to twice its final size.
-        room = max(16, (used + t) // 2)
-        data = torch.zeros(
-            *old.shape[:4], used + t + room, old.shape[5]
-        )  # blanks are masked, not skipped: no nan
-        data[:, :, :, :, :used] = old[:, :, :, :, :used]
-        buffer, version = Buffer(data), 0
+    buffer, version = prefixes.buffer, prefixes.version + 1
+    if not buffer.claim(prefixes.version):
+        # Someone else has written on behind this state: it goes its own way, in a copy.
+        buffer, version = Buffer([data[:, :, :, :used].clone() for data in buffer.data]), 0
+    _grown(buffer.data, used, t)
     attention = _StateAttention(prefixes, buffer.data, t, decoder.shape.scale, decoder.shape.cap)
     asked = torch.arange(t - 1, n * t, t)
     flat = torch.from_numpy(np.ascontiguousarray(ids).ravel())
@@ -121,10 +119,26 @@ def _step(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
     return Prefixes(prefixes.trunk, buffer, version, prefixes.length + t, hidden)
 
 
+def _grown(layers: list[Tensor], used: int, t: int) -> None:
+    """Room for t more tokens, and half as much again: the copies of a growing buffer add up to twice its final size.
+
+    A layer at a time, in the list itself, so that old and new never lie side by side as a whole. Blanks are masked, not
+    skipped, so they are zeros, which cannot become nan.
+    """
+    if layers and layers[0].shape[3] < used + t:
+        room = used + t + max(16, (used + t) // 2)
+        for i, old in enumerate(layers):
+            data = torch.zeros(*old.shape[:3], room, old.shape[4])
+            data[:, :, :, :used] = old[:, :, :, :used]
+            layers[i] = data
+
+
 class _StateAttention:
     """t new tokens of each of n prefixes, over the trunk, what the prefix read since, and one another."""
 
-    def __init__(self, prefixes: Prefixes, data: Tensor, t: int, scale: float, cap: float | None) -> None:
+    def __init__(
+        self, prefixes: Prefixes, data: list[Tensor], t: int, scale: float, cap: float | None
+    ) -> None:
         self.trunk, self.data, self.t = prefixes.trunk, data, t
         self.scale, self.cap = scale, cap
         length = torch.from_numpy(prefixes.length)
@@ -139,7 +153,7 @@ class _StateAttention:
         n, t = self.places.shape
         heads, dim = q.shape[1:]
         kv = k.shape[1]
-        keys, values = self.data[layer, 0], self.data[layer, 1]  # [n, K, capacity, D]
+        keys, values = self.data[layer]  # [n, K, capacity, D]
         k, v = k.view(n, t, kv, dim), v.view(n, t, kv, dim)
         if self.even:
             first = self.used - t

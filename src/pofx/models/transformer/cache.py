@@ -28,7 +28,9 @@ class Cache:
     the last of them. Never changed once made.
     """
 
-    def __init__(self, buffer: Buffer, version: int, window: Ints, length: Ints, hidden: Tensor) -> None:
+    def __init__(
+        self, buffer: Buffer[Tensor], version: int, window: Ints, length: Ints, hidden: Tensor
+    ) -> None:
         self.buffer, self.version = buffer, version
         self.window, self.length, self.hidden = window, length, hidden
 

@@ -1,0 +1,221 @@
+"""pofx words: the surprisal of words."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli import options
+from pofx.cli.chosen import Chosen, model_options
+
+if TYPE_CHECKING:
+    from pofx.cli.score_input import Input
+    from pofx.cli.words_rows import WordRows
+    from pofx.lm import LM
+    from pofx.queries.units import Units
+
+
+@click.command(short_help="The surprisal of words.")
+@click.argument("files", nargs=-1)
+@click.option(
+    "--text", "texts", multiple=True, metavar="TEXT", help="Show the words of this text (repeatable)."
+)
+@click.option(
+    "--units",
+    "how",
+    type=click.Choice(["words", "graphemes"]),
+    default="words",
+    show_default=True,
+    help="graphemes: each character is a word, for languages without spaces.",
+)
+@click.option("--pattern", metavar="REGEX", help="Each match of this regular expression is a word.")
+@click.option(
+    "--punctuation",
+    type=click.Choice(["attached", "own", "boundary"]),
+    default="attached",
+    show_default=True,
+    help="Part of the word it touches; words of its own; or, like a space, between words.",
+)
+@click.option("--given", default="", metavar="TEXT", help="Condition on this prefix.")
+@click.option(
+    "--given-field", metavar="NAME", help="jsonl, csv, parquet: condition each row on its field of this name."
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="With FILES: write a row a word to a .csv, .tsv, .jsonl (then .gz, .zst) or .parquet file. A run that was "
+    "stopped goes on where it was.",
+)
+@click.option(
+    "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
+)
+@click.option("--fresh", is_flag=True, help="-o: start over, whatever a stopped run left.")
+@options.corpus_options
+@model_options
+@click.option("--quiet", is_flag=True, help="No progress and no sums on standard error.")
+@options.json_option
+def command(
+    files: tuple[str, ...],
+    texts: tuple[str, ...],
+    how: Any,
+    pattern: str | None,
+    punctuation: Any,
+    given: str,
+    given_field: str | None,
+    out: str | None,
+    keep: tuple[str, ...],
+    fresh: bool,
+    field: str,
+    id_: str | None,
+    split: Any,
+    separator: str | None,
+    format_: str | None,
+    chosen: Chosen,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """-log P of each word and the boundary behind it, given what came before; all add up to -log p(text).
+
+    --text shows a table. FILES (or - for standard input) give a row a word, tab-separated; with -o they give a file.
+    Exit code 1 if some documents have no score; their errors are in the rows.
+
+    \b
+    pofx words --text "The cat sat on the mat."
+    pofx words stimuli.csv --field sentence --id item -o words.csv
+    pofx words corpus.txt --punctuation own -o words.parquet
+    """
+    from pofx.cli.score_files import check_target, write_rows
+    from pofx.cli.score_input import Input
+    from pofx.cli.words_rows import WordRows
+    from pofx.queries.units import Units
+
+    _check_usage(files, texts, given, given_field, out, as_json)
+    if pattern is not None and options.typed("how"):
+        raise click.UsageError("--pattern: expected instead of --units, found both.")
+    units = Units(how if pattern is None else _compiled(pattern), punctuation)
+    behind = options.argument_text(given)
+    asked = Input(
+        files,
+        field,
+        id_,
+        split,
+        separator.replace("\\n", "\n").replace("\\t", "\t") if separator is not None else None,
+        format_,
+        behind,
+        given_field,
+        keep,
+    )
+    rows = WordRows(units, keep)
+    if files:  # what can be refused before a model is loaded
+        asked.items()
+    if out is not None:
+        check_target(out, asked, rows)
+    lm = chosen.load()
+    if texts:
+        _texts(lm, [options.argument_text(t) for t in texts], units, behind, as_json)
+    elif out is not None:
+        write_rows(lm, chosen.name, asked, rows, out, {"--budget": chosen.budget}, fresh, quiet)
+    else:
+        _lines(lm, asked, rows, as_json, quiet)
+
+
+def _check_usage(
+    files: tuple[str, ...],
+    texts: tuple[str, ...],
+    given: str,
+    given_field: str | None,
+    out: str | None,
+    as_json: bool,
+) -> None:
+    if bool(files) == bool(texts):
+        raise click.UsageError(
+            "expected FILES or --text, found both."
+            if files
+            else "expected FILES (- for stdin) or --text, found neither."
+        )
+    if given and given_field:
+        raise click.UsageError("expected --given or --given-field, found both.")
+    if given_field and not files:
+        raise click.UsageError("--given-field: expected FILES, found --text; condition it with --given.")
+    if out is None:
+        unheeded = next((f"--{name}" for name in ("keep", "fresh") if options.typed(name)), None)
+        if unheeded:
+            raise click.UsageError(f"{unheeded}: expected only with -o FILE, found without.")
+    elif not files:
+        raise click.UsageError("-o: expected FILES to score, found --text; use --json for one text.")
+    elif as_json:
+        raise click.UsageError("-o: expected alone, found with --json.")
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as e:
+        raise click.UsageError(f"--pattern: expected a regular expression, found {pattern!r}: {e}.") from None
+
+
+def _texts(lm: LM, texts: list[str | bytes], units: Units, given: str | bytes, as_json: bool) -> None:
+    from pofx.queries.boundaries import Boundaries
+    from pofx.queries.words import read_words
+
+    found = read_words(lm, Boundaries(lm.vocab, units), texts, given)
+    if as_json:
+        from pofx.cli.plain import dumps, words_record
+
+        for worded in found:
+            click.echo(dumps(words_record(worded)))
+        return
+    from rich.console import Console
+
+    from pofx.report.words_table import words_table
+
+    console = Console()
+    for worded in found:
+        console.print(words_table(worded))
+
+
+def _lines(lm: LM, asked: Input, rows: WordRows, as_json: bool, quiet: bool) -> None:
+    """A line a word on standard output, the first one with the names of the columns; the sum on standard error."""
+    from pofx.cli.score_files import summary
+    from pofx.errors import PofxError
+    from pofx.report.numerals import counted
+    from pofx.writing import line
+
+    items = asked.items()
+    asked.check(lm, whole=True)
+    names = [c.name for c in rows.columns({})]
+    n = n_bytes = failed = 0
+    nats = 0.0
+    for block in rows.stream(lm, items, asked.ask):
+        for item, found in block:
+            if not as_json and n + failed == 0:
+                click.echo("\t".join(names))
+            if isinstance(found, PofxError):
+                failed += 1
+                click.echo(f"pofx: warning: {item.source}:{item.line}: {found}", err=True)
+                cells = rows.of(item.id, (), None, None, " ".join(str(found).split()))
+            else:
+                n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + found.total
+                cells = rows.of(item.id, (), None, None, found)
+            for row in cells:
+                click.echo(line(row).decode().rstrip("\n") if as_json else _tabbed(row, names))
+    if not n and not failed:
+        raise asked.nothing()
+    if failed:
+        click.echo(f"pofx: warning: {failed:,} of {counted(n + failed, 'row')} without a score", err=True)
+    if not quiet:
+        click.echo(summary(n, n_bytes, nats, prefix=False), err=True)
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def _tabbed(row: dict[str, Any], names: list[str]) -> str:
+    values = (row[name] for name in names)
+    cells = (v if isinstance(v, str) else "" if v is None else json.dumps(v) for v in values)
+    # A word of a pattern may hold tabs and line ends; -o writes them as they are.
+    return "\t".join(re.sub(r"[\t\r\n]+", " ", cell) for cell in cells)

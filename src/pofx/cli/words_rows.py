@@ -1,0 +1,110 @@
+"""Words as rows of plain data, one a word: what a study of reading times loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pofx.cli.rows import with_kept
+from pofx.units import bits
+from pofx.writing import Column
+
+if TYPE_CHECKING:
+    from pofx.corpus import BadRow, Document
+    from pofx.errors import PofxError
+    from pofx.lm import LM
+    from pofx.queries.stream import Ask
+    from pofx.queries.units import Units
+    from pofx.queries.words import Word, Worded
+
+COLUMNS = (
+    Column("index", "int"),
+    Column("word", "text"),
+    Column("form", "text"),
+    Column("length", "int"),
+    Column("start", "int"),
+    Column("end", "int"),
+    Column("start_byte", "int"),
+    Column("end_byte", "int"),
+    Column("surprisal_nats", "float"),
+    Column("surprisal_bits", "float"),
+    Column("ending_nats", "float"),
+    Column("bounded", "bool"),
+    Column("entropy_nats", "float"),
+    Column("tokens", "int"),
+    Column("seen", "int"),
+)
+
+
+@dataclass(frozen=True)
+class WordRows:
+    """What a word is, and which fields of the input are passed on."""
+
+    units: Units
+    keep: tuple[str, ...] = ()
+    prefix: bool = False
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """What decides the rows, by the name of its option."""
+        how = self.units.how
+        return {
+            "rows": "words",
+            "--units": how if isinstance(how, str) else how.pattern,
+            "--punctuation": self.units.punctuation,
+        }
+
+    def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
+        """In order."""
+        return with_kept(self.keep, kept, COLUMNS)
+
+    def stream(
+        self, lm: LM, items: Iterable[Document | BadRow], ask: Callable[[Document | BadRow], Ask]
+    ) -> Iterator[list[tuple[Document | BadRow, Worded | PofxError]]]:
+        """The items in blocks, each with its words; the sets of tokens are made once."""
+        from pofx.queries.boundaries import Boundaries
+        from pofx.queries.stream import stream
+        from pofx.queries.words import read_words
+
+        boundaries = Boundaries(lm.vocab, self.units)
+        return stream(items, ask, lambda texts, given: read_words(lm, boundaries, texts, given))
+
+    def nats(self, found: Worded) -> float:
+        """Log p of the text."""
+        return found.total
+
+    def of(
+        self,
+        id: str,
+        kept: Sequence[Any],
+        text: str | bytes | None,
+        given: str | bytes | None,
+        found: Worded | str,
+    ) -> Iterable[dict[str, Any]]:
+        """A row a word; one without a word, if the text has no score."""
+        head = {"id": id, **dict(zip(self.keep, kept or [None] * len(self.keep)))}
+        if isinstance(found, str):
+            return [{**head, **dict.fromkeys(c.name for c in COLUMNS), "error": found}]
+        return ({**head, **word_record(w), "error": None} for w in found.words)
+
+
+def word_record(word: Word) -> dict[str, Any]:
+    """The cells of one word."""
+    return {
+        "index": word.index,
+        "word": word.text,
+        "form": word.form,
+        "length": word.end - word.start,
+        "start": word.start,
+        "end": word.end,
+        "start_byte": word.start_byte,
+        "end_byte": word.end_byte,
+        "surprisal_nats": word.surprisal,
+        "surprisal_bits": bits(word.surprisal),
+        "ending_nats": word.ending,
+        "bounded": word.bounded,
+        "entropy_nats": word.entropy,
+        "tokens": word.tokens,
+        "seen": word.seen,
+    }

@@ -1,0 +1,199 @@
+"""The byte-level law of a token model: the probability of a string, however tokens spell it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import BadValue
+from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional, scorable
+from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.transforms.covers import Covers, Tokens
+from pofx.vocab import ByteVocab, Vocab
+
+# Texts walked side by side at most, and numbers of the laws they may hold: 256 MB in float32, so 42 texts at 5
+# hypotheses each over 262,144 tokens.
+BATCH = 64
+NUMBERS = 1 << 26
+
+
+def bytewise(lm: LM, beam: int | None = None) -> LM:
+    """P(x) = Σ P(t) over the covers t of x, p(x) = Σ p(t) over its tokenisations, as an LM over 256 bytes and EOS.
+
+    A cover is a token sequence whose bytes begin with x and whose last token is needed to get there (Vieira et al.
+    2024); the law of the next byte is P(xb) / P(x), mid-token and mid-character, too. Control tokens spell nothing:
+    at every token their mass is renormalised away, and the share is in `Terms.leak`.
+
+    beam: None for the exact sum, whose cost may double with every byte (`TooLong` beyond 1 GB of laws); or the number
+    of hypotheses kept a text, and one more where no closed one is among them. The law is then that of the hypotheses
+    kept, renormalised: a distribution of its own. What was dropped is counted, so that every text has bounds
+    lo ≤ log p ≤ hi on both that and the exact value: `Scored.interval`, `Trace.low` and `.high`.
+
+    `NoBOS` for a model without x0: name what stands before, bytewise(given(lm, "…")). `BadValue` for a vocabulary
+    that spells nothing.
+
+    Right: `log_prob(bytewise(lm, beam=5), "ware", given="soft")`. Wrong: exact on a page of a pretrained model.
+    """
+    if beam is not None and (isinstance(beam, bool) or not isinstance(beam, int) or beam < 1):
+        raise BadValue(
+            f"beam: expected a number of hypotheses of at least 1, or None for all, found {beam!r}"
+        )
+    if lm.begin.known == "none":
+        raise refuse_unconditional(lm.begin, "the law of bytes")
+    if isinstance(lm.vocab, ByteVocab):
+        return lm
+    return Bytewise(lm, beam)
+
+
+class Bytewise(LM):
+    """Sums over the ways to spell a text; made by `bytewise`."""
+
+    def __init__(self, lm: LM, beam: int | None) -> None:
+        self.lm, self.beam = lm, beam
+        self.tokens = Tokens.of(lm)
+        if not self.tokens.ranges.size:
+            raise BadValue(
+                "expected a vocabulary with tokens that spell something, found control tokens only"
+            )
+        self.vocab = ByteVocab(end=lm.vocab.end is not None)
+        self.begin = Begin(lm.begin.known, lm.begin.text, self.vocab.size)
+        self.window, self.dtype = lm.window, lm.dtype
+        self.positive = lm.positive and self.tokens.ranges.complete
+        self.interval = beam is not None
+
+    @cached_property
+    def _first(self) -> Covers:
+        """The empty text, one row. Where the tokens of a text open with a space that is no part of it, that is read."""
+        root = Covers.start(self.tokens, 1)
+        if not opens_with_space(self.lm.vocab):
+            return root
+        behind = root.followed(np.array([ord(" ")])).kept(np.array([0]), None)
+        lo, hi = self.tokens.ranges.narrow(root.lo, root.hi, root.depth, np.array([ord(" ")]))
+        # Spelled without it: the empty text, and texts whose first token is another.
+        without = root.take(np.array([0, 0]))
+        without = replace(
+            without,
+            lo=np.array([0, hi[0]]),
+            hi=np.array([lo[0], without.hi[0]]),
+            ends=np.array([True, False]),
+        )
+        both = behind.cat([without])
+        return replace(
+            both,
+            row=np.zeros_like(both.row),
+            fresh=np.ones_like(both.fresh),
+            total=np.zeros(1),
+            pruned=np.full(1, -np.inf),
+        )
+
+    def start(self, n: int) -> State:
+        """n empty texts behind x0."""
+        return _state(self._first.take(np.zeros(n, dtype=np.int64)))
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """Each text followed by its row of bytes `ids[n, t]`: at most one call of the model a byte."""
+        new = id_rows(ids, state.n)
+        self._check(new)
+        covers: Covers = state.carry
+        for byte in new.T:
+            covers = covers.followed(byte).kept(np.arange(covers.n), self.beam)
+        return _state(covers) if new.size else state
+
+    def forward(
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
+    ) -> Trace:
+        """All texts in lockstep, each byte one call of the model for the hypotheses of all of them."""
+        ids, skips = scorable(self, paths, skip)
+        for p in ids:
+            self._check(p)
+        out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
+        extra = [np.zeros((3, len(p) - s)) for p, s in zip(ids, skips)]
+        longest = sorted((i for i, p in enumerate(ids) if len(p)), key=lambda i: -len(ids[i]))
+        held = self.lm.vocab.size * (1 if self.beam is None else self.beam + 1)
+        batch = max(1, min(BATCH, NUMBERS // held))
+        for at in range(0, len(longest), batch):
+            self._walk(longest[at : at + batch], ids, skips, want, out, extra)
+        trace = out.done()
+        low, high, leak = (tuple(e[k] for e in extra) for k in range(3))
+        kept = {f.name: getattr(trace, f.name) for f in fields(trace)}
+        if self.beam is not None:
+            kept |= {"low": low, "high": high}
+        return Trace(**{**kept, "leak": leak})
+
+    def _walk(
+        self,
+        some: Sequence[int],
+        ids: Sequence[Ints],
+        skips: Sequence[int],
+        want: Want,
+        out: TraceBuilder,
+        extra: Sequence[NDArray[np.float64]],
+    ) -> None:
+        """The paths `some`, the longest first: log p into `out`; bounds and leak of each position into `extra`."""
+        covers = self._first.take(np.zeros(len(some), dtype=np.int64))
+        behind = np.full(len(some), np.nan)  # log of the most that the given prefix can have
+        bound = np.zeros((2, len(some)))  # log of the bounds so far, behind it
+        for i in range(len(ids[some[0]])):
+            byte = np.array([ids[k][i] for k in some[: covers.n]], dtype=np.int64)
+            first = np.array([skips[k] for k in some[: covers.n]])
+            asked = np.flatnonzero(first <= i)
+            places = np.array([out.offset(some[j]) + i - first[j] for j in asked.tolist()], dtype=np.int64)
+            after = covers.followed(byte)
+            new = np.flatnonzero(first == i)
+            behind[new] = np.logaddexp(covers.total, covers.pruned)[new]
+            logp = _gain(after.total, covers.total, self.vocab.size)
+            if want.rows and len(asked):
+                law = covers.take(asked).law()
+                out.rows(places, law, byte[asked])
+            elif len(asked):
+                out.logp[places] = logp[asked]
+            leak = covers.leak
+            least, most = after.total, np.logaddexp(after.total, covers.pruned)
+            for j in asked.tolist():
+                k = some[j]
+                now = np.array([least[j], most[j]]) - behind[j] if behind[j] > -np.inf else bound[:, j]
+                step = [_fall(a, b) for a, b in zip(now, bound[:, j])]
+                bound[:, j] = now
+                extra[k][:, i - skips[k]] = [*step, leak[j]]
+            going = np.array([j for j in range(covers.n) if len(ids[some[j]]) > i + 1], dtype=np.int64)
+            if not len(going):
+                return
+            covers = after.kept(going, self.beam)
+
+    def _check(self, ids: Ints) -> None:
+        if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab.size:
+            raise IndexError(f"expected ids below {self.vocab.size}, found {ids.min()} … {ids.max()}")
+
+    def bare(self) -> LM | None:
+        """None: without what stands before it there is no law of bytes."""
+        return None
+
+
+def opens_with_space(vocab: Vocab) -> bool:
+    """Whether the first token of a text spells a space that is no part of the text, as SentencePiece has it."""
+    for i, spelled in enumerate(vocab.token_bytes):
+        if spelled is not None and spelled.startswith(b" "):
+            return vocab.pieces([i]) == [spelled[1:]]
+    return False
+
+
+def _state(covers: Covers) -> State:
+    return State(covers.law, covers, covers.n)
+
+
+def _gain(after: NDArray[np.float64], before: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """log p of a byte from the masses before and after it; uniform behind what is impossible, as the law is."""
+    dead = np.isneginf(before)
+    return np.where(dead, -np.log(size), after - np.where(dead, 0.0, before))
+
+
+def _fall(now: float, before: float) -> float:
+    """now − before; nothing is below log 0."""
+    return 0.0 if now == before else now - before

@@ -1,0 +1,300 @@
+"""The ways in which tokens can spell the bytes so far: closed tokens, and an open one that begins with the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.byte_ranges import ByteRanges, logsumexp_runs, runs
+from pofx.algorithms.logspace import Floats, logsumexp
+from pofx.errors import TooLong
+from pofx.lm import LM, State
+from pofx.trace import Ints
+
+Logs = NDArray[np.float64]
+
+# EOS of the law over bytes.
+END = 256
+# Numbers of next-token laws held at a time: 1 GB in float32; 5,461 hypotheses with 49,152 tokens.
+MOST = 1 << 28
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """A token model as seen from its bytes. silent: ids that spell nothing and are not EOS; `end`: EOS."""
+
+    lm: LM
+    ranges: ByteRanges
+    silent: Ints
+    end: int | None
+
+    @classmethod
+    def of(cls, lm: LM) -> Tokens:
+        """Its vocabulary, sorted."""
+        spelled, end = lm.vocab.token_bytes, lm.vocab.end
+        silent = [i for i, b in enumerate(spelled) if not b and i != end]
+        return cls(lm, sorted_tokens(spelled), np.array(silent, dtype=np.int64), end)
+
+    def spelling(self, logp: Floats, rows: Ints) -> Logs:
+        """log(1 − p(silent)) of some rows of laws, `[m, V]` to `[rows]`."""
+        if not len(self.silent):
+            return np.zeros(len(rows))
+        lost = np.exp(logsumexp(logp[np.ix_(rows, self.silent)]))
+        out: Logs = np.log1p(-np.minimum(lost, 0.5))
+        for k in np.flatnonzero(lost > 0.5):  # 1 − lost would cancel
+            out[k] = logsumexp(np.delete(logp[rows[k]], self.silent))
+        return out
+
+
+@lru_cache(maxsize=4)  # a vocabulary of 262,144 tokens takes a second to sort, and 10 MB
+def sorted_tokens(spelled: tuple[bytes | None, ...]) -> ByteRanges:
+    """A vocabulary by its bytes; the last few are kept."""
+    return ByteRanges(spelled)
+
+
+@dataclass(frozen=True, eq=False)
+class Covers:
+    """Hypotheses of n rows, sorted by row: a token history, and the range of tokens its next one is among.
+
+    row, at: whose it is, and the row of `inner`, the states of the histories (hypotheses with one history share it).
+    lo, hi, depth: the open token is one of the places [lo, hi), which share `depth` bytes with the text.
+    prior: log P(history). ends: the text may end here (depth 0). fresh: no byte of the open token is read yet.
+    total, pruned: `[n]`, log of the mass of all hypotheses of a row, and of those that were dropped on the way.
+    known: log(1 − p(control tokens)) of the laws of `inner`, nan where not yet read.
+    """
+
+    tokens: Tokens
+    inner: State
+    known: Logs
+    row: Ints
+    at: Ints
+    lo: Ints
+    hi: Ints
+    depth: Ints
+    prior: Logs
+    ends: NDArray[np.bool_]
+    fresh: NDArray[np.bool_]
+    total: Logs
+    pruned: Logs
+
+    @classmethod
+    def start(cls, tokens: Tokens, n: int) -> Covers:
+        """n texts of which nothing is read."""
+        rows = np.arange(n, dtype=np.int64)
+        zero, none = np.zeros(n, dtype=np.int64), np.full(n, -np.inf)
+        yes = np.ones(n, dtype=np.bool_)
+        size = np.full(n, tokens.ranges.size)
+        inner = tokens.lm.start(1)
+        nats = np.zeros(n)
+        return cls(
+            tokens, inner, np.array([np.nan]), rows, zero, zero, size, zero, nats, yes, yes, nats, none
+        )
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return len(self.total)
+
+    def take(self, rows: Ints) -> Covers:
+        """These rows; histories are not copied."""
+        first = np.searchsorted(self.row, np.arange(self.n + 1))
+        row, k = runs(first[:-1][rows], first[1:][rows])
+        picked: dict[str, Any] = {
+            f: getattr(self, f)[k] for f in ("at", "lo", "hi", "depth", "prior", "ends", "fresh")
+        }
+        return replace(self, row=row, total=self.total[rows], pruned=self.pruned[rows], **picked)
+
+    def cat(self, others: Sequence[Covers]) -> Covers:
+        """These rows and then those."""
+        every = [self, *others]
+        inner = self.inner.cat(*[c.inner for c in others])
+        at = np.cumsum([0, *[c.inner.n for c in every]])
+        row = np.cumsum([0, *[c.n for c in every]])
+        joined: dict[str, Any] = {
+            f: np.concatenate([getattr(c, f) for c in every])
+            for f in ("lo", "hi", "depth", "prior", "ends", "fresh", "total", "pruned", "known")
+        }
+        return replace(
+            self,
+            inner=inner,
+            at=np.concatenate([c.at + k for c, k in zip(every, at)]),
+            row=np.concatenate([c.row + k for c, k in zip(every, row)]),
+            **joined,
+        )
+
+    @cached_property
+    def spelling(self) -> Logs:
+        """log(1 − p(control tokens)) of each law of `inner`."""
+        out = self.known.copy()
+        new = np.flatnonzero(np.isnan(out))
+        if len(new):
+            out[new] = self.tokens.spelling(self.inner.logp, new)
+        return out
+
+    @property
+    def _base(self) -> Logs:
+        """log P(history) / (1 − p(control tokens)): times the mass of tokens, the weight of a hypothesis."""
+        with np.errstate(invalid="ignore"):
+            base: Logs = self.prior - self.spelling[self.at]
+        return np.where(np.isfinite(base), base, -np.inf)
+
+    @property
+    def leak(self) -> Logs:
+        """Mass of control tokens in the laws that are opened here, `[n]`: p(control | text so far)."""
+        out = np.zeros(self.n)
+        k = np.flatnonzero(self.fresh & np.isfinite(self.total[self.row]))
+        share = np.exp(self.prior[k] - self.total[self.row[k]])
+        np.add.at(out, self.row[k], share * -np.expm1(self.spelling[self.at[k]]))
+        return out
+
+    def law(self) -> Logs:
+        """log p(next byte | text), `[n, 256]`, or `[n, 257]` with EOS; uniform where no hypothesis is left."""
+        logp, base = self.inner.logp, self._base
+        size = END + (self.tokens.end is not None)
+        each = np.full((len(self.row), size), -np.inf)
+        each[:, :END] = self.tokens.ranges.next_bytes(logp, self.at, self.lo, self.hi, self.depth)
+        if self.tokens.end is not None:
+            each[:, END] = np.where(self.ends, logp[self.at, self.tokens.end], -np.inf)
+        each += base[:, None]
+        out = np.full((self.n, size), -np.inf)
+        rows, starts = np.unique(self.row, return_index=True)
+        if len(rows):
+            out[rows] = np.logaddexp.reduceat(each, starts, axis=0)
+        whole = logsumexp(out)[:, None]
+        dead = np.isneginf(whole)
+        return np.where(dead, -np.log(size), out - np.where(dead, 0.0, whole))
+
+    def followed(self, byte: Ints) -> Candidates:
+        """What becomes of the hypotheses when each row goes on with its byte, or EOS; no model is called."""
+        t, logp, base = self.tokens, self.inner.logp, self._base
+        theirs = byte[self.row]
+        over = np.flatnonzero((theirs == END) & self.ends)
+        last = base[over] + logp[self.at[over], t.end] if len(over) else np.zeros(0)
+        lo, hi = t.ranges.narrow(self.lo, self.hi, self.depth, np.minimum(theirs, 255))
+        going = np.flatnonzero((lo < hi) & (theirs != END))
+        lo, hi, depth = lo[going], hi[going], self.depth[going] + 1
+        closed = t.ranges.closed(lo, hi, depth)
+        which, place = runs(lo, lo + closed)
+        parent, token = going[which], t.ranges.ids[place]
+        shut = base[parent] + logp[self.at[parent], token].astype(np.float64)
+        lo = lo + closed
+        wide = base[going] + t.ranges.mass(logp, self.at[going], lo, hi)
+        k = len(parent)
+        found = Candidates(
+            self,
+            parent=np.concatenate([parent, going, over]),
+            token=np.concatenate([token, np.full(len(going) + len(over), -1)]),
+            lo=np.concatenate([np.zeros(k, dtype=np.int64), lo, np.zeros(len(over), dtype=np.int64)]),
+            hi=np.concatenate([np.full(k, t.ranges.size), hi, np.zeros(len(over), dtype=np.int64)]),
+            depth=np.concatenate([np.zeros(k, dtype=np.int64), depth, np.zeros(len(over), dtype=np.int64)]),
+            weight=np.concatenate([shut, wide, last]),
+        )
+        return found.sorted()
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """What hypotheses become behind one more byte, before any model is called; sorted by row, the heaviest first.
+
+    parent: which hypothesis. token: the id that is closed, −1 for one still open (lo, hi, depth), or over (hi = 0).
+    """
+
+    before: Covers
+    parent: Ints
+    token: Ints
+    lo: Ints
+    hi: Ints
+    depth: Ints
+    weight: Logs
+
+    @property
+    def row(self) -> Ints:
+        """Whose each is."""
+        return self.before.row[self.parent]
+
+    @cached_property
+    def total(self) -> Logs:
+        """log of the mass of each row's candidates, `[n]`: a lower bound of log P(text), the whole of it if exact."""
+        return logsumexp_runs(self.weight, np.bincount(self.row, minlength=self.before.n))
+
+    def _pick(self, k: Ints) -> Candidates:
+        picked: dict[str, Any] = {
+            f: getattr(self, f)[k] for f in ("parent", "token", "lo", "hi", "depth", "weight")
+        }
+        return replace(self, **picked)
+
+    def sorted(self) -> Candidates:
+        """By row and weight, those of weight 0 left out."""
+        some = self._pick(np.flatnonzero(self.weight > -np.inf))
+        return some._pick(np.lexsort((-some.weight, some.row)))
+
+    def kept(self, rows: Ints, beam: int | None) -> Covers:
+        """These rows go on, each with its `beam` heaviest hypotheses, and the heaviest that ends with a token.
+
+        The latter keeps a beam from dying: behind a closed token whatever has a token of its own can follow. One
+        call of the model for all tokens that were closed.
+        """
+        old, t = self.before, self.before.tokens
+        place = np.full(old.n, -1)
+        place[rows] = np.arange(len(rows))
+        now = self._pick(np.flatnonzero((place[self.row] >= 0) & (self.hi > 0)))
+        total, pruned = self.total[rows], old.pruned[rows]
+        if beam is not None:
+            row = now.row
+            heavy = np.arange(len(row)) - np.searchsorted(row, row) < beam
+            shut = np.flatnonzero(now.token >= 0)
+            heavy[shut[np.unique(row[shut], return_index=True)[1]]] = True
+            if not heavy.all():
+                off = now._pick(np.flatnonzero(~heavy))
+                now = now._pick(np.flatnonzero(heavy))
+                pruned = np.logaddexp(pruned, off.total[rows])
+                # A row that lost nothing keeps its total to the last digit.
+                total = np.where(np.isneginf(off.total[rows]), total, now.total[rows])
+        if len(now.token) * t.lm.vocab.size > MOST:
+            raise TooLong(
+                f"expected a text of which all tokenisations can be held, found {len(now.token):,} ways to spell "
+                f"its first bytes with {t.lm.vocab.size:,} tokens; keep the heaviest: bytewise(lm, beam=5)"
+            )
+        inner, known, at = now._histories()
+        shut_now = now.token >= 0
+        order = np.argsort(place[now.row], kind="stable")
+        parent = now.parent
+        prior = np.where(shut_now, now.weight, old.prior[parent])
+        return Covers(
+            t,
+            inner,
+            known,
+            place[now.row][order],
+            at[order],
+            now.lo[order],
+            now.hi[order],
+            now.depth[order],
+            prior[order],
+            shut_now[order],
+            shut_now[order],
+            total,
+            pruned,
+        )
+
+    def _histories(self) -> tuple[State, Logs, Ints]:
+        """States of the candidates' histories, each once, what is known of their laws, and whose is which."""
+        old, t = self.before, self.before.tokens
+        come_from = old.at[self.parent]
+        shut = np.flatnonzero(self.token >= 0)
+        wide = np.flatnonzero(self.token < 0)
+        at = np.zeros(len(self.token), dtype=np.int64)
+        same, at[wide] = np.unique(come_from[wide], return_inverse=True)
+        size = t.lm.vocab.size
+        pair, mine = np.unique(come_from[shut] * size + self.token[shut], return_inverse=True)
+        at[shut] = mine + len(same)
+        known = np.concatenate([old.spelling[same], np.full(len(pair), np.nan)])
+        stay = old.inner.take(same) if len(same) != old.inner.n else old.inner
+        if not len(pair):
+            return stay, known, at
+        longer = t.lm.extend(old.inner.take(pair // size), (pair % size)[:, None])
+        return (stay.cat(longer) if len(same) else longer), known, at
