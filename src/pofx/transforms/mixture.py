@@ -58,6 +58,10 @@ class Mixture(LM):
         self.context, self.window, self.dtype = shared_terms(lms)
         self.interval = any(lm.interval for lm in lms)
 
+    def seen(self, n: int) -> Ints:
+        """All of the path, whatever the models see: it decides how much each of them counts."""
+        return np.arange(n, dtype=np.int64) + (self.begin.known != "none")
+
     def start(self, n: int) -> State:
         """The prior, and every model at its start."""
         posterior = np.tile(self.log_weights, (n, 1))
