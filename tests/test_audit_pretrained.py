@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from pofx.cli.audit import command
+from pofx.cli.main import pofx as cli
 from pofx.errors import NotText
 from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional
 from pofx.models.ngram.model import fit_ngram
@@ -438,7 +438,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(monkeypatch: pytest.MonkeyPatch, lm: LM, *arguments: str):
     monkeypatch.setattr("pofx.loading.load", lambda *a, **k: lm)
-    return CliRunner().invoke(command, ["toy", *arguments])
+    return CliRunner().invoke(cli, ["audit", "toy", *arguments])
 
 
 def test_a_verdict_is_kept_for_the_next_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -468,9 +468,9 @@ def test_a_verdict_is_forgotten_even_a_damaged_one(home: Path, monkeypatch: pyte
     monkeypatch.setattr("pofx.models.pretrained.checkpoint.check_checkpoint", lambda path: Found)
     pin("core", Pin(X0, END, "joint", "")).write_text("{")
     for said in ("forgot the verdict on toy", "no verdict was kept on toy"):
-        ran = CliRunner().invoke(command, ["toy", "--unpin"])
+        ran = CliRunner().invoke(cli, ["audit", "toy", "--unpin"])
         assert (ran.exit_code, said in ran.stderr) == (0, True)
-    assert CliRunner().invoke(command, ["toy", "--pin", "--unpin"]).exit_code == 2
+    assert CliRunner().invoke(cli, ["audit", "toy", "--pin", "--unpin"]).exit_code == 2
 
 
 def test_our_own_models_have_nothing_to_be_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
