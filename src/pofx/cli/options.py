@@ -93,6 +93,20 @@ def argument_text(argument: str) -> str | bytes:
     return argument
 
 
+def check_texts(files: tuple[str, ...], texts: tuple[str, ...], given: str, given_field: str | None) -> None:
+    """Refuse what does not say which texts are meant, or behind what: FILES or --text, --given or --given-field."""
+    if bool(files) == bool(texts):
+        raise click.UsageError(
+            "expected FILES or --text, found both."
+            if files
+            else "expected FILES (- for stdin) or --text, found neither."
+        )
+    if given and given_field:
+        raise click.UsageError("expected --given or --given-field, found both.")
+    if given_field and not files:
+        raise click.UsageError("--given-field: expected FILES, found --text; condition it with --given.")
+
+
 def typed(name: str) -> bool:
     """Whether the user wrote this option or argument on the command line."""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE

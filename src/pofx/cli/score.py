@@ -177,16 +177,7 @@ def _check_usage(
     printed: bool,
 ) -> None:
     """Refuse options that contradict each other, or that nothing would heed."""
-    if bool(files) == bool(texts):
-        raise click.UsageError(
-            "expected FILES or --text, found both."
-            if files
-            else "expected FILES (- for stdin) or --text, found neither."
-        )
-    if given and given_field:
-        raise click.UsageError("expected --given or --given-field, found both.")
-    if given_field and not files:
-        raise click.UsageError("--given-field: expected FILES, found --text; condition it with --given.")
+    options.check_texts(files, texts, given, given_field)
     if out is None:
         unheeded = next((flag for name, flag in ONLY_WITH_OUT.items() if options.typed(name)), None)
         if unheeded:

@@ -132,16 +132,7 @@ def _check_usage(
     out: str | None,
     as_json: bool,
 ) -> None:
-    if bool(files) == bool(texts):
-        raise click.UsageError(
-            "expected FILES or --text, found both."
-            if files
-            else "expected FILES (- for stdin) or --text, found neither."
-        )
-    if given and given_field:
-        raise click.UsageError("expected --given or --given-field, found both.")
-    if given_field and not files:
-        raise click.UsageError("--given-field: expected FILES, found --text; condition it with --given.")
+    options.check_texts(files, texts, given, given_field)
     if out is None:
         unheeded = next((f"--{name}" for name in ("keep", "fresh") if options.typed(name)), None)
         if unheeded:
