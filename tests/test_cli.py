@@ -322,7 +322,10 @@ def test_probability_zero_is_minus_infinity(run: Callable[..., Ran], models: Pat
     Path("a.txt").write_text("zz\na\n")
     assert run("score", "a.txt", "-m", mle).out.startswith("a.txt:1\t-inf\tinf\n")
     assert len(run("score", "a.txt", "-m", mle, "--json").records) == 2
-    assert run("next", "the cat", "-k", "300", "-m", mle, "--json").records[0]["rest"]["nats"] == "-inf"
+    assert (
+        run("next", "the cat", "-k", "300", "--unit", "token", "-m", mle, "--json").records[0]["rest"]["nats"]
+        == "-inf"
+    )
     assert run("audit", mle, "--texts", str(models / "corpus.txt"), "--json").records
 
 
@@ -362,11 +365,11 @@ def test_pages(run: Callable[..., Ran], models: Path) -> None:
 
 
 def test_next(run: Callable[..., Ran], models: Path) -> None:
-    ran = run("next", "the ", "-k", "3", "-m", str(models / "whole"))
+    ran = run("next", "the ", "-k", "3", "--unit", "token", "-m", str(models / "whole"))
     assert ran.code == 0
     assert "254 others" in ran.out
     assert "entropy" in ran.out
-    (law,) = run("next", "the ", "-k", "3", "-m", str(models / "whole"), "--json").records
+    (law,) = run("next", "the ", "-k", "3", "--unit", "token", "-m", str(models / "whole"), "--json").records
     assert math.fsum([a["p"] for a in law["top"]] + [law["rest"]["p"]]) == pytest.approx(1)
     assert law["top"][0]["token"] == "c"
     assert run("next", "-m", str(models / "whole"), "--json").records[0]["terms"]["first"] is True
@@ -487,7 +490,9 @@ def test_a_pretrained_model_without_evidence_for_an_x0(run: Callable[..., Ran], 
     said = run("score", "--text", "the", "-m", plain).refusal
     for part in ("<bos> (declared as BOS, never added)", "<|endoftext|>", f"pofx audit {plain}", "--given"):
         assert part in said
-    assert run("next", "-m", plain).refusal.startswith("pofx: error: p(x1) needs p(x1 | x0)")
+    assert run("next", "--unit", "token", "-m", plain).refusal.startswith(
+        "pofx: error: p(x1) needs p(x1 | x0)"
+    )
     (behind,) = run("score", "--text", "the", "--given", "a", "-m", plain, "--json").records
     assert (behind["terms"]["begin"], behind["terms"]["first"]) == ("none", False)
     assumed = run("score", "--text", "the", "-m", plain, "--begin", "<|endoftext|>")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import given as over
 from hypothesis import settings
 from hypothesis import strategies as st
 
 import pofx
+from pofx.cli.main import pofx as command
 from pofx.errors import BadValue, NoBOS, NoEOS, PofxError
 from pofx.lm import LM
 from pofx.queries.lattice import lattice
@@ -219,6 +222,17 @@ def test_estimates_are_unbiased_and_their_intervals_cover(beam: int) -> None:
     assert all(r.ess is not None and 1 <= r.ess <= 48 + 1e-9 for r in runs)
 
 
+@pytest.mark.parametrize(("seed", "text", "beam"), [(3, "abbabaabab", 1), (7, "abaaababba", 2)])
+def test_intervals_cover_with_few_draws_too(seed: int, text: str, beam: int) -> None:
+    lm = Forgetful(VOCAB, seed=seed)
+    exact = brute(lm, text)
+    for draws in (8, 24):
+        runs = [marginal(lm, text, beam=beam, draws=draws, seed=s) for s in range(60)]
+        covered = np.mean([r.interval[0] <= exact + 1e-12 and exact <= r.interval[1] + 1e-12 for r in runs])
+        assert covered >= 0.85
+        assert np.median([r.interval[1] - r.interval[0] for r in runs]) < 40
+
+
 def test_draws_follow_the_law_without_what_was_kept() -> None:
     lm = Forgetful(VOCAB, seed=7)
     text = "abaaab"
@@ -310,7 +324,7 @@ def test_what_is_impossible() -> None:
         assert marginal(Never(VOCAB), "abab", beam=beam).total == -math.inf
 
 
-def test_a_text_of_a_hundred_kilobytes() -> None:
+def test_a_text_of_twenty_kilobytes() -> None:
     vocab = pofx.SubwordVocab.learn(["abab abba"] * 9, 265)
     lm = pofx.fit(["abab abba"] * 9, NgramSpec(order=3, vocab=vocab))
     found = marginal(lm, "abab abba " * 2000)
@@ -337,3 +351,30 @@ def test_models_that_cannot_answer() -> None:
     with pytest.raises(PofxError, match="found"):
         marginal(ToyLM(VOCAB), "xyz")
     assert isinstance(marginal(begun(ToyLM(VOCAB, begin=False), 0, known="assumed"), "ab"), Marginal)
+
+
+def test_from_the_command_line(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = ["abab", "abba", "aab"] * 4
+    pofx.save(pofx.fit(lines, NgramSpec(order=2, vocab=pofx.SubwordVocab.learn(lines, 260))), "m")
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(command, ["marginal", *arguments, "-m", "m"])
+
+    ran = run("abab", "", "--json", "--calls", "9", "--beam", "2")
+    assert ran.exit_code == 0, ran.output
+    first, empty = map(json.loads, ran.stdout.splitlines())
+    found = marginal(pofx.load("m"), "abab")
+    assert first["total_nats"] == first["lower_nats"] == found.total
+    assert (first["kind"], first["canonical_nats"], first["gap_bits"]) == (
+        "exact",
+        found.canonical,
+        found.gap_bits,
+    )
+    assert empty["text"] == ""
+    shown = run("abab").stdout
+    assert f"{found.total:.3f}" in shown
+    assert "exact" in shown
+    for wrong in (["--beam", "0"], ["--calls", "0"], ["--seconds", "-1"], ["--seed", "-1"]):
+        refused = run("abab", *wrong)
+        assert isinstance(refused.exception, BadValue), wrong

@@ -387,7 +387,7 @@ def _never(*args: object) -> None:
 class TestSampling:
     def test_draws_are_scored_as_drawn(self, made: Made) -> None:
         lm = pofx.load(made("gemma3", adds="bos"))
-        draws = pofx.sample(lm, 20, given="the", max_tokens=12, seed=3)
+        draws = pofx.sample(lm, 20, given="the", max_tokens=12, seed=3, boundary="token")
         behind = lm.vocab.encode("the")
         paths = [[*behind, *d.tokens.tolist(), *([EOS] if d.ended else [])] for d in draws]
         for d, logp in zip(draws, lm.forward(paths, skip=len(behind)).logp):

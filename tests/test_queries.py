@@ -82,7 +82,12 @@ BAD: dict[str, tuple[Callable[[], object], type[Exception], str, str]] = {
     "weights of nothing": (lambda: pofx.mixture([TOY, TOY], [0, 0]), BadValue, "not all zero", "[0, 0]"),
     "weights nan": (lambda: pofx.mixture([TOY, TOY], [1, math.nan]), BadValue, "weights: expected 2", "nan"),
     "too few weights": (lambda: pofx.mixture([TOY, TOY], [1]), BadValue, "weights: expected 2", "[1]"),
-    "two vocabularies": (lambda: pofx.mixture([TOY, BYTES]), BadValue, "one vocabulary", "same vocab"),
+    "two vocabularies": (
+        lambda: pofx.interpolate([TOY, BYTES], [1, 1]),
+        BadValue,
+        "one vocabulary",
+        "same vocab",
+    ),
     "with and without x0": (lambda: pofx.mixture([TOY, NO_BEGIN]), BadValue, "x0", "same begin="),
     "no weights": (lambda: pofx.interpolate([TOY, TOY]), BadValue, "either weights or held_out", "neither"),
     "weights twice": (

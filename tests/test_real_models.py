@@ -123,7 +123,7 @@ def test_special_tokens_in_texts_are_text(loaded: Callable[[str], LM]) -> None:
 
 def test_draws_are_scored_as_drawn(loaded: Callable[[str], LM]) -> None:
     lm = loaded("smollm2")
-    draws = pofx.sample(lm, 3, given="The interes", max_tokens=8, seed=1)
+    draws = pofx.sample(lm, 3, given="The interes", max_tokens=8, seed=1, boundary="token")
     behind = lm.vocab.encode("The interes")
     end = [lm.vocab.end] if lm.vocab.end is not None else []
     paths = [[*behind, *d.tokens.tolist(), *(end if d.ended else [])] for d in draws]
@@ -150,3 +150,51 @@ def test_from_the_command_line(loaded: Callable[[str], LM]) -> None:
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert "pofx audit smollm2" in refused.stderr
+
+
+def test_a_prefix_is_a_string(loaded: Callable[[str], LM]) -> None:
+    lm = loaded("smollm2")
+    (s,) = pofx.score(lm, ["ware is the program"], given="free soft")
+    assert s.terms.boundary == "exact"
+    lo, hi = s.interval
+    assert lo <= s.total <= hi < 0
+    strings = pofx.bytewise(lm, 8)
+    joint, before = pofx.score(strings, ["free software is the program", "free soft"])
+    assert s.total == pytest.approx(joint.total - before.prefix_total, abs=1e-4)
+    assert s.prefix_total == pytest.approx(joint.prefix_total - before.prefix_total, abs=1e-4)
+    token = pofx.log_prob(lm, "ware is the program", given="free soft", boundary="token")
+    assert token < s.total - 1
+
+
+def test_a_clean_join_agrees_with_the_string(loaded: Callable[[str], LM]) -> None:
+    """P(a word, then a space | what came before, then a space): tokens, and all spellings."""
+    lm = loaded("smollm2")
+    spaces = np.array([b is not None and b.startswith(b" ") for b in lm.vocab.token_bytes])
+    texts = ["free software", "free software is", "free software is the"]
+    token = [
+        float(s[:-1].sum() + m[-1, 0])
+        for s, m in zip(
+            *_with_masses(lm, texts, spaces)
+        )  # log P of the tokens, then of any that begins with a space
+    ]
+    byte = [s.prefix_total for s in pofx.score(pofx.bytewise(lm, 8), [f"{t} " for t in texts])]
+    assert np.abs(np.diff(token) - np.diff(byte)).max() < 1e-4
+    assert all(b >= t - 1e-5 for t, b in zip(token, byte))
+    assert pofx.score(lm, [" is"], given="free software")[0].terms.boundary == "token"
+
+
+def _with_masses(
+    lm: LM, texts: list[str], members: np.ndarray
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    paths = [[*lm.vocab.encode(t), lm.vocab.end or 0] for t in texts]
+    trace = lm.forward(paths, pofx.Want(masses=members[None]))
+    assert trace.masses is not None
+    return trace.logp, trace.masses
+
+
+def test_the_next_words(loaded: Callable[[str], LM]) -> None:
+    loaded("smollm2")
+    found = pofx.next(pofx.load("smollm2"), "The interes", 3, unit="word")
+    assert [a.shown for a in found.top[:2]] == ["ting", "ted"]
+    assert sum(np.exp(a.logp) for a in found.top) + np.exp(found.rest) == pytest.approx(1)
+    assert all(a.low <= a.logp <= a.high < a.low + 0.01 for a in found.top)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pofx import errors
+    from pofx.assumptions import corpus_report
     from pofx.builtin import builtin_documents
+    from pofx.classifier.estimator import GenerativeClassifier
     from pofx.corpus import Document, documents, records, split_documents
     from pofx.errors import (
         BadSource,
@@ -24,16 +26,25 @@ if TYPE_CHECKING:
         NotText,
         PofxError,
         TooLong,
+        Undecodable,
+        Unreached,
     )
     from pofx.estimation import fit
     from pofx.lm import LM, Begin, State
     from pofx.loading import load
     from pofx.models.ngram.arpa import read_arpa, write_arpa
     from pofx.queries.audit import audit
+    from pofx.queries.compress import Compression, compress, compression, decompress
+    from pofx.queries.condition import condition
+    from pofx.queries.conditioned import Conditioned, Outcome
+    from pofx.queries.conditions import Condition, Contains, Length, Matches
+    from pofx.queries.corpus_record import CorpusReport
     from pofx.queries.findings import Audit, Finding
+    from pofx.queries.infill import infill
     from pofx.queries.marginal import Marginal, marginal
     from pofx.queries.next import Next
     from pofx.queries.next import next_token as next
+    from pofx.queries.posterior import MixturePosterior, posterior
     from pofx.queries.sample import Draw, sample
     from pofx.queries.score import Scored, log_prob, prefix_log_prob, score
     from pofx.queries.terms import Terms
@@ -54,17 +65,26 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "errors": "BadSource BadValue Impossible MissingExtra NoBOS NoEOS NotText PofxError TooLong",
+    "errors": "BadSource BadValue Impossible MissingExtra NoBOS NoEOS NotText PofxError TooLong Undecodable Unreached",
+    "assumptions": "corpus_report",
     "builtin": "builtin_documents",
+    "classifier.estimator": "GenerativeClassifier",
     "corpus": "Document documents records split_documents",
     "estimation": "fit",
     "loading": "load",
     "lm": "LM Begin State",
     "models.ngram.arpa": "read_arpa write_arpa",
     "queries.audit": "audit",
+    "queries.compress": "Compression compress compression decompress",
+    "queries.corpus_record": "CorpusReport",
+    "queries.condition": "condition",
+    "queries.conditioned": "Conditioned Outcome",
+    "queries.conditions": "Condition Contains Length Matches",
     "queries.findings": "Audit Finding",
+    "queries.infill": "infill",
     "queries.marginal": "Marginal marginal",
     "queries.next": "Next",
+    "queries.posterior": "MixturePosterior posterior",
     "queries.sample": "Draw sample",
     "queries.score": "Scored log_prob prefix_log_prob score",
     "queries.terms": "Terms",
@@ -95,7 +115,11 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "NotText",
     "PofxError",
     "TooLong",
+    "Undecodable",
+    "Unreached",
+    "corpus_report",
     "builtin_documents",
+    "GenerativeClassifier",
     "Document",
     "documents",
     "records",
@@ -108,12 +132,27 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "read_arpa",
     "write_arpa",
     "audit",
+    "Compression",
+    "compress",
+    "compression",
+    "decompress",
+    "CorpusReport",
+    "condition",
+    "Conditioned",
+    "Outcome",
+    "Condition",
+    "Contains",
+    "Length",
+    "Matches",
     "Audit",
     "Finding",
+    "infill",
     "Marginal",
     "marginal",
     "next",
     "Next",
+    "MixturePosterior",
+    "posterior",
     "Draw",
     "sample",
     "Scored",

@@ -8,6 +8,8 @@
     ├── BadSource      a file, directory or name that holds no readable model or corpus
     ├── BadValue       an argument outside its domain
     ├── Impossible     conditioning on an event of probability zero
+    ├── Unreached      no particle met a condition, whose probability may be zero or just small
+    ├── Undecodable    a compressed file that is damaged, or was made by another model
     ├── Interrupted    a fit was stopped by the user; it says where it can be taken up
     └── MissingExtra   an optional dependency is not installed
 
@@ -51,6 +53,14 @@ class BadValue(PofxError):
 
 class Impossible(PofxError):
     """Conditioning on an event of probability zero."""
+
+
+class Unreached(PofxError):
+    """A condition that no particle met; whether it is impossible or only improbable is not known."""
+
+
+class Undecodable(PofxError):
+    """A compressed file that is damaged, or that another model, version or machine made."""
 
 
 class Interrupted(PofxError):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
+from pofx.branches import Branches, ByExtension
 from pofx.errors import NoBOS
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab import Vocab
@@ -46,6 +47,19 @@ class Termination:
 
     alive: tuple[float, ...]
     never: float
+
+
+@dataclass(frozen=True)
+class Portable:
+    """A law that comes out the same, to the last bit, on every machine.
+
+    laws: p(next token | prefix) of a state, `[n, V]` (not its logarithm), from stored numbers by + − × ÷ and
+    comparisons of float64 alone, which IEEE 754 defines to the bit; no exp, no log, no sum whose order a library
+    chooses. Rows sum to 1 up to 1e-9. fingerprint: a hash of those numbers.
+    """
+
+    fingerprint: str
+    laws: Callable[[State], NDArray[np.float64]]
 
 
 class State:
@@ -137,6 +151,13 @@ class LM(ABC):
         """
         return forward_by_extension(self, paths, want, skip)
 
+    def branches(self, state: State) -> Branches:
+        """Laws behind many prefixes that branch off the rows of a state, to be grown node by node.
+
+        This default extends a generation of nodes at a time; a family may read them all in one pass.
+        """
+        return ByExtension(self.extend, state)
+
     def seen(self, n: int) -> Ints:
         """How many tokens the law at each position of a path of n tokens is conditioned on: effective context, `[n]`.
 
@@ -149,6 +170,21 @@ class LM(ABC):
     def bare(self) -> LM | None:
         """The model without the x0 that `begun` put before it, itself if it has none; None where x0 is its own."""
         return self if self.begin.known == "none" else None
+
+    def portable(self) -> Portable | None:
+        """The law by arithmetic that every machine does alike, so that one decodes what another has coded.
+
+        This default has none: exp, log and the order of a sum differ between machines.
+        """
+        return None
+
+    def sufficient(self, state: State) -> NDArray[Any] | None:
+        """A sufficient statistic of each prefix, `[n, k]` of integers; None where none is known, as here.
+
+        Rows that are equal have the same law, now and behind whatever follows: prefixes that can be merged, as a
+        family with finitely many states knows.
+        """
+        return None
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
         """P(length > L) for each L of `lengths`, and P(never ends), exact; None where that is not known exactly.

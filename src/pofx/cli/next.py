@@ -1,6 +1,8 @@
-"""pofx next: the law of the next token."""
+"""pofx next: the law of the next token, byte, character or word."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import click
 
@@ -8,20 +10,38 @@ from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
 
 
-@click.command(short_help="The law of the next token.")
+@click.command(short_help="The law of what comes next: words, characters, bytes or tokens.")
 @click.argument("given", default="")
-@click.option("-k", default=10, show_default=True, help="How many tokens to show; the rest is one row.")
+@click.option("-k", default=10, show_default=True, help="How many outcomes to show; the rest is one row.")
+@click.option(
+    "--unit",
+    type=click.Choice(["word", "character", "byte", "token"]),
+    default="word",
+    show_default=True,
+    help="What an outcome is. All but tokens may begin inside a token that GIVEN ends in.",
+)
+@click.option(
+    "--calls",
+    type=click.IntRange(0),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="Words, characters: call the model at most so often in search of them.",
+)
 @model_options
 @options.json_option
-def command(given: str, k: int, chosen: Chosen, as_json: bool) -> None:
-    """p(v | GIVEN) of the likeliest next tokens v. Without GIVEN: p(x1 | x0), how texts begin.
+def command(given: str, k: int, unit: Any, calls: int, chosen: Chosen, as_json: bool) -> None:
+    """p(v | GIVEN) of the likeliest v to come next. Without GIVEN: p(x1 | x0), how texts begin.
+
+    A word is what comes up to the next boundary, white space or the text's end; what GIVEN began may be what goes on.
 
     \b
-    pofx next "Return the "
+    pofx next "The interes"
+    pofx next "Return the " --unit token
     """
     from pofx.queries.next import next_token
 
-    law = next_token(chosen.load(), options.argument_text(given), k)
+    law = next_token(chosen.load(), options.argument_text(given), k, unit, calls)
     if as_json:
         from pofx.cli.plain import dumps, next_record
 

@@ -24,6 +24,15 @@ html_option = click.option(
     help="Also write a page that needs no network.",
 )
 
+boundary_option = click.option(
+    "--boundary",
+    type=click.Choice(["auto", "token", "exact", "error"]),
+    default="auto",
+    show_default=True,
+    help="Behind a prefix. auto: both are strings, whatever tokens span the join; exact: so too, all of it byte by "
+    "byte; token: the text begins with a new token; error: refuse a text that does not.",
+)
+
 
 def corpus_options(function: F) -> F:
     """--field, --id, --split, --separator and --format: how documents lie in files."""
@@ -32,7 +41,10 @@ def corpus_options(function: F) -> F:
             "--format", "format_", metavar="NAME", help="Overrules the file's ending: txt, jsonl, csv.gz, …"
         ),
         click.option(
-            "--separator", metavar="TEXT", help=r"txt: documents stand between these (\n and \t are read)."
+            "--separator",
+            metavar="TEXT",
+            callback=_unescaped,
+            help=r"txt: documents stand between these (\n and \t are read).",
         ),
         click.option(
             "--split",
@@ -57,16 +69,25 @@ def corpus(
     split: str,
     separator: str | None,
     format_: str | None,
+    keep: tuple[str, ...] = (),
 ) -> Records:
-    """The records of files; bad rows are told on stderr and counted."""
+    """The records of files; bad rows are told on stderr and counted. keep: further fields, as `records` has them."""
     from pofx.corpus import records
 
-    if separator is not None:
-        separator = separator.replace("\\n", "\n").replace("\\t", "\t")
-    parted = cast("Split", split)  # click has seen to it
     return records(
-        *paths, field=field, id=id_, split=parted, separator=separator, format=format_, report=_report
+        *paths,
+        field=field,
+        id=id_,
+        split=cast("Split", split),  # click has seen to it
+        separator=separator,
+        format=format_,
+        report=_report,
+        keep=keep,
     )
+
+
+def _unescaped(context: click.Context, option: click.Parameter, separator: str | None) -> str | None:
+    return None if separator is None else separator.replace("\\n", "\n").replace("\\t", "\t")
 
 
 def _report(bad: BadRow) -> None:

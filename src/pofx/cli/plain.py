@@ -13,7 +13,9 @@ import numpy as np
 from pofx.units import bits_per_byte
 
 if TYPE_CHECKING:
+    from pofx.queries.corpus_record import CorpusReport
     from pofx.queries.findings import Audit
+    from pofx.queries.marginal import Marginal
     from pofx.queries.next import Next
     from pofx.queries.sample import Draw
     from pofx.queries.score import Scored
@@ -46,6 +48,8 @@ def scored_record(scored: Scored, tokens: bool) -> dict[str, Any]:
     }
     if len(scored.given):
         out["given"] = _text(scored.given)
+    if scored.low is not None:
+        out["interval_nats"] = list(scored.interval if scored.terms.end else scored.prefix_interval)
     if tokens:
         names = [scored.vocab.show(int(i)) for i in scored.tokens] + ["EOS"] * scored.terms.end
         ids = [*map(int, scored.tokens), *([scored.vocab.end] if scored.terms.end else [])]
@@ -77,13 +81,53 @@ def draw_record(draw: Draw) -> dict[str, Any]:
 
 
 def next_record(law: Next) -> dict[str, Any]:
-    """A next-token law: the top and the rest."""
+    """The law of what comes next: the top and the rest."""
     return {
         "given": _text(law.given),
-        "top": [{"id": a.id, "token": a.shown, "nats": a.logp, "p": math.exp(a.logp)} for a in law.top],
-        "rest": {"tokens": law.n_rest, "nats": law.rest, "p": math.exp(law.rest)},
+        "unit": law.unit,
+        "top": [
+            {
+                **({} if a.id is None else {"id": a.id}),
+                law.unit: a.shown,
+                "nats": a.logp,
+                "p": math.exp(a.logp),
+                "p_low": math.exp(a.low),
+                "p_high": math.exp(a.high),
+            }
+            for a in law.top
+        ],
+        "rest": {
+            **({} if law.n_rest is None else {f"{law.unit}s": law.n_rest}),
+            "nats": law.rest,
+            "p": math.exp(law.rest),
+            "p_low": math.exp(law.rest_low),
+            "p_high": math.exp(law.rest_high),
+            "each_below": math.exp(law.others_below),
+        },
         "entropy_nats": law.entropy,
+        "entropy_interval_nats": [law.entropy_low, law.entropy_high],
+        "calls": law.calls,
         "terms": dataclasses.asdict(law.terms),
+    }
+
+
+def marginal_record(found: Marginal) -> dict[str, Any]:
+    """The sum over the tokenisations of one text."""
+    return {
+        "text": _text(found.text),
+        "kind": found.kind,
+        "total_nats": found.total,
+        "lower_nats": found.lower,
+        "estimate_nats": found.estimate,
+        "interval_nats": list(found.interval),
+        "se": found.se,
+        "ess": found.ess,
+        "canonical_nats": found.canonical,
+        "gap_bits": found.gap_bits,
+        "draws": found.draws,
+        "found": found.found,
+        "calls": found.calls,
+        "terms": dataclasses.asdict(found.terms),
     }
 
 
@@ -103,6 +147,11 @@ def words_record(worded: Worded) -> dict[str, Any]:
 def audit_record(audit: Audit) -> dict[str, Any]:
     """A whole audit."""
     return {**dataclasses.asdict(audit), "failed": audit.failed}
+
+
+def corpus_record(report: CorpusReport) -> dict[str, Any]:
+    """A whole report on a corpus."""
+    return {"verdict": report.verdict, **dataclasses.asdict(report)}
 
 
 def _text(text: str | bytes) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from pofx.cli import options
@@ -11,6 +13,13 @@ from pofx.cli.chosen import Chosen, model_options
 @click.command(short_help="Draw texts from a model.")
 @click.option("-n", default=3, show_default=True, help="How many draws.")
 @click.option("--given", default="", metavar="TEXT", help="Draw what follows this prefix.")
+@click.option(
+    "--boundary",
+    type=click.Choice(["exact", "token"]),
+    default="exact",
+    show_default=True,
+    help="Behind a prefix. exact: what is drawn may be spelled by a token that begins inside it; token: by new ones.",
+)
 @click.option("--max-tokens", default=256, show_default=True, help="Cut a draw off here (then it says so).")
 @click.option("--seed", type=int, help="The same seed gives the same draws.")
 @click.option("--temperature", type=float, help="Draw from p^(1/T), renormalised token by token.")
@@ -22,6 +31,7 @@ from pofx.cli.chosen import Chosen, model_options
 def command(
     n: int,
     given: str,
+    boundary: Any,
     max_tokens: int,
     seed: int | None,
     temperature: float | None,
@@ -43,7 +53,7 @@ def command(
     lm = chosen.load()
     if temperature is not None or top_k is not None or top_p is not None:
         lm = warp(lm, 1.0 if temperature is None else temperature, top_k, top_p)
-    draws = sample(lm, n, options.argument_text(given), max_tokens, seed)
+    draws = sample(lm, n, options.argument_text(given), max_tokens, seed, boundary)
     if html_path:
         from pofx.report import html
 

@@ -34,6 +34,7 @@ ONLY_WITH_OUT = {
 @click.option(
     "--given-field", metavar="NAME", help="jsonl, csv, parquet: condition each row on its field of this name."
 )
+@options.boundary_option
 @click.option("--prefix", is_flag=True, help="Sum log P(text): the text and anything after it, no EOS term.")
 @click.option(
     "-o",
@@ -86,6 +87,7 @@ def command(
     texts: tuple[str, ...],
     given: str,
     given_field: str | None,
+    boundary: Any,
     prefix: bool,
     out: str | None,
     per: Any,
@@ -130,14 +132,14 @@ def command(
         field,
         id_,
         split,
-        separator.replace("\\n", "\n").replace("\\t", "\t") if separator is not None else None,
+        separator,
         format_,
         behind,
         given_field,
         keep,
     )
     has_given = bool(given) or given_field is not None
-    rows = Rows(per, prefix, top, entropy, rank, not no_text, has_given, keep)
+    rows = Rows(per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary)
     if files:  # what can be refused before a model is loaded
         asked.items()
     if out is not None:
@@ -152,14 +154,14 @@ def command(
 
         print_peer(lm, peer, [options.argument_text(t) for t in texts], asked, as_json)
     elif texts:
-        _texts(lm, [options.argument_text(t) for t in texts], behind, prefix, as_json, html_path)
+        _texts(lm, [options.argument_text(t) for t in texts], behind, boundary, prefix, as_json, html_path)
     elif out is not None:
         decided = {"--budget": chosen.budget, "--deterministic": deterministic}
         write_rows(lm, chosen.name, asked, rows, out, decided, fresh, quiet)
     else:
         from pofx.cli.score_lines import print_lines
 
-        kept, failed = print_lines(lm, asked, prefix, tokens, as_json, quiet, bool(html_path))
+        kept, failed = print_lines(lm, asked, boundary, prefix, tokens, as_json, quiet, bool(html_path))
         if html_path:
             _page(kept, html_path)
         if failed:
@@ -190,6 +192,10 @@ def _check_usage(
         shaped = next((f"--{name}" for name in ("top", "entropy", "rank") if options.typed(name)), None)
         if per == "text" and shaped:
             raise click.UsageError(f"{shaped}: expected only with --per token, found --per text.")
+    if options.typed("boundary") and not (given or given_field):
+        raise click.UsageError(
+            "--boundary: expected behind a prefix, found neither --given nor --given-field."
+        )
     if peer and (given or given_field):
         raise click.UsageError("--as: expected whole texts, found a prefix; leave --given out.")
 
@@ -198,6 +204,7 @@ def _texts(
     lm: Any,
     texts: list[str | bytes],
     given: str | bytes,
+    boundary: Any,
     prefix: bool,
     as_json: bool,
     html_path: str | None,
@@ -205,7 +212,7 @@ def _texts(
     from pofx.queries.score import score
     from pofx.trace import Want
 
-    scored = score(lm, texts, given, Want(entropy=True, rank=True, top=5))
+    scored = score(lm, texts, given, Want(entropy=True, rank=True, top=5), boundary)
     if prefix:
         scored = [s.without_end() for s in scored]
     if html_path:  # before anything is printed: a reader that closes the pipe must not cost the page

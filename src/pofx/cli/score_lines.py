@@ -11,6 +11,7 @@ from pofx.cli.score_input import Input
 if TYPE_CHECKING:
     from pofx.errors import PofxError
     from pofx.lm import LM
+    from pofx.queries.joins import Asked
     from pofx.queries.score import Scored
 
 # Texts of a file that go into a page: more make it slow to open.
@@ -18,7 +19,14 @@ PAGE_TEXTS = 50
 
 
 def print_lines(
-    lm: LM, asked: Input, prefix: bool, tokens: bool, as_json: bool, quiet: bool, wants_page: bool
+    lm: LM,
+    asked: Input,
+    boundary: Asked,
+    prefix: bool,
+    tokens: bool,
+    as_json: bool,
+    quiet: bool,
+    wants_page: bool,
 ) -> tuple[list[Scored], int]:
     """Print a line a row, in order; give the first texts, for a page, and how many rows have no score.
 
@@ -37,7 +45,7 @@ def print_lines(
     items = asked.items()
     asked.check(lm, whole=False)
     want = Want(entropy=True, rank=True, top=5) if wants_page else Want()
-    for block in score_stream(lm, items, asked.ask, want):
+    for block in score_stream(lm, items, asked.ask, want, boundary=boundary):
         for item, found in block:
             if isinstance(found, Scored):
                 value = found.prefix_total if prefix else found.total

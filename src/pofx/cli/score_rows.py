@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pofx.corpus import BadRow, Document
     from pofx.errors import PofxError
     from pofx.lm import LM
+    from pofx.queries.joins import Asked
     from pofx.queries.score import Scored
     from pofx.queries.stream import Ask
     from pofx.vocab import Vocab
@@ -36,6 +37,7 @@ TERMS: dict[str, Kind] = {
     "window": "text",
     "dtype": "text",
     "kind": "text",
+    "boundary": "text",
 }
 TOKEN = (
     Column("index", "int"),
@@ -62,6 +64,7 @@ class Rows:
     text: bool = True
     given: bool = False
     keep: tuple[str, ...] = ()
+    boundary: Asked = "auto"
 
     @property
     def decides(self) -> dict[str, Any]:
@@ -73,6 +76,7 @@ class Rows:
             "--entropy": self.entropy,
             "--rank": self.rank,
             "--no-text": not self.text,
+            "--boundary": self.boundary,
         }
 
     def stream(
@@ -82,7 +86,9 @@ class Rows:
         from pofx.queries.stream import score_stream
         from pofx.trace import Want
 
-        return score_stream(lm, items, ask, Want(entropy=self.entropy, rank=self.rank, top=self.top))
+        return score_stream(
+            lm, items, ask, Want(entropy=self.entropy, rank=self.rank, top=self.top), boundary=self.boundary
+        )
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
         """In order. kept: the kinds of values that each kept column held. `BadValue` where two have one name."""

@@ -104,7 +104,7 @@ def command(
         field,
         id_,
         split,
-        separator.replace("\\n", "\n").replace("\\t", "\t") if separator is not None else None,
+        separator,
         format_,
         behind,
         given_field,

@@ -44,7 +44,7 @@ def sample(
     given: str | bytes = "",
     max_tokens: int = 256,
     seed: int | None = None,
-    boundary: Literal["token", "exact"] = "token",
+    boundary: Literal["token", "exact"] = "exact",
 ) -> list[Draw]:
     """n independent draws x ~ p(· | given), ancestral: x1 ~ p(·|x0), x2 ~ p(·|x0,x1), … until EOS.
 
@@ -52,9 +52,9 @@ def sample(
     system for a fresh one. For a temperature draw from `warp(lm, temperature=…)`. `NoBOS` for a model without x0
     and an empty `given`; `Impossible` for a `given` of probability zero.
 
-    boundary: "token", the draw begins with a new token; or "exact": `given` is a string, and the draw may be spelled
-    by a token that begins inside it ("The interes" + "ting"). Then tokens[0] may be such a token, of which `bytes` has
-    the rest only, and logp[0] counts how the prefix was spelled, given that it was.
+    boundary: "exact", `given` is a string, and the draw may be spelled by a token that begins inside it
+    ("The interes" + "ting"): tokens[0] may then be such a token, of which `bytes` has the rest only, and logp[0] counts
+    how the prefix was spelled, given that it was. Or "token": the draw begins with a new token.
 
     Right: `sample(lm, 5, seed=1)`. Wrong: taking a draw with `ended` False for one of p: it is a prefix.
     """
@@ -64,6 +64,8 @@ def sample(
         raise BadValue(f"max_tokens: expected at least 1, found {max_tokens}")
     if seed is not None and seed < 0:
         raise BadValue(f"seed: expected a whole number of at least 0, or None for a fresh one, found {seed}")
+    if boundary not in ("token", "exact"):
+        raise BadValue(f"boundary: expected 'exact' or 'token', found {boundary!r}")
     if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
         return _healed(lm, n, given, max_tokens, seed)
     source = behind(lm, given)

@@ -3,98 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pofx.errors import BadValue, NoEOS
+from pofx.errors import BadValue
 from pofx.lm import LM
-from pofx.queries.terms import Terms, terms
-from pofx.trace import Ints, Want
-from pofx.transforms.given import check_possible, show
-from pofx.transforms.joined import joined
-from pofx.vocab import Vocab, spans, to_bytes
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """One text and the terms of its log-probability, nats.
-
-    tokens: ids `[t]`. logp: `[t + 1]`, log p(x_i | x_<i), the last one of EOS (`[t]` for a model without EOS).
-    seen: per entry of logp, how many tokens its law is conditioned on, x0 and given ones among them: the effective
-    context, by the window rule. entropy, rank, top_ids, top_logp: per entry of logp, where asked for with `Want`.
-    low, high: per entry of logp, terms of its bounds, where the LM has any (`Trace`).
-    """
-
-    text: str | bytes
-    given: str | bytes
-    tokens: Ints
-    logp: NDArray[np.float64]
-    terms: Terms
-    vocab: Vocab
-    seen: Ints
-    entropy: NDArray[np.float64] | None = None
-    rank: Ints | None = None
-    top_ids: Ints | None = None
-    top_logp: NDArray[np.float64] | None = None
-    low: NDArray[np.float64] | None = None
-    high: NDArray[np.float64] | None = None
-
-    @cached_property
-    def spans(self) -> Ints:
-        """Byte offsets `[t, 2]` of what each token spells."""
-        return spans(self.vocab, self.tokens)  # type: ignore[arg-type]
-
-    @property
-    def total(self) -> float:
-        """log p(text | given), EOS included; −inf for a text of probability zero. `NoEOS` where texts never end."""
-        if not self.terms.end:
-            raise NoEOS(
-                "log p(text) needs p(EOS | text), the last factor of the chain rule, but this model has no "
-                "end-of-text symbol, so no text of it is ever complete; ask for prefix_total (prefix_log_prob, "
-                "--prefix), or fit with end=True (without --no-end)"
-            )
-        return float(self.logp.sum())
-
-    @property
-    def prefix_total(self) -> float:
-        """log P(text | given): the text and anything after it, so no EOS term."""
-        return float(self.logp[: len(self.tokens)].sum())
-
-    def without_end(self) -> Scored:
-        """The same record of the text as a prefix: no EOS term, and `terms` says so."""
-        t = len(self.tokens)
-        return replace(
-            self,
-            logp=self.logp[:t],
-            seen=self.seen[:t],
-            terms=replace(self.terms, end=False),
-            entropy=None if self.entropy is None else self.entropy[:t],
-            rank=None if self.rank is None else self.rank[:t],
-            top_ids=None if self.top_ids is None else self.top_ids[:t],
-            top_logp=None if self.top_logp is None else self.top_logp[:t],
-            low=None if self.low is None else self.low[:t],
-            high=None if self.high is None else self.high[:t],
-        )
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Bounds (lo, hi) of log p(text | given), on `total` and on what it stands for; equal where it is computed."""
-        return self._bounds(self.total, len(self.logp))
-
-    @property
-    def prefix_interval(self) -> tuple[float, float]:
-        """Bounds (lo, hi) of log P(text | given), as `interval` those of log p."""
-        return self._bounds(self.prefix_total, len(self.tokens))
-
-    def _bounds(self, value: float, n: int) -> tuple[float, float]:
-        if self.low is None or self.high is None:  # a mixture of such models passes no bounds on
-            return (float("-inf"), 0.0) if self.terms.kind == "interval" else (value, value)
-        # Where nothing was left out they are the value, but for rounding.
-        return min(float(self.low[:n].sum()), value), max(float(self.high[:n].sum()), value)
+from pofx.queries.joins import Asked, exactly, healed, ways
+from pofx.queries.scored import Scored as Scored
+from pofx.queries.scored import by_tokens
+from pofx.trace import Want
 
 
 def score(
@@ -102,7 +17,7 @@ def score(
     texts: Sequence[str | bytes],
     given: str | bytes | Sequence[str | bytes] = "",
     want: Want = Want(),
-    boundary: Literal["token", "exact", "error"] = "token",
+    boundary: Asked = "auto",
 ) -> list[Scored]:
     """log p(text | given) = Σ log p(x_i | given, x_<i) + log p(EOS | given, text), nats, one record a text, in order.
 
@@ -110,10 +25,13 @@ def score(
     without x0 and an empty `given`; `Impossible` for a `given` of probability zero; `NotText` for what the
     vocabulary cannot spell.
 
-    boundary: what joins a prefix and its text. "token": the prefix is cut into tokens by itself, and the text begins
-    with a new one. "exact": both are strings, log p(xy) − log P(x), whatever tokens span the join or spell the text
-    (`joined`): terms are then of bytes, with bounds, at the cost of a call of the model a byte. "error": as "token",
-    but `BadValue` where the tokens of the two together are not those of the one and then the other.
+    boundary: what joins a prefix and its text, where a text has more than one spelling; `Terms.boundary` says which it
+    was. "auto": both are strings. Where `encode` cuts between them, their tokens are those of the one and then the
+    other; where it does not (mid-word, behind a space), as "exact" up to 512 bytes of text; of a longer one the join
+    alone is healed: log p(its tokens together with the prefix's) − log P(prefix), whose first token may begin inside
+    the prefix. "exact": log p(xy) − log P(x), whatever tokens span the join or spell the text (`joined`): terms of
+    bytes, with bounds, at the cost of a call of the model a byte. "token": each is cut into tokens by itself, and the
+    text begins with a new one. "error": as "token", but `BadValue` where `encode` does not cut between them.
 
     Right: `score(lm, ["a text", "another"])[0].total`. Wrong: `score(lm, "a text")`, a string is not a list.
     """
@@ -121,61 +39,30 @@ def score(
         raise BadValue(
             "texts: expected a list of texts, found one text; write score(lm, [text]) or log_prob(lm, text)"
         )
+    if not isinstance(given, str | bytes | Sequence):
+        raise BadValue(f"given: expected one prefix, or one a text, found {type(given).__name__}")
     texts = list(texts)
     prefixes = [given] * len(texts) if isinstance(given, str | bytes) else list(given)
     if len(prefixes) != len(texts):
         raise BadValue(
             f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}"
         )
-    if boundary == "exact" and not lm.vocab.unambiguous:
-        return _joined(lm, texts, prefixes, want)
-    end = np.array([] if lm.vocab.end is None else [lm.vocab.end], dtype=np.int64)
-    cut = dict(zip(dict.fromkeys(prefixes), lm.vocab.encode_many(list(dict.fromkeys(prefixes)))))
-    _check_given(lm, cut)
-    # Behind a prefix texts go on, and may be spelled otherwise than alone.
-    vocabs = [lm.vocab.continuation if len(cut[g]) else lm.vocab for g in prefixes]
-    ids = _encoded(vocabs, texts)
-    if boundary == "error":
-        _check_joins(lm, texts, prefixes, [[*cut[g], *x] for g, x in zip(prefixes, ids)])
-    given_bytes = {g: len(to_bytes(g)) for g in cut}
-    paths = [np.concatenate([cut[g], x, end]) for g, x in zip(prefixes, ids)]
-    trace = lm.forward(paths, want, [len(cut[g]) for g in prefixes])
-    seen: dict[tuple[int, int], Ints] = {}
-    out = []
-    for i, (text, prefix, x) in enumerate(zip(texts, prefixes, ids)):
-        place = len(paths[i]), len(cut[prefix])
-        if place not in seen:
-            seen[place] = lm.seen(place[0])[place[1] :]
-            seen[place].flags.writeable = False  # texts of one length share it
-        leak = 0.0 if trace.leak is None else float(1 - np.prod(1 - trace.leak[i]))
-        small_print = terms(lm, len(x), len(to_bytes(text)), given_bytes[prefix], bool(len(end)), leak)
-        if trace.low is not None:
-            small_print = replace(small_print, kind="interval")
-        out.append(
-            Scored(
-                text,
-                prefix,
-                x,
-                trace.logp[i],
-                small_print,
-                vocabs[i],
-                seen[place],
-                trace.entropy[i] if trace.entropy else None,
-                trace.rank[i] if trace.rank else None,
-                trace.top_ids[i] if trace.top_ids else None,
-                trace.top_logp[i] if trace.top_logp else None,
-                trace.low[i] if trace.low else None,
-                trace.high[i] if trace.high else None,
-            )
-        )
-    return out
+    joins = ways(lm, texts, prefixes, boundary)
+    out: dict[int, Scored] = {}
+    for way in dict.fromkeys(joins):
+        rows = [i for i, w in enumerate(joins) if w == way]
+        out |= zip(rows, _BY[way](lm, [texts[i] for i in rows], [prefixes[i] for i in rows], want))
+    return [out[i] for i in range(len(texts))]
+
+
+_BY = {"token": by_tokens, "exact": exactly, "healed": healed}
 
 
 def log_prob(
     lm: LM,
     text: str | bytes,
     given: str | bytes = "",
-    boundary: Literal["token", "exact", "error"] = "token",
+    boundary: Asked = "auto",
 ) -> float:
     """log p(text | given), nats: the text, complete, EOS included. See `score` for the terms and errors.
 
@@ -189,63 +76,7 @@ def prefix_log_prob(
     lm: LM,
     text: str | bytes,
     given: str | bytes = "",
-    boundary: Literal["token", "exact", "error"] = "token",
+    boundary: Asked = "auto",
 ) -> float:
     """log P(text | given), nats: the probability that what follows `given` starts with `text`; no EOS term."""
     return score(lm, [text], given, boundary=boundary)[0].prefix_total
-
-
-def _joined(
-    lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes], want: Want
-) -> list[Scored]:
-    """The texts behind their prefixes as strings, those of one prefix in one go."""
-    out: dict[int, Scored] = {}
-    for prefix in dict.fromkeys(prefixes):
-        rows = [i for i, g in enumerate(prefixes) if g == prefix and type(g) is type(prefix)]
-        some = [texts[i] for i in rows]
-        if not len(prefix):
-            out |= zip(rows, score(lm, some, want=want))
-            continue
-        join = joined(lm, prefix)
-        for i, s in zip(rows, score(join.lm, some, join.tail, want)):
-            x0 = terms(lm, 0, 0, len(to_bytes(prefix)), s.terms.end)
-            small_print = replace(
-                s.terms,
-                begin=x0.begin,
-                begin_known=x0.begin_known,
-                first=False,
-                given_bytes=x0.given_bytes,
-                boundary="exact",
-            )
-            out[i] = replace(s, given=prefix, terms=small_print)
-    return [out[i] for i in range(len(texts))]
-
-
-def _check_joins(
-    lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes], paths: Sequence[list[int]]
-) -> None:
-    """`BadValue` for the first text that is spelled otherwise behind its prefix than by itself."""
-    for text, prefix, path in zip(texts, prefixes, paths):
-        if lm.vocab.encode(to_bytes(prefix) + to_bytes(text)) != path:
-            raise BadValue(
-                f"boundary: expected a text whose tokens begin where the given one ends, found {show(text)} behind "
-                f"{show(prefix)}, which are other tokens together; sum over all of them: boundary='exact'"
-            )
-
-
-def _encoded(vocabs: Sequence[Vocab], texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
-    """The ids of each text by the vocabulary beside it, those of one vocabulary in one go."""
-    if all(v is vocabs[0] for v in vocabs):
-        return vocabs[0].encode_many(texts) if texts else []
-    out = [np.zeros(0, dtype=np.int64)] * len(texts)
-    for vocab in {id(v): v for v in vocabs}.values():
-        rows = [i for i, v in enumerate(vocabs) if v is vocab]
-        for i, ids in zip(rows, vocab.encode_many([texts[i] for i in rows])):
-            out[i] = ids
-    return out
-
-
-def _check_given(lm: LM, cut: dict[str | bytes, Ints]) -> None:
-    asked = {g: ids for g, ids in cut.items() if len(ids)}
-    if asked:
-        check_possible(lm, list(asked.values()), list(asked))

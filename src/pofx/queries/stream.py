@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pofx.errors import BadValue, PofxError
 from pofx.lm import LM
+from pofx.queries.joins import Asked
 from pofx.queries.score import Scored, score
 from pofx.trace import Want
 from pofx.vocab import to_bytes
@@ -29,13 +30,14 @@ def score_stream(
     want: Want = Want(),
     texts: int = TEXTS,
     n_bytes: int = BYTES,
+    boundary: Asked = "auto",
 ) -> Iterator[list[tuple[T, Scored | PofxError]]]:
     """`score` of any number of items, in constant memory: blocks of (item, its `Scored` or why it has none), in order.
 
     ask(item): its text and the prefix to condition on ("" for none), or an error that stands in for both.
     texts, n_bytes: a block is closed before it would hold more of either (a single text may be larger; a prefix
     counts once a block). Where blocks begin depends on the items alone, and a block's results on the block alone:
-    whoever starts again at the start of a block gets the same numbers.
+    whoever starts again at the start of a block gets the same numbers. boundary: as in `score`.
 
     What is wrong with one item (`NotText`, `TooLong`, `Impossible`, `NoBOS`) is its result, and loses no other.
     What `items` itself raises comes after the block before it.
@@ -45,7 +47,7 @@ def score_stream(
     """
 
     def answer(asked: Sequence[str | bytes], behind: Sequence[str | bytes]) -> list[Scored]:
-        return score(lm, asked, behind, want)
+        return score(lm, asked, behind, want, boundary)
 
     return stream(items, ask, answer, texts, n_bytes)
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pofx.lm import LM, Known
 
 Kind = Literal["exact", "canonical", "lower", "estimate", "interval"]
-Boundary = Literal["", "token", "exact"]
+Boundary = Literal["", "token", "exact", "healed"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Terms:
     "interval": of the spellings that were kept, with bounds beside it. leak: 1 − Π (1 − mass on tokens that spell
     nothing) over the positions of the text, where that mass was renormalised away; 0 where it was left as it is.
     boundary: how a given prefix and the text join. "token": each is cut into tokens by itself; "exact": tokens that
-    span the join are counted. "" without a prefix, and where texts have one spelling: there is nothing to choose.
+    span the join are counted; "healed": the one that `encode` puts there is, and all that spell the prefix. "" without
+    a prefix, and where texts have one spelling: there is nothing to choose.
     """
 
     begin: str
@@ -41,8 +42,8 @@ class Terms:
 
     def __str__(self) -> str:
         first = "p(x1|x0) included" if self.first else f"behind {_counted(self.given_bytes, 'given byte')}"
-        if self.boundary == "exact":
-            first += ", exact join"
+        if self.boundary:
+            first += f", {self.boundary} join"
         end = "EOS included" if self.end else "no EOS"
         x0 = f"x0 {self.begin} ({self.begin_known})" if self.begin_known != "none" else "no x0"
         return (

@@ -120,21 +120,44 @@ def score_panel(scored: Scored) -> Group:
 
 
 def next_table(law: Next) -> Table:
-    """The likeliest next tokens, best first, then all others together: p sums to 1."""
-    note = f"entropy {fixed(law.entropy)} nats = {significant(bits(law.entropy))} bits"
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=Text(note, DIM), caption_justify="left")
+    """The likeliest outcomes, best first, then all others together: p sums to 1. Bounds of p where there are any."""
+    bounded = any(probability(a.low) != probability(a.high) for a in law.top)
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, caption=Text(_next_note(law), DIM), caption_justify="left"
+    )
     table.add_column("", justify="right", style=DIM, no_wrap=True)
-    table.add_column("next token", min_width=10)
+    table.add_column(f"next {law.unit}", min_width=10)
     table.add_column("p", justify="right", no_wrap=True)
+    if bounded:
+        table.add_column("at least", justify="right", style=DIM, no_wrap=True)
+        table.add_column("at most", justify="right", style=DIM, no_wrap=True)
     table.add_column("log p", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
+
+    def row(number: str, name: Text, p: float, low: float, high: float) -> None:
+        bounds = [probability(low), probability(high)] if bounded else []
+        table.add_row(number, name, probability(p), *bounds, fixed(p), _bar(p))
+
     for k, outcome in enumerate(law.top, start=1):
         name = _token(visible(outcome.shown), outcome.bytes is None)
-        table.add_row(str(k), name, probability(outcome.logp), fixed(outcome.logp), _bar(outcome.logp))
-    if law.n_rest:
-        rest = Text(counted(law.n_rest, "other"), DIM)
-        table.add_row("…", rest, probability(law.rest), fixed(law.rest), _bar(law.rest))
+        row(str(k), name, outcome.logp, outcome.low, outcome.high)
+    if law.n_rest is None or law.n_rest:
+        rest = Text("others" if law.n_rest is None else counted(law.n_rest, "other"), DIM)
+        row("…", rest, law.rest, law.rest_low, law.rest_high)
     return table
+
+
+def _next_note(law: Next) -> str:
+    low, high = law.entropy_low, law.entropy_high
+    if fixed(low) == fixed(high):
+        note = f"entropy {fixed(law.entropy)} nats = {significant(bits(law.entropy))} bits"
+    elif math.isinf(high):
+        note = f"entropy ≥ {fixed(low)} nats = {significant(bits(low))} bits"
+    else:
+        note = f"entropy {fixed(low)} to {fixed(high)} nats"
+    if law.n_rest is None:
+        note += f"; each of the others has p ≤ {probability(law.others_below)}"
+    return note
 
 
 def draws_table(draws: Sequence[Draw]) -> Table:
@@ -159,7 +182,12 @@ def draws_table(draws: Sequence[Draw]) -> Table:
 
 def audit_table(audit: Audit) -> Group:
     """A check a paragraph: its outcome as symbol and word, its name, value and bound; below, in full width, why."""
-    return Group(*[part for finding in audit.findings for part in _finding(finding)])
+    return findings_table(audit.findings)
+
+
+def findings_table(findings: Sequence[Finding]) -> Group:
+    """The same of any findings."""
+    return Group(*[part for finding in findings for part in _finding(finding)])
 
 
 def _finding(finding: Finding) -> list[Table | Padding]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from pofx.queries.findings import Audit, BeginEvidence, Outcome, Verdict
+from pofx.queries.findings import Audit, BeginEvidence, Finding, Outcome, Verdict
 from pofx.report.numerals import counted, significant
 
 SYMBOL: Final[dict[Outcome, str]] = {"pass": "✓", "warn": "!", "fail": "✗"}
@@ -35,5 +36,10 @@ def begin_evidence(begin: BeginEvidence) -> str:
 
 def tally(audit: Audit) -> str:
     """`5 pass, 1 warn, 0 fail`."""
+    return outcomes(audit.findings)
+
+
+def outcomes(findings: Sequence[Finding]) -> str:
+    """The same of any findings."""
     words: tuple[Outcome, ...] = ("pass", "warn", "fail")
-    return ", ".join(f"{sum(f.verdict == w for f in audit.findings)} {w}" for w in words)
+    return ", ".join(f"{sum(f.verdict == w for f in findings)} {w}" for w in words)

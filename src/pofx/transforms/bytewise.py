@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pofx.errors import BadValue
 from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional, scorable
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
-from pofx.transforms.covers import Covers, Tokens
+from pofx.transforms.ahead import beams
+from pofx.transforms.covers import END, Covers, Tokens
+from pofx.transforms.walk import Step
 from pofx.vocab import ByteVocab, Vocab
 
 # Texts walked side by side at most, and numbers of the laws they may hold: 256 MB in float32, so 42 texts at 5
@@ -116,16 +118,45 @@ class Bytewise(LM):
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
         extra = [np.zeros((3, len(p) - s)) for p, s in zip(ids, skips)]
         longest = sorted((i for i, p in enumerate(ids) if len(p)), key=lambda i: -len(ids[i]))
-        held = self.lm.vocab.size * (1 if self.beam is None else self.beam + 1)
+        held = self.lm.vocab.size * (1 if self.beam is None else 2 * self.beam)
         batch = max(1, min(BATCH, NUMBERS // held))
-        for at in range(0, len(longest), batch):
-            self._walk(longest[at : at + batch], ids, skips, want, out, extra)
+        # Where only the bytes of the texts matter, the model is asked about many histories in one pass.
+        known: list[int] = []
+        if self.beam is not None and not want.rows and not opens_with_space(self.lm.vocab):
+            known = [k for k in longest if END not in ids[k][:-1]]
+        for at in range(0, len(known), BATCH):
+            some = known[at : at + BATCH]
+            for k, steps in zip(some, beams(self.tokens, [ids[k] for k in some], self.beam or 1)):
+                self._write(steps, skips[k], out.logp[out.offset(k) :][: len(ids[k]) - skips[k]], extra[k])
+        rest = sorted(set(longest) - set(known), key=longest.index)
+        for at in range(0, len(rest), batch):
+            self._walk(rest[at : at + batch], ids, skips, want, out, extra)
         trace = out.done()
         low, high, leak = (tuple(e[k] for e in extra) for k in range(3))
         kept = {f.name: getattr(trace, f.name) for f in fields(trace)}
         if self.beam is not None:
             kept |= {"low": low, "high": high}
         return Trace(**{**kept, "leak": leak})
+
+    def _write(
+        self, steps: Sequence[Step], skip: int, logp: NDArray[np.float64], extra: NDArray[np.float64]
+    ) -> None:
+        """Steps of a path, read off into its log p, and its bounds and leak `[3, n]`, from position `skip` on."""
+        some = steps[skip:]
+        if not some:
+            return
+        before, after, pruned, leak = np.array([(s.before, s.after, s.pruned, s.leak) for s in some]).T
+        logp[:] = _gain(after, before, self.vocab.size)
+        behind = np.logaddexp(before[0], pruned[0])
+        bound = np.zeros(2)
+        for i, now in enumerate(
+            np.array([after, np.logaddexp(after, pruned)]).T - (behind if behind > -np.inf else 0.0)
+        ):
+            if behind == -np.inf:
+                now = bound
+            extra[:2, i] = [_fall(a, b) for a, b in zip(now, bound)]
+            bound = now
+        extra[2] = leak
 
     def _walk(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -197,6 +198,15 @@ class Covers:
         return found.sorted()
 
 
+def worth(beam: int) -> float:
+    """log of the share of a text's mass from which on a closed token is worth a call of the model: 10^−(2 + beam).
+
+    Every further history is worth a decimal digit: what is dropped makes bounds wide. Of 118 bytes of English, beam 5,
+    SmolLM2 loses 5e-5 nats at a share of 1e-7, for 1.8 calls a byte; opened whatever its share, 4.2 calls.
+    """
+    return -(2 + beam) * math.log(10)
+
+
 @dataclass(frozen=True, eq=False)
 class Candidates:
     """What hypotheses become behind one more byte, before any model is called; sorted by row, the heaviest first.
@@ -234,10 +244,11 @@ class Candidates:
         return some._pick(np.lexsort((-some.weight, some.row)))
 
     def kept(self, rows: Ints, beam: int | None) -> Covers:
-        """These rows go on, each with its `beam` heaviest hypotheses, and the heaviest that ends with a token.
+        """These rows go on, each with its `beam` heaviest histories: what is open behind them, and what they close.
 
-        The latter keeps a beam from dying: behind a closed token whatever has a token of its own can follow. One
-        call of the model for all tokens that were closed.
+        Where these close nothing, the heaviest closed token of another is kept with them, so that a beam does not
+        die: behind a closed token whatever has a token of its own can follow. One call of the model for all tokens
+        that were closed.
         """
         old, t = self.before, self.before.tokens
         place = np.full(old.n, -1)
@@ -245,10 +256,7 @@ class Candidates:
         now = self._pick(np.flatnonzero((place[self.row] >= 0) & (self.hi > 0)))
         total, pruned = self.total[rows], old.pruned[rows]
         if beam is not None:
-            row = now.row
-            heavy = np.arange(len(row)) - np.searchsorted(row, row) < beam
-            shut = np.flatnonzero(now.token >= 0)
-            heavy[shut[np.unique(row[shut], return_index=True)[1]]] = True
+            heavy = now._heavy(beam)
             if not heavy.all():
                 off = now._pick(np.flatnonzero(~heavy))
                 now = now._pick(np.flatnonzero(heavy))
@@ -280,6 +288,24 @@ class Candidates:
             total,
             pruned,
         )
+
+    def _heavy(self, beam: int) -> NDArray[np.bool_]:
+        """Which candidates are those of the `beam` heaviest histories of their row, or stand in for what ends there."""
+        history, whose = np.unique(self.parent, return_inverse=True)
+        weight = logsumexp_runs(
+            self.weight[np.argsort(whose, kind="stable")], np.bincount(whose, minlength=len(history))
+        )
+        row = self.before.row[history]
+        order = np.lexsort((-weight, row))
+        rank = np.empty(len(history), dtype=np.int64)
+        rank[order] = np.arange(len(history)) - np.searchsorted(row[order], row[order])
+        heavy: NDArray[np.bool_] = rank[whose] < beam
+        shut = np.flatnonzero(self.token >= 0)
+        heavy[shut] &= self.weight[shut] - self.total[self.row[shut]] >= worth(beam)
+        ended = np.unique(self.row[shut[heavy[shut]]])
+        missing = shut[~np.isin(self.row[shut], ended)]
+        heavy[missing[np.unique(self.row[missing], return_index=True)[1]]] = True
+        return heavy
 
     def _histories(self) -> tuple[State, Logs, Ints]:
         """States of the candidates' histories, each once, what is known of their laws, and whose is which."""

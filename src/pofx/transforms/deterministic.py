@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pofx.lm import LM, State, Termination, per_path
-from pofx.trace import Ints, Path, Trace, Want
+from pofx.lm import LM, Portable, Termination, per_path
+from pofx.trace import Path, Trace, Want
+from pofx.transforms.unchanged import Unchanged
 
 
 def deterministic(lm: LM) -> LM:
@@ -24,21 +25,8 @@ def deterministic(lm: LM) -> LM:
     return lm if isinstance(lm, Deterministic) else Deterministic(lm)
 
 
-class Deterministic(LM):
+class Deterministic(Unchanged):
     """One path a pass; made by `deterministic`."""
-
-    def __init__(self, lm: LM) -> None:
-        self.lm = lm
-        self.vocab, self.context, self.begin, self.window = lm.vocab, lm.context, lm.begin, lm.window
-        self.dtype, self.fingerprint, self.positive = lm.dtype, lm.fingerprint, lm.positive
-
-    def start(self, n: int) -> State:
-        """As the model itself."""
-        return self.lm.start(n)
-
-    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """As the model itself."""
-        return self.lm.extend(state, ids)
 
     def forward(
         self,
@@ -52,10 +40,6 @@ class Deterministic(LM):
             return self.lm.forward(paths, want, skip)
         return _joined([self.lm.forward([path], want, [s]) for path, s in zip(paths, skips)])
 
-    def seen(self, n: int) -> Ints:
-        """As the model itself."""
-        return self.lm.seen(n)
-
     def bare(self) -> LM | None:
         """The model without its x0, just as deterministic."""
         core = self.lm.bare()
@@ -64,6 +48,10 @@ class Deterministic(LM):
     def termination(self, lengths: Sequence[int]) -> Termination | None:
         """As the model itself."""
         return self.lm.termination(lengths)
+
+    def portable(self) -> Portable | None:
+        """As the model itself."""
+        return self.lm.portable()
 
 
 def _joined(traces: Sequence[Trace]) -> Trace:

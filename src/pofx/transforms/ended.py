@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pofx.errors import BadValue, NotText
-from pofx.lm import LM, State
-from pofx.trace import Ints, Path, Trace, Want
+from pofx.lm import LM
+from pofx.trace import Path, Trace, Want
 from pofx.transforms.begun import token_id
+from pofx.transforms.unchanged import Unchanged
 from pofx.vocab import Vocab
 
 
@@ -49,21 +50,12 @@ def ended(lm: LM, end: str | int) -> LM:
     return Ended(lm, token_id(lm.vocab, end, "end"))
 
 
-class Ended(LM):
+class Ended(Unchanged):
     """The same laws over another vocabulary; made by `ended`."""
 
     def __init__(self, lm: LM, end: int) -> None:
-        self.lm, self.vocab, self.end = lm, EndedVocab(lm.vocab, end), end
-        self.context, self.begin, self.window, self.dtype = lm.context, lm.begin, lm.window, lm.dtype
-        self.fingerprint, self.positive, self.interval = lm.fingerprint, lm.positive, lm.interval
-
-    def start(self, n: int) -> State:
-        """As the model itself."""
-        return self.lm.start(n)
-
-    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """As the model itself."""
-        return self.lm.extend(state, ids)
+        super().__init__(lm)
+        self.vocab, self.end = EndedVocab(lm.vocab, end), end
 
     def forward(
         self,
@@ -72,11 +64,7 @@ class Ended(LM):
         skip: int | Sequence[int] = 0,
     ) -> Trace:
         """As the model itself, but for log p(EOS), which only this vocabulary can ask for."""
-        return super().forward(paths, want, skip) if want.end else self.lm.forward(paths, want, skip)
-
-    def seen(self, n: int) -> Ints:
-        """As the model itself."""
-        return self.lm.seen(n)
+        return LM.forward(self, paths, want, skip) if want.end else self.lm.forward(paths, want, skip)
 
     def bare(self) -> LM | None:
         """The model without its x0, ended by the same token."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pofx.branches import Branches
 from pofx.errors import Impossible
 from pofx.lm import LM, Begin, State
 from pofx.trace import Ints, Path, Trace, Want
@@ -58,6 +61,7 @@ class Given(LM):
         self.vocab = lm.vocab.continuation if len(self.ids) else lm.vocab
         self.context, self.window, self.dtype = lm.context, lm.window, lm.dtype
         self.fingerprint, self.positive, self.interval = lm.fingerprint, lm.positive, lm.interval
+        self.memory = lm.memory
         behind = show(prefix)
         if lm.begin.known == "none":
             self.begin = Begin("assumed", behind)
@@ -84,10 +88,18 @@ class Given(LM):
         skips = [k + skip] * len(paths) if isinstance(skip, int) else [k + s for s in skip]
         return self.lm.forward([np.append(self.ids, p).astype(np.int64) for p in paths], want, skips)
 
+    def branches(self, state: State) -> Branches:
+        """As the model itself."""
+        return self.lm.branches(state)
+
     def seen(self, n: int) -> Ints:
         """As the model itself: the prefix is seen, too."""
         k = len(self.ids)
         return self.lm.seen(k + n)[k:]
+
+    def sufficient(self, state: State) -> NDArray[Any] | None:
+        """As the model itself."""
+        return self.lm.sufficient(state)
 
     def bare(self) -> LM | None:
         """None: what is given is no x0 to be taken off."""

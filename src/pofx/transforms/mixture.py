@@ -11,19 +11,52 @@ from pofx.algorithms.logspace import Floats, logsumexp
 from pofx.errors import BadValue
 from pofx.lm import LM, Begin, State, forward_by_extension, id_rows, per_path
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.transforms.bytewise import Bytewise, bytewise
+from pofx.transforms.mixture_bounds import with_extras
 
 
-def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None) -> LM:
+def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int | None = None) -> LM:
     """p(x) = Σ_c π_c p_c(x): draw a model by π, then the whole text from it.
 
     Its next-token law mixes the laws of the models by their posterior, π_c P_c(x_<i) / Σ: the model that has
     predicted the text better so far counts more, and the regret against the best one is at most −log π_c nats
-    a text. weights: π, normalised here; equal without. All models share one vocabulary (else `BadValue`).
+    a text. weights: π, normalised here; equal without. What they become behind a text: `posterior`.
+
+    Models of different vocabularies speak of different events; what they share is strings, so each then enters as
+    `bytewise(lm, beam)`: the sum over all its spellings, or with a beam bounds on it, which the mixture passes on
+    (`Trace.low`, `.high`). beam: of that; only where vocabularies differ. `BadValue` where some models have x0 or
+    EOS and some have not; `NoBOS` for different vocabularies without x0.
 
     Right: `mixture([news, plays], [0.5, 0.5])`. Wrong: averaging log_prob, which is no distribution. For weights
     that stay fixed at every token see `interpolate`.
     """
+    lms = list(lms)
+    _check_ends(lms)
+    if any(not same_vocab(lm, lms[0]) for lm in lms[1:]):
+        lms = [bytewise(lm, beam) for lm in lms]
+    elif beam is not None:
+        raise BadValue(
+            f"beam: expected models over different vocabularies, which enter as bytewise(lm, beam), found one "
+            f"vocabulary and beam={beam!r}; leave it out"
+        )
     return Mixture(lms, check_components(lms, weights))
+
+
+def same_vocab(a: LM, b: LM) -> bool:
+    """Whether the ids of two models mean the same."""
+    return a.vocab.end == b.vocab.end and a.vocab.token_bytes == b.vocab.token_bytes
+
+
+def _check_ends(lms: Sequence[LM]) -> None:
+    if len({lm.vocab.end is None for lm in lms}) > 1:
+        raise BadValue(
+            "expected all models with EOS or all without, found both; fit them with the same end=, or give those "
+            "without a token that ends texts: load(source, end=TOKEN)"
+        )
+    if len({lm.begin.known == "none" for lm in lms}) > 1:
+        raise BadValue(
+            "expected all models with x0 or all without, found both; fit them with the same begin="
+        )
 
 
 def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDArray[np.float64]:
@@ -33,17 +66,13 @@ def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDAr
     pi = np.full(len(lms), 1.0) if weights is None else np.asarray(weights, dtype=np.float64)
     if pi.shape != (len(lms),) or not np.all(np.isfinite(pi)) or np.any(pi < 0) or not pi.sum() > 0:
         raise BadValue(f"weights: expected {len(lms)} non-negative numbers, not all zero, found {weights}")
-    first = lms[0].vocab
     for lm in lms[1:]:
-        if lm.vocab.end != first.end or lm.vocab.token_bytes != first.token_bytes:
+        if not same_vocab(lm, lms[0]):
             raise BadValue(
-                f"expected models over one vocabulary, found {first.size} and {lm.vocab.size} outcomes that spell "
-                "different things; fit them with the same vocab"
+                f"expected models over one vocabulary, found {lms[0].vocab.size} and {lm.vocab.size} outcomes that "
+                "spell different things; fit them with the same vocab"
             )
-        if (lm.begin.known == "none") != (lms[0].begin.known == "none"):
-            raise BadValue(
-                "expected all models with x0 or all without, found both; fit them with the same begin="
-            )
+    _check_ends(lms)
     with np.errstate(divide="ignore"):
         out: NDArray[np.float64] = np.log(pi / pi.sum())
     return out
@@ -57,6 +86,8 @@ class Mixture(LM):
         self.vocab, self.begin = lms[0].vocab, joint_begin(lms)
         self.context, self.window, self.dtype = shared_terms(lms)
         self.interval = any(lm.interval for lm in lms)
+        # Whether traces carry bounds or a leak.
+        self._extras = self.interval or any(isinstance(lm, Bytewise) for lm in lms)
 
     def seen(self, n: int) -> Ints:
         """All of the path, whatever the models see: it decides how much each of them counts."""
@@ -80,7 +111,7 @@ class Mixture(LM):
                     [s.take(seen).logp[np.arange(len(seen)), token[seen]] for s in states], axis=1
                 )
                 posterior = posterior.copy()
-                posterior[seen] = _updated(posterior[seen], gain)
+                posterior[seen] = updated(posterior[seen], gain)
             fresh = np.zeros_like(fresh)
             states = tuple(lm.extend(s, token[:, None]) for lm, s in zip(self.lms, states))
         return self._state(posterior, fresh, states)
@@ -100,18 +131,23 @@ class Mixture(LM):
         skip: int | Sequence[int] = 0,
     ) -> Trace:
         """Each model's own pass; the mixture's log p of token i is log Σ π_c P_c(x_≤i) − log Σ π_c P_c(x_<i)."""
-        if want.rows:
-            return forward_by_extension(self, paths, want, skip)
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
         skips = per_path(skip, ids)
         # Positions before `skip` are evidence, too; without x0 the first one cannot be.
         free = [min(s, 1) if self.begin.known == "none" else 0 for s in skips]
+        if want.rows and not self._extras:
+            return forward_by_extension(self, ids, want, skips)
         traces = [lm.forward(ids, skip=free) for lm in self.lms]
+        behind = [s - f for s, f in zip(skips, free)]
+        if want.rows:
+            return with_extras(
+                forward_by_extension(self, ids, want, skips), self.lms, self.log_weights, traces, behind
+            )
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
-        for i, s in enumerate(skips):
-            gains = self._gains(np.stack([t.logp[i] for t in traces]))[s - free[i] :]
+        for i, at in enumerate(behind):
+            gains = self._gains(np.stack([t.logp[i] for t in traces]))[at:]
             out.logp[out.offset(i) : out.offset(i) + len(gains)] = gains
-        return out.done()
+        return with_extras(out.done(), self.lms, self.log_weights, traces, behind)
 
     def _gains(self, logp: NDArray[np.float64]) -> NDArray[np.float64]:
         """log p of each token under the mixture, from that under each model, `[models, positions]`."""
@@ -123,11 +159,11 @@ class Mixture(LM):
         posterior, gains = self.log_weights[None, :], np.empty(logp.shape[1])
         for j, gain in enumerate(logp.T):
             gains[j] = logsumexp(posterior[0] + gain)
-            posterior = _updated(posterior, gain[None, :])
+            posterior = updated(posterior, gain[None, :])
         return gains
 
 
-def _updated(posterior: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
+def updated(posterior: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
     """Bayes' rule in logs, a row a text. A token impossible under every model is no evidence for any."""
     joint = posterior + gain
     total = logsumexp(joint, axis=1)[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ class Warp(LM):
         self.lm, self.temperature, self.top_k, self.top_p = lm, temperature, top_k, top_p
         self.vocab, self.context, self.begin = lm.vocab, lm.context, lm.begin
         self.window, self.dtype, self.interval = lm.window, lm.dtype, lm.interval
+        self.memory = lm.memory
 
     def start(self, n: int) -> State:
         """As the model itself, warped."""
@@ -51,6 +53,10 @@ class Warp(LM):
     def seen(self, n: int) -> Ints:
         """As the model itself."""
         return self.lm.seen(n)
+
+    def sufficient(self, state: State) -> NDArray[Any] | None:
+        """As the model itself."""
+        return self.lm.sufficient(state.carry)
 
     def _warped(self, inner: State) -> State:
         return State(lambda: self._law(inner.logp), inner, inner.n)

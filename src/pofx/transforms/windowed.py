@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.branches import Branches, ByExtension
 from pofx.errors import BadValue
 from pofx.lm import LM, State, id_rows, per_path
 from pofx.trace import Ints, Path, Trace, Want
+from pofx.transforms.windowed_branches import WindowedBranches
 
 
 def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> LM:
@@ -107,6 +109,13 @@ class Windowed(LM):
         # Whatever a trace reports of positions, this does.
         joined: dict[str, Any] = {f.name: _joined(getattr(trace, f.name), ends) for f in fields(trace)}
         return Trace(**joined)
+
+    def branches(self, state: State) -> Branches:
+        """As the model's own, in the window of each row."""
+        inner, rows = state.carry
+        return WindowedBranches(
+            self.lm.branches(inner), ByExtension(self.extend, state), rows.fill, self.room
+        )
 
     def seen(self, n: int) -> Ints:
         """By the window rule: what the model is given in the window that predicts the position."""

@@ -56,7 +56,7 @@ def chain_of(law: Backoff, end: int) -> Chain | None:
     first = np.zeros((1, max(law.order - 1, 1)), dtype=np.uint64)
     if law.order > 1:
         first[0, 0] = Codes(size).begin
-    state, key = _canonical(law, first, np.ones(1, dtype=np.int64))
+    state, key = canonical(law, first, np.ones(1, dtype=np.int64))
     names = {key[0].tobytes(): 0}
     parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
     stops: list[NDArray[np.float64]] = []
@@ -73,7 +73,7 @@ def chain_of(law: Backoff, end: int) -> Chain | None:
         if edges > EDGES or len(names) * size > LAWS:
             return None
         longer = np.concatenate([(token[:, None] + 1).astype(np.uint64), history[source]], axis=1)
-        history, key = _canonical(law, longer[:, : history.shape[1]], known[source] + 1)
+        history, key = canonical(law, longer[:, : history.shape[1]], known[source] + 1)
         distinct, where, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
         ids = np.array([names.setdefault(k.tobytes(), len(names)) for k in distinct], dtype=np.int64)
         parts.append((source + done, ids[inverse.ravel()], p[source, token]))
@@ -87,7 +87,7 @@ def chain_of(law: Backoff, end: int) -> Chain | None:
     return Chain(sources, to, prob, np.concatenate(stops))
 
 
-def _canonical(
+def canonical(
     law: Backoff, history: NDArray[np.uint64], known: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Histories without what the table does not know, and a key of each: its codes, packed, and how long it

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
 from pofx.algorithms.prefix_table import Index, PrefixTable, windows
-from pofx.lm import LM, Begin, State, Termination, id_rows, refuse_unconditional, scorable
+from pofx.lm import LM, Begin, Portable, State, Termination, id_rows, refuse_unconditional, scorable
 from pofx.models.ngram.backoff import Backoff
-from pofx.models.ngram.chain import termination
+from pofx.models.ngram.chain import canonical, termination
 from pofx.models.ngram.counting import Codes, count_ngrams
 from pofx.models.ngram.smoothing import Levels, smooth
 from pofx.specs import NgramSpec
@@ -137,11 +139,34 @@ class NgramLM(LM):
         """At most the last `order − 1` tokens, x0 among them."""
         return np.minimum(super().seen(n), self.order - 1)
 
+    def sufficient(self, state: State) -> NDArray[np.uint64]:
+        """Of each history the longest part that the table knows."""
+        history: NDArray[np.uint64] = state.carry
+        known = np.sum(history[:, : self.order - 1] != 0, axis=1)
+        return canonical(self.backoff, history, known)[1]
+
     def termination(self, lengths: Sequence[int]) -> Termination | None:
         """Exact, by the chain of histories, where that is small enough and there are x0 and EOS."""
         if self.vocab.end is None or self.begin.known == "none":
             return None
         return termination(self.backoff, self.vocab.end, lengths)
+
+    def portable(self) -> Portable:
+        """Look-ups and products of stored probabilities, and nothing else."""
+        return Portable(self._numbers_hash, lambda state: self._law(state.carry))
+
+    @cached_property
+    def _numbers_hash(self) -> str:
+        """Of all numbers that the law is made from, in the order of the lowest byte first."""
+        packing = self.table.packing
+        shape = (packing.bits, packing.depth, self.vocab.size, self.levels.chain, self.begin.known)
+        h = hashlib.sha256(repr(shape).encode())
+        h.update(np.ascontiguousarray(self.table.words).astype("<u8").tobytes())
+        for k in range(1, self.order + 1):
+            for column in (self.levels.prob[k], self.levels.weight[k - 1]):
+                h.update(np.ascontiguousarray(column).astype("<f8").tobytes())
+            h.update(np.packbits(self.levels.seen[k]).tobytes())
+        return h.hexdigest()[:32]
 
     def _check(self, ids: NDArray[np.int64]) -> None:
         if ids.size and (ids.min() < 0 or ids.max() >= self.vocab.size):
@@ -153,14 +178,18 @@ class NgramLM(LM):
         last_gap = np.maximum.accumulate(np.where(codes == 0, here, -1))
         return np.minimum(here - last_gap, self.order)
 
+    def _law(self, history: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """p(· | history) of histories, the newest code first; zeros pad what is not there."""
+        blank = np.zeros((len(history), 1), dtype=np.uint64)
+        queries = np.concatenate([history[:, : self.order - 1], blank], axis=1)
+        row, length = self.table.find(self.table.packing.pack_columns(list(queries.T)))
+        known = np.sum(history[:, : self.order - 1] != 0, axis=1)
+        return self.backoff.laws(row, np.minimum(length, known), known, exponent=True)
+
     def _state(self, history: NDArray[np.uint64]) -> State:
         def law() -> Floats:
-            blank = np.zeros((len(history), 1), dtype=np.uint64)
-            queries = np.concatenate([history[:, : self.order - 1], blank], axis=1)
-            row, length = self.table.find(self.table.packing.pack_columns(list(queries.T)))
-            known = np.sum(history[:, : self.order - 1] != 0, axis=1)
             with np.errstate(divide="ignore"):
-                return np.log(self.backoff.laws(row, np.minimum(length, known), known, exponent=True))
+                return np.log(self._law(history))
 
         return State(law, history, len(history))
 

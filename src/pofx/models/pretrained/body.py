@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from pofx.errors import require
@@ -15,8 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pofx.branches import Branches
 from pofx.models.pretrained.attention import PackedAttention
+from pofx.models.pretrained.branches import DecoderBranches
 from pofx.models.pretrained.decoder import Decoder
+from pofx.models.pretrained.head import Head
 from pofx.models.pretrained.prefix_tree import WORTH, PrefixTree
 from pofx.models.pretrained.prefixes import Prefixes, extended
 from pofx.models.pretrained.schedule import passes
@@ -47,6 +50,9 @@ class Body(Protocol):
 
     def extended(self, carry: Any, ids: Ints) -> Any:
         """The prefixes after each has read its row of `ids[n, t]`."""
+
+    def branches(self, carry: Any, head: Head, fits: Callable[[int], None]) -> Branches | None:
+        """What branches off the prefixes, checked by `fits(tokens)`; None where only `extended` can say."""
 
 
 class DecoderBody:
@@ -80,3 +86,7 @@ class DecoderBody:
     def extended(self, carry: Prefixes, ids: Ints) -> Prefixes:
         """As `Body` says."""
         return extended(self.decoder, carry, ids)
+
+    def branches(self, carry: Prefixes, head: Head, fits: Callable[[int], None]) -> Branches:
+        """As `Body` says."""
+        return DecoderBranches(self.decoder, head, carry, fits)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pofx.models.pretrained.head import Head
 from pofx.models.pretrained.prefix_tree import PrefixTree
 from pofx.trace import Ints
 
@@ -136,6 +137,10 @@ class LibraryBody:
             rows = np.flatnonzero(sizes == size)
             hidden[torch.from_numpy(rows)] = self._read(np.stack([longer[r] for r in rows]))[:, -1]
         return Tokens(longer, hidden)
+
+    def branches(self, carry: Tokens, head: Head, fits: Callable[[int], None]) -> None:
+        """None: by extension."""
+        return
 
     @torch.inference_mode()
     def _read(self, ids: Ints) -> Tensor:

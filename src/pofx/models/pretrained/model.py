@@ -12,6 +12,7 @@ require("torch", "hf", "a pretrained model")
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.branches import Branches
 from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional, scorable
 from pofx.models.pretrained.body import Body, Carry
 from pofx.models.pretrained.head import ROWS, Head, Read
@@ -96,6 +97,11 @@ class PretrainedLM(LM):
                         )
                         _write(out, at[pairs], local, read)
         return out.done()
+
+    def branches(self, state: State) -> Branches:
+        """Our own decoder reads all new nodes in one pass; beyond `context` there is no node (`TooLong`)."""
+        found = self.body.branches(state.carry, self.head, self._fits)
+        return super().branches(state) if found is None else found
 
     def _state(self, n: int, carry: Carry) -> State:
         def law() -> NDArray[np.float32]:

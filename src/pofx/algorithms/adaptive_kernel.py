@@ -1,0 +1,235 @@
+"""The adaptive model of bytes and its binary coder, in integers, compiled by numba: encoder and decoder are one loop.
+
+A byte is eight binary decisions. Each is predicted behind the last 1 to 6 bytes, behind the word so far, behind nothing,
+and by the longest earlier match; the predictions are mixed in the logistic domain with weights learned on the way, and
+corrected by two adaptive maps (Mahoney's PAQ). All of it is integers, so that any machine decodes what another wrote.
+"""
+
+# mypy: ignore-errors
+# The types here are numba's, which infers them: a signed and an unsigned integer of 64 bits make a float, so those
+# that are unsigned say so.
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+CONTEXTS = 7  # the last 1 … 6 bytes, and the word so far
+INPUTS = 2 * CONTEXTS + 4  # two a context; order 0; two of the match; a constant
+LIMIT = 127  # how many observations a probability is the mean of, at most
+SHORTEST, LONGEST = 5, 40  # bytes of a match
+
+_K = np.uint64(0x9E3779B97F4A7C15)
+_MIX = np.uint64(0xBF58476D1CE4E5B9)
+_APART = np.uint64(0x632BE59BD9B4E019)
+_WORD = np.uint64(0x2F0B4C4759E1)
+_SIX = np.uint64(0xFFFFFFFFFFFF)
+_LOW = np.uint32(0xFF)
+_HALF = np.uint32(0x80000000)
+
+
+def _compiled(function: Callable[..., Any]) -> Any:
+    """Compiled when first called; kept beside the source, or where nothing can be kept compiled each time."""
+    try:
+        return numba.njit(cache=True)(function)
+    except RuntimeError:
+        return numba.njit(function)
+
+
+@_compiled
+def _hashes(last, word, out):
+    """A hash of each context."""
+    for i in range(CONTEXTS - 1):
+        out[i] = last & ((np.uint64(1) << np.uint64(8 * (i + 1))) - np.uint64(1))
+    out[CONTEXTS - 1] = word * np.uint64(0x2F0B4C47) + (last & np.uint64(0xFF))
+    for i in range(CONTEXTS):
+        out[i] = (out[i] + np.uint64(i + 1) * _APART) * _K
+
+
+@_compiled
+def _find(cells, key, mask):
+    """Where the 15 nodes of half a byte stand: cell 0 of 16 is a check, the rest probability, count and history."""
+    key ^= key >> np.uint64(29)
+    key *= _MIX
+    at = np.int64((key >> np.uint64(20)) & mask)
+    check = np.uint32(key >> np.uint64(42)) | np.uint32(1)
+    here, beside = at * 16, (at ^ 1) * 16
+    if cells[here] == check:
+        return here
+    if cells[beside] == check:
+        return beside
+    if (cells[beside + 1] >> np.uint32(8)) & _LOW < (cells[here + 1] >> np.uint32(8)) & _LOW:
+        here = beside  # the one that was seen less often makes room
+    cells[here] = check
+    for j in range(1, 16):
+        cells[here + j] = _HALF
+    return here
+
+
+@_compiled
+def _learn(p, n, y, rate):
+    """The mean of n bits, followed by bit y."""
+    return p + ((((65535 if y else 0) - p) * rate[n]) >> 16)
+
+
+@_compiled
+def _dot(x, w):
+    total = np.int64(0)
+    for i in range(INPUTS):
+        total += np.int64(x[i]) * w[i]
+    return min(max(total >> 16, -2047), 2047)
+
+
+@_compiled
+def _train(x, w, error):
+    for i in range(INPUTS):
+        w[i] += (np.int64(x[i]) * error * 3 + (1 << 17)) >> 18
+
+
+@_compiled
+def run(decoding, data, code, bits, squash, stretch, after, first, rate, spent):
+    """Encode `data` into `code`, or decode `code` into `data`; how many bytes of code, or −1 where it has no room.
+
+    bits: log2 of the size of the tables. spent[q] counts the coded bits that had probability q / 65,536, so that
+    −Σ spent[q] log2(q / 65,536) is −log2 of the sequential predictive probability of the data.
+    """
+    buckets = 1 << bits
+    mask = np.uint64(buckets - 1)
+    cells = np.zeros((CONTEXTS, buckets * 16), dtype=np.uint32)
+    maps = np.zeros((CONTEXTS, 256), dtype=np.int64)
+    for i in range(CONTEXTS):
+        for h in range(256):
+            maps[i, h] = np.int64(first[h]) << 8
+    order0 = np.full(256, 32768, dtype=np.int64)
+    by_node = np.full((256, INPUTS), 12000, dtype=np.int32)
+    by_length = np.full((128, INPUTS), 12000, dtype=np.int32)
+    x = np.zeros(INPUTS, dtype=np.int32)
+    fine = min(bits + 2, 16)
+    apm = np.zeros((2, 1 << fine, 33), dtype=np.int32)
+    for j in range(33):
+        apm[:, :, j] = squash[min(128 * j, 4095)]
+    matched = np.full(32, np.int64(40000) << 8, dtype=np.int64)
+    latest = np.zeros(1 << min(bits + 2, 18), dtype=np.int32)
+    pointer, length = 0, 0
+    hashes = np.zeros(CONTEXTS, dtype=np.uint64)
+    at_cell = np.zeros(CONTEXTS, dtype=np.int64)
+    last, word = np.uint64(0), np.uint64(0)
+    low, high, value, place = np.int64(0), np.int64(0xFFFFFFFF), np.int64(0), 0
+    if decoding:
+        for _ in range(4):
+            value = (value << 8) | (code[place] if place < len(code) else 0)
+            place += 1
+
+    for at in range(len(data)):
+        _hashes(last, word, hashes)
+        byte = np.int64(0) if decoding else np.int64(data[at])
+        expected = np.int64(data[pointer]) | 256 if length > 0 else np.int64(0)
+        strength = min(length, 15) if length < 16 else min(16 + (length - 16) // 8, 31)
+        node0, node, recent = 1, 1, np.int64(last & np.uint64(0xFFFF))
+        for b in range(8):
+            if b == 0 or b == 4:
+                for i in range(CONTEXTS):
+                    key = hashes[i] if b == 0 else (hashes[i] ^ np.uint64(node0)) * _K
+                    at_cell[i] = _find(cells[i], key, mask)
+                node = 1
+            # Inputs: log odds of each prediction, 0 where nothing was seen.
+            seen = 0
+            for i in range(CONTEXTS):
+                cell = cells[i, at_cell[i] + node]
+                history = np.int64(cell & _LOW)
+                x[2 * i] = x[2 * i + 1] = 0
+                if history != 0:
+                    x[2 * i] = stretch[maps[i, history] >> 12]
+                    x[2 * i + 1] = stretch[np.int64(cell >> np.uint32(20))]
+                    seen = i + 1 if i < CONTEXTS - 1 else seen
+            x[INPUTS - 4] = stretch[order0[node0] >> 4]
+            foreseen = length > 0 and (expected >> (8 - b)) == node0
+            bit = (expected >> (7 - b)) & 1
+            x[INPUTS - 3] = x[INPUTS - 2] = 0
+            if foreseen:
+                sign = 1 if bit else -1
+                x[INPUTS - 3] = sign * stretch[matched[strength] >> 12]
+                x[INPUTS - 2] = sign * min(length, 32) * 16
+            x[INPUTS - 1] = 256
+            # The mixture, by two sets of weights, and two corrections of it.
+            row = (2 * seen + (1 if foreseen else 0)) * 8 + b
+            d1, d2 = _dot(x, by_node[node0]), _dot(x, by_length[row])
+            p1, p2 = np.int64(squash[d1 + 2048]), np.int64(squash[d2 + 2048])
+            d = ((d1 + d2) >> 1) + 2048
+            left, part = d >> 7, d & 127
+            a1 = ((recent & 0xFF) * 256 + node0) & ((1 << fine) - 1)
+            a2 = (((recent * 256 + node0) * 0x2F0B4C47) >> 13) & ((1 << fine) - 1)
+            q1 = (apm[0, a1, left] * (128 - part) + apm[0, a1, left + 1] * part) >> 7
+            q2 = (apm[1, a2, left] * (128 - part) + apm[1, a2, left + 1] * part) >> 7
+            p = (np.int64(squash[d]) + q1 + 2 * q2 + 2) >> 2
+            p = min(max(p, 32), 65536 - 32)
+            # The coder: [low, high] is cut in proportion, and a byte leaves when both ends share it.
+            middle = low + (((high - low) * p) >> 16)
+            y = (1 if value <= middle else 0) if decoding else (byte >> (7 - b)) & 1
+            spent[p if y else 65536 - p] += 1
+            if y:
+                high = middle
+            else:
+                low = middle + 1
+            while (low ^ high) & 0xFF000000 == 0:
+                if decoding:
+                    value = ((value << 8) & 0xFFFFFFFF) | (code[place] if place < len(code) else 0)
+                elif place >= len(code):
+                    return -1
+                else:
+                    code[place] = high >> 24
+                place += 1
+                low = (low << 8) & 0xFFFFFFFF
+                high = ((high << 8) & 0xFFFFFFFF) | 0xFF
+            # What the bit teaches.
+            _train(x, by_node[node0], (65536 if y else 0) - p1)
+            _train(x, by_length[row], (65536 if y else 0) - p2)
+            near = left + (part >> 6)
+            apm[0, a1, near] += ((65535 if y else 0) - apm[0, a1, near]) >> 6
+            apm[1, a2, near] += ((65535 if y else 0) - apm[1, a2, near]) >> 6
+            order0[node0] += ((65535 if y else 0) - order0[node0]) >> 5
+            for i in range(CONTEXTS):
+                cell = cells[i, at_cell[i] + node]
+                history, n = np.int64(cell & _LOW), np.int64((cell >> np.uint32(8)) & _LOW)
+                if history != 0:
+                    mean, m = maps[i, history] >> 8, maps[i, history] & 0xFF
+                    maps[i, history] = (_learn(mean, m, y, rate) << 8) | min(m + 1, 255)
+                mean = _learn(np.int64(cell >> np.uint32(16)), n, y, rate)
+                cells[i, at_cell[i] + node] = np.uint32(
+                    (mean << 16) | (min(n + 1, LIMIT) << 8) | np.int64(after[y, history])
+                )
+            if foreseen:
+                mean, m = matched[strength] >> 8, matched[strength] & 0xFF
+                matched[strength] = (_learn(mean, m, bit == y, rate) << 8) | min(m + 1, 255)
+                if bit != y:
+                    length = 0
+            node0 = (node0 << 1) | y
+            node = (node << 1) | y
+        byte = np.int64(node0 & 0xFF)
+        if decoding:
+            data[at] = byte
+        last = (last << np.uint64(8)) | np.uint64(byte)
+        lower = byte + 32 if 65 <= byte <= 90 else byte
+        letter = 97 <= lower <= 122 or lower == 39 or lower >= 128
+        word = (word + np.uint64(lower)) * _WORD if letter else np.uint64(0)
+        slot = np.int64((((last & _SIX) * _K) >> np.uint64(40)) & np.uint64(len(latest) - 1))
+        if length > 0:
+            pointer += 1
+            length += 1
+        else:
+            pointer = latest[slot]
+            if pointer > 0:
+                while length < min(LONGEST, pointer) and data[pointer - 1 - length] == data[at - length]:
+                    length += 1
+                if length < SHORTEST:
+                    length = 0
+        latest[slot] = at + 1
+    if not decoding and len(data) > 0:
+        if place >= len(code):
+            return -1
+        code[place] = (low >> 24) + 1  # the decoder reads zeros behind it, which is a number in [low, high]
+        place += 1
+    return place

@@ -1,0 +1,272 @@
+"""Deterministic automata over bytes: sets of byte strings that can be followed a byte at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.byte_ranges import runs
+
+Ints = NDArray[np.int64]
+
+# State 0 of every automaton: nothing that comes can be accepted any more.
+DEAD = 0
+# 10,000 states take 20 MB, and 30 s over the 49,152 tokens of SmolLM2.
+MOST = 10_000
+
+
+class TooLarge(Exception):
+    """An automaton would have more than `MOST` states."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dfa:
+    """next: `[S, 256]`, the state behind each byte; accept: `[S]`; start. State 0 is dead, all others can be accepted.
+
+    Right: `dfa.after(b"ab")`, then `dfa.accept[q]`. Wrong: a state that cannot reach an accepting one: `trimmed` it.
+    """
+
+    next: NDArray[np.int32]
+    accept: NDArray[np.bool_]
+    start: int
+
+    @property
+    def size(self) -> int:
+        """Number of states, the dead one included."""
+        return len(self.accept)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no string is accepted."""
+        return self.start == DEAD
+
+    def after(self, data: bytes, state: int | None = None) -> int:
+        """The state behind some bytes."""
+        q = self.start if state is None else state
+        for b in data:
+            q = int(self.next[q, b])
+        return q
+
+    def accepts(self, data: bytes) -> bool:
+        """Whether a string is in the set."""
+        return bool(self.accept[self.after(data)])
+
+
+def trimmed(next_: NDArray[np.int32], accept: NDArray[np.bool_], start: int) -> Dfa:
+    """The same set without states that are not reached, or from which nothing is accepted."""
+    reached = _reach(next_, start)
+    # Backwards: the edges by where they lead, each pair of states once.
+    size = len(accept)
+    pairs = np.sort((next_.astype(np.int64) * size + np.arange(size)[:, None]).ravel())
+    pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]
+    to, source = np.divmod(pairs, size)
+    first = np.searchsorted(to, np.arange(size + 1))
+    useful = accept & reached
+    waiting = np.flatnonzero(useful)
+    while len(waiting):
+        _, edges = runs(first[waiting], first[waiting + 1])
+        new = np.unique(source[edges])
+        waiting = new[reached[new] & ~useful[new]]
+        useful[waiting] = True
+    useful[DEAD] = False
+    kept = np.flatnonzero(useful)
+    if len(kept) >= MOST:
+        raise TooLarge
+    place = np.zeros(len(accept), dtype=np.int32)
+    place[kept] = np.arange(1, len(kept) + 1)
+    rows = np.zeros((len(kept) + 1, 256), dtype=np.int32)
+    rows[1:] = place[next_[kept]]
+    return Dfa(rows, np.append(False, accept[kept]), int(place[start]))
+
+
+def _reach(next_: NDArray[np.int32], start: int) -> NDArray[np.bool_]:
+    seen: NDArray[np.bool_] = np.arange(len(next_)) == start
+    waiting = np.array([start])
+    while len(waiting):
+        new = np.unique(next_[waiting])
+        waiting = new[~seen[new]]
+        seen[waiting] = True
+    return seen
+
+
+def anything() -> Dfa:
+    """Every string."""
+    return Dfa(np.array([[0], [1]], dtype=np.int32).repeat(256, axis=1), np.array([False, True]), 1)
+
+
+def of_length(n: int) -> Dfa:
+    """The strings of n bytes."""
+    _check(n + 2)
+    steps = np.arange(1, n + 2, dtype=np.int32)
+    after = np.append(np.append(0, steps[1:]), 0)
+    return Dfa(after.astype(np.int32)[:, None].repeat(256, axis=1), np.arange(n + 2) == n + 1, 1)
+
+
+def containing(data: bytes) -> Dfa:
+    """The strings in which `data` occurs."""
+    return followed(followed(anything(), data), b"", on=True)
+
+
+def preceded(data: bytes, dfa: Dfa) -> Dfa:
+    """`data`, and then a string of the set."""
+    n = len(data)
+    if not n or dfa.empty:
+        return dfa
+    _check(dfa.size + n)
+    rows = np.zeros((dfa.size + n, 256), dtype=np.int32)
+    rows[: dfa.size] = dfa.next
+    for k, b in enumerate(data):
+        rows[dfa.size + k, b] = dfa.start if k + 1 == n else dfa.size + k + 1
+    return Dfa(rows, np.append(dfa.accept, np.zeros(n, dtype=np.bool_)), dfa.size)
+
+
+def opened(dfa: Dfa, byte: int) -> Dfa:
+    """The strings that are in the set without their first byte if that is `byte`, which is no part of them, else whole."""
+    if dfa.empty:
+        return dfa
+    rows = np.concatenate([dfa.next, dfa.next[dfa.start : dfa.start + 1]])
+    rows[-1, byte] = dfa.start
+    return Dfa(rows, np.append(dfa.accept, dfa.accept[dfa.start]), dfa.size)
+
+
+def followed(dfa: Dfa, data: bytes, on: bool = False) -> Dfa:
+    """A string of the set, and then `data`; on: and then anything, or nothing.
+
+    Subset construction: a state is one of `dfa`, and the set of lengths of `data` that may have been read (a bit each).
+    """
+    if dfa.empty:
+        return dfa
+    full = 1 << len(data)
+    there: dict[tuple[int, int], int] = {}
+    rows: list[NDArray[np.int32]] = [np.zeros(256, dtype=np.int32)]
+    accept = [False]
+    names: list[tuple[int, int]] = []
+    used = sorted(set(data))
+    masks = {b: sum(2 << k for k, c in enumerate(data) if c == b) for b in used}
+    others = np.ones(256, dtype=np.bool_)
+    others[used] = False
+
+    def name(q: int, read: int) -> int:
+        read |= int(dfa.accept[q])
+        if on and read & full:
+            q, read = -1, full
+        key = (q, read)
+        if key == (DEAD, 0):
+            return DEAD
+        if key not in there:
+            if len(there) >= MOST:
+                raise TooLarge
+            there[key] = len(there) + 1
+            names.append(key)
+        return there[key]
+
+    start = name(dfa.start, 0)
+    at = 0
+    while at < len(names):
+        q, read = names[at]
+        at += 1
+        accept.append(bool(read & full))
+        row = np.zeros(256, dtype=np.int32)
+        if q < 0:
+            row[:] = at
+        else:
+            for target in np.unique(dfa.next[q, others]):
+                row[others & (dfa.next[q] == target)] = name(int(target), 0)
+            for b in used:
+                row[b] = name(int(dfa.next[q, b]), (read << 1) & masks[b])
+        rows.append(row)
+    return trimmed(np.array(rows), np.array(accept), start)
+
+
+def both(a: Dfa, b: Dfa) -> Dfa:
+    """The strings of both sets."""
+    codes = np.array([a.start * b.size + b.start], dtype=np.int64)
+    known, waiting = codes, codes
+    found: list[tuple[Ints, Ints]] = []
+    while len(waiting):
+        after = a.next[waiting // b.size].astype(np.int64) * b.size + b.next[waiting % b.size]
+        dead = (a.next[waiting // b.size] == DEAD) | (b.next[waiting % b.size] == DEAD)
+        after[dead] = -1
+        found.append((waiting, after))
+        new = np.setdiff1d(after, known)
+        waiting = new[new >= 0]
+        known = np.union1d(known, waiting)
+        _check(len(known) // 4)  # many of them may lead nowhere
+    rows = np.zeros((len(known) + 1, 256), dtype=np.int32)
+    for source, after in found:
+        rows[np.searchsorted(known, source) + 1] = np.where(after < 0, 0, np.searchsorted(known, after) + 1)
+    accept = np.append(False, a.accept[known // b.size] & b.accept[known % b.size])
+    return trimmed(rows, accept, int(np.searchsorted(known, codes[0])) + 1)
+
+
+def stopping(dfa: Dfa) -> Dfa:
+    """The strings that begin with one of the set: whoever is accepted once stays so."""
+    rows = np.where(dfa.accept[:, None], np.arange(dfa.size)[:, None], dfa.next).astype(np.int32)
+    return trimmed(rows, dfa.accept, dfa.start)
+
+
+def over_characters(
+    moves: Sequence[Sequence[tuple[int, int, int]]], accept: Sequence[bool], start: int
+) -> Dfa:
+    """An automaton over characters as one over the bytes of their UTF-8.
+
+    moves: for each state, (first code point, last code point, state behind them), in order; what is not named is
+    refused, as are surrogates, which UTF-8 does not spell. States are numbers from 0; here they become 1, 2, ….
+
+    Right: `over_characters([[(0, 0x10FFFF, 0)]], [True], 0)` for all valid UTF-8. Wrong: ranges that overlap.
+    """
+    n = len(moves)
+    _check(n + 1)
+    rows: list[NDArray[np.int32]] = [np.zeros(256, dtype=np.int32) for _ in range(n + 1)]
+    inner: dict[tuple[int, tuple[tuple[int, int, int], ...]], int] = {}
+
+    def node(width: int, parts: tuple[tuple[int, int, int], ...]) -> int:
+        """The state that reads `width` more bytes of a character; parts: ranges counted from the first it may be."""
+        if not width:
+            return parts[0][2] if parts else DEAD
+        if not parts:
+            return DEAD
+        key = (width, parts)
+        if key not in inner:
+            _check(len(rows))
+            inner[key] = len(rows)
+            rows.append(np.zeros(256, dtype=np.int32))
+            block = 64 ** (width - 1)
+            row = np.zeros(256, dtype=np.int32)
+            for k in range(64):
+                row[0x80 + k] = node(width - 1, _cut(parts, k * block, (k + 1) * block - 1))
+            rows[inner[key]] = row
+        return inner[key]
+
+    for q, ranges in enumerate(moves):
+        parts = tuple((lo, hi, to + 1) for lo, hi, to in ranges)
+        row = rows[q + 1]
+        for b in range(0x80):
+            row[b] = node(0, _cut(parts, b, b))
+        for lead, width, bits, least in ((0xC0, 1, 5, 0x80), (0xE0, 2, 4, 0x800), (0xF0, 3, 3, 0x10000)):
+            # Only the shortest spelling of a character is UTF-8; and a surrogate is none.
+            legal = _cut(parts, least, 0xD7FF, 0) + _cut(parts, max(least, 0xE000), 0x10FFFF, 0)
+            block = 64**width
+            for k in range(1 << bits):
+                row[lead + k] = node(width, _cut(legal, k * block, (k + 1) * block - 1))
+    flags = np.zeros(len(rows), dtype=np.bool_)
+    flags[1 : n + 1] = accept
+    return trimmed(np.array(rows), flags, start + 1)
+
+
+def _cut(
+    parts: Sequence[tuple[int, int, int]], lo: int, hi: int, origin: int | None = None
+) -> tuple[tuple[int, int, int], ...]:
+    """What of the ranges lies in [lo, hi], counted from lo, or from `origin`."""
+    off = lo if origin is None else origin
+    return tuple(
+        (max(a, lo) - off, min(b, hi) - off, to) for a, b, to in parts if a <= hi and b >= lo and lo <= hi
+    )
+
+
+def _check(states: int) -> None:
+    if states > MOST:
+        raise TooLarge

@@ -1,0 +1,89 @@
+"""Sequential Monte Carlo over discrete choices: which of many weighted candidates go on, and what the runs estimate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.logspace import logsumexp
+
+Ints = NDArray[np.int64]
+Logs = NDArray[np.float64]
+
+
+def thinned(weights: NDArray[np.float64], n: int, u: float) -> tuple[Ints, Ints, Logs]:
+    """About n of the candidates `weights[rows, k] ≥ 0`: row, column and log of the probability with which each is kept.
+
+    Kept with probability min(1, c w), where c makes these sum to n (Fearnhead & Clifford 2003): the heavy ones for
+    sure, of the light ones a systematic draw in their order, by one uniform number u in [0, 1). A weight divided by its
+    probability keeps its expectation, so whatever is summed over them stays unbiased; and no candidate is kept twice.
+    All n or fewer positive ones are kept with probability one.
+
+    Right: `row, k, logp = thinned(w, 64, rng.random())`, then log w[row, k] − logp. Wrong: weights that are logarithms.
+    """
+    positive = np.count_nonzero(weights)
+    if positive <= n:
+        row, k = np.nonzero(weights)
+        return row, k, np.zeros(len(row))
+    kept, heavy = _probability(weights, n)
+    light = np.where(heavy, 0.0, kept)
+    row, k = np.nonzero(heavy)
+    sums = light.sum(axis=1)
+    points = u + np.arange(max(n - len(row), 0))
+    edges = np.cumsum(sums)
+    points = points[points < edges[-1]] if len(points) else points
+    theirs = np.searchsorted(edges, points, side="right")
+    rows, columns = [row], [k]
+    for r in np.unique(theirs):
+        inside = points[theirs == r] - (edges[r] - sums[r])
+        steps = np.cumsum(light[r])
+        last = np.flatnonzero(light[r])[-1]
+        columns.append(np.minimum(np.searchsorted(steps, inside, side="right"), last))
+        rows.append(np.full(len(inside), r))
+    row, k = np.concatenate(rows), np.concatenate(columns)
+    return row, k, np.log(kept[row, k])
+
+
+def _probability(weights: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """min(1, c w), and where it is 1. What is sure leaves more of n for the others, until nothing changes."""
+    heavy = np.zeros(weights.shape, dtype=np.bool_)
+    k = 0
+    while True:
+        light = np.where(heavy, 0.0, weights)
+        # Shares first: the light ones may be too small for c itself to be a number.
+        kept = light / max(float(light.sum()), np.finfo(np.float64).tiny) * (n - k)
+        sure = heavy | (kept >= 1)
+        now = int(np.count_nonzero(sure))
+        if now == k:
+            return np.where(heavy, 1.0, kept), heavy
+        heavy, k = sure, now
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What independent runs say of a sum Z: log of their mean; its standard error, relative to Z; log Z of each run."""
+
+    log: float
+    se: float
+    runs: tuple[float, ...]
+
+
+def evidence(runs: Logs) -> Evidence:
+    """From log Z of R ≥ 2 runs, each of them an unbiased estimate of Z. log of the mean is biased down by about se²/2."""
+    total = float(logsumexp(runs) - math.log(len(runs)))
+    if total == -math.inf:
+        return Evidence(total, 0.0, tuple(runs.tolist()))
+    relative = np.exp(runs - total)
+    se = float(relative.std(ddof=1) / math.sqrt(len(runs)))
+    return Evidence(total, se, tuple(runs.tolist()))
+
+
+def effective(log_weights: Logs) -> float:
+    """(Σ w)² / Σ w²: the number of equal weights that would be as good; 0 for none."""
+    if not len(log_weights) or np.isneginf(log_weights.max()):
+        return 0.0
+    w = np.exp(log_weights - log_weights.max())
+    return float(w.sum() ** 2 / np.sum(w**2))

@@ -1,0 +1,77 @@
+"""P(x, t) as a value: the classes, their models, and how probable each is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.classifier.families import taken_apart
+from pofx.classifier.priors import Prior, log_prior
+from pofx.errors import BadValue
+from pofx.lm import LM
+from pofx.queries.classify import (
+    Posterior,
+    bayes,
+    log_evidence,
+    log_likelihoods,
+    log_likelihoods_behind,
+)
+from pofx.queries.sample import Draw, sample
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """P(x, t) = P(t) p(x | t), over texts x and `classes`.
+
+    lms: a model for each class; or one for all, and `given`, the prefix that it is conditioned on for each.
+    count: documents of each class, `[C]` (EM: expected ones). log_prior: log P(t), `[C]`, nats. power: 1, or β of the
+    power posterior (`bayes`).
+
+    Right: `joint.posterior(["a text"]).log_p`. Wrong: changing an array of it; `with_prior` gives another joint.
+    """
+
+    classes: tuple[Any, ...]
+    lms: tuple[LM, ...]
+    given: tuple[str | bytes, ...] | None
+    count: NDArray[np.float64]
+    log_prior: NDArray[np.float64]
+    power: float = 1.0
+
+    @property
+    def fingerprint(self) -> list[str]:
+        """What names the weights of all models."""
+        apart = [(lm,) if self.given is not None else taken_apart(lm)[::2] for lm in self.lms]
+        return [part.fingerprint for parts in apart for part in parts if part is not None]
+
+    def log_likelihood(self, texts: Sequence[str | bytes]) -> NDArray[np.float64]:
+        """log p(x | t), nats, EOS included, `[n, C]`."""
+        if self.given is not None:
+            return log_likelihoods_behind(self.lms[0], self.given, texts)
+        return log_likelihoods(self.lms, texts)
+
+    def posterior(self, texts: Sequence[str | bytes]) -> Posterior:
+        """log P(t | x) and log p(x), nats; `Impossible` for a text that no class can produce."""
+        return bayes(self.log_likelihood(texts), self.log_prior, self.power)
+
+    def log_evidence(self, texts: Sequence[str | bytes]) -> NDArray[np.float64]:
+        """log p(x) = log Σ_t P(t) p(x | t), nats, `[n]`; −∞ for a text that no class can produce."""
+        return log_evidence(self.log_likelihood(texts), self.log_prior)
+
+    def with_prior(self, prior: Prior) -> Joint:
+        """The same models with another P(t)."""
+        return replace(self, log_prior=log_prior(prior, self.classes, self.count))
+
+    def sample(self, label: Any, n: int, max_tokens: int = 256, seed: int | None = None) -> list[Draw]:
+        """n draws of p(x | label); see `sample`."""
+        try:
+            c = self.classes.index(label)
+        except ValueError:
+            known = ", ".join(map(repr, self.classes[:6])) + (" …" if len(self.classes) > 6 else "")
+            raise BadValue(f"label: expected one of {known}, found {label!r}") from None
+        if self.given is not None:
+            return sample(self.lms[0], n, self.given[c], max_tokens, seed)
+        return sample(self.lms[c], n, "", max_tokens, seed)

@@ -1,0 +1,289 @@
+"""pofx classify: P(class | text) by Bayes' rule, from a model of each class."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli import options
+from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.classify_input import Layout, label_option, labelled, likelihoods, prior_of, prior_option
+from pofx.cli.classify_train import train
+
+if TYPE_CHECKING:
+    from pofx.classifier.joint import Joint
+    from pofx.cli.classify_rows import ClassRows
+    from pofx.cli.score_input import Input
+    from pofx.lm import LM
+    from pofx.queries.evaluation import Evaluation
+    from pofx.queries.rejection import Rejection
+
+
+@click.group(short_help="P(class | text) by Bayes' rule.")
+def command() -> None:
+    """P(class | text) = P(class) p(text | class) / p(text): a language model of each class, and Bayes' rule.
+
+    \b
+    pofx classify train reviews.csv --label-field stars -o stars
+    pofx classify train en=english.txt fr=french.txt -o languages
+    pofx classify predict languages --text "Rien ne va plus."
+    pofx classify predict stars new.csv --reject 0.01 -o labels.csv
+    pofx classify evaluate stars held-out.csv --label-field stars
+    """
+
+
+command.add_command(train)
+
+
+@command.command(short_help="The class of each text.")
+@click.argument("directory", metavar="DIR")
+@click.argument("files", nargs=-1)
+@click.option("--text", "texts", multiple=True, metavar="TEXT", help="Classify this text (repeatable).")
+@prior_option
+@click.option(
+    "--reject",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="No label for outliers, at the price of this share of good texts.",
+)
+@click.option("--all-classes", is_flag=True, help="Also the posterior of every class.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="With FILES: write a row a text to a .csv, .tsv, .jsonl (then .gz, .zst) or .parquet file. A run that was "
+    "stopped goes on where it was.",
+)
+@click.option(
+    "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
+)
+@click.option("--fresh", is_flag=True, help="-o: start over, whatever a stopped run left.")
+@options.corpus_options
+@model_options
+@click.option("--quiet", is_flag=True, help="No progress and no sums on standard error.")
+@options.json_option
+def predict(
+    directory: str,
+    files: tuple[str, ...],
+    texts: tuple[str, ...],
+    prior: str | None,
+    reject: float | None,
+    all_classes: bool,
+    out: str | None,
+    keep: tuple[str, ...],
+    fresh: bool,
+    field: str,
+    id_: str | None,
+    split: Any,
+    separator: str | None,
+    format_: str | None,
+    chosen: Chosen,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """The most probable class of each text of FILES (or --text), its posterior, and log p(text).
+
+    outlier_p is the share of held-out texts that are as improbable, per byte; --reject 0.01 gives no label where it
+    is at most 0.01. Exit code 1 if some documents have no class; their errors are in the rows.
+    """
+    from pofx.cli.classify_rows import ClassRows
+    from pofx.cli.score_files import check_target, write_rows
+    from pofx.cli.score_input import Input
+    from pofx.errors import BadValue
+
+    options.check_texts(files, texts, "", None)
+    _check_out(files, out, as_json)
+    joint, reference = _loaded(directory, chosen, prior)
+    if reject is not None and reference is None:
+        raise BadValue(
+            f"--reject: expected a classifier that was trained with documents held out, found none in {directory}; "
+            "train it with --held-out 0.1"
+        )
+    rows = ClassRows(joint, reference, reject, all_classes, keep)
+    # What stands for a class is a prefix: a model without x0 is then asked nothing that it cannot know.
+    behind = "" if joint.given is None else joint.given[0]
+    asked = Input(files, field, id_, split, separator, format_, behind, None, keep)
+    if texts:
+        _texts(rows, [options.argument_text(t) for t in texts], as_json)
+    elif out is not None:
+        asked.items()
+        check_target(out, asked, rows)
+        write_rows(joint.lms[0], directory, asked, rows, out, {"--budget": chosen.budget}, fresh, quiet)
+    else:
+        _lines(joint.lms[0], asked, rows, as_json)
+
+
+@command.command(short_help="Accuracy, log-loss, calibration and confusions.")
+@click.argument("directory", metavar="DIR")
+@click.argument("files", nargs=-1, required=True)
+@label_option
+@prior_option
+@options.corpus_options
+@model_options
+@options.json_option
+def evaluate(
+    directory: str,
+    files: tuple[str, ...],
+    label_field: str | None,
+    prior: str | None,
+    field: str,
+    id_: str | None,
+    split: Any,
+    separator: str | None,
+    format_: str | None,
+    chosen: Chosen,
+    as_json: bool,
+) -> None:
+    """Hold posteriors against labels: of documents that the classifier was not trained on.
+
+    Exit code 1 if some documents are in no number: without a label that the classifier knows, or of probability zero
+    under every class.
+    """
+    from pofx.errors import BadSource
+    from pofx.queries.classify import bayes
+    from pofx.queries.evaluation import evaluate as evaluated
+
+    joint, _ = _loaded(directory, chosen, prior)
+    texts, labels = labelled(files, label_field, Layout(field, id_, split, separator, format_))
+    at = {str(t): i for i, t in enumerate(joint.classes)}
+    some = [i for i, t in enumerate(labels) if t in at]
+    if len(some) < len(texts):
+        click.echo(
+            f"pofx: warning: {len(texts) - len(some):,} of {len(texts):,} documents have no label of this classifier's "
+            f"({', '.join(list(at)[:6])}{' …' if len(at) > 6 else ''})",
+            err=True,
+        )
+    if not some:
+        raise BadSource(
+            f"{' '.join(files)}: expected documents with labels of this classifier's, found none; check --label-field"
+        )
+    found = likelihoods(joint, texts, labels, some, at)
+    left_out = len(some) - len(found.truth)
+    if left_out:
+        click.echo(f"pofx: warning: {left_out:,} documents have probability zero under every class", err=True)
+    if not len(found.truth):
+        raise BadSource(f"{' '.join(files)}: expected documents that some class can produce, found none")
+    _show(
+        joint,
+        evaluated(bayes(found.log_likelihood, joint.log_prior, joint.power).log_p, found.truth),
+        as_json,
+    )
+    if left_out or len(some) < len(texts):
+        click.get_current_context().exit(1)
+
+
+def _loaded(directory: str, chosen: Chosen, prior: str | None) -> tuple[Joint, Rejection | None]:
+    """The classifier of a directory, with the model from outside that -m names, and the prior asked for."""
+    from pofx.classifier.files import load_joint
+
+    joint, _, reference = load_joint(directory, chosen.load() if options.typed("model_name") else None)
+    return joint if prior is None else joint.with_prior(prior_of(prior)), reference
+
+
+def _check_out(files: tuple[str, ...], out: str | None, as_json: bool) -> None:
+    if out is None:
+        unheeded = next((f"--{name}" for name in ("keep", "fresh") if options.typed(name)), None)
+        if unheeded:
+            raise click.UsageError(f"{unheeded}: expected only with -o FILE, found without.")
+    elif not files:
+        raise click.UsageError("-o: expected FILES to classify, found --text; use --json for one text.")
+    elif as_json:
+        raise click.UsageError("-o: expected alone, found with --json.")
+
+
+def _texts(rows: ClassRows, texts: list[str | bytes], as_json: bool) -> None:
+    if as_json:
+        from pofx.cli.plain import dumps
+
+        for text, found in zip(texts, rows.classify(texts)):
+            click.echo(dumps({"text": text, **rows.record(found)}))
+        return
+    from rich.console import Console
+
+    from pofx.report.classify_tables import posterior_table
+    from pofx.report.numerals import fixed, significant
+
+    console = Console()
+    for found in rows.classify(texts):
+        console.print(posterior_table([str(t) for t in rows.joint.classes], found.log_p))
+        told = f"log p(text) = {fixed(found.log_evidence)} nats"
+        if found.outlier_p is not None:
+            told += f"; as improbable a byte: {significant(100 * found.outlier_p)} % of the texts held out"
+            if rows.reject is not None and found.outlier_p <= rows.reject:
+                told += " (rejected)"
+        click.echo(told)
+
+
+def _lines(lm: LM, asked: Input, rows: ClassRows, as_json: bool) -> None:
+    """A line a text on standard output, the first one with the names of the columns."""
+    from pofx.errors import PofxError
+    from pofx.report.numerals import counted
+    from pofx.writing import line
+
+    names = [c.name for c in rows.columns({})]
+    n = failed = 0
+    for block in rows.stream(lm, asked.items(), asked.ask):
+        for item, found in block:
+            if not as_json and n + failed == 0:
+                click.echo("\t".join(names))
+            n += 1
+            if isinstance(found, PofxError):
+                failed += 1
+                click.echo(f"pofx: warning: {item.source}:{item.line}: {found}", err=True)
+                cells = rows.of(item.id, (), None, None, " ".join(str(found).split()))
+            else:
+                cells = rows.of(item.id, (), None, None, found)
+            for row in cells:
+                click.echo(line(row).decode().rstrip("\n") if as_json else _tabbed(row, names))
+    if not n:
+        raise asked.nothing()
+    if failed:
+        click.echo(f"pofx: warning: {failed:,} of {counted(n, 'row')} without a class", err=True)
+        click.get_current_context().exit(1)
+
+
+def _show(joint: Joint, evaluation: Evaluation, as_json: bool) -> None:
+    names = [str(t) for t in joint.classes]
+    if as_json:
+        from pofx.cli.plain import dumps
+
+        record = {
+            "documents": evaluation.n,
+            "accuracy": evaluation.accuracy,
+            "log_loss_nats": evaluation.log_loss,
+            "calibration_error": evaluation.calibration_error,
+            "calibration": [dataclasses.asdict(b) for b in evaluation.bins],
+            "classes": names,
+            "recall": [float(v) for v in evaluation.recall],
+            "precision": [float(v) for v in evaluation.precision],
+            "confusion": evaluation.confusion.tolist(),
+        }
+        click.echo(dumps(record))
+        return
+    from rich.console import Console
+
+    from pofx.report.classify_tables import (
+        SQUARE,
+        calibration_table,
+        confused,
+        confusion_table,
+        summary_lines,
+    )
+
+    console = Console()
+    for told in summary_lines(evaluation):
+        click.echo(told)
+    console.print(calibration_table(evaluation))
+    if confused(evaluation) or len(names) <= SQUARE:
+        console.print(confusion_table(names, evaluation))
+
+
+def _tabbed(row: dict[str, Any], names: list[str]) -> str:
+    values = (row[name] for name in names)
+    cells = (v if isinstance(v, str) else "" if v is None else json.dumps(v) for v in values)
+    return "\t".join(re.sub(r"[\t\r\n]+", " ", cell) for cell in cells)

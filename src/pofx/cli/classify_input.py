@@ -1,0 +1,185 @@
+"""What `pofx classify` learns from and is held against: documents with labels, by a field of theirs or a file a class."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.errors import BadSource
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pofx.classifier.joint import Joint
+
+label_option = click.option(
+    "--label-field", metavar="NAME", help="jsonl, csv, parquet: the field of the label. Else: LABEL=FILE …"
+)
+prior_option = click.option(
+    "--prior", metavar="PRIOR", help="empirical (what was counted), uniform, or LABEL=P,LABEL=P,…"
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How documents lie in files, as the options of several verbs say it."""
+
+    field: str
+    id: str | None
+    split: Any
+    separator: str | None
+    format: str | None
+
+
+def labelled(
+    files: tuple[str, ...], label_field: str | None, layout: Layout
+) -> tuple[list[str], list[str | None]]:
+    """All documents and their labels, as strings; None where a row has none (null, or nothing between two commas).
+
+    label_field: of JSONL, CSV or Parquet. Without it every argument is LABEL=FILE: a file for each class.
+    """
+    texts: list[str] = []
+    labels: list[str | None] = []
+    bad = 0
+    for label, group in _groups(files, label_field):
+        found = _records(group, label_field, layout)
+        for document in found:
+            texts.append(document.text)
+            labels.append(label if label_field is None else _label(document, label_field))
+        bad += found.n_bad
+    if bad:
+        from pofx.report.numerals import counted
+
+        click.echo(
+            f"pofx: warning: {counted(bad, 'bad row')} left out, {counted(len(texts), 'document')} read",
+            err=True,
+        )
+    if not texts:
+        raise BadSource(
+            f"{' '.join(files)}: expected at least one document, found none; check the files, --field and --split"
+        )
+    return texts, labels
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Documents with a label: log p(x | t) `[n, C]`, the places of their classes, and their bytes."""
+
+    log_likelihood: NDArray[np.float64]
+    truth: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+
+def likelihoods(
+    joint: Joint, texts: list[str], labels: list[str | None], some: list[int], places: dict[str, int]
+) -> Known:
+    """Of the documents `some`, those that a class of positive prior can produce: all but what has probability zero,
+    or cannot be spelled."""
+    import numpy as np
+
+    from pofx.errors import NotText
+    from pofx.queries.classify import log_evidence
+
+    def spelled(text: str) -> bool:
+        try:
+            for vocab in {id(lm.vocab): lm.vocab for lm in joint.lms}.values():
+                vocab.encode(text)
+        except NotText:
+            return False
+        return True
+
+    try:
+        found = joint.log_likelihood([texts[i] for i in some])
+    except NotText:
+        some = [i for i in some if spelled(texts[i])]
+        found = joint.log_likelihood([texts[i] for i in some])
+    possible = np.isfinite(log_evidence(found, joint.log_prior))
+    some = [i for i, ok in zip(some, possible) if ok]
+    truth = np.array([places[str(labels[i])] for i in some], dtype=np.int64)
+    sizes = np.array([len(texts[i].encode()) for i in some], dtype=np.int64)
+    return Known(found[possible], truth, sizes)
+
+
+def parted(pairs: tuple[str, ...], option: str) -> dict[str, str]:
+    """LABEL=WHAT of a repeated option."""
+    out: dict[str, str] = {}
+    for pair in pairs:
+        label, sign, what = pair.partition("=")
+        if not sign or not label or label in out:
+            found = f"{label!r} twice" if label in out else repr(pair)
+            raise click.UsageError(f"{option}: expected LABEL=…, each label once, found {found}.")
+        out[label] = what
+    return out
+
+
+def prior_of(asked: str) -> Any:
+    """empirical, uniform, or LABEL=P,LABEL=P,… as a mapping."""
+    if "=" not in asked:
+        if asked not in ("empirical", "uniform"):
+            raise click.UsageError(
+                f"--prior: expected empirical, uniform or LABEL=P,LABEL=P, found {asked!r}."
+            )
+        return asked
+    out: dict[str, float] = {}
+    for label, number in parted(tuple(asked.split(",")), "--prior").items():
+        try:
+            out[label] = float(number)
+        except ValueError:
+            raise click.UsageError(f"--prior: expected a number behind {label}=, found {number!r}.") from None
+    return out
+
+
+def _groups(files: tuple[str, ...], label_field: str | None) -> list[tuple[str, tuple[str, ...]]]:
+    if label_field is not None:
+        return [("", files)]
+    groups: dict[str, list[str]] = {}
+    for name in files:
+        label, sign, path = name.partition("=")
+        if not sign or not label or os.path.exists(name):
+            raise click.UsageError(
+                f"expected LABEL=FILE for each class, or --label-field NAME, found {name!r} without a label."
+            )
+        groups.setdefault(label, []).append(path)
+    return [(label, tuple(paths)) for label, paths in groups.items()]
+
+
+def _records(files: tuple[str, ...], label_field: str | None, layout: Layout) -> Any:
+    from pofx.corpus import records
+    from pofx.source import source_of
+
+    if label_field is not None and any(source_of(f, layout.format).format == "txt" for f in files):
+        raise click.UsageError(
+            "--label-field: expected files with fields (jsonl, csv, tsv, parquet), found txt; write LABEL=FILE instead, a "
+            "file for each class."
+        )
+    separator = layout.separator
+    if separator is not None:
+        separator = separator.replace("\\n", "\n").replace("\\t", "\t")
+    return records(
+        *files,
+        field=layout.field,
+        id=layout.id,
+        split=layout.split,
+        separator=separator,
+        format=layout.format,
+        report=lambda bad: click.echo(f"pofx: warning: {bad}", err=True),
+        keep=() if label_field is None else (label_field,),
+    )
+
+
+def _label(document: Any, label_field: str) -> str | None:
+    value = document.kept[0]
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise BadSource(
+        f"{document.source}:{document.line}: expected a label (a string or a number) in field {label_field!r}, found "
+        f"{type(value).__name__}; name another field"
+    )

@@ -1,0 +1,133 @@
+"""Texts and the classes they are taken for, as rows of plain data, one a text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pofx.cli.rows import with_kept
+from pofx.writing import Column
+
+if TYPE_CHECKING:
+    from pofx.classifier.joint import Joint
+    from pofx.corpus import BadRow, Document
+    from pofx.errors import PofxError
+    from pofx.lm import LM
+    from pofx.queries.rejection import Rejection
+    from pofx.queries.stream import Ask
+    from pofx.queries.terms import Terms
+
+# A block of texts, whose prefixes a shared model reads once: larger than those that are scored one by one.
+TEXTS, BYTES = 4096, 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Classified:
+    """One text: log P(t | x) of every class, log p(x), and how few held-out texts are as improbable (None: unknown)."""
+
+    log_p: np.ndarray[Any, Any]
+    log_evidence: float
+    outlier_p: float | None
+    terms: Terms
+
+
+@dataclass(frozen=True)
+class ClassRows:
+    """The classifier, which outliers get no label (reject: the share of good texts that may be lost), what to pass on."""
+
+    joint: Joint
+    rejection: Rejection | None
+    reject: float | None = None
+    all_classes: bool = False
+    keep: tuple[str, ...] = ()
+    prefix: bool = False
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """What decides the rows, by the name of its option."""
+        return {
+            "rows": "classes",
+            "classes": [str(t) for t in self.joint.classes],
+            "log prior": [str(p) for p in self.joint.log_prior],
+            "models": self.joint.fingerprint,
+            "power": self.joint.power,
+            "--reject": self.reject,
+            "--all-classes": self.all_classes,
+        }
+
+    def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
+        """In order."""
+        ours = [
+            Column("label", "text"),
+            Column("posterior", "float"),
+            Column("log_evidence_nats", "float"),
+            Column("outlier_p", "float"),
+            Column("rejected", "bool"),
+            *([Column("posteriors", "any")] if self.all_classes else []),
+        ]
+        return with_kept(self.keep, kept, ours)
+
+    def stream(
+        self, lm: LM, items: Iterable[Document | BadRow], ask: Callable[[Document | BadRow], Ask]
+    ) -> Iterator[list[tuple[Document | BadRow, Classified | PofxError]]]:
+        """The items in blocks, each with its classes; what is wrong with one text loses no other."""
+        from pofx.queries.stream import stream
+
+        return stream(items, ask, lambda texts, given: self.classify(texts), TEXTS, BYTES)
+
+    def classify(self, texts: Sequence[str | bytes]) -> list[Classified]:
+        """The classes of texts."""
+        from pofx.queries.terms import terms
+        from pofx.vocab import to_bytes
+
+        lm = self.joint.lms[0]
+        found = self.joint.posterior(texts)
+        sizes = np.array([len(to_bytes(t)) for t in texts], dtype=np.int64)
+        p = None if self.rejection is None else self.rejection.p(found.log_evidence, sizes)
+        return [
+            Classified(
+                found.log_p[i],
+                float(found.log_evidence[i]),
+                None if p is None else float(p[i]),
+                terms(lm, len(ids), int(sizes[i]), 0, True),
+            )
+            for i, ids in enumerate(lm.vocab.encode_many(texts))
+        ]
+
+    def nats(self, found: Classified) -> float:
+        """log p(x), whatever its class."""
+        return found.log_evidence
+
+    def of(
+        self,
+        id: str,
+        kept: Sequence[Any],
+        text: str | bytes | None,
+        given: str | bytes | None,
+        found: Classified | str,
+    ) -> Iterable[dict[str, Any]]:
+        """The row of one text."""
+        row = {"id": id, **dict(zip(self.keep, kept or [None] * len(self.keep)))}
+        if isinstance(found, str):
+            names = [c.name for c in self.columns({}) if c.name not in ("id", "error", *self.keep)]
+            return [{**row, **dict.fromkeys(names), "error": found}]
+        return [{**row, **self.record(found), "error": None}]
+
+    def record(self, found: Classified) -> dict[str, Any]:
+        """The cells of one text."""
+        best = int(np.argmax(found.log_p))
+        rejected = None if self.reject is None or found.outlier_p is None else found.outlier_p <= self.reject
+        out: dict[str, Any] = {
+            "label": None if rejected else self.joint.classes[best],
+            "posterior": math.exp(found.log_p[best]),
+            "log_evidence_nats": found.log_evidence,
+            "outlier_p": found.outlier_p,
+            "rejected": rejected,
+        }
+        if self.all_classes:
+            out["posteriors"] = {str(t): math.exp(p) for t, p in zip(self.joint.classes, found.log_p)}
+        return out

@@ -1,0 +1,297 @@
+"""pofx classify train: a model of each class, or a prefix for it, and how probable each class is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli import options
+from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.classify_input import (
+    Layout,
+    label_option,
+    labelled,
+    likelihoods,
+    parted,
+    prior_of,
+    prior_option,
+)
+
+if TYPE_CHECKING:
+    from pofx.classifier.joint import Joint
+    from pofx.classifier.training import Step
+    from pofx.queries.evaluation import Evaluation
+
+
+@click.command(short_help="Fit a model of each class.")
+@click.argument("files", nargs=-1, required=True)
+@click.option("-o", "--out", required=True, metavar="DIR", help="Where to save the classifier.")
+@label_option
+@click.option("--order", default=6, show_default=True, help="Tokens in an n-gram; 1 is naive Bayes.")
+@click.option(
+    "--smoothing",
+    type=click.Choice(["kneser-ney", "additive", "mle"]),
+    default="kneser-ney",
+    show_default=True,
+    help="What unseen n-grams get.",
+)
+@click.option("--alpha", default=1.0, show_default=True, help="What additive smoothing adds to a count.")
+@click.option("--vocab", default="bytes", show_default=True, help="bytes, chars, chars+bytes or bpe:8000.")
+@click.option(
+    "--family",
+    type=click.Choice(["ngram", "transformer"]),
+    default="ngram",
+    show_default=True,
+    help="transformer: a neural network for each class, of the sizes that 'pofx fit' has by default.",
+)
+@click.option("--seconds", default=60.0, show_default=True, help="transformer: fit each class for so long.")
+@click.option(
+    "--length",
+    type=click.Choice(["own", "shared"]),
+    default="own",
+    show_default=True,
+    help="own: lengths of texts are evidence of their class; shared: they are not.",
+)
+@prior_option
+@click.option(
+    "--em",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Learn from rows without a label, by at most N steps of expectation-maximisation.",
+)
+@click.option(
+    "--background",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="Weight of a model of all documents in that of each class; with few documents 0.7 to 0.9 help.",
+)
+@click.option(
+    "--power",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Below 1: the power posterior, P(class) p(text | class)^POWER, of a model that is too sure.",
+)
+@click.option(
+    "--given",
+    multiple=True,
+    metavar="LABEL=TEXT",
+    help="With -m: the prefix that stands for a label, p(text | class) = p(text | TEXT) (repeatable).",
+)
+@click.option(
+    "--held-out",
+    default=0.1,
+    show_default=True,
+    help="Share of documents kept aside, by hash: to evaluate on, and to tell outliers by.",
+)
+@options.corpus_options
+@model_options
+@options.json_option
+def train(
+    files: tuple[str, ...],
+    out: str,
+    label_field: str | None,
+    order: int,
+    smoothing: str,
+    alpha: float,
+    vocab: str,
+    family: str,
+    seconds: float,
+    length: Any,
+    prior: str | None,
+    em: int,
+    background: float,
+    power: float,
+    given: tuple[str, ...],
+    held_out: float,
+    field: str,
+    id_: str | None,
+    split: Any,
+    separator: str | None,
+    format_: str | None,
+    chosen: Chosen,
+    as_json: bool,
+) -> None:
+    """Fit p(text | class) to the documents of each class, and count P(class).
+
+    The label is a field of each row (--label-field), or each class has files of its own: LABEL=FILE. With -m and
+    --given, one model answers for all classes, conditioned on the prefix of each; it is not fitted, and not saved.
+    """
+    import numpy as np
+
+    from pofx.classifier.files import Settings, check_target, save_joint
+    from pofx.classifier.training import UNLABELLED, fit_joint
+    from pofx.errors import BadSource
+    from pofx.queries.classify import bayes
+    from pofx.queries.evaluation import evaluate
+    from pofx.queries.rejection import rejection
+    from pofx.specs import NgramSpec, TransformerSpec
+
+    _check_heeded(family, smoothing, given)
+    check_target(out)
+    asked_prior = "empirical" if prior is None else prior_of(prior)
+    prefixes = parted(given, "--given") or None
+    texts, labels = labelled(files, label_field, Layout(field, id_, split, separator, format_))
+    texts, labels = _with_labels(texts, labels, em)
+    fitted, kept = _split(texts, labels, held_out)
+    classes = sorted(prefixes or {t for t in labels if t is not None})
+    if not classes:
+        raise BadSource(f"{' '.join(files)}: expected documents with labels, found none; check --label-field")
+    at = {t: i for i, t in enumerate(classes)}
+    unknown = next((t for t in labels if t is not None and t not in at), None)
+    if unknown is not None:
+        raise BadSource(f"--given: expected a prefix for each label, found none for {unknown!r}; add it")
+    spec: Any = None
+    if prefixes is None and family == "ngram":
+        spec = NgramSpec(order, smoothing, alpha, vocab)
+    elif prefixes is None:
+        spec = TransformerSpec(vocab=vocab, seconds=seconds)
+    places = np.array(
+        [UNLABELLED if labels[i] is None else at[str(labels[i])] for i in fitted], dtype=np.int64
+    )
+    joint, steps = fit_joint(
+        [texts[i] for i in fitted],
+        places,
+        classes,
+        chosen.load() if spec is None else spec,
+        prefixes,
+        asked_prior,
+        length,
+        em,
+        power,
+        background,
+        _told(em),
+    )
+    reference, evaluation, left_out = None, None, 0
+    if kept:
+        found = likelihoods(joint, texts, labels, kept, at)
+        left_out = len(kept) - len(found.truth)
+        if len(found.truth):
+            posterior = bayes(found.log_likelihood, joint.log_prior, joint.power)
+            evaluation = evaluate(posterior.log_p, found.truth)
+            reference = rejection(posterior.log_evidence, found.sizes)
+    save_joint(joint, Settings(spec, asked_prior, length, em, background), reference, out)
+    if left_out:
+        click.echo(
+            f"pofx: warning: {left_out:,} documents held out have probability zero under every class, and are in no "
+            "number; smoothing and --vocab bytes give every text its share",
+            err=True,
+        )
+    _report(joint, out, len(fitted), steps, evaluation, as_json)
+
+
+# What only some ways of fitting heed: given with others it is a mistake, and would pass unseen.
+ONLY = {"ngram": ("order", "smoothing", "alpha"), "transformer": ("seconds",)}
+
+
+def _check_heeded(family: str, smoothing: str, given: tuple[str, ...]) -> None:
+    for owner, names in ONLY.items():
+        idle = [f"--{name}" for name in names if (given or owner != family) and options.typed(name)]
+        if idle:
+            found = "--given, which fits nothing" if given else f"--family {family}"
+            raise click.UsageError(
+                f"{', '.join(idle)}: expected only with --family {owner}, found {found}; change one."
+            )
+    for name in ("vocab", "family", "length", "background"):
+        if given and options.typed(name):
+            raise click.UsageError(
+                f"--{name}: expected only where models are fitted, found --given; leave one out."
+            )
+    if options.typed("alpha") and smoothing != "additive":
+        raise click.UsageError(
+            f"--alpha: expected only with --smoothing additive, found {smoothing}; change one."
+        )
+    if options.typed("model_name") and not given:
+        raise click.UsageError("-m: expected with a prefix for each class, --given LABEL=TEXT, found none.")
+
+
+def _with_labels(texts: list[str], labels: list[str | None], em: int) -> tuple[list[str], list[str | None]]:
+    """All, or without --em those that have a label; how many were left out is told."""
+    some = [i for i, t in enumerate(labels) if t is not None or em]
+    if len(some) < len(texts):
+        from pofx.report.numerals import counted
+
+        click.echo(
+            f"pofx: warning: {counted(len(texts) - len(some), 'document')} without a label left out; --em 20 learns "
+            "from them, too",
+            err=True,
+        )
+    return [texts[i] for i in some], [labels[i] for i in some]
+
+
+def _split(texts: list[str], labels: list[str | None], held_out: float) -> tuple[list[int], list[int]]:
+    """Places of the documents to fit, and of those kept aside: these have labels, and leave some of each class."""
+    from pofx.corpus import split_documents
+
+    aside = set(split_documents(texts, held_out)[1])
+    kept = [i for i, text in enumerate(texts) if labels[i] is not None and text in aside]
+    left = {labels[i] for i in range(len(texts))} - {labels[i] for i in set(range(len(texts))) - set(kept)}
+    kept = [i for i in kept if labels[i] not in left]
+    return sorted(set(range(len(texts))) - set(kept)), kept
+
+
+def _told(em: int) -> Callable[[Step], None] | None:
+    """EM on standard error, a line a step, where a person is looking."""
+    if not em or not sys.stderr.isatty():
+        return None
+    done = 0
+
+    def tell(step: Step) -> None:
+        nonlocal done
+        done += 1
+        click.echo(
+            f"EM {done}: log-likelihood {step.log_likelihood:.2f} nats, posteriors moved by at most {step.moved:.2g}",
+            err=True,
+        )
+
+    return tell
+
+
+def _report(
+    joint: Joint, out: str, n: int, steps: list[Step], evaluation: Evaluation | None, as_json: bool
+) -> None:
+    import math
+
+    from pofx.report.numerals import counted
+
+    if as_json:
+        from pofx.cli.plain import dumps
+
+        record: dict[str, Any] = {
+            "classifier": out,
+            "documents": n,
+            "classes": {
+                str(t): {"documents": float(k), "prior": math.exp(p)}
+                for t, k, p in zip(joint.classes, joint.count, joint.log_prior)
+            },
+            "em_steps": len(steps),
+            "held_out": None,
+        }
+        if evaluation is not None:
+            record["held_out"] = {
+                "documents": evaluation.n,
+                "accuracy": evaluation.accuracy,
+                "log_loss_nats": evaluation.log_loss,
+                "calibration_error": evaluation.calibration_error,
+            }
+        click.echo(dumps(record))
+        return
+    classes = "class" if len(joint.classes) == 1 else "classes"
+    what = f"prefixes of {joint.lms[0].window}" if joint.given is not None else joint.lms[0].window
+    click.echo(f"{out}: {len(joint.classes):,} {classes}; {what}")
+    steps_told = f", {counted(len(steps), 'step')} of EM" if steps else ""
+    click.echo(f"fitted on {counted(n, 'document')}{steps_told}")
+    if evaluation is None:
+        click.echo("held out: no document, so this says nothing of how it does on new text")
+    else:
+        loss = "∞" if math.isinf(evaluation.log_loss) else f"{evaluation.log_loss:.4f}"
+        click.echo(
+            f"held out: {counted(evaluation.n, 'document')}, accuracy {100 * evaluation.accuracy:.2f} %, log-loss "
+            f"{loss} nats"
+        )
+    click.echo(f'next: pofx classify predict {out} --text "…"')

@@ -1,0 +1,107 @@
+"""pofx compress: a file in as many bits as a model is surprised by it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli import options, packing
+from pofx.cli.chosen import Chosen
+
+if TYPE_CHECKING:
+    from pofx.queries.compress import Compression
+
+
+@click.command(short_help="A file in -log2 p(its text) bits.")
+@click.argument("file")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help=f"Where to write, replacing what is there; by default FILE{packing.ENDING}.",
+)
+@click.option("--explain", is_flag=True, help="Where the bits go, and what the model costs.")
+@click.option(
+    "--lanes",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Code N parts of the text side by side: faster, and a little longer.",
+)
+@packing.optional_model(
+    "A directory, a .gguf or .arpa file, a hub id, 'smollm2' or 'builtin'; without it, no model is needed."
+)
+@click.option("--quiet", is_flag=True, help="Nothing on standard error.")
+@options.json_option
+def command(
+    file: str,
+    out: str | None,
+    explain: bool,
+    lanes: int | None,
+    chosen: Chosen | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Arithmetic coding of FILE (- for standard input), any bytes, by a model's law or by counts learned on the way.
+
+    What is written is decoded and compared first. To get it back takes the same model; unless it is an n-gram, on
+    the same machine with the same libraries.
+
+    \b
+    pofx compress book.txt
+    pofx compress notes.txt -m model --explain
+    """
+    from pofx.queries.compress import compression
+
+    if lanes is not None and chosen is None:
+        raise click.UsageError("--lanes: expected only with -m MODEL, found without.")
+    path = packing.target(file, out, file + packing.ENDING)
+    if path == "-" and (explain or as_json):
+        raise click.UsageError(
+            "--explain and --json: expected a file to write (-o FILE), found standard output."
+        )
+    data = packing.read(file)
+    made = compression(None if chosen is None else chosen.load(), data, lanes)
+    packing.write(path, made.blob, quiet)
+    if not quiet:
+        each = f", {8 * len(made.blob) / len(data):.4f} bits a byte" if data else ""
+        click.echo(f"pofx: {len(data):,} bytes to {len(made.blob):,}{each}; decoded and compared", err=True)
+    if not (explain or as_json):
+        return
+    import lzma
+
+    model = 0
+    if chosen is not None:
+        from pofx.cli.model_size import model_size
+
+        model = model_size(chosen.name)
+    xz = len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
+    if as_json:
+        from pofx.cli.plain import dumps
+
+        click.echo(dumps(_record(made, model, xz)))
+    else:
+        from rich.console import Console
+
+        from pofx.report.compression_table import account, compression_table
+
+        console = Console()
+        console.print(compression_table(made, xz))
+        if chosen is not None:
+            console.print(account(made, model, xz), highlight=False)
+
+
+def _record(made: Compression, model: int, xz: int) -> dict[str, Any]:
+    fields = {f.name: getattr(made, f.name) for f in dataclasses.fields(made) if f.name != "blob"}
+    from pofx.report.compression_table import break_even
+
+    return {
+        **fields,
+        "compressed_bytes": len(made.blob),
+        "payload_bits": made.payload_bits,
+        "xz_bytes": xz,
+        "model_bytes": model,
+        "break_even_bytes": break_even(made, model, xz),
+    }

@@ -1,0 +1,57 @@
+"""pofx condition: the law of texts given a condition."""
+
+from __future__ import annotations
+
+import click
+
+from pofx.cli import options
+from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.condition_options import condition_options, named, sampling_options, show
+
+
+@click.command(short_help="The law of texts that meet a condition.")
+@condition_options
+@click.option("--given", default="", metavar="TEXT", help="Condition on this prefix, too.")
+@sampling_options
+@model_options
+@options.json_option
+def command(
+    contains: tuple[str, ...],
+    matches: str | None,
+    length: int | None,
+    unit: str,
+    given: str,
+    n: int,
+    runs: int,
+    seed: int,
+    max_tokens: int,
+    open_: bool,
+    show_: int,
+    chosen: Chosen,
+    as_json: bool,
+) -> None:
+    """p(x | x meets the condition), and log of the probability that it does, with its standard error.
+
+    Exact where that can be computed, else weighted draws by sequential Monte Carlo. With --open, x is the beginning of a
+    text, up to where it meets the condition.
+
+    \b
+    pofx condition --contains time --length 20
+    pofx condition --matches "[A-Z][a-z ]*\\." --given "Return "
+    """
+    from pofx.queries.condition import condition
+
+    on = named(contains, matches, length, unit)
+    if on is None:
+        raise click.UsageError("expected --contains, --matches or --length, found none.")
+    found = condition(
+        chosen.load(),
+        on,
+        n,
+        options.argument_text(given),
+        ends=not open_,
+        max_tokens=max_tokens,
+        runs=runs,
+        seed=seed,
+    )
+    show(found, "text", show_, as_json)

@@ -1,0 +1,110 @@
+"""What `pofx condition` and `pofx infill` share: how a condition is named, and how the answer is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from pofx.cli import options
+
+if TYPE_CHECKING:
+    from pofx.queries.conditioned import Conditioned
+    from pofx.queries.conditions import Condition, Unit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def condition_options(function: F) -> F:
+    """--contains, --matches, --length, --unit."""
+    for option in (
+        click.option(
+            "--unit",
+            type=click.Choice(["characters", "bytes", "tokens"]),
+            default="characters",
+            show_default=True,
+            help="What --length counts.",
+        ),
+        click.option("--length", type=click.IntRange(0), metavar="N", help="It is exactly so long."),
+        click.option("--matches", metavar="REGEX", help="This regular expression matches the whole of it."),
+        click.option("--contains", multiple=True, metavar="TEXT", help="It contains this (repeatable)."),
+    ):
+        function = option(function)
+    return function
+
+
+def sampling_options(function: F) -> F:
+    """-n, --runs, --seed, --max-tokens, --open, --show."""
+    for option in (
+        click.option(
+            "--show",
+            "show_",
+            type=click.IntRange(0),
+            default=10,
+            show_default=True,
+            help="How many outcomes to print.",
+        ),
+        click.option(
+            "--open", "open_", is_flag=True, help="The text may go on behind it; no EOS is counted."
+        ),
+        click.option("--max-tokens", default=64, show_default=True, help="Longer texts do not count."),
+        click.option("--seed", default=0, show_default=True, help="The same seed gives the same answer."),
+        click.option(
+            "--runs", default=8, show_default=True, help="Independent runs, for the standard error."
+        ),
+        click.option("-n", default=512, show_default=True, help="Particles, or draws, in all."),
+    ):
+        function = option(function)
+    return function
+
+
+def named(contains: tuple[str, ...], matches: str | None, length: int | None, unit: str) -> Condition | None:
+    """The condition that the options name; None for none."""
+    from pofx.queries.conditions import Contains, Length, Matches
+
+    if length is None and options.typed("unit"):
+        raise click.UsageError("--unit: expected with --length N, found without.")
+    parts: list[Condition] = [Contains(options.argument_text(text)) for text in contains]
+    if matches is not None:
+        parts.append(Matches(matches))
+    if length is not None:
+        parts.append(Length(length, cast("Unit", unit)))  # click has seen to it
+    found = None
+    for part in parts:
+        found = part if found is None else found & part
+    return found
+
+
+def show(found: Conditioned, what: str, most: int, as_json: bool) -> None:
+    """Print the answer."""
+    if as_json:
+        from pofx.cli.plain import dumps
+
+        click.echo(dumps(record(found)))
+        return
+    from rich.console import Console
+
+    from pofx.report.conditioned_table import conditioned_table
+
+    Console(highlight=False).print(conditioned_table(found, what, most))
+
+
+def record(found: Conditioned) -> dict[str, Any]:
+    """The whole answer: evidence, outcomes, and the draws with their weights."""
+    from pofx.cli.plain import draw_record
+
+    return {
+        "on": found.on,
+        **({"given": found.given} if len(found.given) else {}),
+        "log_evidence_nats": found.log_evidence,
+        "se_nats": found.se,
+        "runs_nats": list(found.runs),
+        "ess": found.ess,
+        "method": found.method,
+        "exact": found.exact,
+        "max_tokens": found.max_tokens,
+        "calls": found.calls,
+        "outcomes": [{"text": o.bytes, "p": o.p, "se": o.se} for o in found.outcomes],
+        "draws": [{**draw_record(d), "weight": float(w)} for d, w in zip(found.draws, found.weights)],
+    }

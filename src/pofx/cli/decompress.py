@@ -1,0 +1,53 @@
+"""pofx decompress: what `pofx compress` was given, every byte."""
+
+from __future__ import annotations
+
+import click
+
+from pofx.cli import packing
+from pofx.cli.chosen import Chosen
+from pofx.cli.options import json_option
+
+
+@click.command(short_help="What compress was given, every byte.")
+@click.argument("file")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help=f"Where to write, replacing what is there; by default FILE without {packing.ENDING}.",
+)
+@packing.optional_model("The model that it was compressed with; none for what was compressed without.")
+@click.option("--quiet", is_flag=True, help="Nothing on standard error.")
+@json_option
+def command(file: str, out: str | None, chosen: Chosen | None, quiet: bool, as_json: bool) -> None:
+    """The bytes that FILE (- for standard input) stands for, or an error and no file.
+
+    \b
+    pofx decompress book.txt.pofx -o book.txt
+    """
+    from pofx.errors import Undecodable
+    from pofx.queries.blocks import unpacked
+    from pofx.queries.compress import decompress
+
+    default = file.removesuffix(packing.ENDING) if file.endswith(packing.ENDING) else None
+    path = packing.target(file, out, default)
+    if path == "-" and as_json:
+        raise click.UsageError("--json: expected a file to write (-o FILE), found standard output.")
+    blob = packing.read(file)
+    try:
+        # A damaged file is refused before a model is loaded for it.
+        coded = unpacked(blob)
+        needed = bool(coded.identity)
+        data = decompress(chosen.load() if needed and chosen is not None else None, blob)
+    except Undecodable as e:
+        where = "standard input" if file == "-" else file
+        raise Undecodable(f"{where}: {e}") from None
+    packing.write(path, data, quiet)
+    if not quiet:
+        click.echo(f"pofx: {len(blob):,} bytes to {len(data):,}; every hash agrees", err=True)
+    if as_json:
+        from pofx.cli.plain import dumps
+
+        click.echo(dumps({"compressed_bytes": len(blob), "bytes": len(data), "identity": coded.identity}))

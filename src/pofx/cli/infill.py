@@ -1,0 +1,71 @@
+"""pofx infill: what may stand between two strings."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import click
+
+from pofx.cli import options
+from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.condition_options import condition_options, named, sampling_options, show
+
+
+@click.command(short_help="What may stand between a prefix and a suffix.")
+@click.argument("prefix")
+@click.argument("suffix")
+@condition_options
+@click.option(
+    "--boundary",
+    type=click.Choice(["exact", "token"]),
+    default="exact",
+    show_default=True,
+    help="token: what follows the prefix begins with a new token.",
+)
+@sampling_options
+@model_options
+@options.json_option
+def command(
+    prefix: str,
+    suffix: str,
+    contains: tuple[str, ...],
+    matches: str | None,
+    length: int | None,
+    unit: str,
+    boundary: str,
+    n: int,
+    runs: int,
+    seed: int,
+    max_tokens: int,
+    open_: bool,
+    show_: int,
+    chosen: Chosen,
+    as_json: bool,
+) -> None:
+    """p(middle | PREFIX, SUFFIX), and log P(the text ends with SUFFIX | it begins with PREFIX).
+
+    --contains, --matches and --length are said of the middle. --max-tokens is the most that it may have. With --open
+    the text may go on behind the first SUFFIX. PREFIX may be empty ("").
+
+    \b
+    pofx infill "Return the " " of the list."
+    pofx infill "The " " sat on the mat." --length 3 -m smollm2 -n 64
+    """
+    from pofx.queries.conditions import Anything
+    from pofx.queries.infill import infill
+    from pofx.queries.question import Boundary
+
+    middle = named(contains, matches, length, unit)
+    found = infill(
+        chosen.load(),
+        options.argument_text(prefix),
+        options.argument_text(suffix),
+        n,
+        Anything() if middle is None else middle,
+        cast("Boundary", boundary),
+        ends=not open_,
+        max_tokens=max_tokens,
+        runs=runs,
+        seed=seed,
+    )
+    show(found, "middle", show_, as_json)

@@ -1,0 +1,27 @@
+"""How many bytes a model takes, by the name it goes by: what a decoder must have beside the compressed file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def model_size(name: str) -> int:
+    """Of its files as they lie on this disk: those named, those of the cache for a model that was made there."""
+    path = Path(name)
+    if path.is_file():
+        return path.stat().st_size
+    if not path.is_dir():
+        path = _elsewhere(name)
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+
+
+def _elsewhere(name: str) -> Path:
+    from pofx.cache import cache_dir
+    from pofx.loading import BUILTIN
+
+    if name == BUILTIN:
+        made = sorted(cache_dir().glob("builtin-*"), key=lambda p: p.stat().st_mtime)
+        return made[-1] if made else cache_dir() / BUILTIN
+    from pofx.models.pretrained.source import find
+
+    return find(name)

@@ -1,0 +1,49 @@
+"""Additive n-grams of documents that count by weights: what expectation–maximisation fits again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.prefix_table import windows
+from pofx.models.ngram.counting import Codes, Counts, count_ngrams
+from pofx.models.ngram.model import NgramLM
+from pofx.models.ngram.smoothing import smooth
+from pofx.specs import NgramSpec
+from pofx.vocab import Vocab
+
+
+class WeightedNgrams:
+    """The n-grams of documents, and which document each of their positions is of.
+
+    Right: `WeightedNgrams(ids, spec, vocab).fit(weights)`. Wrong: for Kneser–Ney, whose discounts are ratios of how
+    many n-grams occur once, twice, …, which no fractional counts have.
+    """
+
+    def __init__(self, documents: Sequence[NDArray[np.int64]], spec: NgramSpec, vocab: Vocab) -> None:
+        assert spec.smoothing == "additive"  # noqa: S101  (ours: the caller asks only for these)
+        end = [] if vocab.end is None else [vocab.end]
+        whole = [np.append(ids, end).astype(np.int64) for ids in documents]
+        self.spec, self.vocab = spec, vocab
+        self.counts = count_ngrams(whole, vocab.size, spec.order, spec.begin)
+        codes = Codes(vocab.size)
+        head = [codes.begin] if spec.begin else []
+        gap = [0] * spec.order
+        laid = [np.concatenate([gap, head, ids + 1]).astype(np.uint64) for ids in whole]
+        flat = np.concatenate(laid)
+        # An event follows something: x0 and, without x0, the first token follow padding.
+        event = np.flatnonzero((flat[1:] != 0) & (flat[:-1] != 0)) + 1
+        self._row, _ = self.counts.table.find(windows(flat, codes.packing(spec.order))[event])
+        self._document = np.repeat(np.arange(len(laid)), [len(a) for a in laid])[event]
+
+    def fit(self, weights: NDArray[np.float64]) -> NgramLM:
+        """(Σ_d w_d c_d(hv) + α) / (Σ_d w_d c_d(h) + αV): with weights 0 and 1, the model of the documents of weight 1."""
+        table = self.counts.table
+        events: Any = np.bincount(self._row, weights[self._document], minlength=len(table))
+        weighted = Counts(table, events, self.counts.documents, self.counts.tokens)
+        begin = Codes(self.vocab.size).begin
+        levels = smooth(weighted, self.vocab.size, "additive", self.spec.alpha, begin)
+        return NgramLM(self.vocab, table, levels, self.spec.begin)

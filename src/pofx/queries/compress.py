@@ -1,0 +1,207 @@
+"""A text as short as a model expects it to be: arithmetic coding, the working proof that p is a distribution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from pofx.algorithms import adaptive
+from pofx.errors import BadValue, PofxError, Undecodable, require
+from pofx.lm import LM, refuse_unconditional
+from pofx.queries import lanes as by_lanes
+from pofx.queries.blocks import Block, Packed, hash_of, unpacked
+from pofx.queries.escapes import pieces
+from pofx.queries.identity import differences, identity, told
+from pofx.vocab import to_bytes
+
+# A text that a model would make longer by more bytes than this is coded without it.
+LONGER = 16
+SHOWN = 4  # differences of two models that a message names
+
+
+@dataclass(frozen=True)
+class Compression:
+    """What `compress` made, and where its bits went.
+
+    blob: the file. bytes: of the data. tokens: coded by the model, EOS counted. ideal_bits: −log2 p of the texts
+    among the data, by the model or by the adaptive counts. lanes: parts coded side by side; lane_bits: what their
+    beginnings cost, −Σ log2 p(part) + log2 p(text). quantisation_bits: of frequencies out of 2^24, and of the last
+    word of 32 bits. escape_bits: of what was coded without the model. header_bits: names, sizes, hashes. The
+    five add up to 8 · len(blob).
+    """
+
+    blob: bytes = field(repr=False)
+    bytes: int
+    tokens: int
+    ideal_bits: float
+    lanes: int
+    lane_bits: float
+    quantisation_bits: float
+    escape_bits: int
+    header_bits: int
+
+    @property
+    def payload_bits(self) -> int:
+        """Of the texts: ideal, lanes and quantisation."""
+        return 8 * len(self.blob) - self.header_bits - self.escape_bits
+
+
+def compress(lm: LM | None, data: bytes | str, lanes: int | None = None) -> bytes:
+    """`data` in −log2 p(data) bits and a header, by arithmetic coding; `decompress` with the same model gives it back.
+
+    The code of the tokens and of EOS takes at most −log2 p + 0.03 bits a token + 64. Any bytes will do: what the
+    vocabulary cannot spell exactly (a stray byte, an unknown character), and what has probability 0, is coded beside
+    the texts, without the model. lm: None for the adaptive code, which needs no model: its counts over orders 0 to 6
+    are learned from the data while it is coded.
+
+    What is made is decoded again before it is returned, so compressing takes twice the time of decompressing.
+
+    An n-gram's files can be decoded on any machine. Any other model's numbers depend on machine, libraries and
+    threads, and only the same ones decode them. lanes: so many parts of a text are coded side by side, each behind
+    x0, which is faster by as much and costs what the parts do not know of each other. None: one, but for
+    models of short memory up to 64, as long as that costs at most 0.02 bits a token.
+
+    `NoBOS` without x0; `BadValue` for lanes that are none, for a vocabulary over 340,000 and for a model whose
+    numbers differ from one run of the same steps to the next.
+    Right: `decompress(lm, compress(lm, text))`. Wrong: keeping the file without the model.
+    """
+    return compression(lm, data, lanes).blob
+
+
+def compression(lm: LM | None, data: bytes | str, lanes: int | None = None) -> Compression:
+    """`compress`, with the account of its bits. Right: `compression(lm, text).ideal_bits`."""
+    plain = to_bytes(data)
+    require("constriction", "compress", "compressing")
+    if lm is None and lanes is not None:
+        raise BadValue(f"lanes: expected a model, whose texts they are parts of, found {lanes} and no model")
+    made = _adaptive(plain) if lm is None else _by_model(lm, plain, lanes)
+    try:
+        again = decompress(lm, made.blob)
+    except Undecodable:
+        again = None
+    if again != plain:
+        raise BadValue(
+            "expected a model that computes the same numbers whenever it takes the same steps, found one that does not: "
+            "its code, decoded, is something else; nothing was written. Try OMP_NUM_THREADS=1"
+        )
+    return made
+
+
+def decompress(lm: LM | None, blob: bytes) -> bytes:
+    """The data that `compress` was given, every byte, or an error: never anything else.
+
+    lm: the model that it was compressed with; it may be None for a file of the adaptive code. `Undecodable` for a damaged
+    or truncated file, and for another model, tokenizer, x0, window rule or (but for n-grams) machine or library;
+    the message says which.
+    """
+    packed = unpacked(bytes(blob))
+    if packed.identity:
+        if lm is None:
+            raise Undecodable(
+                f"expected the model that this was compressed with ({told(packed.identity)}), found none; "
+                "name it (-m MODEL, or decompress(lm, …))"
+            )
+        differing = differences(packed.identity, lm)
+        if differing:
+            more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+            raise Undecodable(
+                "expected the model that this was compressed with, found another "
+                f"({'; '.join(differing[:SHOWN])}{more})"
+            )
+    return b"".join(_decoded(lm, block) for block in packed.blocks)
+
+
+def _adaptive(data: bytes) -> Compression:
+    block, ideal = _counted(data)
+    blob = Packed({}, (block,) if data else ()).to_bytes()
+    size = len(block.code)
+    if ideal is None:  # as it is: nothing was learned from it
+        return Compression(blob, len(data), 0, 0.0, 1, 0.0, 0.0, 8 * size, 8 * (len(blob) - size))
+    return Compression(blob, len(data), 0, ideal, 1, 0.0, 8 * size - ideal, 0, 8 * (len(blob) - size))
+
+
+def _counted(data: bytes) -> tuple[Block, float | None]:
+    """A block without a model, and its −log2 p; None for one as it is, where counting would not shorten it."""
+    found = adaptive.encode(data)
+    if found is None:
+        return Block("raw", len(data), data, hash_of(data)), None
+    return Block("adaptive", len(data), found[0], hash_of(data)), found[1]
+
+
+def _by_model(lm: LM, data: bytes, lanes: int | None) -> Compression:
+    if lm.begin.known == "none":
+        raise refuse_unconditional(lm.begin, "compressing")
+    if lanes is not None and not 1 <= lanes <= by_lanes.MOST_LANES:
+        raise BadValue(f"lanes: expected 1 to {by_lanes.MOST_LANES:,}, found {lanes:,}")
+    blocks: list[Block] = []
+    tokens, most, ideal, parted = 0, 1, 0.0, 0.0
+    for piece in pieces(lm.vocab, data):
+        made = _coded(lm, piece.data, lanes) if piece.text else None
+        if made is None:
+            blocks.append(_counted(piece.data)[0])
+            continue
+        block, whole, parts = made
+        blocks.append(block)
+        tokens, most = tokens + block.tokens, max(most, block.lanes)
+        ideal, parted = ideal + whole, parted + parts
+    blob = Packed(identity(lm), tuple(blocks)).to_bytes()
+    payload = 8 * sum(len(b.code) for b in blocks if b.kind == "model")
+    escaped = 8 * sum(len(b.code) for b in blocks if b.kind != "model")
+    header = 8 * len(blob) - payload - escaped
+    return Compression(
+        blob, len(data), tokens, ideal, most, parted - ideal, payload - parted, escaped, header
+    )
+
+
+def _coded(lm: LM, data: bytes, lanes: int | None) -> tuple[Block, float, float] | None:
+    """A block of the model, and −log2 p of its text and of its parts; None where the model is no help.
+
+    It is none for a text of probability 0, nor where the code is longer than the text, but for short ones.
+    """
+    path = by_lanes.path_of(lm, data)
+    whole = by_lanes.ideal_bits(lm, path)
+    if not math.isfinite(whole):
+        return None
+    n = by_lanes.chosen_lanes(lm, path, whole) if lanes is None else by_lanes.at_most(lanes, len(path))
+    parts = whole if n == 1 else by_lanes.ideal_bits(lm, path, n)
+    if not math.isfinite(parts):  # no part could begin so behind x0
+        n, parts = 1, whole
+    if parts > 8 * (len(data) + LONGER):
+        return None
+    code = by_lanes.encode(lm, path, n)
+    return Block("model", len(data), code, hash_of(data), len(path), n), whole, parts
+
+
+def _decoded(lm: LM | None, block: Block) -> bytes:
+    if block.kind == "raw":
+        data = block.code
+    elif block.kind == "adaptive":
+        # A small file that stands for a huge one was made to fill memory.
+        if block.size * adaptive.LEAST_COST > 8 * len(block.code) + 64:
+            raise Undecodable(
+                f"expected a block that its {len(block.code):,} bytes can stand for, found one of {block.size:,} bytes"
+            )
+        data = adaptive.decode(block.code, block.size)
+    else:
+        assert lm is not None  # noqa: S101  (ours: `unpacked` refuses such a block without an identity)
+        data = _by_tokens(lm, block)
+    if len(data) != block.size or hash_of(data) != block.data_hash:
+        raise Undecodable(
+            "expected to decode the data that was compressed, found other data: this model's numbers are not those that it "
+            "was compressed with; use the same model, machine and libraries"
+        )
+    return data
+
+
+def _by_tokens(lm: LM, block: Block) -> bytes:
+    if len(block.code) % 4:
+        raise Undecodable(f"expected a code in words of 32 bits, found {len(block.code):,} bytes")
+    try:
+        path = by_lanes.decode(lm, block.code, block.tokens, block.lanes)
+        return lm.vocab.decode([int(i) for i in path if i != lm.vocab.end])
+    except Undecodable:
+        raise
+    except (PofxError, IndexError) as e:
+        raise Undecodable(
+            f"expected the code of a text, found one that this model cannot follow: {e}"
+        ) from None

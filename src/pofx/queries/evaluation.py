@@ -1,0 +1,91 @@
+"""How good posteriors are: accuracy, log-loss, calibration, and which class is taken for which."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import BadValue
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Texts whose most probable class has a posterior in (low, high]: how many, its mean, and the share that is right."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Posteriors held against the truth.
+
+    accuracy: the share whose most probable class is the true one. log_loss: mean of −log P(true class | x), nats, not
+    clipped: ∞ where a true class was given probability 0. bins: reliability, by the posterior of the most probable
+    class. calibration_error: Σ n_b/n |accuracy_b − confidence_b|. confusion: `[C, C]`, the true class by row, the
+    most probable one by column.
+    """
+
+    n: int
+    accuracy: float
+    log_loss: float
+    calibration_error: float
+    bins: tuple[Bin, ...]
+    confusion: NDArray[np.int64]
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        """Of the texts of each class, the share that is found, `[C]`; nan for a class without texts."""
+        return _share(np.diag(self.confusion), self.confusion.sum(axis=1))
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """Of the texts taken for each class, the share that is of it, `[C]`; nan for a class that none is taken for."""
+        return _share(np.diag(self.confusion), self.confusion.sum(axis=0))
+
+
+def evaluate(log_posterior: NDArray[np.float64], truth: NDArray[np.int64]) -> Evaluation:
+    """Posteriors `[n, C]`, log, against the places of the true classes `[n]`; `BadValue` without any text.
+
+    Right: of texts that were not fitted on. Wrong: of those that were, which every model of strings knows too well.
+    """
+    n, n_classes = log_posterior.shape
+    if not n:
+        raise BadValue("evaluate: expected at least one text with a label, found none")
+    best = np.argmax(log_posterior, axis=1)
+    confidence = np.exp(log_posterior[np.arange(n), best])
+    right = best == truth
+    confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(confusion, (truth, best), 1)
+    # A posterior on the edge belongs below it, so that 1 is in the last bin, and rounding cannot leave it.
+    places = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    bins = []
+    for b in range(BINS):
+        some = places == b
+        if some.any():
+            bins.append(
+                Bin(
+                    b / BINS,
+                    (b + 1) / BINS,
+                    int(some.sum()),
+                    float(confidence[some].mean()),
+                    float(right[some].mean()),
+                )
+            )
+    error = math.fsum(b.n * abs(b.accuracy - b.confidence) for b in bins) / n
+    loss = float(-log_posterior[np.arange(n), truth].mean())
+    return Evaluation(n, float(right.mean()), max(loss, 0.0), error, tuple(bins), confusion)
+
+
+def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    out = np.full(len(part), np.nan)
+    np.divide(part, whole, out=out, where=whole > 0)
+    return out

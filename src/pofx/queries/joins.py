@@ -1,0 +1,163 @@
+"""Where a prefix ends and a text begins: which tokens may span the place, and what it costs to count them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from pofx.errors import BadValue, NotText
+from pofx.lm import LM
+from pofx.queries.scored import Scored, by_tokens
+from pofx.queries.terms import terms
+from pofx.queries.unit_cuts import unfinished
+from pofx.trace import Ints, Trace, Want
+from pofx.transforms.given import check_possible, show
+from pofx.transforms.joined import joined
+from pofx.vocab import to_bytes
+
+Asked = Literal["auto", "token", "exact", "error"]
+ASKED = ("auto", "token", "exact", "error")
+Way = Literal["token", "exact", "healed"]
+Text = str | bytes
+
+# An exact join is a call of the model a byte of the text. "auto" makes one for labels, words and answers; of a longer
+# text only the join itself is healed, at the cost of one pass over its tokens.
+LONGEST = 512
+
+
+def ways(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], asked: Asked) -> list[Way]:
+    """How each prefix and its text are joined. `BadValue` for `asked` "error" and a join that is not of tokens."""
+    if asked not in ASKED:
+        raise BadValue(f"boundary: expected one of {', '.join(map(repr, ASKED))}, found {asked!r}")
+    if asked == "token" or (asked != "error" and lm.vocab.unambiguous):
+        return ["token"] * len(texts)
+    out: list[Way] = []
+    known: dict[Text, list[int] | None] = {}
+    for text, prefix in zip(texts, prefixes):
+        if not len(prefix) or asked == "exact":
+            out.append("exact" if len(prefix) else "token")
+        elif (asked == "error" or not unfinished(to_bytes(prefix))) and _of_tokens(lm, text, prefix, known):
+            out.append("token")
+        elif asked == "error":
+            raise BadValue(
+                f"boundary: expected a text whose tokens begin where the given one ends, found {show(text)} behind "
+                f"{show(prefix)}, which are other tokens together; sum over all of them: boundary='exact'"
+            )
+        else:
+            out.append("exact" if len(to_bytes(text)) <= LONGEST else "healed")
+    return out
+
+
+def _of_tokens(lm: LM, text: Text, prefix: Text, known: dict[Text, list[int] | None]) -> bool:
+    """Whether the tokens of the two together are those of the one and then the other."""
+    if prefix not in known:
+        known[prefix] = _encoded(lm, to_bytes(prefix))
+    first, both = known[prefix], _encoded(lm, to_bytes(prefix) + to_bytes(text))
+    if both is None:  # no text of this vocabulary: to be said of the part that is none
+        return True
+    if first is None or both[: len(first)] != first:
+        return False
+    try:
+        vocab = lm.vocab.continuation if first else lm.vocab
+        return list(vocab.encode(text)) == both[len(first) :]
+    except NotText:
+        return False
+
+
+def _encoded(lm: LM, data: bytes) -> list[int] | None:
+    try:
+        return list(lm.vocab.encode(data))
+    except NotText:
+        return None
+
+
+def exactly(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
+    """The texts behind their prefixes as strings, byte by byte, those of one prefix in one go."""
+    out: dict[int, Scored] = {}
+    for prefix, rows in _by_prefix(prefixes):
+        join = joined(lm, prefix)
+        for i, s in zip(rows, by_tokens(join.lm, [texts[i] for i in rows], [join.tail] * len(rows), want)):
+            x0 = terms(lm, 0, 0, len(to_bytes(prefix)), s.terms.end)
+            small_print = replace(
+                s.terms,
+                begin=x0.begin,
+                begin_known=x0.begin_known,
+                first=False,
+                given_bytes=x0.given_bytes,
+                boundary="exact",
+            )
+            out[i] = replace(s, given=prefix, terms=small_print)
+    return [out[i] for i in range(len(texts))]
+
+
+def healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
+    """log p(the tokens of both together) − log P(prefix), in tokens, of which the first may begin inside the prefix.
+
+    The prefix's own probability is exact, with bounds; the text's is that of one spelling, and so a lower bound.
+    """
+    out: dict[int, Scored] = {}
+    end = [] if lm.vocab.end is None else [lm.vocab.end]
+    for prefix, rows in _by_prefix(prefixes):
+        data = to_bytes(prefix)
+        join = joined(lm, prefix)
+        check_possible(join.lm, [list(join.tail)] if join.tail else [], [prefix])
+        tail = by_tokens(join.lm, [join.tail], [b""])[0]
+        paths = [lm.vocab.encode_array(data + to_bytes(texts[i])) for i in rows]
+        reach = [np.cumsum([0, *map(len, lm.vocab.pieces(p))]) for p in paths]  # type: ignore[arg-type]
+        head = [int(np.searchsorted(r, len(join.head))) for r in reach]
+        trace = lm.forward([np.append(p, end).astype(np.int64) for p in paths], want, head)
+        for k, i in enumerate(rows):
+            if reach[k][head[k]] != len(
+                join.head
+            ):  # a tokenizer that cuts the head otherwise when more follows
+                out[i] = exactly(lm, [texts[i]], [prefix], want)[0]
+                continue
+            # The first token that ends behind the prefix; EOS where there is none.
+            first = int(np.searchsorted(reach[k][1:], len(data), side="right"))
+            found = _record(lm, texts[i], prefix, paths[k][first:], trace, k, first - head[k])
+            logp = found.logp.copy()
+            before = float(trace.logp[k][: first - head[k]].sum())
+            if len(logp):
+                logp[0] += before - tail.prefix_total
+            low = logp.copy()
+            low[:1] += tail.prefix_total - tail.prefix_interval[1]
+            out[i] = replace(
+                found,
+                logp=logp,
+                low=low,
+                high=np.zeros_like(logp),
+                seen=lm.seen(len(paths[k]) + len(end))[first:],
+                inside=int(len(data) - reach[k][first]) if first < len(paths[k]) else 0,
+                vocab=lm.vocab.continuation if first else lm.vocab,
+            )
+    return [out[i] for i in range(len(texts))]
+
+
+def _record(lm: LM, text: Text, prefix: Text, tokens: Ints, trace: Trace, k: int, at: int) -> Scored:
+    small_print = replace(
+        terms(lm, len(tokens), len(to_bytes(text)), len(to_bytes(prefix)), lm.vocab.end is not None),
+        boundary="healed",
+    )
+    return Scored(
+        text,
+        prefix,
+        tokens,
+        trace.logp[k][at:],
+        small_print,
+        lm.vocab,
+        tokens[:0],
+        trace.entropy[k][at:] if trace.entropy else None,
+        trace.rank[k][at:] if trace.rank else None,
+        trace.top_ids[k][at:] if trace.top_ids else None,
+        trace.top_logp[k][at:] if trace.top_logp else None,
+    )
+
+
+def _by_prefix(prefixes: Sequence[Text]) -> list[tuple[Text, list[int]]]:
+    rows: dict[tuple[type, Text], list[int]] = {}
+    for i, g in enumerate(prefixes):
+        rows.setdefault((type(g), g), []).append(i)
+    return [(g, some) for (_, g), some in rows.items()]

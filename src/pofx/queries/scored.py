@@ -1,0 +1,160 @@
+"""One text and the terms of its log-probability; and how they are read off one pass over many texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import NoEOS
+from pofx.lm import LM
+from pofx.queries.terms import Terms, terms
+from pofx.trace import Ints, Want
+from pofx.transforms.given import check_possible
+from pofx.vocab import Vocab, spans, to_bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One text and the terms of its log-probability, nats.
+
+    tokens: ids `[t]`. logp: `[t + 1]`, log p(x_i | x_<i), the last one of EOS (`[t]` for a model without EOS).
+    seen: per entry of logp, how many tokens its law is conditioned on, x0 and given ones among them: the effective
+    context, by the window rule. entropy, rank, top_ids, top_logp: per entry of logp, where asked for with `Want`.
+    low, high: per entry of logp, terms of its bounds, where there are any (`Trace`). inside: how many bytes of the first
+    token lie in `given` (`Terms.boundary` "healed").
+    """
+
+    text: str | bytes
+    given: str | bytes
+    tokens: Ints
+    logp: NDArray[np.float64]
+    terms: Terms
+    vocab: Vocab
+    seen: Ints
+    entropy: NDArray[np.float64] | None = None
+    rank: Ints | None = None
+    top_ids: Ints | None = None
+    top_logp: NDArray[np.float64] | None = None
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
+    inside: int = 0
+
+    @cached_property
+    def spans(self) -> Ints:
+        """Byte offsets `[t, 2]` of what each token spells of the text."""
+        found = spans(self.vocab, self.tokens)  # type: ignore[arg-type]
+        return np.maximum(found - self.inside, 0) if self.inside else found
+
+    @property
+    def total(self) -> float:
+        """log p(text | given), EOS included; −inf for a text of probability zero. `NoEOS` where texts never end."""
+        if not self.terms.end:
+            raise NoEOS(
+                "log p(text) needs p(EOS | text), the last factor of the chain rule, but this model has no "
+                "end-of-text symbol, so no text of it is ever complete; ask for prefix_total (prefix_log_prob, "
+                "--prefix), or fit with end=True (without --no-end)"
+            )
+        return float(self.logp.sum())
+
+    @property
+    def prefix_total(self) -> float:
+        """log P(text | given): the text and anything after it, so no EOS term."""
+        return float(self.logp[: len(self.tokens)].sum())
+
+    def without_end(self) -> Scored:
+        """The same record of the text as a prefix: no EOS term, and `terms` says so."""
+        t = len(self.tokens)
+        return replace(
+            self,
+            logp=self.logp[:t],
+            seen=self.seen[:t],
+            terms=replace(self.terms, end=False),
+            entropy=None if self.entropy is None else self.entropy[:t],
+            rank=None if self.rank is None else self.rank[:t],
+            top_ids=None if self.top_ids is None else self.top_ids[:t],
+            top_logp=None if self.top_logp is None else self.top_logp[:t],
+            low=None if self.low is None else self.low[:t],
+            high=None if self.high is None else self.high[:t],
+        )
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Bounds (lo, hi) of log p(text | given), on `total` and on what it stands for; equal where it is computed."""
+        return self._bounds(self.total, len(self.logp))
+
+    @property
+    def prefix_interval(self) -> tuple[float, float]:
+        """Bounds (lo, hi) of log P(text | given), as `interval` those of log p."""
+        return self._bounds(self.prefix_total, len(self.tokens))
+
+    def _bounds(self, value: float, n: int) -> tuple[float, float]:
+        if self.low is None or self.high is None:  # a mixture of such models passes no bounds on
+            return (float("-inf"), 0.0) if self.terms.kind == "interval" else (value, value)
+        # Where nothing was left out they are the value, but for rounding.
+        return min(float(self.low[:n].sum()), value), max(float(self.high[:n].sum()), value)
+
+
+def by_tokens(
+    lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes], want: Want = Want()
+) -> list[Scored]:
+    """Each text behind its prefix, both cut into tokens by themselves, in one pass of the model."""
+    end = np.array([] if lm.vocab.end is None else [lm.vocab.end], dtype=np.int64)
+    cut = dict(zip(dict.fromkeys(prefixes), lm.vocab.encode_many(list(dict.fromkeys(prefixes)))))
+    _check_given(lm, cut)
+    # Behind a prefix texts go on, and may be spelled otherwise than alone.
+    vocabs = [lm.vocab.continuation if len(cut[g]) else lm.vocab for g in prefixes]
+    ids = _encoded(vocabs, texts)
+    given_bytes = {g: len(to_bytes(g)) for g in cut}
+    paths = [np.concatenate([cut[g], x, end]) for g, x in zip(prefixes, ids)]
+    trace = lm.forward(paths, want, [len(cut[g]) for g in prefixes])
+    seen: dict[tuple[int, int], Ints] = {}
+    out = []
+    for i, (text, prefix, x) in enumerate(zip(texts, prefixes, ids)):
+        place = len(paths[i]), len(cut[prefix])
+        if place not in seen:
+            seen[place] = lm.seen(place[0])[place[1] :]
+            seen[place].flags.writeable = False  # texts of one length share it
+        leak = 0.0 if trace.leak is None else float(1 - np.prod(1 - trace.leak[i]))
+        small_print = terms(lm, len(x), len(to_bytes(text)), given_bytes[prefix], bool(len(end)), leak)
+        if trace.low is not None:
+            small_print = replace(small_print, kind="interval")
+        out.append(
+            Scored(
+                text,
+                prefix,
+                x,
+                trace.logp[i],
+                small_print,
+                vocabs[i],
+                seen[place],
+                trace.entropy[i] if trace.entropy else None,
+                trace.rank[i] if trace.rank else None,
+                trace.top_ids[i] if trace.top_ids else None,
+                trace.top_logp[i] if trace.top_logp else None,
+                trace.low[i] if trace.low else None,
+                trace.high[i] if trace.high else None,
+            )
+        )
+    return out
+
+
+def _encoded(vocabs: Sequence[Vocab], texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
+    """The ids of each text by the vocabulary beside it, those of one vocabulary in one go."""
+    if all(v is vocabs[0] for v in vocabs):
+        return vocabs[0].encode_many(texts) if texts else []
+    out = [np.zeros(0, dtype=np.int64)] * len(texts)
+    for vocab in {id(v): v for v in vocabs}.values():
+        rows = [i for i, v in enumerate(vocabs) if v is vocab]
+        for i, ids in zip(rows, vocab.encode_many([texts[i] for i in rows])):
+            out[i] = ids
+    return out
+
+
+def _check_given(lm: LM, cut: dict[str | bytes, Ints]) -> None:
+    asked = {g: ids for g, ids in cut.items() if len(ids)}
+    if asked:
+        check_possible(lm, list(asked.values()), list(asked))

@@ -1,0 +1,122 @@
+"""Beams of texts that are known beforehand: the model is asked about many of their histories in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pofx.branches import Branches
+from pofx.errors import NotText
+from pofx.lm import LM, State
+from pofx.trace import Ints
+from pofx.transforms.covers import END, Tokens
+from pofx.transforms.readings import Spellings, readings
+from pofx.transforms.walk import Step, Walk
+
+# Bytes looked ahead, of all texts together, and histories after which the tree is begun anew: SmolLM2 asks for 1 to 4 a
+# byte, of 46 kB each.
+HORIZON = 1024
+LEAST = 64  # of each text, however many there are
+MOST = 1024
+
+
+def beams(tokens: Tokens, paths: Sequence[Ints], beam: int) -> list[list[Step]]:
+    """Step for step what `Covers` does byte by byte, of each path of bytes; EOS, id 256, may only stand last.
+
+    Walks go as far as the laws at hand allow, and beyond on trial, to find which histories will be asked for; these
+    are read in one pass, and so on: 118 bytes in 5 to 8 passes of the model, where byte by byte takes 118.
+    """
+    walks = [_walk(tokens, p, beam) for p in paths]
+    root = tokens.lm.start(1)
+    for walk, reading in zip(walks, readings(tokens, root.logp, [(0, w.spellings, 0) for w in walks])):
+        walk.nodes[0].reading = reading
+    grove = _Grove(tokens, root, walks, [0] * len(walks))
+    while active := [k for k, w in enumerate(walks) if not w.done]:
+        if grove.size > MOST:
+            grove = grove.again(active)
+        ahead = max(HORIZON // len(active), LEAST)
+        stops = {k: len(walks[k].steps) + ahead for k in active}
+        for k in active:
+            walks[k].go(stops[k])
+            walks[k].seed(stops[k])
+        while asking := [k for k in active if walks[k].missing]:
+            grove.read(asking)
+            for k in asking:
+                walks[k].go(stops[k])
+    return [w.steps for w in walks]
+
+
+def _walk(tokens: Tokens, path: Ints, beam: int) -> Walk:
+    data = path[:-1] if len(path) and path[-1] == END else path
+    return Walk(path.tolist(), Spellings(tokens.ranges, data), _cuts(tokens.lm, bytes(data.tolist())), beam)
+
+
+def _cuts(lm: LM, text: bytes) -> list[tuple[int, int]]:
+    """(end, id) of each token as the tokenizer has it; none where it does not spell these bytes."""
+    try:
+        ids = lm.vocab.encode(text)
+    except NotText:
+        return []
+    spelled = [lm.vocab.token_bytes[i] for i in ids]
+    if b"".join(b or b"" for b in spelled) != text:
+        return []
+    return list(zip(np.cumsum([len(b or b"") for b in spelled]).tolist(), ids))
+
+
+class _Grove:
+    """The histories of all walks as branches of one state; `row`: which row of it each walk stands behind."""
+
+    def __init__(self, tokens: Tokens, state: State, walks: Sequence[Walk], row: Sequence[int]) -> None:
+        self.tokens, self.state, self.walks, self.row = tokens, state, walks, row
+        self.branches: Branches = tokens.lm.branches(state)
+        self.size = 0
+        self.number: list[dict[int, int]] = [{0: -1 - r} for r in row]
+
+    def read(self, asking: Sequence[int]) -> None:
+        """What the walks miss, each history once."""
+        parent: list[int] = []
+        token: list[int] = []
+        known: dict[tuple[int, int], int] = {}
+        readers: dict[int, list[tuple[int, int]]] = {}
+        for k in asking:
+            walk, number = self.walks[k], self.number[k]
+            for node in walk.missing:
+                above, last = number[walk.nodes[node].above], walk.nodes[node].token
+                if (above, last) not in known:
+                    known[above, last] = self.size + len(parent)
+                    parent.append(above)
+                    token.append(last)
+                number[node] = known[above, last]
+                readers.setdefault(number[node], []).append((k, node))
+        self.size += len(parent)
+        for nodes, logp in self.branches.grow(
+            np.array(parent, dtype=np.int64), np.array(token, dtype=np.int64)
+        ):
+            found = [(row, k, node) for row, n in enumerate(nodes.tolist()) for k, node in readers[n]]
+            wanted = [
+                (row, self.walks[k].spellings, self.walks[k].nodes[node].place) for row, k, node in found
+            ]
+            for (_, k, node), reading in zip(found, readings(self.tokens, logp, wanted)):
+                self.walks[k].nodes[node].reading = reading
+
+    def again(self, active: Sequence[int]) -> _Grove:
+        """Begun anew behind what the living histories of each walk share; the rest of them is read once more."""
+        rows: dict[tuple[int, ...], int] = {}
+        states: list[State] = []
+        row = [0] * len(self.walks)
+        for k in active:
+            path = self.walks[k].reroot()
+            key = (self.row[k], *path)
+            if key not in rows:
+                rows[key] = len(states)
+                state = self.state.take([self.row[k]])
+                states.append(self.tokens.lm.extend(state, np.array([path])) if path else state)
+            row[k] = rows[key]
+        joined = states[0].cat(*states[1:]) if len(states) > 1 else states[0]
+        grove = _Grove(self.tokens, joined, self.walks, row)
+        for k in active:
+            self.walks[k].missing = list(range(1, len(self.walks[k].nodes)))
+        if any(self.walks[k].missing for k in active):
+            grove.read(active)
+        return grove
