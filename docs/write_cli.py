@@ -37,6 +37,9 @@ def render() -> str:
             assert command is not None  # noqa: S101  (ours: VERBS is the list of them)
             inner = click.Context(command, parent=top, info_name=verb)
             parts.append(_section(f"pofx {verb}", command.get_help(inner), f"See [{verb}]({verb}.md)."))
+            for name, sub in getattr(command, "commands", {}).items():
+                below = click.Context(sub, parent=inner, info_name=name)
+                parts.append(_section(f"pofx {verb} {name}", sub.get_help(below)))
     return "\n".join(parts)
 
 

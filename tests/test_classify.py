@@ -11,6 +11,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -995,6 +996,25 @@ class TestFiles:
             GenerativeClassifier.load("full")
         with pytest.raises(NotFittedError):
             GenerativeClassifier(NAIVE).save(tmp_path / "c")
+
+    def test_more_than_a_card_holds(self, tmp_path: Path) -> None:
+        ours = GenerativeClassifier(ToyLM(), given={"p": "a", "q": "b" * (1 << 20)}, prior="uniform").fit(
+            [], []
+        )
+        with pytest.raises(BadValue, match="fewer or shorter"):
+            ours.save(tmp_path / "c")
+        assert not list(tmp_path.iterdir())
+
+    def test_transformers(self, tmp_path: Path) -> None:
+        pytest.importorskip("torch")
+        spec = pofx.TransformerSpec(layers=1, width=8, heads=1, context=32, vocab="chars+bytes", epochs=1)
+        for given in (None, {"en": "E ", "fr": "F "}):
+            ours = GenerativeClassifier(spec, given=given).fit(X[90:120], Y[90:120])
+            assert len(ours.joint_.lms) == (2 if given is None else 1)
+            ours.save(tmp_path / "c")
+            again = GenerativeClassifier.load(tmp_path / "c")
+            np.testing.assert_allclose(again.predict_log_proba(NEW), ours.predict_log_proba(NEW), atol=1e-4)
+            assert again.spec == replace(spec, vocab=again.spec.vocab)
 
     def test_labels_that_no_file_holds(self, tmp_path: Path) -> None:
         joint = Joint(((1, 2), (3, 4)), (ToyLM(), ToyLM()), None, np.ones(2), np.log([0.5, 0.5]))

@@ -271,6 +271,7 @@ def test_one_model_behind_prefixes(here: Path, capsys: pytest.CaptureFixture[str
         ("--keep: expected only with -o", ("predict", "full", "--text", "x", "--keep", "y")),
         ("-o: expected FILES", ("predict", "full", "--text", "x", "-o", "y.csv")),
         ("--reject", ("predict", "full", "--text", "x", "--reject", "1.5")),
+        ("--reject: expected the prior", ("predict", "full", "--text", "x", "--reject", "0.5", "--prior", "uniform")),
         ("pofx classify train", ("evaluate", "full", *FILES)),
         ("No such command", ("guess",)),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -218,15 +219,31 @@ def test_frequencies_are_whole_and_cost_what_was_promised() -> None:
 
 
 def test_the_coder_takes_the_frequencies_as_they_are() -> None:
-    """An outcome of frequency 1 costs 24 bits, one of 2^24 − 3 as good as nothing: constriction adds no rounding."""
-    g = np.zeros((4000, 4), dtype=np.float32)
-    g[:, 0] = TOTAL - 4
-    for symbols, each in ((np.array([1, 2, 3, 3] * 1000), 24.0), (np.zeros(4000, dtype=np.int64), 3e-7)):
+    """A frequency of g + 1 costs 24 − log2(g + 1) bits: constriction adds no rounding of its own."""
+    row = np.array([0, 1, 2, 6, 99, TOTAL - 6 - 108], dtype=np.float32)
+    g = np.tile(row, (2000, 1))
+    assert row.astype(int).sum() == TOTAL - 6
+    for symbol, whole in enumerate(row):
+        symbols = np.full(2000, symbol)
         code = Encoder()
         code.put(symbols, g)
         payload = code.done()
-        assert 8 * len(payload) <= 4000 * each + 64
+        assert 0 <= 8 * len(payload) - 2000 * (24 - np.log2(float(whole) + 1)) <= 64
         assert (Decoder(payload).get(g) == symbols).all()
+
+
+@pytest.mark.parametrize("name", ["bytes", "unigram", "additive", "chars", "subwords", "maximum likelihood"])
+def test_the_portable_law_of_an_ngram_is_its_law(model: Callable[[str], LM], name: str) -> None:
+    lm = model(name)
+    portable = lm.portable()
+    assert portable is not None
+    state = lm.start(3)
+    for ids in ([[3], [5], [7]], [[3, 3], [0, 1], [9, 9]]):
+        p = portable.laws(state)
+        assert p.sum(axis=1) == pytest.approx(1, abs=1e-9)
+        with np.errstate(divide="ignore"):
+            assert (np.log(p) == state.logp).all()
+        state = lm.extend(state, ids)
 
 
 def test_what_is_no_law_is_refused() -> None:
@@ -459,6 +476,15 @@ def test_lanes_are_bounded(model: Callable[[str], LM]) -> None:
             compress(model("bytes"), b"abc", most)
     with pytest.raises(BadValue, match="lanes: expected a model"):
         compress(None, b"abc", 2)
+
+
+def test_help_loads_no_coder() -> None:
+    code = (
+        "import sys\nfrom pofx.cli.main import main\ntry:\n    main(['compress', '--help'])\nexcept SystemExit:\n"
+        "    print([m for m in ('numba', 'constriction', 'numpy', 'torch') if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ran.stdout.splitlines()[-1] == "[]", ran.stderr
 
 
 @pytest.mark.parametrize("package", ["numba", "constriction"])

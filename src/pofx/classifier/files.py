@@ -29,6 +29,7 @@ from pofx.vocab import to_bytes
 CARD = "classifier.json"
 BACKGROUND = "background"
 FORMAT = 1
+MOST = 1 << 20  # bytes of the card; no more of it is read
 # How labels are written down; numpy's kinds are these after .item().
 LABELS: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 SPECS: dict[str, type[NgramSpec] | type[TransformerSpec]] = {
@@ -59,7 +60,7 @@ def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, di
     own = list(joint.lms)
     stop: float | None = None
     pooled: LM | None = None
-    outside = joint.given is not None and not _savable(own[0])
+    outside = joint.given is not None and not is_savable(own[0])
     if joint.given is None:
         _, stop, pooled = taken_apart(own[0])
         own = [taken_apart(lm)[0] for lm in own]
@@ -94,7 +95,13 @@ def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, di
         if pooled is not None:
             save(pooled, part / BACKGROUND)
         card["sha256"] = {p.name: _sha256(p / "pofx.json") for p in sorted(part.iterdir())}
-        (part / CARD).write_text(json.dumps({**card, "seal": _seal(card)}) + "\n", encoding="utf-8")
+        text = json.dumps({**card, "seal": _seal(card)}) + "\n"
+        if len(text) > MOST:
+            raise BadValue(
+                f"labels: expected labels and prefixes of at most {MOST:,} bytes with what is said of each, found "
+                f"{len(text):,}; use fewer or shorter ones"
+            )
+        (part / CARD).write_text(text, encoding="utf-8")
         if target.exists():
             target.rename(old)
         part.rename(target)
@@ -244,7 +251,7 @@ def _read_card(home: Path) -> dict[str, Any]:
     return card
 
 
-def _savable(lm: LM) -> bool:
+def is_savable(lm: LM) -> bool:
     """Whether a model is one of our own, which `save` writes."""
     return type(lm).__name__ in ("NgramLM", "TransformerLM")
 

@@ -97,6 +97,10 @@ def predict(
     from pofx.errors import BadValue
 
     options.check_texts(files, texts, "", None)
+    if reject is not None and prior is not None:
+        raise click.UsageError(
+            "--reject: expected the prior that texts were held out with, found --prior; leave one out."
+        )
     _check_out(files, out, as_json)
     joint, reference = _loaded(directory, chosen, prior)
     if reject is not None and reference is None:
@@ -178,11 +182,14 @@ def evaluate(
 
 
 def _loaded(directory: str, chosen: Chosen, prior: str | None) -> tuple[Joint, Rejection | None]:
-    """The classifier of a directory, with the model from outside that -m names, and the prior asked for."""
+    """The classifier of a directory, with the model from outside that -m names, and the prior asked for.
+
+    Under another prior log p(x) is another: the texts held out then say nothing.
+    """
     from pofx.classifier.files import load_joint
 
     joint, _, reference = load_joint(directory, chosen.load() if options.typed("model_name") else None)
-    return joint if prior is None else joint.with_prior(prior_of(prior)), reference
+    return (joint, reference) if prior is None else (joint.with_prior(prior_of(prior)), None)
 
 
 def _check_out(files: tuple[str, ...], out: str | None, as_json: bool) -> None:

@@ -65,6 +65,17 @@ def labelled(
     return texts, labels
 
 
+def set_aside(texts: list[str], labels: list[str | None], held_out: float) -> tuple[list[int], list[int]]:
+    """Places of the documents to fit, and of those kept aside: these have labels, and leave some of each class."""
+    from pofx.corpus import split_documents
+
+    aside = set(split_documents(texts, held_out)[1])
+    kept = [i for i, text in enumerate(texts) if labels[i] is not None and text in aside]
+    left = {labels[i] for i in range(len(texts))} - {labels[i] for i in set(range(len(texts))) - set(kept)}
+    kept = [i for i in kept if labels[i] not in left]
+    return sorted(set(range(len(texts))) - set(kept)), kept
+
+
 @dataclass(frozen=True, eq=False)
 class Known:
     """Documents with a label: log p(x | t) `[n, C]`, the places of their classes, and their bytes."""

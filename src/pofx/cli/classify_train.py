@@ -18,6 +18,7 @@ from pofx.cli.classify_input import (
     parted,
     prior_of,
     prior_option,
+    set_aside,
 )
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def train(
     """
     import numpy as np
 
-    from pofx.classifier.files import Settings, check_target, save_joint
+    from pofx.classifier.files import Settings, check_target, is_savable, save_joint
     from pofx.classifier.training import UNLABELLED, fit_joint
     from pofx.errors import BadSource
     from pofx.queries.classify import bayes
@@ -138,7 +139,7 @@ def train(
     prefixes = parted(given, "--given") or None
     texts, labels = labelled(files, label_field, Layout(field, id_, split, separator, format_))
     texts, labels = _with_labels(texts, labels, em)
-    fitted, kept = _split(texts, labels, held_out)
+    fitted, kept = set_aside(texts, labels, held_out)
     classes = sorted(prefixes or {t for t in labels if t is not None})
     if not classes:
         raise BadSource(f"{' '.join(files)}: expected documents with labels, found none; check --label-field")
@@ -182,7 +183,8 @@ def train(
             "number; smoothing and --vocab bytes give every text its share",
             err=True,
         )
-    _report(joint, out, len(fitted), steps, evaluation, as_json)
+    model = chosen.name if prefixes is not None and not is_savable(joint.lms[0]) else ""
+    _report(joint, out, model, len(fitted), steps, evaluation, as_json)
 
 
 # What only some ways of fitting heed: given with others it is a mistake, and would pass unseen.
@@ -224,17 +226,6 @@ def _with_labels(texts: list[str], labels: list[str | None], em: int) -> tuple[l
     return [texts[i] for i in some], [labels[i] for i in some]
 
 
-def _split(texts: list[str], labels: list[str | None], held_out: float) -> tuple[list[int], list[int]]:
-    """Places of the documents to fit, and of those kept aside: these have labels, and leave some of each class."""
-    from pofx.corpus import split_documents
-
-    aside = set(split_documents(texts, held_out)[1])
-    kept = [i for i, text in enumerate(texts) if labels[i] is not None and text in aside]
-    left = {labels[i] for i in range(len(texts))} - {labels[i] for i in set(range(len(texts))) - set(kept)}
-    kept = [i for i in kept if labels[i] not in left]
-    return sorted(set(range(len(texts))) - set(kept)), kept
-
-
 def _told(em: int) -> Callable[[Step], None] | None:
     """EM on standard error, a line a step, where a person is looking."""
     if not em or not sys.stderr.isatty():
@@ -253,7 +244,13 @@ def _told(em: int) -> Callable[[Step], None] | None:
 
 
 def _report(
-    joint: Joint, out: str, n: int, steps: list[Step], evaluation: Evaluation | None, as_json: bool
+    joint: Joint,
+    out: str,
+    model: str,
+    n: int,
+    steps: list[Step],
+    evaluation: Evaluation | None,
+    as_json: bool,
 ) -> None:
     import math
 
@@ -282,7 +279,7 @@ def _report(
         click.echo(dumps(record))
         return
     classes = "class" if len(joint.classes) == 1 else "classes"
-    what = f"prefixes of {joint.lms[0].window}" if joint.given is not None else joint.lms[0].window
+    what = f"{'one model behind prefixes; ' * (joint.given is not None)}{joint.lms[0].window}"
     click.echo(f"{out}: {len(joint.classes):,} {classes}; {what}")
     steps_told = f", {counted(len(steps), 'step')} of EM" if steps else ""
     click.echo(f"fitted on {counted(n, 'document')}{steps_told}")
@@ -294,4 +291,5 @@ def _report(
             f"held out: {counted(evaluation.n, 'document')}, accuracy {100 * evaluation.accuracy:.2f} %, log-loss "
             f"{loss} nats"
         )
-    click.echo(f'next: pofx classify predict {out} --text "…"')
+    named = f" -m {model}" if model else ""
+    click.echo(f'next: pofx classify predict {out} --text "…"{named}')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import click
 
 from pofx.cli import options
@@ -21,6 +23,7 @@ def command(
     length: int | None,
     unit: str,
     given: str,
+    boundary: str,
     n: int,
     runs: int,
     seed: int,
@@ -40,6 +43,7 @@ def command(
     pofx condition --matches "[A-Z][a-z ]*\\." --given "Return "
     """
     from pofx.queries.condition import condition
+    from pofx.queries.question import Boundary
 
     on = named(contains, matches, length, unit)
     if on is None:
@@ -49,6 +53,7 @@ def command(
         on,
         n,
         options.argument_text(given),
+        cast("Boundary", boundary),
         ends=not open_,
         max_tokens=max_tokens,
         runs=runs,

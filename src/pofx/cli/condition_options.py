@@ -35,7 +35,7 @@ def condition_options(function: F) -> F:
 
 
 def sampling_options(function: F) -> F:
-    """-n, --runs, --seed, --max-tokens, --open, --show."""
+    """-n, --boundary, --runs, --seed, --max-tokens, --open, --show."""
     for option in (
         click.option(
             "--show",
@@ -52,6 +52,13 @@ def sampling_options(function: F) -> F:
         click.option("--seed", default=0, show_default=True, help="The same seed gives the same answer."),
         click.option(
             "--runs", default=8, show_default=True, help="Independent runs, for the standard error."
+        ),
+        click.option(
+            "--boundary",
+            type=click.Choice(["exact", "token"]),
+            default="exact",
+            show_default=True,
+            help="exact: a token may span the prefix and what follows; token: that begins with a new one.",
         ),
         click.option("-n", default=512, show_default=True, help="Particles, or draws, in all."),
     ):

@@ -15,13 +15,6 @@ from pofx.cli.condition_options import condition_options, named, sampling_option
 @click.argument("prefix")
 @click.argument("suffix")
 @condition_options
-@click.option(
-    "--boundary",
-    type=click.Choice(["exact", "token"]),
-    default="exact",
-    show_default=True,
-    help="token: what follows the prefix begins with a new token.",
-)
 @sampling_options
 @model_options
 @options.json_option
@@ -49,7 +42,7 @@ def command(
 
     \b
     pofx infill "Return the " " of the list."
-    pofx infill "The " " sat on the mat." --length 3 -m smollm2 -n 64
+    pofx infill "The " " sat on the mat." --open -m smollm2 -n 64
     """
     from pofx.queries.conditions import Anything
     from pofx.queries.infill import infill

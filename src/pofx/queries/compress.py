@@ -135,15 +135,21 @@ def _by_model(lm: LM, data: bytes, lanes: int | None) -> Compression:
         raise BadValue(f"lanes: expected 1 to {by_lanes.MOST_LANES:,}, found {lanes:,}")
     blocks: list[Block] = []
     tokens, most, ideal, parted = 0, 1, 0.0, 0.0
+    beside = b""
     for piece in pieces(lm.vocab, data):
         made = _coded(lm, piece.data, lanes) if piece.text else None
         if made is None:
-            blocks.append(_counted(piece.data)[0])
+            beside += piece.data
             continue
+        if beside:
+            blocks.append(_counted(beside)[0])
+            beside = b""
         block, whole, parts = made
         blocks.append(block)
         tokens, most = tokens + block.tokens, max(most, block.lanes)
         ideal, parted = ideal + whole, parted + parts
+    if beside:
+        blocks.append(_counted(beside)[0])
     blob = Packed(identity(lm), tuple(blocks)).to_bytes()
     payload = 8 * sum(len(b.code) for b in blocks if b.kind == "model")
     escaped = 8 * sum(len(b.code) for b in blocks if b.kind != "model")

@@ -14,7 +14,7 @@ def condition(
     on: Condition,
     n: int = 512,
     given: str | bytes = "",
-    boundary: Boundary = "token",
+    boundary: Boundary = "exact",
     ends: bool = True,
     max_tokens: int = 64,
     runs: int = 8,

@@ -29,6 +29,8 @@ Method = Literal["enumeration", "forward-backward", "smc"]
 
 # Token sequences that are enumerated rather than sampled: at most so many, and so many numbers of their laws.
 ENUMERATED, NUMBERS = 4_096, 1 << 24
+# The longest text, of which a step takes 20 µs at least; and that times the states of the automaton: tables of 512 MB.
+LONGEST, TABLE = 100_000, 1 << 26
 # Particles of one run; more of them are more runs, and a better standard error.
 PARTICLES = 256
 
@@ -55,6 +57,7 @@ class Conditioned:
     evidence is exact, so are they, and what they miss to 1 is of strings that were not drawn; else they sum to 1.
 
     draws, weights: sequences of tokens and their weights, which sum to 1. Expectations under the law are weighted means.
+    Behind an exact join tokens and logp begin with those that spell the end of the prefix; text and bytes do not.
     log_evidence: log P(condition | given), nats; se: its standard error, which is that of P relative to P; runs: log of
     P as each run estimates it, every one of them unbiased for P. ess: effective number of draws, None where every text
     is among them.
@@ -125,6 +128,12 @@ def answer(
 
 
 def _target(asked: Question, dfa: Dfa, ends: bool, most: int, tokens: int | None) -> Target:
+    room = min(LONGEST, TABLE // dfa.size - 1)
+    if most > room:
+        raise BadValue(
+            f"max_tokens: expected at most {room:,} for a condition of {dfa.size:,} states, found {most:,}; take fewer, or "
+            "a shorter condition"
+        )
     vocab = asked.source.vocab
     automaton = TokenAutomaton(dfa, vocab.token_bytes, vocab.end)
     return Target(automaton, vocab.end if ends else None, most, tokens)

@@ -117,6 +117,8 @@ class Length(Condition):
         return _sized(self._counter, str(self))
 
     def _counter(self) -> Dfa:
+        if self.n >= MOST:
+            raise TooLarge
         if self.unit == "bytes":
             return of_length(self.n)
         moves = [[(0, LAST, k + 1)] for k in range(self.n)]

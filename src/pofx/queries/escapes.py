@@ -52,15 +52,17 @@ def spells(vocab: Vocab, data: bytes) -> bool:
 
 
 def _found(vocab: Vocab, data: bytes) -> Iterator[Piece]:
-    """Runs of bytes that no token has, which need no search, and what there is between."""
+    """Bytes that are no UTF-8 or that no token has, which need no search, and what there is between."""
     spelled = set(b"".join(piece for piece in vocab.token_bytes if piece))
-    never = bytes(b for b in range(256) if b not in spelled)
-    runs = re.split(b"([" + re.escape(never) + b"]+)", data) if never else [data]
-    for i, run in enumerate(runs):
-        if i % 2 or len(run) < SHORTEST:
-            yield Piece(run, False)
-        else:
-            yield from _halved(vocab, run)
+    never = re.escape(bytes(b for b in range(256) if b not in spelled))
+    parted = re.split("([\udc80-\udcff]+)", data.decode("utf-8", "surrogateescape"))
+    for i, part in enumerate(parted):
+        some = part.encode("utf-8", "surrogateescape")
+        for k, run in enumerate(re.split(b"([" + never + b"]+)", some) if never else [some]):
+            if i % 2 or k % 2 or len(run) < SHORTEST:
+                yield Piece(run, False)
+            else:
+                yield from _halved(vocab, run)
 
 
 def _halved(vocab: Vocab, data: bytes) -> list[Piece]:

@@ -53,6 +53,10 @@ class Spellings:
         """At [d − 1]: tokens that are the next d bytes, and those that go on behind them: places [lo, mid) and [mid, hi)."""
         return self._found[place] if place < len(self._found) else []
 
+    def token(self, at: int) -> int:
+        """The id at a place of the sorted vocabulary."""
+        return int(self._ranges.ids[at])
+
 
 def readings(tokens: Tokens, logp: Floats, wanted: Sequence[tuple[int, Spellings, int]]) -> list[Reading]:
     """Rows of laws `[m, V]`, each read at a place of a text: (row, text, place)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,9 +15,9 @@ OPEN, OVER = -1, -2
 # Tokens that are asked for ahead along a spelling that is not the tokenizer's own: it may soon be dropped.
 AHEAD = 32
 # Bytes gone on trial at least. Where each pass makes few bytes certain, long trials cost more than they find.
-TRIAL = 32
+TRIAL = 64
 # log of a history's share of the mass from which on its next tokens are asked for with it.
-SURE = math.log(0.1)
+SURE = math.log(0.03)
 
 
 @dataclass
@@ -89,8 +90,8 @@ class Walk:
         """Whether every byte is certain."""
         return len(self.steps) == len(self.data)
 
-    def go(self, stop: int) -> None:
-        """As far as the readings go, before byte `stop`; then on trial, to fill `missing`."""
+    def go(self, stop: int, spare: int) -> None:
+        """As far as the readings go, before byte `stop`; then on trial, to fill `missing`, up to `spare` with guesses."""
         self.missing = []
         asked: dict[int, float] = {}
         alive, total, pruned = self.alive, self.total, self.pruned
@@ -120,8 +121,8 @@ class Walk:
         if certain:
             self.alive, self.total, self.pruned = alive, total, pruned
         sure = len(self.steps) - first
-        self.reach = max(self.reach // 2, TRIAL) if sure < self.reach // 8 else 2 * self.reach
-        self._ask(asked, stop)
+        self.reach = max(self.reach // 2, TRIAL) if sure < self.reach // 16 else 2 * self.reach
+        self._ask(asked, stop, spare)
 
     def seed(self, stop: int) -> None:
         """The tokenizer's own spelling up to byte `stop` is sure to be asked for: into `missing`."""
@@ -150,25 +151,40 @@ class Walk:
             node = self.nodes[node].above
         return line[::-1]
 
-    def _ask(self, asked: dict[int, float], stop: int) -> None:
-        """Histories without a law, and the tokenizer's own tokens behind those that are likely to live on."""
+    def _ask(self, asked: dict[int, float], stop: int, spare: int) -> None:
+        """Histories without a law, and next tokens: of those likely to live on, or of all in a pass with room to spare."""
+        free = (spare - len(asked)) // len(asked) if asked else 0
         more = []
         for number, share in asked.items():
-            if share > SURE:
-                more += self._along(number, stop, min(AHEAD, 2 ** (self.nodes[number].age - 1)))
+            sure = min(AHEAD, 2 ** (self.nodes[number].age - 1)) if share > SURE else 0
+            more += self._along(number, stop, max(sure, free))
         self.missing = sorted({*asked, *more})
 
     def _along(self, number: int, stop: int, most: int) -> list[int]:
         """What has no law yet of a history and its next tokens, at most so many, as the tokenizer cuts the text."""
-        k = self._next.get(self.nodes[number].place)
         out = [] if self.nodes[number].reading is not None else [number]
-        for place, token in self.cuts[k : k + most] if k is not None else []:
-            if place > stop:
+        for _ in range(most):
+            node = self.nodes[number]
+            following = self._cut(node.place)
+            if following is None or following[0] > stop:
                 break
-            number = self._child(number, token, place, self.nodes[number].age)
+            number = self._child(number, following[1], following[0], node.age)
             if self.nodes[number].reading is None:
                 out.append(number)
         return out
+
+    def _cut(self, place: int) -> tuple[int, int] | None:
+        """The tokenizer's next token behind a place; within one of its tokens, the longest that is over with it."""
+        k = self._next.get(place)
+        if k is not None:
+            return self.cuts[k] if k < len(self.cuts) else None
+        k = bisect_right(self.cuts, (place, len(self.data) + END))
+        if k == len(self.cuts):
+            return None
+        for d, (lo, mid, _) in reversed(list(enumerate(self.spellings.of(place), 1))):
+            if lo < mid and place + d <= self.cuts[k][0]:
+                return place + d, self.spellings.token(lo)
+        return None
 
     def _child(self, above: int, token: int, place: int, age: int) -> int:
         found = self.children.get((above, token))
