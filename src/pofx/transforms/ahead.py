@@ -119,6 +119,11 @@ class _Grove:
             row[k] = rows[key]
         joined = states[0].cat(*states[1:]) if len(states) > 1 else states[0]
         grove = _Grove(self.tokens, joined, self.walks, row)
+        unread = [k for k in active if self.walks[k].nodes[0].reading is None]
+        if unread:
+            fronts = [(row[k], self.walks[k].spellings, self.walks[k].nodes[0].place) for k in unread]
+            for k, reading in zip(unread, readings(self.tokens, joined.logp, fronts)):
+                self.walks[k].nodes[0].reading = reading
         for k in active:
             self.walks[k].missing = list(range(1, len(self.walks[k].nodes)))
         if any(self.walks[k].missing for k in active):
