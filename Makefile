@@ -45,6 +45,8 @@ models: install .venv/.smollm2 .venv/.gemma3
 bench: install
 	$(BIN)/python bench/ngram.py
 	$(BIN)/python bench/fit.py
+	$(BIN)/python bench/compress.py
+	$(BIN)/python bench/classify.py
 
 # Beside minicons, lm-evaluation-harness and genlm-bytes, which bench/peers.txt names.
 .venv-peers/.installed: bench/peers.txt

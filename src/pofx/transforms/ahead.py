@@ -20,8 +20,8 @@ LEAST = 64  # of each text, however many there are
 # Histories after which the tree is begun anew: SmolLM2 asks for 1 to 4 a byte, of 46 kB each.
 MOST = 3000
 # Histories that a pass reads in the time of one, as its weights have to be fetched anyway: of 1,000 bytes, beam 3, 1,800
-# in 226 passes and 33 s; with guesses up to 24 a pass, 2,300 in 70 and 17 s.
-SPARE = 16
+# in 226 passes and 33 s; with guesses up to 24 a pass, 2,300 in 70 and 17 s; 8 was best.
+SPARE = 8
 
 
 def beams(tokens: Tokens, paths: Sequence[Ints], beam: int) -> list[list[Step]]:

@@ -17,7 +17,7 @@ AHEAD = 32
 # Bytes gone on trial at least. Where each pass makes few bytes certain, long trials cost more than they find.
 TRIAL = 64
 # log of a history's share of the mass from which on its next tokens are asked for with it.
-SURE = math.log(0.03)
+SURE = math.log(0.3)
 
 
 @dataclass
