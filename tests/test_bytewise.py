@@ -25,10 +25,10 @@ from pofx.subword import SubwordVocab
 from pofx.trace import Want
 from pofx.transforms.begun import begun
 from pofx.transforms.bytewise import bytewise
-from pofx.transforms.covers import Tokens
 from pofx.transforms.given import given as behind
 from pofx.transforms.joined import joined
 from pofx.transforms.mixture import mixture
+from pofx.transforms.sorted_tokens import Tokens
 from pofx.transforms.windowed import windowed
 from pofx.vocab import ByteVocab, WordVocab
 from toy import ToyLM

@@ -19,7 +19,7 @@ from pofx.queries.sample import sample
 from pofx.queries.score import log_prob, prefix_log_prob, score
 from pofx.queries.words import words
 from pofx.subword import SubwordVocab
-from pofx.transforms import covers
+from pofx.transforms import covers, sorted_tokens
 from pofx.transforms.bytewise import bytewise
 from pofx.transforms.joined import joined
 
@@ -199,11 +199,11 @@ def test_a_marginal_of_a_long_text_stays_in_its_budget() -> None:
 
 
 def test_caches_have_a_size() -> None:
-    sizes = [covers.sorted_tokens.cache_info().maxsize]
+    sizes = [sorted_tokens.sorted_tokens.cache_info().maxsize]
     assert all(size is not None and size <= 8 for size in sizes)
     for k in range(20):
         bytewise(Toy(Pieces((b"a", bytes([98 + k]), None), 2), memory=1)).start(1)
-    assert covers.sorted_tokens.cache_info().currsize <= 8
+    assert sorted_tokens.sorted_tokens.cache_info().currsize <= 8
 
 
 def test_a_vocabulary_that_spells_nothing() -> None:

@@ -10,8 +10,9 @@ from pofx.branches import Branches
 from pofx.errors import NotText
 from pofx.lm import LM, State
 from pofx.trace import Ints
-from pofx.transforms.covers import END, Tokens
+from pofx.transforms.covers import END
 from pofx.transforms.readings import Spellings, readings
+from pofx.transforms.sorted_tokens import Tokens
 from pofx.transforms.walk import Step, Walk
 
 # Bytes looked ahead, of all texts together.

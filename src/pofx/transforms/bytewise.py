@@ -13,7 +13,8 @@ from pofx.errors import BadValue
 from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional, scorable
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.transforms.ahead import beams
-from pofx.transforms.covers import END, Covers, Tokens
+from pofx.transforms.covers import END, Covers
+from pofx.transforms.sorted_tokens import Tokens
 from pofx.transforms.walk import Step
 from pofx.vocab import ByteVocab, Vocab
 

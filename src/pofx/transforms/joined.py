@@ -12,8 +12,9 @@ from pofx.algorithms.logspace import logsumexp
 from pofx.lm import LM, State, refuse_unconditional
 from pofx.trace import Ints
 from pofx.transforms.bytewise import bytewise, opens_with_space
-from pofx.transforms.covers import Covers, sorted_tokens
+from pofx.transforms.covers import Covers
 from pofx.transforms.given import Given
+from pofx.transforms.sorted_tokens import sorted_tokens
 from pofx.vocab import to_bytes
 
 # Hypotheses of a join.

@@ -10,7 +10,7 @@ import numpy as np
 from pofx.algorithms.byte_ranges import ByteRanges
 from pofx.algorithms.logspace import Floats
 from pofx.trace import Ints
-from pofx.transforms.covers import Tokens
+from pofx.transforms.sorted_tokens import Tokens
 
 
 @dataclass(frozen=True)
