@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from pofx.lm import LM
+from pofx.lm import LM, State
 from pofx.vocab import NotText, Vocab
 from toy import log_prefix, log_string, texts
 
@@ -28,6 +28,19 @@ class Pieces(Vocab):
             out.append(i)
             at += length
         return out
+
+
+class Forgetful(LM):
+    """The same law, of which nobody knows that it remembers little."""
+
+    def __init__(self, lm: LM) -> None:
+        self.lm, self.vocab, self.begin = lm, lm.vocab, lm.begin
+
+    def start(self, n: int) -> State:
+        return self.lm.start(n)
+
+    def extend(self, state: State, ids: object) -> State:
+        return self.lm.extend(state, ids)  # type: ignore[arg-type]
 
 
 def complete(

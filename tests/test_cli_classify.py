@@ -273,7 +273,7 @@ def test_one_model_behind_prefixes(here: Path, capsys: pytest.CaptureFixture[str
         ("--reject", ("predict", "full", "--text", "x", "--reject", "1.5")),
         ("--reject: expected the prior", ("predict", "full", "--text", "x", "--reject", "0.5", "--prior", "uniform")),
         ("pofx classify train", ("evaluate", "full", *FILES)),
-        ("No such command", ("guess",)),
+        ("expected a verb (train, predict, evaluate), found 'guess'", ("guess",)),
     ],
 )  # fmt: skip
 def test_refusals(

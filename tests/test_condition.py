@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import pofx
-from enumerated import Pieces, complete, covered, open_ended, variation
+from enumerated import Forgetful, Pieces, complete, covered, open_ended, variation
 from pofx import Contains, Length, Matches
 from pofx.cli.main import main
 from pofx.lm import LM, Begin, State
@@ -36,19 +36,6 @@ SETS: dict[str, tuple[Condition, Callable[[bytes], bool]]] = {
     ),
 }
 MIXED = Pieces(b"a", b"b", b"c", b"ab", b"ca", b"bcb")
-
-
-class Forgetful(LM):
-    """The same law, of which nobody knows that it remembers little."""
-
-    def __init__(self, lm: LM) -> None:
-        self.lm, self.vocab, self.begin = lm, lm.vocab, lm.begin
-
-    def start(self, n: int) -> State:
-        return self.lm.start(n)
-
-    def extend(self, state: State, ids: object) -> State:
-        return self.lm.extend(state, ids)  # type: ignore[arg-type]
 
 
 class ByWindows(Forgetful):

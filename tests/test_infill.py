@@ -11,27 +11,14 @@ import numpy as np
 import pytest
 
 import pofx
-from enumerated import Pieces, complete, covered, open_ended, variation
+from enumerated import Forgetful, Pieces, complete, covered, open_ended, variation
 from pofx import Contains, Length, Matches
 from pofx.cli.main import main
-from pofx.lm import LM, State
+from pofx.lm import LM
 from pofx.queries.conditioned import Conditioned
 from toy import ToyLM, ToyVocab
 
 MIXED = Pieces(b"a", b"b", b"c", b"ab", b"ca", b"bcb")
-
-
-class Forgetful(LM):
-    """The same law, of which nobody knows that it remembers little."""
-
-    def __init__(self, lm: LM) -> None:
-        self.lm, self.vocab, self.begin = lm, lm.vocab, lm.begin
-
-    def start(self, n: int) -> State:
-        return self.lm.start(n)
-
-    def extend(self, state: State, ids: object) -> State:
-        return self.lm.extend(state, ids)  # type: ignore[arg-type]
 
 
 def middles(whole: dict[bytes, float], prefix: bytes, suffix: bytes) -> dict[bytes, float]:

@@ -15,6 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 import pofx
+from enumerated import Pieces
 from pofx.cli.main import pofx as command
 from pofx.errors import BadValue, NoBOS, NoEOS, PofxError
 from pofx.lm import LM
@@ -26,27 +27,6 @@ from pofx.specs import NgramSpec
 from pofx.transforms.begun import begun
 from pofx.vocab import ByteVocab, Vocab, WordVocab
 from toy import ToyLM, log_prefix, log_string
-
-
-class Pieces(Vocab):
-    """Any byte strings as tokens, then EOS; a text is cut greedily, the longest token first."""
-
-    def __init__(self, *tokens: bytes) -> None:
-        self.size, self.end = len(tokens) + 1, len(tokens)
-        self.token_bytes = (*tokens, None)
-
-    def encode(self, text: str | bytes) -> list[int]:
-        data = text.encode() if isinstance(text, str) else text
-        out, at = [], 0
-        while at < len(data):
-            fits = [(len(b), -i) for i, b in enumerate(self.token_bytes) if b and data.startswith(b, at)]
-            if not fits:
-                raise pofx.NotText(f"expected a text of these tokens, found {data[at:]!r}")
-            length, i = max(fits)
-            out.append(-i)
-            at += length
-        return out
-
 
 # Overlapping tokens, two of the same bytes, and "ca", behind which only "b" leads on: a dead end for most texts.
 VOCAB = Pieces(b"a", b"b", b"ab", b"ba", b"aba", b"a", b"ca", b"bb")

@@ -285,7 +285,7 @@ BYTES = pofx.fit(["ab"], pofx.NgramSpec(order=2))
         (lambda: pofx.interpolate([BYTES, toy()], [1, 1]), pofx.BadValue, ["one vocabulary", "same vocab"]),
         (lambda: pofx.posterior(BYTES, ["a"]), pofx.BadValue, ["a mixture", "found"]),
         (lambda: pofx.posterior(mixture([BYTES]), "a"), pofx.BadValue, ["list of texts", "[text]"]),
-        (lambda: pofx.posterior(mixture([NO_BEGIN]), ["a"]), pofx.NoBOS, ["evidence"]),
+        (lambda: pofx.posterior(mixture([NO_BEGIN]), ["a"]), pofx.NoBOS, ["likelihood"]),
     ],
 )
 def test_refusals(call: object, error: type[Exception], words: list[str]) -> None:

@@ -252,6 +252,17 @@ def test_no_eos_raises_a_lesson_and_offers_prefixes() -> None:
     assert len(draw.tokens) == 7
 
 
+@pytest.mark.parametrize("smoothing", ["kneser-ney", "additive", "mle"])
+@pytest.mark.parametrize("order", [1, 3, 8])
+def test_a_corpus_without_a_single_event_leaves_the_uniform_law(order: int, smoothing: str, tmp_path) -> None:
+    lm = pofx.fit([""], NgramSpec(order=order, smoothing=smoothing, begin=False, end=False))
+    pofx.save(lm, tmp_path / "nothing")
+    for same in (lm, pofx.load(tmp_path / "nothing")):
+        assert same.forward([np.array([97, 98, 99])], skip=1).logp[0] == pytest.approx([-math.log(256)] * 2)
+        law = same.extend(same.start(1), [[97]]).logp[0]
+        assert law == pytest.approx(np.full(256, -math.log(256)))
+
+
 def test_probability_zero() -> None:
     lm = pofx.fit(["ab"], NgramSpec(order=2, smoothing="mle"))
     assert pofx.log_prob(lm, "ab") == pytest.approx(0.0)

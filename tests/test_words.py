@@ -19,6 +19,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 import pofx
+from enumerated import Pieces
 from pofx.cli.main import main
 from pofx.errors import BadValue, NoBOS, NoEOS, PofxError
 from pofx.lm import LM, Begin
@@ -29,27 +30,6 @@ from pofx.transforms.begun import begun
 from pofx.transforms.windowed import windowed
 from pofx.vocab import ByteVocab, Vocab
 from toy import ToyLM, log_prefix, log_string
-
-
-class Pieces(Vocab):
-    """Any byte strings as tokens, then EOS; a text is cut greedily, the longest token first."""
-
-    def __init__(self, *tokens: bytes) -> None:
-        self.size, self.end = len(tokens) + 1, len(tokens)
-        self.token_bytes = (*tokens, None)
-
-    def encode(self, text: str | bytes) -> list[int]:
-        data = text.encode() if isinstance(text, str) else text
-        out, at = [], 0
-        while at < len(data):
-            fits = [(len(b), i) for i, b in enumerate(self.token_bytes) if b and data.startswith(b, at)]
-            if not fits:
-                raise pofx.NotText(f"expected a text of these tokens, found {data[at:]!r}")
-            length, i = max(fits)
-            out.append(i)
-            at += length
-        return out
-
 
 SINGLE = Pieces(b"a", b"b", b" ", b".")
 WORD_BEGINS = Pieces(b"a", b"b", b" a", b" b", b"ab", b" ab", b".", b" ")

@@ -292,10 +292,13 @@ def _plan(
     if isinstance(keep, str):
         raise BadValue(f"keep: expected a list of fields, found the string {keep!r}; write keep=[{keep!r}]")
     if kinds == {"txt"} and (id is not None or field != "text"):
-        raise BadValue("field and id: expected a file with fields (jsonl, csv, tsv, parquet), found only txt")
+        raise BadValue(
+            "field, id (--field, --id): expected a file with fields (jsonl, csv, tsv, parquet), found only txt; leave "
+            "them out"
+        )
     if "txt" in kinds and (given is not None or keep):
         raise BadValue(
-            "given and keep: expected files with fields (jsonl, csv, tsv, parquet), found txt; condition all texts "
-            "on one prefix instead, or give each line as JSON"
+            "given, keep (--given-field, --keep, --cluster): expected files with fields (jsonl, csv, tsv, parquet), "
+            "found txt; give each line as JSON"
         )
     return sources, Layout(field, id, split, separator, given, tuple(keep))

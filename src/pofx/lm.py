@@ -257,10 +257,13 @@ def whole_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[NDArray[np.i
     return paths, [min(free, len(p)) for p in paths]
 
 
+# The first advice to whoever has no x0; the command line says it as the verb at hand takes a prefix, if it does.
+NAME_A_PREFIX = "condition on a text you name (given=…, --given), or "
+
 # What `refuse_unconditional` says of a model that was fitted without x0.
 _FITTED_WITHOUT = (
-    "this model was fitted without a begin-of-text symbol x0, so it never learned how texts begin; condition on a "
-    "text you name (given=…, --given), or fit with begin=True (without --no-begin)"
+    "this model was fitted without a begin-of-text symbol x0, so it never learned how texts begin; "
+    f"{NAME_A_PREFIX}fit with begin=True (without --no-begin)"
 )
 
 

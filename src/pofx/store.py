@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pofx.directory import check_target as check_directory
+from pofx.directory import in_one_step
 from pofx.errors import BadSource, BadValue
 from pofx.lm import LM
 
@@ -35,14 +35,8 @@ def save(lm: LM, directory: str | Path) -> None:
     if is_arpa(directory):
         _save_arpa(lm, Path(directory))
         return
-    target = Path(directory).resolve()  # a link stays a link: what it names is replaced
     family, write, extra = _writer(lm)
-    # A name of its own, so that two who save at once do not write into each other's files.
-    unique = secrets.token_hex(4)
-    part = target.with_name(f".{target.name}.{unique}.part")
-    old = target.with_name(f".{target.name}.{unique}.old")
-    try:
-        part.mkdir(parents=True)
+    with in_one_step(directory, "model") as part:
         write(part)
         from pofx.tokenizer_json import write_tokenizer
 
@@ -61,19 +55,6 @@ def save(lm: LM, directory: str | Path) -> None:
         # The safetensors library lets nobody but the owner read; the card has the mode that the user's umask asks for.
         for file in part.iterdir():
             file.chmod((part / CARD).stat().st_mode)
-        if target.exists():
-            target.rename(old)
-        part.rename(target)
-    except OSError as e:
-        raise BadSource(
-            f"{directory}: expected a place to write a model, found: {e.strerror or e}; choose another"
-        ) from None
-    finally:
-        # Whatever went wrong, Ctrl-C included: the older model is back in its place, or the new one is whole.
-        if old.exists() and not target.exists():
-            old.rename(target)
-        for leftover in (part, old):
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def is_arpa(name: str | Path) -> bool:
@@ -101,35 +82,10 @@ def _save_arpa(lm: LM, path: Path) -> None:
 
 def check_target(directory: str | Path) -> None:
     """Refuse, before any work is done, to write a model over something that is none."""
-    target = Path(directory)
-    try:
-        if is_arpa(target):
-            if target.is_dir():
-                raise BadSource(f"{target}: expected a file to write, found a directory; choose another")
-            return
-        if target.exists() and not target.is_dir():
-            raise BadSource(
-                f"{target}: expected a directory to write a model to, found a file; choose another"
-            )
-        if target.is_dir() and not (target / CARD).exists() and any(target.iterdir()):
-            raise BadSource(
-                f"{target}: expected a new directory or a pofx model to replace, found other files; choose another"
-            )
-        above = next(p for p in target.resolve().parents if p.exists())
-        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-            raise BadSource(
-                f"{target}: expected a place to write a model, found {above}, which takes no new directory; "
-                "choose another"
-            )
-        # It would be replaced as a whole, and whoever stands in it would be left in a directory that is gone.
-        if target.resolve() == Path.cwd():
-            raise BadSource(
-                f"{target}: expected a directory of the model's own, found the current one; name a new one"
-            )
-    except OSError as e:
-        raise BadSource(
-            f"{target}: expected a place to write a model, found: {e.strerror or e}; choose another"
-        ) from None
+    if not is_arpa(directory):
+        check_directory(directory, CARD, "model")
+    elif os.path.isdir(directory):
+        raise BadSource(f"{directory}: expected a file to write, found a directory; choose another")
 
 
 def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pofx.errors import BadSource
-from pofx.lm import Begin
+from pofx.lm import NAME_A_PREFIX, Begin
 from pofx.pins import Pin
 from pofx.transforms.begun import candidates, some, token_id, token_name
 from pofx.vocab import Vocab
@@ -58,7 +58,4 @@ def _what_to_do(vocab: Vocab, model: str, why: str, audited: bool = False) -> st
     ]
     could = f"candidates are {some(named)}; " if named else ""
     find_out = "" if audited else f"find out: pofx audit {model}; "
-    return (
-        f"{why}; {could}{find_out}condition on a text you name (given=…, --given), or assume an x0 "
-        "(begin=…, --begin)"
-    )
+    return f"{why}; {could}{find_out}{NAME_A_PREFIX}assume an x0 (begin=…, --begin)"

@@ -117,7 +117,8 @@ class PrefixTable:
 
     def __init__(self, words: Words, packing: Packing) -> None:
         self.words, self.packing = words, packing
-        self._group: dict[int, NDArray[np.int32]] = {0: np.zeros(len(words), dtype=np.int32)}
+        # `find` names row 0 where nothing is found, which level 0 must have even in an empty table.
+        self._group: dict[int, NDArray[np.int32]] = {0: np.zeros(max(len(words), 1), dtype=np.int32)}
         self._first: dict[int, Index] = {0: np.zeros(1, dtype=np.int64)}
         fresh = np.zeros(len(words), dtype=bool)
         if len(words):

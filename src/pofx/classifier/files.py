@@ -5,9 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,8 @@ import numpy as np
 from pofx.classifier.families import Length, assembled, taken_apart
 from pofx.classifier.joint import Joint
 from pofx.classifier.priors import Prior
+from pofx.directory import check_target as check_directory
+from pofx.directory import in_one_step
 from pofx.errors import BadSource, BadValue, PofxError
 from pofx.estimation import Spec
 from pofx.lm import LM
@@ -56,7 +55,6 @@ def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, di
     `load_joint` is given it again. `BadValue` for labels that are no strings, numbers or booleans.
     """
     check_target(directory)
-    target = Path(directory).resolve()
     own = list(joint.lms)
     stop: float | None = None
     pooled: LM | None = None
@@ -86,10 +84,7 @@ def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, di
             "held_out": [None if np.isneginf(v) else float(v) for v in rejection.held_out],
         },
     }
-    unique = secrets.token_hex(4)
-    part, old = (target.with_name(f".{target.name}.{unique}.{end}") for end in ("part", "old"))
-    try:
-        part.mkdir(parents=True)
+    with in_one_step(directory, "classifier") as part:
         for i, lm in enumerate([] if outside else own):
             save(lm, part / f"{i:04d}")
         if pooled is not None:
@@ -102,18 +97,6 @@ def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, di
                 f"{len(text):,}; use fewer or shorter ones"
             )
         (part / CARD).write_text(text, encoding="utf-8")
-        if target.exists():
-            target.rename(old)
-        part.rename(target)
-    except OSError as e:
-        raise BadSource(
-            f"{directory}: expected a place to write a classifier, found: {e.strerror or e}; choose another"
-        ) from None
-    finally:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        for leftover in (part, old):
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def load_joint(directory: str | Path, lm: LM | None = None) -> tuple[Joint, Settings, Rejection | None]:
@@ -204,30 +187,7 @@ def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ..
 
 def check_target(directory: str | Path) -> None:
     """Refuse, before any work is done, to write a classifier over something that is none."""
-    target = Path(directory)
-    try:
-        if target.exists() and not target.is_dir():
-            raise BadSource(
-                f"{target}: expected a directory to write a classifier to, found a file; choose another"
-            )
-        if target.is_dir() and not (target / CARD).exists() and any(target.iterdir()):
-            raise BadSource(
-                f"{target}: expected a new directory or a classifier to replace, found other files; choose another"
-            )
-        above = next(p for p in target.resolve().parents if p.exists())
-        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-            raise BadSource(
-                f"{target}: expected a place to write a classifier, found {above}, which takes no new directory; "
-                "choose another"
-            )
-        if target.resolve() == Path.cwd():
-            raise BadSource(
-                f"{target}: expected a directory of the classifier's own, found the current one; name a new one"
-            )
-    except OSError as e:
-        raise BadSource(
-            f"{target}: expected a place to write a classifier, found: {e.strerror or e}; choose another"
-        ) from None
+    check_directory(directory, CARD, "classifier")
 
 
 def _read_card(home: Path) -> dict[str, Any]:

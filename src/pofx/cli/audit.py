@@ -11,6 +11,7 @@ import click
 
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.layout import Layout, layout_options, tally
 
 if TYPE_CHECKING:
     from pofx.lm import LM
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--pin", "keep", is_flag=True, help="Keep the verdict: load, score and sample then use its x0.")
 @click.option("--unpin", "forget", is_flag=True, help="Forget the verdict that was kept; no audit is made.")
-@options.corpus_options
+@layout_options
 @model_options
 @options.json_option
 @options.html_option
@@ -41,11 +42,7 @@ def command(
     seed: int,
     keep: bool,
     forget: bool,
-    field: str,
-    id_: str | None,
-    split: str,
-    separator: str | None,
-    format_: str | None,
+    layout: Layout,
     chosen: Chosen,
     as_json: bool,
     html_path: str | None,
@@ -79,9 +76,9 @@ def command(
         )
     texts = None
     if files:
-        found = options.corpus(files, field, id_, split, separator, format_)
+        found = layout.documents(files)
         texts = [d.text for d in found]
-        options.tally(found)
+        tally(found)
     with _working(f"auditing {name}"):
         result = audit(lm, texts, seed, _coarse(chosen, name) if pretrained else None)
     if html_path:

@@ -46,6 +46,8 @@ OPTIONS = (
     ),
 )
 
+_OTHERS = ("begin", "end", "dtype", "context", "stride", "budget")
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -98,6 +100,33 @@ def model_options(function: F) -> F:
     for option in reversed(OPTIONS):
         out = option(out)
     return out  # type: ignore[no-any-return]
+
+
+def optional_model(help: str, environment: bool = True) -> Callable[[F], F]:
+    """-m of a verb that can do without, and the other options of a model; they reach it as one `chosen`, or None.
+
+    environment: whether POFX_MODEL names one, too; not where most inputs are refused together with a model.
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def with_chosen(*args: Any, model_name: str | None, **others: Any) -> Any:
+            said = {name: others.pop(name) for name in _OTHERS}
+            chosen = None if model_name is None else Chosen(model_name, **said)
+            if chosen is None:
+                unheeded = next((n for n in _OTHERS if said[n] is not None and n != "dtype"), None)
+                if unheeded:
+                    raise click.UsageError(f"--{unheeded}: expected only with -m MODEL, found without.")
+            return function(*args, chosen=chosen, **others)
+
+        out: Any = with_chosen
+        for option in reversed(OPTIONS[1:]):
+            out = option(out)
+        variable: dict[str, Any] = {"envvar": "POFX_MODEL", "show_envvar": True} if environment else {}
+        named = click.option("-m", "--model", "model_name", metavar="MODEL", help=help, **variable)
+        return named(out)  # type: ignore[no-any-return]
+
+    return decorate
 
 
 @contextmanager

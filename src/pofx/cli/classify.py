@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from pofx.cli import options
-from pofx.cli.chosen import Chosen, model_options
-from pofx.cli.classify_input import Layout, label_option, labelled, likelihoods, prior_of, prior_option
+from pofx.cli.chosen import Chosen, optional_model
+from pofx.cli.classify_input import label_option, labelled, likelihoods, prior_of, prior_option
 from pofx.cli.classify_train import train
+from pofx.cli.group import Group
+from pofx.cli.layout import Layout, layout_options
 
 if TYPE_CHECKING:
     from pofx.classifier.joint import Joint
     from pofx.cli.classify_rows import ClassRows
-    from pofx.cli.score_input import Input
-    from pofx.lm import LM
     from pofx.queries.evaluation import Evaluation
     from pofx.queries.rejection import Rejection
 
 
-@click.group(short_help="P(class | text) by Bayes' rule.")
-def command() -> None:
+outside_model = optional_model(
+    "Only for a classifier that was trained with --given: the model that it conditions.", environment=False
+)
+
+
+@click.group(cls=Group, short_help="P(class | text) by Bayes' rule.", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
     """P(class | text) = P(class) p(text | class) / p(text): a language model of each class, and Bayes' rule.
 
     \b
@@ -34,6 +38,8 @@ def command() -> None:
     pofx classify predict stars new.csv --reject 0.01 -o labels.csv
     pofx classify evaluate stars held-out.csv --label-field stars
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 command.add_command(train)
@@ -63,8 +69,8 @@ command.add_command(train)
     "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
 )
 @click.option("--fresh", is_flag=True, help="-o: start over, whatever a stopped run left.")
-@options.corpus_options
-@model_options
+@layout_options
+@outside_model
 @click.option("--quiet", is_flag=True, help="No progress and no sums on standard error.")
 @options.json_option
 def predict(
@@ -77,12 +83,8 @@ def predict(
     out: str | None,
     keep: tuple[str, ...],
     fresh: bool,
-    field: str,
-    id_: str | None,
-    split: Any,
-    separator: str | None,
-    format_: str | None,
-    chosen: Chosen,
+    layout: Layout,
+    chosen: Chosen | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -92,6 +94,7 @@ def predict(
     is at most 0.01. Exit code 1 if some documents have no class; their errors are in the rows.
     """
     from pofx.cli.classify_rows import ClassRows
+    from pofx.cli.row_lines import print_rows
     from pofx.cli.score_files import check_target, write_rows
     from pofx.cli.score_input import Input
     from pofx.errors import BadValue
@@ -101,7 +104,7 @@ def predict(
         raise click.UsageError(
             "--reject: expected the prior that texts were held out with, found --prior; leave one out."
         )
-    _check_out(files, out, as_json)
+    options.check_out(files, out, as_json, "classify")
     joint, reference = _loaded(directory, chosen, prior)
     if reject is not None and reference is None:
         raise BadValue(
@@ -111,15 +114,16 @@ def predict(
     rows = ClassRows(joint, reference, reject, all_classes, keep)
     # What stands for a class is a prefix: a model without x0 is then asked nothing that it cannot know.
     behind = "" if joint.given is None else joint.given[0]
-    asked = Input(files, field, id_, split, separator, format_, behind, None, keep)
+    asked = Input(files, layout, behind, None, keep)
     if texts:
         _texts(rows, [options.argument_text(t) for t in texts], as_json)
     elif out is not None:
         asked.items()
         check_target(out, asked, rows)
-        write_rows(joint.lms[0], directory, asked, rows, out, {"--budget": chosen.budget}, fresh, quiet)
+        budget = None if chosen is None else chosen.budget
+        write_rows(joint.lms[0], directory, asked, rows, out, {"--budget": budget}, fresh, quiet)
     else:
-        _lines(joint.lms[0], asked, rows, as_json)
+        print_rows(joint.lms[0], asked, rows, as_json, "class", summed=False)
 
 
 @command.command(short_help="Accuracy, log-loss, calibration and confusions.")
@@ -127,20 +131,16 @@ def predict(
 @click.argument("files", nargs=-1, required=True)
 @label_option
 @prior_option
-@options.corpus_options
-@model_options
+@layout_options
+@outside_model
 @options.json_option
 def evaluate(
     directory: str,
     files: tuple[str, ...],
     label_field: str | None,
     prior: str | None,
-    field: str,
-    id_: str | None,
-    split: Any,
-    separator: str | None,
-    format_: str | None,
-    chosen: Chosen,
+    layout: Layout,
+    chosen: Chosen | None,
     as_json: bool,
 ) -> None:
     """Hold posteriors against labels: of documents that the classifier was not trained on.
@@ -153,7 +153,7 @@ def evaluate(
     from pofx.queries.evaluation import evaluate as evaluated
 
     joint, _ = _loaded(directory, chosen, prior)
-    texts, labels = labelled(files, label_field, Layout(field, id_, split, separator, format_))
+    texts, labels = labelled(files, label_field, layout)
     at = {str(t): i for i, t in enumerate(joint.classes)}
     some = [i for i, t in enumerate(labels) if t in at]
     if len(some) < len(texts):
@@ -181,26 +181,15 @@ def evaluate(
         click.get_current_context().exit(1)
 
 
-def _loaded(directory: str, chosen: Chosen, prior: str | None) -> tuple[Joint, Rejection | None]:
+def _loaded(directory: str, chosen: Chosen | None, prior: str | None) -> tuple[Joint, Rejection | None]:
     """The classifier of a directory, with the model from outside that -m names, and the prior asked for.
 
     Under another prior log p(x) is another: the texts held out then say nothing.
     """
     from pofx.classifier.files import load_joint
 
-    joint, _, reference = load_joint(directory, chosen.load() if options.typed("model_name") else None)
+    joint, _, reference = load_joint(directory, None if chosen is None else chosen.load())
     return (joint, reference) if prior is None else (joint.with_prior(prior_of(prior)), None)
-
-
-def _check_out(files: tuple[str, ...], out: str | None, as_json: bool) -> None:
-    if out is None:
-        unheeded = next((f"--{name}" for name in ("keep", "fresh") if options.typed(name)), None)
-        if unheeded:
-            raise click.UsageError(f"{unheeded}: expected only with -o FILE, found without.")
-    elif not files:
-        raise click.UsageError("-o: expected FILES to classify, found --text; use --json for one text.")
-    elif as_json:
-        raise click.UsageError("-o: expected alone, found with --json.")
 
 
 def _texts(rows: ClassRows, texts: list[str | bytes], as_json: bool) -> None:
@@ -224,34 +213,6 @@ def _texts(rows: ClassRows, texts: list[str | bytes], as_json: bool) -> None:
             if rows.reject is not None and found.outlier_p <= rows.reject:
                 told += " (rejected)"
         click.echo(told)
-
-
-def _lines(lm: LM, asked: Input, rows: ClassRows, as_json: bool) -> None:
-    """A line a text on standard output, the first one with the names of the columns."""
-    from pofx.errors import PofxError
-    from pofx.report.numerals import counted
-    from pofx.writing import line
-
-    names = [c.name for c in rows.columns({})]
-    n = failed = 0
-    for block in rows.stream(lm, asked.items(), asked.ask):
-        for item, found in block:
-            if not as_json and n + failed == 0:
-                click.echo("\t".join(names))
-            n += 1
-            if isinstance(found, PofxError):
-                failed += 1
-                click.echo(f"pofx: warning: {item.source}:{item.line}: {found}", err=True)
-                cells = rows.of(item.id, (), None, None, " ".join(str(found).split()))
-            else:
-                cells = rows.of(item.id, (), None, None, found)
-            for row in cells:
-                click.echo(line(row).decode().rstrip("\n") if as_json else _tabbed(row, names))
-    if not n:
-        raise asked.nothing()
-    if failed:
-        click.echo(f"pofx: warning: {failed:,} of {counted(n, 'row')} without a class", err=True)
-        click.get_current_context().exit(1)
 
 
 def _show(joint: Joint, evaluation: Evaluation, as_json: bool) -> None:
@@ -288,9 +249,3 @@ def _show(joint: Joint, evaluation: Evaluation, as_json: bool) -> None:
     console.print(calibration_table(evaluation))
     if confused(evaluation) or len(names) <= SQUARE:
         console.print(confusion_table(names, evaluation))
-
-
-def _tabbed(row: dict[str, Any], names: list[str]) -> str:
-    values = (row[name] for name in names)
-    cells = (v if isinstance(v, str) else "" if v is None else json.dumps(v) for v in values)
-    return "\t".join(re.sub(r"[\t\r\n]+", " ", cell) for cell in cells)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pofx.cli.layout import Layout, left_out
 from pofx.errors import BadSource
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pofx.classifier.joint import Joint
+    from pofx.corpus import Records
 
 label_option = click.option(
     "--label-field", metavar="NAME", help="jsonl, csv, parquet: the field of the label. Else: LABEL=FILE …"
@@ -22,17 +24,6 @@ label_option = click.option(
 prior_option = click.option(
     "--prior", metavar="PRIOR", help="empirical (what was counted), uniform, or LABEL=P,LABEL=P,…"
 )
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How documents lie in files, as the options of several verbs say it."""
-
-    field: str
-    id: str | None
-    split: Any
-    separator: str | None
-    format: str | None
 
 
 def labelled(
@@ -50,14 +41,13 @@ def labelled(
         for document in found:
             texts.append(document.text)
             labels.append(label if label_field is None else _label(document, label_field))
+        if label_field is None and not found.n:
+            raise BadSource(
+                f"{' '.join(group)}: expected at least one document of the class {label!r}, found none; check the file, "
+                "--field and --split"
+            )
         bad += found.n_bad
-    if bad:
-        from pofx.report.numerals import counted
-
-        click.echo(
-            f"pofx: warning: {counted(bad, 'bad row')} left out, {counted(len(texts), 'document')} read",
-            err=True,
-        )
+    left_out(bad, len(texts))
     if not texts:
         raise BadSource(
             f"{' '.join(files)}: expected at least one document, found none; check the files, --field and --split"
@@ -158,8 +148,7 @@ def _groups(files: tuple[str, ...], label_field: str | None) -> list[tuple[str, 
     return [(label, tuple(paths)) for label, paths in groups.items()]
 
 
-def _records(files: tuple[str, ...], label_field: str | None, layout: Layout) -> Any:
-    from pofx.corpus import records
+def _records(files: tuple[str, ...], label_field: str | None, layout: Layout) -> Records:
     from pofx.source import source_of
 
     if label_field is not None and any(source_of(f, layout.format).format == "txt" for f in files):
@@ -167,19 +156,7 @@ def _records(files: tuple[str, ...], label_field: str | None, layout: Layout) ->
             "--label-field: expected files with fields (jsonl, csv, tsv, parquet), found txt; write LABEL=FILE instead, a "
             "file for each class."
         )
-    separator = layout.separator
-    if separator is not None:
-        separator = separator.replace("\\n", "\n").replace("\\t", "\t")
-    return records(
-        *files,
-        field=layout.field,
-        id=layout.id,
-        split=layout.split,
-        separator=separator,
-        format=layout.format,
-        report=lambda bad: click.echo(f"pofx: warning: {bad}", err=True),
-        keep=() if label_field is None else (label_field,),
-    )
+    return layout.documents(files, () if label_field is None else (label_field,))
 
 
 def _label(document: Any, label_field: str) -> str | None:

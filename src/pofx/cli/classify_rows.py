@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pofx.cli.rows import with_kept
+from pofx.cli.rows import head, with_kept
 from pofx.writing import Column
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class ClassRows:
         found: Classified | str,
     ) -> Iterable[dict[str, Any]]:
         """The row of one text."""
-        row = {"id": id, **dict(zip(self.keep, kept or [None] * len(self.keep)))}
+        row = head(id, self.keep, kept)
         if isinstance(found, str):
             names = [c.name for c in self.columns({}) if c.name not in ("id", "error", *self.keep)]
             return [{**row, **dict.fromkeys(names), "error": found}]

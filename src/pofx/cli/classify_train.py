@@ -11,7 +11,6 @@ import click
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.classify_input import (
-    Layout,
     label_option,
     labelled,
     likelihoods,
@@ -20,6 +19,7 @@ from pofx.cli.classify_input import (
     prior_option,
     set_aside,
 )
+from pofx.cli.layout import Layout, layout_options
 
 if TYPE_CHECKING:
     from pofx.classifier.joint import Joint
@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Share of documents kept aside, by hash: to evaluate on, and to tell outliers by.",
 )
-@options.corpus_options
+@layout_options
 @model_options
 @options.json_option
 def train(
@@ -110,11 +110,7 @@ def train(
     power: float,
     given: tuple[str, ...],
     held_out: float,
-    field: str,
-    id_: str | None,
-    split: Any,
-    separator: str | None,
-    format_: str | None,
+    layout: Layout,
     chosen: Chosen,
     as_json: bool,
 ) -> None:
@@ -137,7 +133,7 @@ def train(
     check_target(out)
     asked_prior = "empirical" if prior is None else prior_of(prior)
     prefixes = parted(given, "--given") or None
-    texts, labels = labelled(files, label_field, Layout(field, id_, split, separator, format_))
+    texts, labels = labelled(files, label_field, layout)
     texts, labels = _with_labels(texts, labels, em)
     fitted, kept = set_aside(texts, labels, held_out)
     classes = sorted(prefixes or {t for t in labels if t is not None})
@@ -254,7 +250,7 @@ def _report(
 ) -> None:
     import math
 
-    from pofx.report.numerals import counted
+    from pofx.report.numerals import counted, fixed
 
     if as_json:
         from pofx.cli.plain import dumps
@@ -286,7 +282,7 @@ def _report(
     if evaluation is None:
         click.echo("held out: no document, so this says nothing of how it does on new text")
     else:
-        loss = "∞" if math.isinf(evaluation.log_loss) else f"{evaluation.log_loss:.4f}"
+        loss = fixed(evaluation.log_loss, 4)
         click.echo(
             f"held out: {counted(evaluation.n, 'document')}, accuracy {100 * evaluation.accuracy:.2f} %, log-loss "
             f"{loss} nats"

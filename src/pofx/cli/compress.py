@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pofx.cli import options, packing
-from pofx.cli.chosen import Chosen
+from pofx.cli.chosen import Chosen, optional_model
 
 if TYPE_CHECKING:
     from pofx.queries.compress import Compression
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Code N parts of the text side by side: faster, and a little longer.",
 )
-@packing.optional_model(
+@optional_model(
     "A directory, a .gguf or .arpa file, a hub id, 'smollm2' or 'builtin'; without it, no model is needed."
 )
 @click.option("--quiet", is_flag=True, help="Nothing on standard error.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
-from pofx.cli.condition_options import condition_options, named, sampling_options, show
+from pofx.cli.condition_options import condition_options, sampling_options, show
+
+if TYPE_CHECKING:
+    from pofx.queries.conditions import Condition
 
 
 @click.command(short_help="The law of texts that meet a condition.")
@@ -18,17 +21,9 @@ from pofx.cli.condition_options import condition_options, named, sampling_option
 @model_options
 @options.json_option
 def command(
-    contains: tuple[str, ...],
-    matches: str | None,
-    length: int | None,
-    unit: str,
+    on: Condition | None,
     given: str,
-    boundary: str,
-    n: int,
-    runs: int,
-    seed: int,
-    max_tokens: int,
-    open_: bool,
+    how: dict[str, Any],
     show_: int,
     chosen: Chosen,
     as_json: bool,
@@ -43,20 +38,8 @@ def command(
     pofx condition --matches "[A-Z][a-z ]*\\." --given "Return "
     """
     from pofx.queries.condition import condition
-    from pofx.queries.question import Boundary
 
-    on = named(contains, matches, length, unit)
     if on is None:
         raise click.UsageError("expected --contains, --matches or --length, found none.")
-    found = condition(
-        chosen.load(),
-        on,
-        n,
-        options.argument_text(given),
-        cast("Boundary", boundary),
-        ends=not open_,
-        max_tokens=max_tokens,
-        runs=runs,
-        seed=seed,
-    )
+    found = condition(chosen.load(), on, given=options.argument_text(given), **how)
     show(found, "text", show_, as_json)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,61 +13,101 @@ from pofx.cli import options
 if TYPE_CHECKING:
     from pofx.queries.conditioned import Conditioned
     from pofx.queries.conditions import Condition, Unit
+    from pofx.queries.question import Boundary
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+CONDITIONS = (
+    click.option("--contains", multiple=True, metavar="TEXT", help="It contains this (repeatable)."),
+    click.option("--matches", metavar="REGEX", help="This regular expression matches the whole of it."),
+    click.option("--length", type=click.IntRange(0), metavar="N", help="It is exactly so long."),
+    click.option(
+        "--unit",
+        type=click.Choice(["characters", "bytes", "tokens"]),
+        default="characters",
+        show_default=True,
+        help="What --length counts.",
+    ),
+)
+
+SAMPLING = (
+    click.option("-n", default=512, show_default=True, help="Particles, or draws, in all."),
+    click.option(
+        "--boundary",
+        type=click.Choice(["exact", "token"]),
+        default="exact",
+        show_default=True,
+        help="exact: a token may span the prefix and what follows; token: that begins with a new one.",
+    ),
+    click.option("--runs", default=8, show_default=True, help="Independent runs, for the standard error."),
+    click.option("--seed", default=0, show_default=True, help="The same seed gives the same answer."),
+    click.option("--max-tokens", default=64, show_default=True, help="Longer texts do not count."),
+    click.option("--open", "open_", is_flag=True, help="The text may go on behind it; no EOS is counted."),
+    click.option(
+        "--show",
+        "show_",
+        type=click.IntRange(0),
+        default=10,
+        show_default=True,
+        help="How many outcomes to print.",
+    ),
+)
+
+
 def condition_options(function: F) -> F:
-    """--contains, --matches, --length, --unit."""
-    for option in (
-        click.option(
-            "--unit",
-            type=click.Choice(["characters", "bytes", "tokens"]),
-            default="characters",
-            show_default=True,
-            help="What --length counts.",
-        ),
-        click.option("--length", type=click.IntRange(0), metavar="N", help="It is exactly so long."),
-        click.option("--matches", metavar="REGEX", help="This regular expression matches the whole of it."),
-        click.option("--contains", multiple=True, metavar="TEXT", help="It contains this (repeatable)."),
-    ):
-        function = option(function)
-    return function
+    """--contains, --matches, --length and --unit, which reach the verb as one `on`, or None."""
+
+    @functools.wraps(function)
+    def with_condition(
+        *args: Any,
+        contains: tuple[str, ...],
+        matches: str | None,
+        length: int | None,
+        unit: Unit,
+        **others: Any,
+    ) -> Any:
+        return function(*args, on=_named(contains, matches, length, unit), **others)
+
+    return _decorated(with_condition, CONDITIONS)  # type: ignore[no-any-return]
 
 
 def sampling_options(function: F) -> F:
-    """-n, --boundary, --runs, --seed, --max-tokens, --open, --show."""
-    for option in (
-        click.option(
-            "--show",
-            "show_",
-            type=click.IntRange(0),
-            default=10,
-            show_default=True,
-            help="How many outcomes to print.",
-        ),
-        click.option(
-            "--open", "open_", is_flag=True, help="The text may go on behind it; no EOS is counted."
-        ),
-        click.option("--max-tokens", default=64, show_default=True, help="Longer texts do not count."),
-        click.option("--seed", default=0, show_default=True, help="The same seed gives the same answer."),
-        click.option(
-            "--runs", default=8, show_default=True, help="Independent runs, for the standard error."
-        ),
-        click.option(
-            "--boundary",
-            type=click.Choice(["exact", "token"]),
-            default="exact",
-            show_default=True,
-            help="exact: a token may span the prefix and what follows; token: that begins with a new one.",
-        ),
-        click.option("-n", default=512, show_default=True, help="Particles, or draws, in all."),
-    ):
+    """-n, --boundary, --runs, --seed, --max-tokens and --open, which reach the verb as one `how`; and --show."""
+
+    @functools.wraps(function)
+    def with_sampling(
+        *args: Any,
+        n: int,
+        boundary: Boundary,
+        runs: int,
+        seed: int,
+        max_tokens: int,
+        open_: bool,
+        **others: Any,
+    ) -> Any:
+        how = {
+            "n": n,
+            "boundary": boundary,
+            "ends": not open_,
+            "max_tokens": max_tokens,
+            "runs": runs,
+            "seed": seed,
+        }
+        return function(*args, how=how, **others)
+
+    return _decorated(with_sampling, SAMPLING)  # type: ignore[no-any-return]
+
+
+def _decorated(function: Any, options: Sequence[Callable[[Any], Any]]) -> Any:
+    for option in reversed(options):
         function = option(function)
     return function
 
 
-def named(contains: tuple[str, ...], matches: str | None, length: int | None, unit: str) -> Condition | None:
+def _named(
+    contains: tuple[str, ...], matches: str | None, length: int | None, unit: Unit
+) -> Condition | None:
     """The condition that the options name; None for none."""
     from pofx.queries.conditions import Contains, Length, Matches
 
@@ -76,7 +117,7 @@ def named(contains: tuple[str, ...], matches: str | None, length: int | None, un
     if matches is not None:
         parts.append(Matches(matches))
     if length is not None:
-        parts.append(Length(length, cast("Unit", unit)))  # click has seen to it
+        parts.append(Length(length, unit))
     found = None
     for part in parts:
         found = part if found is None else found & part

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from pofx.cli import options
-from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.chosen import Chosen, optional_model
+from pofx.cli.layout import Layout, layout_options, tally
 
 if TYPE_CHECKING:
     from pofx.corpus import Document
-    from pofx.lm import LM
 
 
 @click.command(short_help="Check whether documents are independent draws of one p.")
@@ -43,8 +42,10 @@ if TYPE_CHECKING:
     help="Of the shuffles and of what is drawn.",
 )
 @click.option("--strict", is_flag=True, help="Exit code 1 if a check failed.")
-@options.corpus_options
-@model_options
+@layout_options
+@optional_model(
+    "A directory, a .gguf or .arpa file, a hub id, 'smollm2' or 'builtin'; without it, an n-gram is fitted."
+)
 @options.json_option
 def command(
     files: tuple[str, ...],
@@ -54,12 +55,8 @@ def command(
     scored: int,
     seed: int,
     strict: bool,
-    field: str,
-    id_: str | None,
-    split: str,
-    separator: str | None,
-    format_: str | None,
-    chosen: Chosen,
+    layout: Layout,
+    chosen: Chosen | None,
     as_json: bool,
 ) -> None:
     """What maximum likelihood assumes of FILES, and whether it holds: independent draws of one p, from x0 to EOS.
@@ -74,19 +71,24 @@ def command(
     pofx corpus novel.txt --separator "\\n\\n" -m smollm2 --scored 100
     """
     from pofx.assumptions import corpus_report
+    from pofx.errors import BadSource
 
     if test_files and held_out is not None:
         raise click.UsageError("expected --held-out or --test, found both.")
-    lm = _model(chosen)
+    lm = None if chosen is None else chosen.load()
     keep = () if cluster is None else (cluster,)
-    found = options.corpus(files, field, id_, split, separator, format_, keep)
+    found = layout.documents(files, keep)
     documents: list[Document] = list(found)
-    options.tally(found)
+    tally(found)
     aside: float | list[Document] = 0.1 if held_out is None else held_out
     if test_files:
-        tests = options.corpus(test_files, field, id_, split, separator, format_, keep)
+        tests = layout.documents(test_files, keep)
         aside = list(tests)
-        options.tally(tests)
+        tally(tests)
+        if not aside:
+            raise BadSource(
+                f"{' '.join(test_files)}: expected at least one held-out document, found none; check the files"
+            )
     both = [*documents, *(aside if isinstance(aside, list) else [])]
     with _stages() as tell:
         report = corpus_report(
@@ -112,16 +114,6 @@ def command(
         console.print(corpus_table.checks(report))
     if strict and report.verdict == "fail":
         click.get_current_context().exit(1)
-
-
-def _model(chosen: Chosen) -> LM | None:
-    """The model that the user named; None where none was, for the builtin one knows nothing of these documents."""
-    if click.get_current_context().get_parameter_source("model_name") is not ParameterSource.DEFAULT:
-        return chosen.load()
-    for name in ("begin", "end", "context", "stride", "budget"):
-        if options.typed(name):
-            raise click.UsageError(f"--{name}: expected with -m MODEL, found without.")
-    return None
 
 
 def _label(document: Document) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pofx.cli import packing
-from pofx.cli.chosen import Chosen
+from pofx.cli.chosen import Chosen, optional_model
 from pofx.cli.options import json_option
 
 
@@ -18,7 +18,7 @@ from pofx.cli.options import json_option
     metavar="FILE",
     help=f"Where to write, replacing what is there; by default FILE without {packing.ENDING}.",
 )
-@packing.optional_model("The model that it was compressed with; none for what was compressed without.")
+@optional_model("The model that it was compressed with; none for what was compressed without.")
 @click.option("--quiet", is_flag=True, help="Nothing on standard error.")
 @json_option
 def command(file: str, out: str | None, chosen: Chosen | None, quiet: bool, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pofx.cli import options
+from pofx.cli.layout import Layout, layout_options, tally
 
 if TYPE_CHECKING:
     from pofx.lm import LM
@@ -74,7 +75,7 @@ ONLY = {
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="transformer: of the first weights."
 )
 @click.option("--resume", is_flag=True, help="transformer: go on where an interrupted fit stopped.")
-@options.corpus_options
+@layout_options
 @options.json_option
 def command(
     files: tuple[str, ...],
@@ -95,11 +96,7 @@ def command(
     epochs: float | None,
     seed: int,
     resume: bool,
-    field: str,
-    id_: str | None,
-    split: str,
-    separator: str | None,
-    format_: str | None,
+    layout: Layout,
     as_json: bool,
     save_held_out: str | None,
 ) -> None:
@@ -132,9 +129,9 @@ def command(
         spec = TransformerSpec(
             layers, width, heads, context, vocab, not no_begin, not no_end, seconds, epochs, seed
         )
-    found = options.corpus(files, field, id_, split, separator, format_)
+    found = layout.documents(files)
     documents = [d.text for d in found]
-    options.tally(found)
+    tally(found)
     if not documents:
         raise BadSource(
             f"{' '.join(files)}: expected at least one document, found none; check the files, --field and --split"

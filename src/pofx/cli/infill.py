@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
-from pofx.cli.condition_options import condition_options, named, sampling_options, show
+from pofx.cli.condition_options import condition_options, sampling_options, show
+
+if TYPE_CHECKING:
+    from pofx.queries.conditions import Condition
 
 
 @click.command(short_help="What may stand between a prefix and a suffix.")
@@ -21,16 +24,8 @@ from pofx.cli.condition_options import condition_options, named, sampling_option
 def command(
     prefix: str,
     suffix: str,
-    contains: tuple[str, ...],
-    matches: str | None,
-    length: int | None,
-    unit: str,
-    boundary: str,
-    n: int,
-    runs: int,
-    seed: int,
-    max_tokens: int,
-    open_: bool,
+    on: Condition | None,
+    how: dict[str, Any],
     show_: int,
     chosen: Chosen,
     as_json: bool,
@@ -46,19 +41,12 @@ def command(
     """
     from pofx.queries.conditions import Anything
     from pofx.queries.infill import infill
-    from pofx.queries.question import Boundary
 
-    middle = named(contains, matches, length, unit)
     found = infill(
         chosen.load(),
         options.argument_text(prefix),
         options.argument_text(suffix),
-        n,
-        Anything() if middle is None else middle,
-        cast("Boundary", boundary),
-        ends=not open_,
-        max_tokens=max_tokens,
-        runs=runs,
-        seed=seed,
+        middle=Anything() if on is None else on,
+        **how,
     )
     show(found, "middle", show_, as_json)

@@ -7,8 +7,11 @@ import io
 import os
 import sys
 from contextlib import suppress
+from typing import Any
 
 import click
+
+from pofx.cli.group import Group
 
 # verb -> what `pofx --help` says of it; the module pofx.cli.<verb> holds `command`.
 VERBS = {
@@ -43,7 +46,7 @@ Try: pofx score --text "She loves smol kittens"
 """
 
 
-class Verbs(click.Group):
+class Verbs(Group):
     """Commands that are imported only when they run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -57,13 +60,18 @@ class Verbs(click.Group):
         command: click.Command = importlib.import_module(f"pofx.cli.{cmd_name}").command
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does it, but a verb that is none is told which there are."""
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
-            raise click.UsageError(f"expected a verb ({', '.join(VERBS)}), found {args[0]!r}.", ctx)
-        return super().resolve_command(ctx, args)
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; where a model lacks x0 or EOS, advise what this verb has an option or an argument for."""
+        from pofx.errors import NoBOS, NoEOS
+
+        try:
+            return super().invoke(ctx)
+        except (NoBOS, NoEOS) as e:
+            from pofx.lm import NAME_A_PREFIX
+            from pofx.queries.scored import ASK_FOR_PREFIXES
+
+            name, ask = _advice(self.get_command(ctx, ctx.invoked_subcommand or ""), ctx)
+            raise type(e)(str(e).replace(NAME_A_PREFIX, name).replace(ASK_FOR_PREFIXES, ask)) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of verbs, without importing any."""
@@ -84,6 +92,20 @@ def pofx(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+def _advice(verb: click.Command | None, ctx: click.Context) -> tuple[str, str]:
+    """To condition on a text, and to ask for log P of prefixes: each as the verb lets one, or "" where it does not."""
+    name = ask = ""
+    for parameter in verb.params if verb is not None else []:
+        argument = isinstance(parameter, click.Argument)
+        if argument and parameter.name in ("given", "prefix"):
+            name = f"condition on a text you name ({parameter.make_metavar(ctx).strip('[]')}), or "
+        elif parameter.name == "given":
+            name = "condition on a text you name (--given), or "
+        elif parameter.name == "prefix":
+            ask = "ask for log P of prefixes (--prefix), or "
+    return name, ask
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command.
 
@@ -102,7 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
         code = _say("interrupted", 130)
     except click.UsageError as e:
         verb = e.ctx.command_path if e.ctx is not None else "pofx"
-        code = _say(f"error: {_one_line(e.format_message())} See '{verb} --help'.", 2)
+        code = _say(f"error: {_one_line(e.format_message()).removesuffix('.')}. See '{verb} --help'.", 2)
     except click.ClickException as e:
         code = _say(f"error: {_one_line(e.format_message())}", 2)
     except PofxError as e:

@@ -1,46 +1,13 @@
-"""What compress and decompress share: a model that need not be named, and one file in, one file out."""
+"""What compress and decompress share: one file in, one file out."""
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-from pofx.cli.chosen import OPTIONS, Chosen
-
-F = TypeVar("F", bound=Callable[..., Any])
-
 ENDING = ".pofx"
-_OTHERS = ("begin", "end", "dtype", "context", "stride", "budget")
-
-
-def optional_model(help: str) -> Callable[[F], F]:
-    """-m, which may be left out, and the other options of a model; they reach the verb as one `chosen`, or None."""
-
-    def decorate(function: F) -> F:
-        @functools.wraps(function)
-        def with_chosen(*args: Any, model_name: str | None, **others: Any) -> Any:
-            said = {name: others.pop(name) for name in _OTHERS}
-            chosen = None if model_name is None else Chosen(model_name, **said)
-            if chosen is None:
-                unheeded = next((n for n in _OTHERS if said[n] is not None and n != "dtype"), None)
-                if unheeded:
-                    raise click.UsageError(f"--{unheeded}: expected only with -m MODEL, found without.")
-            return function(*args, chosen=chosen, **others)
-
-        out: Any = with_chosen
-        for option in reversed(OPTIONS[1:]):
-            out = option(out)
-        named = click.option(
-            "-m", "--model", "model_name", envvar="POFX_MODEL", show_envvar=True, metavar="MODEL", help=help
-        )
-        return named(out)  # type: ignore[no-any-return]
-
-    return decorate
 
 
 def read(name: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,6 +54,11 @@ class Rows(Protocol):
         """The rows of one text; found: a record, or, as a string, why there is none."""
 
 
+def head(id: str, keep: Sequence[str], kept: Sequence[Any]) -> dict[str, Any]:
+    """What every row of a text begins with; a row of the input that could not be read has kept nothing."""
+    return {"id": id, **dict(zip(keep, kept or [None] * len(keep)))}
+
+
 def with_kept(keep: Sequence[str], kept: Mapping[str, Sequence[str]], ours: Sequence[Column]) -> list[Column]:
     """All columns: the id, the kept ones, ours, the error. `BadValue` where two have one name."""
     out = [
@@ -73,3 +80,11 @@ def with_kept(keep: Sequence[str], kept: Mapping[str, Sequence[str]], ours: Sequ
 def plain_text(text: str | bytes) -> str:
     """A text for a column of strings; bytes that are no UTF-8 as escapes."""
     return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
+
+
+def tabbed(row: Mapping[str, Any], columns: Sequence[Column]) -> str:
+    """A row as one tab-separated line: strings as they are, nothing for None, anything else as JSON."""
+    values = (row[c.name] for c in columns)
+    cells = (v if isinstance(v, str) else "" if v is None else json.dumps(v) for v in values)
+    # A word of a pattern, or a label, may hold tabs and line ends; -o writes them as they are.
+    return "\t".join(re.sub(r"[\t\r\n]+", " ", cell) for cell in cells)

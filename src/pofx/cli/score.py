@@ -8,6 +8,7 @@ import click
 
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.layout import Layout, layout_options
 
 if TYPE_CHECKING:
     from pofx.queries.score import Scored
@@ -72,7 +73,7 @@ ONLY_WITH_OUT = {
     type=click.Choice(PEERS),
     help="The number that this other tool would have printed, term by term.",
 )
-@options.corpus_options
+@layout_options
 @model_options
 @click.option(
     "--deterministic",
@@ -99,11 +100,7 @@ def command(
     fresh: bool,
     tokens: bool,
     peer: str | None,
-    field: str,
-    id_: str | None,
-    split: Any,
-    separator: str | None,
-    format_: str | None,
+    layout: Layout,
     chosen: Chosen,
     deterministic: bool,
     quiet: bool,
@@ -127,17 +124,7 @@ def command(
 
     _check_usage(files, texts, given, given_field, out, per, peer, as_json or tokens or bool(html_path))
     behind = options.argument_text(given)
-    asked = Input(
-        files,
-        field,
-        id_,
-        split,
-        separator,
-        format_,
-        behind,
-        given_field,
-        keep,
-    )
+    asked = Input(files, layout, behind, given_field, keep)
     has_given = bool(given) or given_field is not None
     rows = Rows(per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary)
     if files:  # what can be refused before a model is loaded

@@ -149,12 +149,12 @@ def _parts(
     own = {
         "--given": plain_text(asked.given),
         "--given-field": asked.given_field,
-        "--field": asked.field,
-        "--id": asked.id,
+        "--field": asked.layout.field,
+        "--id": asked.layout.id,
         "--keep": list(asked.keep),
-        "--split": asked.split,
-        "--separator": asked.separator,
-        "--format": asked.format,
+        "--split": asked.layout.split,
+        "--separator": asked.layout.separator,
+        "--format": asked.layout.format,
         **rows.decides,
     }
     content = {f"input {f}": file_fingerprint(f) if again else "read once" for f in asked.files}

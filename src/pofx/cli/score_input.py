@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pofx.errors import BadSource, NoEOS
+from pofx.errors import BadSource
 
 if TYPE_CHECKING:
+    from pofx.cli.layout import Layout
     from pofx.corpus import BadRow, Document, Records
     from pofx.lm import LM
     from pofx.queries.stream import Ask
-    from pofx.reading import Split
 
 STDIN = "-"
 
@@ -23,32 +23,15 @@ class Input:
     """Files and how documents lie in them; `given` is a prefix for all, `given_field` names a row's own."""
 
     files: tuple[str, ...]
-    field: str
-    id: str | None
-    split: Split
-    separator: str | None
-    format: str | None
+    layout: Layout
     given: str | bytes
     given_field: str | None
     keep: tuple[str, ...] = ()
 
     def items(self) -> Iterator[Document | BadRow]:
         """Documents and bad rows, in the order of the files; blank lines are neither. Refused before it is read."""
-        from pofx.corpus import records
-
         met: deque[BadRow] = deque()
-        found = records(
-            *self.files,
-            field=self.field,
-            id=self.id,
-            split=self.split,
-            separator=self.separator,
-            format=self.format,
-            report=met.append,
-            given=self.given_field,
-            keep=self.keep,
-        )
-        return _in_order(found, met)
+        return _in_order(self.layout.records(self.files, met.append, self.given_field, self.keep), met)
 
     def prefix(self, item: Document) -> str | bytes:
         """What the document is conditioned on."""
@@ -65,20 +48,17 @@ class Input:
     def check(self, lm: LM, whole: bool) -> None:
         """Refuse, before any work, what no row could be given: p(x1) without x0; whole texts without EOS."""
         from pofx.lm import refuse_unconditional
+        from pofx.queries.scored import refuse_complete
 
         if lm.begin.known == "none" and not len(self.given) and self.given_field is None:
             raise refuse_unconditional(lm.begin)
         if whole and lm.vocab.end is None:
-            raise NoEOS(
-                "log p(text) needs p(EOS | text), the last factor of the chain rule, but this model has no end-of-text "
-                "symbol, so no text of it is ever complete; ask for log P of prefixes: --prefix, or name a token that "
-                "ends texts: --end TOKEN"
-            )
+            raise refuse_complete()
 
     def nothing(self) -> BadSource:
         """The error of files without a single row."""
         return BadSource(
-            f"{' '.join(self.files)}: expected at least one document to score, found none; check the files, --field "
+            f"{' '.join(self.files)}: expected at least one document, found none; check the files, --field "
             "and --split"
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pofx.cli.rows import plain_text, with_kept
+from pofx.cli.rows import head, plain_text, with_kept
 from pofx.units import bits, bits_per_byte
 from pofx.writing import Column, Kind
 
@@ -115,19 +115,19 @@ class Rows:
         found: Scored | str,
     ) -> Iterable[dict[str, Any]]:
         """The rows of one text: `found` is its score, or why it has none. text, given: None where there is no row."""
-        head = {"id": id, **dict(zip(self.keep, kept or [None] * len(self.keep)))}
+        first = head(id, self.keep, kept)
         scored = None if isinstance(found, str) else (found.without_end() if self.prefix else found)
         error = found if isinstance(found, str) else None
         if self.per == "token":
             if scored is None:
-                return [{**head, **self._blank, "error": error}]
-            return ({**head, **cells, "error": None} for cells in self._tokens(scored))
+                return [{**first, **self._blank, "error": error}]
+            return ({**first, **cells, "error": None} for cells in self._tokens(scored))
         if self.text:
-            head["text"] = None if text is None else plain_text(text)
+            first["text"] = None if text is None else plain_text(text)
         if self.given:
-            head["given"] = None if given is None else plain_text(given)
+            first["given"] = None if given is None else plain_text(given)
         cells = dict.fromkeys([*(c.name for c in NUMBERS), *TERMS]) if scored is None else _numbers(scored)
-        return [{**head, **cells, "error": error}]
+        return [{**first, **cells, "error": error}]
 
     @property
     def _blank(self) -> dict[str, None]:

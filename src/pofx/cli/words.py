@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,9 @@ import click
 
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.layout import Layout, layout_options
 
 if TYPE_CHECKING:
-    from pofx.cli.score_input import Input
-    from pofx.cli.words_rows import WordRows
     from pofx.lm import LM
     from pofx.queries.units import Units
 
@@ -55,7 +53,7 @@ if TYPE_CHECKING:
     "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
 )
 @click.option("--fresh", is_flag=True, help="-o: start over, whatever a stopped run left.")
-@options.corpus_options
+@layout_options
 @model_options
 @click.option("--quiet", is_flag=True, help="No progress and no sums on standard error.")
 @options.json_option
@@ -70,11 +68,7 @@ def command(
     out: str | None,
     keep: tuple[str, ...],
     fresh: bool,
-    field: str,
-    id_: str | None,
-    split: Any,
-    separator: str | None,
-    format_: str | None,
+    layout: Layout,
     chosen: Chosen,
     quiet: bool,
     as_json: bool,
@@ -89,27 +83,19 @@ def command(
     pofx words stimuli.csv --field sentence --id item -o words.csv
     pofx words corpus.txt --punctuation own -o words.parquet
     """
+    from pofx.cli.row_lines import print_rows
     from pofx.cli.score_files import check_target, write_rows
     from pofx.cli.score_input import Input
     from pofx.cli.words_rows import WordRows
     from pofx.queries.units import Units
 
-    _check_usage(files, texts, given, given_field, out, as_json)
+    options.check_texts(files, texts, given, given_field)
+    options.check_out(files, out, as_json, "score")
     if pattern is not None and options.typed("how"):
         raise click.UsageError("--pattern: expected instead of --units, found both.")
     units = Units(how if pattern is None else _compiled(pattern), punctuation)
     behind = options.argument_text(given)
-    asked = Input(
-        files,
-        field,
-        id_,
-        split,
-        separator,
-        format_,
-        behind,
-        given_field,
-        keep,
-    )
+    asked = Input(files, layout, behind, given_field, keep)
     rows = WordRows(units, keep)
     if files:  # what can be refused before a model is loaded
         asked.items()
@@ -121,26 +107,8 @@ def command(
     elif out is not None:
         write_rows(lm, chosen.name, asked, rows, out, {"--budget": chosen.budget}, fresh, quiet)
     else:
-        _lines(lm, asked, rows, as_json, quiet)
-
-
-def _check_usage(
-    files: tuple[str, ...],
-    texts: tuple[str, ...],
-    given: str,
-    given_field: str | None,
-    out: str | None,
-    as_json: bool,
-) -> None:
-    options.check_texts(files, texts, given, given_field)
-    if out is None:
-        unheeded = next((f"--{name}" for name in ("keep", "fresh") if options.typed(name)), None)
-        if unheeded:
-            raise click.UsageError(f"{unheeded}: expected only with -o FILE, found without.")
-    elif not files:
-        raise click.UsageError("-o: expected FILES to score, found --text; use --json for one text.")
-    elif as_json:
-        raise click.UsageError("-o: expected alone, found with --json.")
+        asked.check(lm, whole=True)
+        print_rows(lm, asked, rows, as_json, "score", not quiet)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -168,45 +136,3 @@ def _texts(lm: LM, texts: list[str | bytes], units: Units, given: str | bytes, a
     console = Console()
     for worded in found:
         console.print(words_table(worded))
-
-
-def _lines(lm: LM, asked: Input, rows: WordRows, as_json: bool, quiet: bool) -> None:
-    """A line a word on standard output, the first one with the names of the columns; the sum on standard error."""
-    from pofx.cli.score_files import summary
-    from pofx.errors import PofxError
-    from pofx.report.numerals import counted
-    from pofx.writing import line
-
-    items = asked.items()
-    asked.check(lm, whole=True)
-    names = [c.name for c in rows.columns({})]
-    n = n_bytes = failed = 0
-    nats = 0.0
-    for block in rows.stream(lm, items, asked.ask):
-        for item, found in block:
-            if not as_json and n + failed == 0:
-                click.echo("\t".join(names))
-            if isinstance(found, PofxError):
-                failed += 1
-                click.echo(f"pofx: warning: {item.source}:{item.line}: {found}", err=True)
-                cells = rows.of(item.id, (), None, None, " ".join(str(found).split()))
-            else:
-                n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + found.total
-                cells = rows.of(item.id, (), None, None, found)
-            for row in cells:
-                click.echo(line(row).decode().rstrip("\n") if as_json else _tabbed(row, names))
-    if not n and not failed:
-        raise asked.nothing()
-    if failed:
-        click.echo(f"pofx: warning: {failed:,} of {counted(n + failed, 'row')} without a score", err=True)
-    if not quiet:
-        click.echo(summary(n, n_bytes, nats, prefix=False), err=True)
-    if failed:
-        click.get_current_context().exit(1)
-
-
-def _tabbed(row: dict[str, Any], names: list[str]) -> str:
-    values = (row[name] for name in names)
-    cells = (v if isinstance(v, str) else "" if v is None else json.dumps(v) for v in values)
-    # A word of a pattern may hold tabs and line ends; -o writes them as they are.
-    return "\t".join(re.sub(r"[\t\r\n]+", " ", cell) for cell in cells)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pofx.cli.rows import with_kept
+from pofx.cli.rows import head, with_kept
 from pofx.units import bits
 from pofx.writing import Column
 
@@ -83,10 +83,10 @@ class WordRows:
         found: Worded | str,
     ) -> Iterable[dict[str, Any]]:
         """A row a word; one without a word, if the text has no score."""
-        head = {"id": id, **dict(zip(self.keep, kept or [None] * len(self.keep)))}
+        first = head(id, self.keep, kept)
         if isinstance(found, str):
-            return [{**head, **dict.fromkeys(c.name for c in COLUMNS), "error": found}]
-        return ({**head, **word_record(w), "error": None} for w in found.words)
+            return [{**first, **dict.fromkeys(c.name for c in COLUMNS), "error": found}]
+        return ({**first, **word_record(w), "error": None} for w in found.words)
 
 
 def word_record(word: Word) -> dict[str, Any]:

@@ -10,12 +10,12 @@ import numpy as np
 
 from pofx.errors import BadValue, NotText
 from pofx.lm import LM
-from pofx.queries.scored import Scored, by_tokens
+from pofx.queries.scored import Cut, Scored, by_tokens
 from pofx.queries.terms import terms
 from pofx.queries.unit_cuts import unfinished
 from pofx.trace import Ints, Trace, Want
-from pofx.transforms.given import check_possible, show
-from pofx.transforms.joined import joined
+from pofx.transforms.given import check_possible, impossible, show
+from pofx.transforms.joined import behind, joined
 from pofx.vocab import to_bytes
 
 Asked = Literal["auto", "token", "exact", "error"]
@@ -23,9 +23,9 @@ ASKED = ("auto", "token", "exact", "error")
 Way = Literal["token", "exact", "healed"]
 Text = str | bytes
 
-# An exact join is a call of the model a byte of the text. "auto" makes one for labels, words and answers; of a longer
-# text only the join itself is healed, at the cost of one pass over its tokens.
-LONGEST = 512
+# Bytes of a text that "auto" joins exactly, at two to four tokens a byte: labels, words and answers. Of a longer text only
+# the join itself is healed, at the cost of one pass over its tokens.
+LONGEST = 64
 
 
 def ways(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], asked: Asked) -> list[Way]:
@@ -75,11 +75,25 @@ def _encoded(lm: LM, data: bytes) -> list[int] | None:
 
 
 def exactly(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
-    """The texts behind their prefixes as strings, byte by byte, those of one prefix in one go."""
+    """The texts behind their prefixes as strings, byte by byte, all in one go."""
+    rows = _by_prefix(prefixes)
+    joins = [joined(lm, prefix) for prefix, _ in rows]
+    cuts = [
+        Cut.of(join.lm, [texts[i] for i in some], [join.tail] * len(some))
+        for join, (_, some) in zip(joins, rows)
+    ]
+    for join, (prefix, _) in zip(joins, rows):
+        if (
+            not lm.positive or _encoded(lm, to_bytes(prefix)) is None
+        ):  # else what can be encoded has a probability
+            check_possible(join.lm, [list(join.tail)] if join.tail else [], [prefix])
+    which = [k for k, cut in enumerate(cuts) for _ in cut.paths]
+    paths = [p for cut in cuts for p in cut.paths]
+    trace = behind(lm, joins, which, paths, want, [s for cut in cuts for s in cut.skips])
     out: dict[int, Scored] = {}
-    for prefix, rows in _by_prefix(prefixes):
-        join = joined(lm, prefix)
-        for i, s in zip(rows, by_tokens(join.lm, [texts[i] for i in rows], [join.tail] * len(rows), want)):
+    first = 0
+    for join, cut, (prefix, some) in zip(joins, cuts, rows):
+        for i, s in zip(some, cut.records(join.lm, trace, first)):
             x0 = terms(lm, 0, 0, len(to_bytes(prefix)), s.terms.end)
             small_print = replace(
                 s.terms,
@@ -90,6 +104,7 @@ def exactly(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want)
                 boundary="exact",
             )
             out[i] = replace(s, given=prefix, terms=small_print)
+        first += len(some)
     return [out[i] for i in range(len(texts))]
 
 
@@ -103,8 +118,9 @@ def healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) 
     for prefix, rows in _by_prefix(prefixes):
         data = to_bytes(prefix)
         join = joined(lm, prefix)
-        check_possible(join.lm, [list(join.tail)] if join.tail else [], [prefix])
         tail = by_tokens(join.lm, [join.tail], [b""])[0]
+        if tail.prefix_total == -np.inf:
+            raise impossible(prefix)
         paths = [lm.vocab.encode_array(data + to_bytes(texts[i])) for i in rows]
         reach = [np.cumsum([0, *map(len, lm.vocab.pieces(p))]) for p in paths]  # type: ignore[arg-type]
         head = [int(np.searchsorted(r, len(join.head))) for r in reach]

@@ -24,9 +24,10 @@ Logs = NDArray[np.float64]
 class MixturePosterior:
     """One text under a mixture of K models, nats; EOS counted where the models have one.
 
-    prior, evidence, posterior: `[K]`, log π_c, log p_c(x), and log π_c p_c(x) / Σ π p(x). A text impossible under
-    every model is no evidence for any. path: `[t + 1, K]` (a row more with EOS), the log posterior before each term
-    and behind the last. low, high: `[K]`, bounds of the evidence, equal to it where nothing is left out.
+    prior, evidence, posterior: `[K]`, log π_c, the log-likelihood of each model log p_c(x), and log π_c p_c(x) / Σ π p(x).
+    A text impossible under every model leaves the prior. path: `[t + 1, K]` (a row more with EOS), the log posterior
+    before each term and behind the last. low, high: `[K]`, bounds of `evidence`, equal to it where nothing is left
+    out. What Bayes' rule divides by, elsewhere `log_evidence`, is `total`.
     """
 
     text: str | bytes
@@ -56,7 +57,7 @@ class MixturePosterior:
 
     @property
     def intervals(self) -> NDArray[np.float64]:
-        """Bounds (low, high) of each model's log posterior, `[K, 2]`, for any evidence within its own bounds."""
+        """Bounds (low, high) of each model's log posterior, `[K, 2]`, for likelihoods anywhere in their bounds."""
         out = np.empty((len(self.prior), 2))
         for c in range(len(out)):
             others = np.arange(len(out)) != c
@@ -81,7 +82,7 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
     if isinstance(texts, str | bytes):
         raise BadValue("texts: expected a list of texts, found one text; write posterior(lm, [text])")
     if lm.begin.known == "none":
-        raise refuse_unconditional(lm.begin, "the evidence log p(x)")
+        raise refuse_unconditional(lm.begin, "log p_c(x), the likelihood of a model,")
     end = [] if lm.vocab.end is None else [lm.vocab.end]
     paths: list[Ints] = [np.append(ids, end).astype(np.int64) for ids in lm.vocab.encode_many(texts)]
     traces = [m.forward(paths) for m in lm.lms]

@@ -12,9 +12,21 @@ from numpy.typing import NDArray
 from pofx.errors import NoEOS
 from pofx.lm import LM
 from pofx.queries.terms import Terms, terms
-from pofx.trace import Ints, Want
+from pofx.trace import Ints, Trace, Want
 from pofx.transforms.given import check_possible
 from pofx.vocab import Vocab, spans, to_bytes
+
+# The first advice to whoever has no EOS; the command line gives it where the verb at hand has that option.
+ASK_FOR_PREFIXES = "ask for log P of prefixes (prefix_log_prob, prefix_total, --prefix), or "
+
+
+def refuse_complete() -> NoEOS:
+    """The error of a model that ends no text, to be raised by whoever is asked for the last factor."""
+    return NoEOS(
+        "log p(text) needs p(EOS | text), the last factor of the chain rule, but this model has no end-of-text symbol, "
+        f"so no text of it is ever complete; {ASK_FOR_PREFIXES}name a token that ends texts (end=, --end) or fit with "
+        "end=True (without --no-end)"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +65,7 @@ class Scored:
     def total(self) -> float:
         """log p(text | given), EOS included; −inf for a text of probability zero. `NoEOS` where texts never end."""
         if not self.terms.end:
-            raise NoEOS(
-                "log p(text) needs p(EOS | text), the last factor of the chain rule, but this model has no "
-                "end-of-text symbol, so no text of it is ever complete; ask for prefix_total (prefix_log_prob, "
-                "--prefix), or fit with end=True (without --no-end)"
-            )
+            raise refuse_complete()
         return float(self.logp.sum())
 
     @property
@@ -98,48 +106,77 @@ class Scored:
         return min(float(self.low[:n].sum()), value), max(float(self.high[:n].sum()), value)
 
 
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Texts behind their prefixes, as tokens: `paths[i]` is the prefix, of `skips[i]` tokens, the text `ids[i]`, and EOS."""
+
+    texts: tuple[str | bytes, ...]
+    prefixes: tuple[str | bytes, ...]
+    vocabs: tuple[Vocab, ...]
+    ids: tuple[Ints, ...]
+    paths: tuple[Ints, ...]
+    skips: tuple[int, ...]
+
+    @classmethod
+    def of(cls, lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes]) -> Cut:
+        """Both cut into tokens by themselves."""
+        end = np.array([] if lm.vocab.end is None else [lm.vocab.end], dtype=np.int64)
+        cut = dict(zip(dict.fromkeys(prefixes), lm.vocab.encode_many(list(dict.fromkeys(prefixes)))))
+        # Behind a prefix texts go on, and may be spelled otherwise than alone.
+        vocabs = tuple(lm.vocab.continuation if len(cut[g]) else lm.vocab for g in prefixes)
+        ids = tuple(_encoded(vocabs, texts))
+        paths = tuple(np.concatenate([cut[g], x, end]) for g, x in zip(prefixes, ids))
+        skips = tuple(len(cut[g]) for g in prefixes)
+        return cls(tuple(texts), tuple(prefixes), vocabs, ids, paths, skips)
+
+    def check_given(self, lm: LM) -> None:
+        """`Impossible` for a prefix that is."""
+        asked = {g: p[:s] for g, p, s in zip(self.prefixes, self.paths, self.skips) if s}
+        if asked:
+            check_possible(lm, list(asked.values()), list(asked))
+
+    def records(self, lm: LM, trace: Trace, first: int = 0) -> list[Scored]:
+        """What a pass over the paths says, those of the trace from `first` on."""
+        seen: dict[tuple[int, int], Ints] = {}
+        out = []
+        for k, (text, prefix, x) in enumerate(zip(self.texts, self.prefixes, self.ids)):
+            i = first + k
+            place = len(self.paths[k]), self.skips[k]
+            if place not in seen:
+                seen[place] = lm.seen(place[0])[place[1] :]
+                seen[place].flags.writeable = False  # texts of one length share it
+            leak = 0.0 if trace.leak is None else float(1 - np.prod(1 - trace.leak[i]))
+            ended = lm.vocab.end is not None
+            small_print = terms(lm, len(x), len(to_bytes(text)), len(to_bytes(prefix)), ended, leak)
+            if trace.low is not None:
+                small_print = replace(small_print, kind="interval")
+            out.append(
+                Scored(
+                    text,
+                    prefix,
+                    x,
+                    trace.logp[i],
+                    small_print,
+                    self.vocabs[k],
+                    seen[place],
+                    trace.entropy[i] if trace.entropy else None,
+                    trace.rank[i] if trace.rank else None,
+                    trace.top_ids[i] if trace.top_ids else None,
+                    trace.top_logp[i] if trace.top_logp else None,
+                    trace.low[i] if trace.low else None,
+                    trace.high[i] if trace.high else None,
+                )
+            )
+        return out
+
+
 def by_tokens(
     lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes], want: Want = Want()
 ) -> list[Scored]:
     """Each text behind its prefix, both cut into tokens by themselves, in one pass of the model."""
-    end = np.array([] if lm.vocab.end is None else [lm.vocab.end], dtype=np.int64)
-    cut = dict(zip(dict.fromkeys(prefixes), lm.vocab.encode_many(list(dict.fromkeys(prefixes)))))
-    _check_given(lm, cut)
-    # Behind a prefix texts go on, and may be spelled otherwise than alone.
-    vocabs = [lm.vocab.continuation if len(cut[g]) else lm.vocab for g in prefixes]
-    ids = _encoded(vocabs, texts)
-    given_bytes = {g: len(to_bytes(g)) for g in cut}
-    paths = [np.concatenate([cut[g], x, end]) for g, x in zip(prefixes, ids)]
-    trace = lm.forward(paths, want, [len(cut[g]) for g in prefixes])
-    seen: dict[tuple[int, int], Ints] = {}
-    out = []
-    for i, (text, prefix, x) in enumerate(zip(texts, prefixes, ids)):
-        place = len(paths[i]), len(cut[prefix])
-        if place not in seen:
-            seen[place] = lm.seen(place[0])[place[1] :]
-            seen[place].flags.writeable = False  # texts of one length share it
-        leak = 0.0 if trace.leak is None else float(1 - np.prod(1 - trace.leak[i]))
-        small_print = terms(lm, len(x), len(to_bytes(text)), given_bytes[prefix], bool(len(end)), leak)
-        if trace.low is not None:
-            small_print = replace(small_print, kind="interval")
-        out.append(
-            Scored(
-                text,
-                prefix,
-                x,
-                trace.logp[i],
-                small_print,
-                vocabs[i],
-                seen[place],
-                trace.entropy[i] if trace.entropy else None,
-                trace.rank[i] if trace.rank else None,
-                trace.top_ids[i] if trace.top_ids else None,
-                trace.top_logp[i] if trace.top_logp else None,
-                trace.low[i] if trace.low else None,
-                trace.high[i] if trace.high else None,
-            )
-        )
-    return out
+    cut = Cut.of(lm, texts, prefixes)
+    cut.check_given(lm)
+    return cut.records(lm, lm.forward(cut.paths, want, cut.skips))
 
 
 def _encoded(vocabs: Sequence[Vocab], texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
@@ -152,9 +189,3 @@ def _encoded(vocabs: Sequence[Vocab], texts: Sequence[str | bytes]) -> list[NDAr
         for i, ids in zip(rows, vocab.encode_many([texts[i] for i in rows])):
             out[i] = ids
     return out
-
-
-def _check_given(lm: LM, cut: dict[str | bytes, Ints]) -> None:
-    asked = {g: ids for g, ids in cut.items() if len(ids)}
-    if asked:
-        check_possible(lm, list(asked.values()), list(asked))

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 def compression_table(made: Compression, xz: int) -> Table:
     """The account of its bits, which adds up, and xz -9 of the same bytes beside it."""
     table = Table(box=SIMPLE_HEAD)
-    table.add_column("", no_wrap=True)
+    table.add_column("")
     table.add_column("bits", justify="right", no_wrap=True)
     table.add_column("bytes", justify="right", no_wrap=True)
-    table.add_column("bits a byte", justify="right", no_wrap=True)
+    table.add_column("bits a byte", justify="right")
     law = f"−log2 p, {made.tokens:,} tokens" if made.tokens else "−log2 p, counts learned on the way"
     rows: list[tuple[str, float]] = [
         (law, made.ideal_bits),

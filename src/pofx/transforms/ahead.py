@@ -25,17 +25,23 @@ MOST = 3000
 SPARE = 8
 
 
-def beams(tokens: Tokens, paths: Sequence[Ints], beam: int) -> list[list[Step]]:
+def beams(
+    tokens: Tokens, paths: Sequence[Ints], beam: int, root: State | None = None, row: Sequence[int] = ()
+) -> list[list[Step]]:
     """Step for step what `Covers` does byte by byte, of each path of bytes; EOS, id 256, may only stand last.
+
+    root, row: the paths stand behind these rows of a state of the model, else behind x0.
 
     Walks go as far as the laws at hand allow, and beyond on trial, to find which histories will be asked for; these
     are read in one pass, and so on: 118 bytes in 7 to 16 passes of the model, where byte by byte takes 118.
     """
     walks = [_walk(tokens, p, beam) for p in paths]
-    root = tokens.lm.start(1)
-    for walk, reading in zip(walks, readings(tokens, root.logp, [(0, w.spellings, 0) for w in walks])):
+    root = tokens.lm.start(1) if root is None else root
+    row = row or [0] * len(walks)
+    fronts = [(r, w.spellings, 0) for r, w in zip(row, walks)]
+    for walk, reading in zip(walks, readings(tokens, root.logp, fronts)):
         walk.nodes[0].reading = reading
-    grove = _Grove(tokens, root, walks, [0] * len(walks))
+    grove = _Grove(tokens, root, walks, row)
     stops = [0] * len(walks)
     while active := [k for k, w in enumerate(walks) if not w.done]:
         there = all(len(walks[k].steps) >= stops[k] for k in active)

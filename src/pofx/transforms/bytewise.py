@@ -122,13 +122,11 @@ class Bytewise(LM):
         held = self.lm.vocab.size * (1 if self.beam is None else 2 * self.beam)
         batch = max(1, min(BATCH, NUMBERS // held))
         # Where only the bytes of the texts matter, the model is asked about many histories in one pass.
-        known: list[int] = []
-        if self.beam is not None and not want.rows and not opens_with_space(self.lm.vocab):
-            known = [k for k in longest if END not in ids[k][:-1]]
+        known = [k for k in longest if END not in ids[k][:-1]] if self.looks_ahead(want) else []
         for at in range(0, len(known), BATCH):
             some = known[at : at + BATCH]
             for k, steps in zip(some, beams(self.tokens, [ids[k] for k in some], self.beam or 1)):
-                self._write(steps, skips[k], out.logp[out.offset(k) :][: len(ids[k]) - skips[k]], extra[k])
+                self.write(steps, skips[k], out.logp[out.offset(k) :][: len(ids[k]) - skips[k]], extra[k])
         rest = sorted(set(longest) - set(known), key=longest.index)
         for at in range(0, len(rest), batch):
             self._walk(rest[at : at + batch], ids, skips, want, out, extra)
@@ -139,7 +137,11 @@ class Bytewise(LM):
             kept |= {"low": low, "high": high}
         return Trace(**{**kept, "leak": leak})
 
-    def _write(
+    def looks_ahead(self, want: Want) -> bool:
+        """Whether texts that are known are read many histories at a time, and not byte by byte."""
+        return self.beam is not None and not want.rows and not opens_with_space(self.lm.vocab)
+
+    def write(
         self, steps: Sequence[Step], skip: int, logp: NDArray[np.float64], extra: NDArray[np.float64]
     ) -> None:
         """Steps of a path, read off into its log p, and its bounds and leak `[3, n]`, from position `skip` on."""

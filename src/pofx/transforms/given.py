@@ -41,10 +41,15 @@ def check_possible(lm: LM, paths: Sequence[Path], prefixes: Sequence[str | bytes
     skips = [min(len(p), 1) if lm.begin.known == "none" else 0 for p in paths]
     for logp, prefix in zip(lm.forward(paths, skip=skips).logp, prefixes):
         if np.any(np.isneginf(logp)):
-            raise Impossible(
-                f"expected a prefix of positive probability to condition on, found {show(prefix)} with P = 0 under "
-                "this model; use a smoothed model, or a prefix it can produce"
-            )
+            raise impossible(prefix)
+
+
+def impossible(prefix: str | bytes) -> Impossible:
+    """The error of whoever is to condition on a prefix of probability zero."""
+    return Impossible(
+        f"expected a prefix of positive probability to condition on, found {show(prefix)} with P = 0 under this model; "
+        "use a smoothed model, or a prefix it can produce"
+    )
 
 
 def show(text: str | bytes, most: int = 40) -> str:

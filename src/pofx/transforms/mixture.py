@@ -1,4 +1,4 @@
-"""A mixture of whole-string distributions: the weights are a prior, and the text read so far is evidence."""
+"""A mixture of whole-string distributions: the weights are a prior, and the text read so far updates it."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Mixture(LM):
         return self._state(posterior, fresh, tuple(lm.start(n) for lm in self.lms))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Every model goes on, and each token is evidence (the first one is not, where there is no x0)."""
+        """Every model goes on, and each token tells of them (the first one does not, where there is no x0)."""
         new = id_rows(ids, state.n)
         posterior, fresh, *inner = state.carry
         states = tuple(inner)
@@ -133,7 +133,7 @@ class Mixture(LM):
         """Each model's own pass; the mixture's log p of token i is log Σ π_c P_c(x_≤i) − log Σ π_c P_c(x_<i)."""
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
         skips = per_path(skip, ids)
-        # Positions before `skip` are evidence, too; without x0 the first one cannot be.
+        # Positions before `skip` tell of the models, too; without x0 the first one cannot.
         free = [min(s, 1) if self.begin.known == "none" else 0 for s in skips]
         if want.rows and not self._extras:
             return forward_by_extension(self, ids, want, skips)
@@ -164,7 +164,7 @@ class Mixture(LM):
 
 
 def updated(posterior: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bayes' rule in logs, a row a text. A token impossible under every model is no evidence for any."""
+    """Bayes' rule in logs, a row a text. A token impossible under every model tells nothing of them."""
     joint = posterior + gain
     total = logsumexp(joint, axis=1)[:, None]
     dead = np.isneginf(total)

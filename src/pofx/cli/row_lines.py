@@ -1,0 +1,49 @@
+"""FILE… without -o, of verbs whose answer is rows: a line a row on standard output, after one with the columns' names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pofx.cli.rows import Rows, tabbed
+from pofx.cli.score_input import Input
+
+if TYPE_CHECKING:
+    from pofx.lm import LM
+
+
+def print_rows(lm: LM, asked: Input, rows: Rows, as_json: bool, lacking: str, summed: bool) -> None:
+    """Print the rows of all texts, tab-separated or as JSON; exit code 1 if a text has none but an error.
+
+    lacking: what that text is without ("score"). summed: log p of all texts goes to standard error, too.
+    """
+    from pofx.cli.score_files import summary
+    from pofx.errors import PofxError
+    from pofx.report.numerals import counted
+    from pofx.writing import line
+
+    columns = rows.columns({})
+    n = n_bytes = failed = 0
+    nats = 0.0
+    for block in rows.stream(lm, asked.items(), asked.ask):
+        for item, found in block:
+            if not as_json and n + failed == 0:
+                click.echo("\t".join(c.name for c in columns))
+            if isinstance(found, PofxError):
+                failed += 1
+                click.echo(f"pofx: warning: {item.source}:{item.line}: {found}", err=True)
+                cells = rows.of(item.id, (), None, None, " ".join(str(found).split()))
+            else:
+                n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + rows.nats(found)
+                cells = rows.of(item.id, (), None, None, found)
+            for row in cells:
+                click.echo(line(row).decode().rstrip("\n") if as_json else tabbed(row, columns))
+    if not n and not failed:
+        raise asked.nothing()
+    if failed:
+        click.echo(f"pofx: warning: {failed:,} of {counted(n + failed, 'row')} without a {lacking}", err=True)
+    if summed:
+        click.echo(summary(n, n_bytes, nats, prefix=False), err=True)
+    if failed:
+        click.get_current_context().exit(1)

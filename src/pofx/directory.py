@@ -1,0 +1,73 @@
+"""A directory that appears in one step, whole: what `save` and `pofx classify train` write."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pofx.errors import BadSource
+
+
+@contextmanager
+def in_one_step(directory: str | Path, what: str) -> Iterator[Path]:
+    """A new directory to write into; when all is written it stands as `directory`, in place of an older one.
+
+    Whatever goes wrong, Ctrl-C included: the older one is back in its place, or the new one is whole. what: "model",
+    for the message. `BadSource` where the place cannot be written.
+    Right: `check_target(d, …)`, then this. Wrong: on a directory that holds other files, which go with the older one.
+    """
+    target = Path(directory).resolve()  # a link stays a link: what it names is replaced
+    # A name of its own, so that two who save at once do not write into each other's files.
+    unique = secrets.token_hex(4)
+    part, old = (target.with_name(f".{target.name}.{unique}.{end}") for end in ("part", "old"))
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if target.exists():
+            target.rename(old)
+        part.rename(target)
+    except OSError as e:
+        raise BadSource(
+            f"{directory}: expected a place to write a {what}, found: {e.strerror or e}; choose another"
+        ) from None
+    finally:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        for leftover in (part, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def check_target(directory: str | Path, card: str, what: str) -> None:
+    """Refuse, before any work is done, to write over something else: `BadSource`.
+
+    card: the name of the file by which a directory is known to be an older one of its kind. what: "model".
+    """
+    target = Path(directory)
+    try:
+        if target.exists() and not target.is_dir():
+            raise BadSource(
+                f"{target}: expected a directory to write a {what} to, found a file; choose another"
+            )
+        if target.is_dir() and not (target / card).exists() and any(target.iterdir()):
+            raise BadSource(
+                f"{target}: expected a new directory or a pofx {what} to replace, found other files; choose another"
+            )
+        above = next(p for p in target.resolve().parents if p.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            raise BadSource(
+                f"{target}: expected a place to write a {what}, found {above}, which takes no new directory; "
+                "choose another"
+            )
+        # It would be replaced as a whole, and whoever stands in it would be left in a directory that is gone.
+        if target.resolve() == Path.cwd():
+            raise BadSource(
+                f"{target}: expected a directory of the {what}'s own, found the current one; name a new one"
+            )
+    except OSError as e:
+        raise BadSource(
+            f"{target}: expected a place to write a {what}, found: {e.strerror or e}; choose another"
+        ) from None
