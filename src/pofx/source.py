@@ -96,8 +96,8 @@ def _must_be_file(path: str) -> None:
 
 def _advice(ending: str) -> str:
     if ending == "json":
-        return "found .json; write one object a line and call it .jsonl, or say format='jsonl' if it is so"
+        return "found .json; write one object a line and call it .jsonl, or say format='jsonl' (--format jsonl) if it is so"
     if ending in ("bz2", "xz", "zip", "lz4"):
         return f"found .{ending}; unpack it, or pack it as .gz or .zst"
     near = difflib.get_close_matches(ending, _FORMATS, 1, 0.5) or ["txt"]
-    return f"found {'.' + ending if ending else 'no such ending'}; say what it is, e.g. format={near[0]!r}"
+    return f"found {'.' + ending if ending else 'no such ending'}; say what it is, e.g. format={near[0]!r} (--format {near[0]})"

@@ -8,6 +8,10 @@ import click
 class Group(click.Group):
     """As click's, but a command that is none is told which there are."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are used."""
+        return list(self.commands)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
