@@ -485,6 +485,45 @@ def test_every_verb_reads_a_pretrained_model(run: Callable[..., Ran], checkpoint
     assert run("audit", opens, "--json").records[0]["begin"]["text"] == "<bos>"
 
 
+@pytest.mark.parametrize("verb", ["marginal", "compress", "corpus", "infill", "next", "score"])
+def test_a_prefix_is_advised_only_where_the_verb_takes_one(
+    run: Callable[..., Ran], models: Path, verb: str
+) -> None:
+    Path("some.txt").write_text("one\ntwo\n")
+    asked = {"infill": ["", "a"], "next": [], "marginal": ["a"], "score": ["--text", "a"]}
+    said = run(verb, *asked.get(verb, ["some.txt"]), "-m", str(models / "no_begin")).refusal
+    where = {"infill": "(PREFIX)", "next": "(GIVEN)", "score": "(--given)"}
+    assert "p(x1 | x0)" in said and "fit with begin=True" in said
+    assert ("condition on a text" in said) == (verb in where)
+    assert where.get(verb, "") in said and ("--given" in said) == (verb == "score")
+
+
+@pytest.mark.parametrize("verb", ["words", "score", "marginal"])
+def test_prefixes_are_advised_only_where_the_verb_has_them(
+    run: Callable[..., Ran], models: Path, verb: str
+) -> None:
+    Path("some.txt").write_text("one\n")
+    options = ["-o", "out.csv"] if verb == "score" else []
+    said = run(verb, "some.txt", *options, "-m", str(models / "no_end")).refusal
+    assert "p(EOS | text)" in said
+    assert ("--prefix" in said) == (verb == "score")
+    assert not Path("out.csv").exists()
+
+
+def test_a_model_that_may_be_left_out_has_no_default(run: Callable[..., Ran]) -> None:
+    for verb in (["corpus"], ["compress"], ["classify", "predict"], ["classify", "evaluate"]):
+        assert "(the default)" not in run(*verb, "--help").out
+    Path("some.txt").write_text("one\ntwo\n")
+    Path("none.txt").write_text("")
+    assert "--begin: expected only with -m" in run("corpus", "some.txt", "--begin", "a").refusal
+    assert "none.txt" in run("corpus", "some.txt", "--test", "none.txt").refusal
+
+
+def test_a_group_without_a_verb_shows_its_help(run: Callable[..., Ran]) -> None:
+    ran = run("classify")
+    assert ran.code == 0 and ran.out.startswith("Usage: pofx classify")
+
+
 def test_a_pretrained_model_without_evidence_for_an_x0(run: Callable[..., Ran], checkpoints: Path) -> None:
     plain = str(checkpoints / "plain")
     said = run("score", "--text", "the", "-m", plain).refusal
@@ -618,6 +657,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "no BOS": (["score", "--text", "a", "-m", "no_begin"], "--given"),
     "no BOS, drawn": (["sample", "-m", "no_begin"], "--given"),
     "no BOS, next": (["next", "-m", "no_begin"], "(GIVEN)"),
+    "no BOS, infilled": (["infill", "", "a", "-m", "no_begin"], "(PREFIX)"),
     "no BOS, files": (["score", "good.txt", "-m", "stream"], "--given"),
     "impossible": (["score", "--text", "a", "--given", "zz", "-m", "mle"], "smoothed"),
     "impossible, drawn": (["sample", "--given", "zz", "-m", "mle"], "P = 0"),

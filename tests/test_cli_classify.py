@@ -264,6 +264,7 @@ def test_one_model_behind_prefixes(here: Path, capsys: pytest.CaptureFixture[str
         ("order: expected 1 to 16", ("train", *FILES, "-o", "c", "--order", "0")),
         ("held_out: expected a share", ("train", *FILES, "-o", "c", "--held-out", "2")),
         ("expected at least one document", ("train", "en=empty.txt", "-o", "c")),
+        ("expected at least one document of the class 'fr'", ("train", FILES[0], "fr=empty.txt", "-o", "c")),
         ("Missing argument", ("train", "-o", "c")),
         ("pofx classify train", ("predict", "nothing", "--text", "x")),
         ("found neither", ("predict", "full")),

@@ -100,4 +100,5 @@ def _advice(ending: str) -> str:
     if ending in ("bz2", "xz", "zip", "lz4"):
         return f"found .{ending}; unpack it, or pack it as .gz or .zst"
     near = difflib.get_close_matches(ending, _FORMATS, 1, 0.5) or ["txt"]
-    return f"found {'.' + ending if ending else 'no such ending'}; say what it is, e.g. format={near[0]!r} (--format {near[0]})"
+    found = "." + ending if ending else "no such ending"
+    return f"found {found}; say what it is, e.g. format={near[0]!r} (--format {near[0]})"

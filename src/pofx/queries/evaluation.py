@@ -82,7 +82,7 @@ def evaluate(log_posterior: NDArray[np.float64], truth: NDArray[np.int64]) -> Ev
             )
     error = math.fsum(b.n * abs(b.accuracy - b.confidence) for b in bins) / n
     loss = float(-log_posterior[np.arange(n), truth].mean())
-    return Evaluation(n, float(right.mean()), max(loss, 0.0), error, tuple(bins), confusion)
+    return Evaluation(n, float(right.mean()), max(0.0, loss), error, tuple(bins), confusion)
 
 
 def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
