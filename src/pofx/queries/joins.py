@@ -10,12 +10,12 @@ import numpy as np
 
 from pofx.errors import BadValue, NotText
 from pofx.lm import LM
-from pofx.queries.scored import Cut, Scored, by_tokens
+from pofx.queries.scored import Cut, Scored
 from pofx.queries.terms import terms
 from pofx.queries.unit_cuts import unfinished
 from pofx.trace import Ints, Trace, Want
 from pofx.transforms.given import check_possible, impossible, show
-from pofx.transforms.joined import behind, joined
+from pofx.transforms.joined import Join, behind, joined
 from pofx.vocab import to_bytes
 
 Asked = Literal["auto", "token", "exact", "error"]
@@ -113,43 +113,58 @@ def healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) 
 
     The prefix's own probability is exact, with bounds; the text's is that of one spelling, and so a lower bound.
     """
-    out: dict[int, Scored] = {}
+    rows = _by_prefix(prefixes)
+    joins = [joined(lm, prefix) for prefix, _ in rows]
+    tails = _tails(lm, joins)
     end = [] if lm.vocab.end is None else [lm.vocab.end]
-    for prefix, rows in _by_prefix(prefixes):
-        data = to_bytes(prefix)
-        join = joined(lm, prefix)
-        tail = by_tokens(join.lm, [join.tail], [b""])[0]
+    ids = [lm.vocab.encode_array(to_bytes(g) + to_bytes(t)) for g, t in zip(prefixes, texts)]
+    reach = [np.cumsum([0, *map(len, lm.vocab.pieces(p))]) for p in ids]  # type: ignore[arg-type]
+    head = [0] * len(ids)
+    cut: list[tuple[int, Scored]] = []
+    otherwise: list[int] = []
+    for join, tail, (prefix, some) in zip(joins, tails, rows):
         if tail.prefix_total == -np.inf:
             raise impossible(prefix)
-        paths = [lm.vocab.encode_array(data + to_bytes(texts[i])) for i in rows]
-        reach = [np.cumsum([0, *map(len, lm.vocab.pieces(p))]) for p in paths]  # type: ignore[arg-type]
-        head = [int(np.searchsorted(r, len(join.head))) for r in reach]
-        trace = lm.forward([np.append(p, end).astype(np.int64) for p in paths], want, head)
-        for k, i in enumerate(rows):
-            if reach[k][head[k]] != len(
-                join.head
-            ):  # a tokenizer that cuts the head otherwise when more follows
-                out[i] = exactly(lm, [texts[i]], [prefix], want)[0]
-                continue
-            # The first token that ends behind the prefix; EOS where there is none.
-            first = int(np.searchsorted(reach[k][1:], len(data), side="right"))
-            found = _record(lm, texts[i], prefix, paths[k][first:], trace, k, first - head[k])
-            logp = found.logp.copy()
-            before = float(trace.logp[k][: first - head[k]].sum())
-            if len(logp):
-                logp[0] += before - tail.prefix_total
-            low = logp.copy()
-            low[:1] += tail.prefix_total - tail.prefix_interval[1]
-            out[i] = replace(
-                found,
-                logp=logp,
-                low=low,
-                high=np.zeros_like(logp),
-                seen=lm.seen(len(paths[k]) + len(end))[first:],
-                inside=int(len(data) - reach[k][first]) if first < len(paths[k]) else 0,
-                vocab=lm.vocab.continuation if first else lm.vocab,
-            )
+        for i in some:
+            head[i] = int(np.searchsorted(reach[i], len(join.head)))
+            # A tokenizer may cut the head otherwise when more follows.
+            if reach[i][head[i]] == len(join.head):
+                cut.append((i, tail))
+            else:
+                otherwise.append(i)
+    out = dict(
+        zip(otherwise, exactly(lm, [texts[i] for i in otherwise], [prefixes[i] for i in otherwise], want))
+    )
+    paths = [np.append(ids[i], end).astype(np.int64) for i, _ in cut]
+    trace = lm.forward(paths, want, [head[i] for i, _ in cut])
+    for k, (i, tail) in enumerate(cut):
+        # The first token that ends behind the prefix; EOS where there is none.
+        size = len(to_bytes(prefixes[i]))
+        first = int(np.searchsorted(reach[i][1:], size, side="right"))
+        found = _record(lm, texts[i], prefixes[i], ids[i][first:], trace, k, first - head[i])
+        logp = found.logp.copy()
+        before = float(trace.logp[k][: first - head[i]].sum())
+        if len(logp):
+            logp[0] += before - tail.prefix_total
+        low = logp.copy()
+        low[:1] += tail.prefix_total - tail.prefix_interval[1]
+        out[i] = replace(
+            found,
+            logp=logp,
+            low=low,
+            high=np.zeros_like(logp),
+            seen=lm.seen(len(paths[k]))[first:],
+            inside=int(size - reach[i][first]) if first < len(ids[i]) else 0,
+            vocab=lm.vocab.continuation if first else lm.vocab,
+        )
     return [out[i] for i in range(len(texts))]
+
+
+def _tails(lm: LM, joins: Sequence[Join]) -> list[Scored]:
+    """The tail of each join behind its head."""
+    cuts = [Cut.of(join.lm, [join.tail], [b""]) for join in joins]
+    trace = behind(lm, joins, range(len(joins)), [c.paths[0] for c in cuts], Want(), [0] * len(joins))
+    return [c.records(join.lm, trace, k)[0] for k, (join, c) in enumerate(zip(joins, cuts))]
 
 
 def _record(lm: LM, text: Text, prefix: Text, tokens: Ints, trace: Trace, k: int, at: int) -> Scored:

@@ -112,7 +112,7 @@ class Bytewise(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """All texts in lockstep, each byte one call of the model for the hypotheses of all of them."""
+        """Known texts many histories at a time; where whole laws are wanted all in lockstep, a call of the model a byte."""
         ids, skips = scorable(self, paths, skip)
         for p in ids:
             self._check(p)
@@ -125,9 +125,10 @@ class Bytewise(LM):
         known = [k for k in longest if END not in ids[k][:-1]] if self.looks_ahead(want) else []
         for at in range(0, len(known), BATCH):
             some = known[at : at + BATCH]
-            for k, steps in zip(some, beams(self.tokens, [ids[k] for k in some], self.beam or 1)):
-                self.write(steps, skips[k], out.logp[out.offset(k) :][: len(ids[k]) - skips[k]], extra[k])
-        rest = sorted(set(longest) - set(known), key=longest.index)
+            steps = beams(self.tokens, [ids[k] for k in some], self.beam or 1)
+            self._write_all(some, steps, ids, skips, out, extra)
+        ahead = set(known)
+        rest = [k for k in longest if k not in ahead]
         for at in range(0, len(rest), batch):
             self._walk(rest[at : at + batch], ids, skips, want, out, extra)
         trace = out.done()
@@ -172,34 +173,35 @@ class Bytewise(LM):
     ) -> None:
         """The paths `some`, the longest first: log p into `out`; bounds and leak of each position into `extra`."""
         covers = self._first.take(np.zeros(len(some), dtype=np.int64))
-        behind = np.full(len(some), np.nan)  # log of the most that the given prefix can have
-        bound = np.zeros((2, len(some)))  # log of the bounds so far, behind it
+        steps: list[list[Step]] = [[] for _ in some]
         for i in range(len(ids[some[0]])):
             byte = np.array([ids[k][i] for k in some[: covers.n]], dtype=np.int64)
+            after = covers.followed(byte)
+            for mine, *step in zip(steps, covers.total, after.total, covers.pruned, covers.leak):
+                mine.append(Step(*map(float, step)))
             first = np.array([skips[k] for k in some[: covers.n]])
             asked = np.flatnonzero(first <= i)
-            places = np.array([out.offset(some[j]) + i - first[j] for j in asked.tolist()], dtype=np.int64)
-            after = covers.followed(byte)
-            new = np.flatnonzero(first == i)
-            behind[new] = np.logaddexp(covers.total, covers.pruned)[new]
-            logp = _gain(after.total, covers.total, self.vocab.size)
             if want.rows and len(asked):
-                law = covers.take(asked).law()
-                out.rows(places, law, byte[asked])
-            elif len(asked):
-                out.logp[places] = logp[asked]
-            leak = covers.leak
-            least, most = after.total, np.logaddexp(after.total, covers.pruned)
-            for j in asked.tolist():
-                k = some[j]
-                now = np.array([least[j], most[j]]) - behind[j] if behind[j] > -np.inf else bound[:, j]
-                step = [_fall(a, b) for a, b in zip(now, bound[:, j])]
-                bound[:, j] = now
-                extra[k][:, i - skips[k]] = [*step, leak[j]]
+                places = [out.offset(some[j]) + i - first[j] for j in asked.tolist()]
+                out.rows(np.array(places, dtype=np.int64), covers.take(asked).law(), byte[asked])
             going = np.array([j for j in range(covers.n) if len(ids[some[j]]) > i + 1], dtype=np.int64)
             if not len(going):
-                return
+                break
             covers = after.kept(going, self.beam)
+        self._write_all(some, steps, ids, skips, out, extra)
+
+    def _write_all(
+        self,
+        some: Sequence[int],
+        steps: Sequence[Sequence[Step]],
+        ids: Sequence[Ints],
+        skips: Sequence[int],
+        out: TraceBuilder,
+        extra: Sequence[NDArray[np.float64]],
+    ) -> None:
+        for k, mine in zip(some, steps):
+            n = len(ids[k]) - skips[k]
+            self.write(mine, skips[k], out.logp[out.offset(k) :][:n], extra[k])
 
     def _check(self, ids: Ints) -> None:
         if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab.size:

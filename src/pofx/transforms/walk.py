@@ -99,11 +99,11 @@ class Walk:
         for i in range(first, min(stop, len(self.data))):
             if len(self.steps) + self.reach <= i:
                 break
-            new = [h for h in alive if self.nodes[h.node].reading is None]
-            if new and certain:
+            unread = [h for h in alive if self.nodes[h.node].reading is None]
+            if unread and certain:
                 self.alive, self.total, self.pruned = alive, total, pruned
                 certain = False
-            for h in new:
+            for h in unread:
                 asked[h.node] = max(asked.get(h.node, -math.inf), h.prior - total)
             kept = tuple(h for h in alive if self.nodes[h.node].reading is not None)
             found = self._followed(kept, self.data[i])
@@ -113,9 +113,7 @@ class Walk:
             elif not kept:
                 break
             # What is unknown keeps its share, and its place in the beam: else what it would drop is asked for, too.
-            unread = [
-                replace(h, prior=h.prior - total + after) for h in alive if self.nodes[h.node].reading is None
-            ]
+            unread = [replace(h, prior=h.prior - total + after) for h in unread]
             found += [_Candidate(k, OPEN, h.prior) for k, h in enumerate(unread, len(kept))]
             alive, total, pruned = self._kept((*kept, *unread), found, after, pruned, i + 1)
         if certain:
