@@ -47,6 +47,7 @@ bench: install
 	$(BIN)/python bench/fit.py
 	$(BIN)/python bench/compress.py
 	$(BIN)/python bench/classify.py
+	$(BIN)/python bench/condition.py
 
 # Beside minicons, lm-evaluation-harness and genlm-bytes, which bench/peers.txt names.
 .venv-peers/.installed: bench/peers.txt

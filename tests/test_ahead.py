@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pofx
-from byte_toys import Pieces, Toy, toy
+from byte_toys import Pieces, Toy, leave_unread, toy
 from pofx.branches import ByExtension
 from pofx.lm import LM, State
 from pofx.specs import NgramSpec
@@ -55,6 +55,19 @@ def apart(lm: LM, paths: list[list[int]]) -> float:
     return worst
 
 
+def test_what_is_in_reserve_is_read_when_nothing_else_goes_on() -> None:
+    """Tokens that share beginnings and nothing else: over and over the text leaves all that is open."""
+    lm = toy((b"a", b"b", b"c", b"abbbb", b"abbbc", b"bbbba", None), 6, memory=1)
+    with pytest.MonkeyPatch.context() as patched:
+        leave_unread(patched)
+        path = [[*b"abbbabbbbcabbaabbb", 256]]
+        for beam in (1, 2, 3):
+            assert apart(bytewise(lm, beam), path) < 1e-11
+            found = bytewise(lm, beam).forward(path)
+            assert found.low is not None
+            assert np.isfinite(found.low[0]).all()
+
+
 TEXTS = st.lists(st.text("abcdé", max_size=12), min_size=1, max_size=4)
 
 
@@ -65,13 +78,18 @@ TEXTS = st.lists(st.text("abcdé", max_size=12), min_size=1, max_size=4)
     seed=st.integers(0, 5),
     ended=st.booleans(),
     horizon=st.sampled_from([4, 64]),
+    lazy=st.booleans(),
 )
-def test_ahead_is_byte_by_byte(texts: list[str], beam: int, seed: int, ended: bool, horizon: int) -> None:
+def test_ahead_is_byte_by_byte(
+    texts: list[str], beam: int, seed: int, ended: bool, horizon: int, lazy: bool
+) -> None:
     paths = [[*t.encode(), *([256] if ended else [])] for t in texts]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ahead, "HORIZON", horizon)
         patched.setattr(ahead, "LEAST", 3)
         patched.setattr(ahead, "MOST", 5)
+        if lazy:
+            leave_unread(patched)
         assert apart(bytewise(toy(seed=seed), beam), paths) < 1e-11
 
 

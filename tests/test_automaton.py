@@ -189,6 +189,21 @@ def test_what_has_no_automaton_is_refused(pattern: str) -> None:
     assert "\n" not in str(e.value)
 
 
+@pytest.mark.parametrize("pattern", ["(a|b)*a(a|b){20}", "(?:(?:a{50}){50}){50}", "((((a?){9}){9}){9}){9}"])
+def test_a_pattern_without_bounds_is_given_up(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import interegular.fsm
+
+    import pofx.algorithms.regular as module
+
+    monkeypatch.setattr(module, "STATES", 500)
+    monkeypatch.setattr(module, "WORK", 50_000)
+    before = interegular.fsm.crawl
+    with pytest.raises(pofx.BadValue, match="expected a pattern of fewer states, found more than"):
+        regular(pattern)
+    assert interegular.fsm.crawl is before
+    assert regular("a{400}").accepts(b"a" * 400)  # each pattern has the whole bound
+
+
 def test_an_escaped_parenthesis_is_no_look_around() -> None:
     assert regular(r"\(?=a").accepts(b"=a")
     assert regular(r"\(?=a").accepts(b"(=a")

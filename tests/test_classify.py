@@ -429,9 +429,20 @@ class TestEstimator:
     def test_pickling_is_refused(self) -> None:
         assert pickle.loads(pickle.dumps(GenerativeClassifier(NAIVE))).spec == NAIVE  # noqa: S301  (holds no model)
         for holds_a_model in (GenerativeClassifier(NAIVE).fit(X, Y), GenerativeClassifier(ToyLM(), given={})):
-            for way in (pickle.dumps, copy.deepcopy):
-                with pytest.raises(BadValue, match=r"\.save\(directory\).*GenerativeClassifier\.load"):
-                    way(holds_a_model)
+            with pytest.raises(BadValue, match=r"\.save\(directory\).*GenerativeClassifier\.load"):
+                pickle.dumps(holds_a_model)
+
+    @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy])
+    def test_copies_hold_the_same_models(self, way: Callable[[Any], Any]) -> None:
+        first = GenerativeClassifier(NAIVE, prior=np.array([0.5, 0.5])).fit(X, Y).fit_rejection(X)
+        second = way(first)
+        assert second.joint_ is first.joint_
+        assert np.array_equal(second.predict_log_proba(X), first.predict_log_proba(X))
+        assert np.array_equal(second.outlier_p(X), first.outlier_p(X))
+        second.fit(X[:50], [1] * 25 + [2] * 25)
+        assert first.classes_.tolist() == ["en", "fr"] and first.joint_ is not second.joint_
+        lm = ToyLM()
+        assert way(GenerativeClassifier(lm, given={"p": "a"})).spec is lm
 
     @pytest.mark.parametrize(
         "labels",
@@ -512,6 +523,7 @@ class TestEstimator:
                 {"spec": ToyLM(), "given": {"en": "a", "fr": "b"}, "length": "shared"},
                 "length: expected 'own'",
             ),
+            ({"spec": pofx.NgramSpec(vocab=pofx.ByteVocab()), "length": "shared"}, "make it with end=False"),
             ({"spec": pofx.NgramSpec(end=False)}, "EOS"),
             ({"spec": pofx.NgramSpec(begin=False)}, "x0"),
         ],
@@ -520,6 +532,16 @@ class TestEstimator:
         with pytest.raises(PofxError, match=said) as e:
             GenerativeClassifier(**settings).fit(X, Y)
         assert "\n" not in str(e.value)
+
+    def test_a_wrong_prior_is_told_before_anything_is_fitted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def never(*anything: Any) -> None:
+            raise AssertionError("fitted")
+
+        monkeypatch.setattr("pofx.classifier.families.fit", never)
+        with pytest.raises(BadValue, match="prior: expected 2 numbers"):
+            GenerativeClassifier(prior=[1.0]).fit(X, Y)
+        with pytest.raises(AssertionError, match="fitted"):
+            GenerativeClassifier().fit(X, Y)
 
     def test_sampling(self) -> None:
         ours = GenerativeClassifier(pofx.NgramSpec(order=4)).fit(X, Y)

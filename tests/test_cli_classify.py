@@ -242,6 +242,19 @@ def test_one_model_behind_prefixes(here: Path, capsys: pytest.CaptureFixture[str
     assert again["posterior"] == pytest.approx(found["posterior"])
 
 
+def test_one_model_is_fitted_behind_prefixes(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("--given", "en=E ", "--given", "fr=F ")
+    run("train", *FILES, "-o", "c", "--order", "7", "--held-out", "0", *given)
+    found = json.loads(says(capsys, "predict", "c", "--text", "Le temps", "--json"))
+    whole = [f"E {x}" for x in ENGLISH] + [f"F {x}" for x in FRENCH]
+    lm = pofx.fit(whole, pofx.NgramSpec(order=7))
+    same = pofx.GenerativeClassifier(lm, given={"en": "E ", "fr": "F "}).fit(
+        ENGLISH + FRENCH, ["en"] * len(ENGLISH) + ["fr"] * len(FRENCH)
+    )
+    assert found["posterior"] == pytest.approx(same.predict_proba(["Le temps"]).max())
+    assert found["log_evidence_nats"] == pytest.approx(same.log_evidence(["Le temps"])[0])
+
+
 @pytest.mark.parametrize(
     ("said", "arguments"),
     [
@@ -253,8 +266,10 @@ def test_one_model_behind_prefixes(here: Path, capsys: pytest.CaptureFixture[str
         ("prior: expected a number for each", ("train", *FILES, "-o", "c", "--prior", "en=1")),
         ("--alpha", ("train", *FILES, "-o", "c", "--alpha", "2")),
         ("--seconds", ("train", *FILES, "-o", "c", "--seconds", "2")),
-        ("--order", ("train", *FILES, "-o", "c", "--order", "2", "--given", "en=E", "--given", "fr=F")),
-        ("--vocab", ("train", *FILES, "-o", "c", "--vocab", "chars", "--given", "en=E", "--given", "fr=F")),
+        ("--order", ("train", *FILES, "-o", "c", "--order", "2", "-m", "builtin", "--given", "en=E", "--given", "fr=F")),
+        ("--vocab", ("train", *FILES, "-o", "c", "--vocab", "chars", "-m", "builtin", "--given", "en=E", "--given", "fr=F")),
+        ("--background", ("train", *FILES, "-o", "c", "--background", "0.5", "--given", "en=E", "--given", "fr=F")),
+        ("--context: expected only with -m", ("train", *FILES, "-o", "c", "--context", "9")),
         ("-m: expected with a prefix", ("train", *FILES, "-o", "c", "-m", "builtin")),
         ("found none for 'fr'", ("train", *FILES, "-o", "c", "--given", "en=E")),
         ("--given: expected LABEL=…", ("train", *FILES, "-o", "c", "--given", "E")),

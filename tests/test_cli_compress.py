@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +110,11 @@ def test_a_pipe(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFix
     assert data == text
 
 
+def test_a_terminal_is_no_place_for_it(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert "found a terminal" in run("compress", "a.txt", "-o", "-").refusal
+
+
 def test_damage_of_any_kind_leaves_no_file(run: Callable[..., Ran], models: tuple[str, str]) -> None:
     assert run("compress", "a.txt", "-m", models[0], "-o", "b").code == 0
     whole = Path("b").read_bytes()
@@ -147,6 +155,48 @@ def test_a_model_that_cannot_be_decoded_leaves_no_file(
     assert files() == {"a.txt"}
 
 
+def test_ctrl_c_in_the_middle_leaves_no_file(
+    run: Callable[..., Ran], models: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pofx.algorithms import adaptive, adaptive_kernel, range_coder
+
+    def interrupted_by(calls: list[int], plain: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            calls.append(1)
+            if len(calls) == 3:
+                signal.raise_signal(signal.SIGINT)
+            return plain(*arguments)
+
+        return call
+
+    pieces: list[int] = []
+    monkeypatch.setattr(adaptive, "PIECE", 100)
+    monkeypatch.setattr(adaptive_kernel, "run", interrupted_by(pieces, adaptive_kernel.run))
+    ran = run("compress", "a.txt")
+    assert (ran.code, ran.out, ran.err.strip()) == (130, "", "pofx: interrupted")
+    assert len(pieces) == 3  # of seven there, seven back: what is compiled is left between them
+    steps: list[int] = []
+    monkeypatch.setattr(range_coder.Encoder, "put", interrupted_by(steps, range_coder.Encoder.put))
+    assert run("compress", "a.txt", "-m", models[0]).code == 130
+    assert len(steps) == 3
+    assert files() == {"a.txt"}
+
+
+def test_a_pipe_and_a_link_stay_what_they_are(run: Callable[..., Ran]) -> None:
+    os.mkfifo("pipe")
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(Path("pipe").read_bytes()), daemon=True)
+    reader.start()
+    assert run("compress", "a.txt", "-o", "pipe").code == 0
+    reader.join(10)
+    assert Path("pipe").is_fifo()
+    Path("link").symlink_to("target")
+    assert run("compress", "a.txt", "-o", "link").code == 0
+    assert Path("link").is_symlink()
+    assert Path("target").read_bytes() == read[0]
+    assert files() == {"a.txt", "pipe", "link", "target"}
+
+
 def test_nothing_is_replaced_unasked(run: Callable[..., Ran]) -> None:
     run("compress", "a.txt")
     assert "a.txt.pofx: expected no file of that name" in run("compress", "a.txt").refusal
@@ -182,6 +232,17 @@ def test_explain_adds_up(run: Callable[..., Ran], models: tuple[str, str]) -> No
     assert "of such text on" in " ".join(shown.split())
 
 
+def test_of_nothing_it_is_not_told_when_a_model_pays(
+    run: Callable[..., Ran], models: tuple[str, str]
+) -> None:
+    Path("empty").touch()
+    shown = " ".join(run("compress", "empty", "-m", models[0], "--explain").out.split())
+    assert "−log2 p, 1 token " in shown
+    assert "of nothing it cannot be told" in shown
+    told = json.loads(run("compress", "empty", "-m", models[0], "-o", "x", "--json").out)
+    assert told["break_even_bytes"] is None
+
+
 def test_explain_as_json(run: Callable[..., Ran], models: tuple[str, str]) -> None:
     told: dict[str, Any] = json.loads(run("compress", "a.txt", "-m", models[0], "--json").out)
     size = Path("a.txt.pofx").stat().st_size
@@ -195,6 +256,18 @@ def test_explain_as_json(run: Callable[..., Ran], models: tuple[str, str]) -> No
     back = json.loads(run("decompress", "a.txt.pofx", "-m", models[0], "-o", "b", "--json").out)
     assert back["bytes"] == 606
     assert back["identity"]["window"] == "n-gram: the last 2 tokens"
+
+
+def test_the_size_of_the_builtin_model_is_that_of_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pofx.cli.model_size import model_size
+
+    monkeypatch.setenv("POFX_CACHE", str(tmp_path))
+    (tmp_path / "builtin-0.1.0-1-abc").mkdir()
+    (tmp_path / "builtin-0.1.0-1-abc" / "table").write_bytes(b"x" * 10)
+    (tmp_path / "builtin-3.11.json").write_bytes(b"documents, the later file")
+    assert model_size("builtin") == 10
 
 
 def test_a_model_that_is_no_help_never_pays(run: Callable[..., Ran], models: tuple[str, str]) -> None:

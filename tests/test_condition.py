@@ -22,6 +22,7 @@ from pofx.queries.conditions import Condition
 from pofx.queries.forward_backward import backward, product
 from pofx.queries.lookahead import Target, pilot
 from pofx.queries.token_automaton import TokenAutomaton
+from resampled import relative_errors, two_ways
 from toy import ToyLM, ToyVocab, log_string
 
 MOST = 6
@@ -125,6 +126,31 @@ def test_histories_of_an_ngram_are_merged_where_they_are_one(smoothing: str) -> 
     assert backward(merged, target)[0, 0] == pytest.approx(backward(windows, target)[0, 0], abs=1e-12)
 
 
+@pytest.mark.usefixtures("never_enumerated")
+@pytest.mark.parametrize("lm", [ToyLM(seed=3), ToyLM(MIXED, seed=1, memory=2)], ids=["letters", "mixed"])
+def test_moves_in_small_blocks_are_the_same_moves(lm: LM, monkeypatch: pytest.MonkeyPatch) -> None:
+    dfa = SETS["contains"][0].automaton()
+    target = Target(TokenAutomaton(dfa, lm.vocab.token_bytes, lm.vocab.end), lm.vocab.end, 8, None)
+    together = product(lm, target)
+    drawn = pofx.condition(lm, SETS["contains"][0], n=50, max_tokens=MOST)
+    monkeypatch.setattr("pofx.queries.forward_backward.BLOCK", 1)
+    apart = product(lm, target)
+    assert together is not None and apart is not None and len(together.q) > 3
+    ours, theirs = backward(together, target), backward(apart, target)
+    assert ours[0, 0] == pytest.approx(theirs[0, 0], abs=1e-12)
+    assert sorted(ours[0]) == pytest.approx(sorted(theirs[0]), abs=1e-12)
+    # The tokens of a move are found again, and add up to it; no token is in two.
+    for g in range(len(together.q)):
+        moves = range(int(together.first[g]), int(together.first[g + 1]))
+        found = [together.tokens(g, int(together.to[m])) for m in moves]
+        for m, (_, each) in zip(moves, found):
+            assert np.logaddexp.reduce(each) == pytest.approx(together.logp[m])
+        every = np.concatenate([token for token, _ in found]) if found else np.zeros(0)
+        assert len(set(every.tolist())) == len(every)
+    again = pofx.condition(lm, SETS["contains"][0], n=50, max_tokens=MOST)
+    assert [d.total for d in again.draws] != [] and again.log_evidence == pytest.approx(drawn.log_evidence)
+
+
 @pytest.mark.parametrize("smoothing", ["kneser-ney", "additive", "mle"])
 def test_what_is_sufficient_is_enough(smoothing: str) -> None:
     vocab = pofx.CharVocab("abc")
@@ -205,6 +231,20 @@ def test_a_standard_error_is_what_repetition_shows() -> None:
     best = found[0].outcomes[0].bytes
     p = [(o.p, o.se) for f in found for o in f.outcomes if o.bytes == best]
     assert 0.5 < np.sqrt(np.mean([se**2 for _, se in p])) / np.std([x for x, _ in p]) < 2
+
+
+@pytest.mark.parametrize("name", ["contains", "both"])
+def test_thinning_is_as_right_as_resampling_and_varies_less(name: str) -> None:
+    on, inside = SETS[name]
+    lm = ToyLM(seed=4)
+    z = math.log(math.fsum(complete(lm, MOST, inside).values()))
+    thinning, resampling = two_ways(lm, on, MOST)
+    runs = 150
+    (bias, spread), (other_bias, other_spread) = (
+        relative_errors(run, 16, runs, z) for run in (thinning, resampling)
+    )
+    assert abs(bias) < 4 * spread / math.sqrt(runs) and abs(other_bias) < 4 * other_spread / math.sqrt(runs)
+    assert 0 < spread < 0.5 * other_spread
 
 
 @pytest.mark.usefixtures("never_enumerated")

@@ -363,6 +363,42 @@ def test_pieces_cut_by_length_fail_and_whole_documents_pass() -> None:
 # ----------------------------------------------------------------------------------------------- the whole of it
 
 
+def test_one_of_a_thing_is_said_in_the_singular() -> None:
+    report = pofx.corpus_report(["Only one."])
+    assert finding(report, "effective number").why.startswith("1 document in 1 group of copies; ")
+    assert "over 1 document in 1 group of copies" in finding(report, "L(θ)").why
+    two = pofx.corpus_report(["It was late", "and it rained."])
+    assert finding(two, "documents start at x0").why.startswith("1 document begins in lower case")
+
+
+def test_what_is_measured_is_said_as_it_was_found() -> None:
+    some = documents(30, 23)
+    for held_out, words in (
+        (documents(5, 24), "is prediction, not memory"),
+        ([some[3]], "is memory, not prediction"),
+    ):
+        report = pofx.corpus_report(some, held_out=held_out)
+        assert words in finding(report, "copies across the split").why
+
+
+def test_within_a_single_cluster_nothing_is_known_of_clusters() -> None:
+    found = finding(pofx.corpus_report(documents(60, 25), clusters=["a"] * 60), "effective number")
+    assert found.verdict == "warn"
+    assert "single one" in found.why
+
+
+def test_shuffled_corpora_have_uniform_p_values() -> None:
+    """The whole of the test of order, on texts: 200 corpora whose order is random."""
+    some = documents(40, 26, words=6) + [d.upper() for d in documents(40, 27, words=12)]
+    found = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        texts = [some[i] for i in rng.permutation(len(some))[:30]]
+        found.append(order_test(hashed_vectors(texts), np.arange(30) > 0, 199, rng)[2])
+    cells = np.histogram(found, 10, (1 / 400, 1 + 1 / 400))[0]  # 20 of the 200 values that p can have in each
+    assert float(np.sum((cells - 20) ** 2 / 20)) < 9 + 4 * math.sqrt(18)
+
+
 def test_independent_documents_pass() -> None:
     report = pofx.corpus_report(documents(200, 19), seed=1)
     assert [f.verdict for f in report.findings] == ["pass"] * 8
@@ -491,6 +527,20 @@ def test_the_verb(tmp_path: Path) -> None:
     assert "the model (x0" in " ".join(out.split())
     assert run(str(train), "--context", "9")[0] == 2
     assert run(str(train), "--test", str(test), "--held-out", "0.1")[0] == 2
+
+
+def test_documents_without_the_field_are_clusters_by_themselves(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    rows = [{"text": t, **({"by": "x"} if i < 4 else {})} for i, t in enumerate(documents(12, 28))]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = run(str(file), "--cluster", "by", "--held-out", "0", "--json")[1]
+    found = {f["check"]: f["why"] for f in json.loads(told)["findings"]}
+    assert found["effective number"].startswith("12 documents in 9 clusters; ")
+    code, said = run(str(file), "--cluster", "nobody")
+    assert code == 2
+    assert "--cluster: expected a field that documents have, found none named 'nobody'" in " ".join(
+        said.split()
+    )
 
 
 def test_texts_cannot_reach_the_terminal(tmp_path: Path) -> None:

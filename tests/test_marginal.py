@@ -355,6 +355,14 @@ def test_from_the_command_line(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Non
     shown = run("abab").stdout
     assert f"{found.total:.3f}" in shown
     assert "exact" in shown
-    for wrong in (["--beam", "0"], ["--calls", "0"], ["--seconds", "-1"], ["--seed", "-1"]):
-        refused = run("abab", *wrong)
-        assert isinstance(refused.exception, BadValue), wrong
+    assert "(empty)" in run("").stdout
+    for option, value in (
+        ("--beam", "0"),
+        ("--draws", "-1"),
+        ("--calls", "0"),
+        ("--seconds", "0"),
+        ("--seed", "-1"),
+    ):
+        refused = run("abab", option, value)
+        assert refused.exit_code == 2
+        assert f"Invalid value for '{option}'" in refused.output

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import pofx
-from byte_toys import Brute, Pieces, Toy, toy
+from byte_toys import Brute, Pieces, Toy, leave_unread, toy
 from pofx.cli.main import pofx as command
 from pofx.errors import BadValue, Impossible, NoBOS
 from pofx.lm import LM
@@ -150,8 +150,11 @@ def test_it_is_the_sum_over_all_texts(unit: str, given: str | bytes) -> None:
 
 
 @pytest.mark.parametrize("unit", ["byte", "character", "word"])
-@pytest.mark.parametrize("beam", [1, 2])
-def test_bounds_hold(unit: str, beam: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("beam", "lazy"), [(1, False), (2, False), (1, True), (2, True)])
+def test_bounds_hold(unit: str, beam: int, lazy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if lazy:  # most that is closed stays unread, and all of it is spread over all bytes
+        leave_unread(monkeypatch)
+        monkeypatch.setattr("pofx.transforms.covers.UNREAD", 1.0)
     wide = 0
     for given in GIVEN:
         data = given.encode() if isinstance(given, str) else given
@@ -164,7 +167,7 @@ def test_bounds_hold(unit: str, beam: int, monkeypatch: pytest.MonkeyPatch) -> N
             law = {u.spelled: p for u, p in units.items()}
         for a in found.top:
             assert a.low <= a.logp <= a.high <= 1e-12
-            p = law.pop(a.bytes or b"")
+            p = law.pop(a.bytes or b"", 0.0)
             assert math.exp(a.low) - 1e-9 <= p <= math.exp(a.high) + 1e-9, (given, a, p)
             wide += a.high - a.low > 1e-3
         rest = sum(law.values())

@@ -19,7 +19,7 @@ from pofx.queries.sample import sample
 from pofx.queries.score import log_prob, prefix_log_prob, score
 from pofx.queries.words import words
 from pofx.subword import SubwordVocab
-from pofx.transforms import covers, sorted_tokens
+from pofx.transforms import candidates, sorted_tokens
 from pofx.transforms.bytewise import bytewise
 from pofx.transforms.joined import joined
 
@@ -163,7 +163,7 @@ def test_a_text_of_kilobytes_byte_by_byte() -> None:
 
 
 def test_an_exact_sum_that_cannot_be_held_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(covers, "MOST", 2000)
+    monkeypatch.setattr(candidates, "MOST", 2000)
     with pytest.raises(TooLong, match="beam=5"):
         log_prob(bytewise(LM_), "ab" * 500)
 

@@ -119,6 +119,48 @@ def test_skip_reads_and_does_not_score() -> None:
         np.testing.assert_allclose(got, full[s:], atol=1e-5)
 
 
+@pytest.mark.parametrize("begin", [True, False])
+def test_what_paths_begin_with_alike_and_skip_is_read_once(
+    begin: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pofx.models.transformer.openings as module
+
+    lm = scrambled(replace(TINY, context=64, begin=begin))
+    rng = np.random.default_rng(2)
+    a, b = rng.integers(0, 4, 40), rng.integers(0, 4, 30)
+    tails = [rng.integers(0, 5, n) for n in (1, 7, 7, 2, 60, 90, 12)]  # two of them are longer than a window
+    paths = [np.concatenate([lead, t]).astype(np.int64) for lead in (a, b, a[:5]) for t in tails]
+    skips = [len(lead) for lead in (a, b, a[:5]) for _ in tails]
+    want = Want(entropy=True, top=2)
+    alone = [lm.forward([p], want, k) for p, k in zip(paths, skips)]
+    read = 0
+    real_read, real_packed = module._read, lm.net.forward
+
+    def counted(net: object, known: torch.Tensor, ids: np.ndarray) -> torch.Tensor:
+        nonlocal read
+        read += ids.size
+        return real_read(net, known, ids)
+
+    def packed(ids: torch.Tensor, *rest: object) -> torch.Tensor:
+        nonlocal read
+        read += len(ids)
+        return real_packed(ids, *rest)
+
+    for most in (module.KEYS, 1):  # together, and one by one
+        monkeypatch.setattr(module, "KEYS", most)
+        together = lm.forward(paths, want, skips)
+        for i, one in enumerate(alone):
+            np.testing.assert_allclose(together.logp[i], one.logp[0], atol=2e-5)
+            np.testing.assert_allclose(together.entropy[i], one.entropy[0], atol=2e-5)
+            np.testing.assert_array_equal(together.top_ids[i], one.top_ids[0])
+    monkeypatch.setattr(module, "_read", counted)
+    monkeypatch.setattr(lm.net, "forward", packed)
+    short = [k for k in range(14) if len(paths[k]) < 50]
+    lm.forward([paths[k] for k in short], skip=[skips[k] for k in short])
+    # Each text behind its prefix, of which the last token predicts; the prefixes themselves by `extended`.
+    assert read == sum(len(paths[k]) - skips[k] for k in short)
+
+
 def test_extend_in_any_chunks_and_ragged() -> None:
     lm, rng = scrambled(), np.random.default_rng(2)
     path = rng.integers(0, CHARS.size, size=60)

@@ -10,7 +10,7 @@ from pofx.corpus import Document, split_documents
 from pofx.errors import BadSource, BadValue, NoEOS
 from pofx.estimation import fit
 from pofx.lm import LM, refuse_unconditional
-from pofx.queries.corpus_loss import effective_finding, loss_finding, loss_of
+from pofx.queries.corpus_loss import What, effective_finding, loss_finding, loss_of
 from pofx.queries.corpus_record import Corpus, CorpusReport
 from pofx.queries.duplicates import duplicate_findings, largest
 from pofx.queries.exchangeability import order_finding
@@ -165,14 +165,15 @@ def _check(lm: LM) -> None:
 
 def _clusters(
     corpus: Corpus, clusters: Sequence[Hashable] | None, near: Ints, pool: Ints
-) -> tuple[Ints, str, bool]:
+) -> tuple[Ints, What, bool]:
     """A number a document, what it numbers, and whether these are groups of copies."""
     if clusters is not None:
         seen: dict[Hashable, int] = {}
-        return np.array([seen.setdefault(c, len(seen)) for c in clusters], dtype=np.int64), "clusters", False
+        labels = np.array([seen.setdefault(c, len(seen)) for c in clusters], dtype=np.int64)
+        return labels, ("cluster", "clusters"), False
     if len(np.unique(corpus.source[pool])) > 1:
-        return corpus.source, "files", False
-    return near, "groups of copies, most of one document", True
+        return corpus.source, ("file", "files"), False
+    return near, ("group of copies", "groups of copies"), True
 
 
 def _scores(lm: LM, texts: Sequence[str]) -> Iterator[Scored]:

@@ -41,9 +41,14 @@ def cache_dir() -> Path:
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace the file `path` by `data` in one step; directories are made. Readers see the old or the new.
 
+    A link stays, and what it points to is replaced; a device or a pipe is written to.
     `OSError` where the directory cannot be written; then nothing is left behind.
     Right: `write_atomically(p, b"…")`. Wrong: on a path that other programs hold open for appending.
     """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if path.exists() and not path.is_file():  # to replace /dev/null by a file would harm every other program
+        path.write_bytes(data)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     # Beside the target, since os.replace is atomic only within one file system; and made by plain open, since
     # the tempfile module would make a file that nobody but its owner can read.

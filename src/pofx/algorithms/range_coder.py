@@ -41,6 +41,11 @@ def frequencies(p: NDArray[np.float64]) -> NDArray[np.float32]:
     return g.astype(np.float32)
 
 
+def cost(g: NDArray[np.float32], symbols: NDArray[np.int64]) -> float:
+    """Bits that one symbol by each row of frequencies takes."""
+    return float(np.sum(24 - np.log2(g[np.arange(len(g)), symbols].astype(np.float64) + 1)))
+
+
 def floor_bits(outcomes: int) -> float:
     """−log2(1 − V/2^24): how many bits a token may cost beyond −log2 p, since no outcome has frequency 0."""
     return -math.log2(1 - min(outcomes, MOST_OUTCOMES) / TOTAL)

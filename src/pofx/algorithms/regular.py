@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pofx.algorithms.automaton import Dfa, TooLarge, over_characters, trimmed
@@ -13,6 +16,10 @@ LAST = 0x10FFFF
 _LOOK = re.compile(r"\(\?(=|!|<=|<!)")
 # `interegular` compares states one by one: 1,000 take 0.15 s, 4,000 take 2 s.
 LONGEST, REPEATS = 2_000, 1_000
+# States of one automaton on the way, and states times what each is made of in all: up to 4 s. (a|b)*a(a|b){20} has a
+# million states; ((((a?){9}){9}){9}){9} few, each of thousands.
+STATES, WORK = 5_000, 500_000
+_LOCK = threading.Lock()
 
 
 def regular(pattern: str) -> Dfa:
@@ -24,7 +31,13 @@ def regular(pattern: str) -> Dfa:
     library = require("interegular", "condition", "a regular expression as a condition")
     _check(pattern)
     try:
-        machine = library.parse_pattern(pattern).to_fsm()
+        with _bounded(library.fsm):
+            machine = library.parse_pattern(pattern).to_fsm()
+    except TooLarge:
+        raise BadValue(
+            f"matches: expected a pattern of fewer states, found more than {STATES:,}, or large ones, on the way to one for "
+            f"{pattern!r}; shorten its repeats"
+        ) from None
     except (library.Unsupported, library.InvalidSyntax, RecursionError, OverflowError) as e:
         raise BadValue(
             f"matches: expected a regular expression without ^, $, \\b, \\u and back-references (the whole text is "
@@ -37,6 +50,31 @@ def regular(pattern: str) -> Dfa:
             f"matches: expected a pattern of fewer states, found {len(machine.states):,} for {pattern!r}; shorten "
             "its repeats"
         ) from None
+
+
+@contextmanager
+def _bounded(fsm: Any) -> Iterator[None]:
+    """The library's one loop over states, which knows no bound, with one: `TooLarge` beyond it."""
+    endless, work = fsm.crawl, 0
+
+    def crawl(alphabet: Any, initial: Any, final: Any, follow: Any) -> Any:
+        states = 0
+
+        def counted(state: Any) -> Any:  # once a state, which is a set or mapping of states of others
+            nonlocal states, work
+            states, work = states + 1, work + len(state)
+            if states > STATES or work > WORK:
+                raise TooLarge
+            return final(state)
+
+        return endless(alphabet, initial, counted, follow)
+
+    with _LOCK:
+        fsm.crawl = crawl
+        try:
+            yield
+        finally:
+            fsm.crawl = endless
 
 
 def _check(pattern: str) -> None:

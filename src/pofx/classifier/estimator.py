@@ -229,12 +229,25 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             other._metadata_request = copy.deepcopy(self._metadata_request)
         return other
 
+    def __copy__(self) -> Self:
+        other = self.__sklearn_clone__()
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        other = self.__sklearn_clone__()
+        for name, v in self.__dict__.items():
+            if name.endswith("_"):  # what was fitted is values: another classifier may hold the same
+                setattr(other, name, v if isinstance(v, Joint | Rejection) else copy.deepcopy(v, memo))
+        return other
+
     def __getstate__(self) -> dict[str, Any]:
         # What is not fitted may travel to other processes (cross_val_score(n_jobs=2)): it holds no model.
         if "joint_" in self.__dict__ or isinstance(self.spec, LM):
+            found = "a fitted one" if "joint_" in self.__dict__ else "one that conditions an LM"
             raise BadValue(
-                "pickle: expected a classifier without models, since a pickle can run code when it is read, found a "
-                "fitted one; write it with .save(directory) and read it with GenerativeClassifier.load(directory)"
+                "pickle: expected a classifier without models, since a pickle can run code when it is read, found "
+                f"{found}; write it, fitted, with .save(directory) and read it with GenerativeClassifier.load(directory)"
             )
         state: dict[str, Any] = super().__getstate__()
         return state

@@ -98,6 +98,11 @@ def with_vocab(spec: Spec, texts: Texts, length: Length) -> Spec:
     if not isinstance(spec, NgramSpec | TransformerSpec):
         raise BadValue(f"spec: expected NgramSpec(…), TransformerSpec(…) or an LM, found {spec!r:.60}")
     if length == "shared":
+        if isinstance(spec.vocab, Vocab) and spec.vocab.end is not None:
+            raise BadValue(
+                "vocab: expected one without EOS for length='shared', which ends texts by a law of its own, found one "
+                "with it; make it with end=False"
+            )
         spec = replace(spec, end=False)
     changes: dict[str, Any] = {"vocab": vocab_for(spec.vocab, texts, spec.end)}
     return replace(spec, **changes)

@@ -91,9 +91,8 @@ def fit_joint(
 
     def joint_of(weights: Weights) -> Joint:
         count = weights.sum(axis=0)
-        return Joint(
-            tuple(classes), learned(weights), prefixes, count, log_prior(prior, classes, count), power
-        )
+        log_p = log_prior(prior, classes, count)  # a wrong one is told before hours of fitting
+        return Joint(tuple(classes), learned(weights), prefixes, count, log_p, power)
 
     weights = np.zeros((len(texts), len(classes)))
     known = np.flatnonzero(labels != UNLABELLED)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 outside_model = optional_model(
-    "Only for a classifier that was trained with --given: the model that it conditions.", environment=False
+    "Only for a classifier that was trained with --given and -m: the model that it conditions.",
+    environment=False,
 )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pofx.cli import options
-from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.chosen import Chosen, optional_model
 from pofx.cli.classify_input import (
     label_option,
     labelled,
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from pofx.classifier.joint import Joint
     from pofx.classifier.training import Step
     from pofx.queries.evaluation import Evaluation
+
+
+outside_model = optional_model(
+    "With --given: take this model as it is, instead of fitting one.", environment=False
+)
 
 
 @click.command(short_help="Fit a model of each class.")
@@ -46,9 +51,10 @@ if TYPE_CHECKING:
     type=click.Choice(["ngram", "transformer"]),
     default="ngram",
     show_default=True,
-    help="transformer: a neural network for each class, of the sizes that 'pofx fit' has by default.",
+    help="transformer: a neural network for each class (with --given: one for all), of the sizes that 'pofx fit' has "
+    "by default.",
 )
-@click.option("--seconds", default=60.0, show_default=True, help="transformer: fit each class for so long.")
+@click.option("--seconds", default=60.0, show_default=True, help="transformer: fit each for so long.")
 @click.option(
     "--length",
     type=click.Choice(["own", "shared"]),
@@ -82,7 +88,7 @@ if TYPE_CHECKING:
     "--given",
     multiple=True,
     metavar="LABEL=TEXT",
-    help="With -m: the prefix that stands for a label, p(text | class) = p(text | TEXT) (repeatable).",
+    help="The prefix that stands for a label (repeatable): one model for all classes, p(text | class) = p(text | TEXT).",
 )
 @click.option(
     "--held-out",
@@ -91,7 +97,7 @@ if TYPE_CHECKING:
     help="Share of documents kept aside, by hash: to evaluate on, and to tell outliers by.",
 )
 @layout_options
-@model_options
+@outside_model
 @options.json_option
 def train(
     files: tuple[str, ...],
@@ -111,13 +117,14 @@ def train(
     given: tuple[str, ...],
     held_out: float,
     layout: Layout,
-    chosen: Chosen,
+    chosen: Chosen | None,
     as_json: bool,
 ) -> None:
     """Fit p(text | class) to the documents of each class, and count P(class).
 
-    The label is a field of each row (--label-field), or each class has files of its own: LABEL=FILE. With -m and
-    --given, one model answers for all classes, conditioned on the prefix of each; it is not fitted, and not saved.
+    The label is a field of each row (--label-field), or each class has files of its own: LABEL=FILE. With --given, one
+    model answers for all classes, conditioned on the prefix of each: fitted to the texts behind their prefixes, or with
+    -m the model named, as it is. One that pofx did not fit is not saved with the classifier: predict asks for it again.
     """
     import numpy as np
 
@@ -129,7 +136,7 @@ def train(
     from pofx.queries.rejection import rejection
     from pofx.specs import NgramSpec, TransformerSpec
 
-    _check_heeded(family, smoothing, given)
+    _check_heeded(family, smoothing, given, chosen)
     check_target(out)
     asked_prior = "empirical" if prior is None else prior_of(prior)
     prefixes = parted(given, "--given") or None
@@ -144,9 +151,9 @@ def train(
     if unknown is not None:
         raise BadSource(f"--given: expected a prefix for each label, found none for {unknown!r}; add it")
     spec: Any = None
-    if prefixes is None and family == "ngram":
+    if chosen is None and family == "ngram":
         spec = NgramSpec(order, smoothing, alpha, vocab)
-    elif prefixes is None:
+    elif chosen is None:
         spec = TransformerSpec(vocab=vocab, seconds=seconds)
     places = np.array(
         [UNLABELLED if labels[i] is None else at[str(labels[i])] for i in fitted], dtype=np.int64
@@ -155,7 +162,7 @@ def train(
         [texts[i] for i in fitted],
         places,
         classes,
-        chosen.load() if spec is None else spec,
+        spec if chosen is None else chosen.load(),
         prefixes,
         asked_prior,
         length,
@@ -179,7 +186,7 @@ def train(
             "number; smoothing and --vocab bytes give every text its share",
             err=True,
         )
-    model = chosen.name if prefixes is not None and not is_savable(joint.lms[0]) else ""
+    model = "" if chosen is None or is_savable(joint.lms[0]) else chosen.name
     _report(joint, out, model, len(fitted), steps, evaluation, as_json)
 
 
@@ -187,25 +194,30 @@ def train(
 ONLY = {"ngram": ("order", "smoothing", "alpha"), "transformer": ("seconds",)}
 
 
-def _check_heeded(family: str, smoothing: str, given: tuple[str, ...]) -> None:
+def _check_heeded(family: str, smoothing: str, given: tuple[str, ...], chosen: Chosen | None) -> None:
+    if chosen is not None and not given:
+        raise click.UsageError("-m: expected with a prefix for each class, --given LABEL=TEXT, found none.")
     for owner, names in ONLY.items():
-        idle = [f"--{name}" for name in names if (given or owner != family) and options.typed(name)]
+        idle = [f"--{name}" for name in names if (chosen or owner != family) and options.typed(name)]
         if idle:
-            found = "--given, which fits nothing" if given else f"--family {family}"
+            found = "-m, which fits nothing" if chosen else f"--family {family}"
             raise click.UsageError(
                 f"{', '.join(idle)}: expected only with --family {owner}, found {found}; change one."
             )
-    for name in ("vocab", "family", "length", "background"):
+    for name in ("vocab", "family"):
+        if chosen and options.typed(name):
+            raise click.UsageError(
+                f"--{name}: expected only where models are fitted, found -m; leave one out."
+            )
+    for name in ("length", "background"):
         if given and options.typed(name):
             raise click.UsageError(
-                f"--{name}: expected only where models are fitted, found --given; leave one out."
+                f"--{name}: expected only with a model for each class, found --given; leave one out."
             )
     if options.typed("alpha") and smoothing != "additive":
         raise click.UsageError(
             f"--alpha: expected only with --smoothing additive, found {smoothing}; change one."
         )
-    if options.typed("model_name") and not given:
-        raise click.UsageError("-m: expected with a prefix for each class, --given LABEL=TEXT, found none.")
 
 
 def _with_labels(texts: list[str], labels: list[str | None], em: int) -> tuple[list[str], list[str | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,8 +63,12 @@ def command(
         raise click.UsageError(
             "--explain and --json: expected a file to write (-o FILE), found standard output."
         )
+    if path == "-" and sys.stdout.isatty():
+        raise click.UsageError("-: expected a pipe or a file to write to (-o FILE), found a terminal.")
     data = packing.read(file)
-    made = compression(None if chosen is None else chosen.load(), data, lanes)
+    lm = None if chosen is None else chosen.load()
+    with packing.shown(quiet) as progress:
+        made = compression(lm, data, lanes, progress=progress)
     packing.write(path, made.blob, quiet)
     if not quiet:
         each = f", {8 * len(made.blob) / len(data):.4f} bits a byte" if data else ""

@@ -95,7 +95,7 @@ def command(
             documents,
             lm,
             held_out=aside,
-            clusters=None if cluster is None else [_label(d) for d in both],
+            clusters=None if cluster is None else _labels(both, cluster),
             scored=scored,
             seed=seed,
             progress=tell,
@@ -116,9 +116,14 @@ def command(
         click.get_current_context().exit(1)
 
 
-def _label(document: Document) -> str:
-    value = document.kept[0]
-    return value if isinstance(value, str) else repr(value)
+def _labels(documents: list[Document], field: str) -> list[str | int]:
+    """What each document shares with others; one without the field shares nothing."""
+    values = [d.kept[0] for d in documents]
+    if documents and all(value is None for value in values):
+        raise click.UsageError(
+            f"--cluster: expected a field that documents have, found none named '{field}'."
+        )
+    return [k if v is None else v if isinstance(v, str) else repr(v) for k, v in enumerate(values)]
 
 
 @contextmanager

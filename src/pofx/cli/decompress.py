@@ -40,7 +40,9 @@ def command(file: str, out: str | None, chosen: Chosen | None, quiet: bool, as_j
         # A damaged file is refused before a model is loaded for it.
         coded = unpacked(blob)
         needed = bool(coded.identity)
-        data = decompress(chosen.load() if needed and chosen is not None else None, blob)
+        lm = chosen.load() if needed and chosen is not None else None
+        with packing.shown(quiet) as progress:
+            data = decompress(lm, blob, progress=progress)
     except Undecodable as e:
         where = "standard input" if file == "-" else file
         raise Undecodable(f"{where}: {e}") from None

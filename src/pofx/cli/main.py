@@ -28,6 +28,7 @@ VERBS = {
     "audit": "Check whether a model is the joint distribution it claims to be.",
     "corpus": "Check whether documents are independent draws of one p.",
     "classify": "The class of texts, by a model of each class and Bayes' rule.",
+    "posterior": "Which of several models a text is from.",
     "models": "List the models at hand.",
     "cache": "What is kept because it can be made again, and how to clear it.",
     "demo": "See p(x) at work: fit, score, sample and audit on text that is on every machine.",

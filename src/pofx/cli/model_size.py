@@ -20,7 +20,8 @@ def _elsewhere(name: str) -> Path:
     from pofx.loading import BUILTIN
 
     if name == BUILTIN:
-        made = sorted(cache_dir().glob("builtin-*"), key=lambda p: p.stat().st_mtime)
+        models = [p for p in cache_dir().glob("builtin-*") if p.is_dir()]  # beside them are the documents
+        made = sorted(models, key=lambda p: p.stat().st_mtime)
         return made[-1] if made else cache_dir() / BUILTIN
     from pofx.models.pretrained.source import find
 

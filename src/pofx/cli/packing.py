@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from pofx.queries.compress import Progress
 
 ENDING = ".pofx"
 
@@ -30,6 +36,27 @@ def target(name: str, out: str | None, default: str | None) -> str:
             f"{default}: expected no file of that name, found one; to replace it, name it with -o."
         )
     return default
+
+
+@contextmanager
+def shown(quiet: bool) -> Iterator[Progress | None]:
+    """A bar on a terminal: a pretrained model codes some dozen tokens a second."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = BarColumn(bar_width=24), TextColumn("{task.description}"), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks = {}
+
+        def move(stage: str, share: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=1.0)
+            bar.update(tasks[stage], completed=share)
+
+        yield move
 
 
 def write(path: str, data: bytes, quiet: bool) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pofx.queries.findings import Audit
     from pofx.queries.marginal import Marginal
     from pofx.queries.next import Next
+    from pofx.queries.posterior import MixturePosterior
     from pofx.queries.sample import Draw
     from pofx.queries.score import Scored
     from pofx.queries.words import Worded
@@ -127,6 +129,31 @@ def marginal_record(found: Marginal) -> dict[str, Any]:
         "draws": found.draws,
         "found": found.found,
         "calls": found.calls,
+        "terms": dataclasses.asdict(found.terms),
+    }
+
+
+def posterior_record(found: MixturePosterior, names: Sequence[str]) -> dict[str, Any]:
+    """Which model one text is from; names: of the models, in the order of the mixture."""
+    bounds = found.intervals
+    return {
+        "text": _text(found.text),
+        "total_nats": found.total,
+        "best": names[found.best],
+        "regret_nats": found.regret,
+        "models": [
+            {
+                "model": name,
+                "prior_nats": float(found.prior[c]),
+                "evidence_nats": float(found.evidence[c]),
+                "evidence_interval_nats": [float(found.low[c]), float(found.high[c])],
+                "posterior_nats": float(found.posterior[c]),
+                "posterior_interval_nats": [float(b) for b in bounds[c]],
+                "posterior": math.exp(found.posterior[c]),
+            }
+            for c, name in enumerate(names)
+        ],
+        "path_nats": [[float(p) for p in row] for row in found.path],
         "terms": dataclasses.asdict(found.terms),
     }
 

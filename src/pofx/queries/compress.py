@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pofx.algorithms import adaptive
@@ -46,7 +47,13 @@ class Compression:
         return 8 * len(self.blob) - self.header_bits - self.escape_bits
 
 
-def compress(lm: LM | None, data: bytes | str, lanes: int | None = None) -> bytes:
+# Is given what is being done, and the share of it that is done.
+Progress = Callable[[str, float], None]
+
+
+def compress(
+    lm: LM | None, data: bytes | str, lanes: int | None = None, *, progress: Progress | None = None
+) -> bytes:
     """`data` in −log2 p(data) bits and a header, by arithmetic coding; `decompress` with the same model gives it back.
 
     The code of the tokens and of EOS takes at most −log2 p + 0.03 bits a token + 64. Any bytes will do: what the
@@ -59,24 +66,28 @@ def compress(lm: LM | None, data: bytes | str, lanes: int | None = None) -> byte
     An n-gram's files can be decoded on any machine. Any other model's numbers depend on machine, libraries and
     threads, and only the same ones decode them. lanes: so many parts of a text are coded side by side, each behind
     x0, which is faster by as much and costs what the parts do not know of each other. None: one, but for
-    models of short memory up to 64, as long as that costs at most 0.02 bits a token.
+    models of short memory up to 64, as long as that costs at most 0.02 bits a token. progress: is given (stage,
+    share done).
 
     `NoBOS` without x0; `BadValue` for lanes that are none, for a vocabulary over 340,000 and for a model whose
     numbers differ from one run of the same steps to the next.
     Right: `decompress(lm, compress(lm, text))`. Wrong: keeping the file without the model.
     """
-    return compression(lm, data, lanes).blob
+    return compression(lm, data, lanes, progress=progress).blob
 
 
-def compression(lm: LM | None, data: bytes | str, lanes: int | None = None) -> Compression:
+def compression(
+    lm: LM | None, data: bytes | str, lanes: int | None = None, *, progress: Progress | None = None
+) -> Compression:
     """`compress`, with the account of its bits. Right: `compression(lm, text).ideal_bits`."""
     plain = to_bytes(data)
     require("constriction", "compress", "compressing")
     if lm is None and lanes is not None:
         raise BadValue(f"lanes: expected a model, whose texts they are parts of, found {lanes} and no model")
-    made = _adaptive(plain) if lm is None else _by_model(lm, plain, lanes)
+    shares = _Shares(progress, "coding", len(plain))
+    made = _adaptive(plain, shares) if lm is None else _by_model(lm, plain, lanes, shares)
     try:
-        again = decompress(lm, made.blob)
+        again = _all_decoded(lm, made.blob, _Shares(progress, "comparing", len(plain)))
     except Undecodable:
         again = None
     if again != plain:
@@ -87,13 +98,17 @@ def compression(lm: LM | None, data: bytes | str, lanes: int | None = None) -> C
     return made
 
 
-def decompress(lm: LM | None, blob: bytes) -> bytes:
+def decompress(lm: LM | None, blob: bytes, *, progress: Progress | None = None) -> bytes:
     """The data that `compress` was given, every byte, or an error: never anything else.
 
     lm: the model that it was compressed with; it may be None for a file of the adaptive code. `Undecodable` for a damaged
     or truncated file, and for another model, tokenizer, x0, window rule or (but for n-grams) machine or library;
-    the message says which.
+    the message says which. progress: is given (stage, share done).
     """
+    return _all_decoded(lm, blob, _Shares(progress, "decoding", 0))
+
+
+def _all_decoded(lm: LM | None, blob: bytes, shares: _Shares) -> bytes:
     packed = unpacked(bytes(blob))
     if packed.identity:
         if lm is None:
@@ -108,11 +123,27 @@ def decompress(lm: LM | None, blob: bytes) -> bytes:
                 "expected the model that this was compressed with, found another "
                 f"({'; '.join(differing[:SHOWN])}{more})"
             )
-    return b"".join(_decoded(lm, block) for block in packed.blocks)
+    shares.total = sum(block.size for block in packed.blocks)
+    return b"".join(_decoded(lm, block, shares.next(block.size)) for block in packed.blocks)
 
 
-def _adaptive(data: bytes) -> Compression:
-    block, ideal = _counted(data)
+class _Shares:
+    """Progress by bytes of the data, over blocks that each tell their own share. Local to one call."""
+
+    def __init__(self, progress: Progress | None, stage: str, total: int) -> None:
+        self.progress, self.stage, self.total, self.before = progress, stage, total, 0
+
+    def next(self, size: int) -> adaptive.Tell:
+        """What the next block of so many bytes tells its share to."""
+        before, progress = self.before, self.progress
+        self.before += size
+        if progress is None:
+            return adaptive.silent
+        return lambda share: progress(self.stage, (before + share * size) / max(self.total, 1))
+
+
+def _adaptive(data: bytes, shares: _Shares) -> Compression:
+    block, ideal = _counted(data, shares)
     blob = Packed({}, (block,) if data else ()).to_bytes()
     size = len(block.code)
     if ideal is None:  # as it is: nothing was learned from it
@@ -120,15 +151,15 @@ def _adaptive(data: bytes) -> Compression:
     return Compression(blob, len(data), 0, ideal, 1, 0.0, 8 * size - ideal, 0, 8 * (len(blob) - size))
 
 
-def _counted(data: bytes) -> tuple[Block, float | None]:
+def _counted(data: bytes, shares: _Shares) -> tuple[Block, float | None]:
     """A block without a model, and its −log2 p; None for one as it is, where counting would not shorten it."""
-    found = adaptive.encode(data)
+    found = adaptive.encode(data, shares.next(len(data)))
     if found is None:
         return Block("raw", len(data), data, hash_of(data)), None
     return Block("adaptive", len(data), found[0], hash_of(data)), found[1]
 
 
-def _by_model(lm: LM, data: bytes, lanes: int | None) -> Compression:
+def _by_model(lm: LM, data: bytes, lanes: int | None, shares: _Shares) -> Compression:
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "compressing")
     if lanes is not None and not 1 <= lanes <= by_lanes.MOST_LANES:
@@ -137,19 +168,19 @@ def _by_model(lm: LM, data: bytes, lanes: int | None) -> Compression:
     tokens, most, ideal, parted = 0, 1, 0.0, 0.0
     beside = b""
     for piece in pieces(lm.vocab, data):
-        made = _coded(lm, piece.data, lanes) if piece.text else None
+        made = _coded(lm, piece.data, lanes, shares) if piece.text else None
         if made is None:
             beside += piece.data
             continue
         if beside:
-            blocks.append(_counted(beside)[0])
+            blocks.append(_counted(beside, shares)[0])
             beside = b""
         block, whole, parts = made
         blocks.append(block)
         tokens, most = tokens + block.tokens, max(most, block.lanes)
         ideal, parted = ideal + whole, parted + parts
     if beside:
-        blocks.append(_counted(beside)[0])
+        blocks.append(_counted(beside, shares)[0])
     blob = Packed(identity(lm), tuple(blocks)).to_bytes()
     payload = 8 * sum(len(b.code) for b in blocks if b.kind == "model")
     escaped = 8 * sum(len(b.code) for b in blocks if b.kind != "model")
@@ -159,7 +190,7 @@ def _by_model(lm: LM, data: bytes, lanes: int | None) -> Compression:
     )
 
 
-def _coded(lm: LM, data: bytes, lanes: int | None) -> tuple[Block, float, float] | None:
+def _coded(lm: LM, data: bytes, lanes: int | None, shares: _Shares) -> tuple[Block, float, float] | None:
     """A block of the model, and −log2 p of its text and of its parts; None where the model is no help.
 
     It is none for a text of probability 0, nor where the code is longer than the text, but for short ones.
@@ -174,11 +205,11 @@ def _coded(lm: LM, data: bytes, lanes: int | None) -> tuple[Block, float, float]
         n, parts = 1, whole
     if parts > 8 * (len(data) + LONGER):
         return None
-    code = by_lanes.encode(lm, path, n)
+    code = by_lanes.encode(lm, path, n, shares.next(len(data)))
     return Block("model", len(data), code, hash_of(data), len(path), n), whole, parts
 
 
-def _decoded(lm: LM | None, block: Block) -> bytes:
+def _decoded(lm: LM | None, block: Block, tell: adaptive.Tell) -> bytes:
     if block.kind == "raw":
         data = block.code
     elif block.kind == "adaptive":
@@ -187,10 +218,10 @@ def _decoded(lm: LM | None, block: Block) -> bytes:
             raise Undecodable(
                 f"expected a block that its {len(block.code):,} bytes can stand for, found one of {block.size:,} bytes"
             )
-        data = adaptive.decode(block.code, block.size)
+        data = adaptive.decode(block.code, block.size, tell)
     else:
         assert lm is not None  # noqa: S101  (ours: `unpacked` refuses such a block without an identity)
-        data = _by_tokens(lm, block)
+        data = _by_tokens(lm, block, tell)
     if len(data) != block.size or hash_of(data) != block.data_hash:
         raise Undecodable(
             "expected to decode the data that was compressed, found other data: this model's numbers are not those that it "
@@ -199,11 +230,11 @@ def _decoded(lm: LM | None, block: Block) -> bytes:
     return data
 
 
-def _by_tokens(lm: LM, block: Block) -> bytes:
+def _by_tokens(lm: LM, block: Block, tell: adaptive.Tell) -> bytes:
     if len(block.code) % 4:
         raise Undecodable(f"expected a code in words of 32 bits, found {len(block.code):,} bytes")
     try:
-        path = by_lanes.decode(lm, block.code, block.tokens, block.lanes)
+        path = by_lanes.decode(lm, block.code, block.tokens, block.lanes, tell)
         return lm.vocab.decode([int(i) for i in path if i != lm.vocab.end])
     except Undecodable:
         raise

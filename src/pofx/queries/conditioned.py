@@ -59,8 +59,9 @@ class Conditioned:
     draws, weights: sequences of tokens and their weights, which sum to 1. Expectations under the law are weighted means.
     Behind an exact join tokens and logp begin with those that spell the end of the prefix; text and bytes do not.
     log_evidence: log P(condition | given), nats; se: its standard error, which is that of P relative to P; runs: log of
-    P as each run estimates it, every one of them unbiased for P. ess: effective number of draws, None where every text
-    is among them.
+    P as each run estimates it, every one of them unbiased for P. ess: effective number of draws, (Σ w)² / Σ w², None
+    where every text is among them. By "smc" no run draws a sequence twice, so that it is at most runs / Σ p² of the
+    sequences, whatever n is: how good the estimate is, se says.
 
     method: "enumeration", all texts that meet the condition; "forward-backward", the evidence exact and n independent
     draws; "smc", sequential Monte Carlo with n particles in all. max_tokens: the longest text, in tokens, that counts.

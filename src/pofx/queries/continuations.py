@@ -173,7 +173,10 @@ def _advance(out: Search, taken: list[tuple[int, int]]) -> None:
 
 def _read(out: Search, rows: list[tuple[bytes, int, float, float]], state: State) -> None:
     """Share out the mass of strings by the laws behind them: to units that are over, and to longer strings."""
-    laws = np.exp(np.asarray(state.logp, dtype=np.float64))
+    covers = state.carry
+    # What a beam has in reserve counts as dropped: no unit is made of bytes that are likely for want of knowledge only.
+    logp = covers.kept_law if isinstance(covers, Covers) else state.logp
+    laws = np.exp(np.asarray(logp, dtype=np.float64))
     for row, (read, at, p, before) in enumerate(rows):
         law, table = laws[row] / laws[row].sum(), out.cut.table(at)
         low, dropped = _bounds(out, state, row, p)

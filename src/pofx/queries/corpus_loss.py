@@ -14,12 +14,15 @@ from pofx.algorithms.clusters import (
 from pofx.algorithms.permutation import p_value
 from pofx.queries.corpus_record import Loss
 from pofx.queries.findings import Finding, Outcome
+from pofx.queries.wording import counted
 
 LEVEL = 0.95
 DRAWS = 2000
 SHUFFLES = 199
+# What documents are grouped by: one, and several.
+What = tuple[str, str]
 # Above this p a ρ may as well be 0, and nothing has failed.
-UNSURE = 0.05
+UNSURE = 0.01
 # Fewer clusters than this say little of a cluster that was not drawn.
 FEWEST = 8
 # Of the documents there are, the effective ones should be so many; less than half of them is a failure.
@@ -53,25 +56,29 @@ def _rho(values: Floats, labels: Labels, seed: int) -> tuple[float, float]:
     return found, p_value(found, null)
 
 
-def effective_finding(loss: Loss, documents: int, what: str, groups: int) -> tuple[Finding, float]:
+def effective_finding(loss: Loss, documents: int, what: What, groups: int) -> tuple[Finding, float]:
     """n / DEFF, DEFF = 1 + (m − 1) ρ: documents that are as good for a mean as all of these."""
     effective = documents / loss.design_effect
     share = effective / documents
     unsure = loss.rho_p > UNSURE
+    alone = groups == 1 < documents and loss.rho_p > 0
     outcome: Outcome = "pass" if share >= ENOUGH else "warn" if share >= HALF or unsure else "fail"
+    outcome = "warn" if alone else outcome
     known = (
         "copies say nothing new, ρ = 1"
         if loss.rho_p == 0
         else f"log p correlates within one by ρ = {loss.rho:.2f} (p = {loss.rho_p:.2g})"
     )
     why = (
-        f"{documents:,} documents in {groups:,} {what}; {known}, so the design effect 1 + (m − 1) ρ is "
-        f"{loss.design_effect:.2f}: "
+        f"{counted(documents, 'document')} in {counted(groups, *what)}; {known}, so the design effect 1 + (m − 1) ρ "
+        f"is {loss.design_effect:.2f}: "
     )
-    if outcome == "pass":
+    if alone:
+        why += "but within a single one ρ cannot be told."
+    elif outcome == "pass":
         why += "as good as independent."
     elif unsure:
-        why += f"but from {loss.n:,} scored documents that ρ cannot be told from 0."
+        why += f"but from {counted(loss.n, 'scored document')} that ρ cannot be told from 0."
     else:
         why += f"error bars that take them for independent are too small by a factor of {loss.design_effect**0.5:.1f}."
     return (
@@ -80,9 +87,9 @@ def effective_finding(loss: Loss, documents: int, what: str, groups: int) -> tup
     )
 
 
-def loss_finding(loss: Loss, what: str, held_out: bool) -> Finding:
+def loss_finding(loss: Loss, what: What, held_out: bool) -> Finding:
     """L(θ) with its interval: how well the corpus determines what is minimised."""
-    of = f"{loss.n:,} {'held-out ' if held_out else ''}documents in {loss.clusters:,} {what}"
+    of = f"{counted(loss.n, 'held-out document' if held_out else 'document')} in {counted(loss.clusters, *what)}"
     if not np.isfinite(loss.value):
         return Finding(
             "L(θ)",

@@ -43,8 +43,9 @@ def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Find
             alike / n,
             FEW,
             "of documents",
-            f"{alike:,} more share with an earlier one at least {ALIKE:.0%} of their 5-character shingles (Jaccard; "
-            "candidates by MinHash, each computed). They are edited copies, or texts made by one template.",
+            f"{alike:,} more {'shares' if alike == 1 else 'share'} with an earlier one at least {ALIKE:.0%} of their "
+            "5-character shingles (Jaccard; candidates by MinHash, each computed). They are edited copies, or texts made "
+            "by one template.",
         ),
         Finding(
             "copies across the split",
@@ -52,8 +53,8 @@ def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Find
             share if n_held else None,
             CROSSED if n_held else None,
             "of held-out",
-            f"{crossed:,} of {n_held:,} held-out documents have an exact or near copy among those to fit. What is "
-            "measured on them is memory, not prediction."
+            f"{crossed:,} of {n_held:,} held-out documents {'has' if crossed == 1 else 'have'} an exact or near copy among "
+            f"those to fit. What is measured on {_them(crossed)}."
             if n_held
             else "No document is held out, so nothing that is measured says how the model does on new text.",
         ),
@@ -72,6 +73,10 @@ def largest(groups: Labels, most: int) -> list[np.ndarray]:
     first, sizes = np.unique(groups, return_counts=True)
     order = np.argsort(-sizes, kind="stable")[:most]
     return [np.flatnonzero(groups == first[k]) for k in order if sizes[k] > 1]
+
+
+def _them(crossed: int) -> str:
+    return "such ones is memory, not prediction" if crossed else "them is prediction, not memory"
 
 
 def _outcome(share: float) -> Outcome:

@@ -11,11 +11,15 @@ from pofx.algorithms.byte_ranges import logsumexp_runs
 from pofx.lm import LM, State
 from pofx.queries.lookahead import Logs, Target
 from pofx.queries.particles import Path
+from pofx.queries.token_automaton import TokenAutomaton
 from pofx.trace import Ints
 
-# Histories times tokens that are looked up, 1 µs each, and tokens of all moves, 40 bytes each.
+# Histories times tokens that are looked up, 1 µs each; tokens of all moves, 0.2 µs each; moves, 16 bytes each.
 LOOKED = 3_000_000
-EDGES = 6_000_000
+EDGES = 24_000_000
+MOVES = 8_000_000
+# Tokens that are looked at side by side: 64 MB.
+BLOCK = 1 << 21
 # States times the longest text: 256 MB.
 TABLE = 1 << 25
 
@@ -25,20 +29,27 @@ class Product:
     """States (history, automaton state), the first one the start, and the moves between them, sorted by where they begin.
 
     first: `[G + 1]`, where the moves of each state begin. to, logp: `[M]`, of each move, all tokens that lead from one
-    state to another together: under a smoothed model of bytes these are five times as many. by: `[M + 1]`, where the
-    tokens of each move begin; token, each: these tokens, and log p of each. end: `[G]`, log p(EOS); q: `[G]`, the
-    automaton's state; calls: of the model.
+    state to another together: under a smoothed model of bytes these are five times as many, and so they are not kept
+    (`tokens`). end: `[G]`, log p(EOS); history, q: `[G]`, what each state is made of; calls: of the model.
     """
 
+    histories: _Histories
+    automaton: TokenAutomaton
     first: Ints
     to: Ints
     logp: Logs
-    by: Ints
-    token: Ints
-    each: Logs
     end: Logs
+    history: Ints
     q: Ints
     calls: int
+
+    def tokens(self, source: int, to: int) -> tuple[Ints, Logs]:
+        """The tokens that lead from one state to another, and log p of each."""
+        h = int(self.history[source])
+        law = self.histories.laws[h]
+        same = (self.automaton.after(int(self.q[source])) == self.q[to]) & (law > -np.inf)
+        token = np.flatnonzero(same & (self.histories.next[h] == self.history[to]))
+        return token, law[token]
 
 
 def product(lm: LM, target: Target) -> Product | None:
@@ -51,50 +62,59 @@ def product(lm: LM, target: Target) -> Product | None:
     if histories is None:
         return None
     names = {(0, target.automaton.dfa.start): 0}
+    size = target.automaton.dfa.size
     waiting = np.array([[0, target.automaton.dfa.start]], dtype=np.int64)
     states: list[Ints] = [waiting]
-    parts: list[tuple[Ints, Ints, Ints, Logs]] = []
-    edges = done = 0
+    parts: list[tuple[Ints, Ints, Logs]] = []
+    edges = moves = done = 0
+    rows = max(1, BLOCK // lm.vocab.size)
     for _ in range(target.most):
         if not len(waiting):
             break
-        alive = np.stack([target.automaton.after(int(q)) for q in waiting[:, 1]])
-        logp = histories.laws[waiting[:, 0]]
-        row, token = np.nonzero((alive > 0) & (logp > -np.inf))
-        edges += len(row)
-        if edges > EDGES:
-            return None
-        behind = histories.behind(waiting[row, 0], token)
-        if behind is None:
-            return None
-        q = alive[row, token].astype(np.int64)
-        code, inverse = np.unique(behind * target.automaton.dfa.size + q, return_inverse=True)
-        pairs = np.stack([code // target.automaton.dfa.size, code % target.automaton.dfa.size], axis=1)
-        known = len(names)
-        to = np.array([names.setdefault((h, s), len(names)) for h, s in pairs.tolist()], dtype=np.int64)
-        parts.append((row + done, to[inverse], token, logp[row, token]))
+        found: list[Ints] = []
+        for lo in range(0, len(waiting), rows):
+            block = waiting[lo : lo + rows]
+            alive = np.stack([target.automaton.after(int(q)) for q in block[:, 1]])
+            logp = histories.laws[block[:, 0]]
+            row, token = np.nonzero((alive > 0) & (logp > -np.inf))
+            edges += len(row)
+            if edges > EDGES:
+                return None
+            behind = histories.behind(block[row, 0], token)
+            if behind is None:
+                return None
+            code = behind * size + alive[row, token]
+            distinct = _distinct(code)
+            pairs = np.stack([distinct // size, distinct % size], axis=1)
+            known = len(names)
+            to = np.array([names.setdefault((h, s), len(names)) for h, s in pairs.tolist()], dtype=np.int64)
+            found.append(pairs[to >= known])
+            # All tokens of a move together: sorted by where it begins and leads to.
+            code = row * (int(to.max(initial=0)) + 1) + to[np.searchsorted(distinct, code)]
+            order = np.argsort(code, kind="stable")
+            code = code[order]
+            first = np.flatnonzero(np.append(True, code[1:] != code[:-1])[: len(code)])
+            source, to = np.divmod(code[first], int(to.max(initial=0)) + 1)
+            count = np.diff(np.append(first, len(code)))
+            parts.append((source + done + lo, to, logsumexp_runs(logp[row, token][order], count)))
+            moves += len(to)
+            if moves > MOVES or len(names) * (target.most + 1) > TABLE:
+                return None
         done += len(waiting)
-        waiting = pairs[to >= known]
+        waiting = np.concatenate(found)
         states.append(waiting)
-        if len(names) * (target.most + 1) > TABLE:
-            return None
     every = np.concatenate(states)
     none = np.zeros(0, dtype=np.int64)
-    source, to, token, each = (
-        (np.concatenate(column) for column in zip(*parts)) if parts else (none, none, none, np.zeros(0))
+    source, to, logp = (
+        (np.concatenate(column) for column in zip(*parts)) if parts else (none, none, np.zeros(0))
     )
     end = np.full(len(every), -np.inf)
     if target.end is not None:
         end = histories.laws[every[:, 0], target.end]
-    code = source * len(every) + to
-    order = np.argsort(code, kind="stable")
-    code, token, each = code[order], token[order], each[order]
-    by = np.flatnonzero(np.diff(code, prepend=-1))
-    source, to = np.divmod(code[by], len(every))
-    by = np.append(by, len(token))
-    logp = logsumexp_runs(each, np.diff(by))
     first = np.searchsorted(source, np.arange(len(every) + 1))
-    return Product(first, to, logp, by, token, each, end, every[:, 1], histories.calls)
+    return Product(
+        histories, target.automaton, first, to, logp, end, every[:, 0], every[:, 1], histories.calls
+    )
 
 
 class _Histories:
@@ -103,7 +123,7 @@ class _Histories:
     def __init__(self, lm: LM, state: State, names: NDArray[np.int64] | None) -> None:
         self.lm, self.state, self.windows, self.calls = lm, state, names, 1
         self.laws = np.asarray(state.logp, dtype=np.float64)
-        self._next = np.full((1, lm.vocab.size), -1, dtype=np.int64)
+        self.next = np.full((1, lm.vocab.size), -1, dtype=np.int64)
         self._looked = 0
         self._place = {key: k for k, key in enumerate(self._keys(state, names))}
 
@@ -131,10 +151,10 @@ class _Histories:
     def behind(self, history: Ints, token: Ints) -> Ints | None:
         """The histories behind some tokens; None where there are too many."""
         size = self.lm.vocab.size
-        code = _distinct((history * size + token)[self._next[history, token] < 0])
+        code = _distinct((history * size + token)[self.next[history, token] < 0])
         h, v = code // size, code % size
         self._looked += len(code)
-        if self._looked > LOOKED or self._next.size > 4 * LOOKED:
+        if self._looked > LOOKED or self.next.size > 4 * LOOKED:
             return None
         if len(code):
             longer = self.lm.extend(self.state.take(h), v[:, None])
@@ -144,19 +164,19 @@ class _Histories:
             keys = self._keys(longer, windows)
             known = len(self._place)
             place = np.array([self._place.setdefault(k, len(self._place)) for k in keys], dtype=np.int64)
-            self._next[h, v] = place
+            self.next[h, v] = place
             new = np.unique(place, return_index=True)
             fresh = new[1][new[0] >= known]
             if len(fresh):
                 # Extended again, alone: a law that is asked for is computed for all rows of a state, new or not.
                 once = self.lm.extend(self.state.take(h[fresh]), v[fresh, None])
                 self._add(once, None if windows is None else windows[fresh])
-        return self._next[history, token]
+        return self.next[history, token]
 
     def _add(self, state: State, windows: NDArray[np.int64] | None) -> None:
         self.calls += 1
         self.laws = np.concatenate([self.laws, np.asarray(state.logp, dtype=np.float64)])
-        self._next = np.concatenate([self._next, np.full((state.n, self.lm.vocab.size), -1)])
+        self.next = np.concatenate([self.next, np.full((state.n, self.lm.vocab.size), -1)])
         self.state = self.state.cat(state)
         if windows is not None:
             self.windows = np.concatenate([self.windows, windows])
@@ -206,11 +226,11 @@ def draws(chain: Product, target: Target, ahead: Logs, n: int, rng: np.random.Ge
                 if move == len(further):
                     nats[row].append(float(chain.end[g]))
                     continue
-                ways = slice(int(chain.by[lo + move]), int(chain.by[lo + move + 1]))
-                among = np.cumsum(np.exp(chain.each[ways] - chain.logp[lo + move]))
+                token, each = chain.tokens(g, int(chain.to[lo + move]))
+                among = np.cumsum(np.exp(each - chain.logp[lo + move]))
                 pick = min(int(np.searchsorted(among, v[row] * among[-1], side="right")), len(among) - 1)
-                tokens[row].append(int(chain.token[ways][pick]))
-                nats[row].append(float(chain.each[ways][pick]))
+                tokens[row].append(int(token[pick]))
+                nats[row].append(float(each[pick]))
                 going.append((row, int(chain.to[lo + move])))
         if not going:
             break

@@ -15,21 +15,26 @@ from pofx.lm import LM
 from pofx.vocab import Vocab
 
 STEPS = 3
-LIBRARIES = ("numpy", "torch", "transformers", "constriction")
+# Letters of a hash, 64 bits: enough to tell models apart, and what they decode to has a hash of its own.
+LETTERS = 16
+CODER = "constriction"
+LIBRARIES = ("numpy", "torch", "transformers", CODER)
 
 
 def identity(lm: LM) -> dict[str, str]:
     """Part by part, as text: what `decompress` compares before it decodes anything.
 
     law: a hash of the laws themselves along the likeliest path, which any transform changes. A model whose law is
-    portable is named by its numbers and nothing else; of any other the machine and the libraries are part.
+    portable is named by its numbers, and the coder is told for the record; of any other the machine and the libraries
+    are part.
     """
     portable = lm.portable()
     known = fingerprint(lm, "")
-    if portable is not None:
-        known["model"] = portable.fingerprint
+    known["model"] = (known["model"] if portable is None else portable.fingerprint)[:LETTERS]
     parts: dict[str, Any] = {**known, "tokens": vocab_hash(lm.vocab), "law": _law_hash(lm)}
-    if portable is None:
+    if portable is not None:
+        parts[CODER] = _version(CODER)
+    else:
         parts["machine"] = platform.machine()
         parts |= {name: _version(name) for name in LIBRARIES if name in sys.modules}
         torch: Any = sys.modules.get("torch")
@@ -46,6 +51,10 @@ def differences(made: dict[str, str], lm: LM) -> list[str]:
     here = identity(lm)
     here |= {name: _version(name) for name in LIBRARIES if name in made and name not in here}
     optional = {name for name in (*LIBRARIES, "threads") if name not in made}
+    if (
+        "machine" not in made
+    ):  # portable: it decodes, whatever is here, or the hash of the data says that it did not
+        optional.add(CODER)
     if "threads" not in here:  # torch is not loaded, so the model does not use it
         optional.add("threads")
     return [
@@ -69,7 +78,7 @@ def vocab_hash(vocab: Vocab) -> str:
     h = hashlib.sha256(f"{type(vocab).__name__} {vocab.size} {vocab.end}".encode())
     for spelled in vocab.token_bytes:
         h.update(b"-" if spelled is None else b"%d:" % len(spelled) + spelled)
-    return h.hexdigest()[:32]
+    return h.hexdigest()[:LETTERS]
 
 
 def _law_hash(lm: LM) -> str:
@@ -85,7 +94,7 @@ def _law_hash(lm: LM) -> str:
             if law[0, best] <= nothing:  # EOS is certain: no path goes on
                 break
             state = lm.extend(state, [[best]])
-    return h.hexdigest()[:32]
+    return h.hexdigest()[:LETTERS]
 
 
 def _version(name: str) -> str:

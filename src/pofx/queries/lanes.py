@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.range_coder import Decoder, Encoder, floor_bits, frequencies
+from pofx.algorithms.adaptive import Tell, silent
+from pofx.algorithms.range_coder import Decoder, Encoder, cost, floor_bits, frequencies
 from pofx.errors import BadValue, Undecodable
 from pofx.lm import LM, State
 from pofx.trace import Ints
@@ -19,10 +20,13 @@ LANES = (64, 16, 4)
 MOST_LOST = 0.02
 BOUND = 0.03  # bits a token that lanes and frequencies together may take
 MOST_LANES = 1024
+# Bits that the symbols of a code may cost beyond its length, since its last word of 32 may be left off. A few bytes that
+# claim a huge text were made to keep a decoder busy.
+SLACK = 128
 
 
-def encode(lm: LM, path: Ints, lanes: int) -> bytes:
-    """A path in `lanes` parts, one step a token of the longest, as the code of its tokens."""
+def encode(lm: LM, path: Ints, lanes: int, tell: Tell = silent) -> bytes:
+    """A path in `lanes` parts, one step a token of the longest, as the code of its tokens. tell: as in `_walk`."""
     parts = np.array_split(path, _cuts(len(path), lanes))
     out = Encoder()
 
@@ -31,22 +35,28 @@ def encode(lm: LM, path: Ints, lanes: int) -> bytes:
         out.put(now, g)
         return now
 
-    _walk(lm, [len(p) for p in parts], turn)
+    _walk(lm, [len(p) for p in parts], turn, tell)
     return out.done()
 
 
-def decode(lm: LM, payload: bytes, n: int, lanes: int) -> Ints:
+def decode(lm: LM, payload: bytes, n: int, lanes: int, tell: Tell = silent) -> Ints:
     """The path of n tokens that `encode` was given. `Undecodable` where the payload is of no such path."""
     code = Decoder(payload)
     columns: list[Ints] = []
+    left = 8.0 * len(payload) + SLACK
 
     def turn(t: int, g: NDArray[np.float32]) -> Ints:
-        columns.append(code.get(g))
-        return columns[-1]
+        nonlocal left
+        now = code.get(g)
+        left -= cost(g, now)
+        if left < 0:
+            raise Undecodable(f"expected the code of {n:,} tokens, found one that ends after some {t:,}")
+        columns.append(now)
+        return now
 
     lengths = [hi - lo for lo, hi in zip([0, *_cuts(n, lanes)], [*_cuts(n, lanes), n])]
     try:
-        _walk(lm, lengths, turn)
+        _walk(lm, lengths, turn, tell)
     except (AssertionError, IndexError) as e:
         raise Undecodable(
             f"expected the code of {n:,} tokens, found one that this model cannot have made ({e})"
@@ -95,9 +105,10 @@ def _cuts(n: int, lanes: int) -> list[int]:
     return [-(-n // lanes) * k for k in range(1, lanes)]
 
 
-def _walk(lm: LM, lengths: list[int], turn: Callable[[int, NDArray[np.float32]], Ints]) -> None:
+def _walk(lm: LM, lengths: list[int], turn: Callable[[int, NDArray[np.float32]], Ints], tell: Tell) -> None:
     """One `extend` a step for all parts that have not ended; `turn` is given the frequencies, and says the tokens.
 
+    tell: is given the share of the steps that is done.
     Encoder and decoder both go through here, so that a float model does the same sums in the same order for both.
     """
     portable = lm.portable()
@@ -108,6 +119,7 @@ def _walk(lm: LM, lengths: list[int], turn: Callable[[int, NDArray[np.float32]],
             state = state.take(np.arange(going))
         p = portable.laws(state) if portable is not None else _law(state)
         ids = turn(t, frequencies(p))
+        tell((t + 1) / lengths[0])
         if any(n > t + 1 for n in lengths):
             state = lm.extend(state, ids[:, None])
 

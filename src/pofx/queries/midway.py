@@ -16,6 +16,7 @@ from pofx.lm import LM
 from pofx.queries.corpus_record import Corpus
 from pofx.queries.findings import Finding, Outcome
 from pofx.queries.score import score
+from pofx.queries.wording import counted
 from pofx.trace import Ints
 
 CHECK = "documents start at x0"
@@ -56,8 +57,8 @@ def midway_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Find
     many = share > FEW
     outcome: Outcome = "fail" if many + goes_on + cut > 1 else "warn" if many or goes_on or cut else "pass"
     why = (
-        f"{int(looks.sum()):,} documents begin in lower case or with a closing mark behind one that ends no sentence "
-        "(by form)"
+        f"{counted(int(looks.sum()), 'document begins', 'documents begin')} in lower case or with a closing mark behind "
+        "one that ends no sentence (by form)"
     )
     why += f"; {same:.0%} are exactly {length} {unit} long" if cut else ""
     if np.isfinite(p):

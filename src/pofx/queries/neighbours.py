@@ -65,7 +65,7 @@ def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding
             None,
             "nats a document",
             f"Not tested: expected at least {FEWEST} documents to score that stand behind another, and are possible, "
-            f"found {len(fine)}.",
+            f"found {len(fine)}. Of a larger share held out there are more.",
         )
     before = lm.vocab.encode_many([corpus.texts[int(pairs[k]) - 1][-HEAD:] for k in fine])
     table = cache_gain(

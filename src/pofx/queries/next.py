@@ -114,13 +114,14 @@ def _of_outcomes(lm: LM, given: str | bytes, k: int, unit: NextUnit, state: Stat
     law = np.asarray(state.logp[0], dtype=np.float64)
     order = np.argsort(-law, kind="stable")
     kept, dropped = 0.0, -math.inf  # log of the shares of the prefix's mass
-    covers = state.carry
+    sure, covers = law, state.carry
     if isinstance(covers, Covers):
         whole = np.logaddexp(covers.total[0], covers.pruned[0])
         kept, dropped = float(covers.total[0] - whole), float(covers.pruned[0] - whole)
+        sure = covers.kept_law[0]
     elif of.interval:
         kept, dropped = -math.inf, 0.0
-    low, high = law + kept, np.minimum(np.logaddexp(law + kept, dropped), 0.0)
+    low, high = sure + kept, np.minimum(np.logaddexp(sure + kept, dropped), 0.0)
     high = np.maximum(high, law)
     vocab = of.vocab
     top = tuple(

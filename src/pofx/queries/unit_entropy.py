@@ -51,17 +51,17 @@ def entropy_of_characters(found: Search) -> tuple[float, float, float]:
                 lead = (node.read + bytes([byte]))[:1]
                 left[lead] = left.get(lead, 0.0) + m
     low = high = 0.0
-    n = 1
     for lead in {**groups, **left}:
         known, rest = groups.get(lead, []), left.get(lead, 0.0)
         p = math.fsum(known) + rest
-        n += _outcomes(lead)
         if rest <= _NONE:
             value = math.fsum(map(_plogp, known))
             low, high = low + value, high + value
         else:
             low += _plogp(p)
             high += _plogp(p) + p * math.log(_outcomes(lead))
+    # What was dropped may go on with any byte, or EOS.
+    n = 1 + sum(_outcomes(bytes([b])) for b in range(256))
     low, high = within(low, found.off, n)[0], within(high, found.off, n)[1]
     return (low if low == high else (low + high) / 2), low, high
 

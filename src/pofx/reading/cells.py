@@ -78,6 +78,6 @@ def column_of(name: str, columns: list[str], wanted: str) -> int:
         found = "it twice in" if wanted in columns else "only"
         raise BadSource(
             f"{name}: expected one column {wanted!r}, found {found} {listed(columns) or 'no columns'}; "
-            "name the column of the documents: field=…"
+            "name another"
         )
     return columns.index(wanted)

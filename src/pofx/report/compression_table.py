@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from pofx.report.numerals import counted
+
 if TYPE_CHECKING:
     from pofx.queries.compress import Compression
 
@@ -18,7 +20,7 @@ def compression_table(made: Compression, xz: int) -> Table:
     table.add_column("bits", justify="right", no_wrap=True)
     table.add_column("bytes", justify="right", no_wrap=True)
     table.add_column("bits a byte", justify="right")
-    law = f"−log2 p, {made.tokens:,} tokens" if made.tokens else "−log2 p, counts learned on the way"
+    law = f"−log2 p, {counted(made.tokens, 'token')}" if made.tokens else "−log2 p, counts learned on the way"
     rows: list[tuple[str, float]] = [
         (law, made.ideal_bits),
         (f"{made.lanes} lanes, each behind x0", made.lane_bits),
@@ -38,7 +40,9 @@ def compression_table(made: Compression, xz: int) -> Table:
 def account(made: Compression, model: int, xz: int) -> str:
     """The model's own size, and how much text it takes until both together are shorter than xz."""
     even = break_even(made, model, xz)
-    if even is None:
+    if not made.bytes:
+        then = "of nothing it cannot be told when that pays"
+    elif even is None:
         why = "xz -9 needs none, and is no longer" if made.tokens else "it would only make this longer"
         then = f"{why}: on such text it never pays"
     else:
@@ -48,10 +52,14 @@ def account(made: Compression, model: int, xz: int) -> str:
 
 def break_even(made: Compression, model: int, xz: int) -> int | None:
     """n* = (model and header) / (xz's bytes a byte − those of the code), of text like this; None where xz takes no
-    more, or the model coded nothing of it."""
+    more, where the model coded nothing of it, and for nothing."""
     header = made.header_bits // 8
     saved = xz - (len(made.blob) - header)
-    return None if saved <= 0 or not made.tokens else round((model + header) * made.bytes / saved)
+    return (
+        None
+        if saved <= 0 or not made.tokens or not made.bytes
+        else round((model + header) * made.bytes / saved)
+    )
 
 
 def _cells(bits: float, n: int) -> tuple[str, str, str]:

@@ -31,7 +31,7 @@ def marginal_table(found: Sequence[Marginal]) -> Table:
     for m in found:
         low, high = m.interval
         table.add_row(
-            Text(excerpt(m.text), no_wrap=True),
+            Text(excerpt(m.text) or "(empty)", no_wrap=True),
             fixed(m.total),
             m.kind,
             *([] if known else ["" if m.kind == "exact" else f"{fixed(low)} … {fixed(high)}"]),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from pofx.queries.wording import counted as counted
+
 INFINITY = "∞"
 
 
@@ -61,11 +63,6 @@ def probability(logp: float) -> str:
 def whole(n: int) -> str:
     """A count with thousands marked."""
     return f"{n:,}"
-
-
-def counted(n: int, noun: str) -> str:
-    """`1 token`, `2 tokens`."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _odd(x: float) -> str:

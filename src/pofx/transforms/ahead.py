@@ -11,6 +11,7 @@ from pofx.errors import NotText
 from pofx.lm import LM, State
 from pofx.trace import Ints
 from pofx.transforms.covers import END
+from pofx.transforms.histories import Histories
 from pofx.transforms.readings import Spellings, readings
 from pofx.transforms.sorted_tokens import Tokens
 from pofx.transforms.walk import Step, Walk
@@ -38,9 +39,9 @@ def beams(
     walks = [_walk(tokens, p, beam) for p in paths]
     root = tokens.lm.start(1) if root is None else root
     row = row or [0] * len(walks)
-    fronts = [(r, w.spellings, 0) for r, w in zip(row, walks)]
+    fronts = [(r, w.tree.spellings, 0) for r, w in zip(row, walks)]
     for walk, reading in zip(walks, readings(tokens, root.logp, fronts)):
-        walk.nodes[0].reading = reading
+        walk.tree.nodes[0].reading = reading
     grove = _Grove(tokens, root, walks, row)
     stops = [0] * len(walks)
     while active := [k for k, w in enumerate(walks) if not w.done]:
@@ -58,7 +59,8 @@ def beams(
 
 def _walk(tokens: Tokens, path: Ints, beam: int) -> Walk:
     data = path[:-1] if len(path) and path[-1] == END else path
-    return Walk(path.tolist(), Spellings(tokens.ranges, data), _cuts(tokens.lm, bytes(data.tolist())), beam)
+    tree = Histories(Spellings(tokens.ranges, data), _cuts(tokens.lm, bytes(data.tolist())))
+    return Walk(path.tolist(), tree, beam, END + (tokens.end is not None))
 
 
 def _cuts(lm: LM, text: bytes) -> list[tuple[int, int]]:
@@ -93,7 +95,7 @@ class _Grove:
         for k in asking:
             walk, number = self.walks[k], self.number[k]
             for node in walk.missing:
-                above, last = number[walk.nodes[node].above], walk.nodes[node].token
+                above, last = number[walk.tree.nodes[node].above], walk.tree.nodes[node].token
                 if (above, last) not in known:
                     known[above, last] = self.size + len(parent)
                     parent.append(above)
@@ -106,10 +108,11 @@ class _Grove:
         ):
             found = [(row, k, node) for row, n in enumerate(nodes.tolist()) for k, node in readers[n]]
             wanted = [
-                (row, self.walks[k].spellings, self.walks[k].nodes[node].place) for row, k, node in found
+                (row, self.walks[k].tree.spellings, self.walks[k].tree.nodes[node].place)
+                for row, k, node in found
             ]
             for (_, k, node), reading in zip(found, readings(self.tokens, logp, wanted)):
-                self.walks[k].nodes[node].reading = reading
+                self.walks[k].tree.nodes[node].reading = reading
 
     def again(self, active: Sequence[int]) -> _Grove:
         """Begun anew behind what the living histories of each walk share; the rest of them is read once more."""
@@ -126,13 +129,15 @@ class _Grove:
             row[k] = rows[key]
         joined = states[0].cat(*states[1:]) if len(states) > 1 else states[0]
         grove = _Grove(self.tokens, joined, self.walks, row)
-        unread = [k for k in active if self.walks[k].nodes[0].reading is None]
+        unread = [k for k in active if self.walks[k].tree.nodes[0].reading is None]
         if unread:
-            fronts = [(row[k], self.walks[k].spellings, self.walks[k].nodes[0].place) for k in unread]
+            fronts = [
+                (row[k], self.walks[k].tree.spellings, self.walks[k].tree.nodes[0].place) for k in unread
+            ]
             for k, reading in zip(unread, readings(self.tokens, joined.logp, fronts)):
-                self.walks[k].nodes[0].reading = reading
+                self.walks[k].tree.nodes[0].reading = reading
         for k in active:
-            self.walks[k].missing = list(range(1, len(self.walks[k].nodes)))
+            self.walks[k].missing = list(range(1, len(self.walks[k].tree.nodes)))
         if any(self.walks[k].missing for k in active):
             grove.read(active)
         return grove

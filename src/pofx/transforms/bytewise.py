@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from pofx.errors import BadValue
 from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional, scorable
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.transforms.ahead import beams
+from pofx.transforms.candidates import followed
 from pofx.transforms.covers import END, Covers
+from pofx.transforms.reserve import Reserve
 from pofx.transforms.sorted_tokens import Tokens
 from pofx.transforms.walk import Step
 from pofx.vocab import ByteVocab, Vocab
@@ -31,10 +34,12 @@ def bytewise(lm: LM, beam: int | None = None) -> LM:
     2024); the law of the next byte is P(xb) / P(x), mid-token and mid-character, too. Control tokens spell nothing:
     at every token their mass is renormalised away, and the share is in `Terms.leak`.
 
-    beam: None for the exact sum, whose cost may double with every byte (`TooLong` beyond 1 GB of laws); or the number
-    of hypotheses kept a text, and one more where no closed one is among them. The law is then that of the hypotheses
-    kept, renormalised: a distribution of its own. What was dropped is counted, so that every text has bounds
-    lo ≤ log p ≤ hi on both that and the exact value: `Scored.interval`, `Trace.low` and `.high`.
+    beam: None for the exact sum, whose cost may double with every byte (`TooLong` beyond 1 GB of laws), but not of an
+    n-gram, whose histories are one where they end alike (`LM.sufficient`); or the number
+    of histories kept a text, and unread one closed token where these close none, so that a beam does not die. The law is
+    then that of the hypotheses kept, renormalised, but for 1 % of what is unread, which goes to all bytes alike: a
+    distribution of its own. What was dropped is counted, so that every text has bounds lo ≤ log p ≤ hi on both that
+    and the exact value: `Scored.interval`, `Trace.low` and `.high`.
 
     `NoBOS` for a model without x0: name what stands before, bytewise(given(lm, "…")). `BadValue` for a vocabulary
     that spells nothing.
@@ -71,10 +76,10 @@ class Bytewise(LM):
     @cached_property
     def _first(self) -> Covers:
         """The empty text, one row. Where the tokens of a text open with a space that is no part of it, that is read."""
-        root = Covers.start(self.tokens, 1)
+        root = Covers.start(self.tokens, 1, self.beam)
         if not opens_with_space(self.lm.vocab):
             return root
-        behind = root.followed(np.array([ord(" ")])).kept(np.array([0]), None)
+        behind = followed(replace(root, beam=None), np.array([ord(" ")])).kept(np.array([0]))
         lo, hi = self.tokens.ranges.narrow(root.lo, root.hi, root.depth, np.array([ord(" ")]))
         # Spelled without it: the empty text, and texts whose first token is another.
         without = root.take(np.array([0, 0]))
@@ -90,7 +95,9 @@ class Bytewise(LM):
             row=np.zeros_like(both.row),
             fresh=np.ones_like(both.fresh),
             total=np.zeros(1),
-            pruned=np.full(1, -np.inf),
+            lost=np.full(1, -np.inf),
+            beam=self.beam,
+            reserve=Reserve.none(1),
         )
 
     def start(self, n: int) -> State:
@@ -103,7 +110,7 @@ class Bytewise(LM):
         self._check(new)
         covers: Covers = state.carry
         for byte in new.T:
-            covers = covers.followed(byte).kept(np.arange(covers.n), self.beam)
+            covers = followed(covers, byte).kept(np.arange(covers.n))
         return _state(covers) if new.size else state
 
     def forward(
@@ -149,17 +156,13 @@ class Bytewise(LM):
         some = steps[skip:]
         if not some:
             return
-        before, after, pruned, leak = np.array([(s.before, s.after, s.pruned, s.leak) for s in some]).T
-        logp[:] = _gain(after, before, self.vocab.size)
-        behind = np.logaddexp(before[0], pruned[0])
-        bound = np.zeros(2)
-        for i, now in enumerate(
-            np.array([after, np.logaddexp(after, pruned)]).T - (behind if behind > -np.inf else 0.0)
-        ):
-            if behind == -np.inf:
-                now = bound
-            extra[:2, i] = [_fall(a, b) for a, b in zip(now, bound)]
-            bound = now
+        logp[:], least, most, leak = np.array([(s.logp, s.least, s.most, s.leak) for s in some]).T
+        behind = steps[skip - 1].most if skip else 0.0
+        if behind > -np.inf:
+            # The law has its own value within the bounds, too: it does not know yet what it keeps unread.
+            whole = np.cumsum(logp)
+            least, most = np.minimum(least - behind, whole), np.maximum(most - behind, whole)
+            extra[:2] = [[_fall(*pair) for pair in pairwise([0.0, *bound])] for bound in (least, most)]
         extra[2] = leak
 
     def _walk(
@@ -176,8 +179,8 @@ class Bytewise(LM):
         steps: list[list[Step]] = [[] for _ in some]
         for i in range(len(ids[some[0]])):
             byte = np.array([ids[k][i] for k in some[: covers.n]], dtype=np.int64)
-            after = covers.followed(byte)
-            for mine, *step in zip(steps, covers.total, after.total, covers.pruned, covers.leak):
+            after = followed(covers, byte)
+            for mine, *step in zip(steps, after.logp, after.total, after.most, covers.leak):
                 mine.append(Step(*map(float, step)))
             first = np.array([skips[k] for k in some[: covers.n]])
             asked = np.flatnonzero(first <= i)
@@ -187,7 +190,7 @@ class Bytewise(LM):
             going = np.array([j for j in range(covers.n) if len(ids[some[j]]) > i + 1], dtype=np.int64)
             if not len(going):
                 break
-            covers = after.kept(going, self.beam)
+            covers = after.kept(going)
         self._write_all(some, steps, ids, skips, out, extra)
 
     def _write_all(
@@ -224,12 +227,6 @@ def _state(covers: Covers) -> State:
     return State(covers.law, covers, covers.n)
 
 
-def _gain(after: NDArray[np.float64], before: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """log p of a byte from the masses before and after it; uniform behind what is impossible, as the law is."""
-    dead = np.isneginf(before)
-    return np.where(dead, -np.log(size), after - np.where(dead, 0.0, before))
-
-
-def _fall(now: float, before: float) -> float:
+def _fall(before: float, now: float) -> float:
     """now − before; nothing is below log 0."""
     return 0.0 if now == before else now - before

@@ -51,11 +51,12 @@ def _check_ends(lms: Sequence[LM]) -> None:
     if len({lm.vocab.end is None for lm in lms}) > 1:
         raise BadValue(
             "expected all models with EOS or all without, found both; fit them with the same end=, or give those "
-            "without a token that ends texts: load(source, end=TOKEN)"
+            "without a token that ends texts: load(source, end=TOKEN) (--end TOKEN)"
         )
     if len({lm.begin.known == "none" for lm in lms}) > 1:
         raise BadValue(
-            "expected all models with x0 or all without, found both; fit them with the same begin="
+            "expected all models with x0 or all without, found both; fit them with the same begin=, or give those without a "
+            "token that stands for it: load(source, begin=TOKEN) (--begin TOKEN)"
         )
 
 

@@ -19,7 +19,8 @@ from pofx.models.threads import threads_for
 from pofx.models.transformer.attention import Layout
 from pofx.models.transformer.cache import Cache, extended
 from pofx.models.transformer.net import Net, Shape
-from pofx.models.transformer.windows import Batch, Pieces, default_overlap, read, rule
+from pofx.models.transformer.openings import hidden_behind, openings
+from pofx.models.transformer.windows import Batch, Pieces, default_overlap, read, rule, spread
 from pofx.specs import TransformerSpec
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab import BEGIN_TEXT, Vocab
@@ -101,7 +102,10 @@ class TransformerLM(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """log p(path[i] | path[:i]) for i ≥ skip, nats: packed batches, no padding, logits in chunks."""
+        """log p(path[i] | path[:i]) for i ≥ skip, nats: packed batches, no padding, logits in chunks.
+
+        What several paths begin with alike, and is skipped, is read once (`openings`).
+        """
         ids, skips = scorable(self, paths, skip)
         for p in ids:
             self._check(p)
@@ -112,14 +116,20 @@ class TransformerLM(LM):
         sequences = [np.concatenate([np.array(lead, dtype=np.int64), p]) for p in ids]
         pieces = Pieces(sequences, self.context or 0, self.overlap, first)
         offsets = np.array([out.offset(i) - first[i] for i in range(len(ids))], dtype=np.int64)
+
+        def places(group: Ints) -> Ints:
+            owner = pieces.owner[group]
+            begins = pieces.fresh[group] + offsets[owner] - pieces.base[owner]
+            return spread(begins, pieces.stop[group] - pieces.fresh[group])
+
+        shared, alone = openings(pieces)
         with threads_for(self.net.shape.width):
-            for group in pieces.groups(np.argsort(-pieces.lengths, kind="stable"), TOKENS):
-                owner = pieces.owner[group]
-                shift = offsets[owner] - pieces.base[owner]
-                at = np.concatenate(
-                    [np.arange(pieces.fresh[g], pieces.stop[g]) + d for g, d in zip(group, shift)]
-                )
-                self._trace(pieces.pack(group), at, out, want)
+            for group in pieces.groups(alone[np.argsort(-pieces.lengths[alone], kind="stable")], TOKENS):
+                batch = pieces.pack(group)
+                self._trace(self.hidden(batch), batch.targets, places(group), out, want)
+            for same in shared:
+                for group, hidden, targets in hidden_behind(self.net, pieces, same, TOKENS):
+                    self._trace(hidden, targets, places(group), out, want)
         return out.done()
 
     def seen(self, n: int) -> Ints:
@@ -142,17 +152,16 @@ class TransformerLM(LM):
         )
 
     @torch.inference_mode()
-    def _trace(self, batch: Batch, at: Ints, out: TraceBuilder, want: Want) -> None:
-        hidden = self.hidden(batch)
+    def _trace(self, hidden: Tensor, targets: Ints, at: Ints, out: TraceBuilder, want: Want) -> None:
         rows = max(1, CHUNK_BYTES // (4 * self.vocab.size))
         for lo in range(0, len(hidden), rows):
-            now, targets = at[lo : lo + rows], batch.targets[lo : lo + rows]
+            now, theirs = at[lo : lo + rows], targets[lo : lo + rows]
             z = self.logits(hidden[lo : lo + rows])
             total = torch.logsumexp(z, dim=-1, keepdim=True)
             if want.rows:
-                out.rows(now, z.sub_(total).numpy(), targets)
+                out.rows(now, z.sub_(total).numpy(), theirs)
             else:
-                target = z.gather(1, torch.from_numpy(targets)[:, None]) - total
+                target = z.gather(1, torch.from_numpy(theirs)[:, None]) - total
                 out.logp[now] = target[:, 0].double().numpy()
 
     def _state(self, cache: Cache) -> State:
