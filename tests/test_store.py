@@ -252,7 +252,7 @@ def test_a_failure_half_way_leaves_the_old_model(
         if where == "tensors":
             patch.setattr("pofx.models.ngram.files.save_file", fail)
         elif where == "tokenizer":
-            patch.setattr("pofx.tokenizer_json.write_tokenizer", fail)
+            patch.setattr("pofx.tokenizer.saved.write_tokenizer", fail)
         elif where == "card":
             patch.setattr("pofx.store._seal", fail)
         else:

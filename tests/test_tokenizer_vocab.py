@@ -25,11 +25,12 @@ from tokenizers import (
     trainers,
 )
 
-from pofx import safe_cuts, text_tokenizer
 from pofx.errors import BadSource, BadValue, NotText
-from pofx.text_tokenizer import TextTokenizer
-from pofx.token_bytes import Spelling
-from pofx.tokenizer_vocab import TokenizerVocab, read_tokenizer
+from pofx.tokenizer import safe_cuts
+from pofx.tokenizer import text as text_tokenizer
+from pofx.tokenizer.text import TextTokenizer
+from pofx.tokenizer.token_bytes import Spelling
+from pofx.tokenizer.vocab import TokenizerVocab, read_tokenizer
 from pofx.vocab import spans
 
 CORPUS = [
@@ -620,7 +621,7 @@ def test_files_beside(tmp_path: Path) -> None:
     with pytest.raises(BadSource, match="found none"):
         read_tokenizer(tmp_path / "d", 500)
     with pytest.MonkeyPatch.context() as m:
-        m.setattr("pofx.tokenizer_file.MAX_BYTES", 1 << 20)
+        m.setattr("pofx.tokenizer.file.MAX_BYTES", 1 << 20)
         (tmp_path / "a" / "tokenizer.json").write_text(" " * (3 << 20))
         with pytest.raises(BadSource, match="at most 1 MiB, found 3"):
             read_tokenizer(tmp_path / "a", 500)

@@ -216,7 +216,7 @@ def test_many_texts_are_one_text_each() -> None:
 
 
 def test_importing_subwords_does_not_import_tokenizers() -> None:
-    code = "import sys, pofx.subword, pofx.tokenizer_json; sys.exit('tokenizers' in sys.modules)"
+    code = "import sys, pofx.subword, pofx.tokenizer.saved; sys.exit('tokenizers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -38,7 +38,7 @@ def save(lm: LM, directory: str | Path) -> None:
     family, write, extra = _writer(lm)
     with in_one_step(directory, "model") as part:
         write(part)
-        from pofx.tokenizer_json import write_tokenizer
+        from pofx.tokenizer.saved import write_tokenizer
 
         begin = lm.begin.known != "none"
         write_tokenizer(lm.vocab, part, begin)
@@ -150,7 +150,7 @@ def read_directory(directory: Path) -> LM:
 
 
 def _of_family(directory: Path, card: dict[str, Any]) -> LM:
-    from pofx.tokenizer_json import read_vocab
+    from pofx.tokenizer.saved import read_vocab
 
     vocab = read_vocab(directory)
     config = read_json(directory / "config.json")

@@ -27,7 +27,7 @@ from pofx.models.pretrained.probe import BOUNDS, LONG, SHORT, by_library, probe,
 from pofx.models.pretrained.row_file import RowFile
 from pofx.models.pretrained.weights import Weights
 from pofx.models.threads import threads_for
-from pofx.tokenizer_vocab import TokenizerVocab, read_tokenizer
+from pofx.tokenizer.vocab import TokenizerVocab, read_tokenizer
 from pofx.vocab import Vocab
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

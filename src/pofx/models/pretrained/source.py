@@ -133,7 +133,7 @@ def _in_file(path: Path, told: Progress) -> Path:
 
 
 def _gguf(path: Path, name: str, told: Progress) -> Path:
-    from pofx.models.pretrained.gguf_convert import convert, converted_size
+    from pofx.models.pretrained.gguf.convert import convert, converted_size
 
     told("reading", 0.0)
     entry = _entry_name(name, sha256(path))
@@ -156,7 +156,7 @@ def _smollm2(told: Progress) -> Path:
 
 def _gemma(told: Progress) -> Path:
     """Its four parts joined in the cache, for as long as the conversion takes."""
-    from pofx.models.pretrained.gguf_convert import convert
+    from pofx.models.pretrained.gguf.convert import convert
 
     package = importlib.import_module(
         _GEMMA
@@ -203,7 +203,7 @@ def _damaged(entry: str) -> NoReturn:
 
 
 def _entry_name(name: str, digest: str) -> str:
-    from pofx.models.pretrained.gguf_convert import FORMAT
+    from pofx.models.pretrained.gguf.convert import FORMAT
 
     if not re.fullmatch("[0-9a-f]{64}", digest):
         raise BadSource(f"{name}: expected a SHA-256, found {digest!r:.40}")

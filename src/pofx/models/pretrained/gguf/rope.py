@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pofx.errors import BadSource
-from pofx.models.pretrained.gguf_header import GgufHeader
+from pofx.models.pretrained.gguf.header import GgufHeader
 
 FREQUENCIES = "rope_freqs.weight"
 # What every Llama 3.1, 3.2 and 3.3 was trained with; only the factor differs (8 or 32).

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from pofx.errors import BadSource
 from pofx.models.pretrained.config_check import HEAD_DIM, HEADS, LAYERS, ROWS, WIDTH, size
-from pofx.models.pretrained.gguf_header import GgufHeader
+from pofx.models.pretrained.gguf.header import GgufHeader
 
 # Architectures whose conversion is held against the original weights by the tests.
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "phi3", "starcoder2")

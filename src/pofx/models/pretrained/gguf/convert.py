@@ -25,10 +25,10 @@ from pofx.cache import sha256
 from pofx.errors import BadSource, PofxError, require
 from pofx.models.pretrained.checkpoint import GGUF_CARD, WEIGHTS
 from pofx.models.pretrained.config_check import check_config
-from pofx.models.pretrained.gguf_architecture import check_agreement, check_architecture, refuse
-from pofx.models.pretrained.gguf_header import BLOCKS, GgufHeader, GgufTensor, read_header
-from pofx.models.pretrained.gguf_rope import FREQUENCIES, linear_scaling, llama3_scaling
-from pofx.models.pretrained.gguf_tokenizer import (
+from pofx.models.pretrained.gguf.architecture import check_agreement, check_architecture, refuse
+from pofx.models.pretrained.gguf.header import BLOCKS, GgufHeader, GgufTensor, read_header
+from pofx.models.pretrained.gguf.rope import FREQUENCIES, linear_scaling, llama3_scaling
+from pofx.models.pretrained.gguf.tokenizer import (
     BYTE,
     CONTROL,
     UNKNOWN,

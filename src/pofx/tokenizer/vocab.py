@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadValue, NotText
-from pofx.text_tokenizer import TextTokenizer, added_around
-from pofx.token_bytes import Spelling, token_bytes
-from pofx.tokenizer_file import CONFIG_FILE, FILE, SPECIAL_FILE, TokenizerFile, parse, read_json, refusing
-from pofx.unspelled import unspelled
+from pofx.tokenizer.file import CONFIG_FILE, FILE, SPECIAL_FILE, TokenizerFile, parse, read_json, refusing
+from pofx.tokenizer.text import TextTokenizer, added_around
+from pofx.tokenizer.token_bytes import Spelling, token_bytes
+from pofx.tokenizer.unspelled import unspelled
 from pofx.vocab import Vocab, to_bytes
 
 _STRAY = re.compile("([\udc80-\udcff]+)")

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadSource
-from pofx.safe_cuts import SafeCuts
-from pofx.token_bytes import Spelling
-from pofx.tokenizer_file import Added, TokenizerFile, components, refusing
+from pofx.tokenizer.file import Added, TokenizerFile, components, refusing
+from pofx.tokenizer.safe_cuts import SafeCuts
+from pofx.tokenizer.token_bytes import Spelling
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

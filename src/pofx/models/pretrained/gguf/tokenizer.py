@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from pofx.errors import BadSource
-from pofx.models.pretrained.gguf_header import GgufHeader
+from pofx.models.pretrained.gguf.header import GgufHeader
 
 # What `tokenizer.ggml.token_type` says of a token.
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pofx.errors import BadSource, BadValue
-from pofx.tokenizer_json import read_vocab, tokenizer_json, write_tokenizer
+from pofx.tokenizer.saved import read_vocab, tokenizer_json, write_tokenizer
 from pofx.vocab import ByteVocab, CharVocab, Vocab, WordVocab
 from test_vocab import BPE, CLOSED, EVERY, HOSTILE, LOSSLESS, every
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pofx.errors import BadSource
 from pofx.subword import BYTE_CHARACTERS
-from pofx.tokenizer_file import TokenizerFile, components
+from pofx.tokenizer.file import TokenizerFile, components
 
 _BYTE_TOKEN = re.compile("<0x([0-9A-Fa-f]{2})>")
 # Alphabet → Latin-1. Characters of Latin-1 that are not in the alphabet must not pass for bytes.
