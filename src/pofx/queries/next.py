@@ -26,7 +26,7 @@ UNITS = ("token", "byte", "character", "word")
 # Calls of the model that a search for characters or words may make. SmolLM2 answers "The interes" in 10, "The" in 7.
 CALLS = 32
 # Hypotheses of a search, where many strings are held side by side: bounds are within 1e-4 of each other on SmolLM2.
-BEAM = 5
+BEAM = 7
 
 
 @dataclass(frozen=True)
