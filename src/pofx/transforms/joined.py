@@ -91,7 +91,8 @@ def joined(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "au
 
     The tail is the whole prefix up to 16 bytes; else it begins at the last place, 16 bytes or more before the end,
     that no token straddles: between words, where tokens are parts of words. What is before it is read as `encode`
-    cuts it. Of a large vocabulary it is 8 bytes, and the beam 7 for 16. A model without x0 is given at least the first
+    cuts it. Of a large vocabulary it is 8 bytes. beam: "auto" for 16 histories, 7 of a large vocabulary, and all of an n-gram,
+    which are few (`LM.sufficient`): exact, and faster than 16. A model without x0 is given at least the first
     token, which it cannot predict (`NoBOS` where there is none).
 
     Right: `join = joined(lm, "free soft")`, then `log_prob(join.lm, "ware", given=join.tail)`; or, for short,
@@ -101,10 +102,8 @@ def joined(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "au
     least = int(lm.begin.known == "none")
     large = lm.vocab.size > LARGE
     tail = TAIL_OF_LARGE if large else TAIL
-    if beam == "auto":
-        beam = BEAM_OF_LARGE if large else BEAM
     if len(text) <= tail and not least:
-        return Join(bytewise(lm, beam), b"", text)
+        return Join(bytewise(lm, _beam(lm, beam)), b"", text)
     ids = lm.vocab.encode(prefix)
     ends = np.cumsum([0, *map(len, lm.vocab.pieces(ids))])
     if least > len(ids):
@@ -119,7 +118,15 @@ def joined(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "au
     k = max(clean, default=least)
     at = int(ends[k])
     behind = Given(lm, ids[:k], text[:at]) if k else lm
-    return Join(bytewise(behind, beam), text[:at], text[at:], tuple(map(int, ids[:k])))
+    return Join(bytewise(behind, _beam(behind, beam)), text[:at], text[at:], tuple(map(int, ids[:k])))
+
+
+def _beam(lm: LM, beam: int | Literal["auto"] | None) -> int | None:
+    if beam != "auto":
+        return beam
+    if lm.vocab.size > LARGE:
+        return BEAM_OF_LARGE
+    return BEAM if lm.sufficient(lm.start(1)) is None else None
 
 
 def behind(
