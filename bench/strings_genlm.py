@@ -6,8 +6,8 @@ its printed name counts as text; `prefill` would count it as text all the same, 
 beams; the cache of log-probabilities is emptied before every run. `logZ`, not the product of `logp_next`: only that
 is a bound of log P(text). Its backend keeps no keys and values of its hypotheses: each call reads all tokens again.
 
-Its sums over the vocabulary are of float32 numbers, and the one over all of it comes out below 1 (SmolLM2
-behind x0: by 7e-5), which makes every token after it that much likelier than it is: its `logZ` is above log P(text) where nothing is
+Its sums over the vocabulary are of float32 numbers, and the one over all of it comes out below 1 (SmolLM2 behind x0: by
+7e-5), which makes every token after it that much likelier than it is: its `logZ` is above log P(text) where nothing is
 pruned. So each hypothesis' weight is put right by the sums of its own history, read off on the way (`low`).
 
 threshold: `prune_threshold`; its README has 0.05, its default is 0. primed: `cache_kv` of x0 and the tokens of the

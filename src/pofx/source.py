@@ -87,7 +87,9 @@ def _must_be_file(path: str) -> None:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as e:  # ValueError: a NUL in the name
         why = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
-        raise BadSource(f"{path!r}: expected a file, found: {why}; check the path") from None
+        # A sentence for a file's name: score, words and classify predict take it as --text.
+        advice = "; if it is a text, say --text" if " " in path else ""
+        raise BadSource(f"{path!r}: expected a file, found: {why}; check the path{advice}") from None
     if stat.S_ISDIR(mode):
         raise BadSource(
             f"{path!r}: expected a file, found a directory; name the files in it, e.g. {path}/*.txt"

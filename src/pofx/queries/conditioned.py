@@ -96,7 +96,10 @@ def answer(
     if runs < 8:
         raise BadValue(f"runs: expected at least 8, for a standard error, found {runs}")
     if n < runs:
-        raise BadValue(f"n: expected a number of particles of at least {runs}, one a run, found {n}")
+        raise BadValue(
+            f"n: expected a number of particles of at least {runs}, one a run, found {n}; the more the better, and "
+            "fewer of the outcomes are shown by --show"
+        )
     if seed is not None and seed < 0:
         raise BadValue(f"seed: expected a whole number of at least 0, or None for a fresh one, found {seed}")
     source = asked.source

@@ -91,9 +91,9 @@ def joined(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "au
 
     The tail is the whole prefix up to 16 bytes; else it begins at the last place, 16 bytes or more before the end,
     that no token straddles: between words, where tokens are parts of words. What is before it is read as `encode`
-    cuts it. Of a large vocabulary it is 8 bytes. beam: "auto" for 16 histories, 7 of a large vocabulary, and all of an n-gram,
-    which are few (`LM.sufficient`): exact, and faster than 16. A model without x0 is given at least the first
-    token, which it cannot predict (`NoBOS` where there is none).
+    cuts it. Of a large vocabulary it is 8 bytes. A model without x0 is given at least the first token, which it cannot
+    predict (`NoBOS` where there is none). beam: "auto" for 16 histories, 7 of a large vocabulary, and all of an n-gram,
+    which are few (`LM.sufficient`): exact, and faster than 16.
 
     Right: `join = joined(lm, "free soft")`, then `log_prob(join.lm, "ware", given=join.tail)`; or, for short,
     `log_prob(lm, "ware", given="free soft", boundary="exact")`. Wrong: forgetting the tail.
