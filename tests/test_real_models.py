@@ -14,7 +14,8 @@ import torch
 import pofx
 from pofx.lm import LM
 from pofx.models.pretrained.body import DecoderBody
-from pofx.models.pretrained.library import read_model
+from pofx.models.pretrained.checkpoint import check_checkpoint
+from pofx.models.pretrained.library_model import read_model
 from pofx.models.pretrained.source import find
 from pofx.transforms.deterministic import deterministic
 
@@ -81,7 +82,7 @@ def test_within_1e5_nats_a_token_of_float64(loaded: Callable[[str], LM], name: s
     lm = loaded(name)
     assert lm.begin.id is not None
     scored = pofx.score(lm, TEXTS)
-    model = read_model(find(name), torch.float64)
+    model = read_model(check_checkpoint(find(name)), torch.float64)
     for s in scored:
         path = torch.tensor([lm.begin.id, *s.tokens.tolist(), lm.vocab.end])
         with torch.inference_mode():

@@ -26,15 +26,13 @@ from pofx.models.pretrained.config_check import (
     size,
 )
 from pofx.models.pretrained.json_object import read_object
-from pofx.models.pretrained.safetensors_header import StoredTensor, read_tensors
+from pofx.models.pretrained.safetensors_header import StoredTensor
+from pofx.models.pretrained.weight_files import weight_files
 
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
-INDEX, WEIGHTS = "model.safetensors.index.json", "model.safetensors"
+ADAPTER = "adapter_config.json"
 GGUF_CARD = "pofx-gguf.json"
-MAX_CONFIG, MAX_INDEX = 1 << 22, 1 << 26
-MAX_FILES = 1000
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-OTHERS = (".h5", ".msgpack", ".onnx", ".tflite", ".npz")
+MAX_CONFIG = 1 << 22
 # The table of embeddings and the head, by the names they have in the known families.
 _EMBED = (
     r"(?:(?:model|transformer|gpt_neox)\.)?(?:decoder\.)?"
@@ -84,11 +82,11 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
     Right: `check_checkpoint(find("smollm2"))`. Wrong: on a directory of `pofx.save`, which `pofx.load` reads.
     """
     directory = Path(directory)
+    if (directory / ADAPTER).exists():
+        _adapter(directory)
     if not (directory / CONFIG).is_file():
-        adapter = (directory / "adapter_config.json").is_file()
         raise BadSource(
-            f"{directory}: expected a model directory with {CONFIG}, found "
-            + ("an adapter without the model it belongs to; merge the two first" if adapter else "none in it")
+            f"{directory}: expected a model directory with {CONFIG}, found none in it; copy or download it too"
         )
     config = read_object(directory / CONFIG, MAX_CONFIG)
     if str(config.get("model_type")).startswith("pofx"):
@@ -100,11 +98,7 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
     for name in (TOKENIZER_CONFIG, "generation_config.json"):
         if (directory / name).exists():
             no_code(read_object(directory / name, MAX_CONFIG << 2), str(directory / name))
-    if (directory / "adapter_config.json").exists():
-        raise BadSource(
-            f"{directory}: expected a model of its own, found an adapter beside it; merge the two first"
-        )
-    files, tensors = _weights(directory)
+    files, tensors = weight_files(directory)
     if not (directory / TOKENIZER).is_file():
         raise BadSource(
             f"{directory}: expected {TOKENIZER}, found none; where transformers can read the tokenizer, "
@@ -115,65 +109,15 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
     return Checkpoint(directory, MappingProxyType(config), files, tensors)
 
 
-def _weights(directory: Path) -> tuple[tuple[Path, ...], Mapping[str, StoredTensor]]:
-    """The safetensors files, and where each tensor lies."""
-    there = sorted(p.name for p in directory.iterdir() if p.name.endswith(".safetensors"))
-    if (directory / INDEX).is_file():
-        return _indexed(directory)
-    if WEIGHTS in there:
-        there = [WEIGHTS]
-    if not there:
-        _no_weights(directory)
-    if len(there) > 1:
-        raise BadSource(
-            f"{directory}: expected {INDEX} to say what is in {len(there)} safetensors files, found none; copy it too"
-        )
-    tensors = read_tensors(directory / there[0])
-    if not tensors:
-        raise BadSource(f"{directory / there[0]}: expected tensors, found none")
-    return (directory / there[0],), tensors
-
-
-def _indexed(directory: Path) -> tuple[tuple[Path, ...], Mapping[str, StoredTensor]]:
-    index = directory / INDEX
-    table = read_object(index, MAX_INDEX).get("weight_map")
-    if not isinstance(table, dict) or not table:
-        raise BadSource(
-            f"{index}: expected a weight_map, found {type(table).__name__}; copy or download it again"
-        )
-    names = set()
-    for name in table.values():
-        # A plain name: no "..", no "/", so that the index cannot point out of the directory.
-        if not isinstance(name, str) or not re.fullmatch(r"[\w-][\w.-]{0,200}\.safetensors", name, re.ASCII):
-            raise BadSource(f"{index}: expected names of safetensors files beside it, found {name!r:.80}")
-        names.add(name)
-    if len(names) > MAX_FILES:
-        raise BadSource(f"{index}: expected at most {MAX_FILES} files, found {len(names)}")
-    out: dict[str, StoredTensor] = {}
-    for name in sorted(names):
-        for tensor, stored in read_tensors(directory / name).items():
-            if table.get(tensor) != name:
-                raise BadSource(
-                    f"{directory / name}: expected the tensors of {INDEX}, found also {tensor[:80]!r}"
-                )
-            out[tensor] = stored
-    missing = next((t for t in table if t not in out), None)
-    if missing is not None:
-        raise BadSource(f"{index}: expected {missing[:80]!r} in {table[missing]}, found it not there")
-    return tuple(directory / n for n in sorted(names)), MappingProxyType(out)
-
-
-def _no_weights(directory: Path) -> NoReturn:
-    names = sorted(p.name for p in directory.iterdir())
-    pickled = next((n for n in names if n.lower().endswith(PICKLES)), None)
-    other = next((n for n in names if n.lower().endswith(OTHERS)), None)
-    if pickled is not None:
-        raise BadSource(
-            f"{directory}: expected weights as safetensors, found only pickles ({pickled[:60]}), which can run any code "
-            "when read and are never opened; use a revision of the model with safetensors"
-        )
+def _adapter(directory: Path) -> NoReturn:
+    """An adapter is refused with and without the model beside it, whose numbers alone would not be the adapter's."""
+    base = None
+    if (directory / ADAPTER).is_file():
+        base = read_object(directory / ADAPTER, MAX_CONFIG).get("base_model_name_or_path")
+    of = f" to {base!r:.80}" if isinstance(base, str) else ""
     raise BadSource(
-        f"{directory}: expected weights as safetensors, found {other[:60] if other else 'none'}; download them too"
+        f"{directory}: expected a model of its own, found an adapter{of} ({ADAPTER}); merge the two with peft "
+        "(merge_and_unload, then save_pretrained) and name the merged directory"
     )
 
 

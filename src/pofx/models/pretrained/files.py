@@ -21,7 +21,8 @@ from pofx.models.pretrained.decoder import Decoder
 from pofx.models.pretrained.head import Head, LogitsHead
 from pofx.models.pretrained.heap import give_back
 from pofx.models.pretrained.json_object import read_object
-from pofx.models.pretrained.library import LibraryBody, read_model
+from pofx.models.pretrained.library import LibraryBody
+from pofx.models.pretrained.library_model import read_model
 from pofx.models.pretrained.model import PretrainedLM
 from pofx.models.pretrained.probe import BOUNDS, LONG, SHORT, by_library, probe, remember, remembered
 from pofx.models.pretrained.row_file import RowFile
@@ -69,7 +70,7 @@ class _Asked:
     def model(self, dtype: torch.dtype = torch.float32) -> Any:
         if self._model is None or self._model.dtype != dtype:
             self.told("loading the library's model", 0.0)
-            self._model = read_model(self.checkpoint.directory, dtype)
+            self._model = read_model(self.checkpoint, dtype)
         return self._model
 
 
@@ -107,27 +108,30 @@ def _ours(asked: _Asked) -> tuple[Body, Head, int] | None:
         or (not shape.tied and HEAD not in checkpoint.tensors)
     ):
         return None
+    # The library first, since it refuses what does not fit its class; the word it gave lasts as long as the files.
+    ids = probe(shape.rows, min(SHORT, shape.context))
+    said = remembered(checkpoint.fingerprint, len(ids))
+    first = said is None
+    if said is None:
+        asked.told("comparing with the library's forward, once", 0.0)
+        said = by_library(asked.model(), ids)
     weights, dtype = Weights(checkpoint), DTYPES[asked.dtype]
     try:
         with threads_for(0):  # laying out weights is copying
             # The head first: it reads the whole embedding, which is let go before the layers need room.
-            name = EMBED if shape.tied else HEAD
+            # Where both are stored, the library ties them only if they are equal.
+            name = HEAD if HEAD in checkpoint.tensors else EMBED
             rows = RowFile(checkpoint.tensors[name])
             head = Head(weights[name], None, shape.final_cap, 1.0, dtype, rows)
-            embed = rows if shape.tied else RowFile(checkpoint.tensors[EMBED])
+            embed = rows if name == EMBED else RowFile(checkpoint.tensors[EMBED])
             decoder = Decoder(shape, weights, embed, dtype)
             give_back()
     except KeyError as e:
         _fell_back(checkpoint, f"it has no tensor {e.args[0]!r}")
         return None
     body = DecoderBody(decoder)
-    ids = probe(head.size, min(SHORT, shape.context))
-    said = remembered(checkpoint.fingerprint, len(ids))
-    first = said is None
-    if said is None:
-        asked.told("comparing with the library's forward, once", 0.0)
+    if first:
         model = asked.model()
-        said = by_library(model, ids)
         windows = [layer.window for layer in shape.layers if layer.window is not None]
         if windows and min(windows) + SHORT <= LONG:
             long = probe(head.size, min(shape.context, min(windows) + SHORT))

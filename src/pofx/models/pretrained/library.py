@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from pofx.errors import BadSource, require
+from pofx.errors import require
 
 require("torch", "hf", "a pretrained model")
 
@@ -39,41 +38,6 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-
-
-def read_model(directory: Path, dtype: torch.dtype) -> Any:
-    """The library's model of a checked directory: its own classes only, safetensors only, evaluation mode."""
-    require("transformers", "hf", "a pretrained model")
-    from transformers import AutoModelForCausalLM
-
-    try:
-        with quiet():
-            model, found = AutoModelForCausalLM.from_pretrained(
-                directory,
-                dtype=dtype,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as e:
-        said = str(e).strip().splitlines()
-        raise BadSource(
-            f"{directory}: expected a causal language model that transformers can read, found: "
-            f"{said[0][:160] if said else type(e).__name__}"
-        ) from None
-    # The library fills what is missing with random numbers, and says so in a warning only.
-    lacking = sorted([*found["missing_keys"], *(str(k) for k in found.get("mismatched_keys") or ())])
-    if lacking:
-        raise BadSource(
-            f"{directory}: expected all weights of the model, found none that fit {some_of(lacking)}; get it again"
-        )
-    return model.eval().requires_grad_(False)
-
-
-def some_of(names: Sequence[str], most: int = 3) -> str:
-    """The first few of many names."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 class Tokens:

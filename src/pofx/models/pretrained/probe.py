@@ -57,4 +57,4 @@ def remember(fingerprint: str, logp: Floats) -> None:
 
 def _path(fingerprint: str) -> Path:
     # Asked anew of another version of the library, whose word it is.
-    return cache_dir() / "probes" / f"{fingerprint}-transformers-{version('transformers')}.json"
+    return cache_dir() / "probes" / f"2-{fingerprint}-transformers-{version('transformers')}.json"

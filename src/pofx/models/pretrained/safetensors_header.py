@@ -28,9 +28,10 @@ DTYPES: Mapping[str, int] = MappingProxyType(
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor in a file: its dtype as safetensors names it, its shape, and the bytes `start : start + size`."""
+    """A tensor in a file: its name there, its dtype as safetensors names it, its shape, its bytes `start : start + size`."""
 
     file: Path
+    name: str
     dtype: str
     shape: tuple[int, ...]
     start: int
@@ -90,7 +91,7 @@ def _tensor(path: Path, name: str, told: Any, data: int, base: int) -> StoredTen
             path,
             f"{name[:60]!r} of {offsets[1] - offsets[0]} bytes, where its shape {shape!r:.60} wants {size:.3g}",
         )
-    return StoredTensor(path, dtype, tuple(shape), base + offsets[0], size)
+    return StoredTensor(path, name, dtype, tuple(shape), base + offsets[0], size)
 
 
 def _sizes(found: Any) -> bool:

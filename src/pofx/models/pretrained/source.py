@@ -13,7 +13,8 @@ from typing import NoReturn
 
 from pofx.cache import CARD, is_whole, keep, model_path, sha256
 from pofx.errors import BadSource, require
-from pofx.models.pretrained.checkpoint import CONFIG, PICKLES
+from pofx.models.pretrained.checkpoint import ADAPTER, CONFIG
+from pofx.models.pretrained.weight_files import PICKLES
 
 Progress = Callable[[str, float], None]
 
@@ -96,7 +97,7 @@ def find(source: str | Path, progress: Progress | None = None) -> Path:
 
 
 def _in_directory(path: Path, told: Progress) -> Path:
-    if (path / CONFIG).is_file():
+    if (path / CONFIG).is_file() or (path / ADAPTER).is_file():
         return path
     ggufs = sorted(p for p in path.iterdir() if p.name.lower().endswith(".gguf"))
     if len(ggufs) == 1:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from pofx.cache import sha256
 from pofx.errors import BadSource, PofxError, require
-from pofx.models.pretrained.checkpoint import GGUF_CARD, WEIGHTS
+from pofx.models.pretrained.checkpoint import GGUF_CARD
 from pofx.models.pretrained.config_check import check_config
 from pofx.models.pretrained.gguf.architecture import check_agreement, check_architecture, refuse
 from pofx.models.pretrained.gguf.header import BLOCKS, GgufHeader, GgufTensor, read_header
@@ -38,6 +38,7 @@ from pofx.models.pretrained.gguf.tokenizer import (
     read_tokens,
     write_tokenizer,
 )
+from pofx.models.pretrained.weight_files import WEIGHTS
 
 Progress = Callable[[str, float], None]
 

@@ -1,0 +1,124 @@
+"""The library's model of a checked checkpoint: of the tensors that were checked, every one of them, and no others."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pofx.errors import BadSource, PofxError, require
+
+require("torch", "hf", "a pretrained model")
+
+import torch
+
+from pofx.models.pretrained.checkpoint import Checkpoint
+from pofx.models.pretrained.library import quiet
+from pofx.models.pretrained.safetensors_header import StoredTensor
+from pofx.models.pretrained.weights import check_finite
+
+# Tables of zeros and ones or of angles, which older versions of the library stored and newer ones compute. A mask has
+# four axes, so that the bias of an attention, which has one, is never taken for it.
+_COMPUTED = re.compile(
+    r"(?:^|\.)(?:attn|attention|self_attn|crossattention)(?:\.attention)?\.(?:bias|masked_bias|embed_positions)$"
+    r"|(?:^|\.)rotary_emb\.(?:inv_freq|cos_cached|sin_cached)$|(?:^|\.)(?:position_ids|token_type_ids)$"
+)
+
+
+def read_model(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
+    """The library's model of a checkpoint, in evaluation mode: its own class, and the tensors of the checkpoint.
+
+    `BadSource` for weights that are not finite, places without a tensor, tensors without a place, and for whatever
+    the library raises on the files.
+    """
+    require("transformers", "hf", "a pretrained model")
+    check_finite(checkpoint)
+    with _library_on(checkpoint.directory), quiet(), ExitStack() as open_files:
+        made = _config(checkpoint)
+        model, found = _class_for(made).from_pretrained(
+            None,
+            config=made,
+            state_dict=_slices(checkpoint, open_files),
+            dtype=dtype,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    # The library fills what is missing with random numbers, and drops what is left, with a warning at most.
+    lacking = sorted([*found["missing_keys"], *(str(k) for k in found.get("mismatched_keys") or ())])
+    if lacking:
+        raise BadSource(
+            f"{checkpoint.directory}: expected a tensor for each weight of a {type(model).__name__}, found none that "
+            f"fit {some_of(lacking)}; is config.json that of these weights?"
+        )
+    left = sorted(k for k in found["unexpected_keys"] if not _computed(k, checkpoint.tensors.get(k)))
+    if left:
+        raise BadSource(
+            f"{checkpoint.directory}: expected the weights of a {type(model).__name__}, found tensors without a place "
+            f"in it: {some_of(left)}; {_advice(left)}"
+        )
+    model.eval().requires_grad_(False)
+    with _library_on(checkpoint.directory), torch.inference_mode():
+        # Sizes that the weights do not show, such as a window of 0, are noticed by the first forward.
+        model(input_ids=torch.zeros((1, 2), dtype=torch.int64), use_cache=False)
+    return model
+
+
+def some_of(names: Sequence[str], most: int = 3) -> str:
+    """The first few of many names."""
+    shown = ", ".join(n[:80] for n in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _config(checkpoint: Checkpoint) -> Any:
+    from transformers import CONFIG_MAPPING
+
+    told = copy.deepcopy(dict(checkpoint.config))
+    return CONFIG_MAPPING[told["model_type"]].from_dict(told)
+
+
+def _class_for(config: Any) -> Any:
+    """The causal class that the library has for a config; code of a model's own is never asked for."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    return MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+
+
+def _slices(checkpoint: Checkpoint, open_files: ExitStack) -> dict[str, Any]:
+    """Name to tensor in its file, unread. The library is given these, since by itself it may choose another file."""
+    from safetensors import safe_open
+
+    files = {f: open_files.enter_context(safe_open(f, framework="pt")) for f in checkpoint.files}
+    return {name: files[t.file].get_slice(t.name) for name, t in checkpoint.tensors.items()}
+
+
+def _computed(name: str, stored: StoredTensor | None) -> bool:
+    if stored is None or not _COMPUTED.search(name):
+        return False
+    return not name.endswith(".bias") or len(stored.shape) == 4
+
+
+def _advice(left: Sequence[str]) -> str:
+    if any("lora_" in name for name in left):
+        return "merge the adapter into the model first (peft: merge_and_unload)"
+    return "is config.json that of these weights?"
+
+
+@contextmanager
+def _library_on(directory: Path) -> Iterator[None]:
+    """Around calls of the library alone: what it raises on files that somebody wrote is about the files."""
+    try:
+        yield
+    except (PofxError, MemoryError):
+        raise
+    except Exception as e:
+        why = " ".join(f"{type(e).__name__}: {e}".split())
+        why = "".join(c if c.isprintable() else "?" for c in why)
+        raise BadSource(
+            f"{directory}: expected a causal language model that transformers {version('transformers')} can read, found: "
+            f"{why:.200}; compare its files with the published ones"
+        ) from None
