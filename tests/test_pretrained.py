@@ -292,7 +292,9 @@ class TestLoading:
         assert draw.bytes == b"".join(lm.vocab.token_bytes[i] or b"" for i in draw.tokens)
 
     def test_no_eos(self, made: Made) -> None:
-        lm = pofx.load(made(adds="bos", eos_token_id=None))
+        home = made(adds="bos", eos_token_id=None)
+        (home / "tokenizer_config.json").write_text('{"bos_token": "<bos>"}')
+        lm = pofx.load(home)
         assert lm.vocab.end is None
         assert np.isfinite(pofx.prefix_log_prob(lm, "the"))
         with pytest.raises(pofx.NoEOS):

@@ -321,21 +321,21 @@ def test_what_control_tokens_are() -> None:
     d = byte_level()
     table = d["model"]["vocab"]
     config = {
-        "pad_token": "!",  # one character of text in a role is text
+        "pad_token": "!",  # text in a role is text
         "bos_token": {"content": "<s>", "special": True},
         "unk_token": "the",
-        "image_token": "that",
-        "additional_special_tokens": ["at", {"content": "cat"}, 7, None],
-        "added_tokens_decoder": {"9": {"content": "ing", "special": True}, "10": {"content": "ent"}},
+        "image_token": "<that>",
+        "additional_special_tokens": ["[at]", {"content": "<cat>"}, 7, None, "at"],
+        "added_tokens_decoder": {"9": {"content": "<ing>", "special": True}, "10": {"content": "<ent>"}},
         "add_bos_token": True,
     }
-    for token in ("the", "that", "at", "cat", "ing", "ent"):
+    for token in ("the", "<that>", "at", "[at]", "<cat>", "<ing>", "<ent>"):
         table.setdefault(token, len(table))
     for k, added in enumerate(d["added_tokens"][3:]):
         added["id"] = len(table) + k
     q = table["q"]
     vocab = build(d, config=config, control=[q, 5000], rows=400)
-    control = {"<|endoftext|>", "<s>", "</s>", "the", "that", "at", "cat", "ing", "q"}
+    control = {"<|endoftext|>", "<s>", "</s>", "<that>", "[at]", "<cat>", "<ing>", "q"}
     assert vocab.names == {t: table[t] for t in control}
     assert {i for i, b in enumerate(vocab.token_bytes) if b is None and i < len(table)} == {
         table[t] for t in control
@@ -591,10 +591,16 @@ def test_a_cut_that_makes_a_difference_is_none() -> None:
 def test_files_beside(tmp_path: Path) -> None:
     d = sentencepiece_bpe(prepend=False)
     special = {"unk_token": {"content": "<unk>"}, "bos_token": "<s>", "eos_token": "the"}
+    d["added_tokens"].append(
+        {**d["added_tokens"][-1], "content": "<eot>", "id": d["added_tokens"][-1]["id"] + 1}
+    )
+    special["additional_special_tokens"] = ["<eot>"]
     vocab = read_tokenizer(_write(tmp_path / "a", d, {}, special), 500)
-    assert "the" in vocab.names
+    assert "<eot>" in vocab.names
+    assert "the" not in vocab.names  # a word that one file calls EOS
+    assert vocab.declared["eos"] == d["model"]["vocab"]["the"]
     decoder = {"added_tokens_decoder": {}}  # then the old file counts for nothing
-    assert "the" not in read_tokenizer(_write(tmp_path / "b", d, decoder, special), 500).names
+    assert "<eot>" not in read_tokenizer(_write(tmp_path / "b", d, decoder, special), 500).names
     assert vocab.adds_before == (1,)
     assert vocab.adds_after == ()
     for name, text, pattern in [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ CONFIG_FILE = "tokenizer_config.json"
 SPECIAL_FILE = "special_tokens_map.json"
 MAX_BYTES = 1 << 27  # Gemma's 262,144 tokens take 33 MB, pretty-printed; nobody's take 128
 LISTS = ("additional_special_tokens", "extra_special_tokens")
+# Names of control tokens are put between signs: <|im_end|>, </s>, [PAD], {{eot}}.
+_ENCLOSED = re.compile(r"[▁Ġ ]*[<\[{(|].*\w.*[>\]})|]", re.DOTALL)
+# So is text, which no file but the one that names it as a control token would take for one: <div>, [i].
+_MARK = re.compile(r"[▁Ġ ]*(?:<[^<>\s]*\w[^<>\s]*>|\[/?[A-Z][A-Z_]+\]|\[gMASK\])")
+_TAG = re.compile(r"[▁Ġ ]*</?(?!(?:s|bos|eos|unk|pad|eod|eot|eom|sep|cls|mask)>)[a-z][a-z0-9]*/?>")
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,11 @@ def components(part: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     return [part]
 
 
+def is_mark(text: str) -> bool:
+    """Whether a token's text looks like the name of a control token, as "</s>" and "<|im_end|>" do and "<div>" does not."""
+    return _MARK.fullmatch(text) is not None and _TAG.fullmatch(text) is None
+
+
 def _checked_table(table: object, name: str) -> Mapping[str, int]:
     if not isinstance(table, dict) or not table:
         raise BadSource(
@@ -220,8 +231,8 @@ def _control_tokens(
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Control tokens by text, and ids by role. Both files count: transformers makes special what either names.
 
-    A one-character text token in a role ("!" as padding, an old habit) stays text, unless tokenizer.json itself
-    marks it special.
+    A token of the model's table that spells text stays text, though the file beside names it in a role ("!" as padding,
+    an old habit), unless tokenizer.json itself marks it special.
     """
     ids = {a.content: a.id for a in added}
 
@@ -239,7 +250,8 @@ def _control_tokens(
             declared[key.removesuffix("_token")] = i
             named.append(value)
     for content in map(_content, named):
-        if content is not None and len(content) > 1 and (i := id_of(content)) is not None:
+        i = id_of(content)
+        if content is not None and i is not None and (content in ids or _ENCLOSED.fullmatch(content)):
             special[content] = i
     unknown = model.get("unk_token")
     if model.get("unk_id") is not None:

@@ -66,7 +66,8 @@ class TokenizerVocab(Vocab):
     `NotText`: a character that no token spells, and a text that a normalizer changes, since its probability would
     be that of another string.
 
-    names: control tokens' texts and ids, EOS too. candidates: (role, id) of what may stand for x0, each id once.
+    names: control tokens' texts and ids, EOS too. declared: ids by role ("bos", "eos", …), as the tokenizer's files have
+    them; those may be text. candidates: (role, id) of what may stand for x0, each id once.
     adds_before, adds_after: ids that the tokenizer itself puts around a text, by its post_processor; the
     "add_bos_token" and "add_eos_token" of tokenizer_config.json count for nothing beside a tokenizer.json, as in
     transformers 5. opening: whether it puts a space before every text; it is no part of what the ids spell.
@@ -104,7 +105,7 @@ class TokenizerVocab(Vocab):
             self._tokenizer = TextTokenizer(file, spelling, self.token_bytes, self._control, added)
             self.adds_before, self.adds_after = added_around(file, rows)
             self.names = _names(file, self._control, rows)
-            self.candidates = _candidates(file, self.names, rows, end)
+        self.declared = file.declared
         self.opening = self._tokenizer.opening
         self._unopened = tuple(a.content for a in added if not a.content.startswith(" "))
         byte_ids = spelling.byte_ids(file.table)
@@ -114,6 +115,20 @@ class TokenizerVocab(Vocab):
         mark = f"({re.escape(self._mark)}+)|" if self._mark else ""
         self._mistaken = re.compile(mark + _WITHIN_BYTE_TEXT)
         self._texts = {i: text for text, i in self.names.items()}
+
+    @property
+    def control(self) -> frozenset[int]:
+        """The ids that are no text because a file, or the caller, says so; of rows without a token nothing is said."""
+        return self._control
+
+    @cached_property
+    def candidates(self) -> tuple[tuple[str, int], ...]:
+        """(role, id) of what a model may have seen before a text: declared roles, EOS, and tokens named as separators."""
+        roles = [(role, self.declared[role]) for role in _ROLES if role in self.declared]
+        roles += [] if self.end is None else [("eos", self.end)]
+        roles += [("separator", i) for text, i in self.names.items() if _SEPARATOR.search(text)]
+        once = {i: role for role, i in reversed(roles) if i < self.size}
+        return tuple((once.pop(i), i) for _, i in roles if i in once)
 
     @cached_property
     def unambiguous(self) -> bool:
@@ -144,7 +159,8 @@ class TokenizerVocab(Vocab):
 
     def _but(self, **changes: Any) -> TokenizerVocab:
         out = copy.copy(self)
-        out.__dict__.pop("continuation", None)
+        for name in ("continuation", "candidates"):
+            out.__dict__.pop(name, None)
         out.__dict__.update(changes)
         return out
 
@@ -245,14 +261,3 @@ def _stretches(data: bytes) -> list[str | bytes]:
 def _names(file: TokenizerFile, control: frozenset[int], rows: int) -> dict[str, int]:
     ids = {t: i for t, i in file.table.items() if i in control} | {a.content: a.id for a in file.added}
     return {t: i for t, i in ids.items() if t and i in control and i < rows}
-
-
-def _candidates(
-    file: TokenizerFile, names: Mapping[str, int], rows: int, end: int | None
-) -> tuple[tuple[str, int], ...]:
-    """What a model may have seen before a text: declared roles, EOS, and control tokens named as separators."""
-    roles = [(role, file.declared[role]) for role in _ROLES if role in file.declared]
-    roles += [] if end is None else [("eos", end)]
-    roles += [("separator", i) for text, i in names.items() if _SEPARATOR.search(text)]
-    once = {i: role for role, i in reversed(roles) if i < rows}
-    return tuple((once.pop(i), i) for _, i in roles if i in once)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from pofx.errors import BadSource, BadValue, require
@@ -16,19 +16,18 @@ import torch
 
 from pofx.models.pretrained.architecture import architecture
 from pofx.models.pretrained.body import Body, DecoderBody
-from pofx.models.pretrained.checkpoint import GGUF_CARD, Checkpoint
+from pofx.models.pretrained.checkpoint import Checkpoint
 from pofx.models.pretrained.decoder import Decoder
 from pofx.models.pretrained.head import Head, LogitsHead
 from pofx.models.pretrained.heap import give_back
-from pofx.models.pretrained.json_object import read_object
 from pofx.models.pretrained.library import LibraryBody
 from pofx.models.pretrained.library_model import read_model
 from pofx.models.pretrained.model import PretrainedLM
 from pofx.models.pretrained.probe import BOUNDS, LONG, SHORT, by_library, probe, remember, remembered
 from pofx.models.pretrained.row_file import RowFile
+from pofx.models.pretrained.vocabulary import read_vocab
 from pofx.models.pretrained.weights import Weights
 from pofx.models.threads import threads_for
-from pofx.tokenizer.vocab import TokenizerVocab, read_tokenizer
 from pofx.vocab import Vocab
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -55,7 +54,7 @@ def read_pretrained(
         raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}")
     asked = _Asked(checkpoint, dtype, told)
     body, head, context = _ours(asked) or _librarys(asked)
-    lm = PretrainedLM(body, head, _vocab(checkpoint, head.size, end), context, dtype, budget)
+    lm = PretrainedLM(body, head, read_vocab(checkpoint, head.size, end), context, dtype, budget)
     lm.fingerprint = checkpoint.fingerprint
     return lm
 
@@ -72,30 +71,6 @@ class _Asked:
             self.told("loading the library's model", 0.0)
             self._model = read_model(self.checkpoint, dtype)
         return self._model
-
-
-def _vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> TokenizerVocab:
-    """The vocabulary, with the EOS that the caller names, or the one that the checkpoint declares."""
-    card: Mapping[str, Any] = {}
-    if (checkpoint.directory / GGUF_CARD).is_file():
-        card = read_object(checkpoint.directory / GGUF_CARD, 1 << 26)
-    control = [i for i in card.get("control", []) if type(i) is int and 0 <= i < rows]
-    declared = checkpoint.config.get("eos_token_id")
-    if isinstance(declared, list):
-        declared = declared[0] if declared else None
-    if declared is not None and not (type(declared) is int and 0 <= declared < rows):
-        raise BadSource(
-            f"{checkpoint.directory}: expected eos_token_id in [0, {rows}), found {declared!r:.40}"
-        )
-    vocab = read_tokenizer(checkpoint.directory, rows, declared, control)
-    if end is None:
-        return vocab
-    from pofx.transforms.begun import token_id
-
-    i = token_id(vocab, end, "end")
-    if vocab.token_bytes[i] is None:
-        return vocab.with_end(i)
-    return read_tokenizer(checkpoint.directory, rows, i, control)
 
 
 def _ours(asked: _Asked) -> tuple[Body, Head, int] | None:

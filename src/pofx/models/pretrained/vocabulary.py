@@ -1,0 +1,73 @@
+"""A checkpoint's vocabulary, with the EOS that the caller names or that the evidence of its files speaks for."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from pofx.errors import BadSource
+from pofx.models.pretrained.checkpoint import CONFIG, GGUF_CARD, MAX_CONFIG, Checkpoint
+from pofx.models.pretrained.json_object import read_object
+from pofx.tokenizer.end import declared_end
+from pofx.tokenizer.vocab import TokenizerVocab, read_tokenizer
+from pofx.transforms.begun import token_id
+
+GENERATION = "generation_config.json"
+_MAX_CARD = 1 << 26
+
+
+def read_vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> TokenizerVocab:
+    """The vocabulary of a checkpoint whose law has `rows` outcomes.
+
+    end: the token that ends texts, a text or an id. The caller is evidence enough: the token may spell text, which is then
+    spelled by other tokens. Without it the files are weighed (`declared_end`), and a warning says where they disagree.
+
+    Right: `read_vocab(checkpoint, lm_head_rows, None)`. Wrong: `read_vocab(checkpoint, config["vocab_size"], None)` where
+    the head has more rows.
+    """
+    folder = checkpoint.directory
+    control = _control_of_gguf(folder, rows)
+    vocab = read_tokenizer(folder, rows, None, control)
+    named = {
+        CONFIG: _ids(checkpoint.config.get("eos_token_id"), folder / CONFIG),
+        GENERATION: _ids(_generation(folder).get("eos_token_id"), folder / GENERATION),
+    }
+    found = declared_end(vocab, named)
+    if end is not None:
+        # A name such as "</s>" that one file calls EOS stays no text, though another token ends texts now.
+        old = found.id
+        if old is not None and old != vocab.declared.get("eos") and vocab.token_bytes[old] is not None:
+            control.append(old)
+            vocab = read_tokenizer(folder, rows, None, control)
+        i = token_id(vocab, end, "end")
+        return vocab.with_end(i) if vocab.token_bytes[i] is None else read_tokenizer(folder, rows, i, control)
+    if found.note:
+        warnings.warn(f"{folder}: {found.note}", RuntimeWarning, stacklevel=2)
+    if found.id is None or vocab.token_bytes[found.id] is None:
+        return vocab.with_end(found.id)
+    return read_tokenizer(folder, rows, found.id, control)
+
+
+def _control_of_gguf(folder: Path, rows: int) -> list[int]:
+    """The control tokens that a GGUF file listed, as the card of its conversion has them."""
+    card = folder / GGUF_CARD
+    found = read_object(card, _MAX_CARD).get("control", []) if card.is_file() else []
+    return [i for i in found if type(i) is int and 0 <= i < rows]
+
+
+def _generation(folder: Path) -> dict[str, Any]:
+    path = folder / GENERATION
+    return read_object(path, MAX_CONFIG) if path.is_file() else {}
+
+
+def _ids(found: object, path: Path) -> list[int]:
+    """One id, a list of them, or none."""
+    ids: list[Any] = found if isinstance(found, list) else [] if found is None else [found]
+    wrong = next((i for i in ids if type(i) is not int), None)
+    if wrong is not None:
+        raise BadSource(
+            f"{path}: expected an id or a list of ids for eos_token_id, found {found!r:.60}; write the id of the token "
+            "that ends texts"
+        )
+    return ids
