@@ -36,7 +36,10 @@ class ControlVocab(ToyVocab):
 
 
 class Bounded(ToyLM):
-    """A toy that remembers all, takes paths of `context` tokens, x0 included, and refuses longer ones."""
+    """A toy that remembers all, reads `context` tokens, x0 included, and refuses to read more.
+
+    The last token of a path is predicted only, so it takes no place.
+    """
 
     def __init__(self, context: int, vocab: Vocab | None = None, begin: bool = False, seed: int = 0) -> None:
         super().__init__(vocab or ControlVocab(), seed, memory=context, begin=begin)
@@ -56,21 +59,25 @@ class Bounded(ToyLM):
 
     def forward(self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0) -> Trace:
         for p in paths:
-            self.refuse(len(p))
+            self.refuse(len(p) - 1)
         self.passes.append(len(paths))
         return super().forward(paths, want, skip)
 
 
 def by_hand(lm: LM, path: Sequence[int], behind: Sequence[int], context: int, stride: int) -> list[float]:
-    """The definition: of all windows k·stride … k·stride + room the first that holds a position predicts it."""
-    room, out = context - len(behind), []
+    """The definition: of all windows k·stride … k·stride + room the first that holds a position predicts it.
+
+    A window reads `context` tokens, `behind` among them, and predicts one more.
+    """
+    room, out = context - len(behind) + 1, []
     for i, token in enumerate(path):
         k = next(k for k in itertools.count() if k * stride <= i < k * stride + room)
-        out.append(log_prefix(lm, [token], [*behind, *path[k * stride : i]]))
+        read = np.array([[*behind, *path[k * stride : i]]], dtype=np.int64)
+        out.append(float(lm.extend(lm.start(1), read).logp[0, token]))
     return out
 
 
-STRIDES = [(c, s) for c in (3, 4, 5, 6) for s in range(1, c)]
+STRIDES = [(c, s) for c in (2, 3, 4, 5, 6) for s in range(1, c + 1)]
 
 
 @pytest.mark.parametrize(("context", "stride"), STRIDES)
@@ -118,7 +125,7 @@ def test_laws_of_other_windows(make) -> None:
 
 def test_the_sum_over_strings_is_one() -> None:
     vocab = ToyVocab(2)
-    lm = windowed(Bounded(3, vocab, begin=True, seed=3), stride=1)
+    lm = windowed(Bounded(3, vocab, begin=True, seed=1), stride=1)
     texts = [p for n in range(10) for p in itertools.product((0, 1), repeat=n)]
     total = math.fsum(math.exp(x.sum()) for x in lm.forward([[*p, 2] for p in texts]).logp)
     alive = math.fsum(math.exp(x.sum()) for x in lm.forward(list(itertools.product((0, 1), repeat=10))).logp)
@@ -133,7 +140,7 @@ def test_the_laws_catch_a_window_that_depends_on_what_follows() -> None:
         def forward(self, paths: Sequence[Path], want: Want = Want(), skip: int | Sequence[int] = 0) -> Trace:
             t = super().forward(paths, want, skip)
             moved = [
-                np.array(by_hand(self.lm, p, [], self.room, self.stride))
+                np.array(by_hand(self.lm, p, [], self.room - 1, self.stride))
                 if len(p) <= self.room
                 else np.append(x[:-1], log_prefix(self.lm, p[-1:], p[-self.room : -1]))
                 for p, x in zip([list(q) for q in paths], t.logp)
@@ -167,19 +174,19 @@ def test_every_token_once_with_most_context_and_what_is_skipped_is_not_run() -> 
 def test_effective_context() -> None:
     lm = windowed(begun(Bounded(6), "<s>"), stride=3)
     assert lm.window == (
-        "windows of 6 tokens, x0 at the front of each; the next begins 3 later; effective context 3 to 5"
+        "windows of 6 tokens, x0 at the front of each; the next begins 3 later; effective context 4 to 6"
     )
-    assert lm.seen(12).tolist() == [1, 2, 3, 4, 5, 3, 4, 5, 3, 4, 5, 3]
+    assert lm.seen(12).tolist() == [1, 2, 3, 4, 5, 6, 4, 5, 6, 4, 5, 6]
     assert lm.seen(0).tolist() == []
     assert lm.context == 6
     bare = windowed(Bounded(6, ToyVocab(2)), stride=2)
     assert "no x0" in bare.window
-    assert "effective context 4 to 5" in bare.window
-    assert bare.seen(9).tolist() == [0, 1, 2, 3, 4, 5, 4, 5, 4]
+    assert "effective context 5 to 6" in bare.window
+    assert bare.seen(9).tolist() == [0, 1, 2, 3, 4, 5, 6, 5, 6]
     large = windowed(begun(Bounded(1024), "<s>"))
-    assert "the next begins 512 later; effective context 512 to 1,023" in large.window
+    assert "the next begins 512 later; effective context 513 to 1,024" in large.window
     seen = large.seen(5000)
-    assert (seen[:1023].tolist(), seen[1023:].min(), seen.max()) == (list(range(1, 1024)), 512, 1023)
+    assert (seen[:1024].tolist(), seen[1024:].min(), seen.max()) == (list(range(1, 1025)), 513, 1024)
 
 
 def test_nothing_beyond_the_effective_context_matters() -> None:
@@ -212,9 +219,9 @@ def test_seen_of_every_kind_of_model() -> None:
 def test_scored_says_what_each_token_was_given() -> None:
     lm = windowed(begun(Bounded(5), "<s>"), stride=2)
     a, b = score(lm, ["abbaab", "ab"], ["", "bbbbbb"])
-    assert a.seen.tolist() == [1, 2, 3, 4, 3, 4, 3]
+    assert a.seen.tolist() == [1, 2, 3, 4, 5, 4, 5]
     assert b.seen.tolist() == lm.seen(9)[6:].tolist()
-    assert a.without_end().seen.tolist() == [1, 2, 3, 4, 3, 4]
+    assert a.without_end().seen.tolist() == [1, 2, 3, 4, 5, 4]
     assert a.terms.window == lm.window
     with pytest.raises(ValueError, match="read-only"):
         a.seen[0] = 7
@@ -253,7 +260,7 @@ def test_states_of_different_lengths_in_one_batch() -> None:
 def test_without_windows_and_without_x0() -> None:
     core = Bounded(4)
     with pytest.raises(TooLong):
-        begun(core, "<s>").forward([[0] * 4])
+        begun(core, "<s>").forward([[0] * 5])
     bare = windowed(Bounded(4, ToyVocab(2)))
     with pytest.raises(NoBOS):
         bare.forward([[0, 1]])
@@ -267,9 +274,9 @@ def test_without_windows_and_without_x0() -> None:
     ("make", "context", "stride", "says"),
     [
         (lambda: begun(Bounded(4), "<s>"), 5, None, "at most the 4 tokens"),
-        (lambda: begun(Bounded(4), "<s>"), None, 4, "1 to 3 tokens"),
-        (lambda: begun(Bounded(4), "<s>"), None, 0, "1 to 3 tokens"),
-        (lambda: Bounded(4, ToyVocab(2)), None, 4, "1 to 3 tokens"),
+        (lambda: begun(Bounded(4), "<s>"), None, 5, "1 to 4 tokens"),
+        (lambda: begun(Bounded(4), "<s>"), None, 0, "1 to 4 tokens"),
+        (lambda: Bounded(4, ToyVocab(2)), None, 5, "1 to 4 tokens"),
         (lambda: begun(Bounded(4), "<s>"), 1, None, "room for at least two"),
         (lambda: Bounded(4, ToyVocab(2)), 1, None, "room for at least two"),
     ],

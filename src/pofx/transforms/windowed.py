@@ -19,8 +19,9 @@ from pofx.transforms.windowed_branches import WindowedBranches
 def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> LM:
     """p(x) = Π p(x_i | x0, its window before i): texts longer than `context` are read by windows.
 
-    Every window is a path of the model of its own, so x0 stands at the front of each, and counts as one of its
-    `context` tokens. The first is full, each further one begins `stride` tokens later (half the context) and
+    Every window is a path of the model of its own, so x0 stands at the front of each, and counts as one of the
+    `context` tokens that are read. The last token of a window is predicted and not read, so that a text of which
+    all but EOS fits is read whole. Each further window begins `stride` tokens later (half the context) and
     re-reads what it shares with the last; a token is predicted once, by the first window that holds it, which
     gives it the longest context of those that do. Which one depends on its position only, never on what follows,
     so p stays a distribution: `seen` says how much a position is given, `window` states the rule.
@@ -36,10 +37,10 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
             f"context: expected at most the {lm.context:,} tokens of the model, found {most:,}; leave it out"
         )
     lead = int(lm.seen(1)[0])  # x0, and what is given
-    room = most - lead
+    room = most - lead + 1  # the last token of a window is predicted, and needs no place
     # Without x0 a window that re-reads nothing would have to say how texts begin.
     longest = room - (lm.begin.known == "none")
-    if longest < 1:
+    if most < lead + 1 or most < 2:
         raise BadValue(
             f"context: expected room for at least two tokens, found {most} of which {lead} are taken by x0 and "
             "what is given; take a longer one"
@@ -51,13 +52,13 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
 
 
 class Windowed(LM):
-    """Windows of `room` tokens behind x0, each `stride` after the last; made by `windowed`."""
+    """Windows of `room` predicted tokens behind x0, each `stride` after the last; made by `windowed`."""
 
     def __init__(self, lm: LM, context: int, room: int, stride: int) -> None:
         self.lm, self.context, self.room, self.stride = lm, context, room, stride
         self.vocab, self.begin, self.dtype = lm.vocab, lm.begin, lm.dtype
         self.fingerprint, self.positive, self.interval = lm.fingerprint, lm.positive, lm.interval
-        self.window = rule(context, stride, context - room)
+        self.window = rule(context, stride, context - room + 1)
 
     def start(self, n: int) -> State:
         """n times the model's start, in an empty window."""
@@ -134,7 +135,7 @@ def rule(context: int, stride: int, lead: int) -> str:
     front = ("no x0", "x0 at the front of each")[lead] if lead < 2 else "x0 and what is given before each"
     return (
         f"windows of {context:,} tokens, {front}; the next begins {stride:,} later; "
-        f"effective context {context - stride:,} to {context - 1:,}"
+        f"effective context {context + 1 - stride:,} to {context:,}"
     )
 
 
