@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,19 +11,20 @@ import torch
 
 import pofx
 from pofx.lm import forward_by_extension
-from pofx.models.pretrained.library import read_model
+from pofx.models.pretrained.checkpoint import check_checkpoint
+from pofx.models.pretrained.library_model import read_model
 from pofx.trace import Want
 from tiny_checkpoints import BOS, EOS, ROWS, write
 
 CONTEXT = 8
 
 
-def exact(directory: Path, path: list[int], context: int, stride: int) -> list[float]:
+def exact(model: Any, path: list[int], context: int, stride: int) -> list[float]:
     """log p of every token behind x0, by one float64 forward of the library for each.
 
     A token is read behind everything if x0 and all before it fit the context, else behind the first window with it.
     """
-    model, out = read_model(directory, torch.float64), []
+    out = []
     for i, token in enumerate(path):
         k = 0
         while 1 + i - k * stride > context:
@@ -40,8 +42,9 @@ def test_every_length_about_the_context(tmp_path: Path, family: str) -> None:
     rng = np.random.default_rng(0)
     paths = [[*rng.integers(4, ROWS, n).tolist(), EOS] for n in range(2 * CONTEXT + 2)]
     fast, slow = lm.forward(paths), forward_by_extension(lm, paths, Want(), 0)
+    model = read_model(check_checkpoint(directory), torch.float64)
     for path, a, b in zip(paths, fast.logp, slow.logp):
-        whole = exact(directory, path, CONTEXT, CONTEXT // 2)
+        whole = exact(model, path, CONTEXT, CONTEXT // 2)
         assert np.abs(a - whole).max() < 2e-5, len(path)
         assert np.abs(b - whole).max() < 2e-5, len(path)
         assert lm.seen(len(path)).max() <= CONTEXT
@@ -52,7 +55,8 @@ def test_a_text_that_just_fits_is_read_whole(tmp_path: Path) -> None:
     lm = pofx.load(directory)
     path = [*np.random.default_rng(1).integers(4, ROWS, 31).tolist(), EOS]
     with torch.inference_mode():
-        logits = read_model(directory, torch.float64)(torch.tensor([[BOS, *path[:-1]]])).logits[0]
+        model = read_model(check_checkpoint(directory), torch.float64)
+        logits = model(torch.tensor([[BOS, *path[:-1]]])).logits[0]
     law = torch.log_softmax(logits, -1)
     whole = law[torch.arange(32), torch.tensor(path)].numpy()
     assert np.abs(lm.forward([path]).logp[0] - whole).max() < 2e-5
