@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,7 @@ class TextTokenizer:
     opening: whether the tokenizer puts a space before every text. It is taken out too: the caller puts a " "
     before a text that opens, and none before one that goes on.
     added: the added tokens that are text; they do not swallow the spaces beside them here.
+    opened: texts of added tokens that the tokenizer finds only behind such a space (`normalized`, with a Prepend).
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class TextTokenizer:
 
         self._spelled, self._byte_level = spelled, spelling.byte_level
         with refusing(file.name):
-            normalizer, pre_tokenizer, self.opening = _without_opening_space(file, spelling.space)
+            normalizer, pre_tokenizer, self.opening, prepended = _without_opening_space(file, spelling.space)
             skeleton: dict[str, Any] = {
                 "version": "1.0",
                 "added_tokens": [],
@@ -58,6 +61,13 @@ class TextTokenizer:
                 "model": _EMPTY_MODEL,
             }
             self._tokenizer: Tokenizer = Tokenizer.from_str(json.dumps(skeleton))
+            self.opened = tuple(a.content for a in added if a.normalized and prepended)
+            others = "|".join(re.escape(a.content) for a in added if not a.normalized)
+            found = "|".join(map(re.escape, self.opened))
+            self._section = re.compile(f"({others})(?= *(?:{found}))") if others and found else None
+            added = [
+                self._as_normalized(a, prepended, file) if a.content in self.opened else a for a in added
+            ]
             self._tokenizer.model = _model(file, control, added)
             self._tokenizer.add_tokens(
                 [AddedToken(a.content, single_word=a.single_word, normalized=a.normalized) for a in added]
@@ -69,10 +79,24 @@ class TextTokenizer:
             if (s["type"], s.get("content")) != ("Replace", spelling.space)
         ]
 
+    def _as_normalized(self, a: Added, prepended: str, file: TokenizerFile) -> Added:
+        """The added token under a text that the normalizer here makes of it what the file's own makes of its text.
+
+        That one puts its space before the token's text, too, as if it were a text of its own.
+        """
+        normalize = getattr(self._tokenizer.normalizer, "normalize_str", str)
+        wanted = normalize(prepended + a.content)
+        texts = [t for t in (" " + a.content, prepended + a.content) if normalize(t) == wanted]
+        # Not that of a token of the table, whose id it would take.
+        return replace(a, content=next((t for t in texts if t not in file.table), texts[-1]))
+
     def encode_all(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """The ids of each text, in batches of about `BLOCK` characters."""
         batch: list[str] = []
         waiting = 0
+        if self._section is not None:
+            # What stands behind another added token is normalized by itself, and opened by a space that the token takes.
+            texts = [self._section.sub(r"\1 ", t) for t in texts]
         for t in texts:
             if batch and waiting + len(t) > BLOCK:
                 yield from self._encode_batch(batch)
@@ -195,12 +219,12 @@ def _merges(found: Sequence[Any]) -> list[tuple[str, str]]:
 
 def _without_opening_space(
     file: TokenizerFile, mark: str | None
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None, bool]:
-    """Normalizer and pre_tokenizer that put no space before a text, and whether they used to."""
-    opening, normalizers, pre_tokenizers = False, [], []
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None, bool, str]:
+    """Normalizer and pre_tokenizer that put no space before a text, whether they used to, and what the normalizer put."""
+    opening, prepended, normalizers, pre_tokenizers = False, "", [], []
     for step in components(file.normalizer):
         if step["type"] == "Prepend" and step["prepend"] in (mark, " "):
-            opening = True
+            opening, prepended = True, step["prepend"] + prepended
         else:
             normalizers.append(step)
     for k, step in enumerate(components(file.pre_tokenizer)):
@@ -220,4 +244,5 @@ def _without_opening_space(
         {"type": "Sequence", "normalizers": normalizers} if normalizers else None,
         {"type": "Sequence", "pretokenizers": pre_tokenizers} if pre_tokenizers else None,
         opening,
+        prepended,
     )

@@ -107,13 +107,19 @@ class TokenizerVocab(Vocab):
             self.names = _names(file, self._control, rows)
         self.declared = file.declared
         self.opening = self._tokenizer.opening
-        self._unopened = tuple(a.content for a in added if not a.content.startswith(" "))
+        opened = self._tokenizer.opened
+        self._unopened = tuple(
+            a.content for a in added if not a.content.startswith(" ") and a.content not in opened
+        )
         byte_ids = spelling.byte_ids(file.table)
         self._byte_ids = [rows if i is None or i in self._control else i for i in byte_ids]  # rows: no token
         spellable = all(self._byte_ids[b] < rows for b in (spelling.space or "").encode())
         self._mark = spelling.space if spelling.space and spellable else None
         mark = f"({re.escape(self._mark)}+)|" if self._mark else ""
-        self._mistaken = re.compile(mark + _WITHIN_BYTE_TEXT)
+        # An added token that is found only behind a space takes the space with it.
+        before = (" ", *(a.content for a in added if not a.normalized)) if opened else ()
+        swallowing = "".join(f"(?<={re.escape(b)})(?={re.escape(t)})|" for t in opened for b in before)
+        self._mistaken = re.compile(mark + swallowing + _WITHIN_BYTE_TEXT)
         self._texts = {i: text for text, i in self.names.items()}
 
     @property
