@@ -49,9 +49,9 @@ def conversions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     plain = gguf_convert.convert
 
-    def counted(path: Path, part: Path, name: str, progress: Any = None) -> None:
+    def counted(path: Path, part: Path, name: str, progress: Any = None, pre: str | None = None) -> None:
         seen.append(name)
-        plain(path, part, name, progress)
+        plain(path, part, name, progress, pre)
 
     monkeypatch.setattr(gguf_convert, "convert", counted)
     return seen

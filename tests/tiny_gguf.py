@@ -82,7 +82,7 @@ def byte_tokens() -> list[str]:
     return list(bytes_to_unicode().values())
 
 
-def byte_level(pre: str | None = None) -> dict[str, Any]:
+def byte_level(pre: str | None = "gpt-2") -> dict[str, Any]:
     """A vocabulary as of GPT-2: bytes, three merges, two control tokens."""
     merged = ["Ġt", "he", "Ġthe", "ĊĊ", "ab"]
     return {

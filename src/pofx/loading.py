@@ -27,6 +27,7 @@ def load(
     context: int | None = None,
     stride: int | None = None,
     budget: int | None = None,
+    pre: str | None = None,
     progress: Progress | None = None,
 ) -> LM:
     """A model by its name: "builtin", "smollm2", "gemma3-270m", a directory, a .gguf or .arpa file, or a hub id.
@@ -45,7 +46,9 @@ def load(
     dtype: "float32", or of a pretrained model's matrix products "bfloat16": faster, and off by 0.03 nats a token.
     context, stride: longer texts are read in windows of so many tokens, x0 at the front of each, the next beginning
     `stride` later (`windowed`; by default the model's own context, and half of it). budget: tokens of a pass of a
-    pretrained model; memory grows with it, no result depends on it. progress: is given (stage, fraction done).
+    pretrained model; memory grows with it, no result depends on it. pre: how the tokenizer of a GGUF file splits text before
+    byte pairs are merged, by llama.cpp's name ("qwen2"), where the file does not say. progress: is given
+    (stage, fraction done).
 
     `BadSource` for what holds no readable model. Nothing in a model's files is ever executed.
     Right: `load("smollm2", begin="<|endoftext|>")`. Wrong: `load("model", begin="<|endoftext|>")` where x0 was
@@ -55,13 +58,17 @@ def load(
         raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}")
     lm = _fitted(source)
     if lm is None:
-        return _pretrained(source, begin, end, dtype, context, stride, budget, progress)
+        return _pretrained(source, begin, end, dtype, context, stride, budget, pre, progress)
     if dtype != "float32":
         raise BadValue(
             f"dtype: expected 'float32', found {dtype!r}; models of one's own are stored and run in float32"
         )
     if budget is not None:
         raise BadValue("budget: expected a pretrained model, whose passes it bounds; leave it out")
+    if pre is not None:
+        raise BadValue(
+            f"pre: expected a GGUF file, found {source}, whose vocabulary is its own; leave it out"
+        )
     known = lm.begin.known != "none"
     if begin is not None and not (known and begin in (lm.begin.text, lm.begin.id)):
         from pofx.transforms.begun import begun
@@ -109,6 +116,7 @@ def _pretrained(
     context: int | None,
     stride: int | None,
     budget: int | None,
+    pre: str | None,
     progress: Progress | None,
 ) -> LM:
     """A checkpoint: its laws, the x0 that evidence speaks for, and a rule for long texts."""
@@ -116,7 +124,7 @@ def _pretrained(
     from pofx.models.pretrained.source import find
 
     told: Progress = progress or (lambda stage, fraction: None)
-    checkpoint = check_checkpoint(find(source, told))
+    checkpoint = check_checkpoint(find(source, told, pre))
     from pofx.models.pretrained.files import read_pretrained
     from pofx.pins import pinned
     from pofx.transforms.begun import begun

@@ -65,7 +65,7 @@ def command(
     if forget:
         if keep:
             raise click.UsageError("expected --pin or --unpin, found both.")
-        _forget(name)
+        _forget(name, chosen.pre)
         return
     lm = chosen.load(name)
     pretrained = _is_pretrained(lm)
@@ -148,11 +148,11 @@ def _keep(name: str, lm: LM, result: Audit) -> None:
     )
 
 
-def _forget(name: str) -> None:
+def _forget(name: str, pre: str | None) -> None:
     from pofx.models.pretrained.checkpoint import check_checkpoint
     from pofx.models.pretrained.source import find
     from pofx.pins import unpin
 
     # Not by `load`, which would refuse a damaged verdict.
-    was = unpin(check_checkpoint(find(name)).fingerprint)
+    was = unpin(check_checkpoint(find(name, pre=pre)).fingerprint)
     click.echo(f"pofx: {'forgot the verdict on' if was else 'no verdict was kept on'} {name}", err=True)

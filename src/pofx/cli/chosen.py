@@ -44,9 +44,12 @@ OPTIONS = (
     click.option(
         "--budget", type=click.IntRange(1), metavar="N", help="Tokens in one pass of a pretrained model."
     ),
+    click.option(
+        "--pre", metavar="NAME", help="How a GGUF file's tokenizer splits text, if it does not say."
+    ),
 )
 
-_OTHERS = ("begin", "end", "dtype", "context", "stride", "budget")
+_OTHERS = ("begin", "end", "dtype", "context", "stride", "budget", "pre")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Chosen:
     context: int | None
     stride: int | None
     budget: int | None
+    pre: str | None = None
 
     def load(self, name: str | None = None) -> LM:
         """The model, by another name if one is given; slow stages are shown on standard error."""
@@ -74,12 +78,13 @@ class Chosen:
                 context=self.context,
                 stride=self.stride,
                 budget=self.budget,
+                pre=self.pre,
                 progress=progress,
             )
 
 
 def model_options(function: F) -> F:
-    """-m, --begin, --end, --dtype, --context, --stride, --budget, which reach the verb as one `chosen`."""
+    """-m, --begin, --end, --dtype, --context, --stride, --budget, --pre, which reach the verb as one `chosen`."""
 
     @functools.wraps(function)
     def with_chosen(
@@ -91,9 +96,10 @@ def model_options(function: F) -> F:
         context: int | None,
         stride: int | None,
         budget: int | None,
+        pre: str | None,
         **others: Any,
     ) -> Any:
-        chosen = Chosen(model_name, begin, end, dtype, context, stride, budget)
+        chosen = Chosen(model_name, begin, end, dtype, context, stride, budget, pre)
         return function(*args, chosen=chosen, **others)
 
     out: Any = with_chosen

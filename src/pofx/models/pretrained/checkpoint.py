@@ -60,17 +60,20 @@ class Checkpoint:
         source = self._gguf()
         parts = [source] if source else [sha256(self.directory / n) for n in (CONFIG, TOKENIZER)]
         parts += [] if source else [sha256(f) for f in self.files]
-        return hashlib.sha256("\n".join(parts).encode("ascii")).hexdigest()
+        return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
     def _gguf(self) -> str | None:
         """What the cache says this was made of: there, and only there, the card is known to be ours."""
         if self.directory != model_path(self.directory.name):
             return None
         try:
-            found = read_object(self.directory / GGUF_CARD, MAX_CONFIG).get("sha256")
+            card = read_object(self.directory / GGUF_CARD, MAX_CONFIG)
         except BadSource:
             return None
-        return f"gguf {found}" if isinstance(found, str) and re.fullmatch("[0-9a-f]{64}", found) else None
+        found, split = card.get("sha256"), card.get("split_asked")
+        known = isinstance(found, str) and re.fullmatch("[0-9a-f]{64}", found)
+        # The split of text that the user named decides the numbers, too.
+        return f"gguf {found}{f' {split}' if split else ''}" if known else None
 
 
 def check_checkpoint(directory: str | Path) -> Checkpoint:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pofx.cache import CARD, is_whole, keep, model_path, sha256
-from pofx.errors import BadSource, require
+from pofx.errors import BadSource, BadValue, require
 from pofx.models.pretrained.checkpoint import ADAPTER, CONFIG
 from pofx.models.pretrained.weight_files import PICKLES
 
@@ -56,12 +56,13 @@ def named() -> list[Named]:
     ]
 
 
-def find(source: str | Path, progress: Progress | None = None) -> Path:
+def find(source: str | Path, progress: Progress | None = None, pre: str | None = None) -> Path:
     """The checkpoint directory of a source, in the layout of Hugging Face; to be given to `check_checkpoint`.
 
     source: a name ("smollm2", "gemma3-270m"); a directory with config.json, or with one .gguf file; a .gguf file; a
     model on the hub, "org/name" or "org/name@revision", of which JSON and safetensors are fetched and nothing else.
-    A GGUF file is converted once, into the cache, whose content is verified by hash each time.
+    A GGUF file is converted once, into the cache, whose content is verified by hash each time. pre: how its tokenizer
+    splits text, by llama.cpp's name, for a file that does not say; `BadValue` for another source.
 
     `BadSource` says in one line what is missing and how to get it; `MissingExtra` names the extra [hf].
     progress: called with the stage and the fraction of it that is done.
@@ -71,6 +72,7 @@ def find(source: str | Path, progress: Progress | None = None) -> Path:
     told = progress or (lambda stage, fraction: None)
     known = next((n for n in named() if n.name == str(source)), None)
     if known is not None:
+        _no_split(pre, known.name)
         if not known.installed:
             raise BadSource(
                 f"{known.name}: expected its package to be installed, found it not; install it with: {known.get}"
@@ -79,11 +81,12 @@ def find(source: str | Path, progress: Progress | None = None) -> Path:
     path, shown = Path(source), str(source) if str(source).isprintable() else repr(source)
     try:
         if path.is_dir():
-            return _in_directory(path, told)
+            return _in_directory(path, told, pre)
         if path.exists():
-            return _in_file(path, told)
+            return _in_file(path, told, pre)
     except OSError as e:
         raise BadSource(f"{shown:.200}: expected a readable model, found: {e.strerror or e}") from None
+    _no_split(pre, shown)
     if (model_path(path.name) / CARD).is_file() and path.name == str(source):
         return _ready(path.name) or _damaged(path.name)
     hub = HUB_ID.fullmatch(str(source))
@@ -96,12 +99,21 @@ def find(source: str | Path, progress: Progress | None = None) -> Path:
     )
 
 
-def _in_directory(path: Path, told: Progress) -> Path:
+def _no_split(pre: str | None, source: str) -> None:
+    if pre is not None:
+        raise BadValue(
+            f"pre: expected a GGUF file, which may not say how its tokenizer splits text, found {source:.200}, whose "
+            "tokenizer says it; leave it out"
+        )
+
+
+def _in_directory(path: Path, told: Progress, pre: str | None) -> Path:
     if (path / CONFIG).is_file() or (path / ADAPTER).is_file():
+        _no_split(pre, str(path))
         return path
     ggufs = sorted(p for p in path.iterdir() if p.name.lower().endswith(".gguf"))
     if len(ggufs) == 1:
-        return _in_file(ggufs[0], told)
+        return _in_file(ggufs[0], told, pre)
     if ggufs:
         raise BadSource(
             f"{path}: expected {CONFIG} or one .gguf file, found {len(ggufs)} .gguf files; name one of them"
@@ -112,14 +124,14 @@ def _in_directory(path: Path, told: Progress) -> Path:
     )
 
 
-def _in_file(path: Path, told: Progress) -> Path:
+def _in_file(path: Path, told: Progress, pre: str | None) -> Path:
     """A GGUF file, known by its first bytes: files of a hub's cache have no ending."""
     if not path.is_file():
         raise BadSource(f"{path}: expected a model, found a device")
     with path.open("rb") as f:
         magic = f.read(4)
     if magic == b"GGUF" or path.name.lower().endswith(".gguf"):
-        return _gguf(path, path.stem, told)
+        return _gguf(path, path.stem, told, pre)
     if path.name.lower().endswith(PICKLES):
         raise BadSource(
             f"{path}: expected safetensors or GGUF, found a pickle, which can run any code when read and is never "
@@ -133,16 +145,16 @@ def _in_file(path: Path, told: Progress) -> Path:
     )
 
 
-def _gguf(path: Path, name: str, told: Progress) -> Path:
+def _gguf(path: Path, name: str, told: Progress, pre: str | None = None) -> Path:
     from pofx.models.pretrained.gguf.convert import convert, converted_size
 
     told("reading", 0.0)
-    entry = _entry_name(name, sha256(path))
+    entry = _entry_name(name, sha256(path), pre)
     there = _ready(entry)
     if there is not None:
         return there
     size = converted_size(path)  # refuses a damaged file before anything is made
-    return keep(entry, size, lambda part: convert(path, part, name, told))
+    return keep(entry, size, lambda part: convert(path, part, name, told, pre))
 
 
 def _smollm2(told: Progress) -> Path:
@@ -203,13 +215,14 @@ def _damaged(entry: str) -> NoReturn:
     )
 
 
-def _entry_name(name: str, digest: str) -> str:
+def _entry_name(name: str, digest: str, pre: str | None = None) -> str:
     from pofx.models.pretrained.gguf.convert import FORMAT
 
     if not re.fullmatch("[0-9a-f]{64}", digest):
         raise BadSource(f"{name}: expected a SHA-256, found {digest!r:.40}")
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "model"
-    return f"{plain}-{hashlib.sha256(f'{FORMAT} {digest}'.encode('ascii')).hexdigest()[:12]}"
+    what = f"{FORMAT} {digest}" if pre is None else f"{FORMAT} {digest} {pre}"
+    return f"{plain}-{hashlib.sha256(what.encode('utf-8')).hexdigest()[:12]}"
 
 
 def _package(name: str) -> Path | None:

@@ -42,17 +42,23 @@ from pofx.models.pretrained.weight_files import WEIGHTS
 
 Progress = Callable[[str, float], None]
 
-FORMAT = 1
+FORMAT = 2
 _PIECE = 1 << 18  # elements; 1 MB in float32 stays in the processor's cache
 _LONG = 1 << 10  # arrays beyond this are vocabularies, which no config needs
 
 
-def convert(path: str | Path, directory: Path, name: str, progress: Progress | None = None) -> None:
+def convert(
+    path: str | Path,
+    directory: Path,
+    name: str,
+    progress: Progress | None = None,
+    pre: str | None = None,
+) -> None:
     """Write a GGUF file into an empty directory as a checkpoint in the layout of Hugging Face.
 
-    name: of the source, for the card. `BadSource`, in one line, for a file that is damaged, of an architecture
-    that is not in `ARCHITECTURES`, or that the conversion would change. `MissingExtra` without the extra [hf].
-    progress: called with the stage and the fraction of it that is done.
+    name: of the source, for the card. pre: as in `read_tokens`. progress: called with the stage and the fraction of
+    it that is done. `BadSource`, in one line, for a file that is damaged, of an architecture that is not in
+    `ARCHITECTURES`, or that the conversion would change. `MissingExtra` without the extra [hf].
 
     Right: `keep("smollm2-0a1b", converted_size(path), lambda part: convert(path, part, "smollm2"))`.
     Wrong: into a directory that others read meanwhile.
@@ -63,7 +69,7 @@ def convert(path: str | Path, directory: Path, name: str, progress: Progress | N
     told("reading", 0.0)
     header = read_header(path)
     check_architecture(header)
-    tokens = read_tokens(header)
+    tokens = read_tokens(header, pre)
     with _library(path):
         config = _config(header, tokens)
         told("converting weights", 0.0)
@@ -72,7 +78,7 @@ def convert(path: str | Path, directory: Path, name: str, progress: Progress | N
         told("converting the tokenizer", 0.0)
         write_tokenizer(path, tokens, config.vocab_size, directory)
     told("converting the tokenizer", 1.0)
-    _write_card(header, tokens, name, directory)
+    _write_card(header, tokens, name, directory, pre)
 
 
 def converted_size(path: str | Path) -> int:
@@ -232,7 +238,7 @@ def _floats(header: GgufHeader, tensor: GgufTensor) -> NDArray[np.float32]:
     return out.reshape(tensor.shape)
 
 
-def _write_card(header: GgufHeader, tokens: GgufTokens, name: str, directory: Path) -> None:
+def _write_card(header: GgufHeader, tokens: GgufTokens, name: str, directory: Path, pre: str | None) -> None:
     """What the other files do not say, or not as plainly: what is put around texts, and which tokens are none."""
     info = header.path.stat()
     card = {
@@ -251,6 +257,7 @@ def _write_card(header: GgufHeader, tokens: GgufTokens, name: str, directory: Pa
         "user_defined": tokens.of_type(USER_DEFINED),
         "byte": tokens.of_type(BYTE),
         "split": tokens.pre,
+        "split_asked": pre,
     }
     (directory / GGUF_CARD).write_text(json.dumps(card) + "\n", encoding="utf-8")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from pofx.errors import BadSource
+from pofx.errors import BadSource, BadValue
 from pofx.models.pretrained.gguf.header import GgufHeader
 
 # What `tokenizer.ggml.token_type` says of a token.
@@ -28,10 +28,15 @@ _IDS: Mapping[str, str] = MappingProxyType(
     | {"unk": "unknown_token_id", "pad": "padding_token_id"}
 )
 # How llama.cpp names the way text is split (its src/llama-vocab.cpp), where transformers' table has no entry.
-_GPT2 = ("default", "gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "granite-docling")
+_GPT2 = ("gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "granite-docling")
 _DIGITS = ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b")
 # Those whose pieces are looked up whole before merging, and that add BOS unless the file says otherwise.
 _WHOLE = ("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "tekken")
+# The split of an architecture whose models have but one, for files that name none. Llamas have many.
+_IMPLIED: Mapping[str, str] = MappingProxyType(
+    {"gpt2": "gpt-2", "qwen2": "qwen2", "qwen3": "qwen2", "starcoder2": "starcoder"}
+)
+_UNSAID = ("", "default")
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 _EACH_DIGIT = {
     "type": "Sequence",
@@ -60,8 +65,11 @@ class GgufTokens:
         return [i for i, t in enumerate(self.types) if t == kind]
 
 
-def read_tokens(header: GgufHeader) -> GgufTokens:
+def read_tokens(header: GgufHeader, pre: str | None = None) -> GgufTokens:
     """The vocabulary of a GGUF file; `BadSource` where it is missing, contradictory, or of a kind not known here.
+
+    pre: how text is split before byte pairs are merged, by llama.cpp's name, in place of what the file says. A file that
+    says nothing has the split of its architecture, or is refused where models of the architecture have several.
 
     Right: before `write_tokenizer`, which trusts it. Wrong: on a header whose architecture nobody has looked at.
     """
@@ -87,16 +95,16 @@ def read_tokens(header: GgufHeader) -> GgufTokens:
         if kind == BYTE and not re.fullmatch(r"<0x[0-9A-F]{2}>", tokens[i]):
             told.bad("byte tokens from <0x00> to <0xFF>", repr(tokens[i]))
     _check_merges(told, model, tokens, scores)
-    pre = told.text("pre", "default")
+    split = _split(told, model, pre)
     ids = {name: told.id(key, len(tokens)) for name, key in _IDS.items()}
-    add_bos = told.truth("add_bos_token", model == "llama" or pre in _WHOLE)
+    add_bos = told.truth("add_bos_token", model == "llama" or split in _WHOLE)
     add_eos = told.truth("add_eos_token", False)
     for name, added in (("bos", add_bos), ("eos", add_eos)):
         if added and ids[name] is None:
             told.bad(f"the id of {name.upper()}, which every text gets", "none")
     if model == "llama" and not told.truth("add_space_prefix", True) and "gemma" not in told.architecture:
         told.bad("a tokenizer that puts a space before a text", "one without, which cannot be converted")
-    return GgufTokens(model, pre, tokens, types, MappingProxyType(ids), add_bos, add_eos)
+    return GgufTokens(model, split, tokens, types, MappingProxyType(ids), add_bos, add_eos)
 
 
 def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) -> None:
@@ -109,10 +117,10 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
 
     known = _known_splits()
     byte_level = tokens.model == "gpt2"
-    if byte_level and tokens.pre not in (*known, *_GPT2, *_DIGITS):
+    if byte_level and tokens.pre not in split_names():
         raise BadSource(
             f"{path}: expected a tokenizer whose way to split text is known, found {tokens.pre!r:.60}; "
-            "use the model's own directory, with its tokenizer.json"
+            "use the model's own directory, with its tokenizer.json, or name a split that is the same (pre=, --pre)"
         )
     made = PreTrainedTokenizerFast.from_pretrained(
         str(path.parent),
@@ -129,6 +137,8 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
             content["pre_tokenizer"] = _BYTE_LEVEL
         elif tokens.pre in _DIGITS:
             content["pre_tokenizer"] = _EACH_DIGIT
+        else:
+            content["pre_tokenizer"] = _by_pattern(known[tokens.pre])
         content["model"]["ignore_merges"] = tokens.pre in _WHOLE
     ids = {*content["model"]["vocab"].values(), *(t["id"] for t in content["added_tokens"])}
     if ids != set(range(len(tokens.tokens))) or len(ids) > rows:
@@ -137,6 +147,40 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
             f"{len(ids)} with ids up to {max(ids)}; use the model's own directory"
         )
     file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+
+def split_names() -> tuple[str, ...]:
+    """The ways to split text that are known here, by llama.cpp's names."""
+    return tuple(sorted({*_known_splits(), *_GPT2, *_DIGITS}))
+
+
+def _split(told: _Told, model: str, asked: str | None) -> str:
+    """How text is split before byte pairs are merged: as asked, as the file says, or as its architecture implies."""
+    if asked is not None:
+        if model != "gpt2":
+            raise BadValue(
+                f"pre: expected a GGUF file with byte-level BPE, found {told.header.path} with a tokenizer of the model "
+                f"{model!r}, which splits no text first; leave it out"
+            )
+        if asked not in split_names():
+            raise BadValue(f"pre: expected one of {', '.join(split_names())}, found {asked!r:.60}")
+        return asked
+    said = told.text("pre", "")
+    if said not in _UNSAID or model != "gpt2":
+        return said
+    if told.architecture not in _IMPLIED:
+        found = "tokenizer.ggml.pre 'default'" if said else "no tokenizer.ggml.pre"
+        raise BadSource(
+            f"{told.header.path}: expected the way that its tokenizer splits text, found {found}, and models of the "
+            f"architecture {told.architecture!r} have several; name the one it was trained with (pre=, --pre), such as "
+            "gpt-2, smollm, llama-bpe, qwen2, gpt-4o or tekken"
+        )
+    return _IMPLIED[told.architecture]
+
+
+def _by_pattern(pattern: str) -> dict[str, Any]:
+    split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    return {"type": "Sequence", "pretokenizers": [split, {**_BYTE_LEVEL, "use_regex": False}]}
 
 
 def _known_splits() -> Mapping[str, str]:
