@@ -154,7 +154,7 @@ def test_pieces_are_those_of_split_whatever_the_chunks(data, mark, n):
         patch.setattr(streams, "_CHUNK", n)
         found = list(streams.pieces("x", io.BufferedReader(io.BytesIO(data.encode()), n), mark.encode()))
     assert [p.decode() for p, _ in found] == data.split(mark)
-    assert [last for _, last in found] == [False] * (len(found) - 1) + [True]
+    assert [end.decode() for _, end in found] == [mark] * (len(found) - 1) + [""]
 
 
 @settings(max_examples=50)
@@ -171,7 +171,7 @@ def test_split_file_keeps_everything(tmp_path):
     a, b = put(tmp_path / "a.txt", "\ufeffx\r\n\ny\n"), put(tmp_path / "b.txt", "z")
     assert read(a, b, split="file")[0] == ["x\r\n\ny\n", "z"]
     _, told = read(put(tmp_path / "c.txt", b"ab\xffc"), split="file")
-    assert told[0].why == "expected UTF-8, found byte 0xFF at byte 2 of the file"
+    assert told[0].why.startswith("expected UTF-8, found byte 0xFF at byte 2 of the file ")
 
 
 def test_separator(tmp_path):
@@ -183,9 +183,8 @@ def test_separator(tmp_path):
         ("last", 8, f"{path}#3"),
     ]
     assert files.n_blank == 1
-    assert [(b.line, b.why) for b in told] == [
-        (6, "expected UTF-8, found byte 0xFF at byte 0 of the document")
-    ]
+    assert [b.line for b in told] == [6]
+    assert told[0].why.startswith("expected UTF-8, found byte 0xFF at byte 0 of the document ")
 
 
 @pytest.mark.parametrize("kind", ["txt", "jsonl", "csv", "tsv"])
@@ -265,7 +264,10 @@ def test_invalid_utf8_is_a_bad_row_with_its_byte(tmp_path, kind):
     assert [b.line for b in told] == [3 if kind == "csv" else 2]
     assert "0xE9" in told[0].why
     if kind == "txt":
-        assert told[0].why == "expected UTF-8, found byte 0xE9 at byte 3 of the line"
+        assert told[0].why == (
+            "expected UTF-8, found byte 0xE9 at byte 3 of the line ('é' in Windows-1252); if that is how the file is "
+            "encoded, say encoding='cp1252' (--encoding cp1252)"
+        )
 
 
 def test_invalid_utf8_in_parquet_is_a_bad_row(tmp_path):
@@ -291,7 +293,7 @@ def test_bad_csv_rows(tmp_path):
         [
             "2 columns as in the header, found 3",
             "found 1",
-            "expected after",
+            "closes before its field ends; if quotes are characters like any other here, say quoting='none'",
             "lone carriage return",
             "(lines 8 to 9)",
         ],
@@ -304,9 +306,9 @@ def test_without_a_callback_bad_rows_are_warned_of_and_bounded(tmp_path):
     files = documents(path)
     with pytest.warns(BadRowWarning) as seen:
         assert list(files) == []
-    assert len(seen) == 101
+    assert len(seen) == 2
     assert str(seen[0].message).startswith(f"{path}:1: expected a JSON object, found no JSON")
-    assert str(seen[100].message).startswith("250 bad rows in all")
+    assert str(seen[1].message) == "250 bad rows in all: 250 of the kind 'expected a JSON object'"
     assert {w.filename for w in seen} == {__file__}
     assert (files.n_bad, len(files.bad)) == (250, 100)
 
@@ -332,7 +334,7 @@ def test_memory_is_constant(tmp_path, packing):
     path = put(tmp_path / f"a.txt{packing}", PACK[packing]((b"x" * 9999 + b"\n") * 3000))
     tracemalloc.start()
     try:
-        assert sum(1 for _ in documents(path)) == 3000
+        assert sum(1 for _ in documents(path, max_expansion=1e6)) == 3000
         assert tracemalloc.get_traced_memory()[1] < 25e6
     finally:
         tracemalloc.stop()
@@ -394,7 +396,7 @@ def test_csv_takes_nul_and_fields_over_the_limit(tmp_path):
 @pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff"])
 def test_utf16_is_named(tmp_path, mark):
     for options in ({}, {"split": "file"}, {"separator": "##"}):
-        with pytest.raises(BadSource, match=r"UTF-16.*iconv"):
+        with pytest.raises(BadSource, match=r"UTF-16.*--encoding utf-16"):
             read(put(tmp_path / "a.txt", mark + b"h\0i\0"), **options)
 
 
@@ -406,8 +408,7 @@ def test_utf16_is_named(tmp_path, mark):
     [
         ("missing.txt", "expected a file, found: No such file"),
         ("nul\0.txt", "expected a file, found"),
-        ("folder.txt", "found a directory"),
-        ("a.json", "one object a line"),
+        ("folder.txt", "expected a directory with files that end in .txt"),
         ("a.jsonlines", "format='jsonl'"),
         ("a.cvs", "format='csv'"),
         ("a", "found no such ending; say what it is"),

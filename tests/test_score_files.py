@@ -356,7 +356,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "kept twice": (["b.jsonl", "-o", "o.csv", "--keep", "n", "--keep", "n"], "found 'n'"),
     "a field of lines": (
         ["a.txt", "-o", "o.csv", "--keep", "n"],
-        "expected files with fields (jsonl, csv, tsv, parquet), found txt",
+        "expected files with fields (jsonl, json, csv, tsv, parquet), found txt",
     ),
     "no such column": (["c.csv", "-o", "o.csv", "--keep", "n"], "expected one column 'n'"),
     "two prefixes": (["b.jsonl", "-o", "o.csv", "--given", "a", "--given-field", "n"], "found both"),

@@ -17,6 +17,7 @@ from pathlib import Path
 import platformdirs
 
 from pofx.errors import BadSource, BadValue
+from pofx.limits import size_of
 
 MODELS = "models"
 HASHES = "hashes"
@@ -26,7 +27,6 @@ LIMIT_VARIABLE = "POFX_CACHE_LIMIT"
 MAX_HASHES = 4096
 _STALE = 24 * 3600.0  # seconds after which an unfinished part belongs to a process that was killed
 _RACY = 2.0  # a file changed this lately may change again within the clock's tick, unseen
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def cache_dir() -> Path:
@@ -173,10 +173,10 @@ def limit() -> int:
     chosen = os.environ.get(LIMIT_VARIABLE, "").strip()
     if not chosen:
         return LIMIT
-    parts = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMGT]?)B?", chosen.upper())
-    if parts is None:
+    size = size_of(chosen)
+    if size is None:
         raise BadValue(f"{LIMIT_VARIABLE}: expected a size such as 500M or 20G, found {chosen!r:.40}")
-    return int(float(parts[1]) * _UNITS[parts[2]])
+    return size
 
 
 def sha256(path: Path) -> str:

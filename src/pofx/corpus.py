@@ -6,16 +6,20 @@ import hashlib
 import operator
 import os
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pofx.errors import BadSource, BadValue
-from pofx.reading import Fault, Layout, Row, Run, Split, rows
-from pofx.source import Source, source_of
+from pofx.limits import DEFAULT
+from pofx.reading import Fault, Layout, Quoting, Row, Run, Split
+from pofx.reading.held import look, rows_of_all
+from pofx.reading.plan import plan
+from pofx.source import Source
 from pofx.vocab import to_bytes
 
-# Bad rows that are kept and warned of; the rest are only counted, so that memory stays constant.
+# Bad rows that are kept; the rest are only counted, so that memory stays constant.
 KEPT = 100
 
 Text = TypeVar("Text", bound=str | bytes)
@@ -49,6 +53,11 @@ class BadRow:
     def __str__(self) -> str:
         return f"{self.source}:{self.line}: {self.why}"
 
+    @property
+    def kind(self) -> str:
+        """What was expected, without what was found in this very row: equal for rows with the same mistake."""
+        return self.why.partition(", found ")[0]
+
 
 class BadRowWarning(UserWarning):
     """A row of a corpus was left out, since it holds no document."""
@@ -63,6 +72,7 @@ class _Tally:
     def __init__(self) -> None:
         self.n = self.n_bad = self.n_blank = 0
         self.bad: list[BadRow] = []
+        self.kinds: Counter[str] = Counter()
 
 
 class _Files:
@@ -105,21 +115,24 @@ class _Files:
                 )
             self._stdin_read = True
         tally = self._tally = _Tally()
-        for source in self.sources:
-            for found in rows(source, self.layout):
-                if found is None:
-                    tally.n_blank += 1
-                elif isinstance(found, Fault):
-                    here = f"{source.name}:{found.line}" if found.id is None else found.id
-                    self._note(tally, BadRow(source.name, found.line, found.why, here, found.kept))
-                else:
-                    yield source, tally, found
-        if self._report is None and tally.n_bad > KEPT:
-            warnings.warn(
-                f"{tally.n_bad} bad rows in all, of which the first {KEPT} were shown",
-                BadRowWarning,
-                stacklevel=3,
-            )
+        for source, found in rows_of_all(self.sources, self.layout):
+            if found is None:
+                tally.n_blank += 1
+            elif isinstance(found, Fault):
+                here = f"{source.name}:{found.line}" if found.id is None else found.id
+                self._note(tally, BadRow(source.name, found.line, found.why, here, found.kept))
+            else:
+                yield source, tally, found
+        if self._report is None and tally.n_bad > len(tally.kinds):
+            told = "; ".join(f"{n:,} of the kind {kind!r}" for kind, n in tally.kinds.most_common())
+            warnings.warn(f"{tally.n_bad:,} bad rows in all: {told}", BadRowWarning, stacklevel=3)
+
+    def look(self) -> None:
+        """Read the beginning of each file, and refuse what can be refused by it, such as a field that no row has.
+
+        So a mistake is told before hours of work. Nothing is read where an input can be read only once.
+        """
+        look(self.sources, self.layout)
 
     def _note(self, tally: _Tally, bad: BadRow) -> None:
         tally.n_bad += 1
@@ -127,7 +140,10 @@ class _Files:
             tally.bad.append(bad)
         if self._report is not None:
             self._report(bad)
-        elif tally.n_bad <= KEPT:
+            return
+        kind = bad.kind if bad.kind in tally.kinds or len(tally.kinds) < KEPT else "another"
+        tally.kinds[kind] += 1
+        if tally.kinds[kind] == 1:
             # Up past _note, _read and __iter__, to the line that iterates.
             warnings.warn(str(bad), BadRowWarning, stacklevel=4)
 
@@ -171,35 +187,53 @@ def documents(
     split: Split = "line",
     separator: str | None = None,
     format: str | None = None,
+    delimiter: str | None = None,
+    quoting: Quoting | None = None,
+    encoding: str | None = None,
+    max_document: int = DEFAULT.document,
+    max_expansion: float = DEFAULT.expansion,
     report: Report | None = None,
 ) -> Documents:
     r"""The documents of files, as `str`, read one at a time in constant memory; iterate as often as you like.
 
-    The ending of a path says what it holds: .txt, .jsonl or .ndjson, .csv, .tsv, .parquet, and .gz or .zst
-    behind any of these but the last (.zst and .parquet need `pip install 'pofx[data]'`). "-" is standard
-    input: text, and to be read once. `format`, such as "jsonl" or "csv.gz", overrules the endings of all.
+    The ending of a path says what it holds: .txt, .jsonl or .ndjson, .json, .csv, .tsv, .parquet, and .gz or
+    .zst behind any of these but the last (.zst and .parquet need `pip install 'pofx[data]'`). "-" is standard
+    input: text, and to be read once. A directory is the files below it that have such an ending, a pattern with
+    *, ? or ** those that match, sorted. `format`, such as "jsonl" or "csv.gz", overrules the endings of all.
 
     txt: a document is a line (`split="line"`), a whole file as it is (`split="file"`), or what stands between
     two `separator`s. A line ends in \n or \r\n, which is no part of the document; a lone \r, U+2028 and the
     like are text. A line without characters is no document: it is counted in `.n_blank`. So is nothing
-    between two separators. One line ending at the very end of the file is no part of its last document.
-    jsonl, csv, tsv, parquet: a document is the string in `field` of every object or row. It may be empty. CSV
-    and TSV start with a row of column names, and quote with ". Blank lines are counted in `.n_blank`.
-    All are UTF-8, read strictly; a byte order mark at the start of a file is removed. `id` names a field that
-    every row must have too; `records` hands it out.
+    between two separators. A \n in `separator` is \r\n, too. One line ending at the very end of the file is no
+    part of its last document.
+    jsonl, json, csv, tsv, parquet: a document is the string in `field` of every object or row; "a.b" is the field
+    b of the object in a. It may be empty. json is one array of objects. CSV and TSV start with a row of column
+    names; `delimiter` overrules the comma and the tab. `quoting="minimal"`: a cell in " may hold line breaks,
+    delimiters and doubled quotes; "none": a quote is a character like any other, a line is a row. Without it
+    quotes are read as "minimal", and a row that could be read both ways is a bad row. Blank lines are counted
+    in `.n_blank`.
+    fasttext (by `format` alone): lines of text behind `__label__…`, as the fields "text" and "label".
+    All are UTF-8, read strictly, or in `encoding`; a byte order mark at the start of a file is removed. `id`
+    names a field that every row must have too; `records` hands it out.
 
     A bad row (no JSON, no such field, no string, no UTF-8, a lone surrogate, the wrong number of columns)
     is left out, counted, and told to `report(BadRow)`; without `report`, a `BadRowWarning` says so for the
-    first 100. After an iteration `.n` counts the documents, `.n_bad` the bad rows, `.bad` lists 100 of them.
+    first of each kind, and another one how many there were. After an iteration `.n` counts the documents, `.n_bad`
+    the bad rows, `.bad` lists 100 of them.
 
-    `BadSource`: a missing file, a directory, an unknown ending, a column that is not there, UTF-16, a packed
-    file that breaks off (after all whole documents before). An empty file has no documents, and is no error.
+    `max_document`: bytes of the longest document or row. `max_expansion`: bytes, at most, for each byte of a packed
+    file, once it has given 16 MiB.
+
+    `BadSource`: a missing file, an unknown ending, a column that is not there, a field that none of the first
+    thousand objects has, another encoding, a packed file that breaks off (after all whole documents before), a
+    document or a file above the limits. An empty file has no documents, and is no error.
     `BadValue`: an argument outside its domain. `MissingExtra`: see above.
 
     Right: `for text in documents("a.txt", "b.jsonl.gz"): …`; `documents("novel.txt", separator="\n\n")`.
     Wrong: `documents(["a.txt", "b.txt"])`, which is one argument; write `documents(*paths)`.
     """
-    return Documents(*_plan(paths, field, id, split, separator, format), report)
+    how = (delimiter, quoting, encoding, max_document, max_expansion)
+    return Documents(*plan(paths, field, id, split, separator, format, *how), report)
 
 
 def records(
@@ -209,13 +243,18 @@ def records(
     split: Split = "line",
     separator: str | None = None,
     format: str | None = None,
+    delimiter: str | None = None,
+    quoting: Quoting | None = None,
+    encoding: str | None = None,
+    max_document: int = DEFAULT.document,
+    max_expansion: float = DEFAULT.expansion,
     report: Report | None = None,
     given: str | None = None,
     keep: Sequence[str] = (),
 ) -> Records:
     """`documents`, each as a `Document` with its id, its source and its line; errors and counts are the same.
 
-    `id` names the field of JSONL, CSV, TSV or Parquet that holds the id, a string or an integer (as `str`);
+    `id` names the field of JSON, CSV, TSV or Parquet that holds the id, a string or an integer (as `str`);
     a row without one is a bad row. Otherwise the id is "path:line", or "path#k" for the k-th piece between
     separators. `given` names a field that every row must have, of strings: the prefix that the row's text is to be
     conditioned on. `keep` names further fields whose values are handed out as they are in `Document.kept`; None
@@ -224,7 +263,8 @@ def records(
     Right: `{d.id: d.text for d in records("a.jsonl", id="key")}`.
     Wrong: `records("a.txt", id="key")`: lines of text have no fields.
     """
-    return Records(*_plan(paths, field, id, split, separator, format, given, keep), report)
+    how = (delimiter, quoting, encoding, max_document, max_expansion)
+    return Records(*plan(paths, field, id, split, separator, format, *how, given, keep), report)
 
 
 def split_documents(
@@ -256,49 +296,3 @@ def split_documents(
         code = hashlib.blake2b(to_bytes(text), digest_size=8, key=key).digest()
         sides[int.from_bytes(code, "big") < bound].append(text)
     return sides
-
-
-def _plan(
-    paths: tuple[str | os.PathLike[str], ...],
-    field: str,
-    id: str | None,
-    split: Split,
-    separator: str | None,
-    format: str | None,
-    given: str | None = None,
-    keep: Sequence[str] = (),
-) -> tuple[tuple[Source, ...], Layout]:
-    """All that can be refused before the first file is opened, rather than hours into the reading."""
-    if not paths:
-        raise BadValue("expected at least one path, found none; '-' is standard input")
-    if split not in ("line", "file"):
-        raise BadValue(
-            f"split: expected 'line' or 'file', found {split!r}; another string goes in separator="
-        )
-    if separator is not None and (not separator or split == "file"):
-        raise BadValue(
-            f"separator: expected a string that is not empty, and no split='file', found {separator!r} "
-            f"and split={split!r}"
-        )
-    if separator is not None:
-        to_bytes(separator)
-    sources = tuple(source_of(p, format) for p in paths)
-    if sum(s.is_stdin for s in sources) > 1:
-        raise BadValue("expected standard input ('-') once, found it more often")
-    kinds = {s.format for s in sources}
-    # An option that no file heeds is a mistake, and would pass unseen.
-    if "txt" not in kinds and (separator is not None or split != "line"):
-        raise BadValue(f"split and separator: expected a txt file, found only {', '.join(sorted(kinds))}")
-    if isinstance(keep, str):
-        raise BadValue(f"keep: expected a list of fields, found the string {keep!r}; write keep=[{keep!r}]")
-    if kinds == {"txt"} and (id is not None or field != "text"):
-        raise BadValue(
-            "field, id (--field, --id): expected a file with fields (jsonl, csv, tsv, parquet), found only txt; leave "
-            "them out"
-        )
-    if "txt" in kinds and (given is not None or keep):
-        raise BadValue(
-            "given, keep (--given-field, --keep, --cluster): expected files with fields (jsonl, csv, tsv, parquet), "
-            "found txt; give each line as JSON"
-        )
-    return sources, Layout(field, id, split, separator, given, tuple(keep))

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import os
+import re
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast
 
 from pofx.errors import BadSource, BadValue
 
-Format = Literal["txt", "jsonl", "csv", "tsv", "parquet"]
+Format = Literal["txt", "jsonl", "json", "csv", "tsv", "parquet", "fasttext"]
 Packing = Literal["", "gz", "zst"]
 
 _FORMATS: dict[str, Format] = {
     "txt": "txt",
     "jsonl": "jsonl",
     "ndjson": "jsonl",
+    "json": "json",
     "csv": "csv",
     "tsv": "tsv",
     "parquet": "parquet",
+    "fasttext": "fasttext",
 }
-_KNOWN = ".txt, .jsonl, .ndjson, .csv, .tsv or .parquet, then .gz or .zst if it is packed"
+_KNOWN = ".txt, .jsonl, .ndjson, .json, .csv, .tsv or .parquet, then .gz or .zst if it is packed"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file of documents, or standard input ("-")."""
+    """A file of documents, or standard input ("-"). told: whether the caller named the format."""
 
     path: str
     format: Format
     packing: Packing
+    told: bool = False
 
     @property
     def is_stdin(self) -> bool:
@@ -39,8 +45,80 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What messages and ids call it."""
-        return "stdin" if self.is_stdin else self.path
+        """What messages and ids call it: in a line, and in Unicode, whatever bytes the path is of."""
+        if self.is_stdin:
+            return "stdin"
+        if self.path.isascii() and self.path.isprintable():
+            return self.path
+        unicode = os.fsencode(self.path).decode("utf-8", "backslashreplace")
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in unicode)
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a file that can be read again, and not standard input, a pipe or a device."""
+        return not self.is_stdin and stat.S_ISREG(os.stat(self.path).st_mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a path stands for: files, and of a directory those that it holds without a known ending."""
+
+    files: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+
+def named(path: str | os.PathLike[str], format: str | None = None) -> Named:
+    """The files that a path names: itself, those below a directory, or those that match `*`, `?`, `[…]` or `**`.
+
+    Sorted by their paths. Of a directory: files with a known ending, or all if `format` is given; hidden ones never.
+    `BadSource` where there are none.
+    """
+    text = _text(path)
+    if text != "-" and not os.path.lexists(text) and glob.has_magic(text):
+        matches = sorted(p for p in _matching(text) if not os.path.isdir(p))
+        if not matches:
+            advice = "; if it is a text, say --text" if " " in text else ""
+            raise BadSource(f"{text!r}: expected files that match, found none; check the pattern{advice}")
+        return Named(tuple(matches))
+    if text == "-" or not os.path.isdir(text):
+        return Named((text,))
+    below = sorted(_below(text))
+    files = tuple(p for p in below if (format is not None or _ending(p)[0] in _FORMATS) and os.path.isfile(p))
+    if not files:
+        found = f"{len(below)} others, such as {os.path.basename(below[0])!r}" if below else "none"
+        raise BadSource(
+            f"{text!r}: expected a directory with files that end in {_KNOWN}, found {found}; name another, or say "
+            "format='txt' (--format txt)"
+        )
+    return Named(files, tuple(p for p in below if p not in set(files)))
+
+
+def _matching(pattern: str) -> list[str]:
+    try:
+        return glob.glob(pattern, recursive=True)
+    except (ValueError, OSError, re.error):  # ValueError: a NUL in the pattern
+        return []
+
+
+def _below(directory: str) -> Iterator[str]:
+    def refused(e: OSError) -> None:
+        raise BadSource(
+            f"{e.filename!r}: expected a readable directory, found: {e.strerror}; check its permissions"
+        ) from None
+
+    for place, inner, names in os.walk(directory, onerror=refused):
+        inner[:] = [d for d in inner if not d.startswith(".")]
+        yield from (os.path.join(place, n) for n in names if not n.startswith("."))
+
+
+def _text(path: object) -> str:
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise BadValue(
+            f"expected a path (str or Path), found {type(path).__name__}; "
+            "give each path by itself: documents(*paths)"
+        )
+    return text
 
 
 def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source:
@@ -49,12 +127,7 @@ def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source
     `BadSource` for a missing file, a directory, an unknown ending; `BadValue` for an unknown format.
     Right: `source_of("-", "jsonl.gz")`. Wrong: `source_of("corpus")`, which says neither.
     """
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-    if not isinstance(text, str):
-        raise BadValue(
-            f"expected a path (str or Path), found {type(path).__name__}; "
-            "give each path by itself: documents(*paths)"
-        )
+    text = _text(path)
     inner, packing = _ending("x.txt" if text == "-" else text)
     if format is not None:
         given, given_packing = _ending("x." + format.removeprefix("."))
@@ -71,7 +144,7 @@ def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source
             f"{'stdin' if text == '-' else text}: expected a plain file, since Parquet is read from its end; "
             "unpack it, or save it to a file first"
         )
-    return Source(text, kind, packing)
+    return Source(text, kind, packing, format is not None)
 
 
 def _ending(path: str) -> tuple[str, Packing]:
@@ -97,8 +170,6 @@ def _must_be_file(path: str) -> None:
 
 
 def _advice(ending: str) -> str:
-    if ending == "json":
-        return "found .json; write one object a line and call it .jsonl, or say format='jsonl' (--format jsonl) if it is so"
     if ending in ("bz2", "xz", "zip", "lz4"):
         return f"found .{ending}; unpack it, or pack it as .gz or .zst"
     near = difflib.get_close_matches(ending, _FORMATS, 1, 0.5) or ["txt"]

@@ -1,39 +1,47 @@
-"""Bytes of a file: unpacked, without a byte order mark, cut into lines or pieces in constant memory."""
+"""Bytes of a file: unpacked, in UTF-8 without a byte order mark, cut into lines or pieces in constant memory."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import re
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from types import ModuleType
+from functools import partial
 from typing import Any, BinaryIO
 
+from pofx.encoding import as_utf8
 from pofx.errors import BadSource, require
+from pofx.limits import DEFAULT, Limits, too_long
 from pofx.source import Source
+from pofx.unpacking import BadZstd, Gzip, Zstd
 
 _CHUNK = 1 << 20
-_BOM = b"\xef\xbb\xbf"
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[io.BufferedReader]:
-    """The unpacked bytes of a source. What goes wrong with the file inside the `with` becomes `BadSource`.
+def opened(
+    source: Source, encoding: str | None = None, limits: Limits = DEFAULT
+) -> Iterator[io.BufferedReader]:
+    """The text of a source in UTF-8 (the bytes, if Parquet). What goes wrong inside the `with` becomes `BadSource`.
 
     Right: `with opened(source) as stream: …`. Wrong: keeping the stream after the `with`.
     """
     name = source.name
     try:
         with _raw(source) as raw:
-            yield _unpacked(raw, source)
+            if source.format == "parquet":
+                yield raw
+            else:
+                yield as_utf8(name, _unpacked(raw, source, limits), encoding)
     except EOFError:
         raise BadSource(
             f"{name}: expected a whole .{source.packing} file, found one that breaks off; "
             "what came before was read; fetch or write the file again"
         ) from None
-    except (gzip.BadGzipFile, zlib.error, _BadZstd) as e:
+    except (gzip.BadGzipFile, zlib.error, BadZstd) as e:
         raise BadSource(
             f"{name}: expected .{source.packing} data, found something else ({e}); "
             "drop that ending from the name if the file is not packed, else fetch it again"
@@ -55,129 +63,98 @@ def _raw(source: Source) -> Any:
     return nullcontext(stream)  # not ours to close
 
 
-def _unpacked(raw: io.BufferedReader, source: Source) -> io.BufferedReader:
+def _unpacked(raw: io.BufferedReader, source: Source, limits: Limits) -> io.BufferedReader:
     if source.packing == "gz":
-        return io.BufferedReader(_Gzip(raw), _CHUNK)
+        return io.BufferedReader(Gzip(source.name, raw, limits), _CHUNK)
     if source.packing == "zst":
-        return io.BufferedReader(_Zstd(raw, require("zstandard", "data", f"reading {source.name}")), _CHUNK)
+        zstandard = require("zstandard", "data", f"reading {source.name}")
+        return io.BufferedReader(Zstd(source.name, raw, limits, zstandard), _CHUNK)
     return raw
 
 
-class _BadZstd(Exception):
-    """zstandard's own error, under a name that exists where zstandard is not installed."""
-
-
-class _Gzip(io.RawIOBase):
-    """A .gz stream, to be buffered: GzipFile.readline is a Python call a line, this one a call a chunk.
-
-    By read1, since GzipFile.read loses what it has unpacked when the file breaks off behind it.
-    """
-
-    def __init__(self, raw: BinaryIO) -> None:
-        self._file = gzip.GzipFile(fileobj=raw, mode="rb")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, into: Any) -> int:
-        data = self._file.read1(len(into))
-        into[: len(data)] = data
-        return len(data)
-
-
-class _Zstd(io.RawIOBase):
-    """The frames of a .zst stream, one after the other.
-
-    zstandard's own stream reader ends a file that breaks off as if it were whole. Here that is an EOFError.
-    """
-
-    # Packed bytes at a time: 4 of them can spell 128 KiB, so this bounds the memory at 16 MiB on any file.
-    _PIECE = 512
-
-    def __init__(self, raw: BinaryIO, zstandard: ModuleType) -> None:
-        self._raw = raw
-        self._zstandard = zstandard
-        self._frame: Any = None
-        self._packed = b""
-        self._ready = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, into: Any) -> int:
-        while not self._ready:
-            self._packed = self._packed or self._raw.read(self._PIECE)
-            if not self._packed:
-                if self._frame is not None:
-                    raise EOFError
-                return 0
-            if self._frame is None:
-                self._frame = self._zstandard.ZstdDecompressor().decompressobj()
-            try:
-                self._ready = memoryview(self._frame.decompress(self._packed))
-            except self._zstandard.ZstdError as e:
-                raise _BadZstd(str(e)) from None
-            self._packed = b""
-            if self._frame.eof:
-                self._packed = self._frame.unused_data
-                self._frame = None
-        n = min(len(into), len(self._ready))
-        into[:n] = self._ready[:n]
-        self._ready = self._ready[n:]
-        return n
-
-
-def lines(name: str, stream: BinaryIO) -> Iterator[bytes]:
+def lines(name: str, stream: BinaryIO, limits: Limits = DEFAULT) -> Iterator[bytes]:
     """Lines with their endings, cut at \\n alone, in C: linear in the input, however long a line is."""
-    first = stream.readline()
-    if first:
-        yield without_bom(name, first)
-    yield from stream
+    longest = limits.document
+    for n, line in enumerate(iter(partial(stream.readline, longest + 1), b""), 1):
+        if len(line) > longest:
+            raise too_long(name, n, limits)
+        yield line
 
 
-def blocks(name: str, stream: io.BufferedReader) -> Iterator[bytes]:
+def blocks(name: str, stream: io.BufferedReader, limits: Limits = DEFAULT) -> Iterator[bytes]:
     """About a megabyte of whole lines at a time (more where one line is longer); linear in the input."""
     held: list[bytes] = []
-    chunk = without_bom(name, stream.read(len(_BOM))) + stream.read1(_CHUNK)
-    while chunk:
+    size, line = 0, 1
+    while chunk := stream.read1(_CHUNK):
         end = chunk.rfind(b"\n") + 1
         if end:
-            yield b"".join(held) + chunk[:end]
+            block = b"".join(held) + chunk[:end]
+            if len(block) > limits.document:
+                _check_lines(name, line, block, limits)
+            yield block
+            line += block.count(b"\n")
             held = [chunk[end:]] if end < len(chunk) else []
+            size = len(chunk) - end
         else:
             held.append(chunk)
-        chunk = stream.read1(_CHUNK)
+            size += len(chunk)
+        if size > limits.document:
+            raise too_long(name, line, limits)
     if held:
         yield b"".join(held)
 
 
-def pieces(name: str, stream: io.BufferedReader, separator: bytes) -> Iterator[tuple[bytes, bool]]:
-    """`bytes.split(separator)` of the whole stream, each with whether it is the last.
+def _check_lines(name: str, line: int, block: bytes, limits: Limits) -> None:
+    for n, each in enumerate(block.split(b"\n"), line):
+        if len(each) > limits.document:
+            raise too_long(name, n, limits)
 
-    Holds one piece and one chunk; linear in the input. Every piece is yielded before more is read.
+
+def pieces(
+    name: str, stream: io.BufferedReader, separator: bytes, limits: Limits = DEFAULT
+) -> Iterator[tuple[bytes, bytes]]:
+    r"""The stream cut at each separator: pieces with the separator that ends each, b"" behind the last.
+
+    A \n of the separator is a \r\n, too, unless the separator has a \r of its own there. Holds one piece and one
+    chunk; linear in the input. Every piece is yielded before more is read.
     """
-    keep = len(separator) - 1
+    pattern, longest = _cut_at(separator)
     held: list[bytes] = []
+    size, line = 0, 1
     tail = b""  # the end of what was read, in which a separator may have begun
-    chunk = without_bom(name, stream.read(len(_BOM))) + stream.read1(_CHUNK)
-    while chunk:
-        *whole, rest = (tail + chunk).split(separator)
-        for piece in whole:
-            held.append(piece)
-            yield b"".join(held), False
+    while chunk := stream.read1(_CHUNK):
+        data = tail + chunk
+        at = 0
+        for mark, start, end in _marks(data, separator, pattern):
+            held.append(data[at:start])
+            piece = b"".join(held)
+            yield piece, mark
+            line += piece.count(b"\n") + mark.count(b"\n")
             held.clear()
-        cut = max(len(rest) - keep, 0)
-        held.append(rest[:cut])
-        tail = rest[cut:]
-        chunk = stream.read1(_CHUNK)
-    yield b"".join(held) + tail, True
+            size, at = 0, end
+        cut = max(len(data) - longest + 1, at)
+        held.append(data[at:cut])
+        size += cut - at
+        tail = data[cut:]
+        if size > limits.document:
+            raise too_long(name, line, limits)
+    yield b"".join(held) + tail, b""
 
 
-def without_bom(name: str, head: bytes) -> bytes:
-    """The first bytes of a file without the mark of UTF-8; `BadSource` if they are the mark of UTF-16."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise BadSource(
-            f"{name}: expected UTF-8, found the byte order mark of UTF-16; "
-            "convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW"
-        )
-    return head.removeprefix(_BOM)
+def _cut_at(separator: bytes) -> tuple[re.Pattern[bytes], int]:
+    r"""The separator as a pattern whose \n may be \r\n, and the length of its longest match."""
+    parts = re.split(rb"(?<!\r)\n", separator)
+    pattern = rb"\r?\n".join(map(re.escape, parts))
+    return re.compile(pattern), len(separator) + len(parts) - 1
+
+
+def _marks(data: bytes, separator: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[bytes, int, int]]:
+    """Where separators stand in `data`; by `bytes.find` where no \\r can be part of one, which is faster."""
+    if b"\r" in data:
+        for found in pattern.finditer(data):
+            yield found[0], found.start(), found.end()
+        return
+    at = data.find(separator)
+    while at >= 0:
+        yield separator, at, at + len(separator)
+        at = data.find(separator, at + len(separator))

@@ -67,6 +67,11 @@ def command(
             raise click.UsageError("expected --pin or --unpin, found both.")
         _forget(name, chosen.pre)
         return
+    texts = None
+    if files:
+        found = layout.documents(files)
+        texts = [d.text for d in found]
+        tally(found)
     lm = chosen.load(name)
     pretrained = _is_pretrained(lm)
     if keep and not pretrained:
@@ -74,11 +79,6 @@ def command(
             f"--pin: expected a pretrained model, whose x0 is a matter of evidence, found {name!r}, which has its "
             "own; leave it out."
         )
-    texts = None
-    if files:
-        found = layout.documents(files)
-        texts = [d.text for d in found]
-        tally(found)
     with _working(f"auditing {name}"):
         result = audit(lm, texts, seed, _coarse(chosen, name) if pretrained else None)
     if html_path:

@@ -106,6 +106,8 @@ def predict(
             "--reject: expected the prior that texts were held out with, found --prior; leave one out."
         )
     options.check_out(files, out, as_json, "classify")
+    if files:  # what can be refused before a model is loaded
+        Input(files, layout, "", None, keep).look()
     joint, reference = _loaded(directory, chosen, prior)
     if reject is not None and reference is None:
         raise BadValue(
@@ -153,8 +155,8 @@ def evaluate(
     from pofx.queries.classify import bayes
     from pofx.queries.evaluation import evaluate as evaluated
 
-    joint, _ = _loaded(directory, chosen, prior)
     texts, labels = labelled(files, label_field, layout)
+    joint, _ = _loaded(directory, chosen, prior)
     at = {str(t): i for i, t in enumerate(joint.classes)}
     some = [i for i, t in enumerate(labels) if t in at]
     if len(some) < len(texts):

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.layout import Layout, left_out
+from pofx.cli.bad_rows import left_out
+from pofx.cli.layout import Layout, Told
 from pofx.errors import BadSource
+from pofx.reading.fasttext import LABEL
+from pofx.reading.labels import label_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from pofx.classifier.joint import Joint
-    from pofx.corpus import Records
+    from pofx.corpus import Document
 
 label_option = click.option(
     "--label-field", metavar="NAME", help="jsonl, csv, parquet: the field of the label. Else: LABEL=FILE …"
@@ -35,19 +38,23 @@ def labelled(
     """
     texts: list[str] = []
     labels: list[str | None] = []
-    bad = 0
+    bad = blank = 0
+    if label_field is None and layout.format is not None and layout.format.startswith("fasttext"):
+        label_field = LABEL
     for label, group in _groups(files, label_field):
         found = _records(group, label_field, layout)
         for document in found:
             texts.append(document.text)
             labels.append(label if label_field is None else _label(document, label_field))
-        if label_field is None and not found.n:
+        found.bad.rest()
+        if label_field is None and not found.records.n:
             raise BadSource(
                 f"{' '.join(group)}: expected at least one document of the class {label!r}, found none; check the file, "
                 "--field and --split"
             )
-        bad += found.n_bad
-    left_out(bad, len(texts))
+        bad += found.records.n_bad
+        blank += found.records.n_blank
+    left_out(bad, len(texts), blank)
     if not texts:
         raise BadSource(
             f"{' '.join(files)}: expected at least one document, found none; check the files, --field and --split"
@@ -148,26 +155,24 @@ def _groups(files: tuple[str, ...], label_field: str | None) -> list[tuple[str, 
     return [(label, tuple(paths)) for label, paths in groups.items()]
 
 
-def _records(files: tuple[str, ...], label_field: str | None, layout: Layout) -> Records:
-    from pofx.source import source_of
+def _records(files: tuple[str, ...], label_field: str | None, layout: Layout) -> Told:
+    from pofx.source import named, source_of
 
-    if label_field is not None and any(source_of(f, layout.format).format == "txt" for f in files):
+    sources = (source_of(f, layout.format) for p in files for f in named(p, layout.format).files)
+    if label_field is not None and any(s.format == "txt" for s in sources):
         raise click.UsageError(
-            "--label-field: expected files with fields (jsonl, csv, tsv, parquet), found txt; write LABEL=FILE instead, a "
-            "file for each class."
+            "--label-field: expected files with fields (jsonl, json, csv, tsv, parquet), found txt; write LABEL=FILE "
+            "instead, a file for each class."
         )
     return layout.documents(files, () if label_field is None else (label_field,))
 
 
-def _label(document: Any, label_field: str) -> str | None:
+def _label(document: Document, label_field: str) -> str | None:
     value = document.kept[0]
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int | float):
-        return str(value)
+    if isinstance(value, str | int | float) or value is None:
+        return label_of(value)
+    found = f"{len(value)} of them" if isinstance(value, list) else type(value).__name__
     raise BadSource(
         f"{document.source}:{document.line}: expected a label (a string or a number) in field {label_field!r}, found "
-        f"{type(value).__name__}; name another field"
+        f"{found}; name another field, or leave one label a row"
     )

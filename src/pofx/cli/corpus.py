@@ -75,7 +75,6 @@ def command(
 
     if test_files and held_out is not None:
         raise click.UsageError("expected --held-out or --test, found both.")
-    lm = None if chosen is None else chosen.load()
     keep = () if cluster is None else (cluster,)
     found = layout.documents(files, keep)
     documents: list[Document] = list(found)
@@ -89,6 +88,7 @@ def command(
             raise BadSource(
                 f"{' '.join(test_files)}: expected at least one held-out document, found none; check the files"
             )
+    lm = None if chosen is None else chosen.load()
     both = [*documents, *(aside if isinstance(aside, list) else [])]
     with _stages() as tell:
         report = corpus_report(
@@ -118,12 +118,14 @@ def command(
 
 def _labels(documents: list[Document], field: str) -> list[str | int]:
     """What each document shares with others; one without the field shares nothing."""
-    values = [d.kept[0] for d in documents]
+    from pofx.reading.labels import label_of
+
+    values = [label_of(d.kept[0]) for d in documents]
     if documents and all(value is None for value in values):
         raise click.UsageError(
             f"--cluster: expected a field that documents have, found none named '{field}'."
         )
-    return [k if v is None else v if isinstance(v, str) else repr(v) for k, v in enumerate(values)]
+    return [k if v is None else v for k, v in enumerate(values)]
 
 
 @contextmanager

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pofx.cli.bad_rows import BadRows, left_out
+from pofx.limits import DEFAULT, size_of
+
 if TYPE_CHECKING:
-    from pofx.corpus import BadRow, Records
-    from pofx.reading import Split
+    from pofx.corpus import BadRow, Document, Records
+    from pofx.reading import Quoting, Split
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
 
-def _unescaped(context: click.Context, option: click.Parameter, separator: str | None) -> str | None:
-    return None if separator is None else separator.replace("\\n", "\n").replace("\\t", "\t")
+
+def _unescaped(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    return None if text is None else re.sub(r"\\([nrt\\])", lambda m: _ESCAPES[m[1]], text)
+
+
+def _bytes(context: click.Context, option: click.Parameter, text: str) -> int:
+    size = size_of(text)
+    if size is None:
+        raise click.UsageError(f"--max-document: expected a size such as 500M or 1G, found {text!r:.40}.")
+    return size
 
 
 OPTIONS = (
     click.option(
-        "--field", default="text", show_default=True, help="jsonl, csv, parquet: the field of the text."
+        "--field",
+        default="text",
+        show_default=True,
+        help="jsonl, json, csv, parquet: the field of the text; a.b is b inside a.",
     ),
-    click.option("--id", "id_", metavar="NAME", help="jsonl, csv, parquet: the field of the id."),
+    click.option("--id", metavar="NAME", help="jsonl, json, csv, parquet: the field of the id."),
     click.option(
         "--split",
         type=click.Choice(["line", "file"]),
@@ -36,23 +52,84 @@ OPTIONS = (
         "--separator",
         metavar="TEXT",
         callback=_unescaped,
-        help=r"txt: documents stand between these (\n and \t are read).",
+        help=r"txt: documents stand between these (\n, \r, \t and \\ are read; \n is \r\n, too).",
     ),
     click.option(
-        "--format", "format_", metavar="NAME", help="Overrules the file's ending: txt, jsonl, csv.gz, …"
+        "--format",
+        metavar="NAME",
+        help="Overrules the file's ending: txt, jsonl, json, csv.gz, …, or fasttext (labels, then text).",
+    ),
+    click.option(
+        "--delimiter",
+        metavar="CHAR",
+        callback=_unescaped,
+        help=r"csv, tsv: what parts the columns, such as ';' or '\t'.",
+    ),
+    click.option(
+        "--quoting",
+        type=click.Choice(["none", "minimal"]),
+        help="csv, tsv: a quote is a character like any other, or encloses a cell that needs one.",
+    ),
+    click.option(
+        "--encoding", metavar="NAME", help="Of files of text: cp1252, latin-1, utf-16, … Default: UTF-8."
+    ),
+    click.option(
+        "--max-document",
+        metavar="SIZE",
+        default="64M",
+        show_default=True,
+        callback=_bytes,
+        help="Refuse a longer document or row.",
+    ),
+    click.option(
+        "--max-expansion",
+        type=float,
+        metavar="N",
+        default=DEFAULT.expansion,
+        show_default=True,
+        help="Refuse a packed file of which a byte gives more than N.",
     ),
 )
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the user said of how documents lie in files."""
+    """What the user said of how documents lie in files: what `records` has under these names."""
 
     field: str
     id: str | None
     split: Split
     separator: str | None
     format: str | None
+    delimiter: str | None = None
+    quoting: Quoting | None = None
+    encoding: str | None = None
+    max_document: int = DEFAULT.document
+    max_expansion: float = DEFAULT.expansion
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """What decides the rows, by the name of its option: all but the limits, which only refuse."""
+        told = {f"--{name}": value for name, value in asdict(self).items()}
+        return {name: value for name, value in told.items() if not name.startswith("--max_")}
+
+    def files(self, named: tuple[str, ...]) -> tuple[str, ...]:
+        """The files that the user named, directories and patterns spelled out; those left out are told."""
+        from pofx.source import named as found_by
+
+        out: list[str] = []
+        for path in named:
+            found = found_by(path, self.format)
+            out += found.files
+            if found.others:
+                from pofx.report.numerals import counted
+
+                click.echo(
+                    f"pofx: {path}: {counted(len(found.files), 'file')} read, {len(found.others):,} of another ending "
+                    f"left out, such as {found.others[0]!r} (--format reads them, too)",
+                    err=True,
+                )
+        return tuple(out)
 
     def records(
         self,
@@ -64,37 +141,33 @@ class Layout:
         """The records of files; report: told of each bad row. given, keep: further fields, as `records` has them."""
         from pofx.corpus import records
 
-        return records(
-            *files,
-            field=self.field,
-            id=self.id,
-            split=self.split,
-            separator=self.separator,
-            format=self.format,
-            report=report,
-            given=given,
-            keep=keep,
-        )
+        return records(*files, **asdict(self), report=report, given=given, keep=keep)
 
-    def documents(self, files: tuple[str, ...], keep: tuple[str, ...] = ()) -> Records:
-        """The records of files; bad rows are told on standard error and counted: see `tally`."""
-        return self.records(files, _tell, keep=keep)
+    def documents(self, files: tuple[str, ...], keep: tuple[str, ...] = ()) -> Told:
+        """The records of files; bad rows are told on standard error, the first of each kind, and counted: see `tally`."""
+        told = BadRows()
+        return Told(self.records(self.files(files), told.saw, keep=keep), told)
+
+
+@dataclass(frozen=True)
+class Told:
+    """Records, and what was told of the bad rows among them."""
+
+    records: Records
+    bad: BadRows
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self.records)
 
 
 def layout_options(function: F) -> F:
-    """--field, --id, --split, --separator and --format, which reach the verb as one `layout`."""
+    """The options of how documents lie in files, which reach the verb as one `layout`."""
+    names = list(Layout.__dataclass_fields__)
 
     @functools.wraps(function)
-    def with_layout(
-        *args: Any,
-        field: str,
-        id_: str | None,
-        split: Split,
-        separator: str | None,
-        format_: str | None,
-        **others: Any,
-    ) -> Any:
-        return function(*args, layout=Layout(field, id_, split, separator, format_), **others)
+    def with_layout(*args: Any, **options: Any) -> Any:
+        layout = Layout(**{name: options.pop(name) for name in names})
+        return function(*args, layout=layout, **options)
 
     out: Any = with_layout
     for option in reversed(OPTIONS):
@@ -102,20 +175,7 @@ def layout_options(function: F) -> F:
     return out  # type: ignore[no-any-return]
 
 
-def tally(found: Records) -> None:
-    """Say on stderr how many rows were left out, if any."""
-    left_out(found.n_bad, found.n)
-
-
-def left_out(bad: int, read: int) -> None:
-    """Say on stderr how many rows were left out, if any, and how many documents were read."""
-    if bad:
-        from pofx.report.numerals import counted
-
-        click.echo(
-            f"pofx: warning: {counted(bad, 'bad row')} left out, {counted(read, 'document')} read", err=True
-        )
-
-
-def _tell(bad: BadRow) -> None:
-    click.echo(f"pofx: warning: {bad}", err=True)
+def tally(found: Told) -> None:
+    """Say on standard error how many rows were left out, if any."""
+    found.bad.rest()
+    left_out(found.records.n_bad, found.records.n, found.records.n_blank)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pofx.cli.bad_rows import BadRows
 from pofx.cli.rows import Rows, tabbed
 from pofx.cli.score_input import Input
 
@@ -26,19 +27,21 @@ def print_rows(lm: LM, asked: Input, rows: Rows, as_json: bool, lacking: str, su
     columns = rows.columns({})
     n = n_bytes = failed = 0
     nats = 0.0
+    told = BadRows()
     for block in rows.stream(lm, asked.items(), asked.ask):
         for item, found in block:
             if not as_json and n + failed == 0:
                 click.echo("\t".join(c.name for c in columns))
             if isinstance(found, PofxError):
                 failed += 1
-                click.echo(f"pofx: warning: {item.source}:{item.line}: {found}", err=True)
+                told.failed(f"{item.source}:{item.line}", str(found))
                 cells = rows.of(item.id, (), None, None, " ".join(str(found).split()))
             else:
                 n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + rows.nats(found)
                 cells = rows.of(item.id, (), None, None, found)
             for row in cells:
                 click.echo(line(row).decode().rstrip("\n") if as_json else tabbed(row, columns))
+    told.rest()
     if not n and not failed:
         raise asked.nothing()
     if failed:

@@ -128,7 +128,7 @@ def command(
     has_given = bool(given) or given_field is not None
     rows = Rows(per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary)
     if files:  # what can be refused before a model is loaded
-        asked.items()
+        asked.look()
     if out is not None:
         check_target(out, asked, rows)
     lm = chosen.load()

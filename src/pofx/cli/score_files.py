@@ -149,12 +149,8 @@ def _parts(
     own = {
         "--given": plain_text(asked.given),
         "--given-field": asked.given_field,
-        "--field": asked.layout.field,
-        "--id": asked.layout.id,
         "--keep": list(asked.keep),
-        "--split": asked.layout.split,
-        "--separator": asked.layout.separator,
-        "--format": asked.layout.format,
+        **asked.layout.decides,
         **rows.decides,
     }
     content = {f"input {f}": file_fingerprint(f) if again else "read once" for f in asked.files}

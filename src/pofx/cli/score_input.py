@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pofx.cli.bad_rows import left_out
 from pofx.errors import BadSource
 
 if TYPE_CHECKING:
@@ -20,18 +22,33 @@ STDIN = "-"
 
 @dataclass(frozen=True)
 class Input:
-    """Files and how documents lie in them; `given` is a prefix for all, `given_field` names a row's own."""
+    """Files and how documents lie in them; `given` is a prefix for all, `given_field` names a row's own.
 
-    files: tuple[str, ...]
+    named: files, directories and patterns, as the user wrote them.
+    """
+
+    named: tuple[str, ...]
     layout: Layout
     given: str | bytes
     given_field: str | None
     keep: tuple[str, ...] = ()
 
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """The files themselves."""
+        return self.layout.files(self.named)
+
+    def look(self) -> None:
+        """Refuse what the beginning of the files tells, before a model is loaded: a field that is not there, say."""
+        self._records(deque()).look()
+
     def items(self) -> Iterator[Document | BadRow]:
         """Documents and bad rows, in the order of the files; blank lines are neither. Refused before it is read."""
         met: deque[BadRow] = deque()
-        return _in_order(self.layout.records(self.files, met.append, self.given_field, self.keep), met)
+        return _in_order(self._records(met), met)
+
+    def _records(self, met: deque[BadRow]) -> Records:
+        return self.layout.records(self.files, met.append, self.given_field, self.keep)
 
     def prefix(self, item: Document) -> str | bytes:
         """What the document is conditioned on."""
@@ -70,3 +87,4 @@ def _in_order(found: Records, met: deque[BadRow]) -> Iterator[Document | BadRow]
             yield met.popleft()
         yield document
     yield from met
+    left_out(0, found.n, found.n_blank)

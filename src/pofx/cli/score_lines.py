@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pofx.cli.bad_rows import BadRows
 from pofx.cli.score_input import Input
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def print_lines(
     n = n_bytes = failed = 0
     nats = 0.0
     kept: list[Scored] = []
+    told = BadRows()
     items = asked.items()
     asked.check(lm, whole=False)
     want = Want(entropy=True, rank=True, top=5) if wants_page else Want()
@@ -56,8 +58,9 @@ def print_lines(
                 click.echo(_json(item, record, tokens) if as_json else _cells(item, found, value))
             else:
                 failed += 1
-                click.echo(f"pofx: warning: {item.source}:{item.line}: {found}", err=True)
+                told.failed(f"{item.source}:{item.line}", str(found))
                 click.echo(_json_error(item, found) if as_json else f"{item.id}\t\t")
+    told.rest()
     if not n and not failed:
         raise asked.nothing()
     if failed:

@@ -98,7 +98,7 @@ def command(
     asked = Input(files, layout, behind, given_field, keep)
     rows = WordRows(units, keep)
     if files:  # what can be refused before a model is loaded
-        asked.items()
+        asked.look()
     if out is not None:
         check_target(out, asked, rows)
     lm = chosen.load()

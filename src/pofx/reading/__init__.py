@@ -1,13 +1,17 @@
-"""Files as rows, in five formats. What is wrong with one row never ends the reading."""
+"""Files as rows, in seven formats. What is wrong with one row never ends the reading."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pofx.reading.fasttext import fasttext_rows
+from pofx.reading.fields import Fields
+from pofx.reading.json_array import array_rows
 from pofx.reading.json_lines import json_rows
 from pofx.reading.layout import Fault as Fault
-from pofx.reading.layout import Found
+from pofx.reading.layout import Found as Found
 from pofx.reading.layout import Layout as Layout
+from pofx.reading.layout import Quoting as Quoting
 from pofx.reading.layout import Row as Row
 from pofx.reading.layout import Run as Run
 from pofx.reading.layout import Split as Split
@@ -18,18 +22,25 @@ from pofx.source import Source
 from pofx.streams import opened
 
 
-def rows(source: Source, layout: Layout) -> Iterator[Found]:
+def rows(source: Source, layout: Layout, fields: Fields | None = None) -> Iterator[Found]:
     """The rows of one file in order, in constant memory: a document, a fault, or None for a blank.
 
-    `BadSource` where the file itself is at fault: then everything whole before that place has been yielded.
+    fields: told of objects of JSON, whose fields no header names. `BadSource` where the file itself is at fault: then
+    everything whole before that place has been yielded.
     Right: `for row in rows(source, Layout()): …`. Wrong: `list(rows(…))` of a file larger than the memory.
     """
-    with opened(source) as stream:
+    fields = Fields(()) if fields is None else fields
+    name = source.name
+    with opened(source, layout.encoding, layout.limits) as stream:
         if source.format == "txt":
-            yield from text_rows(source.name, stream, layout)
+            yield from text_rows(name, stream, layout, source.told)
         elif source.format == "jsonl":
-            yield from json_rows(source.name, stream, layout)
+            yield from json_rows(name, stream, layout, fields)
+        elif source.format == "json":
+            yield from array_rows(name, stream, layout, fields)
+        elif source.format == "fasttext":
+            yield from fasttext_rows(name, stream, layout, fields)
         elif source.format == "parquet":
-            yield from parquet_rows(source.name, stream, layout)
+            yield from parquet_rows(name, stream, layout)
         else:
-            yield from csv_rows(source.name, stream, layout, "\t" if source.format == "tsv" else ",")
+            yield from csv_rows(name, stream, layout, source.format.upper())

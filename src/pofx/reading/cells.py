@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from pofx.errors import BadSource
-from pofx.reading.layout import Content, Layout, NotHere
-
-# A field that an object of JSON does not have, where null is one that it has.
-MISSING = object()
+from pofx.reading.fields import MISSING, listed, meant
+from pofx.reading.layout import Content, Layout, NotHere, advice
 
 
 def document(cells: Sequence[object], layout: Layout, record: Iterable[object] = ()) -> Content:
     """Text, id, prefix and kept fields out of a row's cells, which stand in the order of `columns`."""
+    encoding = layout.encoding
     if len(cells) == 1:
-        return _checked(cells[0], layout.field, record), None, None, ()
+        return _checked(cells[0], layout.field, record, encoding), None, None, ()
     at = len(layout.needed)
     kept = tuple(None if cell is MISSING else cell for cell in cells[at:])
     id_ = given = None
     try:
         if layout.id is not None:
-            id_ = _as_id(cells[1], layout.id, record)
-        text = _checked(cells[0], layout.field, record)
+            id_ = _as_id(cells[1], layout.id, record, encoding)
+        text = _checked(cells[0], layout.field, record, encoding)
         if layout.given is not None:
-            given = _checked(cells[at - 1], layout.given, record)
+            given = _checked(cells[at - 1], layout.given, record, encoding)
     except NotHere as e:
         e.id, e.kept = id_, kept
         raise
     return text, id_, given, kept
 
 
-def _checked(value: object, field: str, record: Iterable[object] = ()) -> str:
+def _checked(value: object, field: str, record: Iterable[object], encoding: str | None) -> str:
     """The value as a text that UTF-8 can spell, or `NotHere`. record: the fields there are, for a message."""
     if not isinstance(value, str):
         if value is MISSING:
@@ -41,22 +39,24 @@ def _checked(value: object, field: str, record: Iterable[object] = ()) -> str:
         value.isascii() or value.encode()
     except UnicodeEncodeError as e:
         code = ord(value[e.start])
-        # CSV is decoded with surrogateescape, which spells the stray byte XX as U+DCXX.
-        found = (
-            f"byte 0x{code - 0xDC00:02X}" if 0xDC80 <= code <= 0xDCFF else f"the lone surrogate U+{code:04X}"
-        )
+        found = f"the lone surrogate U+{code:04X}"
+        if (
+            0xDC80 <= code <= 0xDCFF
+        ):  # bytes are decoded with surrogateescape, which spells the stray byte XX as U+DCXX
+            found = f"byte 0x{code - 0xDC00:02X}"
+        then = advice(code - 0xDC00) if 0xDC80 <= code <= 0xDCFF and encoding is None else ""
         raise NotHere(
-            f"expected Unicode text in field {field!r}, found {found} at character {e.start}"
+            f"expected Unicode text in field {field!r}, found {found} at character {e.start}{then}"
         ) from None
     return value
 
 
-def _as_id(value: object, field: str, record: Iterable[object]) -> str:
+def _as_id(value: object, field: str, record: Iterable[object], encoding: str | None) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) and value is not MISSING:
         raise NotHere(f"expected a string or an integer in field {field!r}, found {kind(value)}")
-    return _checked(value, field, record)
+    return _checked(value, field, record, encoding)
 
 
 def kind(value: object) -> str:
@@ -65,19 +65,26 @@ def kind(value: object) -> str:
     return {**names, dict: "an object", str: "a string"}.get(type(value), type(value).__name__)
 
 
-def listed(names: Any) -> str:
-    """The first names for a message, each cut short: a hostile file may have a million, or one of 50 MB."""
-    shown = [repr(str(n)[:40]) for n, _ in zip(names, range(10))]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+def column_of(name: str, columns: list[str], wanted: str, delimiter: str | None = None) -> int:
+    """The place of a column, or `BadSource` that names those there are. delimiter: what parts them, in CSV and TSV."""
+    if columns.count(wanted) == 1:
+        return columns.index(wanted)
+    found = "it twice in" if wanted in columns else "only"
+    then = "name another" if wanted in columns else meant(wanted, columns)
+    if delimiter is not None and len(columns) == 1:
+        other = next((d for d in ";\t,|" if d != delimiter and wanted in columns[0].split(d)), None)
+        if other is not None:
+            then = (
+                f"if {_named(other)} parts the columns, say delimiter={other!r} (--delimiter {_typed(other)})"
+            )
+    raise BadSource(
+        f"{name}: expected one column {wanted!r}, found {found} {listed(columns) or 'no columns'}; {then}"
+    )
 
 
-def column_of(name: str, columns: list[str], wanted: str) -> int:
-    """The place of a column, or `BadSource` that names those there are."""
-    if columns.count(wanted) != 1:
-        found = "it twice in" if wanted in columns else "only"
-        raise BadSource(
-            f"{name}: expected one column {wanted!r}, found {found} {listed(columns) or 'no columns'}; "
-            "name another"
-        )
-    return columns.index(wanted)
+def _named(delimiter: str) -> str:
+    return {"\t": "a tab", ",": "a comma", ";": "a semicolon"}.get(delimiter, delimiter)
+
+
+def _typed(delimiter: str) -> str:
+    return '"\\t"' if delimiter == "\t" else f'"{delimiter}"'

@@ -5,35 +5,61 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from io import BufferedReader
+from typing import Any
 
-from pofx.reading.cells import MISSING, document, kind
-from pofx.reading.layout import Content, Found, Layout, NotHere, not_utf8
+from pofx.errors import BadSource
+from pofx.reading.cells import document, kind
+from pofx.reading.fields import Fields, value_at
+from pofx.reading.layout import Content, Found, Layout, NotHere, not_text
 from pofx.streams import lines
 
 
-def json_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Found]:
-    """A row a line; blank lines are blanks."""
-    for line, data in enumerate(lines(name, stream), 1):
+def json_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields) -> Iterator[Found]:
+    """A row a line; blank lines are blanks. `BadSource` where the first line begins an array of objects."""
+    first = True
+    for line, data in enumerate(lines(name, stream, layout.limits), 1):
         if not data.strip():
             yield None
             continue
+        if first and _begins_array(data):
+            raise BadSource(
+                f"{name}: expected an object a line, found an array of them; say format='json' (--format json)"
+            )
+        first = False
         try:
-            yield (line, *_json_document(data, layout))
+            yield (line, *row_of(_parsed(data, layout), layout, fields))
         except NotHere as e:
             yield e.at(line)
 
 
-def _json_document(data: bytes, layout: Layout) -> Content:
-    try:
-        record = json.loads(data.decode())
-    except UnicodeDecodeError as e:
-        raise NotHere(not_utf8(e, "line")) from None
-    except json.JSONDecodeError as e:
-        raise NotHere(f"expected a JSON object, found no JSON: {e.msg} at character {e.pos}") from None
-    except RecursionError:
-        raise NotHere("expected a JSON object, found one nested too deep to be read") from None
-    except ValueError as e:  # an integer of more digits than Python reads
-        raise NotHere(f"expected a JSON object, found no JSON that Python reads: {e}") from None
+def row_of(record: object, layout: Layout, fields: Fields) -> Content:
+    """The document of an object, or `NotHere`; `fields` is told of it."""
     if not isinstance(record, dict):
         raise NotHere(f"expected a JSON object, found {kind(record)}")
-    return document([record.get(name, MISSING) for name in layout.columns], layout, record)
+    if fields.missing:
+        fields.saw(record)
+    return document([value_at(record, name) for name in layout.columns], layout, record)
+
+
+def no_json(e: ValueError | RecursionError) -> NotHere:
+    """Why text is no JSON: as the parser of Python's `json` raised it."""
+    if isinstance(e, json.JSONDecodeError):
+        return NotHere(f"expected a JSON object, found no JSON: {e.msg} at character {e.pos}")
+    if isinstance(e, RecursionError):
+        return NotHere("expected a JSON object, found one nested too deep to be read")
+    # An integer of more digits than Python reads.
+    return NotHere(f"expected a JSON object, found no JSON that Python reads: {e}")
+
+
+def _parsed(data: bytes, layout: Layout) -> Any:
+    try:
+        return json.loads(data.decode())
+    except UnicodeDecodeError as e:
+        raise NotHere(not_text(e, "line", layout.encoding)) from None
+    except (ValueError, RecursionError) as e:
+        raise no_json(e) from None
+
+
+def _begins_array(line: bytes) -> bool:
+    """Whether a line is `[`, alone or with an object behind it: no row, but the beginning of an array of rows."""
+    return line.lstrip().startswith(b"[") and line.strip()[1:].lstrip()[:1] in (b"", b"{")

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from pofx.limits import DEFAULT, Limits
+
 Split = Literal["line", "file"]
+# What a quote is in CSV and TSV: a character like any other, or the mark around a field that needs one.
+Quoting = Literal["none", "minimal"]
 # Text, and where the format has fields: the id, the prefix, and the fields that are kept; in a row behind its line.
 Content = tuple[str, str | None, str | None, tuple[object, ...]]
 Row = tuple[int, str, str | None, str | None, tuple[object, ...]]
@@ -32,7 +36,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the documents stand in a file: `split` and `separator` for txt, the fields for the rest."""
+    """Where the documents stand in a file: `split` and `separator` for txt, the fields for the rest.
+
+    delimiter, quoting: of CSV and TSV. encoding: of all but Parquet. None: what the format has, and doubts are told.
+    """
 
     field: str = "text"
     id: str | None = None
@@ -40,6 +47,10 @@ class Layout:
     separator: str | None = None
     given: str | None = None
     keep: tuple[str, ...] = ()
+    delimiter: str | None = None
+    quoting: Quoting | None = None
+    encoding: str | None = None
+    limits: Limits = DEFAULT
 
     @cached_property
     def needed(self) -> list[str]:
@@ -67,6 +78,19 @@ class NotHere(Exception):
         return Fault(line, str(self), self.id, self.kept)
 
 
-def not_utf8(e: UnicodeDecodeError, where: str) -> str:
-    """Why bytes are no text; where: of what the offset counts."""
-    return f"expected UTF-8, found byte 0x{e.object[e.start]:02X} at byte {e.start} of the {where}"
+def not_text(e: UnicodeDecodeError, where: str, encoding: str | None) -> str:
+    """Why bytes are no text; where: of what the offset counts. encoding: what the file is said to be in."""
+    byte = e.object[e.start]
+    if encoding in (None, "utf-8"):
+        place = f"byte 0x{byte:02X} at byte {e.start} of the {where}"
+        return f"expected UTF-8, found {place}{'' if encoding else advice(byte)}"
+    # What the encoding does not know was made a stray byte: 0xFF where it was none above 0x7F.
+    found = "bytes that spell none" if byte == 0xFF else f"byte 0x{byte:02X}"
+    return f"expected {encoding}, found {found} in the {where}"
+
+
+def advice(byte: int) -> str:
+    """What to do about a byte that is no UTF-8: what it would be in the encoding that is most often meant."""
+    meant = bytes([byte]).decode("cp1252", "ignore")
+    shown = f" ({meant!r} in Windows-1252)" if meant and meant.isprintable() else ""
+    return f"{shown}; if that is how the file is encoded, say encoding='cp1252' (--encoding cp1252)"

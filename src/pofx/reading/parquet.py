@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BufferedReader
 from typing import Any, cast
 
 from pofx.errors import BadSource, require
-from pofx.reading.cells import column_of, document
+from pofx.limits import FLOOR
+from pofx.reading.cells import document
+from pofx.reading.fields import listed, meant
 from pofx.reading.layout import Found, Layout, NotHere
+
+# Rows that are decoded at once.
+_BATCH = 1024
+# What a row counts for besides its texts, against the limit on what a file unfolds to.
+_ROW = 8
 
 
 def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Found]:
@@ -20,25 +28,32 @@ def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[
         said = str(e).splitlines()[0] if str(e) else type(e).__name__
         return BadSource(f"{name}: expected a whole Parquet file, found: {said}; fetch or write it again")
 
+    size = stream.seek(0, 2)
     try:
         table = parquet.ParquetFile(stream)
     except (arrow.ArrowException, OSError) as e:
         raise broken(e) from None
     schema = table.schema_arrow
-    for column in layout.keep:
-        column_of(name, schema.names, column)
-    for column in layout.needed:
-        kind = schema.types[column_of(name, schema.names, column)]
-        if arrow.types.is_dictionary(kind):
-            kind = kind.value_type
-        is_text = kind in (arrow.string(), arrow.large_string(), arrow.string_view())
-        if not (is_text or (column == layout.id != layout.field and arrow.types.is_integer(kind))):
-            raise BadSource(
-                f"{name}: expected strings in column {column!r}, found {kind}; name another column, "
-                "or convert it when the file is written"
-            )
-    batches = table.iter_batches(batch_size=1024, columns=list(dict.fromkeys(layout.columns)))
-    line = 0
+    if (
+        not table.metadata.num_rows and not schema.names
+    ):  # an empty shard, as a table without rows is often written
+        return
+    places = [_Place(arrow, schema, name, column) for column in layout.columns]
+    for place in places[: len(layout.needed)]:
+        place.check_text(arrow, layout, name)
+    claimed = _claimed(table.metadata, {p.top for p in places})
+    layout.limits.check_expansion(name, size, claimed)
+    # As many rows at once as fit the memory, by what the file says of their size.
+    batch = max(1, min(_BATCH, FLOOR * table.metadata.num_rows // max(claimed, 1)))
+    # A text that stands in a million rows is kept once in the file; as a dictionary it stays so in memory.
+    once = [p.top for p in places if p.is_text]
+    try:
+        table = parquet.ParquetFile(stream, read_dictionary=list(dict.fromkeys(once)))
+        batches = table.iter_batches(batch_size=batch, columns=list(dict.fromkeys(p.top for p in places)))
+    except (arrow.ArrowException, OSError) as e:
+        raise broken(e) from None
+    layout = replace(layout, encoding="utf-8")  # whatever the other files of the input are in
+    line = unfolded = 0
     while True:
         try:
             batch = next(batches, None)
@@ -46,23 +61,95 @@ def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[
             raise broken(e) from None
         if batch is None:
             return
-        for cells in zip(*(_cells(batch.column(c)) for c in layout.columns)):
+        for cells in zip(*(_cells(arrow, batch.column(p.top), p.inner) for p in places)):
             line += 1
+            unfolded += _ROW + sum(len(c) for c in cells if isinstance(c, str))
+            if unfolded > FLOOR:
+                layout.limits.check_expansion(name, size, unfolded)
             try:
                 yield (line, *document(cells, layout))
             except NotHere as e:
                 yield e.at(line)
 
 
-def _cells(column: Any) -> list[object]:
-    """The values of a column; bytes that are no UTF-8 come out as the surrogates that `_checked` refuses."""
-    try:
-        return cast(list[object], column.to_pylist())
-    except UnicodeDecodeError:
-        return [_cell(value) for value in column]
+class _Place:
+    """Where a field stands: a column, or `a.b` inside one of structs."""
+
+    def __init__(self, arrow: Any, schema: Any, name: str, field: str) -> None:
+        self.field = field
+        parts = [field] if field in schema.names or "." not in field else field.split(".")
+        if schema.names.count(parts[0]) != 1:
+            found = "it twice in" if parts[0] in schema.names else "only"
+            then = "name another" if parts[0] in schema.names else meant(field, schema.names)
+            raise BadSource(
+                f"{name}: expected one column {parts[0]!r}, found {found} {listed(schema.names) or 'no columns'}; {then}"
+            )
+        self.top, self.inner = parts[0], parts[1:]
+        self.kind = schema.field(self.top).type
+        for part in self.inner:
+            inside = [f.name for f in self.kind] if arrow.types.is_struct(self.kind) else []
+            if inside.count(part) != 1:
+                raise BadSource(
+                    f"{name}: expected a field {part!r} in column {field!r}, found {listed(inside) or self.kind}; "
+                    f"{meant(part, inside)}"
+                )
+            self.kind = self.kind.field(part).type
+        if arrow.types.is_dictionary(self.kind):
+            self.kind = self.kind.value_type
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a column of strings."""
+        return not self.inner and str(self.kind) in ("string", "large_string", "string_view")
+
+    def check_text(self, arrow: Any, layout: Layout, name: str) -> None:
+        """`BadSource` where it holds no strings. Nulls alone are no string in any row, and end no reading."""
+        if str(self.kind) in ("string", "large_string", "string_view", "null"):
+            return
+        if self.field == layout.id != layout.field and arrow.types.is_integer(self.kind):
+            return
+        raise BadSource(
+            f"{name}: expected strings in column {self.field!r}, found {self.kind}; name another column, "
+            "or convert it when the file is written"
+        )
+
+
+def _claimed(metadata: Any, columns: set[str]) -> int:
+    """Bytes that the chunks of these columns unfold to, by what the file says of them."""
+    groups = [metadata.row_group(g) for g in range(metadata.num_row_groups)]
+    chunks = [group.column(c) for group in groups for c in range(group.num_columns)]
+    return sum(
+        chunk.total_uncompressed_size
+        for chunk in chunks
+        if any(chunk.path_in_schema == c or chunk.path_in_schema.startswith(f"{c}.") for c in columns)
+    )
+
+
+def _cells(arrow: Any, column: Any, inner: list[str]) -> Iterator[object]:
+    """The values of a column, one at a time; of a dictionary, each text is decoded once a batch."""
+    if arrow.types.is_dictionary(column.type):
+        known: dict[int, object] = {}
+        values = column.dictionary
+        for index in column.indices.to_pylist():
+            if index is None:
+                yield None
+                continue
+            if index not in known:
+                known[index] = _cell(values[index])
+            yield known[index]
+        return
+    for value in column:
+        yield _inside(_cell(value), inner)
+
+
+def _inside(value: object, inner: list[str]) -> object:
+    for name in inner:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _cell(value: Any) -> object:
+    """A value; bytes that are no UTF-8 come out as the surrogates that `document` refuses."""
     try:
         return cast(object, value.as_py())
     except UnicodeDecodeError as e:

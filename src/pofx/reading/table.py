@@ -3,58 +3,145 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from io import BufferedReader
 
 from pofx.errors import BadSource
+from pofx.limits import too_long
 from pofx.reading.cells import column_of, document
 from pofx.reading.layout import Fault, Found, Layout, NotHere
 from pofx.streams import lines
 
+# The line in which Excel is told what parts the columns.
+_EXCEL = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE | re.DOTALL)
+_ASK = "if quotes are characters like any other here, say quoting='none' (--quoting none)"
 
-def csv_rows(name: str, stream: BufferedReader, layout: Layout, delimiter: str) -> Iterator[Found]:
+
+class _BadRow(Exception):
+    """A row that cannot be parted into cells, and why."""
+
+
+class _Table:
+    """The rows of a table as cells, and the line where the latest one begins."""
+
+    def __init__(self, name: str, stream: BufferedReader, layout: Layout, kind: str) -> None:
+        self.name, self.layout, self.kind = name, layout, kind
+        self.delimiter = layout.delimiter or ("\t" if kind == "TSV" else ",")
+        self.width: int | None = None
+        # The line where the row begins, and the lines that it takes.
+        self.line = 1
+        self._row: list[str] = []
+        self._lines = (data.decode("utf-8", "surrogateescape") for data in lines(name, stream, layout.limits))
+        # The limit is one of the whole process, so it is never lowered. A C long bounds it.
+        csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
+        # strict: otherwise a quote that is never closed takes the rest of the file into one field without a word.
+        self._reader = csv.reader(self._taken(), delimiter=self.delimiter, strict=True)
+
+    def next(self) -> list[str] | None:
+        """The cells of the next row ([] for a blank line), None at the end; `_BadRow`."""
+        self.line += len(self._row)
+        self._row = []
+        if self.layout.quoting == "none":
+            text = next(self._taken(), None)
+            if text is None:
+                return None
+            text = text.removesuffix("\n").removesuffix("\r")
+            return text.split(self.delimiter) if text else []
+        try:
+            cells = next(self._reader)
+        except StopIteration:
+            return None
+        except csv.Error as e:
+            found = _csv_fault(e)
+            raise self._fault(found, _ASK if found.startswith("a quote") else "") from None
+        if self._are_rows():
+            found = "a quote that holds line breaks, though each of its lines is a row, too"
+            raise self._fault(found, f"{_ASK}, else quoting='minimal' (--quoting minimal)")
+        return cells
+
+    def _fault(self, found: str, ask: str) -> _BadRow:
+        last = self.line + len(self._row) - 1
+        to = f" (lines {self.line} to {last})" if last > self.line else ""
+        then = f"; {ask}" if ask and self.layout.quoting is None else ""
+        return _BadRow(f"expected a row of {self.kind}, found {found}{to}{then}")
+
+    def _are_rows(self) -> bool:
+        """Whether a row of several lines may be as many rows: files with tabs are written with quotes, and without."""
+        if self.delimiter != "\t" or self.layout.quoting is not None or len(self._row) < 2:
+            return False
+        width = self.width or self._row[0].count("\t") + 1
+        return all(text.count("\t") == width - 1 for text in self._row)
+
+    def _taken(self) -> Iterator[str]:
+        """Lines, each noted as one of the row."""
+        size = 0
+        for text in self._lines:
+            if not self._row:
+                size = 0
+                if self.line == 1 and self._is_excels(text):
+                    self.line = 2
+                    continue
+            size += len(text)
+            if size > self.layout.limits.document:
+                raise too_long(self.name, self.line, self.layout.limits)
+            self._row.append(text)
+            yield text
+
+    def _is_excels(self, text: str) -> bool:
+        """Whether the first line only says what parts the columns, and says what is so."""
+        found = _EXCEL.fullmatch(text)
+        if found is None:
+            return False
+        if found[1] != self.delimiter:
+            shown = "\\t" if found[1] == "\t" else found[1]
+            raise BadSource(
+                f"{self.name}:1: expected {self.delimiter!r} between columns, found the line 'sep={shown}'; say "
+                f'delimiter={found[1]!r} (--delimiter "{shown}")'
+            )
+        return True
+
+
+def csv_rows(name: str, stream: BufferedReader, layout: Layout, kind: str) -> Iterator[Found]:
     """A row of the table each, behind the first, which names the columns; `BadSource` where that is none."""
-    # The limit is one of the whole process, so it is never lowered. A C long bounds it.
-    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
-    decoded = (line.decode("utf-8", "surrogateescape") for line in lines(name, stream))
-    # strict: otherwise a quote that is never closed takes the rest of the file into one field without a word.
-    table = csv.reader(decoded, delimiter=delimiter, strict=True)
+    table = _Table(name, stream, layout, kind)
     header: list[str] | None = None
     places: list[int] = []
     while True:
-        line = table.line_num + 1
         try:
-            row = next(table)
-        except StopIteration:
-            return
-        except csv.Error as e:
-            to = f" (lines {line} to {table.line_num})" if table.line_num > line else ""
-            why = f"expected a row of {'CSV' if delimiter == ',' else 'TSV'}, found {_csv_fault(e)}{to}"
+            row = table.next()
+        except _BadRow as e:
             if header is None:
-                raise BadSource(f"{name}:{line}: {why}; the first row must name the columns") from None
-            yield Fault(line, why)
+                raise BadSource(f"{name}:{table.line}: {e}; the first row must name the columns") from None
+            yield Fault(table.line, str(e))
             continue
+        if row is None:
+            return
         if not row:
             yield None
         elif header is None:
             header = row
-            places = [column_of(name, header, wanted) for wanted in layout.columns]
+            table.width = len(row)
+            places = [column_of(name, header, wanted, table.delimiter) for wanted in layout.columns]
         elif len(row) != len(header):
+            unquoted = "cannot hold the separator" if layout.quoting == "none" else "must be quoted"
+            which = "a field" if layout.quoting == "none" else "a field that holds the separator"
             yield Fault(
-                line,
-                f"expected {len(header)} columns as in the header, found {len(row)} "
-                "(a field that holds the separator must be quoted)",
+                table.line,
+                f"expected {len(header)} columns as in the header, found {len(row)} ({which} {unquoted})",
             )
         else:
             try:
-                yield (line, *document([row[at] for at in places], layout))
+                yield (table.line, *document([row[at] for at in places], layout))
             except NotHere as e:
-                yield e.at(line)
+                yield e.at(table.line)
 
 
 def _csv_fault(e: csv.Error) -> str:
-    """Python's words for it, except where they speak of Python's own arguments."""
+    """What is wrong with a row, in other words than Python's, which speak of Python's own arguments."""
     said = str(e)
     if "end of data" in said:
         return "a quote that is never closed"
+    if "expected after" in said:
+        return "a quote that closes before its field ends"
     return "a lone carriage return outside quotes" if "new-line" in said else said

@@ -5,24 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BufferedReader
 
-from pofx.reading.layout import Fault, Found, Layout, Run, not_utf8
-from pofx.streams import blocks, pieces, without_bom
+from pofx.errors import BadSource
+from pofx.limits import too_long
+from pofx.reading.fasttext import MARK
+from pofx.reading.layout import Fault, Found, Layout, Run, not_text
+from pofx.streams import blocks, pieces
 
 
-def text_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Found]:
-    """A line each (in runs), the whole file, or a piece between separators."""
+def text_rows(name: str, stream: BufferedReader, layout: Layout, told: bool) -> Iterator[Found]:
+    """A line each (in runs), the whole file, or a piece between separators. told: whether the caller said so."""
+    if not told and layout.split == "line" and stream.peek(len(MARK)).startswith(MARK.encode()):
+        raise BadSource(
+            f"{name}: expected lines of text, found labels of fastText ({MARK}…) in front of them; say "
+            "format='fasttext' (--format fasttext), or format='txt' if the labels are text"
+        )
     if layout.separator is not None:
-        yield from _separated_rows(name, stream, layout.separator)
+        yield from _separated_rows(name, stream, layout, layout.separator)
         return
     if layout.split == "file":
-        data = without_bom(name, stream.read())
+        data = stream.read(layout.limits.document + 1)
+        if len(data) > layout.limits.document:
+            raise too_long(name, 1, layout.limits)
         try:
             yield (1, data.decode(), None, None, ()) if data else None
         except UnicodeDecodeError as e:
-            yield Fault(1, not_utf8(e, "file"))
+            yield Fault(1, not_text(e, "file", layout.encoding))
         return
     line = 1
-    for block in blocks(name, stream):
+    for block in blocks(name, stream, layout.limits):
         # By the block is twice as fast as by the line; only one with a fault is taken apart first.
         try:
             run = _cut(block.decode())
@@ -31,7 +41,7 @@ def text_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Fou
                 try:
                     yield Run(line, _cut(data.decode() + "\n"))
                 except UnicodeDecodeError as e:
-                    yield Fault(line, not_utf8(e, "line"))
+                    yield Fault(line, not_text(e, "line", layout.encoding))
                 line += 1
         else:
             yield Run(line, run)
@@ -45,19 +55,18 @@ def _cut(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
-def _separated_rows(name: str, stream: BufferedReader, separator: str) -> Iterator[Found]:
-    mark = separator.encode("utf-8")
+def _separated_rows(name: str, stream: BufferedReader, layout: Layout, separator: str) -> Iterator[Found]:
     line, k = 1, 0
-    for piece, is_last in pieces(name, stream, mark):
+    for piece, mark in pieces(name, stream, separator.encode("utf-8"), layout.limits):
         data = piece
-        if is_last:
+        if not mark:
             # The line ending that editors put at the end of a file is no part of its last document.
             data = piece.removesuffix(b"\r\n") if piece.endswith(b"\r\n") else piece.removesuffix(b"\n")
         k += bool(data)
         try:
             text = data.decode()
         except UnicodeDecodeError as e:
-            yield Fault(line, not_utf8(e, "document"))
+            yield Fault(line, not_text(e, "document", layout.encoding))
         else:
             yield (line, text, f"{name}#{k}", None, ()) if text else None
         line += piece.count(b"\n") + mark.count(b"\n")

@@ -1,0 +1,145 @@
+"""From the bytes of a text file to UTF-8: encodings that the caller names, and those that a file shows by itself."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from typing import Any
+
+from pofx.errors import BadSource, BadValue
+
+_CHUNK = 1 << 20
+# What is looked at to tell an encoding by.
+_HEAD = 1024
+# UTF-32 stands before UTF-16, whose mark is the beginning of one of UTF-32's.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8", "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32", "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32", "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16", "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16", "utf-16-be"),
+)
+# Codecs of Python that are no encoding of a text file, or whose texts are not those of one string each.
+_NO_ENCODINGS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
+
+
+def checked(encoding: str) -> str:
+    """The name of an encoding as Python has it; `BadValue` where it is none of text."""
+    try:
+        found = codecs.lookup(encoding)
+    except (LookupError, ValueError, TypeError):
+        found = None
+    # The attribute by which Python's own open() tells, say, hex from an encoding of text.
+    if found is None or not found._is_text_encoding or found.name in _NO_ENCODINGS:
+        raise BadValue(
+            f"encoding (--encoding): expected one that Python knows, such as utf-8, latin-1, cp1252 or utf-16, found "
+            f"{encoding!r:.40}"
+        )
+    return "utf-8" if found.name == "utf-8-sig" else found.name
+
+
+def as_utf8(name: str, stream: io.BufferedReader, encoding: str | None) -> io.BufferedReader:
+    """The stream in UTF-8 without a byte order mark. encoding: None for UTF-8, or `BadSource` that names another.
+
+    Bytes that the encoding does not know become bytes that are no UTF-8, so that their row alone is at fault.
+    """
+    # Two reads: the first waits for the longest mark, the second takes what is there.
+    head = stream.read(4)
+    head += stream.read1(_HEAD - 4) if len(head) == 4 else b""
+    mark, marked, exact = next((m for m in _MARKS if head.startswith(m[0])), (b"", None, None))
+    if encoding is None:
+        found = marked or _unmarked(head)
+        if found not in (None, "utf-8"):
+            how = "its byte order mark" if marked else "its zero bytes"
+            raise BadSource(
+                f"{name}: expected UTF-8, found {found.upper()} by {how}; say encoding={found!r} (--encoding {found})"
+            )
+    elif encoding in ("utf-16", "utf-32") and head and marked is None:
+        found = _unmarked(head) or f"{encoding}-le"
+        raise BadSource(
+            f"{name}: expected {encoding.upper()} with a byte order mark, found none; say which end comes first, as in "
+            f"encoding={found!r} (--encoding {found})"
+        )
+    elif marked is not None and encoding not in (marked, exact):
+        raise BadSource(
+            f"{name}: expected {encoding}, found the byte order mark of {marked.upper()}; say encoding={marked!r} "
+            f"(--encoding {marked})"
+        )
+    if encoding not in ("utf-16", "utf-32"):  # these take the mark themselves, and need it
+        head = head.removeprefix(mark)
+    raw: io.RawIOBase = _Joined(head, stream)
+    if encoding not in (None, "utf-8"):
+        raw = _Transcoded(raw, str(encoding))
+    return io.BufferedReader(raw, _CHUNK)
+
+
+def _unmarked(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a mark, by where the zero bytes of ASCII characters stand in them."""
+    zeros = [head[k::4].count(0) for k in range(4)]
+    quarter = len(head) // 4
+    if quarter == 0:
+        return None
+    empty = [z >= 0.9 * quarter for z in zeros]
+    if empty == [False, True, True, True]:
+        return "utf-32-le"
+    if empty == [True, True, True, False]:
+        return "utf-32-be"
+    even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
+    if odd >= 1.5 * quarter and even <= odd // 10:
+        return "utf-16-le"
+    if even >= 1.5 * quarter and odd <= even // 10:
+        return "utf-16-be"
+    return None
+
+
+class _Joined(io.RawIOBase):
+    """What was read of a stream, then the rest of it."""
+
+    def __init__(self, head: bytes, rest: io.BufferedReader) -> None:
+        self._head, self._rest = head, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        data = self._head[: len(into)] or self._rest.read1(len(into))
+        self._head = self._head[len(into) :]
+        into[: len(data)] = data
+        return len(data)
+
+
+class _Transcoded(io.RawIOBase):
+    """A stream of another encoding, in UTF-8."""
+
+    def __init__(self, raw: io.RawIOBase, encoding: str) -> None:
+        self._raw = raw
+        self._decoder = codecs.getincrementaldecoder(encoding)(_HANDLER)
+        self._ready = b""
+        self._done = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        while not self._ready and not self._done:
+            data = self._raw.read(_CHUNK) or b""
+            self._done = not data
+            self._ready = self._decoder.decode(data, self._done).encode("utf-8", _HANDLER)
+        data = self._ready[: len(into)]
+        self._ready = self._ready[len(into) :]
+        into[: len(data)] = data
+        return len(data)
+
+
+def _keep_bad(e: UnicodeError) -> tuple[str | bytes, int]:
+    """A byte that the encoding does not know stands in the text as U+DC80 to U+DCFF, and in UTF-8 as a stray byte."""
+    if isinstance(e, UnicodeDecodeError):
+        return "".join(chr(0xDC00 + (b if b >= 0x80 else 0xFF)) for b in e.object[e.start : e.end]), e.end
+    if isinstance(e, UnicodeEncodeError):
+        codes = [ord(c) for c in e.object[e.start : e.end]]
+        return bytes(c - 0xDC00 if 0xDC80 <= c <= 0xDCFF else 0xFF for c in codes), e.end
+    raise e
+
+
+_HANDLER = "pofx-keep-bad"
+codecs.register_error(_HANDLER, _keep_bad)

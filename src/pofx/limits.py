@@ -1,0 +1,47 @@
+"""How much one file may ask for: a document's size, and how far packed bytes may unfold."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pofx.errors import BadSource
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+# A file this small is read however far it unfolds.
+FLOOR = 1 << 24
+
+
+@dataclass(frozen=True)
+class Limits:
+    """document: bytes of the longest document or row; expansion: bytes read for each byte of a packed file."""
+
+    document: int = 64 * 10**6
+    expansion: float = 200.0
+
+    def check_expansion(self, name: str, packed: int, unpacked: int) -> None:
+        """`BadSource` where packed bytes unfold to more than `FLOOR`, and to more than the limit allows."""
+        if unpacked > FLOOR and unpacked > self.expansion * max(packed, 1):
+            raise BadSource(
+                f"{name}: expected at most {self.expansion:g} bytes for each byte of the packed file, found more "
+                f"({unpacked:,} from {packed:,}); if the file is no trap, raise the limit: max_expansion=1e9 "
+                "(--max-expansion 1e9)"
+            )
+
+
+DEFAULT = Limits()
+
+
+def too_long(name: str, line: int, limits: Limits) -> BadSource:
+    """The error of a document or a row that begins at `line` and is longer than the limit."""
+    return BadSource(
+        f"{name}:{line}: expected a document of at most {limits.document:,} bytes, found a longer one; say how "
+        "documents are parted (--split, --separator, --format), or raise the limit: max_document=10**9 "
+        "(--max-document 1G)"
+    )
+
+
+def size_of(text: str) -> int | None:
+    """The bytes of a size such as 500M or 20G; None where the text is none."""
+    parts = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMGT]?)B?", text.strip().upper(), re.ASCII)
+    return None if parts is None else int(float(parts[1]) * _UNITS[parts[2]])

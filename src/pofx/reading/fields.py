@@ -1,0 +1,72 @@
+"""Fields of objects: `a` or, in an object inside, `a.b`; and whether any row of an input has those that are wanted."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pofx.errors import BadSource
+
+# A field that an object does not have, where null is one that it has.
+MISSING = object()
+# Rows, and characters of theirs, after which a field that none of them has is taken for a mistake.
+ROWS, CHARACTERS = 1000, 1 << 24
+# Names that are remembered for a message, and characters of each that are compared.
+_NAMES, _LETTERS = 1000, 100
+
+
+def value_at(record: Mapping[str, Any], field: str) -> object:
+    """The value of a field, or `MISSING`. A name with a dot is a field of its own, or else one of an object inside."""
+    if field in record or "." not in field:
+        return record.get(field, MISSING)
+    value: object = record
+    for name in field.split("."):
+        value = value.get(name, MISSING) if isinstance(value, dict) else MISSING
+    return value
+
+
+def listed(names: Any) -> str:
+    """The first names for a message, each cut short: a hostile file may have a million, or one of 50 MB."""
+    shown = [repr(str(n)[:40]) for n, _ in zip(names, range(10))]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def meant(wanted: str, names: Iterable[str]) -> str:
+    """What to do about a field that is not there: the one that looks like it, if there is one."""
+    known = [str(n)[:_LETTERS] for n, _ in zip(names, range(_NAMES))]
+    folded = {n.casefold().strip(): n for n in reversed(known)}
+    near = difflib.get_close_matches(wanted[:_LETTERS].casefold(), folded, 1, 0.6)
+    return f"did you mean {folded[near[0]]!r}?" if near else "name another"
+
+
+class Fields:
+    """The fields that are wanted and that no row has had so far. Not a record: rows are told to it."""
+
+    def __init__(self, wanted: Iterable[str]) -> None:
+        self.missing = list(dict.fromkeys(wanted))
+        self.objects = 0
+        self._names: dict[str, None] = {}
+
+    def saw(self, record: Mapping[str, Any]) -> None:
+        """One more row, an object of JSON."""
+        self.objects += 1
+        self.missing = [name for name in self.missing if value_at(record, name) is MISSING]
+        for name, value in record.items():
+            if len(self._names) >= _NAMES:
+                return
+            self._names[name[:_LETTERS]] = None
+            if isinstance(value, dict):
+                inner = zip(value, range(_NAMES - len(self._names)))
+                self._names.update((f"{name[:_LETTERS]}.{n[:_LETTERS]}", None) for n, _ in inner)
+
+    def check(self, name: str) -> None:
+        """`BadSource` if a field is still missing, and there were objects that could have had it."""
+        if self.objects and self.missing:
+            found = f"only {listed(list(self._names))}" if self._names else "no fields"
+            rows = "the only row" if self.objects == 1 else f"any of the first {self.objects:,} rows"
+            raise BadSource(
+                f"{name}: expected a field {self.missing[0]!r} in {rows}, found {found}; "
+                f"{meant(self.missing[0], self._names)}"
+            )

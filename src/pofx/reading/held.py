@@ -1,0 +1,44 @@
+"""The rows of all files of an input, which are held back until each field that is wanted was seen in one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pofx.reading import Found, Layout, rows
+from pofx.reading.fields import CHARACTERS, ROWS, Fields
+from pofx.source import Source
+
+
+def rows_of_all(sources: Sequence[Source], layout: Layout) -> Iterator[tuple[Source, Found]]:
+    """Each row with its file. `BadSource` where a field is in none of the first rows, before any is handed out.
+
+    Only rows of JSON and of fastText are held back, for a thousand rows at most: a table names its columns itself.
+    """
+    fields = Fields(layout.columns)
+    held: list[tuple[Source, Found]] = []
+    size = 0
+    for source in sources:
+        for found in rows(source, layout, fields):
+            if not fields.missing or source.format not in ("jsonl", "json", "fasttext"):
+                yield from held
+                held.clear()
+                yield source, found
+                continue
+            held.append((source, found))
+            size += len(found[1]) if isinstance(found, tuple) else 0
+            if len(held) >= ROWS or size > CHARACTERS:
+                fields.check(held[0][0].name)
+                fields.missing = []  # no object so far: each row will say what is wrong with it
+    if held:
+        fields.check(held[0][0].name)
+        yield from held
+
+
+def look(sources: Sequence[Source], layout: Layout) -> None:
+    """Read the beginning of each file, and refuse what can be refused by it; nothing of an input that is read once."""
+    if not all(source.is_regular for source in sources):
+        return
+    next(rows_of_all(sources, layout), None)
+    for source in sources[1:]:
+        if source.format != "txt" or (layout.split == "line" and layout.separator is None):
+            next(rows(source, layout), None)
