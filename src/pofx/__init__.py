@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         MissingExtra,
         NoBOS,
         NoEOS,
+        NoLaw,
         NotText,
         PofxError,
         TooLong,
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "errors": "BadSource BadValue Impossible MissingExtra NoBOS NoEOS NotText PofxError TooLong Undecodable Unreached",
+    "errors": "BadSource BadValue Impossible MissingExtra NoBOS NoEOS NoLaw NotText PofxError TooLong Undecodable Unreached",
     "assumptions": "corpus_report",
     "builtin": "builtin_documents",
     "classifier.estimator": "GenerativeClassifier",
@@ -112,6 +113,7 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "MissingExtra",
     "NoBOS",
     "NoEOS",
+    "NoLaw",
     "NotText",
     "PofxError",
     "TooLong",

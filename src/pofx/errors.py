@@ -8,6 +8,7 @@
     ├── BadSource      a file, directory or name that holds no readable model or corpus
     ├── BadValue       an argument outside its domain
     ├── Impossible     conditioning on an event of probability zero
+    ├── NoLaw          a model whose probabilities are no numbers (nan)
     ├── Unreached      no particle met a condition, whose probability may be zero or just small
     ├── Undecodable    a compressed file that is damaged, or was made by another model
     ├── Interrupted    a fit was stopped by the user; it says where it can be taken up
@@ -53,6 +54,10 @@ class BadValue(PofxError):
 
 class Impossible(PofxError):
     """Conditioning on an event of probability zero."""
+
+
+class NoLaw(PofxError):
+    """A model whose log-probabilities are no numbers: nan, or +∞."""
 
 
 class Unreached(PofxError):

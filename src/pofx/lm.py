@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pofx.algorithms.logspace import Floats
 from pofx.branches import Branches, ByExtension
 from pofx.errors import NoBOS
+from pofx.lawful import lawful
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab import Vocab
 
@@ -73,7 +74,7 @@ class State:
     Right: `lm.extend(lm.start(1), [[72, 105]]).logp`. Wrong: `state.logp[0] = …`, the array is read-only.
     """
 
-    __slots__ = ("_law", "_logp", "carry", "n")
+    __slots__ = ("_law", "_lawful", "_logp", "carry", "n")
 
     def __init__(self, logp: Floats | Callable[[], Floats], carry: Any = None, n: int | None = None) -> None:
         self._law = logp if callable(logp) else None
@@ -82,13 +83,17 @@ class State:
             raise TypeError("State(function, …) needs n, the number of rows")
         self.n: int = n if n is not None else len(self._logp)  # type: ignore[arg-type]
         self.carry = carry
+        self._lawful = False
 
     @property
     def logp(self) -> Floats:
-        """log p(next token | prefix), `[n, V]` nats; read-only."""
+        """log p(next token | prefix), `[n, V]` nats; read-only. `NoLaw` where one is no number."""
         if self._logp is None:
             assert self._law is not None  # noqa: S101  (ours: one of the two is always there)
             self._logp = _frozen(self._law())
+        if not self._lawful:
+            lawful(self._logp)
+            self._lawful = True
         return self._logp
 
     def take(self, rows: Sequence[int] | Ints) -> State:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.logspace import Floats, entropy
+from pofx.algorithms.logspace import Floats, entropy, logsumexp
+from pofx.lawful import all_lawful, lawful
 
 Ints = NDArray[np.int64]
 Path = Sequence[int] | NDArray[Any]
@@ -61,6 +62,19 @@ class Trace:
     high: tuple[NDArray[np.float64], ...] | None = None
     leak: tuple[NDArray[np.float64], ...] | None = None
 
+    def __post_init__(self) -> None:
+        """`NoLaw` where any of these is no number, whoever made them."""
+        all_lawful(self.logp, "log p of tokens")
+        for name in _NUMBERS:
+            found = getattr(self, name)
+            if found is not None:
+                all_lawful(found, f"values of {name}")
+
+
+_NUMBERS = ("entropy", "top_logp", "end", "masses", "low", "high", "leak")
+# exp of a lower logarithm has lost digits in float64, or all of them.
+FAINT = -690.0
+
 
 class TraceBuilder:
     """Collects positions in any order and hands out the `Trace`. Local to one call of `forward`."""
@@ -84,6 +98,7 @@ class TraceBuilder:
     def rows(self, at: Ints, logp: Floats, ids: Ints) -> None:
         """Read what was wanted off whole laws: `logp[m, V]`, at flat positions `at[m]`, tokens `ids[m]`."""
         want = self._want
+        lawful(logp)
         target = logp[np.arange(len(ids)), ids].astype(np.float64)
         self.logp[at] = target
         if want.entropy:
@@ -98,8 +113,7 @@ class TraceBuilder:
         if want.end and self._end is not None:
             self.end[at] = logp[:, self._end]
         if want.masses is not None:
-            with np.errstate(divide="ignore"):
-                self.masses[at] = np.log(np.exp(logp.astype(np.float64)) @ want.masses.T)
+            self.masses[at] = log_masses(logp, want.masses)
 
     def done(self) -> Trace:
         """The finished trace, cut into paths."""
@@ -118,3 +132,12 @@ class TraceBuilder:
             split(self.end, want.end),
             split(self.masses, want.masses is not None),
         )
+
+
+def log_masses(logp: Floats, sets: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """log Σ_{v in a set} p(v) of rows `logp[m, V]` and sets `[k, V]`, `[m, k]` nats, however small a mass is."""
+    with np.errstate(divide="ignore"):
+        out: NDArray[np.float64] = np.log(np.exp(logp.astype(np.float64)) @ sets.T)
+    for k in np.flatnonzero((out < FAINT).any(axis=0) & sets.any(axis=1)):
+        out[:, k] = logsumexp(logp[:, sets[k]])
+    return out

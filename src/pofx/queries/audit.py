@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from pofx.errors import BadValue
+from pofx.errors import BadValue, NoLaw
 from pofx.lm import LM
 from pofx.queries import agreement, trials
 from pofx.queries.aliveness import alive_finding, measure_alive
@@ -56,6 +57,18 @@ def audit(
     if seed < 0:
         raise BadValue(f"seed: expected a whole number from 0 on, found {seed}")
     held = choose(lm, texts, seed)
+    try:
+        return _audited(lm, texts, seed, coarse, held)
+    except NoLaw as e:
+        why = f"A law has entries that are no numbers, so nothing can be made of it: {e}."
+        finding = Finding("rows sum to 1", "fail", math.inf, None, "probability", why)
+        return Audit("improper", why, None, (finding,), len(held.paths), seed)
+
+
+def _audited(
+    lm: LM, texts: Sequence[str | bytes] | None, seed: int, coarse: LM | None, held: HeldOut
+) -> Audit:
+    """All checks of a model whose laws are numbers; else `NoLaw`."""
     average = survey(lm, held.paths, seed) if held.paths else None
     model, tried = _with_x0(lm, held, average, seed)
     if model is not lm and average is not None:

@@ -33,7 +33,8 @@ def letters(vocab: Vocab) -> Ints:
 def draws(source: LM, behind: Ints, seed: int) -> tuple[list[Ints], list[NDArray[np.float64]]]:
     """Draws as `sample` makes them, EOS included, behind what they are conditioned on; and their log p, a token.
 
-    One that opens with x0 is left out where x0 is a control token of the law: it is no text, and no path either.
+    One that opens with x0 is left out where x0 is a control token of the law: it is no text, and no path either. Where
+    x0 is EOS, too, it is the empty text.
     """
     much = effort(source)
     most = min(much.drawn, (longest_path(source) or much.drawn + 1) - len(behind))
@@ -44,7 +45,7 @@ def draws(source: LM, behind: Ints, seed: int) -> tuple[list[Ints], list[NDArray
 
 
 def _is_x0(lm: LM, i: int) -> bool:
-    return i == lm.begin.id and lm.vocab.token_bytes[i] is None
+    return i == lm.begin.id and i != lm.vocab.end and lm.vocab.token_bytes[i] is None
 
 
 def noise(lm: LM, behind: Ints, seed: int) -> list[Ints]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pofx.algorithms.byte_ranges import ByteRanges
 from pofx.algorithms.logspace import Floats
+from pofx.lawful import lawful
 from pofx.trace import Ints
 from pofx.transforms.sorted_tokens import Tokens
 
@@ -59,7 +60,8 @@ class Spellings:
 
 
 def readings(tokens: Tokens, logp: Floats, wanted: Sequence[tuple[int, Spellings, int]]) -> list[Reading]:
-    """Rows of laws `[m, V]`, each read at a place of a text: (row, text, place)."""
+    """Rows of laws `[m, V]`, each read at a place of a text: (row, text, place). `NoLaw` where one is no number."""
+    lawful(logp)
     rows = np.unique([r for r, _, _ in wanted])
     spelling = dict(zip(rows.tolist(), tokens.spelling(logp, rows).tolist()))
     found = [spellings.of(place) for _, spellings, place in wanted]

@@ -21,6 +21,9 @@ from pofx.trace import Ints, Want
 # sums of 49,152 columns then run at 96 GFLOP/s; one product and one logsumexp over all columns at 31.
 BLOCK = 4096
 ROWS = 512
+# The least logit that a product with 0 leaves at 0; and the log mass below which sums of float32 have lost digits.
+LEAST = torch.finfo(torch.float32).min
+FAINT = -70.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,12 +126,12 @@ class Head:
                 best = _best(best, z, lo, want.top)
             if end is not None and lo <= end < hi:
                 end_logit = z[:, end - lo].clone()
-            high = torch.maximum(top, z.amax(1))
+            high = torch.maximum(top, z.amax(1)).clamp_(min=LEAST)  # a block of −∞ alone has no finite one
             fade = (top - high).exp().double()
             e = z.sub_(high[:, None]) if weighted is None else z - high[:, None]
             e = e.exp_()
             if weighted is not None:
-                weighted = weighted * fade + (e * z).sum(1).double()
+                weighted = weighted * fade + (e * z.clamp_(min=LEAST)).sum(1).double()  # 0 · −∞ is 0 here
             if masses is not None and members is not None:
                 masses = masses * fade[:, None] + (e @ members[:, lo:hi].T).double()
             total = total * fade + e.sum(1).double()
@@ -136,6 +139,9 @@ class Head:
         lse = top.double() + total.log()
         if exact and direct is not None:
             target = direct
+        if masses is not None and members is not None:
+            masses = masses.log() - total.log()[:, None]
+            self._faint(hidden, lse, members > 0, masses)
         logp = torch.empty(len(ids), dtype=torch.float64)
         logp[torch.from_numpy(by_id)] = target.double() - lse[row_t]
         ranks = None
@@ -149,8 +155,25 @@ class Head:
             None if best is None else best[1],
             None if best is None else best[0].double() - lse[:, None],
             end_logit.double() - lse if want.end and end is not None else None,
-            None if masses is None else masses.log() - total.log()[:, None],
+            masses,
         )
+
+    def _faint(self, hidden: Tensor, lse: Tensor, sets: Tensor, masses: Tensor) -> None:
+        """Log masses `[m, k]` whose exponentials left the range of float32: each anew, in units of its own largest."""
+        faint = ~(masses > FAINT) & sets.any(1)
+        rows, some = torch.nonzero(faint.any(1))[:, 0], torch.nonzero(faint.any(0))[:, 0]
+        if not len(rows):
+            return
+        anew = torch.full((len(rows), len(some)), -torch.inf, dtype=torch.float64)
+        for k, block in enumerate(self.blocks):
+            z = self._shape(block(hidden[rows])).double()
+            for j, i in enumerate(some):
+                inside = z[:, sets[i, k * BLOCK : k * BLOCK + z.shape[1]]]
+                if inside.shape[1]:
+                    anew[:, j] = torch.logaddexp(anew[:, j], torch.logsumexp(inside, 1))
+        anew -= lse[rows, None]
+        at = rows[:, None], some[None, :]
+        masses[at] = torch.where(faint[at], anew, masses[at])
 
 
 class LogitsHead(Head):

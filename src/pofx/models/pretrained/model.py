@@ -37,8 +37,6 @@ class PretrainedLM(LM):
     Right: `windowed(begun(lm, "<bos>"))`, which is what `load` makes. Wrong: a path that begins with p(x1).
     """
 
-    positive = True  # a softmax gives everything something
-
     def __init__(
         self, body: Body, head: Head, vocab: Vocab, context: int, dtype: str, budget: int | None = None
     ) -> None:
@@ -49,6 +47,8 @@ class PretrainedLM(LM):
         self.budget = budget or BUDGET
         self.begin = Begin("none")
         self.window = f"no window: at most {context:,} tokens"
+        # A softmax gives everything something, but what a bias of −∞ shuts out: padding rows, as a rule.
+        self.positive = head.bias is None or bool((head.bias > -np.inf).all())
 
     def start(self, n: int) -> State:
         """n empty prefixes, to be extended; their law raises `NoBOS`."""
