@@ -489,7 +489,7 @@ class TestEstimator:
         [
             (None, "y to be passed"),
             (["a"], "inconsistent numbers of samples"),
-            (["a", None], "found None for 1"),
+            (["a", None], r"found None \(or NaN\) for 1"),
             ([0.5, 1.7], "continuous"),
             ([1.0, math.nan], "NaN"),
         ],

@@ -75,14 +75,14 @@ def as_utf8(name: str, stream: io.BufferedReader, encoding: str | None) -> io.Bu
 
 def _unmarked(head: bytes) -> str | None:
     """UTF-16 or UTF-32 without a mark, by where the zero bytes of ASCII characters stand in them."""
-    zeros = [head[k::4].count(0) for k in range(4)]
     quarter = len(head) // 4
+    zeros = [head[k : 4 * quarter : 4].count(0) for k in range(4)]
     if quarter == 0:
         return None
-    empty = [z >= 0.9 * quarter for z in zeros]
-    if empty == [False, True, True, True]:
+    # Of four bytes of UTF-32 the first is always zero, the second in nearly every text.
+    if zeros[3] == quarter and zeros[2] >= 0.9 * quarter:
         return "utf-32-le"
-    if empty == [True, True, True, False]:
+    if zeros[0] >= quarter and zeros[1] >= 0.9 * quarter:
         return "utf-32-be"
     even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
     if odd >= 1.5 * quarter and even <= odd // 10:

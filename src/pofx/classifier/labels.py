@@ -15,8 +15,8 @@ from pofx.errors import BadValue, require
 def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The sorted classes, and the place of each label among them, −1 for those without.
 
-    given: its keys are the classes, whether or not they have documents. partial: None, or −1 among whole numbers,
-    stands for no label, as in scikit-learn's semi-supervised estimators; else None is refused.
+    given: its keys are the classes, whether or not they have documents. partial: None, NaN, or −1 among whole numbers,
+    stands for no label, as in scikit-learn's semi-supervised estimators; else None and NaN are refused.
     """
     require("sklearn", "classify", "reading labels")
     from sklearn.utils.multiclass import check_classification_targets
@@ -24,11 +24,13 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
 
     if y is None:
         raise BadValue("GenerativeClassifier requires y to be passed, but the target y is None")
+    if isinstance(y, list | tuple):  # numpy would make NaN beside strings the string "nan"
+        y = np.array(y, dtype=object)
     labels = column_or_1d(y, warn=True)
     missing = _missing(labels, partial)
     known = labels[~missing]
-    if missing.any() and known.dtype == object:
-        known = np.array(known.tolist())
+    if known.dtype == object:
+        known = _alike(known)
     if not len(known) and given is None:
         raise BadValue("y: expected documents with labels, found none; label some of each class")
     assert_all_finite(known, input_name="y")
@@ -48,18 +50,37 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
 
 
 def _missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
-    """Which documents have no label."""
+    """Which documents have no label: None, NaN, pandas' NA, and −1 among whole numbers where `partial` allows it."""
     if labels.dtype == object:
-        none = np.array([t is None for t in labels], dtype=bool)
-        if not partial:
-            if none.any():
-                raise BadValue(
-                    f"y: expected a label for each document, found None for {none.sum():,}; leave them out, or learn "
-                    "from them: em=20"
-                )
-            return none
-        return np.array([t is None or (type(t) is not str and t == UNLABELLED) for t in labels], dtype=bool)
-    out = np.zeros(len(labels), dtype=bool)
-    if partial and labels.dtype.kind == "i":
-        out[labels == UNLABELLED] = True
-    return out
+        none = np.array([_is_none(t) for t in labels], dtype=bool)
+    elif labels.dtype.kind == "f":
+        none = np.isnan(labels)
+    else:
+        none = np.zeros(len(labels), dtype=bool)
+    if not partial:
+        if none.any():
+            raise BadValue(
+                f"y: expected a label for each document, found None (or NaN) for {none.sum():,}; leave them out, or "
+                "learn from them: em=20"
+            )
+        return none
+    if labels.dtype == object:
+        return none | np.array(
+            [type(t) is not str and not _is_none(t) and t == UNLABELLED for t in labels], bool
+        )
+    if labels.dtype.kind in "if":
+        none |= labels == UNLABELLED
+    return none
+
+
+def _is_none(label: object) -> bool:
+    """Whether it stands for no label. NaN alone differs from itself; pandas' NA has no truth value to ask for."""
+    return label is None or type(label).__name__ == "NAType" or bool(label != label)
+
+
+def _alike(known: NDArray[Any]) -> NDArray[Any]:
+    """Labels of Python as an array: 1 and 1.0 are one label, whatever stands beside them."""
+    labels = known.tolist()
+    if all(isinstance(t, float) for t in labels):
+        return np.array(labels)
+    return np.array([int(t) if isinstance(t, float) and t.is_integer() else t for t in labels])
