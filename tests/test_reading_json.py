@@ -138,7 +138,7 @@ def test_fields_inside_objects(tmp_path: Path) -> None:
     (found,) = records(tmp_path / "a.parquet", field="m.deep.er", given="m.text", keep=["m.id"])
     assert (found.text, found.given, found.kept) == ("b", "literal", (7,))
     for wanted, meant in (
-        ("m.txt", "'id', 'text', 'deep'|only 'm', 'm.text'"),
+        ("m.txt", "in column 'm.txt', found .*; did you mean 'text'"),
         ("m.deep.err", "did you mean 'er'"),
         ("mm", "only 'm'"),
     ):
@@ -178,7 +178,7 @@ def test_a_field_that_some_row_has_is_none_in_the_others(tmp_path: Path) -> None
     assert [d.kept for d in found if d.kept[0] is not None] == [(900,)]
     # The first thousand of the input: a short file of many may lack what the next one has.
     (tmp_path / "b.jsonl").write_text('{"text": "x"}\n')
-    assert [d.kept for d in records(tmp_path / "b.jsonl", path, keep=["late"])][0] == (None,)
+    assert next(d.kept for d in records(tmp_path / "b.jsonl", path, keep=["late"])) == (None,)
     with pytest.raises(BadSource, match="in the only row"):
         list(records(tmp_path / "b.jsonl", keep=["late"]))
 

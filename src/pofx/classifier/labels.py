@@ -65,10 +65,10 @@ def _missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
             )
         return none
     if labels.dtype == object:
-        return none | np.array(
-            [type(t) is not str and not _is_none(t) and t == UNLABELLED for t in labels], bool
+        none |= np.array(
+            [type(t) is not str and not _is_none(t) and t == UNLABELLED for t in labels], dtype=bool
         )
-    if labels.dtype.kind in "if":
+    elif labels.dtype.kind in "if":
         none |= labels == UNLABELLED
     return none
 
