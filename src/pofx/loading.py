@@ -28,6 +28,7 @@ def load(
     stride: int | None = None,
     budget: int | None = None,
     pre: str | None = None,
+    normalize: bool = False,
     progress: Progress | None = None,
 ) -> LM:
     """A model by its name: "builtin", "smollm2", "gemma3-270m", a directory, a .gguf or .arpa file, or a hub id.
@@ -47,8 +48,9 @@ def load(
     context, stride: longer texts are read in windows of so many tokens, x0 at the front of each, the next beginning
     `stride` later (`windowed`; by default the model's own context, and half of it). budget: tokens of a pass of a
     pretrained model; memory grows with it, no result depends on it. pre: how the tokenizer of a GGUF file splits text before
-    byte pairs are merged, by llama.cpp's name ("qwen2"), where the file does not say. progress: is given
-    (stage, fraction done).
+    byte pairs are merged, by llama.cpp's name ("qwen2"), where the file does not say. normalize:
+    texts that the normalizer of a pretrained tokenizer changes (NFKC, lower case) are scored as it leaves them, and their
+    terms say so; else such a text is refused. progress: is given (stage, fraction done).
 
     `BadSource` for what holds no readable model. Nothing in a model's files is ever executed.
     Right: `load("smollm2", begin="<|endoftext|>")`. Wrong: `load("model", begin="<|endoftext|>")` where x0 was
@@ -58,7 +60,7 @@ def load(
         raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}")
     lm = _fitted(source)
     if lm is None:
-        return _pretrained(source, begin, end, dtype, context, stride, budget, pre, progress)
+        return _pretrained(source, begin, end, dtype, context, stride, budget, pre, normalize, progress)
     if dtype != "float32":
         raise BadValue(
             f"dtype: expected 'float32', found {dtype!r}; models of one's own are stored and run in float32"
@@ -68,6 +70,10 @@ def load(
     if pre is not None:
         raise BadValue(
             f"pre: expected a GGUF file, found {source}, whose vocabulary is its own; leave it out"
+        )
+    if normalize:
+        raise BadValue(
+            f"normalize: expected a pretrained model, found {source}, which reads texts as they are; leave it out"
         )
     known = lm.begin.known != "none"
     if begin is not None and not (known and begin in (lm.begin.text, lm.begin.id)):
@@ -117,6 +123,7 @@ def _pretrained(
     stride: int | None,
     budget: int | None,
     pre: str | None,
+    normalize: bool,
     progress: Progress | None,
 ) -> LM:
     """A checkpoint: its laws, the x0 that evidence speaks for, and a rule for long texts."""
@@ -127,6 +134,7 @@ def _pretrained(
     checkpoint = check_checkpoint(find(source, told, pre))
     from pofx.models.pretrained.files import read_pretrained
     from pofx.pins import pinned
+    from pofx.tokenizer.vocab import TokenizerVocab
     from pofx.transforms.begun import begun
     from pofx.transforms.windowed import windowed
     from pofx.x0 import evidence
@@ -135,6 +143,9 @@ def _pretrained(
     if end is None and pin is not None:
         end = pin.end
     core = read_pretrained(checkpoint, end, dtype, budget, told)
+    if normalize:
+        assert isinstance(core.vocab, TokenizerVocab)  # noqa: S101  (ours: a checkpoint has a tokenizer.json)
+        core.vocab = core.vocab.normalizing()
     found = evidence(core.vocab, pin, begin, str(source))
     if found.known == "none":
         core.begin = found

@@ -59,6 +59,11 @@ class Vocab(ABC):
         own, such as by a space that is no part of them."""
         return self
 
+    def read(self, text: str | bytes) -> tuple[str | bytes, str]:
+        """The text that is scored in place of this one, and what changed it: the text itself and "", unless the user asked
+        that the normalizers of a pretrained tokenizer be heeded."""
+        return text, ""
+
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
         """`encode` as an array."""
         return np.array(self.encode(text), dtype=np.int64)

@@ -47,9 +47,14 @@ OPTIONS = (
     click.option(
         "--pre", metavar="NAME", help="How a GGUF file's tokenizer splits text, if it does not say."
     ),
+    click.option(
+        "--normalize",
+        is_flag=True,
+        help="Score a text that the tokenizer changes as the model then reads it.",
+    ),
 )
 
-_OTHERS = ("begin", "end", "dtype", "context", "stride", "budget", "pre")
+_OTHERS = ("begin", "end", "dtype", "context", "stride", "budget", "pre", "normalize")
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Chosen:
     stride: int | None
     budget: int | None
     pre: str | None = None
+    normalize: bool = False
 
     def load(self, name: str | None = None) -> LM:
         """The model, by another name if one is given; slow stages are shown on standard error."""
@@ -79,12 +85,13 @@ class Chosen:
                 stride=self.stride,
                 budget=self.budget,
                 pre=self.pre,
+                normalize=self.normalize,
                 progress=progress,
             )
 
 
 def model_options(function: F) -> F:
-    """-m, --begin, --end, --dtype, --context, --stride, --budget, --pre, which reach the verb as one `chosen`."""
+    """-m, --begin, --end, --dtype and the other options of a model, which reach the verb as one `chosen`."""
 
     @functools.wraps(function)
     def with_chosen(
@@ -97,9 +104,10 @@ def model_options(function: F) -> F:
         stride: int | None,
         budget: int | None,
         pre: str | None,
+        normalize: bool,
         **others: Any,
     ) -> Any:
-        chosen = Chosen(model_name, begin, end, dtype, context, stride, budget, pre)
+        chosen = Chosen(model_name, begin, end, dtype, context, stride, budget, pre, normalize)
         return function(*args, chosen=chosen, **others)
 
     out: Any = with_chosen
@@ -120,7 +128,7 @@ def optional_model(help: str, environment: bool = True) -> Callable[[F], F]:
             said = {name: others.pop(name) for name in _OTHERS}
             chosen = None if model_name is None else Chosen(model_name, **said)
             if chosen is None:
-                unheeded = next((n for n in _OTHERS if said[n] is not None and n != "dtype"), None)
+                unheeded = next((n for n in _OTHERS if said[n] not in (None, False) and n != "dtype"), None)
                 if unheeded:
                     raise click.UsageError(f"--{unheeded}: expected only with -m MODEL, found without.")
             return function(*args, chosen=chosen, **others)

@@ -126,7 +126,7 @@ def command(
     behind = options.argument_text(given)
     asked = Input(files, layout, behind, given_field, keep)
     has_given = bool(given) or given_field is not None
-    rows = Rows(per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary)
+    rows = Rows(per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary, chosen.normalize)
     if files:  # what can be refused before a model is loaded
         asked.look()
     if out is not None:

@@ -65,6 +65,7 @@ class Rows:
     given: bool = False
     keep: tuple[str, ...] = ()
     boundary: Asked = "auto"
+    normalize: bool = False
 
     @property
     def decides(self) -> dict[str, Any]:
@@ -77,6 +78,7 @@ class Rows:
             "--rank": self.rank,
             "--no-text": not self.text,
             "--boundary": self.boundary,
+            **({"--normalize": True} if self.normalize else {}),
         }
 
     def stream(
@@ -96,6 +98,7 @@ class Rows:
         if self.per == "text":
             ours += [Column("text", "text")] * self.text + [Column("given", "text")] * self.given
             ours += [*NUMBERS, *(Column(name, kind) for name, kind in TERMS.items())]
+            ours += [Column("normalized", "text")] * self.normalize
         else:
             ours += TOKEN
             ours += [Column("entropy_nats", "float")] * self.entropy + [Column("rank", "int")] * self.rank
@@ -127,6 +130,8 @@ class Rows:
         if self.given:
             first["given"] = None if given is None else plain_text(given)
         cells = dict.fromkeys([*(c.name for c in NUMBERS), *TERMS]) if scored is None else _numbers(scored)
+        if self.normalize:
+            cells["normalized"] = (scored.terms.normalized or None) if scored is not None else None
         return [{**first, **cells, "error": error}]
 
     @property

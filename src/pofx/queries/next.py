@@ -91,6 +91,7 @@ def next_token(
         raise BadValue(f"unit: expected one of {', '.join(map(repr, UNITS))}, found {unit!r}")
     if calls < 0:
         raise BadValue(f"calls: expected 0 or more, found {calls}")
+    given, _ = lm.vocab.read(given)
     if unit == "token":
         return _of_outcomes(lm, given, k, "token", behind(lm, given).start(1), lm)
     join = joined(lm, given) if unit == "byte" else joined(lm, given, BEAM)

@@ -66,6 +66,7 @@ def sample(
         raise BadValue(f"seed: expected a whole number of at least 0, or None for a fresh one, found {seed}")
     if boundary not in ("token", "exact"):
         raise BadValue(f"boundary: expected 'exact' or 'token', found {boundary!r}")
+    given, _ = lm.vocab.read(given)
     if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
         return _healed(lm, n, given, max_tokens, seed)
     source = behind(lm, given)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pofx.errors import BadValue
 from pofx.lm import LM
+from pofx.queries.as_read import as_read, saying
 from pofx.queries.joins import Asked, exactly, healed, ways
 from pofx.queries.scored import Scored as Scored
 from pofx.queries.scored import by_tokens
@@ -47,12 +48,14 @@ def score(
         raise BadValue(
             f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}"
         )
+    texts, changed = as_read(lm, texts)
+    prefixes, before = as_read(lm, prefixes)
     joins = ways(lm, texts, prefixes, boundary)
     out: dict[int, Scored] = {}
     for way in dict.fromkeys(joins):
         rows = [i for i, w in enumerate(joins) if w == way]
         out |= zip(rows, _BY[way](lm, [texts[i] for i in rows], [prefixes[i] for i in rows], want))
-    return [out[i] for i in range(len(texts))]
+    return saying([out[i] for i in range(len(texts))], [by or g for by, g in zip(changed, before)])
 
 
 _BY = {"token": by_tokens, "exact": exactly, "healed": healed}

@@ -25,6 +25,8 @@ class Terms:
     boundary: how a given prefix and the text join. "token": each is cut into tokens by itself; "exact": tokens that
     span the join are counted; "healed": the one that `encode` puts there is, and all that spell the prefix. "" without
     a prefix, and where texts have one spelling: there is nothing to choose.
+    normalized: by which normalizers of its tokenizer the model reads another text than was asked about, which is then the
+    text of the number and of `bytes`; "" where it reads the text itself.
     """
 
     begin: str
@@ -39,6 +41,7 @@ class Terms:
     kind: Kind
     leak: float = 0.0
     boundary: Boundary = ""
+    normalized: str = ""
 
     def __str__(self) -> str:
         first = "p(x1|x0) included" if self.first else f"behind {_counted(self.given_bytes, 'given byte')}"
@@ -46,8 +49,9 @@ class Terms:
             first += f", {self.boundary} join"
         end = "EOS included" if self.end else "no EOS"
         x0 = f"x0 {self.begin} ({self.begin_known})" if self.begin_known != "none" else "no x0"
+        text = f" of the text as {self.normalized} left it" if self.normalized else ""
         return (
-            f"{x0}, {first}, {end}; {_counted(self.tokens, 'token')}, {_counted(self.bytes, 'byte')}; "
+            f"{x0}, {first}, {end}; {_counted(self.tokens, 'token')}, {_counted(self.bytes, 'byte')}{text}; "
             f"{self.window}; {self.dtype}, {self.kind}{f', leak {self.leak:.2g}' if self.leak else ''}"
         )
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadValue, NoEOS
 from pofx.lm import LM
+from pofx.queries.as_read import as_read, saying
 from pofx.queries.boundaries import Boundaries
 from pofx.queries.terms import Terms, terms
 from pofx.queries.units import Punctuation, Unit, Units, regions
@@ -131,6 +132,13 @@ def read_words(
         raise BadValue(
             f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(behind)}"
         )
+    texts, changed = as_read(lm, texts)
+    behind, before = as_read(lm, behind)
+    if own is not None and any(changed):
+        raise BadValue(
+            "units: expected texts that the model reads as they are, found one that its normalizer changes; pass the text "
+            "that it reads (lm.vocab.read), and regions of that"
+        )
     prefixes = [lm.vocab.encode_array(g) for g in behind]
     asked = {g: p for g, p in zip(behind, prefixes) if len(p)}
     if asked:
@@ -152,7 +160,7 @@ def read_words(
         small_print = terms(lm, len(plan.ids), len(plan.data), n_given, end=True)
         found = _words(plan, logp[k], entropy[k], masses[k], seen)
         out.append(Worded(texts[k], behind[k], found, float(logp[k].sum()), small_print))
-    return out
+    return saying(out, [by or g for by, g in zip(changed, before)])
 
 
 # A set of tokens: None, those that open with a boundary; else those that begin with some bytes, and whether a

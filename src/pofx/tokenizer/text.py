@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -73,11 +73,24 @@ class TextTokenizer:
                 [AddedToken(a.content, single_word=a.single_word, normalized=a.normalized) for a in added]
             )
             self._renumbered = self._ids_of(added)
-        self.normalizers = [
-            s["type"]
+        steps = [
+            s
             for s in components(normalizer)
-            if (s["type"], s.get("content")) != ("Replace", spelling.space)
+            if (s["type"], s.get("content")) != ("Replace", spelling.space) or s["pattern"] != {"String": " "}
         ]
+        self.normalizers = [s["type"] for s in steps]
+        self._changes = [(s["type"], _alone(s)) for s in steps]
+        self._space = spelling.space or " "
+
+    def normalized(self, text: str) -> tuple[str, list[str]]:
+        """The text as the normalizers leave it to the model, spaces as spaces, and the names of those that changed it."""
+        names = []
+        for name, change in self._changes:
+            changed = change(text)
+            if changed.replace(self._space, " ") != text.replace(self._space, " ") and name not in names:
+                names.append(name)
+            text = changed
+        return (text.replace(self._space, " ") if names else text), names
 
     def _as_normalized(self, a: Added, prepended: str, file: TokenizerFile) -> Added:
         """The added token under a text that the normalizer here makes of it what the file's own makes of its text.
@@ -170,6 +183,15 @@ def added_around(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tuple
             f"makes {len(of_text)} of it, or ids of {rows} and more: {encoding.ids!s:.60}"
         )
     return tuple(encoding.ids[: of_text[0]]), tuple(encoding.ids[of_text[0] + 1 :])
+
+
+def _alone(step: Mapping[str, Any]) -> Callable[[str], str]:
+    """What one normalizer makes of a text."""
+    from tokenizers import Tokenizer
+
+    skeleton = {"version": "1.0", "added_tokens": [], "normalizer": step, "model": _EMPTY_MODEL}
+    found: Callable[[str], str] = Tokenizer.from_str(json.dumps(skeleton)).normalizer.normalize_str
+    return found
 
 
 def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added]) -> BPE | Unigram:

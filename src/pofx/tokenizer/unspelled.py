@@ -7,15 +7,24 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pofx.errors import NotText
+from pofx.vocab import to_bytes
 
 _CURES = {f: f"pass unicodedata.normalize({f!r}, text)" for f in ("NFC", "NFD", "NFKC", "NFKD")}
 _CURES |= {"Lowercase": "pass text.lower()", "Strip": "pass text.strip()"}
 
 
-def unspelled(data: bytes, said: bytes, say: Callable[[str], bytes], normalizers: Sequence[str]) -> NotText:
+def unspelled(
+    data: bytes,
+    said: bytes,
+    say: Callable[[str], bytes],
+    normalizers: Sequence[str],
+    by: str = "",
+    read: str | bytes | None = None,
+) -> NotText:
     """The error for a text of which the tokens say `said`, by the first difference.
 
-    say: what the tokens of a text say. normalizers: what the tokenizer does to a text first, by name.
+    say: what the tokens of a text say. normalizers: what the tokenizer does to a text first, by name. by: those that
+    changed this text. read: the text as they leave it, None where no tokens spell that either.
     """
     start, c = _character_at(data, _first_difference(data, said))
     try:
@@ -35,15 +44,27 @@ def unspelled(data: bytes, said: bytes, say: Callable[[str], bytes], normalizers
         )
     # In ASCII: composed and decomposed letters look the same.
     found, back = (b[start : start + 24].decode("utf-8", "replace")[:6] for b in (data, said))
-    by = (
-        f"its normalizer is {' + '.join(normalizers)}" if normalizers else "by its pre_tokenizer or its model"
-    )
-    cures = [_CURES[n] for n in normalizers if n in _CURES]
+    by = by or " + ".join(normalizers)
+    why = f"its normalizer is {by}" if by else "by its pre_tokenizer or its model"
+    cures = [_CURES[n] for n in by.split(" + ") if n in _CURES] if read is None or " + " not in by else []
+    cures += ["change the text"] if read is None and not cures else []
+    if read is not None:
+        cures.append(
+            "score the text as the model reads it (normalize=True, --normalize): " + _shown(read, start)
+        )
     return NotText(
         f"expected a text that comes back from the tokenizer as it was, found {found!a} {where}, which comes back "
-        f"as {back!a} ({by}), so its probability would be that of another string; "
-        f"{cures[0] if cures else 'change the text'}, or use another model"
+        f"as {back!a} ({why}), so its probability would be that of another string; "
+        f"{', or '.join(cures)}, or use another model"
     )
+
+
+def _shown(text: str | bytes, at: int) -> str:
+    """The text around a byte, in quotes and in ASCII."""
+    data = to_bytes(text)
+    lo = max(0, at - 12) if at > 24 else 0
+    part = data[lo : lo + 48].decode("utf-8", "ignore")
+    return f"{'…' if lo else ''}{part!a}{'…' if lo + 48 < len(data) else ''}"
 
 
 def _character_at(data: bytes, at: int) -> tuple[int, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,7 @@ class TokenizerVocab(Vocab):
             self.adds_before, self.adds_after = added_around(file, rows)
             self.names = _names(file, self._control, rows)
         self.declared = file.declared
+        self.normalizes = False
         self.opening = self._tokenizer.opening
         opened = self._tokenizer.opened
         self._unopened = tuple(
@@ -163,6 +165,27 @@ class TokenizerVocab(Vocab):
             )
         return self._but(end=end)
 
+    def normalizing(self) -> TokenizerVocab:
+        """The same vocabulary for texts as the tokenizer's normalizers leave them: what `read` gives is scored."""
+        return self._but(normalizes=True)
+
+    def read(self, text: str | bytes) -> tuple[str | bytes, str]:
+        """The text as the model reads it, and the names of the normalizers that changed it; itself where none may."""
+        return self._normalized(text) if self.normalizes else (text, "")
+
+    def _normalized(self, text: str | bytes) -> tuple[str | bytes, str]:
+        names: list[str] = []
+        parts = _stretches(to_bytes(text))
+        for k, part in enumerate(parts):
+            if isinstance(part, str):
+                with _encoding():
+                    parts[k], changed = self._tokenizer.normalized(part)
+                names += [n for n in changed if n not in names]
+        if not names:
+            return text, ""
+        made = b"".join(map(to_bytes, parts))
+        return (made.decode() if isinstance(text, str) else made), " + ".join(names)
+
     def _but(self, **changes: Any) -> TokenizerVocab:
         out = copy.copy(self)
         for name in ("continuation", "candidates"):
@@ -215,15 +238,8 @@ class TokenizerVocab(Vocab):
         return out
 
     def _run(self, strings: list[str]) -> list[list[int]]:
-        try:
+        with _encoding():
             return list(self._tokenizer.encode_all(strings))
-        except BaseException as e:
-            if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
-                raise
-            raise NotText(
-                f"expected a text that this tokenizer can encode, found one on which it fails: {e!s:.100}; "
-                "change the text, or use another model"
-            ) from None
 
     def _spells(self, ids: list[int], data: bytes) -> bool:
         """Whether these are ids of text, and of this one."""
@@ -239,7 +255,15 @@ class TokenizerVocab(Vocab):
         ids = self._encode_parts([[p for stretch in _stretches(data) for p in self._cut(stretch)]])[0]
         if self._spells(ids, data):
             return ids
-        raise unspelled(data, self._said(ids), self._say, self._tokenizer.normalizers)
+        read, by = self._normalized(data)
+        usable = bool(by) and self._is_text(to_bytes(read))
+        raise unspelled(
+            data, self._said(ids), self._say, self._tokenizer.normalizers, by, read if usable else None
+        )
+
+    def _is_text(self, data: bytes) -> bool:
+        """Whether the tokenizer spells these bytes as they are."""
+        return self._spells(self._encode_parts([_stretches(data)])[0], data)
 
     def _say(self, text: str) -> bytes:
         return self._said(self._encode_parts([[text]])[0])
@@ -253,6 +277,20 @@ class TokenizerVocab(Vocab):
             return [stretch]
         parts = [p for p in self._mistaken.split(stretch) if p]
         return [p.encode() if self._mark and p.startswith(self._mark) else p for p in parts]
+
+
+@contextmanager
+def _encoding() -> Iterator[None]:
+    """Whatever the library raises on a text, panics too, is `NotText`."""
+    try:
+        yield
+    except BaseException as e:
+        if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
+            raise
+        raise NotText(
+            f"expected a text that this tokenizer can encode, found one on which it fails: {e!s:.100}; "
+            "change the text, or use another model"
+        ) from None
 
 
 def _stretches(data: bytes) -> list[str | bytes]:

@@ -24,6 +24,7 @@ def given(lm: LM, prefix: str | bytes) -> LM:
     Right: `log_prob(given(lm, "To be"), ", or not")`. Wrong: `log p(x) + log p(y|x)` for log p(xy): p(x) has
     the EOS term of a text that ends after x.
     """
+    prefix, _ = lm.vocab.read(prefix)
     ids = lm.vocab.encode(prefix)
     if not ids:
         return lm
