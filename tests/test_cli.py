@@ -656,7 +656,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         ["fit", "good.txt", "-o", "m", "--family", "transformer", "--seed", "-1"],
         "--seed",
     ),
-    "-k 0": (["next", "-m", "whole", "-k", "0"], "k: expected at least 1"),
+    "-k 0": (["next", "-m", "whole", "-k", "0"], "k: expected a whole number of at least 1"),
     "no BOS": (["score", "--text", "a", "-m", "no_begin"], "--given"),
     "no BOS, drawn": (["sample", "-m", "no_begin"], "--given"),
     "no BOS, next": (["next", "-m", "no_begin"], "(GIVEN)"),

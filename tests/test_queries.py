@@ -55,7 +55,12 @@ BAD: dict[str, tuple[Callable[[], object], type[Exception], str, str]] = {
         "found 0",
     ),
     "a negative seed": (lambda: pofx.sample(BYTES, 1, seed=-7), BadValue, "seed: expected", "found -7"),
-    "no next token": (lambda: pofx.next(BYTES, k=0), BadValue, "k: expected at least 1", "found 0"),
+    "no next token": (
+        lambda: pofx.next(BYTES, k=0),
+        BadValue,
+        "k: expected a whole number of at least 1",
+        "found 0",
+    ),
     "temperature 0": (lambda: pofx.warp(BYTES, temperature=0), BadValue, "temperature: expected", "top_k=1"),
     "temperature nan": (
         lambda: pofx.warp(BYTES, temperature=math.nan),

@@ -21,6 +21,7 @@ from pofx.queries.neighbours import PAIRS, neighbour_finding, neighbour_pairs
 from pofx.queries.score import Scored, score
 from pofx.specs import NgramSpec
 from pofx.trace import Ints
+from pofx.values import real, whole
 from pofx.vocab import to_bytes
 
 # What answers where no model is named: fitted on 4 MB in 4 seconds, scores 1 MB a second.
@@ -62,8 +63,7 @@ def corpus_report(
     corpus, n = _corpus(documents, held_out, seed)
     if clusters is not None and len(clusters) != corpus.n:
         raise BadValue(f"clusters: expected a label for each of {corpus.n} documents, found {len(clusters)}")
-    if scored < 1:
-        raise BadValue(f"scored: expected at least 1 document, found {scored}")
+    scored, seed = whole("scored", scored, 1), whole("seed", seed)
     tell("looking for copies")
     exact = exact_groups(corpus.texts)
     near = near_groups(corpus.texts, seed)
@@ -130,7 +130,8 @@ def _corpus(documents: Iterable[Text], held_out: float | Iterable[Text], seed: i
         raise BadSource(
             "documents: expected at least one document, found none; check the files and their field"
         )
-    if isinstance(held_out, float | int):
+    if not isinstance(held_out, Iterable) or isinstance(held_out, str | bytes):
+        held_out = real("held_out", held_out, 0, 1)
         kept = set(split_documents(dict.fromkeys(texts), held_out, seed)[1])
         aside = np.array([t in kept for t in texts])
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import operator
 import os
 import warnings
 from collections import Counter
@@ -17,6 +16,7 @@ from pofx.reading import Fault, Layout, Quoting, Row, Run, Split
 from pofx.reading.held import look, rows_of_all
 from pofx.reading.plan import plan
 from pofx.source import Source
+from pofx.values import MOST, real, whole
 from pofx.vocab import to_bytes
 
 # Bad rows that are kept; the rest are only counted, so that memory stays constant.
@@ -280,16 +280,10 @@ def split_documents(
     Right: `train, validation = split_documents(documents("a.txt"))`.
     Wrong: splitting tokens or lines of one document, which puts near copies on both sides.
     """
-    if not 0 <= held_out <= 1:  # NaN fails this as well
-        raise BadValue(f"held_out: expected a share between 0 and 1, found {held_out!r}")
+    held_out = real("held_out", held_out, 0, 1)
     if isinstance(documents, str | bytes):
         raise BadValue("expected an iterable of documents, found one string; for one document write [text]")
-    try:
-        key = str(operator.index(seed)).encode("ascii")
-    except TypeError:
-        raise BadValue(f"seed: expected an integer, found {type(seed).__name__}") from None
-    if len(key) > hashlib.blake2b.MAX_KEY_SIZE:
-        raise BadValue(f"seed: expected at most 64 digits, found {len(key)}")
+    key = str(whole("seed", seed, -MOST)).encode("ascii")
     bound = held_out * 2.0**64
     sides: tuple[list[Text], list[Text]] = ([], [])
     for text in documents:

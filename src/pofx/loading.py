@@ -12,6 +12,7 @@ from pofx.errors import BadSource, BadValue, PofxError
 from pofx.lm import LM
 from pofx.specs import NgramSpec
 from pofx.store import CARD, FORMAT, is_arpa, read_directory, save
+from pofx.values import whole
 from pofx.vocab import END_TEXT
 
 BUILTIN = "builtin"
@@ -58,6 +59,12 @@ def load(
     """
     if dtype not in ("float32", "bfloat16"):
         raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}")
+    context = None if context is None else whole("context", context, 2)
+    stride = None if stride is None else whole("stride", stride, 1)
+    budget = None if budget is None else whole("budget", budget, 1)
+    for name, token in (("begin", begin), ("end", end)):
+        if token is not None and not isinstance(token, str):
+            whole(name, token, advice="name a token by its text or its id")
     lm = _fitted(source)
     if lm is None:
         return _pretrained(source, begin, end, dtype, context, stride, budget, pre, normalize, progress)

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pofx.errors import BadValue
+from pofx.values import real, truth, whole
 
 if TYPE_CHECKING:
     from pofx.vocab import Vocab
 
 SMOOTHINGS = ("kneser-ney", "additive", "mle")
+MOST_ORDER = 16
+# A network beyond these sizes has more weights than a machine has memory.
+SIZES = {"layers": (1, 1_000), "width": (2, 65_536), "heads": (1, 1_024), "context": (4, 1_000_000)}
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,13 @@ class NgramSpec:
     end: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.order <= 16:
-            raise BadValue(f"order: expected 1 to 16, found {self.order}")
+        object.__setattr__(self, "order", whole("order", self.order, 1, MOST_ORDER))
         if self.smoothing not in SMOOTHINGS:
             raise BadValue(f"smoothing: expected one of {', '.join(SMOOTHINGS)}, found {self.smoothing!r}")
-        if not self.alpha > 0:
-            raise BadValue(
-                f"alpha: expected a positive number, found {self.alpha}; for none use smoothing='mle'"
-            )
+        alpha = real("alpha", self.alpha, 0, above=True, advice="for none use smoothing='mle'")
+        object.__setattr__(self, "alpha", alpha)
+        for name in ("begin", "end"):
+            object.__setattr__(self, name, truth(name, getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -66,21 +69,19 @@ class TransformerSpec:
     tie: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("layers", "width", "heads"):
-            if getattr(self, name) < 1:
-                raise BadValue(f"{name}: expected at least 1, found {getattr(self, name)}")
-        if self.context < 4:
-            raise BadValue(f"context: expected at least 4 tokens, found {self.context}")
+        for name, (least, most) in SIZES.items():
+            object.__setattr__(self, name, whole(name, getattr(self, name), least, most))
         if self.width % self.heads or (self.width // self.heads) % 2:
             raise BadValue(
                 f"width / heads: expected an even whole number, found {self.width} / {self.heads}; "
                 "try a width of 32 times the heads"
             )
-        if self.seed < 0:
-            raise BadValue(f"seed: expected a whole number from 0 on, found {self.seed}")
+        object.__setattr__(self, "seed", whole("seed", self.seed))
+        for name in ("begin", "end", "tie"):
+            object.__setattr__(self, name, truth(name, getattr(self, name)))
         if self.seconds is not None and self.epochs is not None:
             raise BadValue("seconds and epochs: expected one of the two, found both")
         for name in ("seconds", "epochs"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise BadValue(f"{name}: expected a positive number, found {value}")
+            if value is not None:
+                object.__setattr__(self, name, real(name, value, 0, above=True))

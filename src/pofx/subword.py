@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadValue
+from pofx.values import whole
 from pofx.vocab import Vocab, to_bytes
 
 if TYPE_CHECKING:
@@ -104,10 +105,7 @@ class SubwordVocab(Vocab):
 
         Stray bytes in a text are passed over. `BadValue` for a size below 256.
         """
-        if isinstance(size, bool) or not isinstance(size, int) or not 256 <= size <= MAX_SIZE:
-            raise BadValue(
-                f"size: expected 256 (the bytes) to {MAX_SIZE} tokens, found {size!r}; try 'bpe:8000'"
-            )
+        size = whole("size", size, 256, MAX_SIZE, "256 tokens are the bytes; try 'bpe:8000'")
         if isinstance(texts, (str, bytes)):
             raise BadValue("texts: expected a list of texts, found a single one; write [text]")
         from tokenizers import trainers

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, entropy, logsumexp
 from pofx.lawful import all_lawful, lawful
+from pofx.values import whole
 
 Ints = NDArray[np.int64]
 Path = Sequence[int] | NDArray[Any]
+MOST_TOP = 1_000_000  # more likeliest tokens than any vocabulary has
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Want:
     top: int = 0
     end: bool = False
     masses: NDArray[np.bool_] | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "top", whole("top", self.top, 0, MOST_TOP))
 
     @property
     def rows(self) -> bool:

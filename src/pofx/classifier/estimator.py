@@ -23,6 +23,7 @@ from pofx.queries.classify import Posterior
 from pofx.queries.rejection import Per, Rejection, rejection
 from pofx.queries.sample import Draw
 from pofx.specs import NgramSpec
+from pofx.values import whole
 from pofx.vocab import to_bytes
 
 try:
@@ -95,7 +96,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         from sklearn.utils.validation import check_consistent_length
 
         texts = _texts(X)
-        classes, labels = places(y, self.given, self.em > 0)
+        classes, labels = places(y, self.given, whole("em", self.em) > 0)
         check_consistent_length(texts, labels)
         spec = NgramSpec() if self.spec is None else self.spec
         joint, steps = fit_joint(

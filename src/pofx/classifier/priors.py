@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadValue
+from pofx.values import shares
 
 Prior = str | Sequence[float] | NDArray[np.float64] | Mapping[Any, float]
 
@@ -47,17 +48,5 @@ def _weights(prior: Prior, classes: list[Any], count: NDArray[np.float64]) -> ND
                 f"{', '.join(odd[:5])}{' …' if len(odd) > 5 else ''}"
             )
         prior = [prior[t] for t in classes]
-    try:
-        weights = np.asarray(prior, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise BadValue(f"prior: expected numbers, found {prior!r:.60}") from None
-    if (
-        weights.shape != (n,)
-        or not np.isfinite(weights).all()
-        or (weights < 0).any()
-        or not weights.sum() > 0
-    ):
-        raise BadValue(
-            f"prior: expected {n} numbers of at least 0 and not all 0, one for each class, found {prior!r:.60}"
-        )
+    weights = np.array(shares("prior", prior, n))
     return np.asarray(weights / weights.sum(), dtype=np.float64)

@@ -16,6 +16,7 @@ from pofx.errors import BadSource, BadValue
 from pofx.estimation import Spec
 from pofx.lm import LM
 from pofx.queries.classify import check_whole, log_evidence, no_end
+from pofx.values import real, whole
 
 UNLABELLED = -1
 # EM has converged where no posterior moves by more than this.
@@ -69,18 +70,15 @@ def fit_joint(
             "length: expected 'own' for one model behind prefixes, which has an EOS of its own, found 'shared'; "
             "it is for models that are fitted for each class"
         )
-    if em < 0:
-        raise BadValue(f"em: expected a number of steps, 0 or more, found {em}")
-    if not 0 < power < np.inf:
-        raise BadValue(f"power: expected a positive number, 1 for Bayes' rule, found {power}")
+    em = whole("em", em)
+    power = real("power", power, 0, above=True, advice="1 is Bayes' rule")
     free = np.flatnonzero(labels == UNLABELLED)
     if len(free) and not em:
         raise BadValue(
             f"labels: expected one for each document, found {len(free):,} without; leave them out, or learn from them: "
             "em=20 (--em 20)"
         )
-    if not 0 <= background < 1:
-        raise BadValue(f"background: expected a weight of at least 0 and below 1, found {background}")
+    background = real("background", background, 0, 1, below=True)
     if background and (isinstance(spec, LM) or given is not None):
         raise BadValue(
             f"background: expected 0 for one model behind prefixes, which all classes have in common, found {background}"
@@ -100,13 +98,13 @@ def fit_joint(
     joint = joint_of(weights)
     steps: list[Step] = []
     fixed = isinstance(spec, LM)  # nothing but the prior moves, so that one pass serves all steps
-    whole = not soft and not fixed
+    undivided = not soft and not fixed
     likelihood = np.zeros((0, 0))
     for _ in range(em if len(free) else 0):
         if not (fixed and steps):
             likelihood = joint.log_likelihood(texts)
         after = weights.copy()
-        after[free] = _responsibilities(likelihood[free] + joint.log_prior, whole)
+        after[free] = _responsibilities(likelihood[free] + joint.log_prior, undivided)
         now = float((likelihood + joint.log_prior)[known, labels[known]].sum())
         now += float(log_evidence(likelihood[free], joint.log_prior).sum())
         steps.append(Step(now, float(np.abs(after - weights).max())))

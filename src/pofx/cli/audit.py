@@ -12,6 +12,7 @@ import click
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.layout import Layout, layout_options, tally
+from pofx.cli.numeric import Whole
 
 if TYPE_CHECKING:
     from pofx.lm import LM
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=Whole(),
     default=0,
     show_default=True,
     help="Of the draws and of the choice of documents.",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pofx.cli.numeric import Whole
+
 if TYPE_CHECKING:
     from pofx.lm import LM
 
@@ -37,13 +39,9 @@ OPTIONS = (
         show_default=True,
         help="Of a pretrained model's products; bfloat16 is faster, and off by 0.03 nats a token.",
     ),
-    click.option(
-        "--context", type=click.IntRange(2), metavar="N", help="Read longer texts in windows of N tokens."
-    ),
-    click.option("--stride", type=click.IntRange(1), metavar="N", help="How far apart windows begin."),
-    click.option(
-        "--budget", type=click.IntRange(1), metavar="N", help="Tokens in one pass of a pretrained model."
-    ),
+    click.option("--context", type=Whole(2), metavar="N", help="Read longer texts in windows of N tokens."),
+    click.option("--stride", type=Whole(1), metavar="N", help="How far apart windows begin."),
+    click.option("--budget", type=Whole(1), metavar="N", help="Tokens in one pass of a pretrained model."),
     click.option(
         "--pre", metavar="NAME", help="How a GGUF file's tokenizer splits text, if it does not say."
     ),

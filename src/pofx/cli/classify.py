@@ -13,6 +13,7 @@ from pofx.cli.classify_input import label_option, labelled, likelihoods, prior_o
 from pofx.cli.classify_train import train
 from pofx.cli.group import Group
 from pofx.cli.layout import Layout, layout_options
+from pofx.cli.numeric import Real
 
 if TYPE_CHECKING:
     from pofx.classifier.joint import Joint
@@ -53,7 +54,7 @@ command.add_command(train)
 @prior_option
 @click.option(
     "--reject",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Real(0, 1, above=True, below=True),
     metavar="SHARE",
     help="No label for outliers, at the price of this share of good texts.",
 )

@@ -20,6 +20,8 @@ from pofx.cli.classify_input import (
     set_aside,
 )
 from pofx.cli.layout import Layout, layout_options
+from pofx.cli.numeric import Real, Whole
+from pofx.specs import MOST_ORDER
 
 if TYPE_CHECKING:
     from pofx.classifier.joint import Joint
@@ -36,7 +38,13 @@ outside_model = optional_model(
 @click.argument("files", nargs=-1, required=True)
 @click.option("-o", "--out", required=True, metavar="DIR", help="Where to save the classifier.")
 @label_option
-@click.option("--order", default=6, show_default=True, help="Tokens in an n-gram; 1 is naive Bayes.")
+@click.option(
+    "--order",
+    type=Whole(1, MOST_ORDER),
+    default=6,
+    show_default=True,
+    help="Tokens in an n-gram; 1 is naive Bayes.",
+)
 @click.option(
     "--smoothing",
     type=click.Choice(["kneser-ney", "additive", "mle"]),
@@ -44,7 +52,13 @@ outside_model = optional_model(
     show_default=True,
     help="What unseen n-grams get.",
 )
-@click.option("--alpha", default=1.0, show_default=True, help="What additive smoothing adds to a count.")
+@click.option(
+    "--alpha",
+    type=Real(above=True),
+    default=1.0,
+    show_default=True,
+    help="What additive smoothing adds to a count.",
+)
 @click.option("--vocab", default="bytes", show_default=True, help="bytes, chars, chars+bytes or bpe:8000.")
 @click.option(
     "--family",
@@ -54,7 +68,13 @@ outside_model = optional_model(
     help="transformer: a neural network for each class (with --given: one for all), of the sizes that 'pofx fit' has "
     "by default.",
 )
-@click.option("--seconds", default=60.0, show_default=True, help="transformer: fit each for so long.")
+@click.option(
+    "--seconds",
+    type=Real(above=True),
+    default=60.0,
+    show_default=True,
+    help="transformer: fit each for so long.",
+)
 @click.option(
     "--length",
     type=click.Choice(["own", "shared"]),
@@ -65,21 +85,21 @@ outside_model = optional_model(
 @prior_option
 @click.option(
     "--em",
-    type=click.IntRange(0),
+    type=Whole(),
     default=0,
     metavar="N",
     help="Learn from rows without a label, by at most N steps of expectation-maximisation.",
 )
 @click.option(
     "--background",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Real(0, 1, below=True),
     default=0.0,
     show_default=True,
     help="Weight of a model of all documents in that of each class; with few documents 0.7 to 0.9 help.",
 )
 @click.option(
     "--power",
-    type=click.FloatRange(0, min_open=True),
+    type=Real(0, above=True),
     default=1.0,
     show_default=True,
     help="Below 1: the power posterior, P(class) p(text | class)^POWER, of a model that is too sure.",
@@ -92,6 +112,7 @@ outside_model = optional_model(
 )
 @click.option(
     "--held-out",
+    type=Real(0, 1),
     default=0.1,
     show_default=True,
     help="Share of documents kept aside, by hash: to evaluate on, and to tell outliers by.",

@@ -10,6 +10,7 @@ import click
 
 from pofx.cli import options, packing
 from pofx.cli.chosen import Chosen, optional_model
+from pofx.cli.numeric import Whole
 
 if TYPE_CHECKING:
     from pofx.queries.compress import Compression
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--explain", is_flag=True, help="Where the bits go, and what the model costs.")
 @click.option(
     "--lanes",
-    type=click.IntRange(1, 1024),
+    type=Whole(1, 1024),
     metavar="N",
     help="Code N parts of the text side by side: faster, and a little longer.",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pofx.cli import options
+from pofx.cli.numeric import Whole
 
 if TYPE_CHECKING:
     from pofx.queries.conditioned import Conditioned
@@ -21,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 CONDITIONS = (
     click.option("--contains", multiple=True, metavar="TEXT", help="It contains this (repeatable)."),
     click.option("--matches", metavar="REGEX", help="This regular expression matches the whole of it."),
-    click.option("--length", type=click.IntRange(0), metavar="N", help="It is exactly so long."),
+    click.option("--length", type=Whole(), metavar="N", help="It is exactly so long."),
     click.option(
         "--unit",
         type=click.Choice(["characters", "bytes", "tokens"]),
@@ -32,7 +33,7 @@ CONDITIONS = (
 )
 
 SAMPLING = (
-    click.option("-n", default=512, show_default=True, help="Particles, or draws, in all."),
+    click.option("-n", type=Whole(8), default=512, show_default=True, help="Particles, or draws, in all."),
     click.option(
         "--boundary",
         type=click.Choice(["exact", "token"]),
@@ -40,14 +41,24 @@ SAMPLING = (
         show_default=True,
         help="exact: a token may span the prefix and what follows; token: that begins with a new one.",
     ),
-    click.option("--runs", default=8, show_default=True, help="Independent runs, for the standard error."),
-    click.option("--seed", default=0, show_default=True, help="The same seed gives the same answer."),
-    click.option("--max-tokens", default=64, show_default=True, help="Longer texts do not count."),
+    click.option(
+        "--runs",
+        type=Whole(8),
+        default=8,
+        show_default=True,
+        help="Independent runs, for the standard error.",
+    ),
+    click.option(
+        "--seed", type=Whole(), default=0, show_default=True, help="The same seed gives the same answer."
+    ),
+    click.option(
+        "--max-tokens", type=Whole(), default=64, show_default=True, help="Longer texts do not count."
+    ),
     click.option("--open", "open_", is_flag=True, help="The text may go on behind it; no EOS is counted."),
     click.option(
         "--show",
         "show_",
-        type=click.IntRange(0),
+        type=Whole(),
         default=10,
         show_default=True,
         help="How many outcomes to print.",

@@ -12,6 +12,7 @@ import click
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, optional_model
 from pofx.cli.layout import Layout, layout_options, tally
+from pofx.cli.numeric import Real, Whole
 
 if TYPE_CHECKING:
     from pofx.corpus import Document
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Check whether documents are independent draws of one p.")
 @click.argument("files", nargs=-1, required=True)
-@click.option("--held-out", type=float, help="Share of documents kept aside, by hash (default 0.1).")
+@click.option("--held-out", type=Real(0, 1), help="Share of documents kept aside, by hash (default 0.1).")
 @click.option(
     "--test", "test_files", multiple=True, metavar="FILE", help="Held-out documents, in place of a share."
 )
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--scored",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=1000,
     show_default=True,
     metavar="N",
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=Whole(),
     default=0,
     show_default=True,
     help="Of the shuffles and of what is drawn.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pofx.cli import options
+from pofx.cli.numeric import Real, Whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,9 +60,13 @@ class Fitted:
     "-o", "--out", default="demo.html", show_default=True, type=click.Path(dir_okay=False), metavar="FILE"
 )
 @click.option(
-    "--seconds", default=35.0, show_default=True, help="Of fitting, for each of the two transformers."
+    "--seconds",
+    type=Real(above=True),
+    default=35.0,
+    show_default=True,
+    help="Of fitting, for each of the two transformers.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the fits and the draws.")
+@click.option("--seed", type=Whole(), default=0, show_default=True, help="Of the fits and the draws.")
 def command(out: str, seconds: float, seed: int) -> None:
     """Fit, score, sample and audit four small models of the Python documentation, in under three minutes.
 

@@ -13,6 +13,8 @@ import click
 
 from pofx.cli import options
 from pofx.cli.layout import Layout, layout_options, tally
+from pofx.cli.numeric import Real, Whole
+from pofx.specs import MOST_ORDER, SIZES
 
 if TYPE_CHECKING:
     from pofx.lm import LM
@@ -45,14 +47,22 @@ ONLY = {
     "--no-begin", is_flag=True, help="No x0: the model never learns p(x1), and only continues texts."
 )
 @click.option("--no-end", is_flag=True, help="No EOS: the model never ends a text, and knows only prefixes.")
-@click.option("--held-out", default=0.05, show_default=True, help="Share of documents kept aside, by hash.")
+@click.option(
+    "--held-out",
+    type=Real(0, 1),
+    default=0.05,
+    show_default=True,
+    help="Share of documents kept aside, by hash.",
+)
 @click.option(
     "--save-held-out",
     type=click.Path(dir_okay=False),
     metavar="FILE",
     help="Write the documents kept aside to FILE, as JSONL.",
 )
-@click.option("--order", default=6, show_default=True, help="ngram: tokens in an n-gram.")
+@click.option(
+    "--order", type=Whole(1, MOST_ORDER), default=6, show_default=True, help="ngram: tokens in an n-gram."
+)
 @click.option(
     "--smoothing",
     type=click.Choice(["kneser-ney", "additive", "mle"]),
@@ -61,19 +71,41 @@ ONLY = {
     help="ngram: what unseen n-grams get.",
 )
 @click.option(
-    "--alpha", default=1.0, show_default=True, help="ngram: what additive smoothing adds to a count."
+    "--alpha",
+    type=Real(above=True),
+    default=1.0,
+    show_default=True,
+    help="ngram: what additive smoothing adds to a count.",
 )
-@click.option("--layers", default=4, show_default=True, help="transformer: blocks.")
-@click.option("--width", default=128, show_default=True, help="transformer: numbers a token is held in.")
 @click.option(
-    "--heads", default=4, show_default=True, help="transformer: of attention; they share the width."
+    "--layers", type=Whole(*SIZES["layers"]), default=4, show_default=True, help="transformer: blocks."
 )
-@click.option("--context", default=128, show_default=True, help="transformer: longest window, in tokens.")
-@click.option("--seconds", type=float, help="transformer: fit for so long (default 60).")
-@click.option("--epochs", type=float, help="transformer: or for so many passes over the documents.")
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="transformer: of the first weights."
+    "--width",
+    type=Whole(*SIZES["width"]),
+    default=128,
+    show_default=True,
+    help="transformer: numbers a token is held in.",
 )
+@click.option(
+    "--heads",
+    type=Whole(*SIZES["heads"]),
+    default=4,
+    show_default=True,
+    help="transformer: of attention; they share the width.",
+)
+@click.option(
+    "--context",
+    type=Whole(*SIZES["context"]),
+    default=128,
+    show_default=True,
+    help="transformer: longest window, in tokens.",
+)
+@click.option("--seconds", type=Real(above=True), help="transformer: fit for so long (default 60).")
+@click.option(
+    "--epochs", type=Real(above=True), help="transformer: or for so many passes over the documents."
+)
+@click.option("--seed", type=Whole(), default=0, show_default=True, help="transformer: of the first weights.")
 @click.option("--resume", is_flag=True, help="transformer: go on where an interrupted fit stopped.")
 @layout_options
 @options.json_option

@@ -6,37 +6,38 @@ import click
 
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.numeric import Real, Whole
 
 
 @click.command(short_help="The probability of a string, over all its tokenisations.")
 @click.argument("texts", nargs=-1, required=True)
 @click.option(
     "--beam",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=8,
     show_default=True,
     help="Beginnings of tokenisations kept at each byte.",
 )
 @click.option(
     "--draws",
-    type=click.IntRange(0),
+    type=Whole(),
     default=128,
     show_default=True,
     help="Draws of others, for the estimate.",
 )
 @click.option(
     "--calls",
-    type=click.IntRange(1),
+    type=Whole(1),
     metavar="N",
     help="Begin nothing new after so many calls of the model.",
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=Real(0, above=True),
     metavar="S",
     help="Begin nothing new after so long.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
+@click.option("--seed", type=Whole(), default=0, show_default=True, help="Of the draws.")
 @model_options
 @options.json_option
 def command(

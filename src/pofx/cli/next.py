@@ -8,11 +8,14 @@ import click
 
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.numeric import Whole
 
 
 @click.command(short_help="The law of what comes next: words, characters, bytes or tokens.")
 @click.argument("given", default="")
-@click.option("-k", default=10, show_default=True, help="How many outcomes to show; the rest is one row.")
+@click.option(
+    "-k", type=Whole(1), default=10, show_default=True, help="How many outcomes to show; the rest is one row."
+)
 @click.option(
     "--unit",
     type=click.Choice(["word", "character", "byte", "token"]),
@@ -22,7 +25,7 @@ from pofx.cli.chosen import Chosen, model_options
 )
 @click.option(
     "--calls",
-    type=click.IntRange(0),
+    type=Whole(),
     default=32,
     show_default=True,
     metavar="N",

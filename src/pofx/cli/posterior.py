@@ -9,6 +9,7 @@ import click
 
 from pofx.cli import options
 from pofx.cli.chosen import Chosen
+from pofx.cli.numeric import Real, Whole
 
 if TYPE_CHECKING:
     from pofx.lm import LM
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
 @click.option(
     "--weight",
     "weights",
-    type=click.FloatRange(0),
+    type=Real(),
     multiple=True,
     metavar="W",
     help="Prior of each model, in their order; without, all are alike.",
 )
 @click.option(
     "--beam",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=8,
     show_default=True,
     help="Tokenisations kept at each byte, where vocabularies differ.",

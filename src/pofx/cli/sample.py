@@ -8,10 +8,11 @@ import click
 
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.numeric import Real, Whole
 
 
 @click.command(short_help="Draw texts from a model.")
-@click.option("-n", default=3, show_default=True, help="How many draws.")
+@click.option("-n", type=Whole(), default=3, show_default=True, help="How many draws.")
 @click.option("--given", default="", metavar="TEXT", help="Draw what follows this prefix.")
 @click.option(
     "--boundary",
@@ -20,11 +21,17 @@ from pofx.cli.chosen import Chosen, model_options
     show_default=True,
     help="Behind a prefix. exact: what is drawn may be spelled by a token that begins inside it; token: by new ones.",
 )
-@click.option("--max-tokens", default=256, show_default=True, help="Cut a draw off here (then it says so).")
-@click.option("--seed", type=int, help="The same seed gives the same draws.")
-@click.option("--temperature", type=float, help="Draw from p^(1/T), renormalised token by token.")
-@click.option("--top-k", type=int, help="Draw from the k likeliest tokens only.")
-@click.option("--top-p", type=float, help="Draw from the fewest tokens that hold this mass.")
+@click.option(
+    "--max-tokens",
+    type=Whole(1),
+    default=256,
+    show_default=True,
+    help="Cut a draw off here (then it says so).",
+)
+@click.option("--seed", type=Whole(), help="The same seed gives the same draws.")
+@click.option("--temperature", type=Real(above=True), help="Draw from p^(1/T), renormalised token by token.")
+@click.option("--top-k", type=Whole(1), help="Draw from the k likeliest tokens only.")
+@click.option("--top-p", type=Real(0, 1, above=True), help="Draw from the fewest tokens that hold this mass.")
 @model_options
 @options.json_option
 @options.html_option

@@ -9,6 +9,7 @@ import click
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.layout import Layout, layout_options
+from pofx.cli.numeric import Whole
 
 if TYPE_CHECKING:
     from pofx.queries.score import Scored
@@ -54,7 +55,7 @@ ONLY_WITH_OUT = {
 )
 @click.option(
     "--top",
-    type=click.IntRange(0, 1000),
+    type=Whole(0, 1000),
     default=0,
     metavar="K",
     help="-o --per token: the K likeliest tokens.",

@@ -26,6 +26,7 @@ from pofx.queries.x0_finding import x0_finding
 from pofx.transforms.begun import begun, candidates
 from pofx.transforms.given import Given
 from pofx.transforms.windowed import windowed
+from pofx.values import whole
 
 
 def audit(
@@ -54,8 +55,7 @@ def audit(
     Right: `audit(lm, held_out).verdict`. Wrong: `audit(lm, training_texts)`, which flatters memory, and
     `audit(lm, "a text")`, one string is no sample.
     """
-    if seed < 0:
-        raise BadValue(f"seed: expected a whole number from 0 on, found {seed}")
+    seed = whole("seed", seed)
     held = choose(lm, texts, seed)
     try:
         return _audited(lm, texts, seed, coarse, held)
@@ -94,8 +94,8 @@ def _audited(
         begin, evidence = x0_finding(tried, lm.begin)
     else:
         begin, evidence = begin_finding(lm, held.paths, average, has_x0)
-    whole = [p for p, complete in zip(held.paths, held.whole) if complete]
-    ends, endings = end_findings(lm, whole, free, average)
+    complete = [p for p, is_whole in zip(held.paths, held.whole) if is_whole]
+    ends, endings = end_findings(lm, complete, free, average)
     if texts is None and lm.begin.known == "trained":
         begin, ends = _of_another_kind(begin), [_of_another_kind(f) for f in ends]
     alive = None if lm.vocab.end is None else measure_alive(lm, start, not has_x0, seed)

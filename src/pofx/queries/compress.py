@@ -13,6 +13,7 @@ from pofx.queries import lanes as by_lanes
 from pofx.queries.blocks import Block, Packed, hash_of, unpacked
 from pofx.queries.escapes import pieces
 from pofx.queries.identity import differences, identity, told
+from pofx.values import whole
 from pofx.vocab import to_bytes
 
 # A text that a model would make longer by more bytes than this is coded without it.
@@ -81,6 +82,7 @@ def compression(
 ) -> Compression:
     """`compress`, with the account of its bits. Right: `compression(lm, text).ideal_bits`."""
     plain = to_bytes(data)
+    lanes = None if lanes is None else whole("lanes", lanes, 1, by_lanes.MOST_LANES)
     require("constriction", "compress", "compressing")
     if lm is None and lanes is not None:
         raise BadValue(f"lanes: expected a model, whose texts they are parts of, found {lanes} and no model")
@@ -162,8 +164,6 @@ def _counted(data: bytes, shares: _Shares) -> tuple[Block, float | None]:
 def _by_model(lm: LM, data: bytes, lanes: int | None, shares: _Shares) -> Compression:
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "compressing")
-    if lanes is not None and not 1 <= lanes <= by_lanes.MOST_LANES:
-        raise BadValue(f"lanes: expected 1 to {by_lanes.MOST_LANES:,}, found {lanes:,}")
     blocks: list[Block] = []
     tokens, most, ideal, parted = 0, 1, 0.0, 0.0
     beside = b""

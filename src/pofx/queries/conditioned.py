@@ -23,6 +23,7 @@ from pofx.queries.sample import Draw
 from pofx.queries.terms import terms
 from pofx.queries.token_automaton import TokenAutomaton
 from pofx.transforms.given import show
+from pofx.values import whole
 from pofx.vocab import to_bytes
 
 Method = Literal["enumeration", "forward-backward", "smc"]
@@ -93,15 +94,9 @@ def answer(
 
     `Impossible` where no text meets the condition; `Unreached` where no particle did, and one may.
     """
-    if runs < 8:
-        raise BadValue(f"runs: expected at least 8, for a standard error, found {runs}")
-    if n < runs:
-        raise BadValue(
-            f"n: expected a number of particles of at least {runs}, one a run, found {n}; the more the better, and "
-            "fewer of the outcomes are shown by --show"
-        )
-    if seed is not None and seed < 0:
-        raise BadValue(f"seed: expected a whole number of at least 0, or None for a fresh one, found {seed}")
+    runs = whole("runs", runs, 8, advice="the standard error is taken from run to run")
+    n = whole("n", n, runs, advice="each run has a particle; --show prints fewer outcomes")
+    seed = None if seed is None else whole("seed", seed, advice="None draws a fresh one")
     source = asked.source
     if asked.dfa.empty or asked.most < 0:
         raise impossible(asked, "no text at all does")

@@ -23,6 +23,7 @@ from pofx.algorithms.regular import regular
 from pofx.algorithms.utf8 import over_characters
 from pofx.errors import BadValue
 from pofx.transforms.given import show
+from pofx.values import whole
 from pofx.vocab import to_bytes
 
 Unit = Literal["bytes", "characters", "tokens"]
@@ -111,8 +112,7 @@ class Length(Condition):
     def __post_init__(self) -> None:
         if self.unit not in ("bytes", "characters", "tokens"):
             raise BadValue(f"unit: expected bytes, characters or tokens, found {self.unit!r}")
-        if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 0:
-            raise BadValue(f"length: expected a whole number of at least 0, found {self.n!r}")
+        object.__setattr__(self, "n", whole("length", self.n))
 
     def automaton(self) -> Dfa:
         """A counter; of tokens, of which bytes know nothing, all strings."""

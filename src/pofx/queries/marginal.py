@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
-from pofx.errors import BadValue
 from pofx.lm import LM
 from pofx.queries.lattice import Lattice, lattice
 from pofx.queries.marginal_exact import sum_by_state
@@ -20,6 +19,7 @@ from pofx.queries.score import Scored, score
 from pofx.queries.terms import Terms
 from pofx.queries.tokenisations import Row, Tokens, by_beam, draw_others, tree
 from pofx.units import bits
+from pofx.values import real, whole
 
 # Draws that take their steps together: with V = 262,144, their laws are 34 MB as float32.
 TOGETHER = 32
@@ -99,13 +99,9 @@ def marginal(
     Right: `marginal(lm, " unbelievable", seed=1).gap_bits`. Wrong: adding `canonical` and `estimate`: both are of the
     whole text, the second contains the first.
     """
-    for name, value in (("beam", beam), ("draws", draws)):
-        if value < (name == "beam"):
-            raise BadValue(f"{name}: expected at least {int(name == 'beam')}, found {value}")
-    if (calls is not None and calls < 1) or (seconds is not None and not seconds > 0):
-        raise BadValue(f"calls, seconds: expected positive numbers or None, found {calls} and {seconds}")
-    if seed < 0:
-        raise BadValue(f"seed: expected a whole number of at least 0, found {seed}")
+    beam, draws, seed = whole("beam", beam, 1), whole("draws", draws), whole("seed", seed)
+    calls = None if calls is None else whole("calls", calls, 1)
+    seconds = None if seconds is None else real("seconds", seconds, 0, above=True)
     scored = score(lm, [text])[0]
     budget = _Budget(calls, None if seconds is None else time.monotonic() + seconds)
     budget.spent += 1

@@ -19,6 +19,7 @@ from pofx.transforms.covers import Covers
 from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
 from pofx.transforms.joined import joined
+from pofx.values import whole
 from pofx.vocab import show_bytes, to_bytes
 
 NextUnit = Literal["token", "byte", "character", "word"]
@@ -85,12 +86,9 @@ def next_token(
     probability zero. Right: `next(lm, "The interes", unit="word").top[0].shown` is "ting". Wrong: unit="token" behind a
     prefix that stops within a word: the law behind that spelling of it.
     """
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise BadValue(f"k: expected at least 1, found {k}")
+    k, calls = whole("k", k, 1), whole("calls", calls)
     if unit not in UNITS:
         raise BadValue(f"unit: expected one of {', '.join(map(repr, UNITS))}, found {unit!r}")
-    if calls < 0:
-        raise BadValue(f"calls: expected 0 or more, found {calls}")
     given, _ = lm.vocab.read(given)
     if unit == "token":
         return _of_outcomes(lm, given, k, "token", behind(lm, given).start(1), lm)

@@ -12,6 +12,7 @@ import numpy as np
 from pofx.errors import BadValue, NoEOS, TooLong
 from pofx.lm import LM
 from pofx.units import LN10
+from pofx.values import whole
 
 Front = Literal["tokenizer", "bos", "bos or eos", "x0"]
 Sum = Literal["sum", "mean", "perplexity", "log10"]
@@ -91,7 +92,8 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
     marks = _marks(lm)
     ids = [int(i) for i in lm.vocab.encode(text)]
     if rule.chunk is not None:
-        return _chunked(lm, marks, ids, peer, rule, chunk or rule.chunk)
+        size = rule.chunk if chunk is None else whole("chunk", chunk, 2)
+        return _chunked(lm, marks, ids, peer, rule, size)
     before, after = _around(lm, marks, peer, rule)
     if not ids and peer in ("lm-eval", "minicons", "lmppl"):
         raise BadValue(f"{peer} stops at an empty text, found one; log_prob gives its p(EOS | x0)")

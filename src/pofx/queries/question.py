@@ -13,6 +13,7 @@ from pofx.transforms.bytewise import Bytewise, opens_with_space
 from pofx.transforms.given import given as behind
 from pofx.transforms.given import show
 from pofx.transforms.joined import joined
+from pofx.values import whole
 
 Boundary = Literal["token", "exact"]
 
@@ -52,8 +53,7 @@ def question(
     tokens: int | None,
 ) -> Question:
     """The model and the automaton of a question; suffix: what the texts end with, to which `max_tokens` does not apply."""
-    if max_tokens < 0:
-        raise BadValue(f"max_tokens: expected at least 0, found {max_tokens}")
+    max_tokens = whole("max_tokens", max_tokens)
     if boundary not in ("token", "exact"):
         raise BadValue(f"boundary: expected 'token' or 'exact', found {boundary!r}")
     if ends and lm.vocab.end is None:

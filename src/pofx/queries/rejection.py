@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadValue
+from pofx.values import real
 
 Per = Literal["text", "byte"]
 # Values kept of a large held-out set: evenly spaced quantiles, which move no p-value by more than 1/1,000.
@@ -42,8 +43,7 @@ class Rejection:
 
         In nats a text, or a byte. `BadValue` for a share outside (0, 1).
         """
-        if not 0 < share < 1:
-            raise BadValue(f"share: expected a share between 0 and 1 of good texts to lose, found {share}")
+        share = real("share", share, 0, 1, above=True, below=True)
         at = int(np.floor(share * (len(self.held_out) + 1) + 1e-9)) - 1
         return -np.inf if at < 0 else float(self.held_out[at])
 

@@ -14,6 +14,7 @@ from pofx.queries.terms import Terms, terms
 from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
 from pofx.transforms.joined import joined
+from pofx.values import whole
 from pofx.vocab import Vocab, to_bytes
 
 # Rows drawn side by side. Fixed, so that draw i is the same however many are asked for.
@@ -58,12 +59,8 @@ def sample(
 
     Right: `sample(lm, 5, seed=1)`. Wrong: taking a draw with `ended` False for one of p: it is a prefix.
     """
-    if n < 0:
-        raise BadValue(f"n: expected a number of draws, 0 or more, found {n}")
-    if max_tokens < 1:
-        raise BadValue(f"max_tokens: expected at least 1, found {max_tokens}")
-    if seed is not None and seed < 0:
-        raise BadValue(f"seed: expected a whole number of at least 0, or None for a fresh one, found {seed}")
+    n, max_tokens = whole("n", n), whole("max_tokens", max_tokens, 1)
+    seed = None if seed is None else whole("seed", seed, advice="None draws a fresh one")
     if boundary not in ("token", "exact"):
         raise BadValue(f"boundary: expected 'exact' or 'token', found {boundary!r}")
     given, _ = lm.vocab.read(given)
@@ -71,9 +68,10 @@ def sample(
         return _healed(lm, n, given, max_tokens, seed)
     source = behind(lm, given)
     given_bytes = len(to_bytes(given))
-    streams = np.random.SeedSequence(seed).spawn(-(-n // BATCH))
+    seeds = np.random.SeedSequence(seed)
     out: list[Draw] = []
-    for stream in streams:
+    while len(out) < n:
+        (stream,) = seeds.spawn(1)
         rows = draw_paths(source, min(BATCH, n - len(out)), max_tokens, np.random.default_rng(stream))
         out.extend(_record(source.vocab, lm, ids, logp, given_bytes) for ids, logp in rows)
     return out
@@ -111,7 +109,9 @@ def _healed(lm: LM, n: int, given: str | bytes, max_tokens: int, seed: int | Non
     if join.tail:
         check_possible(join.lm, [list(join.tail)], [given])
     out: list[Draw] = []
-    for stream in np.random.SeedSequence(seed).spawn(-(-n // BATCH)):
+    seeds = np.random.SeedSequence(seed)
+    while len(out) < n:
+        (stream,) = seeds.spawn(1)
         first, *rngs = (np.random.default_rng(s) for s in stream.spawn(3))
         rows = min(BATCH, n - len(out))
         opened = join.draw(first.random((BATCH, 2))[:rows])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from pofx.errors import BadValue, PofxError
+from pofx.errors import PofxError
 from pofx.lm import LM
 from pofx.queries.joins import Asked
 from pofx.queries.score import Scored, score
 from pofx.trace import Want
+from pofx.values import whole
 from pofx.vocab import to_bytes
 
 T = TypeVar("T")
@@ -64,8 +65,7 @@ def stream(
     Right: `stream(items, ask, lambda x, g: words(lm, x, given=g))`. Wrong: an answer to a text that depends on the
     others: where one fails, halves are asked again.
     """
-    if texts < 1 or n_bytes < 1:
-        raise BadValue(f"texts and n_bytes: expected at least 1 of each, found {texts} and {n_bytes}")
+    texts, n_bytes = whole("texts", texts, 1), whole("n_bytes", n_bytes, 1)
     return _answered(_blocks(items, ask, texts, n_bytes), answer)
 
 

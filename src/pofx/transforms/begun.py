@@ -9,6 +9,7 @@ from pofx.errors import BadValue
 from pofx.lm import LM, Begin
 from pofx.trace import Path, Trace, Want
 from pofx.transforms.given import Given
+from pofx.values import shown, why_not_whole
 from pofx.vocab import Vocab
 
 
@@ -87,10 +88,10 @@ def candidates(vocab: Vocab) -> Sequence[tuple[str, int]]:
 
 def token_id(vocab: Vocab, token: str | int, what: str) -> int:
     """The id of a token given by id, by a control token's name or by its text; `BadValue` where it is no token."""
-    if isinstance(token, int):
-        if not 0 <= token < vocab.size:
-            raise BadValue(f"{what}: expected a token id in [0, {vocab.size}), found {token}")
-        return token
+    if not isinstance(token, str):
+        if why_not_whole(token, 0, vocab.size - 1):
+            raise BadValue(f"{what}: expected a token id in [0, {vocab.size}), found {shown(token)}")
+        return int(token)
     control = names(vocab)
     if token in control:
         return control[token]

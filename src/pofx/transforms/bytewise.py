@@ -19,6 +19,7 @@ from pofx.transforms.covers import END, Covers
 from pofx.transforms.reserve import Reserve
 from pofx.transforms.sorted_tokens import Tokens
 from pofx.transforms.walk import Step
+from pofx.values import whole
 from pofx.vocab import ByteVocab, Vocab
 
 # Texts walked side by side at most, and numbers of the laws they may hold: 256 MB in float32, so 42 texts at 5
@@ -46,10 +47,7 @@ def bytewise(lm: LM, beam: int | None = None) -> LM:
 
     Right: `log_prob(bytewise(lm, beam=5), "ware", given="soft")`. Wrong: exact on a page of a pretrained model.
     """
-    if beam is not None and (isinstance(beam, bool) or not isinstance(beam, int) or beam < 1):
-        raise BadValue(
-            f"beam: expected a number of hypotheses of at least 1, or None for all, found {beam!r}"
-        )
+    beam = None if beam is None else whole("beam", beam, 1, advice="None keeps all hypotheses")
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "the law of bytes")
     if isinstance(lm.vocab, ByteVocab):

@@ -12,6 +12,7 @@ from pofx.algorithms.logspace import Floats
 from pofx.errors import BadValue
 from pofx.lm import LM, State, Termination, id_rows, per_path
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.values import real
 from pofx.vocab import Vocab
 
 
@@ -58,8 +59,7 @@ def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:
         raise BadValue(
             f"expected a model that ends no text, found one with an EOS (id {lm.vocab.end}); fit with end=False"
         )
-    if not 0 < stop < 1:
-        raise BadValue(f"stop: expected a probability between 0 and 1, found {stop}")
+    stop = real("stop", stop, 0, 1, above=True, below=True)
     return Geometric(lm, stop, vocab or GeometricVocab(lm.vocab))
 
 

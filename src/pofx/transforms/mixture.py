@@ -13,6 +13,7 @@ from pofx.lm import LM, Begin, State, forward_by_extension, id_rows, per_path
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.transforms.bytewise import Bytewise, bytewise
 from pofx.transforms.mixture_bounds import with_extras
+from pofx.values import shares, whole
 
 
 def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int | None = None) -> LM:
@@ -31,6 +32,7 @@ def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int
     that stay fixed at every token see `interpolate`.
     """
     lms = list(lms)
+    beam = None if beam is None else whole("beam", beam, 1)
     _check_ends(lms)
     if any(not same_vocab(lm, lms[0]) for lm in lms[1:]):
         lms = [bytewise(lm, beam) for lm in lms]
@@ -64,9 +66,7 @@ def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDAr
     """The log weights; `BadValue` where the models do not go together."""
     if not lms:
         raise BadValue("expected at least one model to mix, found none")
-    pi = np.full(len(lms), 1.0) if weights is None else np.asarray(weights, dtype=np.float64)
-    if pi.shape != (len(lms),) or not np.all(np.isfinite(pi)) or np.any(pi < 0) or not pi.sum() > 0:
-        raise BadValue(f"weights: expected {len(lms)} non-negative numbers, not all zero, found {weights}")
+    pi = np.array([1.0] * len(lms) if weights is None else shares("weights", weights, len(lms)))
     for lm in lms[1:]:
         if not same_vocab(lm, lms[0]):
             raise BadValue(

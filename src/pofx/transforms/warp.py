@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, logsumexp
-from pofx.errors import BadValue
 from pofx.lm import LM, State
 from pofx.trace import Ints
+from pofx.values import real, whole
 
 
 def warp(lm: LM, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None) -> LM:
@@ -22,15 +22,12 @@ def warp(lm: LM, temperature: float = 1.0, top_k: int | None = None, top_p: floa
 
     Right: `sample(warp(lm, temperature=0.8), 3)`. Wrong: temperature=0; the likeliest token is `top_k=1`.
     """
-    if not temperature > 0 or not np.isfinite(temperature):
-        raise BadValue(
-            f"temperature: expected a positive number, found {temperature}; for the likeliest token use top_k=1"
-        )
-    if top_k is not None and top_k < 1:
-        raise BadValue(f"top_k: expected at least 1, found {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise BadValue(f"top_p: expected a probability in (0, 1], found {top_p}")
-    return Warp(lm, temperature, top_k, top_p)
+    temperature = real(
+        "temperature", temperature, 0, above=True, advice="for the likeliest token use top_k=1"
+    )
+    k = None if top_k is None else whole("top_k", top_k, 1)
+    p = None if top_p is None else real("top_p", top_p, 0, 1, above=True)
+    return Warp(lm, temperature, k, p)
 
 
 class Warp(LM):

@@ -14,6 +14,7 @@ from pofx.errors import BadValue
 from pofx.lm import LM, State, id_rows, per_path
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.windowed_branches import WindowedBranches
+from pofx.values import whole
 
 
 def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> LM:
@@ -29,7 +30,7 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
     context: at most the model's own (`BadValue`), which is the default; a model without one is given back as it
     is. Right: `windowed(lm)` for whole books. Wrong: comparing log p of long texts under two strides.
     """
-    most = context if context is not None else lm.context
+    most = lm.context if context is None else whole("context", context, 2)
     if most is None:
         return lm
     if lm.context is not None and most > lm.context:
@@ -46,8 +47,7 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
             "what is given; take a longer one"
         )
     step = min(max(most // 2, 1), longest) if stride is None else stride
-    if not 1 <= step <= longest:
-        raise BadValue(f"stride: expected 1 to {longest:,} tokens in windows of {most:,}, found {step:,}")
+    step = whole("stride", step, 1, longest, f"a window of {most:,} tokens has room for no more")
     return Windowed(lm, most, room, step)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pofx.errors import BadValue, TooLong, require
+from pofx.errors import TooLong, require
 
 require("torch", "hf", "a pretrained model")
 
@@ -19,6 +19,7 @@ from pofx.models.pretrained.head import ROWS, Head, Read
 from pofx.models.pretrained.prefix_tree import prefix_tree
 from pofx.models.threads import threads_for
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.values import whole
 from pofx.vocab import Vocab
 
 # Tokens of a pass: 512 are as fast for short texts, and 4 % slower for windows of 1,024.
@@ -41,8 +42,7 @@ class PretrainedLM(LM):
         self, body: Body, head: Head, vocab: Vocab, context: int, dtype: str, budget: int | None = None
     ) -> None:
         assert vocab.size == head.size  # noqa: S101  (ours: checked where files are read)
-        if budget is not None and budget < 1:
-            raise BadValue(f"budget: expected a number of tokens of at least 1, found {budget}")
+        budget = None if budget is None else whole("budget", budget, 1)
         self.body, self.head, self.vocab, self.context, self.dtype = body, head, vocab, context, dtype
         self.budget = budget or BUDGET
         self.begin = Begin("none")

@@ -1,0 +1,49 @@
+"""Numbers of the command line: read from text, and checked as Python's are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pofx.values import MOST, why_not_real, why_not_whole
+
+
+class Whole(click.IntRange):
+    """A whole number from `least` to `most`."""
+
+    def __init__(self, least: int = 0, most: int | None = None) -> None:
+        super().__init__(least, most)
+        self.least, self.most = least, MOST if most is None else most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number that a text is; a usage error says what was expected."""
+        number = _number(int, value)
+        if why := why_not_whole(number, self.least, self.most):
+            self.fail(why, param, ctx)
+        return int(number)
+
+
+class Real(click.FloatRange):
+    """A finite number from `low` to `high`; above, below: the end itself is excluded."""
+
+    def __init__(
+        self, low: float = 0, high: float | None = None, *, above: bool = False, below: bool = False
+    ) -> None:
+        super().__init__(low, high, min_open=above, max_open=below)
+        self.low, self.high = low, float("inf") if high is None else high
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number that a text is; a usage error says what was expected."""
+        number = _number(float, value)
+        if why := why_not_real(number, self.low, self.high, above=self.min_open, below=self.max_open):
+            self.fail(why, param, ctx)
+        return float(number)
+
+
+def _number(kind: type[int] | type[float], value: Any) -> Any:
+    """The text as a number, or the text itself, which is none."""
+    try:
+        return kind(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -1,0 +1,152 @@
+"""Numbers that a caller hands in: each is checked here, once, before it decides anything."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Number, Real
+from typing import Any
+
+from pofx.errors import BadValue
+
+MOST = 2**63 - 1  # what numpy and torch hold as a whole number
+
+
+def whole(name: str, value: Any, least: int = 0, most: int = MOST, advice: str = "") -> int:
+    """A whole number n with least ≤ n ≤ most, as an `int`.
+
+    An integer of numpy is one; `True`, `2.0` and `"2"` are none.
+
+    Args:
+        name: How the caller knows the number; the message begins with it.
+        value: What the caller gave.
+        least: The smallest number that is allowed.
+        most: The largest one.
+        advice: What the message tells the caller to do.
+
+    Raises:
+        BadValue: The value is no such number.
+
+    Right: `whole("order", order, 1, 16)`. Wrong: `int(order)`, which makes 2 of 2.9.
+    """
+    if why := why_not_whole(value, least, most):
+        raise BadValue(f"{name}: {why}{_then(advice)}")
+    return int(value)
+
+
+def real(
+    name: str,
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    above: bool = False,
+    below: bool = False,
+    advice: str = "",
+) -> float:
+    """A finite number x with low ≤ x ≤ high, as a `float`.
+
+    An integer is one, and so is a number of numpy; NaN, infinities, `True` and `"1"` are none.
+
+    Args:
+        name: How the caller knows the number; the message begins with it.
+        value: What the caller gave.
+        low: The lower end of the range.
+        high: The upper end.
+        above: The lower end itself is excluded.
+        below: The upper end itself is excluded.
+        advice: What the message tells the caller to do.
+
+    Raises:
+        BadValue: The value is no such number.
+
+    Right: `real("alpha", alpha, 0, above=True)`. Wrong: `not alpha <= 0`, which lets NaN and ∞ pass.
+    """
+    if why := why_not_real(value, low, high, above=above, below=below):
+        raise BadValue(f"{name}: {why}{_then(advice)}")
+    return float(value)
+
+
+def shares(name: str, values: Any, n: int) -> list[float]:
+    """n finite numbers of at least 0 that are not all 0, as weights are; they need not sum to 1.
+
+    Args:
+        name: How the caller knows the weights; the message begins with it.
+        values: A sequence of numbers, or an array of numpy with one axis.
+        n: How many there must be.
+
+    Raises:
+        BadValue: The values are no such numbers, or their sum overflows.
+    """
+    try:
+        found = [] if isinstance(values, str | bytes) else list(values)
+    except TypeError:
+        found = []
+    if (
+        len(found) != n
+        or any(why_not_real(x, 0, math.inf) for x in found)
+        or not 0 < sum(map(float, found)) < math.inf
+    ):
+        raise BadValue(
+            f"{name}: expected {n} finite numbers of at least 0 and not all 0, found {shown(values)}"
+        )
+    return [float(x) for x in found]
+
+
+def truth(name: str, value: Any) -> bool:
+    """`True` or `False`, as a `bool`; `BadValue` for anything else, since every string would be taken for yes."""
+    found = value.item() if getattr(value, "ndim", None) == 0 else value
+    if not isinstance(found, bool):
+        raise BadValue(f"{name}: expected True or False, found {shown(value)}")
+    return found
+
+
+def why_not_whole(value: Any, least: int, most: int) -> str | None:
+    """Why a value is no whole number of a range, in the words of messages; None where it is one."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= most:
+        return f"expected {_whole_range(value, least, most)}, found {shown(value)}"
+    return None
+
+
+def why_not_real(
+    value: Any, low: float, high: float, *, above: bool = False, below: bool = False
+) -> str | None:
+    """Why a value is no finite number of a range, in the words of messages; None where it is one."""
+    x = _float(value)
+    if math.isfinite(x) and (x > low if above else x >= low) and (x < high if below else x <= high):
+        return None
+    if low == 0 and above and math.isinf(high):
+        return f"expected a positive number that is finite, found {shown(value)}"
+    bounds = [] if math.isinf(low) else [f"{'above' if above else 'of at least'} {low:g}"]
+    bounds += [] if math.isinf(high) else [f"{'below' if below else 'at most'} {high:g}"]
+    return f"expected a finite number{' ' if bounds else ''}{' and '.join(bounds)}, found {shown(value)}"
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: the number of a numpy scalar, and no more than 60 characters of anything."""
+    if isinstance(value, Number) and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, int) and value.bit_length() > 180:
+        return "a number of more than 50 digits"  # Python refuses to write out one of more than 4,300
+    return f"{value!r:.60}"
+
+
+def _whole_range(value: Any, least: int, most: int) -> str:
+    if most < MOST:
+        return f"a whole number from {least} to {most:,}"
+    if isinstance(value, Integral) and int(value) > most:
+        return "a whole number below 2^63"
+    return f"a whole number of at least {least}"
+
+
+def _float(value: Any) -> float:
+    """The value as a float; NaN for what is no number, which no range contains."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _then(advice: str) -> str:
+    return f"; {advice}" if advice else ""
