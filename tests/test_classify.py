@@ -507,11 +507,11 @@ class TestEstimator:
         [
             ({"spec": "ngram"}, "spec: expected"),
             ({"prior": "flat"}, "prior: expected"),
-            ({"prior": [1, 2, 3]}, "expected 2 numbers"),
+            ({"prior": [1, 2, 3]}, "expected 2 finite numbers"),
             ({"prior": [-1, 2]}, "at least 0"),
-            ({"prior": [0, 0]}, "not all 0"),
+            ({"prior": [0, 0]}, "not all zero"),
             ({"prior": {"en": 1}}, "'fr'"),
-            ({"prior": ["a", "b"]}, "expected numbers"),
+            ({"prior": ["a", "b"]}, "expected 2 finite numbers"),
             ({"length": "none"}, "length: expected"),
             ({"em": -1}, "em: expected"),
             ({"power": 0}, "power: expected"),
@@ -538,7 +538,7 @@ class TestEstimator:
             raise AssertionError("fitted")
 
         monkeypatch.setattr("pofx.classifier.families.fit", never)
-        with pytest.raises(BadValue, match="prior: expected 2 numbers"):
+        with pytest.raises(BadValue, match="prior: expected 2 finite numbers"):
             GenerativeClassifier(prior=[1.0]).fit(X, Y)
         with pytest.raises(AssertionError, match="fitted"):
             GenerativeClassifier().fit(X, Y)
@@ -584,7 +584,7 @@ class TestPriors:
         np.testing.assert_array_equal(other.predict_proba(ENGLISH)[:, 1], 1)
 
     def test_wrong_priors(self) -> None:
-        with pytest.raises(BadValue, match="expected 2 numbers"):
+        with pytest.raises(BadValue, match="expected 2 finite numbers"):
             self.fitted.with_prior([1.0])
 
 

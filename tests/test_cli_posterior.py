@@ -95,8 +95,14 @@ def test_other_vocabularies_meet_at_strings(run: Callable[..., tuple[int, str, s
         (["a", "-m", "english", "-m", "nobody"], "found nothing of that name"),
         (["a", "-m", "english", "-m", "french", "--weight", "1"], "one for each of 2 models, found 1"),
         (["a", "-m", "english", "-m", "french", *["--weight", "0"] * 2], "not all zero"),
-        (["a", "-m", "english", "-m", "french", *["--weight", "-1"] * 2], "-1.0 is not in the range"),
-        (["a", "-m", "english", "-m", "french", "--beam", "0"], "0 is not in the range"),
+        (
+            ["a", "-m", "english", "-m", "french", *["--weight", "-1"] * 2],
+            "'--weight': expected a finite number of at least 0, found -1.0",
+        ),
+        (
+            ["a", "-m", "english", "-m", "french", "--beam", "0"],
+            "'--beam': expected a whole number of at least 1, found 0",
+        ),
         (["a", "-m", "english", "-m", "without x0"], "(--begin TOKEN)"),
         (["a", "-m", "english", "-m", "without EOS"], "(--end TOKEN)"),
         (["a", "-m", "without x0", "-m", "without x0"], "needs p(x1 | x0)"),

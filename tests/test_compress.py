@@ -536,7 +536,7 @@ def test_without_x0_there_is_no_p(model: Callable[[str], LM]) -> None:
 
 def test_lanes_are_bounded(model: Callable[[str], LM]) -> None:
     for most in (0, -1, 1025):
-        with pytest.raises(BadValue, match="lanes: expected 1 to"):
+        with pytest.raises(BadValue, match="lanes: expected a whole number from 1 to"):
             compress(model("bytes"), b"abc", most)
     with pytest.raises(BadValue, match="lanes: expected a model"):
         compress(None, b"abc", 2)

@@ -487,7 +487,7 @@ def test_arguments_outside_their_domain() -> None:
     lm = ToyLM(seed=1)
     for wrong, match in (
         ({"n": 3}, "n: expected"),
-        ({"runs": 2}, "runs: expected at least 8"),
+        ({"runs": 2}, "runs: expected a whole number of at least 8"),
         ({"max_tokens": -1}, "max_tokens"),
         ({"max_tokens": 10**9}, "max_tokens: expected at most 100,000"),
         ({"seed": -1}, "seed"),
@@ -554,7 +554,7 @@ def test_the_verb(capsys: pytest.CaptureFixture[str], model: str) -> None:
         (("--matches", "(?=a)a"), "without look-around"),
         (("--unit", "bytes", "--contains", "a"), "--unit: expected with --length"),
         (("--length", "-1"), "--length"),
-        (("--contains", "a", "-n", "1"), "n: expected"),
+        (("--contains", "a", "-n", "1"), "'-n': expected"),
         (("--matches", "ab", "--length", "3"), "found P = 0"),
     ],
 )

@@ -565,7 +565,7 @@ def test_split_at_its_ends_and_beyond():
         split_documents("abc")
     with pytest.raises(BadValue, match="seed"):
         split_documents(["a"], seed=0.5)  # type: ignore[arg-type]
-    with pytest.raises(BadValue, match="64 digits"):
+    with pytest.raises(BadValue, match="50 digits"):
         split_documents(["a"], seed=10**70)
     with pytest.raises(NotText):
         split_documents(["\ud800"])

@@ -232,7 +232,10 @@ def test_messages_say_the_range_and_the_value() -> None:
             lambda: real("a", math.inf, 0, above=True),
             "a: expected a positive number that is finite, found inf",
         ),
-        (lambda: shares("w", [1], 2), "w: expected 2 finite numbers of at least 0 and not all 0, found [1]"),
+        (
+            lambda: shares("w", [1], 2),
+            "w: expected 2 finite numbers of at least 0 and not all zero, found [1]",
+        ),
         (
             lambda: whole("n", -1, advice="leave it out"),
             "n: expected a whole number of at least 0, found -1; leave it out",

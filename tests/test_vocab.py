@@ -178,7 +178,7 @@ def test_learning_twice_gives_the_same() -> None:
 def test_learning_refuses_what_is_no_corpus() -> None:
     with pytest.raises(BadValue, match="256"):
         SubwordVocab.learn(CORPUS, 255)
-    with pytest.raises(BadValue, match="expected 256"):
+    with pytest.raises(BadValue, match="from 256"):
         SubwordVocab.learn(CORPUS, 10**15)
     with pytest.raises(BadValue, match=r"write \[text\]"):
         SubwordVocab.learn("one text", 300)

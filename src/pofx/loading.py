@@ -30,6 +30,7 @@ def load(
     budget: int | None = None,
     pre: str | None = None,
     normalize: bool = False,
+    unknown: str = "refuse",
     progress: Progress | None = None,
 ) -> LM:
     """A model by its name: "builtin", "smollm2", "gemma3-270m", a directory, a .gguf or .arpa file, or a hub id.
@@ -51,7 +52,8 @@ def load(
     pretrained model; memory grows with it, no result depends on it. pre: how the tokenizer of a GGUF file splits text before
     byte pairs are merged, by llama.cpp's name ("qwen2"), where the file does not say. normalize:
     texts that the normalizer of a pretrained tokenizer changes (NFKC, lower case) are scored as it leaves them, and their
-    terms say so; else such a text is refused. progress: is given (stage, fraction done).
+    terms say so; else such a text is refused. progress: is given (stage, fraction done). unknown: what becomes of a word that an
+    ARPA file has not, "refuse" or "class" (`read_arpa`).
 
     `BadSource` for what holds no readable model. Nothing in a model's files is ever executed.
     Right: `load("smollm2", begin="<|endoftext|>")`. Wrong: `load("model", begin="<|endoftext|>")` where x0 was
@@ -65,7 +67,7 @@ def load(
     for name, token in (("begin", begin), ("end", end)):
         if token is not None and not isinstance(token, str):
             whole(name, token, advice="name a token by its text or its id")
-    lm = _fitted(source)
+    lm = _fitted(source, unknown)
     if lm is None:
         return _pretrained(source, begin, end, dtype, context, stride, budget, pre, normalize, progress)
     if dtype != "float32":
@@ -98,27 +100,32 @@ def load(
     return windowed(lm, context, stride)
 
 
-def _fitted(source: str | Path) -> LM | None:
+def _fitted(source: str | Path, unknown: str) -> LM | None:
     """One of our own models, or None where the name is that of a pretrained one."""
-    if str(source) == BUILTIN:
-        return _builtin()
+    from pofx.models.ngram.arpa import check_unknown, read_arpa
+    from pofx.models.ngram.arpa_text import holds_arpa
+
+    check_unknown(unknown)
     path = Path(source)
     try:
-        ours = (path / CARD).exists()
-        arpa = is_arpa(path) and not path.is_dir()
+        ours = str(source) == BUILTIN or (path / CARD).exists()
+        arpa = not ours and not path.is_dir() and (is_arpa(path) or (path.is_file() and holds_arpa(path)))
     except OSError as e:
         raise BadSource(
             f"{source}: expected the name of a model, found: {e.strerror or e}; check the name"
         ) from None
-    if ours:
-        return read_directory(path)
     if arpa:
-        from pofx.models.ngram.arpa import read_arpa
-
-        lm = read_arpa(path)
+        lm = read_arpa(path, unknown=unknown)
         lm.fingerprint = sha256(path)
         return lm
-    return None
+    if unknown != "refuse":
+        raise BadValue(
+            f"unknown: expected a model of words, an ARPA file, found another ({source}); leave it out, since it spells "
+            "every word or refuses it by name"
+        )
+    if not ours:
+        return None
+    return _builtin() if str(source) == BUILTIN else read_directory(path)
 
 
 def _pretrained(

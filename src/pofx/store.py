@@ -59,7 +59,7 @@ def save(lm: LM, directory: str | Path) -> None:
 
 def is_arpa(name: str | Path) -> bool:
     """Whether a name is that of an ARPA file, by its ending."""
-    return str(name).endswith((".arpa", ".arpa.gz"))
+    return str(name).lower().endswith((".arpa", ".arpa.gz"))
 
 
 def _save_arpa(lm: LM, path: Path) -> None:

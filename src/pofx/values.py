@@ -87,7 +87,7 @@ def shares(name: str, values: Any, n: int) -> list[float]:
         or not 0 < sum(map(float, found)) < math.inf
     ):
         raise BadValue(
-            f"{name}: expected {n} finite numbers of at least 0 and not all 0, found {shown(values)}"
+            f"{name}: expected {n} finite numbers of at least 0 and not all zero, found {shown(values)}"
         )
     return [float(x) for x in found]
 

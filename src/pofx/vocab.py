@@ -64,6 +64,11 @@ class Vocab(ABC):
         that the normalizers of a pretrained tokenizer be heeded."""
         return text, ""
 
+    @property
+    def scoring(self) -> Vocab:
+        """The vocabulary by which `score` reads texts: another one only where a text may be read as one of a class."""
+        return self
+
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
         """`encode` as an array."""
         return np.array(self.encode(text), dtype=np.int64)
@@ -216,24 +221,31 @@ class WordVocab(Vocab):
             [None if w is None else b" " + to_bytes(w) for w in self.words] + [None] * end
         )
         self._ids = {w: i for i, w in enumerate(self.words) if w is not None}
+        self.unknown = self.words.index(None) if None in self.words else None
         self.unambiguous = True  # one space between words leaves no choice
 
     def encode(self, text: str | bytes) -> list[int]:
         """One id a word."""
         decoded = to_str(text)
-        if not decoded:
-            return []
-        ids = []
-        for w in decoded.split(" "):
-            i = self._ids.get(w)
-            if i is None:
-                what = f"the word {w!r}" if w else "two spaces in a row, or one at an end"
-                raise NotText(
-                    f"expected words of this model's {len(self._ids)} with one space between, found {what}; "
-                    "normalise the text, or use a model over bytes or subwords"
-                )
-            ids.append(i)
-        return ids
+        return [self._known(w) for w in decoded.split(" ")] if decoded else []
+
+    def _known(self, word: str) -> int:
+        i = self._ids.get(word)
+        if i is not None:
+            return i
+        what = f"the word {word!r}" if word else "two spaces in a row, or one at an end"
+        classed = word and self.unknown is not None
+        advice = (
+            "score it as one of <unk>: unknown='class' (--unknown class)" if classed else "normalise the text"
+        )
+        raise NotText(
+            f"expected words of this model's {len(self._ids):,} with one space between, found {what}; {advice}, or use a "
+            "model over bytes or subwords"
+        )
+
+    def show(self, i: int) -> str:
+        """The word, or `<unk>` for the class of those that are none."""
+        return "<unk>" if i == self.unknown else super().show(i)
 
     def pieces(self, ids: Sequence[int]) -> list[bytes]:
         """What each id adds: the word, behind a space unless it is the first."""

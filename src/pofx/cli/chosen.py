@@ -69,7 +69,7 @@ class Chosen:
     pre: str | None = None
     normalize: bool = False
 
-    def load(self, name: str | None = None) -> LM:
+    def load(self, name: str | None = None, unknown: str = "refuse") -> LM:
         """The model, by another name if one is given; slow stages are shown on standard error."""
         from pofx.loading import load
 
@@ -84,6 +84,7 @@ class Chosen:
                 budget=self.budget,
                 pre=self.pre,
                 normalize=self.normalize,
+                unknown=unknown,
                 progress=progress,
             )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pofx.cli.bad_rows import BadRows, left_out
+from pofx.cli.numeric import Real
 from pofx.limits import DEFAULT, size_of
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ OPTIONS = (
     ),
     click.option(
         "--max-expansion",
-        type=float,
+        type=Real(above=True),
         metavar="N",
         default=DEFAULT.expansion,
         show_default=True,

@@ -77,6 +77,13 @@ ONLY_WITH_OUT = {
 @layout_options
 @model_options
 @click.option(
+    "--unknown",
+    type=click.Choice(["refuse", "class"]),
+    default="refuse",
+    show_default=True,
+    help="A word that an ARPA file has not: refuse the text, or score it as one of the class <unk>, which no text is alone.",
+)
+@click.option(
     "--deterministic",
     is_flag=True,
     help="Score each text alone: equal to the last bit in any company, and slower.",
@@ -103,6 +110,7 @@ def command(
     peer: str | None,
     layout: Layout,
     chosen: Chosen,
+    unknown: str,
     deterministic: bool,
     quiet: bool,
     as_json: bool,
@@ -132,7 +140,7 @@ def command(
         asked.look()
     if out is not None:
         check_target(out, asked, rows)
-    lm = chosen.load()
+    lm = chosen.load(unknown=unknown)
     if deterministic:
         from pofx.transforms.deterministic import deterministic as alone
 
@@ -144,7 +152,7 @@ def command(
     elif texts:
         _texts(lm, [options.argument_text(t) for t in texts], behind, boundary, prefix, as_json, html_path)
     elif out is not None:
-        decided = {"--budget": chosen.budget, "--deterministic": deterministic}
+        decided = {"--budget": chosen.budget, "--deterministic": deterministic, "--unknown": unknown}
         write_rows(lm, chosen.name, asked, rows, out, decided, fresh, quiet)
     else:
         from pofx.cli.score_lines import print_lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,9 @@ import numpy as np
 from pofx.errors import BadValue, NoEOS, TooLong
 from pofx.lm import LM
 from pofx.units import LN10
+from pofx.unknown import opened, unknown_words
 from pofx.values import whole
+from pofx.vocab import to_bytes
 
 Front = Literal["tokenizer", "bos", "bos or eos", "x0"]
 Sum = Literal["sum", "mean", "perplexity", "log10"]
@@ -90,14 +92,25 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
     if rule is None:
         raise BadValue(f"peer: expected one of {', '.join(PEERS)}, found {peer!r}")
     marks = _marks(lm)
-    ids = [int(i) for i in lm.vocab.encode(text)]
+    words = opened(lm.vocab) if peer == "kenlm" else None
+    # KenLM cuts a text at any white space of ASCII, and reads a word that it has not as <unk>.
+    vocab, text = (lm.vocab, text) if words is None else (words, b" ".join(to_bytes(text).split()))
+    ids = [int(i) for i in vocab.encode(text)]
     if rule.chunk is not None:
         size = rule.chunk if chunk is None else whole("chunk", chunk, 2)
         return _chunked(lm, marks, ids, peer, rule, size)
     before, after = _around(lm, marks, peer, rule)
     if not ids and peer in ("lm-eval", "minicons", "lmppl"):
         raise BadValue(f"{peer} stops at an empty text, found one; log_prob gives its p(EOS | x0)")
-    return _whole(lm, marks, before, ids, after, peer, rule)
+    score = _whole(lm, marks, before, ids, after, peer, rule)
+    unknown = unknown_words(vocab, np.array(ids))
+    return replace(score, note=f"{score.note}{_unknown(unknown)}") if unknown else score
+
+
+def _unknown(n: int) -> str:
+    return (
+        f"; {n:,} {'word is' if n == 1 else 'words are'} unknown and read as <unk>, so it is of no text alone"
+    )
 
 
 # --- what stands around a text ------------------------------------------------------------------------------------

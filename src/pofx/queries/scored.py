@@ -14,6 +14,7 @@ from pofx.lm import LM
 from pofx.queries.terms import Terms, terms
 from pofx.trace import Ints, Trace, Want
 from pofx.transforms.given import check_possible
+from pofx.unknown import OpenWords, unknown_words
 from pofx.vocab import Vocab, spans, to_bytes
 
 # The first advice to whoever has no EOS; the command line gives it where the verb at hand has that option.
@@ -58,6 +59,10 @@ class Scored:
     @cached_property
     def spans(self) -> Ints:
         """Byte offsets `[t, 2]` of what each token spells of the text."""
+        if isinstance(
+            self.vocab, OpenWords
+        ):  # a class spells no bytes, but the word that was read as it has some
+            return self.vocab.spans(self.text)
         found = spans(self.vocab, self.tokens)  # type: ignore[arg-type]
         return np.maximum(found - self.inside, 0) if self.inside else found
 
@@ -121,9 +126,10 @@ class Cut:
     def of(cls, lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes]) -> Cut:
         """Both cut into tokens by themselves."""
         end = np.array([] if lm.vocab.end is None else [lm.vocab.end], dtype=np.int64)
-        cut = dict(zip(dict.fromkeys(prefixes), lm.vocab.encode_many(list(dict.fromkeys(prefixes)))))
+        scoring = lm.vocab.scoring
+        cut = dict(zip(dict.fromkeys(prefixes), scoring.encode_many(list(dict.fromkeys(prefixes)))))
         # Behind a prefix texts go on, and may be spelled otherwise than alone.
-        vocabs = tuple(lm.vocab.continuation if len(cut[g]) else lm.vocab for g in prefixes)
+        vocabs = tuple(scoring.continuation if len(cut[g]) else scoring for g in prefixes)
         ids = tuple(_encoded(vocabs, texts))
         paths = tuple(np.concatenate([cut[g], x, end]) for g, x in zip(prefixes, ids))
         skips = tuple(len(cut[g]) for g in prefixes)
@@ -150,6 +156,8 @@ class Cut:
             small_print = terms(lm, len(x), len(to_bytes(text)), len(to_bytes(prefix)), ended, leak)
             if trace.low is not None:
                 small_print = replace(small_print, kind="interval")
+            if unknown := unknown_words(self.vocabs[k], self.paths[k]):
+                small_print = replace(small_print, kind="class", unknown=unknown)
             out.append(
                 Scored(
                     text,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pofx.lm import LM, Known
 
-Kind = Literal["exact", "canonical", "lower", "estimate", "interval"]
+Kind = Literal["exact", "canonical", "lower", "estimate", "interval", "class"]
 Boundary = Literal["", "token", "exact", "healed"]
 
 
@@ -27,6 +27,8 @@ class Terms:
     a prefix, and where texts have one spelling: there is nothing to choose.
     normalized: by which normalizers of its tokenizer the model reads another text than was asked about, which is then the
     text of the number and of `bytes`; "" where it reads the text itself.
+    unknown: how many words of the prefix and the text were read as the class of unknown words; then kind is "class", for the
+    number is the probability of all texts that have such words there, and no text has it alone.
     """
 
     begin: str
@@ -42,6 +44,7 @@ class Terms:
     leak: float = 0.0
     boundary: Boundary = ""
     normalized: str = ""
+    unknown: int = 0
 
     def __str__(self) -> str:
         first = "p(x1|x0) included" if self.first else f"behind {_counted(self.given_bytes, 'given byte')}"
@@ -53,6 +56,12 @@ class Terms:
         return (
             f"{x0}, {first}, {end}; {_counted(self.tokens, 'token')}, {_counted(self.bytes, 'byte')}{text}; "
             f"{self.window}; {self.dtype}, {self.kind}{f', leak {self.leak:.2g}' if self.leak else ''}"
+            f"{self._classed()}"
+        )
+
+    def _classed(self) -> str:
+        return (
+            f": {_counted(self.unknown, 'word')} read as <unk>, so of no text alone" if self.unknown else ""
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from pofx.algorithms.prefix_table import PrefixTable, distinct
 from pofx.cache import write_atomically
 from pofx.errors import BadSource, BadValue
+from pofx.models.ngram.arpa_text import Grams, read_grams
 from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.model import NgramLM
 from pofx.models.ngram.smoothing import Levels, histories
-from pofx.source import Packing, Source
-from pofx.streams import opened
 from pofx.subword import BYTE_CHARACTERS
 from pofx.units import LN10
+from pofx.unknown import CLASS, ClassedWords
 from pofx.vocab import BEGIN_TEXT, END_TEXT, ByteVocab, CharVocab, Vocab, WordVocab
 
-UNKNOWN = "<unk>"
+OTHER_CLASS = "<UNK>"  # as the toolkits of CMU and SRI may write it
+SEPARATORS = frozenset(" \t\r\n")
 NEVER = -99.0  # what ARPA writes for log10(0)
 
 
@@ -41,7 +42,7 @@ def write_arpa(lm: NgramLM, path: str | Path) -> None:
             f"{lm.order}; use smoothing='kneser-ney', or order=1"
         )
     raw = "".join(_lines(lm)).encode("utf-8")
-    write_atomically(Path(path), gzip.compress(raw, mtime=0) if str(path).endswith(".gz") else raw)
+    write_atomically(Path(path), gzip.compress(raw, mtime=0) if str(path).lower().endswith(".gz") else raw)
 
 
 def _lines(lm: NgramLM) -> Iterator[str]:
@@ -85,42 +86,51 @@ def _names(vocab: Vocab) -> list[str]:
         if i == vocab.end:
             out.append(END_TEXT)
         elif spelled is None:
-            out.append(UNKNOWN)
+            out.append(CLASS)
         elif isinstance(vocab, WordVocab):
             out.append(str(vocab.words[i]))
         else:
             out.append("".join(BYTE_CHARACTERS[b] for b in spelled))
-    bad = [n for n in out if not n or any(c.isspace() for c in n)]
+    bad = [n for n in out if not n or not SEPARATORS.isdisjoint(n)]
     if bad or len(set(out)) < len(out):
         raise BadValue(
-            f"expected tokens with distinct names without white space, found {bad[:1] or 'two alike'}"
+            f"expected tokens with distinct names without spaces, tabs and line ends, found {bad[:1] or 'two alike'}"
         )
     return out
 
 
-def read_arpa(path: str | Path, vocab: str | Vocab | None = None) -> NgramLM:
+def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str = "refuse") -> NgramLM:
     """Read an n-gram model. Its laws are the file's own, not renormalised (`audit` says whether they sum to 1).
 
     vocab: what the tokens spell: "bytes" or "chars" as `write_arpa` spells them, a `Vocab` of one's own whose
     tokens are spelled likewise, or None: bytes if the 1-grams are the 256 bytes, else words, one space between.
-    x0 is `<s>` where the file has it, EOS `</s>`; `<unk>` spells nothing: its mass is a leak.
+    x0 is `<s>` where the file has it, EOS `</s>`; `<unk>` (or `<UNK>`) spells nothing: its mass is a leak.
 
-    `BadSource` for a file that is no ARPA file, breaks off, or disagrees with its own counts.
+    unknown: "refuse" a text with a word that the file has not; or score it as one of the "class" `<unk>`, as KenLM does.
+    The number is then p of all texts that have unknown words where this one has, which no text has alone, and the terms
+    say so.
+
+    Only spaces and tabs separate tokens. A preamble before \\data\\, a byte order mark and packing (gz, zst) are read
+    whatever the name says. `BadSource` for a file that is no ARPA file, breaks off, or disagrees with its own counts.
+
     Right: `read_arpa("lm.arpa.gz")`. Wrong: reading log10 values of it as nats.
     """
+    check_unknown(unknown)
     name = str(path)
-    # The bytes are opened as those of a corpus are: a file that breaks off, or is none, is refused the same way.
-    packing: Packing = "gz" if name.endswith(".gz") else ""
-    try:
-        with opened(Source(name, "txt", packing)) as stream:
-            grams = _parse((line.decode("utf-8") for line in stream), name)
-    except UnicodeDecodeError:
-        raise BadSource(f"{name}: expected an ARPA file in UTF-8, found other bytes") from None
+    grams = read_grams(Path(path))
     words = [g[0] for g in grams[1][0]]
+    if CLASS in words and OTHER_CLASS in words:
+        raise BadSource(
+            f"{name}: expected one class of unknown words, found {CLASS} and {OTHER_CLASS}; drop one"
+        )
     spelled = _vocab(words, vocab, name)
+    if unknown == "class":
+        spelled = _classed(spelled)
     names = {n: i + 1 for i, n in enumerate(_names(spelled))}
     codes = Codes(spelled.size)
     names[BEGIN_TEXT] = codes.begin
+    if CLASS in names:
+        names[OTHER_CLASS] = names[CLASS]
     if missing := [w for w in words if w not in names]:
         raise BadSource(
             f"{name}: expected the tokens of the vocabulary given, found {missing[0]!r}; give another vocab="
@@ -128,61 +138,18 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None) -> NgramLM:
     return _model(grams, names, codes, spelled, BEGIN_TEXT in words, name)
 
 
-Grams = dict[int, tuple[list[tuple[str, ...]], list[float], list[float]]]
+def check_unknown(unknown: str) -> None:
+    """`BadValue` for what says nothing of unknown words."""
+    if unknown not in ("refuse", "class"):
+        raise BadValue(f"unknown: expected 'refuse' or 'class', found {unknown!r:.60}")
 
 
-def _parse(lines: Iterable[str], name: str) -> Grams:
-    def bad(line: int, what: str) -> BadSource:
-        return BadSource(f"{name}:{line}: expected {what}; this is no whole ARPA file")
-
-    promised: dict[int, int] = {}
-    out: Grams = {}
-    k = -1  # -1: before \data\, 0: in it, else in the k-grams
-    number = 0
-    for number, line in enumerate(lines, 1):
-        fields = line.split()
-        if not fields:
-            continue
-        head = fields[0]
-        if k < 0:
-            if head != "\\data\\":
-                raise bad(number, f"'\\data\\' first, found {line[:40]!r}")
-            k = 0
-        elif head == "\\end\\":
-            break
-        elif head.endswith("-grams:") and head.startswith("\\"):
-            if head != f"\\{k + 1}-grams:" or k + 1 not in promised:
-                raise bad(number, f"section {k + 1}, found {head[:40]!r}")
-            k += 1
-            out[k] = ([], [], [])
-        elif k == 0:
-            try:
-                order, count = "".join(fields[1:]).split("=")
-                promised[int(order)] = int(count)
-            except ValueError:
-                raise bad(number, f"'ngram N=COUNT', found {line[:40]!r}") from None
-        else:
-            try:
-                p, weight = float(head), float(fields[k + 1]) if len(fields) > k + 1 else 0.0
-            except ValueError:
-                p = weight = math.nan
-            if not k + 1 <= len(fields) <= k + 2 or not (p <= 1e-6 and abs(weight) < 1e3):
-                raise bad(
-                    number, f"log10 p ≤ 0, {k} tokens and perhaps a back-off weight, found {line[:60]!r}"
-                )
-            out[k][0].append(tuple(fields[1 : k + 1]))
-            out[k][1].append(p)
-            out[k][2].append(weight)
-    else:
-        raise bad(number, "'\\end\\' at the end")
-    if not out or sorted(promised) != list(range(1, len(out) + 1)) or len(out) > 16:
-        raise bad(number, f"1-grams to at most 16-grams, found orders {sorted(promised)[:20]}")
-    for k, (tokens, _, _) in out.items():
-        if len(tokens) != promised[k]:
-            raise bad(number, f"{promised[k]} {k}-grams as promised, found {len(tokens)}")
-        if len(set(tokens)) < len(tokens):
-            raise bad(number, f"distinct {k}-grams, found one twice")
-    return out
+def _classed(vocab: Vocab) -> Vocab:
+    if not isinstance(vocab, WordVocab):
+        raise BadValue(
+            "unknown: expected a model over words, whose class <unk> can be scored, found another; leave it out"
+        )
+    return ClassedWords(vocab.words, vocab.end is not None)
 
 
 def _vocab(words: list[str], vocab: str | Vocab | None, name: str) -> Vocab:
@@ -202,7 +169,7 @@ def _vocab(words: list[str], vocab: str | Vocab | None, name: str) -> Vocab:
             ) from None
     if vocab is not None:
         raise BadValue(f"vocab: expected 'bytes', 'chars', a Vocab or None (words), found {vocab!r}")
-    return WordVocab([None if w == UNKNOWN else w for w in ordinary], end)
+    return WordVocab([None if w in (CLASS, OTHER_CLASS) else w for w in ordinary], end)
 
 
 def _model(
