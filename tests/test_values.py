@@ -53,6 +53,14 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Any], Any], str]] = {
     ("GenerativeClassifier", "prior"): (lambda v: _classifier(prior=v), "weights"),
     ("split_documents", "held_out"): (lambda v: pofx.split_documents(TEXTS, held_out=v), "real"),
     ("split_documents", "seed"): (lambda v: pofx.split_documents(TEXTS, seed=v), "any whole"),
+    **{
+        (name, limit): (
+            lambda v, name=name, limit=limit: list(getattr(pofx, name)("no.txt", **{limit: v})),
+            kind,
+        )
+        for name in ("documents", "records")
+        for limit, kind in (("max_document", "whole"), ("max_expansion", "real"))
+    },
     ("corpus_report", "held_out"): (lambda v: pofx.corpus_report(TEXTS, held_out=v), "real"),
     ("corpus_report", "scored"): (lambda v: pofx.corpus_report(TEXTS, scored=v), "whole"),
     ("corpus_report", "seed"): (lambda v: pofx.corpus_report(TEXTS, seed=v), "whole"),

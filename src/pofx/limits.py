@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 from pofx.errors import BadSource
-from pofx.values import real, whole
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 # A file this small is read however far it unfolds.
@@ -19,10 +18,6 @@ class Limits:
 
     document: int = 64 * 10**6
     expansion: float = 200.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "document", whole("max_document", self.document, 1))
-        object.__setattr__(self, "expansion", real("max_expansion", self.expansion, 0, above=True))
 
     def check_expansion(self, name: str, packed: int, unpacked: int) -> None:
         """`BadSource` where packed bytes unfold to more than `FLOOR`, and to more than the limit allows."""

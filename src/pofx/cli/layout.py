@@ -84,7 +84,7 @@ OPTIONS = (
     ),
     click.option(
         "--max-expansion",
-        type=Real(above=True),
+        type=Real(1),
         metavar="N",
         default=DEFAULT.expansion,
         show_default=True,

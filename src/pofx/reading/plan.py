@@ -11,6 +11,7 @@ from pofx.errors import BadValue
 from pofx.limits import Limits
 from pofx.reading.layout import Layout, Quoting, Split
 from pofx.source import Source, named, source_of
+from pofx.values import real, whole
 from pofx.vocab import to_bytes
 
 
@@ -77,15 +78,10 @@ def _check_table_options(delimiter: str | None, quoting: str | None) -> None:
 
 
 def _limits(document: int, expansion: float) -> Limits:
-    if type(document) is not int or document < 1:
-        raise BadValue(
-            f"max_document (--max-document): expected bytes, at least 1, found {document!r:.40}; write 10**9 (1G)"
-        )
-    if isinstance(expansion, bool) or not isinstance(expansion, int | float) or not expansion >= 1:
-        raise BadValue(
-            f"max_expansion (--max-expansion): expected a number, at least 1, found {expansion!r:.40}; write 1e9"
-        )
-    return Limits(document, float(expansion))
+    return Limits(
+        whole("max_document (--max-document)", document, 1, advice="write bytes, such as 10**9 (1G)"),
+        real("max_expansion (--max-expansion)", expansion, 1, advice="write 1e9"),
+    )
 
 
 def _check_heeded(kinds: set[str], layout: Layout) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pofx.errors import BadSource
 from pofx.source import Packing, Source
-from pofx.streams import opened, without_bom
+from pofx.streams import opened
 
 # Tokens, log10 p and log10 of the back-off weight of the n-grams of each order.
 Grams = dict[int, tuple[list[tuple[str, ...]], list[float], list[float]]]
@@ -69,8 +69,13 @@ def read_grams(path: Path) -> Grams:
 def _lines(path: Path) -> Iterator[Iterator[str]]:
     """Its lines without their ends; packed files are known by their first bytes, whatever their name says."""
     name = str(path)
-    with opened(Source(name, "txt", "")) as raw:
-        head = raw.peek(64)
+    try:
+        with path.open("rb") as raw:
+            head = raw.read(64)
+    except OSError as e:
+        raise BadSource(
+            f"{name}: expected a readable file, found: {e.strerror or e}; check its path and its permissions"
+        ) from None
     if found := next((what for magic, what in _BINARY.items() if head.startswith(magic)), None):
         raise BadSource(f"{name}: expected the text of an ARPA file, found {found}")
     packing: Packing = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), "")
@@ -82,8 +87,6 @@ def _decoded(stream: io.BufferedReader, name: str) -> Iterator[str]:
     number = 0
     while line := stream.readline(LONGEST):
         number += 1
-        if number == 1:
-            line = without_bom(name, line)
         if len(line) == LONGEST:
             raise BadSource(f"{name}:{number}: expected an ARPA file, found a line of over {LONGEST:,} bytes")
         try:
