@@ -52,8 +52,8 @@ def load(
     pretrained model; memory grows with it, no result depends on it. pre: how the tokenizer of a GGUF file splits text before
     byte pairs are merged, by llama.cpp's name ("qwen2"), where the file does not say. normalize:
     texts that the normalizer of a pretrained tokenizer changes (NFKC, lower case) are scored as it leaves them, and their
-    terms say so; else such a text is refused. progress: is given (stage, fraction done). unknown: what becomes of a word that an
-    ARPA file has not, "refuse" or "class" (`read_arpa`).
+    terms say so; else such a text is refused. progress: is given (stage, fraction done).
+    unknown: what becomes of a word that an ARPA file has not, "refuse" or "class" (`read_arpa`).
 
     `BadSource` for what holds no readable model. Nothing in a model's files is ever executed.
     Right: `load("smollm2", begin="<|endoftext|>")`. Wrong: `load("model", begin="<|endoftext|>")` where x0 was
