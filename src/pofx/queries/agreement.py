@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,16 +173,31 @@ def strings_finding(lm: LM) -> Finding | None:
     ]
     alive = [np.array(x, dtype=np.int64) for x in itertools.product(others, repeat=longest + 1)]
     with np.errstate(all="ignore"):
-        total = sum(
-            float(np.exp(row.sum())) for b in batches(lm, ended + alive) for row in lm.forward(b).logp
-        )
+        total = sum(float(np.exp(t)) for t in _totals(lm, ended + alive))
     off = abs(total - 1.0) if np.isfinite(total) else float("inf")
     bound = row_bound(lm) * 10
+    control = {i for i in others if lm.vocab.token_bytes[i] is None}
+    odd = [x for x in ended if not control.isdisjoint(x.tolist())]
+    what = f"{len(ended):,} texts of up to {longest} tokens"
+    if odd:
+        with np.errstate(all="ignore"):
+            lost = sum(float(np.exp(t)) for t in _totals(lm, odd))
+        what = (
+            f"{len(ended):,} sequences of up to {longest} tokens and EOS ({len(ended) - len(odd):,} texts, and {len(odd):,} "
+            f"with control tokens, of mass {lost:.3g}, which spell none)"
+        )
     why = (
-        f"All {len(ended):,} texts of up to {longest} tokens, and the {len(alive):,} prefixes that outlive "
-        f"them, are every way a text can go: together they have mass {total:.9g}, which must be 1."
+        f"All {what}, and the {len(alive):,} prefixes that outlive them, are every way a text can go: together they have "
+        f"mass {total:.9g}, which must be 1."
     )
     return Finding("strings sum to 1", _outcome(off <= bound), off, bound, "probability", why)
+
+
+def _totals(lm: LM, paths: Sequence[Ints]) -> Iterator[float]:
+    """log p of each path, in any order."""
+    for batch in batches(lm, paths):
+        for logp in lm.forward(batch).logp:
+            yield float(logp.sum())
 
 
 def _compare(

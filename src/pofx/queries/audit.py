@@ -14,10 +14,11 @@ from pofx.queries import agreement, trials
 from pofx.queries.aliveness import alive_finding, measure_alive
 from pofx.queries.candidates import adopted, try_candidates
 from pofx.queries.canonical import canonical_finding
-from pofx.queries.endings import end_findings, leak_finding
+from pofx.queries.endings import end_findings
 from pofx.queries.findings import Audit, Candidate, Finding
 from pofx.queries.held_out import HeldOut, choose
 from pofx.queries.judge import judge
+from pofx.queries.leak import leak_finding
 from pofx.queries.openings import begin_finding
 from pofx.queries.precision import precision_finding
 from pofx.queries.roundtrip import roundtrip_finding

@@ -1,4 +1,4 @@
-"""Whether EOS stands where texts end, what leaks to other control tokens, and what is impossible."""
+"""Whether EOS stands where texts end, and what is impossible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from pofx.vocab import Vocab
 
 # log2 p(EOS) below this counts as this: a maximum-likelihood model says −∞ elsewhere, and means stay finite.
 FLOOR = -64.0
-LEAK, LEAK_FAIL = 1e-6, 1e-3
 
 
 def end_findings(
@@ -146,23 +145,3 @@ def _impossible(totals: Sequence[float]) -> Finding:
         "A smoothed model gives every text something." if bad else "Every one of them can be scored."
     )
     return Finding("documents are possible", "warn" if bad else "pass", share, 0.0, "share", why)
-
-
-def leak_finding(lm: LM, average: Survey | None) -> Finding:
-    """Mass on ids that spell no text, a token: pass below 1e-6, fail above 1e-3."""
-    check = "leak"
-    control = [i for i, b in enumerate(lm.vocab.token_bytes) if b is None and i != lm.vocab.end]
-    if not control:
-        why = "Every outcome is EOS or spells text, so no mass can leak to control tokens."
-        return Finding(check, "pass", 0.0, LEAK, "probability", why)
-    if average is None or not average.rows:
-        why = "No position of any text could be read, so the mass on control tokens is unknown."
-        return Finding(check, "warn", None, LEAK, "probability", why)
-    leak = average.leak
-    outcome: Outcome = "pass" if leak <= LEAK else "warn" if leak <= LEAK_FAIL else "fail"
-    why = (
-        f"A token puts {leak:.2g} of its mass on {len(control)} control tokens that spell no text (averaged "
-        f"over {average.rows:,} positions): that share is missing from Σ p(x) at every token. Below "
-        f"{LEAK:g} it is harmless, above {LEAK_FAIL:g} log p of a long text is off by it."
-    )
-    return Finding(check, outcome, leak, LEAK, "probability", why)

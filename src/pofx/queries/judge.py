@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pofx.lm import LM
 from pofx.queries.aliveness import LEAK, Alive
 from pofx.queries.findings import BeginEvidence, Candidate, Finding, Verdict
+from pofx.queries.leak import leak_note
 from pofx.queries.openings import CHECK as BEGIN
 from pofx.queries.openings import FEWEST
 from pofx.queries.x0_finding import none_is_x0
@@ -71,7 +72,7 @@ def judge(
         else "EOS is there",
         f"laws sum to 1 up to {_number(by['rows sum to 1'].value)}",
     ]
-    return "joint", f"{parts[0]}, {parts[1]}, and {parts[2]}."
+    return "joint", f"{parts[0]}, {parts[1]}, and {parts[2]}.{leak_note(lm, by['leak'])}"
 
 
 def _number(x: float | None) -> str:

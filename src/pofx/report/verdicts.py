@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -27,10 +28,14 @@ def begin_evidence(begin: BeginEvidence) -> str:
     """What the model knows of how texts begin, as one sentence; bits per first token, less is better."""
     gain = begin.average_bits - begin.bits
     name = f"x0 {begin.text} ({begin.known})" if begin.known != "none" else "no x0"
+    few = f"; {counted(begin.n, 'document')}"
+    if math.isnan(gain):  # no document could be read, or none has a second position
+        return f"{name}: no first token to measure what is known of how texts begin{few}"
+    error = "" if math.isnan(begin.se) else f" ± {significant(begin.se, 2)}"
     return (
         f"{name}: {significant(begin.bits)} bits per first token, against {significant(begin.average_bits)} "
-        f"without knowing where texts begin (gain {significant(gain)} ± {significant(begin.se, 2)}) and "
-        f"{significant(begin.uniform_bits)} for the uniform law; {counted(begin.n, 'document')}"
+        f"without knowing where texts begin (gain {significant(gain)}{error}) and "
+        f"{significant(begin.uniform_bits)} for the uniform law{few}"
     )
 
 
