@@ -30,7 +30,8 @@ from laws import laws
 from pofx.cli.main import main
 from pofx.errors import BadSource, BadValue, NoBOS, NotText, PofxError
 from pofx.fingerprint import file_fingerprint, fingerprint
-from pofx.journal import Journal, opened, part_of, progress_of
+from pofx.journal import Journal, opened
+from pofx.journal_files import part_of, progress_of
 from pofx.lm import LM
 from pofx.queries.score import Scored
 from pofx.queries.stream import score_stream
@@ -72,10 +73,11 @@ def run(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POFX_MODEL", str(models / "whole"))
 
-    def call(*arguments: str) -> Ran:
+    def call(*arguments: str, overwrite: bool = True) -> Ran:
         capsys.readouterr()
+        again = ["--overwrite"] if overwrite and "-o" in arguments else []
         with pytest.raises(SystemExit) as ended:
-            main(["score", *arguments])
+            main(["score", *arguments, *again])
         out, err = capsys.readouterr()
         assert isinstance(ended.value.code, int)
         return Ran(ended.value.code, out, err)
@@ -658,12 +660,12 @@ def test_killed_before_the_first_block_and_while_the_file_is_made(run: Callable[
     run(*arguments)
     whole = Path("o.parquet").read_bytes()
     Path("o.parquet").write_bytes(b"the old one")
-    process = start(arguments, each_pass=10.0)
+    process = start([*arguments, "--overwrite"], each_pass=10.0)
     wait_for(process, Path("o.parquet.part").exists)
     process.kill()
     process.communicate()
     assert items_done("o.parquet") == -1
-    process = start(arguments, each_pass=0.0, group=10.0)
+    process = start([*arguments, "--overwrite"], each_pass=0.0, group=10.0)
     wait_for(process, Path(".o.parquet.new").exists)
     process.kill()
     process.communicate()
@@ -796,7 +798,7 @@ def test_damaged_leftovers_are_refused(run: Callable[..., Ran]) -> None:
         b"no json",
         b"[" * 100_000,
         b"[1]",
-        json.dumps({**state, "format": 2}).encode(),
+        json.dumps({**state, "format": 3}).encode(),
         json.dumps({**state, "offset": -1}).encode(),
         json.dumps({**state, "offset": "9"}).encode(),
         json.dumps({**state, "parts": None}).encode(),
@@ -858,7 +860,7 @@ def test_a_file_that_cannot_be_made_leaves_the_rows(tmp_path: Path) -> None:
         new.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(BadSource, match="No space .* is kept in .*o.csv.part"):
         journal.finish(fails)
     journal.close()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["o.csv.part", "o.csv.progress"]
@@ -958,7 +960,7 @@ def test_progress_where_a_person_looks(run: Callable[..., Ran], monkeypatch: pyt
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stderr", screen)
             with pytest.raises(SystemExit):
-                main(["score", "a.txt", "-o", "o.csv", *extra])
+                main(["score", "a.txt", "-o", "o.csv", "--overwrite", *extra])
         shown = screen.getvalue()
         assert ("tokens/s" in shown) == (not extra)
         assert (" left" in shown) == (not extra)

@@ -170,7 +170,7 @@ def test_other_peoples_files_are_left_alone(tmp_path: Path) -> None:
     home.mkdir()
     (home / "chapter1.tex").write_text("words")
     before = snapshot(tmp_path)
-    with pytest.raises(BadSource, match="found other files; choose another"):
+    with pytest.raises(BadSource, match=r"found other files \(chapter1\.tex\); choose another"):
         pofx.save(ngram(), home)
     (tmp_path / "file").write_text("words")
     with pytest.raises(BadSource, match="found a file"):
@@ -185,7 +185,12 @@ def test_other_peoples_files_are_left_alone(tmp_path: Path) -> None:
 
 def test_an_older_model_is_replaced(tmp_path: Path) -> None:
     pofx.save(ngram(order=2), tmp_path / "m")
-    (tmp_path / "m" / "stale.txt").write_text("of the old model")
+    (tmp_path / "m" / "scores.csv").write_text("of somebody")
+    before = snapshot(tmp_path)
+    with pytest.raises(BadSource, match=r"found other files \(scores\.csv\)"):
+        pofx.save(ngram(order=4), tmp_path / "m")
+    assert snapshot(tmp_path) == before
+    (tmp_path / "m" / "scores.csv").unlink()
     pofx.save(ngram(order=4), tmp_path / "m")
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == FILES
     assert numbers(pofx.load(tmp_path / "m")) == numbers(ngram(order=4))
@@ -250,7 +255,7 @@ def test_a_failure_half_way_leaves_the_old_model(
 
     with monkeypatch.context() as patch:
         if where == "tensors":
-            patch.setattr("pofx.models.ngram.files.save_file", fail)
+            patch.setattr("safetensors.numpy.save_file", fail)
         elif where == "tokenizer":
             patch.setattr("pofx.tokenizer.saved.write_tokenizer", fail)
         elif where == "card":

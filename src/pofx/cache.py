@@ -59,9 +59,11 @@ def write_atomically(path: Path, data: bytes) -> None:
             f.flush()
             os.fsync(f.fileno())
         os.replace(part, path)
-    except BaseException:
+    except BaseException as e:
         with suppress(OSError):
             part.unlink()
+        if isinstance(e, OSError) and e.filename is None:
+            e.filename = os.fspath(path)  # a write that finds the disk full does not know its own name
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -52,9 +53,11 @@ def check_target(directory: str | Path, card: str, what: str) -> None:
             raise BadSource(
                 f"{target}: expected a directory to write a {what} to, found a file; choose another"
             )
-        if target.is_dir() and not (target / card).exists() and any(target.iterdir()):
+        others = _others(target, card)
+        if others:
             raise BadSource(
-                f"{target}: expected a new directory or a pofx {what} to replace, found other files; choose another"
+                f"{target}: expected a new directory or a pofx {what} to replace, found other files "
+                f"({', '.join(others[:3])}{' …' if len(others) > 3 else ''}); choose another"
             )
         above = next(p for p in target.resolve().parents if p.exists())
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
@@ -71,3 +74,17 @@ def check_target(directory: str | Path, card: str, what: str) -> None:
         raise BadSource(
             f"{target}: expected a place to write a {what}, found: {e.strerror or e}; choose another"
         ) from None
+
+
+def _others(target: Path, card: str) -> list[str]:
+    """What lies in a directory and is no part of an older one of its kind, by the names that its card vouches for."""
+    if not target.is_dir():
+        return []
+    names = sorted(p.name for p in target.iterdir())
+    if card not in names:
+        return names
+    try:
+        own = json.loads((target / card).read_bytes())["sha256"]
+        return [name for name in names if name != card and name not in own]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []  # a damaged card: what it vouched for is not known, and none of it can be read anyway

@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from io import BufferedRandom
 from pathlib import Path
 from typing import Any
 
+from pofx import journal_files
 from pofx.errors import BadSource, BadValue
+from pofx.journal_files import (
+    Saved,
+    alone,
+    hidden,
+    left_by,
+    new_hash,
+    part_of,
+    progress_of,
+    record_of,
+    size_of,
+    write_progress,
+)
 
-FORMAT = 1
 # Rows reach the disk at least this often; each time costs two fsyncs, some 10 ms.
 SECONDS = 1.0
-# A state is a few KB; what is larger was not written here.
-MOST_STATE = 1 << 24
-
-
-@dataclass(frozen=True)
-class Saved:
-    """How far a run has come: `offset` bytes of rows, and what its caller wants to know again (plain JSON)."""
-
-    offset: int
-    state: Mapping[str, Any]
 
 
 class Journal:
     """TARGET.part, rows as lines of JSON, and TARGET.progress, how many of its bytes count and what they are of.
 
     A block of rows is appended as a whole. What stands in the file behind the last checkpoint is cut off when the
-    run is taken up again, so a torn line never counts. Not a record: it is written to; made by `opened`.
+    run is taken up again, so a torn line never counts. Not a record: it is written to; made by `opened`. `BadSource`
+    where a disk is full or fails: the rows of the last checkpoint stay.
     """
 
-    def __init__(self, target: Path, parts: Mapping[str, Any], file: BufferedRandom, saved: Saved) -> None:
-        self.target, self._parts, self._file = target, dict(parts), file
-        self.saved = saved
+    def __init__(
+        self,
+        target: Path,
+        parts: Mapping[str, Any],
+        file: BufferedRandom,
+        saved: Saved,
+        rows: hashlib.blake2b,
+    ) -> None:
+        self.target, self._parts, self._file, self._rows = target, dict(parts), file, rows
+        self.saved = self._kept = saved
         self._written = time.monotonic()
 
     @property
@@ -46,9 +55,16 @@ class Journal:
         """The rows."""
         return part_of(self.target)
 
+    @property
+    def kept(self) -> Saved:
+        """What another run would go on with: the last checkpoint."""
+        return self._kept
+
     def append(self, lines: bytes, state: Mapping[str, Any]) -> None:
         """One block of whole lines, and the state behind it; on the disk within a second or so."""
-        self._file.write(lines)
+        with self._on_the_disk():
+            self._file.write(lines)
+        self._rows.update(lines)
         # One assignment: an interrupt finds the state of the last block or of this one.
         self.saved = Saved(self.saved.offset + len(lines), state)
         if time.monotonic() - self._written >= SECONDS:
@@ -57,163 +73,133 @@ class Journal:
     def checkpoint(self) -> None:
         """Put what was appended on the disk, then say so: in that order, or a power cut could promise lost rows."""
         saved = self.saved
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        record = {"format": FORMAT, "parts": self._parts, "offset": saved.offset, "state": saved.state}
-        _replace_progress(self.target, record)
+        with self._on_the_disk():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            write_progress(self.target, record_of(self._parts, saved, self._rows.hexdigest()))
+        self._kept = saved
         self._written = time.monotonic()
 
     def finish(self, write: Callable[[Path, Path], None] | None) -> None:
         """Make TARGET in one step. write(rows, new) makes the file `new` of the rows; None: they are the file."""
         self.checkpoint()
-        if write is None:
-            os.replace(self.part, self.target)
-        else:
-            new = _beside(self.target, "new")
-            try:
-                write(self.part, new)
-                with new.open("rb") as f:
-                    os.fsync(f.fileno())
-                os.replace(new, self.target)
-            finally:
-                new.unlink(missing_ok=True)
+        with self._on_the_disk():
+            if write is None:
+                os.replace(self.part, self.target)
+            else:
+                new = hidden(self.target, "new")
+                try:
+                    write(self.part, new)
+                    with new.open("rb") as f:
+                        os.fsync(f.fileno())
+                    os.replace(new, self.target)
+                finally:
+                    new.unlink(missing_ok=True)
         self.discard()
 
     def discard(self) -> None:
         """Take the files away: there is nothing to go on with."""
-        self.close()
+        if journal_files.fcntl is None:
+            self.close()  # such a system removes no file that is open
         # The rows first: .progress without .part is nobody's, .part without .progress would be somebody else's.
-        for leftover in (self.part, progress_of(self.target), _beside(self.target, "progress")):
+        # And all of them under the lock: a run that waits for it would take what it opened for its own.
+        for leftover in (self.part, progress_of(self.target), hidden(self.target, "progress")):
             leftover.unlink(missing_ok=True)
+        self.close()
 
     def close(self) -> None:
         """Leave the files as they are, for another run to take up."""
         with suppress(OSError):
             self._file.close()
 
-
-def part_of(target: Path) -> Path:
-    """Where the rows are kept."""
-    return target.with_name(target.name + ".part")
-
-
-def progress_of(target: Path) -> Path:
-    """Where it is kept how far they count."""
-    return target.with_name(target.name + ".progress")
-
-
-def _beside(target: Path, what: str) -> Path:
-    return target.with_name(f".{target.name}.{what}")
-
-
-def _replace_progress(target: Path, record: Mapping[str, Any]) -> None:
-    # Not cache.write_atomically: a kill in the middle would leave a file of another name each time.
-    new = _beside(target, "progress")
-    with new.open("wb") as f:
-        f.write(json.dumps(record).encode("ascii") + b"\n")
-        f.flush()
-        os.fsync(f.fileno())
-    os.replace(new, progress_of(target))
+    @contextmanager
+    def _on_the_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as e:
+            kept = (
+                f"what was done before is kept in {self.part}, and the same command goes on from there"
+                if self.kept.offset
+                else "nothing was kept"
+            )
+            raise BadSource(
+                f"{self.target}: expected room to write, found: {e.strerror or e}; make room, or choose another "
+                f"place; {kept}"
+            ) from None
 
 
-def opened(target: Path, parts: Mapping[str, Any], state: Mapping[str, Any], fresh: bool) -> Journal:
+def check_new(target: Path, overwrite: bool) -> None:
+    """`BadValue` for a target that an earlier run finished, unless it may be replaced.
+
+    One that a run of the same command is on the way to replace is let through: its .progress says so.
+    """
+    if not overwrite and target.is_file() and not progress_of(target).exists():
+        raise BadValue(
+            f"{target}: expected no such file, found one that is finished; write elsewhere, or replace it: --overwrite"
+        )
+
+
+def opened(
+    target: Path, parts: Mapping[str, Any], state: Mapping[str, Any], fresh: bool, overwrite: bool = True
+) -> Journal:
     """The journal of a run: a new one, or the one that a stopped run left, if it was of the same `parts`.
 
     parts: whatever decides the rows, by the name that a message should give it, as plain JSON. state: that of a
-    run that begins. fresh: throw away what was left. `BadValue` names the parts that differ; `BadSource` where
-    the files are damaged, another run is writing them, or nothing can be written there.
+    run that begins. fresh: throw away what was left. overwrite: replace a finished target in the end. `BadValue` names
+    the parts that differ, or a target that is finished; `BadSource` where the files are damaged, another run is writing
+    them, or nothing can be written there. Of two runs that begin at once one has the journal, the other is refused.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise BadSource(f"{target}: expected a file to write, found a directory; choose another")
-        existed = part_of(target).exists()
-        # A new run claims the name before it has rows, so a .part without .progress is somebody else's file.
-        if existed and not fresh and not progress_of(target).exists():
-            raise BadSource(
-                f"{part_of(target)}: expected no such file, or one that a stopped run left with its .progress, found "
-                "one without; move it away, or start over: --fresh"
-            )
-        if not existed:
-            _replace_progress(target, {})
-        file = _exclusive(target)
+        # The lock comes before everything else: whoever holds it alone may look at the files, and change them.
+        file = alone(target)
         try:
-            left = _left(target, parts) if existed and not fresh else None
+            check_new(target, overwrite)
+            left = _taken_up(target, parts, file, fresh)
             if left is None:
-                _replace_progress(target, {})
+                write_progress(target, {})
                 left = Saved(0, state)
-            file.truncate(left.offset)
-            file.seek(left.offset)
+            rows = new_hash()
+            if not left.finished:
+                file.truncate(left.offset)
+                file.seek(0)
+                while chunk := file.read(1 << 20):
+                    rows.update(chunk)
+            if left.rows not in (rows.hexdigest(), None):
+                raise BadSource(
+                    f"{part_of(target)}: expected the rows that its .progress has the hash of, found others; start "
+                    "over: --fresh"
+                )
         except BaseException:
-            file.close()
+            _let_go(target, file)
             raise
-        return Journal(target, parts, file, left)
+        return Journal(target, parts, file, left, rows)
     except OSError as e:
         raise BadSource(
             f"{target}: expected a place to write, found: {e.strerror or e}; choose another"
         ) from None
 
 
-def _left(target: Path, parts: Mapping[str, Any]) -> Saved | None:
-    progress = progress_of(target)
-    damaged = BadSource(
-        f"{progress}: expected how far a stopped run came, found a damaged file; start over: --fresh"
-    )
-    try:
-        if progress.stat().st_size > MOST_STATE:
-            raise damaged
-        record = json.loads(progress.read_bytes())
-    except (ValueError, RecursionError):
-        raise damaged from None
-    if record == {}:  # stopped before its first checkpoint
+def _taken_up(target: Path, parts: Mapping[str, Any], file: BufferedRandom, fresh: bool) -> Saved | None:
+    """What a stopped run left, None where there is nothing to go on with."""
+    if fresh:
         return None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise damaged
-    was, offset, state = record.get("parts"), record.get("offset"), record.get("state")
-    if not isinstance(was, dict) or not isinstance(state, dict) or type(offset) is not int or offset < 0:
-        raise damaged
-    _check_same(target, was, parts)
-    if offset > part_of(target).stat().st_size:
-        raise BadSource(
-            f"{part_of(target)}: expected at least the {offset:,} bytes that its .progress counts, found fewer; "
-            "start over: --fresh"
-        )
-    return Saved(offset, state)
+    # A run claims the name before it has rows, so rows without .progress are in somebody else's file.
+    if not progress_of(target).exists():
+        if size_of(file):
+            raise BadSource(
+                f"{part_of(target)}: expected no such file, or one that a stopped run left with its .progress, found "
+                "one without; move it away, or start over: --fresh"
+            )
+        return None
+    return left_by(target, parts, size_of(file))
 
 
-def _check_same(target: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    plain = json.loads(json.dumps(now))
-    names = [name for name in {**was, **plain} if was.get(name) != plain.get(name)]
-    if names:
-        told = "; ".join(
-            f"{name}: {_shown(was.get(name))} there, {_shown(plain.get(name))} here" for name in names[:5]
-        )
-        more = f"; and {len(names) - 5} more" if len(names) > 5 else ""
-        raise BadValue(
-            f"{part_of(target)}: expected the rows of this very run, to go on with them, found those of another "
-            f"({told}{more}); run that one again to finish it, write elsewhere, or start over: --fresh"
-        )
-
-
-def _shown(value: Any) -> str:
-    shown = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
-    return shown if len(shown) <= 80 else shown[:79] + "…"
-
-
-def _exclusive(target: Path) -> BufferedRandom:
-    """The rows' file, for this process alone: two runs of one command would write through each other."""
-    part = part_of(target)
-    part.touch()
-    file = part.open("r+b")
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this system
-        return file
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise BadSource(
-            f"{part}: expected to write it alone, found another run that is writing it; wait for it, or write elsewhere"
-        ) from None
-    return file
+def _let_go(target: Path, file: BufferedRandom) -> None:
+    """Leave no empty file behind that a refused run made to lock it."""
+    with suppress(OSError):
+        if not size_of(file) and not progress_of(target).exists():
+            part_of(target).unlink(missing_ok=True)
+    file.close()

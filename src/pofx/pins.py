@@ -15,7 +15,7 @@ import platformdirs
 from pofx.cache import write_atomically
 from pofx.errors import BadSource, BadValue
 
-FORMAT = 1
+FORMAT = 2
 # A reason is a sentence or two; a longer file is none of ours.
 MOST_BYTES = 1 << 16
 
@@ -56,6 +56,7 @@ def pin(fingerprint: str, found: Pin) -> Path:
     """
     path = _path(fingerprint)
     record = {"format": FORMAT, "fingerprint": fingerprint, **dataclasses.asdict(found)}
+    record["seal"] = _seal(record)
     try:
         write_atomically(path, (json.dumps(record, indent=1) + "\n").encode("ascii"))
     except OSError as e:
@@ -86,10 +87,13 @@ def pinned(fingerprint: str) -> Pin | None:
         record = json.loads(raw)
     except (ValueError, RecursionError):
         raise _damaged(path, "no JSON") from None
-    if not isinstance(record, dict) or record.pop("format", None) != FORMAT:
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise _damaged(path, f"no record of format {FORMAT}")
-    if record.pop("fingerprint", None) != fingerprint:
+    if record.get("fingerprint") != fingerprint:
         raise _damaged(path, "that of another model")
+    if record.pop("seal", None) != _seal(record):
+        raise _damaged(path, "it changed")
+    del record["format"], record["fingerprint"]
     return _checked(path, record)
 
 
@@ -118,6 +122,12 @@ def _checked(path: Path, record: dict[str, object]) -> Pin:
     ):
         raise _damaged(path, "other fields")
     return Pin(**record)  # type: ignore[arg-type]
+
+
+def _seal(record: dict[str, object]) -> str:
+    """A hash of the verdict: one flipped digit of it would be another x0."""
+    plain = json.dumps(record, sort_keys=True).encode("ascii")
+    return hashlib.blake2b(plain, digest_size=16).hexdigest()
 
 
 def _damaged(path: Path, found: str) -> BadSource:

@@ -214,9 +214,10 @@ def _parquet(rows: Path, new: Path, columns: Sequence[Column], metadata: Mapping
     }
     schema = arrow.schema(
         [(c.name, types[c.kind]) for c in columns],
-        metadata={"pofx": json.dumps(metadata, ensure_ascii=False)},
+        metadata={"pofx": json.dumps(_plain(dict(metadata)), ensure_ascii=False)},
     )
-    with parquet.ParquetWriter(new, schema, compression="zstd") as writer:
+    # By a stream of Python's: the library takes no name that is not UTF-8.
+    with new.open("wb") as out, parquet.ParquetWriter(out, schema, compression="zstd") as writer:
         for group in _groups(rows):
             arrays = [
                 arrow.array([_typed(row.get(c.name), c.kind) for row in group], type=types[c.kind])

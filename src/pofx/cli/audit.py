@@ -13,13 +13,14 @@ from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.layout import Layout, layout_options, tally
 from pofx.cli.numeric import Whole
+from pofx.cli.written import Verb
 
 if TYPE_CHECKING:
     from pofx.lm import LM
     from pofx.queries.findings import Audit
 
 
-@click.command(short_help="Check whether a model is a joint distribution.")
+@click.command(cls=Verb, short_help="Check whether a model is a joint distribution.")
 @click.argument("model", required=False)
 @click.option(
     "--texts", "files", multiple=True, metavar="FILE", help="Held-out documents (default: built-in ones)."

@@ -12,8 +12,10 @@ from pofx.cli.chosen import Chosen, optional_model
 from pofx.cli.classify_input import label_option, labelled, likelihoods, prior_of, prior_option
 from pofx.cli.classify_train import train
 from pofx.cli.group import Group
+from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Real
+from pofx.cli.written import Verb, Written, rows_beside
 
 if TYPE_CHECKING:
     from pofx.classifier.joint import Joint
@@ -47,7 +49,7 @@ def command(context: click.Context) -> None:
 command.add_command(train)
 
 
-@command.command(short_help="The class of each text.")
+@command.command(cls=Verb, short_help="The class of each text.")
 @click.argument("directory", metavar="DIR")
 @click.argument("files", nargs=-1)
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="Classify this text (repeatable).")
@@ -62,7 +64,7 @@ command.add_command(train)
 @click.option(
     "-o",
     "--out",
-    type=click.Path(dir_okay=False),
+    type=Written(beside=rows_beside),
     metavar="FILE",
     help="With FILES: write a row a text to a .csv, .tsv, .jsonl (then .gz, .zst) or .parquet file. A run that was "
     "stopped goes on where it was.",
@@ -70,7 +72,7 @@ command.add_command(train)
 @click.option(
     "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
 )
-@click.option("--fresh", is_flag=True, help="-o: start over, whatever a stopped run left.")
+@keeping_options
 @layout_options
 @outside_model
 @click.option("--quiet", is_flag=True, help="No progress and no sums on standard error.")
@@ -84,7 +86,7 @@ def predict(
     all_classes: bool,
     out: str | None,
     keep: tuple[str, ...],
-    fresh: bool,
+    keeping: Keeping,
     layout: Layout,
     chosen: Chosen | None,
     quiet: bool,
@@ -123,9 +125,9 @@ def predict(
         _texts(rows, [options.argument_text(t) for t in texts], as_json)
     elif out is not None:
         asked.items()
-        check_target(out, asked, rows)
+        check_target(out, rows, keeping)
         budget = None if chosen is None else chosen.budget
-        write_rows(joint.lms[0], directory, asked, rows, out, {"--budget": budget}, fresh, quiet)
+        write_rows(joint.lms[0], directory, asked, rows, out, {"--budget": budget}, keeping, quiet)
     else:
         print_rows(joint.lms[0], asked, rows, as_json, "class", summed=False)
 

@@ -21,6 +21,7 @@ from pofx.cli.classify_input import (
 )
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Real, Whole
+from pofx.cli.written import Verb, Written
 from pofx.specs import MOST_ORDER
 
 if TYPE_CHECKING:
@@ -34,9 +35,16 @@ outside_model = optional_model(
 )
 
 
-@click.command(short_help="Fit a model of each class.")
+@click.command(cls=Verb, short_help="Fit a model of each class.")
 @click.argument("files", nargs=-1, required=True)
-@click.option("-o", "--out", required=True, metavar="DIR", help="Where to save the classifier.")
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=Written(dir_okay=True),
+    metavar="DIR",
+    help="Where to save the classifier.",
+)
 @label_option
 @click.option(
     "--order",

@@ -11,17 +11,18 @@ import click
 from pofx.cli import options, packing
 from pofx.cli.chosen import Chosen, optional_model
 from pofx.cli.numeric import Whole
+from pofx.cli.written import Verb, Written
 
 if TYPE_CHECKING:
     from pofx.queries.compress import Compression
 
 
-@click.command(short_help="A file in -log2 p(its text) bits.")
+@click.command(cls=Verb, short_help="A file in -log2 p(its text) bits.")
 @click.argument("file")
 @click.option(
     "-o",
     "--out",
-    type=click.Path(dir_okay=False, allow_dash=True),
+    type=Written(allow_dash=True),
     metavar="FILE",
     help=f"Where to write, replacing what is there; by default FILE{packing.ENDING}.",
 )

@@ -7,14 +7,15 @@ import click
 from pofx.cli import packing
 from pofx.cli.chosen import Chosen, optional_model
 from pofx.cli.options import json_option
+from pofx.cli.written import Verb, Written
 
 
-@click.command(short_help="What compress was given, every byte.")
+@click.command(cls=Verb, short_help="What compress was given, every byte.")
 @click.argument("file")
 @click.option(
     "-o",
     "--out",
-    type=click.Path(dir_okay=False, allow_dash=True),
+    type=Written(allow_dash=True),
     metavar="FILE",
     help=f"Where to write, replacing what is there; by default FILE without {packing.ENDING}.",
 )

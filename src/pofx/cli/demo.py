@@ -11,6 +11,7 @@ import click
 
 from pofx.cli import options
 from pofx.cli.numeric import Real, Whole
+from pofx.cli.written import Verb, Written
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,10 +56,8 @@ class Fitted:
     bits_per_byte: float
 
 
-@click.command(short_help="See p(x) at work.")
-@click.option(
-    "-o", "--out", default="demo.html", show_default=True, type=click.Path(dir_okay=False), metavar="FILE"
-)
+@click.command(cls=Verb, short_help="See p(x) at work.")
+@click.option("-o", "--out", default="demo.html", show_default=True, type=Written(), metavar="FILE")
 @click.option(
     "--seconds",
     type=Real(above=True),

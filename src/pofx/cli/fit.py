@@ -14,6 +14,7 @@ import click
 from pofx.cli import options
 from pofx.cli.layout import Layout, layout_options, tally
 from pofx.cli.numeric import Real, Whole
+from pofx.cli.written import Verb, Written
 from pofx.specs import MOST_ORDER, SIZES
 
 if TYPE_CHECKING:
@@ -26,12 +27,18 @@ ONLY = {
 }
 
 
-@click.command(short_help="Fit a model to documents.")
+def _checkpoint(out: Path) -> Path:
+    """Beside the model, whatever the name's last character is."""
+    return out.with_name(f"{out.name}.checkpoint")
+
+
+@click.command(cls=Verb, short_help="Fit a model to documents.")
 @click.argument("files", nargs=-1, required=True)
 @click.option(
     "-o",
     "--out",
     required=True,
+    type=Written(dir_okay=True, beside=lambda path: [_checkpoint(path)]),
     metavar="DIR",
     help="Where to save the model; an n-gram may go to a file, NAME.arpa or NAME.arpa.gz.",
 )
@@ -56,7 +63,7 @@ ONLY = {
 )
 @click.option(
     "--save-held-out",
-    type=click.Path(dir_okay=False),
+    type=Written(),
     metavar="FILE",
     help="Write the documents kept aside to FILE, as JSONL.",
 )
@@ -178,8 +185,7 @@ def command(
         known = set().union(*map(set, train))
         spelled = [d for d in kept if known.issuperset(d)]
         kept, unspelled = spelled, len(kept) - len(spelled)
-    # Beside the model, whatever the name's last character is.
-    checkpoint = Path(out).with_name(f"{Path(out).name}.checkpoint")
+    checkpoint = _checkpoint(Path(out))
     if family == "transformer":
         _prepare(checkpoint, resume)
     started = time.perf_counter()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
-import io
 import os
+import re
 import sys
-from contextlib import suppress
 from typing import Any
 
 import click
 
+from pofx.cli import streams
 from pofx.cli.group import Group
 
 # verb -> what `pofx --help` says of it; the module pofx.cli.<verb> holds `command`.
@@ -33,6 +34,17 @@ VERBS = {
     "cache": "What is kept because it can be made again, and how to clear it.",
     "demo": "See p(x) at work: fit, score, sample and audit on text that is on every machine.",
 }
+
+OUT_OF_MEMORY = (
+    "out of memory: expected more than this machine gives, found none left; try a smaller model, file, order or "
+    "vocabulary, or --budget 512"
+)
+# What torch and oneDNN say of it: they have no type for that error.
+_NO_MEMORY = re.compile(
+    r"unable to mmap|can.t allocate memory|not enough memory|Cannot allocate memory|bad_alloc|"
+    r"could not create a (?:memory|primitive)",
+    re.IGNORECASE,
+)
 
 HELP = """p(x) for language models: a joint probability distribution over strings.
 
@@ -65,6 +77,10 @@ class Verbs(Group):
         """Run a verb; where a model lacks x0 or EOS, advise what this verb has an option or an argument for."""
         from pofx.errors import NoBOS, NoEOS
 
+        if os.environ.get("POFX_CACHE_LIMIT") and not {"-h", "--help"} & set(ctx.args):
+            from pofx.cache import limit
+
+            limit()  # one that is no size is refused by every verb, also where nothing is converted today
         try:
             return super().invoke(ctx)
         except (NoBOS, NoEOS) as e:
@@ -114,11 +130,10 @@ def main(arguments: list[str] | None = None) -> None:
     """
     from pofx.errors import Interrupted, PofxError
 
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        # A terminal without · or Σ shows an escape instead; it is no reason to end in the middle of an answer.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    streams.prepare()
     try:
         code = pofx.main(args=arguments, standalone_mode=False, prog_name="pofx")
+        sys.stdout.flush()  # a full disk is found here, or not at all
     except click.exceptions.Abort:
         code = _say("interrupted", 130)
     except KeyboardInterrupt:
@@ -133,12 +148,24 @@ def main(arguments: list[str] | None = None) -> None:
         code = _say(f"{'' if stopped else 'error: '}{_one_line(str(e))}", 130 if stopped else 2)
     except SystemExit:
         code = 0  # click and rich end so at a closed pipe (head, less): the reader wants no more; no audit has failed
+    except BrokenPipeError:
+        code = 0  # as above
+        streams.silence()
     except OSError as e:
         where = "" if e.filename is None else f"{os.fsdecode(e.filename)}: "
-        code = _say(f"error: {_one_line(f'{where}{e.strerror or e}')}", 2)
-        _silence()
+        said = f"{where}{e.strerror or e}"
+        if e.errno == errno.ENOMEM:
+            said = OUT_OF_MEMORY
+        elif e.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            said = f"{where}expected room to write, found: {e.strerror}; make room, or choose another place"
+        code = _say(f"error: {_one_line(said)}", 2)
+        streams.silence()
     except MemoryError:
-        code = _say("error: out of memory; try a smaller file, order or vocabulary", 2)
+        code = _say(f"error: {OUT_OF_MEMORY}", 2)
+    except RuntimeError as e:
+        if not _NO_MEMORY.search(str(e)):
+            raise
+        code = _say(f"error: {OUT_OF_MEMORY}", 2)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -151,12 +178,3 @@ def _one_line(message: str) -> str:
     # Names come from files and arguments: an escape sequence in one must not reach the terminal.
     line = " ".join(message.split())
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
-
-
-def _silence() -> None:
-    """Give what stdout still holds to nobody: Python would try once more at exit, and complain again."""
-    with suppress(OSError, ValueError, AttributeError):
-        sys.stdout.flush()
-        return
-    with suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,11 +7,13 @@ import os
 import click
 from click.core import ParameterSource
 
+from pofx.cli.written import Written
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 html_option = click.option(
     "--html",
     "html_path",
-    type=click.Path(dir_okay=False),
+    type=Written(),
     metavar="FILE",
     help="Also write a page that needs no network.",
 )
@@ -52,9 +54,8 @@ def check_texts(files: tuple[str, ...], texts: tuple[str, ...], given: str, give
 def check_out(files: tuple[str, ...], out: str | None, as_json: bool, verb: str) -> None:
     """Refuse what -o does not go with, and what goes only with it."""
     if out is None:
-        unheeded = next((f"--{name}" for name in ("keep", "fresh") if typed(name)), None)
-        if unheeded:
-            raise click.UsageError(f"{unheeded}: expected only with -o FILE, found without.")
+        if typed("keep"):
+            raise click.UsageError("--keep: expected only with -o FILE, found without.")
     elif not files:
         raise click.UsageError(f"-o: expected FILES to {verb}, found --text; use --json for one text.")
     elif as_json:

@@ -9,9 +9,10 @@ import click
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.numeric import Real, Whole
+from pofx.cli.written import Verb
 
 
-@click.command(short_help="Draw texts from a model.")
+@click.command(cls=Verb, short_help="Draw texts from a model.")
 @click.option("-n", type=Whole(), default=3, show_default=True, help="How many draws.")
 @click.option("--given", default="", metavar="TEXT", help="Draw what follows this prefix.")
 @click.option(

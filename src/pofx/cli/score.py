@@ -8,8 +8,10 @@ import click
 
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Whole
+from pofx.cli.written import Verb, Written, rows_beside
 
 if TYPE_CHECKING:
     from pofx.queries.score import Scored
@@ -23,11 +25,10 @@ ONLY_WITH_OUT = {
     "top": "--top",
     "entropy": "--entropy",
     "rank": "--rank",
-    "fresh": "--fresh",
 }
 
 
-@click.command(short_help="The log-probability of texts.")
+@click.command(cls=Verb, short_help="The log-probability of texts.")
 @click.argument("files", nargs=-1)
 @click.option(
     "--text", "texts", multiple=True, metavar="TEXT", help="Score this text and show its terms (repeatable)."
@@ -41,7 +42,7 @@ ONLY_WITH_OUT = {
 @click.option(
     "-o",
     "--out",
-    type=click.Path(dir_okay=False),
+    type=Written(beside=rows_beside),
     metavar="FILE",
     help="With FILES: write rows to a .jsonl, .csv, .tsv (then .gz, .zst) or .parquet file. A run that was stopped "
     "goes on where it was.",
@@ -66,7 +67,7 @@ ONLY_WITH_OUT = {
     "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
 )
 @click.option("--no-text", is_flag=True, help="-o: leave the texts themselves out.")
-@click.option("--fresh", is_flag=True, help="-o: start over, whatever a stopped run left.")
+@keeping_options
 @click.option("--tokens", is_flag=True, help="With FILES and --json: list the tokens of each text.")
 @click.option(
     "--as",
@@ -105,7 +106,7 @@ def command(
     rank: bool,
     keep: tuple[str, ...],
     no_text: bool,
-    fresh: bool,
+    keeping: Keeping,
     tokens: bool,
     peer: str | None,
     layout: Layout,
@@ -139,7 +140,7 @@ def command(
     if files:  # what can be refused before a model is loaded
         asked.look()
     if out is not None:
-        check_target(out, asked, rows)
+        check_target(out, rows, keeping)
     lm = chosen.load(unknown=unknown)
     if deterministic:
         from pofx.transforms.deterministic import deterministic as alone
@@ -153,7 +154,7 @@ def command(
         _texts(lm, [options.argument_text(t) for t in texts], behind, boundary, prefix, as_json, html_path)
     elif out is not None:
         decided = {"--budget": chosen.budget, "--deterministic": deterministic, "--unknown": unknown}
-        write_rows(lm, chosen.name, asked, rows, out, decided, fresh, quiet)
+        write_rows(lm, chosen.name, asked, rows, out, decided, keeping, quiet)
     else:
         from pofx.cli.score_lines import print_lines
 

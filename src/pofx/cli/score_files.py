@@ -6,11 +6,13 @@ import itertools
 import os
 import stat
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pofx.cli.keeping import Keeping
 from pofx.cli.rows import Rows, plain_text
 from pofx.cli.score_input import STDIN, Input
 
@@ -32,7 +34,7 @@ def write_rows(
     rows: Rows,
     out: str,
     options: Mapping[str, Any],
-    fresh: bool,
+    keeping: Keeping,
     quiet: bool,
 ) -> None:
     """Score all of the input into `out`; exit code 1 if a row has no score, 130 if interrupted.
@@ -40,7 +42,9 @@ def write_rows(
     name: of the model, as the user calls it. options: what else decides the numbers, by the name of its option.
     """
     from pofx.cli.progress import meter
-    from pofx.journal import opened, part_of
+    from pofx.errors import PofxError
+    from pofx.journal import opened
+    from pofx.journal_files import part_of
     from pofx.writing import target_of
 
     target = target_of(out)
@@ -48,11 +52,15 @@ def write_rows(
     asked.check(lm, whole=not rows.prefix)
     again = all(_is_regular(f) for f in asked.files)
     if not again:
-        _cannot_resume(part_of(target.path), fresh, quiet)
+        _cannot_resume(part_of(target.path), keeping.fresh, quiet)
     parts = _parts(lm, name, asked, rows, options, again)
-    journal = opened(target.path, parts, BEGIN, fresh or not again)
+    journal = opened(target.path, parts, BEGIN, keeping.fresh or not again, keeping.overwrite)
     try:
         _check_state(journal)
+        if journal.saved.finished:
+            journal.discard()
+            _tell(target, journal.saved.state, rows.prefix, quiet)
+            return
         done = journal.saved.state["items"]
         if done and not quiet:
             click.echo(
@@ -69,7 +77,10 @@ def write_rows(
     except KeyboardInterrupt:
         _interrupted(journal, again)
     except Exception:
-        if journal.saved.offset == 0:
+        if journal.kept.offset < journal.saved.offset:
+            with suppress(PofxError):  # the disk may be what failed
+                journal.checkpoint()
+        if journal.kept.offset == 0:
             journal.discard()
         raise
     finally:
@@ -77,15 +88,14 @@ def write_rows(
     _tell(target, journal.saved.state, rows.prefix, quiet)
 
 
-def check_target(out: str, asked: Input, rows: Rows) -> None:
-    """Refuse what needs no model to be refused: an ending, a file that is also the input, two columns of one name."""
+def check_target(out: str, rows: Rows, keeping: Keeping) -> None:
+    """Refuse what needs no model to be refused: an ending, two columns of one name, a file that is finished."""
+    from pofx.journal import check_new
     from pofx.writing import target_of
 
     target = target_of(out)
     rows.columns({})
-    for f in asked.files:
-        if f != STDIN and target.path.exists() and os.path.exists(f) and os.path.samefile(f, target.path):
-            raise click.UsageError(f"-o: expected another file than the input, found {f!r} twice.")
+    check_new(target.path, keeping.overwrite)
 
 
 # A row of the input, and what a query found of its text, or the error that stands in for it.
@@ -170,7 +180,7 @@ def _is_regular(path: str) -> bool:
 
 def _check_state(journal: Journal) -> None:
     from pofx.errors import BadSource
-    from pofx.journal import progress_of
+    from pofx.journal_files import progress_of
 
     state = journal.saved.state
     if any(type(state.get(name)) is not type(value) for name, value in BEGIN.items()) or state["items"] < 0:

@@ -9,14 +9,16 @@ import click
 
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
+from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
+from pofx.cli.written import Verb, Written, rows_beside
 
 if TYPE_CHECKING:
     from pofx.lm import LM
     from pofx.queries.units import Units
 
 
-@click.command(short_help="The surprisal of words.")
+@click.command(cls=Verb, short_help="The surprisal of words.")
 @click.argument("files", nargs=-1)
 @click.option(
     "--text", "texts", multiple=True, metavar="TEXT", help="Show the words of this text (repeatable)."
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--out",
-    type=click.Path(dir_okay=False),
+    type=Written(beside=rows_beside),
     metavar="FILE",
     help="With FILES: write a row a word to a .csv, .tsv, .jsonl (then .gz, .zst) or .parquet file. A run that was "
     "stopped goes on where it was.",
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
 @click.option(
     "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
 )
-@click.option("--fresh", is_flag=True, help="-o: start over, whatever a stopped run left.")
+@keeping_options
 @layout_options
 @model_options
 @click.option("--quiet", is_flag=True, help="No progress and no sums on standard error.")
@@ -67,7 +69,7 @@ def command(
     given_field: str | None,
     out: str | None,
     keep: tuple[str, ...],
-    fresh: bool,
+    keeping: Keeping,
     layout: Layout,
     chosen: Chosen,
     quiet: bool,
@@ -100,12 +102,12 @@ def command(
     if files:  # what can be refused before a model is loaded
         asked.look()
     if out is not None:
-        check_target(out, asked, rows)
+        check_target(out, rows, keeping)
     lm = chosen.load()
     if texts:
         _texts(lm, [options.argument_text(t) for t in texts], units, behind, as_json)
     elif out is not None:
-        write_rows(lm, chosen.name, asked, rows, out, {"--budget": chosen.budget}, fresh, quiet)
+        write_rows(lm, chosen.name, asked, rows, out, {"--budget": chosen.budget}, keeping, quiet)
     else:
         asked.check(lm, whole=True)
         print_rows(lm, asked, rows, as_json, "score", not quiet)

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from pofx.algorithms.prefix_table import PrefixTable
 from pofx.errors import BadSource
 from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.model import NgramLM
 from pofx.models.ngram.smoothing import Levels, histories
+from pofx.tensor_file import write_tensors
 from pofx.vocab import Vocab
 
 MODEL_TYPE = "pofx-ngram"
@@ -27,7 +28,7 @@ def to_files(lm: NgramLM, directory: Path) -> None:
         tensors[f"prob.{k}"] = lm.levels.prob[k]
         tensors[f"seen.{k}"] = lm.levels.seen[k]
         tensors[f"weight.{k - 1}"] = lm.levels.weight[k - 1]
-    save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, directory / "model.safetensors")
+    write_tensors(directory / "model.safetensors", tensors)
     config: dict[str, Any] = {
         "model_type": MODEL_TYPE,
         "order": lm.order,

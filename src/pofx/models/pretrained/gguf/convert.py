@@ -39,6 +39,7 @@ from pofx.models.pretrained.gguf.tokenizer import (
     write_tokenizer,
 )
 from pofx.models.pretrained.weight_files import WEIGHTS
+from pofx.tensor_file import write_tensors
 
 Progress = Callable[[str, float], None]
 
@@ -141,7 +142,6 @@ def _text(s: str) -> bytes:
 def _write_weights(header: GgufHeader, config: Any, directory: Path, told: Progress) -> None:
     """model.safetensors, by transformers' own name map and processors, one tensor after the other."""
     import torch
-    from safetensors.numpy import save_file
     from transformers import AutoModelForCausalLM
     from transformers.modeling_gguf_pytorch_utils import (
         TENSOR_PROCESSORS,
@@ -181,7 +181,7 @@ def _write_weights(header: GgufHeader, config: Any, directory: Path, told: Progr
         if not np.isfinite(out[name]).all():
             refuse(header, "finite weights", f"inf or nan in {name}")
     told("writing", 0.0)
-    save_file({name: out[name] for name in wanted}, directory / WEIGHTS, metadata={"format": "pt"})
+    write_tensors(directory / WEIGHTS, {name: out[name] for name in wanted}, {"format": "pt"})
     told("writing", 1.0)
 
 

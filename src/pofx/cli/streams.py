@@ -1,0 +1,97 @@
+"""The three standard streams of a process, as a verb may rely on them: whatever the caller closed, or let run full."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from contextlib import suppress
+
+
+class _Absent(io.RawIOBase):
+    """In place of a stream that the caller closed: to read or to write is an error that names it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object, /) -> int:
+        raise OSError(
+            errno.EBADF, "expected an open stream, found it closed; open it, or name a file", self._name
+        )
+
+    def write(self, data: object, /) -> int:
+        raise OSError(
+            errno.EBADF, "expected an open stream, found it closed; open it, or name a file", self._name
+        )
+
+
+class _Lenient(io.TextIOWrapper):
+    """Standard error: what nobody can be told is no reason for a run to fail that has done its work."""
+
+    def write(self, text: str, /) -> int:
+        try:
+            n = super().write(text)
+            super().flush()
+        except (OSError, ValueError):
+            self._give_up()
+            return len(text)
+        return n
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except (OSError, ValueError):
+            self._give_up()
+
+    def _give_up(self) -> None:
+        # What is still held goes to nobody: Python would try once more at exit, and fail again.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def prepare() -> None:
+    """Make all three usable: a closed one fails where it is used, and standard error never fails."""
+    for number, name in ((0, "standard input"), (1, "standard output"), (2, "standard error")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Or else the next file that is opened would be taken for the stream.
+            with suppress(OSError):
+                os.open(os.devnull, os.O_RDWR)
+        if number == 0 and sys.stdin is None:
+            sys.stdin = io.TextIOWrapper(io.BufferedReader(_Absent(name)), encoding="utf-8")
+        elif number == 1 and sys.stdout is None:
+            sys.stdout = io.TextIOWrapper(io.BufferedWriter(_Absent(name)), encoding="utf-8")
+        elif number == 2 and sys.stderr is None:
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (open as long as the process)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # A terminal without · or Σ shows an escape instead; it is no reason to end in the middle of an answer.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if type(sys.stderr) is io.TextIOWrapper and sys.stderr is sys.__stderr__:
+        old = sys.stderr
+        sys.stderr = _Lenient(
+            old.buffer,
+            encoding=old.encoding,
+            errors="backslashreplace",
+            line_buffering=True,
+            write_through=True,
+        )
+
+
+def silence() -> None:
+    """Give what standard output still holds to nobody: Python would try once more at exit, and complain again."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+        return
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    with suppress(AttributeError):  # it has no file at all
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (open as long as the process)

@@ -1,0 +1,189 @@
+"""One rule for every file that a verb writes: it is none that the verb reads, and no other that the verb writes."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pofx.errors import BadValue
+
+# The parameters of all verbs that name what is read: files, directories, models. A model may go by another name.
+READ = ("file", "files", "test_files", "directory", "model", "model_name", "names")
+# Of a directory that is read, what a model is made of: to write over one of these would damage the model.
+_OF_A_MODEL = (".json", ".safetensors", ".model", ".txt", ".jinja", ".gguf", ".arpa", ".arpa.gz")
+STREAM = "-"
+
+
+class Written(click.Path):
+    """The type of a parameter that names a file, or a directory, to be written.
+
+    beside: further files that are written on the way, of the path given. Right: `type=Written(dir_okay=False)`, in a
+    command of class `Verb`. Wrong: for a file that is only read.
+    """
+
+    def __init__(
+        self,
+        dir_okay: bool = False,
+        allow_dash: bool = False,
+        beside: Callable[[Path], Iterable[Path]] = lambda path: (),
+    ) -> None:
+        super().__init__(dir_okay=dir_okay, allow_dash=allow_dash)
+        self.beside = beside
+
+
+class Verb(click.Command):
+    """A command that writes files: `check_written` comes before any work."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Refuse first, then run."""
+        check_written(ctx)
+        return super().invoke(ctx)
+
+
+def rows_beside(path: Path) -> Iterator[Path]:
+    """What stands beside a file of rows while it is made."""
+    from pofx.journal_files import beside
+
+    yield from beside(path)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A path as the user gave it, by which parameter, and which file that really is (None: there is none yet)."""
+
+    given: str
+    by: str
+    real: Path | None
+    inode: tuple[int, int] | None
+    directory: bool
+
+    def is_(self, other: _Place) -> bool:
+        """Whether both are one file: by name, by a symbolic link or by a hard link."""
+        if self.inode is not None and other.inode is not None:
+            return self.inode == other.inode
+        return self.real is not None and self.real == other.real
+
+    def is_in(self, other: _Place) -> bool:
+        """Whether this lies in that directory."""
+        return self.real is not None and other.real is not None and other.real in self.real.parents
+
+
+def check_written(ctx: click.Context) -> None:
+    """`BadValue` where a file to be written is also read, or is written twice; nothing is touched.
+
+    Devices and pipes are left out: /dev/null may be named as often as one likes.
+    """
+    read = list(_read(ctx))
+    written: list[_Place] = []
+    for target in _written(ctx):
+        for source in read:
+            if target.directory and source.is_in(target):
+                raise BadValue(
+                    f"{target.by}: expected a directory of its own, to be replaced as a whole, found {target.given!r}, "
+                    f"which holds {source.given!r} of {source.by}; name another directory"
+                )
+            if target.is_(source):
+                raise BadValue(
+                    f"{target.by}: expected another file than the input, found {target.given!r}, which "
+                    f"{source.by} reads as {source.given!r}; name another file to write"
+                )
+            if source.directory and target.is_in(source) and _matters(target):
+                raise BadValue(
+                    f"{target.by}: expected no file of what {source.by} reads, found {target.given!r} in "
+                    f"{source.given!r}; name another file to write"
+                )
+        for other in written:
+            nested = (target.directory and other.is_in(target)) or (other.directory and target.is_in(other))
+            if (
+                {other.given, target.given} != {STREAM}
+                and other.by != target.by
+                and (target.is_(other) or nested)
+            ):
+                raise BadValue(
+                    f"{target.by}: expected another file than {other.by} writes, found {target.given!r} and "
+                    f"{other.given!r}; name another file to write"
+                )
+        written.append(target)
+
+
+def _matters(target: _Place) -> bool:
+    return target.inode is not None and target.given.lower().endswith(_OF_A_MODEL)
+
+
+def _read(ctx: click.Context) -> Iterator[_Place]:
+    for parameter in ctx.command.params:
+        if parameter.name not in READ:
+            continue
+        value = ctx.params.get(parameter.name)
+        for given in (value,) if isinstance(value, str) else value or ():
+            # A file of one class is named LABEL=FILE.
+            for path in dict.fromkeys((given, given.partition("=")[2])):
+                yield from _places(path, _name(parameter))
+
+
+def _places(path: str, by: str) -> Iterator[_Place]:
+    if not path:
+        return
+    found = _place(path, by, 0)
+    if found is not None and (found.inode is not None or path == STREAM):
+        yield found
+    elif glob.has_magic(path):
+        for one in glob.iglob(path, recursive=True):
+            each = _place(one, by, 0)
+            if each is not None:
+                yield each
+
+
+def _written(ctx: click.Context) -> Iterator[_Place]:
+    """Each place that is written; a directory is replaced with all that lies in it."""
+    for parameter in ctx.command.params:
+        if not isinstance(parameter.type, Written):
+            continue
+        value = ctx.params.get(parameter.name or "")
+        if value is None:
+            continue
+        found = _place(value, _name(parameter), 1, parameter.type.dir_okay)
+        if found is not None:
+            yield found
+        if value != STREAM:
+            for path in parameter.type.beside(Path(value)):
+                extra = _place(str(path), _name(parameter), 1)
+                if extra is not None:
+                    yield extra
+    out = _place(STREAM, "standard output", 1)
+    if out is not None:
+        yield out
+
+
+def _place(path: str, by: str, stream: int, replaces: bool = False) -> _Place | None:
+    """None for a device, a pipe, or a stream that is none of a file."""
+    try:
+        info = os.fstat(stream) if path == STREAM else os.stat(path)
+    except (OSError, ValueError):
+        if path == STREAM:
+            return None
+        return _Place(path, by, _real(path), None, replaces)
+    if not (stat.S_ISREG(info.st_mode) or stat.S_ISDIR(info.st_mode)):
+        return None
+    real = None if path == STREAM else _real(path)
+    return _Place(path, by, real, (info.st_dev, info.st_ino), stat.S_ISDIR(info.st_mode))
+
+
+def _real(path: str) -> Path | None:
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError):  # a name with a zero byte is refused by whoever opens it
+        return None
+
+
+def _name(parameter: click.Parameter) -> str:
+    if isinstance(parameter, click.Option):
+        return max(parameter.opts, key=len) if parameter.name != "out" else "-o"
+    return (parameter.name or "").upper()

@@ -1,0 +1,190 @@
+"""What a run leaves on the disk to be taken up again: its rows, how many of them count, and a lock on both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BufferedRandom
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pofx.errors import BadSource, BadValue
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # no such locks on this system
+    fcntl = None
+
+FORMAT = 2
+
+# A state is a few KB; what is larger was not written here.
+MOST_STATE = 1 << 24
+
+
+@dataclass(frozen=True)
+class Saved:
+    """How far a run has come: `offset` bytes of rows, and what its caller wants to know again (plain JSON).
+
+    rows: the hash of those bytes, None where there is none to compare. finished: the target is made, and only the
+    files beside it were left.
+    """
+
+    offset: int
+    state: Mapping[str, Any]
+    rows: str | None = None
+    finished: bool = False
+
+
+def part_of(target: Path) -> Path:
+    """Where the rows are kept."""
+    return target.with_name(target.name + ".part")
+
+
+def progress_of(target: Path) -> Path:
+    """Where it is kept how far they count."""
+    return target.with_name(target.name + ".progress")
+
+
+def beside(target: Path) -> tuple[Path, ...]:
+    """All files that a run writes on the way to its target."""
+    return part_of(target), progress_of(target), hidden(target, "progress"), hidden(target, "new")
+
+
+def hidden(target: Path, what: str) -> Path:
+    """A file of a moment: what will be the progress, or the target."""
+    return target.with_name(f".{target.name}.{what}")
+
+
+def alone(target: Path) -> BufferedRandom:
+    """The rows' file, for this process alone: two runs of one command would write through each other."""
+    part = part_of(target)
+    while True:
+        part.touch()
+        try:
+            file = part.open("r+b")
+        except FileNotFoundError:  # another run ended in between, and took its files away
+            continue
+        if fcntl is None:
+            return file
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise BadSource(
+                f"{part}: expected to write it alone, found another run that is writing it; wait for it, or write elsewhere"
+            ) from None
+        # The other run may have finished between the opening and the lock: then this file has no name, or is its target.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(part.stat(), os.fstat(file.fileno())):
+                return file
+        file.close()
+
+
+def write_progress(target: Path, record: Mapping[str, Any]) -> None:
+    """Replace .progress in one step."""
+    # Not cache.write_atomically: a kill in the middle would leave a file of another name each time.
+    new = hidden(target, "progress")
+    try:
+        with new.open("wb") as f:
+            f.write(json.dumps(record).encode("ascii") + b"\n")
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(new, progress_of(target))
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def left_by(target: Path, parts: Mapping[str, Any], size: int) -> Saved | None:
+    """How far the run came that left .progress beside `size` bytes of rows; None where it had not begun."""
+    progress = progress_of(target)
+    damaged = BadSource(
+        f"{progress}: expected how far a stopped run came, found a damaged file; start over: --fresh"
+    )
+    try:
+        if progress.stat().st_size > MOST_STATE:
+            raise damaged
+        record = json.loads(progress.read_bytes())
+    except (ValueError, RecursionError):
+        raise damaged from None
+    if record == {}:  # stopped before its first checkpoint
+        return None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise damaged
+    seal = record.pop("seal", None)
+    was, offset, state = record.get("parts"), record.get("offset"), record.get("state")
+    if not isinstance(was, dict) or not isinstance(state, dict) or type(offset) is not int or offset < 0:
+        raise damaged
+    if seal != _seal(record):
+        raise damaged
+    _check_same(target, was, parts)
+    if offset > size:
+        if not size and _was_made(target, offset):
+            return Saved(offset, state, finished=True)
+        raise BadSource(
+            f"{part_of(target)}: expected at least the {offset:,} bytes that its .progress counts, found fewer; "
+            "start over: --fresh"
+        )
+    return Saved(offset, state, record.get("rows"))
+
+
+def _was_made(target: Path, offset: int) -> bool:
+    """Whether a run whose rows are gone was killed behind its last step: only that step takes them away."""
+    try:
+        found, progress = target.stat(), progress_of(target).stat()
+    except FileNotFoundError:
+        return False
+    return found.st_size == offset or found.st_mtime_ns >= progress.st_mtime_ns
+
+
+def new_hash() -> hashlib.blake2b:
+    """Of rows, and of what is said of them."""
+    return hashlib.blake2b(digest_size=16)
+
+
+def record_of(parts: Mapping[str, Any], saved: Saved, rows: str) -> dict[str, Any]:
+    """What .progress says of rows whose hash is `rows`."""
+    record = {
+        "format": FORMAT,
+        "parts": dict(parts),
+        "offset": saved.offset,
+        "rows": rows,
+        "state": saved.state,
+    }
+    return {**record, "seal": _seal(record)}
+
+
+def _seal(record: Mapping[str, Any]) -> str:
+    """A hash of what .progress says: one flipped digit of it would repeat rows, or lose some."""
+    found = new_hash()
+    found.update(json.dumps(record, sort_keys=True).encode("ascii"))
+    return found.hexdigest()
+
+
+def _check_same(target: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    plain = json.loads(json.dumps(now))
+    names = [name for name in {**was, **plain} if was.get(name) != plain.get(name)]
+    if names:
+        told = "; ".join(
+            f"{name}: {_shown(was.get(name))} there, {_shown(plain.get(name))} here" for name in names[:5]
+        )
+        more = f"; and {len(names) - 5} more" if len(names) > 5 else ""
+        raise BadValue(
+            f"{part_of(target)}: expected the rows of this very run, to go on with them, found those of another "
+            f"({told}{more}); run that one again to finish it, write elsewhere, or start over: --fresh"
+        )
+
+
+def _shown(value: Any) -> str:
+    shown = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return shown if len(shown) <= 80 else shown[:79] + "…"
+
+
+def size_of(file: BufferedRandom) -> int:
+    """In bytes."""
+    return os.fstat(file.fileno()).st_size
