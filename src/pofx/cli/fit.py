@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import math
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from pofx.cli import options
+from pofx.cli.fit_progress import Told
+from pofx.cli.fit_report import print_report
 from pofx.cli.layout import Layout, layout_options, tally
 from pofx.cli.numeric import Real, Whole
 from pofx.cli.written import Verb, Written
 from pofx.specs import MOST_ORDER, SIZES
 
 if TYPE_CHECKING:
-    from pofx.lm import LM
+    pass
 
 # Options that only one family heeds: given with another they are a mistake, and would pass unseen.
 ONLY = {
@@ -189,12 +188,16 @@ def command(
     if family == "transformer":
         _prepare(checkpoint, resume)
     started = time.perf_counter()
-    lm = fit(train, spec, validation=kept, progress=_progress(), checkpoint=checkpoint, resume=resume)
-    took = time.perf_counter() - started
+    told = Told()
+    lm = fit(train, spec, validation=kept, progress=told, checkpoint=checkpoint, resume=resume)
+    # A fit that was resumed has taken the time of its earlier sittings as well.
+    took = time.perf_counter() - started if told.last is None else told.last.elapsed
     save(lm, out)
     if family == "transformer":
         checkpoint.unlink(missing_ok=True)  # only now: had saving failed, --resume would still go on from it
-    _report(lm, train, kept, unspelled, took, out, as_json)
+    print_report(
+        lm, train, kept, unspelled, took, None if told.last is None else told.last.passes, out, as_json
+    )
 
 
 def _write_held_out(path: str, kept: list[str]) -> None:
@@ -235,100 +238,3 @@ def _check_heeded(family: str, smoothing: str) -> None:
         raise click.UsageError(
             f"--alpha: expected only with --smoothing additive, found {smoothing}; change one."
         )
-
-
-def _report(
-    lm: LM, train: list[str], kept: list[str], unspelled: int, took: float, out: str, as_json: bool
-) -> None:
-    from pofx.report.numerals import counted
-
-    n_bytes = sum(len(t.encode("utf-8")) for t in train)
-    if len(train) == 1:
-        click.echo(
-            "pofx: warning: one document, so p(x1) and p(EOS) were seen once; if the file holds several, say how "
-            "they are parted: --split, --separator",
-            err=True,
-        )
-    if unspelled:
-        click.echo(
-            f"pofx: warning: {counted(unspelled, 'held-out document')} left out of the loss, for characters that "
-            "the rest has not; --vocab chars+bytes spells them all",
-            err=True,
-        )
-    losses = _losses(lm, kept)
-    if as_json:
-        record = {
-            "model": out,
-            "documents": len(train),
-            "bytes": n_bytes,
-            "seconds": round(took, 3),
-            "held_out_documents": len(kept),
-            "held_out_unspelled": unspelled,
-            **losses,
-        }
-        click.echo(json.dumps(record, allow_nan=False))
-        return
-    click.echo(f"{out}: {lm.window}; x0 {lm.begin}; {'EOS' if lm.vocab.end is not None else 'no EOS'}")
-    click.echo(f"fitted on {counted(len(train), 'document')}, {counted(n_bytes, 'byte')}, in {took:.2f} s")
-    if not kept:
-        click.echo("held out: no document, so this says nothing of how it does on new text")
-    elif losses["impossible"]:
-        click.echo(
-            f"held out: {losses['impossible']} of {counted(len(kept), 'document')} have probability zero, so "
-            "L(θ) = ∞; a smoothed model gives every text its share"
-        )
-    else:
-        first = "" if lm.begin.known != "none" else "; p(x1) not among the terms"
-        rate = losses["bits_per_byte"]
-        click.echo(
-            f"held out: {counted(len(kept), 'document')}, L(θ) = {losses['nats_per_document']:.3f} nats a document"
-            f"{'' if rate is None else f', {rate:.3f} bits per byte'}{first}"
-        )
-    given = "" if lm.begin.known != "none" else ' --given "…"'
-    click.echo(
-        f'next: pofx audit {out}\n      pofx sample -m {out}{given}\n      pofx score --text "…"{given} -m {out}'
-    )
-
-
-def _losses(lm: LM, kept: list[str]) -> dict[str, Any]:
-    """−log p of the held-out documents; without x0, of what follows the first token of each.
-
-    Null where a document has probability zero, since JSON has no infinity; `impossible` counts those.
-    """
-    from pofx.lm import whole_texts
-    from pofx.units import bits_per_byte
-
-    paths, skips = whole_texts(lm, kept)
-    totals = [-float(a.sum()) for a in lm.forward(paths, skip=skips).logp]
-    impossible = sum(math.isinf(t) for t in totals)
-    n_bytes = sum(len(t.encode("utf-8")) for t in kept)
-    finite = bool(kept) and not impossible
-    return {
-        "nats_per_document": math.fsum(totals) / len(kept) if finite else None,
-        "bits_per_byte": bits_per_byte(math.fsum(totals), n_bytes) if finite and n_bytes else None,
-        "impossible": impossible,
-        "first_token": lm.begin.known != "none",
-    }
-
-
-def _progress() -> Any:
-    """A callback that tells on stderr: one live line on a terminal, else a line every ten seconds."""
-    live = sys.stderr.isatty()
-    told, best = -math.inf, math.inf
-
-    def tell(p: Any) -> None:
-        nonlocal told, best
-        best = min(best, math.inf if p.validation_bits_per_byte is None else p.validation_bits_per_byte)
-        if not live and p.elapsed - told < 10 and p.fraction < 1:
-            return
-        told = p.elapsed
-        line = (
-            f"{100 * min(1.0, p.fraction):3.0f} %  {p.elapsed:5.0f} s, {max(0.0, p.eta):4.0f} s to go  "
-            f"{p.tokens_per_second:7,.0f} tokens/s  train {p.train_nats:.1f} nats/document, "
-            f"{p.train_bits_per_byte:.3f} bits/byte"
-        )
-        if p.validation_bits_per_byte is not None:
-            line += f"  held out {p.validation_bits_per_byte:.3f} (best {best:.3f}, which is kept)"
-        click.echo(f"\r\x1b[2K{line}" if live else line, err=True, nl=not live or p.fraction >= 1)
-
-    return tell

@@ -19,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, uint8
 
 from pofx.specs import TransformerSpec
 from pofx.vocab import Vocab
 
-FORMAT = "pofx fit 1"
-
+FORMAT = "pofx fit 2"
 
 FREE = ("vocab", "seconds")  # the vocabulary is compared by what it spells
 
@@ -58,7 +57,19 @@ def identity(spec: TransformerSpec, vocab: Vocab, documents: Sequence[NDArray[An
 def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write a checkpoint in one go."""
     plain = {k: t.detach().contiguous() for k, t in tensors.items()}
-    write_atomically(path, save(plain, metadata={"format": FORMAT, "facts": json.dumps(dict(facts))}))
+    told = json.dumps(dict(facts))
+    head = {"format": FORMAT, "facts": told, "sha256": _hash(plain, told)}
+    write_atomically(path, save(plain, metadata=head))
+
+
+def _hash(tensors: Mapping[str, Tensor], facts: str) -> str:
+    """Of all that is taken up: names, types, shapes and bytes of the tensors, and the facts as they are written."""
+    h = hashlib.sha256(facts.encode("utf-8"))
+    for name in sorted(tensors):
+        t = tensors[name]
+        h.update(repr((name, str(t.dtype), tuple(t.shape))).encode("utf-8"))
+        h.update(t.reshape(-1).view(uint8).numpy().data)
+    return h.hexdigest()
 
 
 def read(path: Path, same: Mapping[str, Any]) -> Checkpoint:
@@ -71,6 +82,8 @@ def read(path: Path, same: Mapping[str, Any]) -> Checkpoint:
             tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  (no mapping)
         if head.get("format") != FORMAT:
             raise BadSource(f"{path}: expected a checkpoint ({FORMAT}), found {head.get('format')!r}")
+        if _hash(tensors, head["facts"]) != head["sha256"]:
+            raise damaged(path, ValueError("its content is not what its hash says"))
         facts = json.loads(head["facts"])
         was = dict(facts["same"])
     except (SafetensorError, KeyError, TypeError, OSError, json.JSONDecodeError) as e:
@@ -88,5 +101,5 @@ def damaged(path: Path, cause: Exception) -> BadSource:
     """The error of a file that is no whole checkpoint."""
     why = " ".join(str(cause).split())
     return BadSource(
-        f"{path}: expected a checkpoint ({FORMAT}), found a damaged file ({why}); fit without resume"
+        f"{path}: expected a checkpoint ({FORMAT}), found a damaged file ({why}); fit afresh without resume (--resume)"
     )

@@ -1,4 +1,4 @@
-"""Ctrl-C during a fit: finish the step first."""
+"""Ctrl-C or SIGTERM during a fit: finish the step first."""
 
 from __future__ import annotations
 
@@ -8,21 +8,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+# SIGTERM is what batch systems, service managers and `kill` send before they kill.
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextmanager
 def interrupts() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event, so that a step is finished first; a second one interrupts at once."""
+    """A signal sets the event, so that a step is finished first; a second one ends the process as it always does.
+
+    A signal that the process was started to ignore stays ignored.
+    """
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped
         return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heeded = [number for number in SIGNALS if before[number] not in (signal.SIG_IGN, None)]
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopped.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for each in heeded:
+            signal.signal(each, before[each])
 
-    before = signal.signal(signal.SIGINT, stop)
+    for number in heeded:
+        signal.signal(number, stop)
     try:
         yield stopped
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number in heeded:
+            signal.signal(number, before[number])
