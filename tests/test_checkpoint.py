@@ -278,9 +278,10 @@ def test_sharded_and_oddly_named_ones_are_read(home: Path, tmp_path: Path) -> No
 
 ROPE = {"rope_type": "linear", "rope_theta": 1e4}
 CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
-    "code": ({"auto_map": {"AutoModelForCausalLM": "modeling.Evil"}}, "auto_map"),
-    "code, nested": ({"text_config": {"more": [{"auto_map": {"A": "b.C"}}]}}, "auto_map"),
-    "trusting": ({"trust_remote_code": True}, "trust_remote_code"),
+    "code of an unknown type": (
+        {"model_type": "never-heard-of", "auto_map": {"AutoModelForCausalLM": "modeling.Evil"}},
+        "auto_map",
+    ),
     "a kernel of the hub": ({"_attn_implementation": "evil/kernel"}, "_attn_implementation"),
     "a kernel, nested": (
         {"text_config": {"attn_implementation": {"": "evil/kernel@v1:f"}}},
@@ -301,7 +302,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "XLNet": ({"model_type": "xlnet", "architectures": ["XLNetLMHeadModel"]}, "left to right"),
     "a classifier": ({"architectures": ["LlamaForSequenceClassification"]}, "ForCausalLM"),
     "architectures a text": ({"architectures": "LlamaForCausalLM"}, "architectures"),
-    "quantised": ({"quantization_config": {"quant_method": "gptq"}}, "gptq"),
+    "quantised": ({"quantization_config": {"quant_method": "gptq"}}, "GPTQ"),
     "no vocabulary": ({"vocab_size": None}, "vocab_size"),
     "no width": ({"hidden_size": None}, "hidden_size"),
     "no layers": ({"num_hidden_layers": None}, "num_hidden_layers"),
@@ -362,14 +363,20 @@ def test_refused_configs(name: str, tmp_path: Path) -> None:
     [
         {"architectures": None, "head_dim": None, "num_key_value_heads": 2},
         {
-            "auto_map": None,
-            "trust_remote_code": False,
+            "auto_map": {"AutoModelForCausalLM": "modeling.Evil"},  # passed over: transformers has a class
+            "trust_remote_code": True,
             "_attn_implementation": "sdpa",
             "quantization_config": None,
         },
         {
             "rope_parameters": None,
-            "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1},
+            "rope_scaling": {
+                "rope_type": "llama3",
+                "factor": 8.0,
+                "low_freq_factor": 1,
+                "high_freq_factor": 4,
+                "original_max_position_embeddings": 32,
+            },
         },
         {"layer_types": ["full_attention", "sliding_attention"], "sliding_window": 16, "rope_theta": 1e6},
         {"eos_token_id": 3, "pad_token_id": -1, "unheard_of": {"deep": [1, [2, [3]]]}},

@@ -13,21 +13,13 @@ from typing import Any, NoReturn
 
 from pofx.cache import model_path, sha256
 from pofx.errors import BadSource
-from pofx.models.pretrained.config_check import (
-    HEAD_DIM,
-    HEADS,
-    KNOWN,
-    KV_HEADS,
-    LAYERS,
-    ROWS,
-    WIDTH,
-    check_config,
-    no_code,
-    size,
-)
+from pofx.models.pretrained.config_check import KNOWN, check_config, no_code
+from pofx.models.pretrained.config_fields import HEAD_DIM, HEADS, KV_HEADS, LAYERS, ROWS, WIDTH, size
 from pofx.models.pretrained.json_object import read_object
+from pofx.models.pretrained.kinds import check_floats, check_no_pointer
 from pofx.models.pretrained.safetensors_header import StoredTensor
 from pofx.models.pretrained.weight_files import weight_files
+from pofx.models.pretrained.wrapper import is_wrapper, text_config, text_tensors
 
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
 ADAPTER = "adapter_config.json"
@@ -91,17 +83,25 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
         raise BadSource(
             f"{directory}: expected a model directory with {CONFIG}, found none in it; copy or download it too"
         )
+    for path in sorted(p for p in directory.iterdir() if p.suffix in (".json", ".safetensors")):
+        check_no_pointer(path)
     config = read_object(directory / CONFIG, MAX_CONFIG)
     if str(config.get("model_type")).startswith("pofx"):
         raise BadSource(
             f"{directory}: expected pofx.json beside {CONFIG}, as pofx.save writes them, found none; copy the model's "
             "whole directory"
         )
+    whole = config
+    if is_wrapper(whole):
+        config = text_config(whole, directory, str(directory / CONFIG))
     check_config(config, str(directory / CONFIG))
     for name in (TOKENIZER_CONFIG, "generation_config.json"):
         if (directory / name).exists():
             no_code(read_object(directory / name, MAX_CONFIG << 2), str(directory / name))
     files, tensors = weight_files(directory)
+    check_floats(whole, directory, tensors)
+    if config is not whole:
+        tensors = text_tensors(tensors)
     if not (directory / TOKENIZER).is_file():
         raise BadSource(
             f"{directory}: expected {TOKENIZER}, found none; where transformers can read the tokenizer, "
@@ -134,8 +134,6 @@ def _agree(config: Mapping[str, Any], tensors: Mapping[str, StoredTensor], direc
     if seen and seen != set(range(layers or 0)):
         bad(f"layers 0 to {(layers or 0) - 1}", f"{len(seen)} layers up to {max(seen)}")
     for name, t in tensors.items():
-        if t.dtype.startswith("F8"):
-            bad(f"{name[:80]} as floats of 16 bits or more", t.dtype)
         if re.fullmatch(_EMBED, name) and t.shape != (rows, width):
             bad(f"{name} of shape {[rows, width]}", str(list(t.shape)))
         if re.fullmatch(_HEAD, name) and t.shape[:1] != (rows,):

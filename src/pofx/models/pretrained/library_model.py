@@ -3,22 +3,21 @@
 
 from __future__ import annotations
 
-import copy
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
-from pofx.errors import BadSource, PofxError, require
+from pofx.errors import BadSource, require
 
 require("torch", "hf", "a pretrained model")
 
 import torch
 
 from pofx.models.pretrained.checkpoint import Checkpoint
+from pofx.models.pretrained.config_check import without_code
 from pofx.models.pretrained.library import quiet
+from pofx.models.pretrained.library_calls import library_on, made_config
 from pofx.models.pretrained.safetensors_header import StoredTensor
 from pofx.models.pretrained.weights import check_finite
 
@@ -38,18 +37,19 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
     """
     require("transformers", "hf", "a pretrained model")
     check_finite(checkpoint)
-    with _library_on(checkpoint.directory), quiet(), ExitStack() as open_files:
-        made = _config(checkpoint)
+    with library_on(checkpoint.directory), quiet(), ExitStack() as open_files:
+        made = made_config(checkpoint.config["model_type"], without_code(checkpoint.config))
         model, found = _class_for(made).from_pretrained(
             None,
             config=made,
             state_dict=_slices(checkpoint, open_files),
             dtype=dtype,
+            ignore_mismatched_sizes=True,  # they are named below
             local_files_only=True,
             output_loading_info=True,
         )
     # The library fills what is missing with random numbers, and drops what is left, with a warning at most.
-    lacking = sorted([*found["missing_keys"], *(str(k) for k in found.get("mismatched_keys") or ())])
+    lacking = sorted([*found["missing_keys"], *(str(name) for name, *_ in found["mismatched_keys"])])
     if lacking:
         raise BadSource(
             f"{checkpoint.directory}: expected a tensor for each weight of a {type(model).__name__}, found none that "
@@ -62,7 +62,7 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
             f"in it: {some_of(left)}; {_advice(left)}"
         )
     model.eval().requires_grad_(False)
-    with _library_on(checkpoint.directory), torch.inference_mode():
+    with library_on(checkpoint.directory), torch.inference_mode():
         # Sizes that the weights do not show, such as a window of 0, are noticed by the first forward.
         model(input_ids=torch.zeros((1, 2), dtype=torch.int64), use_cache=False)
     return model
@@ -72,13 +72,6 @@ def some_of(names: Sequence[str], most: int = 3) -> str:
     """The first few of many names."""
     shown = ", ".join(n[:80] for n in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _config(checkpoint: Checkpoint) -> Any:
-    from transformers import CONFIG_MAPPING
-
-    told = copy.deepcopy(dict(checkpoint.config))
-    return CONFIG_MAPPING[told["model_type"]].from_dict(told)
 
 
 def _class_for(config: Any) -> Any:
@@ -106,19 +99,3 @@ def _advice(left: Sequence[str]) -> str:
     if any("lora_" in name for name in left):
         return "merge the adapter into the model first (peft: merge_and_unload)"
     return "is config.json that of these weights?"
-
-
-@contextmanager
-def _library_on(directory: Path) -> Iterator[None]:
-    """Around calls of the library alone: what it raises on files that somebody wrote is about the files."""
-    try:
-        yield
-    except (PofxError, MemoryError):
-        raise
-    except Exception as e:
-        why = " ".join(f"{type(e).__name__}: {e}".split())
-        why = "".join(c if c.isprintable() else "?" for c in why)
-        raise BadSource(
-            f"{directory}: expected a causal language model that transformers {version('transformers')} can read, found: "
-            f"{why:.200}; compare its files with the published ones"
-        ) from None

@@ -14,6 +14,7 @@ from typing import NoReturn
 from pofx.cache import CARD, is_whole, keep, model_path, sha256
 from pofx.errors import BadSource, BadValue, require
 from pofx.models.pretrained.checkpoint import ADAPTER, CONFIG
+from pofx.models.pretrained.kinds import check_no_pointer, unknown_layout
 from pofx.models.pretrained.weight_files import PICKLES
 
 Progress = Callable[[str, float], None]
@@ -118,6 +119,9 @@ def _in_directory(path: Path, told: Progress, pre: str | None) -> Path:
         raise BadSource(
             f"{path}: expected {CONFIG} or one .gguf file, found {len(ggufs)} .gguf files; name one of them"
         )
+    what = unknown_layout(path)
+    if what is not None:
+        raise BadSource(f"{path}: expected a model's directory with {CONFIG}, found {what}")
     raise BadSource(
         f"{path}: expected a model's directory, with pofx.json, {CONFIG} or one .gguf file, found none of them; name the "
         f"directory that was saved or downloaded ('pofx models {path}' lists what was saved in it)"
@@ -128,6 +132,7 @@ def _in_file(path: Path, told: Progress, pre: str | None) -> Path:
     """A GGUF file, known by its first bytes: files of a hub's cache have no ending."""
     if not path.is_file():
         raise BadSource(f"{path}: expected a model, found a device")
+    check_no_pointer(path)
     with path.open("rb") as f:
         magic = f.read(4)
     if magic == b"GGUF" or path.name.lower().endswith(".gguf"):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from pofx.errors import BadSource
-from pofx.models.pretrained.config_check import HEAD_DIM, HEADS, LAYERS, ROWS, WIDTH, size
+from pofx.models.pretrained.config_fields import HEAD_DIM, HEADS, LAYERS, ROWS, WIDTH, size
 from pofx.models.pretrained.gguf.header import GgufHeader
 
 # Architectures whose conversion is held against the original weights by the tests.

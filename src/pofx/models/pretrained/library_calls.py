@@ -1,0 +1,50 @@
+"""Calls of `transformers` on files that somebody wrote: what they raise is about the files, and no mistake of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pofx.errors import BadSource, PofxError
+
+# Fields that decide nothing here: the caller says the dtype, and labels are a classifier's (10^9 of them took minutes).
+_UNUSED = (
+    "dtype",
+    "torch_dtype",
+    "num_labels",
+    "id2label",
+    "label2id",
+    "problem_type",
+    "task_specific_params",
+)
+
+
+@contextmanager
+def library_on(directory: Path) -> Iterator[None]:
+    """`BadSource` naming the library, for whatever is raised within.
+
+    Right: around a call of the library alone. Wrong: around a call of our own, whose mistakes it would hide.
+    """
+    try:
+        yield
+    except (PofxError, MemoryError):
+        raise
+    except Exception as e:
+        why = " ".join(f"{type(e).__name__}: {e}".split())
+        why = "".join(c if c.isprintable() else "?" for c in why)
+        raise BadSource(
+            f"{directory}: expected a causal language model that transformers {version('transformers')} can read, found: "
+            f"{why:.200}; compare its files with the published ones"
+        ) from None
+
+
+def made_config(kind: str, told: dict[str, Any]) -> Any:
+    """The library's config of a model type; to be called within `library_on`. Its own validation names bad fields."""
+    from transformers import CONFIG_MAPPING
+
+    made = CONFIG_MAPPING[kind]
+    # Infinity is written as an object, which a reader of files turns back.
+    return made.from_dict(made._decode_special_floats({k: v for k, v in told.items() if k not in _UNUSED}))

@@ -1,0 +1,473 @@
+"""Kinds of checkpoint: each is read, or refused by its name with the next step."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+import pofx
+from pofx.models.pretrained.body import DecoderBody
+from pofx.models.pretrained.checkpoint import check_checkpoint
+from pofx.models.pretrained.files import read_pretrained
+from pofx.models.pretrained.library import quiet
+from refusals import refusal
+from tiny_checkpoints import tokenizer, write
+
+IDS = [0, 9, 70, 33, 12, 200, 8, 40, 44, 41, 100, 101]
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 1234567\n"
+
+
+def edited(home: Path, **changes: Any) -> Path:
+    """A change to None takes a key out of config.json."""
+    config = json.loads((home / "config.json").read_text()) | changes
+    (home / "config.json").write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+    return home
+
+
+def stored(home: Path, how: Callable[[dict[str, torch.Tensor]], object]) -> Path:
+    found = load_file(home / "model.safetensors")
+    how(found)
+    save_file(found, home / "model.safetensors", {"format": "pt"})
+    return home
+
+
+def read(home: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return read_pretrained(check_checkpoint(home), None, "float32", None)
+
+
+def by(model: Any) -> np.ndarray[Any, Any]:
+    """log p of IDS[1:] by a model of transformers."""
+    with torch.inference_mode():
+        z = torch.log_softmax(model.eval()(input_ids=torch.tensor([IDS])).logits[0].double(), -1)
+    return z[torch.arange(len(IDS) - 1), torch.tensor(IDS[1:])].numpy()
+
+
+def saved(model: Any, home: Path) -> Path:
+    with quiet():
+        model.save_pretrained(home)
+    (home / "tokenizer.json").write_text(json.dumps(tokenizer()))
+    return home
+
+
+# --- quantised -------------------------------------------------------------------------------------------------------
+
+
+def packed(*ends: str, dtype: torch.dtype = torch.int32) -> Callable[[dict[str, torch.Tensor]], object]:
+    """A layer's weight replaced by the tensors that a way to quantise stores."""
+
+    def how(weights: dict[str, torch.Tensor]) -> None:
+        at = "model.layers.0.mlp.up_proj."
+        del weights[f"{at}weight"]
+        for end in ends:
+            small = torch.float16 if end in ("scales", "biases", "SCB") else dtype
+            weights[at + end] = torch.ones(24, 2, dtype=small)
+
+    return how
+
+
+def noted(name: str, *ends: str) -> Callable[[Path], object]:
+    def how(home: Path) -> None:
+        stored(home, packed(*ends))
+        (home / name).write_text('{"bits": 4}')
+
+    return how
+
+
+QUANTISED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "MLX": (lambda h: edited(h, quantization={"group_size": 64, "bits": 4}), "MLX (4 bits)"),
+    "MLX, new": (lambda h: edited(h, quantization_config={"group_size": 64, "bits": 8}), "MLX (8 bits)"),
+    "MLX by its tensors": (
+        lambda h: stored(h, packed("weight", "scales", "biases", dtype=torch.uint32)),
+        "MLX ('model.layers.0.mlp.up_proj.",
+    ),
+    "GPTQ": (lambda h: edited(h, quantization_config={"quant_method": "gptq", "bits": 4}), "by GPTQ,"),
+    "old GPTQ": (noted("quantize_config.json", "qweight", "qzeros", "g_idx", "scales"), "by GPTQ,"),
+    "GPTQ without a note": (lambda h: stored(h, packed("qweight", "g_idx", "scales")), "by GPTQ ("),
+    "AWQ": (lambda h: edited(h, quantization_config={"quant_method": "awq"}), "by AWQ,"),
+    "old AWQ": (noted("quant_config.json", "qweight", "qzeros", "scales"), "by AWQ,"),
+    "bitsandbytes": (lambda h: edited(h, quantization_config={"load_in_4bit": True}), "by bitsandbytes,"),
+    "bitsandbytes, 4 bits": (
+        lambda h: stored(h, packed("weight", "weight.quant_state.bitsandbytes__nf4", dtype=torch.uint8)),
+        "by bitsandbytes (",
+    ),
+    "bitsandbytes, 8 bits": (
+        lambda h: stored(h, packed("weight", "SCB", dtype=torch.int8)),
+        "by bitsandbytes (",
+    ),
+    "compressed-tensors": (
+        lambda h: edited(h, quantization_config={"quant_method": "compressed-tensors", "format": "x"}),
+        "by compressed-tensors,",
+    ),
+    "compressed-tensors by its tensors": (
+        lambda h: stored(h, packed("weight_packed", "weight_scale")),
+        "by compressed-tensors (",
+    ),
+    "FP8": (lambda h: stored(h, packed("weight", dtype=torch.float8_e4m3fn)), "by FP8 ("),
+    "none that is known": (lambda h: stored(h, packed("weight", dtype=torch.int8)), "I8"),
+    "a config of a number": (lambda h: edited(h, quantization_config=4), "by 4,"),
+}
+
+
+@pytest.mark.parametrize("name", QUANTISED)
+def test_quantised_weights_are_refused_by_their_method(name: str, tmp_path: Path) -> None:
+    how, why = QUANTISED[name]
+    home = write(tmp_path / "m", "llama")
+    how(home)
+    said = refusal(home, check_checkpoint)
+    assert why in said
+    assert "name the original checkpoint, or a GGUF file of it" in said
+
+
+# --- other kinds -----------------------------------------------------------------------------------------------------
+
+
+def only(*names: str) -> Callable[[Path], object]:
+    """Nothing in the directory but these files."""
+
+    def how(home: Path) -> None:
+        for p in home.iterdir():
+            p.unlink()
+        for name in names:
+            (home / name).write_text("{}")
+
+    return how
+
+
+def pointer(name: str) -> Callable[[Path], object]:
+    return lambda home: (home / name).write_text(POINTER)
+
+
+OTHERS: dict[str, tuple[Callable[[Path], object], str, str]] = {
+    "weights a pointer": (pointer("model.safetensors"), "Git LFS", "git lfs pull"),
+    "a tokenizer a pointer": (pointer("tokenizer.json"), "Git LFS", "git lfs pull"),
+    "an index a pointer": (pointer("model.safetensors.index.json"), "Git LFS", "git lfs pull"),
+    "a GGUF file a pointer": (
+        lambda h: (only("x")(h), (h / "m.gguf").write_text(POINTER)),
+        "Git LFS",
+        "git lfs pull",
+    ),
+    "a GGUF file beside a config": (
+        lambda h: ((h / "model.safetensors").unlink(), (h / "m.gguf").write_bytes(b"GGUF")),
+        "a GGUF file",
+        "name that file",
+    ),
+    "BERT": (
+        lambda h: edited(h, model_type="bert", architectures=["BertForMaskedLM"]),
+        "a masked language model ('bert')",
+        "ForCausalLM",
+    ),
+    "ModernBERT": (
+        lambda h: edited(h, model_type="modernbert", architectures=["ModernBertForMaskedLM"]),
+        "a masked language model ('modernbert')",
+        "ForCausalLM",
+    ),
+    "T5": (
+        lambda h: edited(
+            h, model_type="t5", architectures=["T5ForConditionalGeneration"], is_encoder_decoder=True
+        ),
+        "'t5', an encoder-decoder",
+        "ForCausalLM",
+    ),
+    "BART": (
+        lambda h: edited(
+            h, model_type="bart", architectures=["BartForConditionalGeneration"], is_encoder_decoder=True
+        ),
+        "'bart', an encoder-decoder",
+        "ForCausalLM",
+    ),
+    "a classifier": (
+        lambda h: edited(h, architectures=["LlamaForSequenceClassification"]),
+        "a classifier of texts",
+        "name the language model",
+    ),
+    "an embedding model": (
+        lambda h: edited(h, architectures=["LlamaModel"]),
+        "a body without a head",
+        "name the language model",
+    ),
+    "a wrapper that is not known": (
+        lambda h: edited(h, model_type="paligemma", architectures=None, text_config={"model_type": "gemma"}),
+        "'paligemma' with a text model of type 'gemma'",
+        "save its language model by itself",
+    ),
+    "code of its own": (
+        lambda h: edited(h, model_type="chatglm", auto_map={"AutoModelForCausalLM": "m.M"}),
+        "'chatglm', whose own code (auto_map) pofx never runs",
+        "a GGUF file of this one",
+    ),
+    "images": (only("model_index.json"), "makes images", "name the directory of a language model"),
+    "a maker's own layout": (only("params.json", "consolidated.00.pth"), "params.json", "convert"),
+    "weights alone": (only("model.safetensors"), "weights without config.json", "copy or download"),
+    "a tokenizer alone": (only("tokenizer.json"), "a tokenizer without its model", "copy or download"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_kinds_are_refused_by_name(name: str, tmp_path: Path) -> None:
+    how, what, then = OTHERS[name]
+    home = write(tmp_path / "m", "llama")
+    how(home)
+    said = refusal(home, pofx.load)
+    assert what in said
+    assert then in said
+
+
+# --- kinds that are read ---------------------------------------------------------------------------------------------
+
+TEXT = {
+    "vocab_size": 272,
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": 0,
+    "initializer_range": 0.4,
+}
+SEES = {
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "image_size": 8,
+    "patch_size": 4,
+}
+LINEAR = {
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 8,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 2,
+    "layer_types": ["linear_attention", "full_attention"],
+    "head_dim": 8,
+}
+DEPTH = {
+    "depth": 1,
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_heads": 2,
+    "patch_size": 4,
+    "out_hidden_size": 16,
+    "num_position_embeddings": 16,
+}
+# By class: its config's class, the text part, the rest; and whether our own decoder runs the language model within.
+Case = tuple[str, dict[str, Any], dict[str, Any], bool]
+WRAPPED: dict[str, Case] = {
+    "Gemma3ForConditionalGeneration": (
+        "Gemma3Config",
+        {"model_type": "gemma3_text", "head_dim": 8, "sliding_window": 5, "query_pre_attn_scalar": 16},
+        {"vision_config": {**SEES, "model_type": "siglip_vision_model"}, "mm_tokens_per_image": 4},
+        True,
+    ),
+    "LlavaForConditionalGeneration": (
+        "LlavaConfig",
+        {"model_type": "llama"},
+        {"vision_config": {**SEES, "model_type": "clip_vision_model", "projection_dim": 8}},
+        True,
+    ),
+    "Mistral3ForConditionalGeneration": (
+        "Mistral3Config",
+        {"model_type": "mistral", "head_dim": 8},
+        {"vision_config": {**SEES, "model_type": "pixtral"}},
+        True,
+    ),
+    "Gemma4ForConditionalGeneration": (
+        "Gemma4Config",
+        {
+            "model_type": "gemma4_text",
+            "head_dim": 8,
+            "global_head_dim": 8,
+            "sliding_window": 5,
+            "vocab_size_per_layer_input": 272,
+            "hidden_size_per_layer_input": 4,
+        },
+        {"vision_config": None, "audio_config": None},
+        False,
+    ),
+    "Qwen3_5ForConditionalGeneration": (
+        "Qwen3_5Config",
+        {"model_type": "qwen3_5_text", **LINEAR},
+        {"vision_config": DEPTH},
+        False,
+    ),
+}
+
+
+def wrapped(name: str, home: Path) -> Any:
+    config, text, rest, _ = WRAPPED[name]
+    torch.manual_seed(0)
+    with quiet():
+        made = getattr(transformers, config)(text_config={**TEXT, **text}, image_token_index=5, **rest)
+        model = getattr(transformers, name)(made)
+    saved(model, home)
+    return model
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_the_language_model_within_a_wrapper(name: str, tmp_path: Path) -> None:
+    """Its numbers are those of the whole for a text alone."""
+    model = wrapped(name, tmp_path / "m")
+    lm = read(tmp_path / "m")
+    assert isinstance(lm.body, DecoderBody) == WRAPPED[name][3]
+    assert np.abs(lm.forward([IDS], skip=1).logp[0] - by(model)).max() < 1e-5
+
+
+def test_the_new_names_of_a_wrapper_and_its_defaults(tmp_path: Path) -> None:
+    """Published wrappers leave out what the library has as defaults, and have the language model at another place."""
+    home = tmp_path / "m"
+    model = wrapped("Gemma3ForConditionalGeneration", home)
+
+    def renamed(weights: dict[str, torch.Tensor]) -> None:
+        for name in list(weights):
+            new = name.replace("language_model.model.", "model.language_model.")
+            weights[new if new != name else f"model.{name}"] = weights.pop(name)
+
+    stored(home, renamed)
+    config = json.loads((home / "config.json").read_text())
+    default = transformers.Gemma3TextConfig().to_dict()
+    config["text_config"] = {
+        k: v for k, v in config["text_config"].items() if k == "model_type" or v != default[k]
+    }
+    (home / "config.json").write_text(json.dumps(config | {"eos_token_id": [1, 2]}))
+    assert np.abs(read(home).forward([IDS], skip=1).logp[0] - by(model)).max() < 1e-5
+    assert check_checkpoint(home).config["eos_token_id"] == [1, 2], "the wrapper's word on texts"
+
+
+def test_a_tensor_without_a_place_in_a_wrapper(tmp_path: Path) -> None:
+    wrapped("LlavaForConditionalGeneration", tmp_path / "m")
+    name = "language_model.model.layers.0.self_attn.q_proj.lora_A.weight"
+    stored(tmp_path / "m", lambda w: w.update({name: torch.ones(2, 16)}))
+    assert "lora_A" in refusal(tmp_path / "m", read)
+
+
+def test_a_model_with_code_of_its_own_is_read_without_it(tmp_path: Path) -> None:
+    """The library has the class, so the code is passed over; running it would leave a trace."""
+    config = transformers.Phi3Config(**{**TEXT, "max_position_embeddings": 64})
+    torch.manual_seed(0)
+    model = transformers.Phi3ForCausalLM(config)
+    home = saved(model, tmp_path / "m")
+    trace = tmp_path / "trace"
+    (home / "modeling_phi3.py").write_text(f"open({str(trace)!r}, 'w').close()\nclass M: pass\n")
+    (home / "configuration_phi3.py").write_text(f"open({str(trace)!r}, 'w').close()\nclass C: pass\n")
+    code = {"AutoConfig": "configuration_phi3.C", "AutoModelForCausalLM": "modeling_phi3.M"}
+    edited(home, auto_map=code)
+    assert np.abs(read(home).forward([IDS], skip=1).logp[0] - by(model)).max() < 1e-5
+    assert not trace.exists()
+
+
+SMALL = {k: v for k, v in TEXT.items() if k not in ("num_key_value_heads",)}
+DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Glm4MoeLiteForCausalLM": (
+        "Glm4MoeLiteConfig",
+        {
+            **TEXT,
+            "num_attention_heads": 3,
+            "num_key_value_heads": 3,
+            "q_lora_rank": 8,
+            "kv_lora_rank": 8,
+            "qk_rope_head_dim": 4,
+            "qk_nope_head_dim": 4,
+            "v_head_dim": 8,
+            "n_routed_experts": 4,
+            "num_experts_per_tok": 2,
+            "moe_intermediate_size": 8,
+        },
+    ),
+    "NemotronHForCausalLM": (
+        "NemotronHConfig",
+        {
+            **{k: v for k, v in TEXT.items() if k != "num_hidden_layers"},
+            "head_dim": 4,
+            "layers_block_type": ["mamba", "attention"],
+            "mamba_num_heads": 4,
+            "mamba_head_dim": 8,
+            "ssm_state_size": 8,
+            "n_groups": 1,
+            "n_routed_experts": 4,
+            "moe_intermediate_size": 8,
+            "moe_shared_expert_intermediate_size": 8,
+        },
+    ),
+    "Gemma3nForCausalLM": (
+        "Gemma3nTextConfig",
+        {
+            **TEXT,
+            "num_hidden_layers": 5,
+            "head_dim": 8,
+            "vocab_size_per_layer_input": 272,
+            "hidden_size_per_layer_input": 4,
+            "laurel_rank": 4,
+            "num_kv_shared_layers": 2,
+            "altup_num_inputs": 2,
+            "sliding_window": 5,
+            "activation_sparsity_pattern": [0.0] * 5,
+            "intermediate_size": [24] * 5,
+            "layer_types": [*("sliding_attention", "full_attention") * 2, "sliding_attention"],
+        },
+    ),
+    "BartForCausalLM": (
+        "BartConfig",
+        {
+            "vocab_size": 272,
+            "d_model": 16,
+            "decoder_layers": 2,
+            "decoder_attention_heads": 2,
+            "decoder_ffn_dim": 24,
+        }
+        | {"max_position_embeddings": 64, "init_std": 0.4, "is_decoder": True, "is_encoder_decoder": False},
+    ),
+    "MarianForCausalLM": (
+        "MarianConfig",
+        {
+            "vocab_size": 272,
+            "d_model": 16,
+            "decoder_layers": 2,
+            "decoder_attention_heads": 2,
+            "decoder_ffn_dim": 24,
+        }
+        | {"max_position_embeddings": 64, "init_std": 0.4, "is_decoder": True, "is_encoder_decoder": False}
+        | {"pad_token_id": 2, "decoder_start_token_id": 2},
+    ),
+    "TrOCRForCausalLM": (
+        "TrOCRConfig",
+        {
+            "vocab_size": 272,
+            "d_model": 16,
+            "decoder_layers": 2,
+            "decoder_attention_heads": 2,
+            "decoder_ffn_dim": 24,
+        }
+        | {"max_position_embeddings": 64, "init_std": 0.4, "is_decoder": True},
+    ),
+    "BertGenerationDecoder": (
+        "BertGenerationConfig",
+        {**SMALL, "is_decoder": True},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_decoders_whose_configs_are_unusual(name: str, tmp_path: Path) -> None:
+    """Sizes by other names, none, or one for each layer; heads that need not divide the width."""
+    config, told = DECODERS[name]
+    torch.manual_seed(0)
+    with quiet():
+        model = getattr(transformers, name)(getattr(transformers, config)(**told))
+    home = saved(model, tmp_path / "m")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        lm = read_pretrained(check_checkpoint(home), None, "float32", None)
+    assert np.abs(lm.forward([IDS], skip=1).logp[0] - by(model)).max() < 1e-5
