@@ -349,3 +349,23 @@ def test_without_scikit_learn(here: Path) -> None:
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert "2 classes" in ran.stdout
+
+
+def test_ctrl_c_in_a_fit_advises_what_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pofx.errors import Interrupted
+
+    def stopped(*_: object, **__: object) -> None:
+        raise Interrupted(3, 0.1, None)
+
+    monkeypatch.setattr("pofx.classifier.families.fit", stopped)
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text("one\ntwo\nthree\n")
+    sources = [f"{name}={tmp_path / name}.txt" for name in ("a", "b")]
+    with pytest.raises(SystemExit) as ended:
+        main(["classify", "train", *sources, "-o", str(tmp_path / "out"), "--family", "transformer"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 130
+    assert said.endswith("nothing was kept; run it again, with fewer seconds a class if it took too long\n")
+    assert "checkpoint" not in said and "--resume" not in said and not (tmp_path / "out").exists()

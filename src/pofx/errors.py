@@ -20,6 +20,8 @@ Every message says what was expected, what was found and what to do, in one line
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -71,14 +73,29 @@ class Undecodable(PofxError):
 class Interrupted(PofxError):
     """A fit that was stopped between two steps. `checkpoint` is where it can be taken up, or None."""
 
-    def __init__(self, step: int, fraction: float, checkpoint: Path | None) -> None:
+    def __init__(
+        self,
+        step: int,
+        fraction: float,
+        checkpoint: Path | None,
+        then: str = "a checkpoint keeps it next time: checkpoint=path",
+    ) -> None:
         self.step, self.fraction, self.checkpoint = step, fraction, checkpoint
         then = (
             f"go on with: resume=True, checkpoint={str(checkpoint)!r} (--resume)"
             if checkpoint is not None
-            else "nothing was kept; a checkpoint keeps it next time: checkpoint=path"
+            else f"nothing was kept; {then}"
         )
         super().__init__(f"interrupted after step {step}, {100 * fraction:.0f} % of the fit; {then}")
+
+
+@contextmanager
+def not_resumable(then: str) -> Iterator[None]:
+    """Where a fit is part of something that keeps no checkpoint: `Interrupted` says what to do then, in these words."""
+    try:
+        yield
+    except Interrupted as e:
+        raise Interrupted(e.step, e.fraction, None, then) from None
 
 
 class MissingExtra(PofxError):

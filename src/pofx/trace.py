@@ -100,25 +100,29 @@ class TraceBuilder:
         """Where the positions of a path begin in the flat arrays."""
         return int(self._offsets[path])
 
-    def rows(self, at: Ints, logp: Floats, ids: Ints) -> None:
-        """Read what was wanted off whole laws: `logp[m, V]`, at flat positions `at[m]`, tokens `ids[m]`."""
+    def rows(self, at: Ints, logp: Floats, ids: Ints, which: Ints | None = None) -> None:
+        """Read what was wanted off whole laws: `logp[m, V]`, at flat positions `at[m]`, tokens `ids[m]`.
+
+        which: `[m]`, of fewer laws the one that holds at each position.
+        """
         want = self._want
         lawful(logp)
-        target = logp[np.arange(len(ids)), ids].astype(np.float64)
+        each = np.arange(len(ids)) if which is None else which
+        target = logp[each, ids].astype(np.float64)
         self.logp[at] = target
         if want.entropy:
-            self.entropy[at] = entropy(logp)
+            self.entropy[at] = entropy(logp)[each]
         if want.rank:
-            self.rank[at] = 1 + np.sum(logp > logp[np.arange(len(ids)), ids][:, None], axis=1)
+            self.rank[at] = 1 + np.sum(logp[each] > logp[each, ids][:, None], axis=1)
         if want.top:
             k = min(want.top, logp.shape[1])
             best = np.argsort(-logp, axis=1, kind="stable")[:, :k]
-            self.top_ids[at, :k] = best
-            self.top_logp[at, :k] = np.take_along_axis(logp, best, axis=1)
+            self.top_ids[at, :k] = best[each]
+            self.top_logp[at, :k] = np.take_along_axis(logp, best, axis=1)[each]
         if want.end and self._end is not None:
-            self.end[at] = logp[:, self._end]
+            self.end[at] = logp[each, self._end]
         if want.masses is not None:
-            self.masses[at] = log_masses(logp, want.masses)
+            self.masses[at] = log_masses(logp, want.masses)[each]
 
     def done(self) -> Trace:
         """The finished trace, cut into paths."""

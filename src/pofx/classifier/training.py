@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from pofx.classifier.families import Fitter, Length, Texts, Weights, behind, fitter, is_soft
 from pofx.classifier.joint import Joint
 from pofx.classifier.priors import Prior, log_prior
-from pofx.errors import BadSource, BadValue
+from pofx.errors import BadSource, BadValue, not_resumable
 from pofx.estimation import Spec
 from pofx.lm import LM
 from pofx.queries.classify import check_whole, log_evidence, no_end
 from pofx.values import real, whole
 
 UNLABELLED = -1
+AGAIN = "run it again, with fewer seconds a class if it took too long"
 # EM has converged where no posterior moves by more than this.
 SETTLED = 1e-6
 
@@ -85,12 +86,14 @@ def fit_joint(
         )
     prefixes = None if given is None else _prefixes(given, classes)
     soft = is_soft(spec) and given is None
-    learned = _fitter(texts, labels, classes, spec, prefixes, length, background, soft and len(free) > 0)
+    with not_resumable(AGAIN):
+        learned = _fitter(texts, labels, classes, spec, prefixes, length, background, soft and len(free) > 0)
 
     def joint_of(weights: Weights) -> Joint:
         count = weights.sum(axis=0)
         log_p = log_prior(prior, classes, count)  # a wrong one is told before hours of fitting
-        return Joint(tuple(classes), learned(weights), prefixes, count, log_p, power)
+        with not_resumable(AGAIN):
+            return Joint(tuple(classes), learned(weights), prefixes, count, log_p, power)
 
     weights = np.zeros((len(texts), len(classes)))
     known = np.flatnonzero(labels != UNLABELLED)

@@ -20,9 +20,17 @@ from pofx.cli.written import Verb, Written
     help=f"Where to write, replacing what is there; by default FILE without {packing.ENDING}.",
 )
 @optional_model("The model that it was compressed with; none for what was compressed without.")
+@click.option(
+    "--max-bytes",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Refuse a file that claims more; by default over 1 MB and over 100 times its own size.",
+)
 @click.option("--quiet", is_flag=True, help="Nothing on standard error.")
 @json_option
-def command(file: str, out: str | None, chosen: Chosen | None, quiet: bool, as_json: bool) -> None:
+def command(
+    file: str, out: str | None, chosen: Chosen | None, max_bytes: int | None, quiet: bool, as_json: bool
+) -> None:
     """The bytes that FILE (- for standard input) stands for, or an error and no file.
 
     \b
@@ -30,7 +38,7 @@ def command(file: str, out: str | None, chosen: Chosen | None, quiet: bool, as_j
     """
     from pofx.errors import Undecodable
     from pofx.queries.blocks import unpacked
-    from pofx.queries.compress import decompress
+    from pofx.queries.compress import check_claim, decompress
 
     default = file.removesuffix(packing.ENDING) if file.endswith(packing.ENDING) else None
     path = packing.target(file, out, default)
@@ -40,10 +48,11 @@ def command(file: str, out: str | None, chosen: Chosen | None, quiet: bool, as_j
     try:
         # A damaged file is refused before a model is loaded for it.
         coded = unpacked(blob)
+        check_claim(coded, len(blob), max_bytes)
         needed = bool(coded.identity)
         lm = chosen.load() if needed and chosen is not None else None
         with packing.shown(quiet) as progress:
-            data = decompress(lm, blob, progress=progress)
+            data = decompress(lm, blob, max_bytes=max_bytes, progress=progress)
     except Undecodable as e:
         where = "standard input" if file == "-" else file
         raise Undecodable(f"{where}: {e}") from None

@@ -131,7 +131,7 @@ def command(out: str, seconds: float, seed: int) -> None:
 def _fit_all(
     console: Console, train: list[str], tuning: list[str], test: list[str], seconds: float, seed: int
 ) -> list[Fitted]:
-    from pofx.errors import MissingExtra
+    from pofx.errors import MissingExtra, not_resumable
     from pofx.estimation import fit
     from pofx.specs import NgramSpec, TransformerSpec
 
@@ -146,7 +146,8 @@ def _fit_all(
         try:
             with console.status(f"fitting the {name}, {seconds:.0f} s …"):
                 spec = TransformerSpec(begin=begin, seconds=seconds, seed=seed)
-                lm = fit(train, spec, validation=tuning)
+                with not_resumable("run it again, with fewer --seconds if it took too long"):
+                    lm = fit(train, spec, validation=tuning)
         except MissingExtra as e:
             console.print(f"(no transformer: {e})")
             break

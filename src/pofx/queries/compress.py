@@ -12,13 +12,17 @@ from pofx.lm import LM, refuse_unconditional
 from pofx.queries import lanes as by_lanes
 from pofx.queries.blocks import Block, Packed, hash_of, unpacked
 from pofx.queries.escapes import pieces
-from pofx.queries.identity import differences, identity, told
+from pofx.queries.identity import THREADS, differences, identity, told
+from pofx.queries.one_thread import one_thread
 from pofx.values import whole
 from pofx.vocab import to_bytes
 
 # A text that a model would make longer by more bytes than this is coded without it.
 LONGER = 16
 SHOWN = 4  # differences of two models that a message names
+# A small file that stands for a huge one may have been made to keep a decoder busy: 7 KB can claim 10 MB, which take half a
+# minute. Texts come down to a tenth, seldom to a hundredth.
+PLENTY, TIMES = 1 << 20, 100
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,11 @@ def compress(
 
     What is made is decoded again before it is returned, so compressing takes twice the time of decompressing.
 
-    An n-gram's files can be decoded on any machine. Any other model's numbers depend on machine, libraries and
-    threads, and only the same ones decode them. lanes: so many parts of a text are coded side by side, each behind
-    x0, which is faster by as much and costs what the parts do not know of each other. None: one, but for
-    models of short memory up to 64, as long as that costs at most 0.02 bits a token. progress: is given (stage,
-    share done).
+    An n-gram's files can be decoded on any machine. Any other model's numbers depend on machine and libraries, and only
+    the same ones decode them; models in torch are run on one thread, whatever there are. lanes: so many parts of a text
+    are coded side by side, each behind x0, which is faster by as much and costs what the parts do not know of each
+    other. None: one, but for models of short memory up to 64, as long as that costs at most 0.02 bits a token.
+    progress: is given (stage, share done).
 
     `NoBOS` without x0; `BadValue` for lanes that are none, for a vocabulary over 340,000 and for a model whose
     numbers differ from one run of the same steps to the next.
@@ -87,31 +91,51 @@ def compression(
     if lm is None and lanes is not None:
         raise BadValue(f"lanes: expected a model, whose texts they are parts of, found {lanes} and no model")
     shares = _Shares(progress, "coding", len(plain))
-    made = _adaptive(plain, shares) if lm is None else _by_model(lm, plain, lanes, shares)
-    try:
-        again = _all_decoded(lm, made.blob, _Shares(progress, "comparing", len(plain)))
-    except Undecodable:
-        again = None
+    with one_thread():
+        made = _adaptive(plain, shares) if lm is None else _by_model(lm, plain, lanes, shares)
+        try:
+            again = _all_decoded(lm, unpacked(made.blob), _Shares(progress, "comparing", len(plain)))
+        except Undecodable:
+            again = None
     if again != plain:
         raise BadValue(
             "expected a model that computes the same numbers whenever it takes the same steps, found one that does not: "
-            "its code, decoded, is something else; nothing was written. Try OMP_NUM_THREADS=1"
+            "its code, decoded, is something else; nothing was written. Set OMP_NUM_THREADS=1, if "
+            "it sums in threads of its own, or compress without a model"
         )
     return made
 
 
-def decompress(lm: LM | None, blob: bytes, *, progress: Progress | None = None) -> bytes:
+def decompress(
+    lm: LM | None, blob: bytes, *, max_bytes: int | None = None, progress: Progress | None = None
+) -> bytes:
     """The data that `compress` was given, every byte, or an error: never anything else.
 
-    lm: the model that it was compressed with; it may be None for a file of the adaptive code. `Undecodable` for a damaged
-    or truncated file, and for another model, tokenizer, x0, window rule or (but for n-grams) machine or library;
-    the message says which. progress: is given (stage, share done).
+    lm: the model that it was compressed with; it may be None for a file of the adaptive code. max_bytes: a file that
+    claims more is refused before any of it is decoded. None: so is one that claims over a megabyte and over 100 times
+    its own size, which few texts come down to. `Undecodable` for a damaged or truncated file, and for another model,
+    tokenizer, x0, window rule or (but for n-grams) machine or library; the message says which. progress: is given
+    (stage, share done).
     """
-    return _all_decoded(lm, blob, _Shares(progress, "decoding", 0))
+    blob = bytes(blob)
+    packed = unpacked(blob)
+    check_claim(packed, len(blob), max_bytes)
+    with one_thread():
+        return _all_decoded(lm, packed, _Shares(progress, "decoding", 0))
 
 
-def _all_decoded(lm: LM | None, blob: bytes, shares: _Shares) -> bytes:
-    packed = unpacked(bytes(blob))
+def check_claim(packed: Packed, size: int, max_bytes: int | None = None) -> None:
+    """`Undecodable` for a file of `size` bytes that claims to stand for more than it should; see `decompress`."""
+    most = max(PLENTY, TIMES * size) if max_bytes is None else max_bytes
+    claimed = sum(max(block.size, block.tokens - 1) for block in packed.blocks)  # EOS spells nothing
+    if claimed > most:
+        raise Undecodable(
+            f"expected a file that stands for at most {most:,} bytes, found one of {size:,} bytes that claims {claimed:,}; "
+            f"if you trust it, allow them: max_bytes={claimed} (--max-bytes {claimed})"
+        )
+
+
+def _all_decoded(lm: LM | None, packed: Packed, shares: _Shares) -> bytes:
     if packed.identity:
         if lm is None:
             raise Undecodable(
@@ -121,9 +145,12 @@ def _all_decoded(lm: LM | None, blob: bytes, shares: _Shares) -> bytes:
         differing = differences(packed.identity, lm)
         if differing:
             more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+            then, threads = "", packed.identity.get("threads", str(THREADS))
+            if threads != str(THREADS) and any(line.startswith("threads: ") for line in differing):
+                then = f"; decompress it with the version that wrote it, and OMP_NUM_THREADS={threads:.4}"
             raise Undecodable(
                 "expected the model that this was compressed with, found another "
-                f"({'; '.join(differing[:SHOWN])}{more})"
+                f"({'; '.join(differing[:SHOWN])}{more}){then}"
             )
     shares.total = sum(block.size for block in packed.blocks)
     return b"".join(_decoded(lm, block, shares.next(block.size)) for block in packed.blocks)

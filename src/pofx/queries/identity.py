@@ -18,6 +18,8 @@ STEPS = 3
 # Letters of a hash, 64 bits: enough to tell models apart, and what they decode to has a hash of its own.
 LETTERS = 16
 CODER = "constriction"
+# A model in torch codes on so many threads, whatever there are (`one_thread`). Files of earlier versions have theirs here.
+THREADS = 1
 LIBRARIES = ("numpy", "torch", "transformers", CODER)
 
 
@@ -37,9 +39,8 @@ def identity(lm: LM) -> dict[str, str]:
     else:
         parts["machine"] = platform.machine()
         parts |= {name: _version(name) for name in LIBRARIES if name in sys.modules}
-        torch: Any = sys.modules.get("torch")
-        if torch is not None:
-            parts["threads"] = torch.get_num_threads()
+        if "torch" in sys.modules:
+            parts["threads"] = THREADS
     return {name: str(value) for name, value in parts.items()}
 
 
@@ -70,7 +71,9 @@ def told(made: dict[str, str]) -> str:
 
 
 def _short(part: str | None) -> str:
-    return (part if len(part) <= 60 else f"{part[:60]}…") if part else "none"
+    """A part as a message shows it: whoever wrote the file may have put anything there."""
+    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in (part or "none")[:61])
+    return plain if len(plain) <= 60 else f"{plain[:60]}…"
 
 
 def vocab_hash(vocab: Vocab) -> str:

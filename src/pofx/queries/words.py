@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -258,15 +259,18 @@ def _words(
     seen: Ints,
 ) -> tuple[Word, ...]:
     out: list[Word] = []
-    starts = plan.starts
-    at, mass, before, number = 0, 0.0, 0, 0
+    mass, number = 0.0, 0
     last = len(plan.units) - 1
+    # Of each word: log p of the tokens since the word before, and the tokens that begin in it.
+    sums = _sums(logp, plan.places)
+    begins = np.searchsorted(plan.starts, np.append(0, plan.byte_spans[:, 1])).tolist()
     for w, (unit, (lo, hi)) in enumerate(zip(plan.units, plan.byte_spans.tolist())):
-        place, behind = int(plan.places[w]), float(masses[w])
-        ending = _nats(float(logp[place:].sum()), behind) if w == last else 0.0
-        surprisal = _nats(float(logp[at:].sum()) if w == last else float(logp[at:place].sum()) + behind, mass)
-        first = int(np.searchsorted(starts, before))
-        beyond = len(plan.ids) if w == last else int(np.searchsorted(starts, hi))
+        behind = float(masses[w])
+        rest = float(logp[int(plan.places[w]) :].sum()) if w == last else 0.0
+        ending = _nats(rest, behind) if w == last else 0.0
+        surprisal = _nats(sums[w] + (rest if w == last else behind), mass)
+        first = begins[w]
+        beyond = len(plan.ids) if w == last else begins[w + 1]
         out.append(
             Word(
                 index=None if unit.outside else number,
@@ -284,10 +288,20 @@ def _words(
             )
         )  # fmt: skip
         number += not unit.outside
-        at, mass, before = place, behind, hi
+        mass = behind
     return tuple(out)
+
+
+def _sums(terms: NDArray[np.float64], ends: Ints) -> list[float]:
+    """Σ of the terms up to the first end, from there to the second, and so on."""
+    begins = np.append(0, ends[:-1])
+    some = ends > begins
+    out = np.zeros(len(ends))
+    if some.any():
+        out[some] = np.add.reduceat(terms[: ends[-1]], begins[some])
+    return [float(x) for x in out]
 
 
 def _nats(logp: float, behind: float) -> float:
     """−(logp − behind) of a share of a mass; a share of nothing is impossible."""
-    return float("inf") if np.isneginf(behind) or np.isneginf(logp) else behind - logp
+    return math.inf if -math.inf in (behind, logp) else behind - logp

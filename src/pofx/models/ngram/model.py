@@ -127,12 +127,19 @@ class NgramLM(LM):
         row, length = self.table.find(windows(codes, self.table.packing))
         length = np.minimum(length, known).astype(np.int8)
         out.logp[done : done + len(at)] = self.backoff.log_prob(row, length, at, known[at - 1])
-        for lo in range(0, len(at) if want.rows else 0, ROWS):
-            some = at[lo : lo + ROWS]
-            short = np.minimum(length[some - 1], self.order - 1)
-            laws = self.backoff.laws(row[some - 1], short, np.minimum(known[some - 1], self.order - 1))
-            where = done + np.arange(lo, lo + len(some))
-            out.rows(where, laws, (codes[some] - np.uint64(1)).astype(np.int64))
+        if not want.rows:
+            return len(at)
+        # Positions behind one history have one law, and much of a text is behind histories that it has seen before.
+        short, seen = np.minimum(length[at - 1], self.order - 1), np.minimum(known[at - 1], self.order - 1)
+        history = (row[at - 1].astype(np.int64) * self.order + short) * self.order + seen
+        order = np.argsort(history, kind="stable")
+        for lo in range(0, len(at), ROWS):
+            some = order[lo : lo + ROWS]
+            new = np.append(True, history[some[1:]] != history[some[:-1]])
+            heads = some[new]
+            laws = self.backoff.laws(row[at[heads] - 1], short[heads], seen[heads])
+            ids = (codes[at[some]] - np.uint64(1)).astype(np.int64)
+            out.rows(done + some, laws, ids, np.cumsum(new) - 1)
         return len(at)
 
     def seen(self, n: int) -> Ints:
