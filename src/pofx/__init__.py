@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pofx.loading import load
     from pofx.models.ngram.arpa import read_arpa, write_arpa
     from pofx.queries.audit import audit
+    from pofx.queries.chat import chat
     from pofx.queries.compress import Compression, compress, compression, decompress
     from pofx.queries.condition import condition
     from pofx.queries.conditioned import Conditioned, Outcome
@@ -76,6 +77,7 @@ _HOMES = {
     "lm": "LM Begin State",
     "models.ngram.arpa": "read_arpa write_arpa",
     "queries.audit": "audit",
+    "queries.chat": "chat",
     "queries.compress": "Compression compress compression decompress",
     "queries.corpus_record": "CorpusReport",
     "queries.condition": "condition",
@@ -134,6 +136,7 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "read_arpa",
     "write_arpa",
     "audit",
+    "chat",
     "Compression",
     "compress",
     "compression",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pofx.cli.chat import Marks, read_messages
 from pofx.cli.numeric import Whole
 
 if TYPE_CHECKING:
@@ -46,13 +47,19 @@ OPTIONS = (
         "--pre", metavar="NAME", help="How a GGUF file's tokenizer splits text, if it does not say."
     ),
     click.option(
+        "--chat",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Condition on a conversation: a JSON object with role and content a line, by the model's own template.",
+    ),
+    click.option(
         "--normalize",
         is_flag=True,
         help="Score a text that the tokenizer changes as the model then reads it.",
     ),
 )
 
-_OTHERS = ("begin", "end", "dtype", "context", "stride", "budget", "pre", "normalize")
+_OTHERS = ("begin", "end", "dtype", "context", "stride", "budget", "pre", "chat", "normalize")
 
 
 @dataclass(frozen=True)
@@ -67,14 +74,16 @@ class Chosen:
     stride: int | None
     budget: int | None
     pre: str | None = None
+    chat: str | None = None
     normalize: bool = False
 
     def load(self, name: str | None = None, unknown: str = "refuse") -> LM:
         """The model, by another name if one is given; slow stages are shown on standard error."""
         from pofx.loading import load
 
+        messages = None if self.chat is None else read_messages(self.chat)
         with _shown() as progress, _warned():
-            return load(
+            lm = load(
                 name or self.name,
                 self.begin,
                 self.end,
@@ -87,6 +96,14 @@ class Chosen:
                 unknown=unknown,
                 progress=progress,
             )
+            if messages is not None:
+                from pofx.queries.chat import chat
+                from pofx.transforms.given import given
+
+                lm = given(lm, chat(lm, messages))
+        if hasattr(lm.vocab, "told"):
+            lm.vocab.told = Marks()
+        return lm
 
 
 def model_options(function: F) -> F:
@@ -103,10 +120,11 @@ def model_options(function: F) -> F:
         stride: int | None,
         budget: int | None,
         pre: str | None,
+        chat: str | None,
         normalize: bool,
         **others: Any,
     ) -> Any:
-        chosen = Chosen(model_name, begin, end, dtype, context, stride, budget, pre, normalize)
+        chosen = Chosen(model_name, begin, end, dtype, context, stride, budget, pre, chat, normalize)
         return function(*args, chosen=chosen, **others)
 
     out: Any = with_chosen

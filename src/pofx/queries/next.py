@@ -11,6 +11,7 @@ import numpy as np
 from pofx.algorithms.logspace import entropy, logsumexp
 from pofx.errors import BadValue
 from pofx.lm import LM, State
+from pofx.queries.behind import Behind, behind_ids
 from pofx.queries.continuations import Search, search
 from pofx.queries.terms import Terms, terms
 from pofx.queries.unit_cuts import Characters, Unit, Words
@@ -19,6 +20,7 @@ from pofx.transforms.covers import Covers
 from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
 from pofx.transforms.joined import joined
+from pofx.transforms.prefix import Prefix
 from pofx.values import whole
 from pofx.vocab import show_bytes, to_bytes
 
@@ -71,9 +73,7 @@ class Next:
     calls: int
 
 
-def next_token(
-    lm: LM, given: str | bytes = "", k: int = 10, unit: NextUnit = "token", calls: int = CALLS
-) -> Next:
+def next_token(lm: LM, given: Behind = "", k: int = 10, unit: NextUnit = "token", calls: int = CALLS) -> Next:
     """p(v | given) for the k likeliest tokens v, and the mass of the rest: they sum to 1. Nats.
 
     unit: "token", behind the tokens of `given`. Else `given` is a string, and what follows may be spelled by tokens that
@@ -89,6 +89,9 @@ def next_token(
     k, calls = whole("k", k, 1), whole("calls", calls)
     if unit not in UNITS:
         raise BadValue(f"unit: expected one of {', '.join(map(repr, UNITS))}, found {unit!r}")
+    if isinstance(given, Prefix):
+        law = next_token(behind(lm, given), "", k, unit, calls)
+        return replace(law, given=given.text, terms=behind_ids(lm, law.terms, given))
     given, _ = lm.vocab.read(given)
     if unit == "token":
         return _of_outcomes(lm, given, k, "token", behind(lm, given).start(1), lm)

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadValue
 from pofx.lm import LM, State
+from pofx.queries.behind import Behind, behind_ids
 from pofx.queries.terms import Terms, terms
 from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
 from pofx.transforms.joined import joined
+from pofx.transforms.prefix import Prefix
 from pofx.values import whole
 from pofx.vocab import Vocab, to_bytes
 
@@ -42,7 +44,7 @@ class Draw:
 def sample(
     lm: LM,
     n: int = 1,
-    given: str | bytes = "",
+    given: Behind = "",
     max_tokens: int = 256,
     seed: int | None = None,
     boundary: Literal["token", "exact"] = "exact",
@@ -63,6 +65,9 @@ def sample(
     seed = None if seed is None else whole("seed", seed, advice="None draws a fresh one")
     if boundary not in ("token", "exact"):
         raise BadValue(f"boundary: expected 'exact' or 'token', found {boundary!r}")
+    if isinstance(given, Prefix):
+        draws = sample(behind(lm, given), n, "", max_tokens, seed, boundary)
+        return [replace(d, terms=behind_ids(lm, d.terms, given)) for d in draws]
     given, _ = lm.vocab.read(given)
     if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
         return _healed(lm, n, given, max_tokens, seed)

@@ -34,6 +34,8 @@ class Added:
     special: bool
     normalized: bool
     single_word: bool
+    lstrip: bool
+    rstrip: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +223,7 @@ def _checked_added(
         if content not in seen:
             seen[content] = given
             free = max(free, given + 1)
-            flags = [bool(entry.get(f)) for f in ("special", "normalized", "single_word")]
+            flags = [bool(entry.get(f)) for f in ("special", "normalized", "single_word", "lstrip", "rstrip")]
             out.append(Added(content, given, *flags))
     return out
 

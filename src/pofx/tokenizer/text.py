@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from tokenizers.models import BPE, Unigram
 
 BLOCK = 1 << 18  # characters given to the tokeniser at once: an Encoding weighs some 200 bytes a token
+
+# Before which parts of a text, between control tokens, a tokenizer puts a space: none; each; each that begins with none; the
+# first, if it begins with none.
+Opens = Literal["none", "every part", "bare parts", "first part"]
 
 _EMPTY_MODEL = {"type": "BPE", "vocab": {}, "merges": []}
 
@@ -52,7 +56,8 @@ class TextTokenizer:
 
         self._spelled, self._byte_level = spelled, spelling.byte_level
         with refusing(file.name):
-            normalizer, pre_tokenizer, self.opening, prepended = _without_opening_space(file, spelling.space)
+            normalizer, pre_tokenizer, self.opens, prepended = _without_opening_space(file, spelling.space)
+            self.opening = self.opens != "none"
             skeleton: dict[str, Any] = {
                 "version": "1.0",
                 "added_tokens": [],
@@ -241,12 +246,13 @@ def _merges(found: Sequence[Any]) -> list[tuple[str, str]]:
 
 def _without_opening_space(
     file: TokenizerFile, mark: str | None
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None, bool, str]:
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None, Opens, str]:
     """Normalizer and pre_tokenizer that put no space before a text, whether they used to, and what the normalizer put."""
-    opening, prepended, normalizers, pre_tokenizers = False, "", [], []
+    opens: Opens = "none"
+    prepended, normalizers, pre_tokenizers = "", [], []
     for step in components(file.normalizer):
         if step["type"] == "Prepend" and step["prepend"] in (mark, " "):
-            opening, prepended = True, step["prepend"] + prepended
+            opens, prepended = "every part", step["prepend"] + prepended
         else:
             normalizers.append(step)
     for k, step in enumerate(components(file.pre_tokenizer)):
@@ -258,13 +264,15 @@ def _without_opening_space(
                 "pre_tokenizer, which puts one before every piece; no probability of the text itself can be had"
             )
         if scheme != "never":
-            opening, step = True, {**step, "add_prefix_space": False}
+            if opens == "none":
+                opens = "first part" if scheme == "first" else "bare parts"
+            step = {**step, "add_prefix_space": False}
             if step["type"] == "Metaspace":
                 step["prepend_scheme"] = "never"
         pre_tokenizers.append(step)
     return (
         {"type": "Sequence", "normalizers": normalizers} if normalizers else None,
         {"type": "Sequence", "pretokenizers": pre_tokenizers} if pre_tokenizers else None,
-        opening,
+        opens,
         prepended,
     )

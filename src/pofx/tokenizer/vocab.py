@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.errors import BadValue, NotText
+from pofx.errors import BadValue
 from pofx.tokenizer.file import CONFIG_FILE, FILE, SPECIAL_FILE, TokenizerFile, parse, read_json, refusing
+from pofx.tokenizer.stretches import encoding, stretches
+from pofx.tokenizer.template import Template, template_of
 from pofx.tokenizer.text import TextTokenizer, added_around
 from pofx.tokenizer.token_bytes import Spelling, token_bytes
 from pofx.tokenizer.unspelled import unspelled
 from pofx.vocab import Vocab, to_bytes
 
-_STRAY = re.compile("([\udc80-\udcff]+)")
 _WITHIN_BYTE_TEXT = "(?<=<)(?=0x[0-9A-Fa-f]{2}>)"
 _ROLES = ("bos", "eos", "unk", "pad")
 _SEPARATOR = re.compile(
@@ -41,12 +41,20 @@ def read_tokenizer(
     Right: `read_tokenizer("SmolLM2-135M", rows=49152, end=0)`. Wrong: `rows=len(tokenizer)`; the model's output
     law may have more rows than there are tokens.
     """
+    tokenizer, config, name = read_files(directory)
+    vocab = TokenizerVocab(tokenizer, rows, end, control, config, name)
+    vocab.template = template_of(Path(directory), config)
+    return vocab
+
+
+def read_files(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """The parsed tokenizer.json of a directory, what the files beside it declare, and the name of the first."""
     folder = Path(directory)
     tokenizer = read_json(folder / FILE)
     config = read_json(folder / CONFIG_FILE, needed=False)
     if "added_tokens_decoder" not in config:
         config |= read_json(folder / SPECIAL_FILE, needed=False)
-    return TokenizerVocab(tokenizer, rows, end, control, config, str(folder / FILE))
+    return tokenizer, config, str(folder / FILE)
 
 
 class TokenizerVocab(Vocab):
@@ -68,7 +76,8 @@ class TokenizerVocab(Vocab):
     be that of another string.
 
     names: control tokens' texts and ids, EOS too. declared: ids by role ("bos", "eos", …), as the tokenizer's files have
-    them; those may be text. candidates: (role, id) of what may stand for x0, each id once.
+    them; those may be text. candidates: (role, id) of what may stand for x0, each id once. template: of its chats, None
+    without one. told: is given the names of control tokens and every batch of texts, if it is set.
     adds_before, adds_after: ids that the tokenizer itself puts around a text, by its post_processor; the
     "add_bos_token" and "add_eos_token" of tokenizer_config.json count for nothing beside a tokenizer.json, as in
     transformers 5. opening: whether it puts a space before every text; it is no part of what the ids spell.
@@ -107,8 +116,12 @@ class TokenizerVocab(Vocab):
             self.adds_before, self.adds_after = added_around(file, rows)
             self.names = _names(file, self._control, rows)
         self.declared = file.declared
+        self.template: Template | None = None
+        self.told: Callable[[Mapping[str, int], Sequence[bytes]], None] | None = None
+        self.lstrip = frozenset(a.content for a in file.added if a.lstrip)
+        self.rstrip = frozenset(a.content for a in file.added if a.rstrip)
         self.normalizes = False
-        self.opening = self._tokenizer.opening
+        self.opening, self.opens = self._tokenizer.opening, self._tokenizer.opens
         opened = self._tokenizer.opened
         self._unopened = tuple(
             a.content for a in added if not a.content.startswith(" ") and a.content not in opened
@@ -175,10 +188,10 @@ class TokenizerVocab(Vocab):
 
     def _normalized(self, text: str | bytes) -> tuple[str | bytes, str]:
         names: list[str] = []
-        parts = _stretches(to_bytes(text))
+        parts = stretches(to_bytes(text))
         for k, part in enumerate(parts):
             if isinstance(part, str):
-                with _encoding():
+                with encoding():
                     parts[k], changed = self._tokenizer.normalized(part)
                 names += [n for n in changed if n not in names]
         if not names:
@@ -219,7 +232,9 @@ class TokenizerVocab(Vocab):
 
     def _encode(self, texts: Sequence[str | bytes]) -> list[list[int]]:
         data = [to_bytes(t) for t in texts]
-        encoded = self._encode_parts([_stretches(d) for d in data])
+        if self.told is not None:
+            self.told(self.names, data)
+        encoded = self._encode_parts([stretches(d) for d in data])
         return [ids if self._spells(ids, d) else self._by_other_tokens(d) for ids, d in zip(encoded, data)]
 
     def _encode_parts(self, split: Sequence[Sequence[str | bytes]]) -> list[list[int]]:
@@ -238,7 +253,7 @@ class TokenizerVocab(Vocab):
         return out
 
     def _run(self, strings: list[str]) -> list[list[int]]:
-        with _encoding():
+        with encoding():
             return list(self._tokenizer.encode_all(strings))
 
     def _spells(self, ids: list[int], data: bytes) -> bool:
@@ -252,7 +267,7 @@ class TokenizerVocab(Vocab):
 
     def _by_other_tokens(self, data: bytes) -> list[int]:
         """Ids of a text whose characters the tokenizer mistakes for its own marks, or `NotText`."""
-        ids = self._encode_parts([[p for stretch in _stretches(data) for p in self._cut(stretch)]])[0]
+        ids = self._encode_parts([[p for stretch in stretches(data) for p in self._cut(stretch)]])[0]
         if self._spells(ids, data):
             return ids
         read, by = self._normalized(data)
@@ -263,7 +278,7 @@ class TokenizerVocab(Vocab):
 
     def _is_text(self, data: bytes) -> bool:
         """Whether the tokenizer spells these bytes as they are."""
-        return self._spells(self._encode_parts([_stretches(data)])[0], data)
+        return self._spells(self._encode_parts([stretches(data)])[0], data)
 
     def _say(self, text: str) -> bytes:
         return self._said(self._encode_parts([[text]])[0])
@@ -277,29 +292,6 @@ class TokenizerVocab(Vocab):
             return [stretch]
         parts = [p for p in self._mistaken.split(stretch) if p]
         return [p.encode() if self._mark and p.startswith(self._mark) else p for p in parts]
-
-
-@contextmanager
-def _encoding() -> Iterator[None]:
-    """Whatever the library raises on a text, panics too, is `NotText`."""
-    try:
-        yield
-    except BaseException as e:
-        if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
-            raise
-        raise NotText(
-            f"expected a text that this tokenizer can encode, found one on which it fails: {e!s:.100}; "
-            "change the text, or use another model"
-        ) from None
-
-
-def _stretches(data: bytes) -> list[str | bytes]:
-    """A text as runs of valid UTF-8 (str) and of stray bytes (bytes)."""
-    try:
-        return [data.decode()] if data else []
-    except UnicodeDecodeError:
-        runs = _STRAY.split(data.decode("utf-8", "surrogateescape"))
-        return [r.encode("utf-8", "surrogateescape") if k % 2 else r for k, r in enumerate(runs) if r]
 
 
 def _names(file: TokenizerFile, control: frozenset[int], rows: int) -> dict[str, int]:

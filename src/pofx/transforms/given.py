@@ -12,18 +12,23 @@ from pofx.branches import Branches
 from pofx.errors import Impossible
 from pofx.lm import LM, Begin, State
 from pofx.trace import Ints, Path, Trace, Want
+from pofx.transforms.prefix import Prefix
 from pofx.vocab import show_bytes, to_bytes
 
 
-def given(lm: LM, prefix: str | bytes) -> LM:
+def given(lm: LM, prefix: str | bytes | Prefix) -> LM:
     """p(y | x) = p(xy) / P(x), as an LM over y; nats: log p(xy) = log P(x) + log p(y|x).
 
-    The prefix is conditioned on token by token (as `encode` cuts it); the empty prefix gives `lm` itself. This
-    is how a model without x0 answers: its texts begin behind what the caller names. `Impossible` if P(x) = 0.
+    The prefix is conditioned on token by token (as `encode` cuts it, or the ids that a `Prefix` holds); the empty prefix
+    gives `lm` itself. This is how a model without x0 answers: its texts begin behind what the caller names. `Impossible`
+    if P(x) = 0.
 
     Right: `log_prob(given(lm, "To be"), ", or not")`. Wrong: `log p(x) + log p(y|x)` for log p(xy): p(x) has
     the EOS term of a text that ends after x.
     """
+    if isinstance(prefix, Prefix):
+        check_possible(lm, [prefix.ids], [prefix.text])
+        return Given(lm, prefix.ids, prefix.text)
     prefix, _ = lm.vocab.read(prefix)
     ids = lm.vocab.encode(prefix)
     if not ids:

@@ -1,0 +1,68 @@
+"""Conversations on the command line: their file, and what is said of a text that spells a control token."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import click
+
+MOST_BYTES = 1 << 22
+
+
+def read_messages(path: str) -> list[dict[str, Any]]:
+    """The messages of a file, a JSON object a line; `BadSource` for what is none."""
+    from pofx.errors import BadSource
+
+    with open(path, "rb") as f:
+        raw = f.read(MOST_BYTES + 1)
+    if len(raw) > MOST_BYTES:
+        raise BadSource(
+            f"{path}: expected a conversation of at most {MOST_BYTES >> 20} MiB, found a longer one"
+        )
+    out = []
+    for k, line in enumerate(raw.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise BadSource(
+                f"{path}: expected a JSON object with role and content in each line, found another in line {k}; write "
+                '{"role": "user", "content": "…"}'
+            )
+        out.append(found)
+    return out
+
+
+class Marks:
+    """Says once on standard error that a control token's name in a text is read as text."""
+
+    def __init__(self) -> None:
+        self._said = False
+        self._names: Mapping[str, int] = {}
+
+    def __call__(self, names: Mapping[str, int], texts: Sequence[bytes]) -> None:
+        """Look for the names in the texts."""
+        if self._said or not names:
+            return
+        self._names = names
+        found = next((m for t in texts if (m := self._any.search(t))), None)
+        if found is not None:
+            self._said = True
+            name = found[0].decode("utf-8", "replace")
+            click.echo(
+                f"pofx: note: a text has {name!r:.60}, which is read as text and not as the control token of that name; to "
+                "condition on a conversation: --chat FILE.jsonl",
+                err=True,
+            )
+
+    @cached_property
+    def _any(self) -> re.Pattern[bytes]:
+        long = sorted((n for n in self._names if len(n) > 2), key=len, reverse=True)
+        return re.compile(b"|".join(re.escape(n.encode()) for n in long) or b"(?!)")

@@ -1,0 +1,97 @@
+"""The process that `apart` starts: reads one request, works within limits, writes one answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+MOST_ANSWER = 1 << 22  # characters
+_SAMPLE = "a É 中 ﬁ\u0301\u200d\ufeff\r\n\t  <s> 12345 \U0001f469\u200d\U0001f467 ▁ \x00"
+
+
+def render(request: Mapping[str, Any]) -> Callable[[], str]:
+    """A chat template as `transformers` renders it, in its sandbox."""
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    def work() -> str:
+        out = render_jinja_template(
+            conversations=[request["messages"]],
+            chat_template=request["template"],
+            add_generation_prompt=True,
+            **request["special"],
+        )
+        rendered: str = (out[0] if isinstance(out, tuple) else out)[0]
+        if len(rendered) > request["most"]:
+            raise ValueError(f"{len(rendered):,} characters, more than {request['most']:,}")
+        return rendered
+
+    return work
+
+
+def open_tokenizer(request: Mapping[str, Any]) -> Callable[[], None]:
+    """A vocabulary is built of a tokenizer.json, and encodes what tokenizers stumble over."""
+    from pofx.errors import NotText
+    from pofx.tokenizer.vocab import TokenizerVocab, read_files
+
+    def work() -> None:
+        tokenizer, config, name = read_files(request["folder"])
+        vocab = TokenizerVocab(tokenizer, request["rows"], None, request["control"], config, name)
+        for text in ("", _SAMPLE, _SAMPLE * 50, *_SAMPLE):
+            try:
+                vocab.encode(text)
+            except NotText:
+                continue
+
+    return work
+
+
+TASKS: Mapping[str, Callable[[Mapping[str, Any]], Callable[[], Any]]] = {
+    "render": render,
+    "open": open_tokenizer,
+}
+
+
+def main() -> None:
+    """One request on standard input, one answer on standard output."""
+    request = json.loads(sys.stdin.buffer.read().decode("utf-8", "surrogatepass"))
+    answer = {"error": "no answer"}
+    try:
+        work = TASKS[sys.argv[1]](request)
+        _limit(request["seconds"], request["memory"])
+        answer = {"answer": work()}
+    except MemoryError:
+        answer = {"error": f"more than {request['memory'] / 1e9:.1f} GB of memory"}
+    except BaseException as e:  # a panic of tokenizers is no Exception; the answer is all that is heard of it
+        answer = {"error": " ".join(f"{type(e).__name__}: {e}".split())[:300]}
+        from pofx.errors import PofxError
+
+        if isinstance(e, PofxError):
+            answer = {"error": str(e), "refused": type(e).__name__}
+    sys.stdout.write(json.dumps(answer)[:MOST_ANSWER])
+    sys.stdout.flush()
+    os._exit(0)  # threads of a library that panicked might never end
+
+
+def _limit(seconds: float, memory: int) -> None:
+    """Processor time and memory beyond what importing took."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX system
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    time = int(used.ru_utime + used.ru_stime + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (time, time + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        with open("/proc/self/statm") as f:
+            now = int(f.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + memory, now + memory))
+    except (OSError, ValueError):
+        return
+
+
+if __name__ == "__main__":
+    main()
