@@ -28,14 +28,19 @@ class Limits:
                 "(--max-expansion 1e9)"
             )
 
+    def is_doubtful(self, packed: int, unpacked: int) -> bool:
+        """Whether so much came of so little that more should be read before anything is done with it."""
+        return unpacked <= FLOOR and 10 * unpacked > self.expansion * packed
+
 
 DEFAULT = Limits()
 
 
-def too_long(name: str, line: int, limits: Limits) -> BadSource:
-    """The error of a document or a row that begins at `line` and is longer than the limit."""
+def too_long(name: str, line: int | None, limits: Limits) -> BadSource:
+    """The error of a document or a row that is longer than the limit. line: where it begins, if that is known."""
+    where = name if line is None else f"{name}:{line}"
     return BadSource(
-        f"{name}:{line}: expected a document of at most {limits.document:,} bytes, found a longer one; say how "
+        f"{where}: expected a document of at most {limits.document:,} bytes, found a longer one; say how "
         "documents are parted (--split, --separator, --format), or raise the limit: max_document=10**9 "
         "(--max-document 1G)"
     )

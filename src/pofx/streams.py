@@ -8,7 +8,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -16,7 +16,7 @@ from pofx.encoding import as_utf8
 from pofx.errors import BadSource, require
 from pofx.limits import DEFAULT, Limits, too_long
 from pofx.source import Source
-from pofx.unpacking import BadZstd, Gzip, Zstd
+from pofx.unpacking import BadZstd, Gzip, Unpacked, Zstd
 
 _CHUNK = 1 << 20
 
@@ -35,7 +35,10 @@ def opened(
             if source.format == "parquet":
                 yield raw
             else:
-                yield as_utf8(name, _unpacked(raw, source, limits), encoding)
+                unpacked = _unpacked(raw, source, limits)
+                yield as_utf8(
+                    name, raw if unpacked is None else io.BufferedReader(unpacked, _CHUNK), encoding
+                )
     except EOFError:
         raise BadSource(
             f"{name}: expected a whole .{source.packing} file, found one that breaks off; "
@@ -63,19 +66,32 @@ def _raw(source: Source) -> Any:
     return nullcontext(stream)  # not ours to close
 
 
-def _unpacked(raw: io.BufferedReader, source: Source, limits: Limits) -> io.BufferedReader:
+def _unpacked(raw: io.BufferedReader, source: Source, limits: Limits) -> Unpacked | None:
     if source.packing == "gz":
-        return io.BufferedReader(Gzip(source.name, raw, limits), _CHUNK)
+        return Gzip(source.name, raw, limits)
     if source.packing == "zst":
         zstandard = require("zstandard", "data", f"reading {source.name}")
-        return io.BufferedReader(Zstd(source.name, raw, limits, zstandard), _CHUNK)
-    return raw
+        return Zstd(source.name, raw, limits, zstandard)
+    return None
+
+
+def check_expansion(source: Source, limits: Limits) -> None:
+    """`BadSource` for a packed file that unfolds too far, as its first megabytes show; a common one is left after one."""
+    if not source.packing:
+        return
+    with suppress(EOFError, gzip.BadGzipFile, zlib.error, BadZstd, OSError):  # the reading itself will say so
+        with _raw(source) as raw:
+            unpacked = _unpacked(raw, source, limits)
+            while unpacked is not None and unpacked.read(_CHUNK) and unpacked.is_doubtful:
+                pass
 
 
 def lines(name: str, stream: BinaryIO, limits: Limits = DEFAULT) -> Iterator[bytes]:
     """Lines with their endings, cut at \\n alone, in C: linear in the input, however long a line is."""
     longest = limits.document
-    for n, line in enumerate(iter(partial(stream.readline, longest + 1), b""), 1):
+    n = 0
+    for line in iter(partial(stream.readline, longest + 1), b""):
+        n += 1
         if len(line) > longest:
             raise too_long(name, n, limits)
         yield line
@@ -120,16 +136,14 @@ def pieces(
     """
     pattern, longest = _cut_at(separator)
     held: list[bytes] = []
-    size, line = 0, 1
+    size = 0
     tail = b""  # the end of what was read, in which a separator may have begun
     while chunk := stream.read1(_CHUNK):
         data = tail + chunk
         at = 0
         for mark, start, end in _marks(data, separator, pattern):
             held.append(data[at:start])
-            piece = b"".join(held)
-            yield piece, mark
-            line += piece.count(b"\n") + mark.count(b"\n")
+            yield _short(name, b"".join(held), limits), mark
             held.clear()
             size, at = 0, end
         cut = max(len(data) - longest + 1, at)
@@ -137,8 +151,14 @@ def pieces(
         size += cut - at
         tail = data[cut:]
         if size > limits.document:
-            raise too_long(name, line, limits)
-    yield b"".join(held) + tail, b""
+            raise too_long(name, None, limits)
+    yield _short(name, b"".join(held) + tail, limits), b""
+
+
+def _short(name: str, piece: bytes, limits: Limits) -> bytes:
+    if len(piece) > limits.document:
+        raise too_long(name, None, limits)
+    return piece
 
 
 def _cut_at(separator: bytes) -> tuple[re.Pattern[bytes], int]:

@@ -28,7 +28,7 @@ class _Counted:
         return data
 
 
-class _Unpacked(io.RawIOBase):
+class Unpacked(io.RawIOBase):
     """What a packed stream unfolds to, held against the limits."""
 
     def __init__(self, name: str, raw: BinaryIO, limits: Limits) -> None:
@@ -38,6 +38,11 @@ class _Unpacked(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether more should be read before anything is done with what came."""
+        return self._limits.is_doubtful(self._packed.n, self._n)
 
     def readinto(self, into: Any) -> int:
         data = self._next(len(into))
@@ -50,7 +55,7 @@ class _Unpacked(io.RawIOBase):
         raise NotImplementedError
 
 
-class Gzip(_Unpacked):
+class Gzip(Unpacked):
     """A .gz stream: GzipFile.readline is a Python call a line, this one a call a chunk.
 
     By read1, since GzipFile.read loses what it has unpacked when the file breaks off behind it.
@@ -65,7 +70,7 @@ class Gzip(_Unpacked):
         return self._file.read1(most)
 
 
-class Zstd(_Unpacked):
+class Zstd(Unpacked):
     """The frames of a .zst stream, one after the other.
 
     zstandard's own stream reader ends a file that breaks off as if it were whole. Here that is an EOFError.

@@ -147,7 +147,9 @@ class Layout:
     def documents(self, files: tuple[str, ...], keep: tuple[str, ...] = ()) -> Told:
         """The records of files; bad rows are told on standard error, the first of each kind, and counted: see `tally`."""
         told = BadRows()
-        return Told(self.records(self.files(files), told.saw, keep=keep), told)
+        found = self.records(self.files(files), told.saw, keep=keep)
+        found.look()
+        return Told(found, told)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 from pofx.reading import Found, Layout, rows
 from pofx.reading.fields import CHARACTERS, ROWS, Fields
 from pofx.source import Source
+from pofx.streams import check_expansion
 
 
 def rows_of_all(sources: Sequence[Source], layout: Layout) -> Iterator[tuple[Source, Found]]:
@@ -38,7 +40,20 @@ def look(sources: Sequence[Source], layout: Layout) -> None:
     """Read the beginning of each file, and refuse what can be refused by it; nothing of an input that is read once."""
     if not all(source.is_regular for source in sources):
         return
+    for source in sources:
+        check_expansion(source, layout.limits)
+        if source.format == "parquet":
+            _check_rows(source, layout)
     next(rows_of_all(sources, layout), None)
     for source in sources[1:]:
-        if source.format != "txt" or (layout.split == "line" and layout.separator is None):
+        if source.format not in ("txt", "parquet") or (layout.split == "line" and layout.separator is None):
             next(rows(source, layout), None)
+
+
+def _check_rows(source: Source, layout: Layout) -> None:
+    """Read a table's rows for as long as much comes of little; the reader refuses what is too much."""
+    size, unfolded = os.path.getsize(source.path), 0
+    for found in rows(source, layout):
+        unfolded += len(found[1]) if isinstance(found, tuple) else 0
+        if not layout.limits.is_doubtful(size, unfolded):
+            return

@@ -111,6 +111,8 @@ def _element(text: _Text) -> object:
                 raise text.broken(str(no_json(e)).partition(", found ")[2]) from None
         else:
             if end < len(text.held) or text.ended:  # else a number may go on
+                if end - text.at > text.layout.limits.document:
+                    raise too_long(text.name, text.line, text.layout.limits)
                 text.move(end)
                 return value
         text.more()

@@ -38,7 +38,8 @@ def row_of(record: object, layout: Layout, fields: Fields) -> Content:
         raise NotHere(f"expected a JSON object, found {kind(record)}")
     if fields.missing:
         fields.saw(record)
-    return document([value_at(record, name) for name in layout.columns], layout, record)
+    cells = [record[name] if name in record else value_at(record, name) for name in layout.columns]
+    return document(cells, layout, record)
 
 
 def no_json(e: ValueError | RecursionError) -> NotHere:

@@ -14,7 +14,7 @@ from pofx.reading.fields import listed, meant
 from pofx.reading.layout import Found, Layout, NotHere
 
 # Rows that are decoded at once.
-_BATCH = 1024
+_BATCH = 8192
 # What a row counts for besides its texts, against the limit on what a file unfolds to.
 _ROW = 8
 
@@ -42,7 +42,7 @@ def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[
     for place in places[: len(layout.needed)]:
         place.check_text(arrow, layout, name)
     claimed = _claimed(table.metadata, {p.top for p in places})
-    layout.limits.check_expansion(name, size, claimed)
+    layout.limits.check_expansion(name, size, claimed + _ROW * table.metadata.num_rows)
     # As many rows at once as fit the memory, by what the file says of their size.
     batch = max(1, min(_BATCH, FLOOR * table.metadata.num_rows // max(claimed, 1)))
     # A text that stands in a million rows is kept once in the file; as a dictionary it stays so in memory.
@@ -61,11 +61,11 @@ def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[
             raise broken(e) from None
         if batch is None:
             return
-        for cells in zip(*(_cells(arrow, batch.column(p.top), p.inner) for p in places)):
+        columns = [_cells(arrow, batch.column(p.top), p.inner) for p in places]
+        unfolded += _ROW * len(batch) + sum(len(c) for cells in columns for c in cells if isinstance(c, str))
+        layout.limits.check_expansion(name, size, unfolded)
+        for cells in zip(*columns):
             line += 1
-            unfolded += _ROW + sum(len(c) for c in cells if isinstance(c, str))
-            if unfolded > FLOOR:
-                layout.limits.check_expansion(name, size, unfolded)
             try:
                 yield (line, *document(cells, layout))
             except NotHere as e:
@@ -125,21 +125,25 @@ def _claimed(metadata: Any, columns: set[str]) -> int:
     )
 
 
-def _cells(arrow: Any, column: Any, inner: list[str]) -> Iterator[object]:
-    """The values of a column, one at a time; of a dictionary, each text is decoded once a batch."""
-    if arrow.types.is_dictionary(column.type):
-        known: dict[int, object] = {}
-        values = column.dictionary
-        for index in column.indices.to_pylist():
-            if index is None:
-                yield None
-                continue
-            if index not in known:
-                known[index] = _cell(values[index])
-            yield known[index]
-        return
-    for value in column:
-        yield _inside(_cell(value), inner)
+def _cells(arrow: Any, column: Any, inner: list[str]) -> list[object]:
+    """The values of a column; of a dictionary, each text that the batch has is decoded once."""
+    if not arrow.types.is_dictionary(column.type):
+        values = _decoded(column)
+        return values if not inner else [_inside(value, inner) for value in values]
+    indices, texts = column.indices, column.dictionary
+    if len(texts) > len(column):  # of a dictionary of many batches
+        used = indices.unique().drop_null()
+        known = dict(zip(used.to_pylist(), _decoded(texts.take(used))))
+        return [known.get(index) for index in indices.to_pylist()]
+    table = _decoded(texts)
+    return [None if index is None else table[index] for index in indices.to_pylist()]
+
+
+def _decoded(column: Any) -> list[object]:
+    try:
+        return cast(list[object], column.to_pylist())
+    except UnicodeDecodeError:
+        return [_cell(value) for value in column]
 
 
 def _inside(value: object, inner: list[str]) -> object:

@@ -32,7 +32,7 @@ class _Table:
         # The line where the row begins, and the lines that it takes.
         self.line = 1
         self._row: list[str] = []
-        self._lines = (data.decode("utf-8", "surrogateescape") for data in lines(name, stream, layout.limits))
+        self._lines = lines(name, stream, layout.limits)
         # The limit is one of the whole process, so it is never lowered. A C long bounds it.
         csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
         # strict: otherwise a quote that is never closed takes the rest of the file into one field without a word.
@@ -75,15 +75,16 @@ class _Table:
 
     def _taken(self) -> Iterator[str]:
         """Lines, each noted as one of the row."""
-        size = 0
-        for text in self._lines:
+        size, longest = 0, self.layout.limits.document
+        for data in self._lines:
+            text = data.decode("utf-8", "surrogateescape")
             if not self._row:
                 size = 0
                 if self.line == 1 and self._is_excels(text):
                     self.line = 2
                     continue
-            size += len(text)
-            if size > self.layout.limits.document:
+            size += len(data)
+            if size > longest:
                 raise too_long(self.name, self.line, self.layout.limits)
             self._row.append(text)
             yield text
