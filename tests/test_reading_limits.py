@@ -20,7 +20,7 @@ from pofx import limits
 from pofx.corpus import documents, records
 from pofx.errors import BadSource, BadValue
 from pofx.limits import size_of
-from refusals import refusal
+from refusals import decided, refusal
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -179,13 +179,10 @@ def test_a_million_of_one_character(tmp_path: Path) -> None:
         for kind in ("txt", "jsonl", "json", "csv", "tsv", "fasttext"):
             path = tmp_path / f"a.{kind}"
             path.write_text(text, encoding="utf-8", newline="")
-            try:
-                found = list(documents(path, report=lambda bad: None, encoding="utf-8"))
-            except BadSource as e:
-                assert str(e).isprintable()
-                assert len(str(e)) < 1000 + len(str(path))
-            else:
-                assert found in ([], [text], [text[:-1]]), (c, kind)  # a last \r may end the line
+            found = decided(
+                lambda path=path: list(documents(path, report=lambda bad: None, encoding="utf-8"))
+            )
+            assert found in (None, [], [text], [text[:-1]]), (c, kind)  # a last \r may end the line
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": ["\u0301" * 10**6]}), path)
     assert read(path) == ["\u0301" * 10**6]

@@ -79,19 +79,17 @@ def check_expansion(source: Source, limits: Limits) -> None:
     """`BadSource` for a packed file that unfolds too far, as its first megabytes show; a common one is left after one."""
     if not source.packing:
         return
-    with suppress(EOFError, gzip.BadGzipFile, zlib.error, BadZstd, OSError):  # the reading itself will say so
-        with _raw(source) as raw:
-            unpacked = _unpacked(raw, source, limits)
-            while unpacked is not None and unpacked.read(_CHUNK) and unpacked.is_doubtful:
-                pass
+    # What else is wrong with the file the reading itself will say.
+    with suppress(EOFError, gzip.BadGzipFile, zlib.error, BadZstd, OSError), _raw(source) as raw:
+        unpacked = _unpacked(raw, source, limits)
+        while unpacked is not None and unpacked.read(_CHUNK) and unpacked.is_doubtful:
+            pass
 
 
 def lines(name: str, stream: BinaryIO, limits: Limits = DEFAULT) -> Iterator[bytes]:
     """Lines with their endings, cut at \\n alone, in C: linear in the input, however long a line is."""
     longest = limits.document
-    n = 0
-    for line in iter(partial(stream.readline, longest + 1), b""):
-        n += 1
+    for n, line in enumerate(iter(partial(stream.readline, longest + 1), b""), 1):
         if len(line) > longest:
             raise too_long(name, n, limits)
         yield line

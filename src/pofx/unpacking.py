@@ -37,6 +37,7 @@ class Unpacked(io.RawIOBase):
         self._n = 0
 
     def readable(self) -> bool:
+        """As a raw stream of Python has it."""
         return True
 
     @property
@@ -45,6 +46,7 @@ class Unpacked(io.RawIOBase):
         return self._limits.is_doubtful(self._packed.n, self._n)
 
     def readinto(self, into: Any) -> int:
+        """As a raw stream of Python has it; `BadSource` where too much came of too little."""
         data = self._next(len(into))
         self._n += len(data)
         self._limits.check_expansion(self._name, self._packed.n, self._n)
