@@ -14,7 +14,7 @@ from pofx.algorithms.character_sets import ASCII, SINGLE, Item, Set, characters
 from pofx.algorithms.nfa import LAST_LINE_END, NEWLINE, NODES, NOTHING, STATES, Nfa, Side, deterministic
 from pofx.errors import BadValue
 
-_TYPES = re.ASCII | re.LOCALE | re.UNICODE
+TYPES = re.ASCII | re.LOCALE | re.UNICODE
 _REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT)
 # What has no automaton here, by the name that people know it by.
 _NAMES = {
@@ -54,14 +54,20 @@ def regular(pattern: str) -> Dfa:
         ) from None
 
 
-def parsed(pattern: str, argument: str) -> Any:
+def scoped(flags: int, added: int, deleted: int) -> int:
+    """The flags within a group that adds some and takes some away."""
+    kept = flags & ~TYPES if added & TYPES else flags
+    return int((kept | added) & ~deleted)
+
+
+def parsed(pattern: str, argument: str, flags: int = 0) -> Any:
     """The tree of `re`, or `BadValue` that names the argument; also for what `re` warns will change its meaning."""
     if not isinstance(pattern, str):
         raise BadValue(f"{argument}: expected a pattern of type str, found {pattern!r}; decode it first")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            return _parser.parse(pattern)
+            return _parser.parse(pattern, flags)
     except FutureWarning as e:
         raise BadValue(
             f"{argument}: expected classes without '[', '--', '&&', '~~' or '||' in them, found {_shown(pattern)} "
@@ -105,8 +111,7 @@ class _Walk:
             return self._read(at, characters(item, flags))
         if op is ops.SUBPATTERN:
             _, added, deleted, inner = argument
-            kept = flags & ~_TYPES if added & _TYPES else flags
-            return self.sequence(inner, at, (kept | added) & ~deleted)
+            return self.sequence(inner, at, scoped(flags, added, deleted))
         if op is ops.BRANCH:
             end = self.nfa.state()
             for branch in argument[1]:

@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 )
 @click.option("--pattern", metavar="REGEX", help="Each match of this regular expression is a word.")
 @click.option(
+    "--pattern-seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="--pattern: refuse one that takes longer for a text.",
+)
+@click.option(
     "--punctuation",
     type=click.Choice(["attached", "own", "boundary"]),
     default="attached",
@@ -64,6 +71,7 @@ def command(
     texts: tuple[str, ...],
     how: Any,
     pattern: str | None,
+    pattern_seconds: float,
     punctuation: Any,
     given: str,
     given_field: str | None,
@@ -93,9 +101,11 @@ def command(
 
     options.check_texts(files, texts, given, given_field)
     options.check_out(files, out, as_json, "score")
+    if pattern is None and options.typed("pattern_seconds"):
+        raise click.UsageError("--pattern-seconds: expected with --pattern, found without.")
     if pattern is not None and options.typed("how"):
         raise click.UsageError("--pattern: expected instead of --units, found both.")
-    units = Units(how if pattern is None else _compiled(pattern), punctuation)
+    units = Units(how if pattern is None else _compiled(pattern), punctuation, pattern_seconds)
     behind = options.argument_text(given)
     asked = Input(files, layout, behind, given_field, keep)
     rows = WordRows(units, keep)
@@ -114,10 +124,10 @@ def command(
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as e:
-        raise click.UsageError(f"--pattern: expected a regular expression, found {pattern!r}: {e}.") from None
+    from pofx.algorithms.regular import parsed
+
+    parsed(pattern, "--pattern")  # refuses what `re` cannot read, or warns of
+    return re.compile(pattern)
 
 
 def _texts(lm: LM, texts: list[str | bytes], units: Units, given: str | bytes, as_json: bool) -> None:

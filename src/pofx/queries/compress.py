@@ -118,6 +118,8 @@ def decompress(
     (stage, share done).
     """
     blob = bytes(blob)
+    if max_bytes is not None:
+        whole("max_bytes", max_bytes)
     packed = unpacked(blob)
     check_claim(packed, len(blob), max_bytes)
     with one_thread():

@@ -10,8 +10,11 @@ from functools import cache
 from typing import Literal
 
 from pofx.errors import BadValue
+from pofx.queries.pattern_spans import pattern_spans
+from pofx.values import real
 
 Punctuation = Literal["attached", "own", "boundary"]
+SECONDS = 10.0
 PUNCTUATION = ("attached", "own", "boundary")
 
 # Apostrophes and hyphens count as letters where other punctuation does not: "don't" and "well-known" are words, and
@@ -39,11 +42,12 @@ class Unit:
 class Units:
     """How texts are cut into words. See `words`, whose arguments they are.
 
-    how: "words", "graphemes", or a pattern, each match of which is a word.
+    how: "words", "graphemes", or a pattern, each match of which is a word. seconds: that a pattern may take for a text.
     """
 
     how: Literal["words", "graphemes"] | re.Pattern[str] = "words"
     punctuation: Punctuation = "attached"
+    seconds: float = SECONDS
 
     def __post_init__(self) -> None:
         if isinstance(self.how, re.Pattern):
@@ -53,6 +57,7 @@ class Units:
             raise BadValue(
                 f"units: expected 'words', 'graphemes', a compiled pattern or regions, found {self.how!r}"
             )
+        real("pattern_seconds", self.seconds, 0, above=True)
         if self.punctuation not in PUNCTUATION:
             raise BadValue(f"punctuation: expected one of {PUNCTUATION}, found {self.punctuation!r}")
         if self.punctuation != "attached" and self.how != "words":
@@ -72,7 +77,7 @@ class Units:
     def of(self, text: str) -> list[Unit]:
         """The words of a text in order; none overlap."""
         if isinstance(self.how, re.Pattern):
-            return regions(text, [m.span() for m in self.how.finditer(text) if m.end() > m.start()])
+            return regions(text, pattern_spans(self.how, text, self.seconds))
         if self.how == "graphemes":
             return [Unit(lo, hi, False) for lo, hi in graphemes(text) if not text[lo:hi].isspace()]
         return list(self._runs(text))

@@ -16,7 +16,7 @@ from pofx.lm import LM
 from pofx.queries.as_read import as_read, saying
 from pofx.queries.boundaries import Boundaries
 from pofx.queries.terms import Terms, terms
-from pofx.queries.units import Punctuation, Unit, Units, regions
+from pofx.queries.units import SECONDS, Punctuation, Unit, Units, regions
 from pofx.trace import Ints, Trace, Want
 from pofx.transforms.given import check_possible
 from pofx.units import bits
@@ -82,6 +82,7 @@ def words(
     units: Literal["words", "graphemes"] | re.Pattern[str] | Regions = "words",
     punctuation: Punctuation = "attached",
     given: str | bytes | Sequence[str | bytes] = "",
+    pattern_seconds: float = SECONDS,
 ) -> list[Worded]:
     """−log P(w_k, then a boundary | w_1 … w_k−1, then a boundary) of every word, nats; one record a text, in order.
 
@@ -97,7 +98,8 @@ def words(
     of which is a word; regions (start, end) in characters, a list for each text. Where neither white space nor the
     text's end follows a region or a match, it may be followed by anything, as may a grapheme.
     punctuation: "attached" to the words it touches; "own", each character a word; "boundary", between words.
-    given: one prefix for all, or one a text. `NoEOS` where texts never end; else the errors of `score`.
+    given: one prefix for all, or one a text. pattern_seconds: that finding the matches in a text may take.
+    `NoEOS` where texts never end; else the errors of `score`.
 
     Right: `words(lm, ["The cat sat."])[0].words[1].surprisal`. Wrong: adding up `tokens` of `score` for a word: the
     space that ends it is in the next token, where it counts for the next word.
@@ -106,7 +108,7 @@ def words(
         raise BadValue("texts: expected a list of texts, found one text; write words(lm, [text])")
     texts = list(texts)
     if isinstance(units, str | re.Pattern):
-        how = Units(units, punctuation)
+        how = Units(units, punctuation, pattern_seconds)
         return read_words(lm, Boundaries(lm.vocab, how), texts, given)
     own = list(units)
     if len(own) != len(texts):
