@@ -8,6 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -564,3 +565,21 @@ def test_what_the_verb_refuses(
     code, out, err = run(capsys, "condition", *arguments, "-m", model)
     assert code == 2 and not out
     assert says in err and err.startswith("pofx: error: ") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n": 1}, {"runs": 2}, {"seed": -1}, {"max_tokens": -1}, {"boundary": "word"}]
+)
+def test_options_are_checked_before_a_condition_is_compiled(
+    wrong: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(self: Matches) -> None:
+        raise AssertionError("it is compiled")
+
+    monkeypatch.setattr(Matches, "automaton", never)
+    for ask in (
+        lambda: pofx.condition(ToyLM(), Matches("a"), **wrong),
+        lambda: pofx.infill(ToyLM(), "", "b", middle=Matches("a"), **wrong),
+    ):
+        with pytest.raises(pofx.BadValue, match=f"^{next(iter(wrong))}: expected"):
+            ask()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pofx.errors import BadValue
 from pofx.lm import LM
-from pofx.queries.conditioned import Conditioned, answer
+from pofx.queries.conditioned import Conditioned, answer, sampling
 from pofx.queries.conditions import Condition
 from pofx.queries.question import Boundary, question
 
@@ -44,5 +44,6 @@ def condition(
         raise BadValue(
             f"on: expected a condition (Contains, Matches, Length), found {type(on).__name__}; write Contains(…)"
         )
+    n, runs, seed = sampling(n, runs, seed)
     asked = question(lm, on.automaton, f"the text {on}", given, b"", boundary, ends, max_tokens, on.tokens)
     return answer(asked, n, runs, seed)

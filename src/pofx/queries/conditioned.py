@@ -87,6 +87,13 @@ class Conditioned:
         return self.method != "smc"
 
 
+def sampling(n: int, runs: int, seed: int | None) -> tuple[int, int, int | None]:
+    """The particles, runs and seed that `answer` takes, checked: before a condition is compiled, which takes longer."""
+    runs = whole("runs", runs, 8, advice="the standard error is taken from run to run")
+    n = whole("n", n, runs, advice="each run has a particle; --show prints fewer outcomes")
+    return n, runs, None if seed is None else whole("seed", seed, advice="None draws a fresh one")
+
+
 def answer(
     asked: Question, n: int, runs: int, seed: int | None, part: Callable[[bytes], bytes] = bytes
 ) -> Conditioned:
@@ -94,9 +101,6 @@ def answer(
 
     `Impossible` where no text meets the condition; `Unreached` where no particle did, and one may.
     """
-    runs = whole("runs", runs, 8, advice="the standard error is taken from run to run")
-    n = whole("n", n, runs, advice="each run has a particle; --show prints fewer outcomes")
-    seed = None if seed is None else whole("seed", seed, advice="None draws a fresh one")
     source = asked.source
     if asked.dfa.empty or asked.most < 0:
         raise impossible(asked, "no text at all does")

@@ -19,7 +19,7 @@ from pofx.algorithms.automaton import (
     of_length,
 )
 from pofx.algorithms.character_sets import POINTS
-from pofx.algorithms.regular import regular
+from pofx.algorithms.regular import parsed, regular
 from pofx.algorithms.utf8 import over_characters
 from pofx.errors import BadValue
 from pofx.transforms.given import show
@@ -90,6 +90,9 @@ class Matches(Condition):
     """
 
     pattern: str
+
+    def __post_init__(self) -> None:
+        parsed(self.pattern, "matches")  # `BadValue` now, not when it is used
 
     def automaton(self) -> Dfa:
         """The tree that `re` parses, as an automaton over bytes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pofx.algorithms.automaton import Dfa, followed
 from pofx.errors import BadValue
 from pofx.lm import LM
-from pofx.queries.conditioned import Conditioned, answer
+from pofx.queries.conditioned import Conditioned, answer, sampling
 from pofx.queries.conditions import Anything, Condition
 from pofx.queries.question import Boundary, question
 from pofx.transforms.given import show
@@ -54,5 +54,6 @@ def infill(
 
     what = "" if isinstance(middle, Anything) else f", and the middle {middle}"
     on = f"{'the text ends with' if ends else 'later in the text comes'} {show(suffix)}{what}"
+    n, runs, seed = sampling(n, runs, seed)
     asked = question(lm, make, on, prefix, data, boundary, ends, max_tokens, None)
     return answer(asked, n, runs, seed, lambda text: text[: len(text) - len(data)])
