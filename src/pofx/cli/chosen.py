@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pofx.cli.chat import Marks, read_messages
+from pofx.cli.heard import heard
 from pofx.cli.numeric import Whole
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Chosen:
         from pofx.loading import load
 
         messages = None if self.chat is None else read_messages(self.chat)
-        with _shown() as progress, _warned():
+        with _shown() as progress, heard():
             lm = load(
                 name or self.name,
                 self.begin,
@@ -185,13 +185,3 @@ def _shown() -> Iterator[Callable[[str, float], None]]:
             bar.update(task, description=stage, completed=fraction, total=1.0 if fraction > 0 else None)
 
         yield move
-
-
-@contextmanager
-def _warned() -> Iterator[None]:
-    """Warnings as the other messages look."""
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *about, **more: click.echo(
-            f"pofx: warning: {message}", err=True
-        )
-        yield

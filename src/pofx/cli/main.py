@@ -13,6 +13,7 @@ import click
 
 from pofx.cli import streams
 from pofx.cli.group import Group
+from pofx.cli.heard import heard
 
 # verb -> what `pofx --help` says of it; the module pofx.cli.<verb> holds `command`.
 VERBS = {
@@ -132,7 +133,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     streams.prepare()
     try:
-        code = pofx.main(args=arguments, standalone_mode=False, prog_name="pofx")
+        with heard():
+            code = pofx.main(args=arguments, standalone_mode=False, prog_name="pofx")
         sys.stdout.flush()  # a full disk is found here, or not at all
     except click.exceptions.Abort:
         code = _say("interrupted", 130)

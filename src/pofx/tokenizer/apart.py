@@ -18,6 +18,10 @@ class Failed(Exception):
     """Why there is no answer: what the work raised, or how its process ended. One line."""
 
 
+class Refused(Failed):
+    """The work refused its input, in words of our own."""
+
+
 def apart(task: str, request: dict[str, Any], seconds: float, memory: int) -> Any:
     """The answer of a task of `pofx.tokenizer.child` to a request, both plain data; `Failed` where there is none.
 
@@ -29,6 +33,8 @@ def apart(task: str, request: dict[str, Any], seconds: float, memory: int) -> An
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "RUST_BACKTRACE": "0"}
+    # Threads and their pools of memory would count against the limit, a core each.
+    environment |= {"RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "MALLOC_ARENA_MAX": "2"}
     asked = json.dumps({**request, "seconds": seconds, "memory": memory})
     try:
         done = subprocess.run(
@@ -48,7 +54,7 @@ def apart(task: str, request: dict[str, Any], seconds: float, memory: int) -> An
     except ValueError:
         raise Failed(_ended(done.returncode, seconds)) from None
     if "error" in answer:
-        raise Failed(answer["error"])
+        raise (Refused if answer.get("refused") else Failed)(answer["error"])
     return answer["answer"]
 
 

@@ -69,7 +69,7 @@ def main() -> None:
         from pofx.errors import PofxError
 
         if isinstance(e, PofxError):
-            answer = {"error": str(e), "refused": type(e).__name__}
+            answer = {"error": str(e), "refused": "yes"}
     sys.stdout.write(json.dumps(answer)[:MOST_ANSWER])
     sys.stdout.flush()
     os._exit(0)  # threads of a library that panicked might never end

@@ -10,6 +10,7 @@ from pofx.errors import BadSource
 from pofx.models.pretrained.checkpoint import CONFIG, GGUF_CARD, MAX_CONFIG, Checkpoint
 from pofx.models.pretrained.json_object import read_object
 from pofx.tokenizer.end import declared_end
+from pofx.tokenizer.vetted import vet
 from pofx.tokenizer.vocab import TokenizerVocab, read_tokenizer
 from pofx.transforms.begun import token_id
 
@@ -28,6 +29,7 @@ def read_vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> Toke
     """
     folder = checkpoint.directory
     control = _control_of_gguf(folder, rows)
+    vet(folder, rows, control)
     vocab = read_tokenizer(folder, rows, None, control)
     named = {
         CONFIG: _ids(checkpoint.config.get("eos_token_id"), folder / CONFIG),

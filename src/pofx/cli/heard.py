@@ -1,0 +1,37 @@
+"""What of Python's warnings reaches whoever types a command: those of pofx, as the other messages look."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+_HOME = str(Path(__file__).resolve().parents[1])
+# Of `re` on the user's pattern ("possible nested set"), of Python on what it will drop: for who writes the program.
+_OF_PROGRAMS = (
+    FutureWarning,
+    DeprecationWarning,
+    PendingDeprecationWarning,
+    SyntaxWarning,
+    ImportWarning,
+    ResourceWarning,
+)
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Warnings that pofx gives are lines on standard error; those of libraries are not shown."""
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, *about: object, **more: object
+    ) -> None:
+        if filename.startswith(_HOME) and not issubclass(category, _OF_PROGRAMS):
+            said = "".join(c for c in " ".join(str(message).split()) if c.isprintable())
+            click.echo(f"pofx: warning: {said}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
