@@ -19,6 +19,7 @@ from pofx.models.pretrained.body import DecoderBody
 from pofx.models.pretrained.checkpoint import check_checkpoint
 from pofx.models.pretrained.files import read_pretrained
 from pofx.models.pretrained.library import quiet
+from pofx.models.pretrained.library_model import read_model
 from refusals import refusal
 from tiny_checkpoints import tokenizer, write
 
@@ -306,8 +307,8 @@ WRAPPED: dict[str, Case] = {
 }
 
 
-def wrapped(name: str, home: Path) -> Any:
-    config, text, rest, _ = WRAPPED[name]
+def wrapped(name: str, home: Path, cases: dict[str, Case] = WRAPPED) -> Any:
+    config, text, rest, _ = cases[name]
     torch.manual_seed(0)
     with quiet():
         made = getattr(transformers, config)(text_config={**TEXT, **text}, image_token_index=5, **rest)
@@ -323,6 +324,72 @@ def test_the_language_model_within_a_wrapper(name: str, tmp_path: Path) -> None:
     lm = read(tmp_path / "m")
     assert isinstance(lm.body, DecoderBody) == WRAPPED[name][3]
     assert np.abs(lm.forward([IDS], skip=1).logp[0] - by(model)).max() < 1e-5
+
+
+OF_THE_LIBRARY: dict[str, Case] = {
+    "Qwen3_5MoeForConditionalGeneration": (
+        "Qwen3_5MoeConfig",
+        {
+            "model_type": "qwen3_5_moe_text",
+            **LINEAR,
+            "num_experts": 4,
+            "num_experts_per_tok": 2,
+            "moe_intermediate_size": 8,
+            "shared_expert_intermediate_size": 8,
+        },
+        {"vision_config": DEPTH},
+        False,
+    ),
+    "Llama4ForConditionalGeneration": (
+        "Llama4Config",
+        {"model_type": "llama4_text", "head_dim": 8, "intermediate_size_mlp": 24, "num_local_experts": 2},
+        {
+            "vision_config": {
+                **SEES,
+                "model_type": "llama4_vision_model",
+                "projector_input_dim": 16,
+                "projector_output_dim": 16,
+                "vision_output_dim": 16,
+            }
+        },
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_THE_LIBRARY)
+def test_the_librarys_language_model_within_a_wrapper(name: str, tmp_path: Path) -> None:
+    """The model that is read for it is the one within the whole."""
+    model = wrapped(name, tmp_path / "m", OF_THE_LIBRARY)
+    got = by(read_model(check_checkpoint(tmp_path / "m"), torch.float32))
+    assert np.abs(got - by(model)).max() < 1e-5
+
+
+def test_gemma_3n_within_its_wrapper(tmp_path: Path) -> None:
+    """Its other parts need a package of images, so their tensors are put beside it by hand."""
+    config, told = DECODERS["Gemma3nForCausalLM"]
+    torch.manual_seed(0)
+    with quiet():
+        model = transformers.Gemma3nForCausalLM(getattr(transformers, config)(**told))
+    home = saved(model, tmp_path / "m")
+
+    def within(weights: dict[str, torch.Tensor]) -> None:
+        for name in list(weights):
+            weights[name.replace("model.", "model.language_model.", 1)] = weights.pop(name)
+        weights["model.vision_tower.stem.weight"] = torch.ones(3)
+        weights["model.audio_tower.conv.weight"] = torch.ones(3)
+        weights["model.embed_vision.embedding.weight"] = torch.ones(3)
+
+    stored(home, within)
+    inner = json.loads((home / "config.json").read_text())
+    whole = {
+        "model_type": "gemma3n",
+        "architectures": ["Gemma3nForConditionalGeneration"],
+        "text_config": inner,
+    }
+    (home / "config.json").write_text(json.dumps(whole))
+    got = by(read_model(check_checkpoint(home), torch.float32))
+    assert np.abs(got - by(model)).max() < 1e-5
 
 
 def test_the_new_names_of_a_wrapper_and_its_defaults(tmp_path: Path) -> None:

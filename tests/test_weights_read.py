@@ -153,6 +153,33 @@ class TestPlaces:
             < 1e-5
         )
 
+    @pytest.mark.parametrize("family", ["gptj", "gpt_neo", "gpt2"])
+    def test_tables_under_names_without_a_prefix(self, tmp_path: Path, family: str) -> None:
+        """As a body saved by itself has them."""
+        few = {"vocab_size": 272, "max_position_embeddings": 64, "bos_token_id": 0, "eos_token_id": 1}
+        configs = {
+            "gptj": transformers.GPTJConfig(**few, n_embd=16, n_layer=1, n_head=2, rotary_dim=4),
+            "gpt_neo": transformers.GPTNeoConfig(
+                **few, hidden_size=16, num_layers=1, num_heads=2, attention_types=[[["global"], 1]]
+            ),
+            "gpt2": transformers.GPT2Config(**few, n_embd=16, n_layer=1, n_head=2),
+        }
+        home = write(tmp_path / "m", "llama")
+        torch.manual_seed(0)
+        transformers.AutoModelForCausalLM.from_config(configs[family]).save_pretrained(home)
+        ids = [0, 5, 9, 70, 3]
+        want = logp(home, ids)
+        at = "h.0.attn.attention" if family == "gpt_neo" else "h.0.attn"
+
+        def bare(weights: Weights) -> None:
+            for name in list(weights):
+                weights[name.removeprefix("transformer.")] = weights.pop(name)
+            weights[f"{at}.bias"] = torch.ones(64, 64).tril()[None, None]
+            weights[f"{at}.masked_bias"] = torch.tensor(-1e9)
+
+        got = read(changed(home, bare)).forward([ids], skip=1).logp[0]
+        assert np.abs(got - want).max() < 1e-5
+
     @pytest.mark.parametrize("equal", [True, False])
     def test_a_head_stored_beside_tied_embeddings(self, tmp_path: Path, equal: bool) -> None:
         """The library ties the two only if they are equal."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -24,7 +24,7 @@ from pofx.models.pretrained.weights import check_finite
 # Tables of zeros and ones or of angles, which older versions of the library stored and newer ones compute. A mask has
 # four axes, so that the bias of an attention, which has one, is never taken for it.
 _COMPUTED = re.compile(
-    r"(?:^|\.)(?:attn|attention|self_attn|crossattention)(?:\.attention)?\.(?:bias|masked_bias|embed_positions)$"
+    r"(?:^|\.)(?:attn|attention|self_attn|crossattention)(?:\.attention)?\.(?:bias|masked_bias|causal_mask|embed_positions)$"
     r"|(?:^|\.)rotary_emb\.(?:inv_freq|cos_cached|sin_cached)$|(?:^|\.)(?:position_ids|token_type_ids)$"
 )
 
@@ -55,7 +55,7 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
             f"{checkpoint.directory}: expected a tensor for each weight of a {type(model).__name__}, found none that "
             f"fit {some_of(lacking)}; is config.json that of these weights?"
         )
-    left = sorted(k for k in found["unexpected_keys"] if not _computed(k, checkpoint.tensors.get(k)))
+    left = sorted(k for k in found["unexpected_keys"] if not _computed(k, checkpoint.tensors))
     if left:
         raise BadSource(
             f"{checkpoint.directory}: expected the weights of a {type(model).__name__}, found tensors without a place "
@@ -89,10 +89,12 @@ def _slices(checkpoint: Checkpoint, open_files: ExitStack) -> dict[str, Any]:
     return {name: files[t.file].get_slice(t.name) for name, t in checkpoint.tensors.items()}
 
 
-def _computed(name: str, stored: StoredTensor | None) -> bool:
-    if stored is None or not _COMPUTED.search(name):
+def _computed(name: str, tensors: Mapping[str, StoredTensor]) -> bool:
+    if not _COMPUTED.search(name):
         return False
-    return not name.endswith(".bias") or len(stored.shape) == 4
+    # The library may say where it looked, with a name before the stored one.
+    stored = next((t for n, t in tensors.items() if name == n or name.endswith(f".{n}")), None)
+    return not name.endswith(".bias") or (stored is not None and len(stored.shape) == 4)
 
 
 def _advice(left: Sequence[str]) -> str:

@@ -80,7 +80,7 @@ def _indexed(directory: Path, single: bool) -> tuple[tuple[Path, ...], Tensors]:
 def _no_weights(directory: Path) -> NoReturn:
     names = sorted(p.name for p in directory.iterdir())
     gguf = next((n for n in names if n.lower().endswith(".gguf")), None)
-    pickled = next((n for n in names if n.lower().endswith(PICKLES)), None)
+    pickled = next((n for n in names if n.lower().removesuffix(".index.json").endswith(PICKLES)), None)
     other = next((n for n in names if n.lower().endswith(OTHERS)), None)
     if gguf is not None:
         raise BadSource(
@@ -96,4 +96,6 @@ def _no_weights(directory: Path) -> NoReturn:
             f"{directory}: expected weights as safetensors, found those of another framework ({other[:60]}); use a "
             "revision of the model with safetensors"
         )
-    raise BadSource(f"{directory}: expected weights as safetensors, found none; download them too")
+    raise BadSource(
+        f"{directory}: expected weights as safetensors, found none; copy them, or use a revision that has them"
+    )
