@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
 from pofx.models.pretrained.library import quiet
 from pofx.subword import BYTE_CHARACTERS, BYTE_LEVEL, bpe_model
@@ -117,4 +119,19 @@ def write(
     (home / "tokenizer.json").write_text(json.dumps(tokenizer(adds, opening)))
     config = {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>"}
     (home / "tokenizer_config.json").write_text(json.dumps(config))
+    return home
+
+
+def edited(home: Path, **changes: Any) -> Path:
+    """Other fields in config.json. A change to None takes a key out of config.json."""
+    config = json.loads((home / "config.json").read_text()) | changes
+    (home / "config.json").write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+    return home
+
+
+def stored(home: Path, how: Callable[[dict[str, torch.Tensor]], object]) -> Path:
+    """Other tensors in model.safetensors."""
+    found = load_file(home / "model.safetensors")
+    how(found)
+    save_file(found, home / "model.safetensors", {"format": "pt"})
     return home
