@@ -225,6 +225,25 @@ def test_openings_alone_convict_an_assumed_x0_but_no_declared_one() -> None:
     assert row(audit(blank, HELD), "<s>").verdict == "fail"
 
 
+def test_what_is_said_anyway_must_tell_more_of_openings_than_any_place_does() -> None:
+    """A token like any other, in a model of running text: the law behind it beats the uniform one, as all its laws do."""
+    rng = np.random.default_rng(4)
+    running = ["".join(rng.choice(list("bcd"), 9)) + "e" for _ in range(200)]
+    anywhere = Core(lambda i: law(b=0.2, c=0.2, d=0.2, e=0.15), known=range(9))
+    a = audit(begun(anywhere, "<s>", "assumed"), running)
+    c = row(a, "<s>")
+    assert c.same > 0.95
+    assert c.first_bits == pytest.approx(-math.log2(0.2 + 0.25 / 6), abs=1e-6)
+    assert c.uniform_bits - c.first_bits > 0.2  # significant: all openings cost the same
+    assert abs(c.average_bits - c.first_bits) < 0.1
+    assert (a.verdict, c.verdict, c.unit) == ("conditional", "fail", "bits a first token")
+    assert "one token among others" in c.why
+    # Of a model that knows how texts open, whatever stands first, the same share says nothing against it.
+    opens = Core(lambda i: law(b=0.3, c=0.3, d=0.3), known=(X0,))
+    assert row(audit(begun(opens, "<s>", "assumed"), corpus(40, 2)), "<s>").verdict == "fail"
+    assert row(audit(begun(Core(lambda i: law(a=0.9), known=range(9)), "<s>"), HELD), "<s>").verdict == "pass"
+
+
 def test_a_newline_and_a_pad_are_never_adopted() -> None:
     sound = [
         Candidate("⏎", 1, role, False, 1, 2, 3, 0.1, 1, 2, 0.1, 1, 0, 0, 1, (), 9, "pass", 1, 0, "bits", "")
@@ -464,7 +483,7 @@ def test_a_verdict_is_forgotten_even_a_damaged_one(home: Path, monkeypatch: pyte
     class Found:
         fingerprint = "core"
 
-    monkeypatch.setattr("pofx.models.pretrained.source.find", lambda name: Path(name))
+    monkeypatch.setattr("pofx.models.pretrained.source.find", lambda name, **how: Path(name))
     monkeypatch.setattr("pofx.models.pretrained.checkpoint.check_checkpoint", lambda path: Found)
     pin("core", Pin(X0, END, "joint", "")).write_text("{")
     for said in ("forgot the verdict on toy", "no verdict was kept on toy"):

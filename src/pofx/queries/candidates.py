@@ -14,7 +14,7 @@ from pofx.queries.effort import effort
 from pofx.queries.findings import Candidate, Outcome
 from pofx.queries.first_bytes import by_first_byte, first_bytes
 from pofx.queries.held_out import HeldOut, builtin_openings, spell
-from pofx.queries.openings import FEWEST, MATERIAL
+from pofx.queries.openings import FEWEST, material
 from pofx.queries.survey import law
 from pofx.trace import Ints
 from pofx.transforms.begun import candidates, token_name
@@ -94,7 +94,7 @@ def try_candidates(
             unit="",
             why="",
         )
-        found_so = _judged(row, token, byte, junk, _name(core, tried[least][2]))
+        found_so = _judged(row, token, byte, token - usual, junk, _name(core, tried[least][2]))
         out.append(replace(row, **vars(found_so)))
     return tuple(out)
 
@@ -180,8 +180,14 @@ class Judged:
 
 
 def _judged(
-    row: Candidate, token: NDArray[np.float64], byte: NDArray[np.float64], junk: bool, least: str
+    row: Candidate,
+    token: NDArray[np.float64],
+    byte: NDArray[np.float64],
+    over: NDArray[np.float64],
+    junk: bool,
+    least: str,
 ) -> Judged:
+    """token, byte: bits gained over the uniform law, a document; over: on first tokens over the model's average law."""
     nan = float("nan")
     if row.role == "none":
         return Judged("fail", nan, nan, "", "without an x0 there is no p(x1).")
@@ -201,8 +207,11 @@ def _judged(
         why = f"of {row.name} only {row.n} documents can tell, of at least {FEWEST}."
         return Judged("warn", nan, nan, "bits", why)
     ways = [
-        (_mean(gain), max(2 * _se(gain), MATERIAL), unit)
-        for gain, unit in ((token, "bits a first token"), (byte, "bits a first byte"))
+        (_mean(gain), max(2 * _se(gain), material(uniform)), unit)
+        for gain, uniform, unit in (
+            (token, row.uniform_bits, "bits a first token"),
+            (byte, row.uniform_byte_bits, "bits a first byte"),
+        )
     ]
     gain, bound, unit = max(ways, key=lambda w: w[0] / w[1])
     told = (
@@ -211,6 +220,13 @@ def _judged(
     )
     if gain <= bound:
         return Judged("fail", gain, bound, unit, f"{told}, no better than chance.")
+    more, enough = _mean(over), max(2 * _se(over), material(row.uniform_bits))
+    if row.same >= SAME and more <= enough:
+        why = (
+            f"{anyway}, and beyond what it says at any other place of a text it gains {more:.2f} bits on how documents "
+            "begin: it was trained as one token among others."
+        )
+        return Judged("fail", more, enough, "bits a first token", why)
     if row.role not in ("begin", *ADOPTED):
         return Judged("warn", gain, bound, unit, f"{told}; but behind a {row.role} more than texts begins.")
     if ways[0][0] <= 0:

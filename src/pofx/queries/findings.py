@@ -98,6 +98,7 @@ class Ending:
     """A control token that may end texts: mean log2 p of it where documents end, and elsewhere in them.
 
     gain: the first less the second, document by document, with its standard error. current: whether it is the EOS.
+    sum: of p over all positions of a document, on average: 1 for an EOS of which the model is calibrated.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Ending:
     gain: float
     se: float
     n: int
+    sum: float
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,18 @@ from pofx.units import bits
 CHECK = "p(x1) is trained"
 # Below this many documents no mean has a standard error worth the name.
 FEWEST = 8
-# A gain that matters, bits: an x0 that was trained gains a bit or more on real text.
-MATERIAL = 0.1
+# A gain that matters, bits, and as a share of the bits of the uniform law: an x0 that was trained gains a bit or more on
+# real text. With many documents less is significant, and still no training.
+MATERIAL, SHARE = 0.1, 0.025
 # Where an opening has probability 0 the gain is taken of laws mixed with so much of the uniform one.
 MIXED = 0.01
 # Laws closer than this in every entry are one law: the model has no memory, and texts begin as they go on.
 SAME = 1e-6
+
+
+def material(uniform: float) -> float:
+    """The least gain that matters where the uniform law costs so much; bits."""
+    return max(MATERIAL, SHARE * uniform)
 
 
 def begin_finding(
@@ -30,8 +36,8 @@ def begin_finding(
     """Bits of the first tokens of documents under p(·|x0), held against the uniform and the average law.
 
     The average law is that of all other positions: what the model would say of x1 if it did not know that a
-    text begins here. Pass if p(·|x0) gains more than 2 standard errors (and 0.1 bit, and the average's own
-    noise) over it, and beats the uniform law.
+    text begins here. Pass if p(·|x0) gains more than 2 standard errors (and 0.1 bit, and 2.5 % of the bits of the uniform
+    law, and the average's own noise) over it, and beats the uniform law.
 
     Right: on documents the model was not fitted on. Wrong: reading `bos_token_id is not None` as evidence.
     """
@@ -66,7 +72,7 @@ def begin_finding(
         return Finding(CHECK, "warn", mean, None, "bits", _few(n), chart), evidence
     # The average law is itself an average of 2,000: by Jensen its noise costs it half its relative variance,
     # nats.
-    bound = max(2 * se, MATERIAL) + bits(0.5 * float(np.minimum(average.noise[first], 1.0).mean()))
+    bound = max(2 * se, material(uniform)) + bits(0.5 * float(np.minimum(average.noise[first], 1.0).mean()))
     blind = float(np.max(np.abs(np.exp(start) - average.mean))) < SAME and average.spread < SAME
     outcome: Outcome = "pass" if mean > bound and evidence.bits < uniform else "fail"
     if impossible and mean > bound:

@@ -10,7 +10,7 @@ from pofx.report.numerals import fixed, significant
 from pofx.report.verdicts import SYMBOL
 
 HEADINGS: Final = ("", "x0", "role", "token 1", "byte 1", "anyway", "rest", "entropy")
-END_HEADINGS: Final = ("", "EOS", "where documents end", "elsewhere", "gain")
+END_HEADINGS: Final = ("", "EOS", "where documents end", "elsewhere", "gain", "sum")
 
 
 def candidate_row(c: Candidate) -> tuple[str, ...]:
@@ -33,13 +33,14 @@ def candidate_note(c: Candidate) -> str:
 
 
 def ending_row(e: Ending) -> tuple[str, ...]:
-    """Mark, name, log2 p where documents end and elsewhere, and the gain with its standard error."""
+    """Mark, name, log2 p where documents end and elsewhere, the gain with its standard error, Σ p a document."""
     return (
         "EOS" if e.current else "",
         e.name,
         _number(e.at_end, 1),
         _number(e.elsewhere, 1),
         f"{_number(e.gain, 1)} ± {_number(e.se, 1)}",
+        significant(e.sum, 2),
     )
 
 
@@ -53,7 +54,10 @@ def candidates_note(audit: Audit) -> str:
     )
 
 
-END_NOTE: Final = "log2 p of each control token; one that ends texts is likelier where documents end."
+END_NOTE: Final = (
+    "log2 p of each control token; one that ends texts is likelier where documents end. Sum: of p over a document's "
+    "positions, 1 where a model is calibrated."
+)
 
 
 def _number(x: float, digits: int) -> str:
