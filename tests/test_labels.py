@@ -50,6 +50,9 @@ def test_values_as_labels(value: object, label: str | None) -> None:
 class NAType:
     """Like pandas' NA: neither true nor false."""
 
+    def __repr__(self) -> str:
+        return "<NA>"  # without an address, which differs between processes that must name tests alike
+
     def __ne__(self, other: object) -> Any:
         return self
 
