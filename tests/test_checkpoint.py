@@ -118,6 +118,11 @@ def test_the_fingerprint_is_of_the_content(home: Path, tmp_path: Path) -> None:
         (other / name).write_bytes(new)
         seen.add(check_checkpoint(other).fingerprint)
     assert len(seen) == 4
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):  # they name control tokens
+        shutil.copytree(home, other, dirs_exist_ok=True)
+        (other / name).write_text('{"eos_token": "the"}')
+        seen.add(check_checkpoint(other).fingerprint)
+    assert len(seen) == 6
 
 
 def test_hashes_are_paid_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,17 +135,17 @@ def test_hashes_are_paid_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
     for p in home.iterdir():
         os.utime(p, ns=(past, past))
     first = check_checkpoint(home).fingerprint
-    assert sorted(read) == ["config.json", "model.safetensors", "tokenizer.json"]
+    assert sorted(read) == ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
     assert check_checkpoint(home).fingerprint == first
-    assert len(read) == 3
+    assert len(read) == 4
     # Another content of the same size, at another time: seen.
     raw = (home / "model.safetensors").read_bytes()
     (home / "model.safetensors").write_bytes(raw[:-1] + b"\x01")
     assert check_checkpoint(home).fingerprint != first
-    assert read[3:] == ["model.safetensors"]
+    assert read[4:] == ["model.safetensors"]
     # It was changed just now, and may be changed again within a tick of the clock: not remembered.
     check_checkpoint(home).fingerprint  # noqa: B018
-    assert read[3:] == ["model.safetensors"] * 2
+    assert read[4:] == ["model.safetensors"] * 2
 
 
 def test_a_card_is_believed_in_the_cache_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

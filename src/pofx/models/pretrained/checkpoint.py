@@ -21,6 +21,7 @@ from pofx.models.pretrained.safetensors_header import StoredTensor
 from pofx.models.pretrained.weight_files import weight_files
 from pofx.models.pretrained.wrapper import is_wrapper, text_config, text_tensors
 
+SPECIAL_TOKENS = "special_tokens_map.json"
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
 ADAPTER = "adapter_config.json"
 GGUF_CARD = "pofx-gguf.json"
@@ -45,13 +46,17 @@ class Checkpoint:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256, in hexadecimal, of what decides the model's numbers: config.json, tokenizer.json and the weights.
+        """SHA-256, in hexadecimal, of what decides the model's numbers: config.json, the tokenizer and the weights.
 
-        Of a model that came from a GGUF file: of that file. Hashes of files are remembered, so it costs once.
+        The tokenizer is tokenizer.json and the files beside it, which say what a control token is. Of a model that came
+        from a GGUF file: of that file. Hashes of files are remembered, so it costs once.
         """
         source = self._gguf()
         parts = [source] if source else [sha256(self.directory / n) for n in (CONFIG, TOKENIZER)]
-        parts += [] if source else [sha256(f) for f in self.files]
+        if not source:
+            beside = [self.directory / n for n in (TOKENIZER_CONFIG, SPECIAL_TOKENS)]
+            parts += [f"{p.name} {sha256(p)}" for p in beside if p.is_file()]
+            parts += [sha256(f) for f in self.files]
         return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
     def _gguf(self) -> str | None:
