@@ -10,9 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from transformers import CONFIG_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from pofx.errors import BadSource
 from pofx.models.pretrained.checkpoint import check_checkpoint
+from pofx.models.pretrained.config_check import check_config
 from pofx.models.pretrained.files import read_pretrained
+from pofx.models.pretrained.library import quiet
+from pofx.models.pretrained.wrapper import WRAPPERS
 from refusals import decided, refusal
 from tiny_checkpoints import write
 
@@ -57,17 +63,18 @@ def law(home: Path) -> Any:
 
 @pytest.mark.parametrize(("family", "loads"), [("llama", 25), ("gpt2", 15), ("gemma3", 15), ("qwen2", 10)])
 def test_any_value_of_any_field(family: str, loads: int, tmp_path: Path) -> None:
-    """All of them at the door, and a sample of those that pass it down to numbers. Other exceptions are faults."""
+    """A sample of them at the door, and some of those that pass it down to numbers. Other exceptions are faults."""
     home = write(tmp_path / "m", family)
     base = json.loads((home / "config.json").read_text())
-    cases = [(field, value) for field in sorted({*base, *MORE}) for value in VALUES]
+    chance = random.Random(family)
+    cases = chance.sample([(field, value) for field in sorted({*base, *MORE}) for value in VALUES], 300)
     passed = []
     for field, value in cases:
         changed(home, base, field, value)
         if decided(lambda: check_checkpoint(home)) is not None:
             passed.append((field, value))
-    assert len(cases) / 4 < len(passed) < len(cases)
-    for field, value in random.Random(family).sample(passed, loads):
+    assert len(cases) / 6 < len(passed) < len(cases)
+    for field, value in chance.sample(passed, loads):
         changed(home, base, field, value)
         got = decided(lambda: law(home))
         assert got is None or np.isfinite(got).all(), (field, value)
@@ -85,7 +92,7 @@ NAMED: list[tuple[str, Any]] = [
     ("max_position_embeddings", 0),
     ("max_position_embeddings", 1),
     ("max_position_embeddings", "64"),
-    ("sliding_window", 0),
+    ("sliding_window", -1),
     ("decoder_layers", 10**9),
     ("vision_config", 3),
     ("hidden_act", 3),
@@ -121,6 +128,26 @@ def test_ids_of_other_files_are_left_to_be_weighed(tmp_path: Path) -> None:
     for value in (None, 0, 261, [261, 1], [], 9_999_999):
         changed(home, base, "eos_token_id", value)
         assert check_checkpoint(home)
+
+
+def test_the_defaults_of_every_causal_type_pass() -> None:
+    """What the library itself writes is believed; the types that it has as wrappers or in another order are known."""
+    refused = []
+    for kind, made in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.items():
+        with warnings.catch_warnings(), quiet():
+            warnings.simplefilter("ignore")
+            try:
+                config = json.loads(CONFIG_MAPPING[kind]().to_json_string(use_diff=False))
+            except Exception:  # noqa: S112  (a type without defaults)
+                continue
+        decoder = {"is_decoder": True} if "is_decoder" in config else {}
+        config |= {"architectures": [made], "model_type": kind, "is_encoder_decoder": False} | decoder
+        try:
+            check_config(config, kind)
+        except BadSource:
+            refused.append(kind)
+    others = {"xlnet", "xlm", "reformer", "prophetnet"}
+    assert {k for k in refused if k not in WRAPPERS} <= others
 
 
 def test_fields_that_decide_nothing_do_not_reach_the_library(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ KV_HEADS = ("num_key_value_heads", "num_kv_heads")
 HEAD_DIM = ("head_dim",)
 POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 HIDDEN = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "d_ff", "moe_intermediate_size")
-_STEPS = ("sliding_window", "sliding_window_pattern", "_sliding_window_pattern")
+_WINDOWS = ("sliding_window",)  # 0: none
+_STEPS = ("sliding_window_pattern", "_sliding_window_pattern")
 _LENGTHS = ("original_max_position_embeddings",)
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "num_experts_per_tok")
 _COUNTS = ("max_window_layers", "no_rope_layer_interval", "first_k_dense_replace", "num_kv_shared_layers")
@@ -30,7 +31,7 @@ _COUNTS = ("max_window_layers", "no_rope_layer_interval", "first_k_dense_replace
 WHOLE: Mapping[tuple[str, ...], tuple[int, int]] = MappingProxyType(
     {LAYERS: (0, 1000), WIDTH: (0, 10**6), ROWS: (0, 10**7), HEADS: (0, 10**5), KV_HEADS: (0, 10**5)}
     | {HEAD_DIM: (1, 10**5), POSITIONS: (2, 10**9), HIDDEN: (0, 10**7), _STEPS: (1, 10**9)}
-    | {_LENGTHS: (1, 10**9), _EXPERTS: (0, 10**4), _COUNTS: (0, 10**4)}
+    | {_WINDOWS: (0, 10**9), _LENGTHS: (1, 10**9), _EXPERTS: (0, 10**5), _COUNTS: (0, 10**4)}
 )
 _POSITIVE = (
     "rope_theta rope_local_base_freq query_pre_attn_scalar attn_logit_softcapping final_logit_softcapping rms_norm_eps "
