@@ -319,7 +319,7 @@ class TestLoading:
         s = pofx.score(lm, [text])[0]
         assert len(text) > 10**6
         assert len(s.tokens) == len(s.logp) - 1 > 5 * 10**5
-        assert s.seen.max() < 512
+        assert s.seen.max() == 512
         assert np.isfinite(s.total)
 
     def test_given_longer_than_the_context(self, made: Made) -> None:
@@ -329,7 +329,7 @@ class TestLoading:
         assert len(lm.vocab.encode(given)) > 64
         law = lm.extend(lm.start(1), [lm.vocab.encode(given)]).logp[0]
         assert abs(s[0].logp[0] - law[s[0].tokens[0]]) < 1e-5
-        assert s[0].seen[0] < 64
+        assert s[0].seen[0] <= 64
 
     def test_dtype_and_budget_are_checked(self, made: Made) -> None:
         with pytest.raises(pofx.BadValue, match="float16"):

@@ -70,10 +70,9 @@ class LibraryBody:
 
     worth = NEVER
 
-    def __init__(self, model: Any, rows: int | None = None) -> None:
-        """rows: of the law, where the body is to give logits in place of hidden states."""
-        self.model, self.whole = model, rows is not None
-        self.width = int(model.get_output_embeddings().weight.shape[1]) if rows is None else rows
+    def __init__(self, model: Any, width: int, whole: bool = False) -> None:
+        """model: a body that ends in hidden states of so many numbers, or a whole model, read for its logits."""
+        self.model, self.width, self.whole = model, width, whole
 
     def sweep(self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int) -> Iterator[tuple[Ints, Tensor]]:
         """As `Body` says; the tree's nodes are whole sequences."""
@@ -108,7 +107,6 @@ class LibraryBody:
 
     @torch.inference_mode()
     def _read(self, ids: Ints) -> Tensor:
-        read = self.model if self.whole else self.model.base_model
-        out = read(input_ids=torch.from_numpy(ids), use_cache=False)
+        out = self.model(input_ids=torch.from_numpy(ids), use_cache=False)
         found: Tensor = out.logits if self.whole else out.last_hidden_state
         return found.float()

@@ -18,6 +18,7 @@ from pofx.models.pretrained.checkpoint import Checkpoint
 from pofx.models.pretrained.config_check import without_code
 from pofx.models.pretrained.library import quiet
 from pofx.models.pretrained.library_calls import library_on, made_config
+from pofx.models.pretrained.longest import use_long_factors
 from pofx.models.pretrained.safetensors_header import StoredTensor
 from pofx.models.pretrained.weights import check_finite
 
@@ -29,8 +30,10 @@ _COMPUTED = re.compile(
 )
 
 
-def read_model(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
+def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") -> Any:
     """The library's model of a checkpoint, in evaluation mode: its own class, and the tensors of the checkpoint.
+
+    rope: "long" turns rotary positions by the long factors of `longrope` whatever the length of a text.
 
     `BadSource` for weights that are not finite, places without a tensor, tensors without a place, and for whatever
     the library raises on the files.
@@ -39,6 +42,8 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
     check_finite(checkpoint)
     with library_on(checkpoint.directory), quiet(), ExitStack() as open_files:
         made = made_config(checkpoint.config["model_type"], without_code(checkpoint.config))
+        if rope == "long":
+            use_long_factors(made, str(checkpoint.directory))
         model, found = _class_for(made).from_pretrained(
             None,
             config=made,

@@ -22,11 +22,17 @@ ROWS = 512
 LONGEST, PART = 768, 384
 
 
-def can_pack() -> bool:
-    """Whether this torch can lay out weights for oneDNN, which is its compiler's way and no public name."""
+def can_pack(dtype: torch.dtype = torch.float32) -> bool:
+    """Whether torch can lay out weights for oneDNN, which is its compiler's way and no public name.
+
+    In bfloat16 oneDNN's layout also needs a processor that has such products (AVX-512 and its like).
+    """
     there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return there and all(
-        hasattr(torch.ops.mkldnn, f) for f in ("_linear_pointwise", "_reorder_linear_weight")
+    names = ("_linear_pointwise", "_reorder_linear_weight", "_is_mkldnn_bf16_supported")
+    if not there or not all(hasattr(torch.ops.mkldnn, name) for name in names):
+        return False
+    return dtype == torch.float32 or (
+        dtype == torch.bfloat16 and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     )
 
 
@@ -41,7 +47,7 @@ class Linear:
     ) -> None:
         self.dtype = dtype
         self.bias = None if bias is None else bias.to(dtype)
-        self.packed = can_pack() and dtype in (torch.float32, torch.bfloat16)
+        self.packed = can_pack(dtype)
         inner = weight.shape[1]
         long = self.packed and dtype == torch.float32 and inner > LONGEST
         parts = -(-inner // PART) if long else 1

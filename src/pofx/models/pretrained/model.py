@@ -39,14 +39,21 @@ class PretrainedLM(LM):
     """
 
     def __init__(
-        self, body: Body, head: Head, vocab: Vocab, context: int, dtype: str, budget: int | None = None
+        self,
+        body: Body,
+        head: Head,
+        vocab: Vocab,
+        context: int | None,
+        dtype: str,
+        budget: int | None = None,
     ) -> None:
         assert vocab.size == head.size  # noqa: S101  (ours: checked where files are read)
         budget = None if budget is None else whole("budget", budget, 1)
         self.body, self.head, self.vocab, self.context, self.dtype = body, head, vocab, context, dtype
         self.budget = budget or BUDGET
         self.begin = Begin("none")
-        self.window = f"no window: at most {context:,} tokens"
+        if context is not None:
+            self.window = f"no window: at most {context:,} tokens"
         # A softmax gives everything something, but what a bias of −∞ shuts out: padding rows, as a rule.
         self.positive = head.bias is None or bool((head.bias > -np.inf).all())
 

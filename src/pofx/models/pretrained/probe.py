@@ -1,10 +1,11 @@
-"""Does our own decoder say what the library's forward says? Asked once a checkpoint, held against it at every load."""
+"""Strings of random ids that are read in two ways: does our way say what the library's forward says?"""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,35 @@ import torch
 
 from pofx.algorithms.logspace import Floats
 from pofx.cache import cache_dir, write_atomically
-from pofx.trace import Ints
+from pofx.lm import forward_by_extension
+from pofx.models.pretrained.body import Body
+from pofx.models.pretrained.head import Head
+from pofx.models.pretrained.model import PretrainedLM
+from pofx.trace import Ints, Want
+from pofx.vocab import Vocab
 
-# A wrong rotation or norm moves log p by tenths of a nat; float32 by 2e-4 where a model has huge activations, and
-# bfloat16 by up to 2 a token, 0.12 on average.
-BOUNDS = {"float32": 2e-3, "bfloat16": 2.0}
-SHORT, LONG = 24, 1024
+# Nats a token, float32. Two implementations of a decoder differ by 4e-5 (SmolLM2), and by 2e-4 where a model has huge
+# activations; a wrong rotation or norm moves log p by tenths of a nat.
+DECODER = 5e-4
+# Of one body and one head, the head read another way: a soft cap that is missed shows in small logits as 4e-4. Large
+# logits are rounded, by a share of their size.
+HEAD, ROUNDED = 1e-5, 4e-7
+# Of a text and a longer one: rounding is below 2e-4, and what looks ahead moves log p by whole nats.
+AHEAD = 1e-3
+# Our decoder in bfloat16 against float32: 0.12 a token on average, up to 2. The float32 decoder was compared before.
+BFLOAT16 = 2.0
+SHORT, FAR, LONG = 24, 300, 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What was found when a checkpoint was read in float32: the library's log p of the probe, and who reads it since.
+
+    reader: "decoder" (ours), "head" (the library's body, our head) or "whole" (the library's logits).
+    """
+
+    logp: Floats
+    reader: str
 
 
 def probe(rows: int, tokens: int) -> Ints:
@@ -31,30 +55,83 @@ def probe(rows: int, tokens: int) -> Ints:
     return np.random.default_rng(0).integers(0, rows, tokens)
 
 
-def by_library(model: Any, ids: Ints) -> Floats:
-    """log p of ids[1:] by `model(ids).logits`, nats, the softmax in float64."""
-    with torch.inference_mode():
-        z = model(input_ids=torch.from_numpy(ids)[None]).logits[0, :-1].double()
+@torch.inference_mode()
+def by_library(model: Any, ids: Ints) -> tuple[Floats, float]:
+    """log p of ids[1:] by `model(ids).logits`, nats, the softmax in float64; and the size of the largest logit."""
+    found = model(input_ids=torch.from_numpy(ids)[None], use_cache=False).logits[0]
+    z = found[:-1].double()
     logp = z.gather(1, torch.from_numpy(ids[1:])[:, None])[:, 0] - torch.logsumexp(z, 1)
     out: Floats = logp.numpy()
-    return out
+    finite = z[torch.isfinite(z)]
+    return out, float(finite.abs().max()) if len(finite) else 0.0
 
 
-def remembered(fingerprint: str, tokens: int) -> Floats | None:
-    """What the library said of a probe of so many tokens when it was asked last; None if it was not."""
+def read(body: Body, head: Head, ids: Ints) -> Floats:
+    """log p of ids[1:] by a body and a head, in one pass."""
+    return _model(body, head).forward([ids], skip=1).logp[0]
+
+
+def looks_ahead(body: Body, head: Head, rows: int, context: int | None) -> tuple[float, int]:
+    """How far log p of a token moves, nats, with what follows the token; and the length of the text that shows it.
+
+    One pass over a short text against one `extend` a token; and of a longer text, one pass over parts of it. A causal
+    model is off by rounding.
+    """
+    lm = _model(body, head)
+    ids = probe(rows, min(SHORT, context or SHORT))
+    plain = lm.forward([ids], skip=1).logp[0]
+    worst = apart(plain, forward_by_extension(lm, [ids], Want(), 1).logp[0])
+    if not worst <= AHEAD:
+        return worst, len(ids)
+    ids = probe(rows, min(FAR, context or FAR))
+    plain = lm.forward([ids], skip=1).logp[0]
+    for part in {len(ids) // 2, len(ids) - 1}:
+        if part > 1:
+            worst = max(worst, apart(plain[: part - 1], lm.forward([ids[:part]], skip=1).logp[0]))
+    return worst, len(ids)
+
+
+def apart(a: Floats, b: Floats) -> float:
+    """The largest difference, infinite where only one side is finite or any is nan."""
+    with np.errstate(invalid="ignore"):
+        off = np.where(a == b, 0.0, np.abs(a - b))
+    return float(np.max(np.where(np.isnan(off), np.inf, off), initial=0.0))
+
+
+def _model(body: Body, head: Head) -> PretrainedLM:
+    return PretrainedLM(body, head, _Rows(head.size), None, "float32")
+
+
+class _Rows(Vocab):
+    """A vocabulary of ids alone, for the probe."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.end, self.token_bytes = size, None, (None,) * size
+
+    def encode(self, text: str | bytes) -> list[int]:
+        """Nothing is text here."""
+        raise NotImplementedError
+
+
+def remembered(fingerprint: str) -> Known | None:
+    """What was found when the checkpoint was read first; None if it was not."""
     try:
-        found = np.array(json.loads(_path(fingerprint).read_text())["logp"], dtype=np.float64)
+        found = json.loads(_path(fingerprint).read_text())
+        logp, reader = np.array(found["logp"], dtype=np.float64), found["reader"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if found.shape == (tokens - 1,) and bool(np.isfinite(found).all()) else None
+    whole = logp.ndim == 1 and bool(np.isfinite(logp).all())
+    return Known(logp, reader) if whole and reader in ("decoder", "head", "whole") else None
 
 
-def remember(fingerprint: str, logp: Floats) -> None:
-    """Keep what the library said; a cache that cannot be written costs time, no answer."""
+def remember(fingerprint: str, known: Known) -> None:
+    """Keep what was found; a cache that cannot be written costs time, no answer."""
+    table = {"logp": known.logp.tolist(), "reader": known.reader}
     with suppress(OSError):
-        write_atomically(_path(fingerprint), json.dumps({"logp": logp.tolist()}).encode("ascii"))
+        write_atomically(_path(fingerprint), json.dumps(table).encode("ascii"))
 
 
 def _path(fingerprint: str) -> Path:
-    # Asked anew of another version of the library, whose word it is.
-    return cache_dir() / "probes" / f"2-{fingerprint}-transformers-{version('transformers')}.json"
+    # Asked anew of other versions of both whose word it is.
+    versions = f"pofx-{version('pofx')}-transformers-{version('transformers')}"
+    return cache_dir() / "probes" / f"{fingerprint}-{versions}.json"

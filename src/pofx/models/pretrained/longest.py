@@ -1,0 +1,78 @@
+"""The longest text that a library's model reads in one piece, by one law."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pofx.errors import BadValue
+
+CONTEXT = 2048  # where a config names no longest text
+# What families call their longest text.
+_NAMES = ("max_position_embeddings", "max_seq_len", "seq_length", "max_target_positions")
+# Recurrences, whose state takes in any number of tokens, and attention that is local.
+_UNBOUNDED = frozenset(["mamba", "mamba2", "falcon_mamba", "recurrent_gemma", "xlstm"])
+
+
+def longest(model: Any) -> int | None:
+    """Tokens of the longest text that the model reads in one piece, by one law; None where nothing bounds it.
+
+    The least of three: what the config names; the positions there are behind those that are kept for padding
+    (RoBERTa and its kin count from `padding_idx + 1`); and the range in which the speeds of rotary positions do not
+    depend on how long the text is (`one_law`).
+    """
+    config = model.config.get_text_config(decoder=True)
+    named = next(
+        (n for n in (getattr(config, name, None) for name in _NAMES) if type(n) is int and n > 1), None
+    )
+    if named is None and config.model_type not in _UNBOUNDED:
+        named = CONTEXT
+    bounds = [named, one_law(config)]
+    for name, module in model.named_modules():
+        padding = getattr(module, "padding_idx", None)
+        if name.endswith("position_embeddings") and type(padding) is int:
+            bounds.append(int(module.num_embeddings) - padding - 1)
+    return min((b for b in bounds if b is not None), default=None)
+
+
+def one_law(config: Any) -> int | None:
+    """Up to how many tokens the rotary speeds of a config are the same for every text; None for any number.
+
+    `longrope` turns all positions by its long factors as soon as a text is longer than the original length, and
+    `dynamic` by slower speeds the longer the text is. Beyond these bounds the law of a token depends on what follows
+    the token, so that texts have no joint distribution.
+    """
+    bounds = []
+    for rope in _rotary(config):
+        kind = rope.get("rope_type", rope.get("type"))
+        if kind == "longrope" and rope.get("short_factor") != rope.get("long_factor"):
+            bounds.append(
+                rope.get("original_max_position_embeddings")
+                or getattr(config, "original_max_position_embeddings", None)
+                or getattr(config, "max_position_embeddings", None)
+            )
+        if kind == "dynamic" and rope.get("factor") != 1.0:
+            bounds.append(getattr(config, "max_position_embeddings", None))
+    return min((b for b in bounds if type(b) is int), default=None)
+
+
+def use_long_factors(config: Any, where: str) -> None:
+    """Turn positions by the long factors of `longrope` in texts of all lengths; `BadValue` where there are none."""
+    config = config.get_text_config(decoder=True)
+    found = [r for r in _rotary(config) if r.get("rope_type", r.get("type")) == "longrope"]
+    if not found:
+        raise BadValue(
+            f"rope: expected 'short' for {where}, whose rotary positions have no long factors, found 'long'; leave "
+            "the option out"
+        )
+    for rope in found:
+        rope["short_factor"] = rope["long_factor"]
+
+
+def _rotary(config: Any) -> list[Any]:
+    """The rotary parameters of a config: one mapping, or one for each kind of layer."""
+    given = getattr(config, "rope_parameters", None)
+    if not isinstance(given, Mapping):
+        return []
+    nested = [v for v in given.values() if isinstance(v, Mapping)]
+    return nested or [given]
