@@ -31,6 +31,7 @@ def load(
     pre: str | None = None,
     normalize: bool = False,
     unknown: str = "refuse",
+    rope: str = "short",
     progress: Progress | None = None,
 ) -> LM:
     """A model by its name: "builtin", "smollm2", "gemma3-270m", a directory, a .gguf or .arpa file, or a hub id.
@@ -69,7 +70,7 @@ def load(
             whole(name, token, advice="name a token by its text or its id")
     lm = _fitted(source, unknown)
     if lm is None:
-        return _pretrained(source, begin, end, dtype, context, stride, budget, pre, normalize, progress)
+        return _pretrained(source, begin, end, dtype, context, stride, budget, pre, normalize, rope, progress)
     if dtype != "float32":
         raise BadValue(
             f"dtype: expected 'float32', found {dtype!r}; models of one's own are stored and run in float32"
@@ -84,6 +85,8 @@ def load(
         raise BadValue(
             f"normalize: expected a pretrained model, found {source}, which reads texts as they are; leave it out"
         )
+    if rope != "short":
+        raise BadValue(f"rope: expected 'short' for a model of one's own, found {rope!r:.40}; leave it out")
     known = lm.begin.known != "none"
     if begin is not None and not (known and begin in (lm.begin.text, lm.begin.id)):
         from pofx.transforms.begun import begun
@@ -138,6 +141,7 @@ def _pretrained(
     budget: int | None,
     pre: str | None,
     normalize: bool,
+    rope: str,
     progress: Progress | None,
 ) -> LM:
     """A checkpoint: its laws, the x0 that evidence speaks for, and a rule for long texts."""
@@ -156,7 +160,7 @@ def _pretrained(
     pin = pinned(checkpoint.fingerprint)
     if end is None and pin is not None:
         end = pin.end
-    core = read_pretrained(checkpoint, end, dtype, budget, told)
+    core = read_pretrained(checkpoint, end, dtype, budget, told, rope)
     if normalize:
         assert isinstance(core.vocab, TokenizerVocab)  # noqa: S101  (ours: a checkpoint has a tokenizer.json)
         core.vocab = core.vocab.normalizing()

@@ -109,7 +109,8 @@ def architecture(config: Mapping[str, Any]) -> Architecture | None:
         qk_norm=family in ("qwen3", "gemma3_text"),
         post_norm=family in ("gemma2", "gemma3_text"),
         embed=math.sqrt(width) if gemma else 1.0,
-        cap=_number(config.get("attn_logit_softcapping")) if family in ("gemma2", "gemma3_text") else None,
+        # The library reads this field of Gemma 3 too, and makes no use of it.
+        cap=_number(config.get("attn_logit_softcapping")) if family == "gemma2" else None,
         final_cap=_number(config.get("final_logit_softcapping"))
         if family in ("gemma2", "gemma3_text")
         else None,
@@ -135,7 +136,9 @@ def _layers(config: Mapping[str, Any], family: str, n: int) -> tuple[Layer, ...]
         return None
     theta = float(config.get("rope_theta") or 10_000.0)
     local = float(config.get("rope_local_base_freq") or 10_000.0)
-    positions = config.get("no_rope_layers")
+    turns = _turning(config, n) if family == "smollm3" else [True] * n
+    if turns is None:
+        return None
     out = []
     for i, kind in enumerate(kinds):
         base = local if family == "gemma3_text" and kind == "sliding_attention" else theta
@@ -145,10 +148,18 @@ def _layers(config: Mapping[str, Any], family: str, n: int) -> tuple[Layer, ...]
         rope = _rope(per_kind or {}, base, config)
         if rope is None:
             return None
-        turned = not (family == "smollm3" and isinstance(positions, list) and not positions[i])
         window = int(sliding) if kind == "sliding_attention" and sliding else None
-        out.append(Layer(window, rope if turned else None))
+        out.append(Layer(window, rope if turns[i] else None))
     return tuple(out)
+
+
+def _turning(config: Mapping[str, Any], n: int) -> list[bool] | None:
+    """Which layers of SmolLM3 turn positions: as listed, else all but every fourth."""
+    listed = config.get("no_rope_layers")
+    if listed is None:
+        every = int(config.get("no_rope_layer_interval") or 4)
+        return [bool((i + 1) % every) for i in range(n)]
+    return [bool(x) for x in listed[:n]] if isinstance(listed, list) and len(listed) >= n else None
 
 
 def _kinds(config: Mapping[str, Any], family: str, n: int) -> list[str]:
@@ -160,6 +171,9 @@ def _kinds(config: Mapping[str, Any], family: str, n: int) -> list[str]:
         return ["sliding_attention" if (i + 1) % every else "full_attention" for i in range(n)]
     if family == "mistral" and config.get("sliding_window"):
         return ["sliding_attention"] * n
+    if family == "smollm3" and config.get("use_sliding_window") and config.get("sliding_window"):
+        turns = _turning(config, n) or []
+        return ["full_attention" if turned else "sliding_attention" for turned in turns]
     if family in ("qwen2", "qwen3") and config.get("use_sliding_window") and config.get("sliding_window"):
         first = int(config.get("max_window_layers") or 0)
         return ["sliding_attention" if i >= first else "full_attention" for i in range(n)]

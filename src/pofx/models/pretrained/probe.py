@@ -57,9 +57,8 @@ def probe(rows: int, tokens: int) -> Ints:
 
 @torch.inference_mode()
 def by_library(model: Any, ids: Ints) -> tuple[Floats, float]:
-    """log p of ids[1:] by `model(ids).logits`, nats, the softmax in float64; and the size of the largest logit."""
-    found = model(input_ids=torch.from_numpy(ids)[None], use_cache=False).logits[0]
-    z = found[:-1].double()
+    """log p of ids[1:] by `model(ids[:-1]).logits`, nats, the softmax in float64; and the size of the largest logit."""
+    z = model(input_ids=torch.from_numpy(ids[:-1])[None], use_cache=False).logits[0].double()
     logp = z.gather(1, torch.from_numpy(ids[1:])[:, None])[:, 0] - torch.logsumexp(z, 1)
     out: Floats = logp.numpy()
     finite = z[torch.isfinite(z)]
