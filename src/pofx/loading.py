@@ -50,10 +50,14 @@ def load(
     dtype: "float32", or of a pretrained model's matrix products "bfloat16": faster, and off by 0.03 nats a token.
     context, stride: longer texts are read in windows of so many tokens, x0 at the front of each, the next beginning
     `stride` later (`windowed`; by default the model's own context, and half of it). budget: tokens of a pass of a
-    pretrained model; memory grows with it, no result depends on it. pre: how the tokenizer of a GGUF file splits text before
-    byte pairs are merged, by llama.cpp's name ("qwen2"), where the file does not say. normalize:
-    texts that the normalizer of a pretrained tokenizer changes (NFKC, lower case) are scored as it leaves them, and their
-    terms say so; else such a text is refused. progress: is given (stage, fraction done).
+    pretrained model; memory grows with it, no result depends on it. rope: of a model with LongRoPE, whose rotary
+    factors are short up to its original length, and long in longer texts: "short" ends the context at the original
+    length, so that every text has one law; "long" takes the long factors for texts of all lengths.
+
+    pre: how the tokenizer of a GGUF file splits text before byte pairs are merged, by llama.cpp's name ("qwen2"),
+    where the file does not say. normalize: texts that the normalizer of a pretrained tokenizer changes (NFKC, lower
+    case) are scored as it leaves them, and their terms say so; else such a text is refused. progress: is given
+    (stage, fraction done).
     unknown: what becomes of a word that an ARPA file has not, "refuse" or "class" (`read_arpa`).
 
     `BadSource` for what holds no readable model. Nothing in a model's files is ever executed.
@@ -150,20 +154,27 @@ def _pretrained(
 
     told: Progress = progress or (lambda stage, fraction: None)
     checkpoint = check_checkpoint(find(source, told, pre))
-    from pofx.models.pretrained.files import read_pretrained
+    from pofx.models.pretrained.files import law_fingerprint, read_pretrained
+    from pofx.models.pretrained.longest import has_long_factors
     from pofx.pins import pinned
     from pofx.tokenizer.vocab import TokenizerVocab
     from pofx.transforms.begun import begun
     from pofx.transforms.windowed import windowed
     from pofx.x0 import evidence
 
-    pin = pinned(checkpoint.fingerprint)
+    pin = pinned(law_fingerprint(checkpoint, rope))
     if end is None and pin is not None:
         end = pin.end
     core = read_pretrained(checkpoint, end, dtype, budget, told, rope)
     if normalize:
         assert isinstance(core.vocab, TokenizerVocab)  # noqa: S101  (ours: a checkpoint has a tokenizer.json)
         core.vocab = core.vocab.normalizing()
+    too_long = context is not None and core.context is not None and context > core.context
+    if too_long and rope == "short" and has_long_factors(checkpoint.config):
+        raise BadValue(
+            f"context: expected at most the {core.context:,} tokens up to which the model has one law, found "
+            f"{context:,}; leave it out, or take the factors of longer texts for all texts: rope='long', --rope long"
+        )
     found = evidence(core.vocab, pin, begin, str(source))
     if found.known == "none":
         core.begin = found

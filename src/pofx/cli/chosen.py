@@ -44,6 +44,13 @@ OPTIONS = (
     click.option("--stride", type=Whole(1), metavar="N", help="How far apart windows begin."),
     click.option("--budget", type=Whole(1), metavar="N", help="Tokens in one pass of a pretrained model."),
     click.option(
+        "--rope",
+        type=click.Choice(["short", "long"]),
+        default="short",
+        show_default=True,
+        help="Factors of LongRoPE; the long ones are for longer texts than the original length.",
+    ),
+    click.option(
         "--pre", metavar="NAME", help="How a GGUF file's tokenizer splits text, if it does not say."
     ),
     click.option(
@@ -59,7 +66,7 @@ OPTIONS = (
     ),
 )
 
-_OTHERS = ("begin", "end", "dtype", "context", "stride", "budget", "pre", "chat", "normalize")
+_OTHERS = ("begin", "end", "dtype", "context", "stride", "budget", "rope", "pre", "chat", "normalize")
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ class Chosen:
     context: int | None
     stride: int | None
     budget: int | None
+    rope: str = "short"
     pre: str | None = None
     chat: str | None = None
     normalize: bool = False
@@ -91,6 +99,7 @@ class Chosen:
                 context=self.context,
                 stride=self.stride,
                 budget=self.budget,
+                rope=self.rope,
                 pre=self.pre,
                 normalize=self.normalize,
                 unknown=unknown,
@@ -119,12 +128,13 @@ def model_options(function: F) -> F:
         context: int | None,
         stride: int | None,
         budget: int | None,
+        rope: str,
         pre: str | None,
         chat: str | None,
         normalize: bool,
         **others: Any,
     ) -> Any:
-        chosen = Chosen(model_name, begin, end, dtype, context, stride, budget, pre, chat, normalize)
+        chosen = Chosen(model_name, begin, end, dtype, context, stride, budget, rope, pre, chat, normalize)
         return function(*args, chosen=chosen, **others)
 
     out: Any = with_chosen
@@ -145,7 +155,9 @@ def optional_model(help: str, environment: bool = True) -> Callable[[F], F]:
             said = {name: others.pop(name) for name in _OTHERS}
             chosen = None if model_name is None else Chosen(model_name, **said)
             if chosen is None:
-                unheeded = next((n for n in _OTHERS if said[n] not in (None, False) and n != "dtype"), None)
+                unheeded = next(
+                    (n for n in _OTHERS if said[n] not in (None, False, "short") and n != "dtype"), None
+                )
                 if unheeded:
                     raise click.UsageError(f"--{unheeded}: expected only with -m MODEL, found without.")
             return function(*args, chosen=chosen, **others)

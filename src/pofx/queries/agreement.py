@@ -67,16 +67,19 @@ def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
 
 
 def forward_finding(
-    lm: LM, paths: Sequence[Ints], plain: Sequence[NDArray[np.float64]], free: int
+    lm: LM, paths: Sequence[Ints], plain: Sequence[NDArray[np.float64]], free: int, long: Ints | None = None
 ) -> Finding:
     """Check 2: one teacher-forced pass against one `extend` a token, for log p of tokens and of EOS.
 
-    plain: `lm.forward(paths, skip=free).logp`, as of the next check.
+    plain: `lm.forward(paths, skip=free).logp`, as of the next check. long: a text about as long as the context, read
+    in one pass and by a few steps of many tokens.
     """
     want = Want(end=True)
     fast = lm.forward(paths, want, free)
     slow = forward_by_extension(lm, paths, want, free)
     pairs = [*zip(plain, slow.logp), *zip(fast.logp, slow.logp)]
+    if long is not None and len(long) > free + 1:
+        pairs.extend(_by_long_steps(lm, long, free))
     worst, bound, outcome = _compare(lm, pairs)
     if lm.vocab.end is not None and fast.end and slow.end:
         # Of EOS the probability is compared: its logarithm may be −30, where float32 has no digits left to
@@ -88,10 +91,22 @@ def forward_finding(
         if not off <= law_bound(lm) * ROUNDING:
             worst, bound, outcome = off, law_bound(lm), "fail"
     why = (
-        f"The scorer reads a text in one pass, the sampler token by token; on {len(paths)} texts they "
-        f"differ by at most {worst:.2g} nats. If they disagree, what is scored is not what is drawn."
+        f"The scorer reads a text in one pass, the sampler token by token; on {len(paths)} texts "
+        f"{'' if long is None or not len(long) else f'and one of {len(long):,} tokens '}they differ by at most {worst:.2g} nats. If they disagree, what is scored is not what is drawn."
     )
     return Finding("extend = forward", outcome, worst, bound, "nats", why)
+
+
+def _by_long_steps(lm: LM, path: Ints, free: int) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """log p of single tokens of a text, in one pass over all of it, and behind prefixes of it."""
+    whole = lm.forward([path], skip=free).logp[0]
+    n = len(path)
+    at = sorted({k for k in (n // 64, n // 16, n // 4, n // 2, 3 * n // 4, n - 1) if k >= max(free, 1)})
+    state, read, out = lm.start(1), 0, []
+    for k in at:
+        state, read = lm.extend(state, path[None, read:k]), k
+        out.append((whole[k - free : k - free + 1], np.array([float(state.logp[0, path[k]])])))
+    return out
 
 
 def batch_finding(

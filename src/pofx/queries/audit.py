@@ -103,7 +103,7 @@ def _audited(
     where = "" if opening is None else f" behind {lm.vocab.show(opening)!r}"
     findings = [
         agreement.rows_finding(lm, worst, 1 + sum(s.rows for s in surveys)),
-        agreement.forward_finding(lm, compared, plain, free),
+        agreement.forward_finding(lm, compared, plain, free, trials.reach(lm, held, behind, seed)),
         agreement.batch_finding(lm, compared, plain, free, seed),
         agreement.values_finding(lm, *trials.branches(lm, seed)),
         agreement.draws_finding(lm, draws, drawn, len(behind)),

@@ -15,7 +15,7 @@ class Effort:
     """laws: whole laws read along texts, of law_documents, of the first law_tokens of each (None: of all).
 
     documents, draws, tokens: texts on which the ways to compute log p are compared, and how much of each.
-    drawn: tokens of a draw. lives: draws followed until they end, at most for `alive` tokens. heads, head_tokens:
+    reach: tokens of the one text that is as long as the context, if that is shorter. drawn: tokens of a draw. lives: draws followed until they end, at most for `alive` tokens. heads, head_tokens:
     documents, and how much of each, read behind every candidate for x0.
     """
 
@@ -25,6 +25,7 @@ class Effort:
     documents: int = 12
     draws: int = 12
     tokens: int = 128
+    reach: int = 4_097
     drawn: int = 64
     lives: int = 64
     alive: int = 512
@@ -41,6 +42,7 @@ _LESS = Effort(
     documents=6,
     draws=8,
     tokens=48,
+    reach=1_025,
     drawn=48,
     lives=16,
     alive=32,

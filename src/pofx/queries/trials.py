@@ -65,6 +65,18 @@ def without_end(lm: LM, paths: Sequence[Ints]) -> list[Ints]:
     return [p[:-1] if len(p) and p[-1] == lm.vocab.end else p for p in paths]
 
 
+def reach(lm: LM, held: HeldOut, behind: Ints, seed: int) -> Ints:
+    """One text as long as the context, or as the audit can afford: documents end to end, and noise behind them.
+
+    A law that depends on how long the text is, as rotary positions can make it, shows at such lengths alone. None of a
+    model without a bound: its heads of documents are long enough.
+    """
+    most = min(lm.context or 0, effort(lm).reach)
+    some = np.random.default_rng([seed, 8]).choice(letters(lm.vocab), most)
+    whole = np.concatenate([behind, *without_end(lm, held.paths), some]).astype(np.int64)
+    return whole[: min(most, longest_path(lm) or most)]
+
+
 def heads(lm: LM, held: HeldOut) -> list[Ints]:
     """The heads of some documents; with EOS where that is all of one."""
     much, out = effort(lm), []

@@ -74,6 +74,12 @@ def read_pretrained(
     return lm
 
 
+def law_fingerprint(checkpoint: Checkpoint, rope: str) -> str:
+    """The checkpoint's fingerprint, and another one for each option that changes the law of its weights."""
+    own = checkpoint.fingerprint
+    return own if rope == "short" else hashlib.sha256(f"{own} rope {rope}".encode()).hexdigest()
+
+
 class _Asked:
     """The checkpoint, and the library's model of it, made at most once a dtype and only if it is needed."""
 
@@ -83,9 +89,8 @@ class _Asked:
 
     @property
     def fingerprint(self) -> str:
-        """Of the checkpoint, and of what is asked that changes the law."""
-        own = self.checkpoint.fingerprint
-        return own if self.rope == "short" else hashlib.sha256(f"{own} rope {self.rope}".encode()).hexdigest()
+        """Of the law that is asked for."""
+        return law_fingerprint(self.checkpoint, self.rope)
 
     def model(self, dtype: torch.dtype = torch.float32) -> Any:
         if self._model is None or self._model.dtype != dtype:
