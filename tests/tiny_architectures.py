@@ -73,7 +73,7 @@ def config(kind: str, **changes: Any) -> Any:
         if isinstance(there.get("layer_types"), list) and "layer_types" not in told:
             told["layer_types"] = there["layer_types"][: told.get("num_hidden_layers", 2)]
         told |= {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": told.get("pad_token_id")}
-        if there.get("pad_token_id") is not None:
+        if there.get("pad_token_id") is not None and "pad_token_id" not in changes:
             told["pad_token_id"] = 2
         return type(nested)(**told)
 

@@ -90,9 +90,10 @@ def forward_finding(
         )
         if not off <= law_bound(lm) * ROUNDING:
             worst, bound, outcome = off, law_bound(lm), "fail"
+    also = "" if long is None or not len(long) else f" and one of {len(long):,} tokens"
     why = (
-        f"The scorer reads a text in one pass, the sampler token by token; on {len(paths)} texts "
-        f"{'' if long is None or not len(long) else f'and one of {len(long):,} tokens '}they differ by at most {worst:.2g} nats. If they disagree, what is scored is not what is drawn."
+        f"The scorer reads a text in one pass, the sampler token by token; on {len(paths)} texts{also} they "
+        f"differ by at most {worst:.2g} nats. If they disagree, what is scored is not what is drawn."
     )
     return Finding("extend = forward", outcome, worst, bound, "nats", why)
 

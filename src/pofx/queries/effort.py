@@ -14,9 +14,10 @@ LARGE = 16_384
 class Effort:
     """laws: whole laws read along texts, of law_documents, of the first law_tokens of each (None: of all).
 
-    documents, draws, tokens: texts on which the ways to compute log p are compared, and how much of each.
-    reach: tokens of the one text that is as long as the context, if that is shorter. drawn: tokens of a draw. lives: draws followed until they end, at most for `alive` tokens. heads, head_tokens:
-    documents, and how much of each, read behind every candidate for x0.
+    documents, draws, tokens: texts on which the ways to compute log p are compared, and how much of each. reach: tokens
+    of the one text that is as long as the context, if that is shorter. drawn: tokens of a draw. lives: draws followed
+    until they end, at most for `alive` tokens. heads, head_tokens: documents, and how much of each, read behind every
+    candidate for x0.
     """
 
     laws: int = 2_000
