@@ -20,7 +20,8 @@ from pofx.models.pretrained.checkpoint import Checkpoint
 from pofx.models.pretrained.decoder import Decoder
 from pofx.models.pretrained.head import Head
 from pofx.models.pretrained.heap import give_back
-from pofx.models.pretrained.library_model import library_on, read_model
+from pofx.models.pretrained.library_calls import library_on
+from pofx.models.pretrained.library_model import read_model
 from pofx.models.pretrained.library_reader import compared, reader
 from pofx.models.pretrained.longest import longest
 from pofx.models.pretrained.model import PretrainedLM
