@@ -274,11 +274,11 @@ def test_without_windows_and_without_x0() -> None:
     ("make", "context", "stride", "says"),
     [
         (lambda: begun(Bounded(4), "<s>"), 5, None, "at most the 4 tokens"),
-        (lambda: begun(Bounded(4), "<s>"), None, 5, "1 to 4 tokens"),
-        (lambda: begun(Bounded(4), "<s>"), None, 0, "1 to 4 tokens"),
-        (lambda: Bounded(4, ToyVocab(2)), None, 5, "1 to 4 tokens"),
-        (lambda: begun(Bounded(4), "<s>"), 1, None, "room for at least two"),
-        (lambda: Bounded(4, ToyVocab(2)), 1, None, "room for at least two"),
+        (lambda: begun(Bounded(4), "<s>"), None, 5, "from 1 to 4"),
+        (lambda: begun(Bounded(4), "<s>"), None, 0, "from 1 to 4"),
+        (lambda: Bounded(4, ToyVocab(2)), None, 5, "from 1 to 4"),
+        (lambda: begun(Bounded(4), "<s>"), 1, None, "at least 2"),
+        (lambda: Bounded(4, ToyVocab(2)), 1, None, "at least 2"),
     ],
 )
 def test_windows_that_cannot_be(make, context, stride, says: str) -> None:

@@ -41,7 +41,7 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
     room = most - lead + 1  # the last token of a window is predicted, and needs no place
     # Without x0 a window that re-reads nothing would have to say how texts begin.
     longest = room - (lm.begin.known == "none")
-    if most < lead + 1 or most < 2:
+    if longest < 1 or most < 2:
         raise BadValue(
             f"context: expected room for at least two tokens, found {most} of which {lead} are taken by x0 and "
             "what is given; take a longer one"
