@@ -669,7 +669,7 @@ def test_write_atomically_leaves_the_old_or_the_new(tmp_path, monkeypatch):
     cache.write_atomically(path, b"old")
 
     def fail(*_: object) -> None:
-        raise OSError("disk full")
+        raise OSError(28, "disk full")
 
     monkeypatch.setattr(cache.os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
