@@ -13,7 +13,7 @@ from pofx.lm import LM
 from pofx.queries.blocks import Block, Packed, hash_of, unpacked
 from pofx.queries.compress import compress, decompress
 
-CASES = 200
+CASES = 100
 TEXTS = (
     b"",
     b"to be or not to be",

@@ -9,7 +9,7 @@ import warnings
 import pofx
 from pofx.algorithms.regular import regular
 
-CASES = 60
+CASES = 30
 
 # Few letters, so that random strings meet random patterns; and those with odd cases: ß ẞ ſ K (Kelvin) İ ı ǆ ǅ µ μ Σ ς.
 LETTERS = "aabbk1_ \n]-^Kß\u1e9eſ\u212aİıǅµμΣςé\u0660\u2003\U0001f600\U00010428"
