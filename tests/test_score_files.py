@@ -115,7 +115,7 @@ def test_a_row_a_text_with_its_terms(run: Callable[..., Ran], models: Path) -> N
     assert [r["prefix_nats"] for r in rows] == [s.prefix_total for s in scored]
     first, terms = rows[0], scored[0].terms
     assert first["bits_per_byte"] == pytest.approx(-scored[0].total / math.log(2) / 11)
-    for name in ("tokens", "bytes", "begin", "begin_known", "first", "end", "window", "dtype", "kind"):
+    for name in ("tokens", "bytes", "begin", "begin_known", "first", "end", "dtype", "kind"):
         assert first[name] == getattr(terms, name), name
     assert first["error"] is None
 

@@ -15,6 +15,7 @@ from pofx.cli.group import Group
 from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Real
+from pofx.cli.terms import WithTerms, terms_option
 from pofx.cli.written import Verb, Written, rows_beside
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ command.add_command(train)
 @click.option(
     "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
 )
+@terms_option
 @keeping_options
 @layout_options
 @outside_model
@@ -86,6 +88,7 @@ def predict(
     all_classes: bool,
     out: str | None,
     keep: tuple[str, ...],
+    with_terms: bool,
     keeping: Keeping,
     layout: Layout,
     chosen: Chosen | None,
@@ -99,6 +102,7 @@ def predict(
     """
     from pofx.cli.classify_rows import ClassRows
     from pofx.cli.row_lines import print_rows
+    from pofx.cli.rows import Rows
     from pofx.cli.score_files import check_target, write_rows
     from pofx.cli.score_input import Input
     from pofx.errors import BadValue
@@ -117,19 +121,20 @@ def predict(
             f"--reject: expected a classifier that was trained with documents held out, found none in {directory}; "
             "train it with --held-out 0.1"
         )
-    rows = ClassRows(joint, reference, reject, all_classes, keep)
+    own = ClassRows(joint, reference, reject, all_classes, keep)
+    rows: Rows = WithTerms(own, directory) if with_terms else own
     # What stands for a class is a prefix: a model without x0 is then asked nothing that it cannot know.
     behind = "" if joint.given is None else joint.given[0]
     asked = Input(files, layout, behind, None, keep)
     if texts:
-        _texts(rows, [options.argument_text(t) for t in texts], as_json)
+        _texts(own, [options.argument_text(t) for t in texts], as_json)
     elif out is not None:
         asked.items()
         check_target(out, rows, keeping)
         budget = None if chosen is None else chosen.budget
         write_rows(joint.lms[0], directory, asked, rows, out, {"--budget": budget}, keeping, quiet)
     else:
-        print_rows(joint.lms[0], asked, rows, as_json, "class", summed=False)
+        print_rows(joint.lms[0], asked, rows, as_json, "class", "")
 
 
 @command.command(short_help="Accuracy, log-loss, calibration and confusions.")

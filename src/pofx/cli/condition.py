@@ -41,5 +41,6 @@ def command(
 
     if on is None:
         raise click.UsageError("expected --contains, --matches or --length, found none.")
-    found = condition(chosen.load(), on, given=options.argument_text(given), **how)
-    show(found, "text", show_, as_json)
+    lm = chosen.load()
+    found = condition(lm, on, given=options.argument_text(given), **how)
+    show(found, "text", show_, as_json, lm, chosen.name)

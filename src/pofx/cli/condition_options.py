@@ -10,8 +10,10 @@ import click
 
 from pofx.cli import options
 from pofx.cli.numeric import Whole
+from pofx.cli.terms import cells, print_line
 
 if TYPE_CHECKING:
+    from pofx.lm import LM
     from pofx.queries.conditioned import Conditioned
     from pofx.queries.conditions import Condition, Unit
     from pofx.queries.question import Boundary
@@ -135,18 +137,22 @@ def _named(
     return found
 
 
-def show(found: Conditioned, what: str, most: int, as_json: bool) -> None:
-    """Print the answer."""
+def show(found: Conditioned, what: str, most: int, as_json: bool, lm: LM, model: str) -> None:
+    """Print the answer, and what it is of. model: the name that the user gave `lm`."""
+    from pofx.queries.terms import terms
+
+    about = terms(lm, 0, 0, 0, end=False)
     if as_json:
         from pofx.cli.plain import dumps
 
-        click.echo(dumps(record(found)))
+        click.echo(dumps({**record(found), "model": model, "terms": cells(model, about)}))
         return
     from rich.console import Console
 
     from pofx.report.conditioned_table import conditioned_table
 
     Console(highlight=False).print(conditioned_table(found, what, most))
+    print_line(model, about)
 
 
 def record(found: Conditioned) -> dict[str, Any]:

@@ -42,11 +42,12 @@ def command(
     from pofx.queries.conditions import Anything
     from pofx.queries.infill import infill
 
+    lm = chosen.load()
     found = infill(
-        chosen.load(),
+        lm,
         options.argument_text(prefix),
         options.argument_text(suffix),
         middle=Anything() if on is None else on,
         **how,
     )
-    show(found, "middle", show_, as_json)
+    show(found, "middle", show_, as_json, lm, chosen.name)

@@ -9,6 +9,7 @@ import click
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.numeric import Whole
+from pofx.cli.terms import print_line
 
 
 @click.command(short_help="The law of what comes next: words, characters, bytes or tokens.")
@@ -48,10 +49,11 @@ def command(given: str, k: int, unit: Any, calls: int, chosen: Chosen, as_json: 
     if as_json:
         from pofx.cli.plain import dumps, next_record
 
-        click.echo(dumps(next_record(law)))
+        click.echo(dumps({**next_record(law), "model": chosen.name}))
     else:
         from rich.console import Console
 
         from pofx.report import terminal
 
         Console().print(terminal.next_table(law))
+        print_line(chosen.name, law.terms)

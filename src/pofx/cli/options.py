@@ -54,8 +54,11 @@ def check_texts(files: tuple[str, ...], texts: tuple[str, ...], given: str, give
 def check_out(files: tuple[str, ...], out: str | None, as_json: bool, verb: str) -> None:
     """Refuse what -o does not go with, and what goes only with it."""
     if out is None:
-        if typed("keep"):
-            raise click.UsageError("--keep: expected only with -o FILE, found without.")
+        unheeded = next(
+            (flag for name, flag in (("keep", "--keep"), ("with_terms", "--terms")) if typed(name)), None
+        )
+        if unheeded:
+            raise click.UsageError(f"{unheeded}: expected only with -o FILE, found without.")
     elif not files:
         raise click.UsageError(f"-o: expected FILES to {verb}, found --text; use --json for one text.")
     elif as_json:

@@ -76,6 +76,7 @@ def draw_record(draw: Draw) -> dict[str, Any]:
     return {
         "text": _text(draw.bytes),
         "nats": draw.total,
+        **({"warp": draw.warp, "model_nats": draw.own_total} if draw.warp else {}),
         "ended": draw.ended,
         "tokens": len(draw.tokens),
         "terms": dataclasses.asdict(draw.terms),

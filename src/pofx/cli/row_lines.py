@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from pofx.lm import LM
 
 
-def print_rows(lm: LM, asked: Input, rows: Rows, as_json: bool, lacking: str, summed: bool) -> None:
+def print_rows(lm: LM, asked: Input, rows: Rows, as_json: bool, lacking: str, name: str) -> None:
     """Print the rows of all texts, tab-separated or as JSON; exit code 1 if a text has none but an error.
 
-    lacking: what that text is without ("score"). summed: log p of all texts goes to standard error, too.
+    lacking: what that text is without ("score"). name: of the model; log p of all texts and its
+    terms go to standard error, too, where there is one.
     """
     from pofx.cli.score_files import summary
+    from pofx.cli.terms import line as told_terms
     from pofx.errors import PofxError
+    from pofx.queries.terms import terms
     from pofx.report.numerals import counted
     from pofx.writing import line
 
@@ -46,7 +49,8 @@ def print_rows(lm: LM, asked: Input, rows: Rows, as_json: bool, lacking: str, su
         raise asked.nothing()
     if failed:
         click.echo(f"pofx: warning: {failed:,} of {counted(n + failed, 'row')} without a {lacking}", err=True)
-    if summed:
+    if name:
         click.echo(summary(n, n_bytes, nats, prefix=False), err=True)
+        click.echo(f"pofx: {told_terms(name, terms(lm, 0, 0, 0, end=True))}", err=True)
     if failed:
         click.get_current_context().exit(1)

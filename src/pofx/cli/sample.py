@@ -9,6 +9,7 @@ import click
 from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.numeric import Real, Whole
+from pofx.cli.terms import print_line
 from pofx.cli.written import Verb
 
 
@@ -56,24 +57,28 @@ def command(
     pofx sample --given "Return the " --temperature 0.7
     """
     from pofx.queries.sample import sample
+    from pofx.queries.terms import terms
     from pofx.transforms.warp import warp
 
     lm = chosen.load()
     if temperature is not None or top_k is not None or top_p is not None:
         lm = warp(lm, 1.0 if temperature is None else temperature, top_k, top_p)
     draws = sample(lm, n, options.argument_text(given), max_tokens, seed, boundary)
+    warped = draws[0].warp if draws else ""
     if html_path:
         from pofx.report import html
 
-        options.write_page(html_path, html.page("Draws from p(x)", [html.draws_section(draws, "Draws")]))
+        title = f"Draws from p(x) at {warped}" if warped else "Draws from p(x)"
+        options.write_page(html_path, html.page(title, [html.draws_section(draws, "Draws")]))
     if as_json:
         from pofx.cli.plain import draw_record, dumps
 
         for d in draws:
-            click.echo(dumps(draw_record(d)))
+            click.echo(dumps({**draw_record(d), "model": chosen.name}))
     else:
         from rich.console import Console
 
         from pofx.report import terminal
 
         Console().print(terminal.draws_table(draws))
+        print_line(chosen.name, terms(lm, 0, 0, 0, end=False))

@@ -11,6 +11,7 @@ from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Whole
+from pofx.cli.terms import WithTerms, terms_option
 from pofx.cli.written import Verb, Written, rows_beside
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ PEERS = ("minicons", "lm-eval", "lmppl", "lm-scorer", "llama-perplexity", "kenlm
 ONLY_WITH_OUT = {
     "keep": "--keep",
     "no_text": "--no-text",
+    "with_terms": "--terms",
     "per": "--per",
     "top": "--top",
     "entropy": "--entropy",
@@ -66,6 +68,7 @@ ONLY_WITH_OUT = {
 @click.option(
     "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
 )
+@terms_option
 @click.option("--no-text", is_flag=True, help="-o: leave the texts themselves out.")
 @keeping_options
 @click.option("--tokens", is_flag=True, help="With FILES and --json: list the tokens of each text.")
@@ -106,6 +109,7 @@ def command(
     rank: bool,
     keep: tuple[str, ...],
     no_text: bool,
+    with_terms: bool,
     keeping: Keeping,
     tokens: bool,
     peer: str | None,
@@ -128,6 +132,7 @@ def command(
     pofx score corpus.jsonl --field body --id key -o scores.parquet
     pofx score corpus.txt --per token --top 3 -o tokens.jsonl.gz
     """
+    from pofx.cli.rows import Rows as AnyRows
     from pofx.cli.score_files import check_target, write_rows
     from pofx.cli.score_input import Input
     from pofx.cli.score_rows import Rows
@@ -136,10 +141,13 @@ def command(
     behind = options.argument_text(given)
     asked = Input(files, layout, behind, given_field, keep)
     has_given = bool(given) or given_field is not None
-    rows = Rows(per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary, chosen.normalize)
+    rows: AnyRows = Rows(
+        per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary, chosen.normalize
+    )
     if files:  # what can be refused before a model is loaded
         asked.look()
     if out is not None:
+        rows = WithTerms(rows, chosen.name) if with_terms else rows
         check_target(out, rows, keeping)
     lm = chosen.load(unknown=unknown)
     if deterministic:

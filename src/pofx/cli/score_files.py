@@ -42,9 +42,11 @@ def write_rows(
     name: of the model, as the user calls it. options: what else decides the numbers, by the name of its option.
     """
     from pofx.cli.progress import meter
+    from pofx.cli.terms import line
     from pofx.errors import PofxError
     from pofx.journal import opened
     from pofx.journal_files import part_of
+    from pofx.queries.terms import terms
     from pofx.writing import target_of
 
     target = target_of(out)
@@ -54,12 +56,13 @@ def write_rows(
     if not again:
         _cannot_resume(part_of(target.path), keeping.fresh, quiet)
     parts = _parts(lm, name, asked, rows, options, again)
+    about = terms(lm, 0, 0, 0, end=not rows.prefix)
     journal = opened(target.path, parts, BEGIN, keeping.fresh or not again, keeping.overwrite)
     try:
         _check_state(journal)
         if journal.saved.finished:
             journal.discard()
-            _tell(target, journal.saved.state, rows.prefix, quiet)
+            _tell(target, journal.saved.state, rows.prefix, quiet, line(name, about))
             return
         done = journal.saved.state["items"]
         if done and not quiet:
@@ -73,7 +76,7 @@ def write_rows(
                 lines, state = _written(rows, asked, block, journal.saved.state)
                 journal.append(lines, state)
                 moved(block[-1][0], *_amount(block))
-        _finish(journal, target, rows, parts, asked)
+        _finish(journal, target, rows, {**parts, "name": name, "kind": about.kind}, asked)
     except KeyboardInterrupt:
         _interrupted(journal, again)
     except Exception:
@@ -85,7 +88,7 @@ def write_rows(
         raise
     finally:
         journal.close()
-    _tell(target, journal.saved.state, rows.prefix, quiet)
+    _tell(target, journal.saved.state, rows.prefix, quiet, line(name, about))
 
 
 def check_target(out: str, rows: Rows, keeping: Keeping) -> None:
@@ -223,12 +226,13 @@ def _interrupted(journal: Journal, again: bool) -> None:
     click.get_current_context().exit(130)
 
 
-def _tell(target: Target, state: Mapping[str, Any], prefix: bool, quiet: bool) -> None:
+def _tell(target: Target, state: Mapping[str, Any], prefix: bool, quiet: bool, about: str) -> None:
     from pofx.report.numerals import counted
 
     failed = state["items"] - state["scored"]
     if not quiet:
         click.echo(summary(state["scored"], state["bytes"], state["nats"], prefix), err=True)
+        click.echo(f"pofx: {about}", err=True)
         click.echo(f"pofx: wrote {target.path}", err=True)
     if failed:
         click.echo(

@@ -34,7 +34,6 @@ TERMS: dict[str, Kind] = {
     "begin_known": "text",
     "first": "bool",
     "end": "bool",
-    "window": "text",
     "dtype": "text",
     "kind": "text",
     "boundary": "text",
@@ -176,6 +175,11 @@ def token_text(vocab: Vocab, i: int) -> str:
     return vocab.show(i) if spelled is None else spelled.decode("utf-8", "backslashreplace")
 
 
+def _or_null(name: str, value: Any) -> Any:
+    """What there is none of is null, in every column."""
+    return None if value == "none" or (name == "boundary" and not value) else value
+
+
 def _numbers(scored: Scored) -> dict[str, Any]:
     total = scored.total if scored.terms.end else None
     terms = dataclasses.asdict(scored.terms)
@@ -184,5 +188,5 @@ def _numbers(scored: Scored) -> dict[str, Any]:
         "total_nats": total,
         "prefix_nats": scored.prefix_total,
         "bits_per_byte": bits_per_byte(-value, scored.terms.bytes) if scored.terms.bytes else None,
-        **{name: terms[name] for name in TERMS},
+        **{name: _or_null(name, terms[name]) for name in TERMS},
     }

@@ -11,6 +11,7 @@ from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
+from pofx.cli.terms import WithTerms, print_line, terms_option
 from pofx.cli.written import Verb, Written, rows_beside
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 @click.option(
     "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
 )
+@terms_option
 @keeping_options
 @layout_options
 @model_options
@@ -77,6 +79,7 @@ def command(
     given_field: str | None,
     out: str | None,
     keep: tuple[str, ...],
+    with_terms: bool,
     keeping: Keeping,
     layout: Layout,
     chosen: Chosen,
@@ -94,6 +97,7 @@ def command(
     pofx words corpus.txt --punctuation own -o words.parquet
     """
     from pofx.cli.row_lines import print_rows
+    from pofx.cli.rows import Rows
     from pofx.cli.score_files import check_target, write_rows
     from pofx.cli.score_input import Input
     from pofx.cli.words_rows import WordRows
@@ -108,19 +112,20 @@ def command(
     units = Units(how if pattern is None else _compiled(pattern), punctuation, pattern_seconds)
     behind = options.argument_text(given)
     asked = Input(files, layout, behind, given_field, keep)
-    rows = WordRows(units, keep)
+    own = WordRows(units, keep)
+    rows: Rows = WithTerms(own, chosen.name) if with_terms else own
     if files:  # what can be refused before a model is loaded
         asked.look()
     if out is not None:
         check_target(out, rows, keeping)
     lm = chosen.load()
     if texts:
-        _texts(lm, [options.argument_text(t) for t in texts], units, behind, as_json)
+        _texts(lm, [options.argument_text(t) for t in texts], units, behind, as_json, chosen.name)
     elif out is not None:
         write_rows(lm, chosen.name, asked, rows, out, {"--budget": chosen.budget}, keeping, quiet)
     else:
         asked.check(lm, whole=True)
-        print_rows(lm, asked, rows, as_json, "score", not quiet)
+        print_rows(lm, asked, rows, as_json, "score", "" if quiet else chosen.name)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -130,7 +135,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _texts(lm: LM, texts: list[str | bytes], units: Units, given: str | bytes, as_json: bool) -> None:
+def _texts(
+    lm: LM, texts: list[str | bytes], units: Units, given: str | bytes, as_json: bool, model: str
+) -> None:
     from pofx.queries.boundaries import Boundaries
     from pofx.queries.words import read_words
 
@@ -139,7 +146,7 @@ def _texts(lm: LM, texts: list[str | bytes], units: Units, given: str | bytes, a
         from pofx.cli.plain import dumps, words_record
 
         for worded in found:
-            click.echo(dumps(words_record(worded)))
+            click.echo(dumps({**words_record(worded), "model": model}))
         return
     from rich.console import Console
 
@@ -148,3 +155,4 @@ def _texts(lm: LM, texts: list[str | bytes], units: Units, given: str | bytes, a
     console = Console()
     for worded in found:
         console.print(words_table(worded))
+        print_line(model, worded.terms)

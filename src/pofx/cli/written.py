@@ -15,7 +15,7 @@ import click
 from pofx.errors import BadValue
 
 # The parameters of all verbs that name what is read: files, directories, models. A model may go by another name.
-READ = ("file", "files", "test_files", "directory", "model", "model_name", "names")
+READ = ("file", "files", "test_files", "chat", "directory", "model", "model_name", "names")
 # Of a directory that is read, what a model is made of: to write over one of these would damage the model.
 _OF_A_MODEL = (".json", ".safetensors", ".model", ".txt", ".jinja", ".gguf", ".arpa", ".arpa.gz")
 STREAM = "-"

@@ -16,6 +16,7 @@ from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
 from pofx.transforms.joined import joined
 from pofx.transforms.prefix import Prefix
+from pofx.transforms.warp import Warp
 from pofx.values import whole
 from pofx.vocab import Vocab, to_bytes
 
@@ -26,7 +27,11 @@ BATCH = 256
 @dataclass(frozen=True, eq=False)
 class Draw:
     """One draw. bytes: what it spells; text: the same as UTF-8, stray bytes shown as U+FFFD. logp: of each token,
-    EOS last, nats. ended: False where `max_tokens` cut it off: then it is a draw of a prefix, not of p."""
+    EOS last, nats. ended: False where `max_tokens` cut it off: then it is a draw of a prefix, not of p.
+
+    warp: how p was changed token by token before the draw ("temperature 0.7, top-k 50"), "" where it was not: `logp` is
+    of the changed law. own: log p of each token under the model itself, where the two differ; None where they do not, or
+    where the draw begins inside a token of a prefix, whose spellings are weighed by the law that was drawn from."""
 
     text: str
     bytes: bytes
@@ -34,11 +39,18 @@ class Draw:
     logp: NDArray[np.float64]
     ended: bool
     terms: Terms
+    warp: str = ""
+    own: NDArray[np.float64] | None = None
 
     @property
     def total(self) -> float:
         """Σ logp: log p of the draw if it ended, else log P of it as a prefix."""
         return float(self.logp.sum())
+
+    @property
+    def own_total(self) -> float | None:
+        """The same under the model itself, where `own` is known."""
+        return None if self.own is None else float(self.own.sum())
 
 
 def sample(
@@ -69,8 +81,9 @@ def sample(
         draws = sample(behind(lm, given), n, "", max_tokens, seed, boundary)
         return [replace(d, terms=behind_ids(lm, d.terms, given)) for d in draws]
     given, _ = lm.vocab.read(given)
+    warp = lm.told if isinstance(lm, Warp) else ""
     if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
-        return _healed(lm, n, given, max_tokens, seed)
+        return [replace(draw, warp=warp) for draw in _healed(lm, n, given, max_tokens, seed)]
     source = behind(lm, given)
     given_bytes = len(to_bytes(given))
     seeds = np.random.SeedSequence(seed)
@@ -78,7 +91,11 @@ def sample(
     while len(out) < n:
         (stream,) = seeds.spawn(1)
         rows = draw_paths(source, min(BATCH, n - len(out)), max_tokens, np.random.default_rng(stream))
-        out.extend(_record(source.vocab, lm, ids, logp, given_bytes) for ids, logp in rows)
+        drawn = [_record(source.vocab, lm, ids, logp, given_bytes) for ids, logp in rows]
+        if isinstance(lm, Warp):
+            own = behind(lm.lm, given).forward([ids for ids, _ in rows]).logp
+            drawn = [replace(draw, warp=warp, own=p) for draw, p in zip(drawn, own)]
+        out.extend(drawn)
     return out
 
 

@@ -51,13 +51,21 @@ class Terms:
         if self.boundary:
             first += f", {self.boundary} join"
         end = "EOS included" if self.end else "no EOS"
-        x0 = f"x0 {self.begin} ({self.begin_known})" if self.begin_known != "none" else "no x0"
         text = f" of the text as {self.normalized} left it" if self.normalized else ""
         return (
-            f"{x0}, {first}, {end}; {_counted(self.tokens, 'token')}, {_counted(self.bytes, 'byte')}{text}; "
+            f"{self._x0}, {first}, {end}; {_counted(self.tokens, 'token')}, {_counted(self.bytes, 'byte')}{text}; "
             f"{self.window}; {self.dtype}, {self.kind}{f', leak {self.leak:.2g}' if self.leak else ''}"
             f"{self._classed()}"
         )
+
+    @property
+    def common(self) -> str:
+        """What numbers of one model have in common: x0 and how it is known, the window rule, dtype and kind."""
+        return f"{self._x0}; {self.window}; {self.dtype}, {self.kind}"
+
+    @property
+    def _x0(self) -> str:
+        return f"x0 {self.begin} ({self.begin_known})" if self.begin_known != "none" else "no x0"
 
     def _classed(self) -> str:
         return (

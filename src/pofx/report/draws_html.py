@@ -24,7 +24,14 @@ def _item(draw: Draw) -> str:
     lines = draw.bytes.split(b"\n")
     shown = "\n".join(text(line) for line in lines) if draw.bytes else '<span class="empty">(empty)</span>'
     name = "log <var>p</var>" if draw.ended else "log <var>P</var>"
+    if draw.warp:
+        name = name.replace("p</var>", "q</var>").replace("P</var>", "Q</var>")
     facts = [f"{name} = {typeset(fixed(draw.total))} nats"]
+    if draw.warp:
+        facts.append(f"<var>q</var>: <var>p</var> at {text(draw.warp)}, renormalised token by token")
+    if draw.own_total is not None:
+        own = "log <var>p</var>" if draw.ended else "log <var>P</var>"
+        facts.append(f"{own} = {typeset(fixed(draw.own_total))} nats")
     if draw.bytes:
         facts.append(f"{significant(bits_per_byte(-draw.total, len(draw.bytes)))} bits per byte")
     facts.append(counted(len(draw.tokens), "token"))

@@ -161,11 +161,18 @@ def _next_note(law: Next) -> str:
 
 
 def draws_table(draws: Sequence[Draw]) -> Table:
-    """Draws with their log-probabilities; one that was cut off at max_tokens is no draw of p, and says so."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, leading=1)
+    """Draws with their log-probabilities; one that was cut off at max_tokens is no draw of p, and says so.
+
+    Draws of a warped law q say so above, and have log q beside the model's own log p.
+    """
+    warp = draws[0].warp if draws else ""
+    title = Text(f"draws from q: p at {warp}, renormalised token by token", DIM) if warp else None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, leading=1, title=title, title_justify="left")
     table.add_column("", justify="right", style=DIM, no_wrap=True)
     table.add_column("draw", overflow="fold", ratio=1)
-    table.add_column("log p", justify="right", no_wrap=True)
+    table.add_column("log q" if warp else "log p", justify="right", no_wrap=True)
+    if warp:
+        table.add_column("log p", justify="right", no_wrap=True)
     table.add_column("bits/byte", justify="right", no_wrap=True)
     table.add_column("end", no_wrap=True)
     for k, draw in enumerate(draws, start=1):
@@ -174,6 +181,7 @@ def draws_table(draws: Sequence[Draw]) -> Table:
             str(k),
             Text(visible_bytes(draw.bytes)) if draw.bytes else Text("(empty)", DIM),
             fixed(draw.total),
+            *([] if not warp else ["" if draw.own_total is None else fixed(draw.own_total)]),
             significant(per_byte) if draw.bytes else "",
             "EOS" if draw.ended else Text("cut off", BOLD),
         )

@@ -39,6 +39,14 @@ class Warp(LM):
         self.window, self.dtype, self.interval = lm.window, lm.dtype, lm.interval
         self.memory = lm.memory
 
+    @property
+    def told(self) -> str:
+        """What was changed, in words."""
+        parts = [f"temperature {self.temperature:g}"] if self.temperature != 1 else []
+        parts += [f"top-k {self.top_k}"] if self.top_k is not None else []
+        parts += [f"top-p {self.top_p:g}"] if self.top_p is not None else []
+        return ", ".join(parts)
+
     def start(self, n: int) -> State:
         """As the model itself, warped."""
         return self._warped(self.lm.start(n))
