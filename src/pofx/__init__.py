@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Unreached,
     )
     from pofx.estimation import fit
+    from pofx.folds import cross_fit
     from pofx.lm import LM, Begin, State
     from pofx.loading import load
     from pofx.models.ngram.arpa import read_arpa, write_arpa
@@ -72,6 +73,7 @@ _HOMES = {
     "builtin": "builtin_documents",
     "classifier.estimator": "GenerativeClassifier",
     "corpus": "Document documents records split_documents",
+    "folds": "cross_fit",
     "estimation": "fit",
     "loading": "load",
     "lm": "LM Begin State",
@@ -128,6 +130,7 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "documents",
     "records",
     "split_documents",
+    "cross_fit",
     "fit",
     "load",
     "LM",

@@ -46,22 +46,17 @@ def fit(
 
 
 def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:
+    from pofx.fitted import Recorder
     from pofx.models.ngram.model import fit_ngram
 
     streams = spec.vocab == "bytes" or not isinstance(spec.vocab, str)
     texts = documents if streams else list(documents)
     vocab = vocab_for(spec.vocab, () if streams else texts, spec.end)
-    n = 0
-
-    def counted() -> Iterable[Any]:
-        nonlocal n
-        for text in texts:
-            n += 1
-            yield vocab.encode_array(text)
-
-    lm = fit_ngram(counted(), spec, vocab)
-    if not n:
+    record = Recorder()
+    lm = fit_ngram((vocab.encode_array(text) for text in record.passing(texts)), spec, vocab)
+    if not record.documents:
         raise _no_documents()
+    lm.fitted = record.done()
     return lm
 
 
@@ -74,6 +69,7 @@ def _fit_transformer(
     resume: bool,
 ) -> LM:
     from pofx.corpus import split_documents
+    from pofx.fitted import Recorder
 
     if not texts:
         raise _no_documents()
@@ -84,8 +80,9 @@ def _fit_transformer(
             texts, validation = validation, []
     from pofx.models.transformer.training import train
 
-    return train(
-        vocab.encode_many(texts),
+    record = Recorder()
+    lm = train(
+        vocab.encode_many(list(record.passing(texts))),
         spec,
         vocab,
         validation=vocab.encode_many(validation),
@@ -93,6 +90,8 @@ def _fit_transformer(
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
     )
+    lm.fitted = record.done()
+    return lm
 
 
 def _no_documents() -> BadSource:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pofx.algorithms.logspace import Floats
 from pofx.branches import Branches, ByExtension
 from pofx.errors import NoBOS
+from pofx.fitted import FittedOn
 from pofx.lawful import lawful
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab import Vocab
@@ -123,6 +124,7 @@ class LM(ABC):
     `positive`: no token ever has probability 0 (a softmax), so no prefix needs to be checked for it. `memory`: the law
     depends on the last so many tokens alone, x0 counted as one; None where that is not known. `interval`: its
     numbers stand for sums of which some terms are left out, and `forward` reports bounds (`Trace.low`, `.high`).
+    `fitted`: the documents it was fitted on, where that is known.
     """
 
     vocab: Vocab
@@ -134,6 +136,7 @@ class LM(ABC):
     positive: bool = False
     memory: int | None = None
     interval: bool = False
+    fitted: FittedOn | None = None
 
     @abstractmethod
     def start(self, n: int) -> State:

@@ -13,11 +13,13 @@ from typing import Any
 from pofx.directory import check_target as check_directory
 from pofx.directory import in_one_step
 from pofx.errors import BadSource, BadValue
+from pofx.fitted_file import read_record, write_record
 from pofx.lm import LM
 
 FORMAT = 1
 CARD = "pofx.json"
 # A card that does not vouch for these would let a damaged file pass unread.
+RECORD = "fitted.safetensors"  # hashes of the documents; a model without it is read as before
 HASHED = ("config.json", "model.safetensors", "tokenizer.json")
 
 
@@ -42,6 +44,8 @@ def save(lm: LM, directory: str | Path) -> None:
 
         begin = lm.begin.known != "none"
         write_tokenizer(lm.vocab, part, begin)
+        if lm.fitted is not None:
+            write_record(lm.fitted, part / RECORD)
         card = {
             "format": FORMAT,
             "family": family,
@@ -145,7 +149,10 @@ def read_directory(directory: Path) -> LM:
                 f"{file}: expected the content that {CARD} has the hash of, found another; copy or fit it again"
             )
     lm = _of_family(directory, card)
-    lm.fingerprint = _seal(card["sha256"])
+    # The documents decide no number: two copies of one model are the same, with their record and without.
+    lm.fingerprint = _seal({name: h for name, h in card["sha256"].items() if name != RECORD})
+    if RECORD in card["sha256"]:
+        lm.fitted = read_record(directory / RECORD)
     return lm
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadValue
 from pofx.estimation import Spec, fit
+from pofx.fitted import record_of
 from pofx.lm import LM
 from pofx.specs import NgramSpec, TransformerSpec
 from pofx.transforms.geometric import Geometric, GeometricVocab, geometric
@@ -40,7 +41,15 @@ def fitter(texts: Texts, spec: Spec, length: Length, background: float, soft: bo
         from pofx.models.ngram.weighted import WeightedNgrams
 
         assert isinstance(spec, NgramSpec)  # noqa: S101  (ours: `is_soft` says so)
-        one = WeightedNgrams(ids, spec, vocab).fit
+        counted = WeightedNgrams(ids, spec, vocab)
+        record = record_of(
+            texts
+        )  # by EM the documents of all classes, with whatever weight, reach each model
+
+        def one(weights: Weights) -> LM:
+            lm = counted.fit(weights)
+            lm.fitted = record
+            return lm
     else:
 
         def one(weights: Weights) -> LM:

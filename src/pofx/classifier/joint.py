@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pofx.classifier.families import taken_apart
 from pofx.classifier.priors import Prior, log_prior
 from pofx.errors import BadValue
+from pofx.fitted import known_texts
 from pofx.lm import LM
 from pofx.queries.classify import (
     Posterior,
@@ -21,6 +22,7 @@ from pofx.queries.classify import (
     log_likelihoods_behind,
 )
 from pofx.queries.sample import Draw, sample
+from pofx.vocab import to_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,16 @@ class Joint:
     def with_prior(self, prior: Prior) -> Joint:
         """The same models with another P(t)."""
         return replace(self, log_prior=log_prior(prior, self.classes, self.count))
+
+    def fitted_on(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+        """Whether each text is a document that the model of some class was fitted on, `[n]`; False where nobody knows."""
+        fronts = [b""] if self.given is None else [to_bytes(g) for g in self.given]
+        out = np.zeros(len(texts), dtype=np.bool_)
+        for front in fronts:
+            whole = [front + to_bytes(x) for x in texts]
+            for lm in self.lms:
+                out |= known_texts(lm, whole)
+        return out
 
     def sample(self, label: Any, n: int, max_tokens: int = 256, seed: int | None = None) -> list[Draw]:
         """n draws of p(x | label); see `sample`."""

@@ -240,6 +240,9 @@ def _texts(
             console.print()
             console.print(terminal.heat_text(s))
             console.print(terminal.legend())
+    from pofx.cli.fitted_notice import tell_fitted
+
+    tell_fitted(sum(s.terms.fitted for s in scored), len(scored))
 
 
 def _page(scored: list[Scored], path: str) -> None:

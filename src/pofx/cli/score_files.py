@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pofx.cli.fitted_notice import tell_fitted
 from pofx.cli.keeping import Keeping
 from pofx.cli.rows import Rows, plain_text
 from pofx.cli.score_input import STDIN, Input
@@ -131,6 +132,7 @@ def _written(
             state["scored"] += 1
             state["bytes"] += found.terms.bytes
             state["nats"] += rows.nats(found)
+            state["fitted"] = state.get("fitted", 0) + found.terms.fitted
             lines += [line(r) for r in rows.of(item.id, kept, text, given, found)]
     state["kinds"] = {name: sorted(held) for name, held in kinds.items()}
     return b"".join(lines), state
@@ -234,6 +236,7 @@ def _tell(target: Target, state: Mapping[str, Any], prefix: bool, quiet: bool, a
         click.echo(summary(state["scored"], state["bytes"], state["nats"], prefix), err=True)
         click.echo(f"pofx: {about}", err=True)
         click.echo(f"pofx: wrote {target.path}", err=True)
+    tell_fitted(state.get("fitted", 0), state["scored"])
     if failed:
         click.echo(
             f"pofx: warning: {failed:,} of {counted(state['items'], 'row')} without a score; the column 'error' says why",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pofx.cli.bad_rows import BadRows
+from pofx.cli.fitted_notice import tell_fitted
 from pofx.cli.score_input import Input
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def print_lines(
     from pofx.trace import Want
 
     prefix = prefix or lm.vocab.end is None
-    n = n_bytes = failed = 0
+    n = n_bytes = failed = fitted = 0
     nats = 0.0
     kept: list[Scored] = []
     told = BadRows()
@@ -52,6 +53,7 @@ def print_lines(
             if isinstance(found, Scored):
                 value = found.prefix_total if prefix else found.total
                 n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + value
+                fitted += found.terms.fitted
                 if wants_page and len(kept) < PAGE_TEXTS:
                     kept.append(found)
                 record = found.without_end() if prefix else found
@@ -67,6 +69,7 @@ def print_lines(
         click.echo(f"pofx: warning: {failed:,} of {counted(n + failed, 'row')} without a score", err=True)
     if not quiet:
         click.echo(summary(n, n_bytes, nats, prefix), err=True)
+    tell_fitted(fitted, n)
     return kept, failed
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from pofx.builtin import builtin_documents
 from pofx.errors import BadSource, BadValue, NotText
+from pofx.fitted import known_texts
 from pofx.lm import LM
 from pofx.trace import Ints
 from pofx.transforms.begun import candidates
@@ -82,6 +83,7 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
     order = np.random.default_rng([seed, 1]).permutation(len(source))
     paths: list[Ints] = []
     long: list[Ints] = []
+    read: list[str | bytes] = []
     wrong: list[str] = []
     no_text = used = 0
     for i in order[: TRIED if texts is None else None]:
@@ -96,6 +98,7 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
             long.append(ids[:room])
         elif len(ids) or lm.begin.known != "none":
             paths.append(ids)
+            read.append(source[i])
             used += len(ids) + 1
     whole = [True] * len(paths)
     note = f"{len(paths)} of {len(source)} {label}"
@@ -107,6 +110,8 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
         note += f", passing over {len(long)} of more than {room} tokens"
     if no_text:
         note += f", {no_text} not spelled by this vocabulary"
+    if known := int(known_texts(lm, read).sum()):
+        note += f"; the model was fitted on {known} of them, so what they say of it flatters it"
     first = openings(lm.vocab, [source[i] for i in order[:OPENINGS]] if candidates(lm.vocab) else [])
     return HeldOut(tuple(paths), tuple(whole), note, no_text, tuple(wrong), first)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import NoEOS
+from pofx.fitted import fitted_on, known_texts
 from pofx.lm import LM
 from pofx.queries.terms import Terms, terms
 from pofx.trace import Ints, Trace, Want
@@ -141,10 +142,18 @@ class Cut:
         if asked:
             check_possible(lm, list(asked.values()), list(asked))
 
+    def _known(self, lm: LM) -> Sequence[bool]:
+        """Whether the model was fitted on each text, behind its prefix."""
+        if not fitted_on(lm):
+            return [False] * len(self.texts)
+        both = [to_bytes(g) + to_bytes(x) for g, x in zip(self.prefixes, self.texts)]
+        return known_texts(lm, both).tolist()  # type: ignore[no-any-return]
+
     def records(self, lm: LM, trace: Trace, first: int = 0) -> list[Scored]:
         """What a pass over the paths says, those of the trace from `first` on."""
         seen: dict[tuple[int, int], Ints] = {}
         out = []
+        known = self._known(lm)
         for k, (text, prefix, x) in enumerate(zip(self.texts, self.prefixes, self.ids)):
             i = first + k
             place = len(self.paths[k]), self.skips[k]
@@ -158,6 +167,8 @@ class Cut:
                 small_print = replace(small_print, kind="interval")
             if unknown := unknown_words(self.vocabs[k], self.paths[k]):
                 small_print = replace(small_print, kind="class", unknown=unknown)
+            if known[k]:
+                small_print = replace(small_print, fitted=True)
             out.append(
                 Scored(
                     text,

@@ -28,7 +28,8 @@ class Terms:
     normalized: by which normalizers of its tokenizer the model reads another text than was asked about, which is then the
     text of the number and of `bytes`; "" where it reads the text itself.
     unknown: how many words of the prefix and the text were read as the class of unknown words; then kind is "class", for the
-    number is the probability of all texts that have such words there, and no text has it alone.
+    number is the probability of all texts that have such words there, and no text has it alone. fitted: the model was fitted
+    on this very document (the prefix and the text), so the number flatters it; False where that is not known.
     """
 
     begin: str
@@ -45,6 +46,7 @@ class Terms:
     boundary: Boundary = ""
     normalized: str = ""
     unknown: int = 0
+    fitted: bool = False
 
     def __str__(self) -> str:
         first = "p(x1|x0) included" if self.first else f"behind {_counted(self.given_bytes, 'given byte')}"
@@ -55,7 +57,7 @@ class Terms:
         return (
             f"{self._x0}, {first}, {end}; {_counted(self.tokens, 'token')}, {_counted(self.bytes, 'byte')}{text}; "
             f"{self.window}; {self.dtype}, {self.kind}{f', leak {self.leak:.2g}' if self.leak else ''}"
-            f"{self._classed()}"
+            f"{self._classed()}{'; the model was fitted on this text' if self.fitted else ''}"
         )
 
     @property

@@ -1,0 +1,107 @@
+"""Which documents a model was fitted on: hashes, so that a number of one of them can be told to flatter."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.vocab import to_bytes
+
+Text = TypeVar("Text", bound=str | bytes)
+Codes = NDArray[np.uint64]
+
+# Hashes kept: 8 MB. Of a larger corpus those below a threshold are, a random sample that decides alike everywhere.
+MOST = 1_000_000
+SIZE = 8
+
+
+@dataclass(frozen=True, eq=False)
+class FittedOn:
+    """The documents that a model was fitted on, by 64-bit hashes of their bytes.
+
+    codes: distinct hashes in order, the lowest `MOST` of them where there are more. documents: how many were read.
+    A text that was not among them is taken for one with probability `len(codes)` / 2^64. Of a corpus with more distinct
+    documents than `MOST` some are not known any more; `share` is how many still are.
+    """
+
+    codes: Codes
+    documents: int
+
+    @property
+    def share(self) -> float:
+        """The share of distinct documents that can be told: 1 where all are kept."""
+        return 1.0 if len(self.codes) < MOST else float(self.codes[-1]) / 2.0**64
+
+    def holds(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+        """Whether each text is one of the documents, byte for byte; `[n]`."""
+        codes = _codes(b"".join(map(_digest, texts)))
+        at = np.searchsorted(self.codes, codes)
+        out = np.zeros(len(codes), dtype=np.bool_)
+        inside = at < len(self.codes)
+        out[inside] = self.codes[at[inside]] == codes[inside]
+        return out
+
+
+class Recorder:
+    """Gathers the hashes of documents while they are read. Local to one fit."""
+
+    def __init__(self) -> None:
+        self.documents = 0
+        self._digests = bytearray()
+
+    def passing(self, texts: Iterable[Text]) -> Iterator[Text]:
+        """The texts, unchanged, each noted as it passes."""
+        for text in texts:
+            self._digests += _digest(text)
+            self.documents += 1
+            if len(self._digests) >= 2 * MOST * SIZE:
+                self._digests = bytearray(self._lowest().astype("<u8").tobytes())
+            yield text
+
+    def done(self) -> FittedOn:
+        """The record of what has passed."""
+        return FittedOn(self._lowest(), self.documents)
+
+    def _lowest(self) -> Codes:
+        return np.unique(_codes(bytes(self._digests)))[:MOST]
+
+
+def record_of(texts: Iterable[str | bytes]) -> FittedOn:
+    """The record of documents that are at hand."""
+    record = Recorder()
+    for _ in record.passing(texts):
+        pass
+    return record.done()
+
+
+def fitted_on(lm: Any) -> tuple[FittedOn, ...]:
+    """The records of a model, of all models that it is made of; none for those that have none.
+
+    Right: of `windowed(lm, 64)`, which is fitted on what `lm` is. Wrong: taking no record for a proof that a text is new.
+    """
+    own: FittedOn | None = getattr(lm, "fitted", None)
+    if own is not None:
+        return (own,)
+    inner = getattr(lm, "lms", None) or [m for m in [getattr(lm, "lm", None)] if m is not None]
+    return tuple(record for m in inner for record in fitted_on(m))
+
+
+def known_texts(lm: Any, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+    """Whether each text is a document that the model, or a part of it, was fitted on; `[n]`."""
+    out = np.zeros(len(texts), dtype=np.bool_)
+    for record in fitted_on(lm):
+        out |= record.holds(texts)
+    return out
+
+
+def _digest(text: str | bytes) -> bytes:
+    return hashlib.blake2b(to_bytes(text), digest_size=SIZE).digest()
+
+
+def _codes(digests: bytes) -> Codes:
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
