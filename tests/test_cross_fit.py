@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import pofx
+from pofx.cli.main import main
 from pofx.errors import BadValue, NotText
 from pofx.folds import cross_fit, fold_of
 
@@ -53,3 +57,32 @@ def test_what_is_refused() -> None:
     with pytest.raises(NotText, match="chars\\+bytes"):
         cross_fit([*TEXTS, "Ω"], pofx.NgramSpec(order=2, vocab="chars"), folds=3)
     assert len(cross_fit([*TEXTS, "Ω"], pofx.NgramSpec(order=2, vocab="chars+bytes"), folds=3)) == 13
+
+
+def test_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.txt").write_text("\n".join(TEXTS))
+
+    def run(*arguments: str) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["score", *arguments])
+        return ended.value.code, *capsys.readouterr()
+
+    code, out, err = run("c.txt", "--cross-fit", "3", "--order", "2", "--json")
+    assert code == 0, err
+    expected = [s.total for s in cross_fit(TEXTS, pofx.NgramSpec(order=2), folds=3)]
+    assert [json.loads(line)["total_nats"] for line in out.splitlines()] == expected
+    assert "warning" not in err
+    code, out, err = run("c.txt", "--cross-fit", "3", "--order", "2")
+    assert [line.split("\t")[1] for line in out.splitlines()] == [f"{x:.4f}" for x in expected]
+    for arguments, said in (
+        (("c.txt", "--order", "2"), "--order: expected only with --cross-fit K"),
+        (("--text", "a", "--cross-fit", "3"), "--cross-fit: expected FILES"),
+        (("c.txt", "--cross-fit", "3", "-m", "builtin"), "found --model"),
+        (("c.txt", "--cross-fit", "3", "-o", "x.csv"), "found --out"),
+        (("c.txt", "--cross-fit", "1"), "expected a whole number from 2"),
+    ):
+        code, out, err = run(*arguments)
+        assert (code, out, said in err) == (2, "", True), err

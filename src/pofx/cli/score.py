@@ -11,6 +11,7 @@ from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Whole
+from pofx.cli.score_cross import Cross, cross_options, print_cross
 from pofx.cli.terms import WithTerms, terms_option
 from pofx.cli.written import Verb, Written, rows_beside
 
@@ -92,6 +93,7 @@ ONLY_WITH_OUT = {
     is_flag=True,
     help="Score each text alone: equal to the last bit in any company, and slower.",
 )
+@cross_options
 @click.option("--quiet", is_flag=True, help="No progress and no sums on standard error.")
 @options.json_option
 @options.html_option
@@ -117,6 +119,7 @@ def command(
     chosen: Chosen,
     unknown: str,
     deterministic: bool,
+    cross: Cross | None,
     quiet: bool,
     as_json: bool,
     html_path: str | None,
@@ -131,6 +134,7 @@ def command(
     pofx score --text "ly" --given "real" --prefix
     pofx score corpus.jsonl --field body --id key -o scores.parquet
     pofx score corpus.txt --per token --top 3 -o tokens.jsonl.gz
+    pofx score corpus.txt --cross-fit 10 --order 4
     """
     from pofx.cli.rows import Rows as AnyRows
     from pofx.cli.score_files import check_target, write_rows
@@ -149,6 +153,10 @@ def command(
     if out is not None:
         rows = WithTerms(rows, chosen.name) if with_terms else rows
         check_target(out, rows, keeping)
+    if cross is not None:
+        if print_cross(cross, asked, tokens, as_json, quiet):
+            click.get_current_context().exit(1)
+        return
     lm = chosen.load(unknown=unknown)
     if deterministic:
         from pofx.transforms.deterministic import deterministic as alone

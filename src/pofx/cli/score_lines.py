@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from pofx.cli.fitted_notice import tell_fitted
 from pofx.cli.score_input import Input
 
 if TYPE_CHECKING:
+    from pofx.corpus import BadRow, Document
     from pofx.errors import PofxError
     from pofx.lm import LM
     from pofx.queries.joins import Asked
@@ -30,25 +32,39 @@ def print_lines(
     quiet: bool,
     wants_page: bool,
 ) -> tuple[list[Scored], int]:
-    """Print a line a row, in order; give the first texts, for a page, and how many rows have no score.
+    """Print a line a row, in order; give the first texts, for a page, and how many rows have no score."""
+    from pofx.queries.stream import score_stream
+    from pofx.trace import Want
+
+    items = asked.items()
+    asked.check(lm, whole=False)
+    want = Want(entropy=True, rank=True, top=5) if wants_page else Want()
+    blocks = score_stream(lm, items, asked.ask, want, boundary=boundary)
+    return print_blocks(blocks, asked, prefix or lm.vocab.end is None, tokens, as_json, quiet, wants_page)
+
+
+def print_blocks(
+    blocks: Iterable[Sequence[tuple[Document | BadRow, Scored | PofxError]]],
+    asked: Input,
+    prefix: bool,
+    tokens: bool,
+    as_json: bool,
+    quiet: bool,
+    wants_page: bool,
+) -> tuple[list[Scored], int]:
+    """The lines of rows that were scored, or have an error; what `print_lines` gives back.
 
     A row without a score has empty cells (with JSON: an `error`), and standard error says why.
     """
     from pofx.cli.score_files import summary
     from pofx.queries.score import Scored
-    from pofx.queries.stream import score_stream
     from pofx.report.numerals import counted
-    from pofx.trace import Want
 
-    prefix = prefix or lm.vocab.end is None
     n = n_bytes = failed = fitted = 0
     nats = 0.0
     kept: list[Scored] = []
     told = BadRows()
-    items = asked.items()
-    asked.check(lm, whole=False)
-    want = Want(entropy=True, rank=True, top=5) if wants_page else Want()
-    for block in score_stream(lm, items, asked.ask, want, boundary=boundary):
+    for block in blocks:
         for item, found in block:
             if isinstance(found, Scored):
                 value = found.prefix_total if prefix else found.total
