@@ -404,7 +404,7 @@ def test_what_was_whole_before_a_file_broke_off_is_kept(run: Callable[..., Ran])
 
 
 def test_quiet(run: Callable[..., Ran]) -> None:
-    Path("a.txt").write_text("a\nb\n")
+    Path("a.txt").write_text("zqz\nqzq\n")
     assert run("a.txt", "-o", "o.csv", "--quiet") == Ran(0, "", "")
     assert run("a.txt", "--quiet").err == ""
 

@@ -23,7 +23,14 @@ from toy import ToyLM
 
 CORPUS = ["the cat sat", "a cat", "the dog", "dogs sat", "cats and dogs", "the end", "", "é"]
 PROBES = ["the cat", "", "zebra", "é", "a dog sat"]
-FILES = ["config.json", "model.safetensors", "pofx.json", "tokenizer.json", "tokenizer_config.json"]
+FILES = [
+    "config.json",
+    "fitted.safetensors",
+    "model.safetensors",
+    "pofx.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+]
 
 
 def ngram(**options: Any) -> LM:

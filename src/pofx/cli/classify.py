@@ -11,7 +11,7 @@ from pofx.cli import options
 from pofx.cli.chosen import Chosen, optional_model
 from pofx.cli.classify_input import label_option, labelled, likelihoods, prior_of, prior_option
 from pofx.cli.classify_train import train
-from pofx.cli.fitted_notice import tell_fitted
+from pofx.cli.fitted_notice import EVALUATE, tell_fitted
 from pofx.cli.group import Group
 from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
@@ -184,7 +184,7 @@ def evaluate(
         click.echo(f"pofx: warning: {left_out:,} documents have probability zero under every class", err=True)
     if not len(found.truth):
         raise BadSource(f"{' '.join(files)}: expected documents that some class can produce, found none")
-    tell_fitted(int(joint.fitted_on([texts[i] for i in some]).sum()), len(some))
+    tell_fitted(int(joint.fitted_on([texts[i] for i in some]).sum()), len(some), EVALUATE)
     _show(
         joint,
         evaluated(bayes(found.log_likelihood, joint.log_prior, joint.power).log_p, found.truth),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pofx.store import RECORD
+
 
 def model_size(name: str) -> int:
     """Of its files as they lie on this disk: those named, those of the cache for a model that was made there."""
@@ -12,7 +14,8 @@ def model_size(name: str) -> int:
         return path.stat().st_size
     if not path.is_dir():
         path = _elsewhere(name)
-    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    # What it was fitted on decides no number, so nobody needs the record to decode.
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file() and p.name != RECORD)
 
 
 def _elsewhere(name: str) -> Path:

@@ -57,7 +57,7 @@ class Terms:
         return (
             f"{self._x0}, {first}, {end}; {_counted(self.tokens, 'token')}, {_counted(self.bytes, 'byte')}{text}; "
             f"{self.window}; {self.dtype}, {self.kind}{f', leak {self.leak:.2g}' if self.leak else ''}"
-            f"{self._classed()}{'; the model was fitted on this text' if self.fitted else ''}"
+            f"{self._classed()}"
         )
 
     @property
