@@ -74,6 +74,14 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Any], Any], str]] = {
     ("audit", "seed"): (lambda v: pofx.audit(LM, TEXTS, seed=v), "whole"),
     ("compress", "lanes"): (lambda v: pofx.compress(LM, "ab", lanes=v), "whole or None"),
     ("compression", "lanes"): (lambda v: pofx.compression(LM, "ab", lanes=v), "whole or None"),
+    ("decompress", "max_bytes"): (
+        lambda v: pofx.decompress(LM, pofx.compress(LM, "ab"), max_bytes=v),
+        "whole or None",
+    ),
+    ("words", "pattern_seconds"): (
+        lambda v: pofx.words(LM, ["ab"], units=re.compile("a"), pattern_seconds=v),
+        "real",
+    ),
     **{
         ("condition", name): (
             lambda v, name=name: pofx.condition(LM, pofx.Contains("b"), **{name: v}),

@@ -6,6 +6,7 @@ import click
 
 from pofx.cli import packing
 from pofx.cli.chosen import Chosen, optional_model
+from pofx.cli.numeric import Whole
 from pofx.cli.options import json_option
 from pofx.cli.written import Verb, Written
 
@@ -22,7 +23,7 @@ from pofx.cli.written import Verb, Written
 @optional_model("The model that it was compressed with; none for what was compressed without.")
 @click.option(
     "--max-bytes",
-    type=click.IntRange(0),
+    type=Whole(),
     metavar="N",
     help="Refuse a file that claims more; by default over 1 MB and over 100 times its own size.",
 )

@@ -11,6 +11,7 @@ from pofx.cli import options
 from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
+from pofx.cli.numeric import Real
 from pofx.cli.terms import WithTerms, print_line, terms_option
 from pofx.cli.written import Verb, Written, rows_beside
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--pattern", metavar="REGEX", help="Each match of this regular expression is a word.")
 @click.option(
     "--pattern-seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=Real(above=True),
     default=10.0,
     show_default=True,
     help="--pattern: refuse one that takes longer for a text.",
