@@ -34,7 +34,7 @@ from pofx.journal import Journal, opened
 from pofx.journal_files import part_of, progress_of
 from pofx.lm import LM
 from pofx.queries.score import Scored
-from pofx.queries.stream import score_stream
+from pofx.queries.stream import block_bytes, score_stream
 from pofx.trace import Trace, Want
 from pofx.transforms.deterministic import deterministic
 from pofx.writing import Column, common_kind, kind_of, line, maker, target_of
@@ -964,4 +964,18 @@ def test_progress_where_a_person_looks(run: Callable[..., Ran], monkeypatch: pyt
         shown = screen.getvalue()
         assert ("tokens/s" in shown) == (not extra)
         assert (" left" in shown) == (not extra)
+        assert ("on 1 core" in shown or "cores" in shown) == (not extra)
     assert "tokens/s" not in run("a.txt", "-o", "o.csv").err
+
+
+def test_blocks_of_a_larger_model_are_smaller() -> None:
+    """Of the model's size alone: 5 s of 80 GFLOP/s, two operations a product, four bytes a token."""
+    lm = ToyLM()
+    sizes = []
+    for lm.work in (0, 10**5, 135 * 10**6, 10**9, 10**12):
+        sizes.append(block_bytes(lm))
+        found = score_stream(lm, ["abc" * 100] * 300, lambda t: (t, ""))
+        assert all(sum(map(len, texts_of(b))) <= max(sizes[-1], 300) for b in found)
+    assert sizes == [1 << 16, 1 << 16, 5925, 800, 256]
+    for put_around in (deterministic, lambda lm: pofx.given(lm, "a")):
+        assert put_around(lm).work == lm.work  # type: ignore[no-untyped-call]

@@ -123,7 +123,8 @@ class LM(ABC):
     weights and tokenizer, whatever x0 and window rule are put around them ("" for a model that has none).
     `positive`: no token ever has probability 0 (a softmax), so no prefix needs to be checked for it. `memory`: the law
     depends on the last so many tokens alone, x0 counted as one; None where that is not known. `interval`: its
-    numbers stand for sums of which some terms are left out, and `forward` reports bounds (`Trace.low`, `.high`).
+    numbers stand for sums of which some terms are left out, and `forward` reports bounds (`Trace.low`, `.high`). `work`:
+    about how many products of a neural network a token takes; 0 for what takes next to none.
     `fitted`: the documents it was fitted on, where that is known.
     """
 
@@ -134,6 +135,7 @@ class LM(ABC):
     dtype: str = "float64"
     fingerprint: str = ""
     positive: bool = False
+    work: int = 0
     memory: int | None = None
     interval: bool = False
     fitted: FittedOn | None = None

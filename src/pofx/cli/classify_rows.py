@@ -75,9 +75,11 @@ class ClassRows:
         self, lm: LM, items: Iterable[Document | BadRow], ask: Callable[[Document | BadRow], Ask]
     ) -> Iterator[list[tuple[Document | BadRow, Classified | PofxError]]]:
         """The items in blocks, each with its classes; what is wrong with one text loses no other."""
-        from pofx.queries.stream import stream
+        from pofx.queries.stream import block_bytes, stream
 
-        return stream(items, ask, lambda texts, given: self.classify(texts), TEXTS, BYTES)
+        # Every class reads the text.
+        most = max(1, block_bytes(lm) // len(self.joint.lms)) if lm.work else BYTES
+        return stream(items, ask, lambda texts, given: self.classify(texts), TEXTS, most)
 
     def classify(self, texts: Sequence[str | bytes]) -> list[Classified]:
         """The classes of texts."""

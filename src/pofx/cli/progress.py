@@ -48,7 +48,7 @@ def meter(files: tuple[str, ...], shown: bool) -> Iterator[Moved]:
             if first is None:
                 first = 0.0 if rows_done == rows else at  # a run that is taken up again begins where it was
             took = time.monotonic() - started
-            told = f"{rows_done:,} rows  {tokens_done / max(took, 1e-9):,.0f} tokens/s"
+            told = f"{rows_done:,} rows  {tokens_done / max(took, 1e-9):,.0f} tokens/s{_cores()}"
             if place.known and at > first:
                 told += f"  {_clock(took * (1 - at) / (at - first))} left"
             bar.update(task, completed=at if place.known else None, description=told)
@@ -87,6 +87,13 @@ def _lines(path: str) -> int | None:
             return 1 + sum(chunk.count(b"\n") for chunk in iter(lambda: f.read(1 << 20), b""))
     except (OSError, ValueError, ImportError):
         return None  # the reading itself will say what is wrong
+
+
+def _cores() -> str:
+    """How many a neural network computes on: the estimate holds for so many."""
+    torch = sys.modules.get("torch")  # where it is not loaded, no network is at work
+    n = 1 if torch is None else torch.get_num_threads()
+    return f" on {n} core{'s' if n > 1 else ''}"
 
 
 def _clock(seconds: float) -> str:

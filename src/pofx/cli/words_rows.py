@@ -64,11 +64,15 @@ class WordRows:
     ) -> Iterator[list[tuple[Document | BadRow, Worded | PofxError]]]:
         """The items in blocks, each with its words; the sets of tokens are made once."""
         from pofx.queries.boundaries import Boundaries
-        from pofx.queries.stream import stream
+        from pofx.queries.stream import block_bytes, stream
         from pofx.queries.words import read_words
 
         boundaries = Boundaries(lm.vocab, self.units)
-        return stream(items, ask, lambda texts, given: read_words(lm, boundaries, texts, given))
+
+        def answer(texts: Sequence[str | bytes], given: Sequence[str | bytes]) -> Sequence[Worded]:
+            return read_words(lm, boundaries, texts, given)
+
+        return stream(items, ask, answer, n_bytes=block_bytes(lm))
 
     def nats(self, found: Worded) -> float:
         """Log p of the text."""

@@ -19,9 +19,19 @@ R = TypeVar("R")
 Ask = tuple[str | bytes, str | bytes] | PofxError
 
 # A block is what is scored together. More texts let a family sort and share more; but a stopped run goes on from
-# the last whole block, and 64 KiB of text take a model of 150 million weights about a minute on one core.
+# the last whole block, and nothing is known of the rate before the first one.
 TEXTS = 512
 BYTES = 1 << 16
+# Of a neural network: so many products, about 5 s of one core (80 GFLOP/s were measured). The number hangs on the model
+# alone, never on the clock, so that a run that is taken up again has the blocks of one that was not stopped.
+PRODUCTS = 2 * 10**11
+BYTES_A_TOKEN = 4
+LEAST = 256
+
+
+def block_bytes(lm: LM) -> int:
+    """Bytes of text in a block, at most: fewer, the more products the model takes for a token (`LM.work`)."""
+    return BYTES if not lm.work else min(BYTES, max(LEAST, BYTES_A_TOKEN * PRODUCTS // lm.work))
 
 
 def score_stream(
@@ -30,15 +40,16 @@ def score_stream(
     ask: Callable[[T], Ask],
     want: Want = Want(),
     texts: int = TEXTS,
-    n_bytes: int = BYTES,
+    n_bytes: int | None = None,
     boundary: Asked = "auto",
 ) -> Iterator[list[tuple[T, Scored | PofxError]]]:
     """`score` of any number of items, in constant memory: blocks of (item, its `Scored` or why it has none), in order.
 
     ask(item): its text and the prefix to condition on ("" for none), or an error that stands in for both.
     texts, n_bytes: a block is closed before it would hold more of either (a single text may be larger; a prefix
-    counts once a block). Where blocks begin depends on the items alone, and a block's results on the block alone:
-    whoever starts again at the start of a block gets the same numbers. boundary: as in `score`.
+    counts once a block); n_bytes None: `block_bytes`. Where blocks begin depends on the items and the model alone, and a
+    block's results on the block alone: whoever starts again at the start of a block gets the same numbers. boundary: as
+    in `score`.
 
     What is wrong with one item (`NotText`, `TooLong`, `Impossible`, `NoBOS`) is its result, and loses no other.
     What `items` itself raises comes after the block before it.
@@ -50,7 +61,7 @@ def score_stream(
     def answer(asked: Sequence[str | bytes], behind: Sequence[str | bytes]) -> list[Scored]:
         return score(lm, asked, behind, want, boundary)
 
-    return stream(items, ask, answer, texts, n_bytes)
+    return stream(items, ask, answer, texts, block_bytes(lm) if n_bytes is None else n_bytes)
 
 
 def stream(

@@ -70,6 +70,7 @@ class Geometric(LM):
         self.lm, self.stop, self.vocab = lm, stop, vocab
         self.context, self.begin, self.window, self.dtype = lm.context, lm.begin, lm.window, lm.dtype
         self.fingerprint, self.positive, self.interval = lm.fingerprint, lm.positive, lm.interval
+        self.work = lm.work
         self.memory = lm.memory
         self._go, self._end = float(np.log1p(-stop)), float(np.log(stop))
 

@@ -72,6 +72,7 @@ class Given(LM):
         self.vocab = lm.vocab.continuation if len(self.ids) else lm.vocab
         self.context, self.window, self.dtype = lm.context, lm.window, lm.dtype
         self.fingerprint, self.positive, self.interval = lm.fingerprint, lm.positive, lm.interval
+        self.work = lm.work
         self.memory = lm.memory
         behind = show(prefix)
         if lm.begin.known == "none":

@@ -19,6 +19,7 @@ class Unchanged(LM):
         self.lm = lm
         self.vocab, self.context, self.begin, self.window = lm.vocab, lm.context, lm.begin, lm.window
         self.dtype, self.fingerprint, self.positive = lm.dtype, lm.fingerprint, lm.positive
+        self.work = lm.work
         self.memory, self.interval = lm.memory, lm.interval
 
     def start(self, n: int) -> State:

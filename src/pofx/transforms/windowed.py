@@ -58,6 +58,7 @@ class Windowed(LM):
         self.lm, self.context, self.room, self.stride = lm, context, room, stride
         self.vocab, self.begin, self.dtype = lm.vocab, lm.begin, lm.dtype
         self.fingerprint, self.positive, self.interval = lm.fingerprint, lm.positive, lm.interval
+        self.work = lm.work
         self.window = rule(context, stride, context - room + 1)
 
     def start(self, n: int) -> State:

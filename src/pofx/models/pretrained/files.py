@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -72,6 +73,7 @@ def read_pretrained(
     body, head, context = _ours(asked) or _librarys(asked)
     lm = PretrainedLM(body, head, read_vocab(checkpoint, head.size, end), context, dtype, budget)
     lm.fingerprint = asked.fingerprint
+    lm.work = sum(math.prod(t.shape) for t in checkpoint.tensors.values())
     return lm
 
 

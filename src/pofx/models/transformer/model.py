@@ -78,6 +78,7 @@ class TransformerLM(LM):
         self.window = rule(shape.context, self.overlap)
         self.dtype = "float32"
         self.positive = True
+        self.work = sum(p.numel() for p in net.parameters())
 
     def start(self, n: int) -> State:
         """n empty prefixes, behind x0. Without an x0 they can be extended, but their law raises `NoBOS`."""
