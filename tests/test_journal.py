@@ -84,6 +84,29 @@ def test_a_run_that_was_refused_leaves_what_the_other_wrote(tmp_path: Path) -> N
     assert target.read_bytes() == ROWS[0]
 
 
+def test_a_run_that_finishes_before_the_lock_keeps_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the opening of the rows and the lock on them they may have become the target of another run."""
+    fcntl = pytest.importorskip("fcntl")
+    target = tmp_path / "o.jsonl"
+    first = opened(target, PARTS, {"items": 0}, fresh=False)
+    first.append(ROWS[0], {"items": 1})
+    real, waiting = fcntl.flock, [first]
+
+    def flock(file: object, how: int) -> None:
+        if waiting:
+            waiting.pop().finish(None)
+        real(file, how)
+
+    monkeypatch.setattr("pofx.journal_files.fcntl.flock", flock)
+    second = opened(target, PARTS, {"items": 0}, fresh=False, overwrite=True)
+    assert target.read_bytes() == ROWS[0]
+    second.append(ROWS[1], {"items": 1})
+    second.finish(None)
+    assert target.read_bytes() == ROWS[1]
+
+
 # What is finished -----------------------------------------------------------------------------------------------
 
 
