@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import struct
 import subprocess
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +18,38 @@ import pytest
 import pofx
 import tiny_checkpoints as tiny
 from pofx.cli.heard import heard
-from pofx.errors import BadSource
+from pofx.errors import BadSource, NotText
 from pofx.models.pretrained import vocabulary
 from pofx.tokenizer import apart as apart_module
 from pofx.tokenizer import vetted
 from pofx.tokenizer.apart import Failed, apart
+from pofx.tokenizer.muffled import muffled
+from pofx.tokenizer.vocab import TokenizerVocab
 
 ROWS = tiny.ROWS
 RUN = "from pofx.cli.main import main; main()"
 CHARSMAP = base64.b64encode((4000).to_bytes(4, "little") + b"\xff" * 16).decode()  # says 4,000 bytes, has 16
+ANCHORED = {"type": "Replace", "pattern": {"Regex": "^"}}
+NO_FLAGS = dict.fromkeys(("special", "single_word", "lstrip", "rstrip"), False)
+SLOW = {"type": "Split", "pattern": {"Regex": "(a|aa)+$"}, "behavior": "Isolated", "invert": False}
 GROWS = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1000}
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "panics": ({"type": "Precompiled", "precompiled_charsmap": CHARSMAP}, "PanicException"),
-    "aborts": ({"type": "Sequence", "normalizers": [GROWS] * 6}, "ended its process|memory"),
+    "panics": (
+        {"type": "Sequence", "normalizers": [{**ANCHORED, "content": "a"}, {"type": "NFC"}]},
+        "PanicException: index out of bounds",
+    ),
+    "has no map": ({"type": "Precompiled", "precompiled_charsmap": CHARSMAP}, "precompiled_charsmap"),
+    "grows": ({"type": "Sequence", "normalizers": [GROWS] * 6}, "make 1,000,000,000,000,000,000"),
 }
 
 
 def written(folder: Path, normalizer: dict[str, Any] | None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tokenizer.json").write_text(json.dumps({**tiny.tokenizer(), "normalizer": normalizer}))
+    file = {**tiny.tokenizer(), "normalizer": normalizer}
+    file["added_tokens"].append(
+        {"id": file["model"]["vocab"]["at"], "content": "at", "normalized": True, **NO_FLAGS}
+    )
+    (folder / "tokenizer.json").write_text(json.dumps(file))
     return folder
 
 
@@ -48,8 +64,9 @@ def test_one_line_whatever_the_library_does(
 ) -> None:
     normalizer, why = BAD[name]
     folder = written(tmp_path, normalizer)
-    with pytest.raises(BadSource, match=f"expected a tokenizer.json .*found: .*({why})") as e:
+    with pytest.raises(BadSource, match="expected .*found") as e:
         vetted.vet(folder, ROWS, [])
+    assert why in str(e.value)
     assert str(e.value).startswith(str(folder))
     assert str(e.value).isprintable()
     assert capfd.readouterr().err == ""
@@ -67,7 +84,72 @@ def test_a_command_says_one_line(tmp_path: Path) -> None:
     )
     assert done.returncode == 2, done
     assert done.stderr.count("\n") == 1, done.stderr
-    assert done.stderr.startswith(f"pofx: error: {home}/tokenizer.json: expected a tokenizer.json")
+    assert done.stderr.startswith(f"pofx: error: {home}/tokenizer.json: expected ")
+
+
+def test_a_process_without_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vetted, "MEMORY", 1 << 16)
+    with pytest.raises(BadSource, match="expected a tokenizer.json .*(ended its process|memory)"):
+        vetted.vet(written(tmp_path, None), ROWS, [])
+
+
+def test_a_panic_on_a_text_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    vocab = TokenizerVocab({**tiny.tokenizer(), "pre_tokenizer": SLOW}, ROWS)
+    assert vocab.decode(vocab.encode("aab")) == b"aab"
+    with pytest.raises(NotText, match="this tokenizer can encode, found one on which it fails: Onig") as e:
+        vocab.encode("a" * 60 + "b")
+    assert str(e.value).isprintable()
+    assert capfd.readouterr().err == ""
+
+
+class PanicException(BaseException):
+    """As tokenizers names it."""
+
+
+def test_what_others_write_meanwhile_is_written_after_all(capfd: pytest.CaptureFixture[str]) -> None:
+    with muffled(True):
+        os.write(2, b"of another\n")
+        assert capfd.readouterr().err == ""
+    assert capfd.readouterr().err == "of another\n"
+    for error, said in ((ValueError(), b"of an error\n"), (PanicException(), b"")):
+        with suppress(ValueError, PanicException), muffled(True):
+            os.write(2, b"of an error\n")
+            raise error
+        assert capfd.readouterr().err.encode() == said
+
+
+def charsmap(units: dict[int, int], texts: bytes = b"a\0") -> dict[str, Any]:
+    """A map that takes "A" to "a" by its second entry, with units changed."""
+    array = [0] * 256
+    array[0], array[64], array[2], array[4] = 1 << 10, 0, 0, 1 << 31
+    array[1 ^ 65] = 65 | 1 << 8 | (1 ^ 65 ^ 4) << 10
+    for at, unit in units.items():
+        array[at] = unit
+    raw = struct.pack("<256I", *array)
+    return {
+        "type": "Precompiled",
+        "precompiled_charsmap": base64.b64encode(struct.pack("<I", 1024) + raw + texts).decode(),
+    }
+
+
+def test_a_map_of_characters_that_leads_nowhere_else_is_read() -> None:
+    vocab = TokenizerVocab({**tiny.tokenizer(), "normalizer": charsmap({})}, ROWS)
+    assert vocab.normalizing().read("xAx") == ("xax", "Precompiled")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ({0: 1 << 20}, b"a\0"),  # children beyond the end
+        ({4: 1 << 31 | 1}, b"a\0"),  # in the middle of a text
+        ({4: 1 << 31 | 9}, b"a\0"),  # beyond the texts
+        ({4: 0}, b"a\0"),  # no value where one is said to be
+        ({}, b"\xff\0"),
+    ],
+)
+def test_a_map_of_characters_that_leads_outside_is_refused(changed: tuple[dict[int, int], bytes]) -> None:
+    with pytest.raises(BadSource, match="expected a precompiled_charsmap .*, found"):
+        TokenizerVocab({**tiny.tokenizer(), "normalizer": charsmap(*changed)}, ROWS)
 
 
 def test_it_is_asked_once_for_each_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

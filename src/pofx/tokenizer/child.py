@@ -33,6 +33,8 @@ def render(request: Mapping[str, Any]) -> Callable[[], str]:
 
 def open_tokenizer(request: Mapping[str, Any]) -> Callable[[], None]:
     """A vocabulary is built of a tokenizer.json, and encodes what tokenizers stumble over."""
+    import tokenizers  # noqa: F401  (loaded before the limits hold)
+
     from pofx.errors import NotText
     from pofx.tokenizer.vocab import TokenizerVocab, read_files
 

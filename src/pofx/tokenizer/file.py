@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pofx.errors import BadSource, PofxError
+from pofx.tokenizer.harmless import check_steps
 
 FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
@@ -128,6 +129,7 @@ def parse(tokenizer: Mapping[str, Any], config: Mapping[str, Any], name: str) ->
             )
         added = _checked_added(tokenizer.get("added_tokens") or (), len(table), table, name)
         special, declared = _control_tokens(table, added, model, config)
+        check_steps(components(tokenizer.get("normalizer")), components(tokenizer.get("pre_tokenizer")), name)
         return TokenizerFile(
             name=name,
             kind=kind,

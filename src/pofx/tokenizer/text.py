@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadSource
 from pofx.tokenizer.file import Added, TokenizerFile, components, refusing
+from pofx.tokenizer.harmless import may_panic
+from pofx.tokenizer.muffled import muffled
 from pofx.tokenizer.safe_cuts import SafeCuts
 from pofx.tokenizer.token_bytes import Spelling
 
@@ -73,14 +75,23 @@ class TextTokenizer:
             added = [
                 self._as_normalized(a, prepended, file) if a.content in self.opened else a for a in added
             ]
+            normalize = getattr(self._tokenizer.normalizer, "normalize_str", str)
+            lost = next((a.content for a in added if a.normalized and not normalize(a.content)), None)
+            if lost is not None:  # the library would find it everywhere
+                raise BadSource(
+                    f"{file.name}: expected an added token that its own normalizer leaves something of, found "
+                    f"{lost!r:.60}; get the file again, or use another model"
+                )
             self._tokenizer.model = _model(file, control, added)
             self._tokenizer.add_tokens(
                 [AddedToken(a.content, single_word=a.single_word, normalized=a.normalized) for a in added]
             )
             self._renumbered = self._ids_of(added)
+        before = components(normalizer)
+        self._panics = may_panic([*before, *components(pre_tokenizer)], len(before))
         steps = [
             s
-            for s in components(normalizer)
+            for s in before
             if (s["type"], s.get("content")) != ("Replace", spelling.space) or s["pattern"] != {"String": " "}
         ]
         self.normalizers = [s["type"] for s in steps]
@@ -91,7 +102,8 @@ class TextTokenizer:
         """The text as the normalizers leave it to the model, spaces as spaces, and the names of those that changed it."""
         names = []
         for name, change in self._changes:
-            changed = change(text)
+            with muffled(self._panics):
+                changed = change(text)
             if changed.replace(self._space, " ") != text.replace(self._space, " ") and name not in names:
                 names.append(name)
             text = changed
@@ -128,9 +140,11 @@ class TextTokenizer:
 
     def _encode_batch(self, texts: list[str]) -> Iterator[list[int]]:
         if len(texts) == 1 and len(texts[0]) < 4096:  # no thread pool, which would make later forks warn
-            encodings = [self._tokenizer.encode(texts[0], add_special_tokens=False)]
+            with muffled(self._panics):
+                encodings = [self._tokenizer.encode(texts[0], add_special_tokens=False)]
         elif texts:  # no offsets either: half the time and memory
-            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+            with muffled(self._panics):
+                encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         else:
             return
         for encoding in encodings:

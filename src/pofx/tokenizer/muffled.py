@@ -1,0 +1,66 @@
+"""Standard error while a library works that prints what it panics of: kept, and written unless it panicked."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_STDERR = 2
+_one = threading.Lock()
+
+
+@contextmanager
+def muffled(panics: bool) -> Iterator[None]:
+    """Run with standard error kept aside, so that a panic, which is raised as an exception, is not printed as well.
+
+    panics: whether to; nothing happens where the library cannot panic. What others wrote meanwhile is written afterwards.
+    The descriptor is the process's own: a process that another thread starts meanwhile is not heard either.
+
+    Right: around one call of a library. Wrong: around code of ours, whose warnings would come late.
+    """
+    if not panics:
+        yield
+        return
+    with _one:
+        try:
+            real = os.dup(_STDERR)
+        except OSError:  # closed
+            yield
+            return
+        kept = None
+        try:
+            with suppress(OSError):  # without a place to keep it, it is heard
+                kept = _place()
+                os.dup2(kept, _STDERR)
+            yield
+        except BaseException as e:
+            os.dup2(real, _STDERR)
+            if kept is not None and type(e).__name__ != "PanicException":
+                _copy(kept, real)
+            raise
+        else:
+            os.dup2(real, _STDERR)
+            if kept is not None:
+                _copy(kept, real)
+        finally:
+            os.close(real)
+            if kept is not None:
+                os.close(kept)
+
+
+def _place() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("stderr")
+    with tempfile.TemporaryFile() as f:
+        return os.dup(f.fileno())
+
+
+def _copy(kept: int, real: int) -> None:
+    with suppress(OSError):
+        os.lseek(kept, 0, os.SEEK_SET)
+        while piece := os.read(kept, 1 << 16):
+            while piece:
+                piece = piece[os.write(real, piece) :]
