@@ -22,7 +22,7 @@ def fingerprint(lm: LM, name: str) -> dict[str, Any]:
         "EOS": "none" if lm.vocab.end is None else f"id {lm.vocab.end}",
         "window": lm.window,
         "dtype": lm.dtype,
-        **({"texts": "as the tokenizer normalizes them"} if getattr(lm.vocab, "normalizes", False) else {}),
+        **({"texts": "as the tokenizer normalizes them"} if lm.vocab.normalizes else {}),
     }
 
 

@@ -11,10 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.errors import NotText
+from pofx.errors import BadValue, NotText
 
 END_TEXT = "</s>"
 BEGIN_TEXT = "<s>"
+
+
+def as_they_are(vocab: Vocab, what: str) -> None:
+    """`BadValue` for a vocabulary that normalizes texts, where the answer would be of another text than is asked about.
+
+    Right: `as_they_are(lm.vocab, "compressing")` in what gives back every byte. Wrong: where `read` can be asked first.
+    """
+    if vocab.normalizes:
+        raise BadValue(
+            f"normalize: expected a model that reads texts as they are for {what}, found one that normalizes them; leave "
+            "it out (normalize=True, --normalize)"
+        )
 
 
 class Vocab(ABC):
@@ -24,6 +36,7 @@ class Vocab(ABC):
     with probability one, and has no id below `size`.
     end: the id of EOS, or None where texts never end.
     token_bytes: what each id spells, None for a control token (it spells nothing).
+    normalizes: whether `read` may give another text than it was given.
 
     A subclass sets these three and writes `encode`; `decode(encode(x)) == x` must hold for every x it accepts.
     """
@@ -31,6 +44,7 @@ class Vocab(ABC):
     size: int
     end: int | None
     token_bytes: tuple[bytes | None, ...]
+    normalizes: bool = False
 
     @abstractmethod
     def encode(self, text: str | bytes) -> list[int]:

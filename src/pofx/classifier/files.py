@@ -23,7 +23,7 @@ from pofx.lm import LM
 from pofx.queries.rejection import Rejection
 from pofx.specs import NgramSpec, TransformerSpec
 from pofx.store import read_directory, read_json, save
-from pofx.vocab import to_bytes
+from pofx.vocab import as_they_are, to_bytes
 
 CARD = "classifier.json"
 BACKGROUND = "background"
@@ -104,6 +104,8 @@ def load_joint(directory: str | Path, lm: LM | None = None) -> tuple[Joint, Sett
 
     `BadSource` for a directory that is damaged or none; `BadValue` for another model, or one too few or too many.
     """
+    if lm is not None:
+        as_they_are(lm.vocab, "a classifier")
     home = Path(directory)
     card = _read_card(home)
     try:

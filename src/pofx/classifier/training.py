@@ -17,6 +17,7 @@ from pofx.estimation import Spec
 from pofx.lm import LM
 from pofx.queries.classify import check_whole, log_evidence, no_end
 from pofx.values import real, whole
+from pofx.vocab import as_they_are
 
 UNLABELLED = -1
 AGAIN = "run it again, with fewer seconds a class if it took too long"
@@ -59,6 +60,8 @@ def fit_joint(
     labels or without; the M-step stays that of p_t. `BadSource` for a class without documents, where a model is fitted
     for each.
     """
+    if isinstance(spec, LM):
+        as_they_are(spec.vocab, "a classifier")
     if isinstance(spec, LM) and given is None:
         raise BadValue(
             "given: expected the prefix that stands for each label, since an LM is the same for all classes, found "

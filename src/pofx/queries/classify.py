@@ -16,7 +16,7 @@ from pofx.lm import LM, refuse_unconditional
 from pofx.queries.score import score
 from pofx.trace import Path
 from pofx.transforms.interpolate import Interpolation
-from pofx.vocab import to_bytes
+from pofx.vocab import as_they_are, to_bytes
 
 # Bytes of text, times models, that one pass is given. 4 MB of bytes take an n-gram 0.6 GB while it looks them up;
 # a prefix that labels share is read once a pass, so few passes are better.
@@ -79,6 +79,7 @@ def log_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Floats:
     """
     for lm in lms:
         check_whole(lm)
+        as_they_are(lm.vocab, "a classifier")
     out = np.empty((len(texts), len(lms)))
     parts = [part for lm in lms for part in (lm.lms if isinstance(lm, Interpolation) else (lm,))]
     common = {i for i, n in Counter(map(id, parts)).items() if n > 1}

@@ -15,7 +15,7 @@ from pofx.queries.escapes import pieces
 from pofx.queries.identity import THREADS, differences, identity, told
 from pofx.queries.one_thread import one_thread
 from pofx.values import whole
-from pofx.vocab import to_bytes
+from pofx.vocab import as_they_are, to_bytes
 
 # A text that a model would make longer by more bytes than this is coded without it.
 LONGER = 16
@@ -85,6 +85,8 @@ def compression(
     lm: LM | None, data: bytes | str, lanes: int | None = None, *, progress: Progress | None = None
 ) -> Compression:
     """`compress`, with the account of its bits. Right: `compression(lm, text).ideal_bits`."""
+    if lm is not None:
+        as_they_are(lm.vocab, "compressing, which gives back every byte")
     plain = to_bytes(data)
     lanes = None if lanes is None else whole("lanes", lanes, 1, by_lanes.MOST_LANES)
     require("constriction", "compress", "compressing")
@@ -117,6 +119,8 @@ def decompress(
     tokenizer, x0, window rule or (but for n-grams) machine or library; the message says which. progress: is given
     (stage, share done).
     """
+    if lm is not None:
+        as_they_are(lm.vocab, "decompressing, which gives back every byte")
     blob = bytes(blob)
     if max_bytes is not None:
         whole("max_bytes", max_bytes)

@@ -89,7 +89,7 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
     for i in order[: TRIED if texts is None else None]:
         if len(paths) == DOCUMENTS or used >= budget:
             break
-        ids, problem = spell(lm.vocab, source[i])
+        ids, problem = spell(lm.vocab, lm.vocab.read(source[i])[0])
         if problem:
             wrong.append(problem)
         elif ids is None:
@@ -118,7 +118,7 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
 
 def openings(vocab: Vocab, texts: Sequence[str | bytes]) -> Ints:
     """The first token of each text that has one."""
-    first = (spell(vocab, t[:OPENING])[0] for t in texts)
+    first = (spell(vocab, vocab.read(t[:OPENING])[0])[0] for t in texts)
     return np.array([ids[0] for ids in first if ids is not None and len(ids)], dtype=np.int64)
 
 

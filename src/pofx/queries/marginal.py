@@ -102,7 +102,9 @@ def marginal(
     beam, draws, seed = whole("beam", beam, 1), whole("draws", draws), whole("seed", seed)
     calls = None if calls is None else whole("calls", calls, 1)
     seconds = None if seconds is None else real("seconds", seconds, 0, above=True)
-    lm.vocab.encode(text)  # `score` may read a word as one of a class, whose probability is not the string's
+    lm.vocab.encode(
+        lm.vocab.read(text)[0]
+    )  # `score` may read a word as one of a class, whose probability is not the string's
     scored = score(lm, [text])[0]
     budget = _Budget(calls, None if seconds is None else time.monotonic() + seconds)
     budget.spent += 1

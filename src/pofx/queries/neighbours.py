@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pofx.algorithms.logspace import logsumexp
 from pofx.algorithms.permutation import paired_p_value
 from pofx.lm import LM
+from pofx.queries.as_read import as_read
 from pofx.queries.corpus_record import Corpus
 from pofx.queries.findings import Finding, Outcome
 from pofx.queries.score import score
@@ -67,7 +68,8 @@ def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding
             f"Not tested: expected at least {FEWEST} documents to score that stand behind another, and are possible, "
             f"found {len(fine)}. Of a larger share held out there are more.",
         )
-    before = lm.vocab.encode_many([corpus.texts[int(pairs[k]) - 1][-HEAD:] for k in fine])
+    behind, _ = as_read(lm, [corpus.texts[int(pairs[k]) - 1][-HEAD:] for k in fine])
+    before = lm.vocab.encode_many(behind)
     table = cache_gain(
         lm, before, [_path(lm, traces[k].tokens) for k in fine], [traces[k].logp for k in fine]
     )

@@ -94,17 +94,20 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
     marks = _marks(lm)
     words = opened(lm.vocab) if peer == "kenlm" else None
     # KenLM cuts a text at any white space of ASCII, and reads a word that it has not as <unk>.
+    text, changed = lm.vocab.read(text)
     vocab, text = (lm.vocab, text) if words is None else (words, b" ".join(to_bytes(text).split()))
     ids = [int(i) for i in vocab.encode(text)]
+    as_left = f"; of the text as {changed} left it" if changed else ""
     if rule.chunk is not None:
         size = rule.chunk if chunk is None else whole("chunk", chunk, 2)
-        return _chunked(lm, marks, ids, peer, rule, size)
+        chunked = _chunked(lm, marks, ids, peer, rule, size)
+        return replace(chunked, note=chunked.note + as_left)
     before, after = _around(lm, marks, peer, rule)
     if not ids and peer in ("lm-eval", "minicons", "lmppl"):
         raise BadValue(f"{peer} stops at an empty text, found one; log_prob gives its p(EOS | x0)")
     score = _whole(lm, marks, before, ids, after, peer, rule)
     unknown = unknown_words(vocab, np.array(ids))
-    return replace(score, note=f"{score.note}{_unknown(unknown)}") if unknown else score
+    return replace(score, note=score.note + (_unknown(unknown) if unknown else "") + as_left)
 
 
 def _unknown(n: int) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pofx.algorithms.logspace import logsumexp
 from pofx.errors import BadValue
 from pofx.lm import LM, refuse_unconditional
+from pofx.queries.as_read import as_read, saying
 from pofx.queries.terms import Terms, terms
 from pofx.trace import Ints
 from pofx.transforms.mixture import Mixture, updated
@@ -83,6 +84,7 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
         raise BadValue("texts: expected a list of texts, found one text; write posterior(lm, [text])")
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "log p_c(x), the likelihood of a model,")
+    texts, changed = as_read(lm, texts)
     end = [] if lm.vocab.end is None else [lm.vocab.end]
     paths: list[Ints] = [np.append(ids, end).astype(np.int64) for ids in lm.vocab.encode_many(texts)]
     traces = [m.forward(paths) for m in lm.lms]
@@ -96,7 +98,7 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
         evidence = logp.sum(axis=1)
         low, high = np.minimum(bounds[:, 0], evidence), np.maximum(bounds[:, 1], evidence)
         out.append(MixturePosterior(text, lm.log_weights, evidence, path[-1], path, low, high, small_print))
-    return out
+    return saying(out, changed)
 
 
 def _path(prior: Logs, logp: Logs) -> Logs:

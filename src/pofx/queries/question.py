@@ -14,6 +14,7 @@ from pofx.transforms.given import given as behind
 from pofx.transforms.given import show
 from pofx.transforms.joined import joined
 from pofx.values import whole
+from pofx.vocab import as_they_are
 
 Boundary = Literal["token", "exact"]
 
@@ -53,6 +54,7 @@ def question(
     tokens: int | None,
 ) -> Question:
     """The model and the automaton of a question; suffix: what the texts end with, to which `max_tokens` does not apply."""
+    as_they_are(lm.vocab, "conditioning, which asks of the bytes that tokens spell")
     max_tokens = whole("max_tokens", max_tokens)
     if boundary not in ("token", "exact"):
         raise BadValue(f"boundary: expected 'token' or 'exact', found {boundary!r}")

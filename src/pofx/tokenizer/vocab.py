@@ -120,7 +120,6 @@ class TokenizerVocab(Vocab):
         self.told: Callable[[Mapping[str, int], Sequence[bytes]], None] | None = None
         self.lstrip = frozenset(a.content for a in file.added if a.lstrip)
         self.rstrip = frozenset(a.content for a in file.added if a.rstrip)
-        self.normalizes = False
         self.opening, self.opens = self._tokenizer.opening, self._tokenizer.opens
         opened = self._tokenizer.opened
         self._unopened = tuple(

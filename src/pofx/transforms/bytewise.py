@@ -20,7 +20,7 @@ from pofx.transforms.reserve import Reserve
 from pofx.transforms.sorted_tokens import Tokens
 from pofx.transforms.walk import Step
 from pofx.values import whole
-from pofx.vocab import ByteVocab, Vocab
+from pofx.vocab import ByteVocab, Vocab, as_they_are
 
 # Texts walked side by side at most, and numbers of the laws they may hold: 256 MB in float32, so 42 texts at 5
 # hypotheses each over 262,144 tokens.
@@ -47,6 +47,12 @@ def bytewise(lm: LM, beam: int | None = None) -> LM:
 
     Right: `log_prob(bytewise(lm, beam=5), "ware", given="soft")`. Wrong: exact on a page of a pretrained model.
     """
+    as_they_are(lm.vocab, "the law of bytes")
+    return over_bytes(lm, beam)
+
+
+def over_bytes(lm: LM, beam: int | None = None) -> LM:
+    """`bytewise`, for texts that are read as the model reads them before they come here."""
     beam = None if beam is None else whole("beam", beam, 1, advice="None keeps all hypotheses")
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "the law of bytes")

@@ -18,6 +18,7 @@ class EndedVocab(Vocab):
     def __init__(self, vocab: Vocab, end: int) -> None:
         self.vocab, self.size, self.end = vocab, vocab.size, end
         self.token_bytes = tuple(None if i == end else b for i, b in enumerate(vocab.token_bytes))
+        self.normalizes = vocab.normalizes
         self._spelled = vocab.token_bytes[end] or b""
 
     @property
@@ -25,6 +26,10 @@ class EndedVocab(Vocab):
         """Of the vocabulary, with the same token for EOS."""
         on = self.vocab.continuation
         return self if on is self.vocab else EndedVocab(on, self.end or 0)
+
+    def read(self, text: str | bytes) -> tuple[str | bytes, str]:
+        """That of the vocabulary."""
+        return self.vocab.read(text)
 
     def encode(self, text: str | bytes) -> list[int]:
         """As before; a text that contains the ending token is two texts: `NotText`."""

@@ -21,6 +21,7 @@ class GeometricVocab(Vocab):
 
     def __init__(self, vocab: Vocab) -> None:
         self.vocab, self.size, self.end = vocab, vocab.size + 1, vocab.size
+        self.normalizes = vocab.normalizes
         self.token_bytes = (*vocab.token_bytes, None)
 
     @cached_property
@@ -28,6 +29,10 @@ class GeometricVocab(Vocab):
         """That of the vocabulary, with the same EOS."""
         on = self.vocab.continuation
         return self if on is self.vocab else GeometricVocab(on)
+
+    def read(self, text: str | bytes) -> tuple[str | bytes, str]:
+        """That of the vocabulary."""
+        return self.vocab.read(text)
 
     def encode(self, text: str | bytes) -> list[int]:
         """As before."""

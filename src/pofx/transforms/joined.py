@@ -14,7 +14,7 @@ from pofx.algorithms.logspace import logsumexp
 from pofx.lm import LM, State, refuse_unconditional
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.ahead import beams
-from pofx.transforms.bytewise import BATCH, Bytewise, bytewise, opens_with_space
+from pofx.transforms.bytewise import BATCH, Bytewise, opens_with_space, over_bytes
 from pofx.transforms.covers import END, Covers
 from pofx.transforms.given import Given
 from pofx.transforms.sorted_tokens import Tokens, sorted_tokens
@@ -103,7 +103,7 @@ def joined(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "au
     large = lm.vocab.size > LARGE
     tail = TAIL_OF_LARGE if large else TAIL
     if len(text) <= tail and not least:
-        return Join(bytewise(lm, _beam(lm, beam)), b"", text)
+        return Join(over_bytes(lm, _beam(lm, beam)), b"", text)
     ids = lm.vocab.encode(prefix)
     ends = np.cumsum([0, *map(len, lm.vocab.pieces(ids))])
     if least > len(ids):
@@ -118,7 +118,7 @@ def joined(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "au
     k = max(clean, default=least)
     at = int(ends[k])
     behind = Given(lm, ids[:k], text[:at]) if k else lm
-    return Join(bytewise(behind, _beam(behind, beam)), text[:at], text[at:], tuple(map(int, ids[:k])))
+    return Join(over_bytes(behind, _beam(behind, beam)), text[:at], text[at:], tuple(map(int, ids[:k])))
 
 
 def _beam(lm: LM, beam: int | Literal["auto"] | None) -> int | None:

@@ -46,7 +46,8 @@ def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int
 
 def same_vocab(a: LM, b: LM) -> bool:
     """Whether the ids of two models mean the same."""
-    return a.vocab.end == b.vocab.end and a.vocab.token_bytes == b.vocab.token_bytes
+    alike = a.vocab.normalizes == b.vocab.normalizes
+    return alike and a.vocab.end == b.vocab.end and a.vocab.token_bytes == b.vocab.token_bytes
 
 
 def _check_ends(lms: Sequence[LM]) -> None:
