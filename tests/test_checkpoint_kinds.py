@@ -145,12 +145,12 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a classifier": (
         lambda h: edited(h, architectures=["LlamaForSequenceClassification"]),
         "a classifier of texts",
-        "name the language model",
+        "choose a causal language model of the same family",
     ),
     "an embedding model": (
         lambda h: edited(h, architectures=["LlamaModel"]),
         "a body without a head",
-        "name the language model",
+        "choose a causal language model of the same family",
     ),
     "a wrapper that is not known": (
         lambda h: edited(h, model_type="paligemma", architectures=None, text_config={"model_type": "gemma"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def test_any_value_of_any_field(family: str, loads: int, tmp_path: Path) -> None
 NAMED: list[tuple[str, Any]] = [
     ("eos_token_id", "1"),
     ("eos_token_id", 1.0),
-    ("eos_token_id", -1),
+    ("eos_token_id", -2),
     ("eos_token_id", [1, "2"]),
     ("eos_token_id", True),
     ("bos_token_id", "<s>"),
@@ -118,14 +119,25 @@ def test_the_field_is_named(tmp_path: Path) -> None:
     base = json.loads((home / "config.json").read_text())
     for field, value in NAMED:
         changed(home, base, field, value)
-        assert field in refusal(home, law), (field, value)
+        said = refusal(home, law)
+        assert field in said, (field, value)
+        assert re.search("; (correct|write|compare|use) ", said), said
+
+
+def test_a_name_that_the_library_does_not_know_is_shown(tmp_path: Path) -> None:
+    home = write(tmp_path / "m", "llama")
+    base = json.loads((home / "config.json").read_text())
+    for field, value in (("hidden_act", "nope"), ("rope_parameters", {"rope_type": "su", "rope_theta": 1e4})):
+        changed(home, base, field, value)
+        assert "a name that it does not know" in (said := refusal(home, law)), said
+        assert "KeyError" not in said
 
 
 def test_ids_of_other_files_are_left_to_be_weighed(tmp_path: Path) -> None:
     """Whether an id is that of an EOS is not a question of types: any that a vocabulary could have passes."""
     home = write(tmp_path / "m", "llama")
     base = json.loads((home / "config.json").read_text())
-    for value in (None, 0, 261, [261, 1], [], 9_999_999):
+    for value in (None, 0, 261, [261, 1], [], 9_999_999, -1):
         changed(home, base, "eos_token_id", value)
         assert check_checkpoint(home)
 

@@ -89,6 +89,8 @@ def test_where_no_split_is_to_be_named(tmp_path: Path) -> None:
     path = file(tmp_path, "llama", "gpt-2")
     with pytest.raises(pofx.BadValue, match="pre: expected one of .*qwen2.*, found 'qwen9'"):
         pofx.load(path, pre="qwen9")
+    with pytest.raises(pofx.BadValue, match="found 'gpt2'; did you mean gpt-2"):
+        pofx.load(path, pre="gpt2")
     pieces = write(tmp_path / "spm.gguf", "llama", model("llama", vocab_size=300), sentence_pieces())
     with pytest.raises(pofx.BadValue, match="pre: expected .*byte-level BPE"):
         read_tokens(read_header(pieces), "qwen2")

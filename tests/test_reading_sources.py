@@ -75,8 +75,9 @@ def test_a_pattern_is_the_files_that_match(corpus: Path) -> None:
         ("*.csv", "expected files that match, found none; check the pattern"),
         ("what is love?", "if it is a text, say --text"),
         ("empty", "expected a directory with files that end in .txt.*found none"),
-        ("others", "found 1 others, such as 'a.md'"),
+        ("others", "found 1 other file, such as 'a.md'"),
         ("[", "expected files that match"),
+        ("model", "expected documents, found the directory of a model; .*--model"),
     ],
 )
 def test_a_path_of_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, words: str) -> None:
@@ -84,6 +85,9 @@ def test_a_path_of_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pat
     Path("empty").mkdir()
     Path("others").mkdir()
     Path("others/a.md").write_text("x")
+    Path("model").mkdir()
+    Path("model/config.json").write_text("{}")
+    Path("model/model.safetensors").write_text("")
     with pytest.raises(BadSource, match=words) as e:
         documents(path)
     assert str(e.value).isprintable()

@@ -681,6 +681,8 @@ REFUSED: list[tuple[str, str, Callable[[dict[str, Any]], None], str]] = [
     ("byte-level", "space everywhere", _at("pre_tokenizer", lambda p: {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, {**p, "add_prefix_space": True}]}), "ByteLevel behind another pre_tokenizer"),
     ("sentencepiece", "beyond", _at("post_processor.special_tokens.<s>.ids", [70_000]), "post_processor .* ids of"),
     ("sentencepiece", "twice", _at("post_processor.single", lambda s: s + s), "makes 2 of it"),
+    ("sentencepiece, opening space", "one mark", _at("normalizer", {"type": "Prepend", "prepend": "▁"}), "a space like any other"),
+    ("sentencepiece, opening space", "stripped", _at("normalizer.normalizers", lambda n: [{"type": "Strip", "strip_left": True, "strip_right": False}, *n]), "makes '.u2581a' of 'a' and 'a' of ' a'"),
     ("unigram", "score", _at("model.vocab.5", ["x", float("nan")]), "log-probability, found .* as id 5"),
     ("unigram", "infinite", _at("model.vocab.5", ["x", float("inf")]), "log-probability, found .* as id 5"),
     ("unigram", "piece", _at("model.vocab.5", [5, 0.0]), "log-probability, found .* as id 5"),

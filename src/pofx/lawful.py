@@ -35,5 +35,5 @@ def no_law(what: str, found: float) -> NoLaw:
     """The error of a model whose arithmetic gave no number."""
     return NoLaw(
         f"the model: expected {what} that are numbers, found {found}; its weights are damaged or its arithmetic "
-        "overflows: load it with dtype float32 (--dtype float32), or get its files again"
+        "overflows; get its files again, or, if it was loaded as bfloat16, load it as float32 (--dtype float32)"
     )

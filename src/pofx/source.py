@@ -82,10 +82,19 @@ def named(path: str | os.PathLike[str], format: str | None = None) -> Named:
         return Named(tuple(matches))
     if text == "-" or not os.path.isdir(text):
         return Named((text,))
+    names = set(os.listdir(text)) if os.access(text, os.R_OK) else set()
+    if "pofx.json" in names or ("config.json" in names and any(n.endswith(".safetensors") for n in names)):
+        raise BadSource(
+            f"{text!r}: expected documents, found the directory of a model; name the model as such (--model), and the "
+            "documents by their files"
+        )
     below = sorted(_below(text))
     files = tuple(p for p in below if (format is not None or _ending(p)[0] in _FORMATS) and os.path.isfile(p))
     if not files:
-        found = f"{len(below)} others, such as {os.path.basename(below[0])!r}" if below else "none"
+        found = "none"
+        if below:
+            files_of = "1 other file" if len(below) == 1 else f"{len(below):,} other files"
+            found = f"{files_of}, such as {os.path.basename(below[0])!r}"
         raise BadSource(
             f"{text!r}: expected a directory with files that end in {_KNOWN}, found {found}; name another, or say "
             "format='txt' (--format txt)"

@@ -284,9 +284,32 @@ def _without_opening_space(
             if step["type"] == "Metaspace":
                 step["prepend_scheme"] = "never"
         pre_tokenizers.append(step)
+    if prepended:
+        _check_opening(file, normalizers, pre_tokenizers, mark)
     return (
         {"type": "Sequence", "normalizers": normalizers} if normalizers else None,
         {"type": "Sequence", "pretokenizers": pre_tokenizers} if pre_tokenizers else None,
         opens,
         prepended,
     )
+
+
+def _check_opening(
+    file: TokenizerFile,
+    normalizers: Sequence[Mapping[str, Any]],
+    pre_tokenizers: Sequence[Mapping[str, Any]],
+    mark: str | None,
+) -> None:
+    """`BadSource` where a space before a text is not what the file's own normalizer puts there."""
+    own, opened = "a", " a"
+    for step in components(file.normalizer):
+        own = _alone(step)(own)
+    for step in normalizers:
+        opened = _alone(step)(opened)
+    if any(step["type"] == "Metaspace" for step in pre_tokenizers):
+        own, opened = own.replace(" ", mark or " "), opened.replace(" ", mark or " ")
+    if own != opened:
+        raise BadSource(
+            f"{file.name}: expected a normalizer that puts a space like any other before a text, found one that makes "
+            f"{own!a:.40} of 'a' and {opened!a:.40} of ' a'; use another model"
+        )

@@ -137,7 +137,10 @@ def _agree(config: Mapping[str, Any], tensors: Mapping[str, StoredTensor], direc
     bad = _Disagreement(directory)
     seen = {int(m[1]) for m in map(_LAYER.search, tensors) if m}
     if seen and seen != set(range(layers or 0)):
-        bad(f"layers 0 to {(layers or 0) - 1}", f"{len(seen)} layers up to {max(seen)}")
+        bad(
+            f"layers of the numbers 0 to {(layers or 0) - 1}",
+            f"{len(seen)} of them, the last number {max(seen)},",
+        )
     for name, t in tensors.items():
         if re.fullmatch(_EMBED, name) and t.shape != (rows, width):
             bad(f"{name} of shape {[rows, width]}", str(list(t.shape)))
@@ -156,5 +159,6 @@ class _Disagreement:
 
     def __call__(self, expected: str, found: str) -> NoReturn:
         raise BadSource(
-            f"{self.directory}: expected {expected}, as {CONFIG} has it, found {found} in the weights"
+            f"{self.directory}: expected {expected}, as {CONFIG} has it, found {found} in the weights; use the {CONFIG} "
+            "that was saved with these weights, or get the files again"
         )

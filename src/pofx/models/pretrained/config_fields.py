@@ -47,7 +47,7 @@ TRUTH = frozenset(_TRUTH.split())
 _NAMES = ("hidden_act", "hidden_activation", "activation_function", "model_type")
 # Ids that stand for "none" by -1, in configs of the first Llamas; and ids that a list may name.
 _IDS: Mapping[str, tuple[int, bool]] = MappingProxyType(
-    {"bos_token_id": (0, False), "eos_token_id": (0, True), "pad_token_id": (-1, False)}
+    {"bos_token_id": (0, False), "eos_token_id": (-1, True), "pad_token_id": (-1, False)}
 )
 _MAX_ID = 10**7
 _MAX_FLOAT = 3e38  # of float32
@@ -83,7 +83,12 @@ def check_fields(config: Mapping[str, Any], where: str, depth: int = 0) -> None:
         value = config.get(name)
         ids = value if several and isinstance(value, list) else [] if value is None else [value]
         if not all(_whole(i, least, _MAX_ID) for i in ids):
-            bad(where, f"a token id{' or a list of them' if several else ''} for {name}", f"{value!r:.80}")
+            bad(
+                where,
+                f"a token id{' or a list of them' if several else ''} for {name}",
+                f"{value!r:.80}",
+                "write the id as a number",
+            )
     _layer_lists(config, where)
     for name in ("rope_parameters", "rope_scaling"):
         _rope(config.get(name), name, where)
@@ -103,9 +108,13 @@ def size(config: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
     return next((config[n] for n in names if config.get(n) is not None), None)
 
 
-def bad(where: str, expected: str, found: str, then: str = "") -> NoReturn:
+# What to do about a field that no model has so; also said of weights that another config describes.
+PUBLISHED = "correct it, or use the config.json that was saved with the weights"
+
+
+def bad(where: str, expected: str, found: str, then: str = PUBLISHED) -> NoReturn:
     """`BadSource` in the words of a file that was expected to say something else, and what to do next."""
-    raise BadSource(f"{where}: expected {expected}, found {found:.200}{'; ' + then if then else ''}")
+    raise BadSource(f"{where}: expected {expected}, found {found:.200}; {then}")
 
 
 def _layer_lists(config: Mapping[str, Any], where: str) -> None:

@@ -65,7 +65,7 @@ def check_kind(config: Mapping[str, Any], where: str, library_class: str | None)
     if not isinstance(kind, str) or not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", kind):
         bad(where, "the model_type of a causal language model", repr(kind))
     if made is not None and not (isinstance(made, list) and made and all(isinstance(a, str) for a in made)):
-        bad(where, "a list of names for architectures", repr(made))
+        bad(where, "a list of names for architectures", f"{made!r:.80}")
     if config.get("is_encoder_decoder"):
         bad(
             where,
@@ -90,7 +90,10 @@ def check_kind(config: Mapping[str, Any], where: str, library_class: str | None)
         role = next((what for end, what in _ROLES.items() if names[0].endswith(end)), None)
         found = f"{names!r:.90}" + (f", {role}" if role else "")
         bad(
-            where, "an architecture that ends in ForCausalLM or LMHeadModel", found, "name the language model"
+            where,
+            "an architecture that ends in ForCausalLM or LMHeadModel",
+            found,
+            "choose a causal language model of the same family",
         )
 
 

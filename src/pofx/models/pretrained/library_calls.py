@@ -33,12 +33,20 @@ def library_on(directory: Path) -> Iterator[None]:
     except (PofxError, MemoryError):
         raise
     except Exception as e:
-        why = " ".join(f"{type(e).__name__}: {e}".split())
+        why = " ".join(_said(e).split())
         why = "".join(c if c.isprintable() else "?" for c in why)
         raise BadSource(
             f"{directory}: expected a causal language model that transformers {version('transformers')} can read, found: "
             f"{why:.200}; compare its files with the published ones"
         ) from None
+
+
+def _said(e: Exception) -> str:
+    """What a library raised, in words that a reader of its files understands."""
+    if isinstance(e, KeyError) and e.args:
+        return f"a name that it does not know, {e.args[0]!r}"
+    name = type(e).__name__
+    return str(e) if name.startswith("StrictDataclass") else f"{name}: {e}"
 
 
 def made_config(kind: str, told: dict[str, Any]) -> Any:

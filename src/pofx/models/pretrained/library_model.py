@@ -29,6 +29,8 @@ _COMPUTED = re.compile(
     r"|(?:^|\.)rotary_emb\.(?:inv_freq|cos_cached|sin_cached)$|(?:^|\.)(?:position_ids|token_type_ids)$"
 )
 
+_OTHER = "use the config.json that was saved with these weights"
+
 
 def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") -> Any:
     """The library's model of a checkpoint, in evaluation mode: its own class, and the tensors of the checkpoint.
@@ -58,7 +60,7 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
     if lacking:
         raise BadSource(
             f"{checkpoint.directory}: expected a tensor for each weight of a {type(model).__name__}, found none that "
-            f"fit {some_of(lacking)}; is config.json that of these weights?"
+            f"fit {some_of(lacking)}; {_OTHER}"
         )
     left = sorted(k for k in found["unexpected_keys"] if not _computed(k, checkpoint.tensors))
     if left:
@@ -105,4 +107,4 @@ def _computed(name: str, tensors: Mapping[str, StoredTensor]) -> bool:
 def _advice(left: Sequence[str]) -> str:
     if any("lora_" in name for name in left):
         return "merge the adapter into the model first (peft: merge_and_unload)"
-    return "is config.json that of these weights?"
+    return f"{_OTHER}, or save the model without these tensors"

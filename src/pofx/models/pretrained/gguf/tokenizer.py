@@ -6,6 +6,7 @@ before byte pairs are merged (its table has gaps: SmolLM2's digits stand alone),
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -163,7 +164,9 @@ def _split(told: _Told, model: str, asked: str | None) -> str:
                 f"{model!r}, which splits no text first; leave it out"
             )
         if asked not in split_names():
-            raise BadValue(f"pre: expected one of {', '.join(split_names())}, found {asked!r:.60}")
+            near = difflib.get_close_matches(asked, split_names(), 3, 0.5)
+            then = f"did you mean {' or '.join(near)}?" if near else "use the model's own directory instead"
+            raise BadValue(f"pre: expected one of {', '.join(split_names())}, found {asked!r:.60}; {then}")
         return asked
     said = told.text("pre", "")
     if said not in _UNSAID or model != "gpt2":
