@@ -924,7 +924,16 @@ def test_kinds_of_kept_columns() -> None:
         ([True, 1], "any"),
         (["a", 1], "any"),
         ([2**63], "any"),
-        ([[1]], "any"),
+        ([[1], []], "ints"),
+        ([[], None], "texts"),
+        ([[1], [2.5, None]], "floats"),
+        ([["a"], ["b", "c"]], "texts"),
+        ([[True]], "bools"),
+        ([[1, "a"]], "any"),
+        ([[1], ["a"]], "any"),
+        ([[], 1], "any"),
+        ([[[1]]], "any"),
+        ([{"a": 1}], "any"),
     ):
         assert common_kind([kind_of(v) for v in values]) == kind, values
 

@@ -11,13 +11,17 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from pofx.errors import BadSource, require
 from pofx.source import Format, Packing
 
-Kind = Literal["text", "int", "float", "bool", "texts", "ints", "floats", "any"]
+Kind = Literal[
+    "text", "int", "float", "bool", "date", "time", "utc", "texts", "ints", "floats", "bools", "any"
+]
+_LISTS = {"texts", "ints", "floats", "bools"}
 
 _FORMATS: dict[str, Format] = {
     ".jsonl": "jsonl",
@@ -36,7 +40,10 @@ GROUP_BYTES = 1 << 23
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column and what its cells hold: any of them may be None. "any": what JSON has."""
+    """A column and what its cells hold: any of them may be None. "any": what JSON has.
+
+    "time" is a moment by some clock, "utc" one of the world; "texts" and its like are lists.
+    """
 
     name: str
     kind: Kind
@@ -87,23 +94,36 @@ def _dumped(row: Mapping[str, Any]) -> bytes:
 
 
 def kind_of(value: object) -> str:
-    """The kind that one value alone would give a column of its own: "" for None, "any" where none fits."""
+    """The kind that one value alone would give a column of its own: "" for None, "any" where none fits.
+
+    "list" for a list without values, which is of every kind of list.
+    """
     if value is None:
         return ""
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return "int" if -(2**63) <= value < 2**63 else "any"
-    return {float: "float", str: "text"}.get(type(value), "any")
+    if isinstance(value, datetime):
+        return "time" if value.utcoffset() is None else "utc"
+    if isinstance(value, list):
+        held = {kind_of(v) for v in value} - {""}
+        every = f"{common_kind(tuple(held))}s"
+        return "list" if not held else every if every in _LISTS else "any"
+    return {bool: "bool", float: "float", str: "text", date: "date"}.get(type(value), "any")
 
 
 def common_kind(kinds: Sequence[str]) -> Kind:
     """The kind of a column that held values of these: integers among floats are floats, else a mixture is "any"."""
     held = set(kinds) - {""}
+    if held == {"list"}:
+        return "texts"
+    if held - {"list"} <= _LISTS:
+        held -= {"list"}
     if not held:
         return "text"
     if held == {"int", "float"}:
         return "float"
+    if held == {"ints", "floats"}:
+        return "floats"
     if len(held) > 1:
         return "any"
     kind: Kind = held.pop()  # type: ignore[assignment]
@@ -138,6 +158,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         # A field that is only passed on may hold lone surrogates, which no UTF-8 spells.
         return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, date):  # a datetime is one
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     return value if value is None or isinstance(value, bool | int | float) else _plain(str(value))
 
 
@@ -209,6 +233,9 @@ def _parquet(rows: Path, new: Path, columns: Sequence[Column], metadata: Mapping
     single = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_()}
     types = {
         **single,
+        "date": arrow.date32(),
+        "time": arrow.timestamp("us"),
+        "utc": arrow.timestamp("us", "UTC"),
         "any": arrow.string(),
         **{f"{kind}s": arrow.list_(of) for kind, of in single.items()},
     }
@@ -240,11 +267,15 @@ def _groups(rows: Path) -> Iterator[list[dict[str, Any]]]:
 
 
 def _typed(value: Any, kind: Kind) -> Any:
-    """The value that was written: an infinity became a string, and what Parquet has no type for becomes JSON."""
+    """The value that was written: infinities and moments became strings, and what Parquet has no type for becomes JSON."""
     if value is None:
         return None
     if kind == "float":
         return float(value)
     if kind == "floats":
-        return [float(v) for v in value]
+        return [None if v is None else float(v) for v in value]
+    if kind == "date":
+        return date.fromisoformat(value)
+    if kind in ("time", "utc"):
+        return datetime.fromisoformat(value)
     return _cell(value) if kind == "any" else value

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pofx.cli.bad_rows import left_out
+from pofx.cli.same_ids import SameIds
 from pofx.errors import BadSource
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class Input:
     def items(self) -> Iterator[Document | BadRow]:
         """Documents and bad rows, in the order of the files; blank lines are neither. Refused before it is read."""
         met: deque[BadRow] = deque()
-        return _in_order(self._records(met), met)
+        found = _in_order(self._records(met), met)
+        # Without a field for it an id is the row's place, which one file alone has once.
+        named = self.layout.id is not None or len(set(self.files)) < len(self.files)
+        return SameIds().watched(found) if named else found
 
     def _records(self, met: deque[BadRow]) -> Records:
         return self.layout.records(self.files, met.append, self.given_field, self.keep)

@@ -61,7 +61,7 @@ def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[
             raise broken(e) from None
         if batch is None:
             return
-        columns = [_cells(arrow, batch.column(p.top), p.inner) for p in places]
+        columns = [_held(arrow, batch, place, name) for place in places]
         unfolded += _ROW * len(batch) + sum(len(c) for cells in columns for c in cells if isinstance(c, str))
         layout.limits.check_expansion(name, size, unfolded)
         for cells in zip(*columns):
@@ -125,10 +125,21 @@ def _claimed(metadata: Any, columns: set[str]) -> int:
     )
 
 
+def _held(arrow: Any, batch: Any, place: _Place, name: str) -> list[object]:
+    """The values of a field; `BadSource` where they are moments that Python has no dates for."""
+    try:
+        return _cells(arrow, batch.column(place.top), place.inner)
+    except (ValueError, OverflowError, arrow.ArrowException) as e:
+        raise BadSource(
+            f"{name}: expected values in column {place.field!r} that Python can hold, found {place.kind}: "
+            f"{str(e).splitlines()[0]:.100}; leave the column out, or convert it when the file is written"
+        ) from None
+
+
 def _cells(arrow: Any, column: Any, inner: list[str]) -> list[object]:
     """The values of a column; of a dictionary, each text that the batch has is decoded once."""
     if not arrow.types.is_dictionary(column.type):
-        values = _decoded(column)
+        values = _decoded(_moments(arrow, column))
         return values if not inner else [_inside(value, inner) for value in values]
     indices, texts = column.indices, column.dictionary
     if len(texts) > len(column):  # of a dictionary of many batches
@@ -137,6 +148,17 @@ def _cells(arrow: Any, column: Any, inner: list[str]) -> list[object]:
         return [known.get(index) for index in indices.to_pylist()]
     table = _decoded(texts)
     return [None if index is None else table[index] for index in indices.to_pylist()]
+
+
+def _moments(arrow: Any, column: Any) -> Any:
+    """Moments in microseconds, which Python has; those that need nanoseconds as text."""
+    if not arrow.types.is_timestamp(column.type):
+        return column
+    zone = None if column.type.tz is None else "UTC"
+    try:
+        return column.cast(arrow.timestamp("us", zone))
+    except arrow.ArrowInvalid:
+        return column.cast(arrow.timestamp(column.type.unit, zone)).cast(arrow.string())
 
 
 def _decoded(column: Any) -> list[object]:
