@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,10 @@ NUMBERS: list[Any] = [1, 1, 1, 2, 2, 2, None, 2]
         (1.5, "1.5"),
         (10**30, str(10**30)),
         (float("inf"), "inf"),
+        (Decimal("1.00"), "1"),
+        (Decimal("1.50"), "1.5"),
+        (Decimal("-0.0"), "0"),
+        (Decimal("1E+2"), "100"),
         (True, "true"),
         (False, "false"),
         ("nan", "nan"),

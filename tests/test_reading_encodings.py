@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import csv
 import gzip
 import io
 import json
+import lzma
 import re
 from pathlib import Path
 from typing import Any
@@ -99,12 +101,13 @@ def test_a_byte_that_the_encoding_does_not_know_is_one_bad_row(tmp_path: Path) -
     path = put(tmp_path / "a.txt", b"caf\xe9\nno \x81 here\nna\xefve\n")
     found, told = read(path, encoding="cp1252")
     assert found == ["café", "naïve"]
-    assert [(b.line, b.why) for b in told] == [(2, "expected cp1252, found byte 0x81 in the line")]
+    then = "; name another encoding (--encoding), or mend the bytes"
+    assert [(b.line, b.why) for b in told] == [(2, "expected cp1252, found byte 0x81 in the line" + then)]
     half = "a\nb".encode("utf-16-le") + b"\x00\xd8" + "c\nd".encode("utf-16-le")  # half of a surrogate pair
     found, told = read(put(path, half), encoding="utf-16-le")
     assert found == ["a", "d"]
     assert [(b.line, b.why) for b in told] == [
-        (2, "expected utf-16-le, found bytes that spell none in the line")
+        (2, "expected utf-16-le, found bytes that spell none in the line" + then)
     ]
 
 
@@ -145,3 +148,41 @@ def test_encodings_that_are_none(encoding: Any) -> None:
 def test_parquet_has_no_encoding(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match="which is UTF-8"):
         documents(put(tmp_path / "a.parquet", b""), encoding="latin-1")
+
+
+@pytest.mark.parametrize("encoding", [None, "latin-1", "utf-8"])
+@pytest.mark.parametrize(
+    ("name", "data", "found", "then"),
+    [
+        ("a.txt", gzip.compress(b"a\n"), "gzip data", "--format txt.gz"),
+        ("a.jsonl", gzip.compress(b'{"text": "a"}\n'), "gzip data", "--format jsonl.gz"),
+        ("a.txt.gz", gzip.compress(gzip.compress(b"a\n")), "gzip data", "unpack it once"),
+        ("a.csv", b"PAR1\x15\x04\x15", "Parquet", "--format parquet"),
+        ("a.txt", bz2.compress(b"a\n"), "bzip2 data", "unpack or convert it to txt"),
+        ("a.csv", lzma.compress(b"a\n"), "xz data", "unpack or convert it to csv"),
+        ("a.csv", b"PK\x03\x04\x14\x00", "a zip archive", "unpack or convert it to csv"),
+        ("a.txt", b"%PDF-1.7\n", "PDF", "unpack or convert it to txt"),
+    ],
+)
+def test_what_is_no_text_is_told_whatever_its_name(
+    tmp_path: Path, name: str, data: bytes, found: str, then: str, encoding: str | None
+) -> None:
+    path = put(tmp_path / name, data)
+    with pytest.raises(BadSource, match=f"expected text, found {re.escape(found)}.*{re.escape(then)}"):
+        read(path, encoding=encoding)
+
+
+def test_the_option_that_is_named_reads_it(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.txt", gzip.compress(b"a\n"))
+    assert read(path, format="txt.gz") == (["a"], [])
+
+
+@pytest.mark.parametrize(
+    "text", ["PAR1 is a gene", "PK", "BZh9 and 7z", "%PDF is an ending", "SQLite format 3"]
+)
+def test_text_that_begins_alike_is_text(tmp_path: Path, text: str) -> None:
+    assert read(put(tmp_path / "a.txt", text.encode())) == ([text], [])
+
+
+def test_zero_bytes_alone_are_of_no_encoding(tmp_path: Path) -> None:
+    assert read(put(tmp_path / "a.txt", bytes(64))) == (["\0" * 64], [])

@@ -117,6 +117,19 @@ def test_what_is_no_object_is_a_bad_row(tmp_path: Path) -> None:
     assert [b.line for b in told] == [1, 2, 2, 2, 2, 2]
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_elements_are_named_by_their_place(tmp_path: Path, indent: int | None) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(
+        json.dumps([{"text": "a"}, 5, {"text": "b", "key": "mine"}, {"text": "c"}], indent=indent)
+    )
+    told: list[BadRow] = []
+    assert [d.id for d in records(path, report=told.append)] == [f"{path}#1", f"{path}#3", f"{path}#4"]
+    assert [b.id for b in told] == [f"{path}#2"]
+    told.clear()
+    assert next(d.id for d in records(path, id="key", report=told.append)) == "mine"
+
+
 def test_memory_holds_one_element(tmp_path: Path) -> None:
     with pytest.raises(BadSource, match="--max-document"):
         read(tmp_path / "a.json", '[{"text": "' + "x" * 300_000 + '"}]', max_document=100_000)

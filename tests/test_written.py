@@ -193,3 +193,31 @@ def test_a_packed_file_beside_its_plain_one_is_another(
     with pytest.raises(SystemExit) as ended:
         main(["score", "a.jsonl.gz", "-o", "a.jsonl"])
     assert ended.value.code == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "score in.txt --html shut/a.html",
+        "score in.txt -o shut/a.csv",
+        "score in.txt -o shut/new/a.csv",
+        "audit --html shut/a.html",
+        "fit in.txt -o m --save-held-out shut/a.jsonl",
+        "fit in.txt -o shut/m",
+        "compress in.txt -o shut/a",
+    ],
+)
+def test_a_directory_that_takes_no_file_is_told_before_any_work(
+    run: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    Path("in.txt").write_text("a cat\n" * 9)
+    Path("shut").mkdir()
+    Path("shut").chmod(0o555)
+    allowed = os.access
+    if allowed("shut", os.W_OK):  # to the superuser all directories are open
+        monkeypatch.setattr(os, "access", lambda p, mode: Path(p).name != "shut" and allowed(p, mode))
+    try:
+        assert "expected a place to write, found 'shut/" in run(command)
+        assert sorted(os.listdir()) == ["in.txt", "shut"]
+    finally:
+        Path("shut").chmod(0o755)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+from collections.abc import Callable
 from typing import Any
 
 from pofx.errors import BadSource, BadValue
@@ -38,14 +39,21 @@ def checked(encoding: str) -> str:
     return "utf-8" if found.name == "utf-8-sig" else found.name
 
 
-def as_utf8(name: str, stream: io.BufferedReader, encoding: str | None) -> io.BufferedReader:
+def as_utf8(
+    name: str,
+    stream: io.BufferedReader,
+    encoding: str | None,
+    check: Callable[[bytes], None] = lambda head: None,
+) -> io.BufferedReader:
     """The stream in UTF-8 without a byte order mark. encoding: None for UTF-8, or `BadSource` that names another.
 
-    Bytes that the encoding does not know become bytes that are no UTF-8, so that their row alone is at fault.
+    check: is shown the first bytes, and may refuse them. Bytes that the encoding does not know become bytes that are
+    no UTF-8, so that their row alone is at fault.
     """
     # Two reads: the first waits for the longest mark, the second takes what is there.
     head = stream.read(4)
     head += stream.read1(_HEAD - 4) if len(head) == 4 else b""
+    check(head)
     mark, marked, exact = next((m for m in _MARKS if head.startswith(m[0])), (b"", None, None))
     if encoding is None:
         found = marked or _unmarked(head)
@@ -77,7 +85,9 @@ def _unmarked(head: bytes) -> str | None:
     """UTF-16 or UTF-32 without a mark, by where the zero bytes of ASCII characters stand in them."""
     quarter = len(head) // 4
     zeros = [head[k : 4 * quarter : 4].count(0) for k in range(4)]
-    if quarter == 0:
+    if quarter == 0 or not any(
+        head
+    ):  # zero bytes alone, as a disk leaves them that failed, are of no encoding
         return None
     # Of four bytes of UTF-32 the first is always zero, the second in nearly every text.
     if zeros[3] == quarter and zeros[2] >= 0.9 * quarter:

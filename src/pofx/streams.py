@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from pofx.encoding import as_utf8
 from pofx.errors import BadSource, require
 from pofx.limits import DEFAULT, Limits, too_long
+from pofx.signatures import refuse_other
 from pofx.source import Source
 from pofx.unpacking import BadZstd, Gzip, Unpacked, Zstd
 
@@ -37,7 +38,10 @@ def opened(
             else:
                 unpacked = _unpacked(raw, source, limits)
                 yield as_utf8(
-                    name, raw if unpacked is None else io.BufferedReader(unpacked, _CHUNK), encoding
+                    name,
+                    raw if unpacked is None else io.BufferedReader(unpacked, _CHUNK),
+                    encoding,
+                    lambda head: refuse_other(name, head, source.format, source.packing),
                 )
     except EOFError:
         raise BadSource(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -168,15 +170,17 @@ def evaluate(
     joint, _ = _loaded(directory, chosen, prior)
     at = {str(t): i for i, t in enumerate(joint.classes)}
     some = [i for i, t in enumerate(labels) if t in at]
+    known, others = _some(at), _some(dict.fromkeys(t for t in labels if t is not None and t not in at))
+    if not some:
+        raise BadSource(
+            f"{' '.join(files)}: expected documents with labels of this classifier's ({known}), found "
+            f"{f'only {others}' if others else 'none'}; check --label-field"
+        )
     if len(some) < len(texts):
         click.echo(
             f"pofx: warning: {len(texts) - len(some):,} of {len(texts):,} documents have no label of this classifier's "
-            f"({', '.join(list(at)[:6])}{' …' if len(at) > 6 else ''})",
+            f"({known}){f'; found also {others}' if others else ''}",
             err=True,
-        )
-    if not some:
-        raise BadSource(
-            f"{' '.join(files)}: expected documents with labels of this classifier's, found none; check --label-field"
         )
     found = likelihoods(joint, texts, labels, some, at)
     left_out = len(some) - len(found.truth)
@@ -262,3 +266,9 @@ def _show(joint: Joint, evaluation: Evaluation, as_json: bool) -> None:
     console.print(calibration_table(evaluation))
     if confused(evaluation) or len(names) <= SQUARE:
         console.print(confusion_table(names, evaluation))
+
+
+def _some(labels: Iterable[str]) -> str:
+    """The first six, for a message."""
+    first = list(islice(labels, 7))
+    return ", ".join(t if t.isprintable() else repr(t) for t in first[:6]) + (" …" if len(first) > 6 else "")

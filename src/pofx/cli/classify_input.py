@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -169,7 +170,7 @@ def _records(files: tuple[str, ...], label_field: str | None, layout: Layout) ->
 
 def _label(document: Document, label_field: str) -> str | None:
     value = document.kept[0]
-    if isinstance(value, str | int | float) or value is None:
+    if isinstance(value, str | int | float | Decimal) or value is None:
         return label_of(value)
     found = f"{len(value)} of them" if isinstance(value, list) else type(value).__name__
     raise BadSource(

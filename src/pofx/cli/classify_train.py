@@ -170,11 +170,11 @@ def train(
     asked_prior = "empirical" if prior is None else prior_of(prior)
     prefixes = parted(given, "--given") or None
     texts, labels = labelled(files, label_field, layout)
+    if not prefixes and all(t is None for t in labels):
+        raise BadSource(f"{' '.join(files)}: expected documents with labels, found none; check --label-field")
     texts, labels = _with_labels(texts, labels, em)
     fitted, kept = set_aside(texts, labels, held_out)
     classes = sorted(prefixes or {t for t in labels if t is not None})
-    if not classes:
-        raise BadSource(f"{' '.join(files)}: expected documents with labels, found none; check --label-field")
     at = {t: i for i, t in enumerate(classes)}
     unknown = next((t for t in labels if t is not None and t not in at), None)
     if unknown is not None:

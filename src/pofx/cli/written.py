@@ -76,13 +76,14 @@ class _Place:
 
 
 def check_written(ctx: click.Context) -> None:
-    """`BadValue` where a file to be written is also read, or is written twice; nothing is touched.
+    """`BadValue` where a file to be written is also read, is written twice, or has no place; nothing is touched.
 
     Devices and pipes are left out: /dev/null may be named as often as one likes.
     """
     read = list(_read(ctx))
     written: list[_Place] = []
     for target in _written(ctx):
+        _check_room(target)
         for source in read:
             if target.directory and source.is_in(target):
                 raise BadValue(
@@ -111,6 +112,18 @@ def check_written(ctx: click.Context) -> None:
                     f"{other.given!r}; name another file to write"
                 )
         written.append(target)
+
+
+def _check_room(target: _Place) -> None:
+    """`BadValue` where the directory takes no new file: a file is written beside its place, then moved there."""
+    if target.given == STREAM or target.real is None:
+        return
+    above = next(p for p in target.real.parents if os.path.lexists(p))
+    if above.is_dir() and not os.access(above, os.W_OK | os.X_OK):
+        raise BadValue(
+            f"{target.by}: expected a place to write, found {target.given!r} in a directory that takes no new file; "
+            "name another place, or change its permissions"
+        )
 
 
 def _matters(target: _Place) -> bool:

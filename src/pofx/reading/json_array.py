@@ -6,7 +6,9 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BufferedReader
+from itertools import count
 
 from pofx.errors import BadSource
 from pofx.limits import too_long
@@ -19,7 +21,10 @@ _CHUNK = 1 << 16
 
 
 def array_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields) -> Iterator[Found]:
-    """A row an element, at the line where it begins; `BadSource` where the array is broken, since nothing behind is sure."""
+    """A row an element, at the line where it begins and named by its place; `BadSource` where the array is broken.
+
+    Elements may share a line, often all do, so that the line does not tell them apart.
+    """
     head = stream.peek(1).lstrip()
     if head[:1] not in (b"", b"["):
         if head[:1] == b"{" and not head.partition(b"\n")[0][1:].strip():
@@ -84,12 +89,13 @@ def _elements(name: str, stream: BufferedReader, layout: Layout, fields: Fields)
     if text.next() == "]":
         text.move(text.at + 1)
     else:
-        while True:
-            line = text.line
+        for k in count(1):
+            line, place = text.line, f"{name}#{k}"
             try:
-                yield (line, *row_of(_element(text), layout, fields))
+                document, id_, given, kept = row_of(_element(text), layout, fields)
+                yield line, document, place if id_ is None else id_, given, kept
             except NotHere as e:
-                yield e.at(line)
+                yield replace(e.at(line), id=place if e.id is None else e.id)
             mark = text.next()
             if mark not in (",", "]"):
                 raise text.broken(f"{mark!r} behind an element" if mark else "its end missing")

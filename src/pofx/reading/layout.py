@@ -86,7 +86,7 @@ def not_text(e: UnicodeDecodeError, where: str, encoding: str | None) -> str:
         return f"expected UTF-8, found {place}{'' if encoding else advice(byte)}"
     # What the encoding does not know was made a stray byte: 0xFF where it was none above 0x7F.
     found = "bytes that spell none" if byte == 0xFF else f"byte 0x{byte:02X}"
-    return f"expected {encoding}, found {found} in the {where}"
+    return f"expected {encoding}, found {found} in the {where}; name another encoding (--encoding), or mend the bytes"
 
 
 def advice(byte: int) -> str:

@@ -52,10 +52,11 @@ def _check_text_options(split: str, separator: str | None) -> None:
         raise BadValue(
             f"split: expected 'line' or 'file', found {split!r}; another string goes in separator="
         )
-    if separator is not None and (not separator or split == "file"):
+    if separator == "":
+        raise BadValue("separator: expected a string that is not empty, found ''; name one, or leave it out")
+    if separator is not None and split == "file":
         raise BadValue(
-            f"separator: expected a string that is not empty, and no split='file', found {separator!r} "
-            f"and split={split!r}"
+            f"separator: expected no split='file' beside it, found {separator!r}; leave one of them out"
         )
     if separator is not None:
         to_bytes(separator)
@@ -88,7 +89,10 @@ def _check_heeded(kinds: set[str], layout: Layout) -> None:
     """`BadValue` for an option that no file heeds: a mistake, which would pass unseen."""
     found = ", ".join(sorted(kinds))
     if "txt" not in kinds and (layout.separator is not None or layout.split != "line"):
-        raise BadValue(f"split and separator: expected a txt file, found only {found}")
+        raise BadValue(
+            f"split and separator: expected a txt file, found only {found}; leave them out, or say format='txt' "
+            "(--format txt)"
+        )
     if not kinds & {"csv", "tsv"} and (layout.delimiter is not None or layout.quoting is not None):
         raise BadValue(
             f"delimiter, quoting (--delimiter, --quoting): expected a csv or tsv file, found only {found}; leave them "

@@ -1,0 +1,35 @@
+"""Files that are no text under a name of text: known by the bytes that they begin with."""
+
+from __future__ import annotations
+
+from pofx.errors import BadSource
+
+# The bytes, what they are the beginning of, and the packing or format that reads them here, if one does.
+_SIGNATURES = (
+    (b"\x1f\x8b\x08", "gzip data", "gz"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard data", "zst"),
+    (b"PAR1\x15", "Parquet", "parquet"),
+    (b"PK\x03\x04", "a zip archive (or a document of an office program)", None),
+    (b"\xfd7zXZ\x00", "xz data", None),
+    (b"BZh91AY&SY", "bzip2 data", None),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", None),
+    (b"%PDF-1.", "PDF", None),
+    (b"SQLite format 3\x00", "a database of SQLite", None),
+)
+
+
+def refuse_other(name: str, head: bytes, kind: str, packing: str) -> None:
+    """`BadSource` where the beginning of a file of text, unpacked, is that of another kind; says what reads it."""
+    found, reader = next(
+        ((what, by) for mark, what, by in _SIGNATURES if head.startswith(mark)), (None, None)
+    )
+    if found is None:
+        return
+    if packing:
+        then = f"unpack it once (the file is packed in .{packing} around that)"
+    elif reader is None:
+        then = f"unpack or convert it to {kind} first"
+    else:
+        by = reader if reader == "parquet" else f"{kind}.{reader}"
+        then = f"say format={by!r} (--format {by})"
+    raise BadSource(f"{name}: expected text, found {found}; {then}")
