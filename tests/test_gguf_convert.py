@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 import struct
 import time
@@ -382,17 +383,31 @@ def test_weights_are_finite(tmp_path: Path, out: Path) -> None:
     assert "model.norm.weight" in refusal(path, lambda p: convert(p, out, "tiny"))
 
 
-def test_what_a_library_raises_is_one_line(llama: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_library_raises_is_one_line(
+    llama: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from transformers import PreTrainedTokenizerFast
+
     class PanicException(BaseException):
         """No Exception, like those of Rust."""
 
-    def panic(*_: Any) -> None:
-        raise PanicException("index out\nof bounds")
+    def raising(error: BaseException) -> Any:
+        def failing(*_: Any, **__: Any) -> None:
+            os.write(2, b"thread panicked\n")
+            raise error
 
-    monkeypatch.setattr(gguf_convert, "write_tokenizer", panic)
+        return failing
+
+    monkeypatch.setattr(
+        PreTrainedTokenizerFast, "from_pretrained", raising(PanicException("index out\nof bounds"))
+    )
     assert "PanicException: index out of bounds" in refusal(llama, lambda p: convert(p, out, "tiny"))
-    monkeypatch.setattr(gguf_convert, "write_tokenizer", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert capfd.readouterr().err == ""
+    monkeypatch.setattr(PreTrainedTokenizerFast, "from_pretrained", raising(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
+        convert(llama, out, "tiny")
+    monkeypatch.setattr(gguf_convert, "write_tokenizer", raising(TypeError("a mistake of ours")))
+    with pytest.raises(TypeError):
         convert(llama, out, "tiny")
 
 

@@ -11,9 +11,7 @@ import json
 import math
 import struct
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.cache import sha256
-from pofx.errors import BadSource, PofxError, require
+from pofx.errors import require
 from pofx.models.pretrained.checkpoint import GGUF_CARD
 from pofx.models.pretrained.config_check import check_config
 from pofx.models.pretrained.gguf.architecture import check_agreement, check_architecture, refuse
 from pofx.models.pretrained.gguf.header import BLOCKS, GgufHeader, GgufTensor, read_header
+from pofx.models.pretrained.gguf.library import of_library
 from pofx.models.pretrained.gguf.rope import FREQUENCIES, linear_scaling, llama3_scaling
 from pofx.models.pretrained.gguf.tokenizer import (
     BYTE,
@@ -71,13 +70,13 @@ def convert(
     header = read_header(path)
     check_architecture(header)
     tokens = read_tokens(header, pre)
-    with _library(path):
-        config = _config(header, tokens)
-        told("converting weights", 0.0)
-        _write_weights(header, config, directory, told)
+    config = _config(header, tokens)
+    told("converting weights", 0.0)
+    _write_weights(header, config, directory, told)
+    with of_library(path):
         config.save_pretrained(str(directory))
-        told("converting the tokenizer", 0.0)
-        write_tokenizer(path, tokens, config.vocab_size, directory)
+    told("converting the tokenizer", 0.0)
+    write_tokenizer(path, tokens, config.vocab_size, directory)
     told("converting the tokenizer", 1.0)
     _write_card(header, tokens, name, directory, pre)
 
@@ -94,7 +93,8 @@ def _config(header: GgufHeader, tokens: GgufTokens) -> Any:
 
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "short.gguf").write_bytes(_short(header, len(tokens.tokens)))
-        config = AutoConfig.from_pretrained(place, gguf_file="short.gguf", local_files_only=True)
+        with of_library(header.path):
+            config = AutoConfig.from_pretrained(place, gguf_file="short.gguf", local_files_only=True)
     frequencies = next((t for t in header.tensors if t.name == FREQUENCIES), None)
     if frequencies is not None:
         config.rope_parameters = llama3_scaling(header, _floats(header, frequencies), config)
@@ -149,24 +149,26 @@ def _write_weights(header: GgufHeader, config: Any, directory: Path, told: Progr
         get_gguf_hf_weights_map,
     )
 
-    with torch.device("meta"):
+    with of_library(header.path), torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     config.architectures = [type(model).__name__]
     wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     if config.tie_word_embeddings:
         wanted.pop("lm_head.weight", None)
     arch = header.metadata["general.architecture"]
-    processor = TENSOR_PROCESSORS.get(arch, TensorProcessor)(config=_facts(config))
-    names = get_gguf_hf_weights_map(_Shallow(model, 1), processor)
+    with of_library(header.path):
+        processor = TENSOR_PROCESSORS.get(arch, TensorProcessor)(config=_facts(config))
+        names = get_gguf_hf_weights_map(_Shallow(model, 1), processor)
     out: dict[str, NDArray[np.float32]] = {}
     parsed: dict[str, dict[str, Any]] = {"tensors": {}}
     done, total = 0, sum(t.size for t in header.tensors)
     for t in header.tensors:
         if t.name != FREQUENCIES:
             weights = _floats(header, t)
-            made = processor.process(
-                weights=weights, name=t.name, tensor_key_mapping=names, parsed_parameters=parsed
-            )
+            with of_library(header.path):
+                made = processor.process(
+                    weights=weights, name=t.name, tensor_key_mapping=names, parsed_parameters=parsed
+                )
             if made.name is not None and made.name not in names:
                 refuse(header, "tensors that its architecture has a place for", repr(t.name))
             if made.name is not None:
@@ -234,7 +236,8 @@ def _floats(header: GgufHeader, tensor: GgufTensor) -> NDArray[np.float32]:
     step = _PIECE // block
     for at in range(0, raw.size // block_bytes, step):
         piece = raw[at * block_bytes : (at + step) * block_bytes]
-        out[at * block : (at + step) * block] = gguf.dequantize(piece, kind)
+        with of_library(header.path):
+            out[at * block : (at + step) * block] = gguf.dequantize(piece, kind)
     return out.reshape(tensor.shape)
 
 
@@ -260,28 +263,6 @@ def _write_card(header: GgufHeader, tokens: GgufTokens, name: str, directory: Pa
         "split_asked": pre,
     }
     (directory / GGUF_CARD).write_text(json.dumps(card) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _library(path: Path) -> Iterator[None]:
-    """Silence while transformers works; whatever it raises on a file that passed our reader becomes `BadSource`."""
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except (PofxError, OSError, KeyboardInterrupt, SystemExit, MemoryError):
-        raise
-    except BaseException as e:  # a panic of tokenizers is no Exception
-        why = " ".join(f"{type(e).__name__}: {e}".split())
-        raise BadSource(
-            f"{path}: expected a GGUF model that transformers can convert, found: {why:.200}"
-        ) from None
-    finally:
-        logging.set_verbosity(before)
 
 
 def _silent(stage: str, fraction: float) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from pofx.errors import BadSource, BadValue
 from pofx.models.pretrained.gguf.header import GgufHeader
+from pofx.models.pretrained.gguf.library import of_library
 
 # What `tokenizer.ggml.token_type` says of a token.
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
@@ -123,14 +124,15 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
             f"{path}: expected a tokenizer whose way to split text is known, found {tokens.pre!r:.60}; "
             "use the model's own directory, with its tokenizer.json, or name a split that is the same (pre=, --pre)"
         )
-    made = PreTrainedTokenizerFast.from_pretrained(
-        str(path.parent),
-        gguf_file=path.name,
-        add_bos_token=tokens.add_bos,
-        add_eos_token=tokens.add_eos,
-        local_files_only=True,
-    )
-    made.save_pretrained(str(directory))
+    with of_library(path):
+        made = PreTrainedTokenizerFast.from_pretrained(
+            str(path.parent),
+            gguf_file=path.name,
+            add_bos_token=tokens.add_bos,
+            add_eos_token=tokens.add_eos,
+            local_files_only=True,
+        )
+        made.save_pretrained(str(directory))
     file = directory / "tokenizer.json"
     content: dict[str, Any] = json.loads(file.read_bytes())
     if byte_level:
