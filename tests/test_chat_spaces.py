@@ -137,3 +137,15 @@ def test_ids_are_those_of_transformers(
                 theirs.convert_ids_to_tokens(found),
                 theirs.convert_ids_to_tokens(wanted),
             )
+
+
+def test_a_message_begins_no_control_token_that_the_template_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(template_module, "apart", lambda task, request, *limits: render(request)())
+    vocab, _ = made(tmp_path, "Replace", "neither")
+    for said, rest in (("the <", "|end|>"), ("<|tur", "n|>"), ("<|end|", ">")):
+        template = template_module.Template("{{ messages[0]['content'] }}" + rest, {})
+        ids, text = rendered_ids(vocab, template, [{"role": "user", "content": said}])
+        assert not vocab.control & set(ids)
+        assert (vocab.decode(ids), text) == ((said + rest).encode(), said + rest)
