@@ -201,7 +201,9 @@ def test_rows_of_a_file_whose_name_is_no_utf8(capsys: pytest.CaptureFixture[str]
     pq = pytest.importorskip("pyarrow.parquet")
     name = os.fsdecode(b"caf\xe9.txt")
     try:
-        Path(name).write_text("Time flies.\n")
+        Path(name).write_text(
+            "Fruit.\n"
+        )  # not a text that the model was fitted on, of which the user is warned
     except OSError:
         pytest.skip("this file system takes only UTF-8")
     for out in ("o.parquet", "o.jsonl", "o.csv"):

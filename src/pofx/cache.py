@@ -219,7 +219,7 @@ def _private(home: Path) -> Path:
                 home.chmod(0o700)
             elif os.geteuid() != 0:
                 raise BadSource(
-                    f"{home}: expected a cache of one's own, found another user's; set POFX_CACHE to one of yours"
+                    f"{home}: expected a cache directory that you own, found another user's; set POFX_CACHE to your own"
                 )
     except OSError as e:
         raise BadSource(

@@ -34,7 +34,7 @@ def checked(encoding: str) -> str:
     if found is None or not found._is_text_encoding or found.name in _NO_ENCODINGS:
         raise BadValue(
             f"encoding (--encoding): expected one that Python knows, such as utf-8, latin-1, cp1252 or utf-16, found "
-            f"{encoding!r:.40}"
+            f"{encoding!r:.40}; write one of these, or leave it out for UTF-8"
         )
     return "utf-8" if found.name == "utf-8-sig" else found.name
 

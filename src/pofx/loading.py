@@ -77,7 +77,7 @@ def load(
         return _pretrained(source, begin, end, dtype, context, stride, budget, pre, normalize, rope, progress)
     if dtype != "float32":
         raise BadValue(
-            f"dtype: expected 'float32', found {dtype!r}; models of one's own are stored and run in float32"
+            f"dtype: expected 'float32', found {dtype!r}; leave it out, since models that pofx fitted run in float32"
         )
     if budget is not None:
         raise BadValue("budget: expected a pretrained model, whose passes it bounds; leave it out")
@@ -90,7 +90,9 @@ def load(
             f"normalize: expected a pretrained model, found {source}, which reads texts as they are; leave it out"
         )
     if rope != "short":
-        raise BadValue(f"rope: expected 'short' for a model of one's own, found {rope!r:.40}; leave it out")
+        raise BadValue(
+            f"rope: expected 'short' for a model that pofx fitted, found {rope!r:.40}; leave it out (--rope)"
+        )
     known = lm.begin.known != "none"
     if begin is not None and not (known and begin in (lm.begin.text, lm.begin.id)):
         from pofx.transforms.begun import begun

@@ -75,7 +75,7 @@ def parsed(pattern: str, argument: str, flags: int = 0) -> Any:
         ) from None
     except (re.error, RecursionError, OverflowError) as e:
         raise BadValue(
-            f"{argument}: expected a regular expression, found {_shown(pattern)}: {_line(e)}; mend it"
+            f"{argument}: expected a regular expression, found {_shown(pattern)}: {_line(e)}; correct it"
         ) from None
 
 
@@ -134,7 +134,11 @@ class _Walk:
 
     def _refused(self, op: Any) -> BadValue:
         name = _NAMES.get(op, str(op).lower())
-        then = "join conditions: Matches(a) & Matches(b)" if name == "look-around" else "write it without"
+        then = (
+            "write each condition by itself: Matches(a) & Matches(b), or --contains beside --matches"
+            if name == "look-around"
+            else "write it without"
+        )
         return BadValue(
             f"matches: expected a regular expression without {name}, found {_shown(self.pattern)}; {then}"
         )

@@ -33,7 +33,8 @@ def chat(lm: LM, messages: Sequence[Mapping[str, Any]]) -> Prefix:
             '[{"role": "user", "content": "…"}]'
         )
     if not 0 < len(messages) <= MOST:
-        raise BadValue(f"messages: expected 1 to {MOST:,} of them, found {len(messages):,}")
+        then = "write at least one" if not messages else "leave out the first ones"
+        raise BadValue(f"messages: expected 1 to {MOST:,} of them, found {len(messages):,}; {then}")
     vocab = lm.vocab
     if not isinstance(vocab, TokenizerVocab) or vocab.template is None:
         raise BadValue(

@@ -70,7 +70,7 @@ def column_of(name: str, columns: list[str], wanted: str, delimiter: str | None 
     if columns.count(wanted) == 1:
         return columns.index(wanted)
     found = "it twice in" if wanted in columns else "only"
-    then = "name another" if wanted in columns else meant(wanted, columns)
+    then = "name one that is there once" if wanted in columns else meant(wanted, columns)
     if delimiter is not None and len(columns) == 1:
         other = next((d for d in ";\t,|" if d != delimiter and wanted in columns[0].split(d)), None)
         if other is not None:

@@ -38,7 +38,7 @@ def meant(wanted: str, names: Iterable[str]) -> str:
     known = [str(n)[:_LETTERS] for n, _ in zip(names, range(_NAMES))]
     folded = {n.casefold().strip(): n for n in reversed(known)}
     near = difflib.get_close_matches(wanted[:_LETTERS].casefold(), folded, 1, 0.6)
-    return f"did you mean {folded[near[0]]!r}?" if near else "name another"
+    return f"did you mean {folded[near[0]]!r}?" if near else "name one that is there"
 
 
 class Fields:

@@ -80,7 +80,7 @@ class _Place:
         parts = [field] if field in schema.names or "." not in field else field.split(".")
         if schema.names.count(parts[0]) != 1:
             found = "it twice in" if parts[0] in schema.names else "only"
-            then = "name another" if parts[0] in schema.names else meant(field, schema.names)
+            then = "name one that is there once" if parts[0] in schema.names else meant(field, schema.names)
             raise BadSource(
                 f"{name}: expected one column {parts[0]!r}, found {found} {listed(schema.names) or 'no columns'}; {then}"
             )

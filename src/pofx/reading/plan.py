@@ -32,7 +32,7 @@ def plan(
 ) -> tuple[tuple[Source, ...], Layout]:
     """The files that the paths name, and where documents stand in them; arguments as in `records`."""
     if not paths:
-        raise BadValue("expected at least one path, found none; '-' is standard input")
+        raise BadValue("expected at least one path, found none; name a file, or '-' for standard input")
     _check_text_options(split, separator)
     _check_table_options(delimiter, quoting)
     if isinstance(keep, str):
@@ -41,7 +41,7 @@ def plan(
     limits = _limits(max_document, max_expansion)
     sources = tuple(source_of(f, format) for p in paths for f in named(p, format).files)
     if sum(s.is_stdin for s in sources) > 1:
-        raise BadValue("expected standard input ('-') once, found it more often")
+        raise BadValue("expected standard input ('-') once, found it more often; name it once")
     layout = Layout(field, id, split, separator, given, tuple(keep), delimiter, quoting, encoding, limits)
     _check_heeded({s.format for s in sources}, layout)
     return sources, layout
@@ -50,7 +50,7 @@ def plan(
 def _check_text_options(split: str, separator: str | None) -> None:
     if split not in ("line", "file"):
         raise BadValue(
-            f"split: expected 'line' or 'file', found {split!r}; another string goes in separator="
+            f"split: expected 'line' or 'file', found {split!r}; give another string as separator= (--separator)"
         )
     if separator == "":
         raise BadValue("separator: expected a string that is not empty, found ''; name one, or leave it out")
@@ -64,7 +64,9 @@ def _check_text_options(split: str, separator: str | None) -> None:
 
 def _check_table_options(delimiter: str | None, quoting: str | None) -> None:
     if quoting not in (None, "none", "minimal"):
-        raise BadValue(f"quoting (--quoting): expected 'none' or 'minimal', found {quoting!r:.40}")
+        raise BadValue(
+            f"quoting (--quoting): expected 'none' or 'minimal', found {quoting!r:.40}; choose one of them"
+        )
     if delimiter is None:
         return
     try:
@@ -74,7 +76,8 @@ def _check_table_options(delimiter: str | None, quoting: str | None) -> None:
         usable = False
     if not usable:
         raise BadValue(
-            f"delimiter (--delimiter): expected one character that is no quote and no line ending, found {delimiter!r:.40}"
+            f"delimiter (--delimiter): expected one character that is no quote and no line ending, found "
+            f"{delimiter!r:.40}; write one, such as ';'"
         )
 
 

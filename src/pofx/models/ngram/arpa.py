@@ -121,7 +121,7 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
     words = [g[0] for g in grams[1][0]]
     if CLASS in words and OTHER_CLASS in words:
         raise BadSource(
-            f"{name}: expected one class of unknown words, found {CLASS} and {OTHER_CLASS}; drop one"
+            f"{name}: expected one class of unknown words, found {CLASS} and {OTHER_CLASS}; write the file with one of them"
         )
     spelled = _vocab(words, vocab, name)
     if unknown == "class":
@@ -141,7 +141,7 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
 def check_unknown(unknown: str) -> None:
     """`BadValue` for what says nothing of unknown words."""
     if unknown not in ("refuse", "class"):
-        raise BadValue(f"unknown: expected 'refuse' or 'class', found {unknown!r:.60}")
+        raise BadValue(f"unknown: expected 'refuse' or 'class', found {unknown!r:.60}; choose one of them")
 
 
 def _classed(vocab: Vocab) -> Vocab:

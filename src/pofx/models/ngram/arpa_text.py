@@ -88,11 +88,15 @@ def _decoded(stream: io.BufferedReader, name: str) -> Iterator[str]:
     while line := stream.readline(LONGEST):
         number += 1
         if len(line) == LONGEST:
-            raise BadSource(f"{name}:{number}: expected an ARPA file, found a line of over {LONGEST:,} bytes")
+            raise BadSource(
+                f"{name}:{number}: expected an ARPA file, found a line of over {LONGEST:,} bytes; check its path"
+            )
         try:
             yield line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
-            raise BadSource(f"{name}:{number}: expected an ARPA file in UTF-8, found other bytes") from None
+            raise BadSource(
+                f"{name}:{number}: expected an ARPA file in UTF-8, found other bytes; convert it, as with iconv"
+            ) from None
 
 
 class _Reader:
