@@ -136,6 +136,48 @@ def test_a_flipped_byte_never_makes_another_verdict(data: Path, draws: st.DataOb
     assert decided(lambda: pinned("w")) in (JOINT, None)  # white space may change
 
 
+# What a version without seals has written for JOINT.
+OLD = """{
+ "format": 1,
+ "fingerprint": "w",
+ "begin": 0,
+ "end": 2,
+ "verdict": "joint",
+ "reason": "x0 gains 3.3 bits.",
+ "begin_text": "<|endoftext|>",
+ "date": "2026-11-23",
+ "version": "0.1.0"
+}
+"""
+
+
+def test_a_verdict_without_a_seal_is_read_by_its_fields(data: Path) -> None:
+    path = pin("w", Pin(1, 1, "improper", "another"))
+    path.write_text(OLD)
+    assert pinned("w") == JOINT
+    later = Pin(None, 2, "conditional", "no x0")
+    pin("w", later)
+    assert json.loads(path.read_text())["format"] == 2  # and with a seal again
+    assert pinned("w") == later
+    for old, new in (
+        ('"begin": 0', '"begin": -1'),
+        ('"begin": 0', '"begin": false'),
+        ('"end": 2', '"end": "2"'),
+        ('"joint"', '"fine"'),
+        ('"fingerprint": "w"', '"fingerprint": "v"'),
+        ('"version": "0.1.0"', '"version": 1'),
+        ('"format": 1', '"format": 2'),
+        ('"format": 1', '"format": 1.5'),
+        ('"format": 1', '"format": [1]'),
+        ('"format": 1', '"format": 1, "seal": ""'),
+        (',\n "date": "2026-11-23"', ""),
+    ):
+        assert old in OLD
+        path.write_text(OLD.replace(old, new))
+        with pytest.raises(BadSource, match="--unpin"):
+            pinned("w")
+
+
 def test_a_place_that_cannot_be_written_or_read(data: Path) -> None:
     data.write_text("a file")
     with pytest.raises(BadSource, match="POFX_DATA"):

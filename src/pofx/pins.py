@@ -16,6 +16,8 @@ from pofx.cache import write_atomically
 from pofx.errors import BadSource, BadValue
 
 FORMAT = 2
+# Such a file has no seal, and is read by its fields alone; the next verdict replaces it by a sealed one.
+UNSEALED = 1
 # A reason is a sentence or two; a longer file is none of ours.
 MOST_BYTES = 1 << 16
 
@@ -87,11 +89,11 @@ def pinned(fingerprint: str) -> Pin | None:
         record = json.loads(raw)
     except (ValueError, RecursionError):
         raise _damaged(path, "no JSON") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise _damaged(path, f"no record of format {FORMAT}")
+    if not isinstance(record, dict) or record.get("format") not in (UNSEALED, FORMAT):
+        raise _damaged(path, f"no record of format {UNSEALED} or {FORMAT}")
     if record.get("fingerprint") != fingerprint:
         raise _damaged(path, "that of another model")
-    if record.pop("seal", None) != _seal(record):
+    if record["format"] == FORMAT and record.pop("seal", None) != _seal(record):
         raise _damaged(path, "it changed")
     del record["format"], record["fingerprint"]
     return _checked(path, record)
