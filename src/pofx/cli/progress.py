@@ -1,4 +1,4 @@
-"""How far a long run has come, on standard error, where a person is looking."""
+"""How far a long run has come, on standard error: after each block, and after each pass inside a block."""
 
 from __future__ import annotations
 
@@ -8,28 +8,34 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:
     from pofx.corpus import BadRow, Document
 
-# Called with the latest row (None: no place known), and how many tokens and rows have come since the last call.
-Moved = Callable[["Document | BadRow | None", int, int], None]
+# Without a terminal: seconds to the first line, and between two at most; each takes twice as long as the one before.
+FIRST, MOST = 5.0, 600.0
 
 
 @contextmanager
-def meter(files: tuple[str, ...], shown: bool) -> Iterator[Moved]:
-    """A line with rows, tokens a second and, for plain files, the time that is left; nothing where stderr is no terminal."""
-    if not shown or not sys.stderr.isatty():
-        yield lambda item, tokens, rows: None
+def meter(files: tuple[str, ...], shown: bool) -> Iterator[SoFar]:
+    """Rows, tokens a second and, for plain files, the time that is left: one live line, or without a terminal a few."""
+    from pofx.passes import listening
+
+    if not shown:
+        yield SoFar(_Place(()), lambda text, share: None)
+        return
+    if not sys.stderr.isatty():
+        so_far = SoFar(_Place(files), _Rarely())
+        with listening(so_far.inside):
+            yield so_far
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
     place = _Place(files)
-    started = time.monotonic()
-    tokens_done = rows_done = 0
-    first: float | None = None
     with Progress(
         SpinnerColumn(),
         BarColumn(bar_width=24),
@@ -39,21 +45,73 @@ def meter(files: tuple[str, ...], shown: bool) -> Iterator[Moved]:
     ) as bar:
         task = bar.add_task("reading", total=1.0 if place.known else None)
 
-        def moved(item: Document | BadRow | None, tokens: int, rows: int) -> None:
-            nonlocal tokens_done, rows_done, first
-            tokens_done, rows_done = tokens_done + tokens, rows_done + rows
-            if item is None:
-                return
-            at = place.of(item)
-            if first is None:
-                first = 0.0 if rows_done == rows else at  # a run that is taken up again begins where it was
-            took = time.monotonic() - started
-            told = f"{rows_done:,} rows  {tokens_done / max(took, 1e-9):,.0f} tokens/s{_cores()}"
-            if place.known and at > first:
-                told += f"  {_clock(took * (1 - at) / (at - first))} left"
-            bar.update(task, completed=at if place.known else None, description=told)
+        def tell(text: str, share: float) -> None:
+            bar.update(task, completed=share if place.known else None, description=text)
 
-        yield moved
+        so_far = SoFar(place, tell)
+        with listening(so_far.inside):
+            yield so_far
+
+
+class SoFar:
+    """Where a run stands. Not a record: rows, blocks and passes are told to it, and it tells `tell(text, share)`."""
+
+    def __init__(self, place: _Place, tell: Callable[[str, float], None]) -> None:
+        self._place, self._tell = place, tell
+        self._started = time.monotonic()
+        self._tokens = self._rows = 0
+        self._first = self._at = 0.0
+        self._first_known = False
+        self._latest: Document | BadRow | None = None
+
+    def begin(self, rows: int) -> None:
+        """So many rows were done by an earlier run."""
+        self._rows, self._first_known = rows, not rows
+
+    def pulled(self, items: Iterator[Any]) -> Iterator[Any]:
+        """The rows themselves, on their way into a block: the latest says how far the block reaches."""
+        for item in items:
+            if not self._first_known:  # a run that is taken up again begins where it was
+                self._first = self._at = self._place.of(item)
+                self._first_known = True
+            self._latest = item
+            yield item
+
+    def moved(self, item: Document | BadRow, tokens: int, rows: int) -> None:
+        """A block is done: its last row, and how many tokens and rows it has."""
+        self._tokens += tokens
+        self._rows += rows
+        self._at = self._place.of(item)
+        self._say(self._tokens, self._at)
+
+    def inside(self, done: int, of: int) -> None:
+        """A pass of the block at work is done, behind which so many of its tokens are."""
+        end = self._at if self._latest is None else self._place.of(self._latest)
+        self._say(self._tokens + done, self._at + (end - self._at) * done / max(of, 1))
+
+    def _say(self, tokens: int, at: float) -> None:
+        took = time.monotonic() - self._started
+        told = f"{self._rows:,} rows  {tokens:,} tokens  {tokens / max(took, 1e-9):,.0f} tokens/s{_cores()}"
+        if self._place.known and at > self._first:
+            told += f"  {_clock(took * (1 - at) / (at - self._first))} left"
+        self._tell(told, at)
+
+
+class _Rarely:
+    """Lines for a file or a pipe. Not a record: it remembers when the latest was written."""
+
+    def __init__(self) -> None:
+        self._latest, self._wait = time.monotonic(), FIRST
+
+    def __call__(self, text: str, share: float) -> None:
+        now = time.monotonic()
+        if now - self._latest >= self._wait:
+            self._latest, self._wait = now, min(2 * self._wait, MOST)
+            click.echo(f"pofx: so far {text}", err=True)
+
+
+# Of these a text that has line ends lies in one line all the same, or in one row.
+_A_LINE_A_ROW = (".jsonl", ".ndjson", ".json", ".parquet")
 
 
 class _Place:
@@ -71,7 +129,10 @@ class _Place:
 
     def of(self, item: Document | BadRow) -> float:
         """Between 0 and 1."""
-        return min((self._before.get(item.source, 0) + item.line) / self._total, 1.0)
+        lines = item.line
+        if not item.source.lower().endswith(_A_LINE_A_ROW):
+            lines += getattr(item, "text", "").count("\n")
+        return min((self._before.get(item.source, 0) + lines) / self._total, 1.0)
 
 
 def _lines(path: str) -> int | None:

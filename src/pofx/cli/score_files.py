@@ -71,12 +71,12 @@ def write_rows(
                 f"pofx: going on after {done:,} rows of {part_of(target.path)} (--fresh starts over)",
                 err=True,
             )
-        with meter(asked.files, shown=not quiet) as moved:
-            moved(None, 0, done)
-            for block in rows.stream(lm, itertools.islice(items, done, None), asked.ask):
+        with meter(asked.files, shown=not quiet) as so_far:
+            so_far.begin(done)
+            for block in rows.stream(lm, so_far.pulled(itertools.islice(items, done, None)), asked.ask):
                 lines, state = _written(rows, asked, block, journal.saved.state)
                 journal.append(lines, state)
-                moved(block[-1][0], *_amount(block))
+                so_far.moved(block[-1][0], *_amount(block))
         _finish(journal, target, rows, {**parts, "name": name, "kind": about.kind}, asked)
     except KeyboardInterrupt:
         _interrupted(journal, again)

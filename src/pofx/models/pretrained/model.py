@@ -18,12 +18,16 @@ from pofx.models.pretrained.body import Body, Carry
 from pofx.models.pretrained.head import ROWS, Head, Read
 from pofx.models.pretrained.prefix_tree import prefix_tree
 from pofx.models.threads import threads_for
+from pofx.passes import passed
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.values import whole
 from pofx.vocab import Vocab
 
-# Tokens of a pass: 512 are as fast for short texts, and 4 % slower for windows of 1,024.
+# Tokens of a pass: 512 are as fast for short texts, and 4 % slower for windows of 1,024. A large model has fewer, so that
+# a core makes the products of a pass in seconds: a run tells how far it is after each pass.
 BUDGET = 1024
+LEAST = 128
+PRODUCTS = 2 * 10**11
 
 
 class PretrainedLM(LM):
@@ -50,12 +54,19 @@ class PretrainedLM(LM):
         assert vocab.size == head.size  # noqa: S101  (ours: checked where files are read)
         budget = None if budget is None else whole("budget", budget, 1)
         self.body, self.head, self.vocab, self.context, self.dtype = body, head, vocab, context, dtype
-        self.budget = budget or BUDGET
+        self.budget = budget
         self.begin = Begin("none")
         if context is not None:
             self.window = f"no window: at most {context:,} tokens"
         # A softmax gives everything something, but what a bias of −∞ shuts out: padding rows, as a rule.
         self.positive = head.bias is None or bool((head.bias > -np.inf).all())
+
+    @property
+    def tokens_a_pass(self) -> int:
+        """Tokens that go through the network together."""
+        if self.budget is not None:
+            return self.budget
+        return BUDGET if not self.work else max(LEAST, min(BUDGET, PRODUCTS // self.work))
 
     def start(self, n: int) -> State:
         """n empty prefixes, to be extended; their law raises `NoBOS`."""
@@ -86,6 +97,7 @@ class PretrainedLM(LM):
         inputs = [p[:-1] if len(p) > s else p[:0] for p, s in zip(ids, skips)]
         self._fits(max(map(len, inputs), default=0))
         tree = prefix_tree(inputs, self.body.worth)
+        done, of = 0, sum(len(p) - s for p, s in zip(ids, skips))
         with threads_for(self.body.width, len(tree.stream)):
             some = [i for i, p in enumerate(inputs) if len(p)]
             if some:
@@ -96,13 +108,15 @@ class PretrainedLM(LM):
                 row, targets, at = row[order], targets[order], at[order]
                 asked = np.zeros(len(tree.stream), dtype=np.bool_)
                 asked[row] = True
-                for rows, hidden in self.body.sweep(tree, asked, self.budget):
+                for rows, hidden in self.body.sweep(tree, asked, self.tokens_a_pass):
                     for lo in range(0, len(rows), ROWS):
                         pairs, local = _pairs(row, rows[lo : lo + ROWS])
                         read = self.head.read(
                             hidden[lo : lo + ROWS], local, targets[pairs], want, self.vocab.end
                         )
                         _write(out, at[pairs], local, read)
+                        done += len(pairs)
+                        passed(done, of)
         return out.done()
 
     def branches(self, state: State) -> Branches:

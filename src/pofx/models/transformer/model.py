@@ -21,6 +21,7 @@ from pofx.models.transformer.cache import Cache, extended
 from pofx.models.transformer.net import Net, Shape
 from pofx.models.transformer.openings import hidden_behind, openings
 from pofx.models.transformer.windows import Batch, Pieces, default_overlap, read, rule, spread
+from pofx.passes import passed
 from pofx.specs import TransformerSpec
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab import BEGIN_TEXT, Vocab
@@ -124,13 +125,18 @@ class TransformerLM(LM):
             return spread(begins, pieces.stop[group] - pieces.fresh[group])
 
         shared, alone = openings(pieces)
+        done = 0
         with threads_for(self.net.shape.width):
             for group in pieces.groups(alone[np.argsort(-pieces.lengths[alone], kind="stable")], TOKENS):
                 batch = pieces.pack(group)
                 self._trace(self.hidden(batch), batch.targets, places(group), out, want)
+                done += len(batch.targets)
+                passed(done, pieces.targets)
             for same in shared:
                 for group, hidden, targets in hidden_behind(self.net, pieces, same, TOKENS):
                     self._trace(hidden, targets, places(group), out, want)
+                    done += len(targets)
+                    passed(done, pieces.targets)
         return out.done()
 
     def seen(self, n: int) -> Ints:
