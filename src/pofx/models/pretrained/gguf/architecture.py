@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from pofx.errors import BadSource
 from pofx.models.pretrained.config_fields import HEAD_DIM, HEADS, LAYERS, ROWS, WIDTH, size
-from pofx.models.pretrained.gguf.header import GgufHeader
+from pofx.models.pretrained.gguf.header import ELSE, GgufHeader
 
 # Architectures whose conversion is held against the original weights by the tests.
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "phi3", "starcoder2")
@@ -62,7 +62,8 @@ def check_architecture(header: GgufHeader) -> str:
         refuse(
             header,
             "a whole model",
-            f"one of {told['split.count']!r} parts; join them with llama-gguf-split --merge",
+            f"one of {told['split.count']!r} parts",
+            "join them with llama-gguf-split --merge",
         )
     for key, usual in _USUAL.items():
         found = told.get(f"{name}.{key}")
@@ -76,7 +77,7 @@ def check_architecture(header: GgufHeader) -> str:
     seen = {int(m[1]) for t in header.tensors if (m := re.match(r"blk\.(\d{1,6})\.", t.name))}
     # Before any library is asked to build so many layers.
     if type(blocks) is not int or seen != set(range(blocks)):
-        refuse(header, f"the tensors of {blocks!r:.20} layers", f"those of {len(seen)}")
+        refuse(header, f"the tensors of {blocks!r:.20} layers (block_count)", f"those of {len(seen)}")
     if blocks == _OTHER_SCALE.get(name):
         refuse(
             header,
@@ -109,6 +110,6 @@ def check_agreement(header: GgufHeader, config: Mapping[str, Any], n_tokens: int
         refuse(header, f"{header.metadata[f'{arch}.block_count']} layers", repr(size(config, LAYERS)))
 
 
-def refuse(header: GgufHeader, expected: str, found: str) -> NoReturn:
-    """`BadSource` of a GGUF file."""
-    raise BadSource(f"{header.path}: expected {expected}, found {found:.120}")
+def refuse(header: GgufHeader, expected: str, found: str, then: str = ELSE) -> NoReturn:
+    """`BadSource` of a GGUF file; then: what to do next."""
+    raise BadSource(f"{header.path}: expected {expected}, found {found:.120}; {then}")

@@ -230,7 +230,12 @@ def _floats(header: GgufHeader, tensor: GgufTensor) -> NDArray[np.float32]:
         f.seek(tensor.start)
         raw = np.frombuffer(f.read(tensor.size), np.uint8)
     if raw.size != tensor.size:
-        refuse(header, f"{tensor.size} bytes of {tensor.name!r}", f"{raw.size}; it changed meanwhile")
+        refuse(
+            header,
+            f"{tensor.size} bytes of {tensor.name!r}",
+            f"{raw.size}",
+            "it changed while it was read; start again",
+        )
     kind, (block, block_bytes) = gguf.GGMLQuantizationType(tensor.type), BLOCKS[tensor.type]
     out = np.empty(raw.size // block_bytes * block, np.float32)
     step = _PIECE // block

@@ -23,6 +23,9 @@ from pofx.errors import BadSource
 
 Value = str | bool | int | float | tuple[str, ...] | tuple[bool, ...] | tuple[int, ...] | tuple[float, ...]
 
+# What to do about a file that cannot be read as it is.
+ELSE = "download or copy it again, or use the model's safetensors"
+
 VERSIONS = (2, 3)
 DEFAULT_ALIGNMENT = 32
 MAX_ALIGNMENT = 1 << 20

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from pofx.errors import BadSource, BadValue
-from pofx.models.pretrained.gguf.header import GgufHeader
+from pofx.models.pretrained.gguf.header import ELSE, GgufHeader
 from pofx.models.pretrained.gguf.library import of_library
 
 # What `tokenizer.ggml.token_type` says of a token.
@@ -220,7 +220,9 @@ class _Told:
         self.architecture = str(header.metadata.get("general.architecture"))
 
     def bad(self, expected: str, found: str) -> NoReturn:
-        raise BadSource(f"{self.header.path}: expected {expected}, found {found:.80} in its tokenizer")
+        raise BadSource(
+            f"{self.header.path}: expected {expected}, found {found:.80} in its tokenizer; {ELSE}"
+        )
 
     def text(self, key: str, default: str) -> str:
         found = self.header.metadata.get(f"tokenizer.ggml.{key}", default)
