@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pofx.errors import BadSource
+from pofx.models.pretrained.gguf.header import ELSE
 from pofx.tokenizer.muffled import muffled
 
 
@@ -39,4 +40,6 @@ def of_library(path: Path) -> Iterator[None]:
 
 def _refusal(path: Path, e: BaseException) -> BadSource:
     why = " ".join(f"{type(e).__name__}: {e}".split())
-    return BadSource(f"{path}: expected a GGUF model that transformers can convert, found: {why:.200}")
+    return BadSource(
+        f"{path}: expected a GGUF model that transformers can convert, found: {why:.200}; {ELSE}"
+    )
