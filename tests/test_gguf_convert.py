@@ -306,7 +306,7 @@ def test_what_a_conversion_would_change_is_refused(name: str, llama: Path, tmp_p
     new, why = REFUSED[name]
     message = refusal(changed(llama, new, tmp_path / "m.gguf"), lambda p: convert(p, out, "tiny"))
     assert re.search(why, message), message
-    assert re.search("; (download|join|say|name|correct)", message), message  # what to do next
+    assert re.search("; (download|join|use|correct)", message), message  # what to do next
 
 
 def test_heads_that_turn_in_part_are_refused(tmp_path: Path, out: Path) -> None:
