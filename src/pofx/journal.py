@@ -135,7 +135,8 @@ def check_new(target: Path, overwrite: bool) -> None:
     """
     if not overwrite and target.is_file() and not progress_of(target).exists():
         raise BadValue(
-            f"{target}: expected no such file, found one that is finished; write elsewhere, or replace it: --overwrite"
+            f"{target}: expected no such file, or that of this very run, found one that is finished; write elsewhere (-o), "
+            "or replace it: --overwrite"
         )
 
 

@@ -45,6 +45,7 @@ def write_rows(
     from pofx.cli.progress import meter
     from pofx.cli.terms import line
     from pofx.errors import PofxError
+    from pofx.finished import remember, state_of
     from pofx.journal import opened
     from pofx.journal_files import part_of
     from pofx.queries.terms import terms
@@ -58,6 +59,19 @@ def write_rows(
         _cannot_resume(part_of(target.path), keeping.fresh, quiet)
     parts = _parts(lm, name, asked, rows, options, again)
     about = terms(lm, 0, 0, 0, end=not rows.prefix)
+    # A model without a fingerprint may have been fitted anew under its name.
+    sure = again and bool(lm.fingerprint)
+    before = None if keeping.overwrite or not sure else state_of(target.path, parts)
+    if before is not None:
+        _tell(
+            target,
+            before,
+            rows.prefix,
+            quiet,
+            line(name, about),
+            "nothing to do (--overwrite makes it anew): this very run wrote",
+        )
+        return
     journal = opened(target.path, parts, BEGIN, keeping.fresh or not again, keeping.overwrite)
     try:
         _check_state(journal)
@@ -78,6 +92,8 @@ def write_rows(
                 journal.append(lines, state)
                 so_far.moved(block[-1][0], *_amount(block))
         _finish(journal, target, rows, {**parts, "name": name, "kind": about.kind}, asked)
+        if sure:
+            remember(target.path, parts, journal.saved.state)
     except KeyboardInterrupt:
         _interrupted(journal, again)
     except Exception:
@@ -94,12 +110,16 @@ def write_rows(
 
 def check_target(out: str, rows: Rows, keeping: Keeping) -> None:
     """Refuse what needs no model to be refused: an ending, two columns of one name, a file that is finished."""
+    from pofx.finished import is_known
     from pofx.journal import check_new
     from pofx.writing import target_of
 
     target = target_of(out)
     rows.columns({})
-    check_new(target.path, keeping.overwrite)
+    if not is_known(
+        target.path
+    ):  # else the run is compared with the one that wrote it, when the model is loaded
+        check_new(target.path, keeping.overwrite)
 
 
 # A row of the input, and what a query found of its text, or the error that stands in for it.
@@ -228,14 +248,16 @@ def _interrupted(journal: Journal, again: bool) -> None:
     click.get_current_context().exit(130)
 
 
-def _tell(target: Target, state: Mapping[str, Any], prefix: bool, quiet: bool, about: str) -> None:
+def _tell(
+    target: Target, state: Mapping[str, Any], prefix: bool, quiet: bool, about: str, did: str = "wrote"
+) -> None:
     from pofx.report.numerals import counted
 
     failed = state["items"] - state["scored"]
     if not quiet:
         click.echo(summary(state["scored"], state["bytes"], state["nats"], prefix), err=True)
         click.echo(f"pofx: {about}", err=True)
-        click.echo(f"pofx: wrote {target.path}", err=True)
+        click.echo(f"pofx: {did} {target.path}", err=True)
     tell_fitted(state.get("fitted", 0), state["scored"])
     if failed:
         click.echo(
