@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test fuzz check format models bench bench-peers clean
+.PHONY: install demo test fuzz check format models bench bench-peers bench-architectures clean
 
 install: .venv/.installed
 
@@ -62,6 +62,10 @@ bench: install
 bench-peers: install .venv/.smollm2 .venv-peers/.installed
 	$(BIN)/python bench/score.py
 	$(BIN)/python bench/strings.py
+
+# Every causal type of transformers, tiny: the table in docs/models.md.
+bench-architectures: install
+	OMP_NUM_THREADS=1 $(BIN)/python bench/architectures.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache
