@@ -605,7 +605,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "windows of nothing": (["score", "--text", "a", "-m", "whole", "--context", "1"], "--context"),
     "a stride past its window": (
         ["score", "--text", "a", "-m", "whole", "--context", "8", "--stride", "9"],
-        "stride: expected a whole number from 1 to 7",
+        "stride: expected a whole number from 1 to 8",
     ),
     "onto other files": (["fit", "good.txt", "-o", "full"], "found other files (mine.txt); choose another"),
     "onto a file": (["fit", "good.txt", "-o", "good.txt"], "good.txt"),

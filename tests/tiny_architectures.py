@@ -58,6 +58,9 @@ OWN: dict[str, dict[str, Any]] = {
     "recurrent_gemma": {"num_hidden_layers": 3},
     "cpmant": {"prompt_types": 4, "prompt_length": 8, "segment_types": 4, "position_bias_num_buckets": 16},
     "smollm3": {"num_hidden_layers": 4},
+    "bamba": {"mamba_n_heads": 8, "mamba_d_head": 8},
+    "codegen": {"rotary_dim": 8},
+    "gptj": {"rotary_dim": 8},
 }
 
 
@@ -69,6 +72,8 @@ def config(kind: str, **changes: Any) -> Any:
         there = nested.to_dict()
         named = {**nested.attribute_map, **there}
         told = {name: value for name, value in SIZES.items() if name in named}
+        if "kv_lora_rank" in told:  # latent attention: the head's size is that of the part that turns
+            told.pop("head_dim", None)
         told |= {**OWN.get(kind, {}), **changes}
         if isinstance(there.get("layer_types"), list) and "layer_types" not in told:
             told["layer_types"] = there["layer_types"][: told.get("num_hidden_layers", 2)]
