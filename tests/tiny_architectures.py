@@ -35,6 +35,7 @@ SIZES: dict[str, Any] = {
     **dict.fromkeys(("qk_nope_head_dim", "v_head_dim", "qk_rope_head_dim"), 8),
     **dict.fromkeys(("mamba_d_state", "state_size", "ssm_state_size", "mamba_d_head", "mamba_headdim"), 8),
     **dict.fromkeys(("n_group", "topk_group", "n_groups", "mamba_n_groups"), 1),
+    "n_shared_experts": 1,
     "vocab_size": ROWS,
     "sliding_window": 16,
     "attention_window_size": 16,
@@ -58,6 +59,13 @@ OWN: dict[str, dict[str, Any]] = {
     "recurrent_gemma": {"num_hidden_layers": 3},
     "cpmant": {"prompt_types": 4, "prompt_length": 8, "segment_types": 4, "position_bias_num_buckets": 16},
     "smollm3": {"num_hidden_layers": 4},
+    "gemma3n_text": {"num_kv_shared_layers": 0, "laurel_rank": 4, "hidden_size_per_layer_input": 8},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 16},
+    "granitemoehybrid": {"mamba_n_heads": 8, "mamba_d_head": 8},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
+    "olmo_hybrid": {"layer_types": ["linear_attention", "full_attention"]},
+    "plbart": {"decoder_attention_heads": 4, "encoder_attention_heads": 4},
+    "cohere_compass_text": {"layer_types": ["sliding_attention", "full_attention"]},
     "bamba": {"mamba_n_heads": 8, "mamba_d_head": 8},
     "codegen": {"rotary_dim": 8},
     "gptj": {"rotary_dim": 8},
@@ -74,6 +82,7 @@ def config(kind: str, **changes: Any) -> Any:
         told = {name: value for name, value in SIZES.items() if name in named}
         if "kv_lora_rank" in told:  # latent attention: the head's size is that of the part that turns
             told.pop("head_dim", None)
+            told["num_key_value_heads"] = told["num_attention_heads"]
         told |= {**OWN.get(kind, {}), **changes}
         if isinstance(there.get("layer_types"), list) and "layer_types" not in told:
             told["layer_types"] = there["layer_types"][: told.get("num_hidden_layers", 2)]
