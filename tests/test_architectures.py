@@ -247,3 +247,17 @@ def test_speeds_that_fall_with_the_length(tmp_path: Path) -> None:
     assert lm.context == 5
     assert everything(windowed(lm), TOKENS) == pytest.approx(1, abs=1e-5)
     assert abs(everything(letters(directory, context=CONTEXT), TOKENS) - 1) > 1e-5
+
+
+@pytest.mark.parametrize("kind", ["biogpt", "gemma3_text"])
+def test_prefixes_of_several_lengths_go_on_together(tmp_path: Path, kind: str) -> None:
+    lm = read_pretrained(check_checkpoint(write(tmp_path, kind)), None, "float32", None)
+    paths, rng = some_paths(20), np.random.default_rng(3)
+    states = [lm.extend(lm.start(1), [p]) for p in paths]
+    new = rng.integers(4, ROWS, (len(paths), 3))
+    laws = lm.extend(states[0].cat(*states[1:]), new).logp
+    longer = [[*p, *more.tolist(), 7] for p, more in zip(paths, new)]
+    for law, whole in zip(laws, exact(tmp_path, longer)):
+        assert abs(law[7] - whole[-1]) < 2e-5
+    with pytest.raises(ValueError, match="expected rows of one length, found 1 to 2 ids"):
+        lm.extend(lm.start(2), [[4], [4, 5]])

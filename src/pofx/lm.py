@@ -229,6 +229,12 @@ def forward_by_extension(lm: LM, paths: Sequence[Path], want: Want, skip: int | 
 
 def id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
     """What `extend` is given, as an array `[n, t]`."""
+    if not isinstance(ids, np.ndarray) and len({len(row) for row in ids}) > 1:
+        sizes = [len(row) for row in ids]
+        raise ValueError(
+            f"ids: expected rows of one length, found {min(sizes)} to {max(sizes)} ids; extend rows of one length at a "
+            "time, and join the states with cat"
+        )
     a = np.asarray(ids, dtype=np.int64)
     if a.size == 0:
         return np.zeros((n, 0), dtype=np.int64)
