@@ -466,7 +466,7 @@ def test_impossible_documents_have_no_mean() -> None:
     [
         (lambda: pofx.corpus_report([]), pofx.BadSource, ["at least one document", "none"]),
         (lambda: pofx.corpus_report("a text"), pofx.BadValue, ["iterable of texts", "one text"]),
-        (lambda: pofx.corpus_report(["a"], held_out=2), pofx.BadValue, ["share between 0 and 1", "2"]),
+        (lambda: pofx.corpus_report(["a"], held_out=2), pofx.BadValue, ["held_out", "at most 1", "2"]),
         (lambda: pofx.corpus_report(["a"], clusters=[1, 2]), pofx.BadValue, ["each of 1", "found 2"]),
         (lambda: pofx.corpus_report(["a"], scored=0), pofx.BadValue, ["at least 1", "found 0"]),
         (lambda: pofx.corpus_report(["\ud800"]), pofx.NotText, ["lone surrogate"]),

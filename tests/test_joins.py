@@ -183,5 +183,5 @@ def test_from_the_command_line(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Non
     ran = run("score", "a.jsonl", "--given-field", "c", "-o", "out.jsonl", "--quiet")
     assert ran.exit_code == 0, ran.output
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert [r["boundary"] for r in rows] == ["exact", ""]
+    assert [r["boundary"] for r in rows] == ["exact", None]
     assert rows[0]["total_nats"] == pytest.approx(auto["total_nats"], abs=1e-9)

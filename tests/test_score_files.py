@@ -144,14 +144,14 @@ def test_four_formats_hold_the_same(run: Callable[..., Ran]) -> None:
     table = pq.read_table("o.parquet")
     kinds = {f.name: str(f.type) for f in table.schema}
     assert (kinds["n"], kinds["x"], kinds["ok"]) == ("int64", "double", "bool")
-    assert (kinds["mixed"], kinds["tags"]) == ("string", "string")  # JSON
+    assert kinds["mixed"] == "string"  # JSON, since its values have no one type
+    assert kinds["tags"].startswith("list<")
     assert (kinds["total_nats"], kinds["tokens"], kinds["first"]) == ("double", "int64", "bool")
     found = table.to_pylist()
     for row, same in zip(rows, found):
         for column, value in row.items():
-            if column not in ("mixed", "tags"):
+            if column != "mixed":
                 assert same[column] == value, column
-    assert json.loads(found[0]["tags"]) == ["a", "b"]
     assert [f["mixed"] for f in found] == ["1", "two", None, None, "2.5"]
     meta = json.loads(table.schema.metadata[b"pofx"])
     assert meta["x0"] == "<s> (trained), id 257"
