@@ -131,6 +131,7 @@ def test_whatever_a_file_is_called_its_documents_have_ids_in_a_line(tmp_path: Pa
 # -------------------------------------------------------------------------------------------------------- separators
 
 
+@pytest.mark.filterwarnings("ignore:separator")
 def test_a_line_ending_in_a_separator_is_that_of_any_system(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     unix = "It was late.\nIt rained.\n\nThe door opened.\n\n\n\nThe end.\n"
@@ -241,3 +242,16 @@ def test_what_pyarrow_writes_comes_back(
     found = [(d.line, d.text, d.id) for d in records(path, id="n", report=told.append)]
     assert found == [(k, t, str(k - 1)) for k, t in enumerate(rows, 1) if t is not None]
     assert [bad.line for bad in told] == [k for k, t in enumerate(rows, 1) if t is None]
+
+
+def test_a_separator_that_parts_nothing_is_told(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.txt", tmp_path / "two.txt"
+    one.write_text("Time flies.\nAll is well.\n")
+    two.write_text("A<doc>B")
+    with pytest.warns(
+        UserWarning, match="separator: expected '<doc>' between documents, found the input to be one"
+    ):
+        assert list(documents(one, separator="<doc>")) == ["Time flies.\nAll is well."]
+    with pytest.warns(UserWarning, match="found each file to be one"):
+        assert len(list(documents(one, one, separator="<doc>"))) == 2
+    assert list(documents(one, two, separator="<doc>")) == ["Time flies.\nAll is well.", "A", "B"]

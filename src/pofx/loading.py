@@ -121,7 +121,8 @@ def _fitted(source: str | Path, unknown: str) -> LM | None:
         arpa = not ours and not path.is_dir() and (is_arpa(path) or (path.is_file() and holds_arpa(path)))
     except OSError as e:
         raise BadSource(
-            f"{source}: expected the name of a model, found: {e.strerror or e}; check the name"
+            f"{source}: expected the name of a model, found: {e.strerror or e}; check the name and "
+            "its permissions"
         ) from None
     if arpa:
         lm = read_arpa(path, unknown=unknown)

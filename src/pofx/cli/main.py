@@ -162,6 +162,8 @@ def main(arguments: list[str] | None = None) -> None:
             said = f"{where}expected room to write, found: {e.strerror}; make room, or choose another place"
         elif e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             said += "; choose another place, or change its permissions"
+        elif e.errno == errno.ENOENT:
+            said += "; check the path"
         code = _say(f"error: {_one_line(said)}", 2)
         streams.silence()
     except MemoryError:

@@ -272,7 +272,9 @@ def summary(n: int, n_bytes: int, nats: float, prefix: bool) -> str:
     from pofx.report.numerals import counted
     from pofx.units import bits_per_byte
 
+    if not n:
+        return "pofx: no document has a score"
     what = "log P (prefixes)" if prefix else "log p"
-    mean = f", {nats / n:.4f} a document" if n else ""
+    mean = f", {nats / n:.4f} a document"
     rate = f", {bits_per_byte(-nats, n_bytes):.4f} bits per byte" if n_bytes else ""
     return f"pofx: {counted(n, 'document')}, {counted(n_bytes, 'byte')}: {what} = {nats:.2f} nats{mean}{rate}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 
 from pofx.reading import Found, Layout, rows
@@ -18,9 +19,10 @@ def rows_of_all(sources: Sequence[Source], layout: Layout) -> Iterator[tuple[Sou
     """
     fields = Fields(layout.columns)
     held: list[tuple[Source, Found]] = []
-    size = 0
+    size = documents = 0
     for source in sources:
         for found in rows(source, layout, fields):
+            documents += isinstance(found, tuple)
             if not fields.missing or source.format not in ("jsonl", "json", "fasttext"):
                 yield from held
                 held.clear()
@@ -34,6 +36,14 @@ def rows_of_all(sources: Sequence[Source], layout: Layout) -> Iterator[tuple[Sou
     if held:
         fields.check(held[0][0].name)
         yield from held
+    if layout.separator is not None and 0 < documents <= len(sources):
+        each = "the input" if len(sources) == 1 else "each file"
+        warnings.warn(
+            f"separator: expected {layout.separator!r:.40} between documents, found {each} to be one document; check how "
+            "the documents are parted",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def look(sources: Sequence[Source], layout: Layout) -> None:

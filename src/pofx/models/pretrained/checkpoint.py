@@ -23,7 +23,7 @@ from pofx.models.pretrained.wrapper import is_wrapper, text_config, text_tensors
 
 SPECIAL_TOKENS = "special_tokens_map.json"
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
-ADAPTER = "adapter_config.json"
+ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 GGUF_CARD = "pofx-gguf.json"
 MAX_CONFIG = 1 << 22
 # The table of embeddings and the head, by the names they have in the known families.
@@ -82,7 +82,9 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
     Right: `check_checkpoint(find("smollm2"))`. Wrong: on a directory of `pofx.save`, which `pofx.load` reads.
     """
     directory = Path(directory)
-    if (directory / ADAPTER).exists():
+    if (directory / ADAPTER).exists() or (
+        (directory / ADAPTER_WEIGHTS).exists() and not (directory / CONFIG).exists()
+    ):
         _adapter(directory)
     if not (directory / CONFIG).is_file():
         raise BadSource(
@@ -124,7 +126,7 @@ def _adapter(directory: Path) -> NoReturn:
         base = read_object(directory / ADAPTER, MAX_CONFIG).get("base_model_name_or_path")
     of = f" to {base!r:.80}" if isinstance(base, str) else ""
     raise BadSource(
-        f"{directory}: expected a model of its own, found an adapter{of} ({ADAPTER}); merge the two with peft "
+        f"{directory}: expected a model of its own, found an adapter{of}; merge the two with peft "
         "(merge_and_unload, then save_pretrained) and name the merged directory"
     )
 

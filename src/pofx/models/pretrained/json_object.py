@@ -23,7 +23,9 @@ def read_object(path: Path, most: int) -> dict[str, Any]:
         with path.open("rb") as f:
             raw = f.read(most + 1)
     except OSError as e:
-        raise BadSource(f"{path}: expected a readable JSON file, found: {e.strerror or e}") from None
+        raise BadSource(
+            f"{path}: expected a readable JSON file, found: {e.strerror or e}; check its permissions"
+        ) from None
     if len(raw) > most:
         raise BadSource(
             f"{path}: expected at most {most >> 10:,} KiB of JSON, found more; is it the right file?"

@@ -33,7 +33,9 @@ class RowFile:
         try:
             self._file = os.open(stored.file, os.O_RDONLY)
         except OSError as e:
-            raise BadSource(f"{stored.file}: expected a readable file, found: {e.strerror or e}") from None
+            raise BadSource(
+                f"{stored.file}: expected a readable file, found: {e.strerror or e}; check its permissions"
+            ) from None
         weakref.finalize(self, os.close, self._file)
 
     def __getitem__(self, ids: Tensor) -> Tensor:

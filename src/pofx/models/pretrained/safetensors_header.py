@@ -56,7 +56,9 @@ def read_tensors(path: str | Path) -> Mapping[str, StoredTensor]:
                 _bad(path, f"{size} bytes, of which the header claims {n}")
             raw = f.read(n)
     except OSError as e:
-        raise BadSource(f"{path}: expected a readable safetensors file, found: {e.strerror or e}") from None
+        raise BadSource(
+            f"{path}: expected a readable safetensors file, found: {e.strerror or e}; check its permissions"
+        ) from None
     table = parse_object(raw, str(path))
     table.pop(METADATA, None)
     data = size - 8 - n
