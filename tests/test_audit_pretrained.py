@@ -380,6 +380,7 @@ def test_draws_spelled_otherwise() -> None:
     assert canonical_finding(core, [np.array([0, 1, END])], 1) is not None
 
 
+@pytest.mark.thorough
 def test_another_precision() -> None:
     class Rough(Core):
         def extend(self, state: State, ids) -> State:

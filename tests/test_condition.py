@@ -222,6 +222,7 @@ def test_particles_estimate_the_evidence_without_bias(name: str, vocab: Pieces |
     assert variation(law(found), truth) < 0.12
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("never_enumerated")
 def test_a_standard_error_is_what_repetition_shows() -> None:
     lm = Forgetful(ToyLM(seed=4))
@@ -234,6 +235,7 @@ def test_a_standard_error_is_what_repetition_shows() -> None:
     assert 0.5 < np.sqrt(np.mean([se**2 for _, se in p])) / np.std([x for x, _ in p]) < 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["contains", "both"])
 def test_thinning_is_as_right_as_resampling_and_varies_less(name: str) -> None:
     on, inside = SETS[name]

@@ -245,7 +245,13 @@ def uses_smollm2(page: Path) -> bool:
     return any("smollm2" in c for c in commands)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+THOROUGH = ("pretrained", "why", "infill", "decompress", "condition")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, id=p.stem, marks=[pytest.mark.thorough] * (p.stem in THOROUGH)) for p in PAGES],
+)
 def test_page_runs(page: Path, here: Path) -> None:
     if uses_smollm2(page):
         from pofx.models.pretrained.source import find, named

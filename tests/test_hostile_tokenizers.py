@@ -72,6 +72,7 @@ def test_one_line_whatever_the_library_does(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.thorough
 def test_a_command_says_one_line(tmp_path: Path) -> None:
     home = tiny.write(tmp_path, adds="bos")
     written(home, BAD["panics"][0])

@@ -141,6 +141,7 @@ def test_every_module_imports() -> None:
         importlib.import_module(name)
 
 
+@pytest.mark.thorough
 def test_bad_input_is_refused_without_assertions(tmp_path: Path) -> None:
     ran = python(
         f"""

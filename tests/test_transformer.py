@@ -68,6 +68,7 @@ def apart(a: Trace, b: Trace) -> float:
 SMALL = replace(TINY, layers=1, context=4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "make",
     [

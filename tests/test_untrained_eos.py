@@ -81,6 +81,7 @@ def test_a_difference_alone_is_no_eos() -> None:
     assert "not learned" in a.reason
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("at_end", "elsewhere", "verdict"),
     [
@@ -127,6 +128,7 @@ def test_texts_that_were_cut() -> None:
     assert "cut before their end" in every.why
 
 
+@pytest.mark.thorough
 def test_a_transformer_that_was_never_shown_an_end() -> None:
     pytest.importorskip("torch")
     from pofx.models.transformer.model import TransformerLM

@@ -228,7 +228,7 @@ def test_the_two_checkers_say_what_python_says(value: Any, least: int) -> None:
         (is_real, lambda: real("x", value, least, 1e300, above=True, below=True)),
     ):
         if accepted:
-            assert check() == value
+            assert check() in (value, float(value))  # 2^53 + 1 is no double
         else:
             with pytest.raises(BadValue, match="^x: expected .* found "):
                 check()
