@@ -6,6 +6,7 @@ Workers that run side by side share them, too: a checkpoint is converted once.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,9 @@ from hypothesis import settings
 # The same cases in every run and no clock: `make fuzz` is where new cases are tried.
 settings.register_profile("tests", derandomize=True, deadline=None)
 settings.load_profile("tests")
+
+# Whoever starts the tests in the background may have Ctrl-C ignored, and children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -139,6 +139,7 @@ def test_a_longer_document_is_refused_behind_those_before(tmp_path: Path, kind: 
     assert [len(t) for t in documents(path, max_document=2100)][:2] == [5, 2000]
 
 
+@pytest.mark.filterwarnings("ignore:separator")
 @pytest.mark.parametrize("options", [{"split": "file"}, {"separator": "##"}])
 def test_long_files_and_pieces(tmp_path: Path, options: Any) -> None:
     path = tmp_path / "a.txt"
