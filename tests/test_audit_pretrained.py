@@ -214,6 +214,7 @@ def test_a_model_that_opens_texts_behind_any_token_knows_how_they_open() -> None
     assert row(a, "<s>").same > 0.95
 
 
+@pytest.mark.thorough
 def test_openings_alone_convict_an_assumed_x0_but_no_declared_one() -> None:
     blank = Core(lambda i: law() if i == X0 else law(a=0.9), lost=0.95)
     assumed, declared = (audit(begun(blank, "<s>", known), HELD) for known in ("assumed", "declared"))
@@ -225,6 +226,7 @@ def test_openings_alone_convict_an_assumed_x0_but_no_declared_one() -> None:
     assert row(audit(blank, HELD), "<s>").verdict == "fail"
 
 
+@pytest.mark.thorough
 def test_what_is_said_anyway_must_tell_more_of_openings_than_any_place_does() -> None:
     """A token like any other, in a model of running text: the law behind it beats the uniform one, as all its laws do."""
     rng = np.random.default_rng(4)

@@ -85,6 +85,7 @@ def test_log_probabilities_are_those_of_the_library(home: Path, lm: pofx.LM) -> 
     assert draw.bytes == pofx.sample(pofx.given(lm, said), 1, "", 5, 0)[0].bytes
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "said",
     ["<eos>", "a<|endoftext|>b <bos>", "the <eos", "x<", "<|endoftext|>\n<|endoftext|>assistant\nyes<eos>"],

@@ -498,6 +498,7 @@ def test_the_types_are_those_of_the_library() -> None:
 MUTATIONS = [b"\0", b"\xff", b"[", b"}", b'"', b"-", b"9" * 9, b"null", b"\xff" * 8]
 
 
+@pytest.mark.thorough
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_mutation_is_read_or_refused(data: st.DataObject, tmp_path: Path) -> None:

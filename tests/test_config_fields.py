@@ -62,6 +62,7 @@ def law(home: Path) -> Any:
         return lm.forward([IDS], skip=1).logp[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("family", "loads"), [("llama", 25), ("gpt2", 15), ("gemma3", 15), ("qwen2", 10)])
 def test_any_value_of_any_field(family: str, loads: int, tmp_path: Path) -> None:
     """A sample of them at the door, and some of those that pass it down to numbers. Other exceptions are faults."""

@@ -123,6 +123,7 @@ class _Control(ToyLM):
         super().__init__(vocab, seed=3, begin=False)
 
 
+@pytest.mark.thorough
 def test_a_checkpoint(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     import torch

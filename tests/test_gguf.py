@@ -212,6 +212,7 @@ def test_a_megabyte_is_decided_at_once(raw: Raw, tmp_path: Path) -> None:
     assert time.process_time() - start < 20
 
 
+@pytest.mark.thorough
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_mutation_is_read_or_refused(data: st.DataObject, tmp_path: Path) -> None:

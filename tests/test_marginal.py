@@ -203,6 +203,7 @@ def test_estimates_are_unbiased_and_their_intervals_cover(beam: int) -> None:
     assert all(r.ess is not None and 1 <= r.ess <= 48 + 1e-9 for r in runs)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("seed", "text", "beam"), [(3, "abbabaabab", 1), (7, "abaaababba", 2)])
 def test_intervals_cover_with_few_draws_too(seed: int, text: str, beam: int) -> None:
     lm = Forgetful(VOCAB, seed=seed)
@@ -305,6 +306,7 @@ def test_what_is_impossible() -> None:
         assert marginal(Never(VOCAB), "abab", beam=beam).total == -math.inf
 
 
+@pytest.mark.thorough
 def test_a_text_of_twenty_kilobytes() -> None:
     vocab = pofx.SubwordVocab.learn(["abab abba"] * 9, 265)
     lm = pofx.fit(["abab abba"] * 9, NgramSpec(order=3, vocab=vocab))

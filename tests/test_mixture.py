@@ -190,6 +190,7 @@ def test_bounds_of_a_mixture_hold(beam: int, seed: int) -> None:
     assert wide > (5 if beam == 1 else 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(4))
 def test_bounds_of_a_mixture_hold_behind_a_prefix(seed: int) -> None:
     lms = [toy(ONE, 6, seed=seed, memory=2), toy(OTHER, 5, seed=seed + 10, memory=2)]

@@ -153,6 +153,7 @@ def test_a_text_of_a_hundred_kilobytes() -> None:
     assert len(sample(lm, 1, text + "the ca", max_tokens=3, seed=0)) == 1
 
 
+@pytest.mark.thorough
 def test_a_text_of_kilobytes_byte_by_byte() -> None:
     lm = bytewise(Toy(Pieces((b"a", b"b", b"ab", b"ba", None), 4), memory=1), 3)
     (s,) = score(lm, ["ab" * 100])

@@ -99,6 +99,7 @@ def test_the_definition_by_enumeration(context: int, stride: int) -> None:
             np.testing.assert_allclose(a, b[skip:], atol=1e-12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("context", "stride"), [(3, 1), (3, 2), (4, 2), (4, 3), (5, None), (6, 2)])
 def test_laws_with_x0(context: int, stride: int | None) -> None:
     laws(windowed(begun(Bounded(context), "<s>"), stride=stride))
@@ -123,6 +124,7 @@ def test_laws_of_other_windows(make) -> None:
     laws(make())
 
 
+@pytest.mark.thorough
 def test_the_sum_over_strings_is_one() -> None:
     vocab = ToyVocab(2)
     lm = windowed(Bounded(3, vocab, begin=True, seed=1), stride=1)
