@@ -14,9 +14,10 @@ import pytest
 
 from pofx.models.pretrained.library import quiet
 from pofx.tokenizer import template as template_module
+from pofx.tokenizer.checkpoint_files import read_tokenizer
 from pofx.tokenizer.child import render
 from pofx.tokenizer.template import rendered_ids
-from pofx.tokenizer.vocab import TokenizerVocab, read_tokenizer
+from pofx.tokenizer.vocab import TokenizerVocab
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # importing it warns of what it imports

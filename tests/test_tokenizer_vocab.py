@@ -28,9 +28,10 @@ from tokenizers import (
 from pofx.errors import BadSource, BadValue, NotText
 from pofx.tokenizer import safe_cuts
 from pofx.tokenizer import text as text_tokenizer
+from pofx.tokenizer.checkpoint_files import read_tokenizer
 from pofx.tokenizer.text import TextTokenizer
 from pofx.tokenizer.token_bytes import Spelling
-from pofx.tokenizer.vocab import TokenizerVocab, read_tokenizer
+from pofx.tokenizer.vocab import TokenizerVocab
 from pofx.vocab import spans
 
 CORPUS = [

@@ -36,7 +36,8 @@ def open_tokenizer(request: Mapping[str, Any]) -> Callable[[], None]:
     import tokenizers  # noqa: F401  (loaded before the limits hold)
 
     from pofx.errors import NotText
-    from pofx.tokenizer.vocab import TokenizerVocab, read_files
+    from pofx.tokenizer.checkpoint_files import read_files
+    from pofx.tokenizer.vocab import TokenizerVocab
 
     def work() -> None:
         tokenizer, config, name = read_files(request["folder"])

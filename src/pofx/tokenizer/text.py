@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from pofx.errors import BadSource
 from pofx.tokenizer.file import Added, TokenizerFile, components, refusing
 from pofx.tokenizer.harmless import may_panic
 from pofx.tokenizer.muffled import muffled
+from pofx.tokenizer.normalized import EMPTY_MODEL, Normalized
+from pofx.tokenizer.opening_space import without_opening_space
 from pofx.tokenizer.safe_cuts import SafeCuts
 from pofx.tokenizer.token_bytes import Spelling
 
@@ -24,12 +27,6 @@ if TYPE_CHECKING:
     from tokenizers.models import BPE, Unigram
 
 BLOCK = 1 << 18  # characters given to the tokeniser at once: an Encoding weighs some 200 bytes a token
-
-# Before which parts of a text, between control tokens, a tokenizer puts a space: none; each; each that begins with none; the
-# first, if it begins with none.
-Opens = Literal["none", "every part", "bare parts", "first part"]
-
-_EMPTY_MODEL = {"type": "BPE", "vocab": {}, "merges": []}
 
 
 class TextTokenizer:
@@ -54,18 +51,18 @@ class TextTokenizer:
         control: frozenset[int],
         added: Sequence[Added],
     ) -> None:
-        from tokenizers import AddedToken, Tokenizer
+        from tokenizers import Tokenizer
 
         self._spelled, self._byte_level = spelled, spelling.byte_level
         with refusing(file.name):
-            normalizer, pre_tokenizer, self.opens, prepended = _without_opening_space(file, spelling.space)
+            normalizer, pre_tokenizer, self.opens, prepended = without_opening_space(file, spelling.space)
             self.opening = self.opens != "none"
             skeleton: dict[str, Any] = {
                 "version": "1.0",
                 "added_tokens": [],
                 "normalizer": normalizer,
                 "pre_tokenizer": pre_tokenizer,
-                "model": _EMPTY_MODEL,
+                "model": EMPTY_MODEL,
             }
             self._tokenizer: Tokenizer = Tokenizer.from_str(json.dumps(skeleton))
             self.opened = tuple(a.content for a in added if a.normalized and prepended)
@@ -83,31 +80,55 @@ class TextTokenizer:
                     f"{lost!r:.60}; get the file again, or use another model"
                 )
             self._tokenizer.model = _model(file, control, added)
-            self._tokenizer.add_tokens(
-                [AddedToken(a.content, single_word=a.single_word, normalized=a.normalized) for a in added]
-            )
-            self._renumbered = self._ids_of(added)
-        before = components(normalizer)
-        self._panics = may_panic([*before, *components(pre_tokenizer)], len(before))
-        steps = [
-            s
-            for s in before
-            if (s["type"], s.get("content")) != ("Replace", spelling.space) or s["pattern"] != {"String": " "}
-        ]
-        self.normalizers = [s["type"] for s in steps]
-        self._changes = [(s["type"], _alone(s)) for s in steps]
-        self._space = spelling.space or " "
+            self._add(added)
+        before, behind = components(normalizer), components(pre_tokenizer)
+        self._panics = may_panic([*before, *behind], len(before))
+        self._added, self._behind = added, pre_tokenizer
+        self._reading = Normalized(before, spelling.space, [a for a in added if not a.normalized])
+        self.normalizers = self._reading.names
 
     def normalized(self, text: str) -> tuple[str, list[str]]:
         """The text as the normalizers leave it to the model, spaces as spaces, and the names of those that changed it."""
-        names = []
-        for name, change in self._changes:
-            with muffled(self._panics):
-                changed = change(text)
-            if changed.replace(self._space, " ") != text.replace(self._space, " ") and name not in names:
-                names.append(name)
-            text = changed
-        return (text.replace(self._space, " ") if names else text), names
+        with muffled(self._panics):
+            return self._reading.of(text)
+
+    @property
+    def loses_opening(self) -> bool:
+        """Whether a normalizer takes the space away that is put before a text."""
+        return self.opening and self.normalized(" a")[0][:1] != " "
+
+    def shown(self, a: Added) -> str:
+        """What stands for an added token in a text that was normalized."""
+        return self._reading.of(a.content)[0] if a.normalized else a.content
+
+    def as_read(self) -> TextTokenizer:
+        """The same tokenizer of texts that were normalized before, so that none is normalized twice.
+
+        Of the normalizers it has what writes spaces and bytes in the letters of the table.
+        """
+        from tokenizers import Tokenizer
+
+        out = copy.copy(self)
+        out.__dict__.pop("_cuts", None)
+        skeleton: dict[str, Any] = {
+            "version": "1.0",
+            "added_tokens": [],
+            "normalizer": self._reading.spelling,
+            "pre_tokenizer": self._behind,
+            "model": EMPTY_MODEL,
+        }
+        out._tokenizer = Tokenizer.from_str(json.dumps(skeleton))
+        out._tokenizer.model = self._tokenizer.model
+        out._add(self._added)
+        return out
+
+    def _add(self, added: Sequence[Added]) -> None:
+        from tokenizers import AddedToken
+
+        self._tokenizer.add_tokens(
+            [AddedToken(a.content, single_word=a.single_word, normalized=a.normalized) for a in added]
+        )
+        self._renumbered = self._ids_of(added)
 
     def _as_normalized(self, a: Added, prepended: str, file: TokenizerFile) -> Added:
         """The added token under a text that the normalizer here makes of it what the file's own makes of its text.
@@ -187,7 +208,7 @@ def added_around(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tuple
     """The ids that the post_processor puts before and after a text, found by running it on one."""
     from tokenizers import Tokenizer
 
-    model = {**_EMPTY_MODEL, "vocab": {"x": 0}}
+    model = {**EMPTY_MODEL, "vocab": {"x": 0}}
     skeleton: dict[str, Any] = {
         "version": "1.0",
         "added_tokens": [],
@@ -202,15 +223,6 @@ def added_around(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tuple
             f"makes {len(of_text)} of it, or ids of {rows} and more: {encoding.ids!s:.60}"
         )
     return tuple(encoding.ids[: of_text[0]]), tuple(encoding.ids[of_text[0] + 1 :])
-
-
-def _alone(step: Mapping[str, Any]) -> Callable[[str], str]:
-    """What one normalizer makes of a text."""
-    from tokenizers import Tokenizer
-
-    skeleton = {"version": "1.0", "added_tokens": [], "normalizer": step, "model": _EMPTY_MODEL}
-    found: Callable[[str], str] = Tokenizer.from_str(json.dumps(skeleton)).normalizer.normalize_str
-    return found
 
 
 def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added]) -> BPE | Unigram:
@@ -256,60 +268,3 @@ def _merges(found: Sequence[Any]) -> list[tuple[str, str]]:
     if found and isinstance(found[0], str):
         return [(a, b) for a, b in (m.split(" ") for m in found if not m.startswith("#version"))]
     return [(a, b) for a, b in found]
-
-
-def _without_opening_space(
-    file: TokenizerFile, mark: str | None
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None, Opens, str]:
-    """Normalizer and pre_tokenizer that put no space before a text, whether they used to, and what the normalizer put."""
-    opens: Opens = "none"
-    prepended, normalizers, pre_tokenizers = "", [], []
-    for step in components(file.normalizer):
-        if step["type"] == "Prepend" and step["prepend"] in (mark, " "):
-            opens, prepended = "every part", step["prepend"] + prepended
-        else:
-            normalizers.append(step)
-    for k, step in enumerate(components(file.pre_tokenizer)):
-        puts = step.get("add_prefix_space", step["type"] in ("Metaspace", "ByteLevel"))
-        scheme = step.get("prepend_scheme", "always" if puts else "never")
-        if scheme == "always" and k > 0:
-            raise BadSource(
-                f"{file.name}: expected a space before the text at most, found {step['type']} behind another "
-                "pre_tokenizer, which puts one before every piece; no probability of the text itself can be had"
-            )
-        if scheme != "never":
-            if opens == "none":
-                opens = "first part" if scheme == "first" else "bare parts"
-            step = {**step, "add_prefix_space": False}
-            if step["type"] == "Metaspace":
-                step["prepend_scheme"] = "never"
-        pre_tokenizers.append(step)
-    if prepended:
-        _check_opening(file, normalizers, pre_tokenizers, mark)
-    return (
-        {"type": "Sequence", "normalizers": normalizers} if normalizers else None,
-        {"type": "Sequence", "pretokenizers": pre_tokenizers} if pre_tokenizers else None,
-        opens,
-        prepended,
-    )
-
-
-def _check_opening(
-    file: TokenizerFile,
-    normalizers: Sequence[Mapping[str, Any]],
-    pre_tokenizers: Sequence[Mapping[str, Any]],
-    mark: str | None,
-) -> None:
-    """`BadSource` where a space before a text is not what the file's own normalizer puts there."""
-    own, opened = "a", " a"
-    for step in components(file.normalizer):
-        own = _alone(step)(own)
-    for step in normalizers:
-        opened = _alone(step)(opened)
-    if any(step["type"] == "Metaspace" for step in pre_tokenizers):
-        own, opened = own.replace(" ", mark or " "), opened.replace(" ", mark or " ")
-    if own != opened:
-        raise BadSource(
-            f"{file.name}: expected a normalizer that puts a space like any other before a text, found one that makes "
-            f"{own!a:.40} of 'a' and {opened!a:.40} of ' a'; use another model"
-        )

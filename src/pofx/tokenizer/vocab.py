@@ -6,16 +6,15 @@ import copy
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.errors import BadValue
-from pofx.tokenizer.file import CONFIG_FILE, FILE, SPECIAL_FILE, TokenizerFile, parse, read_json, refusing
+from pofx.errors import BadValue, NotText
+from pofx.tokenizer.file import FILE, TokenizerFile, parse, refusing
 from pofx.tokenizer.stretches import encoding, stretches
-from pofx.tokenizer.template import Template, template_of
+from pofx.tokenizer.template import Template
 from pofx.tokenizer.text import TextTokenizer, added_around
 from pofx.tokenizer.token_bytes import Spelling, token_bytes
 from pofx.tokenizer.unspelled import unspelled
@@ -26,35 +25,6 @@ _ROLES = ("bos", "eos", "unk", "pad")
 _SEPARATOR = re.compile(
     r"(?i)(begin|end|start).?of.?(text|sentence|sequence|document)|^\W*(s|bos|eos|eod|eot_id|sep|cls)\W*$"
 )
-
-
-def read_tokenizer(
-    directory: str | Path, rows: int, end: int | None = None, control: Iterable[int] = ()
-) -> TokenizerVocab:
-    """The vocabulary of a checkpoint directory: tokenizer.json, and what the two files beside it declare.
-
-    tokenizer_config.json, and special_tokens_map.json where the former has no "added_tokens_decoder", name
-    control tokens and roles, as transformers 5 reads them. The rest is as in `TokenizerVocab`. Plain data:
-    nothing is executed. `BadSource`, one line, for files that hold no such tokenizer. Not guarded against: a
-    regular expression in the file that takes exponential time on some text; the library has no limit to set.
-
-    Right: `read_tokenizer("SmolLM2-135M", rows=49152, end=0)`. Wrong: `rows=len(tokenizer)`; the model's output
-    law may have more rows than there are tokens.
-    """
-    tokenizer, config, name = read_files(directory)
-    vocab = TokenizerVocab(tokenizer, rows, end, control, config, name)
-    vocab.template = template_of(Path(directory), config)
-    return vocab
-
-
-def read_files(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """The parsed tokenizer.json of a directory, what the files beside it declare, and the name of the first."""
-    folder = Path(directory)
-    tokenizer = read_json(folder / FILE)
-    config = read_json(folder / CONFIG_FILE, needed=False)
-    if "added_tokens_decoder" not in config:
-        config |= read_json(folder / SPECIAL_FILE, needed=False)
-    return tokenizer, config, str(folder / FILE)
 
 
 class TokenizerVocab(Vocab):
@@ -112,11 +82,17 @@ class TokenizerVocab(Vocab):
             spelling = Spelling.of(file)
             self.token_bytes = token_bytes(file, spelling, self._control, rows)
             added = [a for a in file.added if a.id < rows and self.token_bytes[a.id] == a.content.encode()]
-            self._tokenizer = TextTokenizer(file, spelling, self.token_bytes, self._control, added)
+            self._reader = TextTokenizer(file, spelling, self.token_bytes, self._control, added)
+            # Where a normalizer would take the opening space away, that is put behind it.
+            self._checks = self._reader.loses_opening
+            self._tokenizer = self._reader.as_read() if self._checks else self._reader
+            # Added tokens are looked for in another form than the one they have.
+            self._normal = {a.id: self._tokenizer.shown(a).encode() for a in added if a.normalized}
             self.adds_before, self.adds_after = added_around(file, rows)
             self.names = _names(file, self._control, rows)
         self.declared = file.declared
         self.template: Template | None = None
+        self._written: TokenizerVocab | None = None
         self.told: Callable[[Mapping[str, int], Sequence[bytes]], None] | None = None
         self.lstrip = frozenset(a.content for a in file.added if a.lstrip)
         self.rstrip = frozenset(a.content for a in file.added if a.rstrip)
@@ -178,12 +154,37 @@ class TokenizerVocab(Vocab):
         return self._but(end=end)
 
     def normalizing(self) -> TokenizerVocab:
-        """The same vocabulary for texts as the tokenizer's normalizers leave them: what `read` gives is scored."""
-        return self._but(normalizes=True)
+        """The same vocabulary for texts as the tokenizer's normalizers leave them: what `read` gives is encoded as it is."""
+        written = self._but(opening=False, _tokenizer=self._reader)
+        return self._but(normalizes=True, _checks=False, _tokenizer=self._reader.as_read(), _written=written)
 
     def read(self, text: str | bytes) -> tuple[str | bytes, str]:
-        """The text as the model reads it, and the names of the normalizers that changed it; itself where none may."""
-        return self._normalized(text) if self.normalizes else (text, "")
+        """The text as the model reads it, and the names of the normalizers that changed it; itself where none may.
+
+        `NotText` where the tokenizer's ids of the text are not those of what it reads, such as for a normalizer that writes
+        the text of an added token which is looked for only before.
+        """
+        if self._written is None:
+            return text, ""
+        made, by = self._normalized(text)
+        if not by:
+            return text, ""
+        theirs = self._written._encode_parts([stretches(to_bytes(text))])[0]
+        if self._as_normalized(theirs) != to_bytes(made):
+            return made, by  # some character has no token: `encode` says so
+        read = self.continuation.decode(theirs)
+        if self.continuation._encode_parts([stretches(read)])[0] != theirs:
+            raise NotText(
+                f"expected a text that the tokenizer reads as it reads the normalized text, found one whose normalized text "
+                f"{made!a:.60} has other tokens (its normalizer is {by}); change the text, or use another model"
+            )
+        return (
+            (text, "") if read == to_bytes(text) else (read.decode() if isinstance(text, str) else read, by)
+        )
+
+    def _as_normalized(self, ids: Sequence[int]) -> bytes:
+        """The normalized text that has these ids."""
+        return b"".join([self._normal.get(i, self.token_bytes[i] or b"") for i in ids if i < self.size])
 
     def _normalized(self, text: str | bytes) -> tuple[str | bytes, str]:
         names: list[str] = []
@@ -262,7 +263,8 @@ class TokenizerVocab(Vocab):
             joined = b"".join([spelled[i] for i in ids])  # type: ignore[misc]
         except (TypeError, IndexError):
             return False
-        return (joined.removeprefix(b" ") if self.opening else joined) == data
+        spells = (joined.removeprefix(b" ") if self.opening else joined) == data
+        return spells and not (self._checks and self._normalized(data)[1])
 
     def _by_other_tokens(self, data: bytes) -> list[int]:
         """Ids of a text whose characters the tokenizer mistakes for its own marks, or `NotText`."""

@@ -9,9 +9,10 @@ from typing import Any
 from pofx.errors import BadSource
 from pofx.models.pretrained.checkpoint import CONFIG, GGUF_CARD, MAX_CONFIG, Checkpoint
 from pofx.models.pretrained.json_object import read_object
+from pofx.tokenizer.checkpoint_files import read_tokenizer
 from pofx.tokenizer.end import declared_end
 from pofx.tokenizer.vetted import vet
-from pofx.tokenizer.vocab import TokenizerVocab, read_tokenizer
+from pofx.tokenizer.vocab import TokenizerVocab
 from pofx.transforms.begun import token_id
 
 GENERATION = "generation_config.json"

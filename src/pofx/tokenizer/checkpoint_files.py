@@ -1,0 +1,40 @@
+"""The vocabulary of a checkpoint directory, from the tokenizer's files in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pofx.tokenizer.file import CONFIG_FILE, FILE, SPECIAL_FILE, read_json
+from pofx.tokenizer.template import template_of
+from pofx.tokenizer.vocab import TokenizerVocab
+
+
+def read_tokenizer(
+    directory: str | Path, rows: int, end: int | None = None, control: Iterable[int] = ()
+) -> TokenizerVocab:
+    """The vocabulary of a checkpoint directory: tokenizer.json, and what the two files beside it declare.
+
+    tokenizer_config.json, and special_tokens_map.json where the former has no "added_tokens_decoder", name
+    control tokens and roles, as transformers 5 reads them. The rest is as in `TokenizerVocab`. Plain data:
+    nothing is executed. `BadSource`, one line, for files that hold no such tokenizer. Not guarded against: a
+    regular expression in the file that takes exponential time on some text; the library has no limit to set.
+
+    Right: `read_tokenizer("SmolLM2-135M", rows=49152, end=0)`. Wrong: `rows=len(tokenizer)`; the model's output
+    law may have more rows than there are tokens.
+    """
+    tokenizer, config, name = read_files(directory)
+    vocab = TokenizerVocab(tokenizer, rows, end, control, config, name)
+    vocab.template = template_of(Path(directory), config)
+    return vocab
+
+
+def read_files(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """The parsed tokenizer.json of a directory, what the files beside it declare, and the name of the first."""
+    folder = Path(directory)
+    tokenizer = read_json(folder / FILE)
+    config = read_json(folder / CONFIG_FILE, needed=False)
+    if "added_tokens_decoder" not in config:
+        config |= read_json(folder / SPECIAL_FILE, needed=False)
+    return tokenizer, config, str(folder / FILE)
