@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from pofx.lm import LM, State
+from pofx.lm import LM
+from pofx.state import State
 from pofx.vocab import NotText, Vocab
 from toy import log_prefix, log_string, texts
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 import pofx
 from byte_toys import Pieces, Toy, leave_unread, toy
 from pofx.branches import ByExtension
-from pofx.lm import LM, State
+from pofx.lm import LM
 from pofx.specs import NgramSpec
+from pofx.state import State
 from pofx.trace import TraceBuilder, Want
 from pofx.transforms import ahead
 from pofx.transforms.bytewise import Bytewise, bytewise

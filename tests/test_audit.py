@@ -13,7 +13,7 @@ import pofx
 from pofx.algorithms.absorbing import Chain, never_stops, survival
 from pofx.algorithms.logspace import logsumexp
 from pofx.errors import BadValue, NotText
-from pofx.lm import LM, State
+from pofx.lm import LM
 from pofx.models.ngram.counting import Codes, count_ngrams
 from pofx.models.ngram.model import NgramLM, fit_ngram
 from pofx.models.ngram.smoothing import smooth
@@ -22,6 +22,7 @@ from pofx.queries.audit import audit
 from pofx.queries.findings import Audit, Finding
 from pofx.queries.held_out import choose
 from pofx.specs import NgramSpec
+from pofx.state import State
 from pofx.trace import Path, Trace, Want
 from pofx.transforms.given import given
 from pofx.vocab import ByteVocab, Vocab

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from pofx.cli.main import pofx as cli
 from pofx.errors import NotText
-from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional
+from pofx.lm import LM, Begin, id_rows, refuse_unconditional
 from pofx.models.ngram.model import fit_ngram
 from pofx.pins import Pin, pin, pinned
 from pofx.queries import trials
@@ -26,6 +26,7 @@ from pofx.queries.first_bytes import by_first_byte, first_bytes
 from pofx.queries.held_out import OPENING, choose, openings
 from pofx.report import html, terminal
 from pofx.specs import NgramSpec
+from pofx.state import State
 from pofx.trace import Ints, Want
 from pofx.transforms.begun import begun
 from pofx.transforms.given import Given

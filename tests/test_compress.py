@@ -16,13 +16,14 @@ import pofx
 from pofx.algorithms import adaptive
 from pofx.algorithms.range_coder import TOTAL, Decoder, Encoder, frequencies
 from pofx.errors import BadValue, MissingExtra, NoBOS, Undecodable
-from pofx.lm import LM, State
+from pofx.lm import LM
 from pofx.queries import blocks, lanes
 from pofx.queries import compress as module
 from pofx.queries.blocks import Block, Packed, hash_of, unpacked
 from pofx.queries.compress import compress, compression, decompress
 from pofx.queries.escapes import SHORTEST, pieces
 from pofx.queries.identity import identity
+from pofx.state import State
 from pofx.transforms.begun import begun
 from pofx.units import bits
 from pofx.vocab import CharVocab

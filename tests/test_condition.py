@@ -17,12 +17,13 @@ import pofx
 from enumerated import Forgetful, Pieces, complete, covered, open_ended, variation
 from pofx import Contains, Length, Matches
 from pofx.cli.main import main
-from pofx.lm import LM, Begin, State
+from pofx.lm import LM, Begin
 from pofx.queries.conditioned import Conditioned
 from pofx.queries.conditions import Condition
 from pofx.queries.forward_backward import backward, product
 from pofx.queries.lookahead import Target, pilot
 from pofx.queries.token_automaton import TokenAutomaton
+from pofx.state import State
 from resampled import relative_errors, two_ways
 from toy import ToyLM, ToyVocab, log_string
 

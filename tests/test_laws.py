@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from laws import LAWS, Broken, laws
-from pofx.lm import LM, State, id_rows
+from pofx.lm import LM, id_rows
 from pofx.models.ngram.model import fit_ngram
 from pofx.specs import NgramSpec
+from pofx.state import State
 from pofx.subword import SubwordVocab
 from pofx.transforms.given import given
 from pofx.transforms.interpolate import interpolate

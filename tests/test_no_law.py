@@ -15,7 +15,8 @@ import pytest
 
 import pofx
 from pofx.errors import NoLaw
-from pofx.lm import LM, State
+from pofx.lm import LM
+from pofx.state import State
 from pofx.trace import Trace, Want
 from toy import ToyLM, ToyVocab
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import pofx
-from pofx.lm import LM, Begin, State
+from pofx.lm import LM, Begin
 from pofx.models.ngram.model import fit_ngram
 from pofx.queries.audit import audit
 from pofx.queries.findings import Audit, Finding
 from pofx.specs import NgramSpec
+from pofx.state import State
 from pofx.trace import Want
 from pofx.vocab import ByteVocab
 

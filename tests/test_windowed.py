@@ -11,11 +11,12 @@ import pytest
 
 from laws import LAWS, Broken, laws
 from pofx.errors import BadValue, Impossible, NoBOS, TooLong
-from pofx.lm import LM, Begin, State, forward_by_extension, id_rows
+from pofx.lm import LM, Begin, forward_by_extension, id_rows
 from pofx.models.ngram.model import fit_ngram
 from pofx.queries.sample import sample
 from pofx.queries.score import score
 from pofx.specs import NgramSpec
+from pofx.state import State
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.begun import begun
 from pofx.transforms.ended import ended

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     )
     from pofx.estimation import fit
     from pofx.folds import cross_fit
-    from pofx.lm import LM, Begin, State
+    from pofx.lm import LM, Begin
     from pofx.loading import load
     from pofx.models.ngram.arpa import read_arpa, write_arpa
     from pofx.queries.audit import audit
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from pofx.queries.terms import Terms
     from pofx.queries.words import Word, Worded, words
     from pofx.specs import NgramSpec, TransformerSpec
+    from pofx.state import State
     from pofx.store import save
     from pofx.subword import SubwordVocab
     from pofx.trace import Trace, Want

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -19,16 +17,11 @@ from pofx.cli.classify_input import (
     prior_option,
     set_aside,
 )
+from pofx.cli.classify_report import report, told
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Real, Whole
 from pofx.cli.written import Verb, Written
 from pofx.specs import MOST_ORDER
-
-if TYPE_CHECKING:
-    from pofx.classifier.joint import Joint
-    from pofx.classifier.training import Step
-    from pofx.queries.evaluation import Evaluation
-
 
 outside_model = optional_model(
     "With --given: take this model as it is, instead of fitting one.", environment=False
@@ -198,7 +191,7 @@ def train(
         em,
         power,
         background,
-        _told(em),
+        told(em),
     )
     reference, evaluation, left_out = None, None, 0
     if kept:
@@ -216,7 +209,7 @@ def train(
             err=True,
         )
     model = "" if chosen is None or is_savable(joint.lms[0]) else chosen.name
-    _report(joint, out, model, len(fitted), steps, evaluation, as_json)
+    report(joint, out, model, len(fitted), steps, evaluation, as_json)
 
 
 # What only some ways of fitting heed: given with others it is a mistake, and would pass unseen.
@@ -261,72 +254,3 @@ def _with_labels(texts: list[str], labels: list[str | None], em: int) -> tuple[l
             err=True,
         )
     return [texts[i] for i in some], [labels[i] for i in some]
-
-
-def _told(em: int) -> Callable[[Step], None] | None:
-    """EM on standard error, a line a step, where a person is looking."""
-    if not em or not sys.stderr.isatty():
-        return None
-    done = 0
-
-    def tell(step: Step) -> None:
-        nonlocal done
-        done += 1
-        click.echo(
-            f"EM {done}: log-likelihood {step.log_likelihood:.2f} nats, posteriors moved by at most {step.moved:.2g}",
-            err=True,
-        )
-
-    return tell
-
-
-def _report(
-    joint: Joint,
-    out: str,
-    model: str,
-    n: int,
-    steps: list[Step],
-    evaluation: Evaluation | None,
-    as_json: bool,
-) -> None:
-    import math
-
-    from pofx.report.numerals import counted, fixed
-
-    if as_json:
-        from pofx.cli.plain import dumps
-
-        record: dict[str, Any] = {
-            "classifier": out,
-            "documents": n,
-            "classes": {
-                str(t): {"documents": float(k), "prior": math.exp(p)}
-                for t, k, p in zip(joint.classes, joint.count, joint.log_prior)
-            },
-            "em_steps": len(steps),
-            "held_out": None,
-        }
-        if evaluation is not None:
-            record["held_out"] = {
-                "documents": evaluation.n,
-                "accuracy": evaluation.accuracy,
-                "log_loss_nats": evaluation.log_loss,
-                "calibration_error": evaluation.calibration_error,
-            }
-        click.echo(dumps(record))
-        return
-    classes = "class" if len(joint.classes) == 1 else "classes"
-    what = f"{'one model behind prefixes; ' * (joint.given is not None)}{joint.lms[0].window}"
-    click.echo(f"{out}: {len(joint.classes):,} {classes}; {what}")
-    steps_told = f", {counted(len(steps), 'step')} of EM" if steps else ""
-    click.echo(f"fitted on {counted(n, 'document')}{steps_told}")
-    if evaluation is None:
-        click.echo("held out: no document, so this says nothing of how it does on new text")
-    else:
-        loss = fixed(evaluation.log_loss, 4)
-        click.echo(
-            f"held out: {counted(evaluation.n, 'document')}, accuracy {100 * evaluation.accuracy:.2f} %, log-loss "
-            f"{loss} nats"
-        )
-    named = f" -m {model}" if model else ""
-    click.echo(f'next: pofx classify predict {out} --text "…"{named}')

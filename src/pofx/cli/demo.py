@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pofx.cli import options
+from pofx.cli.demo_models import LOSS_HEADINGS, Fitted, fit_all, interpolated, loss_rows
 from pofx.cli.numeric import Real, Whole
 from pofx.cli.written import Verb, Written
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 SENTENCE = "Return the length of the list."
 BEHIND = "Return the "
-ORDER = 6
 
 INTRO = (
     "A language model predicts the next token. Multiply its predictions and you have the probability of a whole text, "
@@ -43,17 +41,6 @@ AUDITED = (
 REFUSED = (
     "Ask a model without x0 how probable a text is, and it says what is missing. It still continues texts."
 )
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A model of the story, and what it cost and reaches."""
-
-    name: str
-    lm: LM
-    seconds: float
-    nats_per_document: float
-    bits_per_byte: float
 
 
 @click.command(cls=Verb, short_help="See p(x) at work.")
@@ -91,9 +78,9 @@ def command(out: str, seconds: float, seed: int) -> None:
     console.print(about)
 
     _head(console, "2  Four models: two families, with and without x0")
-    models = _fit_all(console, train, tuning, test, seconds, seed)
-    mixed = _interpolated(models, tuning, test)
-    rows = _loss_rows(models, mixed)
+    models = fit_all(console, train, tuning, test, seconds, seed)
+    mixed = interpolated(models, tuning, test)
+    rows = loss_rows(models, mixed)
     _print_rows(console, LOSS_HEADINGS, rows)
     console.print(FITTED)
 
@@ -126,76 +113,6 @@ def command(out: str, seconds: float, seed: int) -> None:
         f"\nDone in {time.perf_counter() - started:.0f} s. Open {out} in a browser; then, on your own text:"
     )
     console.print("  pofx fit corpus.txt -o model\n  pofx audit model", highlight=False)
-
-
-def _fit_all(
-    console: Console, train: list[str], tuning: list[str], test: list[str], seconds: float, seed: int
-) -> list[Fitted]:
-    from pofx.errors import MissingExtra, not_resumable
-    from pofx.estimation import fit
-    from pofx.specs import NgramSpec, TransformerSpec
-
-    out: list[Fitted] = []
-    for begin in (True, False):
-        name = f"{ORDER}-gram" if begin else f"{ORDER}-gram without x0"
-        t = time.perf_counter()
-        out.append(_measured(name, fit(train, NgramSpec(order=ORDER, begin=begin)), t, test))
-    for begin in (True, False):
-        name = "transformer" if begin else "transformer without x0"
-        t = time.perf_counter()
-        try:
-            with console.status(f"fitting the {name}, {seconds:.0f} s …"):
-                spec = TransformerSpec(begin=begin, seconds=seconds, seed=seed)
-                with not_resumable("run it again, with fewer --seconds if it took too long"):
-                    lm = fit(train, spec, validation=tuning)
-        except MissingExtra as e:
-            console.print(f"(no transformer: {e})")
-            break
-        out.append(_measured(name, lm, t, test))
-    return out
-
-
-def _measured(name: str, lm: LM, started: float, held_out: list[str]) -> Fitted:
-    from pofx.units import bits_per_byte
-
-    took = time.perf_counter() - started
-    total, n_bytes = _loss(lm, held_out)
-    nats = total / len(held_out) if lm.begin.known != "none" else math.nan
-    return Fitted(name, lm, took, nats, bits_per_byte(total, n_bytes))
-
-
-def _loss(lm: LM, texts: list[str]) -> tuple[float, int]:
-    """−log p in all, and the bytes it covers: without x0, all but the first of each text."""
-    from pofx.lm import whole_texts
-
-    paths, skips = whole_texts(lm, texts)
-    total = -math.fsum(float(a.sum()) for a in lm.forward(paths, skip=skips).logp)
-    return total, sum(len(t.encode("utf-8")) for t in texts) - sum(skips)
-
-
-def _interpolated(models: list[Fitted], tuning: list[str], test: list[str]) -> Fitted | None:
-    from pofx.transforms.interpolate import interpolate
-
-    parts = [m for m in models if m.lm.begin.known != "none"]
-    if len(parts) < 2:
-        return None
-    t = time.perf_counter()
-    return _measured("both, interpolated", interpolate([m.lm for m in parts], held_out=tuning), t, test)
-
-
-LOSS_HEADINGS = ["model", "fit, s", "L(θ), nats a document", "bits per byte"]
-
-
-def _loss_rows(models: list[Fitted], mixed: Fitted | None) -> list[list[str]]:
-    return [
-        [
-            m.name,
-            f"{m.seconds:.1f}",
-            "no p(x1)" if math.isnan(m.nats_per_document) else f"{m.nats_per_document:.1f}",
-            f"{m.bits_per_byte:.3f}",
-        ]
-        for m in [*models, *([mixed] if mixed else [])]
-    ]
 
 
 def _score(lm: LM) -> Scored:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.lm import LM, State, forward_by_extension
+from pofx.lm import LM, forward_by_extension
 from pofx.queries.findings import Finding, Outcome
 from pofx.queries.survey import batches, law
+from pofx.state import State
 from pofx.trace import Ints, Want
 
 # Between the bound and this many times it, float32 may be rounding: a warning. In float64 it is a fault.

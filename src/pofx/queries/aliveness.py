@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pofx.lm import LM, State
+from pofx.lm import LM
 from pofx.queries.effort import effort
 from pofx.queries.findings import Finding, Outcome, Series
 from pofx.queries.held_out import longest_path
 from pofx.queries.survey import law
+from pofx.state import State
 
 # Draws × tokens × V: 300 M entries of laws are about 4 s of exp and cumsum. Full length up to V = 9,000.
 CELLS = 300_000_000

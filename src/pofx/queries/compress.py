@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pofx.algorithms import adaptive
 from pofx.errors import BadValue, PofxError, Undecodable, require
 from pofx.lm import LM, refuse_unconditional
+from pofx.one_thread import one_thread
 from pofx.queries import lanes as by_lanes
 from pofx.queries.blocks import Block, Packed, hash_of, unpacked
 from pofx.queries.escapes import pieces
 from pofx.queries.identity import THREADS, differences, identity, told
-from pofx.queries.one_thread import one_thread
 from pofx.values import whole
 from pofx.vocab import as_they_are, to_bytes
 
@@ -93,6 +93,7 @@ def compression(
     if lm is None and lanes is not None:
         raise BadValue(f"lanes: expected a model, whose texts they are parts of, found {lanes} and no model")
     shares = _Shares(progress, "coding", len(plain))
+    # Two threads sum a product in another order than one does, and a code of 24 bits a token tells the two apart.
     with one_thread():
         made = _adaptive(plain, shares) if lm is None else _by_model(lm, plain, lanes, shares)
         try:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.lm import LM, State
+from pofx.lm import LM
 from pofx.queries.unit_cuts import DONE, Cut, Unit
+from pofx.state import State
 from pofx.transforms.covers import Covers
 
 # Strings of bytes that are read in one call of the model.

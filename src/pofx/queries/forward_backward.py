@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.byte_ranges import logsumexp_runs
-from pofx.lm import LM, State
+from pofx.lm import LM
 from pofx.queries.lookahead import Logs, Target
 from pofx.queries.particles import Path
 from pofx.queries.token_automaton import TokenAutomaton
+from pofx.state import State
 from pofx.trace import Ints
 
 # Histories times tokens that are looked up, 1 µs each; tokens of all moves, 0.2 µs each; moves, 16 bytes each.

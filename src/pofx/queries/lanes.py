@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pofx.algorithms.adaptive import Tell, silent
 from pofx.algorithms.range_coder import Decoder, Encoder, cost, floor_bits, frequencies
 from pofx.errors import BadValue, Undecodable
-from pofx.lm import LM, State
+from pofx.lm import LM
+from pofx.state import State
 from pofx.trace import Ints
 from pofx.units import bits
 

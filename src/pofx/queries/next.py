@@ -10,12 +10,13 @@ import numpy as np
 
 from pofx.algorithms.logspace import entropy, logsumexp
 from pofx.errors import BadValue
-from pofx.lm import LM, State
+from pofx.lm import LM
 from pofx.queries.behind import Behind, behind_ids
 from pofx.queries.continuations import Search, search
 from pofx.queries.terms import Terms, terms
 from pofx.queries.unit_cuts import Characters, Unit, Words
 from pofx.queries.unit_entropy import entropy_of_characters, entropy_of_words, within
+from pofx.state import State
 from pofx.transforms.covers import Covers
 from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
 from pofx.algorithms.smc import thinned
-from pofx.lm import LM, State
+from pofx.lm import LM
 from pofx.queries.lookahead import Logs, Lookahead, Target
+from pofx.state import State
 from pofx.trace import Ints
 
 # Numbers of the laws that are held at a time, as float32 512 MB; more particles go in groups of runs.

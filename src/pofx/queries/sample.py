@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadValue
-from pofx.lm import LM, State
+from pofx.lm import LM
 from pofx.queries.behind import Behind, behind_ids
 from pofx.queries.terms import Terms, terms
+from pofx.state import State
 from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
 from pofx.transforms.joined import joined

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import NoBOS
-from pofx.lm import LM, State
+from pofx.lm import LM
 from pofx.queries.effort import effort
+from pofx.state import State
 from pofx.trace import Ints
 
 # Entries of a batch of laws held at once: 32 MB in float64.

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
-from pofx.lm import LM, State
+from pofx.lm import LM
 from pofx.queries.lattice import Lattice
+from pofx.state import State
 from pofx.trace import Ints
 
 Tokens = tuple[int, ...]

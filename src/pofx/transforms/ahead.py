@@ -8,7 +8,8 @@ import numpy as np
 
 from pofx.branches import Branches
 from pofx.errors import NotText
-from pofx.lm import LM, State
+from pofx.lm import LM
+from pofx.state import State
 from pofx.trace import Ints
 from pofx.transforms.covers import END
 from pofx.transforms.histories import Histories

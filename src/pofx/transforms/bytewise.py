@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadValue
-from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional, scorable
+from pofx.lm import LM, Begin, id_rows, refuse_unconditional, scorable
+from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.transforms.ahead import beams
 from pofx.transforms.candidates import followed

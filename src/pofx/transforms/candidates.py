@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.byte_ranges import logsumexp_runs, runs
 from pofx.errors import TooLong
-from pofx.lm import State
+from pofx.state import State
 from pofx.trace import Ints
 from pofx.transforms.covers import END, Covers
 from pofx.transforms.reserve import Reserve

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.byte_ranges import logsumexp_runs, runs
 from pofx.algorithms.logspace import logsumexp
-from pofx.lm import State
+from pofx.state import State
 from pofx.trace import Ints
 from pofx.transforms.reserve import UNREAD, Reserve
 from pofx.transforms.sorted_tokens import Logs, Tokens

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
 from pofx.errors import BadValue
-from pofx.lm import LM, State, Termination, id_rows, per_path
+from pofx.lm import LM, Termination, id_rows, per_path
+from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.values import real
 from pofx.vocab import Vocab

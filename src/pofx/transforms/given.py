@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from pofx.branches import Branches
 from pofx.errors import Impossible
-from pofx.lm import LM, Begin, State
+from pofx.lm import LM, Begin
+from pofx.state import State
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.prefix import Prefix
 from pofx.vocab import show_bytes, to_bytes

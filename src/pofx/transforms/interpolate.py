@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pofx.algorithms.em import mixture_weights
 from pofx.algorithms.logspace import Floats, logsumexp
 from pofx.errors import BadValue
-from pofx.lm import LM, State, forward_by_extension, whole_texts
+from pofx.lm import LM, forward_by_extension, whole_texts
+from pofx.state import State
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.mixture import check_components, joint_begin, shared_terms
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, logsumexp
 from pofx.errors import BadValue
-from pofx.lm import LM, Begin, State, forward_by_extension, id_rows, per_path
+from pofx.lm import LM, Begin, forward_by_extension, id_rows, per_path
+from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.transforms.bytewise import Bytewise, bytewise
 from pofx.transforms.mixture_bounds import with_extras

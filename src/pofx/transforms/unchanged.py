@@ -8,7 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pofx.branches import Branches
-from pofx.lm import LM, State
+from pofx.lm import LM
+from pofx.state import State
 from pofx.trace import Ints
 
 

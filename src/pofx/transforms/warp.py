@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, logsumexp
-from pofx.lm import LM, State
+from pofx.lm import LM
+from pofx.state import State
 from pofx.trace import Ints
 from pofx.values import real, whole
 

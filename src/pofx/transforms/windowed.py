@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pofx.branches import Branches, ByExtension
 from pofx.errors import BadValue
-from pofx.lm import LM, State, id_rows, per_path
+from pofx.lm import LM, id_rows, per_path
+from pofx.state import State
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.windowed_branches import WindowedBranches
 from pofx.values import whole

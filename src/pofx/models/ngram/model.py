@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
 from pofx.algorithms.prefix_table import Index, PrefixTable, windows
-from pofx.lm import LM, Begin, Portable, State, Termination, id_rows, refuse_unconditional, scorable
+from pofx.lm import LM, Begin, Portable, Termination, id_rows, refuse_unconditional, scorable
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.chain import canonical, termination
 from pofx.models.ngram.counting import Codes, count_ngrams
 from pofx.models.ngram.smoothing import Levels, smooth
 from pofx.specs import NgramSpec
+from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab import BEGIN_TEXT, Vocab
 

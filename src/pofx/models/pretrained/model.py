@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.branches import Branches
-from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional, scorable
+from pofx.lm import LM, Begin, id_rows, refuse_unconditional, scorable
 from pofx.models.pretrained.body import Body, Carry
 from pofx.models.pretrained.head import ROWS, Head, Read
 from pofx.models.pretrained.prefix_tree import prefix_tree
 from pofx.models.threads import threads_for
 from pofx.passes import passed
+from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.values import whole
 from pofx.vocab import Vocab

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pofx.lm import LM, Begin, State, id_rows, refuse_unconditional, scorable
+from pofx.lm import LM, Begin, id_rows, refuse_unconditional, scorable
 from pofx.models.threads import threads_for
 from pofx.models.transformer.attention import Layout
 from pofx.models.transformer.cache import Cache, extended
@@ -23,6 +23,7 @@ from pofx.models.transformer.openings import hidden_behind, openings
 from pofx.models.transformer.windows import Batch, Pieces, default_overlap, read, rule, spread
 from pofx.passes import passed
 from pofx.specs import TransformerSpec
+from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab import BEGIN_TEXT, Vocab
 

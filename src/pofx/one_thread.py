@@ -1,4 +1,4 @@
-"""Sums in one order: what is computed here does not hang on how many threads there are."""
+"""Computing with one thread of torch, whatever torch was set to."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from typing import Any
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for torch, if a model has loaded it; as many as before afterwards.
-
-    A product over two threads is summed in another order than over one, and a code of 24 bits a token knows the difference.
-    """
+    """One thread for torch, if a model has loaded it; as many as before afterwards."""
     torch: Any = sys.modules.get("torch")
     before = 1 if torch is None else torch.get_num_threads()
     if before == 1:
