@@ -12,7 +12,7 @@ install: .venv/.installed
 	touch $@
 
 demo: install
-	$(BIN)/pofx demo
+	$(BIN)/pofx demo --overwrite
 
 # A file of tests stays with one of two workers, each with one thread: half the time of one worker with two.
 test: install .venv/.smollm2

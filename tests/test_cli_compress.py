@@ -139,7 +139,9 @@ def test_damage_of_any_kind_leaves_no_file(run: Callable[..., Ran], models: tupl
 def test_another_model_leaves_no_file(run: Callable[..., Ran], models: tuple[str, str]) -> None:
     assert run("compress", "a.txt", "-m", models[0], "-o", "b").code == 0
     Path("c").write_text("what was here before")
-    assert "found another (model: " in run("decompress", "b", "-m", models[1], "-o", "c").refusal
+    assert (
+        "found another (model: " in run("decompress", "b", "-m", models[1], "-o", "c", "--overwrite").refusal
+    )
     assert Path("c").read_text() == "what was here before"
     assert files() == {"a.txt", "b", "c"}
 
@@ -199,9 +201,9 @@ def test_a_pipe_and_a_link_stay_what_they_are(run: Callable[..., Ran]) -> None:
 
 def test_nothing_is_replaced_unasked(run: Callable[..., Ran]) -> None:
     run("compress", "a.txt")
-    assert "a.txt.pofx: expected no file of that name" in run("compress", "a.txt").refusal
-    assert "a.txt: expected no file of that name" in run("decompress", "a.txt.pofx").refusal
-    assert run("compress", "a.txt", "-o", "a.txt.pofx").code == 0
+    assert "a.txt.pofx: expected a name that is free" in run("compress", "a.txt").refusal
+    assert "a.txt: expected a name that is free" in run("decompress", "a.txt.pofx").refusal
+    assert run("compress", "a.txt", "--overwrite").code == 0
     assert "say where to write with -o" in run("decompress", "a.txt").refusal
 
 

@@ -35,9 +35,8 @@ def refused(code: object, err: str) -> bool:
     return (
         code == 2
         and err.count("\n") == 1
-        and "found one that is finished" in err
-        and "--overwrite" in err
-        and "-o" in err
+        and "out.jsonl: expected a name that is free, found an output that is finished" in err
+        and "name another, or replace it: --overwrite" in err
     )
 
 

@@ -163,7 +163,7 @@ def test_on_the_command_line(
     record = json.loads(out)
     assert record["seconds"] >= 1.2  # of both sittings, though the second took a fifth of it
     assert record["passes"] > 0
-    code, out, err = run("--seconds", "0.1")
+    code, out, err = run("--seconds", "0.1", "--overwrite")
     read = re.search(
         r"^fitted on ([\d.]+) % of the tokens of 2,\d\d\d documents, [\d,]+ bytes, in ", out, re.MULTILINE
     )

@@ -152,7 +152,7 @@ def test_nor_what_lies_in_a_directory_that_is_replaced(run: Callable[[str], str]
     assert "expected a directory of its own" in run("fit model/in.txt -o model")
     Path("model/in.txt").rename("in.txt")
     Path("model/scores.csv").write_text("1\n")
-    assert "found other files (scores.csv)" in run("fit in.txt -o model")
+    assert "found other files (scores.csv)" in run("fit in.txt -o model --overwrite")
 
 
 def test_nor_what_a_model_is_made_of(run: Callable[[str], str]) -> None:

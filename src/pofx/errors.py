@@ -70,6 +70,14 @@ class Undecodable(PofxError):
     """A compressed file that is damaged, or that another model, version or machine made."""
 
 
+def not_replaced(path: str | Path) -> BadValue:
+    """The refusal of a path to be written where a finished output stands: the same words from every verb."""
+    return BadValue(
+        f"{path}: expected a name that is free, found an output that is finished; name another, or replace it: "
+        "--overwrite"
+    )
+
+
 class Interrupted(PofxError):
     """A fit that was stopped between two steps. `checkpoint` is where it can be taken up, or None."""
 

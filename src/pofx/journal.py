@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from pofx import journal_files
-from pofx.errors import BadSource, BadValue
+from pofx.errors import BadSource, not_replaced
 from pofx.journal_files import (
     Saved,
     alone,
     hidden,
+    is_finished,
     left_by,
     new_hash,
     part_of,
@@ -128,18 +129,6 @@ class Journal:
             ) from None
 
 
-def check_new(target: Path, overwrite: bool) -> None:
-    """`BadValue` for a target that an earlier run finished, unless it may be replaced.
-
-    One that a run of the same command is on the way to replace is let through: its .progress says so.
-    """
-    if not overwrite and target.is_file() and not progress_of(target).exists():
-        raise BadValue(
-            f"{target}: expected no such file, or that of this very run, found one that is finished; write elsewhere (-o), "
-            "or replace it: --overwrite"
-        )
-
-
 def opened(
     target: Path, parts: Mapping[str, Any], state: Mapping[str, Any], fresh: bool, overwrite: bool = True
 ) -> Journal:
@@ -157,7 +146,8 @@ def opened(
         # The lock comes before everything else: whoever holds it alone may look at the files, and change them.
         file = alone(target)
         try:
-            check_new(target, overwrite)
+            if not overwrite and is_finished(target):
+                raise not_replaced(target)
             left = _taken_up(target, parts, file, fresh)
             if left is None:
                 write_progress(target, {})

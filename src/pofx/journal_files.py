@@ -51,6 +51,11 @@ def progress_of(target: Path) -> Path:
     return target.with_name(target.name + ".progress")
 
 
+def is_finished(target: Path) -> bool:
+    """Whether a file stands there that no stopped run is on the way to replace: its .progress would say so."""
+    return target.is_file() and not progress_of(target).exists()
+
+
 def beside(target: Path) -> tuple[Path, ...]:
     """All files that a run writes on the way to its target."""
     return part_of(target), progress_of(target), hidden(target, "progress"), hidden(target, "new")

@@ -19,7 +19,7 @@ from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Real
 from pofx.cli.terms import WithTerms, terms_option
-from pofx.cli.written import Verb, Written, rows_beside
+from pofx.cli.written import Verb, Written, rows_beside, rows_finished
 
 if TYPE_CHECKING:
     from pofx.classifier.joint import Joint
@@ -68,7 +68,7 @@ command.add_command(train)
 @click.option(
     "-o",
     "--out",
-    type=Written(beside=rows_beside),
+    type=Written(beside=rows_beside, finished=rows_finished),
     metavar="FILE",
     help="With FILES: write a row a text to a .csv, .tsv, .jsonl (then .gz, .zst) or .parquet file. A run that was "
     "stopped goes on where it was.",
@@ -80,7 +80,7 @@ command.add_command(train)
 @keeping_options
 @layout_options
 @outside_model
-@click.option("--quiet", is_flag=True, help="No progress and no sums on standard error.")
+@options.quiet_option
 @options.json_option
 def predict(
     directory: str,
@@ -133,7 +133,7 @@ def predict(
         _texts(own, [options.argument_text(t) for t in texts], as_json)
     elif out is not None:
         asked.items()
-        check_target(out, rows, keeping)
+        check_target(out, rows)
         budget = None if chosen is None else chosen.budget
         write_rows(joint.lms[0], directory, asked, rows, out, {"--budget": budget}, keeping, quiet)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,12 +21,18 @@ from pofx.cli.classify_input import (
 from pofx.cli.classify_report import report, told
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Real, Whole
-from pofx.cli.written import Verb, Written
+from pofx.cli.written import Values, Verb, Written
 from pofx.specs import MOST_ORDER
 
 outside_model = optional_model(
     "With --given: take this model as it is, instead of fitting one.", environment=False
 )
+
+
+def _finished(out: Path, values: Values) -> bool:
+    from pofx.classifier.files import CARD
+
+    return (out / CARD).is_file()
 
 
 @click.command(cls=Verb, short_help="Fit a model of each class.")
@@ -34,7 +41,7 @@ outside_model = optional_model(
     "-o",
     "--out",
     required=True,
-    type=Written(dir_okay=True),
+    type=Written(dir_okay=True, finished=_finished),
     metavar="DIR",
     help="Where to save the classifier.",
 )

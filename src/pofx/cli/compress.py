@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--out",
-    type=Written(allow_dash=True),
+    type=Written(allow_dash=True, unnamed=packing.packed_name),
     metavar="FILE",
-    help=f"Where to write, replacing what is there; by default FILE{packing.ENDING}.",
+    help=f"Where to write; by default FILE{packing.ENDING}.",
 )
 @click.option("--explain", is_flag=True, help="Where the bits go, and what the model costs.")
 @click.option(
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @optional_model(
     "A directory, a .gguf or .arpa file, a hub id, 'smollm2' or 'builtin'; without it, no model is needed."
 )
-@click.option("--quiet", is_flag=True, help="Nothing on standard error.")
+@options.quiet_option
 @options.json_option
 def command(
     file: str,
@@ -60,7 +60,7 @@ def command(
 
     if lanes is not None and chosen is None:
         raise click.UsageError("--lanes: expected only with -m MODEL, found without.")
-    path = packing.target(file, out, file + packing.ENDING)
+    path = packing.packed_name({"file": file}) if out is None else out
     if path == "-" and (explain or as_json):
         raise click.UsageError(
             "--explain and --json: expected a file to write (-o FILE), found standard output."

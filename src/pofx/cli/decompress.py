@@ -7,7 +7,7 @@ import click
 from pofx.cli import packing
 from pofx.cli.chosen import Chosen, optional_model
 from pofx.cli.numeric import Whole
-from pofx.cli.options import json_option
+from pofx.cli.options import json_option, quiet_option
 from pofx.cli.written import Verb, Written
 
 
@@ -16,9 +16,9 @@ from pofx.cli.written import Verb, Written
 @click.option(
     "-o",
     "--out",
-    type=Written(allow_dash=True),
+    type=Written(allow_dash=True, unnamed=packing.unpacked_name),
     metavar="FILE",
-    help=f"Where to write, replacing what is there; by default FILE without {packing.ENDING}.",
+    help=f"Where to write; by default FILE without {packing.ENDING}.",
 )
 @optional_model("The model that it was compressed with; none for what was compressed without.")
 @click.option(
@@ -27,7 +27,7 @@ from pofx.cli.written import Verb, Written
     metavar="N",
     help="Refuse a file that claims more; by default over 1 MB and over 100 times its own size.",
 )
-@click.option("--quiet", is_flag=True, help="Nothing on standard error.")
+@quiet_option
 @json_option
 def command(
     file: str, out: str | None, chosen: Chosen | None, max_bytes: int | None, quiet: bool, as_json: bool
@@ -41,8 +41,11 @@ def command(
     from pofx.queries.blocks import unpacked
     from pofx.queries.compress import check_claim, decompress
 
-    default = file.removesuffix(packing.ENDING) if file.endswith(packing.ENDING) else None
-    path = packing.target(file, out, default)
+    path = packing.unpacked_name({"file": file}) if out is None else out
+    if path is None:
+        raise click.UsageError(
+            f"{file}: expected a name that ends in {packing.ENDING}, to leave that off; say where to write with -o."
+        )
     if path == "-" and as_json:
         raise click.UsageError("--json: expected a file to write (-o FILE), found standard output.")
     blob = packing.read(file)

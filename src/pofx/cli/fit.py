@@ -13,7 +13,7 @@ from pofx.cli.fit_progress import Told
 from pofx.cli.fit_report import print_report
 from pofx.cli.layout import Layout, layout_options, tally
 from pofx.cli.numeric import Real, Whole
-from pofx.cli.written import Verb, Written
+from pofx.cli.written import Values, Verb, Written, model_finished
 from pofx.specs import MOST_ORDER, SIZES
 
 if TYPE_CHECKING:
@@ -31,13 +31,18 @@ def _checkpoint(out: Path) -> Path:
     return out.with_name(f"{out.name}.checkpoint")
 
 
+def _finished(out: Path, values: Values) -> bool:
+    """Whether a model is there that no stopped fit is on the way to replace."""
+    return model_finished(out, values) and not (values["resume"] and _checkpoint(out).exists())
+
+
 @click.command(cls=Verb, short_help="Fit a model to documents.")
 @click.argument("files", nargs=-1, required=True)
 @click.option(
     "-o",
     "--out",
     required=True,
-    type=Written(dir_okay=True, beside=lambda path: [_checkpoint(path)]),
+    type=Written(dir_okay=True, beside=lambda path: [_checkpoint(path)], finished=_finished),
     metavar="DIR",
     help="Where to save the model; an n-gram may go to a file, NAME.arpa or NAME.arpa.gz.",
 )
@@ -177,9 +182,7 @@ def command(
     train, kept = split_documents(documents, held_out)
     if not train:
         train, kept = documents, []
-    if save_held_out is not None:
-        _write_held_out(save_held_out, kept)
-    unspelled = 0
+    aside, unspelled = kept, 0
     if vocab == "chars":
         known = set().union(*map(set, train))
         spelled = [d for d in kept if known.issuperset(d)]
@@ -193,6 +196,10 @@ def command(
     # A fit that was resumed has taken the time of its earlier sittings as well.
     took = time.perf_counter() - started if told.last is None else told.last.elapsed
     save(lm, out)
+    if (
+        save_held_out is not None
+    ):  # behind the model: a fit that goes on finds no output of its own in its way
+        _write_held_out(save_held_out, aside)
     if family == "transformer":
         checkpoint.unlink(missing_ok=True)  # only now: had saving failed, --resume would still go on from it
     print_report(

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from pofx.cli import options
+from pofx.cli.written import may_overwrite
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,19 +24,14 @@ class Keeping:
 
 
 def keeping_options(function: F) -> F:
-    """--fresh and --overwrite, which reach the verb as one `keeping`; both are refused without -o."""
+    """--fresh, and the --overwrite of every verb that writes, as one `keeping`; --fresh is refused without -o."""
 
     @functools.wraps(function)
-    def with_keeping(*args: Any, fresh: bool, overwrite: bool, out: str | None, **others: Any) -> Any:
-        unheeded = next((f"--{name}" for name in ("fresh", "overwrite") if options.typed(name)), None)
-        if out is None and unheeded:
-            raise click.UsageError(f"{unheeded}: expected only with -o FILE, found without.")
-        return function(*args, keeping=Keeping(fresh, overwrite), out=out, **others)
+    def with_keeping(*args: Any, fresh: bool, out: str | None, **others: Any) -> Any:
+        if out is None and options.typed("fresh"):
+            raise click.UsageError("--fresh: expected only with -o FILE, found without.")
+        return function(*args, keeping=Keeping(fresh, may_overwrite()), out=out, **others)
 
     found: Any = with_keeping
-    for option in (
-        click.option("--overwrite", is_flag=True, help="-o: replace a file that an earlier run finished."),
-        click.option("--fresh", is_flag=True, help="-o: start over, whatever a stopped run left."),
-    ):
-        found = option(found)
-    return found  # type: ignore[no-any-return]
+    option = click.option("--fresh", is_flag=True, help="-o: start over, whatever a stopped run left.")
+    return option(found)  # type: ignore[no-any-return]

@@ -9,6 +9,11 @@ from click.core import ParameterSource
 
 from pofx.cli.written import Written
 
+quiet_option = click.option(
+    "--quiet",
+    is_flag=True,
+    help="No progress and no summary on standard error; warnings and errors stay.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 html_option = click.option(
     "--html",
@@ -70,11 +75,12 @@ def typed(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def write_page(path: str, page: str) -> None:
-    """Write a page in one step, and say where."""
+def write_page(path: str, page: str, quiet: bool = False) -> None:
+    """Write a page in one step, and say where, unless quiet."""
     from pathlib import Path
 
     from pofx.cache import write_atomically
 
     write_atomically(Path(path), page.encode("utf-8"))
-    click.echo(f"pofx: wrote {path}", err=True)
+    if not quiet:
+        click.echo(f"pofx: wrote {path}", err=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,21 +21,16 @@ def read(name: str) -> bytes:
     return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
 
 
-def target(name: str, out: str | None, default: str | None) -> str:
-    """Where the result goes: `out`; else standard output for standard input, else `default`, if nothing is there."""
-    if out is not None:
-        return out
-    if name == "-":
-        return "-"
-    if default is None:
-        raise click.UsageError(
-            f"{name}: expected a name that ends in {ENDING}, to leave that off; say where to write with -o."
-        )
-    if Path(default).exists():
-        raise click.UsageError(
-            f"{default}: expected no file of that name, found one; to replace it, name it with -o."
-        )
-    return default
+def packed_name(values: Mapping[str, Any]) -> str:
+    """Where compress writes unless -o names a place: beside FILE; standard output for standard input."""
+    name: str = values["file"]
+    return "-" if name == "-" else name + ENDING
+
+
+def unpacked_name(values: Mapping[str, Any]) -> str | None:
+    """Where decompress writes unless -o names a place: FILE without its ending; None where it has another."""
+    name: str = values["file"]
+    return "-" if name == "-" else name.removesuffix(ENDING) if name.endswith(ENDING) else None
 
 
 @contextmanager

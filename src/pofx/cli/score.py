@@ -13,7 +13,7 @@ from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Whole
 from pofx.cli.score_cross import Cross, cross_options, print_cross
 from pofx.cli.terms import WithTerms, terms_option
-from pofx.cli.written import Verb, Written, rows_beside
+from pofx.cli.written import Verb, Written, rows_beside, rows_finished
 
 if TYPE_CHECKING:
     from pofx.queries.score import Scored
@@ -45,7 +45,7 @@ ONLY_WITH_OUT = {
 @click.option(
     "-o",
     "--out",
-    type=Written(beside=rows_beside),
+    type=Written(beside=rows_beside, finished=rows_finished),
     metavar="FILE",
     help="With FILES: write rows to a .jsonl, .csv, .tsv (then .gz, .zst) or .parquet file. A run that was stopped "
     "goes on where it was.",
@@ -94,7 +94,7 @@ ONLY_WITH_OUT = {
     help="Score each text alone: equal to the last bit in any company, and slower.",
 )
 @cross_options
-@click.option("--quiet", is_flag=True, help="No progress and no sums on standard error.")
+@options.quiet_option
 @options.json_option
 @options.html_option
 def command(
@@ -152,7 +152,7 @@ def command(
         asked.look()
     if out is not None:
         rows = WithTerms(rows, chosen.name) if with_terms else rows
-        check_target(out, rows, keeping)
+        check_target(out, rows)
     if cross is not None:
         if print_cross(cross, asked, tokens, as_json, quiet):
             click.get_current_context().exit(1)
@@ -167,7 +167,9 @@ def command(
 
         print_peer(lm, peer, [options.argument_text(t) for t in texts], asked, as_json)
     elif texts:
-        _texts(lm, [options.argument_text(t) for t in texts], behind, boundary, prefix, as_json, html_path)
+        _texts(
+            lm, [options.argument_text(t) for t in texts], behind, boundary, prefix, as_json, html_path, quiet
+        )
     elif out is not None:
         decided = {"--budget": chosen.budget, "--deterministic": deterministic, "--unknown": unknown}
         write_rows(lm, chosen.name, asked, rows, out, decided, keeping, quiet)
@@ -176,7 +178,7 @@ def command(
 
         kept, failed = print_lines(lm, asked, boundary, prefix, tokens, as_json, quiet, bool(html_path))
         if html_path:
-            _page(kept, html_path)
+            _page(kept, html_path, quiet)
         if failed:
             click.get_current_context().exit(1)
 
@@ -221,6 +223,7 @@ def _texts(
     prefix: bool,
     as_json: bool,
     html_path: str | None,
+    quiet: bool,
 ) -> None:
     from pofx.queries.score import score
     from pofx.trace import Want
@@ -229,7 +232,7 @@ def _texts(
     if prefix:
         scored = [s.without_end() for s in scored]
     if html_path:  # before anything is printed: a reader that closes the pipe must not cost the page
-        _page(scored, html_path)
+        _page(scored, html_path, quiet)
     if as_json:
         from pofx.cli.plain import dumps, scored_record
 
@@ -253,7 +256,7 @@ def _texts(
     tell_fitted(sum(s.terms.fitted for s in scored), len(scored))
 
 
-def _page(scored: list[Scored], path: str) -> None:
+def _page(scored: list[Scored], path: str, quiet: bool) -> None:
     from pofx.report import html
 
-    options.write_page(path, html.page("log p(x), term by term", [html.score_section(scored)]))
+    options.write_page(path, html.page("log p(x), term by term", [html.score_section(scored)]), quiet)

@@ -108,18 +108,12 @@ def write_rows(
     _tell(target, journal.saved.state, rows.prefix, quiet, line(name, about))
 
 
-def check_target(out: str, rows: Rows, keeping: Keeping) -> None:
-    """Refuse what needs no model to be refused: an ending, two columns of one name, a file that is finished."""
-    from pofx.finished import is_known
-    from pofx.journal import check_new
+def check_target(out: str, rows: Rows) -> None:
+    """Refuse what needs no model to be refused: an ending, two columns of one name."""
     from pofx.writing import target_of
 
-    target = target_of(out)
+    target_of(out)
     rows.columns({})
-    if not is_known(
-        target.path
-    ):  # else the run is compared with the one that wrote it, when the model is loaded
-        check_new(target.path, keeping.overwrite)
 
 
 # A row of the input, and what a query found of its text, or the error that stands in for it.

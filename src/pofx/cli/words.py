@@ -13,7 +13,7 @@ from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Real
 from pofx.cli.terms import WithTerms, print_line, terms_option
-from pofx.cli.written import Verb, Written, rows_beside
+from pofx.cli.written import Verb, Written, rows_beside, rows_finished
 
 if TYPE_CHECKING:
     from pofx.lm import LM
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--out",
-    type=Written(beside=rows_beside),
+    type=Written(beside=rows_beside, finished=rows_finished),
     metavar="FILE",
     help="With FILES: write a row a word to a .csv, .tsv, .jsonl (then .gz, .zst) or .parquet file. A run that was "
     "stopped goes on where it was.",
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 @keeping_options
 @layout_options
 @model_options
-@click.option("--quiet", is_flag=True, help="No progress and no sums on standard error.")
+@options.quiet_option
 @options.json_option
 def command(
     files: tuple[str, ...],
@@ -118,7 +118,7 @@ def command(
     if files:  # what can be refused before a model is loaded
         asked.look()
     if out is not None:
-        check_target(out, rows, keeping)
+        check_target(out, rows)
     lm = chosen.load()
     if texts:
         _texts(lm, [options.argument_text(t) for t in texts], units, behind, as_json, chosen.name)

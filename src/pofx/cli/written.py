@@ -1,31 +1,41 @@
-"""One rule for every file that a verb writes: it is none that the verb reads, and no other that the verb writes."""
+"""One rule for every path that a verb writes: none that it reads, no other that it writes, and none that is finished."""
 
 from __future__ import annotations
 
 import glob
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pofx.errors import BadValue
+from pofx.errors import BadValue, not_replaced
 
 # The parameters of all verbs that name what is read: files, directories, models. A model may go by another name.
 READ = ("file", "files", "test_files", "chat", "directory", "model", "model_name", "names")
 # Of a directory that is read, what a model is made of: to write over one of these would damage the model.
 _OF_A_MODEL = (".json", ".safetensors", ".model", ".txt", ".jinja", ".gguf", ".arpa", ".arpa.gz")
 STREAM = "-"
+_OVERWRITE = "pofx.overwrite"
+
+# The parameters of a command, by name, as the user set them.
+Values = Mapping[str, Any]
+
+
+def _is_there(path: Path, values: Values) -> bool:
+    return path.is_file()
 
 
 class Written(click.Path):
     """The type of a parameter that names a file, or a directory, to be written.
 
-    beside: further files that are written on the way, of the path given. Right: `type=Written(dir_okay=False)`, in a
-    command of class `Verb`. Wrong: for a file that is only read.
+    beside: further files that are written on the way, of the path given. finished: whether what stands at the path would
+    be lost, and no stopped run is on the way to replace it. unnamed: where the verb writes if the parameter is not given;
+    None for nowhere. Right: `type=Written(dir_okay=False)`, in a command of class `Verb`. Wrong: for a file that is only
+    read.
     """
 
     def __init__(
@@ -33,18 +43,33 @@ class Written(click.Path):
         dir_okay: bool = False,
         allow_dash: bool = False,
         beside: Callable[[Path], Iterable[Path]] = lambda path: (),
+        finished: Callable[[Path, Values], bool] = _is_there,
+        unnamed: Callable[[Values], str | None] = lambda values: None,
     ) -> None:
         super().__init__(dir_okay=dir_okay, allow_dash=allow_dash)
-        self.beside = beside
+        self.beside, self.finished, self.unnamed = beside, finished, unnamed
 
 
 class Verb(click.Command):
-    """A command that writes files: `check_written` comes before any work."""
+    """A command that writes files: it has --overwrite, and `check_written` comes before any work."""
+
+    def __init__(self, *args: Any, **others: Any) -> None:
+        super().__init__(*args, **others)
+        if any(isinstance(p.type, Written) for p in self.params):
+            self.params.append(
+                click.Option(["--overwrite"], is_flag=True, help="Replace an output that is finished.")
+            )
 
     def invoke(self, ctx: click.Context) -> Any:
         """Refuse first, then run."""
+        ctx.meta[_OVERWRITE] = ctx.params.pop("overwrite", False)
         check_written(ctx)
         return super().invoke(ctx)
+
+
+def may_overwrite() -> bool:
+    """Whether the command that runs may replace what is finished."""
+    return bool(click.get_current_context().meta.get(_OVERWRITE, False))
 
 
 def rows_beside(path: Path) -> Iterator[Path]:
@@ -52,6 +77,21 @@ def rows_beside(path: Path) -> Iterator[Path]:
     from pofx.journal_files import beside
 
     yield from beside(path)
+
+
+def rows_finished(path: Path, values: Values) -> bool:
+    """Whether rows are finished; a file that is known is compared with this very run when the model is loaded."""
+    from pofx.finished import is_known
+    from pofx.journal_files import is_finished
+
+    return is_finished(path) and not is_known(path)
+
+
+def model_finished(path: Path, values: Values) -> bool:
+    """Whether a whole model stands there: a directory of pofx, or an ARPA file; other directories are refused later."""
+    from pofx.store import CARD, is_arpa
+
+    return path.is_file() if is_arpa(path) else (path / CARD).is_file()
 
 
 @dataclass(frozen=True)
@@ -76,9 +116,9 @@ class _Place:
 
 
 def check_written(ctx: click.Context) -> None:
-    """`BadValue` where a file to be written is also read, is written twice, or has no place; nothing is touched.
+    """`BadValue` where a path to be written is also read, is written twice, has no place, or is finished already.
 
-    Devices and pipes are left out: /dev/null may be named as often as one likes.
+    Nothing is touched. Devices and pipes are left out: /dev/null may be named as often as one likes.
     """
     read = list(_read(ctx))
     written: list[_Place] = []
@@ -112,6 +152,19 @@ def check_written(ctx: click.Context) -> None:
                     f"{other.given!r}; name another file to write"
                 )
         written.append(target)
+    _check_finished(ctx)
+
+
+def _check_finished(ctx: click.Context) -> None:
+    """Refuse to replace a finished output, unless --overwrite says so."""
+    targets = [(kind, path) for kind, _, path in _named(ctx) if path != STREAM]
+    if ctx.meta[_OVERWRITE]:
+        if not targets:
+            raise click.UsageError("--overwrite: expected a path to write, found none.")
+        return
+    for kind, path in targets:
+        if kind.finished(Path(path), ctx.params):
+            raise not_replaced(path)
 
 
 def _check_room(target: _Place) -> None:
@@ -156,23 +209,28 @@ def _places(path: str, by: str) -> Iterator[_Place]:
 
 def _written(ctx: click.Context) -> Iterator[_Place]:
     """Each place that is written; a directory is replaced with all that lies in it."""
-    for parameter in ctx.command.params:
-        if not isinstance(parameter.type, Written):
-            continue
-        value = ctx.params.get(parameter.name or "")
-        if value is None:
-            continue
-        found = _place(value, _name(parameter), 1, parameter.type.dir_okay)
+    for kind, name, path in _named(ctx):
+        found = _place(path, name, 1, kind.dir_okay)
         if found is not None:
             yield found
-        if value != STREAM:
-            for path in parameter.type.beside(Path(value)):
-                extra = _place(str(path), _name(parameter), 1)
+        if path != STREAM:
+            for more in kind.beside(Path(path)):
+                extra = _place(str(more), name, 1)
                 if extra is not None:
                     yield extra
     out = _place(STREAM, "standard output", 1)
     if out is not None:
         yield out
+
+
+def _named(ctx: click.Context) -> Iterator[tuple[Written, str, str]]:
+    """Of each parameter whose path is written: its type, its name, and the path."""
+    for parameter in ctx.command.params:
+        if isinstance(parameter.type, Written):
+            value = ctx.params.get(parameter.name or "")
+            path = parameter.type.unnamed(ctx.params) if value is None else value
+            if path is not None:
+                yield parameter.type, _name(parameter), path
 
 
 def _place(path: str, by: str, stream: int, replaces: bool = False) -> _Place | None:
