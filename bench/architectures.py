@@ -8,6 +8,8 @@ Without types: all of them, a process each with a time limit, and the table is w
 from __future__ import annotations
 
 import multiprocessing
+import resource
+import signal
 import sys
 import tempfile
 import warnings
@@ -36,7 +38,7 @@ from tiny_checkpoints import BOS, ROWS  # noqa: E402
 
 PAGE = HERE.parent / "docs" / "models.md"
 BEGIN, END = "<!-- architectures: written by bench/architectures.py -->", "<!-- end of architectures -->"
-SECONDS = 60.0
+SECONDS, IDLE = 60, 20  # of a core; and how many times that without an answer
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def tried(kind: str) -> Row:
         paths = [[BOS, *rng.integers(4, ROWS, n).tolist()] for n in sizes]
         model = read_model(checkpoint, torch.float32)
         together = lm.forward(paths, skip=1).logp
-        slow = forward_by_extension(lm, paths[:-1], Want(), 1).logp  # the last has 60 tokens
+        slow = forward_by_extension(lm, paths, Want(), 1).logp
         alone = [lm.forward([p], skip=1).logp[0] for p in paths]
         plain = []
         for p in paths:
@@ -93,26 +95,32 @@ def tried(kind: str) -> Row:
 
 
 def _worst(a: list[np.ndarray], b: list[np.ndarray]) -> float:
-    return max(float(np.abs(x - y).max()) for x, y in zip(a, b))  # where one has fewer texts, of those
+    return max(float(np.abs(x - y).max()) for x, y in zip(a, b, strict=True))
 
 
-def _send(kind: str, to: Connection) -> None:
+def _send(kind: str, to: Connection, seconds: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     torch.set_num_threads(1)
     to.send(tried(kind))
 
 
-def row(kind: str, seconds: float = SECONDS) -> Row:
-    """One type in a process of its own, so that a crash or a stall of it ends nothing else."""
+def row(kind: str, seconds: int = SECONDS) -> Row:
+    """One type in a process of its own, so that a crash or a stall of it ends nothing else.
+
+    The limit is on seconds of a core, so that what else runs on the machine decides nothing.
+    """
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe(duplex=False)
-    process = fork.Process(target=_send, args=(kind, there))
+    process = fork.Process(target=_send, args=(kind, there, seconds))
     process.start()
     there.close()
+    stopped = Row(kind, "stopped", note=f"more than {seconds} s of a core")
     try:
-        found = here.recv() if here.poll(seconds) else Row(kind, "stopped", note=f"more than {seconds:.0f} s")
+        found = here.recv() if here.poll(IDLE * seconds) else stopped
     except EOFError:
         process.join()
-        found = Row(kind, "crashed", note=f"exit code {process.exitcode}")
+        late = process.exitcode in (-signal.SIGXCPU, -signal.SIGKILL)
+        found = stopped if late else Row(kind, "crashed", note=f"exit code {process.exitcode}")
     if process.is_alive():
         process.kill()
     process.join()

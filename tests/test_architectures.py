@@ -249,7 +249,7 @@ def test_speeds_that_fall_with_the_length(tmp_path: Path) -> None:
     assert abs(everything(letters(directory, context=CONTEXT), TOKENS) - 1) > 1e-5
 
 
-@pytest.mark.parametrize("kind", ["biogpt", "gemma3_text"])
+@pytest.mark.parametrize("kind", ["biogpt", "gemma", "gemma3_text", "falcon_mamba"])
 def test_prefixes_of_several_lengths_go_on_together(tmp_path: Path, kind: str) -> None:
     lm = read_pretrained(check_checkpoint(write(tmp_path, kind)), None, "float32", None)
     paths, rng = some_paths(20), np.random.default_rng(3)

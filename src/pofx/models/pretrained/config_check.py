@@ -81,10 +81,24 @@ def without_code(config: Any) -> Any:
 
 
 def library_class(kind: str) -> str | None:
-    """The name of the causal class that `transformers` has for a model type, or None."""
+    """The name of the causal class that `transformers` has for a model type, or None.
+
+    The library's table has the types of whole models. A language model that was saved without the rest of its model has
+    a type of its own ("mllama_text_model", beside "mllama"), which the class for the whole may be made for.
+    """
     auto = require("transformers.models.auto.modeling_auto", "hf", "a model of this type")
+    types = require("transformers.models.auto.configuration_auto", "hf", "a model of this type")
     made = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind)
+    if made is None and kind in types.CONFIG_MAPPING_NAMES:
+        made = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(types.model_type_to_module_name(kind))
+        if isinstance(made, str) and _class(made).config_class is not types.CONFIG_MAPPING[kind]:
+            return None
     return made if isinstance(made, str) else None
+
+
+def _class(name: str) -> Any:
+    require("torch", "hf", "a pretrained model")
+    return getattr(require("transformers", "hf", "a pretrained model"), name)
 
 
 def _no_kernels(config: Mapping[str, Any], where: str) -> None:

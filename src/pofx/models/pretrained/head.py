@@ -66,6 +66,11 @@ class Head:
             for lo in range(0, self.size, BLOCK)
         ]
 
+    @property
+    def positive(self) -> bool:
+        """Whether no token ever has probability 0. A softmax gives all something, but where a bias is −∞."""
+        return self.bias is None or self.cap is not None or not bool(torch.isneginf(self.bias).any())
+
     def _shape(self, z: Tensor) -> Tensor:
         if self.scale != 1.0:
             z = z.mul_(self.scale)
@@ -177,12 +182,22 @@ class Head:
 
 
 class LogitsHead(Head):
-    """For a body whose hidden states are logits already: the library's own, where its head is not to be had apart."""
+    """For a body whose hidden states are logits already: the library's own, where its head is not to be had apart.
 
-    def __init__(self, size: int) -> None:
+    logits: `[V]`, of any text. A logit of −∞ there is that of a bias, and so −∞ behind every text.
+    """
+
+    def __init__(self, logits: Tensor) -> None:
         super().__init__(torch.empty(0, 0))
+        size = len(logits)
         self.size = self.width = size
+        self.shut = bool(torch.isneginf(logits).any())
         self.blocks = [_Columns(lo, min(lo + BLOCK, size)) for lo in range(0, size, BLOCK)]
+
+    @property
+    def positive(self) -> bool:
+        """As `Head` says."""
+        return not self.shut
 
     def logits_at(self, hidden: Tensor, ids: Tensor) -> Tensor:
         """As `Head` says."""

@@ -20,6 +20,13 @@ _TWO_WAY = (
 )
 TWO_WAY = frozenset(_TWO_WAY.split())
 OTHER_ORDER = frozenset(("xlnet", "xlm", "reformer", "prophetnet"))
+# Classes that the library calls causal, whose laws are of no text by itself.
+_NO_TEXT = {
+    "musicgen_decoder": "a decoder of sounds, which writes several streams of codes at once",
+    "musicgen_melody_decoder": "a decoder of sounds, which writes several streams of codes at once",
+    "gemma4_assistant": "an assistant that drafts for another model and reads what that one keeps of a text",
+    "gemma4_unified_assistant": "an assistant that drafts for another model and reads what that one keeps of a text",
+}
 _CHOOSE = "choose a model whose architecture ends in ForCausalLM"
 _ROLES = {
     "ForMaskedLM": "a masked language model",
@@ -75,6 +82,8 @@ def check_kind(config: Mapping[str, Any], where: str, library_class: str | None)
         )
     if kind in OTHER_ORDER:
         bad(where, "a model that reads from left to right alone", f"{kind!r}, which does not", _CHOOSE)
+    if kind in _NO_TEXT:
+        bad(where, "a causal language model", f"{kind!r}, {_NO_TEXT[kind]}", "choose a model of texts")
     names = made or []
     causal = any(a.endswith(CAUSAL) or a == library_class for a in names)
     if (kind in TWO_WAY and config.get("is_decoder") is not True) or (
@@ -95,6 +104,30 @@ def check_kind(config: Mapping[str, Any], where: str, library_class: str | None)
             found,
             "choose a causal language model of the same family",
         )
+    _check_law(config, where)
+
+
+def _check_law(config: Mapping[str, Any], where: str) -> None:
+    """`BadSource` where a config leaves the law open, or where the library passes over what the config says of it."""
+    if config["model_type"] == "xmod":
+        languages, chosen = config.get("languages") or ["en_XX"], config.get("default_language")
+        if not isinstance(languages, list) or chosen not in languages:
+            bad(
+                where,
+                "the language that texts are read in for default_language",
+                f"{chosen!r:.60}",
+                f"write one of these for it: {languages!r:.120}",
+            )
+    if config["model_type"] == "dbrx" and isinstance(config.get("attn_config"), Mapping):
+        told = config["attn_config"].get("rope_theta")
+        read = config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta") or 10000.0
+        if told is not None and told != read:
+            bad(
+                where,
+                f"the same rope_theta in attn_config and at the top, where transformers reads it, {read!r:.20}",
+                f"{told!r:.20}",
+                f'write "rope_theta": {told!r:.20} beside "model_type"',
+            )
 
 
 def check_floats(config: Mapping[str, Any], directory: Path, tensors: Mapping[str, StoredTensor]) -> None:

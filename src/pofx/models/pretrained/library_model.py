@@ -15,7 +15,7 @@ require("torch", "hf", "a pretrained model")
 import torch
 
 from pofx.models.pretrained.checkpoint import Checkpoint
-from pofx.models.pretrained.config_check import without_code
+from pofx.models.pretrained.config_check import library_class, without_code
 from pofx.models.pretrained.library import quiet
 from pofx.models.pretrained.library_calls import library_on, made_config
 from pofx.models.pretrained.longest import use_long_factors
@@ -46,7 +46,7 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
         made = made_config(checkpoint.config["model_type"], without_code(checkpoint.config))
         if rope == "long":
             use_long_factors(made, str(checkpoint.directory))
-        model, found = _class_for(made).from_pretrained(
+        model, found = _class_for(checkpoint.config["model_type"]).from_pretrained(
             None,
             config=made,
             state_dict=_slices(checkpoint, open_files),
@@ -81,11 +81,13 @@ def some_of(names: Sequence[str], most: int = 3) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _class_for(config: Any) -> Any:
-    """The causal class that the library has for a config; code of a model's own is never asked for."""
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+def _class_for(kind: str) -> Any:
+    """The causal class that the library has for a model type; code of a model's own is never asked for."""
+    import transformers
 
-    return MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    name = library_class(kind)
+    assert name is not None  # noqa: S101  (ours: refused with the config)
+    return getattr(transformers, name)
 
 
 def _slices(checkpoint: Checkpoint, open_files: ExitStack) -> dict[str, Any]:

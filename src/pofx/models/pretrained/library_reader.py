@@ -41,8 +41,8 @@ def reader(model: Any, dtype: torch.dtype, kind: str) -> tuple[Body, Head]:
         inner = _inner(model)
         assert inner is not None  # noqa: S101  (ours: found so in float32)
         return LibraryBody(inner, _weight(model).shape[1]), _head(model, dtype)
-    rows = _rows(model)
-    return LibraryBody(model, rows, whole=True), LogitsHead(rows)
+    logits = _logits(model)
+    return LibraryBody(model, len(logits), whole=True), LogitsHead(logits)
 
 
 def compared(model: Any, where: Path, known: Known | None) -> tuple[Body, Head, Known]:
@@ -53,7 +53,7 @@ def compared(model: Any, where: Path, known: Known | None) -> tuple[Body, Head, 
     """
     context = longest(model)
     with library_on(where):
-        rows = _rows(model)
+        rows = len(_logits(model))
         inputs = min(rows, int(model.get_input_embeddings().weight.shape[0]))
         ids = probe(inputs, min(SHORT, context or SHORT))
         said, largest = by_library(model, ids)
@@ -84,9 +84,11 @@ def compared(model: Any, where: Path, known: Known | None) -> tuple[Body, Head, 
     return body, head, Known(said, kind)
 
 
-def _rows(model: Any) -> int:
-    with torch.inference_mode():
-        return int(model(input_ids=torch.zeros(1, 1, dtype=torch.int64), use_cache=False).logits.shape[-1])
+@torch.inference_mode()
+def _logits(model: Any) -> torch.Tensor:
+    """Of a text of one token: how many rows there are, and which of them no text reaches."""
+    found: torch.Tensor = model(input_ids=torch.zeros(1, 1, dtype=torch.int64), use_cache=False).logits[0, -1]
+    return found
 
 
 def _weight(model: Any) -> Any:

@@ -59,8 +59,7 @@ class PretrainedLM(LM):
         self.begin = Begin("none")
         if context is not None:
             self.window = f"no window: at most {context:,} tokens"
-        # A softmax gives everything something, but what a bias of −∞ shuts out: padding rows, as a rule.
-        self.positive = head.bias is None or bool((head.bias > -np.inf).all())
+        self.positive = head.positive
 
     @property
     def tokens_a_pass(self) -> int:

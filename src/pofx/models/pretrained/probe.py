@@ -119,7 +119,7 @@ def remembered(fingerprint: str) -> Known | None:
         logp, reader = np.array(found["logp"], dtype=np.float64), found["reader"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    whole = logp.ndim == 1 and bool(np.isfinite(logp).all())
+    whole = logp.ndim == 1 and not bool(np.isnan(logp).any())  # -inf is the log p of a row that is shut out
     return Known(logp, reader) if whole and reader in ("decoder", "head", "whole") else None
 
 
