@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import re
 import struct
 import time
@@ -21,10 +20,11 @@ from hypothesis import strategies as st
 
 from pofx.models.pretrained.gguf import convert as gguf_convert
 from pofx.models.pretrained.gguf.architecture import ARCHITECTURES
+from pofx.models.pretrained.gguf.child import make
 from pofx.models.pretrained.gguf.convert import convert, converted_size
 from pofx.models.pretrained.gguf.header import BLOCKS, read_header
 from pofx.models.pretrained.gguf.rope import scaled
-from pofx.models.pretrained.gguf.tokenizer import read_tokens
+from pofx.models.pretrained.gguf.tokenizer import read_tokens, write_tokenizer
 from refusals import decided, refusal
 from tiny_gguf import CONTROL, Raw, byte_level, model, pair, row, sentence_pieces, text, write
 
@@ -35,6 +35,12 @@ def put(tmp_path: Path, raw: bytes | Raw, name: str = "m.gguf") -> Path:
     path = tmp_path / name
     path.write_bytes(raw if isinstance(raw, bytes) else raw.bytes())
     return path
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second less for each conversion; `test_gguf_apart.py` has the process."""
+    monkeypatch.setattr(gguf_convert, "write_tokenizer_apart", make)
 
 
 @pytest.fixture
@@ -384,9 +390,7 @@ def test_weights_are_finite(tmp_path: Path, out: Path) -> None:
     assert "model.norm.weight" in refusal(path, lambda p: convert(p, out, "tiny"))
 
 
-def test_what_a_library_raises_is_one_line(
-    llama: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_library_raises_is_one_line(llama: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers import PreTrainedTokenizerFast
 
     class PanicException(BaseException):
@@ -394,7 +398,6 @@ def test_what_a_library_raises_is_one_line(
 
     def raising(error: BaseException) -> Any:
         def failing(*_: Any, **__: Any) -> None:
-            os.write(2, b"thread panicked\n")
             raise error
 
         return failing
@@ -402,12 +405,13 @@ def test_what_a_library_raises_is_one_line(
     monkeypatch.setattr(
         PreTrainedTokenizerFast, "from_pretrained", raising(PanicException("index out\nof bounds"))
     )
-    assert "PanicException: index out of bounds" in refusal(llama, lambda p: convert(p, out, "tiny"))
-    assert capfd.readouterr().err == ""
+    tokens = read_tokens(read_header(llama))
+    said = refusal(llama, lambda p: write_tokenizer(p, tokens, 263, out))
+    assert "PanicException: index out of bounds" in said
     monkeypatch.setattr(PreTrainedTokenizerFast, "from_pretrained", raising(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        convert(llama, out, "tiny")
-    monkeypatch.setattr(gguf_convert, "write_tokenizer", raising(TypeError("a mistake of ours")))
+        write_tokenizer(llama, tokens, 263, out)
+    monkeypatch.setattr(gguf_convert, "write_tokenizer_apart", raising(TypeError("a mistake of ours")))
     with pytest.raises(TypeError):
         convert(llama, out, "tiny")
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import pofx
+from pofx.models.pretrained.gguf import convert as gguf_convert
+from pofx.models.pretrained.gguf.child import make
 from pofx.models.pretrained.gguf.convert import convert
 from pofx.models.pretrained.gguf.header import read_header
 from pofx.models.pretrained.gguf.tokenizer import read_tokens, split_names
@@ -24,6 +26,12 @@ PIECES = {
     "llama-bpe": ["a", "ĊĊ", "12"],  # `\p{N}{1,3}` and `\s*[\r\n]+`
 }
 IMPLIED = {"gpt2": "gpt-2", "qwen2": "qwen2", "qwen3": "qwen2", "starcoder2": "smollm"}
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second less for each conversion; `test_gguf_apart.py` has the process."""
+    monkeypatch.setattr(gguf_convert, "write_tokenizer_apart", make)
 
 
 def file(place: Path, architecture: str, pre: str | None) -> Path:

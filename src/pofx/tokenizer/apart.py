@@ -18,12 +18,22 @@ class Failed(Exception):
     """Why there is no answer: what the work raised, or how its process ended. One line."""
 
 
+class Raised(Failed):
+    """The work raised what nobody foresaw: a mistake of ours, or a library's where its calls are not wrapped."""
+
+
 class Refused(Failed):
     """The work refused its input, in words of our own."""
 
 
-def apart(task: str, request: dict[str, Any], seconds: float, memory: int) -> Any:
-    """The answer of a task of `pofx.tokenizer.child` to a request, both plain data; `Failed` where there is none.
+_KINDS = {"refused": Refused, "raised": Raised, "failed": Failed}
+
+
+def apart(task: str, request: dict[str, Any], seconds: float, memory: int, child: str = CHILD) -> Any:
+    """The answer of a task of a module to a request, both plain data; `Failed` where there is none.
+
+    child: the module that the process runs, which has the task (`pofx.tokenizer.child.serve`). `OSError` where the system
+    refused the work a file or room on its disk.
 
     seconds, memory: processor time and bytes that the work may take, once its libraries are loaded. Where a system cannot
     limit them, only the whole time is limited.
@@ -38,7 +48,7 @@ def apart(task: str, request: dict[str, Any], seconds: float, memory: int) -> An
     asked = json.dumps({**request, "seconds": seconds, "memory": memory})
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", CHILD, task],
+            [sys.executable, "-P", "-m", child, task],
             input=asked.encode("utf-8", "surrogatepass"),
             capture_output=True,
             timeout=2 * seconds + GRACE,
@@ -53,8 +63,10 @@ def apart(task: str, request: dict[str, Any], seconds: float, memory: int) -> An
         answer = json.loads(done.stdout)
     except ValueError:
         raise Failed(_ended(done.returncode, seconds)) from None
+    if "errno" in answer:
+        raise OSError(answer["errno"], answer["error"], answer["path"])
     if "error" in answer:
-        raise (Refused if answer.get("refused") else Failed)(answer["error"])
+        raise _KINDS[answer["kind"]](answer["error"])
     return answer["answer"]
 
 

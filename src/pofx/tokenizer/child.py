@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 MOST_ANSWER = 1 << 22  # characters
+Task = Callable[[Mapping[str, Any]], Callable[[], Any]]
 _SAMPLE = "a É 中 ﬁ\u0301\u200d\ufeff\r\n\t  <s> 12345 \U0001f469\u200d\U0001f467 ▁ \x00"
 
 
@@ -51,28 +52,27 @@ def open_tokenizer(request: Mapping[str, Any]) -> Callable[[], None]:
     return work
 
 
-TASKS: Mapping[str, Callable[[Mapping[str, Any]], Callable[[], Any]]] = {
-    "render": render,
-    "open": open_tokenizer,
-}
+def serve(tasks: Mapping[str, Task]) -> None:
+    """One request on standard input to the task that the command line names, one answer on standard output.
 
-
-def main() -> None:
-    """One request on standard input, one answer on standard output."""
+    A task loads its libraries, and returns the work on them, which the limits hold for.
+    """
     request = json.loads(sys.stdin.buffer.read().decode("utf-8", "surrogatepass"))
-    answer = {"error": "no answer"}
+    answer: dict[str, Any] = {"error": "no answer", "kind": "failed"}
     try:
-        work = TASKS[sys.argv[1]](request)
+        work = tasks[sys.argv[1]](request)
         _limit(request["seconds"], request["memory"])
         answer = {"answer": work()}
     except MemoryError:
-        answer = {"error": f"more than {request['memory'] / 1e9:.1f} GB of memory"}
+        answer = {"error": f"more than {request['memory'] / 1e9:.1f} GB of memory", "kind": "failed"}
     except BaseException as e:  # a panic of tokenizers is no Exception; the answer is all that is heard of it
-        answer = {"error": " ".join(f"{type(e).__name__}: {e}".split())[:300]}
+        answer = {"error": " ".join(f"{type(e).__name__}: {e}".split())[:300], "kind": "raised"}
         from pofx.errors import PofxError
 
         if isinstance(e, PofxError):
-            answer = {"error": str(e), "refused": "yes"}
+            answer = {"error": str(e), "kind": "refused"}
+        elif isinstance(e, OSError):
+            answer = {"error": e.strerror or str(e), "errno": e.errno, "path": e.filename and str(e.filename)}
     sys.stdout.write(json.dumps(answer)[:MOST_ANSWER])
     sys.stdout.flush()
     os._exit(0)  # threads of a library that panicked might never end
@@ -97,4 +97,4 @@ def _limit(seconds: float, memory: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve({"render": render, "open": open_tokenizer})

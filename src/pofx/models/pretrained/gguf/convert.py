@@ -35,8 +35,8 @@ from pofx.models.pretrained.gguf.tokenizer import (
     USER_DEFINED,
     GgufTokens,
     read_tokens,
-    write_tokenizer,
 )
+from pofx.models.pretrained.gguf.tokenizer_apart import write_tokenizer_apart
 from pofx.models.pretrained.weight_files import WEIGHTS
 from pofx.tensor_file import write_tensors
 
@@ -76,7 +76,7 @@ def convert(
     with of_library(path):
         config.save_pretrained(str(directory))
     told("converting the tokenizer", 0.0)
-    write_tokenizer(path, tokens, config.vocab_size, directory)
+    write_tokenizer_apart(path, config.vocab_size, directory, pre)
     told("converting the tokenizer", 1.0)
     _write_card(header, tokens, name, directory, pre)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from pofx.errors import BadSource
 from pofx.models.pretrained.gguf.header import ELSE
-from pofx.tokenizer.muffled import muffled
 
 
 @contextmanager
@@ -23,7 +22,7 @@ def of_library(path: Path) -> Iterator[None]:
     before = logging.get_verbosity()
     logging.set_verbosity(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), muffled(True):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except (OSError, MemoryError):
