@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from pofx.cli.main import pofx as cli
+from pofx.control_tokens import ControlTokens
 from pofx.errors import NotText
 from pofx.lm import LM, Begin, id_rows, refuse_unconditional
 from pofx.models.ngram.model import fit_ngram
@@ -42,9 +43,10 @@ class Names(Vocab):
 
     size, end = 9, END
     token_bytes = (*(c.encode() for c in LETTERS), None, None, None, None)
-    names = {"</s>": END, "<s>": X0, "<pad>": PAD, "<sep>": SEP}
-    candidates: tuple[tuple[str, int], ...] = (("bos", X0), ("eos", END), ("pad", PAD), ("separator", SEP))
-    adds_before: tuple[int, ...] = ()
+    control = ControlTokens(
+        {"</s>": END, "<s>": X0, "<pad>": PAD, "<sep>": SEP},
+        (("bos", X0), ("eos", END), ("pad", PAD), ("separator", SEP)),
+    )
 
     def encode(self, text: str | bytes) -> list[int]:
         text = text if isinstance(text, str) else text.decode("latin-1")
@@ -353,7 +355,7 @@ def test_openings_are_read_of_many_documents_and_of_long_ones() -> None:
 
 
 class _Plain(Names):
-    candidates = ()
+    control = replace(Names.control, candidates=())
 
 
 _BEHIND_X0_ALONE = fit_ngram(_Plain().encode_many(HELD), NgramSpec(2, vocab=_Plain()), _Plain())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from laws import laws
+from pofx.control_tokens import ControlTokens
 from pofx.errors import BadValue
 from pofx.lm import LM
 from pofx.models.ngram.model import fit_ngram
@@ -23,7 +24,7 @@ class Names(ToyVocab):
     def __init__(self) -> None:
         self.size, self.end = 4, 3
         self.token_bytes = (None, b"a", b"b", None)
-        self.names = {"<s>": 0, "</s>": 3}
+        self.control = ControlTokens({"<s>": 0, "</s>": 3})
 
     def encode(self, text: str | bytes) -> list[int]:
         return [i + 1 for i in super().encode(text)]

@@ -32,7 +32,8 @@ from pofx.transforms.mixture import mixture
 from pofx.transforms.reserve import UNREAD
 from pofx.transforms.sorted_tokens import Tokens
 from pofx.transforms.windowed import windowed
-from pofx.vocab import ByteVocab, WordVocab
+from pofx.vocab import ByteVocab
+from pofx.word_vocab import WordVocab
 from toy import ToyLM
 
 LONGEST = 4

@@ -148,5 +148,5 @@ def test_a_message_begins_no_control_token_that_the_template_ends(
     for said, rest in (("the <", "|end|>"), ("<|tur", "n|>"), ("<|end|", ">")):
         template = template_module.Template("{{ messages[0]['content'] }}" + rest, {})
         ids, text = rendered_ids(vocab, template, [{"role": "user", "content": said}])
-        assert not vocab.control & set(ids)
+        assert not vocab.control_ids & set(ids)
         assert (vocab.decode(ids), text) == ((said + rest).encode(), said + rest)

@@ -17,7 +17,8 @@ from pofx.transforms.given import given
 from pofx.transforms.interpolate import interpolate
 from pofx.transforms.mixture import mixture
 from pofx.transforms.warp import warp
-from pofx.vocab import ByteVocab, CharVocab, Vocab, WordVocab
+from pofx.vocab import ByteVocab, CharVocab, Vocab
+from pofx.word_vocab import WordVocab
 from toy import ToyLM, ToyVocab
 
 CORPUS = ["abca", "ab", "", "caab", "bb", "abcabc", "c", "ab", "ccab", "aaaa", "bca"]

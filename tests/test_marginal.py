@@ -25,7 +25,8 @@ from pofx.queries.marginal_exact import sum_by_state
 from pofx.queries.tokenisations import by_beam, draw_others, tree
 from pofx.specs import NgramSpec
 from pofx.transforms.begun import begun
-from pofx.vocab import ByteVocab, Vocab, WordVocab
+from pofx.vocab import ByteVocab, Vocab
+from pofx.word_vocab import WordVocab
 from toy import ToyLM, log_prefix, log_string
 
 # Overlapping tokens, two of the same bytes, and "ca", behind which only "b" leads on: a dead end for most texts.

@@ -15,7 +15,8 @@ from pofx.models.ngram import counting
 from pofx.models.ngram.arpa import read_arpa, write_arpa
 from pofx.models.ngram.model import NgramLM, fit_ngram
 from pofx.specs import NgramSpec
-from pofx.vocab import ByteVocab, CharVocab, WordVocab
+from pofx.vocab import ByteVocab, CharVocab
+from pofx.word_vocab import WordVocab
 from toy import ToyVocab, log_string
 
 TEXTS = [

@@ -12,6 +12,7 @@ import pytest
 import pofx
 from pofx.cli.main import main
 from pofx.cli.score import PEERS as OFFERED
+from pofx.control_tokens import ControlTokens
 from pofx.errors import BadValue, NoEOS, TooLong
 from pofx.lm import LM
 from pofx.queries.peers import PEERS, PeerScore, as_peer
@@ -31,9 +32,8 @@ class Marked(ToyVocab):
     ) -> None:
         self.size, self.end = 5, END if end else None
         self.token_bytes = (b"a", b"b", b"c", None, None)
-        self.names = {"</s>": END, "<s>": BEGIN}
-        self.candidates = ((("bos", BEGIN),) if bos else ()) + ((("eos", END),) if end else ())
-        self.adds_before, self.adds_after = tuple(before), tuple(after)
+        candidates = ((("bos", BEGIN),) if bos else ()) + ((("eos", END),) if end else ())
+        self.control = ControlTokens({"</s>": END, "<s>": BEGIN}, candidates, tuple(before), tuple(after))
 
 
 def core(**marks: object) -> ToyLM:

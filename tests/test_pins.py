@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pofx.control_tokens import ControlTokens
 from pofx.errors import BadSource, BadValue
 from pofx.lm import Begin, refuse_unconditional
 from pofx.pins import Pin, data_dir, pin, pinned, unpin
-from pofx.transforms.begun import begun, candidates
+from pofx.transforms.begun import begun
 from pofx.x0 import evidence
 from refusals import decided
 from toy import ToyLM, ToyVocab
@@ -34,9 +35,11 @@ class Names(ToyVocab):
     def __init__(self, adds_before: tuple[int, ...] = ()) -> None:
         self.size, self.end = 6, 2
         self.token_bytes = (None, None, None, b"a", b"b", b"c")
-        self.names = {"<|endoftext|>": 0, "<|im_start|>": 1, "<|im_end|>": 2}
-        self.candidates = (("bos", 1), ("eos", 2), ("unk", 0))
-        self.adds_before = adds_before
+        self.control = ControlTokens(
+            {"<|endoftext|>": 0, "<|im_start|>": 1, "<|im_end|>": 2},
+            (("bos", 1), ("eos", 2), ("unk", 0)),
+            adds_before,
+        )
 
     def encode(self, text: str | bytes) -> list[int]:
         return [i + 3 for i in super().encode(text)]
@@ -240,8 +243,8 @@ def test_several_tokens_before_a_text_are_no_x0() -> None:
 
 
 def test_our_own_vocabularies_have_no_candidates() -> None:
-    assert len(candidates(Names())) == 3
-    assert candidates(ToyVocab()) == ()
+    assert len(Names().control.candidates) == 3
+    assert ToyVocab().control.candidates == ()
     assert "candidates" not in evidence(ToyVocab(), None, None, "m").note
 
 

@@ -29,7 +29,8 @@ from pofx.report.score_html import ROWS, chain_table_html
 from pofx.report.visible import visible, visible_bytes
 from pofx.specs import NgramSpec
 from pofx.trace import Want
-from pofx.vocab import ByteVocab, CharVocab, Vocab, WordVocab
+from pofx.vocab import ByteVocab, CharVocab, Vocab
+from pofx.word_vocab import WordVocab
 
 TEXTS = ["the cat sat on the mat", "a cat sat", "the mat\nsat", "naïve 🙂 cat", "the the cat"]
 ALL = Want(entropy=True, rank=True, top=5)

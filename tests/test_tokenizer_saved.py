@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from pofx.errors import BadSource, BadValue
 from pofx.tokenizer.saved import read_vocab, tokenizer_json, write_tokenizer
-from pofx.vocab import ByteVocab, CharVocab, Vocab, WordVocab
+from pofx.vocab import ByteVocab, CharVocab, Vocab
+from pofx.word_vocab import WordVocab
 from test_vocab import BPE, CLOSED, EVERY, HOSTILE, LOSSLESS, every
 
 

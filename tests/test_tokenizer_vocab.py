@@ -32,7 +32,6 @@ from pofx.tokenizer.checkpoint_files import read_tokenizer
 from pofx.tokenizer.text import TextTokenizer
 from pofx.tokenizer.token_bytes import Spelling
 from pofx.tokenizer.vocab import TokenizerVocab
-from pofx.vocab import spans
 
 CORPUS = [
     "the cat sat on the mat. the cats' mats were flat, and that's that\n" * 3,
@@ -210,7 +209,7 @@ def check(vocab: TokenizerVocab, text: str | bytes) -> list[int]:
     assert vocab.decode(ids) == data
     assert not any(vocab.token_bytes[i] is None for i in ids)
     assert all(0 <= i < vocab.size for i in ids)
-    at = spans(vocab, ids)
+    at = vocab.spans(ids, text)
     assert [data[lo:hi] for lo, hi in at] == vocab.pieces(ids)
     assert not ids or at[-1][1] == len(data)
     return ids
@@ -301,9 +300,11 @@ def test_transformers_gives_the_same_ids(tmp_path: Path) -> None:
             vocab = read_tokenizer(folder, rows_of(DESCRIPTIONS[name]), end=theirs.eos_token_id)
             for text in [t for t in ORDINARY if "<" not in t and not (vocab.opening and "\n\n" in t)]:
                 assert theirs(text, add_special_tokens=False)["input_ids"] == vocab.encode(text)
-                around = [*vocab.adds_before, *vocab.encode(text), *vocab.adds_after]
+                around = [*vocab.control.adds_before, *vocab.encode(text), *vocab.control.adds_after]
                 assert theirs(text)["input_ids"] == around, (name, add)
-            assert vocab.adds_before == (() if name == "byte-level" else (1,))  # whatever add_bos_token says
+            assert vocab.control.adds_before == (
+                () if name == "byte-level" else (1,)
+            )  # whatever add_bos_token says
 
 
 def _write(folder: Path, tokenizer: object, config: object = None, special: object = None) -> Path:
@@ -337,16 +338,16 @@ def test_what_control_tokens_are() -> None:
     q = table["q"]
     vocab = build(d, config=config, control=[q, 5000], rows=400)
     control = {"<|endoftext|>", "<s>", "</s>", "<that>", "[at]", "<cat>", "<ing>", "q"}
-    assert vocab.names == {t: table[t] for t in control}
+    assert vocab.control.names == {t: table[t] for t in control}
     assert {i for i, b in enumerate(vocab.token_bytes) if b is None and i < len(table)} == {
         table[t] for t in control
     }
-    assert vocab.names["<|endoftext|>"] == 0  # an id like any other
+    assert vocab.control.names["<|endoftext|>"] == 0  # an id like any other
     assert vocab.show(0) == "<|endoftext|>"
     assert vocab.show(2) == "EOS"
     assert vocab.show(399) == "control 399"
     assert vocab.show(vocab.encode(" x")[0]) == "␣x"
-    assert vocab.candidates == (
+    assert vocab.control.candidates == (
         ("bos", 1),
         ("unk", table["the"]),
         ("pad", table["!"]),
@@ -359,7 +360,7 @@ def test_what_control_tokens_are() -> None:
         vocab.encode("xq")
     assert vocab.decode([0, *vocab.encode("x"), 2, 399]) == b"x"
     plain = build(d, end=None)
-    assert plain.candidates == (("separator", 0), ("separator", 1), ("separator", 2))
+    assert plain.control.candidates == (("separator", 0), ("separator", 1), ("separator", 2))
     assert plain.end is None
 
 
@@ -457,7 +458,7 @@ def test_ids_beyond_the_law() -> None:
     n = len(d["model"]["vocab"])
     d["added_tokens"].append({**d["added_tokens"][0], "content": "<image>", "id": n + 2})
     vocab = build(d, rows=n + 2)  # a control token may lie beyond
-    assert "<image>" not in vocab.names
+    assert "<image>" not in vocab.control.names
     check(vocab, "an <image> the <think>")
     without = build(d, rows=n)  # and an added one, which texts then do without
     assert len(check(without, "<think>")) > 1
@@ -597,13 +598,13 @@ def test_files_beside(tmp_path: Path) -> None:
     )
     special["additional_special_tokens"] = ["<eot>"]
     vocab = read_tokenizer(_write(tmp_path / "a", d, {}, special), 500)
-    assert "<eot>" in vocab.names
-    assert "the" not in vocab.names  # a word that one file calls EOS
+    assert "<eot>" in vocab.control.names
+    assert "the" not in vocab.control.names  # a word that one file calls EOS
     assert vocab.declared["eos"] == d["model"]["vocab"]["the"]
     decoder = {"added_tokens_decoder": {}}  # then the old file counts for nothing
     assert "<eot>" not in read_tokenizer(_write(tmp_path / "b", d, decoder, special), 500).names
-    assert vocab.adds_before == (1,)
-    assert vocab.adds_after == ()
+    assert vocab.control.adds_before == (1,)
+    assert vocab.control.adds_after == ()
     for name, text, pattern in [
         ("tokenizer.json", "[" * 200_000, "nested too deeply"),
         ("tokenizer.json", '{"model": ', "JSON, found: .*truncated"),

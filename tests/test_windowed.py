@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from laws import LAWS, Broken, laws
+from pofx.control_tokens import ControlTokens
 from pofx.errors import BadValue, Impossible, NoBOS, TooLong
 from pofx.lm import LM, Begin, forward_by_extension, id_rows
 from pofx.models.ngram.model import fit_ngram
@@ -33,7 +34,7 @@ class ControlVocab(ToyVocab):
         super().__init__(2, end)
         self.token_bytes = (*self.token_bytes, None)
         self.size += 1
-        self.names = {"<s>": self.size - 1}
+        self.control = ControlTokens({"<s>": self.size - 1})
 
 
 class Bounded(ToyLM):

@@ -64,7 +64,8 @@ if TYPE_CHECKING:
     from pofx.transforms.mixture import mixture
     from pofx.transforms.warp import warp
     from pofx.transforms.windowed import windowed
-    from pofx.vocab import ByteVocab, CharVocab, Vocab, WordVocab
+    from pofx.vocab import ByteVocab, CharVocab, Vocab
+    from pofx.word_vocab import WordVocab
 
 __version__ = "0.1.0"
 
@@ -106,7 +107,8 @@ _HOMES = {
     "transforms.mixture": "mixture",
     "transforms.warp": "warp",
     "transforms.windowed": "windowed",
-    "vocab": "ByteVocab CharVocab Vocab WordVocab",
+    "vocab": "ByteVocab CharVocab Vocab",
+    "word_vocab": "WordVocab",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -69,7 +69,8 @@ def is_arpa(name: str | Path) -> bool:
 def _save_arpa(lm: LM, path: Path) -> None:
     from pofx.models.ngram.arpa import write_arpa
     from pofx.models.ngram.model import NgramLM
-    from pofx.vocab import ByteVocab, WordVocab
+    from pofx.vocab import ByteVocab
+    from pofx.word_vocab import WordVocab
 
     if not isinstance(lm, NgramLM) or not isinstance(lm.vocab, ByteVocab | WordVocab):
         raise BadValue(

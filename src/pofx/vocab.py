@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.control_tokens import ControlTokens
 from pofx.errors import BadValue, NotText
+
+# What hears of texts before they are encoded: it is given the names of control tokens, and the texts.
+Listener = Callable[[Mapping[str, int], Sequence[bytes]], None]
 
 END_TEXT = "</s>"
 BEGIN_TEXT = "<s>"
@@ -30,21 +34,33 @@ def as_they_are(vocab: Vocab, what: str) -> None:
 
 
 class Vocab(ABC):
-    """A finite set of ids and the bytes each one spells.
+    """A finite set of ids and the bytes each one spells: a subclass sets the first three attributes and writes `encode`.
 
-    size: number of outcomes of a next-token law, EOS included. x0 is no outcome: it stands before every text
-    with probability one, and has no id below `size`.
-    end: the id of EOS, or None where texts never end.
-    token_bytes: what each id spells, None for a control token (it spells nothing).
-    normalizes: whether `read` may give another text than it was given.
+    `decode(encode(x)) == x` must hold for every x that `encode` accepts. The other attributes have defaults, which are
+    right for a vocabulary without a tokenizer's file: no control tokens but EOS, no normalizer, no listener.
 
-    A subclass sets these three and writes `encode`; `decode(encode(x)) == x` must hold for every x it accepts.
+    Attributes:
+        size: The number of outcomes of a next-token law, EOS included. x0 is no outcome: it stands before every text with
+            probability one, and has no id below `size`.
+        end: The id of EOS, or None where texts never end.
+        token_bytes: The bytes that each id spells, None for a control token (it spells nothing), `[size]`.
+        control: The control tokens beside EOS: their names, candidates for x0 and EOS, what the tokenizer adds.
+        normalizes: Whether `read` may give another text than it was given.
+        spells_bytes: Whether `encode` gives the bytes of a text: ids 0 to 255 are the bytes, and only EOS is beside them.
+        listener: Is called with `control.names` and every batch of texts before they are encoded, by a vocabulary whose
+            control tokens have names; None for nobody.
+
+    Right: a class with `size`, `end`, `token_bytes` and `encode`, and no more. Wrong: one whose `encode` gives a control
+    token for a text that has its name.
     """
 
     size: int
     end: int | None
     token_bytes: tuple[bytes | None, ...]
+    control: ControlTokens = ControlTokens()
     normalizes: bool = False
+    spells_bytes: bool = False
+    listener: Listener | None = None
 
     @abstractmethod
     def encode(self, text: str | bytes) -> list[int]:
@@ -58,14 +74,31 @@ class Vocab(ABC):
         """What each id adds to the text."""
         return [self.token_bytes[i] or b"" for i in ids]
 
+    def spans(self, ids: Sequence[int], text: str | bytes) -> NDArray[np.int64]:
+        """Byte offsets `[t, 2]` of what each token spells of a text that these ids spell: `text[lo:hi]`."""
+        hi = np.cumsum([len(p) for p in self.pieces(ids)], dtype=np.int64)
+        return np.stack([np.append(np.int64(0), hi)[:-1], hi], axis=1)
+
+    @cached_property
+    def opening(self) -> bool:
+        """Whether the first token of a text spells a space that is no part of the text, as SentencePiece has it.
+
+        By default `pieces` is asked about the first token that begins with a space.
+        """
+        for i, spelled in enumerate(self.token_bytes):
+            if spelled is not None and spelled.startswith(b" "):
+                return self.pieces([i]) == [spelled[1:]]
+        return False
+
     @cached_property
     def unambiguous(self) -> bool:
         """Whether every text has one spelling in tokens, so that its canonical log p is the exact one.
 
-        True where no token's bytes begin with another's (a prefix code).
+        True where no token's bytes begin with another's (a prefix code), be it the first of a text or a later one.
         """
-        spelled = sorted(b for b in self.token_bytes if b is not None)
-        return all(not b.startswith(a) for a, b in pairwise(spelled))
+        spelled = [b for b in self.token_bytes if b is not None]
+        first = [b.removeprefix(b" ") for b in spelled] if self.opening else []
+        return all(not b.startswith(a) for code in (spelled, first) for a, b in pairwise(sorted(code)))
 
     @property
     def continuation(self) -> Vocab:
@@ -82,6 +115,25 @@ class Vocab(ABC):
     def scoring(self) -> Vocab:
         """The vocabulary by which `score` reads texts: another one only where a text may be read as one of a class."""
         return self
+
+    @property
+    def unknown_as_class(self) -> Vocab:
+        """The same tokens, by which a word without an id is read as `control.unknown`; itself without such a class."""
+        return self
+
+    def conversation(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], str] | None:
+        """A conversation by the chat template of the model's files: its ids, and the text that the template made of it.
+
+        Args:
+            messages: Objects with a role and a content, in order.
+
+        Returns:
+            None without a template.
+
+        Raises:
+            BadValue: The template refuses the messages.
+        """
+        return None
 
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
         """`encode` as an array."""
@@ -148,6 +200,8 @@ def show_bytes(piece: bytes) -> str:
 class ByteVocab(Vocab):
     """The 256 bytes, and EOS = 256. Exact: every byte string has one spelling, so nothing can fail."""
 
+    spells_bytes = True
+
     def __init__(self, end: bool = True) -> None:
         self.size = 256 + end
         self.end = 256 if end else None
@@ -167,6 +221,11 @@ class ByteVocab(Vocab):
         if len(a) and (a.min() < 0 or a.max() >= self.size):
             raise IndexError(f"expected ids below {self.size}, found {a.min()} … {a.max()}")
         return a[a < 256].astype(np.uint8).tobytes()
+
+    def spans(self, ids: Sequence[int], text: str | bytes) -> NDArray[np.int64]:
+        """A byte each, EOS none."""
+        hi = np.cumsum(np.asarray(ids, dtype=np.int64) < 256)
+        return np.stack([np.append(np.int64(0), hi)[:-1], hi], axis=1)
 
 
 class CharVocab(Vocab):
@@ -218,64 +277,3 @@ class CharVocab(Vocab):
                 f"(U+{ord(c):04X}) at character {decoded.index(c)}; fit with vocab='bytes', or with "
                 "vocab='chars+bytes', which spells unknown characters by their bytes"
             ) from None
-
-
-class WordVocab(Vocab):
-    """A closed set of words; a text is words with one space between. Other white space is no text of it.
-
-    Ids are positions in `words`; a word given as None is a control token (`<unk>` of an ARPA file: a class
-    of words, which spells none).
-    """
-
-    def __init__(self, words: Iterable[str | None], end: bool = True) -> None:
-        self.words = tuple(words)
-        self.size = len(self.words) + end
-        self.end = len(self.words) if end else None
-        self.token_bytes = tuple(
-            [None if w is None else b" " + to_bytes(w) for w in self.words] + [None] * end
-        )
-        self._ids = {w: i for i, w in enumerate(self.words) if w is not None}
-        self.unknown = self.words.index(None) if None in self.words else None
-        self.unambiguous = True  # one space between words leaves no choice
-
-    def encode(self, text: str | bytes) -> list[int]:
-        """One id a word."""
-        decoded = to_str(text)
-        return [self._known(w) for w in decoded.split(" ")] if decoded else []
-
-    def _known(self, word: str) -> int:
-        i = self._ids.get(word)
-        if i is not None:
-            return i
-        what = f"the word {word!r}" if word else "two spaces in a row, or one at an end"
-        classed = word and self.unknown is not None
-        advice = (
-            "score it as one of <unk>: unknown='class' (--unknown class)" if classed else "normalise the text"
-        )
-        raise NotText(
-            f"expected words of this model's {len(self._ids):,} with one space between, found {what}; {advice}, or use a "
-            "model over bytes or subwords"
-        )
-
-    def show(self, i: int) -> str:
-        """The word, or `<unk>` for the class of those that are none."""
-        return "<unk>" if i == self.unknown else super().show(i)
-
-    def pieces(self, ids: Sequence[int]) -> list[bytes]:
-        """What each id adds: the word, behind a space unless it is the first."""
-        out = super().pieces(ids)
-        for k, piece in enumerate(out):
-            if piece:
-                out[k] = piece[1:]
-                break
-        return out
-
-
-def spans(vocab: Vocab, ids: Sequence[int]) -> NDArray[np.int64]:
-    """Byte offsets `[t, 2]` of what each token spells: `text[lo:hi]`."""
-    if isinstance(vocab, ByteVocab):
-        lo = np.arange(len(ids), dtype=np.int64)
-        return np.stack([lo, lo + 1], axis=1)
-    sizes: NDArray[Any] = np.array([len(p) for p in vocab.pieces(ids)], dtype=np.int64)
-    hi = np.cumsum(sizes)
-    return np.stack([hi - sizes, hi], axis=1)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pofx.errors import BadSource
 from pofx.lm import NAME_A_PREFIX, Begin
 from pofx.pins import Pin
-from pofx.transforms.begun import candidates, some, token_id, token_name
+from pofx.transforms.begun import some, token_id, token_name
 from pofx.vocab import Vocab
 
 
@@ -16,19 +14,19 @@ def evidence(vocab: Vocab, pin: Pin | None, begin: str | int | None, model: str)
 
     begin: what the caller names (a token's text or id): assumed. pin: "joint" and "prefix-only" give the x0 they
     were found with, as trained; "conditional" and "improper" give none, whatever the tokenizer adds. vocab: its
-    `adds_before` are the ids that the tokenizer itself puts before a text; a single one is declared. A BOS that is
+    `control.adds_before` are the ids that the tokenizer itself puts before a text; a single one is declared. A BOS that is
     named but never added is none: SmolLM2's costs "The cat sat on the mat." 22 nats. With none, `note` says why,
     for the message of `NoBOS`. `BadValue` for a `begin` that is no token.
 
     Right: `evidence(vocab, pinned(fingerprint), None, "smollm2")`, then `begun(core, found.id, found.known)` unless
-    `found.known` is "none". Wrong: `vocab.names[config["bos_token"]]`.
+    `found.known` is "none". Wrong: `vocab.control.names[config["bos_token"]]`.
     """
     if begin is not None:
         i = token_id(vocab, begin, "begin")
         return Begin("assumed", token_name(vocab, i), i)
     if pin is not None:
         return _pinned(vocab, pin, model)
-    added: Sequence[int] = getattr(vocab, "adds_before", ())
+    added = vocab.control.adds_before
     if len(added) == 1:
         return Begin("declared", token_name(vocab, added[0]), added[0])
     why = "nothing shows that this model learned how texts begin"
@@ -54,7 +52,7 @@ def _pinned(vocab: Vocab, pin: Pin, model: str) -> Begin:
 def _what_to_do(vocab: Vocab, model: str, why: str, audited: bool = False) -> str:
     named = [
         f"{token_name(vocab, i)} (declared as BOS, never added)" if role == "bos" else token_name(vocab, i)
-        for role, i in candidates(vocab)
+        for role, i in vocab.control.candidates
     ]
     could = f"candidates are {some(named)}; " if named else ""
     find_out = "" if audited else f"find out: pofx audit {model}; "

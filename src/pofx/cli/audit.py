@@ -108,9 +108,7 @@ def command(
 
 
 def _is_pretrained(lm: LM) -> bool:
-    from pofx.transforms.begun import candidates
-
-    return bool(lm.fingerprint and candidates(lm.vocab))
+    return bool(lm.fingerprint and lm.vocab.control.candidates)
 
 
 def _working(what: str) -> AbstractContextManager[Any]:

@@ -110,8 +110,7 @@ class Chosen:
                 from pofx.transforms.given import given
 
                 lm = given(lm, chat(lm, messages))
-        if hasattr(lm.vocab, "told"):
-            lm.vocab.told = Marks()
+        lm.vocab.listener = Marks()
         return lm
 
 

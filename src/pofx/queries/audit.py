@@ -24,7 +24,7 @@ from pofx.queries.precision import precision_finding
 from pofx.queries.roundtrip import roundtrip_finding
 from pofx.queries.survey import Survey, has_begin, law, off_one, survey
 from pofx.queries.x0_finding import x0_finding
-from pofx.transforms.begun import begun, candidates
+from pofx.transforms.begun import begun
 from pofx.transforms.given import Given
 from pofx.transforms.windowed import windowed
 from pofx.values import whole
@@ -124,7 +124,7 @@ def _audited(
 def _with_x0(lm: LM, held: HeldOut, average: Survey | None, seed: int) -> tuple[LM, tuple[Candidate, ...]]:
     """A pretrained model with the x0 that evidence speaks for, if it has none yet; and what every candidate showed."""
     core = lm.bare()
-    if core is None or not candidates(lm.vocab) or not held.paths:
+    if core is None or not lm.vocab.control.candidates or not held.paths:
         return lm, ()
     tried = try_candidates(core, lm.begin, held, None if average is None else average.mean, seed)
     best = adopted(tried) if lm.begin.known == "none" else None

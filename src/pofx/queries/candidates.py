@@ -17,7 +17,7 @@ from pofx.queries.held_out import HeldOut, builtin_openings, spell
 from pofx.queries.openings import FEWEST, material
 from pofx.queries.survey import law
 from pofx.trace import Ints
-from pofx.transforms.begun import candidates, token_name
+from pofx.transforms.begun import token_name
 from pofx.units import bits
 
 # Tokens of no meaning that stand first, one after the other: what the model says behind any.
@@ -111,7 +111,7 @@ _NOTHING: NDArray[np.float64] = np.zeros(0)
 def _tried(core: LM, begin: Begin) -> list[tuple[str, int | None, list[int]]]:
     """(role, id, the tokens that stand before a text)."""
     vocab = core.vocab
-    out: list[tuple[str, int | None, list[int]]] = [(role, i, [i]) for role, i in candidates(vocab)]
+    out: list[tuple[str, int | None, list[int]]] = [(role, i, [i]) for role, i in vocab.control.candidates]
     if begin.id is not None and begin.id not in [i for _, i, _ in out]:
         out.insert(0, ("begin", begin.id, [begin.id]))
     newline = spell(vocab, "\n")[0]

@@ -7,8 +7,6 @@ from typing import Any
 
 from pofx.errors import BadValue
 from pofx.lm import LM
-from pofx.tokenizer.template import rendered_ids
-from pofx.tokenizer.vocab import TokenizerVocab
 from pofx.transforms.prefix import Prefix
 
 MOST = 10_000
@@ -35,12 +33,12 @@ def chat(lm: LM, messages: Sequence[Mapping[str, Any]]) -> Prefix:
     if not 0 < len(messages) <= MOST:
         then = "write at least one" if not messages else "leave out the first ones"
         raise BadValue(f"messages: expected 1 to {MOST:,} of them, found {len(messages):,}; {then}")
-    vocab = lm.vocab
-    if not isinstance(vocab, TokenizerVocab) or vocab.template is None:
+    found = lm.vocab.conversation(messages)
+    if found is None:
         raise BadValue(
             "chat: expected a model with a chat template, found one without; condition on a text instead (given=, --given)"
         )
-    ids, text = rendered_ids(vocab, vocab.template, messages)
+    ids, text = found
     if ids and ids[0] == lm.begin.id:
         ids = ids[1:]
     if not ids:

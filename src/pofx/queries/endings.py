@@ -13,7 +13,7 @@ from pofx.queries.findings import Ending, Finding, Outcome, Series
 from pofx.queries.openings import FEWEST, MATERIAL, SAME
 from pofx.queries.survey import Survey, batches
 from pofx.trace import Ints, Want
-from pofx.transforms.begun import candidates, token_name
+from pofx.transforms.begun import token_name
 from pofx.units import bits
 from pofx.vocab import Vocab
 
@@ -66,7 +66,7 @@ def end_findings(
 
 def _enders(vocab: Vocab) -> list[int]:
     """Control tokens of a pretrained model that may end texts, EOS first; none for our own, which have one or none."""
-    found = [i for _, i in candidates(vocab)]
+    found = [i for _, i in vocab.control.candidates]
     return list(dict.fromkeys([*([] if vocab.end is None else [vocab.end]), *found])) if found else []
 
 

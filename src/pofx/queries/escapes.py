@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pofx.vocab import ByteVocab, Vocab
+from pofx.vocab import Vocab
 
 # A text among bytes that are none costs 17 bytes of the header, a word of 32 bits, x0 and EOS: shorter ones do not pay.
 SHORTEST = 32
@@ -43,7 +43,7 @@ def pieces(vocab: Vocab, data: bytes) -> list[Piece]:
 
 def spells(vocab: Vocab, data: bytes) -> bool:
     """Whether the vocabulary has a spelling of exactly these bytes."""
-    if isinstance(vocab, ByteVocab):
+    if vocab.spells_bytes:
         return True
     try:
         return vocab.decode(vocab.encode(data)) == data

@@ -14,8 +14,7 @@ NO_BYTE = 256
 
 def first_bytes(vocab: Vocab) -> Ints:
     """The first byte that each id adds to a text it opens, `[V]`; 256 for none."""
-    opening = bool(getattr(vocab, "opening", False))
-    spelled = (b.removeprefix(b" ") if opening and b is not None else b for b in vocab.token_bytes)
+    spelled = (b.removeprefix(b" ") if vocab.opening and b is not None else b for b in vocab.token_bytes)
     return np.array([b[0] if b else NO_BYTE for b in spelled], dtype=np.int64)
 
 

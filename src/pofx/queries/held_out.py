@@ -12,7 +12,6 @@ from pofx.errors import BadSource, BadValue, NotText
 from pofx.fitted import known_texts
 from pofx.lm import LM
 from pofx.trace import Ints
-from pofx.transforms.begun import candidates
 from pofx.vocab import Vocab, show_bytes, to_bytes
 
 DOCUMENTS = 200
@@ -112,7 +111,7 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
         note += f", {no_text} not spelled by this vocabulary"
     if known := int(known_texts(lm, read).sum()):
         note += f"; the model was fitted on {known} of them, so what they say of it flatters it"
-    first = openings(lm.vocab, [source[i] for i in order[:OPENINGS]] if candidates(lm.vocab) else [])
+    first = openings(lm.vocab, [source[i] for i in order[:OPENINGS]] if lm.vocab.control.candidates else [])
     return HeldOut(tuple(paths), tuple(whole), note, no_text, tuple(wrong), first)
 
 

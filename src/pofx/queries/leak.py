@@ -5,7 +5,7 @@ from __future__ import annotations
 from pofx.lm import LM
 from pofx.queries.findings import Finding, Outcome
 from pofx.queries.survey import Survey
-from pofx.unknown import CLASS, opened
+from pofx.word_vocab import CLASS
 
 CHECK = "leak"
 LEAK, LEAK_FAIL = 1e-6, 1e-3
@@ -25,7 +25,7 @@ def leak_finding(lm: LM, average: Survey | None) -> Finding:
         return Finding(CHECK, "warn", None, LEAK, "probability", why)
     leak = average.leak
     at = f"averaged over {average.rows:,} positions"
-    if opened(lm.vocab) is not None:
+    if lm.vocab.control.unknown is not None:
         why = (
             f"A token puts {leak:.2g} of its mass on {CLASS}, which stands for all words that the model has not and "
             f"spells none of them ({at}). Laws sum to 1 with it, so p is a distribution over words and {CLASS}: "
@@ -46,7 +46,7 @@ def leak_note(lm: LM, found: Finding) -> str:
 
     Right: behind "laws sum to 1". Wrong: in place of the finding.
     """
-    if found.verdict == "pass" or found.value is None or opened(lm.vocab) is None:
+    if found.verdict == "pass" or found.value is None or lm.vocab.control.unknown is None:
         return ""
     return (
         f" They are laws of words and {CLASS}: {found.value:.3g} of the mass of a token is on {CLASS} and spells no text, "

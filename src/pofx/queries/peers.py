@@ -11,8 +11,8 @@ import numpy as np
 
 from pofx.errors import BadValue, NoEOS, TooLong
 from pofx.lm import LM
+from pofx.transforms.begun import token_name
 from pofx.units import LN10
-from pofx.unknown import opened, unknown_words
 from pofx.values import whole
 from pofx.vocab import to_bytes
 
@@ -92,10 +92,12 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
     if rule is None:
         raise BadValue(f"peer: expected one of {', '.join(PEERS)}, found {peer!r}")
     marks = _marks(lm)
-    words = opened(lm.vocab) if peer == "kenlm" else None
+    as_words = peer == "kenlm" and lm.vocab.control.unknown is not None
     # KenLM cuts a text at any white space of ASCII, and reads a word that it has not as <unk>.
     text, changed = lm.vocab.read(text)
-    vocab, text = (lm.vocab, text) if words is None else (words, b" ".join(to_bytes(text).split()))
+    if as_words:
+        text = b" ".join(to_bytes(text).split())
+    vocab = lm.vocab.unknown_as_class if as_words else lm.vocab
     ids = [int(i) for i in vocab.encode(text)]
     as_left = f"; of the text as {changed} left it" if changed else ""
     if rule.chunk is not None:
@@ -106,7 +108,7 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
     if not ids and peer in ("lm-eval", "minicons", "lmppl"):
         raise BadValue(f"{peer} stops at an empty text, found one; log_prob gives its p(EOS | x0)")
     score = _whole(lm, marks, before, ids, after, peer, rule)
-    unknown = unknown_words(vocab, np.array(ids))
+    unknown = sum(i == vocab.control.unknown for i in ids)
     return replace(score, note=score.note + (_unknown(unknown) if unknown else "") + as_left)
 
 
@@ -135,14 +137,14 @@ def _marks(lm: LM) -> _Marks:
         # A model of pofx's own: its tokenizer.json puts x0 before every text.
         x0 = lm.begin.id if lm.begin.id is not None else lm.vocab.size
         return _Marks((x0,), (), x0, lm.vocab.end, own=True)
-    vocab = lm.vocab
     # Each id has one role, "bos" before others; an EOS that is also BOS, as in GPT-2, is that of the vocabulary.
-    roles: Mapping[str, int] = dict(getattr(vocab, "candidates", ()))
+    control = lm.vocab.control
+    roles = dict(control.candidates)
     return _Marks(
-        tuple(getattr(vocab, "adds_before", ())),
-        tuple(getattr(vocab, "adds_after", ())),
+        control.adds_before,
+        control.adds_after,
         roles.get("bos"),
-        roles.get("eos", vocab.end),
+        roles.get("eos", lm.vocab.end),
         own=False,
     )
 
@@ -267,7 +269,4 @@ def _name(lm: LM, i: int, marks: _Marks | None = None) -> str:
     """A token as people read it; a control token by the name its tokenizer has for it."""
     if marks is not None and marks.own and i == marks.begin:
         return lm.begin.text or "x0"
-    names: Mapping[str, int] = getattr(lm.vocab, "names", {})
-    if i < lm.vocab.size and lm.vocab.token_bytes[i] is None:
-        return next((name for name, at in names.items() if at == i), lm.vocab.show(i))
-    return lm.vocab.show(i)
+    return token_name(lm.vocab, i)

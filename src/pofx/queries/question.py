@@ -9,7 +9,7 @@ from typing import Literal
 from pofx.algorithms.automaton import MOST, Dfa, TooLarge, opened, preceded, stopping
 from pofx.errors import BadValue, Impossible, NoEOS, NotText
 from pofx.lm import LM
-from pofx.transforms.bytewise import Bytewise, opens_with_space
+from pofx.transforms.bytewise import Bytewise
 from pofx.transforms.given import given as behind
 from pofx.transforms.given import show
 from pofx.transforms.joined import joined
@@ -92,7 +92,7 @@ def question(
 
 def opened_as(source: LM, dfa: Dfa) -> Dfa:
     """For texts whose first token may open with a space that is no part of them."""
-    return opened(dfa, ord(" ")) if opens_with_space(source.vocab) else dfa
+    return opened(dfa, ord(" ")) if source.vocab.opening else dfa
 
 
 def _tokens(lm: LM, data: bytes) -> int:

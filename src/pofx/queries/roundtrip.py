@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pofx.queries.findings import Finding
 from pofx.queries.held_out import HeldOut, spell
-from pofx.transforms.begun import names
 from pofx.vocab import Vocab
 
 # What tokenizers are known to change: control tokens' spellings, spaces, line ends, composed letters, NUL,
@@ -37,7 +36,7 @@ NAMES = 8
 def roundtrip_finding(vocab: Vocab, held: HeldOut) -> Finding:
     """How many texts come back other than they went in, or yield a control token. `NotText` is no failure."""
     wrong, refused = list(held.wrong), held.no_text
-    hostile = (*HOSTILE, *list(names(vocab))[:NAMES])
+    hostile = (*HOSTILE, *list(vocab.control.names)[:NAMES])
     for text in hostile:
         ids, problem = spell(vocab, text)
         if problem:

@@ -15,8 +15,7 @@ from pofx.lm import LM
 from pofx.queries.terms import Terms, terms
 from pofx.trace import Ints, Trace, Want
 from pofx.transforms.given import check_possible
-from pofx.unknown import OpenWords, unknown_words
-from pofx.vocab import Vocab, spans, to_bytes
+from pofx.vocab import Vocab, to_bytes
 
 # The first advice to whoever has no EOS; the command line gives it where the verb at hand has that option.
 ASK_FOR_PREFIXES = "ask for log P of prefixes (prefix_log_prob, prefix_total, --prefix), or "
@@ -60,11 +59,7 @@ class Scored:
     @cached_property
     def spans(self) -> Ints:
         """Byte offsets `[t, 2]` of what each token spells of the text."""
-        if isinstance(
-            self.vocab, OpenWords
-        ):  # a class spells no bytes, but the word that was read as it has some
-            return self.vocab.spans(self.text)
-        found = spans(self.vocab, self.tokens)  # type: ignore[arg-type]
+        found = self.vocab.spans(self.tokens, self.text)  # type: ignore[arg-type]
         return np.maximum(found - self.inside, 0) if self.inside else found
 
     @property
@@ -165,7 +160,9 @@ class Cut:
             small_print = terms(lm, len(x), len(to_bytes(text)), len(to_bytes(prefix)), ended, leak)
             if trace.low is not None:
                 small_print = replace(small_print, kind="interval")
-            if unknown := unknown_words(self.vocabs[k], self.paths[k]):
+            class_of_words = self.vocabs[k].control.unknown
+            unknown = 0 if class_of_words is None else int(np.sum(self.paths[k] == class_of_words))
+            if unknown:
                 small_print = replace(small_print, kind="class", unknown=unknown)
             if known[k]:
                 small_print = replace(small_print, fitted=True)

@@ -20,7 +20,7 @@ from pofx.queries.units import SECONDS, Punctuation, Unit, Units, regions
 from pofx.trace import Ints, Trace, Want
 from pofx.transforms.given import check_possible
 from pofx.units import bits
-from pofx.vocab import Vocab, spans, to_bytes
+from pofx.vocab import Vocab, to_bytes
 
 Regions = Sequence[Sequence[tuple[int, int]]]
 # Entries of the sets of tokens in one pass: 335 sets of 50,000 tokens; 64 MB where a pass holds them as float32.
@@ -198,7 +198,7 @@ def _plan(
     units = how.of(plain) if own is None else regions(plain, own)
     if not units:  # what is there, if only EOS, belongs to no word
         units = [Unit(0, len(plain), bounded=False, outside=True)]
-    token_spans = spans(vocab, ids)  # type: ignore[arg-type]
+    token_spans = vocab.spans(ids, text)  # type: ignore[arg-type]
     starts = np.append(token_spans[:, 0], len(data)).astype(np.int64)
     offsets = _byte_offsets(plain)
     byte_spans = offsets[np.array([(u.start, u.end) for u in units], dtype=np.int64)]

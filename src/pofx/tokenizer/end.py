@@ -79,7 +79,7 @@ def _grade(vocab: TokenizerVocab, i: int) -> Grade:
         return "beyond"
     spelled = vocab.token_bytes[i]
     if spelled is None:
-        return "control" if i in vocab.control else "bare"
+        return "control" if i in vocab.control_ids else "bare"
     return "mark" if is_mark(spelled.decode("utf-8", "replace")) else "text"
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from pofx.errors import BadSource, BadValue, PofxError
 from pofx.subword import BYTE_CHARACTERS, BYTE_LEVEL, PRE_TOKENIZER, SubwordVocab, bpe_model
-from pofx.vocab import BEGIN_TEXT, END_TEXT, ByteVocab, CharVocab, Vocab, WordVocab
+from pofx.vocab import BEGIN_TEXT, END_TEXT, ByteVocab, CharVocab, Vocab
+from pofx.word_vocab import WordVocab
 
 FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"

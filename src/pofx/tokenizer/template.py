@@ -58,7 +58,7 @@ def rendered_ids(
 
     `BadValue` where the template refuses the messages, or does not end within its limits.
     """
-    names = sorted(vocab.names, key=len, reverse=True)
+    names = sorted(vocab.control.names, key=len, reverse=True)
     mark = _unused(template.source, messages)
     shielded = _shielded(messages, names, mark)
     request = {
@@ -78,7 +78,7 @@ def rendered_ids(
     ids: list[int] = []
     for k, part in enumerate(parts):
         if k % 2:
-            ids.append(vocab.names[part])
+            ids.append(vocab.control.names[part])
             continue
         text = part.replace(mark, "")
         if k and parts[k - 1] in vocab.rstrip:

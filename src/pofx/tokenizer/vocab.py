@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.control_tokens import ControlTokens
 from pofx.errors import BadValue, NotText
-from pofx.tokenizer.file import FILE, TokenizerFile, parse, refusing
+from pofx.tokenizer.control import candidates, control_names
+from pofx.tokenizer.file import FILE, parse, refusing
 from pofx.tokenizer.stretches import encoding, stretches
-from pofx.tokenizer.template import Template
+from pofx.tokenizer.template import Template, rendered_ids
 from pofx.tokenizer.text import TextTokenizer, added_around
 from pofx.tokenizer.token_bytes import Spelling, token_bytes
 from pofx.tokenizer.unspelled import unspelled
 from pofx.vocab import Vocab, to_bytes
 
 _WITHIN_BYTE_TEXT = "(?<=<)(?=0x[0-9A-Fa-f]{2}>)"
-_ROLES = ("bos", "eos", "unk", "pad")
-_SEPARATOR = re.compile(
-    r"(?i)(begin|end|start).?of.?(text|sentence|sequence|document)|^\W*(s|bos|eos|eod|eot_id|sep|cls)\W*$"
-)
 
 
 class TokenizerVocab(Vocab):
@@ -45,18 +44,17 @@ class TokenizerVocab(Vocab):
     `NotText`: a character that no token spells, and a text that a normalizer changes, since its probability would
     be that of another string.
 
-    names: control tokens' texts and ids, EOS too. declared: ids by role ("bos", "eos", …), as the tokenizer's files have
-    them; those may be text. candidates: (role, id) of what may stand for x0, each id once. template: of its chats, None
-    without one. told: is given the names of control tokens and every batch of texts, if it is set.
-    adds_before, adds_after: ids that the tokenizer itself puts around a text, by its post_processor; the
-    "add_bos_token" and "add_eos_token" of tokenizer_config.json count for nothing beside a tokenizer.json, as in
-    transformers 5. opening: whether it puts a space before every text; it is no part of what the ids spell.
+    control: what the files say of control tokens. `control.candidates` are the declared roles, EOS, and tokens named as
+    separators. `control.adds_before` and `.adds_after` are those of the post_processor: "add_bos_token" and
+    "add_eos_token" of tokenizer_config.json count for nothing beside a tokenizer.json, as in transformers 5.
+    declared: ids by role ("bos", "eos", …), as the tokenizer's files have them; these tokens may be text. template: of
+    its chats, None without one. opening: whether the tokenizer puts a space before every text, which is no part of it.
 
     `BadSource` for a file that cannot be run, for WordPiece and others whose tokens do not say what they spell,
     and for more tokens than rows.
 
     Right: `TokenizerVocab(json.load(file), rows=49152, end=2)`. Wrong: `vocab.encode("<|im_end|>")` for the
-    control token; it is `vocab.names["<|im_end|>"]`.
+    control token; it is `vocab.control.names["<|im_end|>"]`.
     """
 
     def __init__(
@@ -88,12 +86,12 @@ class TokenizerVocab(Vocab):
             self._tokenizer = self._reader.as_read() if self._checks else self._reader
             # Added tokens are looked for in another form than the one they have.
             self._normal = {a.id: self._tokenizer.shown(a).encode() for a in added if a.normalized}
-            self.adds_before, self.adds_after = added_around(file, rows)
-            self.names = _names(file, self._control, rows)
+            before, after = added_around(file, rows)
+            names = control_names(file, self._control, rows)
         self.declared = file.declared
+        self.control = ControlTokens(names, candidates(file.declared, end, names, rows), before, after)
         self.template: Template | None = None
         self._written: TokenizerVocab | None = None
-        self.told: Callable[[Mapping[str, int], Sequence[bytes]], None] | None = None
         self.lstrip = frozenset(a.content for a in file.added if a.lstrip)
         self.rstrip = frozenset(a.content for a in file.added if a.rstrip)
         self.opening, self.opens = self._tokenizer.opening, self._tokenizer.opens
@@ -107,24 +105,15 @@ class TokenizerVocab(Vocab):
         self._mark = spelling.space if spelling.space and spellable else None
         mark = f"({re.escape(self._mark)}+)|" if self._mark else ""
         # An added token that is found only behind a space takes the space with it.
-        before = (" ", *(a.content for a in added if not a.normalized)) if opened else ()
-        swallowing = "".join(f"(?<={re.escape(b)})(?={re.escape(t)})|" for t in opened for b in before)
+        preceding = (" ", *(a.content for a in added if not a.normalized)) if opened else ()
+        swallowing = "".join(f"(?<={re.escape(b)})(?={re.escape(t)})|" for t in opened for b in preceding)
         self._mistaken = re.compile(mark + swallowing + _WITHIN_BYTE_TEXT)
-        self._texts = {i: text for text, i in self.names.items()}
+        self._texts = {i: text for text, i in self.control.names.items()}
 
     @property
-    def control(self) -> frozenset[int]:
+    def control_ids(self) -> frozenset[int]:
         """The ids that are no text because a file, or the caller, says so; of rows without a token nothing is said."""
         return self._control
-
-    @cached_property
-    def candidates(self) -> tuple[tuple[str, int], ...]:
-        """(role, id) of what a model may have seen before a text: declared roles, EOS, and tokens named as separators."""
-        roles = [(role, self.declared[role]) for role in _ROLES if role in self.declared]
-        roles += [] if self.end is None else [("eos", self.end)]
-        roles += [("separator", i) for text, i in self.names.items() if _SEPARATOR.search(text)]
-        once = {i: role for role, i in reversed(roles) if i < self.size}
-        return tuple((once.pop(i), i) for _, i in roles if i in once)
 
     @cached_property
     def unambiguous(self) -> bool:
@@ -149,9 +138,10 @@ class TokenizerVocab(Vocab):
         """The same vocabulary with another control token as EOS, or none; `BadValue` for an id that is text."""
         if end is not None and not (0 <= end < self.size and self.token_bytes[end] is None):
             raise BadValue(
-                f"end: expected the id of a control token, such as {dict(list(self.names.items())[:3])}, found {end}"
+                f"end: expected the id of a control token, such as {dict(list(self.control.names.items())[:3])}, found {end}"
             )
-        return self._but(end=end)
+        found = candidates(self.declared, end, self.control.names, self.size)
+        return self._but(end=end, control=replace(self.control, candidates=found))
 
     def normalizing(self) -> TokenizerVocab:
         """The same vocabulary for texts as the tokenizer's normalizers leave them: what `read` gives is encoded as it is."""
@@ -201,7 +191,7 @@ class TokenizerVocab(Vocab):
 
     def _but(self, **changes: Any) -> TokenizerVocab:
         out = copy.copy(self)
-        for name in ("continuation", "candidates"):
+        for name in ("continuation", "unambiguous"):
             out.__dict__.pop(name, None)
         out.__dict__.update(changes)
         return out
@@ -218,6 +208,10 @@ class TokenizerVocab(Vocab):
             out[first] = out[first].removeprefix(b" ")
         return out
 
+    def conversation(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], str] | None:
+        """A conversation by the template of the checkpoint, as `rendered_ids` makes it."""
+        return None if self.template is None else rendered_ids(self, self.template, messages)
+
     def encode(self, text: str | bytes) -> list[int]:
         """The tokenizer's ids of the text, whatever it spells; `NotText` if no tokens spell it."""
         return self._encode([text])[0]
@@ -232,8 +226,8 @@ class TokenizerVocab(Vocab):
 
     def _encode(self, texts: Sequence[str | bytes]) -> list[list[int]]:
         data = [to_bytes(t) for t in texts]
-        if self.told is not None:
-            self.told(self.names, data)
+        if self.listener is not None:
+            self.listener(self.control.names, data)
         encoded = self._encode_parts([stretches(d) for d in data])
         return [ids if self._spells(ids, d) else self._by_other_tokens(d) for ids, d in zip(encoded, data)]
 
@@ -293,8 +287,3 @@ class TokenizerVocab(Vocab):
             return [stretch]
         parts = [p for p in self._mistaken.split(stretch) if p]
         return [p.encode() if self._mark and p.startswith(self._mark) else p for p in parts]
-
-
-def _names(file: TokenizerFile, control: frozenset[int], rows: int) -> dict[str, int]:
-    ids = {t: i for t, i in file.table.items() if i in control} | {a.content: a.id for a in file.added}
-    return {t: i for t, i in ids.items() if t and i in control and i < rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from pofx.errors import BadValue
@@ -71,19 +71,7 @@ class Begun(Given):
 
 def token_name(vocab: Vocab, i: int) -> str:
     """A control token by its own name, any other as `show` writes it."""
-    return next((name for name, at in names(vocab).items() if at == i), "") or vocab.show(i)
-
-
-def names(vocab: Vocab) -> Mapping[str, int]:
-    """The control tokens of a vocabulary that has names for them."""
-    found: Mapping[str, int] = getattr(vocab, "names", {})
-    return found
-
-
-def candidates(vocab: Vocab) -> Sequence[tuple[str, int]]:
-    """(role, id) of what may be x0 of a pretrained model: "bos" as declared, "eos", "unk", …; none for our own."""
-    found: Sequence[tuple[str, int]] = getattr(vocab, "candidates", ())
-    return found
+    return next((name for name, at in vocab.control.names.items() if at == i), "") or vocab.show(i)
 
 
 def token_id(vocab: Vocab, token: str | int, what: str) -> int:
@@ -92,7 +80,7 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
         if why_not_whole(token, 0, vocab.size - 1):
             raise BadValue(f"{what}: expected a token id in [0, {vocab.size}), found {shown(token)}")
         return int(token)
-    control = names(vocab)
+    control = vocab.control.names
     if token in control:
         return control[token]
     ids = vocab.encode(token)

@@ -21,7 +21,7 @@ from pofx.transforms.reserve import Reserve
 from pofx.transforms.sorted_tokens import Tokens
 from pofx.transforms.walk import Step
 from pofx.values import whole
-from pofx.vocab import ByteVocab, Vocab, as_they_are
+from pofx.vocab import ByteVocab, as_they_are
 
 # Texts walked side by side at most, and numbers of the laws they may hold: 256 MB in float32, so 42 texts at 5
 # hypotheses each over 262,144 tokens.
@@ -57,7 +57,7 @@ def over_bytes(lm: LM, beam: int | None = None) -> LM:
     beam = None if beam is None else whole("beam", beam, 1, advice="None keeps all hypotheses")
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "the law of bytes")
-    if isinstance(lm.vocab, ByteVocab):
+    if lm.vocab.spells_bytes:
         return lm
     return Bytewise(lm, beam)
 
@@ -82,7 +82,7 @@ class Bytewise(LM):
     def _first(self) -> Covers:
         """The empty text, one row. Where the tokens of a text open with a space that is no part of it, that is read."""
         root = Covers.start(self.tokens, 1, self.beam)
-        if not opens_with_space(self.lm.vocab):
+        if not self.lm.vocab.opening:
             return root
         behind = followed(replace(root, beam=None), np.array([ord(" ")])).kept(np.array([0]))
         lo, hi = self.tokens.ranges.narrow(root.lo, root.hi, root.depth, np.array([ord(" ")]))
@@ -152,7 +152,7 @@ class Bytewise(LM):
 
     def looks_ahead(self, want: Want) -> bool:
         """Whether texts that are known are read many histories at a time, and not byte by byte."""
-        return self.beam is not None and not want.rows and not opens_with_space(self.lm.vocab)
+        return self.beam is not None and not want.rows and not self.lm.vocab.opening
 
     def write(
         self, steps: Sequence[Step], skip: int, logp: NDArray[np.float64], extra: NDArray[np.float64]
@@ -218,14 +218,6 @@ class Bytewise(LM):
     def bare(self) -> LM | None:
         """None: without what stands before it there is no law of bytes."""
         return None
-
-
-def opens_with_space(vocab: Vocab) -> bool:
-    """Whether the first token of a text spells a space that is no part of the text, as SentencePiece has it."""
-    for i, spelled in enumerate(vocab.token_bytes):
-        if spelled is not None and spelled.startswith(b" "):
-            return vocab.pieces([i]) == [spelled[1:]]
-    return False
 
 
 def _state(covers: Covers) -> State:

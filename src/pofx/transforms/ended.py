@@ -4,42 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pofx.errors import BadValue, NotText
 from pofx.lm import LM
 from pofx.trace import Path, Trace, Want
 from pofx.transforms.begun import token_id
 from pofx.transforms.unchanged import Unchanged
 from pofx.vocab import Vocab
+from pofx.vocab_wrapper import VocabWrapper
 
 
-class EndedVocab(Vocab):
+class EndedVocab(VocabWrapper):
     """A vocabulary one of whose tokens ends texts, and therefore spells nothing any more."""
 
     def __init__(self, vocab: Vocab, end: int) -> None:
-        self.vocab, self.size, self.end = vocab, vocab.size, end
+        super().__init__(vocab)
+        self.ending, self.end = end, end
         self.token_bytes = tuple(None if i == end else b for i, b in enumerate(vocab.token_bytes))
-        self.normalizes = vocab.normalizes
+        self.control = vocab.control.with_end(end)
+        self.spells_bytes = self.spells_bytes and vocab.token_bytes[end] is None
         self._spelled = vocab.token_bytes[end] or b""
 
-    @property
-    def continuation(self) -> Vocab:
-        """Of the vocabulary, with the same token for EOS."""
-        on = self.vocab.continuation
-        return self if on is self.vocab else EndedVocab(on, self.end or 0)
-
-    def read(self, text: str | bytes) -> tuple[str | bytes, str]:
-        """That of the vocabulary."""
-        return self.vocab.read(text)
+    def over(self, vocab: Vocab) -> Vocab:
+        """Another vocabulary ended by the same token."""
+        return EndedVocab(vocab, self.ending)
 
     def encode(self, text: str | bytes) -> list[int]:
         """As before; a text that contains the ending token is two texts: `NotText`."""
         ids = self.vocab.encode(text)
-        if self.end in ids:
-            raise NotText(
-                f"expected a text without the token that ends texts, {self._spelled!r}, found it at token "
-                f"{ids.index(self.end or 0)}; split the text there"
-            )
+        self._check(ids)
         return ids
+
+    def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
+        """`encode` as an array."""
+        ids = self.vocab.encode_array(text)
+        self._check(ids)
+        return ids
+
+    def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
+        """`encode_array` of each text."""
+        every = self.vocab.encode_many(texts)
+        for ids in every:
+            self._check(ids)
+        return every
+
+    def _check(self, ids: Sequence[int] | NDArray[np.int64]) -> None:
+        found = np.flatnonzero(np.asarray(ids) == self.ending)
+        if len(found):
+            raise NotText(
+                f"expected a text without the token that ends texts, {self._spelled!r}, found it at token {found[0]}; "
+                "split the text there"
+            )
 
 
 def ended(lm: LM, end: str | int) -> LM:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
 from pofx.errors import BadValue
@@ -15,41 +13,20 @@ from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.values import real
 from pofx.vocab import Vocab
+from pofx.vocab_wrapper import VocabWrapper
 
 
-class GeometricVocab(Vocab):
+class GeometricVocab(VocabWrapper):
     """A vocabulary without EOS, and an EOS behind it."""
 
     def __init__(self, vocab: Vocab) -> None:
-        self.vocab, self.size, self.end = vocab, vocab.size + 1, vocab.size
-        self.normalizes = vocab.normalizes
+        super().__init__(vocab)
+        self.size, self.end = vocab.size + 1, vocab.size
         self.token_bytes = (*vocab.token_bytes, None)
 
-    @cached_property
-    def continuation(self) -> Vocab:
-        """That of the vocabulary, with the same EOS."""
-        on = self.vocab.continuation
-        return self if on is self.vocab else GeometricVocab(on)
-
-    def read(self, text: str | bytes) -> tuple[str | bytes, str]:
-        """That of the vocabulary."""
-        return self.vocab.read(text)
-
-    def encode(self, text: str | bytes) -> list[int]:
-        """As before."""
-        return self.vocab.encode(text)
-
-    def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
-        """As before."""
-        return self.vocab.encode_array(text)
-
-    def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
-        """As before."""
-        return self.vocab.encode_many(texts)
-
-    def pieces(self, ids: Sequence[int]) -> list[bytes]:
-        """As before."""
-        return self.vocab.pieces(ids)
+    def over(self, vocab: Vocab) -> Vocab:
+        """Another vocabulary with the same EOS behind it."""
+        return GeometricVocab(vocab)
 
 
 def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:

@@ -15,7 +15,7 @@ from pofx.lm import LM, refuse_unconditional
 from pofx.state import State
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.ahead import beams
-from pofx.transforms.bytewise import BATCH, Bytewise, opens_with_space, over_bytes
+from pofx.transforms.bytewise import BATCH, Bytewise, over_bytes
 from pofx.transforms.covers import END, Covers
 from pofx.transforms.given import Given
 from pofx.transforms.sorted_tokens import Tokens, sorted_tokens
@@ -109,7 +109,7 @@ def joined(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "au
     ends = np.cumsum([0, *map(len, lm.vocab.pieces(ids))])
     if least > len(ids):
         raise refuse_unconditional(lm.begin)
-    opening = b" " if opens_with_space(lm.vocab) else b""
+    opening = b" " if lm.vocab.opening else b""
     reach = sorted_tokens(lm.vocab.token_bytes).reach(opening + text)
     furthest = np.maximum.accumulate(np.arange(len(reach)) + reach) - len(opening)
     latest = len(text) - max(tail, 1)  # a token that reaches the end may go on in what follows

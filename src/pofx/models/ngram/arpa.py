@@ -19,8 +19,8 @@ from pofx.models.ngram.model import NgramLM
 from pofx.models.ngram.smoothing import Levels, histories
 from pofx.subword import BYTE_CHARACTERS
 from pofx.units import LN10
-from pofx.unknown import CLASS, ClassedWords
-from pofx.vocab import BEGIN_TEXT, END_TEXT, ByteVocab, CharVocab, Vocab, WordVocab
+from pofx.vocab import BEGIN_TEXT, END_TEXT, ByteVocab, CharVocab, Vocab
+from pofx.word_vocab import CLASS, ClassedWords, WordVocab
 
 OTHER_CLASS = "<UNK>"  # as the toolkits of CMU and SRI may write it
 SEPARATORS = frozenset(" \t\r\n")

@@ -1,0 +1,36 @@
+"""The control tokens of a vocabulary: ids that no text spells, by name and by role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class ControlTokens:
+    """What the files of a tokenizer declare of its control tokens; empty for a vocabulary that has no such files.
+
+    Attributes:
+        names: Control tokens' texts and ids, EOS among them.
+        candidates: (role, id) of each token that may stand for x0 or EOS, each id once: "bos" as declared, "eos", "unk",
+            "pad", "separator".
+        adds_before: The ids that the tokenizer itself puts before a text.
+        adds_after: The ids that the tokenizer itself puts behind a text.
+        unknown: The id of a class of words, such as `<unk>` of an ARPA file, which stands for any word without an id;
+            None without such a class.
+
+    Right: `ControlTokens(names={"<s>": 0}, candidates=(("bos", 0),))`. Wrong: the ids of tokens that spell text.
+    """
+
+    names: Mapping[str, int] = field(default_factory=dict)
+    candidates: tuple[tuple[str, int], ...] = ()
+    adds_before: tuple[int, ...] = ()
+    adds_after: tuple[int, ...] = ()
+    unknown: int | None = None
+
+    def with_end(self, end: int) -> ControlTokens:
+        """The same where another token ends texts: it is a candidate, too, if there are any."""
+        if not self.candidates or ("bos", end) in self.candidates:
+            return self
+        others = tuple(c for c in self.candidates if c[1] != end)
+        return replace(self, candidates=(*others, ("eos", end)))
