@@ -602,7 +602,7 @@ def test_files_beside(tmp_path: Path) -> None:
     assert "the" not in vocab.control.names  # a word that one file calls EOS
     assert vocab.declared["eos"] == d["model"]["vocab"]["the"]
     decoder = {"added_tokens_decoder": {}}  # then the old file counts for nothing
-    assert "<eot>" not in read_tokenizer(_write(tmp_path / "b", d, decoder, special), 500).names
+    assert "<eot>" not in read_tokenizer(_write(tmp_path / "b", d, decoder, special), 500).control.names
     assert vocab.control.adds_before == (1,)
     assert vocab.control.adds_after == ()
     for name, text, pattern in [
