@@ -16,7 +16,7 @@ from pofx.queries.sample import sample
 from pofx.queries.score import score
 from pofx.trace import Want
 from pofx.transforms.given import Given
-from toy import letters_of, log_prefix, log_string, texts
+from toy import Walks, letters_of, texts
 
 LONGEST = 4
 
@@ -63,18 +63,19 @@ def strings_sum_to_one(lm: LM) -> None:
     others = [i for i in range(lm.vocab.size) if i != lm.vocab.end]
     if not _has_begin(lm):
         return
+    walks = Walks(lm)
     if lm.vocab.end is not None:
         letters = letters_of(lm.vocab)
         if len(letters) == len(others):  # no mass on control tokens, and few enough to enumerate
-            total = math.fsum(math.exp(log_string(lm, p)) for p in texts(lm.vocab, LONGEST))
+            total = math.fsum(math.exp(walks.string(p)) for p in texts(lm.vocab, LONGEST))
             alive = math.fsum(
-                math.exp(log_prefix(lm, p)) for p in itertools.product(letters, repeat=LONGEST + 1)
+                math.exp(walks.prefix(p)) for p in itertools.product(letters, repeat=LONGEST + 1)
             )
             hold(abs(total + alive - 1) < tolerance, "strings and survivors sum to 1", total + alive)
     for p in list(texts(lm.vocab, 2 if len(others) <= 8 else 1)):
-        whole = math.exp(log_prefix(lm, p))
-        ended = math.exp(log_string(lm, p)) if lm.vocab.end is not None else 0.0
-        parts = ended + math.fsum(math.exp(log_prefix(lm, [*p, v])) for v in others)
+        whole = math.exp(walks.prefix(p))
+        ended = math.exp(walks.string(p)) if lm.vocab.end is not None else 0.0
+        parts = ended + math.fsum(math.exp(walks.prefix([*p, v])) for v in others)
         hold(abs(whole - parts) < tolerance, "P(x) = p(x) + Σ P(xv)", (p, whole, parts))
 
 
@@ -82,10 +83,11 @@ def forward_is_extend(lm: LM) -> None:
     """3. extend ≡ forward; in one go ≡ a token at a time; any batch ≡ one by one ≡ permuted."""
     rng = np.random.default_rng(5)
     every = [p for p in _paths(lm) if len(p)]
-    some = [every[i] for i in rng.choice(len(every), size=min(60, len(every)), replace=False)]
+    some = [every[i] for i in rng.choice(len(every), size=min(40, len(every)), replace=False)]
     end = [] if lm.vocab.end is None else [lm.vocab.end]
     paths = [[*p, *end] for p in some]
     free = 0 if _has_begin(lm) else 1
+    walks = {x: Walks(lm, x) for x in {p[:free] for p in some}}
     want = Want(entropy=True, rank=True, top=2, end=lm.vocab.end is not None)
     slow = forward_by_extension(lm, paths, want, free)
     fast = lm.forward(paths, want, free)
@@ -96,7 +98,7 @@ def forward_is_extend(lm: LM) -> None:
     back = {int(i): j for j, i in enumerate(order)}
     for i, p in enumerate(paths):
         alone = lm.forward([p], skip=free).logp[0]
-        by_hand = log_prefix(lm, p[free:], p[:free])
+        by_hand = walks[tuple(p[:free])].prefix(p[free:])
         for name, found in (
             ("forward", fast.logp[i]),
             ("forward without extras", plain.logp[i]),
@@ -129,24 +131,29 @@ def _near(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
 def chain_rule_through_given(lm: LM) -> None:
     """4. log p(xy) = log P(x) + log p(y | x), with empty x and empty y; token by token."""
     tolerance = 1e-9 if lm.dtype == "float64" else 1e-4
-    heads = [p for p in texts(lm.vocab, 2) if p and (not _has_begin(lm) or math.isfinite(log_prefix(lm, p)))]
+    free = 0 if _has_begin(lm) else 1
+    every = list(texts(lm.vocab, 2))
+    # Without x0, behind the first token, which is conditioned on.
+    walks = {x[:free]: Walks(lm, x[:free]) for x in every if len(x) == 1}
+    heads = [p for p in every if p and (free or math.isfinite(walks[()].prefix(p)))]
     for x in heads:
-        free = 0 if _has_begin(lm) else 1
         behind = Given(lm, x, lm.vocab.decode(x))
-        head = log_prefix(lm, x[free:], x[:free])
-        for y in texts(lm.vocab, 2):
+        walk, walk_behind = walks[x[:free]], Walks(behind)
+        head = walk.prefix(x[free:])
+        in_one_pass = behind.forward([y for y in every if y]).logp
+        for y, passed in zip(every, [np.zeros(0), *in_one_pass]):
             if lm.vocab.end is None:
-                whole, tail = log_prefix(lm, [*x, *y][free:], x[:free]), log_prefix(behind, y)
+                whole, tail = walk.prefix([*x, *y][free:]), walk_behind.prefix(y)
             else:
-                whole, tail = log_string(lm, [*x, *y][free:], x[:free]), log_string(behind, y)
+                whole, tail = walk.string([*x, *y][free:]), walk_behind.string(y)
             hold(
                 _near(np.array([whole]), np.array([head + tail]), tolerance),
                 "log p(xy) = log P(x) + log p(y|x)",
                 (x, y),
             )
             if y:
-                direct = float(behind.forward([y]).logp[0].sum())
-                by_hand = tail if lm.vocab.end is None else log_prefix(behind, y)
+                direct = float(passed.sum())
+                by_hand = walk_behind.prefix(y)
                 hold(
                     _near(np.array([direct]), np.array([by_hand]), tolerance),
                     "given, forward",
@@ -160,7 +167,7 @@ def draws_follow_p(lm: LM, n: int = 2000) -> None:
     draws = sample(lm, n, given=given, max_tokens=3, seed=7)
     again = sample(lm, 5, given=given, max_tokens=3, seed=7)
     hold([d.bytes for d in again] == [d.bytes for d in draws[:5]], "same seed, same draws")
-    behind = lm.vocab.encode(given)
+    walks = Walks(lm, lm.vocab.encode(given))
     end = [] if lm.vocab.end is None else [lm.vocab.end]
     expected: dict[tuple[int, ...], float] = {}
     seen: Counter[tuple[int, ...]] = Counter()
@@ -169,7 +176,7 @@ def draws_follow_p(lm: LM, n: int = 2000) -> None:
         hold(d.ended or len(path) == 3, "a draw that has not ended has max_tokens", path)
         seen[path] += 1
         if path not in expected:
-            expected[path] = log_prefix(lm, path, behind)
+            expected[path] = walks.prefix(path)
         hold(
             abs(d.total - expected[path]) < 1e-4 * (1 + len(path)),
             "a draw's logp is its score",
@@ -221,13 +228,13 @@ def states_are_values(lm: LM) -> None:
 def parts_sum_to_total(lm: LM) -> None:
     """8. The sum of per-token terms is the total; spans tile the text."""
     given = b"" if _has_begin(lm) else lm.vocab.decode(letters_of(lm.vocab)[:1])
-    for p in texts(lm.vocab, 3):
-        text = lm.vocab.decode(p)
-        s = score(lm, [text], given)[0]
+    walks = Walks(lm, lm.vocab.encode(given))
+    every = [lm.vocab.decode(p) for p in texts(lm.vocab, 3)]
+    for text, s in zip(every, score(lm, every, given)):
         ids = [int(i) for i in s.tokens]
         hold(lm.vocab.decode(ids) == text, "decode ∘ encode = id", text)
         hold([text[a:b] for a, b in s.spans] == lm.vocab.pieces(ids), "spans tile the text", text)
-        by_hand = log_prefix(lm, ids, lm.vocab.encode(given))
+        by_hand = walks.prefix(ids)
         hold(_near(np.array([s.prefix_total]), np.array([by_hand]), 1e-4), "prefix_total", (text, by_hand))
         if lm.vocab.end is not None:
             hold(len(s.logp) == len(ids) + 1, "one term a token, and EOS", s.logp)

@@ -34,12 +34,15 @@ class ToyLM(LM):
         self.vocab = vocab or ToyVocab()
         self.seed, self.memory = seed, memory
         self.begin = Begin("trained", "<s>", self.vocab.size) if begin else Begin("none")
+        self._rows: dict[tuple[int, ...], np.ndarray] = {}
 
     def row(self, history: Sequence[int]) -> np.ndarray:
-        recent = [int(h) for h in history][-self.memory :]
-        rng = np.random.default_rng([self.seed, len(recent), *[h + 1 for h in recent]])
-        p = rng.dirichlet(np.full(self.vocab.size, 0.7)) + 1e-3
-        return np.log(p / p.sum())
+        recent = tuple(int(h) for h in history)[-self.memory :]
+        if recent not in self._rows:
+            rng = np.random.default_rng([self.seed, len(recent), *[h + 1 for h in recent]])
+            p = rng.dirichlet(np.full(self.vocab.size, 0.7)) + 1e-3
+            self._rows[recent] = np.log(p / p.sum())
+        return self._rows[recent]
 
     def _state(self, histories: np.ndarray) -> State:
         # The carry is a plain array: -1 pads the left of a short history.
@@ -79,9 +82,39 @@ def texts(vocab: Vocab, longest: int) -> Iterator[tuple[int, ...]]:
         yield from itertools.product(letters, repeat=n)
 
 
+class Walks:
+    """log P(path | behind) of many paths, by one `extend` a token from one root: each prefix is extended once.
+
+    States are values, as law 6 says, so that a path's number is that of `log_prefix`.
+    """
+
+    def __init__(self, lm: LM, behind: Sequence[int] = ()) -> None:
+        self._lm = lm
+        self._states: dict[tuple[int, ...], State] = {(): _read(lm, behind)}
+
+    def _behind(self, path: tuple[int, ...]) -> State:
+        if path not in self._states:
+            self._states[path] = self._lm.extend(self._behind(path[:-1]), np.array([path[-1:]]))
+        return self._states[path]
+
+    def prefix(self, path: Sequence[int]) -> float:
+        """log P(path | behind)."""
+        ids = tuple(map(int, path))
+        return sum((float(self._behind(ids[:i]).logp[0, v]) for i, v in enumerate(ids)), 0.0)
+
+    def string(self, path: Sequence[int]) -> float:
+        """log p(path | behind), EOS counted."""
+        assert self._lm.vocab.end is not None
+        return self.prefix([*path, self._lm.vocab.end])
+
+
+def _read(lm: LM, behind: Sequence[int]) -> State:
+    return lm.extend(lm.start(1), np.array([list(behind)], dtype=np.int64).reshape(1, -1))
+
+
 def log_prefix(lm: LM, path: Sequence[int], behind: Sequence[int] = ()) -> float:
     """log P(path | behind), one `extend` and one look-up a token: the definition, nothing else."""
-    state = lm.extend(lm.start(1), np.array([list(behind)], dtype=np.int64).reshape(1, -1))
+    state = _read(lm, behind)
     total = 0.0
     for i in path:
         total += float(state.logp[0, i])
