@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+import numpy as np
+
 from pofx.errors import BadValue
+from pofx.queries.graphemes import graphemes
 from pofx.queries.pattern_spans import pattern_spans
+from pofx.queries.points import each
+from pofx.queries.word_spans import WordSpans, regions, runs
 from pofx.values import real
 
 Punctuation = Literal["attached", "own", "boundary"]
@@ -22,20 +26,6 @@ PUNCTUATION = ("attached", "own", "boundary")
 INNER = "'-’‐"
 # Behind these planes there are only ideographs, tags and variation selectors.
 _LAST = 0x20000
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """Characters `[start, end)` of a text.
-
-    bounded: whether a boundary behind it is part of the event "this word comes now". outside: no word at all, but
-    what stands between regions.
-    """
-
-    start: int
-    end: int
-    bounded: bool
-    outside: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,74 +64,22 @@ class Units:
         """The bytes of every boundary, whole and in part: what a token may hold of one at its end."""
         return _openings(self.punctuation)
 
-    def of(self, text: str) -> list[Unit]:
+    def of(self, text: str) -> WordSpans:
         """The words of a text in order; none overlap."""
         if isinstance(self.how, re.Pattern):
             return regions(text, pattern_spans(self.how, text, self.seconds))
+        space = each(str.isspace, text)
         if self.how == "graphemes":
-            return [Unit(lo, hi, False) for lo, hi in graphemes(text) if not text[lo:hi].isspace()]
-        return list(self._runs(text))
-
-    def _runs(self, text: str) -> Iterator[Unit]:
-        separates = _remembered(self.separates)
-        lo = None
-        for k, c in enumerate(text):
-            if not separates(c):
-                lo = k if lo is None else lo
-                continue
-            if lo is not None:
-                yield Unit(lo, k, True)
-                lo = None
-            if self.punctuation == "own" and not c.isspace():
-                # One character of punctuation is whole, whatever comes behind it.
-                yield Unit(k, k + 1, False)
-        if lo is not None:
-            yield Unit(lo, len(text), True)
+            spans = graphemes(text)
+            solid = np.append(0, np.cumsum(~space))
+            return WordSpans.words(spans[solid[spans[:, 1]] > solid[spans[:, 0]]], False)
+        separates = each(self.separates, text)
+        return runs(separates, separates & ~space & (self.punctuation == "own"))
 
 
 def is_punctuation(character: str) -> bool:
     """Unicode's categories P*, without apostrophes and hyphens."""
     return unicodedata.category(character)[0] == "P" and character not in INNER
-
-
-def regions(text: str, spans: Sequence[tuple[int, int]]) -> list[Unit]:
-    """The given spans, and what stands between them that is not white space, as units of no region.
-
-    A region that ends before white space, or with the text, counts that boundary as a word does; one that ends
-    elsewhere may be followed by anything.
-    """
-    out: list[Unit] = []
-    before = 0
-
-    def unit(lo: int, hi: int, outside: bool) -> None:
-        out.append(Unit(lo, hi, hi == len(text) or text[hi].isspace(), outside))
-
-    def between(lo: int, hi: int) -> None:
-        held = text[lo:hi]
-        if held.strip():
-            unit(lo + len(held) - len(held.lstrip()), lo + len(held.rstrip()), outside=True)
-
-    for lo, hi in spans:
-        if not (before <= lo < hi <= len(text)):
-            raise BadValue(
-                f"units: expected regions (start, end) in order, none empty, none overlapping, in a text of {len(text)} "
-                f"characters, found ({lo}, {hi}) behind {before}"
-            )
-        between(before, lo)
-        unit(lo, hi, outside=False)
-        before = hi
-    between(before, len(text))
-    return out
-
-
-def graphemes(text: str) -> list[tuple[int, int]]:
-    r"""Spans of what a reader sees as one character: \X of the regular expressions that `tokenizers` brings along."""
-    from tokenizers import Regex, pre_tokenizers
-
-    # The library's strings are UTF-8: stray bytes stand alone, and no character replaces one less than itself.
-    plain = text.encode("utf-8", "replace").decode("utf-8")
-    cut = pre_tokenizers.Split(Regex(r"\X"), "isolated").pre_tokenize_str(plain)
-    return [span for _, span in cut]
 
 
 @cache
@@ -150,14 +88,3 @@ def _openings(punctuation: Punctuation) -> frozenset[bytes]:
     characters = (chr(c) for c in range(_LAST) if not 0xD800 <= c < 0xE000)
     spelled = [c.encode() for c in characters if units.separates(c)]
     return frozenset(b[:k] for b in spelled for k in range(1, len(b) + 1))
-
-
-def _remembered(test: Callable[[str], bool]) -> Callable[[str], bool]:
-    known: dict[str, bool] = {}
-
-    def answer(c: str) -> bool:
-        if c not in known:
-            known[c] = test(c)
-        return known[c]
-
-    return answer
