@@ -21,18 +21,21 @@ from pofx.journal_files import (
     left_by,
     new_hash,
     part_of,
+    passes_of,
     progress_of,
     record_of,
     size_of,
     write_progress,
 )
+from pofx.tape_file import TapeFile
 
 # Rows reach the disk at least this often; each time costs two fsyncs, some 10 ms.
 SECONDS = 1.0
 
 
 class Journal:
-    """TARGET.part, rows as lines of JSON, and TARGET.progress, how many of its bytes count and what they are of.
+    """TARGET.part, rows as lines of JSON, TARGET.progress, how many of its bytes count and what they are of, and
+    TARGET.passes, what was read of the texts whose rows come next (`tape`).
 
     A block of rows is appended as a whole. What stands in the file behind the last checkpoint is cut off when the
     run is taken up again, so a torn line never counts. Not a record: it is written to; made by `opened`. `BadSource`
@@ -46,10 +49,14 @@ class Journal:
         file: BufferedRandom,
         saved: Saved,
         rows: hashlib.blake2b,
+        began: bool = False,
     ) -> None:
         self.target, self._parts, self._file, self._rows = target, dict(parts), file, rows
         self.saved = self._kept = saved
         self._written = time.monotonic()
+        self.tape = TapeFile(passes_of(target), self._seal())
+        # A stopped run had begun, and got nowhere.
+        self.in_vain = began and not self.keeps and not saved.finished
 
     @property
     def part(self) -> Path:
@@ -61,6 +68,11 @@ class Journal:
         """What another run would go on with: the last checkpoint."""
         return self._kept
 
+    @property
+    def keeps(self) -> bool:
+        """Whether another run would find anything to go on with, be it passes over a text that has no row yet."""
+        return bool(self._kept.offset or self.tape.kept or self.tape.left)
+
     def append(self, lines: bytes, state: Mapping[str, Any]) -> None:
         """One block of whole lines, and the state behind it; on the disk within a second or so."""
         with self._on_the_disk():
@@ -68,8 +80,9 @@ class Journal:
         self._rows.update(lines)
         # One assignment: an interrupt finds the state of the last block or of this one.
         self.saved = Saved(self.saved.offset + len(lines), state)
-        if time.monotonic() - self._written >= SECONDS:
+        if self.tape.kept or time.monotonic() - self._written >= SECONDS:
             self.checkpoint()
+        self.tape.restart(self._seal())
 
     def checkpoint(self) -> None:
         """Put what was appended on the disk, then say so: in that order, or a power cut could promise lost rows."""
@@ -79,6 +92,7 @@ class Journal:
             os.fsync(self._file.fileno())
             write_progress(self.target, record_of(self._parts, saved, self._rows.hexdigest()))
         self._kept = saved
+        self.tape.flush()
         self._written = time.monotonic()
 
     def finish(self, write: Callable[[Path, Path], None] | None) -> None:
@@ -102,16 +116,25 @@ class Journal:
         """Take the files away: there is nothing to go on with."""
         if journal_files.fcntl is None:
             self.close()  # such a system removes no file that is open
-        # The rows first: .progress without .part is nobody's, .part without .progress would be somebody else's.
-        # And all of them under the lock: a run that waits for it would take what it opened for its own.
-        for leftover in (self.part, progress_of(self.target), hidden(self.target, "progress")):
+        # All of them under the lock: a run that waits for it would take what it opened for its own. Another may begin as
+        # soon as the rows have no name; what it writes at once must not be taken away.
+        early = passes_of(self.target), hidden(self.target, "progress")
+        # The rows before .progress: that without .part is nobody's, .part without it would be somebody else's.
+        for leftover in (*early, self.part, progress_of(self.target)):
             leftover.unlink(missing_ok=True)
         self.close()
 
     def close(self) -> None:
         """Leave the files as they are, for another run to take up."""
+        self.tape.close()
         with suppress(OSError):
             self._file.close()
+
+    def _seal(self) -> str:
+        """Where the run is: the tape of another place is of other texts."""
+        found = new_hash()
+        found.update(repr((self._parts, self.saved.offset, self._rows.hexdigest())).encode())
+        return found.hexdigest()
 
     @contextmanager
     def _on_the_disk(self) -> Iterator[None]:
@@ -120,7 +143,7 @@ class Journal:
         except OSError as e:
             kept = (
                 f"what was done before is kept in {self.part}, and the same command goes on from there"
-                if self.kept.offset
+                if self.keeps
                 else "nothing was kept"
             )
             raise BadSource(
@@ -148,10 +171,12 @@ def opened(
         try:
             if not overwrite and is_finished(target):
                 raise not_replaced(target)
-            left = _taken_up(target, parts, file, fresh)
+            began = not fresh and progress_of(target).exists()
+            left = _taken_up(target, parts, file, fresh, overwrite)
             if left is None:
-                write_progress(target, {})
+                passes_of(target).unlink(missing_ok=True)
                 left = Saved(0, state)
+                write_progress(target, record_of(parts, left, new_hash().hexdigest()))
             rows = new_hash()
             if not left.finished:
                 file.truncate(left.offset)
@@ -166,14 +191,16 @@ def opened(
         except BaseException:
             _let_go(target, file)
             raise
-        return Journal(target, parts, file, left, rows)
+        return Journal(target, parts, file, left, rows, began)
     except OSError as e:
         raise BadSource(
             f"{target}: expected a place to write, found: {e.strerror or e}; choose another"
         ) from None
 
 
-def _taken_up(target: Path, parts: Mapping[str, Any], file: BufferedRandom, fresh: bool) -> Saved | None:
+def _taken_up(
+    target: Path, parts: Mapping[str, Any], file: BufferedRandom, fresh: bool, overwrite: bool
+) -> Saved | None:
     """What a stopped run left, None where there is nothing to go on with."""
     if fresh:
         return None
@@ -185,7 +212,7 @@ def _taken_up(target: Path, parts: Mapping[str, Any], file: BufferedRandom, fres
                 "one without; move it away, or start over: --fresh"
             )
         return None
-    return left_by(target, parts, size_of(file))
+    return left_by(target, parts, size_of(file), overwrite)
 
 
 def _let_go(target: Path, file: BufferedRandom) -> None:

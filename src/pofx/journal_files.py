@@ -56,9 +56,20 @@ def is_finished(target: Path) -> bool:
     return target.is_file() and not progress_of(target).exists()
 
 
+def passes_of(target: Path) -> Path:
+    """Where the passes over the texts at work are kept, whose rows are not there yet."""
+    return target.with_name(target.name + ".passes")
+
+
 def beside(target: Path) -> tuple[Path, ...]:
     """All files that a run writes on the way to its target."""
-    return part_of(target), progress_of(target), hidden(target, "progress"), hidden(target, "new")
+    return (
+        part_of(target),
+        progress_of(target),
+        passes_of(target),
+        hidden(target, "progress"),
+        hidden(target, "new"),
+    )
 
 
 def hidden(target: Path, what: str) -> Path:
@@ -105,8 +116,11 @@ def write_progress(target: Path, record: Mapping[str, Any]) -> None:
         new.unlink(missing_ok=True)
 
 
-def left_by(target: Path, parts: Mapping[str, Any], size: int) -> Saved | None:
-    """How far the run came that left .progress beside `size` bytes of rows; None where it had not begun."""
+def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool = True) -> Saved | None:
+    """How far the run came that left .progress beside `size` bytes of rows; None where there is none to go on with.
+
+    overwrite: whether the file of another run that has finished may be replaced.
+    """
     progress = progress_of(target)
     damaged = BadSource(
         f"{progress}: expected how far a stopped run came, found a damaged file; start over: --fresh"
@@ -117,7 +131,9 @@ def left_by(target: Path, parts: Mapping[str, Any], size: int) -> Saved | None:
         record = json.loads(progress.read_bytes())
     except (ValueError, RecursionError):
         raise damaged from None
-    if record == {}:  # stopped before its first checkpoint
+    if (
+        record == {} and not size
+    ):  # as earlier versions left a run that was stopped before its first checkpoint
         return None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise damaged
@@ -127,10 +143,15 @@ def left_by(target: Path, parts: Mapping[str, Any], size: int) -> Saved | None:
         raise damaged
     if seal != _seal(record):
         raise damaged
+    if not offset and not passes_of(target).exists():
+        return None
+    made = offset > 0 == size and _was_made(target, offset)
+    if made and overwrite and _differing(was, parts):
+        return None  # another run has made its file, and may be about to take this one away
     _check_same(target, was, parts)
+    if made:
+        return Saved(offset, state, finished=True)
     if offset > size:
-        if not size and _was_made(target, offset):
-            return Saved(offset, state, finished=True)
         raise BadSource(
             f"{part_of(target)}: expected at least the {offset:,} bytes that its .progress counts, found fewer; "
             "start over: --fresh"
@@ -171,10 +192,14 @@ def _seal(record: Mapping[str, Any]) -> str:
     return found.hexdigest()
 
 
+def _differing(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    plain = json.loads(json.dumps(now))
+    return [name for name in {**was, **plain} if was.get(name) != plain.get(name)]
+
+
 def _check_same(target: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     plain = json.loads(json.dumps(now))
-    names = [name for name in {**was, **plain} if was.get(name) != plain.get(name)]
-    if names:
+    if names := _differing(was, now):
         told = "; ".join(
             f"{name}: {_shown(was.get(name))} there, {_shown(plain.get(name))} here" for name in names[:5]
         )

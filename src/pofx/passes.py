@@ -10,23 +10,45 @@ from contextvars import ContextVar
 Told = Callable[[int, int], None]
 
 _told: ContextVar[Told | None] = ContextVar("told", default=None)
+_recalled: ContextVar[Told | None] = ContextVar("recalled", default=None)
 
 
 @contextmanager
-def listening(told: Told) -> Iterator[None]:
+def listening(told: Told, recalled: Told | None = None) -> Iterator[None]:
     """Whatever families read inside is told to `told`: a listener reaches the family through all transforms.
+
+    recalled: is told instead of tokens that an earlier run had read (`tape`), which say nothing of the speed.
 
     Right: `with listening(lambda done, of: …): score(lm, texts)`. Wrong: to rely on it: a fast family tells nothing.
     """
-    before = _told.set(told)
+    before = _told.set(told), _recalled.set(recalled)
     try:
         yield
     finally:
-        _told.reset(before)
+        _told.reset(before[0])
+        _recalled.reset(before[1])
+
+
+@contextmanager
+def behind(done: int, of: int) -> Iterator[None]:
+    """What is told inside is of one of several calls: `done` tokens of `of` came before it."""
+    told = _told.get()
+    if told is None:
+        yield
+        return
+    with listening(lambda n, _: told(done + n, of), _recalled.get()):
+        yield
 
 
 def passed(done: int, of: int) -> None:
-    """To be called by a family behind each pass of its `forward`."""
+    """To be called by a family behind each pass of its `forward`, and behind parts of a long pass."""
     told = _told.get()
+    if told is not None:
+        told(done, of)
+
+
+def recalled(done: int, of: int) -> None:
+    """To be called instead of `passed` where the tokens were read by an earlier run."""
+    told = _recalled.get()
     if told is not None:
         told(done, of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -44,6 +44,11 @@ class Want:
         """Whether anything asked for needs the whole law of a position."""
         return self.entropy or self.rank or self.top > 0 or self.end or self.masses is not None
 
+    @property
+    def plain(self) -> tuple[object, ...]:
+        """All that is wanted, the sets of tokens included, to be told from another by (`read_once`)."""
+        return self.entropy, self.rank, self.top, self.end, self.masses
+
 
 @dataclass(frozen=True, eq=False)
 class Trace:
@@ -79,6 +84,9 @@ class Trace:
 _NUMBERS = ("entropy", "top_logp", "end", "masses", "low", "high", "leak")
 # exp of a lower logarithm has lost digits in float64, or all of them.
 FAINT = -690.0
+
+
+_FILLED = ("logp", "entropy", "rank", "top_ids", "top_logp", "end", "masses")
 
 
 class TraceBuilder:
@@ -123,6 +131,16 @@ class TraceBuilder:
             self.end[at] = logp[each, self._end]
         if want.masses is not None:
             self.masses[at] = log_masses(logp, want.masses)[each]
+
+    def at(self, places: Ints) -> dict[str, NDArray[Any]]:
+        """What is known of flat positions, by field."""
+        filled = {name: getattr(self, name) for name in _FILLED}
+        return {name: a[places] for name, a in filled.items() if len(a)}
+
+    def put(self, places: Ints, found: Mapping[str, NDArray[Any]]) -> None:
+        """What `at` gave of these positions."""
+        for name, values in found.items():
+            getattr(self, name)[places] = values
 
     def done(self) -> Trace:
         """The finished trace, cut into paths."""

@@ -29,7 +29,7 @@ def meter(files: tuple[str, ...], shown: bool) -> Iterator[SoFar]:
         return
     if not sys.stderr.isatty():
         so_far = SoFar(_Place(files), _Rarely())
-        with listening(so_far.inside):
+        with listening(so_far.inside, so_far.recalled):
             yield so_far
         return
     from rich.console import Console
@@ -49,7 +49,7 @@ def meter(files: tuple[str, ...], shown: bool) -> Iterator[SoFar]:
             bar.update(task, completed=share if place.known else None, description=text)
 
         so_far = SoFar(place, tell)
-        with listening(so_far.inside):
+        with listening(so_far.inside, so_far.recalled):
             yield so_far
 
 
@@ -60,6 +60,7 @@ class SoFar:
         self._place, self._tell = place, tell
         self._started = time.monotonic()
         self._tokens = self._rows = 0
+        self._recalled = 0  # of the tokens, those of an earlier run
         self._first = self._at = 0.0
         self._first_known = False
         self._latest: Document | BadRow | None = None
@@ -86,12 +87,22 @@ class SoFar:
 
     def inside(self, done: int, of: int) -> None:
         """A pass of the block at work is done, behind which so many of its tokens are."""
+        self._say(self._tokens + done, self._inside(done, of))
+
+    def recalled(self, done: int, of: int) -> None:
+        """So many tokens of the block at work were read by an earlier run: they took this one no time."""
+        self._recalled = self._tokens + done
+        self._first = self._inside(done, of)
+
+    def _inside(self, done: int, of: int) -> float:
         end = self._at if self._latest is None else self._place.of(self._latest)
-        self._say(self._tokens + done, self._at + (end - self._at) * done / max(of, 1))
+        return self._at + (end - self._at) * done / max(of, 1)
 
     def _say(self, tokens: int, at: float) -> None:
         took = time.monotonic() - self._started
-        told = f"{self._rows:,} rows  {tokens:,} tokens  {tokens / max(took, 1e-9):,.0f} tokens/s{_cores()}"
+        rate = (tokens - self._recalled) / max(took, 1e-9)
+        digits = 1 if rate < 10 else 0
+        told = f"{self._rows:,} rows  {tokens:,} tokens  {rate:,.{digits}f} tokens/s{_cores()}"
         if self._place.known and at > self._first:
             told += f"  {_clock(took * (1 - at) / (at - self._first))} left"
         self._tell(told, at)

@@ -6,8 +6,7 @@ import itertools
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +15,7 @@ from pofx.cli.fitted_notice import tell_fitted
 from pofx.cli.keeping import Keeping
 from pofx.cli.rows import Rows, plain_text
 from pofx.cli.score_input import STDIN, Input
+from pofx.cli.stopped import cannot_resume, interrupted, tell_begin
 
 if TYPE_CHECKING:
     from pofx.corpus import BadRow, Document
@@ -49,6 +49,7 @@ def write_rows(
     from pofx.journal import opened
     from pofx.journal_files import part_of
     from pofx.queries.terms import terms
+    from pofx.tape import recording
     from pofx.writing import target_of
 
     target = target_of(out)
@@ -56,7 +57,7 @@ def write_rows(
     asked.check(lm, whole=not rows.prefix)
     again = all(_is_regular(f) for f in asked.files)
     if not again:
-        _cannot_resume(part_of(target.path), keeping.fresh, quiet)
+        cannot_resume(part_of(target.path), keeping.fresh, quiet)
     parts = _parts(lm, name, asked, rows, options, again)
     about = terms(lm, 0, 0, 0, end=not rows.prefix)
     # A model without a fingerprint may have been fitted anew under its name.
@@ -80,12 +81,12 @@ def write_rows(
             _tell(target, journal.saved.state, rows.prefix, quiet, line(name, about))
             return
         done = journal.saved.state["items"]
-        if done and not quiet:
-            click.echo(
-                f"pofx: going on after {done:,} rows of {part_of(target.path)} (--fresh starts over)",
-                err=True,
-            )
-        with meter(asked.files, shown=not quiet) as so_far:
+        if not quiet:
+            tell_begin(journal)
+        with (
+            meter(asked.files, shown=not quiet) as so_far,
+            recording(journal.tape) if again else nullcontext(),
+        ):
             so_far.begin(done)
             for block in rows.stream(lm, so_far.pulled(itertools.islice(items, done, None)), asked.ask):
                 lines, state = _written(rows, asked, block, journal.saved.state)
@@ -95,12 +96,13 @@ def write_rows(
         if sure:
             remember(target.path, parts, journal.saved.state)
     except KeyboardInterrupt:
-        _interrupted(journal, again)
+        interrupted(journal, again)
     except Exception:
         if journal.kept.offset < journal.saved.offset:
             with suppress(PofxError):  # the disk may be what failed
                 journal.checkpoint()
-        if journal.kept.offset == 0:
+        journal.tape.flush()
+        if not journal.keeps:
             journal.discard()
         raise
     finally:
@@ -207,39 +209,6 @@ def _check_state(journal: Journal) -> None:
             f"{progress_of(journal.target)}: expected how far a stopped run came, found a damaged file; start over: "
             "--fresh"
         )
-
-
-def _cannot_resume(part: Path, fresh: bool, quiet: bool) -> None:
-    from pofx.errors import BadSource
-
-    if part.exists() and not fresh:
-        raise BadSource(
-            f"{part}: expected no rows of a stopped run, since standard input (or a pipe) cannot be read again to go "
-            "on with them; move them away, or start over: --fresh"
-        )
-    if not quiet:
-        click.echo(
-            "pofx: standard input (or a pipe) cannot be read again: a run that is stopped cannot be resumed",
-            err=True,
-        )
-
-
-def _interrupted(journal: Journal, again: bool) -> None:
-    if journal.saved.offset == 0:
-        journal.discard()
-        click.echo("pofx: interrupted before the first rows were scored", err=True)
-    elif journal.part.exists():
-        journal.checkpoint()
-        kept = f"{journal.saved.state['items']:,} rows are kept in {journal.part}"
-        then = (
-            "the same command goes on from there"
-            if again
-            else "they cannot be resumed from standard input or a pipe"
-        )
-        click.echo(f"pofx: interrupted; {kept}; {then}", err=True)
-    else:
-        click.echo("pofx: interrupted, when all was written", err=True)
-    click.get_current_context().exit(130)
 
 
 def _tell(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pofx.lm import LM, Portable, Termination, per_path
+from pofx.passes import behind
 from pofx.trace import Path, Trace, Want
 from pofx.transforms.unchanged import Unchanged
 
@@ -38,7 +39,12 @@ class Deterministic(Unchanged):
         skips = per_path(skip, [np.asarray(p) for p in paths])
         if not skips:
             return self.lm.forward(paths, want, skip)
-        return _joined([self.lm.forward([path], want, [s]) for path, s in zip(paths, skips)])
+        traces, done, of = [], 0, sum(len(p) - s for p, s in zip(paths, skips))
+        for path, s in zip(paths, skips):
+            with behind(done, of):
+                traces.append(self.lm.forward([path], want, [s]))
+            done += len(path) - s
+        return _joined(traces)
 
     def bare(self) -> LM | None:
         """The model without its x0, just as deterministic."""

@@ -12,10 +12,16 @@ from numpy.typing import NDArray
 from pofx.branches import Branches, ByExtension
 from pofx.errors import BadValue
 from pofx.lm import LM, id_rows, per_path
+from pofx.passes import behind, passed, recalled
 from pofx.state import State
+from pofx.tape import Arrays, read_once
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.windowed_branches import WindowedBranches
 from pofx.values import whole
+
+# Of a stretch: so many products of a network, some 5 s of a core, or of what takes next to none so many tokens.
+PRODUCTS = 2 * 10**11
+TOKENS = 1 << 14
 
 
 def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> LM:
@@ -97,7 +103,11 @@ class Windowed(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """All windows of all paths, those in which nothing is asked left out, in one pass of the model."""
+        """All windows of all paths, but for those in which nothing is asked.
+
+        Paths of one window go through the model together; the windows of longer ones in stretches of some seconds, each
+        of which is recorded (`tape`). Where stretches are cut depends on the paths and the model alone.
+        """
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
         skips = per_path(skip, ids)
         cut: list[NDArray[np.int64]] = []
@@ -108,10 +118,31 @@ class Windowed(LM):
                 cut.append(path[lo:hi])
                 read.append(fresh - lo)
             ends.append(len(cut))
-        trace = self.lm.forward(cut, want, read)
+        sizes = [len(w) - r for w, r in zip(cut, read)]
+        parts = stretches(sizes, ends, max(1, PRODUCTS // self.work) if self.work else TOKENS)
+        done, of = 0, sum(sizes)
+        found: list[dict[str, NDArray[Any]]] = [{} for _ in cut]
+        for some in parts:
+            with behind(done, of):
+                trace, known = self._read([cut[w] for w in some], [read[w] for w in some], want)
+            done += sum(sizes[w] for w in some)
+            (recalled if known else passed)(done, of)
+            for name, values in trace.items():
+                for w, part in zip(some, np.split(values, np.cumsum([sizes[w] for w in some])[:-1])):
+                    found[w][name] = part
         # Whatever a trace reports of positions, this does.
-        joined: dict[str, Any] = {f.name: _joined(getattr(trace, f.name), ends) for f in fields(trace)}
-        return Trace(**joined)
+        names = found[0] if found else {}
+        return Trace(**{"logp": (), **{n: _joined([f[n] for f in found], ends) for n in names}})
+
+    def _read(self, cut: Sequence[Ints], read: Sequence[int], want: Want) -> tuple[Arrays, bool]:
+        """What the model says of the positions of some windows, laid end to end; and whether it had said so before."""
+
+        def ask() -> Arrays:
+            trace = self.lm.forward(cut, want, read)
+            told = {f.name: getattr(trace, f.name) for f in fields(trace)}
+            return {name: np.concatenate(values) for name, values in told.items() if values is not None}
+
+        return read_once(("windows", *want.plain, *read, *cut), ask)
 
     def branches(self, state: State) -> Branches:
         """As the model's own, in the window of each row."""
@@ -196,10 +227,30 @@ def _state(inner: State, rows: Rows) -> State:
     return State(lambda: inner.logp, (inner, rows), inner.n)
 
 
-def _joined(found: tuple[NDArray[Any], ...] | None, ends: Sequence[int]) -> tuple[NDArray[Any], ...] | None:
+def stretches(sizes: Sequence[int], ends: Sequence[int], most: int) -> list[list[int]]:
+    """The windows, of so many tokens each, in the order in which they are read, some at a time.
+
+    First those that are a whole path, all at once: what they have in common is read once. Then the others, about `most`
+    tokens at a time. Path i has the windows from `ends[i − 1]` up to `ends[i]`.
+    """
+    alone: list[int] = []
+    out: list[list[int]] = []
+    size = most
+    for lo, hi in zip((0, *ends), ends):
+        if hi - lo == 1:
+            alone.append(lo)
+            continue
+        for w in range(lo, hi):
+            if size + sizes[w] > most:
+                out.append([])
+                size = 0
+            out[-1].append(w)
+            size += sizes[w]
+    return [alone, *out] if alone else out
+
+
+def _joined(found: Sequence[NDArray[Any]], ends: Sequence[int]) -> tuple[NDArray[Any], ...]:
     """Arrays of windows as arrays of paths; path i has those up to `ends[i]`."""
-    if found is None:
-        return None
     out, lo = [], 0
     for hi in ends:
         out.append(found[lo] if hi - lo == 1 else np.concatenate(found[lo:hi]))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Protocol
 
 from pofx.errors import require
@@ -25,6 +26,9 @@ from pofx.models.pretrained.prefixes import Prefixes, extended
 from pofx.models.pretrained.schedule import passes
 from pofx.trace import Ints
 
+# Of a pass at work: how many rows are asked for, and what share of the pass is done.
+Told = Callable[[int, float], None]
+
 
 class Carry(Protocol):
     """What n prefixes have read. sizes: `[n]` tokens. hidden: `[n, d]`, the state of the last one."""
@@ -42,8 +46,13 @@ class Body(Protocol):
     worth: int
     width: int
 
-    def sweep(self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int) -> Iterator[tuple[Ints, Tensor]]:
-        """Rows of the tree's stream that are asked for, with their hidden states, a pass at a time."""
+    def sweep(
+        self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, told: Told
+    ) -> Iterator[tuple[Ints, Tensor]]:
+        """Rows of the tree's stream that are asked for, with their hidden states, a pass at a time.
+
+        told(rows, share): behind each layer of a pass, how many rows it will give, and what share of it is done.
+        """
 
     def empty(self, n: int) -> Any:
         """n prefixes that have read nothing: a `Carry` of the body's own."""
@@ -62,7 +71,9 @@ class DecoderBody:
         self.decoder = decoder
         self.worth, self.width = WORTH, decoder.shape.width
 
-    def sweep(self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int) -> Iterator[tuple[Ints, Tensor]]:
+    def sweep(
+        self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, told: Told
+    ) -> Iterator[tuple[Ints, Tensor]]:
         """As `Body` says."""
         s = self.decoder.shape
         kept: list[Tensor] = []
@@ -75,6 +86,7 @@ class DecoderBody:
                     torch.from_numpy(now.positions),
                     attention,
                     torch.from_numpy(wanted),
+                    partial(told, len(wanted)),
                 )
             kept = attention.next
             yield now.rows[wanted], hidden

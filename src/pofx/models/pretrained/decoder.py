@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -125,8 +125,18 @@ class Decoder:
         return torch.cat(parts, out=self._scratch[:need].view(rows, -1))
 
     @torch.inference_mode()
-    def hidden(self, ids: Tensor, positions: Tensor, attention: Attention, asked: Tensor) -> Tensor:
-        """Final hidden states `[M, d]` at the tokens `asked[M]` of packed `ids[N]` at `positions[N]`."""
+    def hidden(
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        attention: Attention,
+        asked: Tensor,
+        told: Callable[[float], None] | None = None,
+    ) -> Tensor:
+        """Final hidden states `[M, d]` at the tokens `asked[M]` of packed `ids[N]` at `positions[N]`.
+
+        told(share): behind each layer, how much of the pass is done; the head is one more.
+        """
         s = self.shape
         n, q_size, kv_size = len(ids), s.heads * s.head_dim, s.kv_heads * s.head_dim
         x = self.embed[ids]
@@ -145,6 +155,8 @@ class Decoder:
             x = self._added(x, block.out(attended), block.norm_attended)
             y = block.down(gated(block.gate_up.raw(norm(x, block.norm_mid, s.eps)), s.activation))
             x = self._added(x, y, block.norm_mlp)
+            if told is not None:
+                told((i + 1) / (len(self.blocks) + 1))
         return norm(x, self.norm, s.eps)
 
     def _placed(

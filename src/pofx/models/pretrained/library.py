@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pofx.errors import require
@@ -38,6 +39,29 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def layers_told(model: Any, told: Callable[[float], None]) -> Iterator[None]:
+    """told(share): behind each layer of the model, how much of a pass is done; the head is one more.
+
+    The layers are the longest list of modules. A model that calls them in another way tells less, or nothing.
+    """
+    lists = [list(m) for m in model.modules() if isinstance(m, torch.nn.ModuleList)]
+    layers = max(lists, key=len, default=[])
+    done = 0
+
+    def behind_a_layer(*_: object) -> None:
+        nonlocal done
+        done += 1
+        told(min(done / (len(layers) + 1), 1.0))
+
+    hooks = [layer.register_forward_hook(behind_a_layer) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 class Tokens:
@@ -74,16 +98,19 @@ class LibraryBody:
         """model: a body that ends in hidden states of so many numbers, or a whole model, read for its logits."""
         self.model, self.width, self.whole = model, width, whole
 
-    def sweep(self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int) -> Iterator[tuple[Ints, Tensor]]:
+    def sweep(
+        self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, told: Callable[[int, float], None]
+    ) -> Iterator[tuple[Ints, Tensor]]:
         """As `Body` says; the tree's nodes are whole sequences."""
         for size in np.unique(tree.length):
             nodes = np.flatnonzero(tree.length == size)
             each = max(1, (WHOLE_BUDGET if self.whole else budget) // int(size))
             for lo in range(0, len(nodes), each):
                 rows = tree.begin[nodes[lo : lo + each], None] + np.arange(size)
-                hidden = self._read(tree.stream[rows]).reshape(rows.size, -1)
                 flat = rows.ravel()
                 wanted = np.flatnonzero(asked[flat])
+                with layers_told(self.model, partial(told, len(wanted))):
+                    hidden = self._read(tree.stream[rows]).reshape(rows.size, -1)
                 yield flat[wanted], hidden[torch.from_numpy(wanted)]
 
     def empty(self, n: int) -> Tokens:

@@ -108,7 +108,11 @@ class PretrainedLM(LM):
                 row, targets, at = row[order], targets[order], at[order]
                 asked = np.zeros(len(tree.stream), dtype=np.bool_)
                 asked[row] = True
-                for rows, hidden in self.body.sweep(tree, asked, self.tokens_a_pass):
+
+                def told(rows: int, share: float) -> None:
+                    passed(done + int(rows * share), of)
+
+                for rows, hidden in self.body.sweep(tree, asked, self.tokens_a_pass, told):
                     for lo in range(0, len(rows), ROWS):
                         pairs, local = _pairs(row, rows[lo : lo + ROWS])
                         read = self.head.read(
