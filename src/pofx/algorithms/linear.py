@@ -18,14 +18,14 @@ class _Other(Exception):
 def for_re2(pattern: re.Pattern[str]) -> str | None:
     """The pattern with each class spelled out, so that case and Unicode are those of `re`; None where it has no such form.
 
-    It has none with anchors, look-around, back-references, atomic groups and possessive quantifiers; where it may match
-    nothing, since `re` then tries the same place again; and where a repeated part may, which RE2 counts otherwise.
+    It has none with anchors, look-around, back-references, atomic groups and possessive quantifiers. Where it may match
+    nothing, the form is of its matches that are not empty. A repeated part that may match nothing, which RE2 counts
+    otherwise, is written as its other matches, if `re` tries nothing last: (a*)* is (?:a+)*.
     """
     tree = parsed(pattern.pattern, "pattern", pattern.flags)
-    if tree.getwidth()[0] == 0:
-        return None
     try:
-        return _sequence(tree, tree.state.flags)
+        flags = tree.state.flags
+        return (_sequence(tree, flags) if tree.getwidth()[0] else _something(tree, flags)) or None
     except (_Other, RecursionError):
         return None
 
@@ -49,10 +49,48 @@ def _item(item: Item, flags: int) -> str:
     if op in (ops.MAX_REPEAT, ops.MIN_REPEAT):
         least, most, inner = argument
         if inner.getwidth()[0] == 0:
-            raise _Other
+            if op is ops.MIN_REPEAT:
+                raise _Other
+            found = _something(inner, flags)
+            return f"(?:{found}){{0,{'' if most is ops.MAXREPEAT else most}}}" if found and most else ""
         upto = "" if most is ops.MAXREPEAT else str(most)
         lazy = "?" if op is ops.MIN_REPEAT else ""
         return f"(?:{_sequence(inner, flags)}){{{least},{upto}}}{lazy}"
+    raise _Other
+
+
+def _something(items: Sequence[Item], flags: int) -> str:
+    """The matches of items, each of which may match nothing, that are not empty; of all of these `re` tries nothing last.
+
+    The first item that matches something says which it is: AB is A'B or B'. "" where there is no such match.
+    """
+    ways = []
+    for k, item in enumerate(items):
+        if first := _something_of(item, flags):
+            ways.append(first + _sequence(items[k + 1 :], flags))
+    return f"(?:{'|'.join(ways)})" if ways else ""
+
+
+def _something_of(item: Item, flags: int) -> str:
+    op, argument = item
+    if op is ops.SUBPATTERN:
+        _, added, deleted, inner = argument
+        if added & TYPES:
+            raise _Other
+        return _something(inner, scoped(flags, added, deleted))
+    if op is ops.BRANCH:
+        branches = argument[1]
+        if any(b.getwidth()[0] == 0 for b in branches[:-1]):
+            raise _Other
+        ways = [_sequence(b, flags) for b in branches[:-1]]
+        last = _something(branches[-1], flags)
+        return f"(?:{'|'.join([*ways, *([last] if last else [])])})"
+    if op is ops.MAX_REPEAT:
+        _, most, inner = argument
+        if most == 0:
+            return ""
+        part = _something(inner, flags) if inner.getwidth()[0] == 0 else _sequence(inner, flags)
+        return f"(?:{part}){{1,{'' if most is ops.MAXREPEAT else most}}}" if part else ""
     raise _Other
 
 

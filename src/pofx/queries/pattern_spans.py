@@ -12,8 +12,13 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from pofx.algorithms.linear import for_re2
+from pofx.algorithms.steady import is_steady
 from pofx.errors import BadValue
+from pofx.queries.matches_apart import matches_apart
+from pofx.queries.points import byte_offsets
 
 Span = tuple[int, int]
 
@@ -25,24 +30,39 @@ class _Late(Exception):
 def pattern_spans(pattern: re.Pattern[str], text: str, seconds: float) -> list[Span]:
     """(start, end) of each match of `re.finditer` that is not empty.
 
-    RE2 finds them where it is installed and the pattern means the same to it. Else `re` does, which may take time
-    exponential in the text: it is stopped after so many seconds, if this is the main thread, which signals reach.
+    `re` finds them where the pattern keeps it from going back far (`is_steady`). Else RE2 does, where it is installed and
+    the pattern means the same to it. Else `re` does, which may take time exponential in the text: it is stopped after so
+    many seconds, by a signal in the main thread, and in others by ending a process of its own.
 
     Raises:
         BadValue: Time is up.
     """
+    if _steady(pattern):
+        return _found(pattern, text)
     compiled = _compiled(pattern)
     try:
         if compiled is not None and not any("\ud800" <= c <= "\udfff" for c in text):
             return _in_time(compiled, text, seconds)
-        with _deadline(seconds):
-            return [m.span() for m in pattern.finditer(text) if m.end() > m.start()]
+        if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+            with _deadline(seconds):
+                return _found(pattern, text)
+        found = matches_apart(pattern, text, seconds)
+        if found is None:
+            raise _Late
+        return found
     except _Late:
         shown = repr(pattern.pattern) if len(pattern.pattern) <= 60 else f"{pattern.pattern[:60]!r}…"
         raise BadValue(
             f"pattern: expected one whose matches in {len(text):,} characters are found within {seconds:g} s, "
             f"found {shown}; write it without repeats within repeats, or allow more: pattern_seconds=… (--pattern-seconds)"
         ) from None
+
+
+def _found(pattern: re.Pattern[str], text: str) -> list[Span]:
+    return [m.span() for m in pattern.finditer(text) if m.end() > m.start()]
+
+
+_steady = lru_cache(maxsize=16)(is_steady)
 
 
 @lru_cache(maxsize=16)
@@ -67,19 +87,19 @@ def _in_time(compiled: Any, text: str, seconds: float) -> list[Span]:
     """RE2 needs no longer than the text for one match, but may read all of it for each."""
     stop = time.monotonic() + seconds
     out: list[Span] = []
-    for found in compiled.finditer(text):
+    for found in compiled.finditer(text.encode()):  # given str, it counts characters again for each match
         out.append(found.span())
         if time.monotonic() > stop:
             raise _Late
-    return out
+    if text.isascii() or not out:
+        return out
+    spans = np.searchsorted(byte_offsets(text), np.array(out))
+    return [(lo, hi) for lo, hi in spans.tolist()]
 
 
 @contextmanager
 def _deadline(seconds: float) -> Iterator[None]:
     """`_Late` where it takes longer: `re` looks for signals while it matches. A timer that runs goes on afterwards."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
-        return
 
     def late(*_: object) -> None:
         raise _Late
