@@ -13,7 +13,7 @@ import pytest
 
 from pofx.cli.main import main
 from pofx.errors import BadValue
-from pofx.reading.labels import label_of
+from pofx.reading.labels import label_of, labels_of
 
 pytest.importorskip("sklearn")
 pa = pytest.importorskip("pyarrow")
@@ -50,6 +50,32 @@ NUMBERS: list[Any] = [1, 1, 1, 2, 2, 2, None, 2]
 )
 def test_values_as_labels(value: object, label: str | None) -> None:
     assert label_of(value) == label
+
+
+@pytest.mark.parametrize(
+    ("cells", "known", "labels"),
+    [
+        (["1", "1.0", "2", ""], (), ["1", "1", "2", None]),
+        (["1", "1.0", "2", "x"], (), ["1", "1.0", "2", "x"]),  # one word makes all of them words
+        (["1.0", "2.50", "nan", "NaN", ""], (), ["1", "2.5", None, None, None]),
+        (["nan", "deu", "nan"], (), ["nan", "deu", "nan"]),  # a language
+        (["nan", ""], (), ["nan", None]),  # no number among them
+        (["007", "7", "7.0"], (), ["007", "7", "7.0"]),  # a code: no number of JSON
+        (["1e3", "1000", "1000.0", "-0", "0.0"], (), ["1000", "1000", "1000", "0", "0"]),
+        (["+1", "1"], (), ["+1", "1"]),
+        (["1_000", "1"], (), ["1_000", "1"]),
+        (["١", "1.0"], (), ["١", "1.0"]),  # a digit, but none of JSON
+        ([1, 1.0, "1", "1.0"], (), ["1", "1", "1", "1"]),
+        (["1", "1.0"], {"1.0", "x"}, ["1", "1.0"]),  # as a column of texts has named its classes
+        (["1.0", "2", "other"], {"1", "2"}, ["1", "2", "other"]),
+        (["1.0", "nan"], {"1", "nan"}, ["1", "nan"]),
+        (["9" * 999 + "0", "9" * 999 + "0.0"], (), ["9" * 999 + "0", "inf"]),  # as numbers of JSON are read
+        ([], (), []),
+    ],
+    ids=repr,
+)
+def test_cells_of_a_column(cells: list[Any], known: Any, labels: list[str | None]) -> None:
+    assert labels_of(cells, known) == labels
 
 
 class NAType:
@@ -113,7 +139,16 @@ def as_parquet(path: Path, labels: list[Any]) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("name", "write"), [("a.jsonl", as_jsonl), ("a.parquet", as_parquet)])
+def as_csv(path: Path, labels: list[Any]) -> Path:
+    """As a table of numbers is written where some are missing: 1.0, 2.0 and nothing; here one is written as 1 and one as nan."""
+    cells = ["nan" if y is None else f"{float(y)}" for y in labels]
+    path.write_text("text,y\n" + "".join(f"{t},{c}\n" for t, c in zip(TEXTS, ["1", *cells[1:]])) + "aab,\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("a.jsonl", as_jsonl), ("a.parquet", as_parquet), ("a.csv", as_csv)]
+)
 @pytest.mark.parametrize("em", ["0", "2"])
 def test_nan_is_no_class_of_a_file(
     tmp_path: Path,
@@ -129,7 +164,8 @@ def test_nan_is_no_class_of_a_file(
         capsys, "classify", "train", str(train), "--label-field", "y", "-o", str(tmp_path / "m"), *how
     )
     assert code == 0, err
-    assert ("1 document without a label left out" in err) == (em == "0")
+    left_out = "2 documents" if name == "a.csv" else "1 document"
+    assert (f"{left_out} without a label left out" in err) == (em == "0")
     whole = tmp_path / "whole.jsonl"
     whole.write_text(
         "".join(json.dumps({"text": t, "y": 1 if "b" not in t else 2}) + "\n" for t in TEXTS[:1])

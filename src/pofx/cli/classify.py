@@ -166,9 +166,9 @@ def evaluate(
     from pofx.queries.classify import bayes
     from pofx.queries.evaluation import evaluate as evaluated
 
-    texts, labels = labelled(files, label_field, layout)
     joint, _ = _loaded(directory, chosen, prior)
     at = {str(t): i for i, t in enumerate(joint.classes)}
+    texts, labels = labelled(files, label_field, layout, at)
     some = [i for i, t in enumerate(labels) if t in at]
     known, others = _some(at), _some(dict.fromkeys(t for t in labels if t is not None and t not in at))
     if not some:

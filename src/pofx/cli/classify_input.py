@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from pofx.cli.bad_rows import left_out
 from pofx.cli.layout import Layout, Told
 from pofx.errors import BadSource
 from pofx.reading.fasttext import LABEL
-from pofx.reading.labels import label_of
+from pofx.reading.labels import labels_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,14 +32,15 @@ prior_option = click.option(
 
 
 def labelled(
-    files: tuple[str, ...], label_field: str | None, layout: Layout
+    files: tuple[str, ...], label_field: str | None, layout: Layout, known: Collection[str] = ()
 ) -> tuple[list[str], list[str | None]]:
     """All documents and their labels, as strings; None where a row has none (null, or nothing between two commas).
 
-    label_field: of JSONL, CSV or Parquet. Without it every argument is LABEL=FILE: a file for each class.
+    label_field: of JSONL, CSV or Parquet. Without it every argument is LABEL=FILE: a file for each class. known: labels
+    that there are already.
     """
     texts: list[str] = []
-    labels: list[str | None] = []
+    labels: list[Any] = []
     bad = blank = 0
     if label_field is None and layout.format is not None and layout.format.startswith("fasttext"):
         label_field = LABEL
@@ -46,7 +48,7 @@ def labelled(
         found = _records(group, label_field, layout)
         for document in found:
             texts.append(document.text)
-            labels.append(label if label_field is None else _label(document, label_field))
+            labels.append(label if label_field is None else _value(document, label_field))
         found.bad.rest()
         if label_field is None and not found.records.n:
             raise BadSource(
@@ -60,7 +62,7 @@ def labelled(
         raise BadSource(
             f"{' '.join(files)}: expected at least one document, found none; check the files, --field and --split"
         )
-    return texts, labels
+    return texts, labels if label_field is None else labels_of(labels, known)
 
 
 def set_aside(texts: list[str], labels: list[str | None], held_out: float) -> tuple[list[int], list[int]]:
@@ -168,10 +170,10 @@ def _records(files: tuple[str, ...], label_field: str | None, layout: Layout) ->
     return layout.documents(files, () if label_field is None else (label_field,))
 
 
-def _label(document: Document, label_field: str) -> str | None:
+def _value(document: Document, label_field: str) -> str | int | float | Decimal | None:
     value = document.kept[0]
     if isinstance(value, str | int | float | Decimal) or value is None:
-        return label_of(value)
+        return value
     found = f"{len(value)} of them" if isinstance(value, list) else type(value).__name__
     raise BadSource(
         f"{document.source}:{document.line}: expected a label (a string or a number) in field {label_field!r}, found "

@@ -169,7 +169,7 @@ def train(
     check_target(out)
     asked_prior = "empirical" if prior is None else prior_of(prior)
     prefixes = parted(given, "--given") or None
-    texts, labels = labelled(files, label_field, layout)
+    texts, labels = labelled(files, label_field, layout, prefixes or ())
     if not prefixes and all(t is None for t in labels):
         raise BadSource(f"{' '.join(files)}: expected documents with labels, found none; check --label-field")
     texts, labels = _with_labels(texts, labels, em)

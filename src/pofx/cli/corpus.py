@@ -119,9 +119,9 @@ def command(
 
 def _labels(documents: list[Document], field: str) -> list[str | int]:
     """What each document shares with others; one without the field shares nothing."""
-    from pofx.reading.labels import label_of
+    from pofx.reading.labels import labels_of
 
-    values = [label_of(d.kept[0]) for d in documents]
+    values = labels_of([d.kept[0] for d in documents])
     if documents and all(value is None for value in values):
         raise click.UsageError(
             f"--cluster: expected a field that documents have, found none named '{field}'."

@@ -3,7 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Collection, Sequence
 from decimal import Decimal
+
+# A number as JSON writes it: 007 is a code, and no number. Of at most as many digits as Python reads.
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,999})(?:\.[0-9]{1,999})?(?:[eE][+-]?[0-9]{1,9})?")
+
+
+def labels_of(values: Sequence[object], known: Collection[str] = ()) -> list[str | None]:
+    """The labels of a column; None for a row without one.
+
+    The cells of a CSV file are texts. Where all of a column's texts are numbers, as JSON writes them, "1" and "1.0" are one
+    label, as the numbers are, and "nan" is none. Where some text is no number, each text is a label as it stands.
+
+    Args:
+        values: Of the field, row by row: texts, numbers, None.
+        known: Labels that there are already, of a classifier or of prefixes. A text that is one of them stands for it.
+    """
+    texts = {v for v in values if isinstance(v, str) and v}
+    numbers = {text: label_of(json.loads(text)) for text in texts if _NUMBER.fullmatch(text)}
+    none = {text for text in texts if text.lower() == "nan"}
+    read: dict[str, str | None] = {}
+    if numbers and len(numbers) + len(none) == len(texts):
+        read = {**dict.fromkeys(none), **numbers}
+    elif known:
+        read = {text: number for text, number in numbers.items() if number in known}
+    return [read[v] if isinstance(v, str) and v in read and v not in known else label_of(v) for v in values]
 
 
 def label_of(value: object) -> str | None:
