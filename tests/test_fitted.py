@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 
 import pofx
 from pofx import fitted, store
+from pofx.assumptions import corpus_report
 from pofx.cli.main import main
 from pofx.errors import BadSource
-from pofx.fitted import Recorder, fitted_on, known_texts, record_of
+from pofx.fitted import Recorder, chosen_by, fitted_on, known_texts, record_of
+from pofx.queries.held_out import choose
 
 TEXTS = [f"text {i} of {i * i}" for i in range(40)]
 NEW = [f"new {i}" for i in range(15)]
@@ -54,7 +57,16 @@ def test_it_is_saved_with_the_model(tmp_path: Path, family: str) -> None:
     pofx.save(lm, tmp_path / "m")
     again = pofx.load(tmp_path / "m")
     assert known_texts(again, [*TEXTS, *NEW]).tolist() == [True] * 40 + [False] * 15
-    assert [s.terms.fitted for s in pofx.score(again, [TEXTS[0], NEW[0]])] == [True, False]
+    # A transformer has chosen its weights by the validation texts; an n-gram never looks at them.
+    assert chosen_by(again, [*TEXTS, *NEW, "neither"]).tolist() == [False] * 40 + [
+        family == "transformer"
+    ] * 15 + [False]
+    found = pofx.score(again, [TEXTS[0], NEW[0], "neither"])
+    assert [s.terms.fitted for s in found] == [True, False, False]
+    assert [s.terms.chosen for s in found] == [False, family == "transformer", False]
+    assert ("weights were chosen by 15 of them" in choose(again, [*NEW, "neither"], 0).note) == (
+        family == "transformer"
+    )
 
 
 def test_a_model_without_a_record_is_read_as_before(tmp_path: Path) -> None:
@@ -145,3 +157,55 @@ def test_an_evaluation_says_it(
         "evaluate", "c", "train.jsonl", "--label-field", "label"
     )
     assert "fitted on" not in run("evaluate", "c", "new.jsonl", "--label-field", "label")
+
+
+def test_a_transformer_tells_its_validation_documents_in_their_own_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    Path("c.txt").write_text("\n".join(TEXTS))
+    sizes = ["--layers", "1", "--width", "16", "--heads", "2", "--context", "16", "--epochs", "0.1"]
+
+    def run(*arguments: str) -> str:
+        with pytest.raises(SystemExit):
+            main(list(arguments))
+        return capsys.readouterr().err
+
+    kept = ["--held-out", "0.3", "--save-held-out", "h.jsonl"]
+    run("fit", "c.txt", "-o", "net", "--family", "transformer", *sizes, *kept)
+    run("fit", "c.txt", "-o", "counts", "--order", "2", *kept[:2])
+    n = len(Path("h.jsonl").read_text().splitlines())
+    assert n > 1
+    said = f"{n} of {n} texts are ones that the model's weights were chosen by (early stopping)"
+    for out in ((), ("-o", "rows.jsonl"), ("--json",)):
+        err = run("score", "h.jsonl", "-m", "net", *out)
+        assert said in err, err
+        assert "was fitted on" not in err
+    assert "warning" not in run("score", "h.jsonl", "-m", "counts")
+    assert f"{40 - n} of 40 texts are ones that the model was fitted on" in run("score", "c.txt", "-m", "net")
+
+
+def test_the_check_of_a_corpus_says_it() -> None:
+    lm = pofx.fit(TEXTS, SPEC)
+    for held_out, seen in ((TEXTS[:20], 20), ([*NEW, *TEXTS[:3]], 3), (NEW, 0)):
+        report = corpus_report(["something else", "other"], lm, held_out=held_out)
+        (found,) = [f for f in report.findings if f.check == "L(θ)"]
+        assert (f"the model was fitted on {seen} of them" in found.why) == (seen > 0)
+        assert ("On new documents L(θ) is larger" in found.why) == (seen > 0)
+        assert found.verdict == ("warn" if seen else "pass")
+
+
+def test_the_score_of_an_estimator_warns() -> None:
+    pytest.importorskip("sklearn")
+    labels = ["xy"[k % 2] for k in range(40)]
+    for given in (None, {"x": "in x: ", "y": "in y: "}):
+        estimator = pofx.GenerativeClassifier(SPEC, given=given).fit(TEXTS, labels)
+        with pytest.warns(UserWarning, match="found 5 of which the classifier was fitted on 3"):
+            flattered = estimator.score([*TEXTS[:3], *NEW[:2]], [*labels[:3], "x", "y"])
+        assert flattered == np.mean(
+            estimator.predict([*TEXTS[:3], *NEW[:2]]) == np.array([*labels[:3], "x", "y"])
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            estimator.score(NEW, ["x"] * 15)

@@ -81,7 +81,8 @@ def corpus_report(
     pool = np.flatnonzero(corpus.held_out) if kept else np.arange(corpus.n)
     labels, what, copies = _clusters(corpus, clusters, near, pool)
     at = np.sort(np.random.default_rng(seed).permutation(pool)[:scored])
-    nats = np.array([-s.total for s in _scores(lm, [corpus.texts[i] for i in at.tolist()])])
+    found = list(_scores(lm, [corpus.texts[i] for i in at.tolist()]))
+    nats = np.array([-s.total for s in found])
     name = (
         f"the model (x0 {lm.begin})" if not ours else f"a byte 5-gram of {'the rest' if kept else 'the same'}"
     )
@@ -91,7 +92,7 @@ def corpus_report(
     findings.append(neighbour_finding(corpus, lm, pairs, seed))
     effective, number = effective_finding(loss, corpus.n, what, len(np.unique(labels)))
     midway, begun = midway_finding(corpus, lm, pairs[:JOINS], seed)
-    findings += [effective, loss_finding(loss, what, kept), midway]
+    findings += [effective, loss_finding(loss, what, kept, _seen(found)), midway]
     return CorpusReport(
         tuple(findings),
         corpus.n,
@@ -175,6 +176,14 @@ def _clusters(
     if len(np.unique(corpus.source[pool])) > 1:
         return corpus.source, ("file", "files"), False
     return near, ("group of copies", "groups of copies"), True
+
+
+def _seen(found: Sequence[Scored]) -> str:
+    """How many documents the model knows already, and what for, in a sentence; "" for none."""
+    fitted, chosen = sum(s.terms.fitted for s in found), sum(s.terms.chosen for s in found)
+    told = [f"the model was fitted on {fitted:,} of them"] if fitted else []
+    told += [f"its weights were chosen by {chosen:,} of them"] if chosen else []
+    return f"On new documents L(θ) is larger, since {' and '.join(told)}" if told else ""
 
 
 def _scores(lm: LM, texts: Sequence[str]) -> Iterator[Scored]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def _fit_transformer(
     resume: bool,
 ) -> LM:
     from pofx.corpus import split_documents
-    from pofx.fitted import Recorder
+    from pofx.fitted import Recorder, record_of
 
     if not texts:
         raise _no_documents()
@@ -90,7 +91,7 @@ def _fit_transformer(
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
     )
-    lm.fitted = record.done()
+    lm.fitted = replace(record.done(), validation=record_of(validation).codes)
     return lm
 
 

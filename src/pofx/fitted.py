@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,10 +27,12 @@ class FittedOn:
     codes: distinct hashes in order, the lowest `MOST` of them where there are more. documents: how many were read.
     A text that was not among them is taken for one with probability `len(codes)` / 2^64. Of a corpus with more distinct
     documents than `MOST` some are not known any more; `share` is how many still are.
+    validation: hashes, kept alike, of documents that the fit did not learn from but chose its weights by (early stopping).
     """
 
     codes: Codes
     documents: int
+    validation: Codes = field(default_factory=lambda: _codes(b""))
 
     @property
     def share(self) -> float:
@@ -39,12 +41,11 @@ class FittedOn:
 
     def holds(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
         """Whether each text is one of the documents, byte for byte; `[n]`."""
-        codes = _codes(b"".join(map(_digest, texts)))
-        at = np.searchsorted(self.codes, codes)
-        out = np.zeros(len(codes), dtype=np.bool_)
-        inside = at < len(self.codes)
-        out[inside] = self.codes[at[inside]] == codes[inside]
-        return out
+        return _among(texts, self.codes)
+
+    def chose_by(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+        """Whether each text is one that the weights were chosen by, and none that the model was fitted on; `[n]`."""
+        return _among(texts, self.validation) & ~self.holds(texts)
 
 
 class Recorder:
@@ -96,6 +97,26 @@ def known_texts(lm: Any, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
     out = np.zeros(len(texts), dtype=np.bool_)
     for record in fitted_on(lm):
         out |= record.holds(texts)
+    return out
+
+
+def chosen_by(lm: Any, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+    """Whether each text is one that the weights of the model, or of a part of it, were chosen by; `[n]`.
+
+    Those that it was fitted on are not among them.
+    """
+    out = np.zeros(len(texts), dtype=np.bool_)
+    for record in fitted_on(lm):
+        out |= record.chose_by(texts)
+    return out & ~known_texts(lm, texts)
+
+
+def _among(texts: Sequence[str | bytes], known: Codes) -> NDArray[np.bool_]:
+    codes = _codes(b"".join(map(_digest, texts)))
+    at = np.searchsorted(known, codes)
+    out = np.zeros(len(codes), dtype=np.bool_)
+    inside = at < len(known)
+    out[inside] = known[at[inside]] == codes[inside]
     return out
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pofx.errors import BadSource
 from pofx.fitted import MOST, FittedOn
@@ -12,8 +14,9 @@ from pofx.tensor_file import write_tensors
 
 
 def write_record(record: FittedOn, path: Path) -> None:
-    """Write the hashes and the number of documents; at most 8 MB."""
-    write_tensors(path, {"codes": record.codes, "documents": np.array([record.documents], dtype=np.int64)})
+    """Write the hashes and the number of documents; at most 8 MB, and as much for those that chose the weights."""
+    held = {"codes": record.codes, "documents": np.array([record.documents], dtype=np.int64)}
+    write_tensors(path, {**held, "validation": record.validation} if len(record.validation) else held)
 
 
 def read_record(path: Path) -> FittedOn:
@@ -24,13 +27,18 @@ def read_record(path: Path) -> FittedOn:
     try:
         found = load_file(path)
         codes, documents = found["codes"], found["documents"]
+        validation = found.get("validation", codes[:0])
     except (SafetensorError, OSError, ValueError, KeyError) as e:
         raise BadSource(
             f"{path}: expected hashes of documents, found no readable file ({str(e)[:80]})"
         ) from None
-    rising = codes.ndim == 1 and bool(np.all(codes[1:] > codes[:-1]))
-    if codes.dtype != np.uint64 or not rising or len(codes) > MOST or documents.shape != (1,):
+    if not (_are_hashes(codes) and _are_hashes(validation)) or documents.shape != (1,):
         raise BadSource(
             f"{path}: expected distinct hashes in order, found others; copy or fit the model again"
         )
-    return FittedOn(codes, int(documents[0]))
+    return FittedOn(codes, int(documents[0]), validation)
+
+
+def _are_hashes(found: NDArray[Any]) -> bool:
+    rising = found.ndim == 1 and bool(np.all(found[1:] > found[:-1]))
+    return found.dtype == np.uint64 and rising and len(found) <= MOST

@@ -15,6 +15,7 @@ from pofx.classifier.files import Settings, load_joint, save_joint
 from pofx.classifier.joint import Joint
 from pofx.classifier.labels import places
 from pofx.classifier.priors import Prior
+from pofx.classifier.seen import warn_seen
 from pofx.classifier.training import fit_joint
 from pofx.errors import BadValue, require
 from pofx.estimation import Spec
@@ -132,6 +133,13 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self._check_fitted()
         joint: Joint = self.joint_
         return joint.log_likelihood(_texts(X)) + joint.log_prior
+
+    def score(self, X: Sequence[str | bytes], y: Any, sample_weight: Any = None) -> float:
+        """Accuracy of `predict`; `UserWarning` if some texts are ones that the classifier was fitted on."""
+        found = float(super().score(X, y, sample_weight))
+        # An estimator built on this one may read something else than texts.
+        warn_seen(self.joint_, [x for x in X if isinstance(x, str | bytes)])
+        return found
 
     def log_evidence(self, X: Sequence[str | bytes]) -> Floats:
         """log p(x) = log Σ_t P(t) p(x | t), nats, `[n]`, EOS included; −∞ for a text that no class can produce."""

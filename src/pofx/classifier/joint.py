@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pofx.classifier.families import taken_apart
 from pofx.classifier.priors import Prior, log_prior
 from pofx.errors import BadValue
-from pofx.fitted import known_texts
+from pofx.fitted import chosen_by, known_texts
 from pofx.lm import LM
 from pofx.queries.classify import (
     Posterior,
@@ -69,12 +69,21 @@ class Joint:
 
     def fitted_on(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
         """Whether each text is a document that the model of some class was fitted on, `[n]`; False where nobody knows."""
+        return self._any(known_texts, texts)
+
+    def chosen_by(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+        """Whether the weights of some class's model were chosen by each text, and none fitted on it; `[n]`."""
+        return self._any(chosen_by, texts) & ~self.fitted_on(texts)
+
+    def _any(
+        self, known: Callable[[LM, list[bytes]], NDArray[np.bool_]], texts: Sequence[str | bytes]
+    ) -> NDArray[np.bool_]:
         fronts = [b""] if self.given is None else [to_bytes(g) for g in self.given]
         out = np.zeros(len(texts), dtype=np.bool_)
         for front in fronts:
             whole = [front + to_bytes(x) for x in texts]
             for lm in self.lms:
-                out |= known_texts(lm, whole)
+                out |= known(lm, whole)
         return out
 
     def sample(self, label: Any, n: int, max_tokens: int = 256, seed: int | None = None) -> list[Draw]:

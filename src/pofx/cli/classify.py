@@ -188,7 +188,8 @@ def evaluate(
         click.echo(f"pofx: warning: {left_out:,} documents have probability zero under every class", err=True)
     if not len(found.truth):
         raise BadSource(f"{' '.join(files)}: expected documents that some class can produce, found none")
-    tell_fitted(int(joint.fitted_on([texts[i] for i in some]).sum()), len(some), EVALUATE)
+    read = [texts[i] for i in some]
+    tell_fitted(int(joint.fitted_on(read).sum()), int(joint.chosen_by(read).sum()), len(read), EVALUATE)
     _show(
         joint,
         evaluated(bayes(found.log_likelihood, joint.log_prior, joint.power).log_p, found.truth),

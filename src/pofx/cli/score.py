@@ -253,7 +253,7 @@ def _texts(
             console.print(terminal.legend())
     from pofx.cli.fitted_notice import tell_fitted
 
-    tell_fitted(sum(s.terms.fitted for s in scored), len(scored))
+    tell_fitted(sum(s.terms.fitted for s in scored), sum(s.terms.chosen for s in scored), len(scored))
 
 
 def _page(scored: list[Scored], path: str, quiet: bool) -> None:

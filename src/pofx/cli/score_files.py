@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 # Where a run begins. items: rows of the input that are done; kinds: what each kept column held, for its type.
+SEEN = ("fitted", "chosen")  # texts that the model knows, by the names of `Terms`
 BEGIN: dict[str, Any] = {"items": 0, "scored": 0, "bytes": 0, "nats": 0.0, "kinds": {}}
 
 
@@ -148,7 +149,8 @@ def _written(
             state["scored"] += 1
             state["bytes"] += found.terms.bytes
             state["nats"] += rows.nats(found)
-            state["fitted"] = state.get("fitted", 0) + found.terms.fitted
+            for name in SEEN:
+                state[name] = state.get(name, 0) + getattr(found.terms, name)
             lines += [line(r) for r in rows.of(item.id, kept, text, given, found)]
     state["kinds"] = {name: sorted(held) for name, held in kinds.items()}
     return b"".join(lines), state
@@ -221,7 +223,7 @@ def _tell(
         click.echo(summary(state["scored"], state["bytes"], state["nats"], prefix), err=True)
         click.echo(f"pofx: {about}", err=True)
         click.echo(f"pofx: {did} {target.path}", err=True)
-    tell_fitted(state.get("fitted", 0), state["scored"])
+    tell_fitted(state.get("fitted", 0), state.get("chosen", 0), state["scored"])
     if failed:
         click.echo(
             f"pofx: warning: {failed:,} of {counted(state['items'], 'row')} without a score; the column 'error' says why",

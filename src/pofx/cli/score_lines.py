@@ -60,7 +60,7 @@ def print_blocks(
     from pofx.queries.score import Scored
     from pofx.report.numerals import counted
 
-    n = n_bytes = failed = fitted = 0
+    n = n_bytes = failed = fitted = chosen = 0
     nats = 0.0
     kept: list[Scored] = []
     told = BadRows()
@@ -69,7 +69,7 @@ def print_blocks(
             if isinstance(found, Scored):
                 value = found.prefix_total if prefix else found.total
                 n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + value
-                fitted += found.terms.fitted
+                fitted, chosen = fitted + found.terms.fitted, chosen + found.terms.chosen
                 if wants_page and len(kept) < PAGE_TEXTS:
                     kept.append(found)
                 record = found.without_end() if prefix else found
@@ -85,7 +85,7 @@ def print_blocks(
         click.echo(f"pofx: warning: {failed:,} of {counted(n + failed, 'row')} without a score", err=True)
     if not quiet:
         click.echo(summary(n, n_bytes, nats, prefix), err=True)
-    tell_fitted(fitted, n)
+    tell_fitted(fitted, chosen, n)
     return kept, failed
 
 

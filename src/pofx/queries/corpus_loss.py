@@ -87,8 +87,8 @@ def effective_finding(loss: Loss, documents: int, what: What, groups: int) -> tu
     )
 
 
-def loss_finding(loss: Loss, what: What, held_out: bool) -> Finding:
-    """L(θ) with its interval: how well the corpus determines what is minimised."""
+def loss_finding(loss: Loss, what: What, held_out: bool, seen: str = "") -> Finding:
+    """L(θ) with its interval: how well the corpus determines what is minimised. seen: what the model knows of it."""
     of = f"{counted(loss.n, 'held-out document' if held_out else 'document')} in {counted(loss.clusters, *what)}"
     if not np.isfinite(loss.value):
         return Finding(
@@ -105,4 +105,5 @@ def loss_finding(loss: Loss, what: What, held_out: bool) -> Finding:
     )
     few = loss.clusters < FEWEST
     why += " So few clusters say little of the next one; the interval is too short." if few else ""
-    return Finding("L(θ)", "warn" if few else "pass", loss.value, None, "nats a document", why)
+    why += f" {seen}." if seen else ""
+    return Finding("L(θ)", "warn" if few or seen else "pass", loss.value, None, "nats a document", why)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pofx.builtin import builtin_documents
 from pofx.errors import BadSource, BadValue, NotText
-from pofx.fitted import known_texts
+from pofx.fitted import chosen_by, known_texts
 from pofx.lm import LM
 from pofx.trace import Ints
 from pofx.vocab import Vocab, show_bytes, to_bytes
@@ -111,6 +111,8 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
         note += f", {no_text} not spelled by this vocabulary"
     if known := int(known_texts(lm, read).sum()):
         note += f"; the model was fitted on {known} of them, so what they say of it flatters it"
+    if chosen := int(chosen_by(lm, read).sum()):
+        note += f"; the model's weights were chosen by {chosen} of them, which flatters it a little"
     first = openings(lm.vocab, [source[i] for i in order[:OPENINGS]] if lm.vocab.control.candidates else [])
     return HeldOut(tuple(paths), tuple(whole), note, no_text, tuple(wrong), first)
 

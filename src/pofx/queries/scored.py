@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import NoEOS
-from pofx.fitted import fitted_on, known_texts
+from pofx.fitted import chosen_by, fitted_on, known_texts
 from pofx.lm import LM
 from pofx.queries.terms import Terms, terms
 from pofx.trace import Ints, Trace, Want
@@ -137,18 +137,18 @@ class Cut:
         if asked:
             check_possible(lm, list(asked.values()), list(asked))
 
-    def _known(self, lm: LM) -> Sequence[bool]:
-        """Whether the model was fitted on each text, behind its prefix."""
+    def _known(self, lm: LM) -> tuple[Sequence[bool], Sequence[bool]]:
+        """Whether the model was fitted on each text, behind its prefix; and whether its weights were chosen by it."""
         if not fitted_on(lm):
-            return [False] * len(self.texts)
+            return [False] * len(self.texts), [False] * len(self.texts)
         both = [to_bytes(g) + to_bytes(x) for g, x in zip(self.prefixes, self.texts)]
-        return known_texts(lm, both).tolist()  # type: ignore[no-any-return]
+        return known_texts(lm, both).tolist(), chosen_by(lm, both).tolist()
 
     def records(self, lm: LM, trace: Trace, first: int = 0) -> list[Scored]:
         """What a pass over the paths says, those of the trace from `first` on."""
         seen: dict[tuple[int, int], Ints] = {}
         out = []
-        known = self._known(lm)
+        known, chosen = self._known(lm)
         for k, (text, prefix, x) in enumerate(zip(self.texts, self.prefixes, self.ids)):
             i = first + k
             place = len(self.paths[k]), self.skips[k]
@@ -164,8 +164,8 @@ class Cut:
             unknown = 0 if class_of_words is None else int(np.sum(self.paths[k] == class_of_words))
             if unknown:
                 small_print = replace(small_print, kind="class", unknown=unknown)
-            if known[k]:
-                small_print = replace(small_print, fitted=True)
+            if known[k] or chosen[k]:
+                small_print = replace(small_print, fitted=known[k], chosen=chosen[k])
             out.append(
                 Scored(
                     text,

@@ -30,6 +30,7 @@ class Terms:
     unknown: how many words of the prefix and the text were read as the class of unknown words; then kind is "class", for the
     number is the probability of all texts that have such words there, and no text has it alone. fitted: the model was fitted
     on this very document (the prefix and the text), so the number flatters it; False where that is not known.
+    chosen: the weights of the model were chosen by it (early stopping), which flatters the number a little.
     """
 
     begin: str
@@ -47,6 +48,7 @@ class Terms:
     normalized: str = ""
     unknown: int = 0
     fitted: bool = False
+    chosen: bool = False
 
     def __str__(self) -> str:
         first = "p(x1|x0) included" if self.first else f"behind {_counted(self.given_bytes, 'given byte')}"
