@@ -68,6 +68,25 @@ def one_long_text(place: Path) -> Path:
     return place / "a.parquet"
 
 
+def a_footer_that_lies(place: Path) -> Path:
+    """The footer says 8 bytes where the page says what it unfolds to."""
+
+    def coded(n: int) -> bytes:
+        out, n = b"", 2 * n
+        while n > 127:
+            out, n = out + bytes([n & 127 | 128]), n >> 7
+        return out + bytes([n])
+
+    path = one_long_text(place)
+    true = coded(pq.ParquetFile(path).metadata.row_group(0).column(0).total_uncompressed_size)
+    lie = b"\x90" + b"\x80" * (len(true) - 2) + b"\0"
+    data = path.read_bytes()
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    path.write_bytes(data[:footer] + data[footer:].replace(true, lie))
+    assert pq.ParquetFile(path).metadata.row_group(0).column(0).total_uncompressed_size == 8
+    return path
+
+
 def many_nulls(place: Path) -> Path:
     pq.write_table(pa.table({"text": pa.nulls(MANY // 8)}), place / "a.parquet")
     return place / "a.parquet"
@@ -84,18 +103,29 @@ BOMBS = {
     "a text in many rows": one_text_in_many_rows,
     "a long text": one_long_text,
     "many nulls": many_nulls,
+    "a footer that lies": a_footer_that_lies,
 }
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_is_refused_at_once_and_read_on_request(tmp_path: Path, small: None, bomb: str) -> None:
     path = BOMBS[bomb](tmp_path)
+    pool = pa.system_memory_pool()
+    before, pa_before = pa.default_memory_pool(), pool.max_memory() or 0
+    pa.set_memory_pool(pool)
     tracemalloc.start()
+
+    def taken() -> int:
+        return (pool.max_memory() or 0) - pa_before
+
     try:
         said = refusal(path, lambda p: records(p).look())  # before a model is loaded, and a row is read
         assert tracemalloc.get_traced_memory()[1] < 16 * FLOOR
+        if path.suffix == ".parquet":
+            assert taken() < MANY  # a page that is unpacked takes all of it
     finally:
         tracemalloc.stop()
+        pa.set_memory_pool(before)
     assert "expected at most 200 bytes for each byte of the packed file" in said
     assert "--max-expansion 1e9" in said
     with pytest.raises(BadSource, match="--max-expansion"):

@@ -12,6 +12,7 @@ from pofx.limits import FLOOR
 from pofx.reading.cells import document
 from pofx.reading.fields import listed, meant
 from pofx.reading.layout import Found, Layout, NotHere
+from pofx.reading.parquet_pages import BadPage, unfolded
 
 # Rows that are decoded at once.
 _BATCH = 8192
@@ -41,7 +42,10 @@ def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[
     places = [_Place(arrow, schema, name, column) for column in layout.columns]
     for place in places[: len(layout.needed)]:
         place.check_text(arrow, layout, name)
-    claimed = _claimed(table.metadata, {p.top for p in places})
+    try:
+        claimed = _claimed(stream, table.metadata, {p.top for p in places})
+    except BadPage:
+        raise broken(ValueError("no header where a page begins")) from None
     layout.limits.check_expansion(name, size, claimed + _ROW * table.metadata.num_rows)
     # As many rows at once as fit the memory, by what the file says of their size.
     batch = max(1, min(_BATCH, FLOOR * table.metadata.num_rows // max(claimed, 1)))
@@ -53,7 +57,7 @@ def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[
     except (arrow.ArrowException, OSError) as e:
         raise broken(e) from None
     layout = replace(layout, encoding="utf-8")  # whatever the other files of the input are in
-    line = unfolded = 0
+    line = read = 0
     while True:
         try:
             batch = next(batches, None)
@@ -62,8 +66,8 @@ def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[
         if batch is None:
             return
         columns = [_held(arrow, batch, place, name) for place in places]
-        unfolded += _ROW * len(batch) + sum(len(c) for cells in columns for c in cells if isinstance(c, str))
-        layout.limits.check_expansion(name, size, unfolded)
+        read += _ROW * len(batch) + sum(len(c) for cells in columns for c in cells if isinstance(c, str))
+        layout.limits.check_expansion(name, size, read)
         for cells in zip(*columns):
             line += 1
             try:
@@ -114,12 +118,12 @@ class _Place:
         )
 
 
-def _claimed(metadata: Any, columns: set[str]) -> int:
-    """Bytes that the chunks of these columns unfold to, by what the file says of them."""
+def _claimed(stream: BufferedReader, metadata: Any, columns: set[str]) -> int:
+    """Bytes that the chunks of these columns unfold to: the most that the footer or the pages say."""
     groups = [metadata.row_group(g) for g in range(metadata.num_row_groups)]
     chunks = [group.column(c) for group in groups for c in range(group.num_columns)]
     return sum(
-        chunk.total_uncompressed_size
+        max(chunk.total_uncompressed_size, unfolded(stream, chunk))
         for chunk in chunks
         if any(chunk.path_in_schema == c or chunk.path_in_schema.startswith(f"{c}.") for c in columns)
     )
