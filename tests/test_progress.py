@@ -54,6 +54,26 @@ def test_each_pass_tells_how_many_tokens_are_done(
     assert {o for _, o in seen} == {of}
 
 
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_a_single_pass_tells_behind_each_layer(tmp_path: Path, family: str) -> None:
+    """Two layers and a head, by our decoder and by the library's: thirds of the 21 positions of one pass."""
+    lm = pofx.load(write(tmp_path, family), begin="<bos>")
+    text = "b" * 20
+    assert len(pofx.score(lm, [text])[0].tokens) == 20
+    assert told_by(lm, [text]) == [(7, 21), (14, 21), (21, 21), (21, 21)]
+
+
+def test_what_an_earlier_run_read_says_nothing_of_the_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    told: list[str] = []
+    so_far = SoFar(_Place(()), lambda line, share: told.append(line))
+    next(so_far.pulled(iter([document(1)])))
+    so_far.recalled(900, 1000)
+    clock.now += 10
+    so_far.inside(950, 1000)
+    assert told[-1].startswith("0 rows  950 tokens  5.0 tokens/s")
+
+
 def test_nobody_hears_behind_the_listener() -> None:
     seen: list[int] = []
     with listening(lambda done, of: seen.append(done)):
@@ -126,4 +146,4 @@ def test_lines_where_there_is_no_terminal(
         tell("x", 0.0)
         if capsys.readouterr().err:
             when.append(clock.now - 100)
-    assert when == [5, 15, 35, 75, 155, 315, 635, 1235, 1835, 2435, 3035, 3635]
+    assert when == [3, 9, 21, 45, 93, 189, 381, 765, 1365, 1965, 2565, 3165, 3765]

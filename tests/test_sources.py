@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pofx import cache
+from pofx import cache, finished
 from pofx.cli.main import main
 from pofx.errors import BadSource, BadValue, MissingExtra
 from pofx.models.pretrained import source
@@ -68,6 +68,11 @@ def filled(size: int, text: str = "x") -> Callable[[Path], object]:
     return lambda part: (part / "data").write_text(text * size)
 
 
+def models() -> list[str]:
+    """The converted models of the cache, and the built-in ones; the hashes of files that were read are beside them."""
+    return [e.name for e in cache.entries() if e.name not in cache.ROOMS]
+
+
 # --- the cache -------------------------------------------------------------------------------------------------------
 
 
@@ -83,7 +88,7 @@ def test_an_entry_appears_whole_and_is_verified(home: Path) -> None:
     assert seen == [[]], "nobody sees it before it is done"
     assert (path / "a").read_bytes() == b"1234"
     assert cache.is_whole(path)
-    assert [e.name for e in cache.entries()] == ["one"]
+    assert models() == ["one"]
     assert [p.name for p in (home / "models").iterdir()] == ["one"], "and nothing is left over"
     assert stat.S_IMODE((home / "models").stat().st_mode) == 0o700
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
@@ -119,7 +124,7 @@ def test_a_failure_leaves_nothing(home: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         cache.keep("one", 4, fail)
     assert list((home / "models").iterdir()) == []
-    assert cache.entries() == []
+    assert models() == []
 
 
 def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,14 +135,14 @@ def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         os.utime(cache.model_path(name) / "data", (past, past))
         os.utime(cache.model_path(name), (past, past))
     assert cache.is_whole(cache.model_path("a"))  # which makes it the latest used
-    assert [e.name for e in cache.entries()] == ["a", "c", "b"]
+    assert models() == ["a", "c", "b"]
     cache.keep("d", 2500, filled(1000))
-    assert {e.name for e in cache.entries()} == {"d", "a", "c"}, "b was used longest ago"
+    assert set(models()) == {"d", "a", "c"}, "b was used longest ago"
     cache.keep("e", 5000, filled(1000))
-    assert [e.name for e in cache.entries()] == ["e"], "and the one that is made stays"
+    assert models() == ["e"], "and the one that is made stays"
     with pytest.raises(BadSource, match=r"POFX_CACHE_LIMIT=1G"):
         cache.keep("f", 5001, filled(1))
-    assert [e.name for e in cache.entries()] == ["e"], "nothing makes room for what cannot stay"
+    assert models() == ["e"], "nothing makes room for what cannot stay"
 
 
 def test_a_full_disk_is_told_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,9 +229,26 @@ def test_clearing_removes_what_pofx_made_and_no_more(home: Path) -> None:
             cache.clear(name)
     assert [e.name for e in cache.clear("one")] == ["one"]
     assert {e.name for e in cache.clear()} == {"two", "builtin-1.json"}
-    assert cache.entries() == []
+    assert models() == []
     assert (home / "thesis.txt").read_text() == "years of work"
     assert (home / "models" / "stranger").is_dir()
+
+
+@pytest.mark.parametrize("one", [True, False])
+def test_records_of_finished_runs_and_others_are_listed_and_removed(home: Path, one: bool) -> None:
+    home.mkdir(exist_ok=True)
+    target = home / "rows.jsonl"
+    target.write_text("{}")
+    finished.remember(target, {"a": 1}, {"items": 1})
+    (home / "probes").mkdir()
+    (home / "probes" / "x.json").write_text("[]")
+    assert {e.name for e in cache.entries()} == {"finished", "probes"}
+    assert all(e.size > 0 for e in cache.entries())
+    gone = cache.clear("finished" if one else None)
+    assert {e.name for e in gone} == ({"finished"} if one else {"finished", "probes"})
+    assert {e.name for e in cache.entries()} == ({"probes"} if one else set())
+    assert not finished.is_known(target)
+    assert target.read_text() == "{}", "the rows themselves are nobody's but the user's"
 
 
 def test_a_cache_of_another_user(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,7 +336,7 @@ def test_what_holds_no_model(tmp_path: Path, llama: Path) -> None:
     assert "2^63 tensors" in refused(tmp_path / "bad.gguf")
     (tmp_path / "short.gguf").write_bytes(b"GG")
     assert "2 bytes" in refused(tmp_path / "short.gguf")
-    assert cache.entries() == []
+    assert models() == []
     for nothing in ("nothing", "no/such/place/at all", "none.gguf", "a/none.gguf", "x" * 5000, "a\0b", ""):
         assert "expected" in refused(nothing)
 
@@ -333,7 +355,7 @@ def test_a_missing_extra_is_named(missing: str, llama: Path, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(MissingExtra, match=r"pip install 'pofx\[hf\]'"):
         find(llama)
-    assert cache.entries() == []
+    assert models() == []
 
 
 # --- names -----------------------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ from pofx.limits import size_of
 
 MODELS = "models"
 HASHES = "hashes"
+# Rooms of small records, each of which is removed as a whole: hashes of files, what the library said, finished runs.
+ROOMS = (HASHES, "probes", "finished")
 CARD = "pofx-entry.json"
 LIMIT = 20 * 10**9
 LIMIT_VARIABLE = "POFX_CACHE_LIMIT"
@@ -78,10 +80,11 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """What is in the cache and can be made again, the latest used first: converted models, and the built-in ones."""
+    """What is in the cache, the latest used first: converted models, the built-in ones, and rooms of small records."""
     top = cache_dir()
     found = [p for p in _children(top / MODELS) if _is_entry(p)]
     found += [p for p in _children(top) if p.name.startswith("builtin-")]
+    found += [top / room for room in ROOMS if _children(top / room)]
     return sorted((_entry(p) for p in found), key=lambda e: -e.used)
 
 
@@ -166,7 +169,6 @@ def clear(name: str | None = None) -> list[Entry]:
         _remove(e.path)
     if name is None:
         _remove_stale(cache_dir() / MODELS)
-        _remove(cache_dir() / HASHES)
     return doomed
 
 

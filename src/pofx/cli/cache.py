@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @options.json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Converted models, and the built-in one: what is in the cache, and how much room it takes.
+    """Converted models, the built-in one, records of finished runs and others: what is in the cache, and its size.
 
     The cache is the directory POFX_CACHE, or the user's own. Converted models take at most POFX_CACHE_LIMIT (20G)
     together; those used longest ago make room for new ones.

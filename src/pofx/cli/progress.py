@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pofx.corpus import BadRow, Document
 
 # Without a terminal: seconds to the first line, and between two at most; each takes twice as long as the one before.
-FIRST, MOST = 5.0, 600.0
+FIRST, MOST = 3.0, 600.0
 
 
 @contextmanager
