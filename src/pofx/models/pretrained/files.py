@@ -21,7 +21,7 @@ from pofx.models.pretrained.checkpoint import Checkpoint
 from pofx.models.pretrained.decoder import Decoder
 from pofx.models.pretrained.head import Head
 from pofx.models.pretrained.heap import give_back
-from pofx.models.pretrained.library_calls import library_on
+from pofx.models.pretrained.library_calls import library_on, quiet
 from pofx.models.pretrained.library_model import read_model
 from pofx.models.pretrained.library_reader import compared, reader
 from pofx.models.pretrained.longest import longest
@@ -70,7 +70,11 @@ def read_pretrained(
     if rope not in ("short", "long"):
         raise BadValue(f"rope: expected 'short' or 'long', found {rope!r:.40}")
     asked = _Asked(checkpoint, dtype, told, rope)
-    body, head, context = _ours(asked) or _librarys(asked)
+    found: tuple[Body, Head, int | None] | None = _ours(asked)
+    if found is None:
+        with quiet():
+            found = _librarys(asked)
+    body, head, context = found
     lm = PretrainedLM(body, head, read_vocab(checkpoint, head.size, end), context, dtype, budget)
     lm.fingerprint = asked.fingerprint
     lm.work = sum(math.prod(t.shape) for t in checkpoint.tensors.values())

@@ -18,27 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pofx.models.pretrained.head import Head
+from pofx.models.pretrained.library_calls import quiet
 from pofx.models.pretrained.prefix_tree import PrefixTree
 from pofx.trace import Ints
 
 WHOLE_BUDGET = 256  # tokens of a pass whose logits are all there at once
 NEVER = 1 << 62  # no run is worth sharing: each sequence goes through by itself
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without the library's warnings and bars; as it was afterwards."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 @contextmanager
@@ -134,6 +119,7 @@ class LibraryBody:
 
     @torch.inference_mode()
     def _read(self, ids: Ints) -> Tensor:
-        out = self.model(input_ids=torch.from_numpy(ids), use_cache=False)
+        with quiet():  # some types tell at each length how they go about it
+            out = self.model(input_ids=torch.from_numpy(ids), use_cache=False)
         found: Tensor = out.logits if self.whole else out.last_hidden_state
         return found.float()

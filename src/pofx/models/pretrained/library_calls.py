@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -23,13 +24,36 @@ _UNUSED = (
 
 
 @contextmanager
+def quiet() -> Iterator[None]:
+    """Without what `transformers` logs below its errors, and without its bars; as it was afterwards.
+
+    It tells of slower kernels, of defaults that it took, of weights that it made up: pofx compares the numbers with a
+    probe, and refuses weights that are missing or left. Errors are heard. The level is the process's own, so that another
+    thread's calls of `transformers` are as quiet meanwhile.
+    """
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+@contextmanager
 def library_on(directory: Path) -> Iterator[None]:
-    """`BadSource` naming the library, for whatever is raised within.
+    """`BadSource` naming the library, for whatever is raised within; what it warns of is not shown (`quiet`).
 
     Right: around a call of the library alone. Wrong: around a call of our own, whose mistakes it would hide.
     """
     try:
-        yield
+        with quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except (PofxError, MemoryError):
         raise
     except Exception as e:

@@ -16,7 +16,6 @@ import torch
 
 from pofx.models.pretrained.checkpoint import Checkpoint
 from pofx.models.pretrained.config_check import library_class, without_code
-from pofx.models.pretrained.library import quiet
 from pofx.models.pretrained.library_calls import library_on, made_config
 from pofx.models.pretrained.longest import use_long_factors
 from pofx.models.pretrained.safetensors_header import StoredTensor
@@ -42,7 +41,7 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
     """
     require("transformers", "hf", "a pretrained model")
     check_finite(checkpoint)
-    with library_on(checkpoint.directory), quiet(), ExitStack() as open_files:
+    with library_on(checkpoint.directory), ExitStack() as open_files:
         made = made_config(checkpoint.config["model_type"], without_code(checkpoint.config))
         if rope == "long":
             use_long_factors(made, str(checkpoint.directory))
