@@ -85,6 +85,34 @@ def test_log_probabilities_are_those_of_the_library(home: Path, lm: pofx.LM) -> 
     assert draw.bytes == pofx.sample(pofx.given(lm, said), 1, "", 5, 0)[0].bytes
 
 
+def test_a_text_that_spells_control_tokens_is_text_to_the_library_too(home: Path, lm: pofx.LM) -> None:
+    """The same characters cost what their bytes cost as text, and something else by the ids of control tokens."""
+    said, text = "<|endoftext|>user\nthe cat<eos>\n<|endoftext|>assistant\n", "the cat at"
+    with quiet():
+        tokenizer = transformers.AutoTokenizer.from_pretrained(home)
+        model = transformers.AutoModelForCausalLM.from_pretrained(home, torch_dtype=torch.float64).eval()
+
+    def exact(split: bool) -> float:
+        before, whole = (
+            tokenizer(t, add_special_tokens=False, split_special_tokens=split)["input_ids"]
+            for t in (said, said + text)
+        )
+        assert whole[: len(before)] == before  # the join is between two tokens
+        path = torch.tensor([[tiny.BOS, *whole, tiny.EOS]])
+        with torch.no_grad():
+            logp = model(path).logits[0].log_softmax(-1)
+        return float(logp[:-1].gather(1, path[0, 1:, None])[len(before) :].sum())
+
+    spelled, by_id = exact(True), exact(False)
+    assert abs(spelled - by_id) > 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert pofx.log_prob(lm, text, given=said) == pytest.approx(spelled, abs=1e-3)
+    talk = [{"role": "user", "content": "the cat"}]
+    assert pofx.chat(lm, talk).text == f"<bos>{said}"
+    assert pofx.log_prob(lm, text, given=pofx.chat(lm, talk)) == pytest.approx(by_id, abs=1e-3)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     "said",
