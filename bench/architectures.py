@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from pofx.by_extension import forward_by_extension
 from pofx.errors import PofxError
-from pofx.lm import forward_by_extension
 from pofx.models.pretrained.body import DecoderBody
 from pofx.models.pretrained.checkpoint import check_checkpoint
 from pofx.models.pretrained.files import read_pretrained

@@ -11,7 +11,8 @@ from collections import Counter
 
 import numpy as np
 
-from pofx.lm import LM, forward_by_extension
+from pofx.by_extension import forward_by_extension
+from pofx.lm import LM
 from pofx.queries.sample import sample
 from pofx.queries.score import score
 from pofx.trace import Want

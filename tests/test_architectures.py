@@ -14,7 +14,8 @@ import pytest
 import torch
 
 import pofx
-from pofx.lm import LM, forward_by_extension
+from pofx.by_extension import forward_by_extension
+from pofx.lm import LM
 from pofx.models.pretrained.architecture import architecture
 from pofx.models.pretrained.body import DecoderBody
 from pofx.models.pretrained.checkpoint import check_checkpoint

@@ -15,8 +15,9 @@ from click.testing import CliRunner
 from pofx.cli.main import pofx as cli
 from pofx.control_tokens import ControlTokens
 from pofx.errors import NotText
-from pofx.lm import LM, Begin, id_rows, refuse_unconditional
+from pofx.lm import LM, Begin, refuse_unconditional
 from pofx.models.ngram.model import fit_ngram
+from pofx.paths import id_rows
 from pofx.pins import Pin, pin, pinned
 from pofx.queries import trials
 from pofx.queries.audit import audit

@@ -15,8 +15,8 @@ import pofx
 from byte_toys import END, OPENING, TOKENS, Brute, NoSpace, Pieces, Toy, leave_unread, toy
 from laws import LAWS, Broken, laws
 from pofx.algorithms.byte_ranges import BLOCK, ByteRanges, logsumexp_runs, runs
+from pofx.by_extension import forward_by_extension
 from pofx.errors import BadValue, Impossible, NoBOS, TooLong
-from pofx.lm import forward_by_extension
 from pofx.models.ngram.model import fit_ngram
 from pofx.queries.next import next_token
 from pofx.queries.sample import sample

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import pofx
-from pofx.lm import forward_by_extension
+from pofx.by_extension import forward_by_extension
 from pofx.models.pretrained.checkpoint import check_checkpoint
 from pofx.models.pretrained.library_model import read_model
 from pofx.trace import Want

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pofx
-from pofx.lm import LM, id_rows
+from pofx.lm import LM
+from pofx.paths import id_rows
 from pofx.state import State
 from pofx.trace import Want, log_masses
 from pofx.vocab import Vocab

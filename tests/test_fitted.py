@@ -15,7 +15,7 @@ from pofx import fitted, store
 from pofx.assumptions import corpus_report
 from pofx.cli.main import main
 from pofx.errors import BadSource
-from pofx.fitted import Recorder, chosen_by, fitted_on, known_texts, record_of
+from pofx.fitted import Recorder, chosen_by, known_texts, record_of
 from pofx.queries.held_out import choose
 
 TEXTS = [f"text {i} of {i * i}" for i in range(40)]
@@ -25,8 +25,8 @@ SPEC = pofx.NgramSpec(order=3)
 
 def test_the_record_is_the_set_of_documents() -> None:
     lm = pofx.fit((t for t in [*TEXTS, *TEXTS[:5]]), SPEC)
-    assert lm.fitted is not None
-    assert (lm.fitted.documents, len(lm.fitted.codes), lm.fitted.share) == (45, 40, 1.0)
+    (own,) = lm.fitted
+    assert (own.documents, len(own.codes), own.share) == (45, 40, 1.0)
     asked = [*NEW, *TEXTS, *(t.encode() for t in TEXTS), "", TEXTS[0] + " ", TEXTS[0][:-1]]
     assert known_texts(lm, asked).tolist() == [
         t in TEXTS or (type(t) is bytes and t.decode() in TEXTS) for t in asked
@@ -76,7 +76,7 @@ def test_a_model_without_a_record_is_read_as_before(tmp_path: Path) -> None:
     pofx.save(lm, tmp_path / "without")
     assert not (tmp_path / "without" / store.RECORD).exists()
     old, new = pofx.load(tmp_path / "without"), pofx.load(tmp_path / "with")
-    assert (old.fitted, known_texts(old, TEXTS).any()) == (None, False)
+    assert (old.fitted, known_texts(old, TEXTS).any()) == ((), False)
     assert old.fingerprint == new.fingerprint  # the record decides no number
     assert pofx.log_prob(old, TEXTS[0]) == pofx.log_prob(new, TEXTS[0])
 
@@ -93,7 +93,7 @@ def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
 def test_transforms_pass_it_on() -> None:
     lm, other = pofx.fit(TEXTS, SPEC), pofx.fit(NEW, SPEC)
     for made in (pofx.warp(lm, 2.0), pofx.windowed(lm, 8), pofx.deterministic(lm), pofx.given(lm, "t")):
-        assert fitted_on(made) == (lm.fitted,)
+        assert made.fitted == lm.fitted
     assert known_texts(pofx.mixture([lm, other]), [TEXTS[0], NEW[0], "neither"]).tolist() == [
         True,
         True,

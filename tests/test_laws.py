@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from laws import LAWS, Broken, laws
-from pofx.lm import LM, id_rows
+from pofx.lm import LM
 from pofx.models.ngram.model import fit_ngram
+from pofx.paths import id_rows
 from pofx.specs import NgramSpec
 from pofx.state import State
 from pofx.subword import SubwordVocab

@@ -10,7 +10,7 @@ import pytest
 
 import pofx
 from byte_toys import Brute, toy
-from pofx.lm import forward_by_extension
+from pofx.by_extension import forward_by_extension
 from pofx.trace import Want
 from pofx.transforms.bytewise import bytewise
 from pofx.transforms.mixture import Mixture, mixture

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import pofx
 from laws import laws
-from pofx.lm import forward_by_extension
+from pofx.by_extension import forward_by_extension
 from pofx.models.pretrained import head as head_module
 from pofx.models.pretrained.checkpoint import check_checkpoint
 from pofx.models.pretrained.files import read_pretrained

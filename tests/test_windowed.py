@@ -11,9 +11,11 @@ import pytest
 
 from laws import LAWS, Broken, laws
 from pofx.control_tokens import ControlTokens
+from pofx.by_extension import forward_by_extension
 from pofx.errors import BadValue, Impossible, NoBOS, TooLong
-from pofx.lm import LM, Begin, forward_by_extension, id_rows
+from pofx.lm import LM, Begin
 from pofx.models.ngram.model import fit_ngram
+from pofx.paths import id_rows
 from pofx.queries.sample import sample
 from pofx.queries.score import score
 from pofx.specs import NgramSpec

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from pofx.algorithms.logspace import Floats
+from pofx.state import State
 from pofx.trace import Ints
 
 
@@ -25,7 +26,7 @@ class Branches(Protocol):
 class ByExtension:
     """Branches of any LM, off a `State`: one `extend` a generation of nodes."""
 
-    def __init__(self, extend: Callable[[Any, Ints], Any], root: Any) -> None:
+    def __init__(self, extend: Callable[[State, Ints], State], root: State) -> None:
         self._extend = extend
         self._batches = [root]
         self._batch = np.zeros(0, dtype=np.int64)  # of each node, and its row there
@@ -51,7 +52,7 @@ class ByExtension:
             )
             self._batch[first + new], self._row[first + new] = len(self._batches), np.arange(len(new))
             yield first + new, state.logp
-            self._batches.append(_without_law(state))
+            self._batches.append(state.without_law())
 
 
 def generations(parent: Ints, first: int) -> Ints:
@@ -60,12 +61,3 @@ def generations(parent: Ints, first: int) -> Ints:
     for k in np.flatnonzero(parent >= first):
         age[k] = age[parent[k] - first] + 1
     return age
-
-
-def _without_law(state: Any) -> Any:
-    """The same prefixes; their laws, V numbers each, are not kept."""
-
-    def law() -> Floats:
-        raise AssertionError("ours: the law of a node is read when it is grown")
-
-    return type(state)(law, state.carry, state.n)

@@ -57,8 +57,7 @@ def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:
     lm = fit_ngram((vocab.encode_array(text) for text in record.passing(texts)), spec, vocab)
     if not record.documents:
         raise _no_documents()
-    lm.fitted = record.done()
-    return lm
+    return lm.saying(fitted=(record.done(),))
 
 
 def _fit_transformer(
@@ -91,8 +90,8 @@ def _fit_transformer(
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
     )
-    lm.fitted = replace(record.done(), validation=record_of(validation).codes)
-    return lm
+    own = replace(record.done(), validation=record_of(validation).codes)
+    return lm.saying(fitted=(own,))
 
 
 def _no_documents() -> BadSource:

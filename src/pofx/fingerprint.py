@@ -20,7 +20,7 @@ def fingerprint(lm: LM, name: str) -> dict[str, Any]:
         "model": lm.fingerprint or name,
         "x0": str(lm.begin) if lm.begin.id is None else f"{lm.begin}, id {lm.begin.id}",
         "EOS": "none" if lm.vocab.end is None else f"id {lm.vocab.end}",
-        "window": lm.window,
+        "window": str(lm.window),
         "dtype": lm.dtype,
         **({"texts": "as the tokenizer normalizes them"} if lm.vocab.normalizes else {}),
     }

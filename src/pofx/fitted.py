@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,33 +80,32 @@ def record_of(texts: Iterable[str | bytes]) -> FittedOn:
     return record.done()
 
 
-def fitted_on(lm: Any) -> tuple[FittedOn, ...]:
-    """The records of a model, of all models that it is made of; none for those that have none.
+class Fitted(Protocol):
+    """A model that has records of what it was fitted on."""
 
-    Right: of `windowed(lm, 64)`, which is fitted on what `lm` is. Wrong: taking no record for a proof that a text is new.
+    @property
+    def fitted(self) -> tuple[FittedOn, ...]:
+        """The records; () where none is known."""
+
+
+def known_texts(lm: Fitted, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+    """Whether each text is a document that the model, or a part of it, was fitted on; `[n]`.
+
+    Right: `known_texts(lm, held_out).any()` before an evaluation. Wrong: taking no record for a proof that a text is new.
     """
-    own: FittedOn | None = getattr(lm, "fitted", None)
-    if own is not None:
-        return (own,)
-    inner = getattr(lm, "lms", None) or [m for m in [getattr(lm, "lm", None)] if m is not None]
-    return tuple(record for m in inner for record in fitted_on(m))
-
-
-def known_texts(lm: Any, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-    """Whether each text is a document that the model, or a part of it, was fitted on; `[n]`."""
     out = np.zeros(len(texts), dtype=np.bool_)
-    for record in fitted_on(lm):
+    for record in lm.fitted:
         out |= record.holds(texts)
     return out
 
 
-def chosen_by(lm: Any, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+def chosen_by(lm: Fitted, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
     """Whether each text is one that the weights of the model, or of a part of it, were chosen by; `[n]`.
 
     Those that it was fitted on are not among them.
     """
     out = np.zeros(len(texts), dtype=np.bool_)
-    for record in fitted_on(lm):
+    for record in lm.fitted:
         out |= record.chose_by(texts)
     return out & ~known_texts(lm, texts)
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pofx.branches import Branches, ByExtension
+from pofx.by_extension import forward_by_extension
 from pofx.errors import NoBOS
 from pofx.fitted import FittedOn
+from pofx.paths import per_path
 from pofx.state import State
-from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.trace import Ints, Path, Trace, Want
 from pofx.vocab import Vocab
+from pofx.window_rule import WHOLE, WindowRule
 
 Known = Literal["trained", "declared", "assumed", "none"]
 
@@ -63,31 +68,96 @@ class Portable:
     laws: Callable[[State], NDArray[np.float64]]
 
 
-class LM(ABC):
-    """p(x) = Π p(x_i | x0, x_<i) · p(EOS | x0, x): the joint distribution over strings of `vocab`.
+@dataclass(frozen=True)
+class Info:
+    """What an LM says of itself: all that a transform passes on, changes by name, or denies.
 
-    A subclass sets `vocab`, and `context` (the longest window, None for unbounded), and writes `start` and
-    `extend`. Nothing is to be registered: every query and transform works on it. `begin` says what x0 is;
-    `window` states the rule for texts longer than `context`; `dtype` is that of the arithmetic. `fingerprint` names
-    weights and tokenizer, whatever x0 and window rule are put around them ("" for a model that has none).
-    `positive`: no token ever has probability 0 (a softmax), so no prefix needs to be checked for it. `memory`: the law
-    depends on the last so many tokens alone, x0 counted as one; None where that is not known. `interval`: its
-    numbers stand for sums of which some terms are left out, and `forward` reports bounds (`Trace.low`, `.high`). `work`:
-    about how many products of a neural network a token takes; 0 for what takes next to none.
-    `fitted`: the documents it was fitted on, where that is known.
+    Attributes:
+        vocab: The vocabulary whose strings it is a distribution over.
+        context: The longest window in tokens, x0 counted as one; None for unbounded.
+        begin: What x0 is.
+        window: The rule for texts longer than `context`.
+        dtype: The dtype of the arithmetic.
+        fingerprint: A name of weights and tokenizer, whatever x0 and window rule are put around them; "" for none.
+        positive: No token ever has probability 0 (a softmax), so no prefix needs to be checked for it.
+        work: About how many products of a neural network a token takes; 0 for what takes next to none.
+        memory: The law depends on the last so many tokens alone, x0 counted as one; None where that is not known.
+        interval: The numbers stand for sums of which some terms are left out: states and traces have bounds.
+        leaks: Laws renormalise tokens away that spell nothing: states and traces have a leak.
+        fitted: Records of the documents that it, or a model it is made of, was fitted on; () where none is known.
     """
 
     vocab: Vocab
     context: int | None = None
     begin: Begin = Begin("declared")
-    window: str = "no window: every token sees the whole prefix"
+    window: WindowRule = WHOLE
     dtype: str = "float64"
     fingerprint: str = ""
     positive: bool = False
     work: int = 0
     memory: int | None = None
     interval: bool = False
-    fitted: FittedOn | None = None
+    leaks: bool = False
+    fitted: tuple[FittedOn, ...] = ()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The models that a mixture is made of.
+
+    Attributes:
+        lms: The models.
+        log_weights: `[C]`, the log of the weight of each; the weights sum to 1.
+        draws: What a model is drawn for: a whole "text", or every "token" anew.
+    """
+
+    lms: tuple[LM, ...]
+    log_weights: NDArray[np.float64]
+    draws: Literal["text", "token"]
+
+
+@dataclass(frozen=True)
+class Warping:
+    """The model whose laws a sampler's knobs have changed, and the knobs in words."""
+
+    lm: LM
+    text: str
+
+
+class LM(ABC):
+    """p(x) = Π p(x_i | x0, x_<i) · p(EOS | x0, x): the joint distribution over strings of `vocab`.
+
+    A subclass sets `vocab`, and `context` (the longest window, None for unbounded), and writes `start` and
+    `extend`. Nothing is to be registered: every query and transform works on it. A subclass may set the other
+    attributes of `Info`, too, before anybody else sees it: an LM is a value, made once and never changed.
+    """
+
+    vocab: Vocab
+    context: int | None = None
+    begin: Begin = Begin("declared")
+    window: WindowRule = WHOLE
+    dtype: str = "float64"
+    fingerprint: str = ""
+    positive: bool = False
+    work: int = 0
+    memory: int | None = None
+    interval: bool = False
+    leaks: bool = False
+    fitted: tuple[FittedOn, ...] = ()
+
+    @property
+    def info(self) -> Info:
+        """All that the model says of itself, as one value."""
+        return Info(**{f.name: getattr(self, f.name) for f in fields(Info)})
+
+    def saying(self, **changes: Any) -> Self:
+        """The same model, which says something else of itself: fields of `Info` by name.
+
+        Right: `lm.saying(fingerprint=digest)`. Wrong: a field that decides how the model reads, such as `context`.
+        """
+        other = copy.copy(self)
+        describe(other, dataclasses.replace(self.info, **changes))
+        return other
 
     @abstractmethod
     def start(self, n: int) -> State:
@@ -137,6 +207,14 @@ class LM(ABC):
         """
         return None
 
+    def parts(self) -> Parts | None:
+        """The models it draws from, of a mixture; None for any other model."""
+        return None
+
+    def warping(self) -> Warping | None:
+        """What a temperature, top-k or top-p has changed; None for a model as it is."""
+        return None
+
     def sufficient(self, state: State) -> NDArray[Any] | None:
         """A sufficient statistic of each prefix, `[n, k]` of integers; None where none is known, as here.
 
@@ -153,53 +231,10 @@ class LM(ABC):
         return None
 
 
-def forward_by_extension(lm: LM, paths: Sequence[Path], want: Want, skip: int | Sequence[int] = 0) -> Trace:
-    """`LM.forward` by one `extend` a position over all paths at once: the definition, and the slow way."""
-    ids = [np.asarray(p, dtype=np.int64) for p in paths]
-    skips = per_path(skip, ids)
-    out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, lm.vocab.end)
-    order = np.array(sorted(range(len(ids)), key=lambda i: -len(ids[i])), dtype=np.int64)
-    state = lm.start(len(ids))
-    state = state.take(order)
-    for i in range(max((len(p) for p in ids), default=0)):
-        live = sum(1 for k in order if len(ids[k]) > i)
-        if live < len(order):
-            order = order[:live]
-            state = state.take(np.arange(live))
-        now = np.array([ids[k][i] for k in order], dtype=np.int64)
-        asked = np.array([j for j, k in enumerate(order) if skips[k] <= i], dtype=np.int64)
-        if len(asked):
-            at = np.array([out.offset(order[j]) + i - skips[order[j]] for j in asked], dtype=np.int64)
-            out.rows(at, state.logp[asked], now[asked])
-        if any(len(ids[k]) > i + 1 for k in order):
-            state = lm.extend(state, now[:, None])
-    return out.done()
-
-
-def id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
-    """What `extend` is given, as an array `[n, t]`."""
-    if not isinstance(ids, np.ndarray) and len({len(row) for row in ids}) > 1:
-        sizes = [len(row) for row in ids]
-        raise ValueError(
-            f"ids: expected rows of one length, found {min(sizes)} to {max(sizes)} ids; extend rows of one length at a "
-            "time, and join the states with cat"
-        )
-    a = np.asarray(ids, dtype=np.int64)
-    if a.size == 0:
-        return np.zeros((n, 0), dtype=np.int64)
-    if a.ndim != 2 or len(a) != n:
-        raise ValueError(
-            f"ids: expected [{n}, t], a row for each prefix of the state, found shape {list(a.shape)}"
-        )
-    return a
-
-
-def per_path(skip: int | Sequence[int], paths: Sequence[NDArray[Any]]) -> list[int]:
-    """`skip` as one number a path, checked."""
-    skips = [skip] * len(paths) if isinstance(skip, int) else list(skip)
-    if len(skips) != len(paths) or any(not 0 <= s <= len(p) for s, p in zip(skips, paths)):
-        raise ValueError("skip: expected one number a path, between 0 and the path's length")
-    return skips
+def describe(lm: LM, info: Info) -> None:
+    """Let a model that is being made say this of itself."""
+    for f in fields(Info):
+        setattr(lm, f.name, getattr(info, f.name))
 
 
 def scorable(

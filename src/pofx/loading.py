@@ -125,9 +125,7 @@ def _fitted(source: str | Path, unknown: str) -> LM | None:
             "its permissions"
         ) from None
     if arpa:
-        lm = read_arpa(path, unknown=unknown)
-        lm.fingerprint = sha256(path)
-        return lm
+        return read_arpa(path, unknown=unknown).saying(fingerprint=sha256(path))
     if unknown != "refuse":
         raise BadValue(
             f"unknown: expected a model of words, an ARPA file, found another ({source}); leave it out, since it spells "
@@ -171,7 +169,7 @@ def _pretrained(
     core = read_pretrained(checkpoint, end, dtype, budget, told, rope)
     if normalize:
         assert isinstance(core.vocab, TokenizerVocab)  # noqa: S101  (ours: a checkpoint has a tokenizer.json)
-        core.vocab = core.vocab.normalizing()
+        core = core.saying(vocab=core.vocab.normalizing())
     too_long = context is not None and core.context is not None and context > core.context
     if too_long and rope == "short" and has_long_factors(checkpoint.config):
         raise BadValue(
@@ -180,8 +178,7 @@ def _pretrained(
         )
     found = evidence(core.vocab, pin, begin, str(source))
     if found.known == "none":
-        core.begin = found
-        return windowed(core, context, stride)
+        return windowed(core.saying(begin=found), context, stride)
     assert found.id is not None  # noqa: S101  (ours: an x0 that is known has an id)
     return windowed(begun(core, found.id, found.known), context, stride)
 

@@ -44,14 +44,14 @@ def save(lm: LM, directory: str | Path) -> None:
 
         begin = lm.begin.known != "none"
         write_tokenizer(lm.vocab, part, begin)
-        if lm.fitted is not None:
-            write_record(lm.fitted, part / RECORD)
+        if lm.fitted:
+            write_record(lm.fitted[0], part / RECORD)  # a model of one family has one record
         card = {
             "format": FORMAT,
             "family": family,
             "begin": begin,
             "end": lm.vocab.end is not None,
-            "window": lm.window,
+            "window": str(lm.window),
             "sha256": {p.name: _sha256(p) for p in sorted(part.iterdir())},
             **extra,
         }
@@ -149,12 +149,10 @@ def read_directory(directory: Path) -> LM:
             raise BadSource(
                 f"{file}: expected the content that {CARD} has the hash of, found another; copy or fit it again"
             )
-    lm = _of_family(directory, card)
     # The documents decide no number: two copies of one model are the same, with their record and without.
-    lm.fingerprint = _seal({name: h for name, h in card["sha256"].items() if name != RECORD})
-    if RECORD in card["sha256"]:
-        lm.fitted = read_record(directory / RECORD)
-    return lm
+    own = _seal({name: h for name, h in card["sha256"].items() if name != RECORD})
+    fitted = (read_record(directory / RECORD),) if RECORD in card["sha256"] else ()
+    return _of_family(directory, card).saying(fingerprint=own, fitted=fitted)
 
 
 def _of_family(directory: Path, card: dict[str, Any]) -> LM:

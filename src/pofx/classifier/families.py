@@ -47,9 +47,7 @@ def fitter(texts: Texts, spec: Spec, length: Length, background: float, soft: bo
         )  # by EM the documents of all classes, with whatever weight, reach each model
 
         def one(weights: Weights) -> LM:
-            lm = counted.fit(weights)
-            lm.fitted = record
-            return lm
+            return counted.fit(weights).saying(fitted=(record,))
     else:
 
         def one(weights: Weights) -> LM:

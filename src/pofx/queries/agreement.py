@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.lm import LM, forward_by_extension
+from pofx.by_extension import forward_by_extension
+from pofx.lm import LM
 from pofx.queries.findings import Finding, Outcome
 from pofx.queries.survey import batches, law
 from pofx.state import State

@@ -15,7 +15,6 @@ from pofx.errors import Impossible, NoEOS, NotText
 from pofx.lm import LM, refuse_unconditional
 from pofx.queries.score import score
 from pofx.trace import Path
-from pofx.transforms.interpolate import Interpolation
 from pofx.vocab import as_they_are, to_bytes
 
 # Bytes of text, times models, that one pass is given. 4 MB of bytes take an n-gram 0.6 GB while it looks them up;
@@ -81,7 +80,7 @@ def log_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Floats:
         check_whole(lm)
         as_they_are(lm.vocab, "a classifier")
     out = np.empty((len(texts), len(lms)))
-    parts = [part for lm in lms for part in (lm.lms if isinstance(lm, Interpolation) else (lm,))]
+    parts = [part for lm in lms for part in _drawn_for_tokens(lm)]
     common = {i for i, n in Counter(map(id, parts)).items() if n > 1}
     for at in _blocks(texts, 1):
         paths: dict[int, list[Path]] = {}
@@ -98,10 +97,17 @@ def log_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Floats:
     return out
 
 
+def _drawn_for_tokens(lm: LM) -> tuple[LM, ...]:
+    """The models of an interpolation, which several classes may have in common; else the model itself."""
+    mixed = lm.parts()
+    return mixed.lms if mixed is not None and mixed.draws == "token" else (lm,)
+
+
 def _terms(lm: LM, paths: Sequence[Path], common: set[int], known: dict[int, Floats]) -> Floats:
     """log p of all positions of all paths in a row. A part that several models have in `common` reads them once."""
-    if isinstance(lm, Interpolation):
-        parts = [_terms(part, paths, common, known) + w for part, w in zip(lm.lms, lm.log_weights)]
+    mixed = lm.parts()
+    if mixed is not None and mixed.draws == "token":
+        parts = [_terms(part, paths, common, known) + w for part, w in zip(mixed.lms, mixed.log_weights)]
         return logsumexp(np.stack(parts), axis=0)
     if id(lm) in known:
         return known[id(lm)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from pofx.lm import LM
 from pofx.queries.unit_cuts import DONE, Cut, Unit
 from pofx.state import State
-from pofx.transforms.covers import Covers
 
 # Strings of bytes that are read in one call of the model.
 WIDTH = 32
@@ -110,12 +110,9 @@ def search(lm: LM, state: State, cut: Cut, k: int, calls: int) -> Search:
     that is heavier than the k-th unit, no unit is likelier than those.
     """
     out = Search(lm, cut)
-    covers = state.carry
-    if isinstance(covers, Covers):
-        out.most = float(np.logaddexp(covers.total[0], covers.pruned[0]))
-        out.dropped = float(np.exp(covers.pruned[0] - out.most))
-    else:
-        out.dropped = float(lm.interval)  # of a law with bounds that are not known here
+    if state.bounds is not None:
+        out.most = float(state.bounds.most[0])
+        out.dropped = math.exp(state.bounds.shares(0)[1])
     out.off = out.dropped
     _read(out, [(b"", cut.first, 1.0, 0.0)], state)
     while out.calls < calls and out.heaviest > out.least(k):
@@ -174,9 +171,8 @@ def _advance(out: Search, taken: list[tuple[int, int]]) -> None:
 
 def _read(out: Search, rows: list[tuple[bytes, int, float, float]], state: State) -> None:
     """Share out the mass of strings by the laws behind them: to units that are over, and to longer strings."""
-    covers = state.carry
     # What a beam has in reserve counts as dropped: no unit is made of bytes that are likely for want of knowledge only.
-    logp = covers.kept_law if isinstance(covers, Covers) else state.logp
+    logp = state.logp if state.bounds is None else state.bounds.logp
     laws = np.exp(np.asarray(logp, dtype=np.float64))
     for row, (read, at, p, before) in enumerate(rows):
         law, table = laws[row] / laws[row].sum(), out.cut.table(at)
@@ -210,12 +206,10 @@ def _read(out: Search, rows: list[tuple[bytes, int, float, float]], state: State
 
 def _bounds(out: Search, state: State, row: int, p: float) -> tuple[float, float]:
     """What the string of a row has for certain, and what was dropped on the way from the prefix to it."""
-    covers = state.carry
-    if not isinstance(covers, Covers):
-        return (0.0 if out.lm.interval else p), 0.0
-    if np.isneginf(covers.pruned[row]):
+    found = state.bounds
+    if found is None or np.isneginf(found.dropped[row]):
         return p, 0.0
-    kept, dropped = np.exp(np.array([covers.total[row], covers.pruned[row]]) - out.most).tolist()
+    kept, dropped = np.exp(np.array([found.kept[row], found.dropped[row]]) - out.most).tolist()
     return min(kept, p), max(dropped - out.dropped, 0.0)
 
 
@@ -231,7 +225,7 @@ def _give_up(out: Search) -> None:
                 if (k, which) not in out.taken
             ]
             best[id(node.state)] = max(best.get(id(node.state), 0.0), some[0] if some else 0.0)
-            numbers[id(node.state)] = _numbers(node.state)
+            numbers[id(node.state)] = node.state.held
     held = sum(numbers.values())
     gone = set()
     for key in sorted(best, key=lambda key: best[key]):
@@ -245,8 +239,3 @@ def _give_up(out: Search) -> None:
             node.state = None
     out.heap = [entry for entry in out.heap if out.nodes[entry[1]].state is not None]
     heapq.heapify(out.heap)
-
-
-def _numbers(state: State) -> int:
-    covers = state.carry
-    return covers.inner.n * covers.tokens.lm.vocab.size if isinstance(covers, Covers) else state.n * 257

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from pofx.algorithms.logspace import entropy, logsumexp
+from pofx.bounds import Bounds
 from pofx.errors import BadValue
 from pofx.lm import LM
 from pofx.queries.behind import Behind, behind_ids
@@ -17,7 +18,6 @@ from pofx.queries.terms import Terms, terms
 from pofx.queries.unit_cuts import Characters, Unit, Words
 from pofx.queries.unit_entropy import entropy_of_characters, entropy_of_words, within
 from pofx.state import State
-from pofx.transforms.covers import Covers
 from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
 from pofx.transforms.joined import joined
@@ -106,7 +106,7 @@ def next_token(lm: LM, given: Behind = "", k: int = 10, unit: NextUnit = "token"
 
 
 def _check_possible(lm: LM, state: State, tail: bytes, given: str | bytes) -> None:
-    if isinstance(state.carry, Covers) and not np.isneginf(state.carry.total[0]):
+    if state.bounds is not None and not np.isneginf(state.bounds.kept[0]):
         return
     if tail:
         check_possible(lm, [list(tail)], [given])
@@ -116,15 +116,9 @@ def _of_outcomes(lm: LM, given: str | bytes, k: int, unit: NextUnit, state: Stat
     """Of a law that has a row: of tokens, or of bytes."""
     law = np.asarray(state.logp[0], dtype=np.float64)
     order = np.argsort(-law, kind="stable")
-    kept, dropped = 0.0, -math.inf  # log of the shares of the prefix's mass
-    sure, covers = law, state.carry
-    if isinstance(covers, Covers):
-        whole = np.logaddexp(covers.total[0], covers.pruned[0])
-        kept, dropped = float(covers.total[0] - whole), float(covers.pruned[0] - whole)
-        sure = covers.kept_law[0]
-    elif of.interval:
-        kept, dropped = -math.inf, 0.0
-    low, high = sure + kept, np.minimum(np.logaddexp(sure + kept, dropped), 0.0)
+    found = state.bounds or Bounds.exact(np.zeros(1), law[None, :])
+    kept, dropped = found.shares(0)
+    low, high = (side[0] for side in found.following())
     high = np.maximum(high, law)
     vocab = of.vocab
     top = tuple(

@@ -14,7 +14,7 @@ from pofx.lm import LM, refuse_unconditional
 from pofx.queries.as_read import as_read, saying
 from pofx.queries.terms import Terms, terms
 from pofx.trace import Ints
-from pofx.transforms.mixture import Mixture, updated
+from pofx.transforms.mixture import updated
 from pofx.transforms.mixture_bounds import mixed_leak, running_bounds
 from pofx.vocab import to_bytes
 
@@ -78,7 +78,8 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
     Right: `posterior(mixture([en, fr]), ["Bonjour"])[0].posterior`. Wrong: comparing models by bits a token, each of
     its own vocabulary.
     """
-    if not isinstance(lm, Mixture):
+    parts = lm.parts()
+    if parts is None or parts.draws != "text":
         raise BadValue(f"expected a mixture of models, as mixture([…]) makes it, found {type(lm).__name__}")
     if isinstance(texts, str | bytes):
         raise BadValue("texts: expected a list of texts, found one text; write posterior(lm, [text])")
@@ -87,17 +88,19 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
     texts, changed = as_read(lm, texts)
     end = [] if lm.vocab.end is None else [lm.vocab.end]
     paths: list[Ints] = [np.append(ids, end).astype(np.int64) for ids in lm.vocab.encode_many(texts)]
-    traces = [m.forward(paths) for m in lm.lms]
+    traces = [m.forward(paths) for m in parts.lms]
     out = []
     for i, text in enumerate(texts):
         logp = np.stack([t.logp[i] for t in traces])
-        bounds = np.array([[b[-1] for b in running_bounds(m, t, i)] for m, t in zip(lm.lms, traces)])
-        path = _path(lm.log_weights, logp)
-        leak = float(1 - np.prod(1 - mixed_leak(lm.log_weights, traces, i)))
+        bounds = np.array([[b[-1] for b in running_bounds(m, t, i)] for m, t in zip(parts.lms, traces)])
+        path = _path(parts.log_weights, logp)
+        leak = float(1 - np.prod(1 - mixed_leak(parts.log_weights, traces, i)))
         small_print = terms(lm, len(paths[i]) - len(end), len(to_bytes(text)), 0, bool(end), leak)
         evidence = logp.sum(axis=1)
         low, high = np.minimum(bounds[:, 0], evidence), np.maximum(bounds[:, 1], evidence)
-        out.append(MixturePosterior(text, lm.log_weights, evidence, path[-1], path, low, high, small_print))
+        out.append(
+            MixturePosterior(text, parts.log_weights, evidence, path[-1], path, low, high, small_print)
+        )
     return saying(out, changed)
 
 

@@ -17,7 +17,6 @@ from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
 from pofx.transforms.joined import joined
 from pofx.transforms.prefix import Prefix
-from pofx.transforms.warp import Warp
 from pofx.values import whole
 from pofx.vocab import Vocab, to_bytes
 
@@ -82,7 +81,8 @@ def sample(
         draws = sample(behind(lm, given), n, "", max_tokens, seed, boundary)
         return [replace(d, terms=behind_ids(lm, d.terms, given)) for d in draws]
     given, _ = lm.vocab.read(given)
-    warp = lm.told if isinstance(lm, Warp) else ""
+    warping = lm.warping()
+    warp = "" if warping is None else warping.text
     if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
         return [replace(draw, warp=warp) for draw in _healed(lm, n, given, max_tokens, seed)]
     source = behind(lm, given)
@@ -93,8 +93,8 @@ def sample(
         (stream,) = seeds.spawn(1)
         rows = draw_paths(source, min(BATCH, n - len(out)), max_tokens, np.random.default_rng(stream))
         drawn = [_record(source.vocab, lm, ids, logp, given_bytes) for ids, logp in rows]
-        if isinstance(lm, Warp):
-            own = behind(lm.lm, given).forward([ids for ids, _ in rows]).logp
+        if warping is not None:
+            own = behind(warping.lm, given).forward([ids for ids, _ in rows]).logp
             drawn = [replace(draw, warp=warp, own=p) for draw, p in zip(drawn, own)]
         out.extend(drawn)
     return out

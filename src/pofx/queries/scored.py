@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import NoEOS
-from pofx.fitted import chosen_by, fitted_on, known_texts
+from pofx.fitted import chosen_by, known_texts
 from pofx.lm import LM
 from pofx.queries.terms import Terms, terms
 from pofx.trace import Ints, Trace, Want
@@ -139,7 +139,7 @@ class Cut:
 
     def _known(self, lm: LM) -> tuple[Sequence[bool], Sequence[bool]]:
         """Whether the model was fitted on each text, behind its prefix; and whether its weights were chosen by it."""
-        if not fitted_on(lm):
+        if not lm.fitted:
             return [False] * len(self.texts), [False] * len(self.texts)
         both = [to_bytes(g) + to_bytes(x) for g, x in zip(self.prefixes, self.texts)]
         return known_texts(lm, both).tolist(), chosen_by(lm, both).tolist()

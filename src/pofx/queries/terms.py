@@ -87,7 +87,7 @@ def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool, leak: 
         given_bytes=given_bytes,
         tokens=tokens,
         bytes=n_bytes,
-        window=lm.window,
+        window=str(lm.window),
         dtype=lm.dtype,
         kind="interval" if lm.interval else "exact" if lm.vocab.unambiguous else "canonical",
         leak=leak,

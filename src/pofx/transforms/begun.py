@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pofx.errors import BadValue
@@ -35,10 +36,15 @@ class Begun(Given):
     """Behind one token that stands for x0; made by `begun`."""
 
     def __init__(self, lm: LM, i: int, known: Literal["trained", "declared", "assumed"]) -> None:
-        super().__init__(lm, [i], lm.vocab.token_bytes[i] or b"")
-        self.vocab = lm.vocab  # texts open behind x0, they do not go on
-        self.begin = Begin(known, token_name(lm.vocab, i), i)
+        # The vocabulary stays: texts open behind x0, they do not go on.
+        info = replace(lm.info, begin=Begin(known, token_name(lm.vocab, i), i))
+        super().__init__(lm, [i], lm.vocab.token_bytes[i] or b"", info)
+        self._known = known
         self._control = lm.vocab.token_bytes[i] is None
+
+    def over(self, lm: LM) -> LM:
+        """Behind the same x0."""
+        return Begun(lm, int(self.ids[0]), self._known)
 
     def forward(
         self,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.bounds import Bounds
 from pofx.errors import BadValue
-from pofx.lm import LM, Begin, id_rows, refuse_unconditional, scorable
+from pofx.lm import LM, Begin, describe, refuse_unconditional, scorable
+from pofx.paths import id_rows
+from pofx.running import between
 from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.transforms.ahead import beams
@@ -72,11 +74,20 @@ class Bytewise(LM):
             raise BadValue(
                 "expected a vocabulary with tokens that spell something, found control tokens only"
             )
-        self.vocab = ByteVocab(end=lm.vocab.end is not None)
-        self.begin = Begin(lm.begin.known, lm.begin.text, self.vocab.size)
-        self.window, self.dtype = lm.window, lm.dtype
-        self.positive = lm.positive and self.tokens.ranges.complete
-        self.interval = beam is not None
+        vocab = ByteVocab(end=lm.vocab.end is not None)
+        # Another unit than that of the weights; the window rule holds in tokens, so no bytes are counted against it.
+        own = replace(
+            lm.info,
+            vocab=vocab,
+            context=None,
+            begin=Begin(lm.begin.known, lm.begin.text, vocab.size),
+            fingerprint="",
+            positive=lm.positive and self.tokens.ranges.complete,
+            memory=None,
+            interval=beam is not None,
+            leaks=True,
+        )
+        describe(self, own)
 
     @cached_property
     def _first(self) -> Covers:
@@ -162,12 +173,7 @@ class Bytewise(LM):
         if not some:
             return
         logp[:], least, most, leak = np.array([(s.logp, s.least, s.most, s.leak) for s in some]).T
-        behind = steps[skip - 1].most if skip else 0.0
-        if behind > -np.inf:
-            # The law has its own value within the bounds, too: it does not know yet what it keeps unread.
-            whole = np.cumsum(logp)
-            least, most = np.minimum(least - behind, whole), np.maximum(most - behind, whole)
-            extra[:2] = [[_fall(*pair) for pair in pairwise([0.0, *bound])] for bound in (least, most)]
+        extra[:2] = between(least, most, steps[skip - 1].most if skip else 0.0, logp)
         extra[2] = leak
 
     def _walk(
@@ -221,9 +227,16 @@ class Bytewise(LM):
 
 
 def _state(covers: Covers) -> State:
-    return State(covers.law, covers, covers.n)
+    return State(covers.law, covers, covers.n, bounds=_bounds, leak=_leak, held=_held)
 
 
-def _fall(before: float, now: float) -> float:
-    """now − before; nothing is below log 0."""
-    return 0.0 if now == before else now - before
+def _bounds(covers: Covers) -> Bounds:
+    return Bounds(covers.total, covers.pruned, covers.kept_law)
+
+
+def _leak(covers: Covers) -> NDArray[np.float64]:
+    return covers.leak
+
+
+def _held(covers: Covers) -> int:
+    return covers.inner.n * covers.tokens.lm.vocab.size

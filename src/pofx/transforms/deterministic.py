@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from pofx.lm import LM, Portable, Termination, per_path
+from pofx.lm import LM, Parts, Portable, Termination
 from pofx.passes import behind
+from pofx.paths import per_path
 from pofx.trace import Path, Trace, Want
-from pofx.transforms.unchanged import Unchanged
+from pofx.transforms.wrapper import LMWrapper
 
 
 def deterministic(lm: LM) -> LM:
@@ -26,8 +27,12 @@ def deterministic(lm: LM) -> LM:
     return lm if isinstance(lm, Deterministic) else Deterministic(lm)
 
 
-class Deterministic(Unchanged):
+class Deterministic(LMWrapper):
     """One path a pass; made by `deterministic`."""
+
+    def over(self, lm: LM) -> LM:
+        """One path a pass of this model."""
+        return deterministic(lm)
 
     def forward(
         self,
@@ -46,10 +51,10 @@ class Deterministic(Unchanged):
             done += len(path) - s
         return _joined(traces)
 
-    def bare(self) -> LM | None:
-        """The model without its x0, just as deterministic."""
-        core = self.lm.bare()
-        return None if core is None else deterministic(core)
+    def parts(self) -> Parts | None:
+        """The parts of the model, just as deterministic."""
+        found = self.lm.parts()
+        return None if found is None else replace(found, lms=tuple(deterministic(lm) for lm in found.lms))
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
         """As the model itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from pofx.errors import BadValue, NotText
 from pofx.lm import LM
 from pofx.trace import Path, Trace, Want
 from pofx.transforms.begun import token_id
-from pofx.transforms.unchanged import Unchanged
+from pofx.transforms.wrapper import LMWrapper
 from pofx.vocab import Vocab
 from pofx.vocab_wrapper import VocabWrapper
 
@@ -72,12 +73,16 @@ def ended(lm: LM, end: str | int) -> LM:
     return Ended(lm, token_id(lm.vocab, end, "end"))
 
 
-class Ended(Unchanged):
+class Ended(LMWrapper):
     """The same laws over another vocabulary; made by `ended`."""
 
     def __init__(self, lm: LM, end: int) -> None:
-        super().__init__(lm)
-        self.vocab, self.end = EndedVocab(lm.vocab, end), end
+        self.end = end
+        super().__init__(lm, replace(lm.info, vocab=EndedVocab(lm.vocab, end)))
+
+    def over(self, lm: LM) -> LM:
+        """Ended by the same token."""
+        return Ended(lm, self.end)
 
     def forward(
         self,
@@ -87,8 +92,3 @@ class Ended(Unchanged):
     ) -> Trace:
         """As the model itself, but for log p(EOS), which only this vocabulary can ask for."""
         return LM.forward(self, paths, want, skip) if want.end else self.lm.forward(paths, want, skip)
-
-    def bare(self) -> LM | None:
-        """The model without its x0, ended by the same token."""
-        core = self.lm.bare()
-        return None if core is None else Ended(core, self.end)

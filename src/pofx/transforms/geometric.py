@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from pofx.algorithms.logspace import Floats
+from pofx.bounds import Bounds
+from pofx.branches import Branches, ByExtension
 from pofx.errors import BadValue
-from pofx.lm import LM, Termination, id_rows, per_path
+from pofx.lm import LM, Termination
+from pofx.paths import id_rows, per_path
 from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.transforms.wrapper import LMWrapper
 from pofx.values import real
 from pofx.vocab import Vocab
 from pofx.vocab_wrapper import VocabWrapper
@@ -46,36 +52,57 @@ def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:
     return Geometric(lm, stop, vocab or GeometricVocab(lm.vocab))
 
 
-class Geometric(LM):
+class Geometric(LMWrapper):
     """The laws of a model, and EOS with one probability everywhere; made by `geometric`."""
 
     def __init__(self, lm: LM, stop: float, vocab: Vocab) -> None:
-        self.lm, self.stop, self.vocab = lm, stop, vocab
-        self.context, self.begin, self.window, self.dtype = lm.context, lm.begin, lm.window, lm.dtype
-        self.fingerprint, self.positive, self.interval = lm.fingerprint, lm.positive, lm.interval
-        self.work = lm.work
-        self.memory = lm.memory
+        super().__init__(lm, replace(lm.info, vocab=vocab))
+        self.stop = stop
         self._go, self._end = float(np.log1p(-stop)), float(np.log(stop))
+
+    def over(self, lm: LM) -> LM:
+        """The same law of the length; the vocabulary is one, so that models share it."""
+        return Geometric(lm, self.stop, self.vocab)
 
     def start(self, n: int) -> State:
         """The model at its start."""
-        return self._state(self.lm.start(n))
+        return self._state(self.lm.start(n), np.zeros(n, dtype=np.int64))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """The model goes on."""
         new = id_rows(ids, state.n)
-        inner: State = state.carry
+        inner, size = state.carry
         # What follows EOS is nobody's business, but must be a law: the model, which has no EOS, is given another token.
-        return self._state(self.lm.extend(inner, np.where(new == self.vocab.end, 0, new)))
+        longer = self.lm.extend(inner, np.where(new == self.vocab.end, 0, new))
+        return self._state(longer, size + new.shape[1])
 
-    def _state(self, inner: State) -> State:
-        def law() -> Floats:
-            return np.concatenate(
-                [np.asarray(inner.logp, dtype=np.float64) + self._go, np.full((inner.n, 1), self._end)],
-                axis=1,
-            )
+    def branches(self, state: State) -> Branches:
+        """By extension: each law has an EOS more."""
+        return ByExtension(self.extend, state)
 
-        return State(law, inner, inner.n)
+    def sufficient(self, state: State) -> NDArray[Any] | None:
+        """As the model itself: how long a text is so far says nothing of what follows."""
+        return self.lm.sufficient(state.carry[0])
+
+    def _state(self, inner: State, size: Ints) -> State:
+        return State(
+            lambda: self._law(inner.logp),
+            (inner, size),
+            inner.n,
+            bounds=self._bounds if self.interval else None,
+            leak=(lambda carry: carry[0].leak) if self.leaks else None,
+        )
+
+    def _law(self, logp: Floats) -> NDArray[np.float64]:
+        going = np.asarray(logp, dtype=np.float64) + self._go
+        return np.concatenate([going, np.full((len(logp), 1), self._end)], axis=1)
+
+    def _bounds(self, carry: tuple[State, Ints]) -> Bounds:
+        """Those of the model: P(x) times (1 − q) for each token so far."""
+        inner, size = carry
+        found, gone = inner.bounds, size * self._go
+        assert found is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)
+        return Bounds(found.kept + gone, found.dropped + gone, self._law(found.logp))
 
     def forward(
         self,
@@ -85,8 +112,9 @@ class Geometric(LM):
     ) -> Trace:
         """The model's own pass over what precedes EOS."""
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
-        if want.rows or any((p[:-1] == self.vocab.end).any() for p in ids):
-            return super().forward(paths, want, skip)
+        whole = want.rows or self.interval or self.leaks
+        if whole or any((p[:-1] == self.vocab.end).any() for p in ids):
+            return LM.forward(self, paths, want, skip)
         skips = per_path(skip, ids)
         bare = [p[:-1] if len(p) and p[-1] == self.vocab.end else p for p in ids]
         inner = self.lm.forward(bare, want, [min(s, len(b)) for s, b in zip(skips, bare)])
@@ -97,15 +125,6 @@ class Geometric(LM):
             if len(b) < len(p) and s < len(p):
                 out.logp[at + len(logp)] = self._end
         return out.done()
-
-    def seen(self, n: int) -> Ints:
-        """As the model itself."""
-        return self.lm.seen(n)
-
-    def bare(self) -> LM | None:
-        """The model without its x0, under the same law of the length."""
-        core = self.lm.bare()
-        return None if core is None else Geometric(core, self.stop, self.vocab)
 
     def termination(self, lengths: Sequence[int]) -> Termination:
         """P(length > L) = (1 − q)^(L + 1), and every text ends."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pofx.branches import Branches
 from pofx.errors import Impossible
-from pofx.lm import LM, Begin
+from pofx.lm import LM, Begin, Info
 from pofx.state import State
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.prefix import Prefix
+from pofx.transforms.wrapper import LMWrapper
 from pofx.vocab import show_bytes, to_bytes
 
 
@@ -65,30 +64,21 @@ def show(text: str | bytes, most: int = 40) -> str:
     return f"'{shown[:most]}…'" if len(shown) > most else f"'{shown}'"
 
 
-class Given(LM):
+class Given(LMWrapper):
     """Behind a fixed prefix of ids; made by `given`."""
 
-    def __init__(self, lm: LM, ids: Sequence[int], prefix: str | bytes) -> None:
-        self.lm, self.ids = lm, np.asarray(ids, dtype=np.int64)
-        self.vocab = lm.vocab.continuation if len(self.ids) else lm.vocab
-        self.context, self.window, self.dtype = lm.context, lm.window, lm.dtype
-        self.fingerprint, self.positive, self.interval = lm.fingerprint, lm.positive, lm.interval
-        self.work = lm.work
-        self.memory = lm.memory
-        behind = show(prefix)
-        if lm.begin.known == "none":
-            self.begin = Begin("assumed", behind)
-        else:
-            self.begin = Begin(lm.begin.known, f"{lm.begin.text} {behind}", lm.begin.id)
+    def __init__(self, lm: LM, ids: Sequence[int], prefix: str | bytes, info: Info | None = None) -> None:
+        self.ids, self.prefix = np.asarray(ids, dtype=np.int64), prefix
+        super().__init__(lm, info or _behind(lm, len(self.ids) > 0, show(prefix)))
+
+    def over(self, lm: LM) -> LM:
+        """Behind the same prefix."""
+        return Given(lm, self.ids.tolist(), self.prefix)
 
     def start(self, n: int) -> State:
         """n times the state behind the prefix, computed once."""
         state = self.lm.extend(self.lm.start(1), self.ids[None, :])
         return state.take(np.zeros(n, dtype=np.int64))
-
-    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """As the model itself."""
-        return self.lm.extend(state, ids)
 
     def forward(
         self,
@@ -101,19 +91,20 @@ class Given(LM):
         skips = [k + skip] * len(paths) if isinstance(skip, int) else [k + s for s in skip]
         return self.lm.forward([np.append(self.ids, p).astype(np.int64) for p in paths], want, skips)
 
-    def branches(self, state: State) -> Branches:
-        """As the model itself."""
-        return self.lm.branches(state)
-
     def seen(self, n: int) -> Ints:
         """As the model itself: the prefix is seen, too."""
         k = len(self.ids)
         return self.lm.seen(k + n)[k:]
 
-    def sufficient(self, state: State) -> NDArray[Any] | None:
-        """As the model itself."""
-        return self.lm.sufficient(state)
-
     def bare(self) -> LM | None:
         """None: what is given is no x0 to be taken off."""
         return None
+
+
+def _behind(lm: LM, some: bool, prefix: str) -> Info:
+    """What a model says of itself behind a prefix."""
+    if lm.begin.known == "none":
+        begin = Begin("assumed", prefix)
+    else:
+        begin = Begin(lm.begin.known, f"{lm.begin.text} {prefix}", lm.begin.id)
+    return replace(lm.info, vocab=lm.vocab.continuation if some else lm.vocab, begin=begin)

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.em import mixture_weights
 from pofx.algorithms.logspace import Floats, logsumexp
+from pofx.bounds import Bounds
 from pofx.errors import BadValue
-from pofx.lm import LM, forward_by_extension, whole_texts
+from pofx.lm import LM, Parts, describe, whole_texts
+from pofx.running import unknown
 from pofx.state import State
 from pofx.trace import Ints, Path, Trace, Want
-from pofx.transforms.mixture import check_components, joint_begin, shared_terms
+from pofx.transforms.mixture import check_components, joint_info
 
 
 def interpolate(
@@ -51,9 +53,11 @@ class Interpolation(LM):
 
     def __init__(self, lms: Sequence[LM], log_weights: NDArray[np.float64]) -> None:
         self.lms, self.log_weights = tuple(lms), log_weights
-        self.vocab, self.begin = lms[0].vocab, joint_begin(lms)
-        self.context, self.window, self.dtype = shared_terms(lms)
-        self.interval = any(lm.interval for lm in lms)
+        describe(self, joint_info(lms))
+
+    def parts(self) -> Parts:
+        """The models: one is drawn for each token."""
+        return Parts(self.lms, self.log_weights, "token")
 
     def start(self, n: int) -> State:
         """Every model at its start."""
@@ -69,10 +73,22 @@ class Interpolation(LM):
         return most
 
     def _state(self, states: tuple[State, ...]) -> State:
-        def law() -> Floats:
-            return logsumexp(np.stack([s.logp + w for w, s in zip(self.log_weights, states)]), axis=0)
+        return State(
+            lambda: self._law(states),
+            states,
+            states[0].n,
+            # What a model leaves out of the mass of a prefix counts anew at every token: no bound adds up.
+            bounds=(lambda carry: Bounds.unknown(self._law(carry))) if self.interval else None,
+            leak=self._leak if self.leaks else None,
+        )
 
-        return State(law, states, states[0].n)
+    def _law(self, states: tuple[State, ...]) -> Floats:
+        return logsumexp(np.stack([s.logp + w for w, s in zip(self.log_weights, states)]), axis=0)
+
+    def _leak(self, states: tuple[State, ...]) -> NDArray[np.float64]:
+        leaks = [np.zeros(s.n) if s.leak is None else s.leak for s in states]
+        out: NDArray[np.float64] = np.exp(self.log_weights) @ np.stack(leaks)
+        return out
 
     def forward(
         self,
@@ -82,11 +98,20 @@ class Interpolation(LM):
     ) -> Trace:
         """Each model's own pass, mixed position by position."""
         if want.rows:
-            return forward_by_extension(self, paths, want, skip)
+            return super().forward(paths, want, skip)
         traces = [lm.forward(paths, skip=skip) for lm in self.lms]
-        return Trace(
-            tuple(
-                logsumexp(np.stack([t.logp[i] + w for w, t in zip(self.log_weights, traces)]), axis=0)
-                for i in range(len(paths))
-            )
+        logp = tuple(
+            logsumexp(np.stack([t.logp[i] + w for w, t in zip(self.log_weights, traces)]), axis=0)
+            for i in range(len(paths))
+        )
+        low, high = unknown(logp) if self.interval else (None, None)
+        return Trace(logp, low=low, high=high, leak=self._leaks(traces, logp) if self.leaks else None)
+
+    def _leaks(
+        self, traces: Sequence[Trace], logp: Sequence[NDArray[np.float64]]
+    ) -> tuple[NDArray[np.float64], ...]:
+        weights = np.exp(self.log_weights)
+        return tuple(
+            sum((w * t.leak[i] for w, t in zip(weights, traces) if t.leak is not None), np.zeros(len(p)))
+            for i, p in enumerate(logp)
         )

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, logsumexp
+from pofx.bounds import Bounds
+from pofx.by_extension import forward_by_extension
 from pofx.errors import BadValue
-from pofx.lm import LM, Begin, forward_by_extension, id_rows, per_path
+from pofx.lm import LM, Begin, Info, Parts, describe
+from pofx.paths import id_rows, per_path
 from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
-from pofx.transforms.bytewise import Bytewise, bytewise
+from pofx.transforms.bytewise import bytewise
 from pofx.transforms.mixture_bounds import with_extras
 from pofx.values import shares, whole
+from pofx.window_rule import joint
 
 
 def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int | None = None) -> LM:
@@ -86,11 +91,11 @@ class Mixture(LM):
 
     def __init__(self, lms: Sequence[LM], log_weights: NDArray[np.float64]) -> None:
         self.lms, self.log_weights = tuple(lms), log_weights
-        self.vocab, self.begin = lms[0].vocab, joint_begin(lms)
-        self.context, self.window, self.dtype = shared_terms(lms)
-        self.interval = any(lm.interval for lm in lms)
-        # Whether traces carry bounds or a leak.
-        self._extras = self.interval or any(isinstance(lm, Bytewise) for lm in lms)
+        describe(self, joint_info(lms))
+
+    def parts(self) -> Parts:
+        """The models: one is drawn for a whole text."""
+        return Parts(self.lms, self.log_weights, "text")
 
     def seen(self, n: int) -> Ints:
         """All of the path, whatever the models see: it decides how much each of them counts."""
@@ -99,33 +104,56 @@ class Mixture(LM):
     def start(self, n: int) -> State:
         """The prior, and every model at its start."""
         posterior = np.tile(self.log_weights, (n, 1))
+        states = tuple(lm.start(n) for lm in self.lms)
+        scale = np.zeros((n, len(states)))
+        for c, s in enumerate(states):
+            if self.lms[c].interval and s.bounds is not None:
+                scale[:, c] = s.bounds.most
         fresh = np.full(n, self.begin.known == "none")
-        return self._state(posterior, fresh, tuple(lm.start(n) for lm in self.lms))
+        return self._state(_Known(posterior, np.zeros_like(scale), scale, fresh), states)
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """Every model goes on, and each token tells of them (the first one does not, where there is no x0)."""
-        new = id_rows(ids, state.n)
-        posterior, fresh, *inner = state.carry
-        states = tuple(inner)
-        for token in new.T:
-            if not fresh.all():
-                seen = np.flatnonzero(~fresh)
+        known, states = state.carry
+        for token in id_rows(ids, state.n).T:
+            if not known.fresh.all():
+                seen = np.flatnonzero(~known.fresh)
                 gain = np.stack(
                     [s.take(seen).logp[np.arange(len(seen)), token[seen]] for s in states], axis=1
                 )
-                posterior = posterior.copy()
-                posterior[seen] = updated(posterior[seen], gain)
-            fresh = np.zeros_like(fresh)
+                known = known.gained(seen, gain)
+            known = replace(known, fresh=np.zeros_like(known.fresh))
             states = tuple(lm.extend(s, token[:, None]) for lm, s in zip(self.lms, states))
-        return self._state(posterior, fresh, states)
+        return self._state(known, states)
 
-    def _state(
-        self, posterior: NDArray[np.float64], fresh: NDArray[np.bool_], states: tuple[State, ...]
-    ) -> State:
+    def _state(self, known: _Known, states: tuple[State, ...]) -> State:
         def law() -> Floats:
-            return logsumexp(np.stack([s.logp + posterior[:, c, None] for c, s in enumerate(states)]), axis=0)
+            return logsumexp(
+                np.stack([s.logp + known.posterior[:, c, None] for c, s in enumerate(states)]), axis=0
+            )
 
-        return State(law, (posterior, fresh, *states), len(posterior))
+        return State(
+            law,
+            (known, states),
+            len(known.posterior),
+            bounds=self._bounds if self.interval else None,
+            leak=_leak if self.leaks else None,
+        )
+
+    def _bounds(self, carry: tuple[_Known, tuple[State, ...]]) -> Bounds:
+        """Σ_c π_c of the masses that each model counts, and of the masses that each leaves out."""
+        known, states = carry
+        each = []
+        for c, s in enumerate(states):
+            found = s.bounds if self.lms[c].interval else None
+            if found is None:
+                found = Bounds.exact(known.total[:, c], s.logp)
+            weight = self.log_weights[c] - known.scale[:, c]
+            each.append(Bounds(found.kept + weight, found.dropped + weight, found.logp))
+        kept = logsumexp(np.stack([b.kept for b in each]), axis=0)
+        counted = logsumexp(np.stack([b.kept[:, None] + b.logp for b in each]), axis=0)
+        whole = np.where(np.isneginf(kept), 0.0, kept)[:, None]
+        return Bounds(kept, logsumexp(np.stack([b.dropped for b in each]), axis=0), counted - whole)
 
     def forward(
         self,
@@ -138,7 +166,7 @@ class Mixture(LM):
         skips = per_path(skip, ids)
         # Positions before `skip` tell of the models, too; without x0 the first one cannot.
         free = [min(s, 1) if self.begin.known == "none" else 0 for s in skips]
-        if want.rows and not self._extras:
+        if want.rows and not self.interval and not self.leaks:
             return forward_by_extension(self, ids, want, skips)
         traces = [lm.forward(ids, skip=free) for lm in self.lms]
         behind = [s - f for s, f in zip(skips, free)]
@@ -166,6 +194,45 @@ class Mixture(LM):
         return gains
 
 
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What the texts so far say of the models, a row a text.
+
+    posterior: `[n, C]`, log of the weight of each model now. total: `[n, C]`, log P_c of the text so far, of a model
+    that leaves nothing out. scale: `[n, C]`, log of the mass of the empty text on the scale of a model's bounds.
+    fresh: `[n]`, the first token is to come, and there is no x0.
+    """
+
+    posterior: NDArray[np.float64]
+    total: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    fresh: NDArray[np.bool_]
+
+    def take(self, rows: Ints) -> _Known:
+        """These rows."""
+        return _Known(self.posterior[rows], self.total[rows], self.scale[rows], self.fresh[rows])
+
+    def cat(self, others: Sequence[_Known]) -> _Known:
+        """These rows and then those."""
+        every = [self, *others]
+        return _Known(*(np.concatenate([getattr(k, f.name) for k in every]) for f in fields(_Known)))
+
+    def gained(self, rows: Ints, gain: NDArray[np.float64]) -> _Known:
+        """Behind one more token of some rows: gain, log p_c of it, `[rows, C]`."""
+        posterior, total = self.posterior.copy(), self.total.copy()
+        posterior[rows] = updated(posterior[rows], gain)
+        total[rows] += gain
+        return replace(self, posterior=posterior, total=total)
+
+
+def _leak(carry: tuple[_Known, tuple[State, ...]]) -> NDArray[np.float64]:
+    """The leak of the model that is drawn, weighed by the posterior, `[n]`."""
+    known, states = carry
+    leaks = np.stack([np.zeros(s.n) if s.leak is None else s.leak for s in states], axis=1)
+    out: NDArray[np.float64] = np.sum(np.exp(known.posterior) * leaks, axis=1)
+    return out
+
+
 def updated(posterior: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
     """Bayes' rule in logs, a row a text. A token impossible under every model tells nothing of them."""
     joint = posterior + gain
@@ -180,8 +247,21 @@ def joint_begin(lms: Sequence[LM]) -> Begin:
     return min((lm.begin for lm in lms), key=lambda b: order.index(b.known))
 
 
-def shared_terms(lms: Sequence[LM]) -> tuple[int | None, str, str]:
-    """Context, window rule and dtype of several models together."""
+def joint_info(lms: Sequence[LM]) -> Info:
+    """What several models over one vocabulary say of themselves together.
+
+    Nothing is claimed that holds of some models only: no fingerprint, no bounded memory.
+    """
     contexts = [lm.context for lm in lms if lm.context is not None]
-    window = " | ".join(dict.fromkeys(lm.window for lm in lms))
-    return min(contexts, default=None), window, " | ".join(dict.fromkeys(lm.dtype for lm in lms))
+    ruling = [lm for lm in lms if lm.context is not None] or lms
+    return Info(
+        vocab=lms[0].vocab,
+        context=min(contexts, default=None),
+        begin=joint_begin(lms),
+        window=joint([lm.window for lm in lms], beyond=all(lm.window.beyond for lm in ruling)),
+        dtype=" | ".join(dict.fromkeys(lm.dtype for lm in lms)),
+        work=sum(lm.work for lm in lms),
+        interval=any(lm.interval for lm in lms),
+        leaks=any(lm.leaks for lm in lms),
+        fitted=tuple(record for lm in lms for record in lm.fitted),
+    )

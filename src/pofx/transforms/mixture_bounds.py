@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
 from pofx.lm import LM
+from pofx.running import terms
 from pofx.trace import Trace
 
 Logs = NDArray[np.float64]
@@ -53,21 +54,14 @@ def _terms(
     each = [running_bounds(lm, t, i) for lm, t in zip(lms, traces)]
     low, high = (logsumexp(log_weights[:, None] + np.stack(b), axis=0) for b in zip(*each))
     if not at:
-        return _steps(low), _steps(high)
+        return terms(low[1:], low[0]), terms(high[1:], high[0])
     if np.isneginf(high[at]):  # behind what is impossible anything may be
-        return _steps(np.array([0.0, *np.full(len(low) - at - 1, -np.inf)])), np.zeros(len(low) - at - 1)
+        return terms(np.full(len(low) - at - 1, -np.inf)), np.zeros(len(low) - at - 1)
     least = low[at:] - high[at]
     with np.errstate(invalid="ignore"):
         most = np.where(np.isneginf(high[at:]), -np.inf, np.minimum(0.0, high[at:] - low[at]))
     least[0] = most[0] = 0.0
-    return _steps(least), _steps(most)
-
-
-def _steps(running: Logs) -> Logs:
-    """Terms whose running sums these are; nothing is below log 0."""
-    before, now = running[:-1], running[1:]
-    with np.errstate(invalid="ignore"):
-        return np.where(now == before, 0.0, now - before)
+    return terms(least[1:]), terms(most[1:])
 
 
 def mixed_leak(log_weights: Logs, traces: Sequence[Trace], i: int) -> Logs:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, logsumexp
-from pofx.lm import LM
+from pofx.bounds import Bounds
+from pofx.branches import Branches, ByExtension
+from pofx.lm import LM, Warping
 from pofx.state import State
 from pofx.trace import Ints
+from pofx.transforms.wrapper import LMWrapper
 from pofx.values import real, whole
 
 
@@ -31,14 +35,17 @@ def warp(lm: LM, temperature: float = 1.0, top_k: int | None = None, top_p: floa
     return Warp(lm, temperature, k, p)
 
 
-class Warp(LM):
+class Warp(LMWrapper):
     """Next-token laws of another model, warped; made by `warp`."""
 
     def __init__(self, lm: LM, temperature: float, top_k: int | None, top_p: float | None) -> None:
-        self.lm, self.temperature, self.top_k, self.top_p = lm, temperature, top_k, top_p
-        self.vocab, self.context, self.begin = lm.vocab, lm.context, lm.begin
-        self.window, self.dtype, self.interval = lm.window, lm.dtype, lm.interval
-        self.memory = lm.memory
+        self.temperature, self.top_k, self.top_p = temperature, top_k, top_p
+        # Another law than that of the weights, with zeros where top-k cuts.
+        super().__init__(lm, replace(lm.info, fingerprint="", positive=False))
+
+    def over(self, lm: LM) -> LM:
+        """The same knobs."""
+        return Warp(lm, self.temperature, self.top_k, self.top_p)
 
     @property
     def told(self) -> str:
@@ -56,16 +63,27 @@ class Warp(LM):
         """As the model itself, warped."""
         return self._warped(self.lm.extend(state.carry, ids))
 
-    def seen(self, n: int) -> Ints:
-        """As the model itself."""
-        return self.lm.seen(n)
-
     def sufficient(self, state: State) -> NDArray[Any] | None:
         """As the model itself."""
         return self.lm.sufficient(state.carry)
 
+    def branches(self, state: State) -> Branches:
+        """By extension: each law is warped."""
+        return ByExtension(self.extend, state)
+
+    def bare(self) -> LM | None:
+        """None for a model with an x0: the laws behind another one would be warped, too."""
+        return self if self.begin.known == "none" else None
+
+    def warping(self) -> Warping:
+        """The model before, and the knobs."""
+        return Warping(self.lm, self.told)
+
     def _warped(self, inner: State) -> State:
-        return State(lambda: self._law(inner.logp), inner, inner.n)
+        # Which tokens a cut leaves hangs on the exact law, so bounds of the model say nothing of the warped one.
+        unknown = (lambda carry: Bounds.unknown(self._law(carry.logp))) if self.interval else None
+        leak = (lambda carry: carry.leak) if self.leaks else None
+        return State(lambda: self._law(inner.logp), inner, inner.n, bounds=unknown, leak=leak)
 
     def _law(self, logp: Floats) -> Floats:
         out: NDArray[np.float64] = np.asarray(logp, dtype=np.float64)

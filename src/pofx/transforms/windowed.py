@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.bounds import Bounds
 from pofx.branches import Branches, ByExtension
 from pofx.errors import BadValue
-from pofx.lm import LM, id_rows, per_path
+from pofx.lm import LM
 from pofx.passes import behind, passed, recalled
+from pofx.paths import id_rows, per_path
 from pofx.state import State
 from pofx.tape import Arrays, read_once
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.windowed_branches import WindowedBranches
+from pofx.transforms.wrapper import LMWrapper
 from pofx.values import whole
+from pofx.window_rule import WindowRule
 
 # Of a stretch: so many products of a network, some 5 s of a core, or of what takes next to none so many tokens.
 PRODUCTS = 2 * 10**11
@@ -58,31 +62,38 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
     return Windowed(lm, most, room, step)
 
 
-class Windowed(LM):
+class Windowed(LMWrapper):
     """Windows of `room` predicted tokens behind x0, each `stride` after the last; made by `windowed`."""
 
     def __init__(self, lm: LM, context: int, room: int, stride: int) -> None:
-        self.lm, self.context, self.room, self.stride = lm, context, room, stride
-        self.vocab, self.begin, self.dtype = lm.vocab, lm.begin, lm.dtype
-        self.fingerprint, self.positive, self.interval = lm.fingerprint, lm.positive, lm.interval
-        self.work = lm.work
-        self.window = rule(context, stride, context - room + 1)
+        self.room, self.stride = room, stride
+        window = rule(context, stride, context - room + 1)
+        # What a token is conditioned on hangs on its place in the text, so no number of last tokens decides its law.
+        super().__init__(lm, replace(lm.info, context=context, window=window, memory=None))
+
+    def over(self, lm: LM) -> LM:
+        """The same windows."""
+        return Windowed(lm, self.context or 0, self.room, self.stride)
 
     def start(self, n: int) -> State:
         """n times the model's start, in an empty window."""
-        inner = self.lm.start(n)
-        return _state(inner, Rows(np.zeros((n, 0), dtype=np.int64), np.zeros(n, dtype=np.int64)))
+        empty = Rows(np.zeros((n, 0), dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros((n, 2)))
+        return self._state(self.lm.start(n), empty)
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """Rows whose window is full begin the next one, and re-read what it shares with the last."""
         new = id_rows(ids, state.n)
         if not new.size:
             return state
+        if self.interval and new.shape[1] > 1:  # the bounds of each full window count
+            for token in new.T:
+                state = self.extend(state, token[:, None])
+            return state
         inner, rows = state.carry
         longer = rows.followed(new)
         full = longer.fill >= self.room
         if not full.any():
-            return _state(self.lm.extend(inner, new), longer)
+            return self._state(self.lm.extend(inner, new), longer)
         # A full window may be followed by several, of which only the last is to be read.
         skipped = np.where(full, 1 + (longer.fill - self.room) // self.stride, 0) * self.stride
         kept = longer.without(skipped)
@@ -95,7 +106,10 @@ class Windowed(LM):
             order.append(some)
         back = np.argsort(np.concatenate(order))
         joined = states[0].cat(*states[1:]) if len(states) > 1 else states[0]
-        return _state(joined if len(states) == 1 else joined.take(back), kept)
+        after = joined if len(states) == 1 else joined.take(back)
+        if self.interval:
+            kept = replace(kept, before=_passed_on(inner, after, kept.before, new[:, 0], full))
+        return self._state(after, kept)
 
     def forward(
         self,
@@ -162,11 +176,25 @@ class Windowed(LM):
         """As the model itself, without windows."""
         return self.lm.bare()
 
+    def sufficient(self, state: State) -> NDArray[Any] | None:
+        """None: what a window will drop hangs on where the text began."""
+        return None
 
-def rule(context: int, stride: int, lead: int) -> str:
-    """The rule in words, for `LM.window`."""
+    def _state(self, inner: State, rows: Rows) -> State:
+        return State(
+            lambda: inner.logp,
+            (inner, rows),
+            inner.n,
+            bounds=_bounds if self.interval else None,
+            leak=(lambda carry: carry[0].leak) if self.leaks else None,
+            held=lambda carry: carry[0].held,
+        )
+
+
+def rule(context: int, stride: int, lead: int) -> WindowRule:
+    """The rule, for `LM.window`."""
     front = ("no x0", "x0 at the front of each")[lead] if lead < 2 else "x0 and what is given before each"
-    return (
+    return WindowRule(
         f"windows of {context:,} tokens, {front}; the next begins {stride:,} later; "
         f"effective context {context + 1 - stride:,} to {context:,}"
     )
@@ -193,38 +221,68 @@ def cuts(n: int, skip: int, room: int, stride: int) -> list[tuple[int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The tokens of each row's window so far: `ids[n, w]`, of which the first `fill[n]` count."""
+    """The tokens of each row's window so far: `ids[n, w]`, of which the first `fill[n]` count.
+
+    before: `[n, 2]`, of a model with bounds: what is added to log of the mass that the window counts, and to the
+    upper bound of that, for bounds of log P of the whole text.
+    """
 
     ids: Ints
     fill: Ints
+    before: NDArray[np.float64]
 
     def take(self, rows: Ints) -> Rows:
         """These rows."""
-        return Rows(self.ids[rows], self.fill[rows])
+        return Rows(self.ids[rows], self.fill[rows], self.before[rows])
 
     def cat(self, others: Sequence[Rows]) -> Rows:
         """These rows and then those."""
         every = [self, *others]
         width = max(r.ids.shape[1] for r in every)
         ids = [np.pad(r.ids, ((0, 0), (0, width - r.ids.shape[1]))) for r in every]
-        return Rows(np.concatenate(ids), np.concatenate([r.fill for r in every]))
+        return Rows(
+            np.concatenate(ids),
+            np.concatenate([r.fill for r in every]),
+            np.concatenate([r.before for r in every]),
+        )
 
     def followed(self, new: Ints) -> Rows:
         """Each row followed by its row of `new[n, t]`."""
         t = new.shape[1]
         ids = np.pad(self.ids, ((0, 0), (0, t)))
         np.put_along_axis(ids, self.fill[:, None] + np.arange(t), new, axis=1)
-        return Rows(ids, self.fill + t)
+        return Rows(ids, self.fill + t, self.before)
 
     def without(self, first: Ints) -> Rows:
         """Each row without its first so many tokens."""
         fill = self.fill - first
         at = np.minimum(first[:, None] + np.arange(int(fill.max(initial=0))), self.ids.shape[1] - 1)
-        return Rows(np.take_along_axis(self.ids, at, axis=1), fill)
+        return Rows(np.take_along_axis(self.ids, at, axis=1), fill, self.before)
 
 
-def _state(inner: State, rows: Rows) -> State:
-    return State(lambda: inner.logp, (inner, rows), inner.n)
+def _bounds(carry: tuple[State, Rows]) -> Bounds:
+    """Those of the window, times what the windows before it have: P(x) = P(x up to the window) · P(window) / P(re-read)."""
+    inner, rows = carry
+    found, (least, most) = inner.bounds, rows.before.T
+    assert found is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spare = most + found.most + np.log1p(-np.exp(np.minimum(least + found.kept - most - found.most, 0.0)))
+    dropped = np.where(least == most, least + found.dropped, spare)
+    return Bounds(least + found.kept, np.where(np.isnan(dropped), -np.inf, dropped), found.logp)
+
+
+def _passed_on(
+    old: State, new: State, before: NDArray[np.float64], token: Ints, full: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """`Rows.before` of rows whose full window is followed by another: old and new, their states in either window."""
+    last, first = old.bounds, new.bounds
+    assert last is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)
+    assert first is not None  # noqa: S101
+    counted = last.kept + last.logp[np.arange(len(token)), token]
+    ends = before + np.stack([counted, np.logaddexp(counted, last.dropped)], axis=1)
+    again = np.where(np.isneginf(first.most), 0.0, first.most)[:, None]
+    out: NDArray[np.float64] = np.where(full[:, None], ends - again, before)
+    return out
 
 
 def stretches(sizes: Sequence[int], ends: Sequence[int], most: int) -> list[list[int]]:

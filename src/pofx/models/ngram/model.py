@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
 from pofx.algorithms.prefix_table import Index, PrefixTable, windows
-from pofx.lm import LM, Begin, Portable, Termination, id_rows, refuse_unconditional, scorable
+from pofx.lm import LM, Begin, Portable, Termination, refuse_unconditional, scorable
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.chain import canonical, termination
 from pofx.models.ngram.counting import Codes, count_ngrams
 from pofx.models.ngram.smoothing import Levels, smooth
+from pofx.paths import id_rows
 from pofx.specs import NgramSpec
 from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab import BEGIN_TEXT, Vocab
+from pofx.window_rule import WindowRule
 
 # Rows of a law computed at once while reading whole laws along a text: 2,048 × 257 float64 is 4 MB.
 ROWS = 2048
@@ -45,7 +47,7 @@ class NgramLM(LM):
         self.begin = Begin("trained", BEGIN_TEXT, vocab.size) if begin else Begin("none")
         self.context = None
         self.memory = self.order - 1
-        self.window = f"n-gram: the last {self.order - 1} tokens"
+        self.window = WindowRule(f"n-gram: the last {self.order - 1} tokens")
 
     def unigram(self) -> NDArray[np.float64]:
         """log p of every outcome behind the empty history, `[V]`."""

@@ -24,13 +24,14 @@ from pofx.models.pretrained.head import Head
 from pofx.models.pretrained.prefix_tree import WORTH, PrefixTree
 from pofx.models.pretrained.prefixes import Prefixes, extended
 from pofx.models.pretrained.schedule import passes
+from pofx.state import Rows
 from pofx.trace import Ints
 
 # Of a pass at work: how many rows are asked for, and what share of the pass is done.
 Told = Callable[[int, float], None]
 
 
-class Carry(Protocol):
+class Carry(Rows, Protocol):
     """What n prefixes have read. sizes: `[n]` tokens. hidden: `[n, d]`, the state of the last one."""
 
     hidden: Tensor

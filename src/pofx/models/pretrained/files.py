@@ -76,9 +76,8 @@ def read_pretrained(
             found = _librarys(asked)
     body, head, context = found
     lm = PretrainedLM(body, head, read_vocab(checkpoint, head.size, end), context, dtype, budget)
-    lm.fingerprint = asked.fingerprint
-    lm.work = sum(math.prod(t.shape) for t in checkpoint.tensors.values())
-    return lm
+    work = sum(math.prod(t.shape) for t in checkpoint.tensors.values())
+    return lm.saying(fingerprint=asked.fingerprint, work=work)
 
 
 def law_fingerprint(checkpoint: Checkpoint, rope: str) -> str:

@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.branches import Branches
-from pofx.lm import LM, Begin, id_rows, refuse_unconditional, scorable
+from pofx.lm import LM, Begin, refuse_unconditional, scorable
 from pofx.models.pretrained.body import Body, Carry
 from pofx.models.pretrained.head import ROWS, Head, Read
 from pofx.models.pretrained.prefix_tree import prefix_tree
 from pofx.models.threads import threads_for
 from pofx.passes import passed
+from pofx.paths import id_rows
 from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.values import whole
 from pofx.vocab import Vocab
+from pofx.window_rule import at_most
 
 # Tokens of a pass: 512 are as fast for short texts, and 4 % slower for windows of 1,024. A large model has fewer, so that
 # a core makes the products of a pass in seconds: a run tells how far it is after each pass.
@@ -58,7 +60,7 @@ class PretrainedLM(LM):
         self.budget = budget
         self.begin = Begin("none")
         if context is not None:
-            self.window = f"no window: at most {context:,} tokens"
+            self.window = at_most(context)
         self.positive = head.positive
 
     @property

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from pofx.algorithms.logspace import Floats
+from pofx.by_extension import forward_by_extension
 from pofx.cache import cache_dir, write_atomically
-from pofx.lm import forward_by_extension
 from pofx.models.pretrained.body import Body
 from pofx.models.pretrained.head import Head
 from pofx.models.pretrained.model import PretrainedLM

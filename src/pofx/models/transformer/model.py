@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pofx.lm import LM, Begin, id_rows, refuse_unconditional, scorable
+from pofx.lm import LM, Begin, refuse_unconditional, scorable
 from pofx.models.threads import threads_for
 from pofx.models.transformer.attention import Layout
 from pofx.models.transformer.cache import Cache, extended
@@ -22,6 +22,7 @@ from pofx.models.transformer.net import Net, Shape
 from pofx.models.transformer.openings import hidden_behind, openings
 from pofx.models.transformer.windows import Batch, Pieces, default_overlap, read, rule, spread
 from pofx.passes import passed, recalled
+from pofx.paths import id_rows
 from pofx.specs import TransformerSpec
 from pofx.state import State
 from pofx.tape import Arrays, read_once

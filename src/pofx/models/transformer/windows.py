@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.trace import Ints
+from pofx.window_rule import WindowRule
 
 
 def default_overlap(context: int) -> int:
@@ -21,9 +22,9 @@ def default_overlap(context: int) -> int:
     return max(1, context // 8)
 
 
-def rule(context: int, overlap: int) -> str:
-    """The rule in words, for `LM.window`."""
-    return (
+def rule(context: int, overlap: int) -> WindowRule:
+    """The rule, for `LM.window`."""
+    return WindowRule(
         f"windows of {context} tokens; a full window is followed by one that re-reads its last {overlap}; "
         "x0 stands in the first only"
     )

@@ -1,0 +1,83 @@
+"""Bounds on the probabilities of a state whose law sums some of many terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.logspace import Floats
+from pofx.trace import Ints
+
+Logs = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """What the law behind each of n prefixes counts, and what the law leaves out; nats.
+
+    For every prefix x and every token v there is a mass d that is left out, of which only a bound is known:
+
+        P(x) = exp(kept) + d(x),   P(xv) = exp(kept + logp[v]) + d(xv),   0 ≤ d(xv) ≤ d(x) ≤ exp(dropped)
+
+    P stands on a scale that belongs to the model and the row: a prefix and its continuations share the scale, so
+    that differences between them are true, and the number alone is not.
+
+    Attributes:
+        kept: `[n]`, log of the mass of x that is counted.
+        dropped: `[n]`, log of the mass of x that is not counted; −∞ where nothing is left out.
+        logp: `[n, V]`, the law of the counted terms alone: what may follow by all that is left out is not in it.
+
+    Right: `state.bounds.following()` for bounds on log p(v | x). Wrong: reading `kept` as log P(x).
+    """
+
+    kept: Logs
+    dropped: Logs
+    logp: Floats
+
+    @classmethod
+    def unknown(cls, logp: Floats) -> Bounds:
+        """Bounds of a law of which nothing is certain: 0 ≤ p(v | x) ≤ 1."""
+        n = len(logp)
+        return cls(np.full(n, -np.inf), np.zeros(n), logp)
+
+    @classmethod
+    def exact(cls, kept: Logs, logp: Floats) -> Bounds:
+        """Bounds of a law that leaves nothing out. kept: log P of each prefix."""
+        return cls(kept, np.full(len(kept), -np.inf), logp)
+
+    @property
+    def most(self) -> Logs:
+        """The upper bound of log P(x) on the scale of `kept`, `[n]`."""
+        return np.logaddexp(self.kept, self.dropped)
+
+    def following(self) -> tuple[Logs, Logs]:
+        """Bounds (low, high) of log p(v | x) for every v, `[n, V]` each; (−∞, 0) behind a prefix of no known mass."""
+        most = self.most[:, None]
+        blind = np.isneginf(most)
+        whole = np.where(blind, 0.0, most)
+        share = np.where(blind, -np.inf, self.kept[:, None] - whole)  # 0 to the last digit where nothing is left out
+        counted = self.logp + share
+        low = np.minimum(counted, 0.0)
+        high = np.minimum(np.logaddexp(counted, self.dropped[:, None] - whole), 0.0)
+        return low, np.where(blind, 0.0, high)
+
+    def shares(self, row: int) -> tuple[float, float]:
+        """log of the shares of a prefix's mass that are counted and left out: (−∞, 0) where nothing is known."""
+        most = float(self.most[row])
+        if most == -np.inf:
+            return -np.inf, 0.0
+        return float(self.kept[row]) - most, float(self.dropped[row]) - most
+
+    def take(self, rows: Ints) -> Bounds:
+        """These rows."""
+        return Bounds(self.kept[rows], self.dropped[rows], self.logp[rows])
+
+    def cat(self, others: Sequence[Bounds]) -> Bounds:
+        """These rows and then the rows of the others."""
+        every = [self, *others]
+        return Bounds(
+            *(np.concatenate([getattr(b, name) for b in every]) for name in ("kept", "dropped", "logp"))
+        )

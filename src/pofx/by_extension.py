@@ -1,0 +1,95 @@
+"""One pass over known paths by one `extend` a position: the definition of `LM.forward`, and the slow way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.paths import per_path
+from pofx.running import between
+from pofx.state import State
+from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.vocab import Vocab
+
+
+class Extends(Protocol):
+    """What a pass by extension asks of a model."""
+
+    @property
+    def vocab(self) -> Vocab:
+        """Its vocabulary."""
+
+    def start(self, n: int) -> State:
+        """n empty prefixes."""
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """Each prefix followed by its row of ids."""
+
+
+def forward_by_extension(
+    lm: Extends, paths: Sequence[Path], want: Want, skip: int | Sequence[int] = 0
+) -> Trace:
+    """`LM.forward` by one `extend` a position over all paths at once, bounds and leak of the states included."""
+    ids = [np.asarray(p, dtype=np.int64) for p in paths]
+    skips = per_path(skip, ids)
+    out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, lm.vocab.end)
+    told = [_Told(len(p)) for p in ids]
+    order = np.array(sorted(range(len(ids)), key=lambda i: -len(ids[i])), dtype=np.int64)
+    state = lm.start(len(ids))
+    state = state.take(order)
+    for i in range(max((len(p) for p in ids), default=0)):
+        live = sum(1 for k in order if len(ids[k]) > i)
+        if live < len(order):
+            order = order[:live]
+            state = state.take(np.arange(live))
+        now = np.array([ids[k][i] for k in order], dtype=np.int64)
+        asked = np.array([j for j, k in enumerate(order) if skips[k] <= i], dtype=np.int64)
+        if len(asked):
+            at = np.array([out.offset(order[j]) + i - skips[order[j]] for j in asked], dtype=np.int64)
+            out.rows(at, state.logp[asked], now[asked])
+            _listen(told, order, i, state, now)
+        if any(len(ids[k]) > i + 1 for k in order):
+            state = lm.extend(state, now[:, None])
+    trace = out.done()
+    if any(t.bounded for t in told):
+        pairs = [t.terms(s, logp) for t, s, logp in zip(told, skips, trace.logp)]
+        trace = replace(trace, low=tuple(a for a, _ in pairs), high=tuple(b for _, b in pairs))
+    if any(t.leaks for t in told):
+        trace = replace(trace, leak=tuple(t.leak[s:] for t, s in zip(told, skips)))
+    return trace
+
+
+class _Told:
+    """Of one path: running bounds of log P before and behind each position, and the leak at each."""
+
+    def __init__(self, n: int) -> None:
+        self.bounded = self.leaks = False
+        self.least, self.most = np.full(n + 1, -np.inf), np.zeros(n + 1)
+        self.leak = np.zeros(n)
+
+    def terms(self, skip: int, logp: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """`Trace.low` and `Trace.high` from position `skip` on."""
+        if not self.bounded:
+            return logp, logp
+        return between(self.least[skip + 1 :], self.most[skip + 1 :], float(self.most[skip]), logp)
+
+
+def _listen(told: Sequence[_Told], order: Ints, i: int, state: State, token: Ints) -> None:
+    """Write down what the state before position i says of its bounds and its leak."""
+    bounds, leak = state.bounds, state.leak
+    for j, k in enumerate(order.tolist()):
+        mine = told[k]
+        if leak is not None:
+            mine.leaks, mine.leak[i] = True, leak[j]
+        if bounds is not None:
+            mine.bounded = True
+            counted = float(bounds.kept[j]) + float(bounds.logp[j, token[j]])
+            # The mass before this position is known twice: before the last token was read, and after it was.
+            mine.least[i] = max(mine.least[i], float(bounds.kept[j]))
+            mine.most[i] = float(bounds.most[j])
+            mine.least[i + 1] = counted
+            mine.most[i + 1] = np.logaddexp(counted, float(bounds.dropped[j]))
