@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from pofx.by_extension import forward_by_extension
 from pofx.lm import LM
 from pofx.queries.sample import sample
 from pofx.queries.score import score
+from pofx.state import State
 from pofx.trace import Want
 from pofx.transforms.given import Given
 from toy import Walks, letters_of, texts
@@ -287,6 +289,121 @@ def branches_are_extend(lm: LM) -> None:
         hold(sorted(told) == list(range(len(paths) - n, len(paths))), "every new node once", told)
 
 
+def _few(lm: LM) -> list[list[int]]:
+    """A few paths of two to four tokens, EOS behind half of them."""
+    rng = np.random.default_rng(11)
+    letters = letters_of(lm.vocab)
+    some = [[letters[i] for i in rng.integers(0, len(letters), size=n)] for n in (2, 2, 3, 4, 4)]
+    end = [] if lm.vocab.end is None else [lm.vocab.end]
+    return [[*p, *(end if k % 2 else [])] for k, p in enumerate(some)]
+
+
+def _walked(lm: LM, path: list[int]) -> list[State]:
+    """The state before each token of a path."""
+    states = [lm.start(1)]
+    for i in path[:-1]:
+        states.append(lm.extend(states[-1], [[i]]))
+    return states
+
+
+def bounds_hold(lm: LM, exact: LM | None = None) -> None:
+    """11. Bounds of traces and states hold the exact value, and a leak is what the states say.
+
+    exact: the model whose values the bounds are about; the model itself without.
+    """
+    exact = exact or lm
+    tolerance = 1e-9 if lm.dtype == "float64" else 1e-4
+    for path in _few(lm):
+        free = 0 if _has_begin(lm) else 1
+        truth = exact.forward([path], skip=free).logp[0]
+        if np.isneginf(truth[:-1]).any():
+            continue  # behind what cannot be, there is nothing to be right about
+        running = np.cumsum(np.append(0.0, truth))
+        for skip in sorted({free, len(path) // 2} - ({0} if free else set())):
+            trace = lm.forward([path], skip=skip)
+            hold((trace.low is not None) == lm.interval == (trace.high is not None), "bounds if interval", path)
+            if trace.low is not None and trace.high is not None:
+                true = running[skip - free + 1 :] - running[skip - free]
+                low, high = np.cumsum(trace.low[0]), np.cumsum(trace.high[0])
+                hold(_below(low, true, tolerance), "low ≤ log P", (path, skip, low, true))
+                hold(_below(true, high, tolerance), "log P ≤ high", (path, skip, true, high))
+            hold((trace.leak is not None) == lm.leaks, "a leak if it leaks", path)
+        states = _walked(lm, path)[free:]
+        exactly = _walked(exact, path)[free:]
+        first = states[0].bounds
+        for i, (state, other) in enumerate(zip(states, exactly)):
+            found = state.bounds
+            hold(found is not None or not lm.interval, "states have bounds if interval", path)
+            if found is not None and first is not None:
+                true = np.array([running[i]])
+                hold(_below(found.kept - first.most, true, tolerance), "kept ≤ P(x)", (path, i))
+                hold(_below(true, found.most - first.most, tolerance), "P(x) ≤ kept + dropped", (path, i))
+                low, high = found.following()
+                hold(_below(low, other.logp, tolerance), "low ≤ log p(v | x)", (path, i))
+                hold(_below(other.logp, high, tolerance), "log p(v | x) ≤ high", (path, i))
+            if lm.leaks:
+                leak = lm.forward([path], skip=free).leak
+                assert leak is not None
+                assert state.leak is not None
+                hold(_near(leak[0][i : i + 1], state.leak, tolerance), "leak of trace and state", (path, i))
+
+
+def asking_changes_nothing(lm: LM) -> None:
+    """12. Whatever else is asked for, log p, bounds and leak are the same; entropy, rank, top, EOS and masses are right."""
+    tolerance = 1e-9 if lm.dtype == "float64" else 1e-4
+    free = 0 if _has_begin(lm) else 1
+    paths = _few(lm)
+    rng = np.random.default_rng(13)
+    sets = rng.random((2, lm.vocab.size)) < 0.4
+    wants = [Want(entropy=True), Want(rank=True), Want(top=2), Want(masses=sets), Want(True, True, 3, masses=sets)]
+    wants += [Want(end=True)] if lm.vocab.end is not None else []
+    plain = lm.forward(paths, skip=free)
+    laws = [np.concatenate([s.logp for s in _walked(lm, p)[free:]]).astype(np.float64) for p in paths]
+    for want in wants:
+        trace = lm.forward(paths, want, free)
+        for name in ("logp", "low", "high", "leak"):
+            a, b = getattr(plain, name), getattr(trace, name)
+            hold((a is None) == (b is None), f"asking for more keeps {name}", want)
+            for p, x, y in zip(paths, a or (), b or ()):
+                x, y = (x, y) if name == "leak" else (np.cumsum(x), np.cumsum(y))
+                hold(_near(x, y, 10 * tolerance), f"asking for more changes no {name}", (want, p, x, y))
+        for i, law in enumerate(laws):
+            p = np.exp(law)
+            if trace.entropy is not None:
+                h = -np.sum(np.where(p > 0, p * np.where(p > 0, law, 0.0), 0.0), axis=1)
+                hold(_near(trace.entropy[i], h, 10 * tolerance), "entropy", (paths[i], h))
+            if trace.end is not None:
+                hold(_near(trace.end[i], law[:, lm.vocab.end], tolerance), "log p(EOS)", paths[i])
+            if trace.top_logp is not None:
+                best = -np.sort(-law, axis=1)[:, : trace.top_logp[i].shape[1]]
+                hold(_near(trace.top_logp[i][:, : best.shape[1]], best, tolerance), "top", paths[i])
+            if trace.masses is not None:
+                with np.errstate(divide="ignore"):
+                    masses = np.log(p @ sets.T)
+                hold(_near(trace.masses[i], masses, 10 * tolerance), "masses", (paths[i], masses))
+
+
+def threads_do_not_matter(lm: LM) -> None:
+    """13. Threads that use one model at once get what one thread gets."""
+    tolerance = 1e-12 if lm.dtype == "float64" else 1e-5
+    free = 0 if _has_begin(lm) else 1
+
+    def work(path: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        whole = lm.forward([path], skip=free).logp[0]
+        return whole, np.concatenate([s.logp for s in _walked(lm, path)[free:]])
+
+    jobs = _few(lm) * 4
+    alone = [work(p) for p in jobs[: len(jobs) // 4]] * 4
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(work, jobs))
+    for p, (a, b), (c, d) in zip(jobs, alone, together):
+        hold(_near(a, c, tolerance) and _near(np.array(b), np.array(d), tolerance), "threads do not matter", p)
+
+
+def _below(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
+    return bool(np.all(np.asarray(a) <= np.asarray(b) + tolerance))
+
+
 LAWS = {
     "1 rows": rows_sum_to_one,
     "2 strings": strings_sum_to_one,
@@ -297,10 +414,19 @@ LAWS = {
     "8 parts": parts_sum_to_total,
     "9 seen": unseen_does_not_matter,
     "10 branches": branches_are_extend,
+    "11 bounds": bounds_hold,
+    "12 asking": asking_changes_nothing,
+    "13 threads": threads_do_not_matter,
 }
 
 
-def laws(lm: LM) -> None:
-    """All of them. Law 7, training loss = −score, belongs to a family and is tested beside its fit."""
-    for law in LAWS.values():
-        law(lm)
+def laws(lm: LM, exact: LM | None = None) -> None:
+    """All of them. Law 7, training loss = −score, belongs to a family and is tested beside its fit.
+
+    exact: the model whose values the bounds of `lm` are about, where `lm` leaves terms out.
+    """
+    for name, law in LAWS.items():
+        if name == "11 bounds":
+            bounds_hold(lm, exact)
+        else:
+            law(lm)

@@ -23,6 +23,14 @@ class Extends(Protocol):
     def vocab(self) -> Vocab:
         """Its vocabulary."""
 
+    @property
+    def interval(self) -> bool:
+        """Whether its states have bounds that are not exact."""
+
+    @property
+    def leaks(self) -> bool:
+        """Whether its states have a leak."""
+
     def start(self, n: int) -> State:
         """n empty prefixes."""
 
@@ -51,45 +59,42 @@ def forward_by_extension(
         if len(asked):
             at = np.array([out.offset(order[j]) + i - skips[order[j]] for j in asked], dtype=np.int64)
             out.rows(at, state.logp[asked], now[asked])
-            _listen(told, order, i, state, now)
+            for j, k in enumerate(order.tolist() if lm.interval or lm.leaks else ()):
+                told[k].listen(lm.interval, lm.leaks, i, state, j, int(now[j]))
         if any(len(ids[k]) > i + 1 for k in order):
             state = lm.extend(state, now[:, None])
     trace = out.done()
-    if any(t.bounded for t in told):
+    if lm.interval:
         pairs = [t.terms(s, logp) for t, s, logp in zip(told, skips, trace.logp)]
         trace = replace(trace, low=tuple(a for a, _ in pairs), high=tuple(b for _, b in pairs))
-    if any(t.leaks for t in told):
+    if lm.leaks:
         trace = replace(trace, leak=tuple(t.leak[s:] for t, s in zip(told, skips)))
     return trace
 
 
 class _Told:
-    """Of one path: running bounds of log P before and behind each position, and the leak at each."""
+    """What states say of one path: running bounds of log P before and behind each position, and the leak at each."""
 
     def __init__(self, n: int) -> None:
-        self.bounded = self.leaks = False
         self.least, self.most = np.full(n + 1, -np.inf), np.zeros(n + 1)
         self.leak = np.zeros(n)
 
+    def listen(self, interval: bool, leaks: bool, i: int, state: State, row: int, token: int) -> None:
+        """Write down what a row of the state before position i says, where `token` comes."""
+        if leaks:
+            leak = state.leak
+            assert leak is not None  # noqa: S101  (ours: an LM with `leaks` has states with a leak)
+            self.leak[i] = leak[row]
+        if interval:
+            bounds = state.bounds
+            assert bounds is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)
+            counted = float(bounds.kept[row]) + float(bounds.logp[row, token])
+            # The mass before this position is known twice: before the last token was read, and after it was.
+            self.least[i] = max(self.least[i], float(bounds.kept[row]))
+            self.most[i] = float(bounds.most[row])
+            self.least[i + 1] = counted
+            self.most[i + 1] = np.logaddexp(counted, float(bounds.dropped[row]))
+
     def terms(self, skip: int, logp: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """`Trace.low` and `Trace.high` from position `skip` on."""
-        if not self.bounded:
-            return logp, logp
         return between(self.least[skip + 1 :], self.most[skip + 1 :], float(self.most[skip]), logp)
-
-
-def _listen(told: Sequence[_Told], order: Ints, i: int, state: State, token: Ints) -> None:
-    """Write down what the state before position i says of its bounds and its leak."""
-    bounds, leak = state.bounds, state.leak
-    for j, k in enumerate(order.tolist()):
-        mine = told[k]
-        if leak is not None:
-            mine.leaks, mine.leak[i] = True, leak[j]
-        if bounds is not None:
-            mine.bounded = True
-            counted = float(bounds.kept[j]) + float(bounds.logp[j, token[j]])
-            # The mass before this position is known twice: before the last token was read, and after it was.
-            mine.least[i] = max(mine.least[i], float(bounds.kept[j]))
-            mine.most[i] = float(bounds.most[j])
-            mine.least[i + 1] = counted
-            mine.most[i + 1] = np.logaddexp(counted, float(bounds.dropped[j]))
