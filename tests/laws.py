@@ -321,7 +321,9 @@ def bounds_hold(lm: LM, exact: LM | None = None) -> None:
         running = np.cumsum(np.append(0.0, truth))
         for skip in sorted({free, len(path) // 2} - ({0} if free else set())):
             trace = lm.forward([path], skip=skip)
-            hold((trace.low is not None) == lm.interval == (trace.high is not None), "bounds if interval", path)
+            hold(
+                (trace.low is not None) == lm.interval == (trace.high is not None), "bounds if interval", path
+            )
             if trace.low is not None and trace.high is not None:
                 true = running[skip - free + 1 :] - running[skip - free]
                 low, high = np.cumsum(trace.low[0]), np.cumsum(trace.high[0])
@@ -355,7 +357,13 @@ def asking_changes_nothing(lm: LM) -> None:
     paths = _few(lm)
     rng = np.random.default_rng(13)
     sets = rng.random((2, lm.vocab.size)) < 0.4
-    wants = [Want(entropy=True), Want(rank=True), Want(top=2), Want(masses=sets), Want(True, True, 3, masses=sets)]
+    wants = [
+        Want(entropy=True),
+        Want(rank=True),
+        Want(top=2),
+        Want(masses=sets),
+        Want(True, True, 3, masses=sets),
+    ]
     wants += [Want(end=True)] if lm.vocab.end is not None else []
     plain = lm.forward(paths, skip=free)
     laws = [np.concatenate([s.logp for s in _walked(lm, p)[free:]]).astype(np.float64) for p in paths]
@@ -397,7 +405,9 @@ def threads_do_not_matter(lm: LM) -> None:
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(work, jobs))
     for p, (a, b), (c, d) in zip(jobs, alone, together):
-        hold(_near(a, c, tolerance) and _near(np.array(b), np.array(d), tolerance), "threads do not matter", p)
+        hold(
+            _near(a, c, tolerance) and _near(np.array(b), np.array(d), tolerance), "threads do not matter", p
+        )
 
 
 def _below(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:

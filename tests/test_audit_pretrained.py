@@ -34,6 +34,7 @@ from pofx.transforms.begun import begun
 from pofx.transforms.given import Given
 from pofx.transforms.windowed import windowed
 from pofx.vocab import Vocab
+from pofx.window_rule import at_most
 
 LETTERS = "abcde"
 END, X0, PAD, SEP = 5, 6, 7, 8
@@ -91,7 +92,7 @@ class Core(LM):
         self, first, known: Sequence[int] = (X0,), lost: float = 0.0, dtype: str = "float64"
     ) -> None:
         self.vocab, self.begin, self.dtype = Names(), Begin("none", note="ask the audit"), dtype
-        self.window = "no window: at most 300 tokens"
+        self.window = at_most(300)
         self.first, self.known, self.lost = first, tuple(known), lost
 
     def start(self, n: int) -> State:

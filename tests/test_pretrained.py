@@ -313,7 +313,8 @@ class TestLoading:
         assert np.isfinite(s[0].total)
         assert s[0].total == pytest.approx(s[2].total, abs=1e-9)
         slow = forward_by_extension(lm, [[*s[0].tokens, EOS]], Want(), 0) if len(s[0].tokens) < 200 else None
-        assert slow is None or np.abs(slow.logp[0] - s[0].logp).max() < 2e-5
+        if slow is not None:
+            assert np.abs(slow.logp[0] - s[0].logp).max() < 2e-5
 
     def test_a_million_characters(self, made: Made) -> None:
         text = "the cat at " * 91_000

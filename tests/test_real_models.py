@@ -80,7 +80,7 @@ def test_gemma_as_published(loaded: Callable[[str], LM]) -> None:
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_within_1e5_nats_a_token_of_float64(loaded: Callable[[str], LM], name: str) -> None:
+def test_within_2e5_nats_a_token_of_float64(loaded: Callable[[str], LM], name: str) -> None:
     lm = loaded(name)
     assert lm.begin.id is not None
     scored = pofx.score(lm, TEXTS)

@@ -58,7 +58,9 @@ class Bounds:
         most = self.most[:, None]
         blind = np.isneginf(most)
         whole = np.where(blind, 0.0, most)
-        share = np.where(blind, -np.inf, self.kept[:, None] - whole)  # 0 to the last digit where nothing is left out
+        share = np.where(
+            blind, -np.inf, self.kept[:, None] - whole
+        )  # 0 to the last digit where nothing is left out
         counted = self.logp + share
         low = np.minimum(counted, 0.0)
         high = np.minimum(np.logaddexp(counted, self.dropped[:, None] - whole), 0.0)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
 from pofx.bounds import Bounds
