@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from multiprocessing.connection import Connection
@@ -38,6 +39,7 @@ from tiny_checkpoints import BOS, ROWS  # noqa: E402
 
 PAGE = HERE.parent / "docs" / "models.md"
 BEGIN, END = "<!-- architectures: written by bench/architectures.py -->", "<!-- end of architectures -->"
+WORKERS = 2
 SECONDS, IDLE = 60, 20  # of a core; and how many times that without an answer
 
 
@@ -153,9 +155,12 @@ def table(rows: list[Row]) -> str:
 def main(kinds: list[str]) -> None:
     """The types asked for, on the screen; all of them, into the page."""
     rows = []
-    for kind in kinds or sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES):
-        rows.append(row(kind))
-        print(rows[-1], flush=True)
+    torch.set_num_threads(1)
+    tried("gpt2")  # the library imports itself bit by bit, and each process takes over what this one has imported
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for found in pool.map(row, kinds or sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)):
+            rows.append(found)
+            print(found, flush=True)
     if kinds:
         return
     page = PAGE.read_text(encoding="utf-8")

@@ -39,7 +39,7 @@ SIZES: dict[str, Any] = {
     **dict.fromkeys(("qk_nope_head_dim", "v_head_dim", "qk_rope_head_dim"), 8),
     **dict.fromkeys(("mamba_d_state", "state_size", "ssm_state_size", "mamba_d_head", "mamba_headdim"), 8),
     **dict.fromkeys(("n_group", "topk_group", "n_groups", "mamba_n_groups"), 1),
-    **dict.fromkeys(("linear_key_head_dim", "linear_value_head_dim"), 8),
+    **dict.fromkeys(("linear_key_head_dim", "linear_value_head_dim", "linear_head_dim"), 8),
     "linear_num_key_heads": 2,
     "linear_num_value_heads": 4,
     **dict.fromkeys(("chunk_size", "mamba_chunk_size", "block_size"), 8),
@@ -61,6 +61,14 @@ _ASSISTANT = {  # its layers read keys and values of another model's
     "layer_types": ["sliding_attention", "full_attention"],
     "enable_moe_block": False,
     "use_double_wide_mlp": False,
+}
+# A budget of 8 tokens, so that texts of 20 are read through the index.
+_INDEXED = {
+    "indexer_n_heads": 2,
+    "indexer_kv_heads": 1,
+    "indexer_head_dim": 8,
+    "indexer_budget": 8,
+    "indexer_compress_ratio": 2,
 }
 # Where the sizes alone make no model.
 OWN: dict[str, dict[str, Any]] = {
@@ -134,6 +142,8 @@ OWN: dict[str, dict[str, Any]] = {
         "chunk_size": 8,
         "use_mamba_kernels": False,
     },
+    "qwen4_exp": _INDEXED,
+    "qwen4_exp_text": _INDEXED,
     "zaya": {"num_experts_per_tok": 1, "router_hidden_size": 16},
     "longcat_flash": {"head_dim": 8, "num_layers": 2, "expert_ffn_hidden_size": 16, "zero_expert_num": 2},
     "blt": {
