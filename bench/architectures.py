@@ -156,7 +156,8 @@ def main(kinds: list[str]) -> None:
     """The types asked for, on the screen; all of them, into the page."""
     rows = []
     torch.set_num_threads(1)
-    tried("gpt2")  # the library imports itself bit by bit, and each process takes over what this one has imported
+    # The library imports itself bit by bit, and each process takes over what this one has imported.
+    tried("gpt2")
     with ThreadPoolExecutor(WORKERS) as pool:
         for found in pool.map(row, kinds or sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)):
             rows.append(found)
