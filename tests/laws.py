@@ -70,9 +70,12 @@ def strings_sum_to_one(lm: LM) -> None:
     if lm.vocab.end is not None:
         letters = letters_of(lm.vocab)
         if len(letters) == len(others):  # no mass on control tokens, and few enough to enumerate
-            total = math.fsum(math.exp(walks.string(p)) for p in texts(lm.vocab, LONGEST))
-            alive = math.fsum(
-                math.exp(walks.prefix(p)) for p in itertools.product(letters, repeat=LONGEST + 1)
+            # By whole passes, as a query scores: steps of which each row sums to 1 cannot fail to sum up.
+            strings = [[*p, lm.vocab.end] for p in texts(lm.vocab, LONGEST)]
+            longer = [list(p) for p in itertools.product(letters, repeat=LONGEST + 1)]
+            total, alive = (
+                math.fsum(math.exp(float(a.sum())) for a in lm.forward(paths).logp)
+                for paths in (strings, longer)
             )
             hold(abs(total + alive - 1) < tolerance, "strings and survivors sum to 1", total + alive)
     for p in list(texts(lm.vocab, 2 if len(others) <= 8 else 1)):

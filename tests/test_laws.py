@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from laws import LAWS, Broken, laws
+from pofx.bounds import Bounds
+from pofx.by_extension import forward_by_extension
 from pofx.lm import LM
 from pofx.models.ngram.model import fit_ngram
-from pofx.paths import id_rows
+from pofx.paths import id_rows, per_path
 from pofx.specs import NgramSpec
 from pofx.state import State
 from pofx.subword import SubwordVocab
+from pofx.trace import Trace, Want
 from pofx.transforms.given import given
 from pofx.transforms.interpolate import interpolate
 from pofx.transforms.mixture import mixture
@@ -104,21 +109,69 @@ class Faulty(LM):
         return self._broken(self.toy.extend(state, new))
 
     def forward(self, paths, want=None, skip=0):
-        from pofx.trace import Trace, Want
-
         trace = super().forward(paths, want or Want(), skip)
         if self.fault == "3 forward":
             return Trace(tuple(a + 1e-6 for a in trace.logp), *list(vars(trace).values())[1:])
         return trace
 
 
-class LeakyAtStrings(ToyLM):
-    """Rows that sum to 1 only as the law reads them: EOS is promised twice over a text's length."""
+class KnowsTheLength(ToyLM):
+    """A pass whose laws depend on how long the whole text is: each sums to 1, and the texts do not."""
 
-    def extend(self, state, ids):
-        after = super().extend(state, ids)
-        shaken = np.random.default_rng(np.asarray(ids).size + state.n).permutation(self.vocab.size)
-        return State(after.logp[:, shaken] if np.asarray(ids).size else after.logp, after.carry)
+    def forward(self, paths, want=None, skip=0):
+        parts = [self._tempered(p, want or Want(), s) for p, s in zip(paths, per_path(skip, paths))]
+        return Trace(tuple(t.logp[0] for t in parts))
+
+    def _tempered(self, path, want, skip):
+        return forward_by_extension(warp(ToyLM(), temperature=1 + 0.1 * len(path)), [path], want, skip)
+
+
+def _leak(carry):
+    return np.where(carry[:, -1] < 0, 0.3, 0.1)
+
+
+class Unbounded(Faulty):
+    """A model that has bounds, all of them as wide as can be; with a fault, too narrow or gone."""
+
+    interval = leaks = True
+
+    def _broken(self, state: State) -> State:
+        def bounds(carry):
+            wide = Bounds.unknown(self.toy._state(carry).logp)
+            if self.fault == "11 bounds, a state":
+                return Bounds(np.full(len(carry), -1e-3), np.full(len(carry), -9.0), wide.logp)
+            return wide
+
+        return State(state.logp, state.carry, bounds=bounds, leak=_leak)
+
+    def forward(self, paths, want=None, skip=0):
+        want = want or Want()
+        trace = forward_by_extension(self, paths, want, skip)
+        if self.fault == "11 bounds, a trace":
+            return replace(trace, high=tuple(a - 0.01 for a in trace.logp))
+        if self.fault == "11 bounds, a leak":
+            return replace(trace, leak=tuple(a + 0.01 for a in trace.leak))
+        if self.fault == "12 asking" and want.rows:
+            return replace(trace, leak=tuple(0 * a for a in trace.leak))
+        if self.fault == "12 entropy" and want.entropy:
+            return replace(trace, entropy=tuple(a + 0.01 for a in trace.entropy))
+        return trace
+
+
+class Shared(ToyLM):
+    """A pass that keeps its place in the model: two threads at once read each other's."""
+
+    def forward(self, paths, want=None, skip=0):
+        self.now = paths
+        time.sleep(0.002)
+        return super().forward(self.now, want or Want(), skip)
+
+
+class BadBranches(ToyLM):
+    """Nodes that forget the row they branch off."""
+
+    def branches(self, state):
+        return super().branches(state.take([0] * state.n))
 
 
 class BadGiven(ToyLM):
@@ -148,6 +201,9 @@ def test_law_1_catches_rows_that_sum_to_less() -> None:
 def test_law_2_catches_mass_that_appears_on_the_way() -> None:
     with pytest.raises(Broken, match="sum to 1|P\\(x\\)"):
         LAWS["2 strings"](Faulty("1 rows"))
+    LAWS["1 rows"](KnowsTheLength())
+    with pytest.raises(Broken, match="strings and survivors"):
+        LAWS["2 strings"](KnowsTheLength())
 
 
 def test_law_3_catches_a_forward_of_its_own() -> None:
@@ -193,3 +249,28 @@ def test_law_6_catches_an_extend_that_writes_into_its_argument() -> None:
 def test_law_8_catches_spans_that_do_not_tile() -> None:
     with pytest.raises(Broken, match="spans"):
         LAWS["8 parts"](ToyLM(BadPieces()))
+
+
+def test_law_10_catches_branches_of_another_row() -> None:
+    with pytest.raises(Broken, match="branch"):
+        LAWS["10 branches"](BadBranches())
+
+
+@pytest.mark.parametrize("fault", ["a state", "a trace", "a leak"])
+def test_law_11_catches_bounds_that_do_not_hold(fault: str) -> None:
+    LAWS["11 bounds"](Unbounded(""))
+    with pytest.raises(Broken, match="P|leak"):
+        LAWS["11 bounds"](Unbounded(f"11 bounds, {fault}"))
+
+
+def test_law_12_catches_an_answer_that_hangs_on_what_is_asked() -> None:
+    LAWS["12 asking"](Unbounded(""))
+    with pytest.raises(Broken, match="changes no leak"):
+        LAWS["12 asking"](Unbounded("12 asking"))
+    with pytest.raises(Broken, match="entropy"):
+        LAWS["12 asking"](Unbounded("12 entropy"))
+
+
+def test_law_13_catches_a_model_that_two_threads_write_to() -> None:
+    with pytest.raises(Broken, match="threads"):
+        LAWS["13 threads"](Shared())

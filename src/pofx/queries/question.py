@@ -9,7 +9,6 @@ from typing import Literal
 from pofx.algorithms.automaton import MOST, Dfa, TooLarge, opened, preceded, stopping
 from pofx.errors import BadValue, Impossible, NoEOS, NotText
 from pofx.lm import LM
-from pofx.transforms.bytewise import Bytewise
 from pofx.transforms.given import given as behind
 from pofx.transforms.given import show
 from pofx.transforms.joined import joined
@@ -66,8 +65,7 @@ def question(
     tail, source, bytes_of = b"", lm, None
     if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
         join = joined(lm, given)
-        assert isinstance(join.lm, Bytewise)  # noqa: S101  (ours: the vocabulary is no ByteVocab, which is unambiguous)
-        tail, source, bytes_of = join.tail, join.lm.lm, join.lm
+        tail, source, bytes_of = join.tail, join.source, join.lm
     elif len(given):
         source = behind(lm, given)
     if tokens is not None and tail:

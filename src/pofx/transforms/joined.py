@@ -36,10 +36,13 @@ HELD = 4096
 class Join:
     """A prefix in two parts: `head`, read as tokens, and `tail`, the rest, whose bytes any tokens may spell.
 
-    lm: the law of bytes behind the head, whose tokens are `ids`. p(y | prefix) = p(tail y) / P(tail), both under `lm`.
+    lm: the law of bytes behind the head, whose tokens are `ids`; source: the law of tokens there.
+
+    p(y | prefix) = p(tail y) / P(tail), both under `lm`.
     """
 
     lm: LM
+    source: LM
     head: bytes
     tail: bytes
     ids: tuple[int, ...] = ()
@@ -104,7 +107,7 @@ def joined(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "au
     large = lm.vocab.size > LARGE
     tail = TAIL_OF_LARGE if large else TAIL
     if len(text) <= tail and not least:
-        return Join(over_bytes(lm, _beam(lm, beam)), b"", text)
+        return Join(over_bytes(lm, _beam(lm, beam)), lm, b"", text)
     ids = lm.vocab.encode(prefix)
     ends = np.cumsum([0, *map(len, lm.vocab.pieces(ids))])
     if least > len(ids):
@@ -119,7 +122,9 @@ def joined(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "au
     k = max(clean, default=least)
     at = int(ends[k])
     behind = Given(lm, ids[:k], text[:at]) if k else lm
-    return Join(over_bytes(behind, _beam(behind, beam)), text[:at], text[at:], tuple(map(int, ids[:k])))
+    return Join(
+        over_bytes(behind, _beam(behind, beam)), behind, text[:at], text[at:], tuple(map(int, ids[:k]))
+    )
 
 
 def _beam(lm: LM, beam: int | Literal["auto"] | None) -> int | None:
