@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pofx.algorithms.inversion import inverse
 from pofx.lm import LM
 from pofx.queries.effort import effort
 from pofx.queries.findings import Finding, Outcome, Series
@@ -88,8 +89,7 @@ def estimate_alive(
             rest = [n for n in lengths if n > step]
             means, errors = means | dict.fromkeys(rest, 0.0), errors | dict.fromkeys(rest, 0.0)
             break
-        mass = np.cumsum(p[going], axis=1)
-        ids = np.argmax(mass > (rng.random(state.n)[going] * mass[:, -1])[:, None], axis=1)
+        ids = inverse(p[going], rng.random(state.n)[going])
         live, state = live[going], state.take(going) if len(going) < state.n else state
         state = lm.extend(state, ids[:, None])
     return tuple(means.values()), tuple(errors.values())

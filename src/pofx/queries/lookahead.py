@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.byte_ranges import logsumexp_runs
+from pofx.algorithms.inversion import inverse
 from pofx.lm import LM
 from pofx.queries.token_automaton import TokenAutomaton
 from pofx.trace import Ints
@@ -86,8 +87,7 @@ def pilot(lm: LM, target: Target, rng: np.random.Generator) -> Crude:
     for step in range(min(steps, target.most + 1)):
         p = np.exp(np.asarray(state.logp, dtype=np.float64))
         np.add.at(sums, last if pairs else np.zeros(len(last), dtype=np.int64), p)
-        mass = np.cumsum(p, axis=1)
-        ids = np.argmax(mass > (rng.random(len(p)) * mass[:, -1])[:, None], axis=1)
+        ids = inverse(p, rng.random(len(p)))
         going = np.flatnonzero(ids != lm.vocab.end) if lm.vocab.end is not None else np.arange(len(ids))
         if not len(going) or step + 1 == min(steps, target.most + 1):
             break

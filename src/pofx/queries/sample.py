@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.algorithms.inversion import inverse_of_logs
 from pofx.errors import BadValue
 from pofx.lm import LM
 from pofx.queries.behind import Behind, behind_ids
@@ -111,12 +112,11 @@ def draw_paths(
     for step in range(max_tokens):
         # Every row of a full batch gets its number, live or not, so that no draw depends on its neighbours.
         u = rng.random(BATCH)[live]
-        logp = np.asarray(state.logp, dtype=np.float64)
-        mass = np.cumsum(np.exp(logp), axis=1)
-        ids = np.argmax(mass > (u * mass[:, -1])[:, None], axis=1)
-        for row, i, lp in zip(live, ids, logp[np.arange(len(live)), ids]):
+        ids = inverse_of_logs(state.logp, u)
+        for row, i, lp in zip(live, ids, state.logp[np.arange(len(live)), ids]):
             drawn[row][0].append(int(i))
             drawn[row][1].append(float(lp))
+        state = state.without_law()  # the laws of a batch are V numbers a row: those of one step at a time
         going = np.flatnonzero(ids != end) if end is not None else np.arange(len(live))
         if not len(going) or step + 1 == max_tokens:
             break
