@@ -27,7 +27,8 @@ from pofx.trace import Path as Ids
 from pofx.trace import Trace, Want
 from pofx.transforms import windowed as rule
 from pofx.transforms.deterministic import deterministic
-from pofx.transforms.windowed import cuts, stretches, windowed
+from pofx.transforms.window_cuts import cuts, stretches
+from pofx.transforms.windowed import windowed
 from toy import ToyLM, ToyVocab
 
 STRETCH = 32  # tokens

@@ -6,13 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from pofx.control_tokens import ControlTokens
 from pofx.errors import BadSource, BadValue
 from pofx.tokenizer.apart import Failed, apart
-
-if TYPE_CHECKING:
-    from pofx.tokenizer.vocab import TokenizerVocab
+from pofx.vocab import Vocab
 
 FILE = "chat_template.jinja"
 MOST_BYTES = 1 << 20  # of a template; the longest known has 30 KB
@@ -27,6 +26,37 @@ class Template:
 
     source: str
     special: Mapping[str, str]
+
+
+class Speaker(Protocol):
+    """A vocabulary with what the parts of a conversation ask of it.
+
+    opens: which parts of a text the tokenizer opens with a space. lstrip, rstrip: names of control tokens that take the
+    white space before or behind them.
+    """
+
+    @property
+    def control(self) -> ControlTokens:
+        """Its control tokens."""
+
+    @property
+    def opens(self) -> str:
+        """Which parts of a text open with a space."""
+
+    @property
+    def lstrip(self) -> frozenset[str]:
+        """Control tokens that take the white space before them."""
+
+    @property
+    def rstrip(self) -> frozenset[str]:
+        """Control tokens that take the white space behind them."""
+
+    @property
+    def continuation(self) -> Vocab:
+        """The vocabulary of what goes on with a text."""
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text."""
 
 
 def template_of(folder: Path, config: Mapping[str, Any]) -> Template | None:
@@ -48,7 +78,7 @@ def template_of(folder: Path, config: Mapping[str, Any]) -> Template | None:
 
 
 def rendered_ids(
-    vocab: TokenizerVocab, template: Template, messages: Sequence[Mapping[str, Any]]
+    vocab: Speaker, template: Template, messages: Sequence[Mapping[str, Any]]
 ) -> tuple[list[int], str]:
     """The ids of a conversation up to where the model is to go on, and the text that the template made of it.
 
@@ -90,7 +120,7 @@ def rendered_ids(
     return ids, found.replace(mark, "")
 
 
-def _opened(vocab: TokenizerVocab, text: str, first: bool) -> TokenizerVocab:
+def _opened(vocab: Speaker, text: str, first: bool) -> Speaker | Vocab:
     """The vocabulary that puts a space before this part of a text where the tokenizer does."""
     bare = vocab.opens == "bare parts" or (vocab.opens == "first part" and first)
     opens = vocab.opens == "every part" or (bare and not text.startswith(" "))

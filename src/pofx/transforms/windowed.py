@@ -18,10 +18,10 @@ from pofx.paths import id_rows, per_path
 from pofx.state import State
 from pofx.tape import Arrays, read_once
 from pofx.trace import Ints, Path, Trace, Want
+from pofx.transforms.window_cuts import cuts, joined, rule, stretches
 from pofx.transforms.windowed_branches import WindowedBranches
 from pofx.transforms.wrapper import LMWrapper
 from pofx.values import whole
-from pofx.window_rule import WindowRule
 
 # Of a stretch: so many products of a network, some 5 s of a core, or of what takes next to none so many tokens.
 PRODUCTS = 2 * 10**11
@@ -105,8 +105,8 @@ class Windowed(LMWrapper):
             states.append(self.lm.extend(fresh, kept.ids[some, :size]) if size else fresh)
             order.append(some)
         back = np.argsort(np.concatenate(order))
-        joined = states[0].cat(*states[1:]) if len(states) > 1 else states[0]
-        after = joined if len(states) == 1 else joined.take(back)
+        every = states[0].cat(*states[1:]) if len(states) > 1 else states[0]
+        after = every if len(states) == 1 else every.take(back)
         if self.interval:
             kept = replace(kept, before=_passed_on(inner, after, kept.before, new[:, 0], full))
         return self._state(after, kept)
@@ -146,7 +146,7 @@ class Windowed(LMWrapper):
                     found[w][name] = part
         # Whatever a trace reports of positions, this does.
         names = found[0] if found else {}
-        return Trace(**{"logp": (), **{n: _joined([f[n] for f in found], ends) for n in names}})
+        return Trace(**{"logp": (), **{n: joined([f[n] for f in found], ends) for n in names}})
 
     def _read(self, cut: Sequence[Ints], read: Sequence[int], want: Want) -> tuple[Arrays, bool]:
         """What the model says of the positions of some windows, laid end to end; and whether it had said so before."""
@@ -189,34 +189,6 @@ class Windowed(LMWrapper):
             leak=(lambda carry: carry[0].leak) if self.leaks else None,
             held=lambda carry: carry[0].held,
         )
-
-
-def rule(context: int, stride: int, lead: int) -> WindowRule:
-    """The rule, for `LM.window`."""
-    front = ("no x0", "x0 at the front of each")[lead] if lead < 2 else "x0 and what is given before each"
-    return WindowRule(
-        f"windows of {context:,} tokens, {front}; the next begins {stride:,} later; "
-        f"effective context {context + 1 - stride:,} to {context:,}"
-    )
-
-
-def cuts(n: int, skip: int, room: int, stride: int) -> list[tuple[int, int, int]]:
-    """Windows (start, stop, first position that counts) of a path of n tokens, those before `skip` not asked for.
-
-    Window k holds the positions k·stride … k·stride + room, and predicts those that no earlier one holds. At
-    least one, for a path of which nothing is asked an empty one.
-    """
-    if skip >= n:
-        return [(0, 0, 0)]
-    k = 0 if skip < room else 1 + (skip - room) // stride
-    out = []
-    while True:
-        lo = k * stride
-        hi = min(lo + room, n)
-        out.append((lo, hi, max(skip, lo + room - stride if k else 0)))
-        if hi == n:
-            return out
-        k += 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,34 +255,3 @@ def _passed_on(
     again = np.where(np.isneginf(first.most), 0.0, first.most)[:, None]
     out: NDArray[np.float64] = np.where(full[:, None], ends - again, before)
     return out
-
-
-def stretches(sizes: Sequence[int], ends: Sequence[int], most: int) -> list[list[int]]:
-    """The windows, of so many tokens each, in the order in which they are read, some at a time.
-
-    First those that are a whole path, all at once: what they have in common is read once. Then the others, about `most`
-    tokens at a time. Path i has the windows from `ends[i − 1]` up to `ends[i]`.
-    """
-    alone: list[int] = []
-    out: list[list[int]] = []
-    size = most
-    for lo, hi in zip((0, *ends), ends):
-        if hi - lo == 1:
-            alone.append(lo)
-            continue
-        for w in range(lo, hi):
-            if size + sizes[w] > most:
-                out.append([])
-                size = 0
-            out[-1].append(w)
-            size += sizes[w]
-    return [alone, *out] if alone else out
-
-
-def _joined(found: Sequence[NDArray[Any]], ends: Sequence[int]) -> tuple[NDArray[Any], ...]:
-    """Arrays of windows as arrays of paths; path i has those up to `ends[i]`."""
-    out, lo = [], 0
-    for hi in ends:
-        out.append(found[lo] if hi - lo == 1 else np.concatenate(found[lo:hi]))
-        lo = hi
-    return tuple(out)
