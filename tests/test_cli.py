@@ -493,7 +493,7 @@ def test_a_prefix_is_advised_only_where_the_verb_takes_one(
     asked = {"infill": ["", "a"], "next": [], "marginal": ["a"], "score": ["--text", "a"]}
     said = run(verb, *asked.get(verb, ["some.txt"]), "-m", str(models / "no_begin")).refusal
     where = {"infill": "(PREFIX)", "next": "(GIVEN)", "score": "(--given)"}
-    assert "p(x1 | x0)" in said and "fit with begin=True" in said
+    assert "p(x1 | x0)" in said and "fit with x0 (without --no-begin)" in said
     assert ("condition on a text" in said) == (verb in where)
     assert where.get(verb, "") in said and ("--given" in said) == (verb == "score")
 
@@ -613,7 +613,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "files and texts": (["score", "good.txt", "--text", "a"], "expected FILES or --text, found both"),
     "neither files nor texts": (["score"], "found neither"),
     "an unknown field": (["fit", "good.csv", "-o", "m", "--field", "body"], "'text'"),
-    "a field of no fields": (["fit", "good.txt", "-o", "m", "--field", "body"], "field, id"),
+    "a field of no fields": (["fit", "good.txt", "-o", "m", "--field", "body"], "--field, --id"),
     "an unknown format": (["fit", "good.txt", "-o", "m", "--format", "xml"], "format: expected one of txt"),
     "an empty separator": (["fit", "good.txt", "-o", "m", "--separator", ""], "separator: expected"),
     "order 0": (

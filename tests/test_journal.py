@@ -114,7 +114,7 @@ def test_a_finished_file_is_not_overwritten(tmp_path: Path) -> None:
     target = tmp_path / "o.jsonl"
     target.write_bytes(b"a week of work\n")
     for fresh in (False, True):
-        with pytest.raises(BadValue, match="found an output that is finished.*--overwrite"):
+        with pytest.raises(BadValue, match="found an output that is finished.*overwrite=True"):
             opened(target, PARTS, {"items": 0}, fresh=fresh, overwrite=False)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("o.jsonl", b"a week of work\n")]
     journal = opened(target, PARTS, {"items": 0}, fresh=False, overwrite=True)

@@ -50,7 +50,7 @@ def vocab(name: str) -> TokenizerVocab:
 
 @pytest.mark.parametrize("name", NORMALIZERS)
 def test_a_refusal_names_the_normalizer_and_shows_what_is_read(name: str) -> None:
-    with pytest.raises(pofx.NotText, match="expected .*found .*--normalize") as e:
+    with pytest.raises(pofx.NotText, match="expected .*found .*normalize=True") as e:
         vocab(name).encode(CHANGED[name])
     assert f"its normalizer is {name})" in str(e.value)
     assert ascii(NORMALIZERS[name][1](CHANGED[name])) in str(e.value)

@@ -229,7 +229,7 @@ def test_a_bos_that_is_declared_and_never_added_is_not_used() -> None:
     assert (found.known, found.id) == ("none", None)
     said = str(refuse_unconditional(found))
     assert "candidates are <|im_start|> (declared as BOS, never added), <|im_end|>, <|endoftext|>" in said
-    for word in ("p(x1)", "pofx audit smol", "--begin", "--given"):
+    for word in ("p(x1)", "pofx audit smol", "begin=", "given="):
         assert word in said
     assert "\n" not in said
     assert "fitted without" not in said

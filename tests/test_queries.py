@@ -93,7 +93,7 @@ BAD: dict[str, tuple[Callable[[], object], type[Exception], str, str]] = {
         "one vocabulary",
         "same vocab",
     ),
-    "with and without x0": (lambda: pofx.mixture([TOY, NO_BEGIN]), BadValue, "x0", "same begin="),
+    "with and without x0": (lambda: pofx.mixture([TOY, NO_BEGIN]), BadValue, "x0", "fit them alike"),
     "no weights": (lambda: pofx.interpolate([TOY, TOY]), BadValue, "either weights or held_out", "neither"),
     "weights twice": (
         lambda: pofx.interpolate([TOY], [1], ["a"]),

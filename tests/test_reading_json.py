@@ -73,7 +73,7 @@ def test_a_json_file_may_hold_an_object_a_line(tmp_path: Path) -> None:
 
 def test_an_array_under_another_name_is_told(tmp_path: Path) -> None:
     for data in ('[{"text": "a"}]', '[\n{"text": "a"}\n]', '[ {"text": "a"},\n{"text": "b"}]'):
-        with pytest.raises(BadSource, match=r"found an array of them; say format='json' \(--format json\)"):
+        with pytest.raises(BadSource, match=r"found an array of them; say what it is \(format='json'\)"):
             read(tmp_path / "a.jsonl", data)
     assert read(tmp_path / "a.jsonl", '["x"]\n{"text": "a"}')[0] == ["a"]  # a row that is none
 
@@ -131,7 +131,7 @@ def test_elements_are_named_by_their_place(tmp_path: Path, indent: int | None) -
 
 
 def test_memory_holds_one_element(tmp_path: Path) -> None:
-    with pytest.raises(BadSource, match="--max-document"):
+    with pytest.raises(BadSource, match="max_document"):
         read(tmp_path / "a.json", '[{"text": "' + "x" * 300_000 + '"}]', max_document=100_000)
     rows = [{"text": "x" * 50_000} for _ in range(40)]
     assert len(read(tmp_path / "a.json", json.dumps(rows), max_document=100_000)[0]) == 40

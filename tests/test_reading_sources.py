@@ -73,11 +73,11 @@ def test_a_pattern_is_the_files_that_match(corpus: Path) -> None:
     ("path", "words"),
     [
         ("*.csv", "expected files that match, found none; check the pattern"),
-        ("what is love?", "if it is a text, say --text"),
+        ("what is love?", "give it as a text if it is one"),
         ("empty", "expected a directory with files that end in .txt.*found none"),
         ("others", "found 1 other file, such as 'a.md'"),
         ("[", "expected files that match"),
-        ("model", "expected documents, found the directory of a model; .*--model"),
+        ("model", "expected documents, found the directory of a model; name .*model"),
     ],
 )
 def test_a_path_of_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, words: str) -> None:

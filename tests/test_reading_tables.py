@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pofx.cli.spelling import in_shell
 from pofx.corpus import BadRow, documents, records
 from pofx.errors import BadSource, BadValue
 
@@ -83,14 +84,14 @@ def test_rows_are_never_merged_without_a_word(tmp_path: Path) -> None:
     assert found == ["x"]
     assert [b.line for b in told] == [2]
     assert "each of its lines is a row, too (lines 2 to 4)" in told[0].why
-    assert "--quoting none" in told[0].why
-    assert "--quoting minimal" in told[0].why
+    assert "quoting='none'" in str(told[0])
+    assert "quoting='minimal'" in str(told[0])
     assert read(path, MERGED, quoting="none") == (['"Hello', "foo", 'bar"', "x"], [])
     assert read(path, MERGED, quoting="minimal") == (["Hello\t1\nfoo\t2\nbar", "x"], [])
     # A line break inside quotes that no row has: nothing else can be meant.
     assert read(path, 'id\ttext\n1\t"two\nlines"\n') == (["two\nlines"], [])
     # The header may be such a row, too; and a column alone.
-    with pytest.raises(BadSource, match=r"a\.tsv:1: expected a row of TSV.*--quoting none"):
+    with pytest.raises(BadSource, match=r"a\.tsv:1: expected a row of TSV.*quoting='none'"):
         read(path, '"text\tlabel\na\t1\n"b\t2\n')
     assert [b.line for b in read(path, 'text\n"a\nb"\nc\n')[1]] == [2]
 
@@ -106,10 +107,10 @@ def test_rows_are_never_merged_without_a_word(tmp_path: Path) -> None:
 def test_a_quote_that_is_no_quoting_names_the_option(tmp_path: Path, body: str, words: str) -> None:
     _, told = read(tmp_path / "a.tsv", f"text\tlabel\n{body}")
     assert words in told[0].why
-    assert told[0].why.endswith("say quoting='none' (--quoting none)")
+    assert str(told[0]).endswith("(quoting='none')")
     assert read(tmp_path / "a.tsv", f"text\tlabel\n{body}", quoting="none")[1] == []
     _, told = read(tmp_path / "a.tsv", f"text\tlabel\n{body}", quoting="minimal")
-    assert "--quoting" not in told[0].why
+    assert "quoting=" not in str(told[0])
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,8 @@ def test_another_delimiter_is_told_by_the_option_that_reads_it(
     shown = delimiter.replace("\t", "\\t")
     with pytest.raises(BadSource) as e:
         read(path, data)
-    assert f'(--delimiter "{shown}")' in str(e.value)
+    assert f"(delimiter={delimiter!r})" in str(e.value)
+    assert f'(--delimiter "{shown}")' in str(in_shell(e.value))
     assert str(e.value).isprintable()
     assert read(path, data, delimiter=delimiter) == (["x"], [])
     assert [d.line for d in records(path, delimiter=delimiter)] == [3 if "sep=" in data else 2]
@@ -145,7 +147,7 @@ def test_the_line_for_excel_is_no_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("delimiter", ["", ";;", '"', "\n", "\r", "\ud800", 3, b";"])
 def test_delimiters_that_are_none(delimiter: Any) -> None:
-    with pytest.raises(BadValue, match="--delimiter"):
+    with pytest.raises(BadValue, match="delimiter: expected"):
         documents("-", format="csv", delimiter=delimiter)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 import numpy as np
 
 from pofx.corpus import Document, split_documents
-from pofx.errors import BadSource, BadValue, NoEOS
+from pofx.errors import Advice, BadSource, BadValue, NoEOS
 from pofx.estimation import fit
 from pofx.lm import LM, refuse_unconditional
 from pofx.queries.corpus_loss import What, effective_finding, loss_finding, loss_of
@@ -62,7 +62,9 @@ def corpus_report(
     tell("reading")
     corpus, n = _corpus(documents, held_out, seed)
     if clusters is not None and len(clusters) != corpus.n:
-        raise BadValue(f"clusters: expected a label for each of {corpus.n} documents, found {len(clusters)}")
+        raise BadValue(
+            f"clusters: expected a label for each of {corpus.n} documents, found {len(clusters)}", None
+        )
     scored, seed = whole("scored", scored, 1), whole("seed", seed)
     tell("looking for copies")
     exact = exact_groups(corpus.texts)
@@ -111,7 +113,7 @@ def _corpus(documents: Iterable[Text], held_out: float | Iterable[Text], seed: i
     """What is read, and how many documents of it are not from a list of held-out ones."""
     if isinstance(documents, str | bytes):
         raise BadValue(
-            "documents: expected an iterable of texts, found one text; write records(path) or [text]"
+            "documents: expected an iterable of texts, found one text", "write records(path) or [text]"
         )
     texts: list[str] = []
     ids: list[str] = []
@@ -129,7 +131,7 @@ def _corpus(documents: Iterable[Text], held_out: float | Iterable[Text], seed: i
     n = read(documents, "")
     if not n:
         raise BadSource(
-            "documents: expected at least one document, found none; check the files and their field"
+            "documents: expected at least one document, found none", "check the files and their field"
         )
     if not isinstance(held_out, Iterable) or isinstance(held_out, str | bytes):
         held_out = real("held_out", held_out, 0, 1)
@@ -160,8 +162,12 @@ def _check(lm: LM) -> None:
         raise refuse_unconditional(lm.begin, "L(θ)")
     if lm.vocab.end is None:
         raise NoEOS(
-            "L(θ) needs p(EOS | text), the last factor of the chain rule, but this model has no end-of-text symbol; "
-            "name a token that ends texts: --end TOKEN, or leave the model out: an n-gram is then fitted"
+            "L(θ) needs p(EOS | text), the last factor of the chain rule, but this model has no end-of-text "
+            "symbol",
+            [
+                Advice("name a token that ends texts", "load(source, end=TOKEN)", "--end TOKEN"),
+                "leave the model out: an n-gram is then fitted",
+            ],
         )
 
 

@@ -132,14 +132,15 @@ def keep(name: str, size: int, fill: Callable[[Path], object]) -> Path:
     if size > most:
         raise BadSource(
             f"{name}: expected a model that takes at most {most / 1e9:.1f} GB in the cache, found one of "
-            f"{size / 1e9:.1f} GB; allow more: {LIMIT_VARIABLE}={-(-size // 10**9)}G"
+            f"{size / 1e9:.1f} GB",
+            f"allow more: {LIMIT_VARIABLE}={-(-size // 10**9)}G",
         )
     _make_room(home, most - size, target)
     free = shutil.disk_usage(home).free
     if free < size:
         raise BadSource(
-            f"{home}: expected {size / 1e9:.1f} GB free for {name}, found {free / 1e9:.1f}; "
-            "free some, or set POFX_CACHE to a larger disk"
+            f"{home}: expected {size / 1e9:.1f} GB free for {name}, found {free / 1e9:.1f}",
+            "free some, or set POFX_CACHE to a larger disk",
         )
     try:
         part.mkdir(mode=0o700)
@@ -151,7 +152,8 @@ def keep(name: str, size: int, fill: Callable[[Path], object]) -> Path:
             _moved(part, target)
     except OSError as e:
         raise BadSource(
-            f"{home}: expected a cache that can be written, found: {e.strerror or e}; set POFX_CACHE to another directory"
+            f"{home}: expected a cache that can be written, found: {e.strerror or e}",
+            "set POFX_CACHE to another directory",
         ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -163,7 +165,7 @@ def clear(name: str | None = None) -> list[Entry]:
     doomed = [e for e in entries() if name in (None, e.name)]
     if name is not None and not doomed:
         raise BadValue(
-            f"expected the name of something in the cache, found {name!r:.80}; 'pofx cache' lists them"
+            f"expected the name of something in the cache, found {name!r:.80}", "'pofx cache' lists them"
         )
     for e in doomed:
         _remove(e.path)
@@ -179,7 +181,7 @@ def limit() -> int:
         return LIMIT
     size = size_of(chosen)
     if size is None:
-        raise BadValue(f"{LIMIT_VARIABLE}: expected a size such as 500M or 20G, found {chosen!r:.40}")
+        raise BadValue(f"{LIMIT_VARIABLE}: expected a size such as 500M or 20G, found {chosen!r:.40}", None)
     return size
 
 
@@ -221,11 +223,13 @@ def _private(home: Path) -> Path:
                 home.chmod(0o700)
             elif os.geteuid() != 0:
                 raise BadSource(
-                    f"{home}: expected a cache directory that you own, found another user's; set POFX_CACHE to your own"
+                    f"{home}: expected a cache directory that you own, found another user's",
+                    "set POFX_CACHE to your own",
                 )
     except OSError as e:
         raise BadSource(
-            f"{home}: expected a cache that can be written, found: {e.strerror or e}; set POFX_CACHE to another directory"
+            f"{home}: expected a cache that can be written, found: {e.strerror or e}",
+            "set POFX_CACHE to another directory",
         ) from None
     return home
 

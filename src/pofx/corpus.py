@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pofx.errors import BadSource, BadValue
+from pofx.errors import Advice, BadSource, BadValue
 from pofx.limits import DEFAULT
 from pofx.reading import Fault, Layout, Quoting, Row, Run, Split
 from pofx.reading.held import look, rows_of_all
@@ -42,16 +42,25 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that holds no document, and why: what was expected and what was found. id, kept: as in `Document`."""
+    """A row that holds no document, and why: what was expected and what was found. id, kept: as in `Document`.
+
+    advice: what can be done.
+    """
 
     source: str
     line: int
     why: str
     id: str = field(default="", compare=False)
     kept: tuple[object, ...] = field(default=(), compare=False, repr=False)
+    advice: tuple[Advice, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
-        return f"{self.source}:{self.line}: {self.why}"
+        return f"{self.source}:{self.line}: {self.error}"
+
+    @property
+    def error(self) -> BadSource:
+        """Why, and what can be done, as the error that stands in for the document."""
+        return BadSource(self.why, self.advice)
 
     @property
     def kind(self) -> str:
@@ -110,8 +119,8 @@ class _Files:
         if any(s.is_stdin for s in self.sources):
             if self._stdin_read:
                 raise BadSource(
-                    "stdin: expected to be read once, found a second reading; "
-                    "save it to a file, or keep the documents: list(documents('-'))"
+                    "stdin: expected to be read once, found a second reading",
+                    "save it to a file, or keep the documents: list(documents('-'))",
                 )
             self._stdin_read = True
         tally = self._tally = _Tally()
@@ -120,7 +129,7 @@ class _Files:
                 tally.n_blank += 1
             elif isinstance(found, Fault):
                 here = f"{source.name}:{found.line}" if found.id is None else found.id
-                self._note(tally, BadRow(source.name, found.line, found.why, here, found.kept))
+                self._note(tally, BadRow(source.name, found.line, found.why, here, found.kept, found.advice))
             else:
                 yield source, tally, found
         if self._report is None and tally.n_bad > len(tally.kinds):
@@ -282,7 +291,7 @@ def split_documents(
     """
     held_out = real("held_out", held_out, 0, 1)
     if isinstance(documents, str | bytes):
-        raise BadValue("expected an iterable of documents, found one string; for one document write [text]")
+        raise BadValue("expected an iterable of documents, found one string", "for one document write [text]")
     key = str(whole("seed", seed, -MOST)).encode("ascii")
     bound = held_out * 2.0**64
     sides: tuple[list[Text], list[Text]] = ([], [])

@@ -36,14 +36,14 @@ def fit(
     """
     if isinstance(documents, str | bytes):
         raise BadValue(
-            "documents: expected an iterable of texts, found one text; write documents(path) or [text]"
+            "documents: expected an iterable of texts, found one text", "write documents(path) or [text]"
         )
     if isinstance(spec, NgramSpec):
         return _fit_ngram(documents, spec)
     if isinstance(spec, TransformerSpec):
         kept = None if validation is None else list(validation)
         return _fit_transformer(list(documents), spec, kept, progress, checkpoint, resume)
-    raise BadValue(f"spec: expected NgramSpec(…) or TransformerSpec(…), found {spec!r}")
+    raise BadValue(f"spec: expected NgramSpec(…) or TransformerSpec(…), found {spec!r}", None)
 
 
 def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:
@@ -96,5 +96,5 @@ def _fit_transformer(
 
 def _no_documents() -> BadSource:
     return BadSource(
-        "documents: expected at least one document to fit, found none; check the files and their field"
+        "documents: expected at least one document to fit, found none", "check the files and their field"
     )

@@ -30,11 +30,11 @@ def read_record(path: Path) -> FittedOn:
         validation = found.get("validation", codes[:0])
     except (SafetensorError, OSError, ValueError, KeyError) as e:
         raise BadSource(
-            f"{path}: expected hashes of documents, found no readable file ({str(e)[:80]})"
+            f"{path}: expected hashes of documents, found no readable file ({str(e)[:80]})", None
         ) from None
     if not (_are_hashes(codes) and _are_hashes(validation)) or documents.shape != (1,):
         raise BadSource(
-            f"{path}: expected distinct hashes in order, found others; copy or fit the model again"
+            f"{path}: expected distinct hashes in order, found others", "copy or fit the model again"
         )
     return FittedOn(codes, int(documents[0]), validation)
 

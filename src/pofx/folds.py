@@ -40,15 +40,16 @@ def cross_fit(
     """
     if isinstance(documents, str | bytes):
         raise BadValue(
-            "documents: expected an iterable of texts, found one text; write documents(path) or [text]"
+            "documents: expected an iterable of texts, found one text", "write documents(path) or [text]"
         )
     folds, seed = whole("folds", folds, 2, MOST_FOLDS), whole("seed", seed)
     texts = list(documents)
     fold = [fold_of(text, folds, seed) for text in texts]
     if len(set(fold)) < 2:
         raise BadValue(
-            f"documents: expected some in at least two of {folds} folds, found {len(texts):,} in {len(set(fold))}; give "
-            "more documents that differ"
+            f"documents: expected some in at least two of {folds} folds, found {len(texts):,} in "
+            f"{len(set(fold))}",
+            "give more documents that differ",
         )
     out: dict[int, Scored] = {}
     for k in sorted(set(fold)):

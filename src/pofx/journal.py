@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pofx import journal_files
-from pofx.errors import BadSource, not_replaced
+from pofx.errors import Advice, BadSource, not_replaced
 from pofx.journal_files import (
     Saved,
     alone,
@@ -147,8 +147,8 @@ class Journal:
                 else "nothing was kept"
             )
             raise BadSource(
-                f"{self.target}: expected room to write, found: {e.strerror or e}; make room, or choose another "
-                f"place; {kept}"
+                f"{self.target}: expected room to write, found: {e.strerror or e}",
+                f"make room, or choose another place; {kept}",
             ) from None
 
 
@@ -165,7 +165,7 @@ def opened(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
-            raise BadSource(f"{target}: expected a file to write, found a directory; choose another")
+            raise BadSource(f"{target}: expected a file to write, found a directory", "choose another")
         # The lock comes before everything else: whoever holds it alone may look at the files, and change them.
         file = alone(target)
         try:
@@ -185,8 +185,8 @@ def opened(
                     rows.update(chunk)
             if left.rows not in (rows.hexdigest(), None):
                 raise BadSource(
-                    f"{part_of(target)}: expected the rows that its .progress has the hash of, found others; start "
-                    "over: --fresh"
+                    f"{part_of(target)}: expected the rows that its .progress has the hash of, found others",
+                    Advice("start over", "fresh=True", "--fresh"),
                 )
         except BaseException:
             _let_go(target, file)
@@ -194,7 +194,7 @@ def opened(
         return Journal(target, parts, file, left, rows, began)
     except OSError as e:
         raise BadSource(
-            f"{target}: expected a place to write, found: {e.strerror or e}; choose another"
+            f"{target}: expected a place to write, found: {e.strerror or e}", "choose another"
         ) from None
 
 
@@ -208,8 +208,9 @@ def _taken_up(
     if not progress_of(target).exists():
         if size_of(file):
             raise BadSource(
-                f"{part_of(target)}: expected no such file, or one that a stopped run left with its .progress, found "
-                "one without; move it away, or start over: --fresh"
+                f"{part_of(target)}: expected no such file, or one that a stopped run left with its .progress, "
+                "found one without",
+                ["move it away", Advice("start over", "fresh=True", "--fresh")],
             )
         return None
     return left_by(target, parts, size_of(file), overwrite)

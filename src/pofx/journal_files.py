@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pofx.errors import BadSource, BadValue
+from pofx.errors import Advice, BadSource, BadValue
 
 fcntl: ModuleType | None
 try:
@@ -93,7 +93,8 @@ def alone(target: Path) -> BufferedRandom:
         except BlockingIOError:
             file.close()
             raise BadSource(
-                f"{part}: expected to write it alone, found another run that is writing it; wait for it, or write elsewhere"
+                f"{part}: expected to write it alone, found another run that is writing it",
+                "wait for it, or write elsewhere",
             ) from None
         # The other run may have finished between the opening and the lock: then this file has no name, or is its target.
         with suppress(FileNotFoundError):
@@ -123,7 +124,8 @@ def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool =
     """
     progress = progress_of(target)
     damaged = BadSource(
-        f"{progress}: expected how far a stopped run came, found a damaged file; start over: --fresh"
+        f"{progress}: expected how far a stopped run came, found a damaged file",
+        Advice("start over", "fresh=True", "--fresh"),
     )
     try:
         if progress.stat().st_size > MOST_STATE:
@@ -153,8 +155,8 @@ def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool =
         return Saved(offset, state, finished=True)
     if offset > size:
         raise BadSource(
-            f"{part_of(target)}: expected at least the {offset:,} bytes that its .progress counts, found fewer; "
-            "start over: --fresh"
+            f"{part_of(target)}: expected at least the {offset:,} bytes that its .progress counts, found fewer",
+            Advice("start over", "fresh=True", "--fresh"),
         )
     return Saved(offset, state, record.get("rows"))
 
@@ -205,8 +207,13 @@ def _check_same(target: Path, was: Mapping[str, Any], now: Mapping[str, Any]) ->
         )
         more = f"; and {len(names) - 5} more" if len(names) > 5 else ""
         raise BadValue(
-            f"{part_of(target)}: expected the rows of this very run, to go on with them, found those of another "
-            f"({told}{more}); run that one again to finish it, write elsewhere, or start over: --fresh"
+            f"{part_of(target)}: expected the rows of this very run, to go on with them, found those of "
+            f"another ({told}{more})",
+            [
+                "run that one again to finish it",
+                "write elsewhere",
+                Advice("start over", "fresh=True", "--fresh"),
+            ],
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.errors import NoLaw
+from pofx.errors import Advice, NoLaw
 
 
 def lawful(logs: NDArray[np.floating[Any]], what: str = "log-probabilities") -> None:
@@ -34,6 +34,10 @@ def all_lawful(parts: Sequence[NDArray[np.floating[Any]]], what: str) -> None:
 def no_law(what: str, found: float) -> NoLaw:
     """The error of a model whose arithmetic gave no number."""
     return NoLaw(
-        f"the model: expected {what} that are numbers, found {found}; its weights are damaged or its arithmetic "
-        "overflows; get its files again, or, if it was loaded as bfloat16, load it as float32 (--dtype float32)"
+        f"the model: expected {what} that are numbers, found {found}; its weights are damaged or its "
+        "arithmetic overflows",
+        [
+            "get its files again",
+            Advice("load it as float32 if it was loaded as bfloat16", "dtype='float32'", "--dtype float32"),
+        ],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pofx.errors import BadSource
+from pofx.errors import Advice, BadSource
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 # A file this small is read however far it unfolds.
@@ -24,8 +24,8 @@ class Limits:
         if unpacked > FLOOR and unpacked > self.expansion * max(packed, 1):
             raise BadSource(
                 f"{name}: expected at most {self.expansion:g} bytes for each byte of the packed file, found more "
-                f"({unpacked:,} from {packed:,}); if the file is no trap, raise the limit: max_expansion=1e9 "
-                "(--max-expansion 1e9)"
+                f"({unpacked:,} from {packed:,})",
+                Advice("raise the limit if the file is no trap", "max_expansion=1e9", "--max-expansion 1e9"),
             )
 
     def is_doubtful(self, packed: int, unpacked: int) -> bool:
@@ -40,9 +40,15 @@ def too_long(name: str, line: int | None, limits: Limits) -> BadSource:
     """The error of a document or a row that is longer than the limit. line: where it begins, if that is known."""
     where = name if line is None else f"{name}:{line}"
     return BadSource(
-        f"{where}: expected a document of at most {limits.document:,} bytes, found a longer one; say how "
-        "documents are parted (--split, --separator, --format), or raise the limit: max_document=10**9 "
-        "(--max-document 1G)"
+        f"{where}: expected a document of at most {limits.document:,} bytes, found a longer one",
+        [
+            Advice(
+                "say how documents are parted",
+                "split, separator, format",
+                "--split, --separator, --format",
+            ),
+            Advice("raise the limit", "max_document=10**9", "--max-document 1G"),
+        ],
     )
 
 

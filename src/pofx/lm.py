@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pofx.branches import Branches, ByExtension
 from pofx.by_extension import forward_by_extension
-from pofx.errors import NoBOS
+from pofx.errors import Advice, NoBOS
 from pofx.fitted import FittedOn
 from pofx.paths import per_path
 from pofx.state import State
@@ -32,13 +32,14 @@ class Begin:
     known: "trained" (every training text stood behind it), "declared" (the author of the LM says so),
     "assumed" (the caller chose it), "none" (there is no x0: the model only continues texts).
     id: one past the last outcome for an x0 of our own; a control token of the vocabulary for a pretrained model.
-    note: with known "none", why there is no x0 and what can be done, for the message of `NoBOS`.
+    note: with known "none", why there is no x0, for the message of `NoBOS`; advice: what can be done.
     """
 
     known: Known
     text: str = ""
     id: int | None = None
     note: str = ""
+    advice: tuple[Advice, ...] = ()
 
     def __str__(self) -> str:
         return "none" if self.known == "none" else f"{self.text or 'x0'} ({self.known})"
@@ -257,14 +258,14 @@ def whole_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[NDArray[np.i
     return paths, [min(free, len(p)) for p in paths]
 
 
-# The first advice to whoever has no x0; the command line says it as the verb at hand takes a prefix, if it does.
-NAME_A_PREFIX = "condition on a text you name (given=…, --given), or "
+# The first advice to whoever has no x0; the command line gives it where the verb at hand takes a prefix.
+NAME_A_PREFIX = Advice("condition on a text you name", "given=…", "--given", parameter="given")
 
 # What `refuse_unconditional` says of a model that was fitted without x0.
 _FITTED_WITHOUT = (
-    "this model was fitted without a begin-of-text symbol x0, so it never learned how texts begin; "
-    f"{NAME_A_PREFIX}fit with begin=True (without --no-begin)"
+    "this model was fitted without a begin-of-text symbol x0, so it never learned how texts begin"
 )
+_FIT_WITH = Advice("fit with x0", "begin=True", "without --no-begin")
 
 
 def refuse_unconditional(begin: Begin, what: str = "p(x1)") -> NoBOS:
@@ -273,5 +274,6 @@ def refuse_unconditional(begin: Begin, what: str = "p(x1)") -> NoBOS:
     begin: of the model; its `note` says why there is none and what to do, else the model was fitted so.
     """
     return NoBOS(
-        f"{what} needs p(x1 | x0), the first factor of the chain rule, but {begin.note or _FITTED_WITHOUT}"
+        f"{what} needs p(x1 | x0), the first factor of the chain rule, but {begin.note or _FITTED_WITHOUT}",
+        begin.advice or (NAME_A_PREFIX, _FIT_WITH),
     )

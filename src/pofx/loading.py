@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from pofx.cache import cache_dir, sha256
-from pofx.errors import BadSource, BadValue, PofxError
+from pofx.errors import Advice, BadSource, BadValue, PofxError
 from pofx.lm import LM
+from pofx.models.pretrained.stages import Progress
 from pofx.specs import NgramSpec
 from pofx.store import CARD, FORMAT, is_arpa, read_directory, save
 from pofx.values import whole
 from pofx.vocab import END_TEXT
 
 BUILTIN = "builtin"
-Progress = Callable[[str, float], None]
 
 
 def load(
@@ -65,7 +64,7 @@ def load(
     trained as "<s>".
     """
     if dtype not in ("float32", "bfloat16"):
-        raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}")
+        raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}", None)
     context = None if context is None else whole("context", context, 2)
     stride = None if stride is None else whole("stride", stride, 1)
     budget = None if budget is None else whole("budget", budget, 1)
@@ -77,21 +76,24 @@ def load(
         return _pretrained(source, begin, end, dtype, context, stride, budget, pre, normalize, rope, progress)
     if dtype != "float32":
         raise BadValue(
-            f"dtype: expected 'float32', found {dtype!r}; leave it out, since models that pofx fitted run in float32"
+            f"dtype: expected 'float32', found {dtype!r}",
+            "leave it out, since models that pofx fitted run in float32",
         )
     if budget is not None:
-        raise BadValue("budget: expected a pretrained model, whose passes it bounds; leave it out")
+        raise BadValue("budget: expected a pretrained model, whose passes it bounds", "leave it out")
     if pre is not None:
         raise BadValue(
-            f"pre: expected a GGUF file, found {source}, whose vocabulary is its own; leave it out"
+            f"pre: expected a GGUF file, found {source}, whose vocabulary is its own", "leave it out"
         )
     if normalize:
         raise BadValue(
-            f"normalize: expected a pretrained model, found {source}, which reads texts as they are; leave it out"
+            f"normalize: expected a pretrained model, found {source}, which reads texts as they are",
+            "leave it out",
         )
     if rope != "short":
         raise BadValue(
-            f"rope: expected 'short' for a model that pofx fitted, found {rope!r:.40}; leave it out (--rope)"
+            f"rope: expected 'short' for a model that pofx fitted, found {rope!r:.40}",
+            Advice("leave it out", "", "--rope"),
         )
     known = lm.begin.known != "none"
     if begin is not None and not (known and begin in (lm.begin.text, lm.begin.id)):
@@ -121,15 +123,15 @@ def _fitted(source: str | Path, unknown: str) -> LM | None:
         arpa = not ours and not path.is_dir() and (is_arpa(path) or (path.is_file() and holds_arpa(path)))
     except OSError as e:
         raise BadSource(
-            f"{source}: expected the name of a model, found: {e.strerror or e}; check the name and "
-            "its permissions"
+            f"{source}: expected the name of a model, found: {e.strerror or e}",
+            "check the name and its permissions",
         ) from None
     if arpa:
         return read_arpa(path, unknown=unknown).saying(fingerprint=sha256(path))
     if unknown != "refuse":
         raise BadValue(
-            f"unknown: expected a model of words, an ARPA file, found another ({source}); leave it out, since it spells "
-            "every word or refuses it by name"
+            f"unknown: expected a model of words, an ARPA file, found another ({source})",
+            "leave it out, since it spells every word or refuses it by name",
         )
     if not ours:
         return None
@@ -174,7 +176,11 @@ def _pretrained(
     if too_long and rope == "short" and has_long_factors(checkpoint.config):
         raise BadValue(
             f"context: expected at most the {core.context:,} tokens up to which the model has one law, found "
-            f"{context:,}; leave it out, or take the factors of longer texts for all texts: rope='long', --rope long"
+            f"{context:,}",
+            [
+                "leave it out",
+                Advice("take the factors of longer texts for all texts", "rope='long'", "--rope long"),
+            ],
         )
     found = evidence(core.vocab, pin, begin, str(source))
     if found.known == "none":

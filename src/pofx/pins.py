@@ -63,7 +63,8 @@ def pin(fingerprint: str, found: Pin) -> Path:
         write_atomically(path, (json.dumps(record, indent=1) + "\n").encode("ascii"))
     except OSError as e:
         raise BadSource(
-            f"{path}: expected a place to keep the verdict, found: {e.strerror or e}; choose a directory: POFX_DATA"
+            f"{path}: expected a place to keep the verdict, found: {e.strerror or e}",
+            "choose a directory: POFX_DATA",
         ) from None
     return path
 
@@ -109,7 +110,7 @@ def unpin(fingerprint: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as e:
-        raise BadSource(f"{path}: expected to remove the verdict, found: {e.strerror or e}") from None
+        raise BadSource(f"{path}: expected to remove the verdict, found: {e.strerror or e}", None) from None
     return True
 
 
@@ -134,16 +135,17 @@ def _seal(record: dict[str, object]) -> str:
 
 def _damaged(path: Path, found: str) -> BadSource:
     return BadSource(
-        f"{path}: expected a verdict kept by pofx audit --pin, found {found}; "
-        "forget it (pofx audit MODEL --unpin) or remove the file"
+        f"{path}: expected a verdict kept by pofx audit --pin, found {found}",
+        "forget it (pofx audit MODEL --unpin) or remove the file",
     )
 
 
 def _path(fingerprint: str) -> Path:
     if not fingerprint:
         raise BadValue(
-            "pin: expected a pretrained model, whose x0 is a matter of evidence, found one without a fingerprint; "
-            "a model fitted here has its x0 in its own files"
+            "pin: expected a pretrained model, whose x0 is a matter of evidence, found one without a "
+            "fingerprint",
+            "a model fitted here has its x0 in its own files",
         )
     name = hashlib.blake2b(fingerprint.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     return data_dir() / "pins" / f"{name}.json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pofx.errors import BadSource
+from pofx.errors import Advice, BadSource
 
 # The bytes, what they are the beginning of, and the packing or format that reads them here, if one does.
 _SIGNATURES = (
@@ -25,11 +25,12 @@ def refuse_other(name: str, head: bytes, kind: str, packing: str) -> None:
     )
     if found is None:
         return
+    then: str | Advice
     if packing:
         then = f"unpack it once (the file is packed in .{packing} around that)"
     elif reader is None:
         then = f"unpack or convert it to {kind} first"
     else:
         by = reader if reader == "parquet" else f"{kind}.{reader}"
-        then = f"say format={by!r} (--format {by})"
-    raise BadSource(f"{name}: expected text, found {found}; {then}")
+        then = Advice("say what it is", f"format={by!r}", f"--format {by}")
+    raise BadSource(f"{name}: expected text, found {found}", then)

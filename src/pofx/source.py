@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from pofx.errors import BadSource, BadValue
+from pofx.errors import Advice, BadSource, BadValue
 
 Format = Literal["txt", "jsonl", "json", "csv", "tsv", "parquet", "fasttext"]
 Packing = Literal["", "gz", "zst"]
@@ -77,16 +77,17 @@ def named(path: str | os.PathLike[str], format: str | None = None) -> Named:
     if text != "-" and not os.path.lexists(text) and glob.has_magic(text):
         matches = sorted(p for p in _matching(text) if not os.path.isdir(p))
         if not matches:
-            advice = "; if it is a text, say --text" if " " in text else ""
-            raise BadSource(f"{text!r}: expected files that match, found none; check the pattern{advice}")
+            raise BadSource(
+                f"{text!r}: expected files that match, found none", ["check the pattern", *_as_text(text)]
+            )
         return Named(tuple(matches))
     if text == "-" or not os.path.isdir(text):
         return Named((text,))
     names = set(os.listdir(text)) if os.access(text, os.R_OK) else set()
     if "pofx.json" in names or ("config.json" in names and any(n.endswith(".safetensors") for n in names)):
         raise BadSource(
-            f"{text!r}: expected documents, found the directory of a model; name the model as such (--model), and the "
-            "documents by their files"
+            f"{text!r}: expected documents, found the directory of a model",
+            Advice("name the documents by their files, and the model as such", "load(directory)", "--model"),
         )
     below = sorted(_below(text))
     files = tuple(p for p in below if (format is not None or _ending(p)[0] in _FORMATS) and os.path.isfile(p))
@@ -96,8 +97,8 @@ def named(path: str | os.PathLike[str], format: str | None = None) -> Named:
             files_of = "1 other file" if len(below) == 1 else f"{len(below):,} other files"
             found = f"{files_of}, such as {os.path.basename(below[0])!r}"
         raise BadSource(
-            f"{text!r}: expected a directory with files that end in {_KNOWN}, found {found}; name another, or say "
-            "format='txt' (--format txt)"
+            f"{text!r}: expected a directory with files that end in {_KNOWN}, found {found}",
+            ["name another", Advice("say that they are text", "format='txt'", "--format txt")],
         )
     return Named(files, tuple(p for p in below if p not in set(files)))
 
@@ -112,7 +113,7 @@ def _matching(pattern: str) -> list[str]:
 def _below(directory: str) -> Iterator[str]:
     def refused(e: OSError) -> None:
         raise BadSource(
-            f"{e.filename!r}: expected a readable directory, found: {e.strerror}; check its permissions"
+            f"{e.filename!r}: expected a readable directory, found: {e.strerror}", "check its permissions"
         ) from None
 
     for place, inner, names in os.walk(directory, onerror=refused):
@@ -124,8 +125,8 @@ def _text(path: object) -> str:
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
         raise BadValue(
-            f"expected a path (str or Path), found {type(path).__name__}; "
-            "give each path by itself: documents(*paths)"
+            f"expected a path (str or Path), found {type(path).__name__}",
+            "give each path by itself: documents(*paths)",
         )
     return text
 
@@ -141,17 +142,18 @@ def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source
     if format is not None:
         given, given_packing = _ending("x." + format.removeprefix("."))
         if given not in _FORMATS:
-            raise BadValue(f"format: expected one of {', '.join(_FORMATS)}, found {format!r}")
+            raise BadValue(f"format: expected one of {', '.join(_FORMATS)}, found {format!r}", None)
         inner, packing = given, given_packing or packing
     if text != "-":
         _must_be_file(text)
     if inner not in _FORMATS:
-        raise BadSource(f"{text}: expected a file that ends in {_KNOWN}; {_advice(inner)}")
+        found = f".{inner}" if inner else "no such ending"
+        raise BadSource(f"{text}: expected a file that ends in {_KNOWN}, found {found}", _advice(inner))
     kind = _FORMATS[inner]
     if kind == "parquet" and (packing or text == "-"):
         raise BadSource(
-            f"{'stdin' if text == '-' else text}: expected a plain file, since Parquet is read from its end; "
-            "unpack it, or save it to a file first"
+            f"{('stdin' if text == '-' else text)}: expected a plain file, since Parquet is read from its end",
+            "unpack it, or save it to a file first",
         )
     return Source(text, kind, packing, format is not None)
 
@@ -169,18 +171,26 @@ def _must_be_file(path: str) -> None:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as e:  # ValueError: a NUL in the name
         why = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
-        # A sentence for a file's name: score, words and classify predict take it as --text.
-        advice = "; if it is a text, say --text" if " " in path else ""
-        raise BadSource(f"{path!r}: expected a file, found: {why}; check the path{advice}") from None
+        raise BadSource(
+            f"{path!r}: expected a file, found: {why}", ["check the path", *_as_text(path)]
+        ) from None
     if stat.S_ISDIR(mode):
         raise BadSource(
-            f"{path!r}: expected a file, found a directory; name the files in it, e.g. {path}/*.txt"
+            f"{path!r}: expected a file, found a directory", f"name the files in it, e.g. {path}/*.txt"
         )
 
 
-def _advice(ending: str) -> str:
+def _as_text(path: str) -> list[Advice]:
+    """A sentence for a file's name: score, words and classify predict take one as a text."""
+    return (
+        [Advice("give it as a text if it is one", "[text]", "--text", parameter="text")]
+        if " " in path
+        else []
+    )
+
+
+def _advice(ending: str) -> str | Advice:
     if ending in ("bz2", "xz", "zip", "lz4"):
-        return f"found .{ending}; unpack it, or pack it as .gz or .zst"
+        return "unpack it, or pack it as .gz or .zst"
     near = difflib.get_close_matches(ending, _FORMATS, 1, 0.5) or ["txt"]
-    found = "." + ending if ending else "no such ending"
-    return f"found {found}; say what it is, e.g. format={near[0]!r} (--format {near[0]})"
+    return Advice("say what it is", f"format={near[0]!r}", f"--format {near[0]}")

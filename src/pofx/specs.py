@@ -38,7 +38,9 @@ class NgramSpec:
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", whole("order", self.order, 1, MOST_ORDER))
         if self.smoothing not in SMOOTHINGS:
-            raise BadValue(f"smoothing: expected one of {', '.join(SMOOTHINGS)}, found {self.smoothing!r}")
+            raise BadValue(
+                f"smoothing: expected one of {', '.join(SMOOTHINGS)}, found {self.smoothing!r}", None
+            )
         alpha = real("alpha", self.alpha, 0, above=True, advice="for none use smoothing='mle'")
         object.__setattr__(self, "alpha", alpha)
         for name in ("begin", "end"):
@@ -73,14 +75,14 @@ class TransformerSpec:
             object.__setattr__(self, name, whole(name, getattr(self, name), least, most))
         if self.width % self.heads or (self.width // self.heads) % 2:
             raise BadValue(
-                f"width / heads: expected an even whole number, found {self.width} / {self.heads}; "
-                "try a width of 32 times the heads"
+                f"width / heads: expected an even whole number, found {self.width} / {self.heads}",
+                "try a width of 32 times the heads",
             )
         object.__setattr__(self, "seed", whole("seed", self.seed))
         for name in ("begin", "end", "tie"):
             object.__setattr__(self, name, truth(name, getattr(self, name)))
         if self.seconds is not None and self.epochs is not None:
-            raise BadValue("seconds and epochs: expected one of the two, found both")
+            raise BadValue("seconds and epochs: expected one of the two, found both", None)
         for name in ("seconds", "epochs"):
             value = getattr(self, name)
             if value is not None:

@@ -75,13 +75,14 @@ def _save_arpa(lm: LM, path: Path) -> None:
     if not isinstance(lm, NgramLM) or not isinstance(lm.vocab, ByteVocab | WordVocab):
         raise BadValue(
             f"{path}: expected an n-gram over bytes or words, whose tokens an ARPA file spells in full, found "
-            f"{type(lm).__name__} over {type(lm.vocab).__name__}; save a directory, or see write_arpa"
+            f"{type(lm).__name__} over {type(lm.vocab).__name__}",
+            "save a directory, or see write_arpa",
         )
     try:
         write_arpa(lm, path)
     except OSError as e:
         raise BadSource(
-            f"{path}: expected a place to write, found: {e.strerror or e}; choose another"
+            f"{path}: expected a place to write, found: {e.strerror or e}", "choose another"
         ) from None
 
 
@@ -90,7 +91,7 @@ def check_target(directory: str | Path) -> None:
     if not is_arpa(directory):
         check_directory(directory, CARD, "model")
     elif os.path.isdir(directory):
-        raise BadSource(f"{directory}: expected a file to write, found a directory; choose another")
+        raise BadSource(f"{directory}: expected a file to write, found a directory", "choose another")
 
 
 def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
@@ -107,8 +108,8 @@ def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
 
         return "transformer", lambda part: transformer_files.to_files(lm, part), {"overlap": lm.overlap}
     raise BadValue(
-        f"expected a fitted n-gram or transformer to save, found {type(lm).__name__}; save the models it is made of, "
-        "and make it again after loading"
+        f"expected a fitted n-gram or transformer to save, found {type(lm).__name__}",
+        "save the models it is made of, and make it again after loading",
     )
 
 
@@ -116,19 +117,20 @@ def read_card(directory: Path) -> dict[str, Any]:
     """pofx.json of a model directory, checked."""
     if not (directory / CARD).is_file():
         raise BadSource(
-            f"{directory}: expected a model directory with {CARD}, found none in it; fit one with: pofx fit FILE -o model"
+            f"{directory}: expected a model directory with {CARD}, found none in it",
+            "fit one with: pofx fit FILE -o model",
         )
     card = read_json(directory / CARD)
     if card.get("format") != FORMAT:
         raise BadSource(
-            f"{directory / CARD}: expected format {FORMAT}, found {card.get('format')!r:.40}; "
-            "read it with the version of pofx that wrote it"
+            f"{directory / CARD}: expected format {FORMAT}, found {card.get('format')!r:.40}",
+            "read it with the version of pofx that wrote it",
         )
     sums = card.get("sha256")
     seal = card.pop("seal", None)
     if not isinstance(sums, dict) or not all(name in sums for name in HASHED) or seal != _seal(card):
         raise BadSource(
-            f"{directory / CARD}: expected what pofx wrote, found it changed; copy or fit it again"
+            f"{directory / CARD}: expected what pofx wrote, found it changed", "copy or fit it again"
         )
     return card
 
@@ -144,10 +146,13 @@ def read_directory(directory: Path) -> LM:
     for name, expected in card["sha256"].items():
         file = directory / Path(name).name
         if not file.is_file():
-            raise BadSource(f"{file}: expected this file of the model, found none; copy the whole directory")
+            raise BadSource(
+                f"{file}: expected this file of the model, found none", "copy the whole directory"
+            )
         if _sha256(file) != expected:
             raise BadSource(
-                f"{file}: expected the content that {CARD} has the hash of, found another; copy or fit it again"
+                f"{file}: expected the content that {CARD} has the hash of, found another",
+                "copy or fit it again",
             )
     # The documents decide no number: two copies of one model are the same, with their record and without.
     own = _seal({name: h for name, h in card["sha256"].items() if name != RECORD})
@@ -171,11 +176,12 @@ def _of_family(directory: Path, card: dict[str, Any]) -> LM:
         overlap = card.get("overlap")
         if type(overlap) is not int:
             raise BadSource(
-                f"{directory / CARD}: expected the overlap of windows, found {overlap!r}; copy the model again"
+                f"{directory / CARD}: expected the overlap of windows, found {overlap!r}",
+                "copy the model again",
             )
         return transformer_files.from_files(directory, vocab, begin, overlap)
     raise BadSource(
-        f"{directory / CARD}: expected family 'ngram' or 'transformer', found {card.get('family')!r}"
+        f"{directory / CARD}: expected family 'ngram' or 'transformer', found {card.get('family')!r}", None
     )
 
 
@@ -185,9 +191,9 @@ def read_json(path: Path) -> dict[str, Any]:
         raw = path.read_bytes()[: 1 << 20]
         found = json.loads(raw)
     except (OSError, ValueError, RecursionError) as e:
-        raise BadSource(f"{path}: expected a JSON object, found: {str(e)[:80]}") from None
+        raise BadSource(f"{path}: expected a JSON object, found: {str(e)[:80]}", None) from None
     if not isinstance(found, dict):
-        raise BadSource(f"{path}: expected a JSON object, found a {type(found).__name__}")
+        raise BadSource(f"{path}: expected a JSON object, found a {type(found).__name__}", None)
     return found
 
 
@@ -196,4 +202,4 @@ def _sha256(path: Path) -> str:
         with path.open("rb") as f:
             return hashlib.file_digest(f, "sha256").hexdigest()
     except OSError as e:
-        raise BadSource(f"{path}: expected a readable file, found: {e.strerror or e}") from None
+        raise BadSource(f"{path}: expected a readable file, found: {e.strerror or e}", None) from None

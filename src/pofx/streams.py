@@ -45,17 +45,19 @@ def opened(
                 )
     except EOFError:
         raise BadSource(
-            f"{name}: expected a whole .{source.packing} file, found one that breaks off; "
-            "what came before was read; fetch or write the file again"
+            f"{name}: expected a whole .{source.packing} file, found one that breaks off; what came before was "
+            "read",
+            "fetch or write the file again",
         ) from None
     except (gzip.BadGzipFile, zlib.error, BadZstd) as e:
         raise BadSource(
-            f"{name}: expected .{source.packing} data, found something else ({e}); "
-            "drop that ending from the name if the file is not packed, else fetch it again"
+            f"{name}: expected .{source.packing} data, found something else ({e})",
+            "drop that ending from the name if the file is not packed, else fetch it again",
         ) from None
     except OSError as e:
         raise BadSource(
-            f"{name}: expected a readable file, found: {e.strerror or e}; check its path and its permissions"
+            f"{name}: expected a readable file, found: {e.strerror or e}",
+            "check its path and its permissions",
         ) from None
 
 
@@ -65,7 +67,7 @@ def _raw(source: Source) -> Any:
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None:
         raise BadSource(
-            "stdin: expected a stream of bytes, found none in this process; name a file instead of '-'"
+            "stdin: expected a stream of bytes, found none in this process", "name a file instead of '-'"
         )
     return nullcontext(stream)  # not ours to close
 

@@ -103,7 +103,8 @@ class Zstd(Unpacked):
                 if "too much memory" in str(e):
                     raise BadSource(
                         f"{self._name}: expected a .zst frame that looks back by at most 128 MiB, found one that claims "
-                        "more; pack the file again, without --long or --ultra"
+                        "more",
+                        "pack the file again, without --long or --ultra",
                     ) from None
                 raise BadZstd(str(e)) from None
             self._held = b""

@@ -6,12 +6,14 @@ import math
 from numbers import Integral, Number, Real
 from typing import Any
 
-from pofx.errors import BadValue
+from pofx.errors import Advice, Argument, BadValue
 
 MOST = 2**63 - 1  # what numpy and torch hold as a whole number
 
 
-def whole(name: str, value: Any, least: int = 0, most: int = MOST, advice: str = "") -> int:
+def whole(
+    name: str | Argument, value: Any, least: int = 0, most: int = MOST, advice: str | Advice = ""
+) -> int:
     """A whole number n with least ≤ n ≤ most, as an `int`.
 
     An integer of numpy is one; `True`, `2.0` and `"2"` are none.
@@ -29,19 +31,19 @@ def whole(name: str, value: Any, least: int = 0, most: int = MOST, advice: str =
     Right: `whole("order", order, 1, 16)`. Wrong: `int(order)`, which makes 2 of 2.9.
     """
     if why := why_not_whole(value, least, most):
-        raise BadValue(f"{name}: {why}{_then(advice)}")
+        raise _bad(name, why, advice)
     return int(value)
 
 
 def real(
-    name: str,
+    name: str | Argument,
     value: Any,
     low: float = -math.inf,
     high: float = math.inf,
     *,
     above: bool = False,
     below: bool = False,
-    advice: str = "",
+    advice: str | Advice = "",
 ) -> float:
     """A finite number x with low ≤ x ≤ high, as a `float`.
 
@@ -62,7 +64,7 @@ def real(
     Right: `real("alpha", alpha, 0, above=True)`. Wrong: `not alpha <= 0`, which lets NaN and ∞ pass.
     """
     if why := why_not_real(value, low, high, above=above, below=below):
-        raise BadValue(f"{name}: {why}{_then(advice)}")
+        raise _bad(name, why, advice)
     return float(value)
 
 
@@ -87,7 +89,7 @@ def shares(name: str, values: Any, n: int) -> list[float]:
         or not 0 < sum(map(float, found)) < math.inf
     ):
         raise BadValue(
-            f"{name}: expected {n} finite numbers of at least 0 and not all zero, found {shown(values)}"
+            f"{name}: expected {n} finite numbers of at least 0 and not all zero, found {shown(values)}", None
         )
     return [float(x) for x in found]
 
@@ -96,7 +98,7 @@ def truth(name: str, value: Any) -> bool:
     """`True` or `False`, as a `bool`; `BadValue` for anything else, since every string would be taken for yes."""
     found = value.item() if getattr(value, "ndim", None) == 0 else value
     if not isinstance(found, bool):
-        raise BadValue(f"{name}: expected True or False, found {shown(value)}")
+        raise BadValue(f"{name}: expected True or False, found {shown(value)}", None)
     return found
 
 
@@ -148,5 +150,7 @@ def _float(value: Any) -> float:
         return math.inf
 
 
-def _then(advice: str) -> str:
-    return f"; {advice}" if advice else ""
+def _bad(name: str | Argument, why: str, advice: str | Advice) -> BadValue:
+    if isinstance(name, Argument):
+        return BadValue(why, advice or None, name)
+    return BadValue(f"{name}: {why}", advice or None)

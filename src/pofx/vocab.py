@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.control_tokens import ControlTokens
-from pofx.errors import BadValue, NotText
+from pofx.errors import Advice, BadValue, NotText
 
 # What hears of texts before they are encoded: it is given the names of control tokens, and the texts.
 Listener = Callable[[Mapping[str, int], Sequence[bytes]], None]
@@ -28,8 +28,9 @@ def as_they_are(vocab: Vocab, what: str) -> None:
     """
     if vocab.normalizes:
         raise BadValue(
-            f"normalize: expected a model that reads texts as they are for {what}, found one that normalizes them; leave "
-            "it out (normalize=True, --normalize)"
+            f"normalize: expected a model that reads texts as they are for {what}, found one that normalizes "
+            "them",
+            Advice("leave it out", "normalize=True", "--normalize"),
         )
 
 
@@ -156,13 +157,13 @@ def to_bytes(text: str | bytes) -> bytes:
     if isinstance(text, bytes):
         return text
     if not isinstance(text, str):
-        raise NotText(f"expected a text (str or bytes), found {type(text).__name__}")
+        raise NotText(f"expected a text (str or bytes), found {type(text).__name__}", None)
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as e:
         raise NotText(
-            f"expected Unicode text, found the lone surrogate U+{ord(text[e.start]):04X} at character {e.start}; "
-            "pass bytes, or replace it: text.encode('utf-8', 'replace')"
+            f"expected Unicode text, found the lone surrogate U+{ord(text[e.start]):04X} at character {e.start}",
+            "pass bytes, or replace it: text.encode('utf-8', 'replace')",
         ) from None
 
 
@@ -172,13 +173,13 @@ def to_str(text: str | bytes) -> str:
         to_bytes(text)
         return text
     if not isinstance(text, bytes):
-        raise NotText(f"expected a text (str or bytes), found {type(text).__name__}")
+        raise NotText(f"expected a text (str or bytes), found {type(text).__name__}", None)
     try:
         return text.decode("utf-8")
     except UnicodeDecodeError as e:
         raise NotText(
-            f"expected UTF-8, found byte 0x{text[e.start]:02X} at offset {e.start}; "
-            "a vocabulary of bytes takes any bytes"
+            f"expected UTF-8, found byte 0x{text[e.start]:02X} at offset {e.start}",
+            "a vocabulary of bytes takes any bytes",
         ) from None
 
 
@@ -274,6 +275,7 @@ class CharVocab(Vocab):
             c = str(e.args[0])
             raise NotText(
                 f"expected one of the {len(self.characters)} characters this model was fitted on, found {c!r} "
-                f"(U+{ord(c):04X}) at character {decoded.index(c)}; fit with vocab='bytes', or with "
-                "vocab='chars+bytes', which spells unknown characters by their bytes"
+                f"(U+{ord(c):04X}) at character {decoded.index(c)}",
+                "fit with vocab='bytes', or with vocab='chars+bytes', which spells unknown characters by their "
+                "bytes",
             ) from None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.control_tokens import ControlTokens
-from pofx.errors import BadValue, NotText
+from pofx.errors import Advice, BadValue, NotText
 from pofx.vocab import Vocab, to_bytes, to_str
 
 CLASS = "<unk>"
@@ -49,12 +49,10 @@ class WordVocab(Vocab):
             return i
         what = f"the word {word!r}" if word else "two spaces in a row, or one at an end"
         classed = word and self.control.unknown is not None
-        advice = (
-            "score it as one of <unk>: unknown='class' (--unknown class)" if classed else "normalise the text"
-        )
+        score = Advice("score it as one of <unk>", "unknown='class'", "--unknown class")
         raise NotText(
-            f"expected words of this model's {len(self._ids):,} with one space between, found {what}; {advice}, or use a "
-            "model over bytes or subwords"
+            f"expected words of this model's {len(self._ids):,} with one space between, found {what}",
+            [score if classed else "normalise the text", "use a model over bytes or subwords"],
         )
 
     def show(self, i: int) -> str:
@@ -84,7 +82,8 @@ class ClassedWords(WordVocab):
         super().__init__(words, end)
         if self.control.unknown is None:
             raise BadValue(
-                f"unknown: expected a class of unknown words ({CLASS}) among the tokens, found none; leave it out"
+                f"unknown: expected a class of unknown words ({CLASS}) among the tokens, found none",
+                "leave it out",
             )
 
     @property

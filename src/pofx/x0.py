@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pofx.errors import BadSource
+from pofx.errors import Advice, BadSource
 from pofx.lm import NAME_A_PREFIX, Begin
 from pofx.pins import Pin
 from pofx.transforms.begun import some, token_id, token_name
@@ -33,27 +33,30 @@ def evidence(vocab: Vocab, pin: Pin | None, begin: str | int | None, model: str)
     if added:
         several = some([token_name(vocab, i) for i in added])
         why = f"its tokenizer puts {len(added)} tokens before a text ({several}), and x0 is one"
-    return Begin("none", note=_what_to_do(vocab, model, why))
+    return _none(vocab, model, why)
 
 
 def _pinned(vocab: Vocab, pin: Pin, model: str) -> Begin:
     if pin.begin is not None and not pin.begin < vocab.size:
         raise BadSource(
-            f"{model}: expected the pinned x0 below {vocab.size}, found id {pin.begin}; forget it: "
-            f"pofx audit {model} --unpin"
+            f"{model}: expected the pinned x0 below {vocab.size}, found id {pin.begin}",
+            f"forget it: pofx audit {model} --unpin",
         )
     if pin.begin is not None and pin.verdict in ("joint", "prefix-only"):
         return Begin("trained", token_name(vocab, pin.begin), pin.begin)
-    return Begin(
-        "none", note=_what_to_do(vocab, model, f"this model was audited: {pin.verdict}", audited=True)
-    )
+    return _none(vocab, model, f"this model was audited: {pin.verdict}", audited=True)
 
 
-def _what_to_do(vocab: Vocab, model: str, why: str, audited: bool = False) -> str:
+def _none(vocab: Vocab, model: str, why: str, audited: bool = False) -> Begin:
+    """No x0: why, which tokens may stand for one, and what can be done."""
     named = [
         f"{token_name(vocab, i)} (declared as BOS, never added)" if role == "bos" else token_name(vocab, i)
         for role, i in vocab.control.candidates
     ]
-    could = f"candidates are {some(named)}; " if named else ""
-    find_out = "" if audited else f"find out: pofx audit {model}; "
-    return f"{why}; {could}{find_out}{NAME_A_PREFIX}assume an x0 (begin=…, --begin)"
+    could = f"; candidates are {some(named)}" if named else ""
+    find_out = [] if audited else [Advice(f"find out: pofx audit {model}")]
+    return Begin(
+        "none",
+        note=f"{why}{could}",
+        advice=(*find_out, NAME_A_PREFIX, Advice("assume an x0", "begin=…", "--begin")),
+    )

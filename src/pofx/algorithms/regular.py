@@ -12,7 +12,7 @@ from typing import Any
 from pofx.algorithms.automaton import MOST, Dfa, TooLarge
 from pofx.algorithms.character_sets import ASCII, SINGLE, Item, Set, characters
 from pofx.algorithms.nfa import LAST_LINE_END, NEWLINE, NODES, NOTHING, STATES, Nfa, Side, deterministic
-from pofx.errors import BadValue
+from pofx.errors import Advice, BadValue
 
 TYPES = re.ASCII | re.LOCALE | re.UNICODE
 _REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT)
@@ -45,12 +45,14 @@ def regular(pattern: str) -> Dfa:
         return deterministic(walk.nfa, accept)
     except RecursionError:
         raise BadValue(
-            f"matches: expected a pattern of fewer groups within groups, found {_shown(pattern)}; write it flatter"
+            f"matches: expected a pattern of fewer groups within groups, found {_shown(pattern)}",
+            "write it flatter",
         ) from None
     except TooLarge:
         raise BadValue(
-            f"matches: expected a pattern of at most {NODES:,} states ({STATES:,} when made deterministic, {MOST:,} over "
-            f"bytes), found one of more: {_shown(pattern)}; shorten its repeats{_ascii(tree)}"
+            f"matches: expected a pattern of at most {NODES:,} states ({STATES:,} when made deterministic, "
+            f"{MOST:,} over bytes), found one of more: {_shown(pattern)}",
+            f"shorten its repeats{_ascii(tree)}",
         ) from None
 
 
@@ -63,19 +65,20 @@ def scoped(flags: int, added: int, deleted: int) -> int:
 def parsed(pattern: str, argument: str, flags: int = 0) -> Any:
     """The tree of `re`, or `BadValue` that names the argument; also for what `re` warns will change its meaning."""
     if not isinstance(pattern, str):
-        raise BadValue(f"{argument}: expected a pattern of type str, found {pattern!r}; decode it first")
+        raise BadValue(f"{argument}: expected a pattern of type str, found {pattern!r}", "decode it first")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             return _parser.parse(pattern, flags)
     except FutureWarning as e:
         raise BadValue(
-            f"{argument}: expected classes without '[', '--', '&&', '~~' or '||' in them, found {_shown(pattern)} "
-            f"({_line(e)}); write a backslash before it, and [a-z] or \\w for a class of POSIX"
+            f"{argument}: expected classes without '[', '--', '&&', '~~' or '||' in them, found "
+            f"{_shown(pattern)} ({_line(e)})",
+            "write a backslash before it, and [a-z] or \\w for a class of POSIX",
         ) from None
     except (re.error, RecursionError, OverflowError) as e:
         raise BadValue(
-            f"{argument}: expected a regular expression, found {_shown(pattern)}: {_line(e)}; correct it"
+            f"{argument}: expected a regular expression, found {_shown(pattern)}: {_line(e)}", "correct it"
         ) from None
 
 
@@ -134,13 +137,12 @@ class _Walk:
 
     def _refused(self, op: Any) -> BadValue:
         name = _NAMES.get(op, str(op).lower())
-        then = (
-            "write each condition by itself: Matches(a) & Matches(b), or --contains beside --matches"
-            if name == "look-around"
-            else "write it without"
+        apart = Advice(
+            "write each condition by itself", "Matches(a) & Matches(b)", "--contains beside --matches"
         )
+        then = apart if name == "look-around" else "write it without"
         return BadValue(
-            f"matches: expected a regular expression without {name}, found {_shown(self.pattern)}; {then}"
+            f"matches: expected a regular expression without {name}, found {_shown(self.pattern)}", then
         )
 
     def _read(self, at: int, by: Set) -> int:

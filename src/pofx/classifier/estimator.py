@@ -175,7 +175,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self._check_fitted()
         if not hasattr(self, "rejection_"):
             raise BadValue(
-                "outlier_p: expected texts held out to compare with, found none; call fit_rejection(texts)"
+                "outlier_p: expected texts held out to compare with, found none", "call fit_rejection(texts)"
             )
         texts = _texts(X)
         reference: Rejection = self.rejection_
@@ -256,7 +256,8 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             found = "a fitted one" if "joint_" in self.__dict__ else "one that conditions an LM"
             raise BadValue(
                 "pickle: expected a classifier without models, since a pickle can run code when it is read, found "
-                f"{found}; write it, fitted, with .save(directory) and read it with GenerativeClassifier.load(directory)"
+                f"{found}",
+                "write it, fitted, with .save(directory) and read it with GenerativeClassifier.load(directory)",
             )
         state: dict[str, Any] = super().__getstate__()
         return state
@@ -270,22 +271,22 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 def _texts(X: Any) -> list[str | bytes]:
     """X as a list of texts; `BadValue` for anything else."""
     if isinstance(X, str | bytes):
-        raise BadValue("X: expected a list of texts, found one text; write [text]")
+        raise BadValue("X: expected a list of texts, found one text", "write [text]")
     shape = getattr(X, "shape", None)
     if shape is not None and len(shape) != 1:
         raise BadValue(
-            f"X: expected a list or one-dimensional array of texts, found an array of shape {list(shape)}; "
-            "for a column of a table write table['name']"
+            f"X: expected a list or one-dimensional array of texts, found an array of shape {list(shape)}",
+            "for a column of a table write table['name']",
         )
     try:
         texts = X.tolist() if isinstance(X, np.ndarray) else list(X)
     except TypeError:
-        raise BadValue(f"X: expected a list of texts, found {type(X).__name__}") from None
+        raise BadValue(f"X: expected a list of texts, found {type(X).__name__}", None) from None
     for i, text in enumerate(texts):
         if not isinstance(text, str | bytes):
             raise BadValue(
-                f"X: expected texts (str or bytes), found {type(text).__name__} as document {i}; leave it out, or "
-                "convert it"
+                f"X: expected texts (str or bytes), found {type(text).__name__} as document {i}",
+                "leave it out, or convert it",
             )
     return texts
 

@@ -103,12 +103,13 @@ def is_soft(spec: object) -> bool:
 def with_vocab(spec: Spec, texts: Texts, length: Length) -> Spec:
     """The spec with its vocabulary made from all texts: one class may have letters that another has not."""
     if not isinstance(spec, NgramSpec | TransformerSpec):
-        raise BadValue(f"spec: expected NgramSpec(…), TransformerSpec(…) or an LM, found {spec!r:.60}")
+        raise BadValue(f"spec: expected NgramSpec(…), TransformerSpec(…) or an LM, found {spec!r:.60}", None)
     if length == "shared":
         if isinstance(spec.vocab, Vocab) and spec.vocab.end is not None:
             raise BadValue(
-                "vocab: expected one without EOS for length='shared', which ends texts by a law of its own, found one "
-                "with it; make it with end=False"
+                "vocab: expected one without EOS for length='shared', which ends texts by a law of its own, found "
+                "one with it",
+                "make it with end=False",
             )
         spec = replace(spec, end=False)
     changes: dict[str, Any] = {"vocab": vocab_for(spec.vocab, texts, spec.end)}

@@ -17,7 +17,7 @@ from pofx.classifier.joint import Joint
 from pofx.classifier.priors import Prior
 from pofx.directory import check_target as check_directory
 from pofx.directory import in_one_step
-from pofx.errors import BadSource, BadValue, PofxError
+from pofx.errors import Advice, BadSource, BadValue, PofxError
 from pofx.estimation import Spec
 from pofx.lm import LM
 from pofx.queries.rejection import Rejection
@@ -94,7 +94,8 @@ def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, di
         if len(text) > MOST:
             raise BadValue(
                 f"labels: expected labels and prefixes of at most {MOST:,} bytes with what is said of each, found "
-                f"{len(text):,}; use fewer or shorter ones"
+                f"{len(text):,}",
+                "use fewer or shorter ones",
             )
         (part / CARD).write_text(text, encoding="utf-8")
 
@@ -114,7 +115,7 @@ def load_joint(directory: str | Path, lm: LM | None = None) -> tuple[Joint, Sett
         if isinstance(e, PofxError):
             raise
         raise BadSource(
-            f"{home / CARD}: expected what pofx wrote, found another; copy or train it again"
+            f"{home / CARD}: expected what pofx wrote, found another", "copy or train it again"
         ) from None
 
 
@@ -126,7 +127,7 @@ def _joint(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[Joint, Sett
     count = np.array(card["count"], dtype=np.float64)
     log_prior = np.array([-np.inf if p is None else p for p in card["log_prior"]], dtype=np.float64)
     if len({len(classes), len(count), len(log_prior), len(given if given is not None else lms)}) != 1:
-        raise BadSource(f"{home / CARD}: expected a number for each class, found others; train it again")
+        raise BadSource(f"{home / CARD}: expected a number for each class, found others", "train it again")
     held = card["rejection"]
     rejection = (
         None
@@ -151,13 +152,15 @@ def _joint(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[Joint, Sett
 def _from_outside(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ...]:
     if lm is None:
         raise BadValue(
-            f"{home}: expected the model that this classifier conditions on its labels, which it does not hold, found "
-            "none; give it as lm=load(…) (-m MODEL)"
+            f"{home}: expected the model that this classifier conditions on its labels, which it does not "
+            "hold, found none",
+            Advice("give it", "lm=load(…)", "-m MODEL"),
         )
     if card["fingerprint"] != lm.fingerprint:
         raise BadValue(
-            f"{home}: expected the model of fingerprint {card['fingerprint']!r:.20}, found {lm.fingerprint!r:.20}; "
-            "give the one that the classifier was made with"
+            f"{home}: expected the model of fingerprint {card['fingerprint']!r:.20}, found "
+            f"{lm.fingerprint!r:.20}",
+            "give the one that the classifier was made with",
         )
     return (lm,)
 
@@ -165,7 +168,7 @@ def _from_outside(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, 
 def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ...]:
     if lm is not None:
         raise BadValue(
-            f"{home}: expected no other model than those this classifier holds, found one; leave it out"
+            f"{home}: expected no other model than those this classifier holds, found one", "leave it out"
         )
     names = [f"{i:04d}" for i in range(card["models"])] + [BACKGROUND] * (card["background"] > 0)
     found: list[LM] = []
@@ -173,7 +176,7 @@ def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ..
         part = home / name
         if not (part / "pofx.json").is_file() or _sha256(part / "pofx.json") != card["sha256"][name]:
             raise BadSource(
-                f"{part}: expected the model that {CARD} has the hash of, found another; train it again"
+                f"{part}: expected the model that {CARD} has the hash of, found another", "train it again"
             )
         one = read_directory(part)
         # They were fitted over one vocabulary: texts are then spelled once for all.
@@ -199,17 +202,19 @@ def _read_card(home: Path) -> dict[str, Any]:
         there = False
     if not there:
         raise BadSource(
-            f"{home}: expected a directory with {CARD}, found none in it; train one: pofx classify train FILE "
-            "--label-field NAME -o DIR"
+            f"{home}: expected a directory with {CARD}, found none in it",
+            "train one: pofx classify train FILE --label-field NAME -o DIR",
         )
     card = read_json(home / CARD)
     if card.get("format") != FORMAT:
         raise BadSource(
-            f"{home / CARD}: expected format {FORMAT}, found {card.get('format')!r:.40}; read it with the version of "
-            "pofx that wrote it"
+            f"{home / CARD}: expected format {FORMAT}, found {card.get('format')!r:.40}",
+            "read it with the version of pofx that wrote it",
         )
     if card.pop("seal", None) != _seal(card):
-        raise BadSource(f"{home / CARD}: expected what pofx wrote, found it changed; copy or train it again")
+        raise BadSource(
+            f"{home / CARD}: expected what pofx wrote, found it changed", "copy or train it again"
+        )
     return card
 
 
@@ -223,8 +228,9 @@ def _labels(classes: tuple[Any, ...]) -> dict[str, Any]:
     kinds = {type(v).__name__ for v in values}
     if len(kinds) != 1 or not kinds <= set(LABELS):
         raise BadValue(
-            f"labels: expected strings, whole numbers, numbers or booleans to save, found {', '.join(sorted(kinds))}; "
-            "train with such labels"
+            "labels: expected strings, whole numbers, numbers or booleans to save, found "
+            f"{', '.join(sorted(kinds))}",
+            "train with such labels",
         )
     return {"type": kinds.pop(), "values": values}
 

@@ -23,7 +23,7 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     from sklearn.utils.validation import assert_all_finite, column_or_1d
 
     if y is None:
-        raise BadValue("GenerativeClassifier requires y to be passed, but the target y is None")
+        raise BadValue("GenerativeClassifier requires y to be passed, but the target y is None", None)
     if isinstance(y, list | tuple):  # numpy would make NaN beside strings the string "nan"
         y = np.array(y, dtype=object)
     labels = column_or_1d(y, warn=True)
@@ -32,7 +32,7 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     if known.dtype == object:
         known = _alike(known)
     if not len(known) and given is None:
-        raise BadValue("y: expected documents with labels, found none; label some of each class")
+        raise BadValue("y: expected documents with labels, found none", "label some of each class")
     assert_all_finite(known, input_name="y")
     if len(known):
         check_classification_targets(known)
@@ -44,7 +44,7 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     at = {t: i for i, t in enumerate(classes.tolist())}
     unknown = [t for t in known.tolist() if t not in at]
     if unknown:
-        raise BadValue(f"given: expected a prefix for each label, found none for {unknown[0]!r}; add it")
+        raise BadValue(f"given: expected a prefix for each label, found none for {unknown[0]!r}", "add it")
     out[~missing] = [at[t] for t in known.tolist()]
     return classes, out
 
@@ -60,8 +60,8 @@ def _missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
     if not partial:
         if none.any():
             raise BadValue(
-                f"y: expected a label for each document, found None (or NaN) for {none.sum():,}; leave them out, or "
-                "learn from them: em=20"
+                f"y: expected a label for each document, found None (or NaN) for {none.sum():,}",
+                "leave them out, or learn from them: em=20",
             )
         return none
     if labels.dtype == object:

@@ -33,11 +33,13 @@ def _weights(prior: Prior, classes: list[Any], count: NDArray[np.float64]) -> ND
             return np.full(n, 1 / n)
         if prior != "empirical":
             raise BadValue(
-                f"prior: expected 'empirical', 'uniform', {n} numbers or a mapping of labels, found {prior!r:.60}"
+                f"prior: expected 'empirical', 'uniform', {n} numbers or a mapping of labels, found {prior!r:.60}",
+                None,
             )
         if not count.sum() > 0:
             raise BadValue(
-                "prior: expected documents with labels to count for 'empirical', found none; name another prior"
+                "prior: expected documents with labels to count for 'empirical', found none",
+                "name another prior",
             )
         return np.asarray(count / count.sum(), dtype=np.float64)
     if isinstance(prior, Mapping):
@@ -45,7 +47,8 @@ def _weights(prior: Prior, classes: list[Any], count: NDArray[np.float64]) -> ND
             odd = sorted(map(repr, set(prior) ^ set(classes)))
             raise BadValue(
                 f"prior: expected a number for each of {n} classes and no other, found it otherwise for "
-                f"{', '.join(odd[:5])}{' …' if len(odd) > 5 else ''}"
+                f"{', '.join(odd[:5])}{' …' if len(odd) > 5 else ''}",
+                None,
             )
         prior = [prior[t] for t in classes]
     weights = np.array(shares("prior", prior, n))

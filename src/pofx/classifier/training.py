@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pofx.classifier.families import Fitter, Length, Texts, Weights, behind, fitter, is_soft
 from pofx.classifier.joint import Joint
 from pofx.classifier.priors import Prior, log_prior
-from pofx.errors import BadSource, BadValue, not_resumable
+from pofx.errors import Advice, BadSource, BadValue, not_resumable
 from pofx.estimation import Spec
 from pofx.lm import LM
 from pofx.queries.classify import check_whole, log_evidence, no_end
@@ -64,28 +64,30 @@ def fit_joint(
         as_they_are(spec.vocab, "a classifier")
     if isinstance(spec, LM) and given is None:
         raise BadValue(
-            "given: expected the prefix that stands for each label, since an LM is the same for all classes, found "
-            "none; write GenerativeClassifier(lm, given={'en': 'In English: ', …})"
+            "given: expected the prefix that stands for each label, since an LM is the same for all classes, "
+            "found none",
+            "write GenerativeClassifier(lm, given={'en': 'In English: ', …})",
         )
     if length not in ("own", "shared"):
-        raise BadValue(f"length: expected 'own' or 'shared', found {length!r:.60}")
+        raise BadValue(f"length: expected 'own' or 'shared', found {length!r:.60}", None)
     if length == "shared" and (isinstance(spec, LM) or given is not None):
         raise BadValue(
-            "length: expected 'own' for one model behind prefixes, which has an EOS of its own, found 'shared'; "
-            "it is for models that are fitted for each class"
+            "length: expected 'own' for one model behind prefixes, which has an EOS of its own, found 'shared'",
+            "it is for models that are fitted for each class",
         )
     em = whole("em", em)
     power = real("power", power, 0, above=True, advice="1 is Bayes' rule")
     free = np.flatnonzero(labels == UNLABELLED)
     if len(free) and not em:
         raise BadValue(
-            f"labels: expected one for each document, found {len(free):,} without; leave them out, or learn from them: "
-            "em=20 (--em 20)"
+            f"labels: expected one for each document, found {len(free):,} without",
+            ["leave them out", Advice("learn from them", "em=20", "--em 20")],
         )
     background = real("background", background, 0, 1, below=True)
     if background and (isinstance(spec, LM) or given is not None):
         raise BadValue(
-            f"background: expected 0 for one model behind prefixes, which all classes have in common, found {background}"
+            f"background: expected 0 for one model behind prefixes, which all classes have in common, found {background}",
+            None,
         )
     prefixes = None if given is None else _prefixes(given, classes)
     soft = is_soft(spec) and given is None
@@ -155,8 +157,8 @@ def _fitter(
         return behind(texts, prefixes, spec)
     if len(empty):
         raise BadSource(
-            f"class {classes[empty[0]]!r}: expected at least one document to fit p(x | t) to, found none; leave the "
-            "class out, or use one LM with a prefix for each label"
+            f"class {classes[empty[0]]!r}: expected at least one document to fit p(x | t) to, found none",
+            "leave the class out, or use one LM with a prefix for each label",
         )
     made = fitter(texts, spec, length, background, soft)
 
@@ -172,6 +174,7 @@ def _prefixes(given: Mapping[Any, str | bytes], classes: Sequence[Any]) -> tuple
     missing = [t for t in classes if t not in given]
     if missing:
         raise BadValue(
-            f"given: expected a prefix for each of {len(classes)} labels, found none for {missing[0]!r}; add it"
+            f"given: expected a prefix for each of {len(classes)} labels, found none for {missing[0]!r}",
+            "add it",
         )
     return tuple(given[t] for t in classes)

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pofx.cli.spelling import in_shell
+
 if TYPE_CHECKING:
     from pofx.corpus import BadRow
+    from pofx.errors import PofxError
 
 # Kinds that are told apart; a file that has more is no corpus.
 KINDS = 100
@@ -23,17 +26,17 @@ class BadRows:
 
     def saw(self, bad: BadRow) -> None:
         """A row that holds no document."""
-        self.failed(f"{bad.source}:{bad.line}", bad.why)
+        self.failed(f"{bad.source}:{bad.line}", bad.error)
 
-    def failed(self, where: str, why: str) -> None:
+    def failed(self, where: str, error: PofxError) -> None:
         """A row that has no document, or no answer, and why; it is told if it is the first of its kind."""
-        kind = why.partition(", found ")[0]
+        kind = error.message.partition(", found ")[0]
         if kind not in self._counts and len(self._counts) == KINDS:
             kind = "errors of further kinds"
         self._counts[kind] += 1
         if self._counts[kind] == 1:
             self._first[kind] = where
-            click.echo(f"pofx: warning: {where}: {why}", err=True)
+            click.echo(f"pofx: warning: {where}: {in_shell(error)}", err=True)
 
     def rest(self) -> None:
         """How many more there were of each kind."""

@@ -21,7 +21,7 @@ def read_messages(path: str) -> list[dict[str, Any]]:
         raw = f.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
         raise BadSource(
-            f"{path}: expected a conversation of at most {MOST_BYTES >> 20} MiB, found a longer one"
+            f"{path}: expected a conversation of at most {MOST_BYTES >> 20} MiB, found a longer one", None
         )
     out = []
     for k, line in enumerate(raw.splitlines(), 1):
@@ -33,8 +33,8 @@ def read_messages(path: str) -> list[dict[str, Any]]:
             found = None
         if not isinstance(found, dict):
             raise BadSource(
-                f"{path}: expected a JSON object with role and content in each line, found another in line {k}; write "
-                '{"role": "user", "content": "…"}'
+                f"{path}: expected a JSON object with role and content in each line, found another in line {k}",
+                'write {"role": "user", "content": "…"}',
             )
         out.append(found)
     return out

@@ -17,6 +17,7 @@ from pofx.cli.numeric import Whole
 
 if TYPE_CHECKING:
     from pofx.lm import LM
+    from pofx.models.pretrained.stages import Progress, Stage
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -172,14 +173,14 @@ def optional_model(help: str, environment: bool = True) -> Callable[[F], F]:
 
 
 @contextmanager
-def _shown() -> Iterator[Callable[[str, float], None]]:
+def _shown() -> Iterator[Progress]:
     """A bar where standard error is a terminal; elsewhere one line for what is done once and takes long."""
     if not sys.stderr.isatty():
         told = False
 
-        def tell(stage: str, fraction: float) -> None:
+        def tell(stage: Stage, fraction: float) -> None:
             nonlocal told
-            if stage.startswith("converting") and not told:
+            if stage.once and not told:
                 told = True
                 click.echo("pofx: converting the weights for the first time, once", err=True)
 
@@ -192,7 +193,7 @@ def _shown() -> Iterator[Callable[[str, float], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("loading", total=None)
 
-        def move(stage: str, fraction: float) -> None:
+        def move(stage: Stage, fraction: float) -> None:
             bar.update(task, description=stage, completed=fraction, total=1.0 if fraction > 0 else None)
 
         yield move

@@ -121,8 +121,9 @@ def predict(
     joint, reference = _loaded(directory, chosen, prior)
     if reject is not None and reference is None:
         raise BadValue(
-            f"--reject: expected a classifier that was trained with documents held out, found none in {directory}; "
-            "train it with --held-out 0.1"
+            "--reject: expected a classifier that was trained with documents held out, found none in "
+            f"{directory}",
+            "train it with --held-out 0.1",
         )
     own = ClassRows(joint, reference, reject, all_classes, keep)
     rows: Rows = WithTerms(own, directory) if with_terms else own
@@ -174,7 +175,8 @@ def evaluate(
     if not some:
         raise BadSource(
             f"{' '.join(files)}: expected documents with labels of this classifier's ({known}), found "
-            f"{f'only {others}' if others else 'none'}; check --label-field"
+            f"{(f'only {others}' if others else 'none')}",
+            "check --label-field",
         )
     if len(some) < len(texts):
         click.echo(
@@ -187,7 +189,9 @@ def evaluate(
     if left_out:
         click.echo(f"pofx: warning: {left_out:,} documents have probability zero under every class", err=True)
     if not len(found.truth):
-        raise BadSource(f"{' '.join(files)}: expected documents that some class can produce, found none")
+        raise BadSource(
+            f"{' '.join(files)}: expected documents that some class can produce, found none", None
+        )
     read = [texts[i] for i in some]
     tell_fitted(int(joint.fitted_on(read).sum()), int(joint.chosen_by(read).sum()), len(read), EVALUATE)
     _show(

@@ -52,15 +52,16 @@ def labelled(
         found.bad.rest()
         if label_field is None and not found.records.n:
             raise BadSource(
-                f"{' '.join(group)}: expected at least one document of the class {label!r}, found none; check the file, "
-                "--field and --split"
+                f"{' '.join(group)}: expected at least one document of the class {label!r}, found none",
+                "check the file, --field and --split",
             )
         bad += found.records.n_bad
         blank += found.records.n_blank
     left_out(bad, len(texts), blank)
     if not texts:
         raise BadSource(
-            f"{' '.join(files)}: expected at least one document, found none; check the files, --field and --split"
+            f"{' '.join(files)}: expected at least one document, found none",
+            "check the files, --field and --split",
         )
     return texts, labels if label_field is None else labels_of(labels, known)
 
@@ -176,6 +177,7 @@ def _value(document: Document, label_field: str) -> str | int | float | Decimal 
         return value
     found = f"{len(value)} of them" if isinstance(value, list) else type(value).__name__
     raise BadSource(
-        f"{document.source}:{document.line}: expected a label (a string or a number) in field {label_field!r}, found "
-        f"{found}; name another field, or leave one label a row"
+        f"{document.source}:{document.line}: expected a label (a string or a number) in field "
+        f"{label_field!r}, found {found}",
+        "name another field, or leave one label a row",
     )

@@ -171,14 +171,16 @@ def train(
     prefixes = parted(given, "--given") or None
     texts, labels = labelled(files, label_field, layout, prefixes or ())
     if not prefixes and all(t is None for t in labels):
-        raise BadSource(f"{' '.join(files)}: expected documents with labels, found none; check --label-field")
+        raise BadSource(
+            f"{' '.join(files)}: expected documents with labels, found none", "check --label-field"
+        )
     texts, labels = _with_labels(texts, labels, em)
     fitted, kept = set_aside(texts, labels, held_out)
     classes = sorted(prefixes or {t for t in labels if t is not None})
     at = {t: i for i, t in enumerate(classes)}
     unknown = next((t for t in labels if t is not None and t not in at), None)
     if unknown is not None:
-        raise BadSource(f"--given: expected a prefix for each label, found none for {unknown!r}; add it")
+        raise BadSource(f"--given: expected a prefix for each label, found none for {unknown!r}", "add it")
     spec: Any = None
     if chosen is None and family == "ngram":
         spec = NgramSpec(order, smoothing, alpha, vocab)

@@ -87,7 +87,8 @@ def command(
         tally(tests)
         if not aside:
             raise BadSource(
-                f"{' '.join(test_files)}: expected at least one held-out document, found none; check the files"
+                f"{' '.join(test_files)}: expected at least one held-out document, found none",
+                "check the files",
             )
     lm = None if chosen is None else chosen.load()
     both = [*documents, *(aside if isinstance(aside, list) else [])]

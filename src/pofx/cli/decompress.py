@@ -59,7 +59,7 @@ def command(
             data = decompress(lm, blob, max_bytes=max_bytes, progress=progress)
     except Undecodable as e:
         where = "standard input" if file == "-" else file
-        raise Undecodable(f"{where}: {e}") from None
+        raise e.within(where) from None
     packing.write(path, data, quiet)
     if not quiet:
         click.echo(f"pofx: {len(blob):,} bytes to {len(data):,}; every hash agrees", err=True)

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pofx.cli.spelling import in_shell
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -48,7 +50,7 @@ def fit_all(
                 with not_resumable("run it again, with fewer --seconds if it took too long"):
                     lm = fit(train, spec, validation=tuning)
         except MissingExtra as e:
-            console.print(f"(no transformer: {e})")
+            console.print(f"(no transformer: {in_shell(e)})")
             break
         out.append(_measured(name, lm, t, test))
     return out

@@ -177,7 +177,8 @@ def command(
     tally(found)
     if not documents:
         raise BadSource(
-            f"{' '.join(files)}: expected at least one document, found none; check the files, --field and --split"
+            f"{' '.join(files)}: expected at least one document, found none",
+            "check the files, --field and --split",
         )
     train, kept = split_documents(documents, held_out)
     if not train:
@@ -223,7 +224,7 @@ def _prepare(checkpoint: Path, resume: bool) -> None:
 
     if checkpoint.is_dir():
         raise BadSource(
-            f"{checkpoint}: expected a place for a checkpoint, found a directory; choose another --out"
+            f"{checkpoint}: expected a place for a checkpoint, found a directory", "choose another --out"
         )
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists() and not resume:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+
+from pofx.cli.spelling import in_shell
 
 
 class Group(click.Group):
@@ -11,6 +15,17 @@ class Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which they are used."""
         return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error names the options of that command."""
+        from pofx.errors import PofxError
+
+        try:
+            return super().invoke(ctx)
+        except PofxError as e:
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            verb = ctx if command is None else click.Context(command, ctx, ctx.invoked_subcommand)
+            raise in_shell(e, verb) from e
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -75,21 +75,12 @@ class Verbs(Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb; where a model lacks x0 or EOS, advise what this verb has an option or an argument for."""
-        from pofx.errors import NoBOS, NoEOS
-
+        """Run a verb."""
         if os.environ.get("POFX_CACHE_LIMIT") and not {"-h", "--help"} & set(ctx.args):
             from pofx.cache import limit
 
             limit()  # one that is no size is refused by every verb, also where nothing is converted today
-        try:
-            return super().invoke(ctx)
-        except (NoBOS, NoEOS) as e:
-            from pofx.lm import NAME_A_PREFIX
-            from pofx.queries.scored import ASK_FOR_PREFIXES
-
-            name, ask = _advice(self.get_command(ctx, ctx.invoked_subcommand or ""), ctx)
-            raise type(e)(str(e).replace(NAME_A_PREFIX, name).replace(ASK_FOR_PREFIXES, ask)) from None
+        return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of verbs, without importing any."""
@@ -108,20 +99,6 @@ class Verbs(Group):
 def pofx(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
-
-
-def _advice(verb: click.Command | None, ctx: click.Context) -> tuple[str, str]:
-    """To condition on a text, and to ask for log P of prefixes: each as the verb lets one, or "" where it does not."""
-    name = ask = ""
-    for parameter in verb.params if verb is not None else []:
-        argument = isinstance(parameter, click.Argument)
-        if argument and parameter.name in ("given", "prefix"):
-            name = f"condition on a text you name ({parameter.make_metavar(ctx).strip('[]')}), or "
-        elif parameter.name == "given":
-            name = "condition on a text you name (--given), or "
-        elif parameter.name == "prefix":
-            ask = "ask for log P of prefixes (--prefix), or "
-    return name, ask
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pofx.cli import options
+from pofx.cli.spelling import in_shell
 
 
 @click.command(short_help="List the models at hand.")
@@ -104,7 +105,7 @@ def _saved(directory: Path) -> list[dict[str, Any]]:
         try:
             card = read_card(home)
         except PofxError as e:
-            out.append({"model": str(home), "family": "?", "x0": None, "EOS": None, "what": str(e)})
+            out.append({"model": str(home), "family": "?", "x0": None, "EOS": None, "what": str(in_shell(e))})
             continue
         out.append(
             {

@@ -9,6 +9,7 @@ import click
 from pofx.cli.bad_rows import BadRows
 from pofx.cli.rows import Rows, tabbed
 from pofx.cli.score_input import Input
+from pofx.cli.spelling import in_shell
 
 if TYPE_CHECKING:
     from pofx.lm import LM
@@ -37,8 +38,8 @@ def print_rows(lm: LM, asked: Input, rows: Rows, as_json: bool, lacking: str, na
                 click.echo("\t".join(c.name for c in columns))
             if isinstance(found, PofxError):
                 failed += 1
-                told.failed(f"{item.source}:{item.line}", str(found))
-                cells = rows.of(item.id, (), None, None, " ".join(str(found).split()))
+                told.failed(f"{item.source}:{item.line}", found)
+                cells = rows.of(item.id, (), None, None, " ".join(str(in_shell(found)).split()))
             else:
                 n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + rows.nats(found)
                 cells = rows.of(item.id, (), None, None, found)

@@ -71,8 +71,9 @@ def with_kept(keep: Sequence[str], kept: Mapping[str, Sequence[str]], ours: Sequ
     twice = next((name for name in keep if names.count(name) > 1), None)
     if twice is not None:
         raise BadValue(
-            f"--keep: expected each field once, and none of the names that the rows have anyway, found {twice!r}; "
-            "rename that field in the input"
+            "--keep: expected each field once, and none of the names that the rows have anyway, found "
+            f"{twice!r}",
+            "rename that field in the input",
         )
     return out
 

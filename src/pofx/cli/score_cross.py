@@ -104,10 +104,9 @@ def print_cross(cross: Cross, asked: Input, tokens: bool, as_json: bool, quiet: 
     """Print a line a document, in order; how many rows have no score."""
     from pofx.cli.score_lines import print_blocks
     from pofx.corpus import Document
-    from pofx.errors import BadSource
     from pofx.folds import cross_fit
 
     items = list(asked.items())
     found = iter(cross_fit([i.text for i in items if isinstance(i, Document)], cross.spec, cross.folds))
-    block = [(i, next(found) if isinstance(i, Document) else BadSource(i.why)) for i in items]
+    block = [(i, next(found) if isinstance(i, Document) else i.error) for i in items]
     return print_blocks([block], asked, False, tokens, as_json, quiet, False)[1]

@@ -15,6 +15,7 @@ from pofx.cli.fitted_notice import tell_fitted
 from pofx.cli.keeping import Keeping
 from pofx.cli.rows import Rows, plain_text
 from pofx.cli.score_input import STDIN, Input
+from pofx.cli.spelling import in_shell
 from pofx.cli.stopped import cannot_resume, interrupted, tell_begin
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ def _written(
             kinds[name].add(kind_of(value))
         text, given = (item.text, asked.prefix(item)) if isinstance(item, Document) else (None, None)
         if isinstance(found, PofxError):
-            why = str(found) if not isinstance(item, Document) else f"{type(found).__name__}: {found}"
+            told = in_shell(found)
+            why = str(told) if not isinstance(item, Document) else f"{type(found).__name__}: {told}"
             lines += [line(r) for r in rows.of(item.id, kept, text, given, " ".join(why.split()))]
         else:
             state["scored"] += 1
@@ -208,8 +210,8 @@ def _check_state(journal: Journal) -> None:
     state = journal.saved.state
     if any(type(state.get(name)) is not type(value) for name, value in BEGIN.items()) or state["items"] < 0:
         raise BadSource(
-            f"{progress_of(journal.target)}: expected how far a stopped run came, found a damaged file; start over: "
-            "--fresh"
+            f"{progress_of(journal.target)}: expected how far a stopped run came, found a damaged file",
+            "start over: --fresh",
         )
 
 

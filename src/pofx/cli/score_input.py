@@ -64,7 +64,7 @@ class Input:
 
         if isinstance(item, Document):
             return item.text, self.prefix(item)
-        return BadSource(item.why)
+        return item.error
 
     def check(self, lm: LM, whole: bool) -> None:
         """Refuse, before any work, what no row could be given: p(x1) without x0; whole texts without EOS."""
@@ -79,8 +79,8 @@ class Input:
     def nothing(self) -> BadSource:
         """The error of files without a single row."""
         return BadSource(
-            f"{' '.join(self.files)}: expected at least one document, found none; check the files, --field "
-            "and --split"
+            f"{' '.join(self.files)}: expected at least one document, found none",
+            "check the files, --field and --split",
         )
 
 

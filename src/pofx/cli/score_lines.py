@@ -10,6 +10,7 @@ import click
 from pofx.cli.bad_rows import BadRows
 from pofx.cli.fitted_notice import tell_fitted
 from pofx.cli.score_input import Input
+from pofx.cli.spelling import in_shell
 
 if TYPE_CHECKING:
     from pofx.corpus import BadRow, Document
@@ -76,7 +77,7 @@ def print_blocks(
                 click.echo(_json(item, record, tokens) if as_json else _cells(item, found, value))
             else:
                 failed += 1
-                told.failed(f"{item.source}:{item.line}", str(found))
+                told.failed(f"{item.source}:{item.line}", found)
                 click.echo(_json_error(item, found) if as_json else f"{item.id}\t\t")
     told.rest()
     if not n and not failed:
@@ -108,4 +109,4 @@ def _json_error(item: Any, found: PofxError) -> str:
     from pofx.corpus import Document
 
     text = {"text": item.text} if isinstance(item, Document) else {}
-    return dumps({"id": item.id, **text, "error": str(found)})
+    return dumps({"id": item.id, **text, "error": str(in_shell(found))})

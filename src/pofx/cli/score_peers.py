@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pofx.cli.score_input import Input
+from pofx.cli.spelling import in_shell
 
 if TYPE_CHECKING:
     from pofx.lm import LM
@@ -45,9 +46,10 @@ def _lines(lm: LM, peer: str, asked: Input, as_json: bool) -> None:
             score = as_peer(lm, found[0], peer)
         except PofxError as e:
             failed += 1
-            click.echo(f"pofx: warning: {item.source}:{item.line}: {e}", err=True)
+            told = in_shell(e)
+            click.echo(f"pofx: warning: {item.source}:{item.line}: {told}", err=True)
             if as_json:
-                _echo({"id": here, "peer": peer, "error": str(e)})
+                _echo({"id": here, "peer": peer, "error": str(told)})
             else:
                 click.echo(f"{here}\t")
             continue
@@ -98,4 +100,4 @@ def _ours(lm: LM, text: str | bytes) -> str:
         (found,) = score(lm, [text])
         return f"pofx: log p(x) = {fixed(found.total)} nats; {visible(str(found.terms))}"
     except PofxError as e:
-        return f"pofx: no log p(x): {visible(str(e))}"
+        return f"pofx: no log p(x): {visible(str(in_shell(e)))}"

@@ -17,8 +17,9 @@ def cannot_resume(part: Path, fresh: bool, quiet: bool) -> None:
 
     if part.exists() and not fresh:
         raise BadSource(
-            f"{part}: expected no rows of a stopped run, since standard input (or a pipe) cannot be read again to go "
-            "on with them; move them away, or start over: --fresh"
+            f"{part}: expected no rows of a stopped run, since standard input (or a pipe) cannot be read again "
+            "to go on with them",
+            "move them away, or start over: --fresh",
         )
     if not quiet:
         click.echo(

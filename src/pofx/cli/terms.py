@@ -135,6 +135,7 @@ def _distinct(columns: list[Column]) -> list[Column]:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise BadValue(
-            f"--keep: expected none of the names that --terms adds, found {twice!r}; rename that field in the input"
+            f"--keep: expected none of the names that --terms adds, found {twice!r}",
+            "rename that field in the input",
         )
     return columns

@@ -128,17 +128,20 @@ def check_written(ctx: click.Context) -> None:
             if target.directory and source.is_in(target):
                 raise BadValue(
                     f"{target.by}: expected a directory of its own, to be replaced as a whole, found {target.given!r}, "
-                    f"which holds {source.given!r} of {source.by}; name another directory"
+                    f"which holds {source.given!r} of {source.by}",
+                    "name another directory",
                 )
             if target.is_(source):
                 raise BadValue(
-                    f"{target.by}: expected another file than the input, found {target.given!r}, which "
-                    f"{source.by} reads as {source.given!r}; name another file to write"
+                    f"{target.by}: expected another file than the input, found {target.given!r}, which {source.by} "
+                    f"reads as {source.given!r}",
+                    "name another file to write",
                 )
             if source.directory and target.is_in(source) and _matters(target):
                 raise BadValue(
                     f"{target.by}: expected no file of what {source.by} reads, found {target.given!r} in "
-                    f"{source.given!r}; name another file to write"
+                    f"{source.given!r}",
+                    "name another file to write",
                 )
         for other in written:
             nested = (target.directory and other.is_in(target)) or (other.directory and target.is_in(other))
@@ -149,7 +152,8 @@ def check_written(ctx: click.Context) -> None:
             ):
                 raise BadValue(
                     f"{target.by}: expected another file than {other.by} writes, found {target.given!r} and "
-                    f"{other.given!r}; name another file to write"
+                    f"{other.given!r}",
+                    "name another file to write",
                 )
         written.append(target)
     _check_finished(ctx)
@@ -174,8 +178,9 @@ def _check_room(target: _Place) -> None:
     above = next(p for p in target.real.parents if os.path.lexists(p))
     if above.is_dir() and not os.access(above, os.W_OK | os.X_OK):
         raise BadValue(
-            f"{target.by}: expected a place to write, found {target.given!r} in a directory that takes no new file; "
-            "name another place, or change its permissions"
+            f"{target.by}: expected a place to write, found {target.given!r} in a directory that takes no new "
+            "file",
+            "name another place, or change its permissions",
         )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pofx.by_extension import forward_by_extension
 from pofx.lm import LM
-from pofx.queries.findings import Finding, Outcome
+from pofx.queries.findings import Check, Finding, Measure, Outcome
 from pofx.queries.survey import batches, law
 from pofx.state import State
 from pofx.trace import Ints, Want
@@ -65,7 +65,7 @@ def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
         f"documents, draws, random tokens) the worst is off by {worst:.2g}. Otherwise nothing built from "
         "them is a probability."
     )
-    return Finding("rows sum to 1", _outcome(worst <= bound), worst, bound, "probability", why)
+    return Finding(Check.ROWS, _outcome(worst <= bound), worst, bound, Measure.PROBABILITY, why)
 
 
 def forward_finding(
@@ -97,7 +97,7 @@ def forward_finding(
         f"The scorer reads a text in one pass, the sampler token by token; on {len(paths)} texts{also} they "
         f"differ by at most {worst:.2g} nats. If they disagree, what is scored is not what is drawn."
     )
-    return Finding("extend = forward", outcome, worst, bound, "nats", why)
+    return Finding(Check.FORWARD, outcome, worst, bound, Measure.NATS, why)
 
 
 def _by_long_steps(lm: LM, path: Ints, free: int) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -125,7 +125,7 @@ def batch_finding(
         f"log p of a text must not depend on its neighbours in a batch (padding is the usual culprit); "
         f"{len(paths)} texts together, alone and in another order differ by at most {worst:.2g} nats."
     )
-    return Finding("batch invariance", outcome, worst, bound, "nats", why)
+    return Finding(Check.BATCH, outcome, worst, bound, Measure.NATS, why)
 
 
 def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
@@ -160,7 +160,7 @@ def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
         "continuations of one prefix spoil each other. Laws read before and after differ by at most "
         f"{worst:.2g}."
     )
-    return Finding("states are values", _outcome(worst <= bound), worst, bound, "probability", why)
+    return Finding(Check.VALUES, _outcome(worst <= bound), worst, bound, Measure.PROBABILITY, why)
 
 
 def draws_finding(lm: LM, paths: Sequence[Ints], drawn: Sequence[NDArray[np.float64]], free: int) -> Finding:
@@ -172,7 +172,7 @@ def draws_finding(lm: LM, paths: Sequence[Ints], drawn: Sequence[NDArray[np.floa
         f"gives the same up to {worst:.2g} nats. A gap means that the sampler draws from another "
         "distribution than p."
     )
-    return Finding("draws are scored as drawn", outcome, worst, bound, "nats", why)
+    return Finding(Check.DRAWS, outcome, worst, bound, Measure.NATS, why)
 
 
 def strings_finding(lm: LM) -> Finding | None:
@@ -208,7 +208,7 @@ def strings_finding(lm: LM) -> Finding | None:
         f"All {what}, and the {len(alive):,} prefixes that outlive them, are every way a text can go: together they have "
         f"mass {total:.9g}, which must be 1."
     )
-    return Finding("strings sum to 1", _outcome(off <= bound), off, bound, "probability", why)
+    return Finding(Check.STRINGS, _outcome(off <= bound), off, bound, Measure.PROBABILITY, why)
 
 
 def _totals(lm: LM, paths: Sequence[Ints]) -> Iterator[float]:

@@ -12,7 +12,7 @@ import numpy as np
 from pofx.algorithms.inversion import inverse
 from pofx.lm import LM
 from pofx.queries.effort import effort
-from pofx.queries.findings import Finding, Outcome, Series
+from pofx.queries.findings import Check, Finding, Measure, Outcome, Series
 from pofx.queries.held_out import longest_path
 from pofx.queries.survey import law
 from pofx.state import State
@@ -110,10 +110,10 @@ def measure_alive(lm: LM, state: State, behind: bool, seed: int) -> Alive:
 
 def alive_finding(lm: LM, found: Alive | None, where: str) -> Finding:
     """What the survival of texts says; None for a model without EOS."""
-    check = "alive(L)"
+    check = Check.ALIVE
     if found is None:
         return Finding(
-            check, "fail", 1.0, None, "probability",
+            check, "fail", 1.0, None, Measure.PROBABILITY,
             "There is no EOS, so P(length > L) = 1 for every L: no text is ever complete, and p has no "
             "mass on "
             "finite strings at all.",
@@ -129,13 +129,13 @@ def alive_finding(lm: LM, found: Alive | None, where: str) -> Finding:
             f"Exactly {found.never:.6g} of the mass lies on texts that never end: some histories can no "
             f"longer reach EOS, so Σ p(x) = {1 - found.never:.6g}. {told}"
         )
-        return Finding(check, "fail", found.never, LEAK, "probability", why, chart)
+        return Finding(check, "fail", found.never, LEAK, Measure.PROBABILITY, why, chart)
     if found.never is not None:
         why = (
             f"{told} P(never ends) is {found.never:.3g}, exactly: every history has a way to EOS, and "
             "finitely many such histories cannot go on for ever."
         )
-        return Finding(check, "pass", found.never, LEAK, "probability", why, chart)
+        return Finding(check, "pass", found.never, LEAK, Measure.PROBABILITY, why, chart)
     before = found.alive[-2] if len(found.alive) > 1 else 1.0
     bound = max(0.01, 0.999 * before)
     outcome: Outcome = "pass" if last <= bound else "warn"
@@ -144,4 +144,4 @@ def alive_finding(lm: LM, found: Alive | None, where: str) -> Finding:
         if outcome == "pass"
         else f"from L = {longest // 2} on hardly any do, which may be a leak, or an EOS hardly learned."
     )
-    return Finding(check, outcome, last, bound, "probability", why, chart)
+    return Finding(check, outcome, last, bound, Measure.PROBABILITY, why, chart)

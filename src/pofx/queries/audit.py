@@ -15,7 +15,7 @@ from pofx.queries.aliveness import alive_finding, measure_alive
 from pofx.queries.candidates import adopted, try_candidates
 from pofx.queries.canonical import canonical_finding
 from pofx.queries.endings import end_findings
-from pofx.queries.findings import Audit, Candidate, Finding
+from pofx.queries.findings import Audit, Candidate, Check, Finding, Measure
 from pofx.queries.held_out import HeldOut, choose
 from pofx.queries.judge import judge
 from pofx.queries.leak import leak_finding
@@ -61,8 +61,8 @@ def audit(
     try:
         return _audited(lm, texts, seed, coarse, held)
     except NoLaw as e:
-        why = f"A law has entries that are no numbers, so nothing can be made of it: {e}."
-        finding = Finding("rows sum to 1", "fail", math.inf, None, "probability", why)
+        why = f"A law has entries that are no numbers, so nothing can be made of it: {e.message}."
+        finding = Finding(Check.ROWS, "fail", math.inf, None, Measure.PROBABILITY, why)
         return Audit("improper", why, None, (finding,), len(held.paths), seed)
 
 
@@ -82,7 +82,7 @@ def _audited(
     start = source.start(1)
     if np.shape(start.logp) != (1, lm.vocab.size):
         raise BadValue(
-            f"expected laws of {lm.vocab.size} outcomes (vocab.size), found {np.shape(start.logp)[1:]}"
+            f"expected laws of {lm.vocab.size} outcomes (vocab.size), found {np.shape(start.logp)[1:]}", None
         )
     draws, drawn = trials.draws(source, behind, seed)
     noise = trials.noise(lm, behind, seed)

@@ -71,12 +71,15 @@ def unpacked(blob: bytes) -> Packed:
     """What `to_bytes` wrote, every hash of codes checked. `Undecodable` for anything else, or less, or more."""
     if blob[: len(MAGIC)] != MAGIC:
         found = f"{len(blob):,} bytes that begin otherwise" if blob else "nothing"
-        raise Undecodable(f"expected what 'pofx compress' wrote, which begins with 'pofx', found {found}")
+        raise Undecodable(
+            f"expected what 'pofx compress' wrote, which begins with 'pofx', found {found}", None
+        )
     reader = _Reader(blob, len(MAGIC))
     written = reader.take(1)[0]
     if written != FORMAT:
         raise Undecodable(
-            f"expected a compressed file of format {FORMAT}, found format {written}; another version of pofx wrote it"
+            f"expected a compressed file of format {FORMAT}, found format {written}",
+            "another version of pofx wrote it",
         )
     told = reader.take(reader.number())
     heads: list[tuple[int, int, int, int, int, bytes, bytes]] = []
@@ -150,4 +153,4 @@ def _number(n: int) -> bytes:
 
 
 def _damaged(what: str) -> Undecodable:
-    return Undecodable(f"expected a whole compressed file, found a damaged one: {what}; copy it again")
+    return Undecodable(f"expected a whole compressed file, found a damaged one: {what}", "copy it again")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pofx.algorithms.logspace import entropy
 from pofx.lm import LM, Begin
 from pofx.queries.effort import effort
-from pofx.queries.findings import Candidate, Outcome
+from pofx.queries.findings import Candidate, Measure, Outcome
 from pofx.queries.first_bytes import by_first_byte, first_bytes
 from pofx.queries.held_out import HeldOut, builtin_openings, spell
 from pofx.queries.openings import FEWEST, material
@@ -91,7 +91,7 @@ def try_candidates(
             verdict="fail",
             value=float("nan"),
             bound=float("nan"),
-            unit="",
+            unit=Measure.NONE,
             why="",
         )
         found_so = _judged(row, token, byte, token - usual, junk, _name(core, tried[least][2]))
@@ -175,7 +175,7 @@ class Judged:
     verdict: Outcome
     value: float
     bound: float
-    unit: str
+    unit: Measure
     why: str
 
 
@@ -190,27 +190,27 @@ def _judged(
     """token, byte: bits gained over the uniform law, a document; over: on first tokens over the model's average law."""
     nan = float("nan")
     if row.role == "none":
-        return Judged("fail", nan, nan, "", "without an x0 there is no p(x1).")
+        return Judged("fail", nan, nan, Measure.NONE, "without an x0 there is no p(x1).")
     if row.role == "twice":
-        return Judged("fail", row.behind, REST, "bits a token", "x0 stands before a text once.")
+        return Judged("fail", row.behind, REST, Measure.BITS_EACH, "x0 stands before a text once.")
     anyway = f"{100 * row.same:.0f} % of p(x1|{row.name}) is what the model says behind any token that stands first"
     if row.same >= SAME and junk:
         said = ", ".join(f'"{token}" {p:.2f}' for token, p in row.top[:3])
-        return Judged("fail", row.same, SAME, "share", f"{anyway} ({said}), and texts do not begin so.")
+        return Judged("fail", row.same, SAME, Measure.SHARE, f"{anyway} ({said}), and texts do not begin so.")
     if row.behind > REST and row.behind > 2 * row.rest_se:
         why = (
             f"behind {row.name} the rest of a document costs {row.behind:.1f} ± {row.rest_se:.1f} bits a token more "
             f"than behind {least}, which no x0 does that texts stood behind in training."
         )
-        return Judged("fail", row.behind, REST, "bits a token", why)
+        return Judged("fail", row.behind, REST, Measure.BITS_EACH, why)
     if row.n < FEWEST:
         why = f"of {row.name} only {row.n} documents can tell, of at least {FEWEST}."
-        return Judged("warn", nan, nan, "bits", why)
+        return Judged("warn", nan, nan, Measure.BITS, why)
     ways = [
         (_mean(gain), max(2 * _se(gain), material(uniform)), unit)
         for gain, uniform, unit in (
-            (token, row.uniform_bits, "bits a first token"),
-            (byte, row.uniform_byte_bits, "bits a first byte"),
+            (token, row.uniform_bits, Measure.BITS_OPENING),
+            (byte, row.uniform_byte_bits, Measure.BITS_FIRST_BYTE),
         )
     ]
     gain, bound, unit = max(ways, key=lambda w: w[0] / w[1])
@@ -226,7 +226,7 @@ def _judged(
             f"{anyway}, and beyond what it says at any other place of a text it gains {more:.2f} bits on how documents "
             "begin: it was trained as one token among others."
         )
-        return Judged("fail", more, enough, "bits a first token", why)
+        return Judged("fail", more, enough, Measure.BITS_OPENING, why)
     if row.role not in ("begin", *ADOPTED):
         return Judged("warn", gain, bound, unit, f"{told}; but behind a {row.role} more than texts begins.")
     if ways[0][0] <= 0:

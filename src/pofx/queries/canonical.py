@@ -8,7 +8,7 @@ import numpy as np
 
 from pofx.errors import NotText
 from pofx.lm import LM
-from pofx.queries.findings import Finding
+from pofx.queries.findings import Check, Finding, Measure
 from pofx.trace import Ints
 
 # The last tokens of a draw that was cut off may only look so: what would have come decides how they are spelled.
@@ -35,7 +35,7 @@ def canonical_finding(lm: LM, draws: Sequence[Ints], behind: int) -> Finding | N
         "A few draws say no more than that it is a little or a lot; draws that were cut off count without their "
         f"last {OPEN} tokens."
     )
-    return Finding("canonical draws", "warn" if share > HALF else "pass", share, HALF, "share", why)
+    return Finding(Check.CANONICAL, "warn" if share > HALF else "pass", share, HALF, Measure.SHARE, why)
 
 
 def _is_other(lm: LM, ids: Ints) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pofx.errors import BadValue
+from pofx.errors import Advice, BadValue
 from pofx.lm import LM
 from pofx.transforms.prefix import Prefix
 
@@ -27,20 +27,23 @@ def chat(lm: LM, messages: Sequence[Mapping[str, Any]]) -> Prefix:
     """
     if isinstance(messages, Mapping | str | bytes) or not all(isinstance(m, Mapping) for m in messages):
         raise BadValue(
-            "messages: expected a list of objects with a role and a content, found another value; write "
-            '[{"role": "user", "content": "…"}]'
+            "messages: expected a list of objects with a role and a content, found another value",
+            'write [{"role": "user", "content": "…"}]',
         )
     if not 0 < len(messages) <= MOST:
         then = "write at least one" if not messages else "leave out the first ones"
-        raise BadValue(f"messages: expected 1 to {MOST:,} of them, found {len(messages):,}; {then}")
+        raise BadValue(f"messages: expected 1 to {MOST:,} of them, found {len(messages):,}", then)
     found = lm.vocab.conversation(messages)
     if found is None:
         raise BadValue(
-            "chat: expected a model with a chat template, found one without; condition on a text instead (given=, --given)"
+            "chat: expected a model with a chat template, found one without",
+            Advice("condition on a text instead", "given=…", "--given"),
         )
     ids, text = found
     if ids and ids[0] == lm.begin.id:
         ids = ids[1:]
     if not ids:
-        raise BadValue(f"messages: expected a conversation of some tokens, found {text!r:.60}; add a message")
+        raise BadValue(
+            f"messages: expected a conversation of some tokens, found {text!r:.60}", "add a message"
+        )
     return Prefix(tuple(ids), text)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
-from pofx.errors import Impossible, NoEOS, NotText
+from pofx.errors import Advice, Impossible, NoEOS, NotText
 from pofx.lm import LM, refuse_unconditional
 from pofx.queries.score import score
 from pofx.trace import Path
@@ -55,8 +55,9 @@ def bayes(log_likelihood: Floats, log_prior: Floats, power: float = 1.0) -> Post
     if len(never):
         more = f" (and {len(never) - 1:,} more)" if len(never) > 1 else ""
         raise Impossible(
-            f"document {never[0]}{more}: expected a text that some class of positive prior can produce, found p(x) = 0 "
-            "under all; use smoothed models over bytes, or leave it out: log_evidence is -inf there"
+            f"document {never[0]}{more}: expected a text that some class of positive prior can produce, found "
+            "p(x) = 0 under all",
+            "use smoothed models over bytes, or leave it out: log_evidence is -inf there",
         )
     if power == 1:
         return Posterior(joint - evidence[:, None], evidence)
@@ -148,9 +149,13 @@ def check_whole(lm: LM) -> None:
 def no_end() -> NoEOS:
     """The error of a model that ends no text."""
     return NoEOS(
-        "p(x | t) needs p(EOS | x, t), but this model ends no text, so that a text and its beginnings are not "
-        "alternatives; fit with end=True, name a token that ends texts (end=, --end), or share a law of the length: "
-        "length='shared' (--length shared)"
+        "p(x | t) needs p(EOS | x, t), but this model ends no text, so that a text and its beginnings are "
+        "not alternatives",
+        [
+            Advice("fit with EOS", "end=True", "without --no-end"),
+            Advice("name a token that ends texts", "end=…", "--end"),
+            Advice("share a law of the length", "length='shared'", "--length shared"),
+        ],
     )
 
 
@@ -178,5 +183,5 @@ def _naming(texts: Sequence[str | bytes], at: slice, do: Callable[[Sequence[str 
                 to_bytes(text)
                 do([text])
             except NotText as e:
-                raise NotText(f"document {i}: {e}") from None
+                raise e.within(f"document {i}") from None
         raise

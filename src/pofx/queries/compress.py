@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pofx.algorithms import adaptive
-from pofx.errors import BadValue, PofxError, Undecodable, require
+from pofx.errors import Advice, BadValue, PofxError, Undecodable, require
 from pofx.lm import LM, refuse_unconditional
 from pofx.one_thread import one_thread
 from pofx.queries import lanes as by_lanes
@@ -91,7 +91,9 @@ def compression(
     lanes = None if lanes is None else whole("lanes", lanes, 1, by_lanes.MOST_LANES)
     require("constriction", "compress", "compressing")
     if lm is None and lanes is not None:
-        raise BadValue(f"lanes: expected a model, whose texts they are parts of, found {lanes} and no model")
+        raise BadValue(
+            f"lanes: expected a model, whose texts they are parts of, found {lanes} and no model", None
+        )
     shares = _Shares(progress, "coding", len(plain))
     # Two threads sum a product in another order than one does, and a code of 24 bits a token tells the two apart.
     with one_thread():
@@ -102,9 +104,10 @@ def compression(
             again = None
     if again != plain:
         raise BadValue(
-            "expected a model that computes the same numbers whenever it takes the same steps, found one that does not: "
-            "its code, decoded, is something else; nothing was written. Set OMP_NUM_THREADS=1, if "
-            "it sums in threads of its own, or compress without a model"
+            "expected a model that computes the same numbers whenever it takes the same steps, found one that "
+            "does not: its code, decoded, is something else",
+            "nothing was written. Set OMP_NUM_THREADS=1, if it sums in threads of its own, or compress without "
+            "a model",
         )
     return made
 
@@ -137,8 +140,9 @@ def check_claim(packed: Packed, size: int, max_bytes: int | None = None) -> None
     claimed = sum(max(block.size, block.tokens - 1) for block in packed.blocks)  # EOS spells nothing
     if claimed > most:
         raise Undecodable(
-            f"expected a file that stands for at most {most:,} bytes, found one of {size:,} bytes that claims {claimed:,}; "
-            f"if you trust it, allow them: max_bytes={claimed} (--max-bytes {claimed})"
+            f"expected a file that stands for at most {most:,} bytes, found one of {size:,} bytes that claims "
+            f"{claimed:,}",
+            Advice("allow them if you trust it", f"max_bytes={claimed}", f"--max-bytes {claimed}"),
         )
 
 
@@ -146,18 +150,19 @@ def _all_decoded(lm: LM | None, packed: Packed, shares: _Shares) -> bytes:
     if packed.identity:
         if lm is None:
             raise Undecodable(
-                f"expected the model that this was compressed with ({told(packed.identity)}), found none; "
-                "name it (-m MODEL, or decompress(lm, …))"
+                f"expected the model that this was compressed with ({told(packed.identity)}), found none",
+                Advice("name it", "decompress(lm, …)", "-m MODEL"),
             )
         differing = differences(packed.identity, lm)
         if differing:
             more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
-            then, threads = "", packed.identity.get("threads", str(THREADS))
+            then, threads = None, packed.identity.get("threads", str(THREADS))
             if threads != str(THREADS) and any(line.startswith("threads: ") for line in differing):
-                then = f"; decompress it with the version that wrote it, and OMP_NUM_THREADS={threads:.4}"
+                then = f"decompress it with the version that wrote it, and OMP_NUM_THREADS={threads:.4}"
             raise Undecodable(
                 "expected the model that this was compressed with, found another "
-                f"({'; '.join(differing[:SHOWN])}{more}){then}"
+                f"({'; '.join(differing[:SHOWN])}{more})",
+                then,
             )
     shares.total = sum(block.size for block in packed.blocks)
     return b"".join(_decoded(lm, block, shares.next(block.size)) for block in packed.blocks)
@@ -250,7 +255,8 @@ def _decoded(lm: LM | None, block: Block, tell: adaptive.Tell) -> bytes:
         # A small file that stands for a huge one was made to fill memory.
         if block.size * adaptive.LEAST_COST > 8 * len(block.code) + 64:
             raise Undecodable(
-                f"expected a block that its {len(block.code):,} bytes can stand for, found one of {block.size:,} bytes"
+                f"expected a block that its {len(block.code):,} bytes can stand for, found one of {block.size:,} bytes",
+                None,
             )
         data = adaptive.decode(block.code, block.size, tell)
     else:
@@ -258,15 +264,16 @@ def _decoded(lm: LM | None, block: Block, tell: adaptive.Tell) -> bytes:
         data = _by_tokens(lm, block, tell)
     if len(data) != block.size or hash_of(data) != block.data_hash:
         raise Undecodable(
-            "expected to decode the data that was compressed, found other data: this model's numbers are not those that it "
-            "was compressed with; use the same model, machine and libraries"
+            "expected to decode the data that was compressed, found other data: this model's numbers are not "
+            "those that it was compressed with",
+            "use the same model, machine and libraries",
         )
     return data
 
 
 def _by_tokens(lm: LM, block: Block, tell: adaptive.Tell) -> bytes:
     if len(block.code) % 4:
-        raise Undecodable(f"expected a code in words of 32 bits, found {len(block.code):,} bytes")
+        raise Undecodable(f"expected a code in words of 32 bits, found {len(block.code):,} bytes", None)
     try:
         path = by_lanes.decode(lm, block.code, block.tokens, block.lanes, tell)
         return lm.vocab.decode([int(i) for i in path if i != lm.vocab.end])
@@ -274,5 +281,5 @@ def _by_tokens(lm: LM, block: Block, tell: adaptive.Tell) -> bytes:
         raise
     except (PofxError, IndexError) as e:
         raise Undecodable(
-            f"expected the code of a text, found one that this model cannot follow: {e}"
+            f"expected the code of a text, found one that this model cannot follow: {e}", None
         ) from None

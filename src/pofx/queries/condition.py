@@ -42,7 +42,8 @@ def condition(
     """
     if not isinstance(on, Condition):
         raise BadValue(
-            f"on: expected a condition (Contains, Matches, Length), found {type(on).__name__}; write Contains(…)"
+            f"on: expected a condition (Contains, Matches, Length), found {type(on).__name__}",
+            "write Contains(…)",
         )
     n, runs, seed = sampling(n, runs, seed)
     asked = question(lm, on.automaton, f"the text {on}", given, b"", boundary, ends, max_tokens, on.tokens)

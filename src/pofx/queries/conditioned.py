@@ -124,8 +124,8 @@ def answer(
         if found.whole:
             raise impossible(asked, "all texts that do have probability 0")
         raise Unreached(
-            f"expected particles that meet the condition ({asked.on}), found none among {n:,}; whether any text does "
-            "is not known: take more of them (n=, -n), or a likelier condition"
+            f"expected particles that meet the condition ({asked.on}), found none among {n:,}",
+            "whether any text does is not known: take more of them (n=, -n), or a likelier condition",
         )
     return _record(asked, found.paths, method, found.calls, found.evidence, part)
 
@@ -134,8 +134,8 @@ def _target(asked: Question, dfa: Dfa, ends: bool, most: int, tokens: int | None
     room = min(LONGEST, TABLE // dfa.size - 1)
     if most > room:
         raise BadValue(
-            f"max_tokens: expected at most {room:,} for a condition of {dfa.size:,} states, found {most:,}; take fewer, or "
-            "a shorter condition"
+            f"max_tokens: expected at most {room:,} for a condition of {dfa.size:,} states, found {most:,}",
+            "take fewer, or a shorter condition",
         )
     vocab = asked.source.vocab
     automaton = TokenAutomaton(dfa, vocab.token_bytes, vocab.end)
@@ -172,8 +172,9 @@ def _of_tail(asked: Question) -> float:
             found = float(asked.bytes_of.forward([list(asked.tail)]).logp[0].sum())
     if found == -math.inf:
         raise Impossible(
-            f"expected a prefix of positive probability to condition on, found {show(asked.given)} with P = 0 under "
-            "this model; use a smoothed model, or a prefix it can produce"
+            f"expected a prefix of positive probability to condition on, found {show(asked.given)} with P = 0 "
+            "under this model",
+            "use a smoothed model, or a prefix it can produce",
         )
     return found
 

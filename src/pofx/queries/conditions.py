@@ -114,7 +114,7 @@ class Length(Condition):
 
     def __post_init__(self) -> None:
         if self.unit not in ("bytes", "characters", "tokens"):
-            raise BadValue(f"unit: expected bytes, characters or tokens, found {self.unit!r}")
+            raise BadValue(f"unit: expected bytes, characters or tokens, found {self.unit!r}", None)
         object.__setattr__(self, "n", whole("length", self.n))
 
     def automaton(self) -> Dfa:
@@ -169,5 +169,5 @@ def _sized(make: Callable[[], Dfa], what: str) -> Dfa:
         return make()
     except TooLarge:
         raise BadValue(
-            f"condition: expected one of at most {MOST:,} states, found more for: {what}; shorten it"
+            f"condition: expected one of at most {MOST:,} states, found more for: {what}", "shorten it"
         ) from None

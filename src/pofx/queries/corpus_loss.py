@@ -13,7 +13,7 @@ from pofx.algorithms.clusters import (
 )
 from pofx.algorithms.permutation import p_value
 from pofx.queries.corpus_record import Loss
-from pofx.queries.findings import Finding, Outcome
+from pofx.queries.findings import Check, Finding, Measure, Outcome
 from pofx.queries.wording import counted
 
 LEVEL = 0.95
@@ -82,7 +82,7 @@ def effective_finding(loss: Loss, documents: int, what: What, groups: int) -> tu
     else:
         why += f"error bars that take them for independent are too small by a factor of {loss.design_effect**0.5:.1f}."
     return (
-        Finding("effective number", outcome, effective, ENOUGH * documents, "documents", why),
+        Finding(Check.EFFECTIVE_NUMBER, outcome, effective, ENOUGH * documents, Measure.DOCUMENTS, why),
         effective,
     )
 
@@ -92,11 +92,11 @@ def loss_finding(loss: Loss, what: What, held_out: bool, seen: str = "") -> Find
     of = f"{counted(loss.n, 'held-out document' if held_out else 'document')} in {counted(loss.clusters, *what)}"
     if not np.isfinite(loss.value):
         return Finding(
-            "L(θ)",
+            Check.LOSS,
             "fail",
             loss.value,
             None,
-            "nats a document",
+            Measure.NATS_DOCUMENT,
             f"Some of {of} have probability 0 under {loss.model}: no mean of log p exists.",
         )
     why = (
@@ -106,4 +106,6 @@ def loss_finding(loss: Loss, what: What, held_out: bool, seen: str = "") -> Find
     few = loss.clusters < FEWEST
     why += " So few clusters say little of the next one; the interval is too short." if few else ""
     why += f" {seen}." if seen else ""
-    return Finding("L(θ)", "warn" if few or seen else "pass", loss.value, None, "nats a document", why)
+    return Finding(
+        Check.LOSS, "warn" if few or seen else "pass", loss.value, None, Measure.NATS_DOCUMENT, why
+    )

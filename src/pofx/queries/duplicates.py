@@ -6,7 +6,7 @@ import numpy as np
 
 from pofx.algorithms.clusters import Labels
 from pofx.queries.corpus_record import Corpus
-from pofx.queries.findings import Finding, Outcome
+from pofx.queries.findings import Check, Finding, Measure, Outcome
 from pofx.queries.near_duplicates import ALIKE
 
 # Shares of documents. Web corpora that were not cleaned hold 2 to 14 % of near-duplicates (Lee et al. 2022); of a
@@ -29,30 +29,30 @@ def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Find
     outcome: Outcome = "pass" if not crossed else "warn" if share <= CROSSED else "fail"
     return [
         Finding(
-            "exact duplicates",
+            Check.EXACT_DUPLICATES,
             _outcome(again / n),
             again / n,
             FEW,
-            "of documents",
+            Measure.OF_DOCUMENTS,
             f"{again:,} of {n:,} documents are equal to an earlier one. A copy is no new draw of p: it counts twice in "
             "the likelihood, and a model comes to recite it.",
         ),
         Finding(
-            "near-duplicates",
+            Check.NEAR_DUPLICATES,
             _outcome(alike / n),
             alike / n,
             FEW,
-            "of documents",
+            Measure.OF_DOCUMENTS,
             f"{alike:,} more {'shares' if alike == 1 else 'share'} with an earlier one at least {ALIKE:.0%} of their "
             "5-character shingles (Jaccard; candidates by MinHash, each computed). They are edited copies, or texts made "
             "by one template.",
         ),
         Finding(
-            "copies across the split",
+            Check.SPLIT,
             "warn" if not n_held else outcome,
             share if n_held else None,
             CROSSED if n_held else None,
-            "of held-out",
+            Measure.OF_HELD_OUT,
             f"{crossed:,} of {n_held:,} held-out documents {'has' if crossed == 1 else 'have'} an exact or near copy among "
             f"those to fit. What is measured on {_them(crossed)}."
             if n_held

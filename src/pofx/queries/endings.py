@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.lm import LM
-from pofx.queries.findings import Ending, Finding, Outcome, Series
+from pofx.queries.findings import Check, Ending, Finding, Measure, Outcome, Series
 from pofx.queries.openings import FEWEST, MATERIAL, SAME
 from pofx.queries.survey import Survey, batches
 from pofx.trace import Ints, Want
@@ -56,7 +56,7 @@ def end_findings(
             "There is no EOS, so no text is ever complete: prefix probabilities P(x) exist, log p(x) of a "
             f"complete text does not. Fit with end=True, or ask for prefix_log_prob.{hint}"
         )
-        return [Finding("EOS ends texts", "fail", None, None, "bits", why), _impossible(read.totals)], endings
+        return [Finding(Check.END, "fail", None, None, Measure.BITS, why), _impossible(read.totals)], endings
     k = enders.index(end) if enders else 0
     learned = _learned(
         read.at_end[:, k], read.elsewhere[:, k], read.sums[:, k], float(np.log2(lm.vocab.size)), average
@@ -140,10 +140,10 @@ def _learned(
     average: Survey | None,
 ) -> Finding:
     """uniform: bits of an outcome under the uniform law."""
-    check, n = "EOS ends texts", len(at_end)
+    check, n = Check.END, len(at_end)
     if n < FEWEST:
         why = f"Too few whole documents ({n}, at least {FEWEST} needed) to see whether EOS stands where texts end."
-        return Finding(check, "warn", None, None, "bits", why)
+        return Finding(check, "warn", None, None, Measure.BITS, why)
     gain = at_end - elsewhere
     mean, se = float(gain.mean()), _se(gain)
     bound = max(2 * se, MATERIAL)
@@ -180,7 +180,7 @@ def _learned(
             )
     if elsewhere.min() <= FLOOR or at_end.min() <= FLOOR:
         why += f" (p(EOS) below 2^{FLOOR:.0f}, 0 included, counts as that)"
-    return Finding(check, outcome, value, bound, "bits", f"{why}.", chart)
+    return Finding(check, outcome, value, bound, Measure.BITS, f"{why}.", chart)
 
 
 def _summed(sums: NDArray[np.float64]) -> str:
@@ -203,4 +203,4 @@ def _impossible(totals: Sequence[float]) -> Finding:
     why = f"{bad} of {n} documents have probability 0: log p is −inf, in means of bits too. " + (
         "A smoothed model gives every text something." if bad else "Every one of them can be scored."
     )
-    return Finding("documents are possible", "warn" if bad else "pass", share, 0.0, "share", why)
+    return Finding(Check.POSSIBLE, "warn" if bad else "pass", share, 0.0, Measure.SHARE, why)

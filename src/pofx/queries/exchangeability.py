@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from pofx.algorithms.permutation import p_value
 from pofx.algorithms.shingles import shingles
 from pofx.queries.corpus_record import Corpus
-from pofx.queries.findings import Finding
+from pofx.queries.findings import Check, Finding, Measure
 from pofx.trace import Ints
 
-CHECK = "order does not matter"
 LEVEL = 0.01
 # At most so many runs of so many documents in a row: 4,096 neighbours, 999 shuffles in a second.
 RUNS, LONGEST = 64, 64
@@ -37,11 +36,11 @@ def order_finding(corpus: Corpus, seed: int) -> Finding:
     at, follows = runs_of(corpus, rng)
     if follows.sum() < FEWEST:
         return Finding(
-            CHECK,
+            Check.ORDER,
             "warn",
             None,
             None,
-            "p-value",
+            Measure.P_VALUE,
             f"Not tested: expected at least {FEWEST} documents that stand behind another, found {follows.sum()}.",
         )
     vectors = hashed_vectors([corpus.texts[i] for i in at.tolist()])
@@ -57,7 +56,7 @@ def order_finding(corpus: Corpus, seed: int) -> Finding:
         if odd
         else "So nothing speaks against exchangeable documents. Under exchangeability this p is uniform."
     )
-    return Finding(CHECK, "fail" if odd else "pass", p, LEVEL, "p-value", why)
+    return Finding(Check.ORDER, "fail" if odd else "pass", p, LEVEL, Measure.P_VALUE, why)
 
 
 def order_test(

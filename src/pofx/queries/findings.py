@@ -3,12 +3,64 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal
 
 from pofx.lm import Known
 from pofx.pins import Verdict as Verdict
 
 Outcome = Literal["pass", "warn", "fail"]
+
+
+class Check(StrEnum):
+    """What an audit, of a model or of a corpus, can check; the value is what reports call it."""
+
+    ROWS = "rows sum to 1"
+    FORWARD = "extend = forward"
+    BATCH = "batch invariance"
+    VALUES = "states are values"
+    DRAWS = "draws are scored as drawn"
+    STRINGS = "strings sum to 1"
+    LEAK = "leak"
+    BEGIN = "p(x1) is trained"
+    END = "EOS ends texts"
+    POSSIBLE = "documents are possible"
+    ALIVE = "alive(L)"
+    CANONICAL = "canonical draws"
+    PRECISION = "precision"
+    ROUND_TRIP = "decode∘encode = id"
+    EXACT_DUPLICATES = "exact duplicates"
+    NEAR_DUPLICATES = "near-duplicates"
+    SPLIT = "copies across the split"
+    NEIGHBOURS = "neighbours say nothing"
+    ORDER = "order does not matter"
+    STARTS = "documents start at x0"
+    EFFECTIVE_NUMBER = "effective number"
+    LOSS = "L(θ)"
+
+
+class Measure(StrEnum):
+    """The unit of a number that a check has measured; the value is how reports write it."""
+
+    BITS = "bits"
+    BITS_OPENING = "bits a first token"
+    BITS_FIRST_BYTE = "bits a first byte"
+    BITS_EACH = "bits a token"
+    SHARE = "share"
+    PROBABILITY = "probability"
+    NATS = "nats"
+    NATS_EACH = "nats a token"
+    NATS_DOCUMENT = "nats a document"
+    P_VALUE = "p-value"
+    DOCUMENTS = "documents"
+    OF_DOCUMENTS = "of documents"
+    OF_HELD_OUT = "of held-out"
+    TEXTS = "texts"
+    NONE = ""
+
+
+# Units of what an x0 gains on how documents begin.
+OF_OPENINGS = (Measure.BITS_OPENING, Measure.BITS_FIRST_BYTE)
 
 
 @dataclass(frozen=True)
@@ -26,11 +78,11 @@ class Finding:
     """One check. value: what was measured, bound: what it was held against (None where there is no number);
     unit: of both. why: one or two sentences for a reader who does not know the check."""
 
-    check: str
+    check: Check
     verdict: Outcome
     value: float | None
     bound: float | None
-    unit: str
+    unit: Measure
     why: str
     series: Series | None = None
 
@@ -89,7 +141,7 @@ class Candidate:
     verdict: Outcome
     value: float
     bound: float
-    unit: str
+    unit: Measure
     why: str
 
 

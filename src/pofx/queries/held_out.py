@@ -75,7 +75,7 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
     Documents are cut only where none is short enough. Without texts: the built-in ones.
     """
     if isinstance(texts, str | bytes):
-        raise BadValue("texts: expected a list of texts, found one text; write audit(lm, [text])")
+        raise BadValue("texts: expected a list of texts, found one text", "write audit(lm, [text])")
     source, label = _source(texts)
     budget = int(np.clip(CELLS // max(lm.vocab.size, 1), LEAST_TOKENS, TOKENS))
     room = LONGEST if longest_path(lm) is None else max(min(LONGEST, (longest_path(lm) or 1) - 1), 1)

@@ -40,12 +40,13 @@ def infill(
     """
     if not isinstance(middle, Condition):
         raise BadValue(
-            f"middle: expected a condition (Contains, Matches, Length), found {type(middle).__name__}; write Contains(…)"
+            f"middle: expected a condition (Contains, Matches, Length), found {type(middle).__name__}",
+            "write Contains(…)",
         )
     if middle.tokens is not None:
         raise BadValue(
-            "middle: expected a length in bytes or characters, found tokens, which may span its ends; take "
-            "Length(n, 'characters')"
+            "middle: expected a length in bytes or characters, found tokens, which may span its ends",
+            "take Length(n, 'characters')",
         )
     data = to_bytes(suffix)
 

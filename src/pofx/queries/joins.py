@@ -31,7 +31,7 @@ LONGEST = 64
 def ways(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], asked: Asked) -> list[Way]:
     """How each prefix and its text are joined. `BadValue` for `asked` "error" and a join that is not of tokens."""
     if asked not in ASKED:
-        raise BadValue(f"boundary: expected one of {', '.join(map(repr, ASKED))}, found {asked!r}")
+        raise BadValue(f"boundary: expected one of {', '.join(map(repr, ASKED))}, found {asked!r}", None)
     if asked == "token" or (asked != "error" and lm.vocab.unambiguous):
         return ["token"] * len(texts)
     out: list[Way] = []
@@ -44,7 +44,8 @@ def ways(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], asked: Asked) 
         elif asked == "error":
             raise BadValue(
                 f"boundary: expected a text whose tokens begin where the given one ends, found {show(text)} behind "
-                f"{show(prefix)}, which are other tokens together; sum over all of them: boundary='exact'"
+                f"{show(prefix)}, which are other tokens together",
+                "sum over all of them: boundary='exact'",
             )
         else:
             out.append("exact" if len(to_bytes(text)) <= LONGEST else "healed")

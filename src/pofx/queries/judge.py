@@ -6,21 +6,20 @@ from collections.abc import Sequence
 
 from pofx.lm import LM
 from pofx.queries.aliveness import LEAK, Alive
-from pofx.queries.findings import BeginEvidence, Candidate, Finding, Verdict
+from pofx.queries.findings import OF_OPENINGS, BeginEvidence, Candidate, Check, Finding, Measure, Verdict
 from pofx.queries.leak import leak_note
-from pofx.queries.openings import CHECK as BEGIN
 from pofx.queries.openings import FEWEST
 from pofx.queries.x0_finding import none_is_x0
 
 # Any of these failing makes p improper, whatever else holds.
 SUMS = (
-    "rows sum to 1",
-    "extend = forward",
-    "batch invariance",
-    "states are values",
-    "draws are scored as drawn",
-    "strings sum to 1",
-    "leak",
+    Check.ROWS,
+    Check.FORWARD,
+    Check.BATCH,
+    Check.VALUES,
+    Check.DRAWS,
+    Check.STRINGS,
+    Check.LEAK,
 )
 
 
@@ -46,7 +45,7 @@ def judge(
             "improper",
             f"a text never ends with probability {never:.6g}, exactly, so p sums to {1 - never:.6g}.",
         )
-    opening, ending = by[BEGIN], by["EOS ends texts"]
+    opening, ending = by[Check.BEGIN], by[Check.END]
     if begin is None:
         if tried:
             return "conditional", f"there is no x0. {none_is_x0(tried)}"
@@ -62,7 +61,7 @@ def judge(
         )
     if ending.verdict == "fail" or never >= 1 - 1e-9:
         return "prefix-only", f"EOS was not learned: {ending.why}"
-    unit = opening.unit if opening.unit.startswith("bits a") else "bits a first token"
+    unit = opening.unit if opening.unit in OF_OPENINGS else Measure.BITS_OPENING
     parts = [
         f"x0 gains {_number(opening.value)} {unit} ({begin.known})"
         if opening.verdict == "pass"
@@ -70,9 +69,9 @@ def judge(
         f"EOS is {_number(ending.value)} bits likelier where texts end"
         if ending.verdict == "pass"
         else "EOS is there",
-        f"laws sum to 1 up to {_number(by['rows sum to 1'].value)}",
+        f"laws sum to 1 up to {_number(by[Check.ROWS].value)}",
     ]
-    return "joint", f"{parts[0]}, {parts[1]}, and {parts[2]}.{leak_note(lm, by['leak'])}"
+    return "joint", f"{parts[0]}, {parts[1]}, and {parts[2]}.{leak_note(lm, by[Check.LEAK])}"
 
 
 def _number(x: float | None) -> str:

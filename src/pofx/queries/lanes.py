@@ -51,7 +51,9 @@ def decode(lm: LM, payload: bytes, n: int, lanes: int, tell: Tell = silent) -> I
         now = code.get(g)
         left -= cost(g, now)
         if left < 0:
-            raise Undecodable(f"expected the code of {n:,} tokens, found one that ends after some {t:,}")
+            raise Undecodable(
+                f"expected the code of {n:,} tokens, found one that ends after some {t:,}", None
+            )
         columns.append(now)
         return now
 
@@ -60,7 +62,7 @@ def decode(lm: LM, payload: bytes, n: int, lanes: int, tell: Tell = silent) -> I
         _walk(lm, lengths, turn, tell)
     except (AssertionError, IndexError) as e:
         raise Undecodable(
-            f"expected the code of {n:,} tokens, found one that this model cannot have made ({e})"
+            f"expected the code of {n:,} tokens, found one that this model cannot have made ({e})", None
         ) from None
     parts = [np.array([c[k] for c in columns[: lengths[k]]], dtype=np.int64) for k in range(len(lengths))]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
@@ -102,7 +104,7 @@ def at_most(lanes: int, n: int) -> int:
 def _cuts(n: int, lanes: int) -> list[int]:
     """Where the parts after the first begin. `Undecodable` for a number of parts that is never made."""
     if not 1 <= lanes <= MOST_LANES or lanes != at_most(lanes, n):
-        raise Undecodable(f"expected {n:,} tokens in parts that have some, found {lanes:,} parts")
+        raise Undecodable(f"expected {n:,} tokens in parts that have some, found {lanes:,} parts", None)
     return [-(-n // lanes) * k for k in range(1, lanes)]
 
 
@@ -130,6 +132,6 @@ def _law(state: State) -> NDArray[np.float64]:
     total = p.sum(axis=1, keepdims=True)
     # A law in float32 sums to 1 up to 1e-5.
     if not np.all(np.abs(total - 1) < 1e-3):
-        raise BadValue("expected laws that sum to 1 to code with, found one that does not; audit the model")
+        raise BadValue("expected laws that sum to 1 to code with, found one that does not", "audit the model")
     p /= total
     return p

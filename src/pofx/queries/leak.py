@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pofx.lm import LM
-from pofx.queries.findings import Finding, Outcome
+from pofx.queries.findings import Check, Finding, Measure, Outcome
 from pofx.queries.survey import Survey
 from pofx.word_vocab import CLASS
 
-CHECK = "leak"
 LEAK, LEAK_FAIL = 1e-6, 1e-3
 
 
@@ -19,10 +18,10 @@ def leak_finding(lm: LM, average: Survey | None) -> Finding:
     control = [i for i, b in enumerate(lm.vocab.token_bytes) if b is None and i != lm.vocab.end]
     if not control:
         why = "Every outcome is EOS or spells text, so no mass can leak to control tokens."
-        return Finding(CHECK, "pass", 0.0, LEAK, "probability", why)
+        return Finding(Check.LEAK, "pass", 0.0, LEAK, Measure.PROBABILITY, why)
     if average is None or not average.rows:
         why = "No position of any text could be read, so the mass on control tokens is unknown."
-        return Finding(CHECK, "warn", None, LEAK, "probability", why)
+        return Finding(Check.LEAK, "warn", None, LEAK, Measure.PROBABILITY, why)
     leak = average.leak
     at = f"averaged over {average.rows:,} positions"
     if lm.vocab.control.unknown is not None:
@@ -31,14 +30,14 @@ def leak_finding(lm: LM, average: Survey | None) -> Finding:
             f"spells none of them ({at}). Laws sum to 1 with it, so p is a distribution over words and {CLASS}: "
             "Σ p over the texts of known words falls short by that share at every token."
         )
-        return Finding(CHECK, "pass" if leak <= LEAK else "warn", leak, LEAK, "probability", why)
+        return Finding(Check.LEAK, "pass" if leak <= LEAK else "warn", leak, LEAK, Measure.PROBABILITY, why)
     outcome: Outcome = "pass" if leak <= LEAK else "warn" if leak <= LEAK_FAIL else "fail"
     why = (
         f"A token puts {leak:.2g} of its mass on {len(control)} control tokens that spell no text ({at}): that share is "
         f"missing from Σ p(x) at every token. Below {LEAK:g} it is harmless, above {LEAK_FAIL:g} log p of a long text is "
         "off by it."
     )
-    return Finding(CHECK, outcome, leak, LEAK, "probability", why)
+    return Finding(Check.LEAK, outcome, leak, LEAK, Measure.PROBABILITY, why)
 
 
 def leak_note(lm: LM, found: Finding) -> str:

@@ -14,12 +14,11 @@ from pofx.algorithms.permutation import paired_p_value
 from pofx.errors import Impossible, NotText
 from pofx.lm import LM
 from pofx.queries.corpus_record import Corpus
-from pofx.queries.findings import Finding, Outcome
+from pofx.queries.findings import Check, Finding, Measure, Outcome
 from pofx.queries.score import score
 from pofx.queries.wording import counted
 from pofx.trace import Ints
 
-CHECK = "documents start at x0"
 # Share of documents that may look so by chance: names, verse, code.
 FEW = 0.05
 LEVEL = 0.01
@@ -73,7 +72,7 @@ def midway_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Find
             f". {'They' if outcome == 'fail' else 'If they'} are pieces of texts{',' if outcome == 'fail' else ', they are'}"
             " no draws of p: the first factor of a piece is p(x_k|x_<k), not p(x1|x0). Part the files where texts begin."
         )
-    return Finding(CHECK, outcome, share, FEW, "of documents", why), np.flatnonzero(looks)
+    return Finding(Check.STARTS, outcome, share, FEW, Measure.OF_DOCUMENTS, why), np.flatnonzero(looks)
 
 
 def broken_joins(corpus: Corpus) -> NDArray[np.bool_]:

@@ -12,11 +12,10 @@ from pofx.algorithms.permutation import paired_p_value
 from pofx.lm import LM
 from pofx.queries.as_read import as_read
 from pofx.queries.corpus_record import Corpus
-from pofx.queries.findings import Finding, Outcome
+from pofx.queries.findings import Check, Finding, Measure, Outcome
 from pofx.queries.score import score
 from pofx.trace import Ints
 
-CHECK = "neighbours say nothing"
 LEVEL = 0.01
 # Pairs of neighbours; a table of all ways to pair them is computed, so the work grows with the square.
 PAIRS = 64
@@ -60,11 +59,11 @@ def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding
     fine = [k for k, s in enumerate(traces) if np.isfinite(s.logp).all()]
     if len(fine) < FEWEST:
         return Finding(
-            CHECK,
+            Check.NEIGHBOURS,
             "warn",
             None,
             None,
-            "nats a document",
+            Measure.NATS_DOCUMENT,
             f"Not tested: expected at least {FEWEST} documents to score that stand behind another, and are possible, "
             f"found {len(fine)}. Of a larger share held out there are more.",
         )
@@ -88,7 +87,7 @@ def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding
         else "Nothing speaks against scoring documents as independent."
     )
     outcome: Outcome = "pass" if not odd else "fail" if share >= MATERIAL else "warn"
-    return Finding(CHECK, outcome, gain - usual, None, "nats a document", why)
+    return Finding(Check.NEIGHBOURS, outcome, gain - usual, None, Measure.NATS_DOCUMENT, why)
 
 
 def cache_gain(

@@ -89,7 +89,7 @@ def next_token(lm: LM, given: Behind = "", k: int = 10, unit: NextUnit = "token"
     """
     k, calls = whole("k", k, 1), whole("calls", calls)
     if unit not in UNITS:
-        raise BadValue(f"unit: expected one of {', '.join(map(repr, UNITS))}, found {unit!r}")
+        raise BadValue(f"unit: expected one of {', '.join(map(repr, UNITS))}, found {unit!r}", None)
     if isinstance(given, Prefix):
         law = next_token(behind(lm, given), "", k, unit, calls)
         return replace(law, given=given.text, terms=behind_ids(lm, law.terms, given))

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.lm import LM
-from pofx.queries.findings import BeginEvidence, Finding, Outcome, Series
+from pofx.queries.findings import BeginEvidence, Check, Finding, Measure, Outcome, Series
 from pofx.queries.survey import Survey, law
 from pofx.trace import Ints
 from pofx.units import bits
 
-CHECK = "p(x1) is trained"
 # Below this many documents no mean has a standard error worth the name.
 FEWEST = 8
 # A gain that matters, bits, and as a share of the bits of the uniform law: an x0 that was trained gains a bit or more on
@@ -46,14 +45,14 @@ def begin_finding(
             "There is no x0, so there is no p(x1|x0): the model only continues texts, and log p(x) of a "
             "whole text lacks its first factor. Condition on a text you name, or fit with begin=True."
         )
-        return Finding(CHECK, "fail", None, None, "bits", why), None
+        return Finding(Check.BEGIN, "fail", None, None, Measure.BITS, why), None
     first = np.array([p[0] for p in paths if len(p)], dtype=np.int64)
     n, letters = len(first), sum(b is not None for b in lm.vocab.token_bytes)
     uniform = float(np.log2(max(letters, 1)))
     x0 = lm.begin.text or "x0"
     if average is None or not average.rows or not n:
         evidence = BeginEvidence(x0, lm.begin.known, float("nan"), uniform, float("nan"), float("nan"), n)
-        return Finding(CHECK, "warn", None, None, "bits", _few(n)), evidence
+        return Finding(Check.BEGIN, "warn", None, None, Measure.BITS, _few(n)), evidence
     start = law(lm.start(1))[0]
     own = -start[first]
     with np.errstate(divide="ignore"):
@@ -69,7 +68,7 @@ def begin_finding(
         ((f"p(x1|{x0})", evidence.bits), ("average law", evidence.average_bits), ("uniform law", uniform)),
     )  # fmt: skip
     if n < FEWEST:
-        return Finding(CHECK, "warn", mean, None, "bits", _few(n), chart), evidence
+        return Finding(Check.BEGIN, "warn", mean, None, Measure.BITS, _few(n), chart), evidence
     # The average law is itself an average of 2,000: by Jensen its noise costs it half its relative variance,
     # nats.
     bound = max(2 * se, material(uniform)) + bits(0.5 * float(np.minimum(average.noise[first], 1.0).mean()))
@@ -86,13 +85,19 @@ def begin_finding(
         why += f" ({impossible} openings have probability 0; for the gain 1% of the uniform law is mixed in)"
     if outcome == "fail" and blind:
         return Finding(
-            CHECK, "warn", mean, bound, "bits", f"{why}. But its law never changes: {_BLIND}", chart
+            Check.BEGIN,
+            "warn",
+            mean,
+            bound,
+            Measure.BITS,
+            f"{why}. But its law never changes: {_BLIND}",
+            chart,
         ), evidence
     if outcome == "fail" and lm.begin.known == "trained" and mean > -bound:
         # Texts over {0, 1} may open as they go on. Where x0 is known to have been trained, only a loss convicts it.
         outcome = "warn"
     why += ". " + _MEANING[outcome]
-    return Finding(CHECK, outcome, mean, bound, "bits", why, chart), evidence
+    return Finding(Check.BEGIN, outcome, mean, bound, Measure.BITS, why, chart), evidence
 
 
 _BLIND = "a model without memory has no other p(x1) than that, so there was nothing to learn."

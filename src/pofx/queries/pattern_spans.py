@@ -16,7 +16,7 @@ import numpy as np
 
 from pofx.algorithms.linear import for_re2
 from pofx.algorithms.steady import is_steady
-from pofx.errors import BadValue
+from pofx.errors import Advice, BadValue
 from pofx.queries.matches_apart import matches_apart
 from pofx.queries.points import byte_offsets
 
@@ -54,7 +54,11 @@ def pattern_spans(pattern: re.Pattern[str], text: str, seconds: float) -> list[S
         shown = repr(pattern.pattern) if len(pattern.pattern) <= 60 else f"{pattern.pattern[:60]!r}…"
         raise BadValue(
             f"pattern: expected one whose matches in {len(text):,} characters are found within {seconds:g} s, "
-            f"found {shown}; write it without repeats within repeats, or allow more: pattern_seconds=… (--pattern-seconds)"
+            f"found {shown}",
+            [
+                "write it without repeats within repeats",
+                Advice("allow more", "pattern_seconds=…", "--pattern-seconds"),
+            ],
         ) from None
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from pofx.errors import BadValue, NoEOS, TooLong
+from pofx.errors import Advice, BadValue, NoEOS, TooLong
 from pofx.lm import LM
 from pofx.transforms.begun import token_name
 from pofx.units import LN10
@@ -90,7 +90,7 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
     """
     rule = PEERS.get(peer)
     if rule is None:
-        raise BadValue(f"peer: expected one of {', '.join(PEERS)}, found {peer!r}")
+        raise BadValue(f"peer: expected one of {', '.join(PEERS)}, found {peer!r}", None)
     marks = _marks(lm)
     as_words = peer == "kenlm" and lm.vocab.control.unknown is not None
     # KenLM cuts a text at any white space of ASCII, and reads a word that it has not as <unk>.
@@ -106,7 +106,7 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
         return replace(chunked, note=chunked.note + as_left)
     before, after = _around(lm, marks, peer, rule)
     if not ids and peer in ("lm-eval", "minicons", "lmppl"):
-        raise BadValue(f"{peer} stops at an empty text, found one; log_prob gives its p(EOS | x0)")
+        raise BadValue(f"{peer} stops at an empty text, found one", "log_prob gives its p(EOS | x0)")
     score = _whole(lm, marks, before, ids, after, peer, rule)
     unknown = sum(i == vocab.control.unknown for i in ids)
     return replace(score, note=score.note + (_unknown(unknown) if unknown else "") + as_left)
@@ -155,15 +155,15 @@ def _around(lm: LM, marks: _Marks, peer: str, rule: PeerRule) -> tuple[tuple[int
         return marks.before, marks.after
     end = (marks.end,) if rule.end and marks.end is not None else ()
     if rule.end and not end:
-        raise NoEOS(f"{peer} puts EOS behind a text, but this model has none; another tool does without it")
+        raise NoEOS(f"{peer} puts EOS behind a text, but this model has none", "another tool does without it")
     if rule.front == "x0" and not marks.own:
-        raise BadValue(f"{peer} expects an n-gram with x0 and EOS, found another model; it runs no others")
+        raise BadValue(f"{peer} expects an n-gram with x0 and EOS, found another model", "it runs no others")
     begin = marks.begin
     if begin is None and rule.front == "bos or eos":
         begin = marks.end
     if begin is None:
         raise BadValue(
-            f"{peer} puts a declared BOS before a text, but the tokenizer of this model declares none"
+            f"{peer} puts a declared BOS before a text, but the tokenizer of this model declares none", None
         )
     return (begin,), end
 
@@ -202,7 +202,8 @@ def _chunked(lm: LM, marks: _Marks, ids: list[int], peer: str, rule: PeerRule, s
     stream = [*marks.before, *ids]
     if len(stream) < 2 * size:
         raise BadValue(
-            f"{peer} expects at least {2 * size:,} tokens, two chunks of {size:,}, found {len(stream):,}; it would stop"
+            f"{peer} expects at least {2 * size:,} tokens, two chunks of {size:,}, found {len(stream):,}",
+            "it would stop",
         )
     nats: list[float | None] = [None] * len(stream)
     first = size // 2 + 1
@@ -251,8 +252,9 @@ def _logp(lm: LM, marks: _Marks, path: Sequence[int], skip: int, peer: str) -> l
     assert core is not None  # noqa: S101  (ours: `own` says when there is no core)
     if not _fits(lm, marks, len(path)):
         raise TooLong(
-            f"{peer} reads a text in one window, here of {core.context:,} tokens, found {len(path) - 1:,}; it would crash "
-            "or cut the text; score it without --as"
+            f"{peer} reads a text in one window, here of {core.context:,} tokens, found {len(path) - 1:,}; it "
+            "would crash or cut the text",
+            Advice("score it as pofx does", "score(lm, texts)", "without --as"),
         )
     asked = path[1:] if marks.own else path
     found = core.forward([np.array(asked, dtype=np.int64)], skip=skip - marks.own)

@@ -80,9 +80,11 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
     """
     parts = lm.parts()
     if parts is None or parts.draws != "text":
-        raise BadValue(f"expected a mixture of models, as mixture([…]) makes it, found {type(lm).__name__}")
+        raise BadValue(
+            f"expected a mixture of models, as mixture([…]) makes it, found {type(lm).__name__}", None
+        )
     if isinstance(texts, str | bytes):
-        raise BadValue("texts: expected a list of texts, found one text; write posterior(lm, [text])")
+        raise BadValue("texts: expected a list of texts, found one text", "write posterior(lm, [text])")
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "log p_c(x), the likelihood of a model,")
     texts, changed = as_read(lm, texts)

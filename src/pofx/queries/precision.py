@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.lm import LM
-from pofx.queries.findings import Finding
+from pofx.queries.findings import Check, Finding, Measure
 from pofx.trace import Ints
 from pofx.transforms.begun import begun
 from pofx.transforms.windowed import windowed
@@ -32,7 +32,7 @@ def precision_finding(
         f"In {coarse.dtype} log p of a token is off by {mean:.2g} nats on average and by {gaps.max(initial=0):.2g} at "
         f"worst, of a text by up to {max(sums, default=0.0):.2g}, from what it is in {lm.dtype}: the price of its speed."
     )
-    return Finding("precision", "pass" if mean <= BOUND else "warn", mean, BOUND, "nats a token", why)
+    return Finding(Check.PRECISION, "pass" if mean <= BOUND else "warn", mean, BOUND, Measure.NATS_EACH, why)
 
 
 def _behind_x0_of(lm: LM, coarse: LM) -> LM:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pofx.algorithms.automaton import MOST, Dfa, TooLarge, opened, preceded, stopping
-from pofx.errors import BadValue, Impossible, NoEOS, NotText
+from pofx.errors import Advice, BadValue, Impossible, NoEOS, NotText
 from pofx.lm import LM
 from pofx.transforms.given import given as behind
 from pofx.transforms.given import show
@@ -56,11 +56,14 @@ def question(
     as_they_are(lm.vocab, "conditioning, which asks of the bytes that tokens spell")
     max_tokens = whole("max_tokens", max_tokens)
     if boundary not in ("token", "exact"):
-        raise BadValue(f"boundary: expected 'token' or 'exact', found {boundary!r}")
+        raise BadValue(f"boundary: expected 'token' or 'exact', found {boundary!r}", None)
     if ends and lm.vocab.end is None:
         raise NoEOS(
-            "condition: expected a model whose texts end, found one without end-of-text symbol; ask how texts begin "
-            "(ends=False, --open), or name a token that ends texts (end=, --end)"
+            "condition: expected a model whose texts end, found one without end-of-text symbol",
+            [
+                Advice("ask how texts begin", "ends=False", "--open"),
+                Advice("name a token that ends texts", "end=…", "--end"),
+            ],
         )
     tail, source, bytes_of = b"", lm, None
     if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
@@ -70,15 +73,15 @@ def question(
         source = behind(lm, given)
     if tokens is not None and tail:
         raise BadValue(
-            "length: expected bytes or characters where tokens may span the end of the prefix, found tokens; take "
-            "boundary='token'"
+            "length: expected bytes or characters where tokens may span the end of the prefix, found tokens",
+            "take boundary='token'",
         )
     try:
         made = make() if ends else stopping(make())
         dfa = opened_as(source, preceded(tail, made))
     except TooLarge:
         raise BadValue(
-            f"condition: expected one of at most {MOST:,} states, found more for: {on}; shorten it"
+            f"condition: expected one of at most {MOST:,} states, found more for: {on}", "shorten it"
         ) from None
 
     def cut(spelled: bytes) -> bytes:
@@ -116,5 +119,6 @@ def impossible(asked: Question, why: str) -> Impossible:
     behind_it = f" behind {show(asked.given)}" if len(asked.given) else ""
     return Impossible(
         f"expected a condition of positive probability, found P = 0{behind_it} for: {asked.on} (at most "
-        f"{max(asked.most, 0):,} tokens): {why}; take another condition, a smoothed model, or a larger max_tokens"
+        f"{max(asked.most, 0):,} tokens): {why}",
+        "take another condition, a smoothed model, or a larger max_tokens",
     )

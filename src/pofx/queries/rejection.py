@@ -54,7 +54,7 @@ def rejection(log_evidence: NDArray[np.float64], n_bytes: NDArray[np.int64], per
     Right: of documents held out. Wrong: of those the model was fitted on, which it knows by heart.
     """
     if not len(log_evidence):
-        raise BadValue("held out: expected at least one text to hold others against, found none")
+        raise BadValue("held out: expected at least one text to hold others against, found none", None)
     values = np.sort(statistic(log_evidence, n_bytes, per))
     if len(values) > KEPT:
         values = values[np.round(np.linspace(0, len(values) - 1, KEPT)).astype(np.int64)]
@@ -64,5 +64,5 @@ def rejection(log_evidence: NDArray[np.float64], n_bytes: NDArray[np.int64], per
 def statistic(log_evidence: NDArray[np.float64], n_bytes: NDArray[np.int64], per: Per) -> NDArray[np.float64]:
     """What is compared: log p(x), or log p(x) over 1 + its bytes, EOS counted as one."""
     if per not in ("text", "byte"):
-        raise BadValue(f"per: expected 'text' or 'byte', found {per!r}")
+        raise BadValue(f"per: expected 'text' or 'byte', found {per!r}", None)
     return log_evidence if per == "text" else log_evidence / (1 + n_bytes)

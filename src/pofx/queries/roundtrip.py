@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pofx.queries.findings import Finding
+from pofx.queries.findings import Check, Finding, Measure
 from pofx.queries.held_out import HeldOut, spell
 from pofx.vocab import Vocab
 
@@ -50,4 +50,4 @@ def roundtrip_finding(vocab: Vocab, held: HeldOut) -> Finding:
         why = f"{tried - refused} texts, {len(hostile)} hostile ones tried too, come back byte for byte. "
         why += f"{refused} were refused as no text of this vocabulary, which is no fault."
         why += " No text yields a control token, not even one that spells its name."
-    return Finding("decode∘encode = id", "fail" if wrong else "pass", float(len(wrong)), 0.0, "texts", why)
+    return Finding(Check.ROUND_TRIP, "fail" if wrong else "pass", float(len(wrong)), 0.0, Measure.TEXTS, why)

@@ -77,7 +77,7 @@ def sample(
     n, max_tokens = whole("n", n), whole("max_tokens", max_tokens, 1)
     seed = None if seed is None else whole("seed", seed, advice="None draws a fresh one")
     if boundary not in ("token", "exact"):
-        raise BadValue(f"boundary: expected 'exact' or 'token', found {boundary!r}")
+        raise BadValue(f"boundary: expected 'exact' or 'token', found {boundary!r}", None)
     if isinstance(given, Prefix):
         draws = sample(behind(lm, given), n, "", max_tokens, seed, boundary)
         return [replace(d, terms=behind_ids(lm, d.terms, given)) for d in draws]

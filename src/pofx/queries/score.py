@@ -42,15 +42,15 @@ def score(
     """
     if isinstance(texts, str | bytes):
         raise BadValue(
-            "texts: expected a list of texts, found one text; write score(lm, [text]) or log_prob(lm, text)"
+            "texts: expected a list of texts, found one text", "write score(lm, [text]) or log_prob(lm, text)"
         )
     if not isinstance(given, str | bytes | Prefix | Sequence):
-        raise BadValue(f"given: expected one prefix, or one a text, found {type(given).__name__}")
+        raise BadValue(f"given: expected one prefix, or one a text, found {type(given).__name__}", None)
     texts = list(texts)
     prefixes = [given] * len(texts) if isinstance(given, str | bytes | Prefix) else list(given)
     if len(prefixes) != len(texts):
         raise BadValue(
-            f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}"
+            f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}", None
         )
     if any(isinstance(g, Prefix) for g in prefixes):
         return _behind_ids(lm, texts, prefixes, want, boundary)

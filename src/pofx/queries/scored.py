@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.errors import NoEOS
+from pofx.errors import Advice, NoEOS
 from pofx.fitted import chosen_by, known_texts
 from pofx.lm import LM
 from pofx.queries.terms import Terms, terms
@@ -18,15 +18,21 @@ from pofx.transforms.given import check_possible
 from pofx.vocab import Vocab, to_bytes
 
 # The first advice to whoever has no EOS; the command line gives it where the verb at hand has that option.
-ASK_FOR_PREFIXES = "ask for log P of prefixes (prefix_log_prob, prefix_total, --prefix), or "
+ASK_FOR_PREFIXES = Advice(
+    "ask for log P of prefixes", "prefix_log_prob, prefix_total", "--prefix", parameter="prefix"
+)
 
 
 def refuse_complete() -> NoEOS:
     """The error of a model that ends no text, to be raised by whoever is asked for the last factor."""
     return NoEOS(
-        "log p(text) needs p(EOS | text), the last factor of the chain rule, but this model has no end-of-text symbol, "
-        f"so no text of it is ever complete; {ASK_FOR_PREFIXES}name a token that ends texts (end=, --end) or fit with "
-        "end=True (without --no-end)"
+        "log p(text) needs p(EOS | text), the last factor of the chain rule, but this model has no "
+        "end-of-text symbol, so no text of it is ever complete",
+        [
+            ASK_FOR_PREFIXES,
+            Advice("name a token that ends texts", "end=…", "--end"),
+            Advice("fit with EOS", "end=True", "without --no-end"),
+        ],
     )
 
 

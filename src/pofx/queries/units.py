@@ -42,17 +42,18 @@ class Units:
     def __post_init__(self) -> None:
         if isinstance(self.how, re.Pattern):
             if not isinstance(self.how.pattern, str):
-                raise BadValue("units: expected a pattern over str, found one over bytes; leave out the b")
+                raise BadValue("units: expected a pattern over str, found one over bytes", "leave out the b")
         elif self.how not in ("words", "graphemes"):
             raise BadValue(
-                f"units: expected 'words', 'graphemes', a compiled pattern or regions, found {self.how!r}"
+                f"units: expected 'words', 'graphemes', a compiled pattern or regions, found {self.how!r}",
+                None,
             )
         real("pattern_seconds", self.seconds, 0, above=True)
         if self.punctuation not in PUNCTUATION:
-            raise BadValue(f"punctuation: expected one of {PUNCTUATION}, found {self.punctuation!r}")
+            raise BadValue(f"punctuation: expected one of {PUNCTUATION}, found {self.punctuation!r}", None)
         if self.punctuation != "attached" and self.how != "words":
             raise BadValue(
-                f"punctuation: expected only with units='words', found {self.punctuation!r} with others"
+                f"punctuation: expected only with units='words', found {self.punctuation!r} with others", None
             )
 
     def separates(self, character: str) -> bool:

@@ -58,7 +58,8 @@ def regions(text: str, found: Sequence[tuple[int, int]] | Ints) -> WordSpans:
         k = int(wrong.argmax())
         raise BadValue(
             f"units: expected regions (start, end) in order, none empty, none overlapping, in a text of {n} "
-            f"characters, found ({spans[k, 0]}, {spans[k, 1]}) behind {before[k]}"
+            f"characters, found ({spans[k, 0]}, {spans[k, 1]}) behind {before[k]}",
+            None,
         )
     space = each(str.isspace, text)
     # Where text between regions begins and ends: at its first and last character that is no white space.

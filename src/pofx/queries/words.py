@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.errors import BadValue, NoEOS
+from pofx.errors import Advice, BadValue, NoEOS
 from pofx.lm import LM
 from pofx.queries.as_read import as_read, saying
 from pofx.queries.boundaries import Boundaries
@@ -58,14 +58,14 @@ def words(
     space that ends it is in the next token, where it counts for the next word.
     """
     if isinstance(texts, str | bytes):
-        raise BadValue("texts: expected a list of texts, found one text; write words(lm, [text])")
+        raise BadValue("texts: expected a list of texts, found one text", "write words(lm, [text])")
     texts = list(texts)
     if isinstance(units, str | re.Pattern):
         how = Units(units, punctuation, pattern_seconds)
         return read_words(lm, Boundaries(lm.vocab, how), texts, given)
     own = list(units)
     if len(own) != len(texts):
-        raise BadValue(f"units: expected regions for each of {len(texts)} texts, found {len(own)}")
+        raise BadValue(f"units: expected regions for each of {len(texts)} texts, found {len(own)}", None)
     return read_words(lm, Boundaries(lm.vocab, Units("words", punctuation)), texts, given, own)
 
 
@@ -80,20 +80,21 @@ def read_words(
     end = lm.vocab.end
     if end is None:
         raise NoEOS(
-            "words: expected a model whose texts end, since the end of a text is a boundary and belongs to its last "
-            "word, found one without end-of-text symbol; name a token that ends texts (end=, --end)"
+            "words: expected a model whose texts end, since the end of a text is a boundary and belongs to its "
+            "last word, found one without end-of-text symbol",
+            Advice("name a token that ends texts", "end=…", "--end"),
         )
     behind = [given] * len(texts) if isinstance(given, str | bytes) else list(given)
     if len(behind) != len(texts):
         raise BadValue(
-            f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(behind)}"
+            f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(behind)}", None
         )
     texts, changed = as_read(lm, texts)
     behind, before = as_read(lm, behind)
     if own is not None and any(changed):
         raise BadValue(
-            "units: expected texts that the model reads as they are, found one that its normalizer changes; pass the text "
-            "that it reads (lm.vocab.read), and regions of that"
+            "units: expected texts that the model reads as they are, found one that its normalizer changes",
+            "pass the text that it reads (lm.vocab.read), and regions of that",
         )
     prefixes = [lm.vocab.encode_array(g) for g in behind]
     asked = {g: p for g, p in zip(behind, prefixes) if len(p)}

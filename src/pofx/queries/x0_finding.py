@@ -8,8 +8,7 @@ import numpy as np
 
 from pofx.lm import Begin
 from pofx.queries.candidates import ADOPTED
-from pofx.queries.findings import BeginEvidence, Candidate, Finding, Series
-from pofx.queries.openings import CHECK
+from pofx.queries.findings import OF_OPENINGS, BeginEvidence, Candidate, Check, Finding, Measure, Series
 
 
 def x0_finding(tried: Sequence[Candidate], begin: Begin) -> tuple[Finding, BeginEvidence | None]:
@@ -24,9 +23,11 @@ def x0_finding(tried: Sequence[Candidate], begin: Begin) -> tuple[Finding, Begin
     )  # fmt: skip
     row = next((c for c in tried if c.current), None)
     if row is None:
-        return Finding(CHECK, "fail", None, None, "bits", f"There is no x0. {none_is_x0(tried)}", chart), None
+        return Finding(
+            Check.BEGIN, "fail", None, None, Measure.BITS, f"There is no x0. {none_is_x0(tried)}", chart
+        ), None
     outcome, why = row.verdict, _sentence(row.why)
-    if outcome == "fail" and row.unit.startswith("bits a first") and begin.known in ("declared", "trained"):
+    if outcome == "fail" and row.unit in OF_OPENINGS and begin.known in ("declared", "trained"):
         outcome = "warn"
         why += f" But {row.name} is {begin.known}, and these documents may be of another kind: take some of its own."
     twice = next((c for c in tried if c.role == "twice"), None)
@@ -44,7 +45,7 @@ def x0_finding(tried: Sequence[Candidate], begin: Begin) -> tuple[Finding, Begin
         row.id,
     )
     value, bound = (None if np.isnan(x) else x for x in (row.value, row.bound))
-    return Finding(CHECK, outcome, value, bound, row.unit, why, chart), evidence
+    return Finding(Check.BEGIN, outcome, value, bound, row.unit, why, chart), evidence
 
 
 def none_is_x0(tried: Sequence[Candidate]) -> str:

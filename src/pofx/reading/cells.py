@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pofx.errors import BadSource
+from pofx.errors import Advice, BadSource
 from pofx.reading.fields import MISSING, listed, meant
-from pofx.reading.layout import Content, Layout, NotHere, advice
+from pofx.reading.layout import AS_WINDOWS, Content, Layout, NotHere, in_windows
 
 
 def document(cells: Sequence[object], layout: Layout, record: Iterable[object] = ()) -> Content:
@@ -39,14 +39,15 @@ def _checked(value: object, field: str, record: Iterable[object], encoding: str 
         value.isascii() or value.encode()
     except UnicodeEncodeError as e:
         code = ord(value[e.start])
-        found = f"the lone surrogate U+{code:04X}"
+        found, shown, then = f"the lone surrogate U+{code:04X}", "", tuple[Advice, ...]()
         if (
             0xDC80 <= code <= 0xDCFF
         ):  # bytes are decoded with surrogateescape, which spells the stray byte XX as U+DCXX
             found = f"byte 0x{code - 0xDC00:02X}"
-        then = advice(code - 0xDC00) if 0xDC80 <= code <= 0xDCFF and encoding is None else ""
+        if 0xDC80 <= code <= 0xDCFF and encoding is None:
+            shown, then = in_windows(code - 0xDC00), (AS_WINDOWS,)
         raise NotHere(
-            f"expected Unicode text in field {field!r}, found {found} at character {e.start}{then}"
+            f"expected Unicode text in field {field!r}, found {found} at character {e.start}{shown}", *then
         ) from None
     return value
 
@@ -70,15 +71,17 @@ def column_of(name: str, columns: list[str], wanted: str, delimiter: str | None 
     if columns.count(wanted) == 1:
         return columns.index(wanted)
     found = "it twice in" if wanted in columns else "only"
-    then = "name one that is there once" if wanted in columns else meant(wanted, columns)
+    then: str | Advice = "name one that is there once" if wanted in columns else meant(wanted, columns)
     if delimiter is not None and len(columns) == 1:
         other = next((d for d in ";\t,|" if d != delimiter and wanted in columns[0].split(d)), None)
         if other is not None:
-            then = (
-                f"if {_named(other)} parts the columns, say delimiter={other!r} (--delimiter {_typed(other)})"
+            then = Advice(
+                f"name what parts the columns if it is {_named(other)}",
+                f"delimiter={other!r}",
+                f"--delimiter {_typed(other)}",
             )
     raise BadSource(
-        f"{name}: expected one column {wanted!r}, found {found} {listed(columns) or 'no columns'}; {then}"
+        f"{name}: expected one column {wanted!r}, found {found} {listed(columns) or 'no columns'}", then
     )
 
 

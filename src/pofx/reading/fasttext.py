@@ -27,7 +27,7 @@ def fasttext_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fie
         try:
             record = _record(data.decode())
         except UnicodeDecodeError as e:
-            yield NotHere(not_text(e, "line", layout.encoding)).at(line)
+            yield NotHere(*not_text(e, "line", layout.encoding)).at(line)
             continue
         if fields.missing:
             fields.saw(record)

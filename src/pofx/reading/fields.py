@@ -67,6 +67,6 @@ class Fields:
             found = f"only {listed(list(self._names))}" if self._names else "no fields"
             rows = "the only row" if self.objects == 1 else f"any of the first {self.objects:,} rows"
             raise BadSource(
-                f"{name}: expected a field {self.missing[0]!r} in {rows}, found {found}; "
-                f"{meant(self.missing[0], self._names)}"
+                f"{name}: expected a field {self.missing[0]!r} in {rows}, found {found}",
+                meant(self.missing[0], self._names),
             )

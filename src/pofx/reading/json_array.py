@@ -29,8 +29,9 @@ def array_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields
     if head[:1] not in (b"", b"["):
         if head[:1] == b"{" and not head.partition(b"\n")[0][1:].strip():
             raise BadSource(
-                f"{name}: expected an array of JSON objects, or an object a line, found one object over several lines; "
-                "write its rows as an array, or an object a line (.jsonl)"
+                f"{name}: expected an array of JSON objects, or an object a line, found one object over several "
+                "lines",
+                "write its rows as an array, or an object a line (.jsonl)",
             )
         yield from json_rows(name, stream, layout, fields)
         return
@@ -73,8 +74,9 @@ class _Text:
     def broken(self, found: str) -> BadSource:
         """The error of an array that cannot be read on."""
         return BadSource(
-            f"{self.name}:{self.line}: expected an array of JSON objects, found {found}; what came before was read; "
-            "write the file again, or an object a line (.jsonl)"
+            f"{self.name}:{self.line}: expected an array of JSON objects, found {found}; what came before was "
+            "read",
+            "write the file again, or an object a line (.jsonl)",
         )
 
 

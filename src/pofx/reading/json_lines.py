@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from io import BufferedReader
 from typing import Any
 
-from pofx.errors import BadSource
+from pofx.errors import Advice, BadSource
 from pofx.reading.cells import document, kind
 from pofx.reading.fields import Fields, value_at
 from pofx.reading.layout import Content, Found, Layout, NotHere, not_text
@@ -23,7 +23,8 @@ def json_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields)
             continue
         if first and _begins_array(data):
             raise BadSource(
-                f"{name}: expected an object a line, found an array of them; say format='json' (--format json)"
+                f"{name}: expected an object a line, found an array of them",
+                Advice("say what it is", "format='json'", "--format json"),
             )
         first = False
         try:
@@ -56,7 +57,7 @@ def _parsed(data: bytes, layout: Layout) -> Any:
     try:
         return json.loads(data.decode())
     except UnicodeDecodeError as e:
-        raise NotHere(not_text(e, "line", layout.encoding)) from None
+        raise NotHere(*not_text(e, "line", layout.encoding)) from None
     except (ValueError, RecursionError) as e:
         raise no_json(e) from None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from pofx.errors import Advice
 from pofx.limits import DEFAULT, Limits
 
 Split = Literal["line", "file"]
@@ -18,12 +19,14 @@ Row = tuple[int, str, str | None, str | None, tuple[object, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A row that holds no document: its line, what was expected there and what was found; the rest as in a `Row`."""
+    """A row that holds no document: its line, what was expected there and what was found, what can be done;
+    the rest as in a `Row`."""
 
     line: int
     why: str
     id: str | None = None
     kept: tuple[object, ...] = ()
+    advice: tuple[Advice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +76,34 @@ class NotHere(Exception):
     id: str | None = None
     kept: tuple[object, ...] = ()
 
+    def __init__(self, why: str, *advice: Advice) -> None:
+        super().__init__(why)
+        self.why, self.advice = why, advice
+
     def at(self, line: int) -> Fault:
         """The fault of the row at `line`."""
-        return Fault(line, str(self), self.id, self.kept)
+        return Fault(line, self.why, self.id, self.kept, self.advice)
 
 
-def not_text(e: UnicodeDecodeError, where: str, encoding: str | None) -> str:
-    """Why bytes are no text; where: of what the offset counts. encoding: what the file is said to be in."""
+def not_text(e: UnicodeDecodeError, where: str, encoding: str | None) -> tuple[str, *tuple[Advice, ...]]:
+    """Why bytes are no text, and what can be done; where: of what the offset counts. encoding: as the caller named it."""
     byte = e.object[e.start]
     if encoding in (None, "utf-8"):
         place = f"byte 0x{byte:02X} at byte {e.start} of the {where}"
-        return f"expected UTF-8, found {place}{'' if encoding else advice(byte)}"
+        if encoding:
+            return (f"expected UTF-8, found {place}",)
+        return f"expected UTF-8, found {place}{in_windows(byte)}", AS_WINDOWS
     # What the encoding does not know was made a stray byte: 0xFF where it was none above 0x7F.
     found = "bytes that spell none" if byte == 0xFF else f"byte 0x{byte:02X}"
-    return f"expected {encoding}, found {found} in the {where}; name another encoding (--encoding), or mend the bytes"
+    other = Advice("name another encoding, or mend the bytes", "encoding=…", "--encoding")
+    return f"expected {encoding}, found {found} in the {where}", other
 
 
-def advice(byte: int) -> str:
-    """What to do about a byte that is no UTF-8: what it would be in the encoding that is most often meant."""
+# What to do about a byte that is no UTF-8: name the encoding that is most often meant.
+AS_WINDOWS = Advice("say so if the file is in Windows-1252", "encoding='cp1252'", "--encoding cp1252")
+
+
+def in_windows(byte: int) -> str:
+    """What a byte that is no UTF-8 would be in Windows-1252, in brackets; "" where nothing can be shown."""
     meant = bytes([byte]).decode("cp1252", "ignore")
-    shown = f" ({meant!r} in Windows-1252)" if meant and meant.isprintable() else ""
-    return f"{shown}; if that is how the file is encoded, say encoding='cp1252' (--encoding cp1252)"
+    return f" ({meant!r} in Windows-1252)" if meant and meant.isprintable() else ""

@@ -27,7 +27,7 @@ def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[
 
     def broken(e: Exception) -> BadSource:
         said = str(e).splitlines()[0] if str(e) else type(e).__name__
-        return BadSource(f"{name}: expected a whole Parquet file, found: {said}; fetch or write it again")
+        return BadSource(f"{name}: expected a whole Parquet file, found: {said}", "fetch or write it again")
 
     size = stream.seek(0, 2)
     try:
@@ -86,7 +86,8 @@ class _Place:
             found = "it twice in" if parts[0] in schema.names else "only"
             then = "name one that is there once" if parts[0] in schema.names else meant(field, schema.names)
             raise BadSource(
-                f"{name}: expected one column {parts[0]!r}, found {found} {listed(schema.names) or 'no columns'}; {then}"
+                f"{name}: expected one column {parts[0]!r}, found {found} {listed(schema.names) or 'no columns'}",
+                then,
             )
         self.top, self.inner = parts[0], parts[1:]
         self.kind = schema.field(self.top).type
@@ -94,8 +95,8 @@ class _Place:
             inside = [f.name for f in self.kind] if arrow.types.is_struct(self.kind) else []
             if inside.count(part) != 1:
                 raise BadSource(
-                    f"{name}: expected a field {part!r} in column {field!r}, found {listed(inside) or self.kind}; "
-                    f"{meant(part, inside)}"
+                    f"{name}: expected a field {part!r} in column {field!r}, found {listed(inside) or self.kind}",
+                    meant(part, inside),
                 )
             self.kind = self.kind.field(part).type
         if arrow.types.is_dictionary(self.kind):
@@ -113,8 +114,8 @@ class _Place:
         if self.field == layout.id != layout.field and arrow.types.is_integer(self.kind):
             return
         raise BadSource(
-            f"{name}: expected strings in column {self.field!r}, found {self.kind}; name another column, "
-            "or convert it when the file is written"
+            f"{name}: expected strings in column {self.field!r}, found {self.kind}",
+            "name another column, or convert it when the file is written",
         )
 
 
@@ -136,7 +137,8 @@ def _held(arrow: Any, batch: Any, place: _Place, name: str) -> list[object]:
     except (ValueError, OverflowError, arrow.ArrowException) as e:
         raise BadSource(
             f"{name}: expected values in column {place.field!r} that Python can hold, found {place.kind}: "
-            f"{str(e).splitlines()[0]:.100}; leave the column out, or convert it when the file is written"
+            f"{str(e).splitlines()[0]:.100}",
+            "leave the column out, or convert it when the file is written",
         ) from None
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from io import BufferedReader
 
-from pofx.errors import BadSource
+from pofx.errors import Advice, BadSource
 from pofx.limits import too_long
 from pofx.reading.cells import column_of, document
 from pofx.reading.layout import Fault, Found, Layout, NotHere
@@ -15,11 +15,8 @@ from pofx.streams import lines
 
 # The line in which Excel is told what parts the columns.
 _EXCEL = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE | re.DOTALL)
-_ASK = "if quotes are characters like any other here, say quoting='none' (--quoting none)"
-
-
-class _BadRow(Exception):
-    """A row that cannot be parted into cells, and why."""
+_NONE = Advice("say so if quotes are characters like any other here", "quoting='none'", "--quoting none")
+_MINIMAL = Advice("say so if a quote may hold line breaks", "quoting='minimal'", "--quoting minimal")
 
 
 class _Table:
@@ -39,7 +36,7 @@ class _Table:
         self._reader = csv.reader(self._taken(), delimiter=self.delimiter, strict=True)
 
     def next(self) -> list[str] | None:
-        """The cells of the next row ([] for a blank line), None at the end; `_BadRow`."""
+        """The cells of the next row ([] for a blank line), None at the end; `NotHere` for a row that cannot be parted."""
         self.line += len(self._row)
         self._row = []
         if self.layout.quoting == "none":
@@ -53,18 +50,17 @@ class _Table:
         except StopIteration:
             return None
         except csv.Error as e:
-            found = _csv_fault(e)
-            raise self._fault(found, _ASK if found.startswith("a quote") else "") from None
+            raise self._fault(*_csv_fault(e)) from None
         if self._are_rows():
             found = "a quote that holds line breaks, though each of its lines is a row, too"
-            raise self._fault(found, f"{_ASK}, else quoting='minimal' (--quoting minimal)")
+            raise self._fault(found, _NONE, _MINIMAL)
         return cells
 
-    def _fault(self, found: str, ask: str) -> _BadRow:
+    def _fault(self, found: str, *advice: Advice) -> NotHere:
         last = self.line + len(self._row) - 1
         to = f" (lines {self.line} to {last})" if last > self.line else ""
-        then = f"; {ask}" if ask and self.layout.quoting is None else ""
-        return _BadRow(f"expected a row of {self.kind}, found {found}{to}{then}")
+        told = advice if self.layout.quoting is None else ()
+        return NotHere(f"expected a row of {self.kind}, found {found}{to}", *told)
 
     def _are_rows(self) -> bool:
         """Whether a row of several lines may be as many rows: files with tabs are written with quotes, and without."""
@@ -97,8 +93,8 @@ class _Table:
         if found[1] != self.delimiter:
             shown = "\\t" if found[1] == "\t" else found[1]
             raise BadSource(
-                f"{self.name}:1: expected {self.delimiter!r} between columns, found the line 'sep={shown}'; say "
-                f'delimiter={found[1]!r} (--delimiter "{shown}")'
+                f"{self.name}:1: expected {self.delimiter!r} between columns, found the line 'sep={shown}'",
+                Advice("name it", f"delimiter={found[1]!r}", f'--delimiter "{shown}"'),
             )
         return True
 
@@ -111,10 +107,13 @@ def csv_rows(name: str, stream: BufferedReader, layout: Layout, kind: str) -> It
     while True:
         try:
             row = table.next()
-        except _BadRow as e:
+        except NotHere as e:
             if header is None:
-                raise BadSource(f"{name}:{table.line}: {e}; the first row must name the columns") from None
-            yield Fault(table.line, str(e))
+                raise BadSource(
+                    f"{name}:{table.line}: {e.why}",
+                    [*e.advice, "name the columns in the first row"],
+                ) from None
+            yield e.at(table.line)
             continue
         if row is None:
             return
@@ -138,11 +137,11 @@ def csv_rows(name: str, stream: BufferedReader, layout: Layout, kind: str) -> It
                 yield e.at(table.line)
 
 
-def _csv_fault(e: csv.Error) -> str:
-    """What is wrong with a row, in other words than Python's, which speak of Python's own arguments."""
+def _csv_fault(e: csv.Error) -> tuple[str, *tuple[Advice, ...]]:
+    """What is wrong with a row and what to do, in other words than Python's, which speak of Python's own arguments."""
     said = str(e)
     if "end of data" in said:
-        return "a quote that is never closed"
+        return "a quote that is never closed", _NONE
     if "expected after" in said:
-        return "a quote that closes before its field ends"
-    return "a lone carriage return outside quotes" if "new-line" in said else said
+        return "a quote that closes before its field ends", _NONE
+    return ("a lone carriage return outside quotes" if "new-line" in said else said,)

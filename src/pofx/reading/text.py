@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BufferedReader
 
-from pofx.errors import BadSource
+from pofx.errors import Advice, BadSource
 from pofx.limits import too_long
 from pofx.reading.fasttext import MARK
-from pofx.reading.layout import Fault, Found, Layout, Run, not_text
+from pofx.reading.layout import Found, Layout, NotHere, Run, not_text
 from pofx.streams import blocks, pieces
 
 
@@ -16,8 +16,11 @@ def text_rows(name: str, stream: BufferedReader, layout: Layout, told: bool) -> 
     """A line each (in runs), the whole file, or a piece between separators. told: whether the caller said so."""
     if not told and layout.split == "line" and stream.peek(len(MARK)).startswith(MARK.encode()):
         raise BadSource(
-            f"{name}: expected lines of text, found labels of fastText ({MARK}…) in front of them; say "
-            "format='fasttext' (--format fasttext), or format='txt' if the labels are text"
+            f"{name}: expected lines of text, found labels of fastText ({MARK}…) in front of them",
+            [
+                Advice("say what it is", "format='fasttext'", "--format fasttext"),
+                Advice("say so if the labels are text", "format='txt'", "--format txt"),
+            ],
         )
     if layout.separator is not None:
         yield from _separated_rows(name, stream, layout, layout.separator)
@@ -29,7 +32,7 @@ def text_rows(name: str, stream: BufferedReader, layout: Layout, told: bool) -> 
         try:
             yield (1, data.decode(), None, None, ()) if data else None
         except UnicodeDecodeError as e:
-            yield Fault(1, not_text(e, "file", layout.encoding))
+            yield NotHere(*not_text(e, "file", layout.encoding)).at(1)
         return
     line = 1
     for block in blocks(name, stream, layout.limits):
@@ -41,7 +44,7 @@ def text_rows(name: str, stream: BufferedReader, layout: Layout, told: bool) -> 
                 try:
                     yield Run(line, _cut(data.decode() + "\n"))
                 except UnicodeDecodeError as e:
-                    yield Fault(line, not_text(e, "line", layout.encoding))
+                    yield NotHere(*not_text(e, "line", layout.encoding)).at(line)
                 line += 1
         else:
             yield Run(line, run)
@@ -66,7 +69,7 @@ def _separated_rows(name: str, stream: BufferedReader, layout: Layout, separator
         try:
             text = data.decode()
         except UnicodeDecodeError as e:
-            yield Fault(line, not_text(e, "document", layout.encoding))
+            yield NotHere(*not_text(e, "document", layout.encoding)).at(line)
         else:
             yield (line, text, f"{name}#{k}", None, ()) if text else None
         line += piece.count(b"\n") + mark.count(b"\n")

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pofx.errors import Advice, BadSource
+
 CHILD = "pofx.tokenizer.child"
 GRACE = 20.0  # seconds beside those of the work: starting Python and importing a library on a busy machine
 
@@ -22,15 +24,9 @@ class Raised(Failed):
     """The work raised what nobody foresaw: a mistake of ours, or a library's where its calls are not wrapped."""
 
 
-class Refused(Failed):
-    """The work refused its input, in words of our own."""
-
-
-_KINDS = {"refused": Refused, "raised": Raised, "failed": Failed}
-
-
 def apart(task: str, request: dict[str, Any], seconds: float, memory: int, child: str = CHILD) -> Any:
-    """The answer of a task of a module to a request, both plain data; `Failed` where there is none.
+    """The answer of a task of a module to a request, both plain data; `Failed` where there is none, and
+    `BadSource` where our own code refused the input.
 
     child: the module that the process runs, which has the task (`pofx.tokenizer.child.serve`). `OSError` where the system
     refused the work a file or room on its disk.
@@ -65,8 +61,10 @@ def apart(task: str, request: dict[str, Any], seconds: float, memory: int, child
         raise Failed(_ended(done.returncode, seconds)) from None
     if "errno" in answer:
         raise OSError(answer["errno"], answer["error"], answer["path"])
+    if "refused" in answer:
+        raise BadSource(answer["refused"], [Advice(**told) for told in answer["advice"]])
     if "error" in answer:
-        raise _KINDS[answer["kind"]](answer["error"])
+        raise (Raised if answer["kind"] == "raised" else Failed)(answer["error"])
     return answer["answer"]
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 MOST_ANSWER = 1 << 22  # characters
@@ -70,7 +71,7 @@ def serve(tasks: Mapping[str, Task]) -> None:
         from pofx.errors import PofxError
 
         if isinstance(e, PofxError):
-            answer = {"error": str(e), "kind": "refused"}
+            answer = {"refused": e.message, "advice": [asdict(a) for a in e.advice]}
         elif isinstance(e, OSError):
             answer = {"error": e.strerror or str(e), "errno": e.errno, "path": e.filename and str(e.filename)}
     sys.stdout.write(json.dumps(answer)[:MOST_ANSWER])

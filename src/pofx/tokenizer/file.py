@@ -67,29 +67,29 @@ def read_json(path: Path, needed: bool = True) -> dict[str, Any]:
             if not needed and not path.exists():
                 return {}
             raise BadSource(
-                f"{path}: expected a tokenizer in this one file, found none; write it with transformers: "
-                "AutoTokenizer.from_pretrained(…).save_pretrained(directory)"
+                f"{path}: expected a tokenizer in this one file, found none",
+                "write it with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(directory)",
             )
         if path.stat().st_size > MAX_BYTES:
             raise BadSource(
-                f"{path}: expected at most {MAX_BYTES >> 20} MiB, found {path.stat().st_size >> 20}; "
-                "no tokenizer is that large"
+                f"{path}: expected at most {MAX_BYTES >> 20} MiB, found {path.stat().st_size >> 20}",
+                "no tokenizer is that large",
             )
         found = json.loads(path.read_bytes())
     except OSError as e:
-        raise BadSource(f"{path}: expected a readable file, found: {e.strerror}") from None
+        raise BadSource(f"{path}: expected a readable file, found: {e.strerror}", None) from None
     except RecursionError:
         raise BadSource(
-            f"{path}: expected a tokenizer, found JSON nested too deeply; fetch it again"
+            f"{path}: expected a tokenizer, found JSON nested too deeply", "fetch it again"
         ) from None
     except PofxError:
         raise
     except ValueError as e:  # no JSON, no UTF-8, or a number of thousands of digits
         raise BadSource(
-            f"{path}: expected JSON, found: {e}; the file may be truncated, fetch it again"
+            f"{path}: expected JSON, found: {e}", "the file may be truncated, fetch it again"
         ) from None
     if not isinstance(found, dict):
-        raise BadSource(f"{path}: expected a JSON object, found a {type(found).__name__}")
+        raise BadSource(f"{path}: expected a JSON object, found a {type(found).__name__}", None)
     return found
 
 
@@ -109,7 +109,8 @@ def refusing(name: str) -> Iterator[None]:
         what = " ".join(str(e).split())[:200] or type(e).__name__
         raise BadSource(
             f"{name}: expected a tokenizer.json that the tokenizers library can run, found: "
-            f"{type(e).__name__}: {what}; fetch it again"
+            f"{type(e).__name__}: {what}",
+            "fetch it again",
         ) from None
 
 
@@ -124,8 +125,8 @@ def parse(tokenizer: Mapping[str, Any], config: Mapping[str, Any], name: str) ->
             table = _checked_pieces(model["vocab"], name)
         else:
             raise BadSource(
-                f"{name}: expected a BPE or Unigram model, whose tokens spell a text exactly, found {kind!s:.40}; "
-                "that model's tokens do not say where the spaces were"
+                f"{name}: expected a BPE or Unigram model, whose tokens spell a text exactly, found {kind!s:.40}",
+                "that model's tokens do not say where the spaces were",
             )
         added = _checked_added(tokenizer.get("added_tokens") or (), len(table), table, name)
         special, declared = _control_tokens(table, added, model, config)
@@ -165,36 +166,41 @@ def is_mark(text: str) -> bool:
 def _checked_table(table: object, name: str) -> Mapping[str, int]:
     if not isinstance(table, dict) or not table:
         raise BadSource(
-            f"{name}: expected a table of tokens, found {type(table).__name__} (empty, or no table)"
+            f"{name}: expected a table of tokens, found {type(table).__name__} (empty, or no table)", None
         )
     if set(map(type, table.values())) != {int}:
         wrong = next(t for t, i in table.items() if type(i) is not int)
         raise BadSource(
-            f"{name}: expected a whole number as the id of each token, found another for {wrong!r:.60}"
+            f"{name}: expected a whole number as the id of each token, found another for {wrong!r:.60}", None
         )
     if min(table.values()) < 0:
         wrong = min(table, key=table.__getitem__)
-        raise BadSource(f"{name}: expected ids from 0, found {table[wrong]} for the token {wrong!r:.60}")
+        raise BadSource(
+            f"{name}: expected ids from 0, found {table[wrong]} for the token {wrong!r:.60}", None
+        )
     if len(set(table.values())) < len(table):
-        raise BadSource(f"{name}: expected one token an id, found {_twice(table.values())} for two of them")
+        raise BadSource(
+            f"{name}: expected one token an id, found {_twice(table.values())} for two of them", None
+        )
     return table
 
 
 def _checked_pieces(pieces: object, name: str) -> Mapping[str, int]:
     if not isinstance(pieces, list) or not pieces:
         raise BadSource(
-            f"{name}: expected a list of pieces, found {type(pieces).__name__} (empty, or no list)"
+            f"{name}: expected a list of pieces, found {type(pieces).__name__} (empty, or no list)", None
         )
     table = {}
     for i, (piece, log_probability) in enumerate(pieces):
         if not isinstance(piece, str) or not math.isfinite(log_probability):
             raise BadSource(
-                f"{name}: expected a piece and its log-probability, found {pieces[i]!r:.60} as id {i}"
+                f"{name}: expected a piece and its log-probability, found {pieces[i]!r:.60} as id {i}", None
             )
         table[piece] = i
     if len(table) < len(pieces):
         raise BadSource(
-            f"{name}: expected one id a piece, found {_twice(p for p, _ in pieces)!r:.60} with two of them"
+            f"{name}: expected one id a piece, found {_twice(p for p, _ in pieces)!r:.60} with two of them",
+            None,
         )
     return table
 
@@ -213,14 +219,18 @@ def _checked_added(
     for entry in entries:
         content, declared = entry["content"], entry["id"]
         if not isinstance(content, str) or type(declared) is not int:
-            raise BadSource(f"{name}: expected a text and an id in each added token, found {entry!r:.80}")
+            raise BadSource(
+                f"{name}: expected a text and an id in each added token, found {entry!r:.80}", None
+            )
         given = seen.get(content, table.get(content, free))
         if not content or declared != given:
             what = f"{declared}, where the tokenizers library gives it {given}" if content else "an empty one"
-            raise BadSource(f"{name}: expected the added token {content!r:.60} by its own id, found {what}")
+            raise BadSource(
+                f"{name}: expected the added token {content!r:.60} by its own id, found {what}", None
+            )
         if content not in table and given in taken:
             raise BadSource(
-                f"{name}: expected another id for the added token {content!r:.60}, found {given}, taken"
+                f"{name}: expected another id for the added token {content!r:.60}, found {given}, taken", None
             )
         if content not in seen:
             seen[content] = given

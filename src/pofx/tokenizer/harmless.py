@@ -34,12 +34,13 @@ def check_steps(
         growth *= _growth(step, name)
     if growth > MOST_GROWTH:
         raise BadSource(
-            f"{name}: expected normalizers that make at most {MOST_GROWTH} characters of one, found steps that may make "
-            f"{growth:,.0f}; get the file again, or use another model"
+            f"{name}: expected normalizers that make at most {MOST_GROWTH} characters of one, found steps that "
+            f"may make {growth:,.0f}",
+            "get the file again, or use another model",
         )
     for step in others:
         if step["type"] == "FixedLength" and step.get("length") == 0:
-            raise BadSource(f"{name}: expected pieces of 1 character or more, found FixedLength of 0")
+            raise BadSource(f"{name}: expected pieces of 1 character or more, found FixedLength of 0", None)
 
 
 def may_panic(steps: Sequence[Mapping[str, Any]], normalizers: int) -> bool:
@@ -70,7 +71,8 @@ def _checked_charsmap(found: object, name: str) -> float:
     size = int.from_bytes(raw[:4], "little")
     if len(raw) < 8 or size % 4 or not 4 <= size <= len(raw) - 4:
         raise BadSource(
-            f"{name}: expected a precompiled_charsmap in base64 with its size before it, found another; get the file again"
+            f"{name}: expected a precompiled_charsmap in base64 with its size before it, found another",
+            "get the file again",
         )
     units = np.frombuffer(raw, "<u4", size // 4, 4).astype(np.int64)
     texts = raw[4 + size :]
@@ -83,7 +85,7 @@ def _checked_charsmap(found: object, name: str) -> float:
     shown = texts.decode("utf-8", "replace")
     if not np.isin(values, starts).all() or shown.encode() != texts:
         raise BadSource(
-            f"{name}: expected a precompiled_charsmap whose entries lie within it, found one that leads outside; get the "
-            "file again"
+            f"{name}: expected a precompiled_charsmap whose entries lie within it, found one that leads outside",
+            "get the file again",
         )
     return float(max(1, *map(len, shown.split("\0")), 1))

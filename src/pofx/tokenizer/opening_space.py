@@ -31,7 +31,8 @@ def without_opening_space(
         if scheme == "always" and k > 0:
             raise BadSource(
                 f"{file.name}: expected a space before the text at most, found {step['type']} behind another "
-                "pre_tokenizer, which puts one before every piece; no probability of the text itself can be had"
+                "pre_tokenizer, which puts one before every piece",
+                "no probability of the text itself can be had",
             )
         if scheme != "never":
             if opens == "none":
@@ -66,6 +67,7 @@ def _check_opening(
         own, opened = own.replace(" ", mark or " "), opened.replace(" ", mark or " ")
     if own != opened:
         raise BadSource(
-            f"{file.name}: expected a normalizer that puts a space like any other before a text, found one that makes "
-            f"{own!a:.40} of 'a' and {opened!a:.40} of ' a'; use another model"
+            f"{file.name}: expected a normalizer that puts a space like any other before a text, found one "
+            f"that makes {own!a:.40} of 'a' and {opened!a:.40} of ' a'",
+            "use another model",
         )

@@ -71,7 +71,7 @@ def tokenizer_json(vocab: Vocab, begin: bool) -> dict[str, Any]:
             if clash is None
             else f"the token {clash!r}, which is the name of a control token in the file"
         )
-        raise BadValue(f"vocab: expected text tokens to save, found {what}")
+        raise BadValue(f"vocab: expected text tokens to save, found {what}", None)
     return {
         "version": "1.0",
         "truncation": None,
@@ -101,15 +101,15 @@ def read_vocab(directory: str | Path) -> Vocab:
         again = tokenizer_json(vocab, BEGIN_TEXT in names)
     except (KeyError, TypeError, AttributeError) as e:
         raise BadSource(
-            f"{path}: expected a tokenizer.json written by pofx, found none of its form ({e!r:.80})"
+            f"{path}: expected a tokenizer.json written by pofx, found none of its form ({e!r:.80})", None
         ) from None
     except PofxError as e:
-        raise BadSource(f"{path}: {e}") from None
+        raise BadSource(f"{path}: {e.message}", e.advice) from None
     for key in ("model", "pre_tokenizer", "normalizer", "added_tokens", "post_processor"):
         if found.get(key) != again[key]:
             raise BadSource(
-                f"{path}: expected a tokenizer.json written by pofx, found another {key!r}; "
-                "save the model again, or load it as a Hugging Face model"
+                f"{path}: expected a tokenizer.json written by pofx, found another {key!r}",
+                "save the model again, or load it as a Hugging Face model",
             )
     return vocab
 
@@ -133,11 +133,12 @@ def _pipeline(vocab: Vocab) -> tuple[dict[str, Any], dict[str, Any] | None, dict
         names = [f"{_CONTROL}{i}" if w is None else w for i, w in enumerate(vocab.words)]
         if spaced is not None or len(set(names)) < len(names):
             what = "one word twice" if spaced is None else repr(spaced[:40])
-            raise BadValue(f"vocab: expected distinct words without spaces to save, found {what}")
+            raise BadValue(f"vocab: expected distinct words without spaces to save, found {what}", None)
         return _word_level({w: i for i, w in enumerate(names)}), _PER_WORD, None
     raise BadValue(
         f"vocab: expected one of pofx's own vocabularies to save, found "
-        f"{kind.__module__}.{kind.__qualname__}, whose encode() no tokenizer.json can hold"
+        f"{kind.__module__}.{kind.__qualname__}, whose encode() no tokenizer.json can hold",
+        None,
     )
 
 
@@ -149,7 +150,8 @@ def _vocab_of(found: dict[str, Any], model: dict[str, Any], end: bool) -> Vocab:
     ids = list(table.values())
     if any(type(i) is not int for i in ids) or sorted(ids) != list(range(len(ids))):
         raise BadValue(
-            f"expected each id from 0 to {len(ids) - 1} once in the table of tokens, found gaps or repeats"
+            f"expected each id from 0 to {len(ids) - 1} once in the table of tokens, found gaps or repeats",
+            None,
         )
     if pre_tokenizer == PRE_TOKENIZER:
         return SubwordVocab(table, model["merges"], end=end)
@@ -168,24 +170,26 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         size = path.stat().st_size
         if not path.is_file():
-            raise BadSource(f"{path}: expected a file, found a directory or a device")
+            raise BadSource(f"{path}: expected a file, found a directory or a device", None)
         if size > MAX_BYTES:
-            raise BadSource(f"{path}: expected at most {MAX_BYTES >> 20} MiB, found {size >> 20}")
+            raise BadSource(f"{path}: expected at most {MAX_BYTES >> 20} MiB, found {size >> 20}", None)
         found = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise BadSource(f"{path}: expected the vocabulary of a saved model, found no such file") from None
+        raise BadSource(
+            f"{path}: expected the vocabulary of a saved model, found no such file", None
+        ) from None
     except OSError as e:
-        raise BadSource(f"{path}: expected a readable file, found: {e.strerror}") from None
+        raise BadSource(f"{path}: expected a readable file, found: {e.strerror}", None) from None
     except RecursionError:
-        raise BadSource(f"{path}: expected a tokenizer.json, found JSON nested too deeply") from None
+        raise BadSource(f"{path}: expected a tokenizer.json, found JSON nested too deeply", None) from None
     except BadSource:
         raise
     except ValueError as e:  # no JSON, no UTF-8, or a number of thousands of digits
         raise BadSource(
-            f"{path}: expected JSON, found: {e}; the file may be truncated, save the model again"
+            f"{path}: expected JSON, found: {e}", "the file may be truncated, save the model again"
         ) from None
     if not isinstance(found, dict):
-        raise BadSource(f"{path}: expected a JSON object, found a {type(found).__name__}")
+        raise BadSource(f"{path}: expected a JSON object, found a {type(found).__name__}", None)
     return found
 
 

@@ -20,8 +20,8 @@ def encoding() -> Iterator[None]:
         if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
             raise
         raise NotText(
-            f"expected a text that this tokenizer can encode, found one on which it fails: {e!s:.100}; "
-            "change the text, or use another model"
+            f"expected a text that this tokenizer can encode, found one on which it fails: {e!s:.100}",
+            "change the text, or use another model",
         ) from None
 
 

@@ -67,7 +67,7 @@ def template_of(folder: Path, config: Mapping[str, Any]) -> Template | None:
     if path.is_file():
         if path.stat().st_size > MOST_BYTES:
             raise BadSource(
-                f"{path}: expected a template of at most {MOST_BYTES >> 20} MiB, found a larger one"
+                f"{path}: expected a template of at most {MOST_BYTES >> 20} MiB, found a larger one", None
             )
         return Template(path.read_text("utf-8", "replace"), named)
     found = config.get("chat_template")
@@ -101,8 +101,8 @@ def rendered_ids(
         found: str = apart("render", request, SECONDS, MEMORY)
     except Failed as e:
         raise BadValue(
-            f"messages: expected a conversation that the model's chat template takes, found: {e!s:.200}; see what roles and "
-            "fields it wants"
+            f"messages: expected a conversation that the model's chat template takes, found: {e!s:.200}",
+            "see what roles and fields it wants",
         ) from None
     parts = re.split("(" + "|".join(map(re.escape, names)) + ")", found) if names else [found]
     ids: list[int] = []

@@ -77,7 +77,8 @@ class TextTokenizer:
             if lost is not None:  # the library would find it everywhere
                 raise BadSource(
                     f"{file.name}: expected an added token that its own normalizer leaves something of, found "
-                    f"{lost!r:.60}; get the file again, or use another model"
+                    f"{lost!r:.60}",
+                    "get the file again, or use another model",
                 )
             self._tokenizer.model = _model(file, control, added)
             self._add(added)
@@ -220,7 +221,8 @@ def added_around(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tuple
     if len(of_text) != 1 or any(i >= rows for i in encoding.ids):
         raise BadSource(
             f"{file.name}: expected a post_processor that puts tokens of the model around one text, found one that "
-            f"makes {len(of_text)} of it, or ids of {rows} and more: {encoding.ids!s:.60}"
+            f"makes {len(of_text)} of it, or ids of {rows} and more: {encoding.ids!s:.60}",
+            None,
         )
     return tuple(encoding.ids[: of_text[0]]), tuple(encoding.ids[of_text[0] + 1 :])
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pofx.errors import NotText
+from pofx.errors import Advice, NotText
 from pofx.vocab import to_bytes
 
 _CURES = {f: f"pass unicodedata.normalize({f!r}, text)" for f in ("NFC", "NFD", "NFKC", "NFKD")}
@@ -34,28 +34,33 @@ def unspelled(
         where = f"at byte {start}"
     if not c and start < len(data):
         return NotText(
-            f"expected UTF-8, found byte 0x{data[start]:02X} {where}, for which this tokenizer has no token; "
-            "decode the text first, or use a model whose tokenizer falls back to bytes"
+            f"expected UTF-8, found byte 0x{data[start]:02X} {where}, for which this tokenizer has no token",
+            "decode the text first, or use a model whose tokenizer falls back to bytes",
         )
     if c and not say(c) and not (c.isspace() and "Strip" in normalizers):
         return NotText(
-            f"expected characters for which this tokenizer has tokens, found {c!r} (U+{ord(c):04X}) {where}; "
-            "replace it, or use a model whose tokenizer falls back to bytes"
+            f"expected characters for which this tokenizer has tokens, found {c!r} (U+{ord(c):04X}) {where}",
+            "replace it, or use a model whose tokenizer falls back to bytes",
         )
     # In ASCII: composed and decomposed letters look the same.
     found, back = (b[start : start + 24].decode("utf-8", "replace")[:6] for b in (data, said))
     by = by or " + ".join(normalizers)
     why = f"its normalizer is {by}" if by else "by its pre_tokenizer or its model"
-    cures = [_CURES[n] for n in by.split(" + ") if n in _CURES] if read is None or " + " not in by else []
+    cures: list[str | Advice] = []
+    cures += [_CURES[n] for n in by.split(" + ") if n in _CURES] if read is None or " + " not in by else []
     cures += ["change the text"] if read is None and not cures else []
     if read is not None:
         cures.append(
-            "score the text as the model reads it (normalize=True, --normalize): " + _shown(read, start)
+            Advice(
+                f"score the text as the model reads it, {_shown(read, start)}",
+                "normalize=True",
+                "--normalize",
+            )
         )
     return NotText(
-        f"expected a text that comes back from the tokenizer as it was, found {found!a} {where}, which comes back "
-        f"as {back!a} ({why}), so its probability would be that of another string; "
-        f"{', or '.join(cures)}, or use another model"
+        f"expected a text that comes back from the tokenizer as it was, found {found!a} {where}, which "
+        f"comes back as {back!a} ({why}), so its probability would be that of another string",
+        [*cures, "use another model"],
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pofx.cache import HASHES, cache_dir, sha256, write_atomically
 from pofx.errors import BadSource
-from pofx.tokenizer.apart import Failed, Refused, apart
+from pofx.tokenizer.apart import Failed, apart
 from pofx.tokenizer.file import CONFIG_FILE, FILE, MAX_BYTES, SPECIAL_FILE
 
 FORMAT = 1
@@ -38,12 +38,10 @@ def vet(folder: Path, rows: int, control: Sequence[int]) -> None:
         return
     try:
         apart("open", {"folder": str(folder), "rows": rows, "control": list(control)}, SECONDS, MEMORY)
-    except Refused as e:
-        raise BadSource(str(e)) from None
     except Failed as e:
         raise BadSource(
-            f"{path}: expected a tokenizer.json that the tokenizers library can run, found: {e!s:.160}; get the file "
-            "again, or use another model"
+            f"{path}: expected a tokenizer.json that the tokenizers library can run, found: {e!s:.160}",
+            "get the file again, or use another model",
         ) from None
     _here.add(key)
     with suppress(OSError):

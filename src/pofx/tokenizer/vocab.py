@@ -67,12 +67,12 @@ class TokenizerVocab(Vocab):
         name: str = FILE,
     ) -> None:
         if type(rows) is not int or rows < 1:
-            raise BadValue(f"rows: expected the number of outcomes of the model's law, found {rows!r}")
+            raise BadValue(f"rows: expected the number of outcomes of the model's law, found {rows!r}", None)
         if end is not None and not (type(end) is int and 0 <= end < rows):
-            raise BadValue(f"end: expected an id in [0, {rows}) or None, found {end!r}")
+            raise BadValue(f"end: expected an id in [0, {rows}) or None, found {end!r}", None)
         beside = frozenset(control)
         if any(i < 0 for i in beside):
-            raise BadValue(f"control: expected ids from 0, found {min(beside)}")
+            raise BadValue(f"control: expected ids from 0, found {min(beside)}", None)
         self.size, self.end = rows, end
         file = parse(tokenizer, config or {}, name)
         self._control = frozenset([*beside, *file.special.values(), *([] if end is None else [end])])
@@ -138,7 +138,9 @@ class TokenizerVocab(Vocab):
         """The same vocabulary with another control token as EOS, or none; `BadValue` for an id that is text."""
         if end is not None and not (0 <= end < self.size and self.token_bytes[end] is None):
             raise BadValue(
-                f"end: expected the id of a control token, such as {dict(list(self.control.names.items())[:3])}, found {end}"
+                f"end: expected the id of a control token, such as {dict(list(self.control.names.items())[:3])}, "
+                f"found {end}",
+                None,
             )
         found = candidates(self.declared, end, self.control.names, self.size)
         return self._but(end=end, control=replace(self.control, candidates=found))
@@ -165,8 +167,9 @@ class TokenizerVocab(Vocab):
         read = self.continuation.decode(theirs)
         if self.continuation._encode_parts([stretches(read)])[0] != theirs:
             raise NotText(
-                f"expected a text that the tokenizer reads as it reads the normalized text, found one whose normalized text "
-                f"{made!a:.60} has other tokens (its normalizer is {by}); change the text, or use another model"
+                "expected a text that the tokenizer reads as it reads the normalized text, found one whose "
+                f"normalized text {made!a:.60} has other tokens (its normalizer is {by})",
+                "change the text, or use another model",
             )
         return (
             (text, "") if read == to_bytes(text) else (read.decode() if isinstance(text, str) else read, by)

@@ -26,8 +26,8 @@ def begun(lm: LM, begin: str | int, known: Literal["trained", "declared", "assum
     """
     if lm.begin.known != "none":
         raise BadValue(
-            f"begin: expected no other x0 for a model that has one ({lm.begin}), found {begin!r}; leave begin out, "
-            "or condition on a text with given="
+            f"begin: expected no other x0 for a model that has one ({lm.begin}), found {begin!r}",
+            "leave begin out, or condition on a text with given=",
         )
     return Begun(lm, token_id(lm.vocab, begin, "begin"), known)
 
@@ -57,8 +57,9 @@ class Begun(Given):
         skips = [skip] * len(paths) if isinstance(skip, int) else skip
         if self._control and any(self._doubled(p) for p, s in zip(paths, skips) if s == 0):
             raise BadValue(
-                f"expected paths without x0, which is put before each, found one that begins with it "
-                f"({self.begin.text}, id {self.begin.id}); leave it out: x0 stands before a text once"
+                "expected paths without x0, which is put before each, found one that begins with it "
+                f"({self.begin.text}, id {self.begin.id})",
+                "leave it out: x0 stands before a text once",
             )
         return super().forward(paths, want, skip)
 
@@ -84,7 +85,7 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
     """The id of a token given by id, by a control token's name or by its text; `BadValue` where it is no token."""
     if not isinstance(token, str):
         if why_not_whole(token, 0, vocab.size - 1):
-            raise BadValue(f"{what}: expected a token id in [0, {vocab.size}), found {shown(token)}")
+            raise BadValue(f"{what}: expected a token id in [0, {vocab.size}), found {shown(token)}", None)
         return int(token)
     control = vocab.control.names
     if token in control:
@@ -93,7 +94,8 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
     if len(ids) != 1:
         named = f", or a control token ({some(list(control))})" if control else ""
         raise BadValue(
-            f"{what}: expected the text of a single token{named}, found {token!r}, which is {len(ids)} tokens"
+            f"{what}: expected the text of a single token{named}, found {token!r}, which is {len(ids)} tokens",
+            None,
         )
     return ids[0]
 

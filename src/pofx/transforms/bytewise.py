@@ -72,7 +72,7 @@ class Bytewise(LM):
         self.tokens = Tokens.of(lm)
         if not self.tokens.ranges.size:
             raise BadValue(
-                "expected a vocabulary with tokens that spell something, found control tokens only"
+                "expected a vocabulary with tokens that spell something, found control tokens only", None
             )
         vocab = ByteVocab(end=lm.vocab.end is not None)
         # Another unit than that of the weights; the window rule holds in tokens, so no bytes are counted against it.

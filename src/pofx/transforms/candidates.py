@@ -183,7 +183,8 @@ class Candidates:
         if len(now.token) * t.lm.vocab.size > MOST:
             raise TooLong(
                 f"expected a text of which all tokenisations can be held, found {len(now.token):,} ways to spell "
-                f"its first bytes with {t.lm.vocab.size:,} tokens; keep the heaviest: bytewise(lm, beam=5)"
+                f"its first bytes with {t.lm.vocab.size:,} tokens",
+                "keep the heaviest: bytewise(lm, beam=5)",
             )
         inner, known, at, behind = now._histories(spare.at)
         shut_now = now.token >= 0

@@ -55,8 +55,9 @@ class EndedVocab(VocabWrapper):
         found = np.flatnonzero(np.asarray(ids) == self.ending)
         if len(found):
             raise NotText(
-                f"expected a text without the token that ends texts, {self._spelled!r}, found it at token {found[0]}; "
-                "split the text there"
+                f"expected a text without the token that ends texts, {self._spelled!r}, found it at token "
+                f"{found[0]}",
+                "split the text there",
             )
 
 
@@ -68,7 +69,8 @@ def ended(lm: LM, end: str | int) -> LM:
     """
     if lm.vocab.end is not None:
         raise BadValue(
-            f"end: expected no other EOS for a model that has one (id {lm.vocab.end}), found {end!r}; leave end out"
+            f"end: expected no other EOS for a model that has one (id {lm.vocab.end}), found {end!r}",
+            "leave end out",
         )
     return Ended(lm, token_id(lm.vocab, end, "end"))
 

@@ -47,7 +47,8 @@ def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:
     """
     if lm.vocab.end is not None:
         raise BadValue(
-            f"expected a model that ends no text, found one with an EOS (id {lm.vocab.end}); fit with end=False"
+            f"expected a model that ends no text, found one with an EOS (id {lm.vocab.end})",
+            "fit with end=False",
         )
     stop = real("stop", stop, 0, 1, above=True, below=True)
     return Geometric(lm, stop, vocab or GeometricVocab(lm.vocab))

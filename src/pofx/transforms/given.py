@@ -53,8 +53,9 @@ def check_possible(lm: LM, paths: Sequence[Path], prefixes: Sequence[str | bytes
 def impossible(prefix: str | bytes) -> Impossible:
     """The error of whoever is to condition on a prefix of probability zero."""
     return Impossible(
-        f"expected a prefix of positive probability to condition on, found {show(prefix)} with P = 0 under this model; "
-        "use a smoothed model, or a prefix it can produce"
+        f"expected a prefix of positive probability to condition on, found {show(prefix)} with P = 0 under "
+        "this model",
+        "use a smoothed model, or a prefix it can produce",
     )
 
 

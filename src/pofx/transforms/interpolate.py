@@ -30,7 +30,9 @@ def interpolate(
     texts, which favour the model that memorised them. `mixture` instead weighs whole texts.
     """
     if (weights is None) == (held_out is None):
-        raise BadValue("expected either weights or held_out texts to find them on, found both or neither")
+        raise BadValue(
+            "expected either weights or held_out texts to find them on, found both or neither", None
+        )
     if held_out is not None:
         weights = interpolation_weights(lms, held_out).tolist()
     return Interpolation(lms, check_components(lms, weights))
@@ -40,11 +42,11 @@ def interpolation_weights(lms: Sequence[LM], held_out: Sequence[str | bytes]) ->
     """The weights that maximise Σ log p of the held-out texts, EOS counted; `[models]`, sums to 1."""
     check_components(lms, None)
     if isinstance(held_out, str | bytes):
-        raise BadValue("held_out: expected a list of texts, found one text; write [text]")
+        raise BadValue("held_out: expected a list of texts, found one text", "write [text]")
     paths, skips = whole_texts(lms[0], held_out)  # the same for all: one vocabulary, and x0 for all or none
     rows = [lm.forward(paths, skip=skips).logp for lm in lms]
     if not sum(len(p) for p in paths):
-        raise BadValue("held_out: expected at least one text, found none")
+        raise BadValue("held_out: expected at least one text, found none", None)
     return mixture_weights(np.stack([np.concatenate(r) for r in rows]))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pofx.algorithms.logspace import Floats, logsumexp
 from pofx.bounds import Bounds
 from pofx.by_extension import forward_by_extension
-from pofx.errors import BadValue
+from pofx.errors import Advice, BadValue
 from pofx.lm import LM, Begin, Info, Parts, describe
 from pofx.paths import id_rows, per_path
 from pofx.state import State
@@ -44,8 +44,9 @@ def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int
         lms = [bytewise(lm, beam) for lm in lms]
     elif beam is not None:
         raise BadValue(
-            f"beam: expected models over different vocabularies, which enter as bytewise(lm, beam), found one "
-            f"vocabulary and beam={beam!r}; leave it out"
+            "beam: expected models over different vocabularies, which enter as bytewise(lm, beam), found one "
+            f"vocabulary and beam={beam!r}",
+            "leave it out",
         )
     return Mixture(lms, check_components(lms, weights))
 
@@ -59,26 +60,39 @@ def same_vocab(a: LM, b: LM) -> bool:
 def _check_ends(lms: Sequence[LM]) -> None:
     if len({lm.vocab.end is None for lm in lms}) > 1:
         raise BadValue(
-            "expected all models with EOS or all without, found both; fit them with the same end=, or give those "
-            "without a token that ends texts: load(source, end=TOKEN) (--end TOKEN)"
+            "expected all models with EOS or all without, found both",
+            [
+                "fit them alike",
+                Advice(
+                    "give those without a token that ends texts", "load(source, end=TOKEN)", "--end TOKEN"
+                ),
+            ],
         )
     if len({lm.begin.known == "none" for lm in lms}) > 1:
         raise BadValue(
-            "expected all models with x0 or all without, found both; fit them with the same begin=, or give those without a "
-            "token that stands for it: load(source, begin=TOKEN) (--begin TOKEN)"
+            "expected all models with x0 or all without, found both",
+            [
+                "fit them alike",
+                Advice(
+                    "give those without a token that stands for it",
+                    "load(source, begin=TOKEN)",
+                    "--begin TOKEN",
+                ),
+            ],
         )
 
 
 def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDArray[np.float64]:
     """The log weights; `BadValue` where the models do not go together."""
     if not lms:
-        raise BadValue("expected at least one model to mix, found none")
+        raise BadValue("expected at least one model to mix, found none", None)
     pi = np.array([1.0] * len(lms) if weights is None else shares("weights", weights, len(lms)))
     for lm in lms[1:]:
         if not same_vocab(lm, lms[0]):
             raise BadValue(
                 f"expected models over one vocabulary, found {lms[0].vocab.size} and {lm.vocab.size} outcomes that "
-                "spell different things; fit them with the same vocab"
+                "spell different things",
+                "fit them with the same vocab",
             )
     _check_ends(lms)
     with np.errstate(divide="ignore"):

@@ -46,7 +46,8 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
         return lm
     if lm.context is not None and most > lm.context:
         raise BadValue(
-            f"context: expected at most the {lm.context:,} tokens of the model, found {most:,}; leave it out"
+            f"context: expected at most the {lm.context:,} tokens of the model, found {most:,}",
+            "leave it out",
         )
     lead = int(lm.seen(1)[0])  # x0, and what is given
     room = most - lead + 1  # the last token of a window is predicted, and needs no place
@@ -55,7 +56,8 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
     if longest < 1 or most < 2:
         raise BadValue(
             f"context: expected room for at least two tokens, found {most} of which {lead} are taken by x0 and "
-            "what is given; take a longer one"
+            "what is given",
+            "take a longer one",
         )
     step = min(max(most // 2, 1), longest) if stride is None else stride
     step = whole("stride", step, 1, longest, f"a window of {most:,} tokens has room for no more")

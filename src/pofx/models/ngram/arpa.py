@@ -35,11 +35,14 @@ def write_arpa(lm: NgramLM, path: str | Path) -> None:
     histories, and so has no ARPA form.
     """
     if not isinstance(lm, NgramLM):
-        raise BadValue(f"expected an n-gram model, found {type(lm).__name__}; only n-grams have an ARPA form")
+        raise BadValue(
+            f"expected an n-gram model, found {type(lm).__name__}", "only n-grams have an ARPA form"
+        )
     if not lm.levels.chain and lm.order > 1:
         raise BadValue(
             "expected a model that backs off to shorter histories, found additive smoothing of order "
-            f"{lm.order}; use smoothing='kneser-ney', or order=1"
+            f"{lm.order}",
+            "use smoothing='kneser-ney', or order=1",
         )
     raw = "".join(_lines(lm)).encode("utf-8")
     write_atomically(Path(path), gzip.compress(raw, mtime=0) if str(path).lower().endswith(".gz") else raw)
@@ -94,7 +97,8 @@ def _names(vocab: Vocab) -> list[str]:
     bad = [n for n in out if not n or not SEPARATORS.isdisjoint(n)]
     if bad or len(set(out)) < len(out):
         raise BadValue(
-            f"expected tokens with distinct names without spaces, tabs and line ends, found {bad[:1] or 'two alike'}"
+            f"expected tokens with distinct names without spaces, tabs and line ends, found {bad[:1] or 'two alike'}",
+            None,
         )
     return out
 
@@ -121,7 +125,8 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
     words = [g[0] for g in grams[1][0]]
     if CLASS in words and OTHER_CLASS in words:
         raise BadSource(
-            f"{name}: expected one class of unknown words, found {CLASS} and {OTHER_CLASS}; write the file with one of them"
+            f"{name}: expected one class of unknown words, found {CLASS} and {OTHER_CLASS}",
+            "write the file with one of them",
         )
     spelled = _vocab(words, vocab, name)
     if unknown == "class":
@@ -133,7 +138,8 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
         names[OTHER_CLASS] = names[CLASS]
     if missing := [w for w in words if w not in names]:
         raise BadSource(
-            f"{name}: expected the tokens of the vocabulary given, found {missing[0]!r}; give another vocab="
+            f"{name}: expected the tokens of the vocabulary given, found {missing[0]!r}",
+            "give another vocab=",
         )
     return _model(grams, names, codes, spelled, BEGIN_TEXT in words, name)
 
@@ -141,13 +147,14 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
 def check_unknown(unknown: str) -> None:
     """`BadValue` for what says nothing of unknown words."""
     if unknown not in ("refuse", "class"):
-        raise BadValue(f"unknown: expected 'refuse' or 'class', found {unknown!r:.60}; choose one of them")
+        raise BadValue(f"unknown: expected 'refuse' or 'class', found {unknown!r:.60}", "choose one of them")
 
 
 def _classed(vocab: Vocab) -> Vocab:
     if not isinstance(vocab, WordVocab):
         raise BadValue(
-            "unknown: expected a model over words, whose class <unk> can be scored, found another; leave it out"
+            "unknown: expected a model over words, whose class <unk> can be scored, found another",
+            "leave it out",
         )
     return ClassedWords(vocab.words, vocab.end is not None)
 
@@ -165,10 +172,10 @@ def _vocab(words: list[str], vocab: str | Vocab | None, name: str) -> Vocab:
             return CharVocab([bytes(back[c] for c in w).decode("utf-8") for w in ordinary], end)
         except (KeyError, UnicodeDecodeError):
             raise BadSource(
-                f"{name}: expected tokens that spell characters, found others; give another vocab="
+                f"{name}: expected tokens that spell characters, found others", "give another vocab="
             ) from None
     if vocab is not None:
-        raise BadValue(f"vocab: expected 'bytes', 'chars', a Vocab or None (words), found {vocab!r}")
+        raise BadValue(f"vocab: expected 'bytes', 'chars', a Vocab or None (words), found {vocab!r}", None)
     return WordVocab([None if w in (CLASS, OTHER_CLASS) else w for w in ordinary], end)
 
 
@@ -183,7 +190,7 @@ def _model(
             rows = np.array([[names[t] for t in gram] for gram in tokens], dtype=np.uint64).reshape(-1, k)
         except KeyError as e:
             raise BadSource(
-                f"{name}: expected tokens listed as 1-grams, found {e.args[0]!r} in a {k}-gram"
+                f"{name}: expected tokens listed as 1-grams, found {e.args[0]!r} in a {k}-gram", None
             ) from None
         padded = np.zeros((len(rows), order), dtype=np.uint64)
         padded[:, :k] = rows[:, ::-1]

@@ -74,10 +74,11 @@ def _lines(path: Path) -> Iterator[Iterator[str]]:
             head = raw.read(64)
     except OSError as e:
         raise BadSource(
-            f"{name}: expected a readable file, found: {e.strerror or e}; check its path and its permissions"
+            f"{name}: expected a readable file, found: {e.strerror or e}",
+            "check its path and its permissions",
         ) from None
     if found := next((what for magic, what in _BINARY.items() if head.startswith(magic)), None):
-        raise BadSource(f"{name}: expected the text of an ARPA file, found {found}")
+        raise BadSource(f"{name}: expected the text of an ARPA file, found {found}", None)
     packing: Packing = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), "")
     with opened(Source(name, "txt", packing)) as stream:
         yield _decoded(stream, name)
@@ -89,13 +90,15 @@ def _decoded(stream: io.BufferedReader, name: str) -> Iterator[str]:
         number += 1
         if len(line) == LONGEST:
             raise BadSource(
-                f"{name}:{number}: expected an ARPA file, found a line of over {LONGEST:,} bytes; check its path"
+                f"{name}:{number}: expected an ARPA file, found a line of over {LONGEST:,} bytes",
+                "check its path",
             )
         try:
             yield line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             raise BadSource(
-                f"{name}:{number}: expected an ARPA file in UTF-8, found other bytes; convert it, as with iconv"
+                f"{name}:{number}: expected an ARPA file in UTF-8, found other bytes",
+                "convert it, as with iconv",
             ) from None
 
 
@@ -132,7 +135,7 @@ class _Reader:
             yield line
 
     def _bad(self, what: str) -> BadSource:
-        return BadSource(f"{self.name}:{self.line}: expected {what}; this is no whole ARPA file")
+        return BadSource(f"{self.name}:{self.line}: expected {what}", "this is no whole ARPA file")
 
     def _to_data(self, lines: Iterator[str]) -> None:
         first = ""

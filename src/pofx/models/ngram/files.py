@@ -47,7 +47,8 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
 
     def bad(what: str) -> BadSource:
         return BadSource(
-            f"{path}: expected the n-gram table that config.json describes, found {what}; fit or copy it again"
+            f"{path}: expected the n-gram table that config.json describes, found {what}",
+            "fit or copy it again",
         )
 
     try:

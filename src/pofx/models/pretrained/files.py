@@ -6,10 +6,10 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 from pofx.errors import BadValue, require
+from pofx.models.pretrained.stages import Progress, Stage
 
 require("torch", "hf", "a pretrained model")
 
@@ -46,7 +46,6 @@ from pofx.models.threads import threads_for
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 EMBED, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-Told = Callable[[str, float], None]
 
 
 def read_pretrained(
@@ -54,7 +53,7 @@ def read_pretrained(
     end: str | int | None,
     dtype: str,
     budget: int | None,
-    told: Told = lambda stage, fraction: None,
+    told: Progress = lambda stage, fraction: None,
     rope: str = "short",
 ) -> PretrainedLM:
     """The model of a checkpoint, without x0 and without a window rule.
@@ -66,9 +65,9 @@ def read_pretrained(
     `longrope` for texts of all lengths, in place of the short ones for texts of the original length.
     """
     if dtype not in DTYPES:
-        raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}")
+        raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}", None)
     if rope not in ("short", "long"):
-        raise BadValue(f"rope: expected 'short' or 'long', found {rope!r:.40}")
+        raise BadValue(f"rope: expected 'short' or 'long', found {rope!r:.40}", None)
     asked = _Asked(checkpoint, dtype, told, rope)
     found: tuple[Body, Head, int | None] | None = _ours(asked)
     if found is None:
@@ -89,7 +88,7 @@ def law_fingerprint(checkpoint: Checkpoint, rope: str) -> str:
 class _Asked:
     """The checkpoint, and the library's model of it, made at most once a dtype and only if it is needed."""
 
-    def __init__(self, checkpoint: Checkpoint, dtype: str, told: Told, rope: str) -> None:
+    def __init__(self, checkpoint: Checkpoint, dtype: str, told: Progress, rope: str) -> None:
         self.checkpoint, self.dtype, self.told, self.rope = checkpoint, dtype, told, rope
         self._model: Any = None
 
@@ -100,7 +99,7 @@ class _Asked:
 
     def model(self, dtype: torch.dtype = torch.float32) -> Any:
         if self._model is None or self._model.dtype != dtype:
-            self.told("loading the library's model", 0.0)
+            self.told(Stage.LOADING, 0.0)
             self._model = None  # before the other one needs its room
             self._model = read_model(self.checkpoint, dtype, self.rope)
         return self._model
@@ -122,7 +121,7 @@ def _ours(asked: _Asked) -> tuple[Body, Head, int] | None:
     known = remembered(asked.fingerprint)
     before = known is not None and known.reader == "decoder" and len(known.logp) == len(ids) - 1
     if known is None or not before:
-        asked.told("comparing with the library's forward, once", 0.0)
+        asked.told(Stage.COMPARING, 0.0)
         with library_on(checkpoint.directory):
             known = Known(by_library(asked.model(), ids)[0], "decoder")
     # In float32 whatever the dtype: bfloat16 is so rough that another law could hide in it.
@@ -182,7 +181,7 @@ def _librarys(asked: _Asked) -> tuple[Body, Head, int | None]:
         known = None
     if known is None or dtype == torch.float32:
         if known is None:
-            asked.told("comparing one pass with token by token, once", 0.0)
+            asked.told(Stage.COMPARING_STEPS, 0.0)
         body, head, found = compared(asked.model(), asked.checkpoint.directory, known)
         if known is None:
             remember(asked.fingerprint, found)

@@ -19,16 +19,16 @@ def read_object(path: Path, most: int) -> dict[str, Any]:
     """
     try:
         if path.exists() and not path.is_file():
-            raise BadSource(f"{path}: expected a JSON file, found a directory or a device")
+            raise BadSource(f"{path}: expected a JSON file, found a directory or a device", None)
         with path.open("rb") as f:
             raw = f.read(most + 1)
     except OSError as e:
         raise BadSource(
-            f"{path}: expected a readable JSON file, found: {e.strerror or e}; check its permissions"
+            f"{path}: expected a readable JSON file, found: {e.strerror or e}", "check its permissions"
         ) from None
     if len(raw) > most:
         raise BadSource(
-            f"{path}: expected at most {most >> 10:,} KiB of JSON, found more; is it the right file?"
+            f"{path}: expected at most {most >> 10:,} KiB of JSON, found more", "is it the right file?"
         )
     return parse_object(raw, str(path))
 
@@ -38,14 +38,14 @@ def parse_object(raw: bytes, where: str) -> dict[str, Any]:
     try:
         found = json.loads(raw.decode("utf-8"), object_pairs_hook=_once)
     except RecursionError:
-        raise BadSource(f"{where}: expected a JSON object, found one nested too deeply") from None
+        raise BadSource(f"{where}: expected a JSON object, found one nested too deeply", None) from None
     except ValueError as e:  # no JSON, no UTF-8, a key twice, a number of thousands of digits
         why = " ".join(str(e).split())
         raise BadSource(
-            f"{where}: expected a JSON object, found: {why:.100}; copy or download it again"
+            f"{where}: expected a JSON object, found: {why:.100}", "copy or download it again"
         ) from None
     if not isinstance(found, dict):
-        raise BadSource(f"{where}: expected a JSON object, found a {type(found).__name__}")
+        raise BadSource(f"{where}: expected a JSON object, found a {type(found).__name__}", None)
     return found
 
 

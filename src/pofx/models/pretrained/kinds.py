@@ -140,8 +140,9 @@ def check_floats(config: Mapping[str, Any], directory: Path, tensors: Mapping[st
             told = note
     if told is not None:
         raise BadSource(
-            f"{directory}: expected weights as floats, found weights quantised by {told}, which only kernels made for it "
-            "read; name the original checkpoint, or a GGUF file of it"
+            f"{directory}: expected weights as floats, found weights quantised by {told}, which only kernels "
+            "made for it read",
+            "name the original checkpoint, or a GGUF file of it",
         )
 
 
@@ -152,8 +153,8 @@ def check_no_pointer(path: Path) -> None:
     with path.open("rb") as f:
         if f.read(len(POINTER)) == POINTER:
             raise BadSource(
-                f"{path}: expected the file itself, found the pointer that Git LFS left in its place; fetch it, in that "
-                "directory: git lfs pull"
+                f"{path}: expected the file itself, found the pointer that Git LFS left in its place",
+                "fetch it, in that directory: git lfs pull",
             )
 
 

@@ -60,8 +60,9 @@ def library_on(directory: Path) -> Iterator[None]:
         why = " ".join(_said(e).split())
         why = "".join(c if c.isprintable() else "?" for c in why)
         raise BadSource(
-            f"{directory}: expected a causal language model that transformers {version('transformers')} can read, found: "
-            f"{why:.200}; compare its files with the published ones"
+            f"{directory}: expected a causal language model that transformers {version('transformers')} can "
+            f"read, found: {why:.200}",
+            "compare its files with the published ones",
         ) from None
 
 

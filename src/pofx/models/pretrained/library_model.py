@@ -58,14 +58,16 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
     lacking = sorted([*found["missing_keys"], *(str(name) for name, *_ in found["mismatched_keys"])])
     if lacking:
         raise BadSource(
-            f"{checkpoint.directory}: expected a tensor for each weight of a {type(model).__name__}, found none that "
-            f"fit {some_of(lacking)}; {_OTHER}"
+            f"{checkpoint.directory}: expected a tensor for each weight of a {type(model).__name__}, found "
+            f"none that fit {some_of(lacking)}",
+            _OTHER,
         )
     left = sorted(k for k in found["unexpected_keys"] if not _computed(k, checkpoint.tensors))
     if left:
         raise BadSource(
-            f"{checkpoint.directory}: expected the weights of a {type(model).__name__}, found tensors without a place "
-            f"in it: {some_of(left)}; {_advice(left)}"
+            f"{checkpoint.directory}: expected the weights of a {type(model).__name__}, found tensors without "
+            f"a place in it: {some_of(left)}",
+            _advice(left),
         )
     model.eval().requires_grad_(False)
     with library_on(checkpoint.directory), torch.inference_mode():

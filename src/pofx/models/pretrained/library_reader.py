@@ -70,16 +70,18 @@ def compared(model: Any, where: Path, known: Known | None) -> tuple[Body, Head, 
         off = apart(read(body, head, ids), said)
         if not off <= bound:
             raise BadSource(
-                f"{where}: expected a model that says the same of a text twice, found its log p {off:.2g} nats a token "
-                "apart; use a model without dropout or noise"
+                f"{where}: expected a model that says the same of a text twice, found its log p {off:.2g} nats a "
+                "token apart",
+                "use a model without dropout or noise",
             )
     if known is None:
         moved, tokens = looks_ahead(body, head, inputs, context)
         if not moved <= AHEAD:
             raise BadSource(
-                f"{where}: expected a causal language model, found one whose log p of a token differs by {moved:.2g} nats "
-                f"with what follows the token in a text of {tokens} tokens, so that its laws are of no joint "
-                "distribution; use a model that reads from left to right alone"
+                f"{where}: expected a causal language model, found one whose log p of a token differs by "
+                f"{moved:.2g} nats with what follows the token in a text of {tokens} tokens, so that its laws are "
+                "of no joint distribution",
+                "use a model that reads from left to right alone",
             )
     return body, head, Known(said, kind)
 

@@ -147,8 +147,8 @@ class PretrainedLM(LM):
     def _fits(self, tokens: int) -> None:
         if self.context is not None and tokens > self.context:
             raise TooLong(
-                f"expected at most {self.context:,} tokens, the model's context, found {tokens:,}; cut the text, or "
-                "choose a window rule: windowed(lm)"
+                f"expected at most {self.context:,} tokens, the model's context, found {tokens:,}",
+                "cut the text, or choose a window rule: windowed(lm)",
             )
 
 

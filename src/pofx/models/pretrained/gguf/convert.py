@@ -11,7 +11,6 @@ import json
 import math
 import struct
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,10 +36,9 @@ from pofx.models.pretrained.gguf.tokenizer import (
     read_tokens,
 )
 from pofx.models.pretrained.gguf.tokenizer_apart import write_tokenizer_apart
+from pofx.models.pretrained.stages import Progress, Stage
 from pofx.models.pretrained.weight_files import WEIGHTS
 from pofx.tensor_file import write_tensors
-
-Progress = Callable[[str, float], None]
 
 FORMAT = 2
 _PIECE = 1 << 18  # elements; 1 MB in float32 stays in the processor's cache
@@ -66,18 +64,18 @@ def convert(
     for module in ("torch", "transformers", "gguf"):
         require(module, "hf", "a GGUF model")
     path, told = Path(path), progress or _silent
-    told("reading", 0.0)
+    told(Stage.READING, 0.0)
     header = read_header(path)
     check_architecture(header)
     tokens = read_tokens(header, pre)
     config = _config(header, tokens)
-    told("converting weights", 0.0)
+    told(Stage.CONVERTING_WEIGHTS, 0.0)
     _write_weights(header, config, directory, told)
     with of_library(path):
         config.save_pretrained(str(directory))
-    told("converting the tokenizer", 0.0)
+    told(Stage.CONVERTING_TOKENIZER, 0.0)
     write_tokenizer_apart(path, config.vocab_size, directory, pre)
-    told("converting the tokenizer", 1.0)
+    told(Stage.CONVERTING_TOKENIZER, 1.0)
     _write_card(header, tokens, name, directory, pre)
 
 
@@ -174,7 +172,7 @@ def _write_weights(header: GgufHeader, config: Any, directory: Path, told: Progr
             if made.name is not None:
                 out[names[made.name]] = np.ascontiguousarray(made.weights)
         done += t.size
-        told("converting weights", done / total)
+        told(Stage.CONVERTING_WEIGHTS, done / total)
     out |= {name: np.ascontiguousarray(t.numpy()) for name, t in parsed["tensors"].items()}
     for name, shape in wanted.items():
         if name not in out or out[name].shape != shape:
@@ -182,9 +180,9 @@ def _write_weights(header: GgufHeader, config: Any, directory: Path, told: Progr
             refuse(header, f"a tensor for {name} of shape {list(shape)}", str(found))
         if not np.isfinite(out[name]).all():
             refuse(header, "finite weights", f"inf or nan in {name}")
-    told("writing", 0.0)
+    told(Stage.WRITING, 0.0)
     write_tensors(directory / WEIGHTS, {name: out[name] for name in wanted}, {"format": "pt"})
-    told("writing", 1.0)
+    told(Stage.WRITING, 1.0)
 
 
 @dataclass(frozen=True)
@@ -270,5 +268,5 @@ def _write_card(header: GgufHeader, tokens: GgufTokens, name: str, directory: Pa
     (directory / GGUF_CARD).write_text(json.dumps(card) + "\n", encoding="utf-8")
 
 
-def _silent(stage: str, fraction: float) -> None:
+def _silent(stage: Stage, fraction: float) -> None:
     """No progress."""

@@ -39,6 +39,4 @@ def of_library(path: Path) -> Iterator[None]:
 
 def _refusal(path: Path, e: BaseException) -> BadSource:
     why = " ".join(f"{type(e).__name__}: {e}".split())
-    return BadSource(
-        f"{path}: expected a GGUF model that transformers can convert, found: {why:.200}; {ELSE}"
-    )
+    return BadSource(f"{path}: expected a GGUF model that transformers can convert, found: {why:.200}", ELSE)

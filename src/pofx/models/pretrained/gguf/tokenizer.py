@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from pofx.errors import BadSource, BadValue
+from pofx.errors import Advice, BadSource, BadValue
 from pofx.models.pretrained.gguf.header import ELSE, GgufHeader
 from pofx.models.pretrained.gguf.library import of_library
 
@@ -121,8 +121,11 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
     byte_level = tokens.model == "gpt2"
     if byte_level and tokens.pre not in split_names():
         raise BadSource(
-            f"{path}: expected a tokenizer whose way to split text is known, found {tokens.pre!r:.60}; "
-            "use the model's own directory, with its tokenizer.json, or name a split that is the same (pre=, --pre)"
+            f"{path}: expected a tokenizer whose way to split text is known, found {tokens.pre!r:.60}",
+            [
+                "use the model's own directory, with its tokenizer.json",
+                Advice("name a split that is the same", "pre=…", "--pre"),
+            ],
         )
     with of_library(path):
         made = PreTrainedTokenizerFast.from_pretrained(
@@ -146,8 +149,9 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
     ids = {*content["model"]["vocab"].values(), *(t["id"] for t in content["added_tokens"])}
     if ids != set(range(len(tokens.tokens))) or len(ids) > rows:
         raise BadSource(
-            f"{path}: expected {len(tokens.tokens)} tokens that stay distinct, each with one of {rows} rows, found "
-            f"{len(ids)} with ids up to {max(ids)}; use the model's own directory"
+            f"{path}: expected {len(tokens.tokens)} tokens that stay distinct, each with one of {rows} rows, "
+            f"found {len(ids)} with ids up to {max(ids)}",
+            "use the model's own directory",
         )
     file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
@@ -162,13 +166,14 @@ def _split(told: _Told, model: str, asked: str | None) -> str:
     if asked is not None:
         if model != "gpt2":
             raise BadValue(
-                f"pre: expected a GGUF file with byte-level BPE, found {told.header.path} with a tokenizer of the model "
-                f"{model!r}, which splits no text first; leave it out"
+                f"pre: expected a GGUF file with byte-level BPE, found {told.header.path} with a tokenizer of the "
+                f"model {model!r}, which splits no text first",
+                "leave it out",
             )
         if asked not in split_names():
             near = difflib.get_close_matches(asked, split_names(), 3, 0.5)
             then = f"did you mean {' or '.join(near)}?" if near else "use the model's own directory instead"
-            raise BadValue(f"pre: expected one of {', '.join(split_names())}, found {asked!r:.60}; {then}")
+            raise BadValue(f"pre: expected one of {', '.join(split_names())}, found {asked!r:.60}", then)
         return asked
     said = told.text("pre", "")
     if said not in _UNSAID or model != "gpt2":
@@ -176,9 +181,13 @@ def _split(told: _Told, model: str, asked: str | None) -> str:
     if told.architecture not in _IMPLIED:
         found = "tokenizer.ggml.pre 'default'" if said else "no tokenizer.ggml.pre"
         raise BadSource(
-            f"{told.header.path}: expected the way that its tokenizer splits text, found {found}, and models of the "
-            f"architecture {told.architecture!r} have several; name the one it was trained with (pre=, --pre), such as "
-            "gpt-2, smollm, llama-bpe, qwen2, gpt-4o or tekken"
+            f"{told.header.path}: expected the way that its tokenizer splits text, found {found}, and models "
+            f"of the architecture {told.architecture!r} have several",
+            Advice(
+                "name the one it was trained with, such as gpt-2, smollm, llama-bpe, qwen2, gpt-4o or tekken",
+                "pre=…",
+                "--pre",
+            ),
         )
     return _IMPLIED[told.architecture]
 
@@ -220,9 +229,7 @@ class _Told:
         self.architecture = str(header.metadata.get("general.architecture"))
 
     def bad(self, expected: str, found: str) -> NoReturn:
-        raise BadSource(
-            f"{self.header.path}: expected {expected}, found {found:.80} in its tokenizer; {ELSE}"
-        )
+        raise BadSource(f"{self.header.path}: expected {expected}, found {found:.80} in its tokenizer", ELSE)
 
     def text(self, key: str, default: str) -> str:
         found = self.header.metadata.get(f"tokenizer.ggml.{key}", default)

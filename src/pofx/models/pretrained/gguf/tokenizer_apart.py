@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pofx.errors import BadSource
 from pofx.models.pretrained.gguf.header import ELSE
-from pofx.tokenizer.apart import Failed, Raised, Refused, apart
+from pofx.tokenizer.apart import Failed, Raised, apart
 
 CHILD = "pofx.models.pretrained.gguf.child"
 # 262,144 scored pieces take 9 s and 0.6 GB.
@@ -24,11 +24,9 @@ def write_tokenizer_apart(path: Path, rows: int, directory: Path, pre: str | Non
     request = {"path": str(path), "rows": rows, "directory": str(directory), "pre": pre}
     try:
         apart("make", request, SECONDS, MEMORY, CHILD)
-    except Refused as e:
-        raise BadSource(str(e)) from None
     except Raised:  # calls of libraries are wrapped (`of_library`), so that this one is a mistake of ours
         raise
     except Failed as e:
         raise BadSource(
-            f"{path}: expected a GGUF tokenizer that transformers can convert, found: {e!s:.200}; {ELSE}"
+            f"{path}: expected a GGUF tokenizer that transformers can convert, found: {e!s:.200}", ELSE
         ) from None

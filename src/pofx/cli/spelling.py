@@ -1,0 +1,62 @@
+"""Errors in the words of the command line: advice names options of the verb at hand, not arguments of Python."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from pofx.errors import Advice, PofxError
+
+E = TypeVar("E", bound="PofxError")
+
+# A verb may take a prefix or a text as an argument of another name.
+_ARGUMENTS = {"given": ("given", "prefix"), "text": ()}
+
+
+def in_shell(error: E, verb: click.Context | None = None) -> E:
+    """The same error, as a person at the command line can follow it.
+
+    Args:
+        error: The error of a query, with advice in the spellings of Python and of the command line.
+        verb: The context of the verb that was called, by default the running one. Advice that asks for a parameter
+            which this verb does not have is left out.
+
+    Returns:
+        An error of the same class, whose `str` is the line to print.
+
+    Right: `click.echo(str(in_shell(e)), err=True)`. Wrong: `str(e)`, which names arguments of Python.
+    """
+    from pofx.errors import Advice
+
+    verb = verb or click.get_current_context(silent=True)
+    out = copy.copy(error)
+    if error.argument is not None:
+        out.message, out.argument = f"{error.argument.shell}: {error.message}", None
+    out.advice = tuple(Advice(told) for a in error.advice if (told := _spelled(a, verb)) is not None)
+    return out
+
+
+def _spelled(advice: Advice, verb: click.Context | None) -> str | None:
+    """The advice with the verb's option or argument; None where the verb has neither."""
+    shell = advice.shell
+    if advice.parameter:
+        parameter = None if verb is None else _parameter(advice.parameter, verb)
+        if parameter is None or verb is None:
+            return None
+        if isinstance(parameter, click.Argument):
+            shell = parameter.make_metavar(verb).strip("[]")
+    return f"{advice.do} ({shell})" if shell else advice.do
+
+
+def _parameter(name: str, verb: click.Context) -> click.Parameter | None:
+    """The parameter of the verb that does what an advice asks for."""
+    for p in verb.command.params:
+        if isinstance(p, click.Argument):
+            if p.name in _ARGUMENTS.get(name, (name,)):
+                return p
+        elif f"--{name}" in p.opts:
+            return p
+    return None
