@@ -26,7 +26,7 @@ from pofx.state import State
 from pofx.trace import Path, Trace, Want
 from pofx.transforms.given import given
 from pofx.vocab import ByteVocab, Vocab
-from toy import ToyLM, log_prefix, log_string
+from toy import ToyLM, Walks
 
 LETTERS = "abcde"
 
@@ -374,7 +374,8 @@ def test_an_exact_leak_by_hand() -> None:
     assert found.never == pytest.approx(0.5, abs=1e-12)
     assert found.alive == pytest.approx((1.0, 0.5, 0.5, 0.5), abs=1e-12)
     texts = (x for n in range(4) for x in itertools.product(range(5), repeat=n))
-    assert math.fsum(math.exp(log_string(lm, x)) for x in texts) == pytest.approx(0.5)
+    walks = Walks(lm)
+    assert math.fsum(math.exp(walks.string(x)) for x in texts) == pytest.approx(0.5)
     a = audit(lm, ["a"] * 9)
     assert a.verdict == "improper"
     assert find(a, "alive(L)").value == pytest.approx(0.5)
@@ -387,9 +388,10 @@ def test_exact_survival_is_the_mass_of_longer_texts(smoothing: str, order: int) 
     found = lm.termination([0, 1, 2, 3])
     assert found is not None
     assert found.never == 0
+    walks = Walks(lm)
     for length, alive in zip([0, 1, 2, 3], found.alive):
         longer = itertools.product(range(5), repeat=length + 1)
-        assert math.fsum(math.exp(log_prefix(lm, x)) for x in longer) == pytest.approx(alive, abs=1e-12)
+        assert math.fsum(math.exp(walks.prefix(x)) for x in longer) == pytest.approx(alive, abs=1e-12)
 
 
 def test_termination_where_it_is_not_known() -> None:

@@ -196,8 +196,10 @@ def test_a_wrong_x0_of_a_good_model_costs_the_rest() -> None:
     assert row(a, "<pad> twice").id == PAD
 
 
-@pytest.mark.parametrize("begin", [None, "<s>", "<pad>", "<sep>", "b"])
-@pytest.mark.parametrize("known", ["declared", "trained"])
+@pytest.mark.parametrize(
+    ("begin", "known"),
+    [(None, ""), *((b, k) for b in ("<s>", "<pad>", "<sep>", "b") for k in ("declared", "trained"))],
+)
 def test_a_model_that_says_the_same_whatever_stands_first_is_conditional(begin, known) -> None:
     a = audit(sink() if begin is None else begun(sink(), begin, known), HELD)
     assert a.verdict == "conditional"

@@ -127,6 +127,7 @@ def test_what_a_message_says_stays_text(said: str, lm: pofx.LM) -> None:
     assert spelled == f"user\n{said}\nassistant\n".encode()
 
 
+# A template, the messages, and what is said of them: in a process of its own, with its limits.
 HOSTILE = {
     "no such role": (TEMPLATE, [{"role": "judge", "content": "a"}], "no such role: judge"),
     "no role": (TEMPLATE, [{"content": "a"}], "expected a conversation"),
@@ -135,14 +136,7 @@ HOSTILE = {
         TALK,
         "more than .* s",
     ),
-    "too long": ("{{ 'a' * 3000000 }}", TALK, "more than 1,048,576"),
     "too much memory": ("{{ 'a' * 30000000000 }}", TALK, "memory|found"),
-    "out of the sandbox": (
-        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
-        TALK,
-        "SecurityError|unsafe|undefined",
-    ),
-    "no Jinja": ("{% for", TALK, "Syntax"),
     "nothing": ("", TALK, "without"),
 }
 
@@ -153,11 +147,30 @@ def test_a_template_that_does_not_work(name: str, lm: pofx.LM, monkeypatch: pyte
     from pofx.tokenizer.template import Template
 
     source, messages, why = HOSTILE[name]
-    monkeypatch.setattr(module, "SECONDS", 1.0)
+    # Beside what loading the libraries took; the system counts whole seconds, rounded up.
+    monkeypatch.setattr(module, "SECONDS", 0.01 if name == "endless" else 5.0)
     monkeypatch.setattr(lm.vocab, "template", Template(source, {"bos_token": "<bos>"}) if source else None)
     with pytest.raises(pofx.BadValue, match=why) as e:
         pofx.chat(lm, messages)
     assert str(e.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("{{ 'a' * 3000000 }}", "3,000,000 characters, more than 1,048,576"),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "unsafe|undefined"),
+        ("{% for", "[Uu]nexpected|[Ee]xpected"),
+    ],
+)
+def test_what_a_template_may_not(source: str, why: str) -> None:
+    """What the process of its own does, done in this one: a process takes a second to start."""
+    from pofx.tokenizer.child import render
+    from pofx.tokenizer.template import MOST_RENDERED
+
+    work = render({"template": source, "messages": TALK, "special": {}, "most": MOST_RENDERED})
+    with pytest.raises(Exception, match=why):
+        work()
 
 
 @pytest.mark.parametrize("messages", [[], "hello", {"role": "user"}, [1], ["a"]])

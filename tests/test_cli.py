@@ -753,17 +753,27 @@ def test_a_text_that_no_token_spells_loses_no_other(run: Callable[..., Ran], mod
 # ------------------------------------------------------------------------------------------------ real processes
 
 
-def test_a_colour_never_reaches_a_file(models: Path) -> None:
-    for env in ({}, {"NO_COLOR": "1"}):
+def test_a_colour_never_reaches_a_file(
+    run: Callable[..., Ran], models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One in a process: its standard output is a pipe, as a shell makes it.
+    ran = process("score", "--text", "the cat sat", "-m", "whole", cwd=models)
+    outputs = [ran.stdout.decode()]
+    assert ran.returncode == 0, ran.stderr
+    for no_color in (False, True):
+        if no_color:
+            monkeypatch.setenv("NO_COLOR", "1")
         for arguments in (
             ["score", "--text", "the cat sat"],
             ["sample", "-n", "2", "--seed", "1"],
             ["next", "the"],
         ):
-            ran = process(*arguments, "-m", "whole", cwd=models, env=env)
-            assert ran.returncode == 0, ran.stderr
-            assert b"\x1b" not in ran.stdout
-            assert max(len(line) for line in ran.stdout.decode().splitlines()) <= 80
+            inside = run(*arguments, "-m", str(models / "whole"))
+            assert inside.code == 0, inside.err
+            outputs.append(inside.out)
+    for out in outputs:
+        assert "\x1b" not in out
+        assert max(len(line) for line in out.splitlines()) <= 80
 
 
 def test_forty_columns_keep_every_number(
@@ -832,7 +842,8 @@ def test_a_reader_that_has_gone(models: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk to write to")
 def test_a_full_disk(models: Path) -> None:
-    for arguments in (["score", "corpus.txt"], ["score", "--text", "abc"], ["sample"], ["--help"]):
+    # By rich, by click, and by click without a verb.
+    for arguments in (["score", "corpus.txt"], ["score", "--text", "abc"], ["--help"]):
         extra = ["-m", "whole"] if arguments[0] != "--help" else []
         with Path("/dev/full").open("wb") as full:
             ran = subprocess.run(
