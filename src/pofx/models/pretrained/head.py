@@ -13,6 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pofx.models.pretrained.accumulators import (
+    Entropy,
+    FaintMasses,
+    LogSumExp,
+    Masses,
+    OfExponentials,
+    OfLogits,
+    Pairs,
+    Ranks,
+    Targets,
+    Top,
+)
 from pofx.models.pretrained.decoder import Rows
 from pofx.models.pretrained.linear import Linear
 from pofx.trace import Ints, Want
@@ -21,8 +33,7 @@ from pofx.trace import Ints, Want
 # sums of 49,152 columns then run at 96 GFLOP/s; one product and one logsumexp over all columns at 31.
 BLOCK = 4096
 ROWS = 512
-# The least logit that a product with 0 leaves at 0; and the log mass below which sums of float32 have lost digits.
-LEAST = torch.finfo(torch.float32).min
+# The log mass below which sums of float32 have lost digits.
 FAINT = -70.0
 
 
@@ -100,85 +111,51 @@ class Head:
     def read(self, hidden: Tensor, row: Ints, ids: Ints, want: Want, end: int | None) -> Read:
         """log p of `ids[p]` at rows `row[p]` of `hidden[m, d]`, and what is wanted of each row; m ≤ `ROWS`."""
         m = len(hidden)
-        by_id = np.argsort(ids, kind="stable")
-        sorted_ids = ids[by_id]
-        row_t, ids_t = torch.from_numpy(row[by_id]), torch.from_numpy(sorted_ids)
-        target = torch.empty(len(ids))
+        pairs, normaliser = Pairs(row, ids), LogSumExp(m)
+        targets = Targets(pairs)
         exact = self.dtype == torch.bfloat16
-        need = exact or want.rank
-        direct = self.logits_at(hidden[row_t], ids_t) if need else None
-        top = torch.full((m,), -torch.inf)
-        total = torch.zeros(m, dtype=torch.float64)
-        weighted = torch.zeros(m, dtype=torch.float64) if want.entropy else None
-        rank = torch.ones(len(ids), dtype=torch.int64) if want.rank else None
-        best: tuple[Tensor, Tensor] | None = None
-        end_logit = torch.full((m,), -torch.inf)
-        members = None if want.masses is None else torch.from_numpy(want.masses).float()
-        masses = None if members is None else torch.zeros(m, len(members), dtype=torch.float64)
-        for k, block in enumerate(self.blocks):
-            lo = k * BLOCK
-            z = self._shape(block(hidden))
-            hi = lo + z.shape[1]
-            a, b = np.searchsorted(sorted_ids, [lo, hi])
-            if b > a:
-                target[a:b] = z[row_t[a:b], ids_t[a:b] - lo]
-            if rank is not None and direct is not None:
-                # By the same product as the others where it is among them, or it could outrank itself.
-                mine = direct.clone()
-                mine[a:b] = target[a:b]
-                rank += _above(z, row_t, mine)
-            if want.top:
-                best = _best(best, z, lo, want.top)
-            if end is not None and lo <= end < hi:
-                end_logit = z[:, end - lo].clone()
-            high = torch.maximum(top, z.amax(1)).clamp_(min=LEAST)  # a block of −∞ alone has no finite one
-            fade = (top - high).exp().double()
-            e = z.sub_(high[:, None]) if weighted is None else z - high[:, None]
-            e = e.exp_()
-            if weighted is not None:
-                weighted = weighted * fade + (e * z.clamp_(min=LEAST)).sum(1).double()  # 0 · −∞ is 0 here
-            if masses is not None and members is not None:
-                masses = masses * fade[:, None] + (e @ members[:, lo:hi].T).double()
-            total = total * fade + e.sum(1).double()
-            top = high
-        lse = top.double() + total.log()
-        if exact and direct is not None:
-            target = direct
-        if masses is not None and members is not None:
-            masses = masses.log() - total.log()[:, None]
-            self._faint(hidden, lse, members > 0, masses)
-        logp = torch.empty(len(ids), dtype=torch.float64)
-        logp[torch.from_numpy(by_id)] = target.double() - lse[row_t]
-        ranks = None
-        if rank is not None:
-            ranks = torch.empty_like(rank)
-            ranks[torch.from_numpy(by_id)] = rank
+        direct = self.logits_at(hidden[pairs.row], pairs.ids) if exact or want.rank else None
+        ranks = Ranks(pairs, direct) if want.rank and direct is not None else None
+        entropy = Entropy(normaliser) if want.entropy else None
+        top = Top(m, want.top) if want.top else None
+        ends = None if end is None or not want.end else Targets(Pairs(np.arange(m), np.full(m, end)))
+        sets = None if want.masses is None else torch.from_numpy(want.masses)
+        masses = None if sets is None else Masses(normaliser, sets)
+        of_logits: list[OfLogits] = [a for a in (targets, ranks, top, ends) if a is not None]
+        of_exponentials: list[OfExponentials] = [a for a in (entropy, masses) if a is not None]
+        for k, product in enumerate(self.blocks):
+            logits = self._shape(product(hidden))
+            for a in of_logits:
+                a.add(logits, k * BLOCK)
+            block = normaliser.add(logits, k * BLOCK, keep=entropy is not None)
+            for b in of_exponentials:
+                b.add(block)
+            del logits, block  # the next block takes their memory, which is in the cache
+        lse = normaliser.result()
+        target = pairs.as_given(direct) if exact and direct is not None else targets.result()
+        likeliest = None if top is None else top.result()
         return Read(
-            logp,
-            None if weighted is None else lse - weighted / total,
-            ranks,
-            None if best is None else best[1],
-            None if best is None else best[0].double() - lse[:, None],
-            end_logit.double() - lse if want.end and end is not None else None,
-            masses,
+            target.double() - lse[torch.from_numpy(row)],
+            None if entropy is None else entropy.result(),
+            None if ranks is None else ranks.result(),
+            None if likeliest is None else likeliest[0],
+            None if likeliest is None else likeliest[1].double() - lse[:, None],
+            None if ends is None else ends.result().double() - lse,
+            None if masses is None or sets is None else self._with_faint(hidden, lse, sets, masses.result()),
         )
 
-    def _faint(self, hidden: Tensor, lse: Tensor, sets: Tensor, masses: Tensor) -> None:
-        """Log masses `[m, k]` whose exponentials left the range of float32: each anew, in units of its own largest."""
+    def _with_faint(self, hidden: Tensor, lse: Tensor, sets: Tensor, masses: Tensor) -> Tensor:
+        """Log masses `[m, k]`; those whose exponentials left the range of float32 are taken from a second visit."""
         faint = ~(masses > FAINT) & sets.any(1)
         rows, some = torch.nonzero(faint.any(1))[:, 0], torch.nonzero(faint.any(0))[:, 0]
         if not len(rows):
-            return
-        anew = torch.full((len(rows), len(some)), -torch.inf, dtype=torch.float64)
-        for k, block in enumerate(self.blocks):
-            z = self._shape(block(hidden[rows])).double()
-            for j, i in enumerate(some):
-                inside = z[:, sets[i, k * BLOCK : k * BLOCK + z.shape[1]]]
-                if inside.shape[1]:
-                    anew[:, j] = torch.logaddexp(anew[:, j], torch.logsumexp(inside, 1))
-        anew -= lse[rows, None]
+            return masses
+        again = FaintMasses(len(rows), sets[some])
+        for k, product in enumerate(self.blocks):
+            again.add(self._shape(product(hidden[rows])), k * BLOCK)
         at = rows[:, None], some[None, :]
-        masses[at] = torch.where(faint[at], anew, masses[at])
+        masses[at] = torch.where(faint[at], again.result() - lse[rows, None], masses[at])
+        return masses
 
 
 class LogitsHead(Head):
@@ -212,20 +189,3 @@ class _Columns(Linear):
 
     def __call__(self, x: Tensor) -> Tensor:
         return x[:, self.lo : self.hi].clone()
-
-
-def _above(z: Tensor, row: Tensor, mine: Tensor) -> Tensor:
-    """How many logits of each pair's row are above its own, 256 pairs at a time."""
-    parts = [(z[row[lo : lo + 256]] > mine[lo : lo + 256, None]).sum(1) for lo in range(0, len(row), 256)]
-    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64)
-
-
-def _best(so_far: tuple[Tensor, Tensor] | None, z: Tensor, lo: int, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest logits of what was seen and of a block, with their ids."""
-    value, index = torch.topk(z, min(k, z.shape[1]), dim=1)
-    index = index + lo
-    if so_far is not None:
-        value, index = torch.cat([so_far[0], value], 1), torch.cat([so_far[1], index], 1)
-        value, pick = torch.topk(value, min(k, value.shape[1]), dim=1)
-        index = index.gather(1, pick)
-    return value, index
