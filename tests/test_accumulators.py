@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ CUTS = st.lists(st.integers(1, 10), unique=True, max_size=4)
 def blocks(z: np.ndarray, cuts: list[int]) -> Iterator[tuple[torch.Tensor, int]]:
     """The columns of each block, and the id of its first one."""
     edges = [0, *sorted(c for c in cuts if c < z.shape[1]), z.shape[1]]
-    for lo, hi in zip(edges, edges[1:]):
+    for lo, hi in pairwise(edges):
         yield torch.tensor(z[:, lo:hi], dtype=torch.float32), lo
 
 
@@ -77,7 +78,9 @@ def test_entropy(z: np.ndarray, cuts: list[int]) -> None:
 @settings(max_examples=60, deadline=None)
 @given(rows(), CUTS, st.data())
 def test_masses(z: np.ndarray, cuts: list[int], data: st.DataObject) -> None:
-    sets = np.array(data.draw(st.lists(st.lists(st.booleans(), min_size=11, max_size=11), min_size=1, max_size=3)))
+    sets = np.array(
+        data.draw(st.lists(st.lists(st.booleans(), min_size=11, max_size=11), min_size=1, max_size=3))
+    )
     sets = sets[:, : z.shape[1]]
     normaliser = LogSumExp(len(z))
     found, faint = Masses(normaliser, torch.from_numpy(sets)), FaintMasses(len(z), torch.from_numpy(sets))

@@ -109,28 +109,17 @@ class TraceBuilder:
         return int(self._offsets[path])
 
     def rows(self, at: Ints, logp: Floats, ids: Ints, which: Ints | None = None) -> None:
-        """Read what was wanted off whole laws: `logp[m, V]`, at flat positions `at[m]`, tokens `ids[m]`.
+        """Read what is wanted off whole next-token distributions, and put it at flat positions `at[p]`.
 
-        which: `[m]`, of fewer laws the one that holds at each position.
+        Args:
+            at: `[p]`, flat positions.
+            logp: `[m, V]` nats, the distributions.
+            ids: `[p]`, the token that came at each position.
+            which: `[p]`, the row of `logp` that holds at each position; row i at position i without.
         """
-        want = self._want
         lawful(logp)
         each = np.arange(len(ids)) if which is None else which
-        target = logp[each, ids].astype(np.float64)
-        self.logp[at] = target
-        if want.entropy:
-            self.entropy[at] = entropy(logp)[each]
-        if want.rank:
-            self.rank[at] = 1 + np.sum(logp[each] > logp[each, ids][:, None], axis=1)
-        if want.top:
-            k = min(want.top, logp.shape[1])
-            best = np.argsort(-logp, axis=1, kind="stable")[:, :k]
-            self.top_ids[at, :k] = best[each]
-            self.top_logp[at, :k] = np.take_along_axis(logp, best, axis=1)[each]
-        if want.end and self._end is not None:
-            self.end[at] = logp[each, self._end]
-        if want.masses is not None:
-            self.masses[at] = log_masses(logp, want.masses)[each]
+        self.put(at, _off_whole_laws(logp, each, ids, self._want, self._end))
 
     def at(self, places: Ints) -> dict[str, NDArray[Any]]:
         """What is known of flat positions, by field."""
@@ -138,9 +127,15 @@ class TraceBuilder:
         return {name: a[places] for name, a in filled.items() if len(a)}
 
     def put(self, places: Ints, found: Mapping[str, NDArray[Any]]) -> None:
-        """What `at` gave of these positions."""
+        """Values of fields at flat positions: what `at` gave of these, or what was read there.
+
+        Of the likeliest tokens there may be fewer than are wanted, where the vocabulary has no more.
+        """
         for name, values in found.items():
-            getattr(self, name)[places] = values
+            into = getattr(self, name)
+            if values.ndim > 1:
+                into = into[:, : values.shape[1]]
+            into[places] = values
 
     def done(self) -> Trace:
         """The finished trace, cut into paths."""
@@ -159,6 +154,27 @@ class TraceBuilder:
             split(self.end, want.end),
             split(self.masses, want.masses is not None),
         )
+
+
+def _off_whole_laws(
+    logp: Floats, each: Ints, ids: Ints, want: Want, end: int | None
+) -> dict[str, NDArray[Any]]:
+    """What `Want` names of p (distribution, token) pairs, by field of `Trace`: rows `each[p]` of `logp[m, V]`."""
+    own = logp[each, ids]
+    out: dict[str, NDArray[Any]] = {"logp": own.astype(np.float64)}
+    if want.entropy:
+        out["entropy"] = entropy(logp)[each]
+    if want.rank:
+        out["rank"] = 1 + np.sum(logp[each] > own[:, None], axis=1)
+    if want.top:
+        best = np.argsort(-logp, axis=1, kind="stable")[:, : want.top]
+        out["top_ids"] = best[each]
+        out["top_logp"] = np.take_along_axis(logp, best, axis=1)[each]
+    if want.end and end is not None:
+        out["end"] = logp[each, end]
+    if want.masses is not None:
+        out["masses"] = log_masses(logp, want.masses)[each]
+    return out
 
 
 def log_masses(logp: Floats, sets: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pofx.errors import require
 
@@ -11,6 +12,7 @@ require("torch", "hf", "a pretrained model")
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pofx.models.pretrained.accumulators import (
@@ -48,6 +50,15 @@ class Read:
     top_logp: Tensor | None = None
     end: Tensor | None = None
     masses: Tensor | None = None
+
+    def of_pairs(self, row: Ints) -> dict[str, NDArray[Any]]:
+        """Each field that was wanted, by its name, with one entry for each of the p pairs, whose rows are `row[p]`."""
+        out = {"logp": self.logp.numpy()} | ({} if self.rank is None else {"rank": self.rank.numpy()})
+        for name in ("entropy", "top_ids", "top_logp", "end", "masses"):
+            found: Tensor | None = getattr(self, name)
+            if found is not None:
+                out[name] = found.numpy()[row]
+        return out
 
 
 class Head:

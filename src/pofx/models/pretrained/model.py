@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pofx.branches import Branches
 from pofx.lm import LM, Begin, refuse_unconditional, scorable
 from pofx.models.pretrained.body import Body, Carry
-from pofx.models.pretrained.head import ROWS, Head, Read
+from pofx.models.pretrained.head import ROWS, Head
 from pofx.models.pretrained.prefix_tree import prefix_tree
 from pofx.models.threads import threads_for
 from pofx.passes import passed
@@ -120,7 +120,7 @@ class PretrainedLM(LM):
                         read = self.head.read(
                             hidden[lo : lo + ROWS], local, targets[pairs], want, self.vocab.end
                         )
-                        _write(out, at[pairs], local, read)
+                        out.put(at[pairs], read.of_pairs(local))
                         done += len(pairs)
                         passed(done, of)
         return out.done()
@@ -159,17 +159,3 @@ def _pairs(row: Ints, rows: Ints) -> tuple[Ints, Ints]:
     local = np.repeat(np.arange(len(rows)), count)
     first = np.repeat(lo - (np.cumsum(count) - count), count)
     return first + np.arange(len(local)), local
-
-
-def _write(out: TraceBuilder, at: Ints, local: Ints, read: Read) -> None:
-    out.logp[at] = read.logp.numpy()
-    for field in ("entropy", "end", "masses"):
-        found = getattr(read, field)
-        if found is not None:
-            getattr(out, field)[at] = found.numpy()[local]
-    if read.rank is not None:
-        out.rank[at] = read.rank.numpy()
-    if read.top_ids is not None and read.top_logp is not None:
-        k = read.top_ids.shape[1]
-        out.top_ids[at, :k] = read.top_ids.numpy()[local]
-        out.top_logp[at, :k] = read.top_logp.numpy()[local]
