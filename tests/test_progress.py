@@ -67,7 +67,7 @@ def test_what_an_earlier_run_read_says_nothing_of_the_speed(monkeypatch: pytest.
     clock = Clock(monkeypatch)
     told: list[str] = []
     so_far = SoFar(_Place(()), lambda line, share: told.append(line))
-    next(so_far.pulled(iter([document(1)])))
+    so_far.read(document(1), document(1))
     so_far.recalled(900, 1000)
     clock.now += 10
     so_far.inside(950, 1000)
@@ -107,7 +107,7 @@ def test_the_time_left_inside_a_text(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     told: list[str] = []
     so_far = SoFar(_Place((str(path),)), lambda line, share: told.append(line))
     so_far.begin(0)
-    next(so_far.pulled(iter([document(1, text, str(path))])))
+    so_far.read(document(1, text, str(path)), document(1, text, str(path)))
     clock.now += 10
     so_far.inside(25, 100)
     clock.now += 10
@@ -128,7 +128,7 @@ def test_tokens_of_a_block_are_counted_once(tmp_path: Path) -> None:
     so_far = SoFar(_Place(()), lambda line, share: told.append(line))
     so_far.begin(3)
     for k in range(2):
-        list(so_far.pulled(iter([document(k + 1)])))
+        so_far.read(document(k + 1), document(k + 1))
         so_far.inside(5, 10)
         so_far.inside(10, 10)
         so_far.moved(document(k + 1), 10, 1)

@@ -576,11 +576,11 @@ def test_deterministic_on_the_command_line(run: Callable[..., Ran]) -> None:
 
 # pofx with every pass made slow, so that a kill finds it at work, and a checkpoint behind every block.
 SLOW = """
-import functools, sys, time
+import sys, time
 import pofx.journal, pofx.writing, pofx.queries.stream
 from pofx.models.ngram.model import NgramLM
 pofx.journal.SECONDS = 0.0
-pofx.queries.stream.score_stream = functools.partial(pofx.queries.stream.score_stream, texts=100)
+pofx.queries.stream.TEXTS = 100
 scored, grouped = NgramLM.forward, pofx.writing._groups
 def forward(self, *arguments):
     time.sleep(PASS)

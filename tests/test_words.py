@@ -447,7 +447,7 @@ def test_a_stopped_run_goes_on_and_another_question_does_not(
     import pofx.queries.words as module
 
     Path("in.txt").write_text("".join(f"the dog sat {k}.\n" for k in range(7)))
-    monkeypatch.setattr(stream.stream, "__defaults__", (2, stream.BYTES))
+    monkeypatch.setattr(stream, "TEXTS", 2)
     assert run("in.txt", "-o", "whole.csv").code == 0
     real, calls = module.read_words, itertools.count()
 

@@ -18,12 +18,12 @@ from pofx.cli.group import Group
 from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Real
-from pofx.cli.terms import WithTerms, terms_option
+from pofx.cli.terms import terms_option
 from pofx.cli.written import Verb, Written, rows_beside, rows_finished
 
 if TYPE_CHECKING:
     from pofx.classifier.joint import Joint
-    from pofx.cli.classify_rows import ClassRows
+    from pofx.jobs.class_rows import ClassRows
     from pofx.queries.evaluation import Evaluation
     from pofx.queries.rejection import Rejection
 
@@ -103,12 +103,14 @@ def predict(
     outlier_p is the share of held-out texts that are as improbable, per byte; --reject 0.01 gives no label where it
     is at most 0.01. Exit code 1 if some documents have no class; their errors are in the rows.
     """
-    from pofx.cli.classify_rows import ClassRows
     from pofx.cli.row_lines import print_rows
-    from pofx.cli.rows import Rows
-    from pofx.cli.score_files import check_target, write_rows
-    from pofx.cli.score_input import Input
+    from pofx.cli.score_files import write_rows
     from pofx.errors import BadValue
+    from pofx.jobs.class_rows import ClassRows
+    from pofx.jobs.documents import Documents
+    from pofx.jobs.job import Job, check_out
+    from pofx.jobs.rows import Rows
+    from pofx.jobs.term_columns import WithTerms
 
     options.check_texts(files, texts, "", None)
     if reject is not None and prior is not None:
@@ -116,8 +118,9 @@ def predict(
             "--reject: expected the prior that texts were held out with, found --prior; leave one out."
         )
     options.check_out(files, out, as_json, "classify")
+    asked = Documents(layout.files(files), layout, keep=keep)
     if files:  # what can be refused before a model is loaded
-        Input(files, layout, "", None, keep).look()
+        asked.look()
     joint, reference = _loaded(directory, chosen, prior)
     if reject is not None and reference is None:
         raise BadValue(
@@ -128,15 +131,16 @@ def predict(
     own = ClassRows(joint, reference, reject, all_classes, keep)
     rows: Rows = WithTerms(own, directory) if with_terms else own
     # What stands for a class is a prefix: a model without x0 is then asked nothing that it cannot know.
-    behind = "" if joint.given is None else joint.given[0]
-    asked = Input(files, layout, behind, None, keep)
+    asked = dataclasses.replace(asked, given="" if joint.given is None else joint.given[0])
     if texts:
         _texts(own, [options.argument_text(t) for t in texts], as_json)
     elif out is not None:
         asked.items()
-        check_target(out, rows)
+        check_out(out, rows)
         budget = None if chosen is None else chosen.budget
-        write_rows(joint.lms[0], directory, asked, rows, out, {"--budget": budget}, keeping, quiet)
+        decided = {"--budget": budget}
+        job = Job(joint.lms[0], directory, asked, rows, out, decided, keeping.fresh, keeping.overwrite)
+        write_rows(job, quiet)
     else:
         print_rows(joint.lms[0], asked, rows, as_json, "class", "")
 

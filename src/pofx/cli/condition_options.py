@@ -10,7 +10,8 @@ import click
 
 from pofx.cli import options
 from pofx.cli.numeric import Whole
-from pofx.cli.terms import cells, print_line
+from pofx.cli.terms import print_line
+from pofx.jobs.term_columns import term_cells
 
 if TYPE_CHECKING:
     from pofx.lm import LM
@@ -145,7 +146,7 @@ def show(found: Conditioned, what: str, most: int, as_json: bool, lm: LM, model:
     if as_json:
         from pofx.cli.plain import dumps
 
-        click.echo(dumps({**record(found), "model": model, "terms": cells(model, about)}))
+        click.echo(dumps({**record(found), "model": model, "terms": term_cells(model, about)}))
         return
     from rich.console import Console
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pofx.cli.bad_rows import BadRows, left_out
 from pofx.cli.numeric import Real
+from pofx.jobs.layout import DocumentLayout
 from pofx.limits import DEFAULT, size_of
 
 if TYPE_CHECKING:
-    from pofx.corpus import BadRow, Document, Records
-    from pofx.reading import Quoting, Split
+    from pofx.corpus import Document, Records
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,25 +94,8 @@ OPTIONS = (
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What the user said of how documents lie in files: what `records` has under these names."""
-
-    field: str
-    id: str | None
-    split: Split
-    separator: str | None
-    format: str | None
-    delimiter: str | None = None
-    quoting: Quoting | None = None
-    encoding: str | None = None
-    max_document: int = DEFAULT.document
-    max_expansion: float = DEFAULT.expansion
-
-    @property
-    def decides(self) -> dict[str, Any]:
-        """What decides the rows, by the name of its option: all but the limits, which only refuse."""
-        told = {f"--{name}": value for name, value in asdict(self).items()}
-        return {name: value for name, value in told.items() if not name.startswith("--max_")}
+class Layout(DocumentLayout):
+    """How documents lie in files, as the user said it; files that are left out and bad rows are told."""
 
     def files(self, named: tuple[str, ...]) -> tuple[str, ...]:
         """The files that the user named, directories and patterns spelled out; those left out are told."""
@@ -131,18 +114,6 @@ class Layout:
                     err=True,
                 )
         return tuple(out)
-
-    def records(
-        self,
-        files: tuple[str, ...],
-        report: Callable[[BadRow], None],
-        given: str | None = None,
-        keep: tuple[str, ...] = (),
-    ) -> Records:
-        """The records of files; report: told of each bad row. given, keep: further fields, as `records` has them."""
-        from pofx.corpus import records
-
-        return records(*files, **asdict(self), report=report, given=given, keep=keep)
 
     def documents(self, files: tuple[str, ...], keep: tuple[str, ...] = ()) -> Told:
         """The records of files; bad rows are told on standard error, the first of each kind, and counted: see `tally`."""
@@ -165,7 +136,7 @@ class Told:
 
 def layout_options(function: F) -> F:
     """The options of how documents lie in files, which reach the verb as one `layout`."""
-    names = list(Layout.__dataclass_fields__)
+    names = [f.name for f in fields(Layout)]
 
     @functools.wraps(function)
     def with_layout(*args: Any, **options: Any) -> Any:

@@ -161,7 +161,7 @@ def posterior_record(found: MixturePosterior, names: Sequence[str]) -> dict[str,
 
 def words_record(worded: Worded) -> dict[str, Any]:
     """One text and a list of its words."""
-    from pofx.cli.words_rows import word_record
+    from pofx.jobs.word_rows import word_record
 
     return {
         "text": _text(worded.text),

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -69,14 +69,12 @@ class SoFar:
         """So many rows were done by an earlier run."""
         self._rows, self._first_known = rows, not rows
 
-    def pulled(self, items: Iterator[Any]) -> Iterator[Any]:
-        """The rows themselves, on their way into a block: the latest says how far the block reaches."""
-        for item in items:
-            if not self._first_known:  # a run that is taken up again begins where it was
-                self._first = self._at = self._place.of(item)
-                self._first_known = True
-            self._latest = item
-            yield item
+    def read(self, first: Document | BadRow, last: Document | BadRow) -> None:
+        """A block is about to be answered: its first row, and its last one, which says how far the block reaches."""
+        if not self._first_known:  # a run that is taken up again begins where it was
+            self._first = self._at = self._place.of(first)
+            self._first_known = True
+        self._latest = last
 
     def moved(self, item: Document | BadRow, tokens: int, rows: int) -> None:
         """A block is done: its last row, and how many tokens and rows it has."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pofx.cli.bad_rows import BadRows
-from pofx.cli.rows import Rows, tabbed
-from pofx.cli.score_input import Input
+from pofx.cli.notices import tell
 from pofx.cli.spelling import in_shell
+from pofx.jobs.documents import Documents
+from pofx.jobs.rows import Rows
 
 if TYPE_CHECKING:
     from pofx.lm import LM
+    from pofx.writing import Column
 
 
-def print_rows(lm: LM, asked: Input, rows: Rows, as_json: bool, lacking: str, name: str) -> None:
+def print_rows(lm: LM, asked: Documents, rows: Rows, as_json: bool, lacking: str, name: str) -> None:
     """Print the rows of all texts, tab-separated or as JSON; exit code 1 if a text has none but an error.
 
     lacking: what that text is without ("score"). name: of the model; log p of all texts and its
@@ -24,6 +29,7 @@ def print_rows(lm: LM, asked: Input, rows: Rows, as_json: bool, lacking: str, na
     from pofx.cli.score_files import summary
     from pofx.cli.terms import line as told_terms
     from pofx.errors import PofxError
+    from pofx.queries.stream import blocks
     from pofx.queries.terms import terms
     from pofx.report.numerals import counted
     from pofx.writing import line
@@ -32,8 +38,9 @@ def print_rows(lm: LM, asked: Input, rows: Rows, as_json: bool, lacking: str, na
     n = n_bytes = failed = 0
     nats = 0.0
     told = BadRows()
-    for block in rows.stream(lm, asked.items(), asked.ask):
-        for item, found in block:
+    answer = rows.query(lm)
+    for block in blocks(asked.items(tell), asked.ask, rows.block_size(lm)):
+        for item, found in zip(block.items, block.answered(answer)):
             if not as_json and n + failed == 0:
                 click.echo("\t".join(c.name for c in columns))
             if isinstance(found, PofxError):
@@ -44,7 +51,7 @@ def print_rows(lm: LM, asked: Input, rows: Rows, as_json: bool, lacking: str, na
                 n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + rows.nats(found)
                 cells = rows.of(item.id, (), None, None, found)
             for row in cells:
-                click.echo(line(row).decode().rstrip("\n") if as_json else tabbed(row, columns))
+                click.echo(line(row).decode().rstrip("\n") if as_json else _tabbed(row, columns))
     told.rest()
     if not n and not failed:
         raise asked.nothing()
@@ -55,3 +62,11 @@ def print_rows(lm: LM, asked: Input, rows: Rows, as_json: bool, lacking: str, na
         click.echo(f"pofx: {told_terms(name, terms(lm, 0, 0, 0, end=True))}", err=True)
     if failed:
         click.get_current_context().exit(1)
+
+
+def _tabbed(row: Mapping[str, Any], columns: Sequence[Column]) -> str:
+    """A row as one tab-separated line: strings as they are, nothing for None, anything else as JSON."""
+    values = (row[c.name] for c in columns)
+    cells = (v if isinstance(v, str) else "" if v is None else json.dumps(v) for v in values)
+    # A word of a pattern, or a label, may hold tabs and line ends; -o writes them as they are.
+    return "\t".join(re.sub(r"[\t\r\n]+", " ", cell) for cell in cells)

@@ -12,7 +12,7 @@ from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Whole
 from pofx.cli.score_cross import Cross, cross_options, print_cross
-from pofx.cli.terms import WithTerms, terms_option
+from pofx.cli.terms import terms_option
 from pofx.cli.written import Verb, Written, rows_beside, rows_finished
 
 if TYPE_CHECKING:
@@ -136,23 +136,25 @@ def command(
     pofx score corpus.txt --per token --top 3 -o tokens.jsonl.gz
     pofx score corpus.txt --cross-fit 10 --order 4
     """
-    from pofx.cli.rows import Rows as AnyRows
-    from pofx.cli.score_files import check_target, write_rows
-    from pofx.cli.score_input import Input
-    from pofx.cli.score_rows import Rows
+    from pofx.cli.score_files import write_rows
+    from pofx.jobs.documents import Documents
+    from pofx.jobs.job import Job, check_out
+    from pofx.jobs.rows import Rows
+    from pofx.jobs.score_rows import ScoreRows
+    from pofx.jobs.term_columns import WithTerms
 
     _check_usage(files, texts, given, given_field, out, per, peer, as_json or tokens or bool(html_path))
     behind = options.argument_text(given)
-    asked = Input(files, layout, behind, given_field, keep)
+    asked = Documents(layout.files(files), layout, behind, given_field, keep)
     has_given = bool(given) or given_field is not None
-    rows: AnyRows = Rows(
+    rows: Rows = ScoreRows(
         per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary, chosen.normalize
     )
     if files:  # what can be refused before a model is loaded
         asked.look()
     if out is not None:
         rows = WithTerms(rows, chosen.name) if with_terms else rows
-        check_target(out, rows)
+        check_out(out, rows)
     if cross is not None:
         if print_cross(cross, asked, tokens, as_json, quiet):
             click.get_current_context().exit(1)
@@ -172,7 +174,8 @@ def command(
         )
     elif out is not None:
         decided = {"--budget": chosen.budget, "--deterministic": deterministic, "--unknown": unknown}
-        write_rows(lm, chosen.name, asked, rows, out, decided, keeping, quiet)
+        job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite)
+        write_rows(job, quiet)
     else:
         from pofx.cli.score_lines import print_lines
 

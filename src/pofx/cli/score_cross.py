@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import click
 
 from pofx.cli import options
+from pofx.cli.notices import tell
 from pofx.cli.numeric import Real, Whole
-from pofx.cli.score_input import Input
+from pofx.jobs.documents import Documents
 from pofx.specs import MOST_ORDER, SMOOTHINGS, NgramSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,13 +101,13 @@ def cross_options(function: F) -> F:
     return out  # type: ignore[no-any-return]
 
 
-def print_cross(cross: Cross, asked: Input, tokens: bool, as_json: bool, quiet: bool) -> int:
+def print_cross(cross: Cross, asked: Documents, tokens: bool, as_json: bool, quiet: bool) -> int:
     """Print a line a document, in order; how many rows have no score."""
     from pofx.cli.score_lines import print_blocks
     from pofx.corpus import Document
     from pofx.folds import cross_fit
 
-    items = list(asked.items())
+    items = list(asked.items(tell))
     found = iter(cross_fit([i.text for i in items if isinstance(i, Document)], cross.spec, cross.folds))
     block = [(i, next(found) if isinstance(i, Document) else i.error) for i in items]
     return print_blocks([block], asked, False, tokens, as_json, quiet, False)[1]

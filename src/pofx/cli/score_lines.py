@@ -9,8 +9,9 @@ import click
 
 from pofx.cli.bad_rows import BadRows
 from pofx.cli.fitted_notice import tell_fitted
-from pofx.cli.score_input import Input
+from pofx.cli.notices import tell
 from pofx.cli.spelling import in_shell
+from pofx.jobs.documents import Documents
 
 if TYPE_CHECKING:
     from pofx.corpus import BadRow, Document
@@ -25,7 +26,7 @@ PAGE_TEXTS = 50
 
 def print_lines(
     lm: LM,
-    asked: Input,
+    asked: Documents,
     boundary: Asked,
     prefix: bool,
     tokens: bool,
@@ -37,7 +38,7 @@ def print_lines(
     from pofx.queries.stream import score_stream
     from pofx.trace import Want
 
-    items = asked.items()
+    items = asked.items(tell)
     asked.check(lm, whole=False)
     want = Want(entropy=True, rank=True, top=5) if wants_page else Want()
     blocks = score_stream(lm, items, asked.ask, want, boundary=boundary)
@@ -46,7 +47,7 @@ def print_lines(
 
 def print_blocks(
     blocks: Iterable[Sequence[tuple[Document | BadRow, Scored | PofxError]]],
-    asked: Input,
+    asked: Documents,
     prefix: bool,
     tokens: bool,
     as_json: bool,

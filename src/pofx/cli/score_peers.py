@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.score_input import Input
+from pofx.cli.notices import tell
 from pofx.cli.spelling import in_shell
+from pofx.jobs.documents import Documents
 
 if TYPE_CHECKING:
     from pofx.lm import LM
     from pofx.queries.peers import PeerScore
 
 
-def print_peer(lm: LM, peer: str, texts: list[str | bytes], asked: Input, as_json: bool) -> None:
+def print_peer(lm: LM, peer: str, texts: list[str | bytes], asked: Documents, as_json: bool) -> None:
     """A table a text; for files a line a document, with exit code 1 if the tool has no number for some."""
     from pofx.queries.peers import as_peer
 
@@ -30,13 +31,13 @@ def print_peer(lm: LM, peer: str, texts: list[str | bytes], asked: Input, as_jso
     _lines(lm, peer, asked, as_json)
 
 
-def _lines(lm: LM, peer: str, asked: Input, as_json: bool) -> None:
+def _lines(lm: LM, peer: str, asked: Documents, as_json: bool) -> None:
     from pofx.errors import PofxError
     from pofx.queries.peers import as_peer
     from pofx.report.peer_table import peer_value
 
     n = failed = 0
-    for item in asked.items():
+    for item in asked.items(tell):
         n += 1
         here = item.id
         found = asked.ask(item)

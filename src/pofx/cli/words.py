@@ -12,7 +12,7 @@ from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Real
-from pofx.cli.terms import WithTerms, print_line, terms_option
+from pofx.cli.terms import print_line, terms_option
 from pofx.cli.written import Verb, Written, rows_beside, rows_finished
 
 if TYPE_CHECKING:
@@ -98,10 +98,12 @@ def command(
     pofx words corpus.txt --punctuation own -o words.parquet
     """
     from pofx.cli.row_lines import print_rows
-    from pofx.cli.rows import Rows
-    from pofx.cli.score_files import check_target, write_rows
-    from pofx.cli.score_input import Input
-    from pofx.cli.words_rows import WordRows
+    from pofx.cli.score_files import write_rows
+    from pofx.jobs.documents import Documents
+    from pofx.jobs.job import Job, check_out
+    from pofx.jobs.rows import Rows
+    from pofx.jobs.term_columns import WithTerms
+    from pofx.jobs.word_rows import WordRows
     from pofx.queries.units import Units
 
     options.check_texts(files, texts, given, given_field)
@@ -112,18 +114,20 @@ def command(
         raise click.UsageError("--pattern: expected instead of --units, found both.")
     units = Units(how if pattern is None else _compiled(pattern), punctuation, pattern_seconds)
     behind = options.argument_text(given)
-    asked = Input(files, layout, behind, given_field, keep)
+    asked = Documents(layout.files(files), layout, behind, given_field, keep)
     own = WordRows(units, keep)
     rows: Rows = WithTerms(own, chosen.name) if with_terms else own
     if files:  # what can be refused before a model is loaded
         asked.look()
     if out is not None:
-        check_target(out, rows)
+        check_out(out, rows)
     lm = chosen.load()
     if texts:
         _texts(lm, [options.argument_text(t) for t in texts], units, behind, as_json, chosen.name)
     elif out is not None:
-        write_rows(lm, chosen.name, asked, rows, out, {"--budget": chosen.budget}, keeping, quiet)
+        decided = {"--budget": chosen.budget}
+        job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite)
+        write_rows(job, quiet)
     else:
         asked.check(lm, whole=True)
         print_rows(lm, asked, rows, as_json, "score", "" if quiet else chosen.name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from pofx.errors import PofxError
 from pofx.lm import LM
@@ -17,6 +18,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 # A text and the prefix it is conditioned on; or why there is none.
 Ask = tuple[str | bytes, str | bytes] | PofxError
+# A query of texts and the prefixes they stand behind: a result for each text.
+Answer = Callable[[Sequence[str | bytes], Sequence[str | bytes]], Sequence[R]]
 
 # A block is what is scored together. More texts let a family sort and share more; but a stopped run goes on from
 # the last whole block, and nothing is known of the rate before the first one.
@@ -32,6 +35,11 @@ LEAST = 256
 def block_bytes(lm: LM) -> int:
     """Bytes of text in a block, at most: fewer, the more products the model takes for a token (`LM.work`)."""
     return BYTES if not lm.work else min(BYTES, max(LEAST, BYTES_A_TOKEN * PRODUCTS // lm.work))
+
+
+def block_size(lm: LM) -> BlockSize:
+    """How much of a text stream is scored together."""
+    return BlockSize(TEXTS, block_bytes(lm))
 
 
 def score_stream(
@@ -67,7 +75,7 @@ def score_stream(
 def stream(
     items: Iterable[T],
     ask: Callable[[T], Ask],
-    answer: Callable[[Sequence[str | bytes], Sequence[str | bytes]], Sequence[R]],
+    answer: Answer[R],
     texts: int = TEXTS,
     n_bytes: int = BYTES,
 ) -> Iterator[list[tuple[T, R | PofxError]]]:
@@ -76,26 +84,71 @@ def stream(
     Right: `stream(items, ask, lambda x, g: words(lm, x, given=g))`. Wrong: an answer to a text that depends on the
     others: where one fails, halves are asked again.
     """
-    texts, n_bytes = whole("texts", texts, 1), whole("n_bytes", n_bytes, 1)
-    return _answered(_blocks(items, ask, texts, n_bytes), answer)
+    units = blocks(items, ask, BlockSize(texts, n_bytes))
+    return (list(zip(block.items, block.answered(answer))) for block in units)
 
 
-def _answered(
-    blocks: Iterable[list[tuple[T, Ask]]],
-    answer: Callable[[Sequence[str | bytes], Sequence[str | bytes]], Sequence[R]],
-) -> Iterator[list[tuple[T, R | PofxError]]]:
-    for block in blocks:
-        asked = [a for _, a in block if not isinstance(a, PofxError)]
-        results = iter(_answer_each(asked, answer))
-        yield [(item, a if isinstance(a, PofxError) else next(results)) for item, a in block]
+@dataclass(frozen=True)
+class BlockSize:
+    """How much a block holds at most: so many texts, and so many bytes of text (a prefix counts once a block)."""
+
+    texts: int = TEXTS
+    n_bytes: int = BYTES
+
+    def __post_init__(self) -> None:
+        whole("texts", self.texts, 1)
+        whole("n_bytes", self.n_bytes, 1)
 
 
-def _blocks(
-    items: Iterable[T], ask: Callable[[T], Ask], texts: int, n_bytes: int
-) -> Iterator[list[tuple[T, Ask]]]:
+@dataclass(frozen=True)
+class Block(Generic[T]):
+    """Items whose texts are answered together: the unit of work of a long run.
+
+    A block is a value. Another process can answer it, and blocks can be answered in any order: their answers depend on
+    the block and the query alone.
+
+    Attributes:
+        first: how many items stand before the block.
+        items: the items, in order.
+        asked: of each item its text and prefix, or the error that stands for both.
+    """
+
+    first: int
+    items: tuple[T, ...]
+    asked: tuple[Ask, ...]
+
+    def answered(self, answer: Answer[R]) -> list[R | PofxError]:
+        """The answer to each item, in order, or the error that the item or its answer met.
+
+        Args:
+            answer: of texts and prefixes, a result for each text.
+        """
+        questions = [a for a in self.asked if not isinstance(a, PofxError)]
+        results = iter(_answer_each(questions, answer))
+        return [a if isinstance(a, PofxError) else next(results) for a in self.asked]
+
+
+def blocks(
+    items: Iterable[T], ask: Callable[[T], Ask], size: BlockSize, first: int = 0
+) -> Iterator[Block[T]]:
+    """The items in blocks, in order; where blocks begin depends on the items and the size alone.
+
+    Args:
+        items: any number of them, read as they are needed.
+        ask: of an item its text and prefix, or an error.
+        size: what a block holds at most; a single larger text is a block of its own.
+        first: how many items stand before these.
+
+    Raises:
+        PofxError: whatever `items` raises, behind the block of the items before.
+    """
     block: list[tuple[T, Ask]] = []
-    size = 0
+    n_bytes = 0
     prefixes: set[str | bytes] = set()
+
+    def closed() -> Block[T]:
+        return Block(first, tuple(item for item, _ in block), tuple(a for _, a in block))
+
     source = iter(items)
     while True:
         try:
@@ -103,22 +156,23 @@ def _blocks(
         except StopIteration:
             break
         except PofxError:
-            # A file that breaks off: what came before is whole.
+            # A file that breaks off: the items before the fault are whole.
             if block:
-                yield block
+                yield closed()
             raise
         asked = _checked(ask(item))
         more = _weight(asked, prefixes)
-        if block and (len(block) >= texts or size + more > n_bytes):
-            yield block
-            block, size, prefixes = [], 0, set()
+        if block and (len(block) >= size.texts or n_bytes + more > size.n_bytes):
+            yield closed()
+            first += len(block)
+            block, n_bytes, prefixes = [], 0, set()
             more = _weight(asked, prefixes)
         block.append((item, asked))
-        size += more
+        n_bytes += more
         if not isinstance(asked, PofxError):
             prefixes.add(asked[1])
     if block:
-        yield block
+        yield closed()
 
 
 def _checked(asked: Ask) -> Ask:
@@ -140,7 +194,7 @@ def _weight(asked: Ask, prefixes: set[str | bytes]) -> int:
 
 def _answer_each(
     asked: Sequence[tuple[str | bytes, str | bytes]],
-    answer: Callable[[Sequence[str | bytes], Sequence[str | bytes]], Sequence[R]],
+    answer: Answer[R],
 ) -> list[R | PofxError]:
     """The answers to all at once; where that fails, of each half: k bad ones among n cost k log n passes, not n."""
     if not asked:

@@ -1,24 +1,20 @@
-"""What a file of rows is made of, whatever the query: a verb says what its columns are, and how a text becomes rows."""
+"""What a job writes of each text, whatever the query: which columns there are, and how an answer becomes rows."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pofx.errors import BadValue
+from pofx.errors import Argument, BadValue
 from pofx.writing import Column, common_kind
 
 if TYPE_CHECKING:
-    from pofx.corpus import BadRow, Document
-    from pofx.errors import PofxError
     from pofx.lm import LM
-    from pofx.queries.stream import Ask
+    from pofx.queries.stream import Answer, BlockSize
 
 
 class Rows(Protocol):
-    """Made by a verb out of its options, and read by `write_rows`."""
+    """The query of a job, and the rows that its answers become."""
 
     @property
     def keep(self) -> tuple[str, ...]:
@@ -35,10 +31,11 @@ class Rows(Protocol):
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
         """In order. kept: the kinds of values that each kept column held."""
 
-    def stream(
-        self, lm: LM, items: Iterable[Document | BadRow], ask: Callable[[Document | BadRow], Ask]
-    ) -> Iterator[list[tuple[Document | BadRow, Any | PofxError]]]:
-        """The items in blocks, each with what was found of it: a record with `terms`."""
+    def block_size(self, lm: LM) -> BlockSize:
+        """How much of the input is answered together, by the model and the query alone."""
+
+    def query(self, lm: LM) -> Answer[Any]:
+        """What answers texts behind prefixes: a record with `terms` for each text."""
 
     def nats(self, found: Any) -> float:
         """Log p of a text, for the sum of all."""
@@ -71,9 +68,9 @@ def with_kept(keep: Sequence[str], kept: Mapping[str, Sequence[str]], ours: Sequ
     twice = next((name for name in keep if names.count(name) > 1), None)
     if twice is not None:
         raise BadValue(
-            "--keep: expected each field once, and none of the names that the rows have anyway, found "
-            f"{twice!r}",
+            f"expected each field once, and none of the names that the rows have anyway, found {twice!r}",
             "rename that field in the input",
+            Argument("keep", "--keep"),
         )
     return out
 
@@ -81,11 +78,3 @@ def with_kept(keep: Sequence[str], kept: Mapping[str, Sequence[str]], ours: Sequ
 def plain_text(text: str | bytes) -> str:
     """A text for a column of strings; bytes that are no UTF-8 as escapes."""
     return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
-
-
-def tabbed(row: Mapping[str, Any], columns: Sequence[Column]) -> str:
-    """A row as one tab-separated line: strings as they are, nothing for None, anything else as JSON."""
-    values = (row[c.name] for c in columns)
-    cells = (v if isinstance(v, str) else "" if v is None else json.dumps(v) for v in values)
-    # A word of a pattern, or a label, may hold tabs and line ends; -o writes them as they are.
-    return "\t".join(re.sub(r"[\t\r\n]+", " ", cell) for cell in cells)

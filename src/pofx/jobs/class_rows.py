@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pofx.cli.rows import head, with_kept
+from pofx.jobs.rows import head, with_kept
 from pofx.writing import Column
 
 if TYPE_CHECKING:
     from pofx.classifier.joint import Joint
-    from pofx.corpus import BadRow, Document
-    from pofx.errors import PofxError
     from pofx.lm import LM
     from pofx.queries.rejection import Rejection
-    from pofx.queries.stream import Ask
+    from pofx.queries.stream import Answer, BlockSize
     from pofx.queries.terms import Terms
 
 # A block of texts, whose prefixes a shared model reads once: larger than those that are scored one by one.
@@ -71,15 +69,16 @@ class ClassRows:
         ]
         return with_kept(self.keep, kept, ours)
 
-    def stream(
-        self, lm: LM, items: Iterable[Document | BadRow], ask: Callable[[Document | BadRow], Ask]
-    ) -> Iterator[list[tuple[Document | BadRow, Classified | PofxError]]]:
-        """The items in blocks, each with its classes; what is wrong with one text loses no other."""
-        from pofx.queries.stream import block_bytes, stream
+    def block_size(self, lm: LM) -> BlockSize:
+        """By the work of all models: every class reads the text."""
+        from pofx.queries.stream import BlockSize, block_bytes
 
-        # Every class reads the text.
         most = max(1, block_bytes(lm) // len(self.joint.lms)) if lm.work else BYTES
-        return stream(items, ask, lambda texts, given: self.classify(texts), TEXTS, most)
+        return BlockSize(TEXTS, most)
+
+    def query(self, lm: LM) -> Answer[Classified]:
+        """`classify`; the prefix that stands for a class belongs to the classifier."""
+        return lambda texts, given: self.classify(texts)
 
     def classify(self, texts: Sequence[str | bytes]) -> list[Classified]:
         """The classes of texts."""

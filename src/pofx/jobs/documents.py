@@ -1,19 +1,18 @@
-"""What `pofx score FILE…` scores: documents, each with the prefix it stands behind, and the rows that hold none."""
+"""The input of a job: documents, each with the prefix it is conditioned on, and the rows that hold no document."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pofx.cli.bad_rows import left_out
-from pofx.cli.same_ids import SameIds
-from pofx.errors import BadSource
+from pofx.errors import Advice, BadSource
+from pofx.jobs.events import BlankLines, Notice, Notify
+from pofx.jobs.layout import DocumentLayout
+from pofx.jobs.same_ids import SameIds
 
 if TYPE_CHECKING:
-    from pofx.cli.layout import Layout
     from pofx.corpus import BadRow, Document, Records
     from pofx.lm import LM
     from pofx.queries.stream import Ask
@@ -21,35 +20,45 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 
-@dataclass(frozen=True)
-class Input:
-    """Files and how documents lie in them; `given` is a prefix for all, `given_field` names a row's own.
+def _ignored(notice: Notice) -> None:
+    pass
 
-    named: files, directories and patterns, as the user wrote them.
+
+@dataclass(frozen=True)
+class Documents:
+    """Documents in files, and the prefix that each is conditioned on.
+
+    Attributes:
+        files: the files themselves, in order; "-" is standard input.
+        layout: how documents lie in the files.
+        given: the prefix of all documents; "" for none.
+        given_field: the field of a row that holds the row's own prefix, or None.
+        keep: fields of the input that the rows pass on.
     """
 
-    named: tuple[str, ...]
-    layout: Layout
-    given: str | bytes
-    given_field: str | None
+    files: tuple[str, ...]
+    layout: DocumentLayout = field(default_factory=DocumentLayout)
+    given: str | bytes = ""
+    given_field: str | None = None
     keep: tuple[str, ...] = ()
-
-    @cached_property
-    def files(self) -> tuple[str, ...]:
-        """The files themselves."""
-        return self.layout.files(self.named)
 
     def look(self) -> None:
         """Refuse what the beginning of the files tells, before a model is loaded: a field that is not there, say."""
         self._records(deque()).look()
 
-    def items(self) -> Iterator[Document | BadRow]:
-        """Documents and bad rows, in the order of the files; blank lines are neither. Refused before it is read."""
+    def items(self, notify: Notify = _ignored) -> Iterator[Document | BadRow]:
+        """Documents and bad rows, in the order of the files; blank lines are neither.
+
+        What the beginning of the files tells is refused at once, before an item is read.
+
+        Args:
+            notify: is told, behind the last item, of blank lines and of ids that rows share.
+        """
         met: deque[BadRow] = deque()
-        found = _in_order(self._records(met), met)
+        found = _in_order(self._records(met), met, notify)
         # Without a field for it an id is the row's place, which one file alone has once.
         named = self.layout.id is not None or len(set(self.files)) < len(self.files)
-        return SameIds().watched(found) if named else found
+        return SameIds().watched(found, notify) if named else found
 
     def _records(self, met: deque[BadRow]) -> Records:
         return self.layout.records(self.files, met.append, self.given_field, self.keep)
@@ -80,15 +89,16 @@ class Input:
         """The error of files without a single row."""
         return BadSource(
             f"{' '.join(self.files)}: expected at least one document, found none",
-            "check the files, --field and --split",
+            Advice("check the files, and how documents lie in them", "layout=…", "--field, --split"),
         )
 
 
-def _in_order(found: Records, met: deque[BadRow]) -> Iterator[Document | BadRow]:
+def _in_order(found: Records, met: deque[BadRow], notify: Notify) -> Iterator[Document | BadRow]:
     # The reader reports a bad row before it hands out the document behind it.
     for document in found:
         while met:
             yield met.popleft()
         yield document
     yield from met
-    left_out(0, found.n, found.n_blank)
+    if found.n_blank and found.n:  # with nothing read, the refusal that follows stands alone
+        notify(BlankLines(found.n_blank))

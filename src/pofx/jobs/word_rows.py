@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pofx.cli.rows import head, with_kept
+from pofx.jobs.rows import head, with_kept
 from pofx.units import bits
 from pofx.writing import Column
 
 if TYPE_CHECKING:
-    from pofx.corpus import BadRow, Document
-    from pofx.errors import PofxError
     from pofx.lm import LM
-    from pofx.queries.stream import Ask
+    from pofx.queries.stream import Answer, BlockSize
     from pofx.queries.units import Units
     from pofx.queries.words import Word, Worded
 
@@ -59,20 +57,19 @@ class WordRows:
         """In order."""
         return with_kept(self.keep, kept, COLUMNS)
 
-    def stream(
-        self, lm: LM, items: Iterable[Document | BadRow], ask: Callable[[Document | BadRow], Ask]
-    ) -> Iterator[list[tuple[Document | BadRow, Worded | PofxError]]]:
-        """The items in blocks, each with its words; the sets of tokens are made once."""
+    def block_size(self, lm: LM) -> BlockSize:
+        """By the work of the model."""
+        from pofx.queries.stream import block_size
+
+        return block_size(lm)
+
+    def query(self, lm: LM) -> Answer[Worded]:
+        """`words`; the sets of tokens that end a word are made once."""
         from pofx.queries.boundaries import Boundaries
-        from pofx.queries.stream import block_bytes, stream
         from pofx.queries.words import read_words
 
         boundaries = Boundaries(lm.vocab, self.units)
-
-        def answer(texts: Sequence[str | bytes], given: Sequence[str | bytes]) -> Sequence[Worded]:
-            return read_words(lm, boundaries, texts, given)
-
-        return stream(items, ask, answer, n_bytes=block_bytes(lm))
+        return lambda texts, given: read_words(lm, boundaries, texts, given)
 
     def nats(self, found: Worded) -> float:
         """Log p of the text."""

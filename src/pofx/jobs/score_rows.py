@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pofx.cli.rows import head, plain_text, with_kept
+from pofx.jobs.rows import head, plain_text, with_kept
 from pofx.units import bits, bits_per_byte
 from pofx.writing import Column, Kind
 
 if TYPE_CHECKING:
-    from pofx.corpus import BadRow, Document
-    from pofx.errors import PofxError
     from pofx.lm import LM
     from pofx.queries.joins import Asked
     from pofx.queries.score import Scored
-    from pofx.queries.stream import Ask
+    from pofx.queries.stream import Answer, BlockSize
     from pofx.vocab import Vocab
 
 # The names and units of `--json`; the terms stand in the row instead of an object of their own.
@@ -52,7 +50,7 @@ TOP = (Column("top_ids", "ints"), Column("top_tokens", "texts"), Column("top_nat
 
 
 @dataclass(frozen=True)
-class Rows:
+class ScoreRows:
     """What the rows are of, and which columns they have besides those that all have."""
 
     per: Literal["text", "token"] = "text"
@@ -80,16 +78,19 @@ class Rows:
             **({"--normalize": True} if self.normalize else {}),
         }
 
-    def stream(
-        self, lm: LM, items: Iterable[Document | BadRow], ask: Callable[[Document | BadRow], Ask]
-    ) -> Iterator[list[tuple[Document | BadRow, Scored | PofxError]]]:
-        """The items in blocks, each scored."""
-        from pofx.queries.stream import score_stream
+    def block_size(self, lm: LM) -> BlockSize:
+        """By the work of the model."""
+        from pofx.queries.stream import block_size
+
+        return block_size(lm)
+
+    def query(self, lm: LM) -> Answer[Scored]:
+        """`score`, with what the columns ask for."""
+        from pofx.queries.score import score
         from pofx.trace import Want
 
-        return score_stream(
-            lm, items, ask, Want(entropy=self.entropy, rank=self.rank, top=self.top), boundary=self.boundary
-        )
+        want = Want(entropy=self.entropy, rank=self.rank, top=self.top)
+        return lambda texts, given: score(lm, texts, given, want, self.boundary)
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
         """In order. kept: the kinds of values that each kept column held. `BadValue` where two have one name."""

@@ -1,12 +1,13 @@
-"""Ids that several rows of an input have, on standard error: whoever joins files by id would mix such rows."""
+"""Ids that several rows of an input have: whoever joins files by id would mix such rows."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import click
+from pofx.jobs.events import IdsNotCompared, Notify, RepeatedId
 
 if TYPE_CHECKING:
     from pofx.corpus import BadRow, Document
@@ -22,16 +23,18 @@ class SameIds:
         self._most = most
         self._first: dict[int, int] = {}  # of a hash: the file's number and the line
         self._files: dict[str, int] = {}
-        self._told = ""
-        self._more = 0
+        self._repeated: RepeatedId | None = None
         self._unseen = 0
 
-    def watched(self, items: Iterator[Document | BadRow]) -> Iterator[Document | BadRow]:
-        """The items themselves, and at their end a warning."""
+    def watched(self, items: Iterator[Document | BadRow], notify: Notify) -> Iterator[Document | BadRow]:
+        """The items themselves; behind the last one `notify` is told of the ids that were repeated."""
         for item in items:
             self._saw(item)
             yield item
-        self.rest()
+        if self._repeated is not None:
+            notify(self._repeated)
+        if self._unseen:
+            notify(IdsNotCompared(self._most))
 
     def _saw(self, item: Document | BadRow) -> None:
         if not item.id:  # a bad row whose id is not known
@@ -46,27 +49,9 @@ class SameIds:
                 self._first[key] = place
             else:
                 self._unseen += 1
-        elif self._told:
-            self._more += 1
+        elif self._repeated is not None:
+            self._repeated = replace(self._repeated, more=self._repeated.more + 1)
         else:
             source = list(self._files)[first >> 48]
-            shown = item.id if len(item.id) <= 80 else item.id[:79] + "…"
-            self._told = (
-                f"id {shown!r} stands at {source}:{first & (1 << 48) - 1} and {item.source}:{item.line}"
-            )
-
-    def rest(self) -> None:
-        """Say what was found."""
-        if self._told:
-            rows = "1 more row repeats" if self._more == 1 else f"{self._more:,} more rows repeat"
-            more = f", and {rows} an id" if self._more else ""
-            click.echo(
-                f"pofx: warning: {self._told}{more}; to tell rows apart, name a field that differs: --id",
-                err=True,
-            )
-        if self._unseen:
-            click.echo(
-                f"pofx: warning: ids were compared with the first {self._most:,} different ones only; "
-                "sort the ids to find what else is repeated",
-                err=True,
-            )
+            at = f"{source}:{first & (1 << 48) - 1}"
+            self._repeated = RepeatedId(item.id, at, f"{item.source}:{item.line}", 0)

@@ -1,0 +1,118 @@
+"""What a number is of, in columns beside the number: the model, x0, the window rule, the dtype, the kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pofx.writing import Column
+
+if TYPE_CHECKING:
+    from pofx.jobs.rows import Rows
+    from pofx.lm import LM
+    from pofx.queries.stream import Answer, BlockSize
+    from pofx.queries.terms import Terms
+
+COLUMNS = (
+    Column("model", "text"),
+    Column("begin", "text"),
+    Column("begin_known", "text"),
+    Column("first", "bool"),
+    Column("window", "text"),
+    Column("dtype", "text"),
+    Column("kind", "text"),
+    Column("boundary", "text"),
+)
+
+
+def term_cells(model: str, terms: Terms) -> dict[str, Any]:
+    """The same as cells; what there is none of is None. The window rule up to its first clause."""
+    none = terms.begin_known == "none"
+    return {
+        "model": model,
+        "begin": None if none else terms.begin,
+        "begin_known": None if none else terms.begin_known,
+        "first": terms.first,
+        "window": terms.window.partition(";")[0],
+        "dtype": terms.dtype,
+        "kind": terms.kind,
+        "boundary": terms.boundary or None,
+    }
+
+
+@dataclass(frozen=True)
+class WithTerms:
+    """Other rows, with the columns of `term_cells` that those lack, before the error."""
+
+    rows: Rows
+    model: str
+
+    @property
+    def keep(self) -> tuple[str, ...]:
+        """As the other rows'."""
+        return self.rows.keep
+
+    @property
+    def prefix(self) -> bool:
+        """As the other rows'."""
+        return self.rows.prefix
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """The option itself, too."""
+        return {**self.rows.decides, "--terms": True}
+
+    def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
+        """The other rows', with those of the terms before the last. `BadValue` where a kept field has the name of one."""
+        *own, error = self.rows.columns(kept)
+        names = {c.name for c in own} - set(self.keep)
+        return _distinct([*own, *(c for c in COLUMNS if c.name not in names), error])
+
+    def block_size(self, lm: LM) -> BlockSize:
+        """As the other rows'."""
+        return self.rows.block_size(lm)
+
+    def query(self, lm: LM) -> Answer[Any]:
+        """As the other rows'."""
+        return self.rows.query(lm)
+
+    def nats(self, found: Any) -> float:
+        """As the other rows'."""
+        return self.rows.nats(found)
+
+    def of(
+        self,
+        id: str,
+        kept: Sequence[Any],
+        text: str | bytes | None,
+        given: str | bytes | None,
+        found: Any,
+    ) -> Iterator[dict[str, Any]]:
+        """The other rows, and in each the terms of its text."""
+        ours = (
+            dict.fromkeys(c.name for c in COLUMNS)
+            if isinstance(found, str)
+            else term_cells(self.model, found.terms)
+        )
+        for row in self.rows.of(id, kept, text, given, found):
+            error = row.pop("error")
+            yield {**row, **_new(ours, row), "error": error}
+
+
+def _new(ours: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in ours.items() if name not in row}
+
+
+def _distinct(columns: list[Column]) -> list[Column]:
+    from pofx.errors import Argument, BadValue
+
+    names = [c.name for c in columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise BadValue(
+            f"expected none of the names that the columns of terms have, found {twice!r}",
+            "rename that field in the input",
+            Argument("keep", "--keep"),
+        )
+    return columns
