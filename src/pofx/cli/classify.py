@@ -18,6 +18,7 @@ from pofx.cli.group import Group
 from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Real
+from pofx.cli.spelling import shell_line
 from pofx.cli.terms import terms_option
 from pofx.cli.written import Verb, Written, rows_beside, rows_finished
 
@@ -139,7 +140,7 @@ def predict(
         check_out(out, rows)
         budget = None if chosen is None else chosen.budget
         decided = {"--budget": budget}
-        job = Job(joint.lms[0], directory, asked, rows, out, decided, keeping.fresh, keeping.overwrite)
+        job = Job(joint.lms[0], directory, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
         write_rows(job, quiet)
     else:
         print_rows(joint.lms[0], asked, rows, as_json, "class", "")

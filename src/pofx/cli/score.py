@@ -12,6 +12,7 @@ from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Whole
 from pofx.cli.score_cross import Cross, cross_options, print_cross
+from pofx.cli.spelling import shell_line
 from pofx.cli.terms import terms_option
 from pofx.cli.written import Verb, Written, rows_beside, rows_finished
 
@@ -174,7 +175,7 @@ def command(
         )
     elif out is not None:
         decided = {"--budget": chosen.budget, "--deterministic": deterministic, "--unknown": unknown}
-        job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite)
+        job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
         write_rows(job, quiet)
     else:
         from pofx.cli.score_lines import print_lines

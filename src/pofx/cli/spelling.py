@@ -39,6 +39,11 @@ def in_shell(error: E, verb: click.Context | None = None) -> E:
     return out
 
 
+def shell_line(error: PofxError) -> str:
+    """The error in one line, in the words of the command line."""
+    return str(in_shell(error))
+
+
 def _spelled(advice: Advice, verb: click.Context | None) -> str | None:
     """The advice with the verb's option or argument; None where the verb has neither."""
     shell = advice.shell

@@ -12,6 +12,7 @@ from pofx.cli.chosen import Chosen, model_options
 from pofx.cli.keeping import Keeping, keeping_options
 from pofx.cli.layout import Layout, layout_options
 from pofx.cli.numeric import Real
+from pofx.cli.spelling import shell_line
 from pofx.cli.terms import print_line, terms_option
 from pofx.cli.written import Verb, Written, rows_beside, rows_finished
 
@@ -126,7 +127,7 @@ def command(
         _texts(lm, [options.argument_text(t) for t in texts], units, behind, as_json, chosen.name)
     elif out is not None:
         decided = {"--budget": chosen.budget}
-        job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite)
+        job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
         write_rows(job, quiet)
     else:
         asked.check(lm, whole=True)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from pofx.corpus import BadRow, Document
-from pofx.errors import Advice, BadSource, PofxError
+from pofx.errors import Advice, BadSource, BadValue, PofxError
 from pofx.finished import remember, state_of
 from pofx.jobs.events import Begun, BlockDone, BlockRead, Ended, Event, Notice, NotResumable
 from pofx.jobs.job import Job
@@ -150,9 +150,24 @@ class Run:
             return block.answered(self._query)
 
     def keep(self, block: Block[Item], answers: Answers) -> BlockDone:
-        """Keep the rows of the next block; on the disk within a second or so."""
+        """Keep the rows of the next block; on the disk within a second or so.
+
+        Raises:
+            BadValue: for another block than the next one, or answers that are not one for each of its items.
+            BadSource: where nothing more can be written.
+        """
         journal = self._journal
-        assert block.first == journal.saved.state["items"], "blocks are kept in order"  # noqa: S101  (the caller's)
+        done = journal.saved.state["items"]
+        if block.first != done:
+            raise BadValue(
+                f"block: expected the block that begins at row {done:,}, found one that begins at row {block.first:,}",
+                "keep the blocks in their order",
+            )
+        if len(answers) != len(block.items):
+            raise BadValue(
+                f"answers: expected {len(block.items):,} answers, found {len(answers):,}",
+                "hand in one for each item",
+            )
         lines, state = self._rows(block, answers)
         journal.append(lines, state)
         held = [found.terms for found in answers if not isinstance(found, PofxError)]
