@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toy import ToyLM
 
 from pofx.errors import BadSource, BadValue
 from pofx.jobs.documents import Documents
@@ -25,6 +24,7 @@ from pofx.jobs.score_rows import ScoreRows
 from pofx.jobs.stopped import JobStopped
 from pofx.queries.stream import BlockSize, blocks
 from pofx.trace import Trace, Want
+from toy import ToyLM
 
 TEXTS = ["a", "abc", "", "cab", "bbbb", "acb", "c", "ba"]
 A_BLOCK = 3  # so blocks end behind 3, 6 and 8 texts

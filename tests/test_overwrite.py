@@ -15,9 +15,7 @@ from pofx.cli.main import main
 from test_written import OUTPUTS, ROWS, content
 
 Run = Callable[..., tuple[object, str, str]]
-REFUSAL = (
-    "expected a name that is free, found an output that is finished; name another, or replace it: --overwrite"
-)
+REFUSAL = "expected a name that is free, found an output that is finished; name another, or replace it (--overwrite)"
 # What makes the output of each verb: IN is a corpus, unless the verb reads something else.
 MADE = {**OUTPUTS, ("sample", "html_path"): "sample -m model -n 1 --max-tokens 3 --html OUT"}
 MADE["decompress", "out"] = "decompress IN.pofx -o OUT"

@@ -732,7 +732,7 @@ def test_standard_input_cannot_be_taken_up_again(run: Callable[..., Ran], tmp_pa
             capture_output=True,
         )
         assert ran.returncode == code_, ran.stderr
-        assert (b"move them away, or start over: --fresh" in ran.stderr) == (code_ == 2)
+        assert (b"move them away, or start over (--fresh)" in ran.stderr) == (code_ == 2)
     assert left() == ["o.jsonl"]
     assert [r["text"] for r in records("o.jsonl")] == MANY
 
@@ -766,7 +766,7 @@ def test_another_run_is_refused_by_name(run: Callable[..., Ran], models: Path) -
         assert ran.code == 2, arguments
         assert ran.err.count("\n") == 1
         assert named in ran.err
-        assert "start over: --fresh" in ran.err
+        assert "start over (--fresh)" in ran.err
     assert (Path("o.jsonl.part").read_bytes(), Path("o.jsonl.progress").read_bytes()) == kept
     # A copy of the same content is the same input; an edit of the same length is not.
     os.utime("a.jsonl", (1, 1))

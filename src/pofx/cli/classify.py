@@ -104,8 +104,8 @@ def predict(
     outlier_p is the share of held-out texts that are as improbable, per byte; --reject 0.01 gives no label where it
     is at most 0.01. Exit code 1 if some documents have no class; their errors are in the rows.
     """
+    from pofx.cli.job import run_job
     from pofx.cli.row_lines import print_rows
-    from pofx.cli.score_files import write_rows
     from pofx.errors import BadValue
     from pofx.jobs.class_rows import ClassRows
     from pofx.jobs.documents import Documents
@@ -140,8 +140,10 @@ def predict(
         check_out(out, rows)
         budget = None if chosen is None else chosen.budget
         decided = {"--budget": budget}
-        job = Job(joint.lms[0], directory, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
-        write_rows(job, quiet)
+        job = Job(
+            joint.lms[0], directory, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line
+        )
+        run_job(job, quiet)
     else:
         print_rows(joint.lms[0], asked, rows, as_json, "class", "")
 

@@ -26,7 +26,7 @@ def print_rows(lm: LM, asked: Documents, rows: Rows, as_json: bool, lacking: str
     lacking: what that text is without ("score"). name: of the model; log p of all texts and its
     terms go to standard error, too, where there is one.
     """
-    from pofx.cli.score_files import summary
+    from pofx.cli.job import summary
     from pofx.cli.terms import line as told_terms
     from pofx.errors import PofxError
     from pofx.queries.stream import blocks

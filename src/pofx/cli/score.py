@@ -137,7 +137,7 @@ def command(
     pofx score corpus.txt --per token --top 3 -o tokens.jsonl.gz
     pofx score corpus.txt --cross-fit 10 --order 4
     """
-    from pofx.cli.score_files import write_rows
+    from pofx.cli.job import run_job
     from pofx.jobs.documents import Documents
     from pofx.jobs.job import Job, check_out
     from pofx.jobs.rows import Rows
@@ -176,7 +176,7 @@ def command(
     elif out is not None:
         decided = {"--budget": chosen.budget, "--deterministic": deterministic, "--unknown": unknown}
         job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
-        write_rows(job, quiet)
+        run_job(job, quiet)
     else:
         from pofx.cli.score_lines import print_lines
 

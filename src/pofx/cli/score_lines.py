@@ -58,7 +58,7 @@ def print_blocks(
 
     A row without a score has empty cells (with JSON: an `error`), and standard error says why.
     """
-    from pofx.cli.score_files import summary
+    from pofx.cli.job import summary
     from pofx.queries.score import Scored
     from pofx.report.numerals import counted
 

@@ -98,8 +98,8 @@ def command(
     pofx words stimuli.csv --field sentence --id item -o words.csv
     pofx words corpus.txt --punctuation own -o words.parquet
     """
+    from pofx.cli.job import run_job
     from pofx.cli.row_lines import print_rows
-    from pofx.cli.score_files import write_rows
     from pofx.jobs.documents import Documents
     from pofx.jobs.job import Job, check_out
     from pofx.jobs.rows import Rows
@@ -128,7 +128,7 @@ def command(
     elif out is not None:
         decided = {"--budget": chosen.budget}
         job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
-        write_rows(job, quiet)
+        run_job(job, quiet)
     else:
         asked.check(lm, whole=True)
         print_rows(lm, asked, rows, as_json, "score", "" if quiet else chosen.name)

@@ -111,6 +111,8 @@ class Run:
         try:
             if isinstance(error, KeyboardInterrupt):
                 raise self._stopped() from None
+            if not (error is None or isinstance(error, Exception | GeneratorExit)):
+                return  # the process ends: nothing more is written
             if journal.kept.offset < journal.saved.offset:
                 with suppress(PofxError):  # the disk may be what failed
                     journal.checkpoint()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ from pofx.jobs.events import (
     BlockDone,
     BlockRead,
     Ended,
+    Event,
     IdsNotCompared,
     NotResumable,
     RepeatedId,
@@ -25,48 +27,56 @@ if TYPE_CHECKING:
     from pofx.jobs.job import Job
 
 
-def write_rows(job: Job, quiet: bool) -> None:
+def run_job(job: Job, quiet: bool) -> None:
     """Run the job to its end; exit code 1 if a row has no score, 130 if interrupted."""
-    from pofx.cli.progress import meter
     from pofx.jobs.run import run
     from pofx.jobs.stopped import JobStopped
 
-    events = run(job)
     ended: Ended | None = None
-    try:
-        with ExitStack() as stack:
-            so_far: SoFar | None = None
-            for event in events:
-                match event:
-                    case NotResumable() if not quiet:
+    with closing(run(job)) as events:
+        try:
+            ended = _followed(events, job, quiet)
+        except KeyboardInterrupt as stop:
+            # It came between two events, while the run waited: the run keeps what it has, and says so.
+            try:
+                events.throw(stop)
+            except JobStopped as e:
+                _interrupted(e)
+        except JobStopped as e:
+            _interrupted(e)
+    assert ended is not None  # noqa: S101  (ours)
+    _tell_ended(job, ended, quiet)
+
+
+def _followed(events: Iterator[Event], job: Job, quiet: bool) -> Ended | None:
+    """Print what happens, and give the end back."""
+    from pofx.cli.progress import meter
+
+    with ExitStack() as stack:
+        so_far: SoFar | None = None
+        for event in events:
+            match event:
+                case NotResumable():
+                    if not quiet:
                         click.echo(
                             "pofx: standard input (or a pipe) cannot be read again: a run that is stopped cannot be "
                             "resumed",
                             err=True,
                         )
-                    case Begun():
-                        if not quiet:
-                            _tell_begun(event)
-                        so_far = stack.enter_context(meter(job.documents.files, shown=not quiet))
-                        so_far.begin(event.rows)
-                    case BlockRead(first, last) if so_far is not None:
-                        so_far.read(first, last)
-                    case BlockDone(last, tokens, rows) if so_far is not None:
-                        so_far.moved(last, tokens, rows)
-                    case Ended():
-                        ended = event
-                    case BlankLines() | RepeatedId() | IdsNotCompared():
-                        tell(event)
-    except KeyboardInterrupt as stop:
-        # It came between two events, while the run waited: the run keeps what it has, and says so.
-        try:
-            events.throw(stop)
-        except JobStopped as e:
-            _interrupted(e)
-    except JobStopped as e:
-        _interrupted(e)
-    assert ended is not None  # noqa: S101  (ours)
-    _tell_ended(job, ended, quiet)
+                case Begun():
+                    if not quiet:
+                        _tell_begun(event)
+                    so_far = stack.enter_context(meter(job.documents.files, shown=not quiet))
+                    so_far.begin(event.rows)
+                case BlockRead(first, last) if so_far is not None:
+                    so_far.read(first, last)
+                case BlockDone(last, tokens, rows) if so_far is not None:
+                    so_far.moved(last, tokens, rows)
+                case Ended():
+                    return event
+                case BlankLines() | RepeatedId() | IdsNotCompared():
+                    tell(event)
+    return None
 
 
 def summary(n: int, n_bytes: int, nats: float, prefix: bool) -> str:
