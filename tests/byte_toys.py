@@ -108,5 +108,4 @@ OPENING = (b" ", b" a", b"a", b"b", b" ab", None)
 
 def leave_unread(patched: pytest.MonkeyPatch) -> None:
     """Most that is closed stays unread, until nothing else goes on."""
-    patched.setattr("pofx.transforms.candidates.worth", lambda beam: -0.1)
-    patched.setattr("pofx.transforms.walk.worth", lambda beam: -0.1)
+    patched.setattr("pofx.transforms.pruning.worth", lambda beam: -0.1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,14 @@ def logsumexp(a: Floats, axis: int = -1) -> NDArray[np.float64]:
     with np.errstate(divide="ignore"):
         out: NDArray[np.float64] = np.squeeze(safe, axis) + np.log(np.sum(np.exp(a - safe), axis=axis))
     return out
+
+
+def logsumexp_few(values: Sequence[float]) -> float:
+    """`log Σ exp` of a few Python numbers, −∞ for none: below a dozen numbers faster than arrays."""
+    peak = max(values, default=-math.inf)
+    if not math.isfinite(peak):
+        return peak
+    return peak + math.log(sum(math.exp(v - peak) for v in values))
 
 
 def entropy(logp: Floats) -> NDArray[np.float64]:

@@ -15,7 +15,8 @@ from pofx.transforms.covers import END
 from pofx.transforms.histories import Histories
 from pofx.transforms.readings import Spellings, readings
 from pofx.transforms.sorted_tokens import Tokens
-from pofx.transforms.walk import Step, Walk
+from pofx.transforms.steps import Step
+from pofx.transforms.walk import Walk
 
 # Bytes looked ahead, of all texts together.
 HORIZON = 1024
@@ -61,7 +62,7 @@ def beams(
 def _walk(tokens: Tokens, path: Ints, beam: int) -> Walk:
     data = path[:-1] if len(path) and path[-1] == END else path
     tree = Histories(Spellings(tokens.ranges, data), _cuts(tokens.lm, bytes(data.tolist())))
-    return Walk(path.tolist(), tree, beam, END + (tokens.end is not None))
+    return Walk(path.tolist(), tree, beam)
 
 
 def _cuts(lm: LM, text: bytes) -> list[tuple[int, int]]:

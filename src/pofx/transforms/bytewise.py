@@ -21,7 +21,7 @@ from pofx.transforms.candidates import followed
 from pofx.transforms.covers import END, Covers
 from pofx.transforms.reserve import Reserve
 from pofx.transforms.sorted_tokens import Tokens
-from pofx.transforms.walk import Step
+from pofx.transforms.steps import Step, terms
 from pofx.values import whole
 from pofx.vocab import ByteVocab, as_they_are
 
@@ -172,7 +172,8 @@ class Bytewise(LM):
         some = steps[skip:]
         if not some:
             return
-        logp[:], least, most, leak = np.array([(s.logp, s.least, s.most, s.leak) for s in some]).T
+        logp[:] = terms(some, self.vocab.size)
+        least, most, leak = np.array([(s.after, s.most, s.leak) for s in some]).T
         extra[:2] = between(least, most, steps[skip - 1].most if skip else 0.0, logp)
         extra[2] = leak
 
@@ -191,8 +192,9 @@ class Bytewise(LM):
         for i in range(len(ids[some[0]])):
             byte = np.array([ids[k][i] for k in some[: covers.n]], dtype=np.int64)
             after = followed(covers, byte)
-            for mine, *step in zip(steps, after.logp, after.total, after.most, covers.leak):
-                mine.append(Step(*map(float, step)))
+            told = (covers.total, covers.reserve.weight, after.total, after.anew, after.most, covers.leak)
+            for mine, *step in zip(steps, *(a.tolist() for a in told)):
+                mine.append(Step(*step))
             first = np.array([skips[k] for k in some[: covers.n]])
             asked = np.flatnonzero(first <= i)
             if want.rows and len(asked):

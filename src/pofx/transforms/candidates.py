@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,6 +14,7 @@ from pofx.errors import TooLong
 from pofx.state import State
 from pofx.trace import Ints
 from pofx.transforms.covers import END, Covers
+from pofx.transforms.pruning import OPEN, OVER, Candidate, pruned
 from pofx.transforms.reserve import Reserve
 from pofx.transforms.sorted_tokens import Logs
 
@@ -76,12 +76,12 @@ def _one_byte(covers: Covers, byte: Ints) -> Candidates:
     wide = base[going] + t.ranges.mass(logp, covers.at[going], lo, hi)
     k = len(parent)
     found = Candidates(
-        covers,
-        covers,
-        byte,
-        np.zeros(covers.n, dtype=np.bool_),
+        asked=covers,
+        before=covers,
+        byte=byte,
+        anew=np.zeros(covers.n, dtype=np.bool_),
         parent=np.concatenate([parent, going, over]),
-        token=np.concatenate([token, np.full(len(going) + len(over), -1)]),
+        token=np.concatenate([token, np.full(len(going), OPEN), np.full(len(over), OVER)]),
         lo=np.concatenate([np.zeros(k, dtype=np.int64), lo, np.zeros(len(over), dtype=np.int64)]),
         hi=np.concatenate([np.full(k, t.ranges.size), hi, np.zeros(len(over), dtype=np.int64)]),
         depth=np.concatenate([np.zeros(k, dtype=np.int64), depth, np.zeros(len(over), dtype=np.int64)]),
@@ -90,14 +90,15 @@ def _one_byte(covers: Covers, byte: Ints) -> Candidates:
     return found.sorted()
 
 
-def worth(beam: int) -> float:
-    """log of the share of a text's mass from which on a closed token is worth a call of the model: 10^−beam, and of fewer
-    than five histories 10^−(beam + 5)/2.
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """The decisions of `pruned` for n rows: places among all candidates, −1 for no new reserve; and logs, `[n]` each."""
 
-    With three, of 16 texts of 100 bytes SmolLM2 loses 1.1e-2 bits a byte at a share of 1e-3 (nearly all of it in one text),
-    for 0.86 histories a byte, and 2.2e-3 at 1e-4, for 1.2. With five, at 1e-5, 2e-4.
-    """
-    return -max(beam, (beam + 5) / 2) * math.log(10)
+    kept: Ints
+    reserve: Ints
+    cleared: NDArray[np.bool_]
+    total: Logs
+    dropped: Logs
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,7 @@ class Candidates:
     """What hypotheses become behind one more byte, before any model is called; sorted by row, the heaviest first.
 
     asked: whose they are. before: the same, but `anew`, `[n]`, with what was in reserve. byte: `[n]`, what follows.
-    parent: which hypothesis. token: the id that is closed, −1 for one still open (lo, hi, depth), or over (hi = 0).
+    parent: which hypothesis. token: the id that is closed, `OPEN` for one still open (lo, hi, depth), or `OVER`.
     """
 
     asked: Covers
@@ -141,45 +142,20 @@ class Candidates:
         return some._pick(np.lexsort((-some.weight, some.row)))
 
     @property
-    def logp(self) -> Logs:
-        """log p(byte | text), `[n]`, as `Covers.law` has it."""
-        old = self.asked
-        size = END + (old.tokens.end is not None)
-        dead = np.isneginf(old.total)
-        kept = np.where(self.anew, -np.inf, self.total - np.where(dead, 0.0, old.total))
-        with np.errstate(divide="ignore"):
-            mixed = np.logaddexp(kept + np.log1p(-old.flat), np.log(old.flat) - np.log(size))
-        return np.where(dead, -np.log(size), np.where(old.flat > 0, mixed, kept))
-
-    @property
     def most(self) -> Logs:
         """An upper bound of log P(text and byte), `[n]`; `total` is a lower one."""
         return np.logaddexp(self.total, self.before.pruned)
 
     def kept(self, rows: Ints) -> Covers:
-        """These rows go on, each with its `beam` heaviest histories: what is open behind them, and what they close.
+        """These rows go on, each with the candidates that the rule of `pruned` keeps.
 
-        Where these close nothing, the heaviest closed token of any is kept in reserve, unread, so that a beam does
-        not die. One call of the model for all tokens that were closed.
+        One call of the model for all tokens that were closed.
         """
         old, t = self.before, self.before.tokens
         place = np.full(old.n, -1)
         place[rows] = np.arange(len(rows))
-        now = self._pick(np.flatnonzero((place[self.row] >= 0) & (self.hi > 0)))
-        total, lost, spare = self.total[rows], old.lost[rows], Reserve.none(len(rows))
-        if old.beam is not None:
-            heavy = now._heavy(old.beam)
-            first = now._first_shut(heavy)
-            spare, dropped = now._reserve(rows, heavy, first)
-            lost = np.logaddexp(lost, dropped)
-            if not heavy.all():
-                gone = ~heavy
-                gone[first] = False
-                lost = np.logaddexp(lost, now._pick(np.flatnonzero(gone)).total[rows])
-                whole = np.bincount(now.row, minlength=old.n) == np.bincount(now.row[heavy], minlength=old.n)
-                now = now._pick(np.flatnonzero(heavy))
-                # A row that lost nothing keeps its total to the last digit.
-                total = np.where(whole[rows], total, now.total[rows])
+        cut = self._cut(rows)
+        now, spare = self._pick(cut.kept), self._reserve(rows, cut)
         if len(now.token) * t.lm.vocab.size > MOST:
             raise TooLong(
                 f"expected a text of which all tokenisations can be held, found {len(now.token):,} ways to spell "
@@ -190,9 +166,9 @@ class Candidates:
         shut_now = now.token >= 0
         order = np.argsort(place[now.row], kind="stable")
         covers = Covers(
-            t,
-            inner,
-            known,
+            tokens=t,
+            inner=inner,
+            known=known,
             row=place[now.row][order],
             at=at[order],
             lo=now.lo[order],
@@ -201,52 +177,46 @@ class Candidates:
             prior=np.where(shut_now, now.weight, old.prior[now.parent])[order],
             ends=shut_now[order],
             fresh=shut_now[order],
-            total=total,
-            lost=lost,
+            total=cut.total,
+            lost=np.logaddexp(old.lost[rows], cut.dropped),
             beam=old.beam,
             reserve=replace(spare, at=behind),
         )
         return covers.merged() if old.beam is None else covers
 
-    def _first_shut(self, heavy: NDArray[np.bool_]) -> Ints:
-        """The heaviest closed token of each row that keeps none."""
-        shut = np.flatnonzero(self.token >= 0)
-        missing = shut[~np.isin(self.row[shut], self.row[shut[heavy[shut]]])]
-        found: Ints = missing[np.unique(self.row[missing], return_index=True)[1]]
-        return found
-
-    def _reserve(self, rows: Ints, heavy: NDArray[np.bool_], first: Ints) -> tuple[Reserve, Logs]:
-        """What these rows have in reserve now, `at` in the states before; and log of the mass that they give up for it.
-
-        A closed token that is kept needs none, a new one takes the place of an old one: it has the text's last bytes.
-        """
-        old = self.before.reserve.take(rows)
-        place = np.full(self.before.n, -1)
-        place[rows] = np.arange(len(rows))
-        over = np.isin(rows, self.row[heavy & (self.token >= 0)]) | (self.byte[rows] == END)
-        new = place[self.row[first]]
-        over[new] = True
-        since = [b"" if o else b + bytes([x]) for b, o, x in zip(old.since, over, self.byte[rows].tolist())]
-        at, token = np.where(over, -1, old.at), np.where(over, -1, old.token)
-        weight = np.where(over, -np.inf, old.weight)
-        at[new], token[new] = self.before.at[self.parent[first]], self.token[first]
-        weight[new] = self.weight[first]
-        return Reserve(at, token, weight, tuple(since)), np.where(over, old.weight, -np.inf)
-
-    def _heavy(self, beam: int) -> NDArray[np.bool_]:
-        """Which candidates are those of the `beam` heaviest histories of their row; its heaviest is one in any case."""
-        history, whose = np.unique(self.parent, return_inverse=True)
-        weight = logsumexp_runs(
-            self.weight[np.argsort(whose, kind="stable")], np.bincount(whose, minlength=len(history))
+    def _cut(self, rows: Ints) -> _Cut:
+        """The pruning rule, applied to each of these rows; without a beam all candidates go on."""
+        total, beam = self.total[rows], self.before.beam
+        if beam is None:
+            place = np.zeros(self.before.n, dtype=np.bool_)
+            place[rows] = True
+            some = np.flatnonzero(place[self.row] & (self.token != OVER))
+            none = np.full(len(rows), -1)
+            return _Cut(some, none, none < 0, total, np.full(len(rows), -np.inf))
+        first, last = (np.searchsorted(self.row, rows, side).tolist() for side in ("left", "right"))
+        found = [Candidate(*c) for c in zip(self.parent.tolist(), self.token.tolist(), self.weight.tolist())]
+        spare = self.before.reserve.weight[rows].tolist()
+        cuts = [pruned(found[a:b], t, beam, s) for a, b, t, s in zip(first, last, total.tolist(), spare)]
+        return _Cut(
+            np.sort(np.array([a + k for a, cut in zip(first, cuts) for k in cut.kept], dtype=np.int64)),
+            np.array([-1 if cut.reserve is None else a + cut.reserve for a, cut in zip(first, cuts)]),
+            np.array([cut.cleared for cut in cuts], dtype=np.bool_),
+            np.array([cut.total for cut in cuts]),
+            np.array([cut.dropped for cut in cuts]),
         )
-        row = self.before.row[history]
-        order = np.lexsort((-weight, row))
-        rank = np.empty(len(history), dtype=np.int64)
-        rank[order] = np.arange(len(history)) - np.searchsorted(row[order], row[order])
-        heavy: NDArray[np.bool_] = rank[whose] < beam
-        heavy[self.token >= 0] &= (self.weight - self.total[self.row])[self.token >= 0] >= worth(beam)
-        heavy[np.unique(self.row, return_index=True)[1]] = True
-        return heavy
+
+    def _reserve(self, rows: Ints, cut: _Cut) -> Reserve:
+        """What these rows have in reserve now, `at` in the states before."""
+        old = self.before.reserve.take(rows)
+        since = [
+            b"" if c else b + bytes([x]) for b, c, x in zip(old.since, cut.cleared, self.byte[rows].tolist())
+        ]
+        at, token = np.where(cut.cleared, -1, old.at), np.where(cut.cleared, -1, old.token)
+        weight = np.where(cut.cleared, -np.inf, old.weight)
+        new = np.flatnonzero(cut.reserve >= 0)
+        k = cut.reserve[new]
+        at[new], token[new], weight[new] = self.before.at[self.parent[k]], self.token[k], self.weight[k]
+        return Reserve(at, token, weight, tuple(since))
 
     def _histories(self, spare: Ints) -> tuple[State, Logs, Ints, Ints]:
         """States of the candidates' histories, each once, what is known of their laws, and whose is which; the same for

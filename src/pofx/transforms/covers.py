@@ -14,7 +14,7 @@ from pofx.algorithms.byte_ranges import logsumexp_runs, runs
 from pofx.algorithms.logspace import logsumexp
 from pofx.state import State
 from pofx.trace import Ints
-from pofx.transforms.reserve import UNREAD, Reserve
+from pofx.transforms.reserve import Reserve, uniform_share, with_uniform
 from pofx.transforms.sorted_tokens import Logs, Tokens
 
 # EOS of the law over bytes.
@@ -52,14 +52,23 @@ class Covers:
     @classmethod
     def start(cls, tokens: Tokens, n: int, beam: int | None) -> Covers:
         """n texts of which nothing is read."""
-        rows = np.arange(n, dtype=np.int64)
-        zero, none = np.zeros(n, dtype=np.int64), np.full(n, -np.inf)
-        yes = np.ones(n, dtype=np.bool_)
-        size = np.full(n, tokens.ranges.size)
-        inner, known = tokens.lm.start(1), np.array([np.nan])
-        nats, spare = np.zeros(n), Reserve.none(n)
+        zero, yes = np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.bool_)
         return cls(
-            tokens, inner, known, rows, zero, zero, size, zero, nats, yes, yes, nats, none, beam, spare
+            tokens=tokens,
+            inner=tokens.lm.start(1),
+            known=np.array([np.nan]),
+            row=np.arange(n, dtype=np.int64),
+            at=zero,
+            lo=zero,
+            hi=np.full(n, tokens.ranges.size),
+            depth=zero,
+            prior=np.zeros(n),
+            ends=yes,
+            fresh=yes,
+            total=np.zeros(n),
+            lost=np.full(n, -np.inf),
+            beam=beam,
+            reserve=Reserve.none(n),
         )
 
     @property
@@ -130,13 +139,14 @@ class Covers:
         return np.logaddexp(self.lost, self.reserve.weight)
 
     @cached_property
-    def flat(self) -> NDArray[np.float64]:
+    def flat(self) -> Logs:
         """The share of the law that is uniform, `[n]`: for what is in reserve."""
-        whole = np.logaddexp(self.total, self.reserve.weight)
-        some = self.reserve.at >= 0
-        share = np.where(some, self.reserve.weight, -np.inf) - np.where(some, whole, 0.0)
-        flat: NDArray[np.float64] = UNREAD * np.exp(share)
-        return flat
+        return uniform_share(self.total, self.reserve.weight)
+
+    @property
+    def size(self) -> int:
+        """How many outcomes the law has: the bytes, and EOS where the model has one."""
+        return END + (self.tokens.end is not None)
 
     @property
     def base(self) -> Logs:
@@ -156,26 +166,21 @@ class Covers:
 
     def law(self) -> Logs:
         """log p(next byte | text), `[n, 256]`, or `[n, 257]` with EOS; uniform where no hypothesis is left."""
-        out = self.kept_law
-        flat = self.flat[:, None]
-        with np.errstate(divide="ignore"):
-            mixed = np.logaddexp(out + np.log1p(-flat), np.log(flat) - np.log(out.shape[1]))
-        return np.where(flat > 0, mixed, out)
+        return with_uniform(self.kept_law, self.flat[:, None], self.size)
 
     @cached_property
     def kept_law(self) -> Logs:
         """The law of the hypotheses alone: without the uniform share for what is in reserve."""
         logp, base = self.inner.logp, self.base
-        size = END + (self.tokens.end is not None)
-        each = np.full((len(self.row), size), -np.inf)
+        each = np.full((len(self.row), self.size), -np.inf)
         each[:, :END] = self.tokens.ranges.next_bytes(logp, self.at, self.lo, self.hi, self.depth)
         if self.tokens.end is not None:
             each[:, END] = np.where(self.ends, logp[self.at, self.tokens.end], -np.inf)
         each += base[:, None]
-        out = np.full((self.n, size), -np.inf)
+        out = np.full((self.n, self.size), -np.inf)
         rows, starts = np.unique(self.row, return_index=True)
         if len(rows):
             out[rows] = np.logaddexp.reduceat(each, starts, axis=0)
         whole = logsumexp(out)[:, None]
         dead = np.isneginf(whole)
-        return np.where(dead, -np.log(size), out - np.where(dead, 0.0, whole))
+        return np.where(dead, -np.log(self.size), out - np.where(dead, 0.0, whole))

@@ -16,6 +16,25 @@ from pofx.transforms.sorted_tokens import Logs
 UNREAD = 0.01
 
 
+def uniform_share(total: Logs, spare: Logs) -> Logs:
+    """The share of a law that is uniform: `UNREAD` · e^spare / (e^total + e^spare), 0 where nothing is in reserve.
+
+    Args:
+        total: log of the mass of the hypotheses that are read.
+        spare: log of the mass in reserve.
+    """
+    whole = np.logaddexp(total, spare)
+    share: Logs = UNREAD * np.exp(spare - np.where(np.isneginf(whole), 0.0, whole))
+    return share
+
+
+def with_uniform(logp: Logs, share: Logs, size: int) -> Logs:
+    """log((1 − share) · e^logp + share / size): a law of which a share goes to all outcomes alike."""
+    with np.errstate(divide="ignore"):
+        mixed = np.logaddexp(logp + np.log1p(-share), np.log(share) - np.log(size))
+    return np.where(share > 0, mixed, logp)
+
+
 @dataclass(frozen=True, eq=False)
 class Reserve:
     """Of n rows; behind a closed token whatever has a token of its own can follow.

@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pofx.transforms.candidates import worth
+from pofx.algorithms.logspace import logsumexp_few
 from pofx.transforms.covers import END
 from pofx.transforms.histories import Histories
+from pofx.transforms.pruning import OPEN, OVER, Candidate, pruned
 from pofx.transforms.readings import Reading
-from pofx.transforms.reserve import UNREAD
+from pofx.transforms.steps import Step
 
-# What a candidate closes, where that is no token: it is still open, or the text is over.
-OPEN, OVER = -1, -2
 # Tokens that are asked for ahead along a spelling that is not the tokenizer's own: it may soon be dropped.
 AHEAD = 32
 # Bytes gone on trial at least. Where each pass makes few bytes certain, long trials cost more than they find.
@@ -33,16 +32,6 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
-class Step:
-    """Of one byte, nats: log p by the law of those kept; bounds of log P(text up to it, and with it); the leak."""
-
-    logp: float
-    least: float
-    most: float
-    leak: float
-
-
-@dataclass(frozen=True)
 class Beam:
     """What goes on at a place: hypotheses, log of their mass and of what was dropped; and what is in reserve."""
 
@@ -59,21 +48,14 @@ class Beam:
     @property
     def pruned(self) -> float:
         """log of the mass of all that is not kept."""
-        return _logsumexp([self.lost, self.spare])
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    parent: int
-    token: int
-    weight: float
+        return logsumexp_few([self.lost, self.spare])
 
 
 @dataclass
 class Walk:
     """Walks a text as far as the readings go; histories whose laws are missing are listed in `missing`.
 
-    data: bytes, and END where the text is over. size: of the law. What stands behind a missing history counts nothing
+    data: bytes, and END where the text is over. What stands behind a missing history counts nothing
     until it is read, so the walk goes on beyond it on trial, `reach` bytes at most, to find what else will be asked;
     `steps` are certain.
     """
@@ -81,7 +63,6 @@ class Walk:
     data: Sequence[int]
     tree: Histories
     beam: int
-    size: int
     steps: list[Step] = field(default_factory=list)
     missing: list[int] = field(default_factory=list)
     now: Beam = Beam((Hypothesis(0, 0, 0.0, True),), 0.0, -math.inf)
@@ -94,42 +75,47 @@ class Walk:
 
     def go(self, stop: int, spare: int) -> None:
         """As far as the readings go, before byte `stop`; then on trial, to fill `missing`, up to `spare` with guesses."""
-        self.missing = []
-        asked: dict[int, float] = {}
-        beam = self.now
-        certain, first = True, len(self.steps)
-        for i in range(first, min(stop, len(self.data))):
-            if len(self.steps) + self.reach <= i:
-                break
-            unread = self._unread(beam.alive)
-            before = beam
-            if unread:
-                kept = tuple(h for h in beam.alive if self.tree.nodes[h.node].reading is not None)
-                found = self._followed(kept, self.data[i])
-            else:
-                beam, found, healing = self._continued(beam, i)
-                kept = beam.alive
-                asked |= {h.node: 0.0 for h in healing}
-            if certain and (unread or healing):
-                self.now, certain = before, False
-            if not unread and healing:
-                break
-            for h in unread:
-                asked[h.node] = max(asked.get(h.node, -math.inf), h.prior - beam.total)
-            after = _logsumexp([c.weight for c in found])
-            if certain:
-                self.steps.append(self._step(before, beam, after))
-            elif not kept:
-                break
-            # What is unknown keeps its share, and its place in the beam: else what it would drop is asked for, too.
-            unread = [replace(h, prior=h.prior - beam.total + after) for h in unread]
-            found += [_Candidate(k, OPEN, h.prior) for k, h in enumerate(unread, len(kept))]
-            beam = self._kept(replace(beam, alive=(*kept, *unread)), found, after, i + 1)
-        if certain:
-            self.now = beam
+        first, stop = len(self.steps), min(stop, len(self.data))
+        self._certain(stop)
+        asked = self._on_trial(min(stop, len(self.steps) + self.reach))
         sure = len(self.steps) - first
         self.reach = max(self.reach // 2, TRIAL) if sure < self.reach // 16 else 2 * self.reach
         self._ask(asked, stop, spare)
+
+    def _certain(self, stop: int) -> None:
+        """The steps of the bytes before `stop`, up to the first one for which a law is missing."""
+        for i in range(len(self.steps), stop):
+            beam, found, unread = self._continued(self.now, i)
+            if unread:
+                return
+            after = logsumexp_few([c.weight for c in found])
+            self.steps.append(self._step(self.now, beam, after))
+            self.now = self._kept(beam, found, after, i + 1)
+
+    def _on_trial(self, stop: int) -> dict[int, float]:
+        """Histories that the bytes before `stop` will ask for, and log of the largest share of the mass that each has."""
+        asked: dict[int, float] = {}
+        beam = self.now
+        for i in range(len(self.steps), stop):
+            unread = self._unread(beam.alive)
+            if unread:
+                kept = tuple(h for h in beam.alive if self.tree.nodes[h.node].reading is not None)
+                found = self._followed(kept, self.data[i])
+                for h in unread:
+                    asked[h.node] = max(asked.get(h.node, -math.inf), h.prior - beam.total)
+            else:
+                beam, found, healing = self._continued(beam, i)
+                kept = beam.alive
+                if healing:
+                    return asked | {h.node: 0.0 for h in healing}
+            if not kept:
+                break
+            after = logsumexp_few([c.weight for c in found])
+            # What is unknown keeps its share, and its place in the beam: else what it would drop is asked for, too.
+            unread = [replace(h, prior=h.prior - beam.total + after) for h in unread]
+            found += [Candidate(k, OPEN, h.prior) for k, h in enumerate(unread, len(kept))]
+            beam = self._kept(replace(beam, alive=(*kept, *unread)), found, after, i + 1)
+        return asked
 
     def seed(self, stop: int) -> None:
         """The tokenizer's own spelling up to byte `stop` is sure to be asked for: into `missing`."""
@@ -157,7 +143,7 @@ class Walk:
     def _unread(self, alive: Sequence[Hypothesis]) -> list[Hypothesis]:
         return [h for h in alive if self.tree.nodes[h.node].reading is None]
 
-    def _continued(self, beam: Beam, i: int) -> tuple[Beam, list[_Candidate], list[Hypothesis]]:
+    def _continued(self, beam: Beam, i: int) -> tuple[Beam, list[Candidate], list[Hypothesis]]:
         """A beam and what becomes of it behind byte i, begun anew with what is in reserve if need be; or what is unread."""
         unread = self._unread(beam.alive)
         if unread:
@@ -170,22 +156,14 @@ class Walk:
             anew, found, unread = self._continued(anew, k)
             if unread:
                 return anew, [], unread
-            anew = self._kept(anew, found, _logsumexp([c.weight for c in found]), k + 1)
+            anew = self._kept(anew, found, logsumexp_few([c.weight for c in found]), k + 1)
         return self._continued(anew, i)
 
     def _step(self, before: Beam, beam: Beam, after: float) -> Step:
         """Of a byte behind `before`; beam: what it is read with, the same but where that had to be healed."""
-        whole = _logsumexp([before.total, before.spare])
-        if whole == -math.inf:
-            logp = -math.log(self.size)
-        else:
-            flat = UNREAD * math.exp(before.spare - whole)
-            p = math.exp(after - beam.total) if beam is before and after > -math.inf else 0.0
-            p = (1 - flat) * p + flat / self.size
-            logp = math.log(p) if p > 0 else -math.inf
-            if flat == 0 and beam is before:
-                logp = after - before.total
-        return Step(logp, after, _logsumexp([after, beam.pruned]), self._leak(before.alive, before.total))
+        most = logsumexp_few([after, beam.pruned])
+        leak = self._leak(before.alive, before.total)
+        return Step(before.total, before.spare, after, beam is not before, most, leak)
 
     def _leak(self, alive: Sequence[Hypothesis], total: float) -> float:
         if total == -math.inf:
@@ -199,11 +177,11 @@ class Walk:
         assert reading is not None  # noqa: S101  (ours: the others are left out)
         return reading
 
-    def _followed(self, alive: Sequence[Hypothesis], byte: int) -> list[_Candidate]:
+    def _followed(self, alive: Sequence[Hypothesis], byte: int) -> list[Candidate]:
         """What becomes of hypotheses that have a law when the text goes on with a byte, or is over; the heaviest first."""
-        closed: list[_Candidate] = []
-        still: list[_Candidate] = []
-        over: list[_Candidate] = []
+        closed: list[Candidate] = []
+        still: list[Candidate] = []
+        over: list[Candidate] = []
         for k, h in enumerate(alive):
             reading = self._reading(h)
             base = h.prior - reading.spelling
@@ -211,55 +189,25 @@ class Walk:
                 continue
             if byte == END:
                 if h.ends:
-                    over.append(_Candidate(k, OVER, base + reading.end))
+                    over.append(Candidate(k, OVER, base + reading.end))
             elif h.depth < len(reading.open):
-                closed.extend(_Candidate(k, t, base + logp) for t, logp in reading.closed[h.depth])
-                still.append(_Candidate(k, OPEN, base + reading.open[h.depth]))
+                closed.extend(Candidate(k, t, base + logp) for t, logp in reading.closed[h.depth])
+                still.append(Candidate(k, OPEN, base + reading.open[h.depth]))
         found = [c for c in (*closed, *still, *over) if c.weight > -math.inf]
         return sorted(found, key=lambda c: -c.weight)
 
-    def _kept(self, beam: Beam, found: list[_Candidate], total: float, place: int) -> Beam:
-        """As `Candidates.kept`."""
-        alive, lost, reserve = beam.alive, beam.lost, beam.reserve
-        found = [c for c in found if c.token != OVER]
-        weights: dict[int, list[float]] = {}
-        for c in found:
-            weights.setdefault(c.parent, []).append(c.weight)
-        ranked = sorted((-_logsumexp(w), parent) for parent, w in weights.items())
-        heavy = {parent for _, parent in ranked[: self.beam]}
-        least = total + worth(self.beam)
-        kept = [c for c in found if c.parent in heavy and (c.token == OPEN or c.weight >= least)]
-        kept = kept if found[:1] == kept[:1] else [*found[:1], *kept]
-        first = None
-        if any(c.token != OPEN for c in kept):
-            lost, reserve = _logsumexp([lost, beam.spare]), None
-        elif (first := next((c for c in found if c.token != OPEN), None)) is not None:
-            lost = _logsumexp([lost, beam.spare])
-            node = self.tree.child(
-                alive[first.parent].node,
-                first.token,
-                place,
-                self.tree.nodes[alive[first.parent].node].age + 1,
-            )
-            reserve = Hypothesis(node, 0, first.weight, True)
-        if len(kept) < len(found):
-            inside = {*map(id, kept), id(first)}
-            off = [c.weight for c in found if id(c) not in inside]
-            total, lost = _logsumexp([c.weight for c in kept]), _logsumexp([lost, *off])
-        going = []
-        for c in kept:
-            h = alive[c.parent]
-            if c.token == OPEN:
-                going.append(Hypothesis(h.node, h.depth + 1, h.prior, False))
-            else:
-                own = self.tree.nodes[h.node]
-                node = self.tree.child(h.node, c.token, place, own.age + 1)
-                going.append(Hypothesis(node, 0, c.weight, True))
-        return Beam(tuple(going), total, lost, reserve)
+    def _kept(self, beam: Beam, found: Sequence[Candidate], after: float, place: int) -> Beam:
+        """What the rule of `pruned` keeps of candidates, the heaviest first, whose mass is `after`."""
+        cut = pruned(found, after, self.beam, beam.spare)
+        going = [self._hypothesis(beam, found[k], place) for k in cut.kept]
+        reserve = None if cut.cleared else beam.reserve
+        if cut.reserve is not None:
+            reserve = self._hypothesis(beam, found[cut.reserve], place)
+        return Beam(tuple(going), cut.total, logsumexp_few([beam.lost, cut.dropped]), reserve)
 
-
-def _logsumexp(values: Sequence[float]) -> float:
-    peak = max(values, default=-math.inf)
-    if not math.isfinite(peak):
-        return peak
-    return peak + math.log(sum(math.exp(v - peak) for v in values))
+    def _hypothesis(self, beam: Beam, c: Candidate, place: int) -> Hypothesis:
+        h = beam.alive[c.parent]
+        if c.token == OPEN:
+            return Hypothesis(h.node, h.depth + 1, h.prior, False)
+        node = self.tree.child(h.node, c.token, place, self.tree.nodes[h.node].age + 1)
+        return Hypothesis(node, 0, c.weight, True)

@@ -1,0 +1,95 @@
+"""The pruning rule of a beam over token histories: which candidates go on, which one is held in reserve, what is dropped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pofx.algorithms.logspace import logsumexp_few
+
+# `Candidate.token` of a candidate that closes no token: its last token is still open, or the text is over.
+OPEN, OVER = -1, -2
+
+
+class Candidate(NamedTuple):
+    """A hypothesis and one more byte.
+
+    Attributes:
+        parent: The number of the hypothesis.
+        token: The id of the token that the byte closes, `OPEN` or `OVER`.
+        weight: log P(history, token), or of all tokens that are still open, nats.
+    """
+
+    parent: int
+    token: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What the rule decides of the candidates of one text.
+
+    Attributes:
+        kept: Places of the candidates that go on, the heaviest first.
+        reserve: Place of the candidate that is held in reserve, unread; None where the reserve stays as it was.
+        cleared: Whether the former reserve is given up.
+        total: log of the mass of the candidates that go on; of all candidates where none is dropped.
+        dropped: log of the mass that is dropped, the former reserve included where it is given up.
+    """
+
+    kept: Sequence[int]
+    reserve: int | None
+    cleared: bool
+    total: float
+    dropped: float
+
+
+def worth(beam: int) -> float:
+    """log of the share of a text's mass from which on a closed token is worth a call of the model: 10^−beam, and of fewer
+    than five histories 10^−(beam + 5)/2.
+
+    With three, of 16 texts of 100 bytes SmolLM2 loses 1.1e-2 bits a byte at a share of 1e-3 (nearly all of it in one text),
+    for 0.86 histories a byte, and 2.2e-3 at 1e-4, for 1.2. With five, at 1e-5, 2e-4.
+    """
+    return -max(beam, (beam + 5) / 2) * math.log(10)
+
+
+def pruned(found: Sequence[Candidate], total: float, beam: int, spare: float) -> Pruning:
+    """Keep the `beam` heaviest histories: the open token behind each, and the tokens that they close.
+
+    A closed token is kept from the share `worth(beam)` on; the heaviest candidate is kept in any case. Where no closed
+    token is kept, the heaviest of all closed tokens is held in reserve, so that a beam does not die. A closed token that
+    is kept needs no reserve, and a new reserve takes the place of the former one: it has the text's last bytes.
+
+    Args:
+        found: The candidates of one text, the heaviest first.
+        total: log of the mass of all of them.
+        beam: How many histories are kept.
+        spare: log of the mass of the former reserve, −∞ for none.
+    """
+    if not found or found[0].token == OVER:  # EOS ends every hypothesis that it follows
+        return Pruning((), None, True, total, spare)
+    weights: dict[int, list[float]] = {}
+    for c in found:
+        weights.setdefault(c.parent, []).append(c.weight)
+    heavy = set(weights)
+    if len(weights) > beam:
+        ranked = sorted((-logsumexp_few(w), parent) for parent, w in weights.items())
+        heavy = {parent for _, parent in ranked[:beam]}
+    least = total + worth(beam)
+    kept = [
+        k
+        for k, c in enumerate(found)
+        if k == 0 or (c.parent in heavy and (c.token == OPEN or c.weight >= least))
+    ]
+    cleared = any(found[k].token != OPEN for k in kept)
+    reserve = None if cleared else next((k for k, c in enumerate(found) if c.token != OPEN), None)
+    cleared = cleared or reserve is not None
+    gone = [spare] if cleared else []
+    if len(kept) < len(found):
+        inside = {*kept, reserve}
+        gone += [c.weight for k, c in enumerate(found) if k not in inside]
+        total = logsumexp_few([found[k].weight for k in kept])
+    return Pruning(kept, reserve, cleared, total, logsumexp_few(gone))
