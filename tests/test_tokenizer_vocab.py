@@ -607,12 +607,12 @@ def test_files_beside(tmp_path: Path) -> None:
     assert vocab.control.adds_after == ()
     for name, text, pattern in [
         ("tokenizer.json", "[" * 200_000, "nested too deeply"),
-        ("tokenizer.json", '{"model": ', "JSON, found: .*truncated"),
-        ("tokenizer.json", "[]", "JSON object, found a list"),
-        ("tokenizer_config.json", "[]", "JSON object, found a list"),
+        ("tokenizer.json", '{"model": ', "JSON object, found no JSON: .*truncated"),
+        ("tokenizer.json", "[]", "JSON object, found an array"),
+        ("tokenizer_config.json", "[]", "JSON object, found an array"),
         ("tokenizer_config.json", '{"added_tokens_decoder": 7}', "tokenizers library can run"),
-        ("special_tokens_map.json", "\udcff", "expected JSON"),
-        ("tokenizer.json", '{"version": "1.0", "x": ' + "9" * 5000 + "}", "expected JSON"),
+        ("special_tokens_map.json", "\udcff", "found no UTF-8"),
+        ("tokenizer.json", '{"version": "1.0", "x": ' + "9" * 5000 + "}", "found .*digits"),
     ]:
         folder = _write(tmp_path / "c", d, {}, {})
         (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -626,12 +626,12 @@ def test_files_beside(tmp_path: Path) -> None:
         read_tokenizer(tmp_path / "none", 500)
     (tmp_path / "d" / "tokenizer_config.json").mkdir(parents=True)
     _write(tmp_path / "d", d)
-    with pytest.raises(BadSource, match="found none"):
+    with pytest.raises(BadSource, match="found a directory or a device"):
         read_tokenizer(tmp_path / "d", 500)
     with pytest.MonkeyPatch.context() as m:
         m.setattr("pofx.tokenizer.file.MAX_BYTES", 1 << 20)
         (tmp_path / "a" / "tokenizer.json").write_text(" " * (3 << 20))
-        with pytest.raises(BadSource, match="at most 1 MiB, found 3"):
+        with pytest.raises(BadSource, match="at most 1 MiB, found more: 3,145,728 bytes"):
             read_tokenizer(tmp_path / "a", 500)
 
 

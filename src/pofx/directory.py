@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -11,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pofx.errors import BadSource
+from pofx.json_file import read_object
+
+MOST_CARD = 1 << 20  # bytes of a card, by which a directory is known
 
 
 @contextmanager
@@ -85,7 +87,7 @@ def _others(target: Path, card: str) -> list[str]:
     if card not in names:
         return names
     try:
-        own = json.loads((target / card).read_bytes())["sha256"]
+        own = read_object(target / card, MOST_CARD, infinite=True)["sha256"]
         return [name for name in names if name != card and name not in own]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (BadSource, TypeError, KeyError):
         return []  # a damaged card: what it vouched for is not known, and none of it can be read anyway

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pofx.cache import cache_dir, write_atomically
+from pofx.errors import BadSource
+from pofx.json_file import find_object
 
 FINISHED = "finished"
 MOST = 1024  # files that are remembered
@@ -45,12 +47,11 @@ def state_of(target: Path, parts: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _record(target: Path) -> dict[str, Any] | None:
     try:
-        with _place(target).open("rb") as f:
-            record = json.loads(f.read(MOST_BYTES))
+        record = find_object(_place(target), MOST_BYTES, infinite=True)
         stamp = _stamp(target)
-    except (OSError, ValueError, RecursionError):
+    except (OSError, BadSource):
         return None
-    if not isinstance(record, dict) or record.pop("seal", None) != _hash(record) or record["file"] != stamp:
+    if record is None or record.pop("seal", None) != _hash(record) or record["file"] != stamp:
         return None
     return record
 

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from pofx.errors import Advice, BadSource, BadValue
+from pofx.json_file import read_object
 
 fcntl: ModuleType | None
 try:
@@ -123,21 +124,14 @@ def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool =
     overwrite: whether the file of another run that has finished may be replaced.
     """
     progress = progress_of(target)
-    damaged = BadSource(
-        f"{progress}: expected how far a stopped run came, found a damaged file",
-        Advice("start over", "fresh=True", "--fresh"),
-    )
-    try:
-        if progress.stat().st_size > MOST_STATE:
-            raise damaged
-        record = json.loads(progress.read_bytes())
-    except (ValueError, RecursionError):
-        raise damaged from None
+    noun, advice = "how far a stopped run came", Advice("start over", "fresh=True", "--fresh")
+    damaged = BadSource(f"{progress}: expected {noun}, found a damaged file", advice)
+    record = read_object(progress, MOST_STATE, noun, advice, infinite=True)
     if (
         record == {} and not size
     ):  # as earlier versions left a run that was stopped before its first checkpoint
         return None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
+    if record.get("format") != FORMAT:
         raise damaged
     seal = record.pop("seal", None)
     was, offset, state = record.get("parts"), record.get("offset"), record.get("state")

@@ -14,12 +14,18 @@ import platformdirs
 
 from pofx.cache import write_atomically
 from pofx.errors import BadSource, BadValue
+from pofx.json_file import find_object
 
 FORMAT = 2
 # Such a file has no seal, and is read by its fields alone; the next verdict replaces it by a sealed one.
 UNSEALED = 1
 # A reason is a sentence or two; a longer file is none of ours.
 MOST_BYTES = 1 << 16
+
+_NOUN, _ADVICE = (
+    "a verdict kept by pofx audit --pin",
+    "forget it (pofx audit MODEL --unpin) or remove the file",
+)
 
 Verdict = Literal["joint", "conditional", "prefix-only", "improper"]
 VERDICTS: tuple[Verdict, ...] = ("joint", "conditional", "prefix-only", "improper")
@@ -77,20 +83,10 @@ def pinned(fingerprint: str) -> Pin | None:
     if not fingerprint:
         return None
     path = _path(fingerprint)
-    try:
-        with path.open("rb") as f:
-            raw = f.read(MOST_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
+    record = find_object(path, MOST_BYTES, _NOUN, _ADVICE)
+    if record is None:
         return None
-    except OSError as e:
-        raise _damaged(path, e.strerror or str(e)) from None
-    if len(raw) > MOST_BYTES:
-        raise _damaged(path, f"more than {MOST_BYTES:,} bytes")
-    try:
-        record = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise _damaged(path, "no JSON") from None
-    if not isinstance(record, dict) or record.get("format") not in (UNSEALED, FORMAT):
+    if record.get("format") not in (UNSEALED, FORMAT):
         raise _damaged(path, f"no record of format {UNSEALED} or {FORMAT}")
     if record.get("fingerprint") != fingerprint:
         raise _damaged(path, "that of another model")
@@ -134,10 +130,7 @@ def _seal(record: dict[str, object]) -> str:
 
 
 def _damaged(path: Path, found: str) -> BadSource:
-    return BadSource(
-        f"{path}: expected a verdict kept by pofx audit --pin, found {found}",
-        "forget it (pofx audit MODEL --unpin) or remove the file",
-    )
+    return BadSource(f"{path}: expected {_NOUN}, found {found}", _ADVICE)
 
 
 def _path(fingerprint: str) -> Path:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pofx.directory import MOST_CARD, in_one_step
 from pofx.directory import check_target as check_directory
-from pofx.directory import in_one_step
 from pofx.errors import BadSource, BadValue
 from pofx.fitted_file import read_record, write_record
+from pofx.json_file import read_object
 from pofx.lm import LM
 
 FORMAT = 1
@@ -120,7 +121,7 @@ def read_card(directory: Path) -> dict[str, Any]:
             f"{directory}: expected a model directory with {CARD}, found none in it",
             "fit one with: pofx fit FILE -o model",
         )
-    card = read_json(directory / CARD)
+    card = read_object(directory / CARD, MOST_CARD, advice="copy or fit it again", infinite=True)
     if card.get("format") != FORMAT:
         raise BadSource(
             f"{directory / CARD}: expected format {FORMAT}, found {card.get('format')!r:.40}",
@@ -164,7 +165,7 @@ def _of_family(directory: Path, card: dict[str, Any]) -> LM:
     from pofx.tokenizer.saved import read_vocab
 
     vocab = read_vocab(directory)
-    config = read_json(directory / "config.json")
+    config = read_object(directory / "config.json", MOST_CARD, advice="copy or fit it again", infinite=True)
     begin = card.get("begin") is True
     if card.get("family") == "ngram":
         from pofx.models.ngram import files as ngram_files
@@ -183,18 +184,6 @@ def _of_family(directory: Path, card: dict[str, Any]) -> LM:
     raise BadSource(
         f"{directory / CARD}: expected family 'ngram' or 'transformer', found {card.get('family')!r}", None
     )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a small file; `BadSource` for anything else."""
-    try:
-        raw = path.read_bytes()[: 1 << 20]
-        found = json.loads(raw)
-    except (OSError, ValueError, RecursionError) as e:
-        raise BadSource(f"{path}: expected a JSON object, found: {str(e)[:80]}", None) from None
-    if not isinstance(found, dict):
-        raise BadSource(f"{path}: expected a JSON object, found a {type(found).__name__}", None)
-    return found
 
 
 def _sha256(path: Path) -> str:

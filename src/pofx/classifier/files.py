@@ -15,20 +15,20 @@ import numpy as np
 from pofx.classifier.families import Length, assembled, taken_apart
 from pofx.classifier.joint import Joint
 from pofx.classifier.priors import Prior
+from pofx.directory import MOST_CARD, in_one_step
 from pofx.directory import check_target as check_directory
-from pofx.directory import in_one_step
 from pofx.errors import Advice, BadSource, BadValue, PofxError
 from pofx.estimation import Spec
+from pofx.json_file import read_object
 from pofx.lm import LM
 from pofx.queries.rejection import Rejection
 from pofx.specs import NgramSpec, TransformerSpec
-from pofx.store import read_directory, read_json, save
+from pofx.store import read_directory, save
 from pofx.vocab import as_they_are, to_bytes
 
 CARD = "classifier.json"
 BACKGROUND = "background"
 FORMAT = 1
-MOST = 1 << 20  # bytes of the card; no more of it is read
 # How labels are written down; numpy's kinds are these after .item().
 LABELS: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 SPECS: dict[str, type[NgramSpec] | type[TransformerSpec]] = {
@@ -91,9 +91,9 @@ def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, di
             save(pooled, part / BACKGROUND)
         card["sha256"] = {p.name: _sha256(p / "pofx.json") for p in sorted(part.iterdir())}
         text = json.dumps({**card, "seal": _seal(card)}) + "\n"
-        if len(text) > MOST:
+        if len(text) > MOST_CARD:
             raise BadValue(
-                f"labels: expected labels and prefixes of at most {MOST:,} bytes with what is said of each, found "
+                f"labels: expected labels and prefixes of at most {MOST_CARD:,} bytes with what is said of each, found "
                 f"{len(text):,}",
                 "use fewer or shorter ones",
             )
@@ -205,7 +205,7 @@ def _read_card(home: Path) -> dict[str, Any]:
             f"{home}: expected a directory with {CARD}, found none in it",
             "train one: pofx classify train FILE --label-field NAME -o DIR",
         )
-    card = read_json(home / CARD)
+    card = read_object(home / CARD, MOST_CARD, advice="copy or train it again", infinite=True)
     if card.get("format") != FORMAT:
         raise BadSource(
             f"{home / CARD}: expected format {FORMAT}, found {card.get('format')!r:.40}",

@@ -58,8 +58,8 @@ def _pretrained() -> list[dict[str, Any]]:
     """The models that go by a name, installed or not, and those converted from other GGUF files."""
     from pofx.cache import entries, model_path
     from pofx.errors import BadSource
+    from pofx.json_file import read_object
     from pofx.models.pretrained.checkpoint import GGUF_CARD, MAX_CONFIG
-    from pofx.models.pretrained.json_object import read_object
     from pofx.models.pretrained.source import named
 
     # What an audit and the tokenizer say of their x0 is not known before they are read; of these two it is.
@@ -78,7 +78,7 @@ def _pretrained() -> list[dict[str, Any]]:
     ]
     for e in entries():
         try:
-            card = read_object(model_path(e.name) / GGUF_CARD, MAX_CONFIG)
+            card = read_object(model_path(e.name) / GGUF_CARD, MAX_CONFIG, infinite=True)
         except BadSource:
             continue  # no converted model
         if card.get("source") not in x0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pofx.errors import Advice, BadSource
+from pofx.json_file import json_kind
 from pofx.reading.fields import MISSING, listed, meant
 from pofx.reading.layout import AS_WINDOWS, Content, Layout, NotHere, in_windows
 
@@ -34,7 +35,7 @@ def _checked(value: object, field: str, record: Iterable[object], encoding: str 
     if not isinstance(value, str):
         if value is MISSING:
             raise NotHere(f"expected a field {field!r}, found {listed(record) or 'no fields'}")
-        raise NotHere(f"expected a string in field {field!r}, found {kind(value)}")
+        raise NotHere(f"expected a string in field {field!r}, found {json_kind(value)}")
     try:
         value.isascii() or value.encode()
     except UnicodeEncodeError as e:
@@ -56,14 +57,8 @@ def _as_id(value: object, field: str, record: Iterable[object], encoding: str | 
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) and value is not MISSING:
-        raise NotHere(f"expected a string or an integer in field {field!r}, found {kind(value)}")
+        raise NotHere(f"expected a string or an integer in field {field!r}, found {json_kind(value)}")
     return _checked(value, field, record, encoding)
-
-
-def kind(value: object) -> str:
-    """What a value is in the words of JSON, for a message."""
-    names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", list: "an array"}
-    return {**names, dict: "an object", str: "a string"}.get(type(value), type(value).__name__)
 
 
 def column_of(name: str, columns: list[str], wanted: str, delimiter: str | None = None) -> int:

@@ -8,7 +8,8 @@ from io import BufferedReader
 from typing import Any
 
 from pofx.errors import Advice, BadSource
-from pofx.reading.cells import document, kind
+from pofx.json_file import json_kind
+from pofx.reading.cells import document
 from pofx.reading.fields import Fields, value_at
 from pofx.reading.layout import Content, Found, Layout, NotHere, not_text
 from pofx.streams import lines
@@ -36,7 +37,7 @@ def json_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields)
 def row_of(record: object, layout: Layout, fields: Fields) -> Content:
     """The document of an object, or `NotHere`; `fields` is told of it."""
     if not isinstance(record, dict):
-        raise NotHere(f"expected a JSON object, found {kind(record)}")
+        raise NotHere(f"expected a JSON object, found {json_kind(record)}")
     if fields.missing:
         fields.saw(record)
     cells = [record[name] if name in record else value_at(record, name) for name in layout.columns]

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pofx.tokenizer.file import CONFIG_FILE, FILE, SPECIAL_FILE, read_json
+from pofx.errors import BadSource
+from pofx.json_file import find_object
+from pofx.tokenizer import file
 from pofx.tokenizer.template import template_of
 from pofx.tokenizer.vocab import TokenizerVocab
 
@@ -33,8 +35,14 @@ def read_tokenizer(
 def read_files(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any], str]:
     """The parsed tokenizer.json of a directory, what the files beside it declare, and the name of the first."""
     folder = Path(directory)
-    tokenizer = read_json(folder / FILE)
-    config = read_json(folder / CONFIG_FILE, needed=False)
+    path = folder / file.FILE
+    tokenizer = find_object(path, file.MAX_BYTES, "a tokenizer, a JSON object", infinite=True)
+    if tokenizer is None:
+        raise BadSource(
+            f"{path}: expected a tokenizer in this one file, found none",
+            "write it with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(directory)",
+        )
+    config = find_object(folder / file.CONFIG_FILE, file.MAX_BYTES, infinite=True) or {}
     if "added_tokens_decoder" not in config:
-        config |= read_json(folder / SPECIAL_FILE, needed=False)
-    return tokenizer, config, str(folder / FILE)
+        config |= find_object(folder / file.SPECIAL_FILE, file.MAX_BYTES, infinite=True) or {}
+    return tokenizer, config, str(path)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pofx.errors import BadSource, PofxError
@@ -58,39 +56,6 @@ class TokenizerFile:
     decoder: Mapping[str, Any] | None
     special: Mapping[str, int]
     declared: Mapping[str, int]
-
-
-def read_json(path: Path, needed: bool = True) -> dict[str, Any]:
-    """A JSON object from a file; `{}` for a missing file that is not needed; else `BadSource`, one line."""
-    try:
-        if not path.is_file():
-            if not needed and not path.exists():
-                return {}
-            raise BadSource(
-                f"{path}: expected a tokenizer in this one file, found none",
-                "write it with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(directory)",
-            )
-        if path.stat().st_size > MAX_BYTES:
-            raise BadSource(
-                f"{path}: expected at most {MAX_BYTES >> 20} MiB, found {path.stat().st_size >> 20}",
-                "no tokenizer is that large",
-            )
-        found = json.loads(path.read_bytes())
-    except OSError as e:
-        raise BadSource(f"{path}: expected a readable file, found: {e.strerror}", None) from None
-    except RecursionError:
-        raise BadSource(
-            f"{path}: expected a tokenizer, found JSON nested too deeply", "fetch it again"
-        ) from None
-    except PofxError:
-        raise
-    except ValueError as e:  # no JSON, no UTF-8, or a number of thousands of digits
-        raise BadSource(
-            f"{path}: expected JSON, found: {e}", "the file may be truncated, fetch it again"
-        ) from None
-    if not isinstance(found, dict):
-        raise BadSource(f"{path}: expected a JSON object, found a {type(found).__name__}", None)
-    return found
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pofx.errors import BadSource, BadValue, PofxError
+from pofx.json_file import find_object
 from pofx.subword import BYTE_CHARACTERS, BYTE_LEVEL, PRE_TOKENIZER, SubwordVocab, bpe_model
 from pofx.vocab import BEGIN_TEXT, END_TEXT, ByteVocab, CharVocab, Vocab
 from pofx.word_vocab import WordVocab
@@ -93,7 +94,9 @@ def read_vocab(directory: str | Path) -> Vocab:
     change an id elsewhere. `BadSource` for anything else, in one line that names the file.
     """
     path = Path(directory) / FILE
-    found = _read_json(path)
+    found = find_object(path, MAX_BYTES, "a tokenizer.json, a JSON object", "save the model again")
+    if found is None:
+        raise BadSource(f"{path}: expected the vocabulary of a saved model, found no such file", None)
     try:
         model, added = found["model"], found["added_tokens"]
         names = [t["content"] for t in added]
@@ -164,33 +167,6 @@ def _vocab_of(found: dict[str, Any], model: dict[str, Any], end: bool) -> Vocab:
         escape = model["type"] == "BPE"
         return CharVocab(tokens[:-256] if escape else tokens, end=end, escape=escape)
     raise TypeError("another pre_tokenizer")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        size = path.stat().st_size
-        if not path.is_file():
-            raise BadSource(f"{path}: expected a file, found a directory or a device", None)
-        if size > MAX_BYTES:
-            raise BadSource(f"{path}: expected at most {MAX_BYTES >> 20} MiB, found {size >> 20}", None)
-        found = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise BadSource(
-            f"{path}: expected the vocabulary of a saved model, found no such file", None
-        ) from None
-    except OSError as e:
-        raise BadSource(f"{path}: expected a readable file, found: {e.strerror}", None) from None
-    except RecursionError:
-        raise BadSource(f"{path}: expected a tokenizer.json, found JSON nested too deeply", None) from None
-    except BadSource:
-        raise
-    except ValueError as e:  # no JSON, no UTF-8, or a number of thousands of digits
-        raise BadSource(
-            f"{path}: expected JSON, found: {e}", "the file may be truncated, save the model again"
-        ) from None
-    if not isinstance(found, dict):
-        raise BadSource(f"{path}: expected a JSON object, found a {type(found).__name__}", None)
-    return found
 
 
 def _word_level(table: dict[str, int]) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 
 from pofx.cache import model_path, sha256
 from pofx.errors import BadSource
+from pofx.json_file import read_object
 from pofx.models.pretrained.config_check import KNOWN, check_config, no_code
 from pofx.models.pretrained.config_fields import HEAD_DIM, HEADS, KV_HEADS, LAYERS, ROWS, WIDTH, size
-from pofx.models.pretrained.json_object import read_object
 from pofx.models.pretrained.kinds import check_floats, check_no_pointer
 from pofx.models.pretrained.safetensors_header import StoredTensor
 from pofx.models.pretrained.weight_files import weight_files
@@ -64,7 +64,7 @@ class Checkpoint:
         if self.directory != model_path(self.directory.name):
             return None
         try:
-            card = read_object(self.directory / GGUF_CARD, MAX_CONFIG)
+            card = read_object(self.directory / GGUF_CARD, MAX_CONFIG, infinite=True)
         except BadSource:
             return None
         found, split = card.get("sha256"), card.get("split_asked")
@@ -93,7 +93,7 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
         )
     for path in sorted(p for p in directory.iterdir() if p.suffix in (".json", ".safetensors")):
         check_no_pointer(path)
-    config = read_object(directory / CONFIG, MAX_CONFIG)
+    config = read_object(directory / CONFIG, MAX_CONFIG, infinite=True)
     if str(config.get("model_type")).startswith("pofx"):
         raise BadSource(
             f"{directory}: expected pofx.json beside {CONFIG}, as pofx.save writes them, found none",
@@ -105,7 +105,7 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
     check_config(config, str(directory / CONFIG))
     for name in (TOKENIZER_CONFIG, "generation_config.json"):
         if (directory / name).exists():
-            no_code(read_object(directory / name, MAX_CONFIG << 2), str(directory / name))
+            no_code(read_object(directory / name, MAX_CONFIG << 2, infinite=True), str(directory / name))
     files, tensors = weight_files(directory)
     check_floats(whole, directory, tensors)
     if config is not whole:
@@ -125,7 +125,7 @@ def _adapter(directory: Path) -> NoReturn:
     """An adapter is refused with and without the model beside it, whose numbers alone would not be the adapter's."""
     base = None
     if (directory / ADAPTER).is_file():
-        base = read_object(directory / ADAPTER, MAX_CONFIG).get("base_model_name_or_path")
+        base = read_object(directory / ADAPTER, MAX_CONFIG, infinite=True).get("base_model_name_or_path")
     of = f" to {base!r:.80}" if isinstance(base, str) else ""
     raise BadSource(
         f"{directory}: expected a model of its own, found an adapter{of}",

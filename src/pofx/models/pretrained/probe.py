@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pofx.errors import require
+from pofx.errors import BadSource, require
 
 require("torch", "hf", "a pretrained model")
 
@@ -20,6 +20,7 @@ import torch
 from pofx.algorithms.logspace import Floats
 from pofx.by_extension import forward_by_extension
 from pofx.cache import cache_dir, write_atomically
+from pofx.json_file import read_object
 from pofx.models.pretrained.body import Body
 from pofx.models.pretrained.head import Head
 from pofx.models.pretrained.model import PretrainedLM
@@ -37,6 +38,7 @@ AHEAD = 1e-3
 # Our decoder in bfloat16 against float32: 0.12 a token on average, up to 2. The float32 decoder was compared before.
 BFLOAT16 = 2.0
 SHORT, FAR, LONG = 24, 300, 1024
+_MOST_MEMORY = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +117,13 @@ class _Rows(Vocab):
 def remembered(fingerprint: str) -> Known | None:
     """What was found when the checkpoint was read first; None if it was not."""
     try:
-        found = json.loads(_path(fingerprint).read_text())
+        found = read_object(
+            _path(fingerprint), _MOST_MEMORY, infinite=True
+        )  # -inf is the log p of a row shut out
         logp, reader = np.array(found["logp"], dtype=np.float64), found["reader"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (BadSource, ValueError, KeyError, TypeError):
         return None
-    whole = logp.ndim == 1 and not bool(np.isnan(logp).any())  # -inf is the log p of a row that is shut out
+    whole = logp.ndim == 1 and not bool(np.isnan(logp).any())
     return Known(logp, reader) if whole and reader in ("decoder", "head", "whole") else None
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from pofx.errors import BadSource
-from pofx.models.pretrained.json_object import parse_object
+from pofx.json_file import parse_object
 
 MAX_HEADER = 100_000_000  # what the safetensors library itself takes
 MAX_DIMENSIONS = 8

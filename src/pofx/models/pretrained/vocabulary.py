@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pofx.errors import BadSource
+from pofx.json_file import read_object
 from pofx.models.pretrained.checkpoint import CONFIG, GGUF_CARD, MAX_CONFIG, Checkpoint
-from pofx.models.pretrained.json_object import read_object
 from pofx.tokenizer.checkpoint_files import read_tokenizer
 from pofx.tokenizer.end import declared_end
 from pofx.tokenizer.vetted import vet
@@ -55,13 +55,13 @@ def read_vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> Toke
 def _control_of_gguf(folder: Path, rows: int) -> list[int]:
     """The control tokens that a GGUF file listed, as the card of its conversion has them."""
     card = folder / GGUF_CARD
-    found = read_object(card, _MAX_CARD).get("control", []) if card.is_file() else []
+    found = read_object(card, _MAX_CARD, infinite=True).get("control", []) if card.is_file() else []
     return [i for i in found if type(i) is int and 0 <= i < rows]
 
 
 def _generation(folder: Path) -> dict[str, Any]:
     path = folder / GENERATION
-    return read_object(path, MAX_CONFIG) if path.is_file() else {}
+    return read_object(path, MAX_CONFIG, infinite=True) if path.is_file() else {}
 
 
 def _ids(found: object, path: Path) -> list[int]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from pofx.errors import BadSource
-from pofx.models.pretrained.json_object import read_object
+from pofx.json_file import read_object
 from pofx.models.pretrained.safetensors_header import StoredTensor, read_tensors
 
 INDEX, WEIGHTS = "model.safetensors.index.json", "model.safetensors"

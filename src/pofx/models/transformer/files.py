@@ -10,6 +10,7 @@ from typing import Any
 
 from pofx.cache import write_atomically
 from pofx.errors import BadSource, require
+from pofx.json_file import read_object
 
 require("torch", "torch", "a transformer")
 
@@ -28,6 +29,7 @@ from pofx.vocab import Vocab
 
 QUIET = -30.0  # the logit that x0 gets, for tools that count it among the outcomes
 QUIET_TOKENS = 4096
+MOST_CONFIG = 1 << 20
 
 
 def to_files(lm: TransformerLM, directory: Path) -> None:
@@ -160,11 +162,8 @@ def quieten(net: Net, pieces: Pieces) -> None:
 
 
 def _shape(file: Path, vocab: Vocab, begin: bool) -> Shape:
-    try:
-        config = json.loads(file.read_bytes())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as e:
-        raise BadSource(f"{file}: expected the JSON of a Qwen3 model, found none ({e})", None) from None
-    if not isinstance(config, dict) or config.get("model_type") != "qwen3":
+    config = read_object(file, MOST_CONFIG, "the JSON object of a Qwen3 model", "copy or fit it again")
+    if config.get("model_type") != "qwen3":
         raise BadSource(f"{file}: expected model_type 'qwen3', as pofx writes it; found another", None)
     rope = config.get("rope_parameters")
     theta = rope.get("rope_theta") if isinstance(rope, dict) else config.get("rope_theta")

@@ -17,8 +17,10 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from pofx.errors import Advice, BadSource, BadValue
+from pofx.json_file import read_object
 from pofx.models.pretrained.gguf.header import ELSE, GgufHeader
 from pofx.models.pretrained.gguf.library import of_library
+from pofx.tokenizer.file import MAX_BYTES
 
 # What `tokenizer.ggml.token_type` says of a token.
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
@@ -137,7 +139,7 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
         )
         made.save_pretrained(str(directory))
     file = directory / "tokenizer.json"
-    content: dict[str, Any] = json.loads(file.read_bytes())
+    content = read_object(file, MAX_BYTES, infinite=True)
     if byte_level:
         if tokens.pre in _GPT2:
             content["pre_tokenizer"] = _BYTE_LEVEL

@@ -1,0 +1,128 @@
+"""The one reader of a JSON object from a file: of bounded size, and refused in one line where it is anything else."""
+
+# Plain `json`, and no msgspec or pydantic: neither is a dependency, most of these files are a stranger's and have no
+# type of their own, and each file of ours has a seal. A number of 5,000 digits or a key twice is seen before any type.
+
+from __future__ import annotations
+
+import json
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pofx.errors import Advice, BadSource
+
+
+def read_object(
+    path: Path,
+    most: int,
+    noun: str = "a JSON object",
+    advice: str | Advice = "copy or download it again",
+    infinite: bool = False,
+) -> dict[str, Any]:
+    """Read the JSON object in a file.
+
+    Args:
+        path: the file; a link is followed, and a pipe or a device is refused before it is opened.
+        most: the largest size of the file, in bytes.
+        noun: what the file should hold, for the message.
+        advice: what to do about a file that holds something else.
+        infinite: whether NaN, Infinity and numbers beyond a float's range are read, which Python's json writes.
+
+    Raises:
+        BadSource: the file is missing, unreadable, too large, or its content is refused by `parse_object`.
+
+    Right: `read_object(directory / "config.json", 1 << 22)`. Wrong: for a file that may hold an array.
+    """
+    refuse = partial(_refuse, str(path), noun, advice)
+    try:
+        if path.exists() and not path.is_file():
+            refuse("a directory or a device")
+        with path.open("rb") as f:
+            raw = f.read(most + 1)
+        if len(raw) > most:
+            size = f"{most >> 20:,} MiB" if most >> 20 else f"{most >> 10:,} KiB"
+            found = f"more: {path.stat().st_size:,} bytes"
+            _refuse(str(path), f"{noun} of at most {size}", advice, found)
+    except OSError as e:
+        # Neither a copy nor a download mends a file that may not be read.
+        _refuse(str(path), noun, "check the path and its permissions", e.strerror or str(e))
+    return parse_object(raw, str(path), noun, advice, infinite)
+
+
+def find_object(
+    path: Path,
+    most: int,
+    noun: str = "a JSON object",
+    advice: str | Advice = "copy or download it again",
+    infinite: bool = False,
+) -> dict[str, Any] | None:
+    """Read the JSON object in a file as `read_object` does; None where there is no file of that name."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        pass  # the reader says why
+    return read_object(path, most, noun, advice, infinite)
+
+
+def parse_object(
+    raw: bytes,
+    where: str,
+    noun: str = "a JSON object",
+    advice: str | Advice = "copy or download it again",
+    infinite: bool = False,
+) -> dict[str, Any]:
+    """Parse bytes as one JSON object in UTF-8. Arguments are those of `read_object`; `where` names the bytes.
+
+    Raises:
+        BadSource: the bytes are no UTF-8 or no JSON, nested too deeply, no object, have a key twice in one object, or a
+            number that Python does not read.
+    """
+    refuse = partial(_refuse, where, noun, advice)
+    checked: dict[str, Any] = {} if infinite else {"parse_constant": _no_number, "parse_float": _finite}
+    try:
+        found = json.loads(raw.decode("utf-8"), object_pairs_hook=_once, **checked)
+    except RecursionError:
+        refuse("JSON nested too deeply")
+    except UnicodeDecodeError as e:
+        refuse(f"no UTF-8: the byte 0x{raw[e.start]:02x} at byte {e.start + 1:,}")
+    except json.JSONDecodeError as e:
+        refuse(f"no JSON: {e.msg} at line {e.lineno}, column {e.colno}; the file may be truncated")
+    except ValueError as e:  # of the hooks below, or a whole number of thousands of digits
+        refuse(" ".join(str(e).split())[:120])
+    if not isinstance(found, dict):
+        refuse(json_kind(found))
+    return found
+
+
+def json_kind(value: object) -> str:
+    """What a value is in the words of JSON, for a message."""
+    names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", list: "an array"}
+    return {**names, dict: "an object", str: "a string"}.get(type(value), type(value).__name__)
+
+
+def _refuse(where: str, noun: str, advice: str | Advice, found: str) -> NoReturn:
+    raise BadSource(f"{where}: expected {noun}, found {found}", advice) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        seen: set[str] = set()
+        twice = next(k for k, _ in pairs if k in seen or seen.add(k))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice[:60]!r} twice")
+    return out
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name}, which is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"the number {text[:40]}, which no float holds")
+    return value
