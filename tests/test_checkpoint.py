@@ -221,7 +221,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "config empty": (holds("config.json", b""), "JSON"),
     "config no UTF-8": (holds("config.json", b'{"a": "\xff"}'), "no UTF-8"),
     "config deep": (holds("config.json", '{"a":' * 100_000 + "1" + "}" * 100_000), "deep"),
-    "config of 5 MB": (holds("config.json", '{"a": "' + "x" * 5_000_000 + '"}'), "of at most 4 MiB, found more: 5,000,009 bytes"),
+    "config of 5 MB": (
+        holds("config.json", '{"a": "' + "x" * 5_000_000 + '"}'),
+        "of at most 4 MiB, found more: 5,000,009 bytes",
+    ),
     "config with a key twice": (
         holds("config.json", '{"model_type": "llama", "model_type": "gpt2"}'),
         "twice",
