@@ -63,7 +63,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             f.flush()
             os.fsync(f.fileno())
         os.replace(part, path)
-    except BaseException as e:
+    except BaseException as e:  # also Ctrl-C: nothing is left behind, and whatever it was goes on
         with suppress(OSError):
             part.unlink()
         if isinstance(e, OSError) and e.filename is None:

@@ -188,7 +188,7 @@ def opened(
                     f"{part_of(target)}: expected the rows that its .progress has the hash of, found others",
                     Advice("start over", "fresh=True", "--fresh"),
                 )
-        except BaseException:
+        except BaseException:  # also Ctrl-C: the lock is let go, and whatever it was goes on
             _let_go(target, file)
             raise
         return Journal(target, parts, file, left, rows, began)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.errors import BadValue, require
+from pofx.errors import BadValue, Undecodable, require
 
 TOTAL = 1 << 24
 
@@ -79,8 +79,14 @@ class Decoder:
         self._family: Any = self._stream.model.Categorical(perfect=False)
 
     def get(self, g: NDArray[np.float32]) -> NDArray[np.int64]:
-        """One symbol by each row of frequencies."""
-        out: NDArray[np.int64] = np.asarray(self._coder.decode(self._family, g), dtype=np.int64)
+        """One symbol by each row of frequencies; `Undecodable` where the library finds that no code goes on so."""
+        try:
+            found = self._coder.decode(self._family, g)
+        except AssertionError as e:  # how constriction says so
+            raise Undecodable(
+                f"expected the code of symbols by these frequencies, found another ({e})", None
+            ) from None
+        out: NDArray[np.int64] = np.asarray(found, dtype=np.int64)
         return out
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import re
 import sys
 from typing import Any
 
@@ -14,6 +13,7 @@ import click
 from pofx.cli import streams
 from pofx.cli.group import Group
 from pofx.cli.heard import heard
+from pofx.cli.spelling import in_shell
 
 # verb -> what `pofx --help` says of it; the module pofx.cli.<verb> holds `command`.
 VERBS = {
@@ -35,17 +35,6 @@ VERBS = {
     "cache": "What is kept because it can be made again, and how to clear it.",
     "demo": "See p(x) at work: fit, score, sample and audit on text that is on every machine.",
 }
-
-OUT_OF_MEMORY = (
-    "out of memory: expected more than this machine gives, found none left; try a smaller model, file, order or "
-    "vocabulary, or --budget 512"
-)
-# What torch and oneDNN say of it: they have no type for that error.
-_NO_MEMORY = re.compile(
-    r"unable to mmap|can.t allocate memory|not enough memory|Cannot allocate memory|bad_alloc|"
-    r"could not create a (?:memory|primitive)",
-    re.IGNORECASE,
-)
 
 HELP = """p(x) for language models: a joint probability distribution over strings.
 
@@ -107,6 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
     Exit codes: 0 done; 1 an audit failed, or some rows have no score; 2 refused, with one line on stderr; 130 Ctrl-C.
     """
     from pofx.errors import Interrupted, PofxError
+    from pofx.exhausted import out_of_memory, ran_out
 
     streams.prepare()
     try:
@@ -133,8 +123,8 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as e:
         where = "" if e.filename is None else f"{os.fsdecode(e.filename)}: "
         said = f"{where}{e.strerror or e}"
-        if e.errno == errno.ENOMEM:
-            said = OUT_OF_MEMORY
+        if ran_out(e):
+            said = str(in_shell(out_of_memory()))
         elif e.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
             said = f"{where}expected room to write, found: {e.strerror}; make room, or choose another place"
         elif e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -143,12 +133,10 @@ def main(arguments: list[str] | None = None) -> None:
             said += "; check the path"
         code = _say(f"error: {_one_line(said)}", 2)
         streams.silence()
-    except MemoryError:
-        code = _say(f"error: {OUT_OF_MEMORY}", 2)
-    except RuntimeError as e:
-        if not _NO_MEMORY.search(str(e)):
+    except (MemoryError, RuntimeError) as e:
+        if not ran_out(e):
             raise
-        code = _say(f"error: {OUT_OF_MEMORY}", 2)
+        code = _say(f"error: {in_shell(out_of_memory())}", 2)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -50,6 +50,10 @@ def decode(lm: LM, payload: bytes, n: int, lanes: int, tell: Tell = silent) -> I
         nonlocal left
         now = code.get(g)
         left -= cost(g, now)
+        ended = now == lm.vocab.end
+        ended[-1] &= len(now) < lanes or t + 1 < lengths[-1]  # the last part ends with EOS, or with nothing
+        if ended.any():
+            raise Undecodable(f"expected the code of {n:,} tokens, found EOS among the first {t + 1:,}", None)
         if left < 0:
             raise Undecodable(
                 f"expected the code of {n:,} tokens, found one that ends after some {t:,}", None
@@ -58,12 +62,7 @@ def decode(lm: LM, payload: bytes, n: int, lanes: int, tell: Tell = silent) -> I
         return now
 
     lengths = [hi - lo for lo, hi in zip([0, *_cuts(n, lanes)], [*_cuts(n, lanes), n])]
-    try:
-        _walk(lm, lengths, turn, tell)
-    except (AssertionError, IndexError) as e:
-        raise Undecodable(
-            f"expected the code of {n:,} tokens, found one that this model cannot have made ({e})", None
-        ) from None
+    _walk(lm, lengths, turn, tell)
     parts = [np.array([c[k] for c in columns[: lengths[k]]], dtype=np.int64) for k in range(len(lengths))]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pofx.errors import BadSource, PofxError
+from pofx.errors import BadSource, NotText, PofxError
+from pofx.exhausted import out_of_memory, ran_out
 from pofx.tokenizer.harmless import check_steps
 
 FILE = "tokenizer.json"
@@ -66,9 +67,13 @@ def refusing(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except PofxError:
-        raise
-    except BaseException as e:
+    except PofxError as e:
+        if not isinstance(e, NotText):
+            raise
+        raise BadSource(f"{name}: {e.message}", "fetch it again") from None
+    except BaseException as e:  # a panic of tokenizers is no Exception
+        if ran_out(e):
+            raise out_of_memory() from None
         if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
             raise
         what = " ".join(str(e).split())[:200] or type(e).__name__

@@ -36,7 +36,7 @@ def muffled(panics: bool) -> Iterator[None]:
                 kept = _place()
                 os.dup2(kept, _STDERR)
             yield
-        except BaseException as e:
+        except BaseException as e:  # a panic is no Exception; whatever it was goes on
             os.dup2(real, _STDERR)
             if kept is not None and type(e).__name__ != "PanicException":
                 _copy(kept, real)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pofx.tokenizer.file import Added
+from pofx.tokenizer.stretches import encoding
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -20,7 +21,12 @@ def alone(step: Mapping[str, Any]) -> Callable[[str], str]:
 
     skeleton = {"version": "1.0", "added_tokens": [], "normalizer": step, "model": EMPTY_MODEL}
     found: Callable[[str], str] = Tokenizer.from_str(json.dumps(skeleton)).normalizer.normalize_str
-    return found
+
+    def normalized(text: str) -> str:
+        with encoding():
+            return found(text)
+
+    return normalized
 
 
 class Normalized:
@@ -62,7 +68,11 @@ class Normalized:
     def _sections(self, text: str) -> Iterator[tuple[str, bool]]:
         """The text in parts, and whether each is an added token."""
         at = 0
-        for lo, hi in self._finder.encode(text).offsets if self._finder else ():
+        whole: Sequence[tuple[int, int]] = ()
+        if self._finder is not None:
+            with encoding():
+                whole = self._finder.encode(text).offsets
+        for lo, hi in whole:
             if lo > at:
                 yield text[at:lo], False
             yield text[lo:hi], True

@@ -7,16 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pofx.errors import NotText
+from pofx.exhausted import out_of_memory, ran_out
 
 _STRAY = re.compile("([\udc80-\udcff]+)")
 
 
 @contextmanager
 def encoding() -> Iterator[None]:
-    """Whatever the library raises on a text, panics too, is `NotText`."""
+    """Whatever the library raises on a text, panics too, is `NotText`; memory that ran out is `OutOfMemory`.
+
+    Right: around one call of `tokenizers`. Wrong: around code of ours, whose mistakes must look like mistakes.
+    """
     try:
         yield
-    except BaseException as e:
+    except BaseException as e:  # a panic of tokenizers is no Exception
+        if ran_out(e):
+            raise out_of_memory() from None
         if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
             raise
         raise NotText(

@@ -20,6 +20,7 @@ from pofx.tokenizer.muffled import muffled
 from pofx.tokenizer.normalized import EMPTY_MODEL, Normalized
 from pofx.tokenizer.opening_space import without_opening_space
 from pofx.tokenizer.safe_cuts import SafeCuts
+from pofx.tokenizer.stretches import encoding
 from pofx.tokenizer.token_bytes import Spelling
 
 if TYPE_CHECKING:
@@ -162,15 +163,15 @@ class TextTokenizer:
 
     def _encode_batch(self, texts: list[str]) -> Iterator[list[int]]:
         if len(texts) == 1 and len(texts[0]) < 4096:  # no thread pool, which would make later forks warn
-            with muffled(self._panics):
+            with encoding(), muffled(self._panics):
                 encodings = [self._tokenizer.encode(texts[0], add_special_tokens=False)]
         elif texts:  # no offsets either: half the time and memory
-            with muffled(self._panics):
+            with encoding(), muffled(self._panics):
                 encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         else:
             return
-        for encoding in encodings:
-            ids: list[int] = encoding.ids
+        for found in encodings:
+            ids: list[int] = found.ids
             yield ids if self._renumbered is None else self._renumbered[ids].tolist()
 
     def _encode_long(self, text: str) -> list[int]:

@@ -16,7 +16,7 @@ from pofx.control_tokens import ControlTokens
 from pofx.errors import BadValue, NotText
 from pofx.tokenizer.control import candidates, control_names
 from pofx.tokenizer.file import FILE, parse, refusing
-from pofx.tokenizer.stretches import encoding, stretches
+from pofx.tokenizer.stretches import stretches
 from pofx.tokenizer.template import Template, rendered_ids
 from pofx.tokenizer.text import TextTokenizer, added_around
 from pofx.tokenizer.token_bytes import Spelling, token_bytes
@@ -184,8 +184,7 @@ class TokenizerVocab(Vocab):
         parts = stretches(to_bytes(text))
         for k, part in enumerate(parts):
             if isinstance(part, str):
-                with encoding():
-                    parts[k], changed = self._tokenizer.normalized(part)
+                parts[k], changed = self._tokenizer.normalized(part)
                 names += [n for n in changed if n not in names]
         if not names:
             return text, ""
@@ -250,8 +249,7 @@ class TokenizerVocab(Vocab):
         return out
 
     def _run(self, strings: list[str]) -> list[list[int]]:
-        with encoding():
-            return list(self._tokenizer.encode_all(strings))
+        return list(self._tokenizer.encode_all(strings))
 
     def _spells(self, ids: list[int], data: bytes) -> bool:
         """Whether these are ids of text, and of this one."""

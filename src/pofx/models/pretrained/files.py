@@ -21,7 +21,7 @@ from pofx.models.pretrained.checkpoint import Checkpoint
 from pofx.models.pretrained.decoder import Decoder
 from pofx.models.pretrained.head import Head
 from pofx.models.pretrained.heap import give_back
-from pofx.models.pretrained.library_calls import library_on, quiet
+from pofx.models.pretrained.library_calls import quiet
 from pofx.models.pretrained.library_model import read_model
 from pofx.models.pretrained.library_reader import compared, reader
 from pofx.models.pretrained.longest import longest
@@ -122,8 +122,7 @@ def _ours(asked: _Asked) -> tuple[Body, Head, int] | None:
     before = known is not None and known.reader == "decoder" and len(known.logp) == len(ids) - 1
     if known is None or not before:
         asked.told(Stage.COMPARING, 0.0)
-        with library_on(checkpoint.directory):
-            known = Known(by_library(asked.model(), ids)[0], "decoder")
+        known = Known(by_library(asked.model(), ids, checkpoint.directory)[0], "decoder")
     # In float32 whatever the dtype: bfloat16 is so rough that another law could hide in it.
     first = torch.float32 if not before else DTYPES[asked.dtype]
     made = _made(checkpoint, shape, first)
@@ -133,8 +132,7 @@ def _ours(asked: _Asked) -> tuple[Body, Head, int] | None:
         windows = [layer.window for layer in shape.layers if layer.window is not None]
         if windows and min(windows) + SHORT <= LONG:
             long = probe(shape.rows, min(shape.context, min(windows) + SHORT))
-            with library_on(checkpoint.directory):
-                said = by_library(asked.model(), long)[0]
+            said = by_library(asked.model(), long, checkpoint.directory)[0]
             if not _same(checkpoint, apart(read(*made, long), said), DECODER):
                 return None
     if not _same(

@@ -9,7 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pofx.errors import BadSource, PofxError
+from pofx.errors import BadSource
+from pofx.exhausted import out_of_memory, ran_out
 
 # Fields that decide nothing here: the caller says the dtype, and labels are a classifier's (10^9 of them took minutes).
 _UNUSED = (
@@ -48,15 +49,17 @@ def quiet() -> Iterator[None]:
 def library_on(directory: Path) -> Iterator[None]:
     """`BadSource` naming the library, for whatever is raised within; what it warns of is not shown (`quiet`).
 
+    `OutOfMemory` where memory ran out.
+
     Right: around a call of the library alone. Wrong: around a call of our own, whose mistakes it would hide.
     """
     try:
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (PofxError, MemoryError):
-        raise
-    except Exception as e:
+    except Exception as e:  # the library's alone: it raises of every class on a file that is odd
+        if ran_out(e):
+            raise out_of_memory() from None
         why = " ".join(_said(e).split())
         why = "".join(c if c.isprintable() else "?" for c in why)
         raise BadSource(
@@ -64,6 +67,12 @@ def library_on(directory: Path) -> Iterator[None]:
             f"read, found: {why:.200}",
             "compare its files with the published ones",
         ) from None
+
+
+def library_logits(model: Any, ids: Any, directory: Path) -> Any:
+    """What a model of the library says of a batch of ids; within `library_on` is nothing but the call."""
+    with library_on(directory):
+        return model(input_ids=ids, use_cache=False).logits
 
 
 def _said(e: Exception) -> str:

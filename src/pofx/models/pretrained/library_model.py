@@ -16,7 +16,7 @@ import torch
 
 from pofx.models.pretrained.checkpoint import Checkpoint
 from pofx.models.pretrained.config_check import library_class, without_code
-from pofx.models.pretrained.library_calls import library_on, made_config
+from pofx.models.pretrained.library_calls import library_logits, library_on, made_config
 from pofx.models.pretrained.longest import use_long_factors
 from pofx.models.pretrained.safetensors_header import StoredTensor
 from pofx.models.pretrained.weights import check_finite
@@ -41,19 +41,24 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
     """
     require("transformers", "hf", "a pretrained model")
     check_finite(checkpoint)
-    with library_on(checkpoint.directory), ExitStack() as open_files:
-        made = made_config(checkpoint.config["model_type"], without_code(checkpoint.config))
-        if rope == "long":
-            use_long_factors(made, str(checkpoint.directory))
-        model, found = _class_for(checkpoint.config["model_type"]).from_pretrained(
-            None,
-            config=made,
-            state_dict=_slices(checkpoint, open_files),
-            dtype=dtype,
-            ignore_mismatched_sizes=True,  # they are named below
-            local_files_only=True,
-            output_loading_info=True,
-        )
+    told = without_code(checkpoint.config)
+    with library_on(checkpoint.directory):
+        made = made_config(checkpoint.config["model_type"], told)
+    if rope == "long":
+        use_long_factors(made, str(checkpoint.directory))
+    kind = _class_for(checkpoint.config["model_type"])
+    with ExitStack() as open_files:
+        slices = _slices(checkpoint, open_files)
+        with library_on(checkpoint.directory):
+            model, found = kind.from_pretrained(
+                None,
+                config=made,
+                state_dict=slices,
+                dtype=dtype,
+                ignore_mismatched_sizes=True,  # they are named below
+                local_files_only=True,
+                output_loading_info=True,
+            )
     # The library fills what is missing with random numbers, and drops what is left, with a warning at most.
     lacking = sorted([*found["missing_keys"], *(str(name) for name, *_ in found["mismatched_keys"])])
     if lacking:
@@ -70,9 +75,9 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
             _advice(left),
         )
     model.eval().requires_grad_(False)
-    with library_on(checkpoint.directory), torch.inference_mode():
+    with torch.inference_mode():
         # Sizes that the weights do not show, such as a window of 0, are noticed by the first forward.
-        model(input_ids=torch.zeros((1, 2), dtype=torch.int64), use_cache=False)
+        library_logits(model, torch.zeros((1, 2), dtype=torch.int64), checkpoint.directory)
     return model
 
 
@@ -95,8 +100,9 @@ def _slices(checkpoint: Checkpoint, open_files: ExitStack) -> dict[str, Any]:
     """Name to tensor in its file, unread. The library is given these, since by itself it may choose another file."""
     from safetensors import safe_open
 
-    files = {f: open_files.enter_context(safe_open(f, framework="pt")) for f in checkpoint.files}
-    return {name: files[t.file].get_slice(t.name) for name, t in checkpoint.tensors.items()}
+    with library_on(checkpoint.directory):
+        files = {f: open_files.enter_context(safe_open(f, framework="pt")) for f in checkpoint.files}
+        return {name: files[t.file].get_slice(t.name) for name, t in checkpoint.tensors.items()}
 
 
 def _computed(name: str, tensors: Mapping[str, StoredTensor]) -> bool:

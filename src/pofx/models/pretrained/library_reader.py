@@ -16,7 +16,7 @@ import torch
 from pofx.models.pretrained.body import Body
 from pofx.models.pretrained.head import Head, LogitsHead
 from pofx.models.pretrained.library import LibraryBody
-from pofx.models.pretrained.library_calls import library_on
+from pofx.models.pretrained.library_calls import library_logits, library_on
 from pofx.models.pretrained.longest import longest
 from pofx.models.pretrained.probe import (
     AHEAD,
@@ -31,6 +31,7 @@ from pofx.models.pretrained.probe import (
     read,
 )
 
+_ONE = torch.zeros(1, 1, dtype=torch.int64)  # a text of one token
 # What the library's code raises where a model has no body that can be read apart.
 _NO_BODY = (AttributeError, TypeError, ValueError, RuntimeError, KeyError, IndexError, NotImplementedError)
 
@@ -52,11 +53,13 @@ def compared(model: Any, where: Path, known: Known | None) -> tuple[Body, Head, 
     the probe to see.
     """
     context = longest(model)
+    with torch.inference_mode():
+        rows = len(library_logits(model, _ONE, where)[0, -1])
     with library_on(where):
-        rows = len(_logits(model))
-        inputs = min(rows, int(model.get_input_embeddings().weight.shape[0]))
-        ids = probe(inputs, min(SHORT, context or SHORT))
-        said, largest = by_library(model, ids)
+        table = model.get_input_embeddings().weight.shape
+    inputs = min(rows, int(table[0]))
+    ids = probe(inputs, min(SHORT, context or SHORT))
+    said, largest = by_library(model, ids, where)
     bound = HEAD + ROUNDED * largest
     kind = "head"
     if _can_be_split(model, rows):
@@ -89,7 +92,7 @@ def compared(model: Any, where: Path, known: Known | None) -> tuple[Body, Head, 
 @torch.inference_mode()
 def _logits(model: Any) -> torch.Tensor:
     """Of a text of one token: how many rows there are, and which of them no text reaches."""
-    found: torch.Tensor = model(input_ids=torch.zeros(1, 1, dtype=torch.int64), use_cache=False).logits[0, -1]
+    found: torch.Tensor = model(input_ids=_ONE, use_cache=False).logits[0, -1]
     return found
 
 

@@ -23,6 +23,7 @@ from pofx.cache import cache_dir, write_atomically
 from pofx.json_file import read_object
 from pofx.models.pretrained.body import Body
 from pofx.models.pretrained.head import Head
+from pofx.models.pretrained.library_calls import library_logits
 from pofx.models.pretrained.model import PretrainedLM
 from pofx.trace import Ints, Want
 from pofx.vocab import Vocab
@@ -58,9 +59,12 @@ def probe(rows: int, tokens: int) -> Ints:
 
 
 @torch.inference_mode()
-def by_library(model: Any, ids: Ints) -> tuple[Floats, float]:
-    """log p of ids[1:] by `model(ids[:-1]).logits`, nats, the softmax in float64; and the size of the largest logit."""
-    z = model(input_ids=torch.from_numpy(ids[:-1])[None], use_cache=False).logits[0].double()
+def by_library(model: Any, ids: Ints, where: Path) -> tuple[Floats, float]:
+    """log p of ids[1:] by `model(ids[:-1]).logits`, nats, the softmax in float64; and the size of the largest logit.
+
+    where: the files of the model, for the error of a library that cannot run it.
+    """
+    z = library_logits(model, torch.from_numpy(ids[:-1])[None], where)[0].double()
     logp = z.gather(1, torch.from_numpy(ids[1:])[:, None])[:, 0] - torch.logsumexp(z, 1)
     out: Floats = logp.numpy()
     finite = z[torch.isfinite(z)]

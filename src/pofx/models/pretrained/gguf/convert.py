@@ -154,9 +154,10 @@ def _write_weights(header: GgufHeader, config: Any, directory: Path, told: Progr
     if config.tie_word_embeddings:
         wanted.pop("lm_head.weight", None)
     arch = header.metadata["general.architecture"]
+    facts, shallow = _facts(config), _Shallow(model, 1)
     with of_library(header.path):
-        processor = TENSOR_PROCESSORS.get(arch, TensorProcessor)(config=_facts(config))
-        names = get_gguf_hf_weights_map(_Shallow(model, 1), processor)
+        processor = TENSOR_PROCESSORS.get(arch, TensorProcessor)(config=facts)
+        names = get_gguf_hf_weights_map(shallow, processor)
     out: dict[str, NDArray[np.float32]] = {}
     parsed: dict[str, dict[str, Any]] = {"tensors": {}}
     done, total = 0, sum(t.size for t in header.tensors)

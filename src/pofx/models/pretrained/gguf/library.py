@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pofx.errors import BadSource
+from pofx.exhausted import out_of_memory, ran_out
 from pofx.models.pretrained.gguf.header import ELSE
 
 
@@ -25,12 +26,14 @@ def of_library(path: Path) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (OSError, MemoryError):
+    except OSError:
         raise
-    except Exception as e:
-        raise _refusal(path, e) from None
     except BaseException as e:
-        if type(e).__name__ != "PanicException":  # what Rust raises is no Exception
+        if ran_out(e):
+            raise out_of_memory() from None
+        if (
+            not isinstance(e, Exception) and type(e).__name__ != "PanicException"
+        ):  # what Rust raises is no Exception
             raise
         raise _refusal(path, e) from None
     finally:

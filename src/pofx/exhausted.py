@@ -1,0 +1,35 @@
+"""Memory that has run out, in the several ways in which libraries say so."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+from pofx.errors import Advice, OutOfMemory
+
+# torch on a CPU and oneDNN have no type for it, only words.
+_SAID = re.compile(
+    r"unable to mmap|can.t allocate memory|not enough memory|Cannot allocate memory|bad_alloc|"
+    r"could not create a (?:memory|primitive)",
+    re.IGNORECASE,
+)
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an exception says that there is no more memory: Python's, the system's, or torch's on any device."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, MemoryError | OutOfMemory) or type(error).__name__ == "OutOfMemoryError":
+        return True  # torch's is known by its name, so that torch need not be imported
+    return isinstance(error, RuntimeError) and _SAID.search(str(error)) is not None
+
+
+def out_of_memory() -> OutOfMemory:
+    """The error for work that found no more memory."""
+    return OutOfMemory(
+        "out of memory: expected more than this machine gives, found none left",
+        [
+            "try a smaller model, file, order or vocabulary",
+            Advice("read less at once", "budget=512", "--budget 512"),
+        ],
+    )
