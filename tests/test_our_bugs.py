@@ -17,7 +17,6 @@ from pofx.models.pretrained.gguf.library import of_library
 from pofx.models.pretrained.library_calls import library_on
 from pofx.queries import lanes
 from pofx.tokenizer.file import refusing
-from pofx.tokenizer.normalized import Normalized
 from pofx.tokenizer.stretches import encoding
 from pofx.tokenizer.text import TextTokenizer
 from tiny_checkpoints import write
@@ -46,7 +45,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (library_model, "_slices"),
         (files, "probe"),
         (files, "read"),
-        (Normalized, "of"),
         (TextTokenizer, "encode_all"),
     ],
 )

@@ -64,13 +64,14 @@ def serve(tasks: Mapping[str, Task]) -> None:
         work = tasks[sys.argv[1]](request)
         _limit(request["seconds"], request["memory"])
         answer = {"answer": work()}
-    except MemoryError:
-        answer = {"error": f"more than {request['memory'] / 1e9:.1f} GB of memory", "kind": "failed"}
     except BaseException as e:  # a panic of tokenizers is no Exception; the answer is all that is heard of it
         answer = {"error": " ".join(f"{type(e).__name__}: {e}".split())[:300], "kind": "raised"}
         from pofx.errors import PofxError
+        from pofx.exhausted import ran_out
 
-        if isinstance(e, PofxError):
+        if ran_out(e):
+            answer = {"error": f"more than {request['memory'] / 1e9:.1f} GB of memory", "kind": "failed"}
+        elif isinstance(e, PofxError):
             answer = {"refused": e.message, "advice": [asdict(a) for a in e.advice]}
         elif isinstance(e, OSError):
             answer = {"error": e.strerror or str(e), "errno": e.errno, "path": e.filename and str(e.filename)}
