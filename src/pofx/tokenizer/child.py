@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from pofx.errors import PofxError
+from pofx.exhausted import ran_out
+
 MOST_ANSWER = 1 << 22  # characters
 Task = Callable[[Mapping[str, Any]], Callable[[], Any]]
 _SAMPLE = "a É 中 ﬁ\u0301\u200d\ufeff\r\n\t  <s> 12345 \U0001f469\u200d\U0001f467 ▁ \x00"
@@ -66,9 +69,6 @@ def serve(tasks: Mapping[str, Task]) -> None:
         answer = {"answer": work()}
     except BaseException as e:  # a panic of tokenizers is no Exception; the answer is all that is heard of it
         answer = {"error": " ".join(f"{type(e).__name__}: {e}".split())[:300], "kind": "raised"}
-        from pofx.errors import PofxError
-        from pofx.exhausted import ran_out
-
         if ran_out(e):
             answer = {"error": f"more than {request['memory'] / 1e9:.1f} GB of memory", "kind": "failed"}
         elif isinstance(e, PofxError):
