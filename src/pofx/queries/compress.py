@@ -279,7 +279,7 @@ def _by_tokens(lm: LM, block: Block, tell: adaptive.Tell) -> bytes:
         return lm.vocab.decode([int(i) for i in path if i != lm.vocab.end])
     except Undecodable:
         raise
-    except (PofxError, IndexError) as e:
+    except PofxError as e:
         raise Undecodable(
-            f"expected the code of a text, found one that this model cannot follow: {e}", None
+            f"expected the code of a text, found one that this model cannot follow: {e.message}", e.advice
         ) from None
