@@ -304,7 +304,7 @@ def test_stretches_hold_each_window_once() -> None:
 
 def test_a_tape_of_another_place_does_not_count(tmp_path: Path) -> None:
     target = tmp_path / "o.jsonl"
-    journal = opened(target, {"m": 1}, {"items": 0}, fresh=False)
+    journal = opened(target, {"m": 1}, {}, {"items": 0}, fresh=False)
     journal.tape.record("00" * 16, {"a": np.arange(3)})
     journal.tape.flush()
     stale = passes_of(target).read_bytes()
@@ -315,7 +315,7 @@ def test_a_tape_of_another_place_does_not_count(tmp_path: Path) -> None:
     )  # what took time is on the disk at once
     journal.close()
     passes_of(target).write_bytes(stale)  # as if it had been killed before the tape was taken away
-    again = opened(target, {"m": 1}, {"items": 0}, fresh=False)
+    again = opened(target, {"m": 1}, {}, {"items": 0}, fresh=False)
     assert (again.saved.state, again.tape.left) == ({"items": 1}, 0)
     assert again.tape.recall("00" * 16) is None
     again.discard()

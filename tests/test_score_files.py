@@ -839,12 +839,12 @@ def test_two_runs_do_not_write_through_each_other(run: Callable[..., Ran]) -> No
 def test_a_journal_counts_only_what_was_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pofx.journal.SECONDS", 1e9)
     target = tmp_path / "o.jsonl"
-    journal = opened(target, {"a": 1}, {"n": 0}, fresh=False)
+    journal = opened(target, {"a": 1}, {}, {"n": 0}, fresh=False)
     journal.append(b"1\n", {"n": 1})
     journal.checkpoint()
     journal.append(b"2\n", {"n": 2})
     journal.close()
-    again = opened(target, {"a": 1}, {"n": 0}, fresh=False)
+    again = opened(target, {"a": 1}, {}, {"n": 0}, fresh=False)
     assert (again.saved.state, again.saved.offset) == ({"n": 1}, 2)
     again.append(b"two\n", {"n": 2})
     again.finish(None)
@@ -854,7 +854,7 @@ def test_a_journal_counts_only_what_was_on_the_disk(tmp_path: Path, monkeypatch:
 
 def test_a_file_that_cannot_be_made_leaves_the_rows(tmp_path: Path) -> None:
     target = tmp_path / "o.csv"
-    journal: Journal = opened(target, {}, {}, fresh=False)
+    journal: Journal = opened(target, {}, {}, {}, fresh=False)
     journal.append(b"1\n", {"n": 1})
 
     def fails(rows: Path, new: Path) -> None:
@@ -865,7 +865,7 @@ def test_a_file_that_cannot_be_made_leaves_the_rows(tmp_path: Path) -> None:
         journal.finish(fails)
     journal.close()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["o.csv.part", "o.csv.progress"]
-    again = opened(target, {}, {}, fresh=False)
+    again = opened(target, {}, {}, {}, fresh=False)
     again.close()
     assert again.saved.state == {"n": 1}
     assert (part_of(target).name, progress_of(target).name) == ("o.csv.part", "o.csv.progress")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pofx import journal_files
+from pofx.arithmetic import differences
 from pofx.errors import Advice, BadSource, not_replaced
 from pofx.journal_files import (
     Saved,
@@ -46,12 +47,16 @@ class Journal:
         self,
         target: Path,
         parts: Mapping[str, Any],
+        arithmetic: Mapping[str, str],
         file: BufferedRandom,
         saved: Saved,
         rows: hashlib.blake2b,
         began: bool = False,
     ) -> None:
         self.target, self._parts, self._file, self._rows = target, dict(parts), file, rows
+        self._arithmetic = dict(arithmetic)
+        # Lines for people: in which parts the arithmetic of the rows that are kept is not that of this run.
+        self.other_arithmetic = differences(saved.arithmetic, arithmetic)
         self.saved = self._kept = saved
         self._written = time.monotonic()
         self.tape = TapeFile(passes_of(target), self._seal())
@@ -79,7 +84,7 @@ class Journal:
             self._file.write(lines)
         self._rows.update(lines)
         # One assignment: an interrupt finds the state of the last block or of this one.
-        self.saved = Saved(self.saved.offset + len(lines), state)
+        self.saved = self.saved.moved(len(lines), state, self._arithmetic)
         if self.tape.kept or time.monotonic() - self._written >= SECONDS:
             self.checkpoint()
         self.tape.restart(self._seal())
@@ -131,9 +136,11 @@ class Journal:
             self._file.close()
 
     def _seal(self) -> str:
-        """Where the run is: the tape of another place is of other texts."""
+        """Where the run is, and its arithmetic: the tape of another place is of other texts, and a row is computed
+        under one arithmetic."""
         found = new_hash()
-        found.update(repr((self._parts, self.saved.offset, self._rows.hexdigest())).encode())
+        place = (self._parts, self._arithmetic, self.saved.offset, self._rows.hexdigest())
+        found.update(repr(place).encode())
         return found.hexdigest()
 
     @contextmanager
@@ -153,14 +160,29 @@ class Journal:
 
 
 def opened(
-    target: Path, parts: Mapping[str, Any], state: Mapping[str, Any], fresh: bool, overwrite: bool = True
+    target: Path,
+    parts: Mapping[str, Any],
+    arithmetic: Mapping[str, str],
+    state: Mapping[str, Any],
+    fresh: bool,
+    overwrite: bool = True,
 ) -> Journal:
     """The journal of a run: a new one, or the one that a stopped run left, if it was of the same `parts`.
 
-    parts: whatever decides the rows, by the name that a message should give it, as plain JSON. state: that of a
-    run that begins. fresh: throw away what was left. overwrite: replace a finished target in the end. `BadValue` names
-    the parts that differ, or a target that is finished; `BadSource` where the files are damaged, another run is writing
-    them, or nothing can be written there. Of two runs that begin at once one has the journal, the other is refused.
+    Of two runs that begin at once one has the journal, the other is refused.
+
+    Args:
+        target: The file to write in the end.
+        parts: Whatever decides the rows, by the name that a message should give it, as plain JSON.
+        arithmetic: What decides their last digits (`Arithmetic.plain`). A run that was stopped goes on under another
+            one: `Journal.other_arithmetic` says so, to be told, and `Saved.arithmetic` keeps both.
+        state: That of a run that begins.
+        fresh: Throw away what was left.
+        overwrite: Replace a finished target in the end.
+
+    Raises:
+        BadValue: The parts differ, which the message names, or the target is finished.
+        BadSource: The files are damaged, another run is writing them, or nothing can be written there.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -191,7 +213,7 @@ def opened(
         except BaseException:  # also Ctrl-C: the lock is let go, and whatever it was goes on
             _let_go(target, file)
             raise
-        return Journal(target, parts, file, left, rows, began)
+        return Journal(target, parts, arithmetic, file, left, rows, began)
     except OSError as e:
         raise BadSource(
             f"{target}: expected a place to write, found: {e.strerror or e}", "choose another"

@@ -22,7 +22,8 @@ try:
 except ImportError:  # no such locks on this system
     fcntl = None
 
-FORMAT = 2
+FORMAT = 3
+EARLIER = (1, 2)
 
 # A state is a few KB; what is larger was not written here.
 MOST_STATE = 1 << 24
@@ -32,14 +33,24 @@ MOST_STATE = 1 << 24
 class Saved:
     """How far a run has come: `offset` bytes of rows, and what its caller wants to know again (plain JSON).
 
-    rows: the hash of those bytes, None where there is none to compare. finished: the target is made, and only the
-    files beside it were left.
+    Attributes:
+        offset: Bytes of rows that count.
+        state: What the caller wants to know again, plain JSON.
+        rows: The hash of those bytes, None where there is none to compare.
+        finished: The target is made, and only the files beside it were left.
+        arithmetic: Under which arithmetic the rows were computed (`Arithmetic.plain`), each once, in the order of the rows.
     """
 
     offset: int
     state: Mapping[str, Any]
     rows: str | None = None
     finished: bool = False
+    arithmetic: tuple[Mapping[str, str], ...] = ()
+
+    def moved(self, more: int, state: Mapping[str, Any], arithmetic: Mapping[str, str]) -> Saved:
+        """Behind `more` bytes of rows that were computed under this arithmetic."""
+        under = self.arithmetic if arithmetic in self.arithmetic else (*self.arithmetic, dict(arithmetic))
+        return Saved(self.offset + more, state, arithmetic=under)
 
 
 def part_of(target: Path) -> Path:
@@ -131,11 +142,20 @@ def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool =
         record == {} and not size
     ):  # as earlier versions left a run that was stopped before its first checkpoint
         return None
+    if record.get("format") in EARLIER:
+        raise BadSource(
+            f"{progress}: expected a stopped run in format {FORMAT}, found format {record['format']}, of an earlier "
+            "version of pofx",
+            ["finish that run with that version", Advice("start over", "fresh=True", "--fresh")],
+        )
     if record.get("format") != FORMAT:
         raise damaged
     seal = record.pop("seal", None)
     was, offset, state = record.get("parts"), record.get("offset"), record.get("state")
     if not isinstance(was, dict) or not isinstance(state, dict) or type(offset) is not int or offset < 0:
+        raise damaged
+    under = record.get("arithmetic")
+    if not isinstance(under, list) or not all(_is_arithmetic(a) for a in under):
         raise damaged
     if seal != _seal(record):
         raise damaged
@@ -146,13 +166,17 @@ def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool =
         return None  # another run has made its file, and may be about to take this one away
     _check_same(target, was, parts)
     if made:
-        return Saved(offset, state, finished=True)
+        return Saved(offset, state, finished=True, arithmetic=tuple(under))
     if offset > size:
         raise BadSource(
             f"{part_of(target)}: expected at least the {offset:,} bytes that its .progress counts, found fewer",
             Advice("start over", "fresh=True", "--fresh"),
         )
-    return Saved(offset, state, record.get("rows"))
+    return Saved(offset, state, record.get("rows"), arithmetic=tuple(under))
+
+
+def _is_arithmetic(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(part, str) for part in value.values())
 
 
 def _was_made(target: Path, offset: int) -> bool:
@@ -177,6 +201,7 @@ def record_of(parts: Mapping[str, Any], saved: Saved, rows: str) -> dict[str, An
         "offset": saved.offset,
         "rows": rows,
         "state": saved.state,
+        "arithmetic": [dict(a) for a in saved.arithmetic],
     }
     return {**record, "seal": _seal(record)}
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.arithmetic import NUMPY, Engine
 from pofx.branches import Branches, ByExtension
 from pofx.by_extension import forward_by_extension
 from pofx.errors import Advice, NoBOS
@@ -86,6 +87,7 @@ class Info:
         interval: The numbers stand for sums of which some terms are left out: states and traces have bounds.
         leaks: Laws renormalise tokens away that spell nothing: states and traces have a leak.
         fitted: Records of the documents that it, or a model it is made of, was fitted on; () where none is known.
+        engine: What it computes with: libraries and device.
     """
 
     vocab: Vocab
@@ -100,6 +102,7 @@ class Info:
     interval: bool = False
     leaks: bool = False
     fitted: tuple[FittedOn, ...] = ()
+    engine: Engine = NUMPY
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ class LM(ABC):
     interval: bool = False
     leaks: bool = False
     fitted: tuple[FittedOn, ...] = ()
+    engine: Engine = NUMPY
 
     @property
     def info(self) -> Info:

@@ -73,6 +73,19 @@ class Begun:
 
 
 @dataclass(frozen=True)
+class OtherArithmetic:
+    """Rows that are kept were computed under other arithmetic than this run's, so their last digits may differ.
+
+    Attributes:
+        differences: a line for each part of the arithmetic that differs, with both values.
+        dtype: the dtype that the model computes in.
+    """
+
+    differences: tuple[str, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
 class BlockRead:
     """A block of the input was read, and is about to be answered: its first and its last row."""
 
@@ -114,4 +127,4 @@ class Ended:
     already: bool
 
 
-Event = Notice | NotResumable | Begun | BlockRead | BlockDone | Ended
+Event = Notice | NotResumable | OtherArithmetic | Begun | BlockRead | BlockDone | Ended

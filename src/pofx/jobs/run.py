@@ -10,10 +10,11 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any
 
+from pofx.arithmetic import differences
 from pofx.corpus import BadRow, Document
 from pofx.errors import Advice, BadSource, BadValue, PofxError
 from pofx.finished import remember, state_of
-from pofx.jobs.events import Begun, BlockDone, BlockRead, Ended, Event, Notice, NotResumable
+from pofx.jobs.events import Begun, BlockDone, BlockRead, Ended, Event, Notice, NotResumable, OtherArithmetic
 from pofx.jobs.job import Job
 from pofx.jobs.stopped import JobStopped
 from pofx.journal import Journal, opened
@@ -45,6 +46,8 @@ def run(job: Job) -> Generator[Event, None, None]:
     if not at_work.resumable:
         yield NotResumable()
     with at_work:
+        if at_work.other_arithmetic:
+            yield OtherArithmetic(at_work.other_arithmetic, job.lm.dtype)
         if at_work.ended is None:
             yield at_work.begun()
             for block in at_work.blocks():
@@ -74,6 +77,8 @@ class Run:
         job.documents.check(job.lm, whole=not job.rows.prefix)
         self.resumable = job.resumable
         self.ended: Ended | None = None
+        # In which parts the arithmetic of rows that are kept is not that of this run: a line for each part.
+        self.other_arithmetic: tuple[str, ...] = ()
         if not self.resumable and part_of(self._target.path).exists() and not job.fresh:
             raise BadSource(
                 f"{part_of(self._target.path)}: expected no rows of a stopped run, since standard input (or a pipe) cannot "
@@ -83,15 +88,17 @@ class Run:
 
     def __enter__(self) -> Run:
         job, path = self._job, self._target.path
-        self._parts = job.decides()
+        self._parts, here = job.decides(), job.lm.engine.arithmetic().plain
         # A model without a fingerprint may have been fitted anew under its name.
         self._sure = self.resumable and bool(job.lm.fingerprint)
         before = None if job.overwrite or not self._sure else state_of(path, self._parts)
-        if before is not None:
+        if before is not None and "arithmetic" in before:
+            self.other_arithmetic = differences(before["arithmetic"], here)
             self.ended = self._ended(before, already=True)
             return self
         fresh = job.fresh or not self.resumable
-        self._journal = opened(path, self._parts, BEGIN, fresh, job.overwrite)
+        self._journal = opened(path, self._parts, here, BEGIN, fresh, job.overwrite)
+        self.other_arithmetic = self._journal.other_arithmetic
         try:
             _check_state(self._journal)
             if self._journal.saved.finished:
@@ -182,10 +189,11 @@ class Run:
         if not state["items"]:
             raise job.documents.nothing()
         about = terms(job.lm, 0, 0, 0, end=not job.rows.prefix)
-        metadata = {**self._parts, "name": job.name, "kind": about.kind}
+        under = {"arithmetic": [dict(a) for a in journal.saved.arithmetic]}
+        metadata = {**self._parts, "name": job.name, "kind": about.kind, **under}
         journal.finish(maker(self._target, job.rows.columns(state["kinds"]), metadata))
         if self._sure:
-            remember(self._target.path, self._parts, state)
+            remember(self._target.path, self._parts, {**state, **under})
         self.ended = self._ended(state)
         return self.ended
 

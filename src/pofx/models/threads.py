@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
+from pofx.arithmetic import Engine
 from pofx.one_thread import one_thread
 
 # Below this width a step of 768 tokens gained 13 % from a second thread on an idle machine with two cores, and ran
@@ -17,3 +18,8 @@ def threads_for(width: int, tokens: int = FEW) -> AbstractContextManager[None]:
     """One thread for a network narrower than `WIDE` or fewer tokens than `FEW`, else as many as torch was set to;
     restored afterwards."""
     return nullcontext() if width >= WIDE and tokens >= FEW else one_thread()
+
+
+def engine_of(width: int, libraries: tuple[str, ...] = ("torch",)) -> Engine:
+    """What a network of so many numbers a token computes with: several threads share its products if it is wide."""
+    return Engine(libraries, threaded=width >= WIDE)

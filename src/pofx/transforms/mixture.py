@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, logsumexp
+from pofx.arithmetic import joint_engine
 from pofx.bounds import Bounds
 from pofx.by_extension import forward_by_extension
 from pofx.errors import Advice, BadValue
@@ -278,4 +279,5 @@ def joint_info(lms: Sequence[LM]) -> Info:
         interval=any(lm.interval for lm in lms),
         leaks=any(lm.leaks for lm in lms),
         fitted=tuple(record for lm in lms for record in lm.fitted),
+        engine=joint_engine(lm.engine for lm in lms),
     )

@@ -42,10 +42,17 @@ class Carry(Rows, Protocol):
 
 
 class Body(Protocol):
-    """worth: how many spared tokens make a shared run a node of its own (`prefix_tree`)."""
+    """What turns tokens into hidden states.
+
+    Attributes:
+        worth: How many spared tokens make a shared run a node of its own (`prefix_tree`).
+        width: How many numbers a hidden state is.
+        libraries: The packages that compute.
+    """
 
     worth: int
     width: int
+    libraries: tuple[str, ...]
 
     def sweep(
         self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, told: Told
@@ -67,6 +74,8 @@ class Body(Protocol):
 
 class DecoderBody:
     """Our own decoder: packed, every shared prefix once."""
+
+    libraries = ("torch",)
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder

@@ -17,7 +17,7 @@ from pofx.lm import LM, Begin, refuse_unconditional, scorable
 from pofx.models.pretrained.body import Body, Carry
 from pofx.models.pretrained.head import ROWS, Head
 from pofx.models.pretrained.prefix_tree import prefix_tree
-from pofx.models.threads import threads_for
+from pofx.models.threads import engine_of, threads_for
 from pofx.passes import passed
 from pofx.paths import id_rows
 from pofx.state import State
@@ -62,6 +62,7 @@ class PretrainedLM(LM):
         if context is not None:
             self.window = at_most(context)
         self.positive = head.positive
+        self.engine = engine_of(body.width, body.libraries)
 
     @property
     def tokens_a_pass(self) -> int:

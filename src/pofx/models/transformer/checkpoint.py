@@ -24,7 +24,7 @@ from torch import Tensor, uint8
 from pofx.specs import TransformerSpec
 from pofx.vocab import Vocab
 
-FORMAT = "pofx fit 2"
+FORMAT = "pofx fit 3"
 
 FREE = ("vocab", "seconds")  # the vocabulary is compared by what it spells
 
@@ -81,7 +81,13 @@ def read(path: Path, same: Mapping[str, Any]) -> Checkpoint:
             head = f.metadata() or {}
             tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  (no mapping)
         if head.get("format") != FORMAT:
-            raise BadSource(f"{path}: expected a checkpoint ({FORMAT}), found {head.get('format')!r}", None)
+            raise BadSource(
+                f"{path}: expected a checkpoint ({FORMAT}), found {head.get('format')!r:.40}",
+                [
+                    "go on with the version of pofx that wrote the checkpoint",
+                    Advice("fit afresh without taking it up", "resume=False", "without --resume"),
+                ],
+            )
         if _hash(tensors, head["facts"]) != head["sha256"]:
             raise damaged(path, ValueError("its content is not what its hash says"))
         facts = json.loads(head["facts"])

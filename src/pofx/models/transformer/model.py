@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pofx.lm import LM, Begin, refuse_unconditional, scorable
-from pofx.models.threads import threads_for
+from pofx.models.threads import engine_of, threads_for
 from pofx.models.transformer.attention import Layout
 from pofx.models.transformer.cache import Cache, extended
 from pofx.models.transformer.net import Net, Shape
@@ -83,6 +83,7 @@ class TransformerLM(LM):
         self.dtype = "float32"
         self.positive = True
         self.work = sum(p.numel() for p in net.parameters())
+        self.engine = engine_of(shape.width)
 
     def start(self, n: int) -> State:
         """n empty prefixes, behind x0. Without an x0 they can be extended, but their law raises `NoBOS`."""

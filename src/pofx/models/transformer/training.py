@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pofx.arithmetic import differences
 from pofx.errors import BadValue, Interrupted, require
 
 require("torch", "torch", "fitting a transformer")
@@ -19,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pofx.models.threads import threads_for
+from pofx.models.threads import engine_of, threads_for
 from pofx.models.transformer import checkpoint as checkpoints
 from pofx.models.transformer.files import quieten
 from pofx.models.transformer.interrupts import interrupts
@@ -107,6 +109,7 @@ class Fit:
         self.best: float | None = None
         self.best_weights: dict[str, torch.Tensor] = {}
         self.order: list[NDArray[np.int64]] = self._shuffled()
+        self.arithmetic = [engine_of(spec.width).arithmetic().plain]  # of each sitting
 
     @property
     def elapsed(self) -> float:
@@ -198,7 +201,9 @@ class Fit:
         tensors |= {f"optimiser.{k}": t for k, t in self.optimiser.tensors().items()}
         tensors |= {f"best.{k}": t for k, t in self.best_weights.items()}
         facts = {k: getattr(self, k) for k in NUMBERS}
-        checkpoints.write(path, tensors, facts | {"same": same, "elapsed": self.elapsed})
+        checkpoints.write(
+            path, tensors, facts | {"same": same, "elapsed": self.elapsed, "arithmetic": self.arithmetic}
+        )
 
     @torch.no_grad()
     def restore(self, path: Path, same: dict[str, Any]) -> None:
@@ -212,8 +217,18 @@ class Fit:
             for k in NUMBERS:
                 setattr(self, k, was.facts[k])
             self.before = float(was.facts["elapsed"])
+            others = [dict(a) for a in was.facts["arithmetic"] if a != self.arithmetic[0]]
         except (KeyError, RuntimeError, TypeError, ValueError) as e:
             raise checkpoints.damaged(path, e) from None
+        if others:
+            differing = "; ".join(differences(others, self.arithmetic[0]))
+            warnings.warn(
+                f"{path}: this fit goes on under other arithmetic ({differing}), so its weights will not be those of a "
+                "fit in one sitting; for a fit under one arithmetic, fit afresh",
+                RuntimeWarning,
+                stacklevel=1,
+            )
+        self.arithmetic = [*others, *self.arithmetic]
         self.best_weights = was.part("best.")
         self.order = self._shuffled()
         self.began = time.perf_counter()
@@ -238,7 +253,8 @@ def train(
     document counts once an epoch; a step divides summed nats once by their number. With `epochs` two runs, or
     one run interrupted and resumed, end in the same bits on one thread; with `seconds` the clock decides.
     checkpoint: a file written every 30 s, at the end, and when interrupted (Ctrl-C or SIGTERM: `Interrupted` says how
-    to go on). resume: go on from it; `BadValue` if it is of another spec or other documents.
+    to go on). resume: go on from it; `BadValue` if it is of another spec or other documents, and a `RuntimeWarning` if
+    it was written under other arithmetic.
     """
     corpus, held_out = Corpus(documents, spec, vocab), Corpus(validation, spec, vocab)
     if not len(corpus.pieces):

@@ -1,0 +1,138 @@
+"""The arithmetic that decides the last digits of a number: device, instruction set, threads, versions of libraries."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+# A library that PyTorch brings, and where `torch.__config__` states its version.
+_WITHIN_TORCH = (
+    ("oneDNN", re.compile(r"MKL-DNN v?([\w.]+)")),
+    ("MKL", re.compile(r"Math Kernel Library Version ([\w.]+)")),
+)
+# A part of a longer value is enough to tell it from another.
+_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """All that decides how a sum of floating-point numbers is rounded, beside the numbers.
+
+    Attributes:
+        device: Where the model computes: "cpu".
+        machine: The kind of processor, as Python names it: "x86_64", "arm64".
+        instructions: The instruction set that each library uses, in the words of the library.
+        threads: How many threads share a product; None where the number decides no bit.
+        libraries: Name and version of each library that computes.
+    """
+
+    device: str
+    machine: str
+    instructions: str
+    threads: int | None
+    libraries: tuple[tuple[str, str], ...]
+
+    @property
+    def plain(self) -> dict[str, str]:
+        """Part by part as text, for a file."""
+        return {
+            "device": self.device,
+            "machine": self.machine,
+            "instruction set": self.instructions,
+            **({} if self.threads is None else {"threads": str(self.threads)}),
+            **dict(self.libraries),
+        }
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What a model computes with; together with the machine, that decides the `Arithmetic`.
+
+    Attributes:
+        libraries: Packages that compute for the model, beside numpy, which computes for every model.
+        device: Where the model computes.
+        threaded: Whether several threads share a product, so that their number decides how a sum is parted.
+
+    Right: `Engine(("torch",), threaded=True)`. Wrong: a library that reads or cuts texts only, and computes nothing.
+    """
+
+    libraries: tuple[str, ...] = ()
+    device: str = "cpu"
+    threaded: bool = False
+
+    def arithmetic(self) -> Arithmetic:
+        """The arithmetic of this process, now. No library is imported for it but those of the model itself."""
+        instructions = [f"{_numpy_instructions()} (numpy)"]
+        libraries = {"numpy": np.__version__}
+        threads = None
+        for name in self.libraries:
+            if name != "torch":
+                libraries[name] = _version(name)
+                continue
+            torch: Any = importlib.import_module("torch")
+            instructions.append(f"{torch.backends.cpu.get_cpu_capability()} (torch)")
+            libraries |= _torch_libraries(str(torch.__version__), torch.__config__.show())
+            threads = torch.get_num_threads() if self.threaded else None
+        return Arithmetic(
+            self.device, platform.machine(), ", ".join(instructions), threads, tuple(libraries.items())
+        )
+
+
+# What computes a model that uses no library but numpy.
+NUMPY = Engine()
+
+
+def joint_engine(engines: Iterable[Engine]) -> Engine:
+    """What several models together compute with."""
+    every = list(engines)
+    return Engine(
+        tuple(dict.fromkeys(name for e in every for name in e.libraries)),
+        " | ".join(dict.fromkeys(e.device for e in every)),
+        any(e.threaded for e in every),
+    )
+
+
+def differences(was: Iterable[Mapping[str, str]], here: Mapping[str, str]) -> tuple[str, ...]:
+    """In which parts earlier arithmetic is not that of `here`, a line for each part; () where all of it is the same.
+
+    was: `Arithmetic.plain` of one computation or several; the first one that differs is told.
+    """
+    for there in was:
+        parts = [name for name in {**there, **here} if there.get(name) != here.get(name)]
+        if parts:
+            return tuple(
+                f"{_shown(n)}: {_shown(there.get(n))} there, {_shown(here.get(n))} here" for n in parts
+            )
+    return ()
+
+
+def _numpy_instructions() -> str:
+    """The instruction sets that numpy has code for and finds in the processor, in the words of numpy."""
+    sets: Mapping[str, Any] = (np.show_config(mode="dicts") or {}).get("SIMD Extensions", {})
+    return " ".join(sets.get("found") or sets.get("baseline") or ["none"])
+
+
+def _torch_libraries(own: str, told: str) -> dict[str, str]:
+    """PyTorch's version, and the versions of the libraries in it, as far as it tells them."""
+    found = {name: pattern.search(told) for name, pattern in _WITHIN_TORCH}
+    return {"torch": own, **{name: match[1] for name, match in found.items() if match}}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _shown(value: str | None) -> str:
+    # A file says it, and whoever wrote the file may have put anything there.
+    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in (value or "nothing")[:_SHOWN])
+    return plain if len(plain) < _SHOWN else f"{plain[: _SHOWN - 1]}…"
