@@ -75,7 +75,7 @@ class Body(Protocol):
 class DecoderBody:
     """Our own decoder: packed, every shared prefix once."""
 
-    libraries = ("torch",)
+    libraries: tuple[str, ...] = ("torch",)
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder

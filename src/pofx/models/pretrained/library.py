@@ -78,7 +78,7 @@ class LibraryBody:
     """
 
     worth = NEVER
-    libraries = ("torch", "transformers")
+    libraries: tuple[str, ...] = ("torch", "transformers")
 
     def __init__(self, model: Any, width: int, whole: bool = False) -> None:
         """model: a body that ends in hidden states of so many numbers, or a whole model, read for its logits."""
