@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from pofx.begin import Begin, refuse_unconditional
 from pofx.cli.main import pofx as cli
 from pofx.control_tokens import ControlTokens
 from pofx.errors import NotText
-from pofx.lm import LM, Begin, refuse_unconditional
+from pofx.lm import LM
 from pofx.models.ngram.model import fit_ngram
 from pofx.paths import id_rows
 from pofx.pins import Pin, pin, pinned

@@ -16,8 +16,9 @@ import pytest
 import pofx
 from enumerated import Forgetful, Pieces, complete, covered, open_ended, variation
 from pofx import Contains, Length, Matches
+from pofx.begin import Begin
 from pofx.cli.main import main
-from pofx.lm import LM, Begin
+from pofx.lm import LM
 from pofx.queries.conditioned import Conditioned
 from pofx.queries.conditions import Condition
 from pofx.queries.forward_backward import backward, product

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pofx.begin import Begin, refuse_unconditional
 from pofx.control_tokens import ControlTokens
 from pofx.errors import BadSource, BadValue
-from pofx.lm import Begin, refuse_unconditional
 from pofx.pins import Pin, data_dir, pin, pinned, unpin
 from pofx.transforms.begun import begun
 from pofx.x0 import evidence

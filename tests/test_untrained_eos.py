@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import pofx
-from pofx.lm import LM, Begin
+from pofx.begin import Begin
+from pofx.lm import LM
 from pofx.models.ngram.model import fit_ngram
 from pofx.queries.audit import audit
 from pofx.queries.findings import Audit, Finding

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from laws import LAWS, Broken, laws
+from pofx.begin import Begin
 from pofx.by_extension import forward_by_extension
 from pofx.control_tokens import ControlTokens
 from pofx.errors import BadValue, Impossible, NoBOS, TooLong
-from pofx.lm import LM, Begin
+from pofx.lm import LM
 from pofx.models.ngram.model import fit_ngram
 from pofx.paths import id_rows
 from pofx.queries.sample import sample

@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 import pofx
 from enumerated import Pieces
+from pofx.begin import Begin
 from pofx.cli.main import main
 from pofx.errors import BadValue, NoBOS, NoEOS, PofxError
-from pofx.lm import LM, Begin
+from pofx.lm import LM
 from pofx.queries.boundaries import Boundaries
 from pofx.queries.graphemes import graphemes
 from pofx.queries.units import PUNCTUATION, Units

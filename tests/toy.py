@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pofx.lm import LM, Begin, refuse_unconditional
+from pofx.begin import Begin, refuse_unconditional
+from pofx.lm import LM
 from pofx.paths import id_rows
 from pofx.state import State
 from pofx.vocab import Vocab

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pofx import errors
     from pofx.assumptions import corpus_report
+    from pofx.begin import Begin
     from pofx.builtin import builtin_documents
     from pofx.classifier.estimator import GenerativeClassifier
     from pofx.corpus import Document, documents, records, split_documents
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     )
     from pofx.estimation import fit
     from pofx.folds import cross_fit
-    from pofx.lm import LM, Begin
+    from pofx.lm import LM
     from pofx.loading import load
     from pofx.models.ngram.arpa import read_arpa, write_arpa
     from pofx.queries.audit import audit
@@ -78,7 +79,8 @@ _HOMES = {
     "folds": "cross_fit",
     "estimation": "fit",
     "loading": "load",
-    "lm": "LM Begin",
+    "begin": "Begin",
+    "lm": "LM",
     "state": "State",
     "models.ngram.arpa": "read_arpa write_arpa",
     "queries.audit": "audit",

@@ -6,10 +6,11 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from pofx.begin import refuse_unconditional
 from pofx.corpus import Document, split_documents
 from pofx.errors import Advice, BadSource, BadValue, NoEOS
 from pofx.estimation import fit
-from pofx.lm import LM, refuse_unconditional
+from pofx.lm import LM
 from pofx.queries.corpus_loss import What, effective_finding, loss_finding, loss_of
 from pofx.queries.corpus_record import Corpus, CorpusReport
 from pofx.queries.duplicates import duplicate_findings, largest

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pofx.begin import NAME_A_PREFIX, Begin
 from pofx.errors import Advice, BadSource
-from pofx.lm import NAME_A_PREFIX, Begin
 from pofx.pins import Pin
 from pofx.transforms.begun import some, token_id, token_name
 from pofx.vocab import Vocab

@@ -77,7 +77,7 @@ class Documents:
 
     def check(self, lm: LM, whole: bool) -> None:
         """Refuse, before any work, what no row could be given: p(x1) without x0; whole texts without EOS."""
-        from pofx.lm import refuse_unconditional
+        from pofx.begin import refuse_unconditional
         from pofx.queries.scored import refuse_complete
 
         if lm.begin.known == "none" and not len(self.given) and self.given_field is None:

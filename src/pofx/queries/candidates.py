@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import entropy
-from pofx.lm import LM, Begin
+from pofx.begin import Begin
+from pofx.lm import LM
 from pofx.queries.effort import effort
 from pofx.queries.findings import Candidate, Measure, Outcome
 from pofx.queries.first_bytes import by_first_byte, first_bytes

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
+from pofx.begin import refuse_unconditional
 from pofx.errors import Advice, Impossible, NoEOS, NotText
-from pofx.lm import LM, refuse_unconditional
+from pofx.lm import LM
 from pofx.queries.score import score
 from pofx.trace import Path
 from pofx.vocab import as_they_are, to_bytes

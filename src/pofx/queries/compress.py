@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pofx.algorithms import adaptive
+from pofx.begin import refuse_unconditional
 from pofx.errors import Advice, BadValue, PofxError, Undecodable, require
-from pofx.lm import LM, refuse_unconditional
+from pofx.lm import LM
 from pofx.one_thread import one_thread
 from pofx.queries import lanes as by_lanes
 from pofx.queries.blocks import Block, Packed, hash_of, unpacked

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from pofx.lm import Known
+from pofx.begin import Known
 from pofx.pins import Verdict as Verdict
 
 Outcome = Literal["pass", "warn", "fail"]

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
+from pofx.begin import refuse_unconditional
 from pofx.errors import BadValue
-from pofx.lm import LM, refuse_unconditional
+from pofx.lm import LM
 from pofx.queries.as_read import as_read, saying
 from pofx.queries.terms import Terms, terms
 from pofx.trace import Ints

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pofx.lm import Begin
+from pofx.begin import Begin
 from pofx.queries.candidates import ADOPTED
 from pofx.queries.findings import OF_OPENINGS, BeginEvidence, Candidate, Check, Finding, Measure, Series
 

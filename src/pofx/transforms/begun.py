@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from pofx.begin import Begin
 from pofx.errors import BadValue
-from pofx.lm import LM, Begin
+from pofx.lm import LM
 from pofx.trace import Path, Trace, Want
 from pofx.transforms.given import Given
 from pofx.values import shown, why_not_whole

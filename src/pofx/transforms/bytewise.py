@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.begin import Begin, refuse_unconditional
 from pofx.bounds import Bounds
 from pofx.errors import BadValue
-from pofx.lm import LM, Begin, describe, refuse_unconditional, scorable
+from pofx.lm import LM, describe, scorable
 from pofx.paths import id_rows
 from pofx.running import between
 from pofx.state import State

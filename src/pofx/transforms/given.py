@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from pofx.begin import Begin
 from pofx.errors import Impossible
-from pofx.lm import LM, Begin, Info
+from pofx.lm import LM, Info
 from pofx.state import State
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.prefix import Prefix

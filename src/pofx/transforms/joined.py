@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
-from pofx.lm import LM, refuse_unconditional
+from pofx.begin import refuse_unconditional
+from pofx.lm import LM
 from pofx.state import State
 from pofx.trace import Ints, Path, Trace, Want
 from pofx.transforms.ahead import beams

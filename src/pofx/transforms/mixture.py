@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, logsumexp
 from pofx.arithmetic import joint_engine
+from pofx.begin import Begin
 from pofx.bounds import Bounds
 from pofx.by_extension import forward_by_extension
 from pofx.errors import Advice, BadValue
-from pofx.lm import LM, Begin, Info, Parts, describe
+from pofx.lm import LM, Info, Parts, describe
 from pofx.paths import id_rows, per_path
 from pofx.state import State
 from pofx.trace import Ints, Path, Trace, TraceBuilder, Want

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
 from pofx.algorithms.prefix_table import Index, PrefixTable, windows
-from pofx.lm import LM, Begin, Portable, Termination, refuse_unconditional, scorable
+from pofx.begin import Begin, refuse_unconditional
+from pofx.lm import LM, Portable, Termination, scorable
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.chain import canonical, termination
 from pofx.models.ngram.counting import Codes, count_ngrams

@@ -12,8 +12,9 @@ require("torch", "hf", "a pretrained model")
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.begin import Begin, refuse_unconditional
 from pofx.branches import Branches
-from pofx.lm import LM, Begin, refuse_unconditional, scorable
+from pofx.lm import LM, scorable
 from pofx.models.pretrained.body import Body, Carry
 from pofx.models.pretrained.head import ROWS, Head
 from pofx.models.pretrained.prefix_tree import prefix_tree

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pofx.lm import LM, Begin, refuse_unconditional, scorable
+from pofx.begin import Begin, refuse_unconditional
+from pofx.lm import LM, scorable
 from pofx.models.threads import engine_of, threads_for
 from pofx.models.transformer.attention import Layout
 from pofx.models.transformer.cache import Cache, extended
