@@ -215,3 +215,24 @@ def test_a_class_of_posix_in_a_pattern_warns_nobody() -> None:
     )
     assert "Warning" not in done.stderr, done.stderr
     assert done.stderr.count("\n") <= 1
+
+
+def test_limits_that_the_user_has_set_lower_stay() -> None:
+    """No process may raise a hard limit; under `ulimit -t 60` a good file was refused for that."""
+    ours = [60, 0, 1 << 30]  # the child's own: 120 s, no core file, 3 GB
+    code = (
+        "import resource\nfrom pofx.tokenizer.child import _limit\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (60, 60))\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "_limit(120, 3 << 30)\n"
+        "print([*resource.getrlimit(resource.RLIMIT_CPU), *resource.getrlimit(resource.RLIMIT_CORE),"
+        " *resource.getrlimit(resource.RLIMIT_AS)])\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert said.stdout == f"{[limit for limit in ours for _ in range(2)]}\n", said.stderr
+    free = code.replace(
+        "resource.setrlimit(resource.RLIMIT_CPU", "0 and resource.setrlimit(resource.RLIMIT_CPU"
+    )
+    said = subprocess.run([sys.executable, "-c", free], capture_output=True, text=True, timeout=60)
+    soft, hard, *_ = json.loads(said.stdout)
+    assert (120 < soft < 130, hard) == (True, soft + 1)

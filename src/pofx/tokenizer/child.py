@@ -88,14 +88,26 @@ def _limit(seconds: float, memory: int) -> None:
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
     time = int(used.ru_utime + used.ru_stime + seconds) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (time, time + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_CPU, time, 1)
+    _lower(resource.RLIMIT_CORE, 0)
     try:
         with open("/proc/self/statm") as f:
             now = int(f.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (now + memory, now + memory))
+        _lower(resource.RLIMIT_AS, now + memory)
     except (OSError, ValueError):
         return
+
+
+def _lower(which: int, most: int, grace: int = 0) -> None:
+    """A limit of this process; one that the user's shell has set lower stays, since nobody may raise it."""
+    import resource
+
+    kept = resource.getrlimit(which)
+    soft, hard = (
+        new if old == resource.RLIM_INFINITY else min(new, old)
+        for new, old in zip((most, most + grace), kept, strict=True)
+    )
+    resource.setrlimit(which, (soft, hard))
 
 
 if __name__ == "__main__":
