@@ -52,6 +52,7 @@ from pofx.classifier.files import CARD, load_joint
 from pofx.classifier.joint import Joint
 from pofx.classifier.training import fit_joint
 from pofx.errors import BadSource, BadValue, Impossible, NoBOS, NoEOS, NotText, PofxError
+from pofx.jobs.class_rows import ClassRows
 from pofx.models.ngram.weighted import WeightedNgrams
 from pofx.queries.classify import bayes, log_evidence, log_likelihoods, log_likelihoods_behind
 from pofx.queries.evaluation import evaluate
@@ -134,6 +135,32 @@ class TestBayesByEnumeration:
         monkeypatch.setattr("pofx.queries.classify.BYTES", 7)
         np.testing.assert_array_equal(whole[0], log_likelihoods(self.lms, strings))
         np.testing.assert_array_equal(whole[1], log_likelihoods_behind(self.lms[0], ["a", "b"], strings))
+
+    @pytest.mark.parametrize("given", [None, ("a", "bb", "cab")])
+    def test_a_text_is_cut_into_tokens_once(self, given: tuple[str, ...] | None) -> None:
+        """Rows of classes say how many tokens a text has: letters of the toy's vocabulary, which are its tokens."""
+        cut: list[bytes] = []
+
+        class Counting(ToyVocab):
+            def encode(self, text: str | bytes) -> list[int]:
+                cut.append(text if isinstance(text, bytes) else text.encode())
+                return super().encode(text)
+
+        lms = tuple(ToyLM(Counting(3), seed, 2) for seed in (1, 2, 3))
+        shared = lms[0].vocab
+        for lm in lms:
+            lm.vocab = shared
+        strings = ["a", "", "cab", "bb"]
+        joint = Joint(tuple("xyz"), lms[:1] if given else lms, given, np.ones(3), self.prior)
+        found = ClassRows(joint, None).classify(strings)
+        assert [c.terms.tokens for c in found] == [len(x) for x in strings]
+        np.testing.assert_array_equal([c.log_p for c in found], joint.posterior(strings).log_p)
+        cut.clear()
+        joint.log_likelihood(strings)
+        alone = len(cut)
+        cut.clear()
+        ClassRows(joint, None).classify(strings)
+        assert len(cut) == alone
 
     def test_models_over_other_vocabularies(self) -> None:
         chars, octets = (

@@ -15,11 +15,12 @@ from pofx.errors import BadValue
 from pofx.fitted import chosen_by, known_texts
 from pofx.lm import LM
 from pofx.queries.classify import (
+    Likelihoods,
     Posterior,
     bayes,
+    counted_likelihoods,
+    counted_likelihoods_behind,
     log_evidence,
-    log_likelihoods,
-    log_likelihoods_behind,
 )
 from pofx.queries.sample import Draw, sample
 from pofx.vocab import to_bytes
@@ -51,9 +52,13 @@ class Joint:
 
     def log_likelihood(self, texts: Sequence[str | bytes]) -> NDArray[np.float64]:
         """log p(x | t), nats, EOS included, `[n, C]`."""
+        return self.likelihoods(texts).log_p
+
+    def likelihoods(self, texts: Sequence[str | bytes]) -> Likelihoods:
+        """log p(x | t), nats, EOS included, and the tokens of each text."""
         if self.given is not None:
-            return log_likelihoods_behind(self.lms[0], self.given, texts)
-        return log_likelihoods(self.lms, texts)
+            return counted_likelihoods_behind(self.lms[0], self.given, texts)
+        return counted_likelihoods(self.lms, texts)
 
     def posterior(self, texts: Sequence[str | bytes]) -> Posterior:
         """log P(t | x) and log p(x), nats; `Impossible` for a text that no class can produce."""

@@ -82,11 +82,13 @@ class ClassRows:
 
     def classify(self, texts: Sequence[str | bytes]) -> list[Classified]:
         """The classes of texts."""
+        from pofx.queries.classify import bayes
         from pofx.queries.terms import terms
         from pofx.vocab import to_bytes
 
         lm = self.joint.lms[0]
-        found = self.joint.posterior(texts)
+        likelihoods = self.joint.likelihoods(texts)
+        found = bayes(likelihoods.log_p, self.joint.log_prior, self.joint.power)
         sizes = np.array([len(to_bytes(t)) for t in texts], dtype=np.int64)
         p = None if self.rejection is None else self.rejection.p(found.log_evidence, sizes)
         return [
@@ -94,9 +96,9 @@ class ClassRows:
                 found.log_p[i],
                 float(found.log_evidence[i]),
                 None if p is None else float(p[i]),
-                terms(lm, len(ids), int(sizes[i]), 0, True),
+                terms(lm, int(n_tokens), int(sizes[i]), 0, True),
             )
-            for i, ids in enumerate(lm.vocab.encode_many(texts))
+            for i, n_tokens in enumerate(likelihoods.tokens)
         ]
 
     def nats(self, found: Classified) -> float:

@@ -14,7 +14,7 @@ from pofx.algorithms.logspace import logsumexp
 from pofx.begin import refuse_unconditional
 from pofx.errors import Advice, Impossible, NoEOS, NotText
 from pofx.lm import LM
-from pofx.queries.score import score
+from pofx.queries.score import Scored, score
 from pofx.trace import Path
 from pofx.vocab import as_they_are, to_bytes
 
@@ -71,6 +71,19 @@ def log_evidence(log_likelihood: Floats, log_prior: Floats) -> Floats:
     return logsumexp(log_likelihood + log_prior, axis=1)
 
 
+@dataclass(frozen=True, eq=False)
+class Likelihoods:
+    """log p_c(x) of texts under every model, and how long the texts are.
+
+    Attributes:
+        log_p: log p_c(x), `[n, C]`, nats.
+        tokens: tokens of each text by the vocabulary of the first model, EOS not counted, `[n]`.
+    """
+
+    log_p: Floats
+    tokens: NDArray[np.int64]
+
+
 def log_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Floats:
     """log p_c(x), nats, EOS included, `[n, C]`, of every text under every model: one pass a model over all texts.
 
@@ -78,10 +91,16 @@ def log_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Floats:
     spell. Right: `log_likelihoods([english, french], texts)`. Wrong: log P of prefixes, which are no alternatives
     that exclude each other.
     """
+    return counted_likelihoods(lms, texts).log_p
+
+
+def counted_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Likelihoods:
+    """As `log_likelihoods`, with the tokens of each text: whoever counts them need not cut the texts again."""
     for lm in lms:
         check_whole(lm)
         as_they_are(lm.vocab, "a classifier")
     out = np.empty((len(texts), len(lms)))
+    tokens = np.zeros(len(texts), dtype=np.int64)
     parts = [part for lm in lms for part in _drawn_for_tokens(lm)]
     common = {i for i, n in Counter(map(id, parts)).items() if n > 1}
     for at in _blocks(texts, 1):
@@ -93,10 +112,12 @@ def log_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Floats:
                 end = np.array([lm.vocab.end])
                 paths[id(lm.vocab)] = [np.concatenate([ids, end]) for ids in spelled]
             mine = paths[id(lm.vocab)]
+            if c == 0:
+                tokens[at] = [len(p) - 1 for p in mine]
             # Every path has EOS at least, so that no piece is empty.
             cuts = np.cumsum([0, *(len(p) for p in mine[:-1])])
             out[at, c] = np.add.reduceat(_terms(lm, mine, common, known), cuts)
-    return out
+    return Likelihoods(out, tokens)
 
 
 def _drawn_for_tokens(lm: LM) -> tuple[LM, ...]:
@@ -125,18 +146,28 @@ def log_likelihoods_behind(lm: LM, prefixes: Sequence[str | bytes], texts: Seque
     All texts behind all prefixes go into one pass: a model that shares what its paths have in common reads each
     prefix once. Errors as of `score`, and `NoEOS`. Right: `log_likelihoods_behind(lm, ["En: ", "Fr: "], texts)`.
     """
+    return counted_likelihoods_behind(lm, prefixes, texts).log_p
+
+
+def counted_likelihoods_behind(
+    lm: LM, prefixes: Sequence[str | bytes], texts: Sequence[str | bytes]
+) -> Likelihoods:
+    """As `log_likelihoods_behind`, with the tokens of each text behind the first prefix."""
     if lm.vocab.end is None:
         raise no_end()
     out = np.empty((len(texts), len(prefixes)))
+    tokens = np.zeros(len(texts), dtype=np.int64)
     n_classes = len(prefixes)
     for at in _blocks(texts, n_classes):
 
-        def passed(some: Sequence[str | bytes]) -> list[float]:
+        def passed(some: Sequence[str | bytes]) -> list[Scored]:
             asked = [x for _ in prefixes for x in some]
-            return [s.total for s in score(lm, asked, [g for g in prefixes for _ in some])]
+            return score(lm, asked, [g for g in prefixes for _ in some])
 
-        out[at] = np.array(_naming(texts, at, passed)).reshape(n_classes, -1).T
-    return out
+        found = _naming(texts, at, passed)
+        out[at] = np.array([s.total for s in found]).reshape(n_classes, -1).T
+        tokens[at] = [s.terms.tokens for s in found[: at.stop - at.start]]
+    return Likelihoods(out, tokens)
 
 
 def check_whole(lm: LM) -> None:
