@@ -47,7 +47,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import pofx
-from pofx.cache import cache_dir, write_atomically
+from pofx.atomic import write_atomically
+from pofx.cache import cache_dir
 
 LANGUAGES = """
 eng afr nld deu_1996 dan nob nno swe isl fra oci_1 cat spa glg ast por_PT por_BR ita lat ron_2006 pol ces slk slv

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pofx import builtin, cache, streams
+from pofx import atomic, builtin, cache, streams
 from pofx.corpus import BadRow, BadRowWarning, Document, documents, records, split_documents
 from pofx.errors import BadSource, BadValue, MissingExtra, NotText
 
@@ -666,13 +666,13 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
 
 def test_write_atomically_leaves_the_old_or_the_new(tmp_path, monkeypatch):
     path = tmp_path / "deep" / "file"
-    cache.write_atomically(path, b"old")
+    atomic.write_atomically(path, b"old")
 
     def fail(*_: object) -> None:
         raise OSError(28, "disk full")
 
-    monkeypatch.setattr(cache.os, "replace", fail)
+    monkeypatch.setattr(atomic.os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        cache.write_atomically(path, b"new")
+        atomic.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]

@@ -12,7 +12,8 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
-from pofx.cache import cache_dir, write_atomically
+from pofx.atomic import write_atomically
+from pofx.cache import cache_dir
 from pofx.errors import BadSource
 
 # Not the library's own prose: installed packages, tests, and lib2to3, which newer Pythons have not.

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import platformdirs
 
+from pofx.atomic import is_leftover, remove, replaced_directory, write_atomically
 from pofx.errors import BadSource, BadValue
 from pofx.json_file import read_object
 from pofx.limits import size_of
@@ -40,35 +40,6 @@ def cache_dir() -> Path:
     """
     chosen = os.environ.get("POFX_CACHE")
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("pofx")
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the file `path` by `data` in one step; directories are made. Readers see the old or the new.
-
-    A link stays, and what it points to is replaced; a device or a pipe is written to.
-    `OSError` where the directory cannot be written; then nothing is left behind.
-    Right: `write_atomically(p, b"…")`. Wrong: on a path that other programs hold open for appending.
-    """
-    path = Path(os.path.realpath(path)) if path.is_symlink() else path
-    if path.exists() and not path.is_file():  # to replace /dev/null by a file would harm every other program
-        path.write_bytes(data)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the target, since os.replace is atomic only within one file system; and made by plain open, since
-    # the tempfile module would make a file that nobody but its owner can read.
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        with part.open("xb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(part, path)
-    except BaseException as e:  # also Ctrl-C: nothing is left behind, and whatever it was goes on
-        with suppress(OSError):
-            part.unlink()
-        if isinstance(e, OSError) and e.filename is None:
-            e.filename = os.fspath(path)  # a write that finds the disk full does not know its own name
-        raise
 
 
 @dataclass(frozen=True)
@@ -128,7 +99,7 @@ def keep(name: str, size: int, fill: Callable[[Path], object]) -> Path:
     Right: `keep("smollm2-0a1b", 540_000_000, write)`. Wrong: a name for content that can change.
     """
     home = _private(cache_dir() / MODELS)
-    target, part = home / name, home / f".{name}.{secrets.token_hex(8)}.part"
+    target = home / name
     most = limit()
     if size > most:
         raise BadSource(
@@ -144,20 +115,15 @@ def keep(name: str, size: int, fill: Callable[[Path], object]) -> Path:
             "free some, or set POFX_CACHE to a larger disk",
         )
     try:
-        part.mkdir(mode=0o700)
-        fill(part)
-        files = {p.name: (p.stat().st_size, _digest(p)) for p in sorted(part.iterdir())}
-        (part / CARD).write_text(json.dumps({"files": files}) + "\n")
-        if not _moved(part, target) and not is_whole(target):
-            _remove(target)
-            _moved(part, target)
+        with replaced_directory(target, 0o700, is_kept=is_whole) as part:
+            fill(part)
+            files = {p.name: (p.stat().st_size, _digest(p)) for p in sorted(part.iterdir())}
+            (part / CARD).write_text(json.dumps({"files": files}) + "\n")
     except OSError as e:
         raise BadSource(
             f"{home}: expected a cache that can be written, found: {e.strerror or e}",
             "set POFX_CACHE to another directory",
         ) from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return target
 
 
@@ -169,7 +135,7 @@ def clear(name: str | None = None) -> list[Entry]:
             f"expected the name of something in the cache, found {name!r:.80}", "'pofx cache' lists them"
         )
     for e in doomed:
-        _remove(e.path)
+        remove(e.path)
     if name is None:
         _remove_stale(cache_dir() / MODELS)
     return doomed
@@ -243,28 +209,7 @@ def _make_room(home: Path, most: int, spare: Path) -> None:
     for e in there:
         total += e.size
         if total > most:
-            _remove(e.path)
-
-
-def _moved(part: Path, target: Path) -> bool:
-    try:
-        part.rename(target)
-    except OSError:
-        if target.is_dir():
-            return False  # another process was faster
-        raise
-    return True
-
-
-def _remove(path: Path) -> None:
-    """Out of sight in one step, then gone: a reader never sees half a model."""
-    if path.is_symlink() or not path.is_dir():
-        path.unlink(missing_ok=True)
-        return
-    doomed = path.with_name(f".{path.name}.{secrets.token_hex(8)}.old")
-    with suppress(FileNotFoundError):
-        path.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+            remove(e.path)
 
 
 def _children(home: Path) -> list[Path]:
@@ -282,8 +227,7 @@ def _remove_stale(home: Path) -> None:
     """What processes left that were killed; a young part may be somebody's work."""
     for p in _children(home):
         with suppress(OSError):
-            unfinished = p.name.startswith(".") and p.name.endswith((".part", ".old"))
-            if unfinished and time.time() - p.stat().st_mtime > _STALE:
+            if is_leftover(p) and time.time() - p.stat().st_mtime > _STALE:
                 shutil.rmtree(p, ignore_errors=True)
 
 

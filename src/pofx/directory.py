@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pofx.atomic import replaced_directory
 from pofx.errors import BadSource
 from pofx.json_file import read_object
 
@@ -23,25 +22,19 @@ def in_one_step(directory: str | Path, what: str) -> Iterator[Path]:
     for the message. `BadSource` where the place cannot be written.
     Right: `check_target(d, …)`, then this. Wrong: on a directory that holds other files, which go with the older one.
     """
-    target = Path(directory).resolve()  # a link stays a link: what it names is replaced
-    # A name of its own, so that two who save at once do not write into each other's files.
-    unique = secrets.token_hex(4)
-    part, old = (target.with_name(f".{target.name}.{unique}.{end}") for end in ("part", "old"))
     try:
-        part.mkdir(parents=True)
-        yield part
-        if target.exists():
-            target.rename(old)
-        part.rename(target)
+        with replaced_directory(
+            Path(directory).resolve()
+        ) as part:  # a link stays a link: what it names is replaced
+            yield part
+            # On the disk before the older one goes: a power cut could take both.
+            for file in (f for f in part.rglob("*") if f.is_file()):
+                with file.open("rb+") as f:
+                    os.fsync(f.fileno())
     except OSError as e:
         raise BadSource(
             f"{directory}: expected a place to write a {what}, found: {e.strerror or e}", "choose another"
         ) from None
-    finally:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        for leftover in (part, old):
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def check_target(directory: str | Path, card: str, what: str) -> None:

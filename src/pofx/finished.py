@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pofx.cache import cache_dir, write_atomically
+from pofx.atomic import write_atomically
+from pofx.cache import cache_dir
 from pofx.errors import BadSource
 from pofx.json_file import find_object
 

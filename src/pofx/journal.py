@@ -13,6 +13,7 @@ from typing import Any
 
 from pofx import journal_files
 from pofx.arithmetic import differences
+from pofx.atomic import replaced_file
 from pofx.errors import Advice, BadSource, not_replaced
 from pofx.journal_files import (
     Saved,
@@ -107,14 +108,8 @@ class Journal:
             if write is None:
                 os.replace(self.part, self.target)
             else:
-                new = hidden(self.target, "new")
-                try:
+                with replaced_file(self.target, hidden(self.target, "new")) as new:
                     write(self.part, new)
-                    with new.open("rb") as f:
-                        os.fsync(f.fileno())
-                    os.replace(new, self.target)
-                finally:
-                    new.unlink(missing_ok=True)
         self.discard()
 
     def discard(self) -> None:

@@ -13,9 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pofx.atomic import replaced_file
 from pofx.errors import Advice, BadSource, BadValue
 from pofx.json_file import read_object
 
+# A lock on the rows' own file goes with that file and with the process. One of `filelock` would be a dependency of the
+# core, and leave a file of its own beside the rows.
 fcntl: ModuleType | None
 try:
     import fcntl
@@ -117,16 +120,9 @@ def alone(target: Path) -> BufferedRandom:
 
 def write_progress(target: Path, record: Mapping[str, Any]) -> None:
     """Replace .progress in one step."""
-    # Not cache.write_atomically: a kill in the middle would leave a file of another name each time.
-    new = hidden(target, "progress")
-    try:
-        with new.open("wb") as f:
-            f.write(json.dumps(record).encode("ascii") + b"\n")
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(new, progress_of(target))
-    finally:
-        new.unlink(missing_ok=True)
+    # Not write_atomically: a kill in the middle would leave a file of another name each time.
+    with replaced_file(progress_of(target), hidden(target, "progress")) as new:
+        new.write_bytes(json.dumps(record).encode("ascii") + b"\n")
 
 
 def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool = True) -> Saved | None:

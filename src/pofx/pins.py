@@ -12,7 +12,7 @@ from typing import Literal
 
 import platformdirs
 
-from pofx.cache import write_atomically
+from pofx.atomic import write_atomically
 from pofx.errors import BadSource, BadValue
 from pofx.json_file import find_object
 

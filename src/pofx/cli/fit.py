@@ -210,7 +210,7 @@ def command(
 
 def _write_held_out(path: str, kept: list[str]) -> None:
     """The documents kept aside, as JSONL. An n-gram has not seen them; a transformer chose its weights by them."""
-    from pofx.cache import write_atomically
+    from pofx.atomic import write_atomically
     from pofx.cli.plain import dumps
 
     lines = "".join(dumps({"text": text}) + "\n" for text in kept)

@@ -79,7 +79,7 @@ def write_page(path: str, page: str, quiet: bool = False) -> None:
     """Write a page in one step, and say where, unless quiet."""
     from pathlib import Path
 
-    from pofx.cache import write_atomically
+    from pofx.atomic import write_atomically
 
     write_atomically(Path(path), page.encode("utf-8"))
     if not quiet:

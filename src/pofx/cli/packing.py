@@ -60,7 +60,7 @@ def write(path: str, data: bytes, quiet: bool) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    from pofx.cache import write_atomically
+    from pofx.atomic import write_atomically
 
     write_atomically(Path(path), data)
     if not quiet:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pofx.cache import HASHES, cache_dir, sha256, write_atomically
+from pofx.atomic import write_atomically
+from pofx.cache import HASHES, cache_dir, sha256
 from pofx.errors import BadSource
 from pofx.tokenizer.apart import Failed, apart
 from pofx.tokenizer.file import CONFIG_FILE, FILE, MAX_BYTES, SPECIAL_FILE

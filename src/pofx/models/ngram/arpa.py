@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.prefix_table import PrefixTable, distinct
-from pofx.cache import write_atomically
+from pofx.atomic import write_atomically
 from pofx.errors import BadSource, BadValue
 from pofx.models.ngram.arpa_text import Grams, read_grams
 from pofx.models.ngram.counting import Codes

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 
 from pofx.algorithms.logspace import Floats
+from pofx.atomic import write_atomically
 from pofx.by_extension import forward_by_extension
-from pofx.cache import cache_dir, write_atomically
+from pofx.cache import cache_dir
 from pofx.json_file import read_object
 from pofx.models.pretrained.body import Body
 from pofx.models.pretrained.head import Head

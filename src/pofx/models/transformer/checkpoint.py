@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pofx.cache import write_atomically
+from pofx.atomic import write_atomically
 from pofx.errors import Advice, BadSource, BadValue, require
 
 require("torch", "torch", "fitting a transformer")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pofx.cache import write_atomically
+from pofx.atomic import write_atomically
 from pofx.errors import BadSource, require
 from pofx.json_file import read_object
 

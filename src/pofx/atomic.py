@@ -1,0 +1,126 @@
+"""A file or a directory that appears in one step: a reader sees the old one or the new one, whole."""
+
+# Our own few lines: `atomicwrites` is no longer kept, and neither it nor the standard library swaps directories.
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace the file `path` by `data` in one step, and put it on the disk; directories are made.
+
+    A link stays, and what it points to is replaced; a device or a pipe is written to.
+
+    Raises:
+        OSError: the directory cannot be written, or the disk is full; then nothing is left behind.
+
+    Right: `write_atomically(p, b"…")`. Wrong: on a path that other programs hold open for appending.
+    """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if path.exists() and not path.is_file():  # to replace /dev/null by a file would harm every other program
+        path.write_bytes(data)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A name of its own, so that two who write at once do not write into each other's file.
+    with replaced_file(path, _beside(path, "part")) as part:
+        part.write_bytes(data)
+
+
+@contextmanager
+def replaced_file(path: Path, part: Path) -> Iterator[Path]:
+    """Write a file under another name; it takes the name `path`, in one step, when the block ends without an error.
+
+    Args:
+        path: the file to make or to replace.
+        part: where to write, in the same directory, since a rename is atomic only within one file system.
+
+    Yields:
+        `part`, which the block makes by a plain `open`, so that it has the mode of the user's umask.
+
+    Raises:
+        OSError: the disk is full or fails. It names `path` where the system names no file. `part` is removed.
+    """
+    try:
+        yield part
+        with part.open("rb+") as f:
+            os.fsync(f.fileno())
+        os.replace(part, path)
+    except OSError as e:
+        if e.filename is None:
+            e.filename = os.fspath(path)  # a write that finds the disk full does not know its own name
+        raise
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def replaced_directory(
+    path: Path, mode: int = 0o777, is_kept: Callable[[Path], bool] | None = None
+) -> Iterator[Path]:
+    """Write a directory under another name; it takes the name `path`, in one step, when the block ends without an error.
+
+    Args:
+        path: the directory to make, or to replace with all that is in it.
+        mode: the directory's permissions, less the user's umask.
+        is_kept: asked of a directory that another process has put there first; True leaves that one in place.
+
+    Yields:
+        An empty directory beside `path`.
+
+    Raises:
+        OSError: the place cannot be written. The older directory is back in its place, and nothing else is left.
+    """
+    part, old = _beside(path, "part"), _beside(path, "old")
+    try:
+        part.mkdir(parents=True, mode=mode)
+        yield part
+        while not _is_moved(part, path):
+            if is_kept is not None and is_kept(path):
+                break
+            shutil.rmtree(
+                old, ignore_errors=True
+            )  # another process was faster, and its directory is the older one now
+            with suppress(FileNotFoundError):
+                path.rename(old)
+    finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        for leftover in (part, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a directory: out of sight in one step, then from the disk. No reader sees half a directory."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    doomed = _beside(path, "old")
+    with suppress(FileNotFoundError):
+        path.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether the name is that of a file or directory which a killed process left unfinished."""
+    return path.name.startswith(".") and path.name.endswith((".part", ".old"))
+
+
+def _beside(path: Path, end: str) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.{end}")
+
+
+def _is_moved(part: Path, path: Path) -> bool:
+    try:
+        part.rename(path)
+    except OSError:
+        if path.is_dir():
+            return False
+        raise
+    return True
