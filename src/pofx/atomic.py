@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -119,8 +120,8 @@ def _beside(path: Path, end: str) -> Path:
 def _is_moved(part: Path, path: Path) -> bool:
     try:
         part.rename(path)
-    except OSError:
-        if path.is_dir():
+    except OSError as e:
+        if e.errno in (errno.EEXIST, errno.ENOTEMPTY) and path.is_dir():
             return False
         raise
     return True
