@@ -50,7 +50,8 @@ class Optimiser:
     """Muon: W −= η √max(1, out/in) · U Vᵀ of the momentum. Adam, without decay: vectors, embedding, head.
 
     All matrices of one shape are orthogonalised as one batch: q, k, v and out as squares; gate, up and down
-    (transposed) as tall ones.
+    (transposed) as tall ones. `torch.optim.Muon` has one set of coefficients for all rounds, and takes a parameter as one
+    matrix: q, k and v, which lie in one parameter, would be orthogonalised together, and no matrices as a batch.
     """
 
     def __init__(self, net: Net, rates: Rates = Rates(), dtype: torch.dtype = torch.float32) -> None:
