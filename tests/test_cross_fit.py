@@ -81,7 +81,7 @@ def test_on_the_command_line(
         (("c.txt", "--order", "2"), "--order: expected only with --cross-fit K"),
         (("--text", "a", "--cross-fit", "3"), "--cross-fit: expected FILES"),
         (("c.txt", "--cross-fit", "3", "-m", "builtin"), "found --model"),
-        (("c.txt", "--cross-fit", "3", "-o", "x.csv"), "found --out"),
+        (("c.txt", "--cross-fit", "3", "-o", "x.csv"), "found --out; write --json > FILE"),
         (("c.txt", "--cross-fit", "1"), "expected a whole number from 2"),
     ):
         code, out, err = run(*arguments)

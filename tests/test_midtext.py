@@ -146,11 +146,11 @@ def test_ctrl_c_keeps_the_stretches_and_says_so(runs: Runs) -> None:
     stopped = runs("score", "in.txt", "-o", "o.jsonl", dies_at=5, how=KeyboardInterrupt)
     assert stopped.code == 130
     assert stopped.err == (
-        "pofx: interrupted; 1 rows are kept in o.jsonl.part, 3 stretches of the next text in o.jsonl.passes; "
+        "pofx: interrupted; 1 row is kept in o.jsonl.part, 3 stretches of the next text in o.jsonl.passes; "
         "the same command goes on from there\n"
     )
     ran = runs("score", "in.txt", "-o", "o.jsonl")
-    assert "pofx: going on after 1 rows and 3 stretches of the next text" in ran.err
+    assert "pofx: going on after 1 row and 3 stretches of the next text" in ran.err
     assert ran.calls == whole.calls[4:]
     assert Path("o.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
 

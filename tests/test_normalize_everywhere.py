@@ -6,19 +6,26 @@ The right answer is that of the same verb, without the option, for a text that w
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 import pofx
 import tiny_checkpoints as tiny
 from pofx.cli.main import pofx as command
+from pofx.models.pretrained.library import quiet
 from pofx.queries.corpus_record import Corpus
 from pofx.queries.held_out import choose
 from pofx.queries.neighbours import neighbour_finding
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # importing it warns of what it imports
+    import transformers
 
 TEXT = "The Cat"
 HONOURED: dict[str, list[str]] = {
@@ -163,3 +170,23 @@ def test_documents_of_an_audit_and_of_a_corpus(home: Path) -> None:
         neighbour_finding(corpus(t), m, np.arange(1, len(t)), 0) for m, t in ((lm, texts), (strict, lower))
     )
     assert a == b
+
+
+@pytest.mark.parametrize("data", [b"The \xff Cat", b"\xc3 CAT", b"The c\xe2\x82at"])
+def test_words_of_bytes_with_stray_ones(data: bytes, home: Path) -> None:
+    """What is UTF-8 is lower-cased, and a stray byte is read as it is: as `bytes.lower` leaves it, which knows ASCII alone."""
+    read, plain = pofx.load(home, normalize=True), pofx.load(home)
+    (found,) = pofx.words(read, [data])
+    assert (found.text, found.terms.normalized) == (data.lower(), "Lowercase")
+    ids = plain.vocab.encode(data.lower())
+    assert b"".join(plain.vocab.token_bytes[i] or b"" for i in ids) == data.lower()
+    with quiet():
+        model = transformers.AutoModelForCausalLM.from_pretrained(home, torch_dtype=torch.float64).eval()
+        path = torch.tensor([[tiny.BOS, *ids, tiny.EOS]])
+        with torch.no_grad():
+            logp = model(path).logits[0].log_softmax(-1)
+    exact = float(logp[:-1].gather(1, path[0, 1:, None]).sum())
+    assert found.total == pytest.approx(exact, abs=1e-3)
+    assert -sum(w.surprisal for w in found.words) == pytest.approx(exact, abs=1e-3)
+    shown = [w.decode("utf-8", "backslashreplace") for w in data.lower().split()]
+    assert [w.text for w in found.words] == shown

@@ -21,6 +21,7 @@ from pofx.cli.numeric import Real
 from pofx.cli.spelling import shell_line
 from pofx.cli.terms import terms_option
 from pofx.cli.written import Verb, Written, rows_beside, rows_finished
+from pofx.queries.wording import counted
 
 if TYPE_CHECKING:
     from pofx.classifier.joint import Joint
@@ -187,14 +188,17 @@ def evaluate(
         )
     if len(some) < len(texts):
         click.echo(
-            f"pofx: warning: {len(texts) - len(some):,} of {len(texts):,} documents have no label of this classifier's "
-            f"({known}){f'; found also {others}' if others else ''}",
+            f"pofx: warning: {len(texts) - len(some):,} of {counted(len(texts), 'document')} without a label of this "
+            f"classifier's ({known}){f'; found also {others}' if others else ''}",
             err=True,
         )
     found = likelihoods(joint, texts, labels, some, at)
     left_out = len(some) - len(found.truth)
     if left_out:
-        click.echo(f"pofx: warning: {left_out:,} documents have probability zero under every class", err=True)
+        click.echo(
+            f"pofx: warning: {counted(left_out, 'document')} with probability zero under every class",
+            err=True,
+        )
     if not len(found.truth):
         raise BadSource(
             f"{' '.join(files)}: expected documents that some class can produce, found none", None

@@ -212,9 +212,11 @@ def train(
             reference = rejection(posterior.log_evidence, found.sizes)
     save_joint(joint, Settings(spec, asked_prior, length, em, background), reference, out)
     if left_out:
+        from pofx.report.numerals import counted
+
         click.echo(
-            f"pofx: warning: {left_out:,} documents held out have probability zero under every class, and are in no "
-            "number; smoothing and --vocab bytes give every text its share",
+            f"pofx: warning: {counted(left_out, 'document')} held out with probability zero under every class, counted "
+            "in no number; smoothing and --vocab bytes give every text its share",
             err=True,
         )
     model = "" if chosen is None or is_savable(joint.lms[0]) else chosen.name

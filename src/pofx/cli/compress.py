@@ -12,6 +12,7 @@ from pofx.cli import options, packing
 from pofx.cli.chosen import Chosen, optional_model
 from pofx.cli.numeric import Whole
 from pofx.cli.written import Verb, Written
+from pofx.queries.wording import counted
 
 if TYPE_CHECKING:
     from pofx.queries.compress import Compression
@@ -74,7 +75,9 @@ def command(
     packing.write(path, made.blob, quiet)
     if not quiet:
         each = f", {8 * len(made.blob) / len(data):.4f} bits a byte" if data else ""
-        click.echo(f"pofx: {len(data):,} bytes to {len(made.blob):,}{each}; decoded and compared", err=True)
+        click.echo(
+            f"pofx: {counted(len(data), 'byte')} to {len(made.blob):,}{each}; decoded and compared", err=True
+        )
     if not (explain or as_json):
         return
     import lzma

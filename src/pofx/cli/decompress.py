@@ -9,6 +9,7 @@ from pofx.cli.chosen import Chosen, optional_model
 from pofx.cli.numeric import Whole
 from pofx.cli.options import json_option, quiet_option
 from pofx.cli.written import Verb, Written
+from pofx.queries.wording import counted
 
 
 @click.command(cls=Verb, short_help="What compress was given, every byte.")
@@ -62,7 +63,7 @@ def command(
         raise e.within(where) from None
     packing.write(path, data, quiet)
     if not quiet:
-        click.echo(f"pofx: {len(blob):,} bytes to {len(data):,}; every hash agrees", err=True)
+        click.echo(f"pofx: {counted(len(blob), 'byte')} to {len(data):,}; every hash agrees", err=True)
     if as_json:
         from pofx.cli.plain import dumps
 

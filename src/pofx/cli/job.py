@@ -107,16 +107,18 @@ def _interrupted(stopped: Exception) -> None:
 def _tell_begun(begun: Begun) -> None:
     """What a stopped run left, if there was one."""
     from pofx.jobs.stopped import in_stretches
+    from pofx.report.numerals import counted
 
     if begun.stretches:
         where = (
-            f"{begun.rows:,} rows and {in_stretches(begun.stretches)} of the next text, which are kept in "
+            f"{counted(begun.rows, 'row')} and {in_stretches(begun.stretches)} of the next text, which are kept in "
             f"{begun.reads_file}"
         )
         click.echo(f"pofx: going on after {where} (--fresh starts over)", err=True)
     elif begun.rows:
         click.echo(
-            f"pofx: going on after {begun.rows:,} rows of {begun.rows_file} (--fresh starts over)", err=True
+            f"pofx: going on after {counted(begun.rows, 'row')} of {begun.rows_file} (--fresh starts over)",
+            err=True,
         )
     elif begun.in_vain:
         click.echo(

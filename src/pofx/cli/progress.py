@@ -97,10 +97,14 @@ class SoFar:
         return self._at + (end - self._at) * done / max(of, 1)
 
     def _say(self, tokens: int, at: float) -> None:
+        from pofx.queries.wording import counted
+
         took = time.monotonic() - self._started
         rate = (tokens - self._recalled) / max(took, 1e-9)
         digits = 1 if rate < 10 else 0
-        told = f"{self._rows:,} rows  {tokens:,} tokens  {rate:,.{digits}f} tokens/s{_cores()}"
+        told = (
+            f"{counted(self._rows, 'row')}  {counted(tokens, 'token')}  {rate:,.{digits}f} tokens/s{_cores()}"
+        )
         if self._place.known and at > self._first:
             told += f"  {_clock(took * (1 - at) / (at - self._first))} left"
         self._tell(told, at)

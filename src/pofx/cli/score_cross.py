@@ -87,6 +87,13 @@ def cross_options(function: F) -> F:
                 raise click.UsageError(f"--{idle}: expected only with --cross-fit K, found without.")
             return function(*args, cross=None, **others)
         odd = next((n for n in _OTHERS if options.typed(n)), None)
+        if (
+            odd == "out"
+        ):  # such rows go on where a run was stopped, and K models have no common state to go on from
+            raise click.UsageError(
+                "--cross-fit: expected lines on standard output, found --out; write --json > FILE, a row a document with "
+                "its id."
+            )
         if odd or not others["files"]:
             raise click.UsageError(
                 "--cross-fit: expected FILES, and no other model or rows than --cross-fit makes of them, found "

@@ -32,11 +32,13 @@ def _told(
     rows: int | None, stretches: int, rows_file: Path, reads_file: Path, resumable: bool
 ) -> tuple[str, Advice | None]:
     """What was kept, and how to go on."""
+    from pofx.queries.wording import counted
+
     if rows is None:
         return "interrupted, when all was written", None
     if not (rows or stretches):
         return "interrupted before the first rows were scored", None
-    kept = f"interrupted; {rows:,} rows are kept in {rows_file}"
+    kept = f"interrupted; {counted(rows, 'row')} {'is' if rows == 1 else 'are'} kept in {rows_file}"
     if stretches:
         kept = f"{kept}, {in_stretches(stretches)} of the next text in {reads_file}"
     if not resumable:

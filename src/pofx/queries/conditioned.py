@@ -22,6 +22,7 @@ from pofx.queries.question import Question, impossible, opened_as
 from pofx.queries.sample import Draw
 from pofx.queries.terms import terms
 from pofx.queries.token_automaton import TokenAutomaton
+from pofx.queries.wording import counted
 from pofx.transforms.given import show
 from pofx.values import whole
 from pofx.vocab import to_bytes
@@ -134,7 +135,7 @@ def _target(asked: Question, dfa: Dfa, ends: bool, most: int, tokens: int | None
     room = min(LONGEST, TABLE // dfa.size - 1)
     if most > room:
         raise BadValue(
-            f"max_tokens: expected at most {room:,} for a condition of {dfa.size:,} states, found {most:,}",
+            f"max_tokens: expected at most {room:,} for a condition of {counted(dfa.size, 'state')}, found {most:,}",
             "take fewer, or a shorter condition",
         )
     vocab = asked.source.vocab

@@ -8,6 +8,7 @@ from pofx.algorithms.clusters import Labels
 from pofx.queries.corpus_record import Corpus
 from pofx.queries.findings import Check, Finding, Measure, Outcome
 from pofx.queries.near_duplicates import ALIKE
+from pofx.queries.wording import counted
 
 # Shares of documents. Web corpora that were not cleaned hold 2 to 14 % of near-duplicates (Lee et al. 2022); of a
 # held-out side one copy in a hundred is what the smallest differences between models that are reported come to.
@@ -34,8 +35,8 @@ def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Find
             again / n,
             FEW,
             Measure.OF_DOCUMENTS,
-            f"{again:,} of {n:,} documents are equal to an earlier one. A copy is no new draw of p: it counts twice in "
-            "the likelihood, and a model comes to recite it.",
+            f"{again:,} of {counted(n, 'document')} {'is' if again == 1 else 'are'} equal to an earlier one. "
+            "A copy is no new draw of p: it counts twice in the likelihood, and a model comes to recite it.",
         ),
         Finding(
             Check.NEAR_DUPLICATES,

@@ -11,6 +11,7 @@ from pofx.algorithms.permutation import p_value
 from pofx.algorithms.shingles import shingles
 from pofx.queries.corpus_record import Corpus
 from pofx.queries.findings import Check, Finding, Measure
+from pofx.queries.wording import counted
 from pofx.trace import Ints
 
 LEVEL = 0.01
@@ -47,8 +48,9 @@ def order_finding(corpus: Corpus, seed: int) -> Finding:
     found, usual, p = order_test(vectors, follows, SHUFFLES, rng)
     odd = p <= LEVEL
     why = (
-        f"Documents that stand next to one another are {found:.3f} alike (mean cosine of {follows.sum():,} pairs), "
-        f"after a shuffle {usual:.3f}; of {SHUFFLES} shuffles {round(p * (SHUFFLES + 1)) - 1} come as high. "
+        f"Documents that stand next to one another are {found:.3f} alike (mean cosine of "
+        f"{counted(int(follows.sum()), 'pair')}), after a shuffle {usual:.3f}; "
+        f"of {SHUFFLES} shuffles {round(p * (SHUFFLES + 1)) - 1} come as high. "
     )
     why += (
         "So the documents are not independent draws: they are sorted, or pieces of something longer. Split by "

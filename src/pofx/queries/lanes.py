@@ -11,6 +11,7 @@ from pofx.algorithms.adaptive import Tell, silent
 from pofx.algorithms.range_coder import Decoder, Encoder, cost, floor_bits, frequencies
 from pofx.errors import BadValue, Undecodable
 from pofx.lm import LM
+from pofx.queries.wording import counted
 from pofx.state import State
 from pofx.trace import Ints
 from pofx.units import bits
@@ -52,7 +53,7 @@ def decode(lm: LM, payload: bytes, n: int, lanes: int, tell: Tell = silent) -> I
         left -= cost(g, now)
         if left < 0:
             raise Undecodable(
-                f"expected the code of {n:,} tokens, found one that ends after some {t:,}", None
+                f"expected the code of {counted(n, 'token')}, found one that ends after some {t:,}", None
             )
         columns.append(now)
         return now
@@ -99,7 +100,9 @@ def at_most(lanes: int, n: int) -> int:
 def _cuts(n: int, lanes: int) -> list[int]:
     """Where the parts after the first begin. `Undecodable` for a number of parts that is never made."""
     if not 1 <= lanes <= MOST_LANES or lanes != at_most(lanes, n):
-        raise Undecodable(f"expected {n:,} tokens in parts that have some, found {lanes:,} parts", None)
+        raise Undecodable(
+            f"expected {counted(n, 'token')} in parts that have some, found {counted(lanes, 'part')}", None
+        )
     return [-(-n // lanes) * k for k in range(1, lanes)]
 
 

@@ -14,6 +14,7 @@ from pofx.queries.as_read import as_read
 from pofx.queries.corpus_record import Corpus
 from pofx.queries.findings import Check, Finding, Measure, Outcome
 from pofx.queries.score import score
+from pofx.queries.wording import counted
 from pofx.trace import Ints
 
 LEVEL = 0.01
@@ -77,8 +78,9 @@ def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding
     share = (gain - usual) / alone if alone > 0 else 0.0
     odd = p <= LEVEL
     why = (
-        f"Mean of log p(x_i|x_(i−1)) − log p(x_i) over {len(fine)} pairs, under the model with a cache of the neighbour: "
-        f"{gain:.2f} nats a document, with a document from elsewhere in its place {usual:.2f}; p = {p:.3g}. "
+        f"Mean of log p(x_i|x_(i−1)) − log p(x_i) over {counted(len(fine), 'pair')}, under the model with a cache "
+        f"of the neighbour: {gain:.2f} nats a document, with a document from elsewhere in its place {usual:.2f}; "
+        f"p = {p:.3g}. "
     )
     why += (
         f"Knowing the neighbour is worth {share:.1%} of −log p(x_i), so Σ log p(xⁿ) is not the log-probability of the "

@@ -19,6 +19,7 @@ from pofx.algorithms.steady import is_steady
 from pofx.errors import Advice, BadValue
 from pofx.queries.matches_apart import matches_apart
 from pofx.queries.points import byte_offsets
+from pofx.queries.wording import counted
 
 Span = tuple[int, int]
 
@@ -53,7 +54,7 @@ def pattern_spans(pattern: re.Pattern[str], text: str, seconds: float) -> list[S
     except _Late:
         shown = repr(pattern.pattern) if len(pattern.pattern) <= 60 else f"{pattern.pattern[:60]!r}…"
         raise BadValue(
-            f"pattern: expected one whose matches in {len(text):,} characters are found within {seconds:g} s, "
+            f"pattern: expected one whose matches in {counted(len(text), 'character')} are found within {seconds:g} s, "
             f"found {shown}",
             [
                 "write it without repeats within repeats",

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pofx.begin import Known
 from pofx.lm import LM
+from pofx.queries.wording import counted
 
 Kind = Literal["exact", "canonical", "lower", "estimate", "interval", "class"]
 Boundary = Literal["", "token", "exact", "healed"]
@@ -52,13 +53,13 @@ class Terms:
     chosen: bool = False
 
     def __str__(self) -> str:
-        first = "p(x1|x0) included" if self.first else f"behind {_counted(self.given_bytes, 'given byte')}"
+        first = "p(x1|x0) included" if self.first else f"behind {counted(self.given_bytes, 'given byte')}"
         if self.boundary:
             first += f", {self.boundary} join"
         end = "EOS included" if self.end else "no EOS"
         text = f" of the text as {self.normalized} left it" if self.normalized else ""
         return (
-            f"{self._x0}, {first}, {end}; {_counted(self.tokens, 'token')}, {_counted(self.bytes, 'byte')}{text}; "
+            f"{self._x0}, {first}, {end}; {counted(self.tokens, 'token')}, {counted(self.bytes, 'byte')}{text}; "
             f"{self.window}; {self.dtype}, {self.kind}{f', leak {self.leak:.2g}' if self.leak else ''}"
             f"{self._classed()}"
         )
@@ -73,9 +74,7 @@ class Terms:
         return f"x0 {self.begin} ({self.begin_known})" if self.begin_known != "none" else "no x0"
 
     def _classed(self) -> str:
-        return (
-            f": {_counted(self.unknown, 'word')} read as <unk>, so of no text alone" if self.unknown else ""
-        )
+        return f": {counted(self.unknown, 'word')} read as <unk>, so of no text alone" if self.unknown else ""
 
 
 def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool, leak: float = 0.0) -> Terms:
@@ -94,7 +93,3 @@ def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool, leak: 
         leak=leak,
         boundary="" if given_bytes == 0 or lm.vocab.unambiguous else "token",
     )
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
