@@ -114,7 +114,7 @@ def test_the_time_left_inside_a_text(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     so_far.inside(50, 100)
     so_far.moved(document(1, text, str(path)), 100, 1)
     cells = [re.split("  +", line) for line in told]
-    assert [c[0] for c in cells] == ["0 rows", "0 rows", "1 rows"]
+    assert [c[0] for c in cells] == ["0 rows", "0 rows", "1 row"]
     assert [c[1] for c in cells] == ["25 tokens", "50 tokens", "100 tokens"]
     assert cells[0][2].startswith("2.5 tokens/s on ")
     lefts = [c[3] for c in cells]
