@@ -12,7 +12,14 @@ from pofx.pins import Verdict as Verdict
 Outcome = Literal["pass", "warn", "fail"]
 
 
-class Check(StrEnum):
+class _Words(StrEnum):
+    """Names that are shown as their words, also within a list."""
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+class Check(_Words):
     """What an audit, of a model or of a corpus, can check; the value is what reports call it."""
 
     ROWS = "rows sum to 1"
@@ -39,7 +46,7 @@ class Check(StrEnum):
     LOSS = "L(θ)"
 
 
-class Measure(StrEnum):
+class Measure(_Words):
     """The unit of a number that a check has measured; the value is how reports write it."""
 
     BITS = "bits"
