@@ -90,6 +90,25 @@ def test_laws(make: Callable[[], LM]) -> None:
     laws(make())
 
 
+def test_a_full_window_is_left_for_who_else_extends_the_state() -> None:
+    """The window that follows a full one is written from the front: over nothing that an older state still reads."""
+    lm = scrambled(SMALL, CharVocab("abc"))
+    path = [2, 1, 2]
+    for n in range(len(path) + 1, 3 * SMALL.context):
+        fresh = lm.extend(lm.start(1), [[*path, 1]])
+        state = lm.start(1)
+        states = [state]
+        for i in path:
+            states.append(state := lm.extend(state, [[i]]))
+        for _ in range(2):
+            again = lm.extend(states[-1], [[1]])
+            assert np.abs(again.logp - fresh.logp).max() < 1e-5, n
+        for k, old in enumerate(states[:-1]):
+            there = lm.extend(old, [[path[k]]])
+            assert np.abs(there.logp - states[k + 1].logp).max() < 1e-5, (n, k)
+        path.append(n % 3)
+
+
 @pytest.mark.parametrize(("context", "overlap"), [(4, 1), (8, 2), (8, 4), (128, 32)])
 def test_windows_count_every_target_once(context: int, overlap: int) -> None:
     for n in (0, 1, context - 1, context, context + 1, 5 * context + 3):

@@ -75,7 +75,9 @@ def extended(net: Net, cache: Cache, ids: Ints, overlap: int) -> Cache:
     n, t = ids.shape
     context = net.shape.context
     need = int(min(context, cache.used + t))
-    if cache.buffer.data.shape[4] >= need and cache.buffer.claim(cache.version):
+    # A window that begins anew is written from the front, over what an older state still reads.
+    grows = cache.buffer.data.shape[4] >= need and cache.used + t <= context
+    if grows and cache.buffer.claim(cache.version):
         buffer, version = cache.buffer, cache.version + 1
     else:
         # Twice the room that is needed: the copies of a growing buffer add up to its final size.
