@@ -66,9 +66,9 @@ def test_values_as_labels(value: object, label: str | None) -> None:
         (["1_000", "1"], (), ["1_000", "1"]),
         (["١", "1.0"], (), ["١", "1.0"]),  # a digit, but none of JSON
         ([1, 1.0, "1", "1.0"], (), ["1", "1", "1", "1"]),
-        (["1", "1.0"], {"1.0", "x"}, ["1", "1.0"]),  # as a column of texts has named its classes
-        (["1.0", "2", "other"], {"1", "2"}, ["1", "2", "other"]),
-        (["1.0", "nan"], {"1", "nan"}, ["1", "nan"]),
+        (["1", "1.0"], ("1.0", "x"), ["1", "1.0"]),  # as a column of texts has named its classes
+        (["1.0", "2", "other"], ("1", "2"), ["1", "2", "other"]),
+        (["1.0", "nan"], ("1", "nan"), ["1", "nan"]),
         (["9" * 999 + "0", "9" * 999 + "0.0"], (), ["9" * 999 + "0", "inf"]),  # as numbers of JSON are read
         ([], (), []),
     ],

@@ -799,7 +799,7 @@ def test_damaged_leftovers_are_refused(run: Callable[..., Ran]) -> None:
         b"no json",
         b"[" * 100_000,
         b"[1]",
-        json.dumps({**state, "format": 3}).encode(),
+        json.dumps({**state, "format": 99}).encode(),
         json.dumps({**state, "offset": -1}).encode(),
         json.dumps({**state, "offset": "9"}).encode(),
         json.dumps({**state, "parts": None}).encode(),
