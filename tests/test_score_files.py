@@ -665,7 +665,7 @@ def test_killed_before_the_first_block_and_while_the_file_is_made(run: Callable[
     wait_for(process, Path("o.parquet.part").exists)
     process.kill()
     process.communicate()
-    assert items_done("o.parquet") == -1
+    assert items_done("o.parquet") <= 0
     process = start([*arguments, "--overwrite"], each_pass=0.0, group=10.0)
     wait_for(process, Path(".o.parquet.new").exists)
     process.kill()
@@ -809,7 +809,8 @@ def test_damaged_leftovers_are_refused(run: Callable[..., Ran]) -> None:
         progress.write_bytes(bad)
         ran = run("a.jsonl", "-o", "o.jsonl")
         assert (ran.code, ran.err.count("\n")) == (2, 1), bad[:40]
-        assert "damaged" in ran.err
+        assert "o.jsonl.progress: expected" in ran.err
+        assert "(--fresh)" in ran.err
     progress.write_bytes(good)
     part.write_bytes(rows[: state["offset"] - 1])
     assert "found fewer" in run("a.jsonl", "-o", "o.jsonl").err
