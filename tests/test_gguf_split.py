@@ -61,7 +61,7 @@ def test_an_architecture_implies_its_split(architecture: str, unsaid: str | None
 def test_an_architecture_of_many_splits_is_refused(unsaid: str | None, tmp_path: Path) -> None:
     path = file(tmp_path, "llama", unsaid)
     with pytest.raises(
-        pofx.BadSource, match="expected the way .*splits text, found .*ggml.pre.*'llama'.*--pre"
+        pofx.BadSource, match="expected the way .*splits text, found .*ggml.pre.*'llama'.*pre=…"
     ) as e:
         pofx.load(path)
     assert str(e.value).isprintable()

@@ -154,7 +154,7 @@ def test_it_is_the_sum_over_all_texts(unit: str, given: str | bytes) -> None:
 def test_bounds_hold(unit: str, beam: int, lazy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if lazy:  # most that is closed stays unread, and all of it is spread over all bytes
         leave_unread(monkeypatch)
-        monkeypatch.setattr("pofx.transforms.covers.UNREAD", 1.0)
+        monkeypatch.setattr("pofx.transforms.reserve.UNREAD", 1.0)
     wide = 0
     for given in GIVEN:
         data = given.encode() if isinstance(given, str) else given

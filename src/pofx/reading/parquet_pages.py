@@ -23,6 +23,8 @@ def unfolded(stream: BufferedReader, chunk: Any) -> int:
     start, end = chunk.data_page_offset, chunk.total_compressed_size
     if chunk.has_dictionary_page and 0 < (chunk.dictionary_page_offset or 0) < start:
         start = chunk.dictionary_page_offset
+    if not chunk.num_values:  # a writer may leave out the pages of a column without values
+        return 0
     end += start
     total = 0
     while start < end:

@@ -38,7 +38,7 @@ def muffled(panics: bool) -> Iterator[None]:
             yield
         except BaseException as e:  # a panic is no Exception; whatever it was goes on
             os.dup2(real, _STDERR)
-            if kept is not None and type(e).__name__ != "PanicException":
+            if kept is not None and not _panicked(e):
                 _copy(kept, real)
             raise
         else:
@@ -49,6 +49,13 @@ def muffled(panics: bool) -> Iterator[None]:
             os.close(real)
             if kept is not None:
                 os.close(kept)
+
+
+def _panicked(error: BaseException | None) -> bool:
+    """Whether an error is a panic, or was raised in the place of one."""
+    while error is not None and type(error).__name__ != "PanicException":
+        error = error.__context__
+    return error is not None
 
 
 def _place() -> int:
