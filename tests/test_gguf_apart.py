@@ -62,11 +62,12 @@ def test_it_writes_what_it_writes_here(llama: Path, out: Path, tmp_path: Path) -
     ("does", "why"),
     [
         ("os.abort()", "found: a library that ended its process (SIGABRT)"),
-        (
+        pytest.param(
             "os.write(2, b'thread panicked'); raise PanicException('index out\\nof bounds')",
             "index out of bounds",
+            marks=pytest.mark.thorough,
         ),
-        ("return bytearray(1 << 33)", "GB of memory"),
+        pytest.param("return bytearray(1 << 33)", "GB of memory", marks=pytest.mark.thorough),
     ],
 )
 def test_what_the_library_does_is_one_line(

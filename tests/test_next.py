@@ -150,7 +150,15 @@ def test_it_is_the_sum_over_all_texts(unit: str, given: str | bytes) -> None:
 
 
 @pytest.mark.parametrize("unit", ["byte", "character", "word"])
-@pytest.mark.parametrize(("beam", "lazy"), [(1, False), (2, False), (1, True), (2, True)])
+@pytest.mark.parametrize(
+    ("beam", "lazy"),
+    [
+        (1, False),
+        pytest.param(2, False, marks=pytest.mark.thorough),
+        (1, True),
+        pytest.param(2, True, marks=pytest.mark.thorough),
+    ],
+)
 def test_bounds_hold(unit: str, beam: int, lazy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if lazy:  # most that is closed stays unread, and all of it is spread over all bytes
         leave_unread(monkeypatch)
