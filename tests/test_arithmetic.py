@@ -217,6 +217,7 @@ def test_a_run_that_goes_on_elsewhere_says_so_even_if_quiet(run: Run) -> None:
     assert (code, SAID in err) == (0, True)
 
 
+@pytest.mark.thorough
 def test_a_run_that_goes_on_where_it_was_says_nothing(run: Run) -> None:
     assert run(HERE, kill=True)[0] == 130
     assert "arithmetic" not in run(HERE)[1]

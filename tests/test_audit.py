@@ -168,6 +168,7 @@ def test_maximum_likelihood_and_impossible_documents() -> None:
     assert not any(f.value is not None and math.isnan(f.value) for f in a.findings)
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_audit() -> None:
     lm = Wrapped(ngram())
     assert audit(lm, HELD, seed=3) == audit(lm, HELD, seed=3)

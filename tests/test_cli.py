@@ -824,6 +824,7 @@ def test_a_terminal_that_knows_only_ascii(models: Path) -> None:
     assert process("--help", cwd=models, env=env).returncode == 0
 
 
+@pytest.mark.thorough
 def test_a_reader_that_has_gone(models: Path, tmp_path: Path) -> None:
     (tmp_path / "big.txt").write_text("\n".join(LINES * 300))
     command = f"{sys.executable} -c 'from pofx.cli.main import main; main()'"
@@ -872,6 +873,7 @@ def test_a_long_line_is_a_document(tmp_path: Path, run: Callable[..., Ran]) -> N
     assert time.perf_counter() - started < 300  # quadratic work would take hours
 
 
+@pytest.mark.thorough
 def test_ctrl_c_keeps_what_was_learned(run: Callable[..., Ran], models: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     arguments = ["fit", str(models / "corpus.txt"), "-o", "m", "--family", "transformer", "--seconds", "4"]
@@ -917,6 +919,7 @@ def test_an_interrupted_fit_is_not_lost_unseen(run: Callable[..., Ran], models: 
     assert [p.name for p in Path("far/below").iterdir()] == ["m"]
 
 
+@pytest.mark.thorough
 def test_ctrl_c_elsewhere(models: Path, tmp_path: Path) -> None:
     waiting = subprocess.Popen(
         [*POFX, "score", "-", "-m", str(models / "whole")],

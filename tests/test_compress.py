@@ -177,6 +177,7 @@ def test_the_bound_holds_for_the_lanes_an_ngram_chooses(model: Callable[[str], L
     assert made.lane_bits > 0
 
 
+@pytest.mark.thorough
 def test_lanes_that_cost_too_much_are_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     # Behind x0 this model knows one beginning only: whatever begins otherwise costs some 60 bits.
     lm = pofx.fit([PROVERBS], pofx.NgramSpec(order=6, smoothing="additive", alpha=1e-6))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from pofx.transforms.windowed import windowed
 ROOT = Path(pofx.__file__).parent
 
 
+@lru_cache
 def _trees(*folders: str) -> list[tuple[Path, ast.Module]]:
     return [
         (p, ast.parse(p.read_text())) for folder in folders for p in sorted((ROOT / folder).rglob("*.py"))

@@ -96,6 +96,7 @@ def test_a_full_disk_there_is_a_full_disk_here(
     assert (e.value.errno, e.value.filename) == (errno.ENOSPC, "tokenizer.json")
 
 
+@pytest.mark.thorough
 def test_a_mistake_of_ours_looks_like_one(llama: Path, out: Path) -> None:
     with pytest.raises(Raised, match="TypeError"):
         write_tokenizer_apart(llama, "many", out, None)  # type: ignore[arg-type]

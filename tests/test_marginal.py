@@ -216,6 +216,7 @@ def test_intervals_cover_with_few_draws_too(seed: int, text: str, beam: int) -> 
         assert np.median([r.interval[1] - r.interval[0] for r in runs]) < 40
 
 
+@pytest.mark.thorough
 def test_draws_follow_the_law_without_what_was_kept() -> None:
     lm = Forgetful(VOCAB, seed=7)
     text = "abaaab"
@@ -280,6 +281,7 @@ def test_a_budget_and_a_seed() -> None:
     assert marginal(lm, text, beam=2, seconds=60, seed=3).estimate == full.estimate
 
 
+@pytest.mark.thorough
 def test_without_a_beam_the_draws_alone_are_unbiased() -> None:
     lm = Forgetful(VOCAB, seed=7)
     text = "abaaab"

