@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
-from pofx.trace import Ints
 
 Logs = NDArray[np.float64]
 
@@ -72,14 +70,3 @@ class Bounds:
         if most == -np.inf:
             return -np.inf, 0.0
         return float(self.kept[row]) - most, float(self.dropped[row]) - most
-
-    def take(self, rows: Ints) -> Bounds:
-        """These rows."""
-        return Bounds(self.kept[rows], self.dropped[rows], self.logp[rows])
-
-    def cat(self, others: Sequence[Bounds]) -> Bounds:
-        """These rows and then the rows of the others."""
-        every = [self, *others]
-        return Bounds(
-            *(np.concatenate([getattr(b, name) for b in every]) for name in ("kept", "dropped", "logp"))
-        )

@@ -136,7 +136,8 @@ class LM(ABC):
     def saying(self, **changes: Any) -> Self:
         """The same model, which says something else of itself: fields of `Info` by name.
 
-        Right: `lm.saying(fingerprint=digest)`. Wrong: a field that decides how the model reads, such as `context`.
+        Right: `lm.saying(fingerprint=digest)`. Wrong: a new `context`, which the model would
+        not read by; `windowed` is for that.
         """
         other = copy.copy(self)
         describe(other, dataclasses.replace(self.info, **changes))

@@ -13,7 +13,7 @@ from pofx.cli.bad_rows import BadRows
 from pofx.cli.notices import tell
 from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
-from pofx.jobs.rows import Rows
+from pofx.jobs.rows import Entry, Rows
 
 if TYPE_CHECKING:
     from pofx.lm import LM
@@ -46,10 +46,10 @@ def print_rows(lm: LM, asked: Documents, rows: Rows, as_json: bool, lacking: str
             if isinstance(found, PofxError):
                 failed += 1
                 told.failed(f"{item.source}:{item.line}", found)
-                cells = rows.of(item.id, (), None, None, " ".join(str(in_shell(found)).split()))
+                cells = rows.of(Entry(item.id), " ".join(str(in_shell(found)).split()))
             else:
                 n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + rows.nats(found)
-                cells = rows.of(item.id, (), None, None, found)
+                cells = rows.of(Entry(item.id), found)
             for row in cells:
                 click.echo(line(row).decode().rstrip("\n") if as_json else _tabbed(row, columns))
     told.rest()

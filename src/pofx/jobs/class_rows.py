@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pofx.jobs.rows import head, with_kept
+from pofx.jobs.rows import Entry, head, with_kept
 from pofx.writing import Column
 
 if TYPE_CHECKING:
@@ -105,16 +105,9 @@ class ClassRows:
         """log p(x), whatever its class."""
         return found.log_evidence
 
-    def of(
-        self,
-        id: str,
-        kept: Sequence[Any],
-        text: str | bytes | None,
-        given: str | bytes | None,
-        found: Classified | str,
-    ) -> Iterable[dict[str, Any]]:
+    def of(self, entry: Entry, found: Classified | str) -> Iterable[dict[str, Any]]:
         """The row of one text."""
-        row = head(id, self.keep, kept)
+        row = head(entry, self.keep)
         if isinstance(found, str):
             names = [c.name for c in self.columns({}) if c.name not in ("id", "error", *self.keep)]
             return [{**row, **dict.fromkeys(names), "error": found}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pofx.errors import Argument, BadValue
@@ -11,6 +12,23 @@ from pofx.writing import Column, common_kind
 if TYPE_CHECKING:
     from pofx.lm import LM
     from pofx.queries.stream import Answer, BlockSize
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One text of the input, as its rows tell of it.
+
+    Attributes:
+        id: what names the text.
+        kept: the values of the fields that are passed on; () where the row of the input could not be read.
+        text: the text; None where there is no row, or the rows need not show the text.
+        given: the prefix of the text; None likewise.
+    """
+
+    id: str
+    kept: Sequence[Any] = ()
+    text: str | bytes | None = None
+    given: str | bytes | None = None
 
 
 class Rows(Protocol):
@@ -40,20 +58,13 @@ class Rows(Protocol):
     def nats(self, found: Any) -> float:
         """Log p of a text, for the sum of all."""
 
-    def of(
-        self,
-        id: str,
-        kept: Sequence[Any],
-        text: str | bytes | None,
-        given: str | bytes | None,
-        found: Any,
-    ) -> Iterable[dict[str, Any]]:
+    def of(self, entry: Entry, found: Any) -> Iterable[dict[str, Any]]:
         """The rows of one text; found: a record, or, as a string, why there is none."""
 
 
-def head(id: str, keep: Sequence[str], kept: Sequence[Any]) -> dict[str, Any]:
+def head(entry: Entry, keep: Sequence[str]) -> dict[str, Any]:
     """What every row of a text begins with; a row of the input that could not be read has kept nothing."""
-    return {"id": id, **dict(zip(keep, kept or [None] * len(keep)))}
+    return {"id": entry.id, **dict(zip(keep, entry.kept or [None] * len(keep)))}
 
 
 def with_kept(keep: Sequence[str], kept: Mapping[str, Sequence[str]], ours: Sequence[Column]) -> list[Column]:
@@ -64,15 +75,20 @@ def with_kept(keep: Sequence[str], kept: Mapping[str, Sequence[str]], ours: Sequ
         *ours,
         Column("error", "text"),
     ]
-    names = [c.name for c in out]
-    twice = next((name for name in keep if names.count(name) > 1), None)
+    return distinct(out, "each field once, and none of the names that the rows have anyway")
+
+
+def distinct(columns: list[Column], expected: str) -> list[Column]:
+    """The columns; `BadValue` where two have one name, which only a kept field can share with another."""
+    names = [c.name for c in columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise BadValue(
-            f"expected each field once, and none of the names that the rows have anyway, found {twice!r}",
+            f"expected {expected}, found {twice!r}",
             "rename that field in the input",
             Argument("keep", "--keep"),
         )
-    return out
+    return columns
 
 
 def plain_text(text: str | bytes) -> str:

@@ -6,6 +6,7 @@ import itertools
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,7 @@ from pofx.errors import Advice, BadSource, BadValue, PofxError
 from pofx.finished import remember, state_of
 from pofx.jobs.events import Begun, BlockDone, BlockRead, Ended, Event, Notice, NotResumable, OtherArithmetic
 from pofx.jobs.job import Job
+from pofx.jobs.rows import Entry
 from pofx.jobs.stopped import JobStopped
 from pofx.journal import Journal, opened
 from pofx.journal_files import part_of, progress_of
@@ -204,23 +206,22 @@ class Run:
         kinds = {name: set(before["kinds"].get(name, [])) for name in rows.keep}
         lines = []
         for item, found in zip(block.items, answers):
-            kept = item.kept
-            for name, value in zip(rows.keep, kept):
+            entry = Entry(item.id, item.kept)
+            for name, value in zip(rows.keep, item.kept):
                 kinds[name].add(kind_of(value))
-            text = given = None
             if isinstance(item, Document):
-                text, given = item.text, self._job.documents.prefix(item)
+                entry = replace(entry, text=item.text, given=self._job.documents.prefix(item))
             if isinstance(found, PofxError):
                 told = self._job.spell(found)
                 why = f"{type(found).__name__}: {told}" if isinstance(item, Document) else told
-                lines += [line(r) for r in rows.of(item.id, kept, text, given, " ".join(why.split()))]
+                lines += [line(r) for r in rows.of(entry, " ".join(why.split()))]
             else:
                 state["scored"] += 1
                 state["bytes"] += found.terms.bytes
                 state["nats"] += rows.nats(found)
                 for name in SEEN:
                     state[name] = state.get(name, 0) + getattr(found.terms, name)
-                lines += [line(r) for r in rows.of(item.id, kept, text, given, found)]
+                lines += [line(r) for r in rows.of(entry, found)]
         state["kinds"] = {name: sorted(held) for name, held in kinds.items()}
         return b"".join(lines), state
 

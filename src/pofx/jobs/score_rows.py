@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pofx.jobs.rows import head, plain_text, with_kept
+from pofx.jobs.rows import Entry, head, plain_text, with_kept
 from pofx.units import bits, bits_per_byte
 from pofx.writing import Column, Kind
 
@@ -109,16 +109,9 @@ class ScoreRows:
         """Log p, or log P of prefixes."""
         return found.prefix_total if self.prefix else found.total
 
-    def of(
-        self,
-        id: str,
-        kept: Sequence[Any],
-        text: str | bytes | None,
-        given: str | bytes | None,
-        found: Scored | str,
-    ) -> Iterable[dict[str, Any]]:
-        """The rows of one text: `found` is its score, or why it has none. text, given: None where there is no row."""
-        first = head(id, self.keep, kept)
+    def of(self, entry: Entry, found: Scored | str) -> Iterable[dict[str, Any]]:
+        """The rows of one text: `found` is its score, or why it has none."""
+        first = head(entry, self.keep)
         scored = None if isinstance(found, str) else (found.without_end() if self.prefix else found)
         error = found if isinstance(found, str) else None
         if self.per == "token":
@@ -126,9 +119,9 @@ class ScoreRows:
                 return [{**first, **self._blank, "error": error}]
             return ({**first, **cells, "error": None} for cells in self._tokens(scored))
         if self.text:
-            first["text"] = None if text is None else plain_text(text)
+            first["text"] = None if entry.text is None else plain_text(entry.text)
         if self.given:
-            first["given"] = None if given is None else plain_text(given)
+            first["given"] = None if entry.given is None else plain_text(entry.given)
         cells = dict.fromkeys([*(c.name for c in NUMBERS), *TERMS]) if scored is None else _numbers(scored)
         if self.normalize:
             cells["normalized"] = (scored.terms.normalized or None) if scored is not None else None

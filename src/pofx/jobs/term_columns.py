@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pofx.jobs.rows import Entry, Rows, distinct
 from pofx.writing import Column
 
 if TYPE_CHECKING:
-    from pofx.jobs.rows import Rows
     from pofx.lm import LM
     from pofx.queries.stream import Answer, BlockSize
     from pofx.queries.terms import Terms
@@ -67,7 +67,10 @@ class WithTerms:
         """The other rows', with those of the terms before the last. `BadValue` where a kept field has the name of one."""
         *own, error = self.rows.columns(kept)
         names = {c.name for c in own} - set(self.keep)
-        return _distinct([*own, *(c for c in COLUMNS if c.name not in names), error])
+        return distinct(
+            [*own, *(c for c in COLUMNS if c.name not in names), error],
+            "none of the names that the columns of terms have",
+        )
 
     def block_size(self, lm: LM) -> BlockSize:
         """As the other rows'."""
@@ -81,38 +84,17 @@ class WithTerms:
         """As the other rows'."""
         return self.rows.nats(found)
 
-    def of(
-        self,
-        id: str,
-        kept: Sequence[Any],
-        text: str | bytes | None,
-        given: str | bytes | None,
-        found: Any,
-    ) -> Iterator[dict[str, Any]]:
+    def of(self, entry: Entry, found: Any) -> Iterator[dict[str, Any]]:
         """The other rows, and in each the terms of its text."""
         ours = (
             dict.fromkeys(c.name for c in COLUMNS)
             if isinstance(found, str)
             else term_cells(self.model, found.terms)
         )
-        for row in self.rows.of(id, kept, text, given, found):
+        for row in self.rows.of(entry, found):
             error = row.pop("error")
             yield {**row, **_new(ours, row), "error": error}
 
 
 def _new(ours: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in ours.items() if name not in row}
-
-
-def _distinct(columns: list[Column]) -> list[Column]:
-    from pofx.errors import Argument, BadValue
-
-    names = [c.name for c in columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise BadValue(
-            f"expected none of the names that the columns of terms have, found {twice!r}",
-            "rename that field in the input",
-            Argument("keep", "--keep"),
-        )
-    return columns

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pofx.jobs.rows import head, with_kept
+from pofx.jobs.rows import Entry, head, with_kept
 from pofx.units import bits
 from pofx.writing import Column
 
@@ -75,16 +75,9 @@ class WordRows:
         """Log p of the text."""
         return found.total
 
-    def of(
-        self,
-        id: str,
-        kept: Sequence[Any],
-        text: str | bytes | None,
-        given: str | bytes | None,
-        found: Worded | str,
-    ) -> Iterable[dict[str, Any]]:
+    def of(self, entry: Entry, found: Worded | str) -> Iterable[dict[str, Any]]:
         """A row a word; one without a word, if the text has no score."""
-        first = head(id, self.keep, kept)
+        first = head(entry, self.keep)
         if isinstance(found, str):
             return [{**first, **dict.fromkeys(c.name for c in COLUMNS), "error": found}]
         return ({**first, **word_record(w), "error": None} for w in found.words)
