@@ -665,7 +665,7 @@ def test_killed_before_the_first_block_and_while_the_file_is_made(run: Callable[
     wait_for(process, Path("o.parquet.part").exists)
     process.kill()
     process.communicate()
-    assert items_done("o.parquet") <= 0
+    assert items_done("o.parquet") in (-1, 0)  # killed before the run had claimed its name, or behind that
     process = start([*arguments, "--overwrite"], each_pass=0.0, group=10.0)
     wait_for(process, Path(".o.parquet.new").exists)
     process.kill()
@@ -794,23 +794,23 @@ def test_damaged_leftovers_are_refused(run: Callable[..., Ran]) -> None:
     part, progress = Path("o.jsonl.part"), Path("o.jsonl.progress")
     good, rows = progress.read_bytes(), part.read_bytes()
     state = json.loads(good)
-    for bad in (
-        b"",
-        b"no json",
-        b"[" * 100_000,
-        b"[1]",
-        json.dumps({**state, "format": 99}).encode(),
-        json.dumps({**state, "offset": -1}).encode(),
-        json.dumps({**state, "offset": "9"}).encode(),
-        json.dumps({**state, "parts": None}).encode(),
-        json.dumps({**state, "state": {**state["state"], "items": "9"}}).encode(),
-        json.dumps({**state, "state": {}}).encode(),
+    for bad, found in (
+        (b"", "found no JSON"),
+        (b"no json", "found no JSON"),
+        (b"[" * 100_000, "found JSON nested too deeply"),
+        (b"[1]", "found an array"),
+        (json.dumps({**state, "format": 99}).encode(), "damaged"),
+        (json.dumps({**state, "offset": -1}).encode(), "damaged"),
+        (json.dumps({**state, "offset": "9"}).encode(), "damaged"),
+        (json.dumps({**state, "parts": None}).encode(), "damaged"),
+        (json.dumps({**state, "state": {**state["state"], "items": "9"}}).encode(), "damaged"),
+        (json.dumps({**state, "state": {}}).encode(), "damaged"),
     ):
         progress.write_bytes(bad)
         ran = run("a.jsonl", "-o", "o.jsonl")
         assert (ran.code, ran.err.count("\n")) == (2, 1), bad[:40]
-        assert "o.jsonl.progress: expected" in ran.err
-        assert "(--fresh)" in ran.err
+        assert found in ran.err
+        assert "start over (--fresh)" in ran.err
     progress.write_bytes(good)
     part.write_bytes(rows[: state["offset"] - 1])
     assert "found fewer" in run("a.jsonl", "-o", "o.jsonl").err

@@ -10,7 +10,6 @@ import click
 from pofx.cli import options
 from pofx.cli.demo_models import LOSS_HEADINGS, Fitted, fit_all, interpolated, loss_rows
 from pofx.cli.numeric import Real, Whole
-from pofx.cli.spelling import in_shell
 from pofx.cli.written import Verb, Written
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ def _dialogue(lm: LM) -> list[tuple[str, str]]:
     try:
         answer = f"{log_prob(lm, SENTENCE):.3f}"
     except NoBOS as e:
-        answer = f"NoBOS: {in_shell(e)}"
+        answer = f"NoBOS: {e}"  # in the words of Python, as the call above
     rest = SENTENCE[1:]
     conditional = f'log_prob(lm, "{rest}", given="{SENTENCE[0]}")'
     return [(asked, answer), (conditional, f"{log_prob(lm, rest, given=SENTENCE[0]):.3f}")]
