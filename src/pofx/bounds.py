@@ -20,13 +20,13 @@ class Bounds:
 
         P(x) = exp(kept) + d(x),   P(xv) = exp(kept + logp[v]) + d(xv),   0 ≤ d(xv) ≤ d(x) ≤ exp(dropped)
 
-    P stands on a scale that belongs to the model and the row: a prefix and its continuations share the scale, so
-    that differences between them are true, and the number alone is not.
+    V is the number of outcomes. Each row has an unknown constant factor, the same for a prefix and for all its
+    continuations: compare `kept` and `dropped` of a prefix with those of its continuations only.
 
     Attributes:
         kept: `[n]`, log of the mass of x that is counted.
         dropped: `[n]`, log of the mass of x that is not counted; −∞ where nothing is left out.
-        logp: `[n, V]`, the law of the counted terms alone: what may follow by all that is left out is not in it.
+        logp: `[n, V]`, log p(v | x) by the counted mass alone; the mass that is left out adds nothing to it.
 
     Right: `state.bounds.following()` for bounds on log p(v | x). Wrong: reading `kept` as log P(x).
     """

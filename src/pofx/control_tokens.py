@@ -12,8 +12,8 @@ class ControlTokens:
 
     Attributes:
         names: Control tokens' texts and ids, EOS among them.
-        candidates: (role, id) of each token that may stand for x0 or EOS, each id once: "bos" as declared, "eos", "unk",
-            "pad", "separator".
+        candidates: (role, id) of each token that may stand for x0 or EOS, each id once. Roles are "bos" (where the
+            tokenizer declares one), "eos", "unk", "pad" and "separator".
         adds_before: The ids that the tokenizer itself puts before a text.
         adds_after: The ids that the tokenizer itself puts behind a text.
         unknown: The id of a class of words, such as `<unk>` of an ARPA file, which stands for any word without an id;
@@ -29,7 +29,7 @@ class ControlTokens:
     unknown: int | None = None
 
     def with_end(self, end: int) -> ControlTokens:
-        """The same where another token ends texts: it is a candidate, too, if there are any."""
+        """The same tokens with `end` as a candidate for "eos"; unchanged without candidates, or where `end` is "bos"."""
         if not self.candidates or ("bos", end) in self.candidates:
             return self
         others = tuple(c for c in self.candidates if c[1] != end)

@@ -8,11 +8,12 @@
     ├── BadSource      a file, directory or name that holds no readable model or corpus
     ├── BadValue       an argument outside its domain
     ├── Impossible     conditioning on an event of probability zero
-    ├── NoLaw          a model whose probabilities are no numbers (nan)
+    ├── NoLaw          a model whose probabilities are no numbers (nan, or +∞)
     ├── Unreached      no particle met a condition, whose probability may be zero or just small
     ├── Undecodable    a compressed file that is damaged, or was made by another model
     ├── OutOfMemory    more memory is needed than there is
     ├── Interrupted    a fit was stopped by the user; it says where it can be taken up
+    ├── JobStopped     a job was interrupted; it says which rows are kept (`pofx.jobs`)
     └── MissingExtra   an optional dependency is not installed
 
 An error says what was expected and what was found (`message`), and what to do (`advice`); `str` is both in one line.

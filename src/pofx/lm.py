@@ -60,7 +60,7 @@ class Info:
         dtype: The dtype of the arithmetic.
         fingerprint: A name of weights and tokenizer, whatever x0 and window rule are put around them; "" for none.
         positive: No token ever has probability 0 (a softmax), so no prefix needs to be checked for it.
-        work: About how many products of a neural network a token takes; 0 for what takes next to none.
+        work: About how many multiplications a token takes; 0 where a token costs next to nothing.
         memory: The law depends on the last so many tokens alone, x0 counted as one; None where that is not known.
         interval: The numbers stand for sums of which some terms are left out: states and traces have bounds.
         leaks: Laws renormalise tokens away that spell nothing: states and traces have a leak.
@@ -100,7 +100,12 @@ class Parts:
 
 @dataclass(frozen=True)
 class Warping:
-    """The model whose laws a sampler's knobs have changed, and the knobs in words."""
+    """What a temperature, top-k or top-p has changed.
+
+    Attributes:
+        lm: The model before the change.
+        text: The settings in words, such as "temperature 0.7".
+    """
 
     lm: LM
     text: str

@@ -17,8 +17,8 @@ def between(least: Logs, most: Logs, before: float, logp: Logs) -> tuple[Logs, L
         least: `[n]`, a lower bound of log P(x_≤i) for each position i ≥ s.
         most: `[n]`, an upper bound.
         before: An upper bound of log P(x_<s), on the same scale.
-        logp: `[n]`, the terms of the law that is computed: its own value is within the bounds, too, since a law
-            does not know yet what it keeps unread.
+        logp: `[n]`, the terms of the law that is computed. The bounds are widened, where that is needed, to hold their
+            running sums, too.
 
     Behind a prefix that cannot be, everything can: the bounds are −∞ and 0.
     """
@@ -31,7 +31,7 @@ def between(least: Logs, most: Logs, before: float, logp: Logs) -> tuple[Logs, L
 
 
 def terms(running: Logs, first: float = 0.0) -> Logs:
-    """The terms whose running sums, from `first` on, are given, `[n]`; nothing is below log 0."""
+    """The terms whose running sums, from `first` on, are given, `[n]`; two equal neighbours, −∞ and −∞ too, give 0."""
     before = np.concatenate([[first], running[:-1]])
     with np.errstate(invalid="ignore"):
         return np.where(running == before, 0.0, running - before)

@@ -95,7 +95,7 @@ class State:
 
     @property
     def held(self) -> int:
-        """How many numbers of laws this state holds on to, for whoever keeps many states."""
+        """How many numbers of laws this state keeps in memory, n · V by default, for a caller that bounds memory."""
         find = self._about[2]
         return int(self.logp.size) if find is None else find(self.carry)
 

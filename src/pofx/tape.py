@@ -18,10 +18,13 @@ class Tape(Protocol):
     """Stretches of texts that a model has read, one after the other. A stretch is what goes through it in one call."""
 
     def recall(self, key: str) -> Arrays | None:
-        """What was found of the next stretch, None where the tape ends or goes on with another key."""
+        """What was found of the next stretch; None where the tape ends or goes on with another key.
+
+        After None the caller records the stretch, and whatever the tape held from there on counts no more.
+        """
 
     def record(self, key: str, found: Arrays) -> None:
-        """Add a stretch behind all that were recalled or recorded."""
+        """Add a stretch behind the last one that was recalled or recorded."""
 
 
 _tape: ContextVar[Tape | None] = ContextVar("tape", default=None)

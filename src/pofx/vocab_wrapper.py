@@ -14,7 +14,7 @@ from pofx.vocab import Listener, Vocab
 
 
 class VocabWrapper(Vocab):
-    """A vocabulary without EOS, with an EOS: every declared part of `Vocab` is passed on here, and nowhere else.
+    """Adds an EOS to a vocabulary that has none; every other declared part of `Vocab` is passed on here, nowhere else.
 
     A subclass sets `end`, `size` and `token_bytes`, and writes `over`.
 

@@ -28,7 +28,7 @@ WHOLE = WindowRule("no window: every token sees the whole prefix", beyond=False)
 
 
 def at_most(context: int) -> WindowRule:
-    """Every token sees the whole prefix, and a text has at most `context` tokens."""
+    """Every token sees the whole prefix. x0 and the text have at most `context` tokens; EOS is predicted, not read."""
     return WindowRule(f"no window: at most {context:,} tokens", beyond=False)
 
 

@@ -25,7 +25,14 @@ TEXTS, BYTES = 4096, 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Classified:
-    """One text: log P(t | x) of every class, log p(x), and how few held-out texts are as improbable (None: unknown)."""
+    """What the classifier says of one text.
+
+    Attributes:
+        log_p: `[C]`, log P(t | x) of every class, nats.
+        log_evidence: log p(x), whatever the class, nats.
+        outlier_p: The share, 0 to 1, of held-out texts that are at most as probable; None where none were kept aside.
+        terms: What the numbers are of.
+    """
 
     log_p: np.ndarray[Any, Any]
     log_evidence: float
@@ -35,7 +42,17 @@ class Classified:
 
 @dataclass(frozen=True)
 class ClassRows:
-    """The classifier, which outliers get no label (reject: the share of good texts that may be lost), what to pass on."""
+    """The query of `classify predict`, and its rows.
+
+    Attributes:
+        joint: The classifier.
+        rejection: How probable held-out texts are; None without outliers.
+        reject: Texts with an `outlier_p` of at most this get no label: about this share of good texts is lost. None for no
+            rejection.
+        all_classes: Whether a row holds the posterior of every class.
+        keep: Fields of the input that are passed on.
+        prefix: Whether texts need not end.
+    """
 
     joint: Joint
     rejection: Rejection | None
@@ -58,7 +75,7 @@ class ClassRows:
         }
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
-        """In order."""
+        """All columns of the file, left to right."""
         ours = [
             Column("label", "text"),
             Column("posterior", "float"),

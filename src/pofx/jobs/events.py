@@ -74,7 +74,10 @@ class Begun:
 
 @dataclass(frozen=True)
 class OtherArithmetic:
-    """Rows that are kept were computed under other arithmetic than this run's, so their last digits may differ.
+    """Rows that are kept were computed under other arithmetic than this run's.
+
+    Log p may differ by about 1e-4 nats a token in float32. `fresh=True` computes all rows again, and `overwrite=True` those
+    of a file that is finished.
 
     Attributes:
         differences: a line for each part of the arithmetic that differs, with both values.
@@ -95,7 +98,13 @@ class BlockRead:
 
 @dataclass(frozen=True)
 class BlockDone:
-    """A block was answered and kept: its last row of the input, its tokens (EOS among them) and its rows."""
+    """A block was answered and kept.
+
+    Attributes:
+        last: The last row of the input in the block.
+        tokens: The tokens of the texts that have an answer, EOS counted.
+        rows: The rows of the input in the block.
+    """
 
     last: Document | BadRow
     tokens: int

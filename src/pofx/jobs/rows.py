@@ -47,7 +47,7 @@ class Rows(Protocol):
         """What decides the rows, by the name of its option."""
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
-        """In order. kept: the kinds of values that each kept column held."""
+        """All columns of the file, left to right. kept: for each kept field, the kinds of its values."""
 
     def block_size(self, lm: LM) -> BlockSize:
         """How much of the input is answered together, by the model and the query alone."""

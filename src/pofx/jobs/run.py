@@ -68,7 +68,14 @@ class Run:
     Not a record: it is a context, which locks the journal and keeps what was done whatever happens. A block is a value,
     so a worker may answer it, in any order; `keep` takes blocks in the order in which `blocks` gave them.
 
-    Right: `with Run(job) as r: [r.keep(b, a) for b, a in pool.imap(work, r.blocks())]; r.finish()`.
+    Where the very same run has finished the file before, `ended` holds its event as soon as the context is entered:
+    there is nothing to answer, and `blocks`, `keep` and `finish` must not be called. `resumable` says whether the input
+    can be read again, and `other_arithmetic` names each part in which the arithmetic of kept rows differs.
+
+    Raises:
+        BadSource: The input is a pipe, and rows of a stopped run lie there; or the journal is damaged or of another run.
+
+    Right: `with Run(job) as r: if r.ended is None: [r.keep(b, work(b)) for b in r.blocks()]; r.finish()`.
     Wrong: `keep` of the second block before the first.
     """
 

@@ -27,7 +27,7 @@ COLUMNS = (
 
 
 def term_cells(model: str, terms: Terms) -> dict[str, Any]:
-    """The same as cells; what there is none of is None. The window rule up to its first clause."""
+    """The terms as cells, by column name; a missing value is None. Of the window rule only the first clause is told."""
     none = terms.begin_known == "none"
     return {
         "model": model,

@@ -54,7 +54,7 @@ class WordRows:
         }
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
-        """In order."""
+        """All columns of the file, left to right."""
         return with_kept(self.keep, kept, COLUMNS)
 
     def block_size(self, lm: LM) -> BlockSize:

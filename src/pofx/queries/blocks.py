@@ -73,7 +73,7 @@ def unpacked(blob: bytes) -> Packed:
     if blob[: len(MAGIC)] != MAGIC:
         found = f"{counted(len(blob), 'byte')} that begin otherwise" if blob else "nothing"
         raise Undecodable(
-            f"expected what 'pofx compress' wrote, which begins with 'pofx', found {found}", None
+            f"expected what 'pofx compress' wrote, which begins with 'pofx', found {found}", "check the path"
         )
     reader = _Reader(blob, len(MAGIC))
     written = reader.take(1)[0]

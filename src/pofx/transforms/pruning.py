@@ -47,8 +47,9 @@ class Pruning:
 
 
 def worth(beam: int) -> float:
-    """log of the share of a text's mass from which on a closed token is worth a call of the model: 10^−beam, and of fewer
-    than five histories 10^−(beam + 5)/2.
+    """log of the least share of a text's mass for which a closed token is worth a call of the model.
+
+    The share is 10^(−beam) for five or more histories, and 10^(−(beam + 5) / 2) for fewer.
 
     With three, of 16 texts of 100 bytes SmolLM2 loses 1.1e-2 bits a byte at a share of 1e-3 (nearly all of it in one text),
     for 0.86 histories a byte, and 2.2e-3 at 1e-4, for 1.2. With five, at 1e-5, 2e-4.
@@ -57,11 +58,11 @@ def worth(beam: int) -> float:
 
 
 def pruned(found: Sequence[Candidate], total: float, beam: int, spare: float) -> Pruning:
-    """Keep the `beam` heaviest histories: the open token behind each, and the tokens that they close.
+    """Keep the open and the closed candidates of the `beam` heaviest histories.
 
     A closed token is kept from the share `worth(beam)` on; the heaviest candidate is kept in any case. Where no closed
     token is kept, the heaviest of all closed tokens is held in reserve, so that a beam does not die. A closed token that
-    is kept needs no reserve, and a new reserve takes the place of the former one: it has the text's last bytes.
+    is kept needs no reserve. A new reserve takes the place of the former reserve, since the new token ends later.
 
     Args:
         found: The candidates of one text, the heaviest first.

@@ -34,8 +34,8 @@ class Step(NamedTuple):
 def terms(steps: Sequence[Step], size: int) -> Logs:
     """log p of each byte by the law of the beam, `[n]`; size: how many outcomes that law has.
 
-    Where the reserve was read, the law before the byte had but the uniform share for it. Behind a text of no mass the law
-    is uniform.
+    Where the reserve was read, the probability of the byte is the uniform share alone. Behind a text of no mass the law is
+    uniform.
     """
     total, spare, after, anew, _, _ = np.array(steps, dtype=np.float64).T
     dead = np.isneginf(total)

@@ -17,6 +17,9 @@ from pofx.trace import Ints
 class LMWrapper(LM):
     """Another LM, `lm`, law by law; a subclass says what is different about it.
 
+    `start`, `extend`, `branches`, `seen` and `sufficient` are passed on to `lm`; `bare` and `warping` are those of `lm`
+    inside the same transform. `forward`, `portable`, `parts` and `termination` are the defaults of `LM`.
+
     Args:
         lm: The model inside.
         info: What the wrapper says of itself, where that is not what the model says:

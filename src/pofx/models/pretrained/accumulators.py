@@ -196,7 +196,8 @@ class Ranks:
 
     Args:
         pairs: What is asked for.
-        logits: `[p]`, the logit of each pair's token, in the order of `pairs.ids`. In the token's own block the logit
+        logits: `[p]`, one logit for each pair, sorted by token id as `pairs.ids` is: not the result of `Targets`, which
+            has the order in which the pairs were given. In the token's own block the logit
             of the block counts instead, or rounding could rank the token above itself.
     """
 
