@@ -7,7 +7,6 @@ import platform
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -126,6 +125,8 @@ def _torch_libraries(own: str, told: str) -> dict[str, str]:
 
 
 def _version(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # 30 ms, for runs with a journal only
+
     try:
         return version(name)
     except PackageNotFoundError:

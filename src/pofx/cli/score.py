@@ -137,12 +137,9 @@ def command(
     pofx score corpus.txt --per token --top 3 -o tokens.jsonl.gz
     pofx score corpus.txt --cross-fit 10 --order 4
     """
-    from pofx.cli.job import run_job
     from pofx.jobs.documents import Documents
-    from pofx.jobs.job import Job, check_out
     from pofx.jobs.rows import Rows
     from pofx.jobs.score_rows import ScoreRows
-    from pofx.jobs.term_columns import WithTerms
 
     _check_usage(files, texts, given, given_field, out, per, peer, as_json or tokens or bool(html_path))
     behind = options.argument_text(given)
@@ -154,6 +151,9 @@ def command(
     if files:  # what can be refused before a model is loaded
         asked.look()
     if out is not None:
+        from pofx.jobs.job import check_out
+        from pofx.jobs.term_columns import WithTerms
+
         rows = WithTerms(rows, chosen.name) if with_terms else rows
         check_out(out, rows)
     if cross is not None:
@@ -174,6 +174,9 @@ def command(
             lm, [options.argument_text(t) for t in texts], behind, boundary, prefix, as_json, html_path, quiet
         )
     elif out is not None:
+        from pofx.cli.job import run_job
+        from pofx.jobs.job import Job
+
         decided = {"--budget": chosen.budget, "--deterministic": deterministic, "--unknown": unknown}
         job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
         run_job(job, quiet)
