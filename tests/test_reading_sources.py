@@ -77,7 +77,10 @@ def test_a_pattern_is_the_files_that_match(corpus: Path) -> None:
         ("empty", "expected a directory with files that end in .txt.*found none"),
         ("others", "found 1 other file, such as 'a.md'"),
         ("[", "expected files that match"),
-        ("model", "expected documents, found the directory of a model; name .*model"),
+        (
+            "model",
+            "expected documents, found the directory of a model; name .* the model as such \\(load\\(directory\\)\\)",
+        ),
     ],
 )
 def test_a_path_of_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, words: str) -> None:

@@ -987,8 +987,11 @@ def test_blocks_of_a_larger_model_are_smaller() -> None:
     sizes = []
     for lm.work in (0, 10**5, 135 * 10**6, 10**9, 10**12):
         sizes.append(block_bytes(lm))
-        found = score_stream(lm, ["abc" * 10] * 30, lambda t: (t, ""))
-        assert all(sum(map(len, texts_of(b))) <= max(sizes[-1], 300) for b in found)
+        n = 30 if sizes[-1] < 1000 else 2500  # more than a block, of texts of 30 bytes
+        found = [sum(map(len, texts_of(b))) for b in score_stream(lm, ["abc" * 10] * n, lambda t: (t, ""))]
+        assert sum(found) == 30 * n
+        assert len(found) > 1
+        assert max(found) <= sizes[-1]
     assert sizes == [1 << 16, 1 << 16, 5925, 800, 256]
     for put_around in (deterministic, lambda lm: pofx.given(lm, "a")):
         assert put_around(lm).work == lm.work  # type: ignore[no-untyped-call]

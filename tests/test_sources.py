@@ -229,7 +229,7 @@ def test_clearing_removes_what_pofx_made_and_no_more(home: Path) -> None:
             cache.clear(name)
     assert [e.name for e in cache.clear("one")] == ["one"]
     assert {e.name for e in cache.clear()} == {"two", "builtin-1.json"}
-    assert models() == []
+    assert cache.entries() == []
     assert (home / "thesis.txt").read_text() == "years of work"
     assert (home / "models" / "stranger").is_dir()
 

@@ -23,7 +23,8 @@ from pofx.limits import size_of
 MODELS = "models"
 HASHES = "hashes"
 # Rooms of small records, each of which is removed as a whole: hashes of files, what the library said, finished runs.
-ROOMS = (HASHES, "probes", "finished")
+PROBES, FINISHED = "probes", "finished"
+ROOMS = (HASHES, PROBES, FINISHED)
 CARD = "pofx-entry.json"
 LIMIT = 20 * 10**9
 LIMIT_VARIABLE = "POFX_CACHE_LIMIT"

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pofx.atomic import write_atomically
-from pofx.cache import cache_dir
+from pofx.cache import FINISHED, cache_dir
 from pofx.errors import BadSource
 from pofx.json_file import find_object
 
-FINISHED = "finished"
 MOST = 1024  # files that are remembered
 MOST_BYTES = 1 << 20
 

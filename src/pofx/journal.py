@@ -14,8 +14,9 @@ from typing import Any
 from pofx import journal_files
 from pofx.arithmetic import differences
 from pofx.atomic import replaced_file
-from pofx.errors import Advice, BadSource, not_replaced
+from pofx.errors import BadSource, not_replaced
 from pofx.journal_files import (
+    START_OVER,
     Saved,
     alone,
     hidden,
@@ -203,7 +204,7 @@ def opened(
             if left.rows not in (rows.hexdigest(), None):
                 raise BadSource(
                     f"{part_of(target)}: expected the rows that its .progress has the hash of, found others",
-                    Advice("start over", "fresh=True", "--fresh"),
+                    START_OVER,
                 )
         except BaseException:  # also Ctrl-C: the lock is let go, and whatever it was goes on
             _let_go(target, file)
@@ -227,7 +228,7 @@ def _taken_up(
             raise BadSource(
                 f"{part_of(target)}: expected no such file, or one that a stopped run left with its .progress, "
                 "found one without",
-                ["move it away", Advice("start over", "fresh=True", "--fresh")],
+                ["move it away", START_OVER],
             )
         return None
     return left_by(target, parts, size_of(file), overwrite)

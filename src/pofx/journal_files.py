@@ -30,6 +30,8 @@ EARLIER = (1, 2)
 
 # A state is a few KB; what is larger was not written here.
 MOST_STATE = 1 << 24
+STATE = "how far a stopped run came"
+START_OVER = Advice("start over", "fresh=True", "--fresh")
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,8 @@ def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool =
     overwrite: whether the file of another run that has finished may be replaced.
     """
     progress = progress_of(target)
-    noun, advice = "how far a stopped run came", Advice("start over", "fresh=True", "--fresh")
-    damaged = BadSource(f"{progress}: expected {noun}, found a damaged file", advice)
-    record = read_object(progress, MOST_STATE, noun, advice, infinite=True)
+    damaged = damaged_progress(target)
+    record = read_object(progress, MOST_STATE, STATE, START_OVER, infinite=True)
     if (
         record == {} and not size
     ):  # as earlier versions left a run that was stopped before its first checkpoint
@@ -142,7 +143,7 @@ def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool =
         raise BadSource(
             f"{progress}: expected a stopped run in format {FORMAT}, found format {record['format']}, of an earlier "
             "version of pofx",
-            ["finish that run with that version", Advice("start over", "fresh=True", "--fresh")],
+            ["finish that run with that version", START_OVER],
         )
     if record.get("format") != FORMAT:
         raise damaged
@@ -158,15 +159,18 @@ def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool =
     if not offset and not passes_of(target).exists():
         return None
     made = offset > 0 == size and _was_made(target, offset)
-    if made and overwrite and _differing(was, parts):
+    now = json.loads(json.dumps(parts))  # as the record has its own
+    differing = [name for name in {**was, **now} if was.get(name) != now.get(name)]
+    if made and overwrite and differing:
         return None  # another run has made its file, and may be about to take this one away
-    _check_same(target, was, parts)
+    if differing:
+        raise _another_run(target, was, now, differing)
     if made:
         return Saved(offset, state, finished=True, arithmetic=tuple(under))
     if offset > size:
         raise BadSource(
             f"{part_of(target)}: expected at least the {offset:,} bytes that its .progress counts, found fewer",
-            Advice("start over", "fresh=True", "--fresh"),
+            START_OVER,
         )
     return Saved(offset, state, record.get("rows"), arithmetic=tuple(under))
 
@@ -209,27 +213,21 @@ def _seal(record: Mapping[str, Any]) -> str:
     return found.hexdigest()
 
 
-def _differing(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    plain = json.loads(json.dumps(now))
-    return [name for name in {**was, **plain} if was.get(name) != plain.get(name)]
+def damaged_progress(target: Path) -> BadSource:
+    """The error of a .progress that says nothing that can be true."""
+    return BadSource(f"{progress_of(target)}: expected {STATE}, found a damaged file", START_OVER)
 
 
-def _check_same(target: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    plain = json.loads(json.dumps(now))
-    if names := _differing(was, now):
-        told = "; ".join(
-            f"{name}: {_shown(was.get(name))} there, {_shown(plain.get(name))} here" for name in names[:5]
-        )
-        more = f"; and {len(names) - 5} more" if len(names) > 5 else ""
-        raise BadValue(
-            f"{part_of(target)}: expected the rows of this very run, to go on with them, found those of "
-            f"another ({told}{more})",
-            [
-                "run that one again to finish it",
-                "write elsewhere",
-                Advice("start over", "fresh=True", "--fresh"),
-            ],
-        )
+def _another_run(target: Path, was: Mapping[str, Any], now: Mapping[str, Any], names: list[str]) -> BadValue:
+    told = "; ".join(
+        f"{name}: {_shown(was.get(name))} there, {_shown(now.get(name))} here" for name in names[:5]
+    )
+    more = f"; and {len(names) - 5} more" if len(names) > 5 else ""
+    return BadValue(
+        f"{part_of(target)}: expected the rows of this very run, to go on with them, found those of "
+        f"another ({told}{more})",
+        ["run that one again to finish it", "write elsewhere", START_OVER],
+    )
 
 
 def _shown(value: Any) -> str:

@@ -13,14 +13,14 @@ from typing import Any
 
 from pofx.arithmetic import differences
 from pofx.corpus import BadRow, Document
-from pofx.errors import Advice, BadSource, BadValue, PofxError
+from pofx.errors import BadSource, BadValue, PofxError
 from pofx.finished import remember, state_of
 from pofx.jobs.events import Begun, BlockDone, BlockRead, Ended, Event, Notice, NotResumable, OtherArithmetic
 from pofx.jobs.job import Job
 from pofx.jobs.rows import Entry
 from pofx.jobs.stopped import JobStopped
 from pofx.journal import Journal, opened
-from pofx.journal_files import part_of, progress_of
+from pofx.journal_files import START_OVER, damaged_progress, part_of, progress_of
 from pofx.queries.stream import Answer, Block, blocks
 from pofx.queries.terms import terms
 from pofx.tape import recording
@@ -92,7 +92,7 @@ class Run:
             raise BadSource(
                 f"{part_of(self._target.path)}: expected no rows of a stopped run, since standard input (or a pipe) cannot "
                 "be read again to go on with them, found some",
-                ["move them away", Advice("start over", "fresh=True", "--fresh")],
+                ["move them away", START_OVER],
             )
 
     def __enter__(self) -> Run:
@@ -262,7 +262,4 @@ class Run:
 def _check_state(journal: Journal) -> None:
     state = journal.saved.state
     if any(type(state.get(name)) is not type(value) for name, value in BEGIN.items()) or state["items"] < 0:
-        raise BadSource(
-            f"{progress_of(journal.target)}: expected how far a stopped run came, found a damaged file",
-            Advice("start over", "fresh=True", "--fresh"),
-        )
+        raise damaged_progress(journal.target)

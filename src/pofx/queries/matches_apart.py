@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +18,8 @@ def matches_apart(pattern: re.Pattern[str], text: str, seconds: float) -> list[t
 
     Starting the process takes some 30 ms. Right: in a thread that is not the main one. Wrong: where signals come.
     """
+    import subprocess  # hardly a pattern needs a process of its own
+
     asked = {"pattern": pattern.pattern, "flags": int(pattern.flags), "seconds": seconds}
     given = json.dumps(asked).encode("ascii") + b"\n" + text.encode("utf-8", "surrogatepass")
     try:

@@ -18,7 +18,7 @@ from pofx.algorithms.linear import for_re2
 from pofx.algorithms.steady import is_steady
 from pofx.errors import Advice, BadValue
 from pofx.queries.matches_apart import matches_apart
-from pofx.queries.points import byte_offsets
+from pofx.queries.points import byte_offsets, has_strays
 from pofx.queries.wording import counted
 
 Span = tuple[int, int]
@@ -42,7 +42,7 @@ def pattern_spans(pattern: re.Pattern[str], text: str, seconds: float) -> list[S
         return _found(pattern, text)
     compiled = _compiled(pattern)
     try:
-        if compiled is not None and not any("\ud800" <= c <= "\udfff" for c in text):
+        if compiled is not None and not has_strays(text):
             return _in_time(compiled, text, seconds)
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
             with _deadline(seconds):

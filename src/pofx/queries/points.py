@@ -23,6 +23,14 @@ def byte_offsets(text: str) -> Ints:
     return np.concatenate([[0], np.cumsum(width)]).astype(np.int64)
 
 
+def has_strays(text: str) -> bool:
+    """Whether the text has a surrogate: a stray byte, or half of a character."""
+    if text.isascii():
+        return False
+    found = points(text)
+    return bool(((found >= 0xD800) & (found < 0xE000)).any())
+
+
 def each(test: Callable[[str], bool], text: str) -> NDArray[np.bool_]:
     """`[n]`: what the test says of each character, asked once of each that there is."""
     found, places = np.unique(points(text), return_inverse=True)

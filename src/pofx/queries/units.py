@@ -74,7 +74,7 @@ class Units:
             spans = graphemes(text)
             solid = np.append(0, np.cumsum(~space))
             return WordSpans.words(spans[solid[spans[:, 1]] > solid[spans[:, 0]]], False)
-        separates = each(self.separates, text)
+        separates = space if self.punctuation == "attached" else each(self.separates, text)
         return runs(separates, separates & ~space & (self.punctuation == "own"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.queries.points import has_strays
 from pofx.queries.word import Word
 from pofx.queries.word_places import Places
 from pofx.trace import Ints
@@ -49,7 +50,7 @@ def surprisals(place: Places, logp: Floats, entropy: Floats, masses: Floats, see
 def _texts(place: Places) -> list[str]:
     text = place.text
     found = [text[lo:hi] for lo, hi in place.units.spans.tolist()]
-    if text.isascii() or not any("\ud800" <= c <= "\udfff" for c in set(text)):
+    if not has_strays(text):
         return found
     return [t.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for t in found]
 

@@ -20,7 +20,7 @@ import torch
 from pofx.algorithms.logspace import Floats
 from pofx.atomic import write_atomically
 from pofx.by_extension import forward_by_extension
-from pofx.cache import cache_dir
+from pofx.cache import PROBES, cache_dir
 from pofx.json_file import read_object
 from pofx.models.pretrained.body import Body
 from pofx.models.pretrained.head import Head
@@ -142,4 +142,4 @@ def remember(fingerprint: str, known: Known) -> None:
 def _path(fingerprint: str) -> Path:
     # Asked anew of other versions of both whose word it is.
     versions = f"pofx-{version('pofx')}-transformers-{version('transformers')}"
-    return cache_dir() / "probes" / f"{fingerprint}-{versions}.json"
+    return cache_dir() / PROBES / f"{fingerprint}-{versions}.json"
