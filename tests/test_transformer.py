@@ -424,11 +424,20 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path: Path) -> None:
         train(texts, spec, CHARS, checkpoint=file, resume=True)
 
 
-def test_seconds_are_kept() -> None:
+def test_seconds_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on by an eighth of a second between steps: four of them end a fit of half a second."""
     seen: list[Progress] = []
-    train(corpus(50), replace(FIT, epochs=None, seconds=0.5), CHARS, progress=seen.append)
-    assert 0.5 <= seen[-1].elapsed < 1.5
-    assert seen[0].eta > 0
+    clock = [100.0]
+
+    def told(now: Progress) -> None:
+        seen.append(now)
+        clock[0] += 0.125
+
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    train(corpus(50), replace(FIT, epochs=None, seconds=0.5), CHARS, progress=told)
+    assert [p.elapsed for p in seen] == [0.0, 0.125, 0.25, 0.375]
+    assert [p.fraction for p in seen] == [0.0, 0.25, 0.5, 0.75]
+    assert seen[1].eta == 0.375
 
 
 def test_nothing_to_predict_is_refused() -> None:
