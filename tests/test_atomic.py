@@ -65,3 +65,10 @@ def test_of_two_that_write_one_directory_at_once_one_whole_one_stays(is_kept: bo
             (fast / "fast").touch()
     assert [p.name for p in folder.iterdir()] == ["fast" if is_kept else "slow"]
     assert [p.name for p in tmp_path.iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize("place", ["/proc/mine", "/proc/none/mine"])
+def test_a_place_that_takes_no_file_is_named_as_the_caller_named_it(place: str) -> None:
+    with pytest.raises(OSError, match=place) as e:
+        write_atomically(Path(place), b"data")
+    assert (e.value.filename, e.value.filename2) == (place, None)

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from pofx.begin import Begin, refuse_unconditional
 from pofx.cli.main import pofx as cli
 from pofx.control_tokens import ControlTokens
-from pofx.errors import NotText
+from pofx.errors import BadSource, NotText
 from pofx.lm import LM
 from pofx.models.ngram.model import fit_ngram
 from pofx.paths import id_rows
@@ -501,6 +501,14 @@ def test_a_verdict_is_forgotten_even_a_damaged_one(home: Path, monkeypatch: pyte
         ran = CliRunner().invoke(cli, ["audit", "toy", "--unpin"])
         assert (ran.exit_code, said in ran.stderr) == (0, True)
     assert CliRunner().invoke(cli, ["audit", "toy", "--pin", "--unpin"]).exit_code == 2
+
+
+def test_a_verdict_without_a_place_costs_no_audit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POFX_DATA", str(home))  # a file
+    monkeypatch.setattr("pofx.queries.audit.audit", lambda *a: pytest.fail("an audit was made"))
+    ran = run(monkeypatch, windowed(trained()), "--texts", str(home), "--pin")
+    assert isinstance(ran.exception, BadSource)
+    assert "expected a place to keep the verdict" in str(ran.exception)
 
 
 def test_our_own_models_have_nothing_to_be_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

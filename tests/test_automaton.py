@@ -28,6 +28,7 @@ from pofx.algorithms.automaton import (
 )
 from pofx.algorithms.character_sets import POINTS
 from pofx.algorithms.utf8 import over_characters
+from pofx.queries.conditions import Contains
 from pofx.queries.token_automaton import TokenAutomaton
 from pofx.vocab import ByteVocab
 
@@ -163,3 +164,12 @@ def test_moves_that_are_not_kept_are_computed_again(monkeypatch: pytest.MonkeyPa
     for q in (1, 2, 3, 1, 2):
         assert (kept.after(q) == fresh.after(q)).all()
     assert len(fresh._known) == 1
+
+
+def test_a_string_of_too_many_states_is_refused_before_any_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pofx.algorithms.automaton.trimmed", lambda *a: pytest.fail("states were made"))
+    monkeypatch.setattr(np, "unique", lambda *a: pytest.fail("states were made"))
+    with pytest.raises(TooLarge):
+        followed(anything(), b"ab" * 10**6)
+    with pytest.raises(pofx.BadValue, match="at most 10,000 states"):
+        Contains("ab" * 10**6).automaton()

@@ -936,3 +936,9 @@ def test_ctrl_c_elsewhere(models: Path, tmp_path: Path) -> None:
     _, err = waiting.communicate(timeout=30)
     assert waiting.returncode == 130
     assert err.strip() == b"pofx: interrupted"
+
+
+def test_the_package_is_the_command() -> None:
+    ran = subprocess.run([sys.executable, "-m", "pofx", "fit", "nowhere.txt", "-o", "m"], capture_output=True)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(b"pofx: error: 'nowhere.txt': expected a file")

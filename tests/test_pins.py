@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pofx.begin import Begin, refuse_unconditional
 from pofx.control_tokens import ControlTokens
 from pofx.errors import BadSource, BadValue
-from pofx.pins import Pin, data_dir, pin, pinned, unpin
+from pofx.pins import Pin, check_pin, data_dir, pin, pinned, unpin
 from pofx.transforms.begun import begun
 from pofx.x0 import evidence
 from refusals import decided
@@ -270,3 +270,19 @@ def test_a_directory_of_another_user(data: Path) -> None:
     data.mkdir(mode=0o500)
     with pytest.raises(BadSource):
         pin("w", JOINT)
+
+
+def test_a_place_that_takes_no_file_is_told_before_an_audit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_pin("w")
+    assert pinned("w") is None
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "inside", Path("/proc/nowhere")):
+        monkeypatch.setenv("POFX_DATA", str(place))
+        with pytest.raises(
+            BadSource, match="expected a place to keep the verdict, found: .*; choose .*POFX_DATA"
+        ):
+            check_pin("w")
+        with pytest.raises(BadSource, match="expected a place to keep the verdict"):
+            pin("w", JOINT)

@@ -175,7 +175,7 @@ def test_a_field_that_no_row_has_is_refused_with_what_is_meant(
         next(iter(records(path, report=met.append, **options)))
     assert str(e.value) == (
         f"{path}: expected a field 'bdoy' in any of the first 1,000 rows, found only 'body', 'key', 'meta', "
-        "'meta.lang'; did you mean 'body'?"
+        f"'meta.lang'; did you mean 'body'?{' (field=…)' if option == 'field' else ''}"
     )
     assert met == []
     with pytest.raises(BadSource, match="did you mean 'meta.lang'"):

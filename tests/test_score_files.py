@@ -716,6 +716,7 @@ def test_standard_input_cannot_be_taken_up_again(run: Callable[..., Ran], tmp_pa
     assert process.returncode == 130
     assert b"a run that is stopped cannot be resumed" in err.splitlines()[0]
     assert b"rows are kept in o.jsonl.part; they cannot be resumed" in err.splitlines()[1]
+    assert b"save the input to a file and name that file" in err.splitlines()[1]
     for extra, code_ in (([], 2), (["--fresh"], 0)):
         ran = subprocess.run(
             [

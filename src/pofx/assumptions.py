@@ -8,7 +8,7 @@ import numpy as np
 
 from pofx.begin import refuse_unconditional
 from pofx.corpus import Document, split_documents
-from pofx.errors import Advice, BadSource, BadValue, NoEOS
+from pofx.errors import Advice, BadValue, NoEOS, no_documents
 from pofx.estimation import fit
 from pofx.lm import LM
 from pofx.queries.corpus_loss import What, effective_finding, loss_finding, loss_of
@@ -131,9 +131,7 @@ def _corpus(documents: Iterable[Text], held_out: float | Iterable[Text], seed: i
 
     n = read(documents, "")
     if not n:
-        raise BadSource(
-            "documents: expected at least one document, found none", "check the files and their field"
-        )
+        raise no_documents()
     if not isinstance(held_out, Iterable) or isinstance(held_out, str | bytes):
         held_out = real("held_out", held_out, 0, 1)
         kept = set(split_documents(dict.fromkeys(texts), held_out, seed)[1])

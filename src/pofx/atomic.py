@@ -27,10 +27,19 @@ def write_atomically(path: Path, data: bytes) -> None:
     if path.exists() and not path.is_file():  # to replace /dev/null by a file would harm every other program
         path.write_bytes(data)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _made_parent(path)
     # A name of its own, so that two who write at once do not write into each other's file.
     with replaced_file(path, _beside(path, "part")) as part:
         part.write_bytes(data)
+
+
+def _made_parent(path: Path) -> None:
+    """Make the directories above; an `OSError` names `path`, which the caller knows."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        e.filename = os.fspath(path)
+        raise
 
 
 @contextmanager
@@ -45,7 +54,7 @@ def replaced_file(path: Path, part: Path) -> Iterator[Path]:
         `part`, which the block makes by a plain `open`, so that it has the mode of the user's umask.
 
     Raises:
-        OSError: the disk is full or fails. It names `path` where the system names no file. `part` is removed.
+        OSError: the disk is full or fails, or the place takes no file. It names `path`, never `part`, which is removed.
     """
     try:
         yield part
@@ -53,8 +62,9 @@ def replaced_file(path: Path, part: Path) -> Iterator[Path]:
             os.fsync(f.fileno())
         os.replace(part, path)
     except OSError as e:
-        if e.filename is None:
-            e.filename = os.fspath(path)  # a write that finds the disk full does not know its own name
+        # The caller knows no other name: a full disk names none, and a place that takes no file names `part`.
+        if e.filename is None or os.fspath(e.filename) == os.fspath(part):
+            e.filename, e.filename2 = os.fspath(path), None
         raise
     finally:
         with suppress(OSError):

@@ -186,6 +186,17 @@ def not_replaced(path: str | Path) -> BadValue:
     )
 
 
+def no_documents(where: str = "documents", of: str = "") -> BadSource:
+    """The refusal of an input in which no document is left: the same words from every verb that reads documents.
+
+    where: the files, or the argument. of: which documents were looked for, where they are not just any.
+    """
+    return BadSource(
+        f"{where}: expected at least one document{of}, found none",
+        Advice("check the files, and how documents lie in them", "field=…, split=…", "--field, --split"),
+    )
+
+
 class Interrupted(PofxError):
     """A fit that was stopped between two steps.
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pofx.errors import BadSource, BadValue
+from pofx.errors import BadValue, no_documents
 from pofx.lm import LM
 from pofx.specs import NgramSpec, TransformerSpec
 from pofx.vocab_spec import vocab_for
@@ -56,7 +56,7 @@ def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:
     record = Recorder()
     lm = fit_ngram((vocab.encode_array(text) for text in record.passing(texts)), spec, vocab)
     if not record.documents:
-        raise _no_documents()
+        raise no_documents()
     return lm.saying(fitted=(record.done(),))
 
 
@@ -72,7 +72,7 @@ def _fit_transformer(
     from pofx.fitted import Recorder, record_of
 
     if not texts:
-        raise _no_documents()
+        raise no_documents()
     vocab = vocab_for(spec.vocab, texts, spec.end)
     if validation is None:
         texts, validation = split_documents(texts, held_out=0.05)
@@ -92,9 +92,3 @@ def _fit_transformer(
     )
     own = replace(record.done(), validation=record_of(validation).codes)
     return lm.saying(fitted=(own,))
-
-
-def _no_documents() -> BadSource:
-    return BadSource(
-        "documents: expected at least one document to fit, found none", "check the files and their field"
-    )

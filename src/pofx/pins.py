@@ -8,6 +8,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Literal
 
 import platformdirs
@@ -68,11 +69,27 @@ def pin(fingerprint: str, found: Pin) -> Path:
     try:
         write_atomically(path, (json.dumps(record, indent=1) + "\n").encode("ascii"))
     except OSError as e:
-        raise BadSource(
-            f"{path}: expected a place to keep the verdict, found: {e.strerror or e}",
-            "choose a directory: POFX_DATA",
-        ) from None
+        raise _no_place(path, e) from None
     return path
+
+
+def check_pin(fingerprint: str) -> None:
+    """Refuse, before an audit is made, what `pin` would refuse after it; nothing but the directory is left there."""
+    path = _path(fingerprint)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # By trying: what a disk or a mount takes is not told by permissions.
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as e:
+        raise _no_place(path, e) from None
+
+
+def _no_place(path: Path, e: OSError) -> BadSource:
+    return BadSource(
+        f"{path}: expected a place to keep the verdict, found: {e.strerror or e}",
+        "choose a directory: POFX_DATA",
+    )
 
 
 def pinned(fingerprint: str) -> Pin | None:

@@ -138,6 +138,7 @@ def followed(dfa: Dfa, data: bytes, on: bool = False) -> Dfa:
     """
     if dfa.empty:
         return dfa
+    _check(len(data))  # each byte of `data` takes a state at least, and each state a word of as many bits
     full = 1 << len(data)
     there: dict[tuple[int, int], int] = {}
     rows: list[NDArray[np.int32]] = [np.zeros(256, dtype=np.int32)]

@@ -59,6 +59,7 @@ def command(
     pofx audit smollm2 --begin "<|endoftext|>"
     pofx audit gemma3-270m --pin
     """
+    from pofx.errors import no_documents
     from pofx.queries.audit import audit
 
     if model is not None and options.typed("model_name") and model != chosen.name:
@@ -74,6 +75,8 @@ def command(
         found = layout.documents(files)
         texts = [d.text for d in found]
         tally(found)
+        if not texts:
+            raise no_documents(" ".join(files))
     lm = chosen.load(name)
     pretrained = _is_pretrained(lm)
     if keep and not pretrained:
@@ -81,6 +84,10 @@ def command(
             f"--pin: expected a pretrained model, whose x0 is a matter of evidence, found {name!r}, which has its "
             "own; leave it out."
         )
+    if keep:
+        from pofx.pins import check_pin
+
+        check_pin(lm.fingerprint)
     with _working(f"auditing {name}"):
         result = audit(lm, texts, seed, _coarse(chosen, name) if pretrained else None)
     if html_path:

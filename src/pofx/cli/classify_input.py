@@ -12,7 +12,7 @@ import click
 
 from pofx.cli.bad_rows import left_out
 from pofx.cli.layout import Layout, Told
-from pofx.errors import BadSource
+from pofx.errors import BadSource, no_documents
 from pofx.reading.fasttext import LABEL
 from pofx.reading.labels import labels_of
 
@@ -51,18 +51,12 @@ def labelled(
             labels.append(label if label_field is None else _value(document, label_field))
         found.bad.rest()
         if label_field is None and not found.records.n:
-            raise BadSource(
-                f"{' '.join(group)}: expected at least one document of the class {label!r}, found none",
-                "check the file, --field and --split",
-            )
+            raise no_documents(" ".join(group), f" of the class {label!r}")
         bad += found.records.n_bad
         blank += found.records.n_blank
     left_out(bad, len(texts), blank)
     if not texts:
-        raise BadSource(
-            f"{' '.join(files)}: expected at least one document, found none",
-            "check the files, --field and --split",
-        )
+        raise no_documents(" ".join(files))
     return texts, labels if label_field is None else labels_of(labels, known)
 
 

@@ -72,7 +72,7 @@ def command(
     pofx corpus novel.txt --separator "\\n\\n" -m smollm2 --scored 100
     """
     from pofx.assumptions import corpus_report
-    from pofx.errors import BadSource
+    from pofx.errors import no_documents
 
     if test_files and held_out is not None:
         raise click.UsageError("expected --held-out or --test, found both.")
@@ -80,16 +80,15 @@ def command(
     found = layout.documents(files, keep)
     documents: list[Document] = list(found)
     tally(found)
+    if not documents:
+        raise no_documents(" ".join(files))
     aside: float | list[Document] = 0.1 if held_out is None else held_out
     if test_files:
         tests = layout.documents(test_files, keep)
         aside = list(tests)
         tally(tests)
         if not aside:
-            raise BadSource(
-                f"{' '.join(test_files)}: expected at least one held-out document, found none",
-                "check the files",
-            )
+            raise no_documents(" ".join(test_files), " held out")
     lm = None if chosen is None else chosen.load()
     both = [*documents, *(aside if isinstance(aside, list) else [])]
     with _stages() as tell:

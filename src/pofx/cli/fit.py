@@ -154,7 +154,7 @@ def command(
     pofx fit novel.txt --separator "\\n\\n" -o model --family transformer --seconds 120
     """
     from pofx.corpus import split_documents
-    from pofx.errors import BadSource
+    from pofx.errors import no_documents
     from pofx.estimation import Spec, fit
     from pofx.specs import NgramSpec, TransformerSpec
     from pofx.store import check_target, is_arpa, save
@@ -176,10 +176,7 @@ def command(
     documents = [d.text for d in found]
     tally(found)
     if not documents:
-        raise BadSource(
-            f"{' '.join(files)}: expected at least one document, found none",
-            "check the files, --field and --split",
-        )
+        raise no_documents(" ".join(files))
     train, kept = split_documents(documents, held_out)
     if not train:
         train, kept = documents, []

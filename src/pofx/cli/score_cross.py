@@ -115,6 +115,9 @@ def print_cross(cross: Cross, asked: Documents, tokens: bool, as_json: bool, qui
     from pofx.folds import cross_fit
 
     items = list(asked.items(tell))
-    found = iter(cross_fit([i.text for i in items if isinstance(i, Document)], cross.spec, cross.folds))
+    texts = [i.text for i in items if isinstance(i, Document)]
+    if not texts:
+        raise asked.nothing()
+    found = iter(cross_fit(texts, cross.spec, cross.folds))
     block = [(i, next(found) if isinstance(i, Document) else i.error) for i in items]
     return print_blocks([block], asked, False, tokens, as_json, quiet, False)[1]

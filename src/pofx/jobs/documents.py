@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pofx.errors import Advice, BadSource
+from pofx.errors import BadSource, no_documents
 from pofx.jobs.events import BlankLines, Notice, Notify
 from pofx.jobs.layout import DocumentLayout
 from pofx.jobs.same_ids import SameIds
@@ -87,10 +87,7 @@ class Documents:
 
     def nothing(self) -> BadSource:
         """The error of files without a single row."""
-        return BadSource(
-            f"{' '.join(self.files)}: expected at least one document, found none",
-            Advice("check the files, and how documents lie in them", "layout=…", "--field, --split"),
-        )
+        return no_documents(" ".join(self.files))
 
 
 def _in_order(found: Records, met: deque[BadRow], notify: Notify) -> Iterator[Document | BadRow]:

@@ -42,7 +42,12 @@ def _told(
     if stretches:
         kept = f"{kept}, {in_stretches(stretches)} of the next text in {reads_file}"
     if not resumable:
-        return f"{kept}; they cannot be resumed from standard input or a pipe", None
+        return (
+            f"{kept}; they cannot be resumed from standard input or a pipe",
+            Advice(
+                f"save the input to a file and name that file; move {rows_file} away first, if its rows are of use"
+            ),
+        )
     return kept, Advice("the same command goes on from there")
 
 

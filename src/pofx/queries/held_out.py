@@ -99,6 +99,12 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
             paths.append(ids)
             read.append(source[i])
             used += len(ids) + 1
+    if texts is not None and no_text and no_text == len(source):
+        found = "it, and it is not" if no_text == 1 else f"{no_text:,}, of which none is"
+        raise NotText(
+            f"texts: expected at least one text that this vocabulary spells, found {found}",
+            "audit the model on texts of its own kind",
+        )
     whole = [True] * len(paths)
     note = f"{len(paths)} of {len(source)} {label}"
     if not paths and long:

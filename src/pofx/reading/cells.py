@@ -9,19 +9,22 @@ from pofx.json_file import json_kind
 from pofx.reading.fields import MISSING, listed, meant
 from pofx.reading.layout import AS_WINDOWS, Content, Layout, NotHere, in_windows
 
+# What to do about a row without the field of the text, which has a name by default.
+ANOTHER = Advice("mend the row, or name another field", "field=…", "--field")
+
 
 def document(cells: Sequence[object], layout: Layout, record: Iterable[object] = ()) -> Content:
     """Text, id, prefix and kept fields out of a row's cells, which stand in the order of `columns`."""
     encoding = layout.encoding
     if len(cells) == 1:
-        return _checked(cells[0], layout.field, record, encoding), None, None, ()
+        return _checked(cells[0], layout.field, record, encoding, ANOTHER), None, None, ()
     at = len(layout.needed)
     kept = tuple(None if cell is MISSING else cell for cell in cells[at:])
     id_ = given = None
     try:
         if layout.id is not None:
             id_ = _as_id(cells[1], layout.id, record, encoding)
-        text = _checked(cells[0], layout.field, record, encoding)
+        text = _checked(cells[0], layout.field, record, encoding, ANOTHER)
         if layout.given is not None:
             given = _checked(cells[at - 1], layout.given, record, encoding)
     except NotHere as e:
@@ -30,11 +33,16 @@ def document(cells: Sequence[object], layout: Layout, record: Iterable[object] =
     return text, id_, given, kept
 
 
-def _checked(value: object, field: str, record: Iterable[object], encoding: str | None) -> str:
-    """The value as a text that UTF-8 can spell, or `NotHere`. record: the fields there are, for a message."""
+def _checked(
+    value: object, field: str, record: Iterable[object], encoding: str | None, *advice: Advice
+) -> str:
+    """The value as a text that UTF-8 can spell, or `NotHere`.
+
+    record: the fields there are, for a message. advice: where the row has no such field.
+    """
     if not isinstance(value, str):
         if value is MISSING:
-            raise NotHere(f"expected a field {field!r}, found {listed(record) or 'no fields'}")
+            raise NotHere(f"expected a field {field!r}, found {listed(record) or 'no fields'}", *advice)
         raise NotHere(f"expected a string in field {field!r}, found {json_kind(value)}")
     try:
         value.isascii() or value.encode()
@@ -61,12 +69,19 @@ def _as_id(value: object, field: str, record: Iterable[object], encoding: str | 
     return _checked(value, field, record, encoding)
 
 
-def column_of(name: str, columns: list[str], wanted: str, delimiter: str | None = None) -> int:
-    """The place of a column, or `BadSource` that names those there are. delimiter: what parts them, in CSV and TSV."""
+def column_of(
+    name: str, columns: list[str], wanted: str, of_text: bool = False, delimiter: str | None = None
+) -> int:
+    """The place of a column, or `BadSource` that names those there are.
+
+    of_text: whether the text is looked for in it. delimiter: what parts the columns, in CSV and TSV.
+    """
     if columns.count(wanted) == 1:
         return columns.index(wanted)
     found = "it twice in" if wanted in columns else "only"
-    then: str | Advice = "name one that is there once" if wanted in columns else meant(wanted, columns)
+    then: str | Advice = (
+        "name one that is there once" if wanted in columns else meant(wanted, columns, of_text)
+    )
     if delimiter is not None and len(columns) == 1:
         other = next((d for d in ";\t,|" if d != delimiter and wanted in columns[0].split(d)), None)
         if other is not None:

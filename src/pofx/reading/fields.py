@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pofx.errors import BadSource
+from pofx.errors import Advice, BadSource
 
 # A field that an object does not have, where null is one that it has.
 MISSING = object()
@@ -33,19 +33,24 @@ def listed(names: Any) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def meant(wanted: str, names: Iterable[str]) -> str:
-    """What to do about a field that is not there: the one that looks like it, if there is one."""
+def meant(wanted: str, names: Iterable[str], of_text: bool) -> Advice:
+    """What to do about a field that is not there: the one that looks like it, if there is one.
+
+    of_text: whether the text was looked for in it, which has a field by default; whoever wants another names the option.
+    """
     known = [str(n)[:_LETTERS] for n, _ in zip(names, range(_NAMES))]
     folded = {n.casefold().strip(): n for n in reversed(known)}
     near = difflib.get_close_matches(wanted[:_LETTERS].casefold(), folded, 1, 0.6)
-    return f"did you mean {folded[near[0]]!r}?" if near else "name one that is there"
+    do = f"did you mean {folded[near[0]]!r}?" if near else "name one that is there"
+    return Advice(do, "field=…", "--field") if of_text else Advice(do)
 
 
 class Fields:
-    """The fields that are wanted and that no row has had so far. Not a record: rows are told to it."""
+    """The fields that are wanted, the text's first, and that no row has had so far. Not a record: rows are told to it."""
 
     def __init__(self, wanted: Iterable[str]) -> None:
         self.missing = list(dict.fromkeys(wanted))
+        self._text = self.missing[:1]
         self.objects = 0
         self._names: dict[str, None] = {}
 
@@ -68,5 +73,5 @@ class Fields:
             rows = "the only row" if self.objects == 1 else f"any of the first {self.objects:,} rows"
             raise BadSource(
                 f"{name}: expected a field {self.missing[0]!r} in {rows}, found {found}",
-                meant(self.missing[0], self._names),
+                meant(self.missing[0], self._names, self.missing[0] in self._text),
             )

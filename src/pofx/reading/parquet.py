@@ -7,7 +7,7 @@ from dataclasses import replace
 from io import BufferedReader
 from typing import Any, cast
 
-from pofx.errors import BadSource, require
+from pofx.errors import Advice, BadSource, require
 from pofx.limits import FLOOR
 from pofx.reading.cells import document
 from pofx.reading.fields import listed, meant
@@ -39,7 +39,7 @@ def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[
         not table.metadata.num_rows and not schema.names
     ):  # an empty shard, as a table without rows is often written
         return
-    places = [_Place(arrow, schema, name, column) for column in layout.columns]
+    places = [_Place(arrow, schema, name, column, column == layout.field) for column in layout.columns]
     for place in places[: len(layout.needed)]:
         place.check_text(arrow, layout, name)
     try:
@@ -79,12 +79,13 @@ def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[
 class _Place:
     """Where a field stands: a column, or `a.b` inside one of structs."""
 
-    def __init__(self, arrow: Any, schema: Any, name: str, field: str) -> None:
+    def __init__(self, arrow: Any, schema: Any, name: str, field: str, of_text: bool) -> None:
         self.field = field
         parts = [field] if field in schema.names or "." not in field else field.split(".")
         if schema.names.count(parts[0]) != 1:
             found = "it twice in" if parts[0] in schema.names else "only"
-            then = "name one that is there once" if parts[0] in schema.names else meant(field, schema.names)
+            twice = parts[0] in schema.names
+            then = Advice("name one that is there once") if twice else meant(field, schema.names, of_text)
             raise BadSource(
                 f"{name}: expected one column {parts[0]!r}, found {found} {listed(schema.names) or 'no columns'}",
                 then,
@@ -96,7 +97,7 @@ class _Place:
             if inside.count(part) != 1:
                 raise BadSource(
                     f"{name}: expected a field {part!r} in column {field!r}, found {listed(inside) or self.kind}",
-                    meant(part, inside),
+                    meant(part, inside, of_text),
                 )
             self.kind = self.kind.field(part).type
         if arrow.types.is_dictionary(self.kind):

@@ -122,7 +122,10 @@ def csv_rows(name: str, stream: BufferedReader, layout: Layout, kind: str) -> It
         elif header is None:
             header = row
             table.width = len(row)
-            places = [column_of(name, header, wanted, table.delimiter) for wanted in layout.columns]
+            places = [
+                column_of(name, header, wanted, wanted == layout.field, table.delimiter)
+                for wanted in layout.columns
+            ]
         elif len(row) != len(header):
             unquoted = "cannot hold the separator" if layout.quoting == "none" else "must be quoted"
             which = "a field" if layout.quoting == "none" else "a field that holds the separator"

@@ -1,0 +1,5 @@
+"""`python -m pofx`: the command `pofx`, where no script of that name is on the path."""
+
+from pofx.cli.main import main
+
+main()
