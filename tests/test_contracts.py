@@ -26,10 +26,12 @@ ROOT = Path(pofx.__file__).parent
 
 
 @lru_cache
+def _every_tree() -> list[tuple[Path, ast.Module]]:
+    return [(p, ast.parse(p.read_text())) for p in sorted(ROOT.rglob("*.py"))]
+
+
 def _trees(*folders: str) -> list[tuple[Path, ast.Module]]:
-    return [
-        (p, ast.parse(p.read_text())) for folder in folders for p in sorted((ROOT / folder).rglob("*.py"))
-    ]
+    return [(p, t) for p, t in _every_tree() if any(p.is_relative_to(ROOT / f) for f in folders)]
 
 
 def _lm_classes() -> set[str]:

@@ -74,9 +74,9 @@ def chain_of(law: Backoff, end: int) -> Chain | None:
             return None
         longer = np.concatenate([(token[:, None] + 1).astype(np.uint64), history[source]], axis=1)
         history, key = canonical(law, longer[:, : history.shape[1]], known[source] + 1)
-        distinct, where, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
-        ids = np.array([names.setdefault(k.tobytes(), len(names)) for k in distinct], dtype=np.int64)
-        parts.append((source + done, ids[inverse.ravel()], p[source, token]))
+        where, inverse = _distinct(key)
+        ids = np.array([names.setdefault(k.tobytes(), len(names)) for k in key[where]], dtype=np.int64)
+        parts.append((source + done, ids[inverse], p[source, token]))
         done += len(p)
         known_here = sum(len(h) for h, _ in waiting) + done
         fresh = where[np.argsort(ids)][np.sort(ids) >= known_here]
@@ -104,6 +104,19 @@ def canonical(
     history[np.arange(history.shape[1])[None, :] >= length[:, None]] = 0
     kept = length if law.levels.chain else known
     return history, np.concatenate([_words(law, history), kept.astype(np.uint64)[:, None]], axis=1)
+
+
+def _distinct(key: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each distinct row stands first, in sorted order, and which of them every row is.
+
+    `np.unique(key, axis=0)` finds the same, but compares rows field by field: four times as long.
+    """
+    order = np.lexsort(key.T[::-1])
+    fresh = np.ones(len(key), dtype=bool)
+    fresh[1:] = np.any(key[order[1:]] != key[order[:-1]], axis=1)
+    inverse = np.empty(len(key), dtype=np.int64)
+    inverse[order] = np.cumsum(fresh) - 1
+    return order[fresh], inverse
 
 
 def _find(law: Backoff, history: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
