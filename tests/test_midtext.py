@@ -281,6 +281,59 @@ def test_a_network_of_ours_reads_no_batch_twice(tmp_path: Path, monkeypatch: pyt
             assert a.tobytes() == b.tobytes(), name
 
 
+def test_texts_behind_one_prefix_are_read_once_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    import pofx
+    from pofx.models.transformer import model as ours
+    from pofx.models.transformer import openings
+
+    monkeypatch.setattr(tape_file, "SECONDS", 0.0)
+    monkeypatch.setattr(ours, "TOKENS", 8)
+    lm = pofx.fit(["abc"] * 9, pofx.TransformerSpec(width=16, layers=1, heads=1, context=64, seconds=0.1))
+    prefix = lm.vocab.encode("abcacb" * 6)
+    paths = [
+        prefix + lm.vocab.encode(t) for t in ("ab", "ba", "cab", "abcab", "a", "bb", "cc", "accab", "caa")
+    ]
+    real, extended, calls, leads = openings._read, openings.extended, list[bytes](), list[int]()
+
+    def read(net: object, known: object, ids: np.ndarray) -> object:
+        if len(calls) == dies_at:
+            raise Stopped
+        calls.append(ids.tobytes())
+        return real(net, known, ids)  # type: ignore[arg-type]
+
+    def lead(*a: object) -> object:
+        leads.append(1)
+        return extended(*a)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(openings, "_read", read)
+    monkeypatch.setattr(openings, "extended", lead)
+    dies_at = -1
+    whole, all_calls = lm.forward(paths, Want(entropy=True), len(prefix)), list(calls)
+    assert len(all_calls) > 4
+    calls.clear()
+    dies_at = 3
+    tape = TapeFile(tmp_path / "t", "seal")
+    with recording(tape), pytest.raises(Stopped):
+        lm.forward(paths, Want(entropy=True), len(prefix))
+    tape.close()
+    dies_at = -1
+    for left, read_again in ((3, all_calls[3:]), (len(all_calls), [])):
+        calls.clear()
+        leads.clear()
+        again = TapeFile(tmp_path / "t", "seal")
+        assert again.left == left
+        with recording(again):
+            found = lm.forward(paths, Want(entropy=True), len(prefix))
+        again.flush()
+        again.close()
+        assert calls == read_again
+        assert len(leads) == bool(read_again)  # the prefix is read for those alone that are still to be read
+        for name in ("logp", "entropy"):
+            for a, b in zip(getattr(whole, name), getattr(found, name)):
+                assert a.tobytes() == b.tobytes(), name
+
+
 # Where stretches are cut -------------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ from pofx.models.threads import engine_of, threads_for
 from pofx.models.transformer.attention import Layout
 from pofx.models.transformer.cache import Cache, extended
 from pofx.models.transformer.net import Net, Shape
-from pofx.models.transformer.openings import hidden_behind, openings
+from pofx.models.transformer.openings import Behind, behind, openings
 from pofx.models.transformer.windows import Batch, Pieces, default_overlap, read, rule, spread
 from pofx.passes import passed, recalled
 from pofx.paths import id_rows
@@ -141,10 +141,13 @@ class TransformerLM(LM):
                 done += len(batch.targets)
                 (recalled if known else passed)(done, pieces.targets)
             for same in shared:
-                for group, hidden, targets in hidden_behind(self.net, pieces, same, TOKENS):
-                    self._trace(hidden, targets, places(group), out, want)
-                    done += len(targets)
-                    passed(done, pieces.targets)
+                for some in behind(self.net, pieces, same, TOKENS):
+                    at = places(some.pieces)
+                    asked = ("behind", *want.plain, some.lead, some.ids, some.lengths, some.targets)
+                    found, known = read_once(asked, lambda b=some, at=at: self._read(b, at, out, want))  # type: ignore[misc]
+                    out.put(at, found)
+                    done += len(some.targets)
+                    (recalled if known else passed)(done, pieces.targets)
         return out.done()
 
     def seen(self, n: int) -> Ints:
@@ -166,9 +169,10 @@ class TransformerLM(LM):
             torch.from_numpy(batch.asked),
         )
 
-    def _read(self, batch: Batch, at: Ints, out: TraceBuilder, want: Want) -> Arrays:
+    def _read(self, batch: Batch | Behind, at: Ints, out: TraceBuilder, want: Want) -> Arrays:
         """What the network says of a batch, which is written to `out`, too."""
-        self._trace(self.hidden(batch), batch.targets, at, out, want)
+        hidden = batch.hidden() if isinstance(batch, Behind) else self.hidden(batch)
+        self._trace(hidden, batch.targets, at, out, want)
         return out.at(at)
 
     @torch.inference_mode()

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 
 from pofx.errors import require
 
@@ -12,6 +14,7 @@ require("torch", "torch", "a transformer")
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pofx.models.transformer.attention import rotary, turned
@@ -40,14 +43,33 @@ def openings(pieces: Pieces) -> tuple[list[Ints], Ints]:
     return shared, np.flatnonzero(alone)
 
 
-def hidden_behind(net: Net, pieces: Pieces, group: Ints, tokens: int) -> Iterator[tuple[Ints, Tensor, Ints]]:
-    """Final hidden states `[M, d]` of the inputs that count, and their targets `[M]`, of a group of `openings`, in batches
-    of some of its pieces; what they have in common is read once, and each batch is laid out behind it."""
+@dataclass(frozen=True, eq=False)
+class Behind:
+    """Some pieces of a group of `openings`, laid out behind what the group has in common, `lead`.
+
+    ids: `[r, m]`, the inputs that count, a row a piece, blanks behind them. lengths: `[r]`, how many of each row are no
+    blanks. targets: `[M]`. hidden: reads them, and gives the final hidden states `[M, d]`.
+    """
+
+    pieces: Ints
+    lead: Ints
+    ids: Ints
+    lengths: Ints
+    targets: Ints
+    hidden: Callable[[], Tensor]
+
+
+def behind(net: Net, pieces: Pieces, group: Ints, tokens: int) -> Iterator[Behind]:
+    """A group of `openings` in batches; what its pieces have in common is read once, when the first batch is read."""
     first = group[0]
     lead = pieces.stream[pieces.start[first] : pieces.fresh[first]]
-    # One window holds it and more, so that the overlap of windows never matters.
-    cache = extended(net, Cache.empty(net, 1), lead[None, :], 1)
-    known = cache.buffer.data[:, :, :, :, : len(lead)]
+
+    @cache
+    def known() -> Tensor:
+        # One window holds it and more, so that the overlap of windows never matters.
+        read = extended(net, Cache.empty(net, 1), lead[None, :], 1)
+        return read.buffer.data[:, :, :, :, : len(lead)]
+
     own = pieces.stop[group] - pieces.fresh[group]
     order = np.argsort(-own, kind="stable")
     lo = 0
@@ -60,8 +82,11 @@ def hidden_behind(net: Net, pieces: Pieces, group: Ints, tokens: int) -> Iterato
         at = spread(pieces.fresh[group[rows]], own[rows])
         ids = np.zeros(real.shape, dtype=np.int64)
         ids[real] = pieces.stream[at]  # blanks stand behind a text, where none of its tokens looks
-        found = _read(net, known, ids)[torch.from_numpy(np.flatnonzero(real))]
-        yield group[rows], found, pieces.stream[at + 1]
+
+        def hidden(ids: Ints = ids, real: NDArray[np.bool_] = real) -> Tensor:
+            return _read(net, known(), ids)[torch.from_numpy(np.flatnonzero(real))]
+
+        yield Behind(group[rows], lead, ids, own[rows], pieces.stream[at + 1], hidden)
 
 
 @torch.inference_mode()
