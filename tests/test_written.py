@@ -14,6 +14,7 @@ import pytest
 import pofx
 from pofx.cli.main import VERBS, Verbs, main
 from pofx.cli.written import READ, Verb, Written
+from pofx.writing import _cell
 
 ROWS = [{"text": "the cat sat", "label": "a"}, {"text": "a dog", "label": "b"}] * 4
 # For each output of a verb: the arguments that read IN and write OUT.
@@ -221,3 +222,9 @@ def test_a_directory_that_takes_no_file_is_told_before_any_work(
         assert sorted(os.listdir()) == ["in.txt", "shut"]
     finally:
         Path("shut").chmod(0o755)
+
+
+@pytest.mark.parametrize("value", [0, -7, 2**70, 0.1, -0.0, 1e-300, 1e22, 1e16, True, [1, "ä"], {"a": None}])
+def test_a_cell_is_spelled_as_json_spells_it(value: object) -> None:
+    assert _cell(value) == json.dumps(value, ensure_ascii=False)
+    assert (_cell("1,5"), _cell(None)) == ("1,5", "")

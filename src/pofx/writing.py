@@ -222,6 +222,8 @@ def _cell(value: Any) -> str:
     """A string as it is, nothing for None, anything else as JSON."""
     if isinstance(value, str):
         return value
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return repr(value)  # as JSON spells them, in a sixth of the time
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
