@@ -6,7 +6,7 @@ import ast
 import copy
 import inspect
 import pickle
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -42,16 +42,19 @@ def test_each_class_has_a_code_of_its_own_that_stays() -> None:
     assert len(set(CODES.values())) == len(CODES)
 
 
-def raised() -> Iterator[tuple[Path, ast.Call]]:
+@cache
+def raised() -> list[tuple[Path, ast.Call]]:
     """Every call in the sources that makes an error of pofx."""
-    for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CODES:
-                yield path, node
+    return [
+        (path, node)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CODES
+    ]
 
 
 def test_every_error_has_advice_or_says_that_it_needs_none() -> None:
-    found = list(raised())
+    found = raised()
     assert len(found) > 400
     without = [
         f"{path}:{call.lineno}"

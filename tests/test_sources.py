@@ -36,6 +36,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.fixture(autouse=True)
+def tokenizers_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process in which a GGUF tokenizer is made has a file of tests; here each would only cost its imports."""
+    from pofx.models.pretrained.gguf import child
+    from pofx.models.pretrained.gguf import convert as gguf_convert
+
+    monkeypatch.setattr(gguf_convert, "write_tokenizer_apart", child.make)
+
+
 @pytest.fixture(scope="module")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("llama") / "tiny.gguf", "llama", model("llama"), byte_level("gpt-2"))
