@@ -23,13 +23,13 @@ import numpy as np
 import torch
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from pofx.by_extension import forward_by_extension
 from pofx.errors import PofxError
-from pofx.models.pretrained.body import DecoderBody
-from pofx.models.pretrained.checkpoint import check_checkpoint
+from pofx.lm.forward_by_extension import forward_by_extension
+from pofx.lm.trace import Want
+from pofx.models.pretrained.checkpoint.rules import check_checkpoint
 from pofx.models.pretrained.files import read_pretrained
-from pofx.models.pretrained.library_model import read_model
-from pofx.trace import Want
+from pofx.models.pretrained.inference.body import DecoderBody
+from pofx.models.pretrained.library.model import read_model
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))

@@ -47,8 +47,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import pofx
-from pofx.atomic import write_atomically
-from pofx.cache import cache_dir
+from pofx.files.atomic import write_atomically
+from pofx.files.cache import cache_dir
 
 LANGUAGES = """
 eng afr nld deu_1996 dan nob nno swe isl fra oci_1 cat spa glg ast por_PT por_BR ita lat ron_2006 pol ces slk slv
@@ -282,7 +282,7 @@ def mean_log_p(estimator: Any, texts: list[str], labels: list[str]) -> float:
 
 
 def measured(estimator: Any, train: list[Document], test: list[Document]) -> dict[str, Any]:
-    from pofx.queries.evaluation import evaluate
+    from pofx.classification.evaluation import evaluate
 
     texts, labels = [d.text for d in train], [d.label for d in train]
     seen = set(labels)

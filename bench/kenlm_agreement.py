@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 import pofx
-from pofx.subword import BYTE_CHARACTERS
 from pofx.units import LN10
+from pofx.vocab.subwords import BYTE_CHARACTERS
 
 
 def timed(function) -> tuple[float, list[float]]:

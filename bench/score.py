@@ -76,7 +76,7 @@ def checkpoint_of(source: str) -> Path:
     """The Hugging Face directory that pofx itself reads: every tool is given this one."""
     if Path(source).is_dir():
         return Path(source)
-    from pofx.models.pretrained.source import find
+    from pofx.models.pretrained.checkpoint.source import find
 
     return find(source)
 

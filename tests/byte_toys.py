@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pofx.errors import NotText
-from pofx.lm import LM
-from pofx.vocab import Vocab
+from pofx.lm.model import LM
+from pofx.vocab.vocabulary import Vocab
 from toy import ToyLM
 
 # Overlapping tokens, two that spell the same, halves of a character, dead ends (c and d stand in no other token),
@@ -108,4 +108,4 @@ OPENING = (b" ", b" a", b"a", b"b", b" ab", None)
 
 def leave_unread(patched: pytest.MonkeyPatch) -> None:
     """Most that is closed stays unread, until nothing else goes on."""
-    patched.setattr("pofx.transforms.pruning.worth", lambda beam: -0.1)
+    patched.setattr("pofx.transforms.bytewise.pruning.worth", lambda beam: -0.1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from pofx.lm import LM
-from pofx.state import State
-from pofx.vocab import NotText, Vocab
+from pofx.lm.model import LM
+from pofx.lm.state import State
+from pofx.vocab.vocabulary import NotText, Vocab
 from toy import log_prefix, log_string, texts
 
 

@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from pofx.by_extension import forward_by_extension
-from pofx.lm import LM
+from pofx.lm.forward_by_extension import forward_by_extension
+from pofx.lm.model import LM
+from pofx.lm.state import State
+from pofx.lm.trace import Want
 from pofx.queries.sample import sample
-from pofx.queries.score import score
-from pofx.state import State
-from pofx.trace import Want
+from pofx.queries.scoring.score import score
 from pofx.transforms.given import Given
 from toy import Walks, letters_of, texts
 

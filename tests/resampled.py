@@ -1,4 +1,4 @@
-"""Sequential Monte Carlo as it is usually done, particle by particle: what `pofx.queries.particles` is held against.
+"""Sequential Monte Carlo as it is usually done, particle by particle: what `pofx.queries.conditioning.particles` is held against.
 
 Each particle draws one token in proportion to p(v) times the look-ahead, EOS among them, its weight takes the sum that it
 was drawn from, and where the effective number falls below n / 2 all particles are drawn anew (Doucet & Johansen 2011;
@@ -13,13 +13,13 @@ from collections.abc import Callable
 import numpy as np
 
 from pofx.algorithms.logspace import logsumexp
-from pofx.algorithms.smc import effective
-from pofx.lm import LM
-from pofx.queries.conditioned import _target
-from pofx.queries.conditions import Condition
-from pofx.queries.lookahead import Lookahead, Target, lookahead, pilot
-from pofx.queries.particles import draw
-from pofx.queries.question import question
+from pofx.algorithms.statistics.smc import effective
+from pofx.lm.model import LM
+from pofx.queries.conditioning.conditioned import _target
+from pofx.queries.conditioning.conditions import Condition
+from pofx.queries.conditioning.particles import draw
+from pofx.queries.conditioning.problem import question
+from pofx.queries.conditioning.twisting_function import Lookahead, Target, lookahead, pilot
 
 Run = Callable[[int, np.random.Generator], float]
 

@@ -13,9 +13,9 @@ import pytest
 
 import pofx
 from byte_toys import toy
-from pofx.lm import LM, Info
-from pofx.trace import Want
-from pofx.transforms.bytewise import bytewise
+from pofx.lm.model import LM, Info
+from pofx.lm.trace import Want
+from pofx.transforms.bytewise.bytewise import bytewise
 from pofx.transforms.deterministic import deterministic
 from pofx.transforms.given import given
 from pofx.transforms.mixture import mixture

@@ -254,7 +254,7 @@ THOROUGH = ("pretrained", "why", "infill", "decompress", "condition")
 )
 def test_page_runs(page: Path, here: Path) -> None:
     if uses_smollm2(page):
-        from pofx.models.pretrained.source import find, named
+        from pofx.models.pretrained.checkpoint.source import find, named
 
         smollm2 = next(n for n in named() if n.name == "smollm2")
         if not smollm2.installed:

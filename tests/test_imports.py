@@ -114,7 +114,7 @@ def test_every_name_of_the_face_resolves() -> None:
 
 
 def test_next_and_errors_are_what_they_say() -> None:
-    from pofx.queries.next import next_token
+    from pofx.queries.next_unit.next import next_token
 
     assert pofx.next is next_token
     assert pofx.errors.BadValue is pofx.BadValue
@@ -129,7 +129,7 @@ def test_the_table_of_homes_is_what_the_type_checker_reads() -> None:
         for alias in line.names:
             seen[alias.asname or alias.name] = line.module or ""
     assert seen.pop("errors") == "pofx"
-    assert seen.pop("next") == "pofx.queries.next"
+    assert seen.pop("next") == "pofx.queries.next_unit.next"
     assert seen == {name: f"pofx.{home}" for name, home in pofx._HOME_OF.items()}
     assert set(pofx.__all__) == {*seen, "errors", "next"}
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 import transformers
 
-from pofx.models.pretrained.checkpoint import check_checkpoint
-from pofx.models.pretrained.config_check import library_class
+from pofx.lm.trace import Want
+from pofx.models.pretrained.checkpoint.config_check import library_class
+from pofx.models.pretrained.checkpoint.rules import check_checkpoint
 from pofx.models.pretrained.files import read_pretrained
-from pofx.models.pretrained.library import quiet
-from pofx.trace import Want
+from pofx.models.pretrained.library.body import quiet
 from refusals import refusal
 from tiny_architectures import write
 from tiny_checkpoints import BOS, ROWS, edited, stored

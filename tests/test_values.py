@@ -17,15 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pofx
+from pofx.classification.outliers import rejection
 from pofx.cli.main import main
 from pofx.cli.main import pofx as command_line
-from pofx.cli.numeric import Real, Whole
+from pofx.cli.options.numbers import Real, Whole
 from pofx.errors import BadValue
-from pofx.queries.peers import as_peer
-from pofx.queries.rejection import rejection
-from pofx.queries.stream import stream
-from pofx.transforms.begun import token_id
+from pofx.queries.scoring.peers import as_peer
+from pofx.queries.scoring.stream import stream
 from pofx.transforms.geometric import geometric
+from pofx.transforms.with_begin import token_id
 from pofx.values import MOST, real, shares, truth, whole
 
 TEXTS = ["ab", "ba", "aab", "b", "abba", "a", "bb", "abb", "baa", "aa"] * 2

@@ -13,7 +13,7 @@ import transformers
 from safetensors.torch import save_file
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from pofx.models.pretrained.library import quiet
+from pofx.models.pretrained.library.body import quiet
 from tiny_checkpoints import BOS, EOS, ROWS, tokenizer
 
 CONTEXT = 64

@@ -11,8 +11,8 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from pofx.models.pretrained.library import quiet
-from pofx.subword import BYTE_CHARACTERS, BYTE_LEVEL, bpe_model
+from pofx.models.pretrained.library.body import quiet
+from pofx.vocab.subwords import BYTE_CHARACTERS, BYTE_LEVEL, bpe_model
 
 SPECIALS = ("<bos>", "<eos>", "<unk>", "<|endoftext|>")
 BOS, EOS = 0, 1  # id 0 is a valid id

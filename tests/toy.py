@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pofx.begin import Begin, refuse_unconditional
-from pofx.lm import LM
-from pofx.paths import id_rows
-from pofx.state import State
-from pofx.vocab import Vocab
+from pofx.lm.begin import Begin, refuse_unconditional
+from pofx.lm.model import LM
+from pofx.lm.paths import id_rows
+from pofx.lm.state import State
+from pofx.vocab.vocabulary import Vocab
 
 
 class ToyVocab(Vocab):

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pofx import errors
-    from pofx.assumptions import corpus_report
-    from pofx.begin import Begin
-    from pofx.builtin import builtin_documents
-    from pofx.classifier.estimator import GenerativeClassifier
-    from pofx.corpus import Document, documents, records, split_documents
+    from pofx.classification.estimator import GenerativeClassifier
+    from pofx.corpus.builtin import builtin_documents
+    from pofx.corpus.documents import Document, documents, records, split_documents
+    from pofx.cross_fitting.assumptions import corpus_report
+    from pofx.cross_fitting.folds import cross_fit
     from pofx.errors import (
         BadSource,
         BadValue,
@@ -31,87 +31,88 @@ if TYPE_CHECKING:
         Undecodable,
         Unreached,
     )
-    from pofx.estimation import fit
-    from pofx.folds import cross_fit
-    from pofx.lm import LM
-    from pofx.loading import load
+    from pofx.lm.begin import Begin
+    from pofx.lm.model import LM
+    from pofx.lm.state import State
+    from pofx.lm.trace import Trace, Want
+    from pofx.models.fitting import fit
+    from pofx.models.loading import load
     from pofx.models.ngram.arpa import read_arpa, write_arpa
-    from pofx.queries.audit import audit
-    from pofx.queries.chat import chat
-    from pofx.queries.compress import Compression, compress, compression, decompress
-    from pofx.queries.condition import condition
-    from pofx.queries.conditioned import Conditioned, Outcome
-    from pofx.queries.conditions import Condition, Contains, Length, Matches
-    from pofx.queries.corpus_record import CorpusReport
+    from pofx.models.saving import save
+    from pofx.models.specs import NgramSpec, TransformerSpec
+    from pofx.queries.audit.audit import audit
+    from pofx.queries.compression.compress import Compression, compress, compression, decompress
+    from pofx.queries.conditioning.condition import condition
+    from pofx.queries.conditioning.conditioned import Conditioned, Outcome
+    from pofx.queries.conditioning.conditions import Condition, Contains, Length, Matches
+    from pofx.queries.conditioning.infill import infill
+    from pofx.queries.corpus_audit.record import CorpusReport
     from pofx.queries.findings import Audit, Finding
-    from pofx.queries.infill import infill
-    from pofx.queries.marginal import Marginal, marginal
-    from pofx.queries.next import Next
-    from pofx.queries.next import next_token as next
+    from pofx.queries.marginal.marginal import Marginal, marginal
+    from pofx.queries.next_unit.next import Next
+    from pofx.queries.next_unit.next import next_token as next
     from pofx.queries.posterior import MixturePosterior, posterior
     from pofx.queries.sample import Draw, sample
-    from pofx.queries.score import Scored, log_prob, prefix_log_prob, score
-    from pofx.queries.terms import Terms
-    from pofx.queries.words import Word, Worded, words
-    from pofx.specs import NgramSpec, TransformerSpec
-    from pofx.state import State
-    from pofx.store import save
-    from pofx.subword import SubwordVocab
-    from pofx.trace import Trace, Want
-    from pofx.transforms.bytewise import bytewise
+    from pofx.queries.scoring.chat import chat
+    from pofx.queries.scoring.score import Scored, log_prob, prefix_log_prob, score
+    from pofx.queries.scoring.terms import Terms
+    from pofx.queries.words.words import Word, Worded, words
+    from pofx.transforms.bytewise.bytewise import bytewise
     from pofx.transforms.deterministic import deterministic
     from pofx.transforms.given import given
     from pofx.transforms.interpolate import interpolate
     from pofx.transforms.mixture import mixture
     from pofx.transforms.warp import warp
     from pofx.transforms.windowed import windowed
-    from pofx.vocab import ByteVocab, CharVocab, Vocab
-    from pofx.word_vocab import WordVocab
+    from pofx.vocab.subwords import SubwordVocab
+    from pofx.vocab.vocabulary import ByteVocab, CharVocab, Vocab
+    from pofx.vocab.words import WordVocab
 
-__version__ = "0.1.0"
+
+from pofx.version import __version__ as __version__
 
 _HOMES = {
     "errors": "BadSource BadValue Impossible MissingExtra NoBOS NoEOS NoLaw NotText PofxError TooLong Undecodable Unreached",
-    "assumptions": "corpus_report",
-    "builtin": "builtin_documents",
-    "classifier.estimator": "GenerativeClassifier",
-    "corpus": "Document documents records split_documents",
-    "folds": "cross_fit",
-    "estimation": "fit",
-    "loading": "load",
-    "begin": "Begin",
-    "lm": "LM",
-    "state": "State",
+    "cross_fitting.assumptions": "corpus_report",
+    "corpus.builtin": "builtin_documents",
+    "classification.estimator": "GenerativeClassifier",
+    "corpus.documents": "Document documents records split_documents",
+    "cross_fitting.folds": "cross_fit",
+    "models.fitting": "fit",
+    "models.loading": "load",
+    "lm.begin": "Begin",
+    "lm.model": "LM",
+    "lm.state": "State",
     "models.ngram.arpa": "read_arpa write_arpa",
-    "queries.audit": "audit",
-    "queries.chat": "chat",
-    "queries.compress": "Compression compress compression decompress",
-    "queries.corpus_record": "CorpusReport",
-    "queries.condition": "condition",
-    "queries.conditioned": "Conditioned Outcome",
-    "queries.conditions": "Condition Contains Length Matches",
+    "queries.audit.audit": "audit",
+    "queries.scoring.chat": "chat",
+    "queries.compression.compress": "Compression compress compression decompress",
+    "queries.corpus_audit.record": "CorpusReport",
+    "queries.conditioning.condition": "condition",
+    "queries.conditioning.conditioned": "Conditioned Outcome",
+    "queries.conditioning.conditions": "Condition Contains Length Matches",
     "queries.findings": "Audit Finding",
-    "queries.infill": "infill",
-    "queries.marginal": "Marginal marginal",
-    "queries.next": "Next",
+    "queries.conditioning.infill": "infill",
+    "queries.marginal.marginal": "Marginal marginal",
+    "queries.next_unit.next": "Next",
     "queries.posterior": "MixturePosterior posterior",
     "queries.sample": "Draw sample",
-    "queries.score": "Scored log_prob prefix_log_prob score",
-    "queries.terms": "Terms",
-    "queries.words": "Word Worded words",
-    "specs": "NgramSpec TransformerSpec",
-    "store": "save",
-    "subword": "SubwordVocab",
-    "trace": "Trace Want",
-    "transforms.bytewise": "bytewise",
+    "queries.scoring.score": "Scored log_prob prefix_log_prob score",
+    "queries.scoring.terms": "Terms",
+    "queries.words.words": "Word Worded words",
+    "models.specs": "NgramSpec TransformerSpec",
+    "models.saving": "save",
+    "vocab.subwords": "SubwordVocab",
+    "lm.trace": "Trace Want",
+    "transforms.bytewise.bytewise": "bytewise",
     "transforms.deterministic": "deterministic",
     "transforms.given": "given",
     "transforms.interpolate": "interpolate",
     "transforms.mixture": "mixture",
     "transforms.warp": "warp",
     "transforms.windowed": "windowed",
-    "vocab": "ByteVocab CharVocab Vocab",
-    "word_vocab": "WordVocab",
+    "vocab.vocabulary": "ByteVocab CharVocab Vocab",
+    "vocab.words": "WordVocab",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -201,7 +202,7 @@ def __getattr__(name: str) -> Any:
     if name == "errors":
         value: Any = importlib.import_module("pofx.errors")
     elif name == "next":
-        value = importlib.import_module("pofx.queries.next").next_token
+        value = importlib.import_module("pofx.queries.next_unit.next").next_token
     elif name in _HOME_OF:
         value = getattr(importlib.import_module(f"pofx.{_HOME_OF[name]}"), name)
     else:

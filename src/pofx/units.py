@@ -21,3 +21,8 @@ def bits_per_byte(total_nats: float, n_bytes: int) -> float:
 def log10(nats: float) -> float:
     """`nats / ln 10`: natural to decimal logarithm (the unit of ARPA files)."""
     return nats / LN10
+
+
+def counted(n: int, noun: str, many: str | None = None) -> str:
+    """`1 token`, `2 tokens`; many: where it is no plain s, `2 groups of copies`."""
+    return f"{n:,} {noun if n == 1 else many or f'{noun}s'}"

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pofx
 from pofx.errors import Undecodable
-from pofx.lm import LM
-from pofx.queries.blocks import Block, Packed, hash_of, unpacked
-from pofx.queries.compress import compress, decompress
+from pofx.lm.model import LM
+from pofx.queries.compression.blocks import Block, Packed, hash_of, unpacked
+from pofx.queries.compression.compress import compress, decompress
 
 CASES = 100
 TEXTS = (

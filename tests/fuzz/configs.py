@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from test_config_fields import MORE, VALUES, law
 
 from refusals import decided
-from test_config_fields import MORE, VALUES, law
 from tiny_checkpoints import FAMILIES, write
 
 CASES = 8

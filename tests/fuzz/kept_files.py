@@ -13,7 +13,7 @@ from unittest import mock
 
 import pofx
 from pofx.errors import BadSource
-from pofx.pins import Pin, pin, pinned
+from pofx.files.pins import Pin, pin, pinned
 
 CASES = 60
 TEXTS = ["the cat sat", "a dog ran far", "the dog sat on the mat", "a cat ran away"]

@@ -7,7 +7,7 @@ import re
 import warnings
 
 import pofx
-from pofx.algorithms.regular import regular
+from pofx.algorithms.automata.regular_expressions import regular
 
 CASES = 30
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pofx.errors import BadSource, NotText
-from pofx.tokenizer.vocab import TokenizerVocab
+from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
 
 CASES = 150
 CHARACTERS = [

@@ -7,8 +7,8 @@ import re
 import warnings
 
 from fuzz.regular_expressions import pattern, strings
-from pofx.algorithms.linear import for_re2
-from pofx.queries.pattern_spans import pattern_spans
+from pofx.algorithms.automata.linear_patterns import for_re2
+from pofx.queries.segmentation.pattern_spans import pattern_spans
 
 CASES = 150
 

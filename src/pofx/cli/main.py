@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from pofx.cli import streams
-from pofx.cli.group import Group
-from pofx.cli.heard import heard
+from pofx.cli.command_group import Group
+from pofx.cli.python_warnings import heard
 from pofx.cli.spelling import in_shell
 
-# verb -> what `pofx --help` says of it; the module pofx.cli.<verb> holds `command`.
+# verb -> what `pofx --help` says of it; the module pofx.cli.commands.<verb> holds `command`.
 VERBS = {
     "fit": "Fit a model to documents.",
     "score": "The log-probability of texts, term by term.",
@@ -60,13 +60,13 @@ class Verbs(Group):
         """Import one verb's file."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"pofx.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"pofx.cli.commands.{cmd_name}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb."""
         if os.environ.get("POFX_CACHE_LIMIT") and not {"-h", "--help"} & set(ctx.args):
-            from pofx.cache import limit
+            from pofx.files.cache import limit
 
             limit()  # one that is no size is refused by every verb, also where nothing is converted today
         return super().invoke(ctx)
@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
     Exit codes: 0 done; 1 an audit failed, or some rows have no score; 2 refused, with one line on stderr; 130 Ctrl-C.
     """
     from pofx.errors import Interrupted, PofxError
-    from pofx.exhausted import out_of_memory, ran_out
+    from pofx.files.exhausted import out_of_memory, ran_out
 
     streams.prepare()
     try:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pofx.corpus.writing import Column
 from pofx.jobs.rows import Entry, head, with_kept
-from pofx.writing import Column
 
 if TYPE_CHECKING:
-    from pofx.classifier.joint import Joint
-    from pofx.lm import LM
-    from pofx.queries.rejection import Rejection
-    from pofx.queries.stream import Answer, BlockSize
-    from pofx.queries.terms import Terms
+    from pofx.classification.joint import Joint
+    from pofx.classification.outliers import Rejection
+    from pofx.lm.model import LM
+    from pofx.queries.scoring.stream import Answer, BlockSize
+    from pofx.queries.scoring.terms import Terms
 
 # A block of texts, whose prefixes a shared model reads once: larger than those that are scored one by one.
 TEXTS, BYTES = 4096, 1 << 20
@@ -88,7 +88,7 @@ class ClassRows:
 
     def block_size(self, lm: LM) -> BlockSize:
         """By the work of all models: every class reads the text."""
-        from pofx.queries.stream import BlockSize, block_bytes
+        from pofx.queries.scoring.stream import BlockSize, block_bytes
 
         most = max(1, block_bytes(lm) // len(self.joint.lms)) if lm.work else BYTES
         return BlockSize(TEXTS, most)
@@ -99,9 +99,9 @@ class ClassRows:
 
     def classify(self, texts: Sequence[str | bytes]) -> list[Classified]:
         """The classes of texts."""
-        from pofx.queries.classify import bayes
-        from pofx.queries.terms import terms
-        from pofx.vocab import to_bytes
+        from pofx.classification.bayes import bayes
+        from pofx.queries.scoring.terms import terms
+        from pofx.vocab.vocabulary import to_bytes
 
         lm = self.joint.lms[0]
         likelihoods = self.joint.likelihoods(texts)

@@ -13,9 +13,9 @@ from pofx.jobs.layout import DocumentLayout
 from pofx.jobs.same_ids import SameIds
 
 if TYPE_CHECKING:
-    from pofx.corpus import BadRow, Document, Records
-    from pofx.lm import LM
-    from pofx.queries.stream import Ask
+    from pofx.corpus.documents import BadRow, Document, Records
+    from pofx.lm.model import LM
+    from pofx.queries.scoring.stream import Ask
 
 STDIN = "-"
 
@@ -69,7 +69,7 @@ class Documents:
 
     def ask(self, item: Document | BadRow) -> Ask:
         """The document's text and prefix, or what is wrong with the row."""
-        from pofx.corpus import Document
+        from pofx.corpus.documents import Document
 
         if isinstance(item, Document):
             return item.text, self.prefix(item)
@@ -77,8 +77,8 @@ class Documents:
 
     def check(self, lm: LM, whole: bool) -> None:
         """Refuse, before any work, what no row could be given: p(x1) without x0; whole texts without EOS."""
-        from pofx.begin import refuse_unconditional
-        from pofx.queries.scored import refuse_complete
+        from pofx.lm.begin import refuse_unconditional
+        from pofx.queries.scoring.scored import refuse_complete
 
         if lm.begin.known == "none" and not len(self.given) and self.given_field is None:
             raise refuse_unconditional(lm.begin)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pofx.corpus import BadRow, Document
+    from pofx.corpus.documents import BadRow, Document
 
 
 @dataclass(frozen=True)

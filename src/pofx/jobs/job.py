@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pofx.corpus.writing import Target, target_of
 from pofx.errors import PofxError
-from pofx.fingerprint import file_fingerprint, fingerprint
 from pofx.jobs.documents import STDIN, Documents
 from pofx.jobs.rows import Rows, plain_text
-from pofx.lm import LM
-from pofx.writing import Target, target_of
+from pofx.lm.fingerprint import file_fingerprint, fingerprint
+from pofx.lm.model import LM
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Job:
 
     def decides(self) -> dict[str, Any]:
         """All that decides the rows, by name: another run may go on only where every part is the same."""
-        from pofx import __version__
+        from pofx.version import __version__
 
         documents, again = self.documents, self.resumable
         return {

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pofx.limits import DEFAULT
+from pofx.files.limits import DEFAULT
 
 if TYPE_CHECKING:
-    from pofx.corpus import BadRow, Records
-    from pofx.reading import Quoting, Split
+    from pofx.corpus.documents import BadRow, Records
+    from pofx.corpus.readers import Quoting, Split
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,6 @@ class DocumentLayout:
         keep: tuple[str, ...] = (),
     ) -> Records:
         """The records of files; report: told of each bad row. given, keep: further fields, as `records` has them."""
-        from pofx.corpus import records
+        from pofx.corpus.documents import records
 
         return records(*files, **asdict(self), report=report, given=given, keep=keep)

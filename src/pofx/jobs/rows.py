@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pofx.corpus.writing import Column, common_kind
 from pofx.errors import Argument, BadValue
-from pofx.writing import Column, common_kind
 
 if TYPE_CHECKING:
-    from pofx.lm import LM
-    from pofx.queries.stream import Answer, BlockSize
+    from pofx.lm.model import LM
+    from pofx.queries.scoring.stream import Answer, BlockSize
 
 
 @dataclass(frozen=True)

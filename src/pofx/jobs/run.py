@@ -12,19 +12,19 @@ from types import TracebackType
 from typing import Any
 
 from pofx.arithmetic import differences
-from pofx.corpus import BadRow, Document
+from pofx.corpus.documents import BadRow, Document
+from pofx.corpus.writing import kind_of, line, maker
 from pofx.errors import BadSource, BadValue, PofxError
-from pofx.finished import remember, state_of
+from pofx.files.finished_runs import remember, state_of
+from pofx.files.journal import Journal, opened
+from pofx.files.journal_files import START_OVER, damaged_progress, part_of, progress_of
+from pofx.files.reading_tape import recording
 from pofx.jobs.events import Begun, BlockDone, BlockRead, Ended, Event, Notice, NotResumable, OtherArithmetic
 from pofx.jobs.job import Job
 from pofx.jobs.rows import Entry
 from pofx.jobs.stopped import JobStopped
-from pofx.journal import Journal, opened
-from pofx.journal_files import START_OVER, damaged_progress, part_of, progress_of
-from pofx.queries.stream import Answer, Block, blocks
-from pofx.queries.terms import terms
-from pofx.tape import recording
-from pofx.writing import kind_of, line, maker
+from pofx.queries.scoring.stream import Answer, Block, blocks
+from pofx.queries.scoring.terms import terms
 
 # Texts that the model knows, by the names of `Terms`.
 SEEN = ("fitted", "chosen")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pofx.jobs.events import IdsNotCompared, Notify, RepeatedId
 
 if TYPE_CHECKING:
-    from pofx.corpus import BadRow, Document
+    from pofx.corpus.documents import BadRow, Document
 
 # Ids that are remembered, by 64 bits of a hash and a place: some 130 MB. Two of so many agree by chance once in 10^7 runs.
 MOST = 1_000_000

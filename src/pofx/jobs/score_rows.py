@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pofx.corpus.writing import Column, Kind
 from pofx.jobs.rows import Entry, head, plain_text, with_kept
 from pofx.units import bits, bits_per_byte
-from pofx.writing import Column, Kind
 
 if TYPE_CHECKING:
-    from pofx.lm import LM
-    from pofx.queries.joins import Asked
-    from pofx.queries.score import Scored
-    from pofx.queries.stream import Answer, BlockSize
-    from pofx.vocab import Vocab
+    from pofx.lm.model import LM
+    from pofx.queries.scoring.joins import Asked
+    from pofx.queries.scoring.score import Scored
+    from pofx.queries.scoring.stream import Answer, BlockSize
+    from pofx.vocab.vocabulary import Vocab
 
 # The names and units of `--json`; the terms stand in the row instead of an object of their own.
 NUMBERS = (
@@ -80,14 +80,14 @@ class ScoreRows:
 
     def block_size(self, lm: LM) -> BlockSize:
         """By the work of the model."""
-        from pofx.queries.stream import block_size
+        from pofx.queries.scoring.stream import block_size
 
         return block_size(lm)
 
     def query(self, lm: LM) -> Answer[Scored]:
         """`score`, with what the columns ask for."""
-        from pofx.queries.score import score
-        from pofx.trace import Want
+        from pofx.lm.trace import Want
+        from pofx.queries.scoring.score import score
 
         want = Want(entropy=self.entropy, rank=self.rank, top=self.top)
         return lambda texts, given: score(lm, texts, given, want, self.boundary)

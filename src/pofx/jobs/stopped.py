@@ -32,7 +32,7 @@ def _told(
     rows: int | None, stretches: int, rows_file: Path, reads_file: Path, resumable: bool
 ) -> tuple[str, Advice | None]:
     """What was kept, and how to go on."""
-    from pofx.queries.wording import counted
+    from pofx.units import counted
 
     if rows is None:
         return "interrupted, when all was written", None
@@ -53,6 +53,6 @@ def _told(
 
 def in_stretches(n: int) -> str:
     """How many parts of a text, in words."""
-    from pofx.queries.wording import counted
+    from pofx.units import counted
 
     return counted(n, "stretch", "stretches")

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pofx.corpus.writing import Column
 from pofx.jobs.rows import Entry, Rows, distinct
-from pofx.writing import Column
 
 if TYPE_CHECKING:
-    from pofx.lm import LM
-    from pofx.queries.stream import Answer, BlockSize
-    from pofx.queries.terms import Terms
+    from pofx.lm.model import LM
+    from pofx.queries.scoring.stream import Answer, BlockSize
+    from pofx.queries.scoring.terms import Terms
 
 COLUMNS = (
     Column("model", "text"),

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pofx.corpus.writing import Column
 from pofx.jobs.rows import Entry, head, with_kept
 from pofx.units import bits
-from pofx.writing import Column
 
 if TYPE_CHECKING:
-    from pofx.lm import LM
-    from pofx.queries.stream import Answer, BlockSize
-    from pofx.queries.units import Units
-    from pofx.queries.words import Word, Worded
+    from pofx.lm.model import LM
+    from pofx.queries.scoring.stream import Answer, BlockSize
+    from pofx.queries.segmentation.word_units import Units
+    from pofx.queries.words.words import Word, Worded
 
 COLUMNS = (
     Column("index", "int"),
@@ -59,14 +59,14 @@ class WordRows:
 
     def block_size(self, lm: LM) -> BlockSize:
         """By the work of the model."""
-        from pofx.queries.stream import block_size
+        from pofx.queries.scoring.stream import block_size
 
         return block_size(lm)
 
     def query(self, lm: LM) -> Answer[Worded]:
         """`words`; the sets of tokens that end a word are made once."""
-        from pofx.queries.boundaries import Boundaries
-        from pofx.queries.words import read_words
+        from pofx.queries.words.boundaries import Boundaries
+        from pofx.queries.words.words import read_words
 
         boundaries = Boundaries(lm.vocab, self.units)
         return lambda texts, given: read_words(lm, boundaries, texts, given)

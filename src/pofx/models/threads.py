@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
+from pofx.algorithms.one_thread import one_thread
 from pofx.arithmetic import Engine
-from pofx.one_thread import one_thread
 
 # Below this width a step of 768 tokens gained 13 % from a second thread on an idle machine with two cores, and ran
 # ten times slower on a busy one: threads that wait for each other after every small product wait for the scheduler.

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from pofx.begin import Known
-from pofx.pins import Verdict as Verdict
+from pofx.files.pins import Verdict as Verdict
+from pofx.lm.begin import Known
 
 Outcome = Literal["pass", "warn", "fail"]
 

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
-from pofx.begin import refuse_unconditional
 from pofx.errors import BadValue
-from pofx.lm import LM
-from pofx.queries.as_read import as_read, saying
-from pofx.queries.terms import Terms, terms
-from pofx.trace import Ints
+from pofx.lm.begin import refuse_unconditional
+from pofx.lm.model import LM
+from pofx.lm.trace import Ints
+from pofx.queries.scoring.as_read import as_read, saying
+from pofx.queries.scoring.terms import Terms, terms
 from pofx.transforms.mixture import updated
 from pofx.transforms.mixture_bounds import mixed_leak, running_bounds
-from pofx.vocab import to_bytes
+from pofx.vocab.vocabulary import to_bytes
 
 Logs = NDArray[np.float64]
 

@@ -8,18 +8,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.inversion import inverse_of_logs
+from pofx.algorithms.statistics.inversion import inverse_of_logs
 from pofx.errors import BadValue
-from pofx.lm import LM
-from pofx.queries.behind import Behind, behind_ids
-from pofx.queries.terms import Terms, terms
-from pofx.state import State
+from pofx.lm.model import LM
+from pofx.lm.state import State
+from pofx.queries.scoring.behind import Behind, behind_ids
+from pofx.queries.scoring.terms import Terms, terms
 from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
-from pofx.transforms.joined import joined
-from pofx.transforms.prefix import Prefix
+from pofx.transforms.given_string import joined
+from pofx.transforms.prefix_ids import Prefix
 from pofx.values import whole
-from pofx.vocab import Vocab, to_bytes
+from pofx.vocab.vocabulary import Vocab, to_bytes
 
 # Rows drawn side by side. Fixed, so that draw i is the same however many are asked for.
 BATCH = 256

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pofx.queries.score import Scored
+from pofx.queries.scoring.score import Scored
 from pofx.report.visible import token_name
 from pofx.units import bits_per_byte
 

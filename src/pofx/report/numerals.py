@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pofx.queries.wording import counted as counted
+from pofx.units import counted as counted
 
 INFINITY = "∞"
 

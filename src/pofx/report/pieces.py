@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.queries.score import Scored
-from pofx.vocab import to_bytes
+from pofx.queries.scoring.score import Scored
+from pofx.vocab.vocabulary import to_bytes
 
 
 @dataclass(frozen=True)

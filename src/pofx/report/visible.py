@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-from pofx.vocab import Vocab
+from pofx.vocab.vocabulary import Vocab
 
 NEWLINE = "⏎"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from pofx.lm import LM, Parts, Portable, Termination
-from pofx.passes import behind
-from pofx.paths import per_path
-from pofx.trace import Path, Trace, Want
+from pofx.lm.model import LM, Parts, Portable, Termination
+from pofx.lm.paths import per_path
+from pofx.lm.reading_progress import behind
+from pofx.lm.trace import Path, Trace, Want
 from pofx.transforms.wrapper import LMWrapper
 
 

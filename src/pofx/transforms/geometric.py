@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
-from pofx.bounds import Bounds
-from pofx.branches import Branches, ByExtension
 from pofx.errors import BadValue
-from pofx.lm import LM, Termination
-from pofx.paths import id_rows, per_path
-from pofx.state import State
-from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.lm.bounds import Bounds
+from pofx.lm.continuation_tree import Branches, ByExtension
+from pofx.lm.model import LM, Termination
+from pofx.lm.paths import id_rows, per_path
+from pofx.lm.state import State
+from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.transforms.wrapper import LMWrapper
 from pofx.values import real
-from pofx.vocab import Vocab
-from pofx.vocab_wrapper import VocabWrapper
+from pofx.vocab.vocabulary import Vocab
+from pofx.vocab.wrapper import VocabWrapper
 
 
 class GeometricVocab(VocabWrapper):

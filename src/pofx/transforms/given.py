@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from pofx.begin import Begin
 from pofx.errors import Impossible
-from pofx.lm import LM, Info
-from pofx.state import State
-from pofx.trace import Ints, Path, Trace, Want
-from pofx.transforms.prefix import Prefix
+from pofx.lm.begin import Begin
+from pofx.lm.model import LM, Info
+from pofx.lm.state import State
+from pofx.lm.trace import Ints, Path, Trace, Want
+from pofx.transforms.prefix_ids import Prefix
 from pofx.transforms.wrapper import LMWrapper
-from pofx.vocab import show_bytes, to_bytes
+from pofx.vocab.vocabulary import show_bytes, to_bytes
 
 
 def given(lm: LM, prefix: str | bytes | Prefix) -> LM:

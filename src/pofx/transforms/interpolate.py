@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.em import mixture_weights
 from pofx.algorithms.logspace import Floats, logsumexp
-from pofx.bounds import Bounds
+from pofx.algorithms.statistics.em import mixture_weights
 from pofx.errors import BadValue
-from pofx.lm import LM, Parts, describe, whole_texts
-from pofx.running import unknown
-from pofx.state import State
-from pofx.trace import Ints, Path, Trace, Want
+from pofx.lm.bounds import Bounds
+from pofx.lm.model import LM, Parts, describe, whole_texts
+from pofx.lm.running_bounds import unknown
+from pofx.lm.state import State
+from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.transforms.mixture import check_components, joint_info
 
 

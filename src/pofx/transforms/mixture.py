@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, logsumexp
 from pofx.arithmetic import joint_engine
-from pofx.begin import Begin
-from pofx.bounds import Bounds
-from pofx.by_extension import forward_by_extension
 from pofx.errors import Advice, BadValue
-from pofx.lm import LM, Info, Parts, describe
-from pofx.paths import id_rows, per_path
-from pofx.state import State
-from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
-from pofx.transforms.bytewise import bytewise
+from pofx.lm.begin import Begin
+from pofx.lm.bounds import Bounds
+from pofx.lm.forward_by_extension import forward_by_extension
+from pofx.lm.model import LM, Info, Parts, describe
+from pofx.lm.paths import id_rows, per_path
+from pofx.lm.state import State
+from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.lm.window_rule import joint
+from pofx.transforms.bytewise.bytewise import bytewise
 from pofx.transforms.mixture_bounds import with_extras
 from pofx.values import shares, whole
-from pofx.window_rule import joint
 
 
 def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int | None = None) -> LM:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
-from pofx.lm import LM
-from pofx.running import terms
-from pofx.trace import Trace
+from pofx.lm.model import LM
+from pofx.lm.running_bounds import terms
+from pofx.lm.trace import Trace
 
 Logs = NDArray[np.float64]
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, logsumexp
-from pofx.bounds import Bounds
-from pofx.branches import Branches, ByExtension
-from pofx.lm import LM, Warping
-from pofx.state import State
-from pofx.trace import Ints
+from pofx.lm.bounds import Bounds
+from pofx.lm.continuation_tree import Branches, ByExtension
+from pofx.lm.model import LM, Warping
+from pofx.lm.state import State
+from pofx.lm.trace import Ints
 from pofx.transforms.wrapper import LMWrapper
 from pofx.values import real, whole
 

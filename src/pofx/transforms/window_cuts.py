@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.window_rule import WindowRule
+from pofx.lm.window_rule import WindowRule
 
 
 def rule(context: int, stride: int, lead: int) -> WindowRule:

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.bounds import Bounds
-from pofx.branches import Branches, ByExtension
 from pofx.errors import BadValue
-from pofx.lm import LM
-from pofx.passes import behind, passed, recalled
-from pofx.paths import id_rows, per_path
-from pofx.state import State
-from pofx.tape import Arrays, read_once
-from pofx.trace import Ints, Path, Trace, Want
+from pofx.files.reading_tape import Arrays, read_once
+from pofx.lm.bounds import Bounds
+from pofx.lm.continuation_tree import Branches, ByExtension
+from pofx.lm.model import LM
+from pofx.lm.paths import id_rows, per_path
+from pofx.lm.reading_progress import behind, passed, recalled
+from pofx.lm.state import State
+from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.transforms.window_cuts import cuts, joined, rule, stretches
 from pofx.transforms.windowed_branches import WindowedBranches
 from pofx.transforms.wrapper import LMWrapper

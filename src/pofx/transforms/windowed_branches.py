@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from pofx.algorithms.logspace import Floats
-from pofx.branches import Branches, ByExtension
-from pofx.trace import Ints
+from pofx.lm.continuation_tree import Branches, ByExtension
+from pofx.lm.trace import Ints
 
 
 class WindowedBranches:

@@ -8,10 +8,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pofx.branches import Branches
-from pofx.lm import LM, Info, Warping, describe
-from pofx.state import State
-from pofx.trace import Ints
+from pofx.lm.continuation_tree import Branches
+from pofx.lm.model import LM, Info, Warping, describe
+from pofx.lm.state import State
+from pofx.lm.trace import Ints
 
 
 class LMWrapper(LM):

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.prefix_table import PrefixTable, distinct
-from pofx.atomic import write_atomically
 from pofx.errors import BadSource, BadValue
+from pofx.files.atomic import write_atomically
 from pofx.models.ngram.arpa_text import Grams, read_grams
 from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.model import NgramLM
 from pofx.models.ngram.smoothing import Levels, histories
-from pofx.subword import BYTE_CHARACTERS
 from pofx.units import LN10
-from pofx.vocab import BEGIN_TEXT, END_TEXT, ByteVocab, CharVocab, Vocab
-from pofx.word_vocab import CLASS, ClassedWords, WordVocab
+from pofx.vocab.subwords import BYTE_CHARACTERS
+from pofx.vocab.vocabulary import BEGIN_TEXT, END_TEXT, ByteVocab, CharVocab, Vocab
+from pofx.vocab.words import CLASS, ClassedWords, WordVocab
 
 OTHER_CLASS = "<UNK>"  # as the toolkits of CMU and SRI may write it
 SEPARATORS = frozenset(" \t\r\n")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pofx.corpus.source import Packing, Source
+from pofx.corpus.streams import opened
 from pofx.errors import BadSource
-from pofx.source import Packing, Source
-from pofx.streams import opened
 
 # Tokens, log10 p and log10 of the back-off weight of the n-grams of each order.
 Grams = dict[int, tuple[list[tuple[str, ...]], list[float], list[float]]]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.absorbing import Chain, never_stops, survival
-from pofx.lm import Termination
+from pofx.algorithms.statistics.absorbing_chains import Chain, never_stops, survival
+from pofx.lm.model import Termination
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.smoothing import Levels

@@ -12,11 +12,11 @@ from safetensors.numpy import load_file
 
 from pofx.algorithms.prefix_table import PrefixTable
 from pofx.errors import BadSource
+from pofx.files.tensor_file import write_tensors
 from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.model import NgramLM
 from pofx.models.ngram.smoothing import Levels, histories
-from pofx.tensor_file import write_tensors
-from pofx.vocab import Vocab
+from pofx.vocab.vocabulary import Vocab
 
 MODEL_TYPE = "pofx-ngram"
 

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
 from pofx.algorithms.prefix_table import Index, PrefixTable, windows
-from pofx.begin import Begin, refuse_unconditional
-from pofx.lm import LM, Portable, Termination, scorable
+from pofx.lm.begin import Begin, refuse_unconditional
+from pofx.lm.model import LM, Portable, Termination, scorable
+from pofx.lm.paths import id_rows
+from pofx.lm.state import State
+from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.lm.window_rule import WindowRule
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.chain import canonical, termination
 from pofx.models.ngram.counting import Codes, count_ngrams
 from pofx.models.ngram.smoothing import Levels, smooth
-from pofx.paths import id_rows
-from pofx.specs import NgramSpec
-from pofx.state import State
-from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
-from pofx.vocab import BEGIN_TEXT, Vocab
-from pofx.window_rule import WindowRule
+from pofx.models.specs import NgramSpec
+from pofx.vocab.vocabulary import BEGIN_TEXT, Vocab
 
 # Rows of a law computed at once while reading whole laws along a text: 2,048 × 257 float64 is 4 MB.
 ROWS = 2048

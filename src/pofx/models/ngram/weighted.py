@@ -12,8 +12,8 @@ from pofx.algorithms.prefix_table import windows
 from pofx.models.ngram.counting import Codes, Counts, count_ngrams
 from pofx.models.ngram.model import NgramLM
 from pofx.models.ngram.smoothing import smooth
-from pofx.specs import NgramSpec
-from pofx.vocab import Vocab
+from pofx.models.specs import NgramSpec
+from pofx.vocab.vocabulary import Vocab
 
 
 class WeightedNgrams:

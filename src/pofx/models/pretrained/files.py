@@ -9,22 +9,24 @@ import warnings
 from typing import Any
 
 from pofx.errors import BadValue, require
-from pofx.models.pretrained.stages import Progress, Stage
+from pofx.models.pretrained.checkpoint.stages import Progress, Stage
 
 require("torch", "hf", "a pretrained model")
 
 import torch
 
-from pofx.models.pretrained.architecture import Architecture, architecture
-from pofx.models.pretrained.body import Body, DecoderBody
-from pofx.models.pretrained.checkpoint import Checkpoint
-from pofx.models.pretrained.decoder import Decoder
-from pofx.models.pretrained.head import Head
-from pofx.models.pretrained.heap import give_back
-from pofx.models.pretrained.library_calls import quiet
-from pofx.models.pretrained.library_model import read_model
-from pofx.models.pretrained.library_reader import compared, reader
-from pofx.models.pretrained.longest import longest
+from pofx.models.pretrained.checkpoint.architecture import Architecture, architecture
+from pofx.models.pretrained.checkpoint.library_calls import quiet
+from pofx.models.pretrained.checkpoint.row_file import RowFile
+from pofx.models.pretrained.checkpoint.rules import Checkpoint
+from pofx.models.pretrained.checkpoint.weights import Weights
+from pofx.models.pretrained.inference.body import Body, DecoderBody
+from pofx.models.pretrained.inference.decoder import Decoder
+from pofx.models.pretrained.inference.head import Head
+from pofx.models.pretrained.inference.heap import give_back
+from pofx.models.pretrained.inference.longest_path import longest
+from pofx.models.pretrained.library.model import read_model
+from pofx.models.pretrained.library.reader import compared, reader
 from pofx.models.pretrained.model import PretrainedLM
 from pofx.models.pretrained.probe import (
     BFLOAT16,
@@ -39,9 +41,7 @@ from pofx.models.pretrained.probe import (
     remember,
     remembered,
 )
-from pofx.models.pretrained.row_file import RowFile
 from pofx.models.pretrained.vocabulary import read_vocab
-from pofx.models.pretrained.weights import Weights
 from pofx.models.threads import threads_for
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -12,20 +12,20 @@ require("torch", "hf", "a pretrained model")
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.begin import Begin, refuse_unconditional
-from pofx.branches import Branches
-from pofx.lm import LM, scorable
-from pofx.models.pretrained.body import Body, Carry
-from pofx.models.pretrained.head import ROWS, Head
-from pofx.models.pretrained.prefix_tree import prefix_tree
+from pofx.lm.begin import Begin, refuse_unconditional
+from pofx.lm.continuation_tree import Branches
+from pofx.lm.model import LM, scorable
+from pofx.lm.paths import id_rows
+from pofx.lm.reading_progress import passed
+from pofx.lm.state import State
+from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.lm.window_rule import at_most
+from pofx.models.pretrained.inference.body import Body, Carry
+from pofx.models.pretrained.inference.head import ROWS, Head
+from pofx.models.pretrained.inference.prefix_tree import prefix_tree
 from pofx.models.threads import engine_of, threads_for
-from pofx.passes import passed
-from pofx.paths import id_rows
-from pofx.state import State
-from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.values import whole
-from pofx.vocab import Vocab
-from pofx.window_rule import at_most
+from pofx.vocab.vocabulary import Vocab
 
 # Tokens of a pass: 512 are as fast for short texts, and 4 % slower for windows of 1,024. A large model has fewer, so that
 # a core makes the products of a pass in seconds: a run tells how far it is after each pass.

@@ -18,16 +18,16 @@ import numpy as np
 import torch
 
 from pofx.algorithms.logspace import Floats
-from pofx.atomic import write_atomically
-from pofx.by_extension import forward_by_extension
-from pofx.cache import PROBES, cache_dir
-from pofx.json_file import read_object
-from pofx.models.pretrained.body import Body
-from pofx.models.pretrained.head import Head
-from pofx.models.pretrained.library_calls import library_logits
+from pofx.files.atomic import write_atomically
+from pofx.files.cache import PROBES, cache_dir
+from pofx.files.json_file import read_object
+from pofx.lm.forward_by_extension import forward_by_extension
+from pofx.lm.trace import Ints, Want
+from pofx.models.pretrained.checkpoint.library_calls import library_logits
+from pofx.models.pretrained.inference.body import Body
+from pofx.models.pretrained.inference.head import Head
 from pofx.models.pretrained.model import PretrainedLM
-from pofx.trace import Ints, Want
-from pofx.vocab import Vocab
+from pofx.vocab.vocabulary import Vocab
 
 # Nats a token, float32. Two implementations of a decoder differ by 4e-5 (SmolLM2), and by 2e-4 where a model has huge
 # activations; a wrong rotation or norm moves log p by tenths of a nat.

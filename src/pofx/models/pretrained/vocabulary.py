@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from pofx.errors import BadSource
-from pofx.json_file import read_object
-from pofx.models.pretrained.checkpoint import CONFIG, GGUF_CARD, MAX_CONFIG, Checkpoint
-from pofx.tokenizer.checkpoint_files import read_tokenizer
-from pofx.tokenizer.end import declared_end
-from pofx.tokenizer.vetted import vet
-from pofx.tokenizer.vocab import TokenizerVocab
-from pofx.transforms.begun import token_id
+from pofx.files.json_file import read_object
+from pofx.models.pretrained.checkpoint.rules import CONFIG, GGUF_CARD, MAX_CONFIG, Checkpoint
+from pofx.transforms.with_begin import token_id
+from pofx.vocab.tokenizer.checkpoint_files import read_tokenizer
+from pofx.vocab.tokenizer.end_token import declared_end
+from pofx.vocab.tokenizer.vetted import vet
+from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
 
 GENERATION = "generation_config.json"
 _MAX_CARD = 1 << 26

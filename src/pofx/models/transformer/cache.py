@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pofx.lm.trace import Ints
 from pofx.models.append_only import Buffer
 from pofx.models.transformer.attention import rotary, turned
 from pofx.models.transformer.net import Net
 from pofx.models.transformer.ops import norm
-from pofx.trace import Ints
 
 
 class Cache:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pofx.atomic import write_atomically
 from pofx.errors import Advice, BadSource, BadValue, require
+from pofx.files.atomic import write_atomically
 
 require("torch", "torch", "fitting a transformer")
 
@@ -21,8 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, uint8
 
-from pofx.specs import TransformerSpec
-from pofx.vocab import Vocab
+from pofx.models.specs import TransformerSpec
+from pofx.vocab.vocabulary import Vocab
 
 FORMAT = "pofx fit 3"
 

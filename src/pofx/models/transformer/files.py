@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pofx.atomic import write_atomically
 from pofx.errors import BadSource, require
-from pofx.json_file import read_object
+from pofx.files.atomic import write_atomically
+from pofx.files.json_file import read_object
 
 require("torch", "torch", "a transformer")
 
@@ -25,7 +25,7 @@ from pofx.models.transformer.model import TransformerLM
 from pofx.models.transformer.net import Net, Shape
 from pofx.models.transformer.ops import EPS
 from pofx.models.transformer.windows import Pieces
-from pofx.vocab import Vocab
+from pofx.vocab.vocabulary import Vocab
 
 QUIET = -30.0  # the logit that x0 gets, for tools that count it among the outcomes
 QUIET_TOKENS = 4096

@@ -14,21 +14,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pofx.begin import Begin, refuse_unconditional
-from pofx.lm import LM, scorable
+from pofx.files.reading_tape import Arrays, read_once
+from pofx.lm.begin import Begin, refuse_unconditional
+from pofx.lm.model import LM, scorable
+from pofx.lm.paths import id_rows
+from pofx.lm.reading_progress import passed, recalled
+from pofx.lm.state import State
+from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
+from pofx.models.specs import TransformerSpec
 from pofx.models.threads import engine_of, threads_for
 from pofx.models.transformer.attention import Layout
 from pofx.models.transformer.cache import Cache, extended
 from pofx.models.transformer.net import Net, Shape
 from pofx.models.transformer.openings import Behind, behind, openings
 from pofx.models.transformer.windows import Batch, Pieces, default_overlap, read, rule, spread
-from pofx.passes import passed, recalled
-from pofx.paths import id_rows
-from pofx.specs import TransformerSpec
-from pofx.state import State
-from pofx.tape import Arrays, read_once
-from pofx.trace import Ints, Path, Trace, TraceBuilder, Want
-from pofx.vocab import BEGIN_TEXT, Vocab
+from pofx.vocab.vocabulary import BEGIN_TEXT, Vocab
 
 CHUNK_BYTES = 1 << 26  # of logits held at a time: 64 MB
 TOKENS = 2048  # of a packed batch of `forward`: 1,024 to 8,192 are equally fast, and small ones stay in cache

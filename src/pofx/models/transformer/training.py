@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pofx.models.specs import TransformerSpec
 from pofx.models.threads import engine_of, threads_for
 from pofx.models.transformer import checkpoint as checkpoints
 from pofx.models.transformer.files import quieten
@@ -29,9 +30,8 @@ from pofx.models.transformer.model import TransformerLM, build
 from pofx.models.transformer.muon import Optimiser
 from pofx.models.transformer.objective import fast_dtype, loss_and_gradients, nats
 from pofx.models.transformer.windows import Pieces, default_overlap
-from pofx.specs import TransformerSpec
 from pofx.units import bits
-from pofx.vocab import Vocab
+from pofx.vocab.vocabulary import Vocab
 
 SECONDS = 60.0  # where neither seconds nor epochs are given
 STEP_TOKENS = 768  # a step; at equal CPU time 512 and 1,024 were no better

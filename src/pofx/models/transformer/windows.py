@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.trace import Ints
-from pofx.window_rule import WindowRule
+from pofx.lm.trace import Ints
+from pofx.lm.window_rule import WindowRule
 
 
 def default_overlap(context: int) -> int:

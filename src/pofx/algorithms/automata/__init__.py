@@ -1,0 +1,1 @@
+"""Automata over bytes, and regular expressions as automata."""

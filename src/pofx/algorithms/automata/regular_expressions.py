@@ -1,0 +1,243 @@
+"""Regular expressions as automata over bytes: the tree that Python's `re` parses, walked once."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from re import _constants as ops  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
+
+from pofx.algorithms.automata.automaton import MOST, Dfa, TooLarge
+from pofx.algorithms.automata.character_sets import ASCII, SINGLE, Item, Set, characters
+from pofx.algorithms.automata.nfa import (
+    LAST_LINE_END,
+    NEWLINE,
+    NODES,
+    NOTHING,
+    STATES,
+    Nfa,
+    Side,
+    deterministic,
+)
+from pofx.errors import Advice, BadValue
+
+TYPES = re.ASCII | re.LOCALE | re.UNICODE
+_REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT)
+# What has no automaton here, by the name that people know it by.
+_NAMES = {
+    ops.ASSERT: "look-around",
+    ops.ASSERT_NOT: "look-around",
+    ops.GROUPREF: "a back-reference",
+    ops.GROUPREF_EXISTS: "a conditional group",
+    ops.ATOMIC_GROUP: "an atomic group of several ways to match",
+    ops.POSSESSIVE_REPEAT: "a possessive quantifier behind more than one character",
+}
+
+
+def regular(pattern: str) -> Dfa:
+    r"""The strings that the whole of `pattern` matches, in UTF-8: those of `re.fullmatch`.
+
+    The tree is that of `re` itself, and the characters of each class are those that `re` finds, so \d, \w, \s, (?i) and
+    the flags mean what they mean there. ^, $, \A, \Z, \b and \B are read; an atomic group or a possessive quantifier where
+    it is of single characters.
+
+    Raises:
+        BadValue: No regular expression; look-around, a back-reference, a conditional group, another atomic or possessive
+            part, which have no automaton here; or one of too many states.
+    """
+    tree = parsed(pattern, "matches")
+    walk = _Walk(pattern)
+    try:
+        accept = walk.sequence(tree, 0, tree.state.flags)
+        return deterministic(walk.nfa, accept)
+    except RecursionError:
+        raise BadValue(
+            f"matches: expected a pattern of fewer groups within groups, found {_shown(pattern)}",
+            "write it flatter",
+        ) from None
+    except TooLarge:
+        raise BadValue(
+            f"matches: expected a pattern of at most {NODES:,} states ({STATES:,} when made deterministic, "
+            f"{MOST:,} over bytes), found one of more: {_shown(pattern)}",
+            f"shorten its repeats{_ascii(tree)}",
+        ) from None
+
+
+def scoped(flags: int, added: int, deleted: int) -> int:
+    """The flags within a group that adds some and takes some away."""
+    kept = flags & ~TYPES if added & TYPES else flags
+    return int((kept | added) & ~deleted)
+
+
+def parsed(pattern: str, argument: str, flags: int = 0) -> Any:
+    """The tree of `re`, or `BadValue` that names the argument; also for what `re` warns will change its meaning."""
+    if not isinstance(pattern, str):
+        raise BadValue(f"{argument}: expected a pattern of type str, found {pattern!r}", "decode it first")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return _parser.parse(pattern, flags)
+    except FutureWarning as e:
+        raise BadValue(
+            f"{argument}: expected classes without '[', '--', '&&', '~~' or '||' in them, found "
+            f"{_shown(pattern)} ({_line(e)})",
+            "write a backslash before it, and [a-z] or \\w for a class of POSIX",
+        ) from None
+    except (re.error, RecursionError, OverflowError) as e:
+        raise BadValue(
+            f"{argument}: expected a regular expression, found {_shown(pattern)}: {_line(e)}", "correct it"
+        ) from None
+
+
+def _ascii(tree: Any) -> str:
+    return "" if tree.state.flags & ASCII else ", or begin with (?a), for \\w, \\d and \\s of ASCII"
+
+
+def _line(e: Exception) -> str:
+    """What `re` says, which may quote a line end of the pattern."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(e))
+
+
+def _shown(pattern: str) -> str:
+    return repr(pattern) if len(pattern) <= 60 else f"{pattern[:60]!r}… ({len(pattern):,} characters)"
+
+
+class _Walk:
+    """The tree as an automaton: each part goes from a state to another, under the flags that hold for it."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern, self.nfa = pattern, Nfa()
+
+    def sequence(self, items: Sequence[Item], at: int, flags: int) -> int:
+        """The state behind the items, read one after the other from `at`."""
+        for item in items:
+            at = self.item(item, at, flags)
+        return at
+
+    def item(self, item: Item, at: int, flags: int) -> int:
+        """The state behind one item."""
+        op, argument = item
+        if op in SINGLE:
+            return self._read(at, characters(item, flags))
+        if op is ops.SUBPATTERN:
+            _, added, deleted, inner = argument
+            return self.sequence(inner, at, scoped(flags, added, deleted))
+        if op is ops.BRANCH:
+            end = self.nfa.state()
+            for branch in argument[1]:
+                self.nfa.jump(self.sequence(branch, at, flags), end)
+            return end
+        if op in _REPEATS:
+            least, most, inner = argument
+            if op is ops.POSSESSIVE_REPEAT:
+                return self._possessive(item, at, flags)
+            return self._repeated(least, most, inner, at, flags)
+        if op is ops.ATOMIC_GROUP:
+            return self._atomic(item, at, flags)
+        if op is ops.AT:
+            return self._place(argument, at, flags)
+        if op is ops.FAILURE or (op is ops.ASSERT_NOT and not len(argument[1])):
+            return self.nfa.state()  # nothing leads there
+        if op is ops.ASSERT and not len(argument[1]):
+            return at
+        raise self._refused(op)
+
+    def _refused(self, op: Any) -> BadValue:
+        name = _NAMES.get(op, str(op).lower())
+        apart = Advice(
+            "write each condition by itself", "Matches(a) & Matches(b)", "--contains beside --matches"
+        )
+        then = apart if name == "look-around" else "write it without"
+        return BadValue(
+            f"matches: expected a regular expression without {name}, found {_shown(self.pattern)}", then
+        )
+
+    def _read(self, at: int, by: Set) -> int:
+        to = self.nfa.state()
+        self.nfa.move(at, by, to)
+        return to
+
+    def _repeated(self, least: int, most: int, inner: Sequence[Item], at: int, flags: int) -> int:
+        if not most:  # what cannot be read is refused here, too
+            self.sequence(inner, self.nfa.state(), flags)
+        for _ in range(least):
+            at = self.sequence(inner, at, flags)
+        end = self.nfa.state()
+        if most is ops.MAXREPEAT:
+            loop = self.nfa.state()
+            self.nfa.jump(at, loop)
+            self.nfa.jump(self.sequence(inner, loop, flags), loop)
+            self.nfa.jump(loop, end)
+            return end
+        for _ in range(most - least):
+            self.nfa.jump(at, end)
+            at = self.sequence(inner, at, flags)
+        self.nfa.jump(at, end)
+        return end
+
+    def _possessive(self, item: Item, at: int, flags: int) -> int:
+        """As many as there are: after fewer than the most, none of them may come next."""
+        op, (least, most, inner) = item
+        if len(inner) != 1 or inner[0][0] not in SINGLE:
+            raise self._refused(op)
+        by = characters(inner[0], flags)
+        other = Side(by, outside=True, edge=True)
+        end = self.nfa.state()
+        for _ in range(least):
+            at = self._read(at, by)
+        if most is ops.MAXREPEAT:
+            loop = self.nfa.state()
+            self.nfa.jump(at, loop)
+            self.nfa.move(loop, by, loop)
+            self.nfa.jump(loop, end, after=other)
+            return end
+        for _ in range(most - least):
+            self.nfa.jump(at, end, after=other)
+            at = self._read(at, by)
+        self.nfa.jump(at, end)
+        return end
+
+    def _atomic(self, item: Item, at: int, flags: int) -> int:
+        """Single characters match in one way only; a repeat of one behind them in one, too, if it is greedy."""
+        op, inner = item
+        *before, last = inner if len(inner) else [(ops.ASSERT, (1, []))]
+        single = all(kind in SINGLE for kind, _ in before)
+        if not single or last[0] not in (*SINGLE, ops.ASSERT, ops.MAX_REPEAT, ops.POSSESSIVE_REPEAT):
+            raise self._refused(op)
+        at = self.sequence(before, at, flags)
+        if last[0] is not ops.MAX_REPEAT:
+            return self.item(last, at, flags)
+        if len(last[1][2]) != 1 or last[1][2][0][0] not in SINGLE:
+            raise self._refused(op)
+        return self._possessive((op, last[1]), at, flags)
+
+    def _place(self, which: Any, at: int, flags: int) -> int:
+        end = self.nfa.state()
+        many = flags & re.MULTILINE
+        line = Side(NEWLINE, edge=True)
+        if which in (ops.AT_BEGINNING, ops.AT_BEGINNING_STRING):
+            self.nfa.jump(at, end, before=line if many and which is ops.AT_BEGINNING else NOTHING)
+        elif which is ops.AT_END_STRING or (which is ops.AT_END and many):
+            self.nfa.jump(at, end, after=line if which is ops.AT_END else NOTHING)
+        elif which is ops.AT_END:  # also before a line end that is the last character
+            self.nfa.jump(at, end, after=NOTHING)
+            self.nfa.jump(at, end, after=Side(NEWLINE, edge=False), mode=LAST_LINE_END)
+        else:
+            self._edge_of_word(which is ops.AT_BOUNDARY, at, end, flags)
+        return end
+
+    def _edge_of_word(self, boundary: bool, at: int, end: int, flags: int) -> None:
+        letters = characters((ops.IN, [(ops.CATEGORY, ops.CATEGORY_WORD)]), flags & (ASCII | re.UNICODE))
+        word, none = Side(letters, edge=False), Side(letters, outside=True)
+        if boundary:
+            self.nfa.jump(at, end, before=word, after=none)
+            self.nfa.jump(at, end, before=none, after=word)
+            return
+        self.nfa.jump(at, end, before=word, after=word)
+        other = Side(letters, outside=True, edge=False)
+        self.nfa.jump(at, end, before=other, after=none)
+        self.nfa.jump(at, end, before=none, after=other)
+        if re.fullmatch(r"\B", ""):  # Python 3.14 and later
+            self.nfa.jump(at, end, before=NOTHING, after=NOTHING)

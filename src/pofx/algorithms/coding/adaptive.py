@@ -1,0 +1,81 @@
+"""Bytes coded without a model: counts over orders, learned while coding, by encoder and decoder alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.coding.adaptive_tables import LEAST, tables
+from pofx.errors import require
+
+# Is given the share of the work that is done.
+Tell = Callable[[float], None]
+
+# Buckets of a table, 64 bytes each, at most: 2^18 are 117 MB for the seven tables, and enough for some MB of text.
+MOST_BITS = 18
+
+# Bytes coded between two looks at the keyboard, in half a second: compiled code does not hear Ctrl-C.
+PIECE = 1 << 16
+
+# No byte costs less than eight bits of probability 1 − 32/65,536, so that a payload says how much it can stand for.
+LEAST_COST = -8 * float(np.log2(1 - LEAST / 65536))
+
+
+def silent(share: float) -> None:
+    """Tells nobody."""
+
+
+def encode(data: bytes, tell: Tell = silent) -> tuple[bytes, float] | None:
+    """The code of `data` and the number of bits −log2 p(data); None where it would be no shorter than the data.
+
+    tell: is given the share that is done.
+
+    p(data) = Π P(b_i | all before), the predictive probability of every byte behind what has been seen by then;
+    the length of `data` is not in it. `MissingExtra` without numba.
+    """
+    code = np.zeros(len(data), dtype=np.uint8)
+    plain = np.frombuffer(data, dtype=np.uint8).copy()
+    used, spent = _run(False, plain, code, tell)
+    return None if used < 0 else (code[:used].tobytes(), _bits(spent))
+
+
+def decode(code: bytes, n: int, tell: Tell = silent) -> bytes:
+    """The n bytes that `encode` was given; anything for a code that it did not make."""
+    data = np.zeros(n, dtype=np.uint8)
+    _run(True, data, np.frombuffer(code, dtype=np.uint8).copy(), tell)
+    return data.tobytes()
+
+
+def cost(data: bytes) -> float:
+    """−log2 of the sequential predictive probability of `data`, in bits, without a coder."""
+    plain = np.frombuffer(data, dtype=np.uint8).copy()
+    # A bit costs at most 11 bits of code: there is room for it whatever it is.
+    return _bits(_run(False, plain, np.zeros(16 * len(data) + 16, dtype=np.uint8), silent)[1])
+
+
+def _run(
+    decoding: bool, data: NDArray[np.uint8], code: NDArray[np.uint8], tell: Tell
+) -> tuple[int, NDArray[np.int64]]:
+    require("numba", "compress", "the adaptive code")
+    from pofx.algorithms.coding.adaptive_kernel import fresh, run
+
+    squash, stretch, after, first, rate = tables()
+    spent = np.zeros(65537, dtype=np.int64)
+    memory = fresh(min(max(len(data).bit_length(), 6), MOST_BITS), squash, first)
+    kernel: Any = run
+    used = 0
+    for start in range(0, len(data), PIECE):
+        stop = min(start + PIECE, len(data))
+        used = int(kernel(decoding, data, code, start, stop, memory, squash, stretch, after, rate, spent))
+        if used < 0:
+            break
+        tell(stop / len(data))
+    return used, spent
+
+
+def _bits(spent: NDArray[np.int64]) -> float:
+    q = np.flatnonzero(spent)
+    return float(np.sum(spent[q] * (16 - np.log2(q))))

@@ -1,0 +1,1 @@
+"""Estimators, tests and samplers that need numbers alone."""

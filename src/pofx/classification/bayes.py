@@ -1,0 +1,219 @@
+"""Bayes' rule: P(t | x) = P(t) p(x | t) / p(x), from log-likelihoods and a prior."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.logspace import logsumexp
+from pofx.errors import Advice, Impossible, NoEOS, NotText
+from pofx.lm.begin import refuse_unconditional
+from pofx.lm.model import LM
+from pofx.lm.trace import Path
+from pofx.queries.scoring.score import Scored, score
+from pofx.vocab.vocabulary import as_they_are, to_bytes
+
+# Bytes of text, times models, that one pass is given. 4 MB of bytes take an n-gram 0.6 GB while it looks them up;
+# a prefix that labels share is read once a pass, so few passes are better.
+BYTES = 1 << 22
+
+Floats = NDArray[np.float64]
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """log P(t | x), `[n, C]`, every row a normalised log-distribution over the classes; log p(x), `[n]`; nats."""
+
+    log_p: Floats
+    log_evidence: Floats
+
+    @property
+    def best(self) -> NDArray[np.int64]:
+        """The most probable class of each text, `[n]`; of equals the first."""
+        out: NDArray[np.int64] = np.argmax(self.log_p, axis=1)
+        return out
+
+
+def bayes(log_likelihood: Floats, log_prior: Floats, power: float = 1.0) -> Posterior:
+    """log P(t|x) = log P(t) + log p(x|t) − log p(x), with log p(x) = log Σ_t P(t) p(x|t); nats.
+
+    log_likelihood: `[n, C]`, log p(x|t) of whole texts, never divided by a length: that is no likelihood. log_prior:
+    `[C]`. power: 1 is Bayes' rule; another β gives the power posterior, P(t) p(x|t)^β normalised, which is not: a
+    model that counts the same evidence twice is then less sure of itself (`log_evidence` stays what it is).
+    `Impossible` where p(x) = 0: nothing can be said given what cannot happen; `log_evidence` gives −∞ there.
+
+    Right: `bayes(log_likelihoods(lms, texts), np.log([0.5, 0.5]))`. Wrong: a softmax of bits per byte.
+    """
+    joint = log_likelihood + log_prior
+    evidence = logsumexp(joint, axis=1)
+    never = np.flatnonzero(np.isneginf(evidence))
+    if len(never):
+        more = f" (and {len(never) - 1:,} more)" if len(never) > 1 else ""
+        raise Impossible(
+            f"document {never[0]}{more}: expected a text that some class of positive prior can produce, found "
+            "p(x) = 0 under all",
+            "use smoothed models over bytes, or leave it out: log_evidence is -inf there",
+        )
+    if power == 1:
+        return Posterior(joint - evidence[:, None], evidence)
+    tempered = power * log_likelihood + log_prior
+    return Posterior(tempered - logsumexp(tempered, axis=1)[:, None], evidence)
+
+
+def log_evidence(log_likelihood: Floats, log_prior: Floats) -> Floats:
+    """log p(x) = log Σ_t P(t) p(x|t), nats, `[n]`; −∞ for a text that no class can produce."""
+    return logsumexp(log_likelihood + log_prior, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Likelihoods:
+    """log p_c(x) of texts under every model, and how long the texts are.
+
+    Attributes:
+        log_p: log p_c(x), `[n, C]`, nats.
+        tokens: tokens of each text by the vocabulary of the first model, EOS not counted, `[n]`.
+    """
+
+    log_p: Floats
+    tokens: NDArray[np.int64]
+
+
+def log_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Floats:
+    """log p_c(x), nats, EOS included, `[n, C]`, of every text under every model: one pass a model over all texts.
+
+    `NoEOS`, `NoBOS`: the models must give whole texts a probability. `NotText` names the first text that they cannot
+    spell. Right: `log_likelihoods([english, french], texts)`. Wrong: log P of prefixes, which are no alternatives
+    that exclude each other.
+    """
+    return counted_likelihoods(lms, texts).log_p
+
+
+def counted_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Likelihoods:
+    """As `log_likelihoods`, with the tokens of each text: whoever counts them need not cut the texts again."""
+    for lm in lms:
+        check_whole(lm)
+        as_they_are(lm.vocab, "a classifier")
+    out = np.empty((len(texts), len(lms)))
+    tokens = np.zeros(len(texts), dtype=np.int64)
+    parts = [part for lm in lms for part in _drawn_for_tokens(lm)]
+    common = {i for i, n in Counter(map(id, parts)).items() if n > 1}
+    for at in _blocks(texts, 1):
+        paths: dict[int, list[Path]] = {}
+        known: dict[int, Floats] = {}
+        for c, lm in enumerate(lms):
+            if id(lm.vocab) not in paths:
+                spelled = _naming(texts, at, lm.vocab.encode_many)
+                end = np.array([lm.vocab.end])
+                paths[id(lm.vocab)] = [np.concatenate([ids, end]) for ids in spelled]
+            mine = paths[id(lm.vocab)]
+            if c == 0:
+                tokens[at] = [len(p) - 1 for p in mine]
+            # Every path has EOS at least, so that no piece is empty.
+            cuts = np.cumsum([0, *(len(p) for p in mine[:-1])])
+            out[at, c] = np.add.reduceat(_terms(lm, mine, common, known), cuts)
+    return Likelihoods(out, tokens)
+
+
+def _drawn_for_tokens(lm: LM) -> tuple[LM, ...]:
+    """The models of an interpolation, which several classes may have in common; else the model itself."""
+    mixed = lm.parts()
+    return mixed.lms if mixed is not None and mixed.draws == "token" else (lm,)
+
+
+def _terms(lm: LM, paths: Sequence[Path], common: set[int], known: dict[int, Floats]) -> Floats:
+    """log p of all positions of all paths in a row. A part that several models have in `common` reads them once."""
+    mixed = lm.parts()
+    if mixed is not None and mixed.draws == "token":
+        parts = [_terms(part, paths, common, known) + w for part, w in zip(mixed.lms, mixed.log_weights)]
+        return logsumexp(np.stack(parts), axis=0)
+    if id(lm) in known:
+        return known[id(lm)]
+    found = np.concatenate(lm.forward(paths).logp)
+    if id(lm) in common:
+        known[id(lm)] = found
+    return found
+
+
+def log_likelihoods_behind(lm: LM, prefixes: Sequence[str | bytes], texts: Sequence[str | bytes]) -> Floats:
+    """log p(x | prefix_c), nats, EOS included, `[n, C]`: one model, conditioned on what stands for each class.
+
+    All texts behind all prefixes go into one pass: a model that shares what its paths have in common reads each
+    prefix once. Errors as of `score`, and `NoEOS`. Right: `log_likelihoods_behind(lm, ["En: ", "Fr: "], texts)`.
+    """
+    return counted_likelihoods_behind(lm, prefixes, texts).log_p
+
+
+def counted_likelihoods_behind(
+    lm: LM, prefixes: Sequence[str | bytes], texts: Sequence[str | bytes]
+) -> Likelihoods:
+    """As `log_likelihoods_behind`, with the tokens of each text behind the first prefix."""
+    if lm.vocab.end is None:
+        raise no_end()
+    out = np.empty((len(texts), len(prefixes)))
+    tokens = np.zeros(len(texts), dtype=np.int64)
+    n_classes = len(prefixes)
+    for at in _blocks(texts, n_classes):
+
+        def passed(some: Sequence[str | bytes]) -> list[Scored]:
+            asked = [x for _ in prefixes for x in some]
+            return score(lm, asked, [g for g in prefixes for _ in some])
+
+        found = _naming(texts, at, passed)
+        out[at] = np.array([s.total for s in found]).reshape(n_classes, -1).T
+        tokens[at] = [s.terms.tokens for s in found[: at.stop - at.start]]
+    return Likelihoods(out, tokens)
+
+
+def check_whole(lm: LM) -> None:
+    """Refuse a model that gives whole texts no probability: without x0, or without EOS."""
+    if lm.begin.known == "none":
+        raise refuse_unconditional(lm.begin, "p(x | t)")
+    if lm.vocab.end is None:
+        raise no_end()
+
+
+def no_end() -> NoEOS:
+    """The error of a model that ends no text."""
+    return NoEOS(
+        "p(x | t) needs p(EOS | x, t), but this model ends no text, so that a text and its beginnings are "
+        "not alternatives",
+        [
+            Advice("fit with EOS", "end=True", "without --no-end"),
+            Advice("name a token that ends texts", "end=…", "--end"),
+            Advice("share a law of the length", "length='shared'", "--length shared"),
+        ],
+    )
+
+
+def _blocks(texts: Sequence[str | bytes], models: int) -> Iterator[slice]:
+    """Neighbouring texts, of `BYTES` together."""
+    lo = held = 0
+    for i, text in enumerate(texts):
+        more = models * (len(text) + 1)
+        if i > lo and held + more > BYTES:
+            yield slice(lo, i)
+            lo, held = i, 0
+        held += more
+    if lo < len(texts):
+        yield slice(lo, len(texts))
+
+
+def _naming(texts: Sequence[str | bytes], at: slice, do: Callable[[Sequence[str | bytes]], R]) -> R:
+    """`do` of a block; where that meets what is no text, the error says which of all it is."""
+    some = texts[at]
+    try:
+        return do(some)
+    except NotText:
+        for i, text in enumerate(some, at.start):
+            try:
+                to_bytes(text)
+                do([text])
+            except NotText as e:
+                raise e.within(f"document {i}") from None
+        raise

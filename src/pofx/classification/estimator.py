@@ -1,0 +1,295 @@
+"""P(x, t) = P(t) p(x | t) as an estimator of scikit-learn."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.classification.bayes import Posterior
+from pofx.classification.families import Length
+from pofx.classification.files import Settings, load_joint, save_joint
+from pofx.classification.joint import Joint
+from pofx.classification.labels import places
+from pofx.classification.outliers import Per, Rejection, rejection
+from pofx.classification.priors import Prior
+from pofx.classification.seen import warn_seen
+from pofx.classification.training import fit_joint
+from pofx.errors import BadValue, require
+from pofx.lm.model import LM
+from pofx.models.fitting import Spec
+from pofx.models.specs import NgramSpec
+from pofx.queries.sample import Draw
+from pofx.values import whole
+from pofx.vocab.vocabulary import to_bytes
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+except ModuleNotFoundError:
+    # The class exists all the same, so that `from pofx import *` works; who makes one is told what to install.
+    class ClassifierMixin:  # type: ignore[no-redef]
+        """Stands in for scikit-learn's."""
+
+    class BaseEstimator:  # type: ignore[no-redef]
+        """Stands in for scikit-learn's."""
+
+        def __new__(cls, *arguments: Any, **named: Any) -> Self:
+            """Say what is missing."""
+            require("sklearn", "classify", "GenerativeClassifier")
+            return super().__new__(cls)
+
+
+Floats = NDArray[np.float64]
+
+
+class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """P(t | x) = P(t) p(x | t) / p(x): the joint distribution of texts and labels, and Bayes' rule; nats.
+
+    spec: what to fit for each class, `NgramSpec(…)` or `TransformerSpec(…)` (None: `NgramSpec()`), whose time is that
+    of each class; or an `LM`, the same for all. given: for an LM, the prefix that stands for each label, p(x | t) =
+    p(x | given[t]); its keys are the classes. With a spec, one model is fitted to the texts behind their prefixes.
+    prior: "empirical", "uniform", numbers in the order of `classes_`, or a mapping from label; see `with_prior`.
+    length: "own", each class learns its EOS, so that lengths are evidence; "shared", one law of the length for all,
+    which cancels: with `NgramSpec(order=1, smoothing="additive")` that is multinomial naive Bayes.
+    background: weight of a model of all documents in each class's law of the next token (Jelinek & Mercer 1980; 0: none):
+    what a class has not seen, it then holds as the others do. With few documents of many classes 0.7 to 0.9 help most.
+    em: learn from documents without label, None (or −1, beside whole numbers), by at most so many steps of
+    expectation–maximisation; with 0 such are refused, and −1 is a label.
+    power: 1, Bayes' rule. Another β gives the power posterior, P(t) p(x | t)^β normalised, and is no longer that rule:
+    less than 1 where the model counts the same evidence twice and is too sure. `log_evidence` does not depend on it.
+
+    X: a list (or one-dimensional array) of texts, str or bytes. Log-likelihoods are those of whole texts, never
+    divided by a length. A text that no class can produce raises `Impossible`; `log_evidence` is −∞ there. What a
+    vocabulary of characters cannot spell raises `NotText`; "bytes" spells everything.
+    Kept after `fit`: `classes_`, `class_count_`, `class_log_prior_`, `joint_`, `n_iter_` and `em_steps_`.
+
+    A model is data, not code: `save` and `load`, never pickle.
+
+    Right: `GenerativeClassifier(NgramSpec(order=4)).fit(texts, labels).predict_proba(others)`.
+    Wrong: comparing `log_evidence` of texts of different lengths as if it were a rate.
+    """
+
+    def __init__(
+        self,
+        spec: Spec | LM | None = None,
+        *,
+        given: Mapping[Any, str | bytes] | None = None,
+        prior: Prior = "empirical",
+        length: Length = "own",
+        em: int = 0,
+        power: float = 1.0,
+        background: float = 0.0,
+    ) -> None:
+        self.spec = spec
+        self.given = given
+        self.prior = prior
+        self.length = length
+        self.em = em
+        self.power = power
+        self.background = background
+
+    def fit(self, X: Sequence[str | bytes], y: Any) -> Self:
+        """argmax Σ log P(t) p(x | t): a model for each class, and the prior; self. Errors as of `fit_joint`."""
+        from sklearn.utils.validation import check_consistent_length
+
+        texts = _texts(X)
+        classes, labels = places(y, self.given, whole("em", self.em) > 0)
+        check_consistent_length(texts, labels)
+        spec = NgramSpec() if self.spec is None else self.spec
+        joint, steps = fit_joint(
+            texts,
+            labels,
+            classes.tolist(),
+            spec,
+            self.given,
+            self.prior,
+            self.length,
+            self.em,
+            self.power,
+            self.background,
+        )
+        return self._fitted(joint, classes, steps)
+
+    def predict(self, X: Sequence[str | bytes]) -> NDArray[Any]:
+        """argmax_t P(t | x) of each text, `[n]`; of equals the first of `classes_`."""
+        best = self._posterior(X).best
+        out: NDArray[Any] = self.classes_[best]
+        return out
+
+    def predict_log_proba(self, X: Sequence[str | bytes]) -> Floats:
+        """log P(t | x), nats, `[n, C]`, in the order of `classes_`."""
+        return self._posterior(X).log_p
+
+    def predict_proba(self, X: Sequence[str | bytes]) -> Floats:
+        """P(t | x), `[n, C]`; rows sum to 1."""
+        return np.exp(self.predict_log_proba(X))
+
+    def predict_joint_log_proba(self, X: Sequence[str | bytes]) -> Floats:
+        """log P(x, t) = log P(t) + log p(x | t), nats, `[n, C]`."""
+        self._check_fitted()
+        joint: Joint = self.joint_
+        return joint.log_likelihood(_texts(X)) + joint.log_prior
+
+    def score(self, X: Sequence[str | bytes], y: Any, sample_weight: Any = None) -> float:
+        """Accuracy of `predict`; `UserWarning` if some texts are ones that the classifier was fitted on."""
+        found = float(super().score(X, y, sample_weight))
+        # An estimator built on this one may read something else than texts.
+        warn_seen(self.joint_, [x for x in X if isinstance(x, str | bytes)])
+        return found
+
+    def log_evidence(self, X: Sequence[str | bytes]) -> Floats:
+        """log p(x) = log Σ_t P(t) p(x | t), nats, `[n]`, EOS included; −∞ for a text that no class can produce."""
+        self._check_fitted()
+        joint: Joint = self.joint_
+        return joint.log_evidence(_texts(X))
+
+    def with_prior(self, prior: Prior) -> Self:
+        """The fitted classifier with another P(t): the models are shared, nothing is fitted again."""
+        self._check_fitted()
+        other = type(self)(**{**self.get_params(deep=False), "prior": prior})
+        other.__dict__.update(
+            {k: v for k, v in self.__dict__.items() if k.endswith("_") and k != "rejection_"}
+        )
+        other.joint_ = self.joint_.with_prior(prior)
+        other.class_log_prior_ = other.joint_.log_prior
+        return other
+
+    def sample(self, label: Any, n: int = 1, max_tokens: int = 256, seed: int | None = None) -> list[Draw]:
+        """n draws of p(x | label); the same seed gives the same draws. See `sample`."""
+        self._check_fitted()
+        joint: Joint = self.joint_
+        return joint.sample(label, n, max_tokens, seed)
+
+    def fit_rejection(self, X: Sequence[str | bytes], per: Per = "byte") -> Self:
+        """Hold out: keep log p(x) of texts that were not fitted on, to tell outliers by; self. See `Rejection`."""
+        texts = _texts(X)
+        self.rejection_ = rejection(self.log_evidence(texts), _lengths(texts), per)
+        return self
+
+    def outlier_p(self, X: Sequence[str | bytes]) -> Floats:
+        """How few of the held-out texts are as improbable as x: a conformal p-value, `[n]`; small for outliers."""
+        self._check_fitted()
+        if not hasattr(self, "rejection_"):
+            raise BadValue(
+                "outlier_p: expected texts held out to compare with, found none", "call fit_rejection(texts)"
+            )
+        texts = _texts(X)
+        reference: Rejection = self.rejection_
+        return reference.p(self.log_evidence(texts), _lengths(texts))
+
+    def save(self, directory: str | Path) -> None:
+        """Write a directory of JSON and safetensors; a pretrained `LM` is named in it by fingerprint, not copied."""
+        self._check_fitted()
+        spec = NgramSpec() if self.spec is None else self.spec
+        settings = Settings(
+            None if isinstance(spec, LM) else spec, self.prior, self.length, self.em, self.background
+        )
+        save_joint(self.joint_, settings, getattr(self, "rejection_", None), directory)
+
+    @classmethod
+    def load(cls, directory: str | Path, lm: LM | None = None) -> Self:
+        """What `save` wrote; lm: the pretrained model, where it was made with one."""
+        joint, settings, reference = load_joint(directory, lm)
+        given = None if joint.given is None else dict(zip(joint.classes, joint.given))
+        out = cls(
+            joint.lms[0] if settings.spec is None else settings.spec,
+            given=given,
+            prior=settings.prior,
+            length=settings.length,
+            em=settings.em,
+            power=joint.power,
+            background=settings.background,
+        )
+        out._fitted(joint, np.array(joint.classes), [])
+        if reference is not None:
+            out.rejection_ = reference
+        return out
+
+    def _fitted(self, joint: Joint, classes: NDArray[Any], steps: list[Any]) -> Self:
+        self.__dict__.pop("rejection_", None)  # it was of other models
+        self.classes_ = classes
+        self.joint_ = joint
+        self.class_count_ = joint.count
+        self.class_log_prior_ = joint.log_prior
+        self.em_steps_ = steps
+        self.n_iter_ = max(len(steps), 1)
+        return self
+
+    def _check_fitted(self) -> None:
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self, "joint_")
+
+    def _posterior(self, X: Sequence[str | bytes]) -> Posterior:
+        self._check_fitted()
+        joint: Joint = self.joint_
+        return joint.posterior(_texts(X))
+
+    def __sklearn_clone__(self) -> Self:
+        # scikit-learn copies parameters; a model is a value, and copying 500 MB of one says nothing new.
+        params = self.get_params(deep=False)
+        shared = {id(v): v for v in params.values() if isinstance(v, LM)}
+        other = type(self)(**{name: copy.deepcopy(v, shared) for name, v in params.items()})
+        if hasattr(self, "_metadata_request"):
+            other._metadata_request = copy.deepcopy(self._metadata_request)
+        return other
+
+    def __copy__(self) -> Self:
+        other = self.__sklearn_clone__()
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        other = self.__sklearn_clone__()
+        for name, v in self.__dict__.items():
+            if name.endswith("_"):  # what was fitted is values: another classifier may hold the same
+                setattr(other, name, v if isinstance(v, Joint | Rejection) else copy.deepcopy(v, memo))
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is not fitted may travel to other processes (cross_val_score(n_jobs=2)): it holds no model.
+        if "joint_" in self.__dict__ or isinstance(self.spec, LM):
+            found = "a fitted one" if "joint_" in self.__dict__ else "one that conditions an LM"
+            raise BadValue(
+                "pickle: expected a classifier without models, since a pickle can run code when it is read, found "
+                f"{found}",
+                "write it, fitted, with .save(directory) and read it with GenerativeClassifier.load(directory)",
+            )
+        state: dict[str, Any] = super().__getstate__()
+        return state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array, tags.input_tags.two_d_array, tags.input_tags.string = True, False, True
+        return tags
+
+
+def _texts(X: Any) -> list[str | bytes]:
+    """X as a list of texts; `BadValue` for anything else."""
+    if isinstance(X, str | bytes):
+        raise BadValue("X: expected a list of texts, found one text", "write [text]")
+    shape = getattr(X, "shape", None)
+    if shape is not None and len(shape) != 1:
+        raise BadValue(
+            f"X: expected a list or one-dimensional array of texts, found an array of shape {list(shape)}",
+            "for a column of a table write table['name']",
+        )
+    try:
+        texts = X.tolist() if isinstance(X, np.ndarray) else list(X)
+    except TypeError:
+        raise BadValue(f"X: expected a list of texts, found {type(X).__name__}", None) from None
+    for i, text in enumerate(texts):
+        if not isinstance(text, str | bytes):
+            raise BadValue(
+                f"X: expected texts (str or bytes), found {type(text).__name__} as document {i}",
+                "leave it out, or convert it",
+            )
+    return texts
+
+
+def _lengths(texts: Sequence[str | bytes]) -> NDArray[np.int64]:
+    return np.array([len(to_bytes(t)) for t in texts], dtype=np.int64)

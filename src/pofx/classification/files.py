@@ -1,0 +1,268 @@
+"""A fitted classifier on disk: classifier.json beside a directory for each model, as `save` writes those. Never pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pofx.classification.families import Length, assembled, taken_apart
+from pofx.classification.joint import Joint
+from pofx.classification.outliers import Rejection
+from pofx.classification.priors import Prior
+from pofx.errors import Advice, BadSource, BadValue, PofxError
+from pofx.files.directory import MOST_CARD, in_one_step
+from pofx.files.directory import check_target as check_directory
+from pofx.files.json_file import read_object
+from pofx.lm.model import LM
+from pofx.models.fitting import Spec
+from pofx.models.saving import read_directory, save
+from pofx.models.specs import NgramSpec, TransformerSpec
+from pofx.vocab.vocabulary import as_they_are, to_bytes
+
+CARD = "classifier.json"
+BACKGROUND = "background"
+FORMAT = 1
+# How labels are written down; numpy's kinds are these after .item().
+LABELS: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+SPECS: dict[str, type[NgramSpec] | type[TransformerSpec]] = {
+    "ngram": NgramSpec,
+    "transformer": TransformerSpec,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a joint was made. spec: None where the model came from outside."""
+
+    spec: Spec | None
+    prior: Prior = "empirical"
+    length: Length = "own"
+    em: int = 0
+    background: float = 0.0
+
+
+def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, directory: str | Path) -> None:
+    """Write a classifier as a directory, in one step; an older classifier there is replaced, nothing else is.
+
+    A model that did not come from `fit` (a pretrained one) is not copied: the card holds its fingerprint, and
+    `load_joint` is given it again. `BadValue` for labels that are no strings, numbers or booleans.
+    """
+    check_target(directory)
+    own = list(joint.lms)
+    stop: float | None = None
+    pooled: LM | None = None
+    outside = joint.given is not None and not is_savable(own[0])
+    if joint.given is None:
+        _, stop, pooled = taken_apart(own[0])
+        own = [taken_apart(lm)[0] for lm in own]
+    card: dict[str, Any] = {
+        "format": FORMAT,
+        "classes": _labels(joint.classes),
+        "count": joint.count.tolist(),
+        "log_prior": [None if np.isneginf(p) else float(p) for p in joint.log_prior],
+        "given": None if joint.given is None else [_text(g) for g in joint.given],
+        "spec": _spec(settings.spec),
+        "prior": _prior(settings.prior, joint),
+        "length": settings.length,
+        "em": settings.em,
+        "power": joint.power,
+        "background": settings.background,
+        "stop": stop,
+        "models": 0 if outside else len(joint.lms),
+        "fingerprint": joint.lms[0].fingerprint if outside else None,
+        "rejection": None
+        if rejection is None
+        else {
+            "per": rejection.per,
+            "held_out": [None if np.isneginf(v) else float(v) for v in rejection.held_out],
+        },
+    }
+    with in_one_step(directory, "classifier") as part:
+        for i, lm in enumerate([] if outside else own):
+            save(lm, part / f"{i:04d}")
+        if pooled is not None:
+            save(pooled, part / BACKGROUND)
+        card["sha256"] = {p.name: _sha256(p / "pofx.json") for p in sorted(part.iterdir())}
+        text = json.dumps({**card, "seal": _seal(card)}) + "\n"
+        if len(text) > MOST_CARD:
+            raise BadValue(
+                f"labels: expected labels and prefixes of at most {MOST_CARD:,} bytes with what is said of each, found "
+                f"{len(text):,}",
+                "use fewer or shorter ones",
+            )
+        (part / CARD).write_text(text, encoding="utf-8")
+
+
+def load_joint(directory: str | Path, lm: LM | None = None) -> tuple[Joint, Settings, Rejection | None]:
+    """What `save_joint` wrote, its hashes checked. lm: the model from outside, where there is one.
+
+    `BadSource` for a directory that is damaged or none; `BadValue` for another model, or one too few or too many.
+    """
+    if lm is not None:
+        as_they_are(lm.vocab, "a classifier")
+    home = Path(directory)
+    card = _read_card(home)
+    try:
+        return _joint(home, card, lm)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as e:
+        if isinstance(e, PofxError):
+            raise
+        raise BadSource(
+            f"{home / CARD}: expected what pofx wrote, found another", "copy or train it again"
+        ) from None
+
+
+def _joint(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[Joint, Settings, Rejection | None]:
+    lms = _from_outside(home, card, lm) if card["models"] == 0 else _from_files(home, card, lm)
+    one = LABELS[card["classes"]["type"]]
+    classes = tuple(one(v) for v in card["classes"]["values"])
+    given = None if card["given"] is None else tuple(_of_text(g) for g in card["given"])
+    count = np.array(card["count"], dtype=np.float64)
+    log_prior = np.array([-np.inf if p is None else p for p in card["log_prior"]], dtype=np.float64)
+    if len({len(classes), len(count), len(log_prior), len(given if given is not None else lms)}) != 1:
+        raise BadSource(f"{home / CARD}: expected a number for each class, found others", "train it again")
+    held = card["rejection"]
+    rejection = (
+        None
+        if held is None
+        else Rejection(
+            np.array([-np.inf if v is None else v for v in held["held_out"]], dtype=np.float64), held["per"]
+        )
+    )
+    spec: Any = None
+    if card["spec"] is not None:
+        fields = dict(card["spec"])
+        family = SPECS[fields.pop("family")]
+        vocab = (lms[0] if given is not None else taken_apart(lms[0])[0]).vocab
+        spec = family(**{**fields, "vocab": vocab if fields["vocab"] is None else fields["vocab"]})
+    return (
+        Joint(classes, lms, given, count, log_prior, float(card["power"])),
+        Settings(spec, card["prior"], card["length"], card["em"], card["background"]),
+        rejection,
+    )
+
+
+def _from_outside(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ...]:
+    if lm is None:
+        raise BadValue(
+            f"{home}: expected the model that this classifier conditions on its labels, which it does not "
+            "hold, found none",
+            Advice("give it", "lm=load(…)", "-m MODEL"),
+        )
+    if card["fingerprint"] != lm.fingerprint:
+        raise BadValue(
+            f"{home}: expected the model of fingerprint {card['fingerprint']!r:.20}, found "
+            f"{lm.fingerprint!r:.20}",
+            "give the one that the classifier was made with",
+        )
+    return (lm,)
+
+
+def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ...]:
+    if lm is not None:
+        raise BadValue(
+            f"{home}: expected no other model than those this classifier holds, found one", "leave it out"
+        )
+    names = [f"{i:04d}" for i in range(card["models"])] + [BACKGROUND] * (card["background"] > 0)
+    found: list[LM] = []
+    for name in names:
+        part = home / name
+        if not (part / "pofx.json").is_file() or _sha256(part / "pofx.json") != card["sha256"][name]:
+            raise BadSource(
+                f"{part}: expected the model that {CARD} has the hash of, found another", "train it again"
+            )
+        one = read_directory(part)
+        # They were fitted over one vocabulary: texts are then spelled once for all.
+        first = found[0].vocab if found else one.vocab
+        if one.vocab.token_bytes == first.token_bytes and one.vocab.end == first.end:
+            one = one.saying(vocab=first)
+        found.append(one)
+    if card["given"] is not None:
+        return tuple(found)
+    pooled = found.pop() if card["background"] > 0 else None
+    return assembled(found, card["stop"], pooled, card["background"])
+
+
+def check_target(directory: str | Path) -> None:
+    """Refuse, before any work is done, to write a classifier over something that is none."""
+    check_directory(directory, CARD, "classifier")
+
+
+def _read_card(home: Path) -> dict[str, Any]:
+    try:
+        there = (home / CARD).is_file()
+    except OSError:
+        there = False
+    if not there:
+        raise BadSource(
+            f"{home}: expected a directory with {CARD}, found none in it",
+            "train one: pofx classify train FILE --label-field NAME -o DIR",
+        )
+    card = read_object(home / CARD, MOST_CARD, advice="copy or train it again", infinite=True)
+    if card.get("format") != FORMAT:
+        raise BadSource(
+            f"{home / CARD}: expected format {FORMAT}, found {card.get('format')!r:.40}",
+            "read it with the version of pofx that wrote it",
+        )
+    if card.pop("seal", None) != _seal(card):
+        raise BadSource(
+            f"{home / CARD}: expected what pofx wrote, found it changed", "copy or train it again"
+        )
+    return card
+
+
+def is_savable(lm: LM) -> bool:
+    """Whether a model is one of our own, which `save` writes."""
+    return type(lm).__name__ in ("NgramLM", "TransformerLM")
+
+
+def _labels(classes: tuple[Any, ...]) -> dict[str, Any]:
+    values = [t.item() if isinstance(t, np.generic) else t for t in classes]
+    kinds = {type(v).__name__ for v in values}
+    if len(kinds) != 1 or not kinds <= set(LABELS):
+        raise BadValue(
+            "labels: expected strings, whole numbers, numbers or booleans to save, found "
+            f"{', '.join(sorted(kinds))}",
+            "train with such labels",
+        )
+    return {"type": kinds.pop(), "values": values}
+
+
+def _prior(prior: Prior, joint: Joint) -> Any:
+    if isinstance(prior, str):
+        return prior
+    if isinstance(prior, Mapping):
+        prior = [prior[t] for t in joint.classes]
+    return np.asarray(prior, dtype=np.float64).tolist()
+
+
+def _spec(spec: Spec | None) -> dict[str, Any] | None:
+    if spec is None:
+        return None
+    family = next(name for name, kind in SPECS.items() if isinstance(spec, kind))
+    fields = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
+    return {"family": family, **fields, "vocab": spec.vocab if isinstance(spec.vocab, str) else None}
+
+
+def _text(text: str | bytes) -> dict[str, str]:
+    return {"text": text} if isinstance(text, str) else {"hex": to_bytes(text).hex()}
+
+
+def _of_text(found: dict[str, str]) -> str | bytes:
+    return str(found["text"]) if "text" in found else bytes.fromhex(found["hex"])
+
+
+def _seal(card: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(card, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()

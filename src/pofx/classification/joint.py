@@ -1,0 +1,103 @@
+"""P(x, t) as a value: the classes, their models, and how probable each is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.classification.bayes import (
+    Likelihoods,
+    Posterior,
+    bayes,
+    counted_likelihoods,
+    counted_likelihoods_behind,
+    log_evidence,
+)
+from pofx.classification.families import taken_apart
+from pofx.classification.priors import Prior, log_prior
+from pofx.errors import BadValue
+from pofx.lm.fitted_documents import chosen_by, known_texts
+from pofx.lm.model import LM
+from pofx.queries.sample import Draw, sample
+from pofx.vocab.vocabulary import to_bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """P(x, t) = P(t) p(x | t), over texts x and `classes`.
+
+    lms: a model for each class; or one for all, and `given`, the prefix that it is conditioned on for each.
+    count: documents of each class, `[C]` (EM: expected ones). log_prior: log P(t), `[C]`, nats. power: 1, or β of the
+    power posterior (`bayes`).
+
+    Right: `joint.posterior(["a text"]).log_p`. Wrong: changing an array of it; `with_prior` gives another joint.
+    """
+
+    classes: tuple[Any, ...]
+    lms: tuple[LM, ...]
+    given: tuple[str | bytes, ...] | None
+    count: NDArray[np.float64]
+    log_prior: NDArray[np.float64]
+    power: float = 1.0
+
+    @property
+    def fingerprint(self) -> list[str]:
+        """What names the weights of all models."""
+        apart = [(lm,) if self.given is not None else taken_apart(lm)[::2] for lm in self.lms]
+        return [part.fingerprint for parts in apart for part in parts if part is not None]
+
+    def log_likelihood(self, texts: Sequence[str | bytes]) -> NDArray[np.float64]:
+        """log p(x | t), nats, EOS included, `[n, C]`."""
+        return self.likelihoods(texts).log_p
+
+    def likelihoods(self, texts: Sequence[str | bytes]) -> Likelihoods:
+        """log p(x | t), nats, EOS included, and the tokens of each text."""
+        if self.given is not None:
+            return counted_likelihoods_behind(self.lms[0], self.given, texts)
+        return counted_likelihoods(self.lms, texts)
+
+    def posterior(self, texts: Sequence[str | bytes]) -> Posterior:
+        """log P(t | x) and log p(x), nats; `Impossible` for a text that no class can produce."""
+        return bayes(self.log_likelihood(texts), self.log_prior, self.power)
+
+    def log_evidence(self, texts: Sequence[str | bytes]) -> NDArray[np.float64]:
+        """log p(x) = log Σ_t P(t) p(x | t), nats, `[n]`; −∞ for a text that no class can produce."""
+        return log_evidence(self.log_likelihood(texts), self.log_prior)
+
+    def with_prior(self, prior: Prior) -> Joint:
+        """The same models with another P(t)."""
+        return replace(self, log_prior=log_prior(prior, self.classes, self.count))
+
+    def fitted_on(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+        """Whether each text is a document that the model of some class was fitted on, `[n]`; False where nobody knows."""
+        return self._any(known_texts, texts)
+
+    def chosen_by(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+        """Whether the weights of some class's model were chosen by each text, and none fitted on it; `[n]`."""
+        return self._any(chosen_by, texts) & ~self.fitted_on(texts)
+
+    def _any(
+        self, known: Callable[[LM, list[bytes]], NDArray[np.bool_]], texts: Sequence[str | bytes]
+    ) -> NDArray[np.bool_]:
+        fronts = [b""] if self.given is None else [to_bytes(g) for g in self.given]
+        out = np.zeros(len(texts), dtype=np.bool_)
+        for front in fronts:
+            whole = [front + to_bytes(x) for x in texts]
+            for lm in self.lms:
+                out |= known(lm, whole)
+        return out
+
+    def sample(self, label: Any, n: int, max_tokens: int = 256, seed: int | None = None) -> list[Draw]:
+        """n draws of p(x | label); see `sample`."""
+        try:
+            c = self.classes.index(label)
+        except ValueError:
+            known = ", ".join(map(repr, self.classes[:6])) + (" …" if len(self.classes) > 6 else "")
+            raise BadValue(f"label: expected one of {known}, found {label!r}", None) from None
+        if self.given is not None:
+            return sample(self.lms[0], n, self.given[c], max_tokens, seed)
+        return sample(self.lms[c], n, "", max_tokens, seed)

@@ -1,0 +1,180 @@
+"""Fitting P(x, t): from documents and labels, and by expectation–maximisation from documents without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.classification.bayes import check_whole, log_evidence, no_end
+from pofx.classification.families import Fitter, Length, Texts, Weights, behind, fitter, is_soft
+from pofx.classification.joint import Joint
+from pofx.classification.priors import Prior, log_prior
+from pofx.errors import Advice, BadSource, BadValue, not_resumable
+from pofx.lm.model import LM
+from pofx.models.fitting import Spec
+from pofx.values import real, whole
+from pofx.vocab.vocabulary import as_they_are
+
+UNLABELLED = -1
+AGAIN = "run it again, with fewer seconds a class if it took too long"
+# EM has converged where no posterior moves by more than this.
+SETTLED = 1e-6
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of EM. log_likelihood: Σ log P(x, t) of labelled and Σ log p(x) of other documents, nats, before it.
+    moved: the largest change of a posterior by it."""
+
+    log_likelihood: float
+    moved: float
+
+
+def fit_joint(
+    texts: Texts,
+    labels: NDArray[np.int64],
+    classes: Sequence[Any],
+    spec: Spec | LM,
+    given: Mapping[Any, str | bytes] | None = None,
+    prior: Prior = "empirical",
+    length: Length = "own",
+    em: int = 0,
+    power: float = 1.0,
+    background: float = 0.0,
+    progress: Callable[[Step], None] | None = None,
+) -> tuple[Joint, list[Step]]:
+    """P(x, t) of documents, labels[n] being places in `classes`, or −1 for documents without label; the steps of EM.
+
+    spec: what to fit for each class; an `LM` is taken as it is, conditioned on given[label]. With both a spec and
+    `given`, one model of all classes is fitted to the texts behind their prefixes.
+
+    em: at most so many steps over documents without labels (0: `BadValue` for those). E: P(t | x) of each. M: models
+    and empirical prior again, each such document counted in class t with weight P(t | x) where the family has
+    fractional counts (additive n-grams; Nigam et al. 2000), else as a whole in its most probable class
+    (classification EM; Celeux & Govaert 1992). A fixed LM has nothing but its prior to fit.
+    background: λ of p(v | h, t) = (1 − λ) p_t(v | h) + λ p(v | h), p being fitted to the documents of all classes, with
+    labels or without; the M-step stays that of p_t. `BadSource` for a class without documents, where a model is fitted
+    for each.
+    """
+    if isinstance(spec, LM):
+        as_they_are(spec.vocab, "a classifier")
+    if isinstance(spec, LM) and given is None:
+        raise BadValue(
+            "given: expected the prefix that stands for each label, since an LM is the same for all classes, "
+            "found none",
+            "write GenerativeClassifier(lm, given={'en': 'In English: ', …})",
+        )
+    if length not in ("own", "shared"):
+        raise BadValue(f"length: expected 'own' or 'shared', found {length!r:.60}", None)
+    if length == "shared" and (isinstance(spec, LM) or given is not None):
+        raise BadValue(
+            "length: expected 'own' for one model behind prefixes, which has an EOS of its own, found 'shared'",
+            "it is for models that are fitted for each class",
+        )
+    em = whole("em", em)
+    power = real("power", power, 0, above=True, advice="1 is Bayes' rule")
+    free = np.flatnonzero(labels == UNLABELLED)
+    if len(free) and not em:
+        raise BadValue(
+            f"labels: expected one for each document, found {len(free):,} without",
+            ["leave them out", Advice("learn from them", "em=20", "--em 20")],
+        )
+    background = real("background", background, 0, 1, below=True)
+    if background and (isinstance(spec, LM) or given is not None):
+        raise BadValue(
+            f"background: expected 0 for one model behind prefixes, which all classes have in common, found {background}",
+            None,
+        )
+    prefixes = None if given is None else _prefixes(given, classes)
+    soft = is_soft(spec) and given is None
+    with not_resumable(AGAIN):
+        learned = _fitter(texts, labels, classes, spec, prefixes, length, background, soft and len(free) > 0)
+
+    def joint_of(weights: Weights) -> Joint:
+        count = weights.sum(axis=0)
+        log_p = log_prior(prior, classes, count)  # a wrong one is told before hours of fitting
+        with not_resumable(AGAIN):
+            return Joint(tuple(classes), learned(weights), prefixes, count, log_p, power)
+
+    weights = np.zeros((len(texts), len(classes)))
+    known = np.flatnonzero(labels != UNLABELLED)
+    weights[known, labels[known]] = 1.0
+    joint = joint_of(weights)
+    steps: list[Step] = []
+    fixed = isinstance(spec, LM)  # nothing but the prior moves, so that one pass serves all steps
+    undivided = not soft and not fixed
+    likelihood = np.zeros((0, 0))
+    for _ in range(em if len(free) else 0):
+        if not (fixed and steps):
+            likelihood = joint.log_likelihood(texts)
+        after = weights.copy()
+        after[free] = _responsibilities(likelihood[free] + joint.log_prior, undivided)
+        now = float((likelihood + joint.log_prior)[known, labels[known]].sum())
+        now += float(log_evidence(likelihood[free], joint.log_prior).sum())
+        steps.append(Step(now, float(np.abs(after - weights).max())))
+        if progress is not None:
+            progress(steps[-1])
+        weights, done = after, steps[-1].moved < SETTLED
+        if done:
+            break
+        joint = joint_of(weights)
+    return joint, steps
+
+
+def _responsibilities(joint: NDArray[np.float64], whole: bool) -> Weights:
+    """P(t | x) of documents without label; 0 for all classes of one that none can produce: it says nothing."""
+    possible = np.isfinite(joint.max(axis=1))
+    out = np.zeros_like(joint)
+    peak = joint[possible].max(axis=1, keepdims=True)
+    p = np.exp(joint[possible] - peak)
+    if whole:
+        p = np.eye(joint.shape[1])[np.argmax(p, axis=1)]
+    out[possible] = p / p.sum(axis=1, keepdims=True)
+    return out
+
+
+def _fitter(
+    texts: Texts,
+    labels: NDArray[np.int64],
+    classes: Sequence[Any],
+    spec: Spec | LM,
+    prefixes: tuple[str | bytes, ...] | None,
+    length: Length,
+    background: float,
+    soft: bool,
+) -> Fitter:
+    if isinstance(spec, LM):
+        lm = spec
+        if lm.vocab.end is None:
+            raise no_end()
+        return lambda weights: (lm,)
+    empty = np.flatnonzero(np.bincount(labels[labels >= 0], minlength=len(classes)) == 0)
+    if prefixes is not None:
+        return behind(texts, prefixes, spec)
+    if len(empty):
+        raise BadSource(
+            f"class {classes[empty[0]]!r}: expected at least one document to fit p(x | t) to, found none",
+            "leave the class out, or use one LM with a prefix for each label",
+        )
+    made = fitter(texts, spec, length, background, soft)
+
+    def checked(weights: Weights) -> tuple[LM, ...]:
+        lms = made(weights)
+        check_whole(lms[0])
+        return lms
+
+    return checked
+
+
+def _prefixes(given: Mapping[Any, str | bytes], classes: Sequence[Any]) -> tuple[str | bytes, ...]:
+    missing = [t for t in classes if t not in given]
+    if missing:
+        raise BadValue(
+            f"given: expected a prefix for each of {len(classes)} labels, found none for {missing[0]!r}",
+            "add it",
+        )
+    return tuple(given[t] for t in classes)

@@ -1,0 +1,165 @@
+"""pofx audit: is it a joint distribution?"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.layout import Layout, layout_options, tally
+from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.numbers import Whole
+from pofx.cli.options.written import Verb
+
+if TYPE_CHECKING:
+    from pofx.lm.model import LM
+    from pofx.queries.findings import Audit
+
+
+@click.command(cls=Verb, short_help="Check whether a model is a joint distribution.")
+@click.argument("model", required=False)
+@click.option(
+    "--texts", "files", multiple=True, metavar="FILE", help="Held-out documents (default: built-in ones)."
+)
+@click.option(
+    "--seed",
+    type=Whole(),
+    default=0,
+    show_default=True,
+    help="Of the draws and of the choice of documents.",
+)
+@click.option("--pin", "keep", is_flag=True, help="Keep the verdict: load, score and sample then use its x0.")
+@click.option("--unpin", "forget", is_flag=True, help="Forget the verdict that was kept; no audit is made.")
+@layout_options
+@model_options
+@arguments.json_option
+@arguments.html_option
+def command(
+    model: str | None,
+    files: tuple[str, ...],
+    seed: int,
+    keep: bool,
+    forget: bool,
+    layout: Layout,
+    chosen: Chosen,
+    as_json: bool,
+    html_path: str | None,
+) -> None:
+    """The evidence that MODEL is what it claims: joint, conditional, prefix-only or improper.
+
+    Of a pretrained model every token that may stand for x0 is tried; --pin keeps what was found for every time it
+    is loaded. Exit code 1 if a check failed.
+
+    \b
+    pofx audit model --texts held-out.txt --html audit.html
+    pofx audit smollm2 --begin "<|endoftext|>"
+    pofx audit gemma3-270m --pin
+    """
+    from pofx.errors import no_documents
+    from pofx.queries.audit.audit import audit
+
+    if model is not None and arguments.typed("model_name") and model != chosen.name:
+        raise click.UsageError(f"expected one model, found {model!r} and -m {chosen.name!r}.")
+    name = model or chosen.name
+    if forget:
+        if keep:
+            raise click.UsageError("expected --pin or --unpin, found both.")
+        _forget(name, chosen.pre)
+        return
+    texts = None
+    if files:
+        found = layout.documents(files)
+        texts = [d.text for d in found]
+        tally(found)
+        if not texts:
+            raise no_documents(" ".join(files))
+    lm = chosen.load(name)
+    pretrained = _is_pretrained(lm)
+    if keep and not pretrained:
+        raise click.UsageError(
+            f"--pin: expected a pretrained model, whose x0 is a matter of evidence, found {name!r}, which has its "
+            "own; leave it out."
+        )
+    if keep:
+        from pofx.files.pins import check_pin
+
+        check_pin(lm.fingerprint)
+    with _working(f"auditing {name}"):
+        result = audit(lm, texts, seed, _coarse(chosen, name) if pretrained else None)
+    if html_path:
+        from pofx.report.html import page
+
+        arguments.write_page(html_path, page.page(f"Audit of {name}", [page.audit_section(result, name)]))
+    if as_json:
+        from pofx.cli.output.json_records import audit_record, dumps
+
+        click.echo(dumps(audit_record(result)))
+    else:
+        from rich.console import Console
+
+        from pofx.report.terminal import render
+
+        console = Console()
+        console.print(render.audit_headline(result))
+        if result.candidates or result.endings:
+            console.print(render.audit_candidates(result))
+        console.print(render.audit_table(result))
+    if keep:
+        _keep(name, lm, result)
+    if result.failed:
+        click.get_current_context().exit(1)
+
+
+def _is_pretrained(lm: LM) -> bool:
+    return bool(lm.fingerprint and lm.vocab.control.candidates)
+
+
+def _working(what: str) -> AbstractContextManager[Any]:
+    """A sign of life on a terminal: it takes a minute or two."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(f"{what} …")
+
+
+def _coarse(chosen: Chosen, name: str) -> LM | None:
+    """The same model in bfloat16, to see what that changes; None where that is what is audited."""
+    return None if chosen.dtype == "bfloat16" else replace(chosen, dtype="bfloat16").load(name)
+
+
+def _keep(name: str, lm: LM, result: Audit) -> None:
+    from datetime import UTC, datetime
+
+    from pofx.files.pins import Pin, pin
+    from pofx.version import __version__
+
+    begin = result.begin
+    found = Pin(
+        begin=None if begin is None else begin.id,
+        end=lm.vocab.end,
+        verdict=result.verdict,
+        reason=result.reason,
+        begin_text="" if begin is None else begin.text,
+        date=datetime.now(UTC).date().isoformat(),
+        version=__version__,
+    )
+    pin(lm.fingerprint, found)
+    x0 = "no x0" if begin is None or result.verdict in ("conditional", "improper") else f"x0 {begin.text}"
+    click.echo(
+        f"pofx: kept: {name} is {result.verdict}, {x0}; forget it with: pofx audit {name} --unpin", err=True
+    )
+
+
+def _forget(name: str, pre: str | None) -> None:
+    from pofx.files.pins import unpin
+    from pofx.models.pretrained.checkpoint.rules import check_checkpoint
+    from pofx.models.pretrained.checkpoint.source import find
+
+    # Not by `load`, which would refuse a damaged verdict.
+    was = unpin(check_checkpoint(find(name, pre=pre)).fingerprint)
+    click.echo(f"pofx: {'forgot the verdict on' if was else 'no verdict was kept on'} {name}", err=True)

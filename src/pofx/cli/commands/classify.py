@@ -1,0 +1,290 @@
+"""pofx classify: P(class | text) by Bayes' rule, from a model of each class."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import click
+
+from pofx.cli.command_group import Group
+from pofx.cli.commands.classify_train import train
+from pofx.cli.options import arguments
+from pofx.cli.options.classify_input import label_option, labelled, likelihoods, prior_of, prior_option
+from pofx.cli.options.keeping import Keeping, keeping_options
+from pofx.cli.options.layout import Layout, layout_options
+from pofx.cli.options.model import Chosen, optional_model
+from pofx.cli.options.numbers import Real
+from pofx.cli.options.written import Verb, Written, rows_beside, rows_finished
+from pofx.cli.output.fitted_notice import EVALUATE, tell_fitted
+from pofx.cli.output.terms import terms_option
+from pofx.cli.spelling import shell_line
+from pofx.units import counted
+
+if TYPE_CHECKING:
+    from pofx.classification.evaluation import Evaluation
+    from pofx.classification.joint import Joint
+    from pofx.classification.outliers import Rejection
+    from pofx.jobs.class_rows import ClassRows
+
+
+outside_model = optional_model(
+    "Only for a classifier that was trained with --given and -m: the model that it conditions.",
+    environment=False,
+)
+
+
+@click.group(cls=Group, short_help="P(class | text) by Bayes' rule.", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """P(class | text) = P(class) p(text | class) / p(text): a language model of each class, and Bayes' rule.
+
+    \b
+    pofx classify train reviews.csv --label-field stars -o stars
+    pofx classify train en=english.txt fr=french.txt -o languages
+    pofx classify predict languages --text "Rien ne va plus."
+    pofx classify predict stars new.csv --reject 0.01 -o labels.csv
+    pofx classify evaluate stars held-out.csv --label-field stars
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+command.add_command(train)
+
+
+@command.command(cls=Verb, short_help="The class of each text.")
+@click.argument("directory", metavar="DIR")
+@click.argument("files", nargs=-1)
+@click.option("--text", "texts", multiple=True, metavar="TEXT", help="Classify this text (repeatable).")
+@prior_option
+@click.option(
+    "--reject",
+    type=Real(0, 1, above=True, below=True),
+    metavar="SHARE",
+    help="No label for outliers, at the price of this share of good texts.",
+)
+@click.option("--all-classes", is_flag=True, help="Also the posterior of every class.")
+@click.option(
+    "-o",
+    "--out",
+    type=Written(beside=rows_beside, finished=rows_finished),
+    metavar="FILE",
+    help="With FILES: write a row a text to a .csv, .tsv, .jsonl (then .gz, .zst) or .parquet file. A run that was "
+    "stopped goes on where it was.",
+)
+@click.option(
+    "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
+)
+@terms_option
+@keeping_options
+@layout_options
+@outside_model
+@arguments.quiet_option
+@arguments.json_option
+def predict(
+    directory: str,
+    files: tuple[str, ...],
+    texts: tuple[str, ...],
+    prior: str | None,
+    reject: float | None,
+    all_classes: bool,
+    out: str | None,
+    keep: tuple[str, ...],
+    with_terms: bool,
+    keeping: Keeping,
+    layout: Layout,
+    chosen: Chosen | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """The most probable class of each text of FILES (or --text), its posterior, and log p(text).
+
+    outlier_p is the share of held-out texts that are as improbable, per byte; --reject 0.01 gives no label where it
+    is at most 0.01. Exit code 1 if some documents have no class; their errors are in the rows.
+    """
+    from pofx.cli.output.row_lines import print_rows
+    from pofx.cli.output.run_job import run_job
+    from pofx.errors import BadValue
+    from pofx.jobs.class_rows import ClassRows
+    from pofx.jobs.documents import Documents
+    from pofx.jobs.job import Job, check_out
+    from pofx.jobs.rows import Rows
+    from pofx.jobs.term_columns import WithTerms
+
+    arguments.check_texts(files, texts, "", None)
+    if reject is not None and prior is not None:
+        raise click.UsageError(
+            "--reject: expected the prior that texts were held out with, found --prior; leave one out."
+        )
+    arguments.check_out(files, out, as_json, "classify")
+    asked = Documents(layout.files(files), layout, keep=keep)
+    if files:  # what can be refused before a model is loaded
+        asked.look()
+    joint, reference = _loaded(directory, chosen, prior)
+    if reject is not None and reference is None:
+        raise BadValue(
+            "--reject: expected a classifier that was trained with documents held out, found none in "
+            f"{directory}",
+            "train it with --held-out 0.1",
+        )
+    own = ClassRows(joint, reference, reject, all_classes, keep)
+    rows: Rows = WithTerms(own, directory) if with_terms else own
+    # What stands for a class is a prefix: a model without x0 is then asked nothing that it cannot know.
+    asked = dataclasses.replace(asked, given="" if joint.given is None else joint.given[0])
+    if texts:
+        _texts(own, [arguments.argument_text(t) for t in texts], as_json)
+    elif out is not None:
+        asked.items()
+        check_out(out, rows)
+        budget = None if chosen is None else chosen.budget
+        decided = {"--budget": budget}
+        job = Job(
+            joint.lms[0], directory, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line
+        )
+        run_job(job, quiet)
+    else:
+        print_rows(joint.lms[0], asked, rows, as_json, "class", "")
+
+
+@command.command(short_help="Accuracy, log-loss, calibration and confusions.")
+@click.argument("directory", metavar="DIR")
+@click.argument("files", nargs=-1, required=True)
+@label_option
+@prior_option
+@layout_options
+@outside_model
+@arguments.json_option
+def evaluate(
+    directory: str,
+    files: tuple[str, ...],
+    label_field: str | None,
+    prior: str | None,
+    layout: Layout,
+    chosen: Chosen | None,
+    as_json: bool,
+) -> None:
+    """Hold posteriors against labels: of documents that the classifier was not trained on.
+
+    Exit code 1 if some documents are in no number: without a label that the classifier knows, or of probability zero
+    under every class.
+    """
+    from pofx.classification.bayes import bayes
+    from pofx.classification.evaluation import evaluate as evaluated
+    from pofx.errors import BadSource
+
+    joint, _ = _loaded(directory, chosen, prior)
+    at = {str(t): i for i, t in enumerate(joint.classes)}
+    texts, labels = labelled(files, label_field, layout, at)
+    some = [i for i, t in enumerate(labels) if t in at]
+    known, others = _some(at), _some(dict.fromkeys(t for t in labels if t is not None and t not in at))
+    if not some:
+        raise BadSource(
+            f"{' '.join(files)}: expected documents with labels of this classifier's ({known}), found "
+            f"{(f'only {others}' if others else 'none')}",
+            "check --label-field",
+        )
+    if len(some) < len(texts):
+        click.echo(
+            f"pofx: warning: {len(texts) - len(some):,} of {counted(len(texts), 'document')} without a label of this "
+            f"classifier's ({known}){f'; found also {others}' if others else ''}",
+            err=True,
+        )
+    found = likelihoods(joint, texts, labels, some, at)
+    left_out = len(some) - len(found.truth)
+    if left_out:
+        click.echo(
+            f"pofx: warning: {counted(left_out, 'document')} with probability zero under every class",
+            err=True,
+        )
+    if not len(found.truth):
+        raise BadSource(
+            f"{' '.join(files)}: expected documents that some class can produce, found none", None
+        )
+    read = [texts[i] for i in some]
+    tell_fitted(int(joint.fitted_on(read).sum()), int(joint.chosen_by(read).sum()), len(read), EVALUATE)
+    _show(
+        joint,
+        evaluated(bayes(found.log_likelihood, joint.log_prior, joint.power).log_p, found.truth),
+        as_json,
+    )
+    if left_out or len(some) < len(texts):
+        click.get_current_context().exit(1)
+
+
+def _loaded(directory: str, chosen: Chosen | None, prior: str | None) -> tuple[Joint, Rejection | None]:
+    """The classifier of a directory, with the model from outside that -m names, and the prior asked for.
+
+    Under another prior log p(x) is another: the texts held out then say nothing.
+    """
+    from pofx.classification.files import load_joint
+
+    joint, _, reference = load_joint(directory, None if chosen is None else chosen.load())
+    return (joint, reference) if prior is None else (joint.with_prior(prior_of(prior)), None)
+
+
+def _texts(rows: ClassRows, texts: list[str | bytes], as_json: bool) -> None:
+    if as_json:
+        from pofx.cli.output.json_records import dumps
+
+        for text, found in zip(texts, rows.classify(texts)):
+            click.echo(dumps({"text": text, **rows.record(found)}))
+        return
+    from rich.console import Console
+
+    from pofx.report.numerals import fixed, significant
+    from pofx.report.terminal.classification import posterior_table
+
+    console = Console()
+    for found in rows.classify(texts):
+        console.print(posterior_table([str(t) for t in rows.joint.classes], found.log_p))
+        told = f"log p(text) = {fixed(found.log_evidence)} nats"
+        if found.outlier_p is not None:
+            told += f"; as improbable a byte: {significant(100 * found.outlier_p)} % of the texts held out"
+            if rows.reject is not None and found.outlier_p <= rows.reject:
+                told += " (rejected)"
+        click.echo(told)
+
+
+def _show(joint: Joint, evaluation: Evaluation, as_json: bool) -> None:
+    names = [str(t) for t in joint.classes]
+    if as_json:
+        from pofx.cli.output.json_records import dumps
+
+        record = {
+            "documents": evaluation.n,
+            "accuracy": evaluation.accuracy,
+            "log_loss_nats": evaluation.log_loss,
+            "calibration_error": evaluation.calibration_error,
+            "calibration": [dataclasses.asdict(b) for b in evaluation.bins],
+            "classes": names,
+            "recall": [float(v) for v in evaluation.recall],
+            "precision": [float(v) for v in evaluation.precision],
+            "confusion": evaluation.confusion.tolist(),
+        }
+        click.echo(dumps(record))
+        return
+    from rich.console import Console
+
+    from pofx.report.terminal.classification import (
+        SQUARE,
+        calibration_table,
+        confused,
+        confusion_table,
+        summary_lines,
+    )
+
+    console = Console()
+    for told in summary_lines(evaluation):
+        click.echo(told)
+    console.print(calibration_table(evaluation))
+    if confused(evaluation) or len(names) <= SQUARE:
+        console.print(confusion_table(names, evaluation))
+
+
+def _some(labels: Iterable[str]) -> str:
+    """The first six, for a message."""
+    first = list(islice(labels, 7))
+    return ", ".join(t if t.isprintable() else repr(t) for t in first[:6]) + (" …" if len(first) > 6 else "")

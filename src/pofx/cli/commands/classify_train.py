@@ -1,0 +1,267 @@
+"""pofx classify train: a model of each class, or a prefix for it, and how probable each class is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.classify_input import (
+    label_option,
+    labelled,
+    likelihoods,
+    parted,
+    prior_of,
+    prior_option,
+    set_aside,
+)
+from pofx.cli.options.layout import Layout, layout_options
+from pofx.cli.options.model import Chosen, optional_model
+from pofx.cli.options.numbers import Real, Whole
+from pofx.cli.options.written import Values, Verb, Written
+from pofx.cli.output.classify_report import report, told
+from pofx.models.specs import MOST_ORDER
+
+outside_model = optional_model(
+    "With --given: take this model as it is, instead of fitting one.", environment=False
+)
+
+
+def _finished(out: Path, values: Values) -> bool:
+    from pofx.classification.files import CARD
+
+    return (out / CARD).is_file()
+
+
+@click.command(cls=Verb, short_help="Fit a model of each class.")
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=Written(dir_okay=True, finished=_finished),
+    metavar="DIR",
+    help="Where to save the classifier.",
+)
+@label_option
+@click.option(
+    "--order",
+    type=Whole(1, MOST_ORDER),
+    default=6,
+    show_default=True,
+    help="Tokens in an n-gram; 1 is naive Bayes.",
+)
+@click.option(
+    "--smoothing",
+    type=click.Choice(["kneser-ney", "additive", "mle"]),
+    default="kneser-ney",
+    show_default=True,
+    help="What unseen n-grams get.",
+)
+@click.option(
+    "--alpha",
+    type=Real(above=True),
+    default=1.0,
+    show_default=True,
+    help="What additive smoothing adds to a count.",
+)
+@click.option("--vocab", default="bytes", show_default=True, help="bytes, chars, chars+bytes or bpe:8000.")
+@click.option(
+    "--family",
+    type=click.Choice(["ngram", "transformer"]),
+    default="ngram",
+    show_default=True,
+    help="transformer: a neural network for each class (with --given: one for all), of the sizes that 'pofx fit' has "
+    "by default.",
+)
+@click.option(
+    "--seconds",
+    type=Real(above=True),
+    default=60.0,
+    show_default=True,
+    help="transformer: fit each for so long.",
+)
+@click.option(
+    "--length",
+    type=click.Choice(["own", "shared"]),
+    default="own",
+    show_default=True,
+    help="own: lengths of texts are evidence of their class; shared: they are not.",
+)
+@prior_option
+@click.option(
+    "--em",
+    type=Whole(),
+    default=0,
+    metavar="N",
+    help="Learn from rows without a label, by at most N steps of expectation-maximisation.",
+)
+@click.option(
+    "--background",
+    type=Real(0, 1, below=True),
+    default=0.0,
+    show_default=True,
+    help="Weight of a model of all documents in that of each class; with few documents 0.7 to 0.9 help.",
+)
+@click.option(
+    "--power",
+    type=Real(0, above=True),
+    default=1.0,
+    show_default=True,
+    help="Below 1: the power posterior, P(class) p(text | class)^POWER, of a model that is too sure.",
+)
+@click.option(
+    "--given",
+    multiple=True,
+    metavar="LABEL=TEXT",
+    help="The prefix that stands for a label (repeatable): one model for all classes, p(text | class) = p(text | TEXT).",
+)
+@click.option(
+    "--held-out",
+    type=Real(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Share of documents kept aside, by hash: to evaluate on, and to tell outliers by.",
+)
+@layout_options
+@outside_model
+@arguments.json_option
+def train(
+    files: tuple[str, ...],
+    out: str,
+    label_field: str | None,
+    order: int,
+    smoothing: str,
+    alpha: float,
+    vocab: str,
+    family: str,
+    seconds: float,
+    length: Any,
+    prior: str | None,
+    em: int,
+    background: float,
+    power: float,
+    given: tuple[str, ...],
+    held_out: float,
+    layout: Layout,
+    chosen: Chosen | None,
+    as_json: bool,
+) -> None:
+    """Fit p(text | class) to the documents of each class, and count P(class).
+
+    The label is a field of each row (--label-field), or each class has files of its own: LABEL=FILE. With --given, one
+    model answers for all classes, conditioned on the prefix of each: fitted to the texts behind their prefixes, or with
+    -m the model named, as it is. One that pofx did not fit is not saved with the classifier: predict asks for it again.
+    """
+    import numpy as np
+
+    from pofx.classification.bayes import bayes
+    from pofx.classification.evaluation import evaluate
+    from pofx.classification.files import Settings, check_target, is_savable, save_joint
+    from pofx.classification.outliers import rejection
+    from pofx.classification.training import UNLABELLED, fit_joint
+    from pofx.errors import BadSource
+    from pofx.models.specs import NgramSpec, TransformerSpec
+
+    _check_heeded(family, smoothing, given, chosen)
+    check_target(out)
+    asked_prior = "empirical" if prior is None else prior_of(prior)
+    prefixes = parted(given, "--given") or None
+    texts, labels = labelled(files, label_field, layout, prefixes or ())
+    if not prefixes and all(t is None for t in labels):
+        raise BadSource(
+            f"{' '.join(files)}: expected documents with labels, found none", "check --label-field"
+        )
+    texts, labels = _with_labels(texts, labels, em)
+    fitted, kept = set_aside(texts, labels, held_out)
+    classes = sorted(prefixes or {t for t in labels if t is not None})
+    at = {t: i for i, t in enumerate(classes)}
+    unknown = next((t for t in labels if t is not None and t not in at), None)
+    if unknown is not None:
+        raise BadSource(f"--given: expected a prefix for each label, found none for {unknown!r}", "add it")
+    spec: Any = None
+    if chosen is None and family == "ngram":
+        spec = NgramSpec(order, smoothing, alpha, vocab)
+    elif chosen is None:
+        spec = TransformerSpec(vocab=vocab, seconds=seconds)
+    places = np.array(
+        [UNLABELLED if labels[i] is None else at[str(labels[i])] for i in fitted], dtype=np.int64
+    )
+    joint, steps = fit_joint(
+        [texts[i] for i in fitted],
+        places,
+        classes,
+        spec if chosen is None else chosen.load(),
+        prefixes,
+        asked_prior,
+        length,
+        em,
+        power,
+        background,
+        told(em),
+    )
+    reference, evaluation, left_out = None, None, 0
+    if kept:
+        found = likelihoods(joint, texts, labels, kept, at)
+        left_out = len(kept) - len(found.truth)
+        if len(found.truth):
+            posterior = bayes(found.log_likelihood, joint.log_prior, joint.power)
+            evaluation = evaluate(posterior.log_p, found.truth)
+            reference = rejection(posterior.log_evidence, found.sizes)
+    save_joint(joint, Settings(spec, asked_prior, length, em, background), reference, out)
+    if left_out:
+        from pofx.report.numerals import counted
+
+        click.echo(
+            f"pofx: warning: {counted(left_out, 'document')} held out with probability zero under every class, counted "
+            "in no number; smoothing and --vocab bytes give every text its share",
+            err=True,
+        )
+    model = "" if chosen is None or is_savable(joint.lms[0]) else chosen.name
+    report(joint, out, model, len(fitted), steps, evaluation, as_json)
+
+
+# What only some ways of fitting heed: given with others it is a mistake, and would pass unseen.
+ONLY = {"ngram": ("order", "smoothing", "alpha"), "transformer": ("seconds",)}
+
+
+def _check_heeded(family: str, smoothing: str, given: tuple[str, ...], chosen: Chosen | None) -> None:
+    if chosen is not None and not given:
+        raise click.UsageError("-m: expected with a prefix for each class, --given LABEL=TEXT, found none.")
+    for owner, names in ONLY.items():
+        idle = [f"--{name}" for name in names if (chosen or owner != family) and arguments.typed(name)]
+        if idle:
+            found = "-m, which fits nothing" if chosen else f"--family {family}"
+            raise click.UsageError(
+                f"{', '.join(idle)}: expected only with --family {owner}, found {found}; change one."
+            )
+    for name in ("vocab", "family"):
+        if chosen and arguments.typed(name):
+            raise click.UsageError(
+                f"--{name}: expected only where models are fitted, found -m; leave one out."
+            )
+    for name in ("length", "background"):
+        if given and arguments.typed(name):
+            raise click.UsageError(
+                f"--{name}: expected only with a model for each class, found --given; leave one out."
+            )
+    if arguments.typed("alpha") and smoothing != "additive":
+        raise click.UsageError(
+            f"--alpha: expected only with --smoothing additive, found {smoothing}; change one."
+        )
+
+
+def _with_labels(texts: list[str], labels: list[str | None], em: int) -> tuple[list[str], list[str | None]]:
+    """All, or without --em those that have a label; how many were left out is told."""
+    some = [i for i, t in enumerate(labels) if t is not None or em]
+    if len(some) < len(texts):
+        from pofx.report.numerals import counted
+
+        click.echo(
+            f"pofx: warning: {counted(len(texts) - len(some), 'document')} without a label left out; --em 20 learns "
+            "from them, too",
+            err=True,
+        )
+    return [texts[i] for i in some], [labels[i] for i in some]

@@ -1,0 +1,117 @@
+"""pofx compress: a file in as many bits as a model is surprised by it."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.options import arguments, packing
+from pofx.cli.options.model import Chosen, optional_model
+from pofx.cli.options.numbers import Whole
+from pofx.cli.options.written import Verb, Written
+from pofx.units import counted
+
+if TYPE_CHECKING:
+    from pofx.queries.compression.compress import Compression
+
+
+@click.command(cls=Verb, short_help="A file in -log2 p(its text) bits.")
+@click.argument("file")
+@click.option(
+    "-o",
+    "--out",
+    type=Written(allow_dash=True, unnamed=packing.packed_name),
+    metavar="FILE",
+    help=f"Where to write; by default FILE{packing.ENDING}.",
+)
+@click.option("--explain", is_flag=True, help="Where the bits go, and what the model costs.")
+@click.option(
+    "--lanes",
+    type=Whole(1, 1024),
+    metavar="N",
+    help="Code N parts of the text side by side: faster, and a little longer.",
+)
+@optional_model(
+    "A directory, a .gguf or .arpa file, a hub id, 'smollm2' or 'builtin'; without it, no model is needed."
+)
+@arguments.quiet_option
+@arguments.json_option
+def command(
+    file: str,
+    out: str | None,
+    explain: bool,
+    lanes: int | None,
+    chosen: Chosen | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Arithmetic coding of FILE (- for standard input), any bytes, by a model's law or by counts learned on the way.
+
+    What is written is decoded and compared first. To get it back takes the same model; unless it is an n-gram, on
+    the same machine with the same libraries.
+
+    \b
+    pofx compress book.txt
+    pofx compress notes.txt -m model --explain
+    """
+    from pofx.queries.compression.compress import compression
+
+    if lanes is not None and chosen is None:
+        raise click.UsageError("--lanes: expected only with -m MODEL, found without.")
+    path = packing.packed_name({"file": file}) if out is None else out
+    if path == "-" and (explain or as_json):
+        raise click.UsageError(
+            "--explain and --json: expected a file to write (-o FILE), found standard output."
+        )
+    if path == "-" and sys.stdout.isatty():
+        raise click.UsageError("-: expected a pipe or a file to write to (-o FILE), found a terminal.")
+    data = packing.read(file)
+    lm = None if chosen is None else chosen.load()
+    with packing.shown(quiet) as progress:
+        made = compression(lm, data, lanes, progress=progress)
+    packing.write(path, made.blob, quiet)
+    if not quiet:
+        each = f", {8 * len(made.blob) / len(data):.4f} bits a byte" if data else ""
+        click.echo(
+            f"pofx: {counted(len(data), 'byte')} to {len(made.blob):,}{each}; decoded and compared", err=True
+        )
+    if not (explain or as_json):
+        return
+    import lzma
+
+    model = 0
+    if chosen is not None:
+        from pofx.cli.options.model_size import model_size
+
+        model = model_size(chosen.name)
+    xz = len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
+    if as_json:
+        from pofx.cli.output.json_records import dumps
+
+        click.echo(dumps(_record(made, model, xz)))
+    else:
+        from rich.console import Console
+
+        from pofx.report.terminal.compression import account, compression_table
+
+        console = Console()
+        console.print(compression_table(made, xz))
+        if chosen is not None:
+            console.print(account(made, model, xz), highlight=False)
+
+
+def _record(made: Compression, model: int, xz: int) -> dict[str, Any]:
+    fields = {f.name: getattr(made, f.name) for f in dataclasses.fields(made) if f.name != "blob"}
+    from pofx.report.terminal.compression import break_even
+
+    return {
+        **fields,
+        "compressed_bytes": len(made.blob),
+        "payload_bits": made.payload_bits,
+        "xz_bytes": xz,
+        "model_bytes": model,
+        "break_even_bytes": break_even(made, model, xz),
+    }

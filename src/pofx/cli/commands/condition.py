@@ -1,0 +1,46 @@
+"""pofx condition: the law of texts given a condition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.conditions import condition_options, sampling_options, show
+from pofx.cli.options.model import Chosen, model_options
+
+if TYPE_CHECKING:
+    from pofx.queries.conditioning.conditions import Condition
+
+
+@click.command(short_help="The law of texts that meet a condition.")
+@condition_options
+@click.option("--given", default="", metavar="TEXT", help="Condition on this prefix, too.")
+@sampling_options
+@model_options
+@arguments.json_option
+def command(
+    on: Condition | None,
+    given: str,
+    how: dict[str, Any],
+    show_: int,
+    chosen: Chosen,
+    as_json: bool,
+) -> None:
+    """p(x | x meets the condition), and log of the probability that it does, with its standard error.
+
+    Exact where that can be computed, else weighted draws by sequential Monte Carlo. With --open, x is the beginning of a
+    text, up to where it meets the condition.
+
+    \b
+    pofx condition --contains time --length 20
+    pofx condition --matches "[A-Z][a-z ]*\\." --given "Return "
+    """
+    from pofx.queries.conditioning.condition import condition
+
+    if on is None:
+        raise click.UsageError("expected --contains, --matches or --length, found none.")
+    lm = chosen.load()
+    found = condition(lm, on, given=arguments.argument_text(given), **how)
+    show(found, "text", show_, as_json, lm, chosen.name)

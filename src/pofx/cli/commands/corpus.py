@@ -1,0 +1,141 @@
+"""pofx corpus: is it what maximum likelihood takes it for?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.layout import Layout, layout_options, tally
+from pofx.cli.options.model import Chosen, optional_model
+from pofx.cli.options.numbers import Real, Whole
+
+if TYPE_CHECKING:
+    from pofx.corpus.documents import Document
+
+
+@click.command(short_help="Check whether documents are independent draws of one p.")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--held-out", type=Real(0, 1), help="Share of documents kept aside, by hash (default 0.1).")
+@click.option(
+    "--test", "test_files", multiple=True, metavar="FILE", help="Held-out documents, in place of a share."
+)
+@click.option(
+    "--cluster", metavar="FIELD", help="jsonl, csv, parquet: a field that dependent documents share."
+)
+@click.option(
+    "--scored",
+    type=Whole(1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="Documents, at most, that L(θ) is the mean of.",
+)
+@click.option(
+    "--seed",
+    type=Whole(),
+    default=0,
+    show_default=True,
+    help="Of the shuffles and of what is drawn.",
+)
+@click.option("--strict", is_flag=True, help="Exit code 1 if a check failed.")
+@layout_options
+@optional_model(
+    "A directory, a .gguf or .arpa file, a hub id, 'smollm2' or 'builtin'; without it, an n-gram is fitted."
+)
+@arguments.json_option
+def command(
+    files: tuple[str, ...],
+    held_out: float | None,
+    test_files: tuple[str, ...],
+    cluster: str | None,
+    scored: int,
+    seed: int,
+    strict: bool,
+    layout: Layout,
+    chosen: Chosen | None,
+    as_json: bool,
+) -> None:
+    """What maximum likelihood assumes of FILES, and whether it holds: independent draws of one p, from x0 to EOS.
+
+    Copies, inside and across the split; the order of documents against shuffles of it; what a document tells of the
+    next one; the effective number of documents; L(θ) with an interval; documents that start mid-way. Without -m a byte
+    5-gram answers, fitted on what is not held out.
+
+    \b
+    pofx corpus corpus.txt
+    pofx corpus train.jsonl --test test.jsonl --cluster author --json
+    pofx corpus novel.txt --separator "\\n\\n" -m smollm2 --scored 100
+    """
+    from pofx.cross_fitting.assumptions import corpus_report
+    from pofx.errors import no_documents
+
+    if test_files and held_out is not None:
+        raise click.UsageError("expected --held-out or --test, found both.")
+    keep = () if cluster is None else (cluster,)
+    found = layout.documents(files, keep)
+    documents: list[Document] = list(found)
+    tally(found)
+    if not documents:
+        raise no_documents(" ".join(files))
+    aside: float | list[Document] = 0.1 if held_out is None else held_out
+    if test_files:
+        tests = layout.documents(test_files, keep)
+        aside = list(tests)
+        tally(tests)
+        if not aside:
+            raise no_documents(" ".join(test_files), " held out")
+    lm = None if chosen is None else chosen.load()
+    both = [*documents, *(aside if isinstance(aside, list) else [])]
+    with _stages() as tell:
+        report = corpus_report(
+            documents,
+            lm,
+            held_out=aside,
+            clusters=None if cluster is None else _labels(both, cluster),
+            scored=scored,
+            seed=seed,
+            progress=tell,
+        )
+    if as_json:
+        from pofx.cli.output.json_records import corpus_record, dumps
+
+        click.echo(dumps(corpus_record(report)))
+    else:
+        from rich.console import Console
+
+        from pofx.report.terminal import corpus
+
+        console = Console()
+        console.print(corpus.headline(report))
+        console.print(corpus.checks(report))
+    if strict and report.verdict == "fail":
+        click.get_current_context().exit(1)
+
+
+def _labels(documents: list[Document], field: str) -> list[str | int]:
+    """What each document shares with others; one without the field shares nothing."""
+    from pofx.corpus.readers.labels import labels_of
+
+    values = labels_of([d.kept[0] for d in documents])
+    if documents and all(value is None for value in values):
+        raise click.UsageError(
+            f"--cluster: expected a field that documents have, found none named '{field}'."
+        )
+    return [k if v is None else v for k, v in enumerate(values)]
+
+
+@contextmanager
+def _stages() -> Iterator[Callable[[str], None]]:
+    """What is being done, on a terminal; a model of one's own may take minutes."""
+    if not sys.stderr.isatty():
+        yield lambda stage: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("reading …") as status:
+        yield lambda stage: status.update(f"{stage} …")

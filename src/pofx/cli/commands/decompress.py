@@ -1,0 +1,70 @@
+"""pofx decompress: what `pofx compress` was given, every byte."""
+
+from __future__ import annotations
+
+import click
+
+from pofx.cli.options import packing
+from pofx.cli.options.arguments import json_option, quiet_option
+from pofx.cli.options.model import Chosen, optional_model
+from pofx.cli.options.numbers import Whole
+from pofx.cli.options.written import Verb, Written
+from pofx.units import counted
+
+
+@click.command(cls=Verb, short_help="What compress was given, every byte.")
+@click.argument("file")
+@click.option(
+    "-o",
+    "--out",
+    type=Written(allow_dash=True, unnamed=packing.unpacked_name),
+    metavar="FILE",
+    help=f"Where to write; by default FILE without {packing.ENDING}.",
+)
+@optional_model("The model that it was compressed with; none for what was compressed without.")
+@click.option(
+    "--max-bytes",
+    type=Whole(),
+    metavar="N",
+    help="Refuse a file that claims more; by default over 1 MB and over 100 times its own size.",
+)
+@quiet_option
+@json_option
+def command(
+    file: str, out: str | None, chosen: Chosen | None, max_bytes: int | None, quiet: bool, as_json: bool
+) -> None:
+    """The bytes that FILE (- for standard input) stands for, or an error and no file.
+
+    \b
+    pofx decompress book.txt.pofx -o book.txt
+    """
+    from pofx.errors import Undecodable
+    from pofx.queries.compression.blocks import unpacked
+    from pofx.queries.compression.compress import check_claim, decompress
+
+    path = packing.unpacked_name({"file": file}) if out is None else out
+    if path is None:
+        raise click.UsageError(
+            f"{file}: expected a name that ends in {packing.ENDING}, to leave that off; say where to write with -o."
+        )
+    if path == "-" and as_json:
+        raise click.UsageError("--json: expected a file to write (-o FILE), found standard output.")
+    blob = packing.read(file)
+    try:
+        # A damaged file is refused before a model is loaded for it.
+        coded = unpacked(blob)
+        check_claim(coded, len(blob), max_bytes)
+        needed = bool(coded.identity)
+        lm = chosen.load() if needed and chosen is not None else None
+        with packing.shown(quiet) as progress:
+            data = decompress(lm, blob, max_bytes=max_bytes, progress=progress)
+    except Undecodable as e:
+        where = "standard input" if file == "-" else file
+        raise e.within(where) from None
+    packing.write(path, data, quiet)
+    if not quiet:
+        click.echo(f"pofx: {counted(len(blob), 'byte')} to {len(data):,}; every hash agrees", err=True)
+    if as_json:
+        from pofx.cli.output.json_records import dumps
+
+        click.echo(dumps({"compressed_bytes": len(blob), "bytes": len(data), "identity": coded.identity}))

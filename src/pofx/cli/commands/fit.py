@@ -1,0 +1,245 @@
+"""pofx fit: from documents to a model."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.layout import Layout, layout_options, tally
+from pofx.cli.options.numbers import Real, Whole
+from pofx.cli.options.written import Values, Verb, Written, model_finished
+from pofx.cli.output.fit_progress import Told
+from pofx.cli.output.fit_report import print_report
+from pofx.models.specs import MOST_ORDER, SIZES
+
+if TYPE_CHECKING:
+    pass
+
+# Options that only one family heeds: given with another they are a mistake, and would pass unseen.
+ONLY = {
+    "ngram": ("order", "smoothing", "alpha"),
+    "transformer": ("layers", "width", "heads", "context", "seconds", "epochs", "seed", "resume"),
+}
+
+
+def _checkpoint(out: Path) -> Path:
+    """Beside the model, whatever the name's last character is."""
+    return out.with_name(f"{out.name}.checkpoint")
+
+
+def _finished(out: Path, values: Values) -> bool:
+    """Whether a model is there that no stopped fit is on the way to replace."""
+    return model_finished(out, values) and not (values["resume"] and _checkpoint(out).exists())
+
+
+@click.command(cls=Verb, short_help="Fit a model to documents.")
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=Written(dir_okay=True, beside=lambda path: [_checkpoint(path)], finished=_finished),
+    metavar="DIR",
+    help="Where to save the model; an n-gram may go to a file, NAME.arpa or NAME.arpa.gz.",
+)
+@click.option(
+    "--family",
+    type=click.Choice(["ngram", "transformer"]),
+    default="ngram",
+    show_default=True,
+    help="What kind of model: counts in a second, or a neural network.",
+)
+@click.option("--vocab", default="bytes", show_default=True, help="bytes, chars, chars+bytes or bpe:8000.")
+@click.option(
+    "--no-begin", is_flag=True, help="No x0: the model never learns p(x1), and only continues texts."
+)
+@click.option("--no-end", is_flag=True, help="No EOS: the model never ends a text, and knows only prefixes.")
+@click.option(
+    "--held-out",
+    type=Real(0, 1),
+    default=0.05,
+    show_default=True,
+    help="Share of documents kept aside, by hash.",
+)
+@click.option(
+    "--save-held-out",
+    type=Written(),
+    metavar="FILE",
+    help="Write the documents kept aside to FILE, as JSONL.",
+)
+@click.option(
+    "--order", type=Whole(1, MOST_ORDER), default=6, show_default=True, help="ngram: tokens in an n-gram."
+)
+@click.option(
+    "--smoothing",
+    type=click.Choice(["kneser-ney", "additive", "mle"]),
+    default="kneser-ney",
+    show_default=True,
+    help="ngram: what unseen n-grams get.",
+)
+@click.option(
+    "--alpha",
+    type=Real(above=True),
+    default=1.0,
+    show_default=True,
+    help="ngram: what additive smoothing adds to a count.",
+)
+@click.option(
+    "--layers", type=Whole(*SIZES["layers"]), default=4, show_default=True, help="transformer: blocks."
+)
+@click.option(
+    "--width",
+    type=Whole(*SIZES["width"]),
+    default=128,
+    show_default=True,
+    help="transformer: numbers a token is held in.",
+)
+@click.option(
+    "--heads",
+    type=Whole(*SIZES["heads"]),
+    default=4,
+    show_default=True,
+    help="transformer: of attention; they share the width.",
+)
+@click.option(
+    "--context",
+    type=Whole(*SIZES["context"]),
+    default=128,
+    show_default=True,
+    help="transformer: longest window, in tokens.",
+)
+@click.option("--seconds", type=Real(above=True), help="transformer: fit for so long (default 60).")
+@click.option(
+    "--epochs", type=Real(above=True), help="transformer: or for so many passes over the documents."
+)
+@click.option("--seed", type=Whole(), default=0, show_default=True, help="transformer: of the first weights.")
+@click.option("--resume", is_flag=True, help="transformer: go on where an interrupted fit stopped.")
+@layout_options
+@arguments.json_option
+def command(
+    files: tuple[str, ...],
+    out: str,
+    family: str,
+    vocab: str,
+    no_begin: bool,
+    no_end: bool,
+    held_out: float,
+    order: int,
+    smoothing: str,
+    alpha: float,
+    layers: int,
+    width: int,
+    heads: int,
+    context: int,
+    seconds: float | None,
+    epochs: float | None,
+    seed: int,
+    resume: bool,
+    layout: Layout,
+    as_json: bool,
+    save_held_out: str | None,
+) -> None:
+    """Fit p to the documents of FILES: minimise L(θ) = −(1/N) Σ log p(xⁿ), EOS counted, x0 in front.
+
+    FILES: .txt (a document a line, unless --split or --separator says otherwise), .jsonl, .csv, .tsv, .parquet,
+    each also .gz or .zst; - is standard input.
+
+    \b
+    pofx fit corpus.txt -o model
+    pofx fit corpus.txt -o lm.arpa.gz
+    pofx fit novel.txt --separator "\\n\\n" -o model --family transformer --seconds 120
+    """
+    from pofx.corpus.documents import split_documents
+    from pofx.errors import no_documents
+    from pofx.models.fitting import Spec, fit
+    from pofx.models.saving import check_target, is_arpa, save
+    from pofx.models.specs import NgramSpec, TransformerSpec
+
+    _check_heeded(family, smoothing)
+    if is_arpa(out) and family != "ngram":
+        raise click.UsageError(
+            "--out: expected a directory for a transformer, found an .arpa file; name another."
+        )
+    check_target(out)
+    spec: Spec
+    if family == "ngram":
+        spec = NgramSpec(order, smoothing, alpha, vocab, not no_begin, not no_end)
+    else:
+        spec = TransformerSpec(
+            layers, width, heads, context, vocab, not no_begin, not no_end, seconds, epochs, seed
+        )
+    found = layout.documents(files)
+    documents = [d.text for d in found]
+    tally(found)
+    if not documents:
+        raise no_documents(" ".join(files))
+    train, kept = split_documents(documents, held_out)
+    if not train:
+        train, kept = documents, []
+    aside, unspelled = kept, 0
+    if vocab == "chars":
+        known = set().union(*map(set, train))
+        spelled = [d for d in kept if known.issuperset(d)]
+        kept, unspelled = spelled, len(kept) - len(spelled)
+    checkpoint = _checkpoint(Path(out))
+    if family == "transformer":
+        _prepare(checkpoint, resume)
+    started = time.perf_counter()
+    told = Told()
+    lm = fit(train, spec, validation=kept, progress=told, checkpoint=checkpoint, resume=resume)
+    # A fit that was resumed has taken the time of its earlier sittings as well.
+    took = time.perf_counter() - started if told.last is None else told.last.elapsed
+    save(lm, out)
+    if (
+        save_held_out is not None
+    ):  # behind the model: a fit that goes on finds no output of its own in its way
+        _write_held_out(save_held_out, aside)
+    if family == "transformer":
+        checkpoint.unlink(missing_ok=True)  # only now: had saving failed, --resume would still go on from it
+    print_report(
+        lm, train, kept, unspelled, took, None if told.last is None else told.last.passes, out, as_json
+    )
+
+
+def _write_held_out(path: str, kept: list[str]) -> None:
+    """The documents kept aside, as JSONL. An n-gram has not seen them; a transformer chose its weights by them."""
+    from pofx.cli.output.json_records import dumps
+    from pofx.files.atomic import write_atomically
+
+    lines = "".join(dumps({"text": text}) + "\n" for text in kept)
+    write_atomically(Path(path), lines.encode("utf-8"))
+    click.echo(f"pofx: wrote {path}", err=True)
+
+
+def _prepare(checkpoint: Path, resume: bool) -> None:
+    """See to it, before the fit, that it can be put down; and that no earlier one is lost unseen."""
+    from pofx.errors import BadSource
+
+    if checkpoint.is_dir():
+        raise BadSource(
+            f"{checkpoint}: expected a place for a checkpoint, found a directory", "choose another --out"
+        )
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    if checkpoint.exists() and not resume:
+        click.echo(
+            f"pofx: warning: {checkpoint} holds an interrupted fit, which this one replaces; Ctrl-C now and "
+            "--resume go on with it instead",
+            err=True,
+        )
+
+
+def _check_heeded(family: str, smoothing: str) -> None:
+    for owner, names in ONLY.items():
+        idle = [f"--{name}" for name in names if owner != family and arguments.typed(name)]
+        if idle:
+            raise click.UsageError(
+                f"{', '.join(idle)}: expected only with --family {owner}, found --family {family}; change one."
+            )
+    if arguments.typed("alpha") and smoothing != "additive":
+        raise click.UsageError(
+            f"--alpha: expected only with --smoothing additive, found {smoothing}; change one."
+        )

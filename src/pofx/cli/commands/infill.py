@@ -1,0 +1,53 @@
+"""pofx infill: what may stand between two strings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.conditions import condition_options, sampling_options, show
+from pofx.cli.options.model import Chosen, model_options
+
+if TYPE_CHECKING:
+    from pofx.queries.conditioning.conditions import Condition
+
+
+@click.command(short_help="What may stand between a prefix and a suffix.")
+@click.argument("prefix")
+@click.argument("suffix")
+@condition_options
+@sampling_options
+@model_options
+@arguments.json_option
+def command(
+    prefix: str,
+    suffix: str,
+    on: Condition | None,
+    how: dict[str, Any],
+    show_: int,
+    chosen: Chosen,
+    as_json: bool,
+) -> None:
+    """p(middle | PREFIX, SUFFIX), and log P(the text ends with SUFFIX | it begins with PREFIX).
+
+    --contains, --matches and --length are said of the middle. --max-tokens is the most that it may have. With --open
+    the text may go on behind the first SUFFIX. PREFIX may be empty ("").
+
+    \b
+    pofx infill "Return the " " of the list."
+    pofx infill "The " " sat on the mat." --open -m smollm2 -n 64
+    """
+    from pofx.queries.conditioning.conditions import Anything
+    from pofx.queries.conditioning.infill import infill
+
+    lm = chosen.load()
+    found = infill(
+        lm,
+        arguments.argument_text(prefix),
+        arguments.argument_text(suffix),
+        middle=Anything() if on is None else on,
+        **how,
+    )
+    show(found, "middle", show_, as_json, lm, chosen.name)

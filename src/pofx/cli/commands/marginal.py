@@ -1,0 +1,76 @@
+"""pofx marginal: log p of a string, summed over its tokenisations."""
+
+from __future__ import annotations
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.numbers import Real, Whole
+
+
+@click.command(short_help="The probability of a string, over all its tokenisations.")
+@click.argument("texts", nargs=-1, required=True)
+@click.option(
+    "--beam",
+    type=Whole(1),
+    default=8,
+    show_default=True,
+    help="Beginnings of tokenisations kept at each byte.",
+)
+@click.option(
+    "--draws",
+    type=Whole(),
+    default=128,
+    show_default=True,
+    help="Draws of others, for the estimate.",
+)
+@click.option(
+    "--calls",
+    type=Whole(1),
+    metavar="N",
+    help="Begin nothing new after so many calls of the model.",
+)
+@click.option(
+    "--seconds",
+    type=Real(0, above=True),
+    metavar="S",
+    help="Begin nothing new after so long.",
+)
+@click.option("--seed", type=Whole(), default=0, show_default=True, help="Of the draws.")
+@model_options
+@arguments.json_option
+def command(
+    texts: tuple[str, ...],
+    beam: int,
+    draws: int,
+    calls: int | None,
+    seconds: float | None,
+    seed: int,
+    chosen: Chosen,
+    as_json: bool,
+) -> None:
+    """log p(TEXT) = log of the sum of p over every sequence of tokens that spells it, in nats.
+
+    Exact for n-grams and for bytes; else a lower bound that is certain, and an unbiased estimate with its interval. The
+    gap is what the canonical tokenisation, which score gives, leaves out.
+
+    \b
+    pofx marginal "unbelievable" -m smollm2 --begin "<|endoftext|>"
+    pofx marginal "Timely tides." --calls 50 -m model
+    """
+    from pofx.queries.marginal.marginal import marginal
+
+    lm = chosen.load()
+    found = [marginal(lm, arguments.argument_text(t), beam, draws, calls, seconds, seed) for t in texts]
+    if as_json:
+        from pofx.cli.output.json_records import dumps, marginal_record
+
+        for m in found:
+            click.echo(dumps(marginal_record(m)))
+    else:
+        from rich.console import Console
+
+        from pofx.report.terminal.marginal import marginal_table
+
+        Console().print(marginal_table(found))

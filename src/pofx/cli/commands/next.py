@@ -1,0 +1,59 @@
+"""pofx next: the law of the next token, byte, character or word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.numbers import Whole
+from pofx.cli.output.terms import print_line
+
+
+@click.command(short_help="The law of what comes next: words, characters, bytes or tokens.")
+@click.argument("given", default="")
+@click.option(
+    "-k", type=Whole(1), default=10, show_default=True, help="How many outcomes to show; the rest is one row."
+)
+@click.option(
+    "--unit",
+    type=click.Choice(["word", "character", "byte", "token"]),
+    default="word",
+    show_default=True,
+    help="What an outcome is. All but tokens may begin inside a token that GIVEN ends in.",
+)
+@click.option(
+    "--calls",
+    type=Whole(),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="Words, characters: call the model at most so often in search of them.",
+)
+@model_options
+@arguments.json_option
+def command(given: str, k: int, unit: Any, calls: int, chosen: Chosen, as_json: bool) -> None:
+    """p(v | GIVEN) of the likeliest v to come next. Without GIVEN: p(x1 | x0), how texts begin.
+
+    A word is what comes up to the next boundary, white space or the text's end; what GIVEN began may be what goes on.
+
+    \b
+    pofx next "The interes"
+    pofx next "Return the " --unit token
+    """
+    from pofx.queries.next_unit.next import next_token
+
+    law = next_token(chosen.load(), arguments.argument_text(given), k, unit, calls)
+    if as_json:
+        from pofx.cli.output.json_records import dumps, next_record
+
+        click.echo(dumps({**next_record(law), "model": chosen.name}))
+    else:
+        from rich.console import Console
+
+        from pofx.report.terminal import render
+
+        Console().print(render.next_table(law))
+        print_line(chosen.name, law.terms)

@@ -1,0 +1,99 @@
+"""pofx posterior: which of several models a text is from."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.model import Chosen
+from pofx.cli.options.numbers import Real, Whole
+
+if TYPE_CHECKING:
+    from pofx.lm.model import LM
+
+
+@click.command(short_help="Which of several models a text is from.")
+@click.argument("texts", nargs=-1, required=True)
+@click.option(
+    "-m",
+    "--model",
+    "names",
+    multiple=True,
+    required=True,
+    metavar="MODEL",
+    help="A directory, a .gguf or .arpa file, a hub id, 'smollm2' or 'builtin' (repeatable).",
+)
+@click.option(
+    "--weight",
+    "weights",
+    type=Real(),
+    multiple=True,
+    metavar="W",
+    help="Prior of each model, in their order; without, all are alike.",
+)
+@click.option(
+    "--beam",
+    type=Whole(1),
+    default=8,
+    show_default=True,
+    help="Tokenisations kept at each byte, where vocabularies differ.",
+)
+@click.option("--begin", metavar="TOKEN", help="Take this token for x0 of models that have none.")
+@click.option("--end", metavar="TOKEN", help="Take this token for EOS of models that have none.")
+@arguments.json_option
+def command(
+    texts: tuple[str, ...],
+    names: tuple[str, ...],
+    weights: tuple[float, ...],
+    beam: int,
+    begin: str | None,
+    end: str | None,
+    as_json: bool,
+) -> None:
+    """P(MODEL | TEXT) = π p(TEXT | MODEL) / Σ π p(TEXT | ·), by Bayes' rule, of whole texts, EOS counted.
+
+    Models of different vocabularies are compared as what they share, distributions over strings; log p of a text is
+    then a sum over its tokenisations, with bounds.
+
+    \b
+    pofx posterior "Time flies." -m english -m french
+    pofx posterior "Time flies." -m model -m smollm2 --begin "<|endoftext|>"
+    """
+    from pofx.queries.posterior import posterior
+    from pofx.transforms.mixture import mixture, same_vocab
+
+    if len(names) < 2:
+        raise click.UsageError("-m: expected at least two models, found one; name another with -m.")
+    if weights and len(weights) != len(names):
+        raise click.UsageError(
+            f"--weight: expected one for each of {len(names)} models, found {len(weights)}."
+        )
+    lms = [_loaded(name, begin, end) for name in names]
+    shared = all(same_vocab(lm, lms[0]) for lm in lms)
+    both = mixture(lms, weights or None, None if shared else beam)
+    found = posterior(both, [arguments.argument_text(t) for t in texts])
+    if as_json:
+        from pofx.cli.output.json_records import dumps, posterior_record
+
+        for record in found:
+            click.echo(dumps(posterior_record(record, names)))
+    else:
+        from rich.console import Console
+
+        from pofx.report.terminal.posterior import posterior_table
+
+        Console().print(posterior_table(found, names))
+
+
+def _loaded(name: str, begin: str | None, end: str | None) -> LM:
+    """The model, with a stand-in for x0 or EOS only where it has none: those of fitted models are not replaced."""
+    chosen = Chosen(name, None, None, "float32", None, None, None)
+    lm = chosen.load()
+    first = begin if lm.begin.known == "none" else None
+    last = end if lm.vocab.end is None else None
+    if first is None and last is None:
+        return lm
+    return dataclasses.replace(chosen, begin=first, end=last).load()

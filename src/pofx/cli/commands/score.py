@@ -1,0 +1,276 @@
+"""pofx score: log p of texts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.commands.score_cross import Cross, cross_options, print_cross
+from pofx.cli.options import arguments
+from pofx.cli.options.keeping import Keeping, keeping_options
+from pofx.cli.options.layout import Layout, layout_options
+from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.numbers import Whole
+from pofx.cli.options.written import Verb, Written, rows_beside, rows_finished
+from pofx.cli.output.terms import terms_option
+from pofx.cli.spelling import shell_line
+
+if TYPE_CHECKING:
+    from pofx.queries.scoring.score import Scored
+
+PEERS = ("minicons", "lm-eval", "lmppl", "lm-scorer", "llama-perplexity", "kenlm")
+# What shapes a file of rows, and says nothing without one.
+ONLY_WITH_OUT = {
+    "keep": "--keep",
+    "no_text": "--no-text",
+    "with_terms": "--terms",
+    "per": "--per",
+    "top": "--top",
+    "entropy": "--entropy",
+    "rank": "--rank",
+}
+
+
+@click.command(cls=Verb, short_help="The log-probability of texts.")
+@click.argument("files", nargs=-1)
+@click.option(
+    "--text", "texts", multiple=True, metavar="TEXT", help="Score this text and show its terms (repeatable)."
+)
+@click.option("--given", default="", metavar="TEXT", help="Condition on this prefix: log p(text | given).")
+@click.option(
+    "--given-field", metavar="NAME", help="jsonl, csv, parquet: condition each row on its field of this name."
+)
+@arguments.boundary_option
+@click.option("--prefix", is_flag=True, help="Sum log P(text): the text and anything after it, no EOS term.")
+@click.option(
+    "-o",
+    "--out",
+    type=Written(beside=rows_beside, finished=rows_finished),
+    metavar="FILE",
+    help="With FILES: write rows to a .jsonl, .csv, .tsv (then .gz, .zst) or .parquet file. A run that was stopped "
+    "goes on where it was.",
+)
+@click.option(
+    "--per",
+    type=click.Choice(["text", "token"]),
+    default="text",
+    show_default=True,
+    help="-o: a row is a text, or a token.",
+)
+@click.option(
+    "--top",
+    type=Whole(0, 1000),
+    default=0,
+    metavar="K",
+    help="-o --per token: the K likeliest tokens.",
+)
+@click.option("--entropy", is_flag=True, help="-o --per token: the entropy of each law, nats.")
+@click.option("--rank", is_flag=True, help="-o --per token: 1 + how many tokens were likelier.")
+@click.option(
+    "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
+)
+@terms_option
+@click.option("--no-text", is_flag=True, help="-o: leave the texts themselves out.")
+@keeping_options
+@click.option("--tokens", is_flag=True, help="With FILES and --json: list the tokens of each text.")
+@click.option(
+    "--as",
+    "peer",
+    type=click.Choice(PEERS),
+    help="The number that this other tool would have printed, term by term.",
+)
+@layout_options
+@model_options
+@click.option(
+    "--unknown",
+    type=click.Choice(["refuse", "class"]),
+    default="refuse",
+    show_default=True,
+    help="A word that an ARPA file has not: refuse the text, or score it as one of the class <unk>, which no text is alone.",
+)
+@click.option(
+    "--deterministic",
+    is_flag=True,
+    help="Score each text alone: equal to the last bit in any company, and slower.",
+)
+@cross_options
+@arguments.quiet_option
+@arguments.json_option
+@arguments.html_option
+def command(
+    files: tuple[str, ...],
+    texts: tuple[str, ...],
+    given: str,
+    given_field: str | None,
+    boundary: Any,
+    prefix: bool,
+    out: str | None,
+    per: Any,
+    top: int,
+    entropy: bool,
+    rank: bool,
+    keep: tuple[str, ...],
+    no_text: bool,
+    with_terms: bool,
+    keeping: Keeping,
+    tokens: bool,
+    peer: str | None,
+    layout: Layout,
+    chosen: Chosen,
+    unknown: str,
+    deterministic: bool,
+    cross: Cross | None,
+    quiet: bool,
+    as_json: bool,
+    html_path: str | None,
+) -> None:
+    """log p(text) = Σ log p(x_i | x_<i) + log p(EOS | text), in nats.
+
+    --text shows every factor. FILES (or - for standard input) give one line a document: id, nats, bits per byte; with
+    -o they give a file of rows. Exit code 1 if some rows have no score; their errors are in the rows.
+
+    \b
+    pofx score --text "She loves smol kittens"
+    pofx score --text "ly" --given "real" --prefix
+    pofx score corpus.jsonl --field body --id key -o scores.parquet
+    pofx score corpus.txt --per token --top 3 -o tokens.jsonl.gz
+    pofx score corpus.txt --cross-fit 10 --order 4
+    """
+    from pofx.jobs.documents import Documents
+    from pofx.jobs.rows import Rows
+    from pofx.jobs.score_rows import ScoreRows
+
+    _check_usage(files, texts, given, given_field, out, per, peer, as_json or tokens or bool(html_path))
+    behind = arguments.argument_text(given)
+    asked = Documents(layout.files(files), layout, behind, given_field, keep)
+    has_given = bool(given) or given_field is not None
+    rows: Rows = ScoreRows(
+        per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary, chosen.normalize
+    )
+    if files:  # what can be refused before a model is loaded
+        asked.look()
+    if out is not None:
+        from pofx.jobs.job import check_out
+        from pofx.jobs.term_columns import WithTerms
+
+        rows = WithTerms(rows, chosen.name) if with_terms else rows
+        check_out(out, rows)
+    if cross is not None:
+        if print_cross(cross, asked, tokens, as_json, quiet):
+            click.get_current_context().exit(1)
+        return
+    lm = chosen.load(unknown=unknown)
+    if deterministic:
+        from pofx.transforms.deterministic import deterministic as alone
+
+        lm = alone(lm)
+    if peer is not None:
+        from pofx.cli.commands.score_peers import print_peer
+
+        print_peer(lm, peer, [arguments.argument_text(t) for t in texts], asked, as_json)
+    elif texts:
+        _texts(
+            lm,
+            [arguments.argument_text(t) for t in texts],
+            behind,
+            boundary,
+            prefix,
+            as_json,
+            html_path,
+            quiet,
+        )
+    elif out is not None:
+        from pofx.cli.output.run_job import run_job
+        from pofx.jobs.job import Job
+
+        decided = {"--budget": chosen.budget, "--deterministic": deterministic, "--unknown": unknown}
+        job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
+        run_job(job, quiet)
+    else:
+        from pofx.cli.output.score_lines import print_lines
+
+        kept, failed = print_lines(lm, asked, boundary, prefix, tokens, as_json, quiet, bool(html_path))
+        if html_path:
+            _page(kept, html_path, quiet)
+        if failed:
+            click.get_current_context().exit(1)
+
+
+def _check_usage(
+    files: tuple[str, ...],
+    texts: tuple[str, ...],
+    given: str,
+    given_field: str | None,
+    out: str | None,
+    per: str,
+    peer: str | None,
+    printed: bool,
+) -> None:
+    """Refuse options that contradict each other, or that nothing would heed."""
+    arguments.check_texts(files, texts, given, given_field)
+    if out is None:
+        unheeded = next((flag for name, flag in ONLY_WITH_OUT.items() if arguments.typed(name)), None)
+        if unheeded:
+            raise click.UsageError(f"{unheeded}: expected only with -o FILE, found without.")
+    else:
+        if not files:
+            raise click.UsageError("-o: expected FILES to score, found --text; use --json for one text.")
+        if peer or printed:
+            raise click.UsageError("-o: expected alone, found with --as, --json, --tokens or --html.")
+        shaped = next((f"--{name}" for name in ("top", "entropy", "rank") if arguments.typed(name)), None)
+        if per == "text" and shaped:
+            raise click.UsageError(f"{shaped}: expected only with --per token, found --per text.")
+    if arguments.typed("boundary") and not (given or given_field):
+        raise click.UsageError(
+            "--boundary: expected behind a prefix, found neither --given nor --given-field."
+        )
+    if peer and (given or given_field):
+        raise click.UsageError("--as: expected whole texts, found a prefix; leave --given out.")
+
+
+def _texts(
+    lm: Any,
+    texts: list[str | bytes],
+    given: str | bytes,
+    boundary: Any,
+    prefix: bool,
+    as_json: bool,
+    html_path: str | None,
+    quiet: bool,
+) -> None:
+    from pofx.lm.trace import Want
+    from pofx.queries.scoring.score import score
+
+    scored = score(lm, texts, given, Want(entropy=True, rank=True, top=5), boundary)
+    if prefix:
+        scored = [s.without_end() for s in scored]
+    if html_path:  # before anything is printed: a reader that closes the pipe must not cost the page
+        _page(scored, html_path, quiet)
+    if as_json:
+        from pofx.cli.output.json_records import dumps, scored_record
+
+        for s in scored:
+            click.echo(dumps(scored_record(s, tokens=True)))
+    else:
+        from rich.console import Console
+
+        from pofx.report.terminal import render
+
+        console = Console()
+        for s in scored:
+            console.print(render.score_panel(s))
+            console.print()
+            console.print(render.chain_table(s))
+            console.print()
+            console.print(render.heat_text(s))
+            console.print(render.legend())
+    from pofx.cli.output.fitted_notice import tell_fitted
+
+    tell_fitted(sum(s.terms.fitted for s in scored), sum(s.terms.chosen for s in scored), len(scored))
+
+
+def _page(scored: list[Scored], path: str, quiet: bool) -> None:
+    from pofx.report.html import page
+
+    arguments.write_page(path, page.page("log p(x), term by term", [page.score_section(scored)]), quiet)

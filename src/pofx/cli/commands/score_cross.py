@@ -1,0 +1,123 @@
+"""pofx score FILE… --cross-fit K: each document by an n-gram that was fitted without it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.numbers import Real, Whole
+from pofx.cli.output.notices import tell
+from pofx.jobs.documents import Documents
+from pofx.models.specs import MOST_ORDER, SMOOTHINGS, NgramSpec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MOST_FOLDS = 1_000
+OPTIONS = (
+    click.option(
+        "--cross-fit",
+        type=Whole(2, MOST_FOLDS),
+        metavar="K",
+        help="Fit an n-gram to FILES K times, each time without one of K parts, and score that part by it.",
+    ),
+    click.option(
+        "--order",
+        type=Whole(1, MOST_ORDER),
+        default=6,
+        show_default=True,
+        help="--cross-fit: tokens in an n-gram.",
+    ),
+    click.option(
+        "--smoothing",
+        type=click.Choice(SMOOTHINGS),
+        default="kneser-ney",
+        show_default=True,
+        help="--cross-fit: what unseen n-grams get.",
+    ),
+    click.option(
+        "--alpha",
+        type=Real(above=True),
+        default=1.0,
+        show_default=True,
+        help="--cross-fit: as of 'pofx fit'.",
+    ),
+    click.option("--vocab", default="bytes", show_default=True, help="--cross-fit: as of 'pofx fit'."),
+)
+# What says of another model, or of other rows, than there are.
+_OTHERS = {
+    "model_name": "--model",
+    "begin": "--begin",
+    "end": "--end",
+    "context": "--context",
+    "stride": "--stride",
+    "unknown": "--unknown",
+    "deterministic": "--deterministic",
+    "given": "--given",
+    "given_field": "--given-field",
+    "prefix": "--prefix",
+    "out": "--out",
+    "html_path": "--html",
+    "peer": "--as",
+}
+
+
+@dataclass(frozen=True)
+class Cross:
+    """Of how many parts each is scored by a model without it, and what kind of model."""
+
+    folds: int
+    spec: NgramSpec
+
+
+def cross_options(function: F) -> F:
+    """--cross-fit and what goes with it, which reach the verb as one `cross`, or None."""
+
+    @functools.wraps(function)
+    def with_cross(
+        *args: Any, cross_fit: int | None, order: int, smoothing: str, alpha: float, vocab: str, **others: Any
+    ) -> Any:
+        if cross_fit is None:
+            idle = next((n for n in ("order", "smoothing", "alpha", "vocab") if arguments.typed(n)), None)
+            if idle:
+                raise click.UsageError(f"--{idle}: expected only with --cross-fit K, found without.")
+            return function(*args, cross=None, **others)
+        odd = next((n for n in _OTHERS if arguments.typed(n)), None)
+        if (
+            odd == "out"
+        ):  # such rows go on where a run was stopped, and K models have no common state to go on from
+            raise click.UsageError(
+                "--cross-fit: expected lines on standard output, found --out; write --json > FILE, a row a document with "
+                "its id."
+            )
+        if odd or not others["files"]:
+            raise click.UsageError(
+                "--cross-fit: expected FILES, and no other model or rows than --cross-fit makes of them, found "
+                f"{_OTHERS[odd] if odd else 'no FILES'}."
+            )
+        spec = NgramSpec(order, smoothing, alpha, vocab)
+        return function(*args, cross=Cross(cross_fit, spec), **others)
+
+    out: Any = with_cross
+    for option in reversed(OPTIONS):
+        out = option(out)
+    return out  # type: ignore[no-any-return]
+
+
+def print_cross(cross: Cross, asked: Documents, tokens: bool, as_json: bool, quiet: bool) -> int:
+    """Print a line a document, in order; how many rows have no score."""
+    from pofx.cli.output.score_lines import print_blocks
+    from pofx.corpus.documents import Document
+    from pofx.cross_fitting.folds import cross_fit
+
+    items = list(asked.items(tell))
+    texts = [i.text for i in items if isinstance(i, Document)]
+    if not texts:
+        raise asked.nothing()
+    found = iter(cross_fit(texts, cross.spec, cross.folds))
+    block = [(i, next(found) if isinstance(i, Document) else i.error) for i in items]
+    return print_blocks([block], asked, False, tokens, as_json, quiet, False)[1]

@@ -1,0 +1,104 @@
+"""pofx score --as TOOL: what another tool would have printed, and of which terms."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.output.notices import tell
+from pofx.cli.spelling import in_shell
+from pofx.jobs.documents import Documents
+
+if TYPE_CHECKING:
+    from pofx.lm.model import LM
+    from pofx.queries.scoring.peers import PeerScore
+
+
+def print_peer(lm: LM, peer: str, texts: list[str | bytes], asked: Documents, as_json: bool) -> None:
+    """A table a text; for files a line a document, with exit code 1 if the tool has no number for some."""
+    from pofx.queries.scoring.peers import as_peer
+
+    if texts:
+        for text in texts:
+            score = as_peer(lm, text, peer)
+            if as_json:
+                _echo({"text": text, **_record(score)})
+            else:
+                _show(score, _ours(lm, text))
+        return
+    _lines(lm, peer, asked, as_json)
+
+
+def _lines(lm: LM, peer: str, asked: Documents, as_json: bool) -> None:
+    from pofx.errors import PofxError
+    from pofx.queries.scoring.peers import as_peer
+    from pofx.report.terminal.peers import peer_value
+
+    n = failed = 0
+    for item in asked.items(tell):
+        n += 1
+        here = item.id
+        found = asked.ask(item)
+        try:
+            if isinstance(found, PofxError):
+                raise found
+            score = as_peer(lm, found[0], peer)
+        except PofxError as e:
+            failed += 1
+            told = in_shell(e)
+            click.echo(f"pofx: warning: {item.source}:{item.line}: {told}", err=True)
+            if as_json:
+                _echo({"id": here, "peer": peer, "error": str(told)})
+            else:
+                click.echo(f"{here}\t")
+            continue
+        if as_json:
+            _echo({"id": here, "text": found[0], **_record(score)})
+        else:
+            click.echo(f"{here}\t{peer_value(score)}")
+    if not n:
+        raise asked.nothing()
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def _record(score: PeerScore) -> dict[str, Any]:
+    return {
+        "peer": score.peer,
+        "value": score.value,
+        "unit": score.unit,
+        "note": score.note,
+        "terms": [dataclasses.asdict(t) for t in score.terms],
+    }
+
+
+def _echo(record: dict[str, Any]) -> None:
+    from pofx.cli.output.json_records import dumps
+
+    click.echo(dumps(record))
+
+
+def _show(score: PeerScore, ours: str) -> None:
+    from rich.console import Console
+
+    from pofx.report.terminal.peers import peer_table
+
+    console = Console()
+    console.print(peer_table(score))
+    console.print(f"{ours}\n", markup=False, highlight=False)
+
+
+def _ours(lm: LM, text: str | bytes) -> str:
+    """What pofx itself says of the text, so that the two can be told apart; or why it says nothing."""
+    from pofx.errors import PofxError
+    from pofx.queries.scoring.score import score
+    from pofx.report.numerals import fixed
+    from pofx.report.visible import visible
+
+    try:
+        (found,) = score(lm, [text])
+        return f"pofx: log p(x) = {fixed(found.total)} nats; {visible(str(found.terms))}"
+    except PofxError as e:
+        return f"pofx: no log p(x): {visible(str(in_shell(e)))}"

@@ -1,0 +1,164 @@
+"""pofx words: the surprisal of words."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.keeping import Keeping, keeping_options
+from pofx.cli.options.layout import Layout, layout_options
+from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.numbers import Real
+from pofx.cli.options.written import Verb, Written, rows_beside, rows_finished
+from pofx.cli.output.terms import print_line, terms_option
+from pofx.cli.spelling import shell_line
+
+if TYPE_CHECKING:
+    from pofx.lm.model import LM
+    from pofx.queries.segmentation.word_units import Units
+
+
+@click.command(cls=Verb, short_help="The surprisal of words.")
+@click.argument("files", nargs=-1)
+@click.option(
+    "--text", "texts", multiple=True, metavar="TEXT", help="Show the words of this text (repeatable)."
+)
+@click.option(
+    "--units",
+    "how",
+    type=click.Choice(["words", "graphemes"]),
+    default="words",
+    show_default=True,
+    help="graphemes: each character is a word, for languages without spaces.",
+)
+@click.option("--pattern", metavar="REGEX", help="Each match of this regular expression is a word.")
+@click.option(
+    "--pattern-seconds",
+    type=Real(above=True),
+    default=10.0,
+    show_default=True,
+    help="--pattern: refuse one that takes longer for a text.",
+)
+@click.option(
+    "--punctuation",
+    type=click.Choice(["attached", "own", "boundary"]),
+    default="attached",
+    show_default=True,
+    help="Part of the word it touches; words of its own; or, like a space, between words.",
+)
+@click.option("--given", default="", metavar="TEXT", help="Condition on this prefix.")
+@click.option(
+    "--given-field", metavar="NAME", help="jsonl, csv, parquet: condition each row on its field of this name."
+)
+@click.option(
+    "-o",
+    "--out",
+    type=Written(beside=rows_beside, finished=rows_finished),
+    metavar="FILE",
+    help="With FILES: write a row a word to a .csv, .tsv, .jsonl (then .gz, .zst) or .parquet file. A run that was "
+    "stopped goes on where it was.",
+)
+@click.option(
+    "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
+)
+@terms_option
+@keeping_options
+@layout_options
+@model_options
+@arguments.quiet_option
+@arguments.json_option
+def command(
+    files: tuple[str, ...],
+    texts: tuple[str, ...],
+    how: Any,
+    pattern: str | None,
+    pattern_seconds: float,
+    punctuation: Any,
+    given: str,
+    given_field: str | None,
+    out: str | None,
+    keep: tuple[str, ...],
+    with_terms: bool,
+    keeping: Keeping,
+    layout: Layout,
+    chosen: Chosen,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """-log P of each word and the boundary behind it, given what came before; all add up to -log p(text).
+
+    --text shows a table. FILES (or - for standard input) give a row a word, tab-separated; with -o they give a file.
+    Exit code 1 if some documents have no score; their errors are in the rows.
+
+    \b
+    pofx words --text "The cat sat on the mat."
+    pofx words stimuli.csv --field sentence --id item -o words.csv
+    pofx words corpus.txt --punctuation own -o words.parquet
+    """
+    from pofx.cli.output.row_lines import print_rows
+    from pofx.cli.output.run_job import run_job
+    from pofx.jobs.documents import Documents
+    from pofx.jobs.job import Job, check_out
+    from pofx.jobs.rows import Rows
+    from pofx.jobs.term_columns import WithTerms
+    from pofx.jobs.word_rows import WordRows
+    from pofx.queries.segmentation.word_units import Units
+
+    arguments.check_texts(files, texts, given, given_field)
+    arguments.check_out(files, out, as_json, "score")
+    if pattern is None and arguments.typed("pattern_seconds"):
+        raise click.UsageError("--pattern-seconds: expected with --pattern, found without.")
+    if pattern is not None and arguments.typed("how"):
+        raise click.UsageError("--pattern: expected instead of --units, found both.")
+    units = Units(how if pattern is None else _compiled(pattern), punctuation, pattern_seconds)
+    behind = arguments.argument_text(given)
+    asked = Documents(layout.files(files), layout, behind, given_field, keep)
+    own = WordRows(units, keep)
+    rows: Rows = WithTerms(own, chosen.name) if with_terms else own
+    if files:  # what can be refused before a model is loaded
+        asked.look()
+    if out is not None:
+        check_out(out, rows)
+    lm = chosen.load()
+    if texts:
+        _texts(lm, [arguments.argument_text(t) for t in texts], units, behind, as_json, chosen.name)
+    elif out is not None:
+        decided = {"--budget": chosen.budget}
+        job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
+        run_job(job, quiet)
+    else:
+        asked.check(lm, whole=True)
+        print_rows(lm, asked, rows, as_json, "score", "" if quiet else chosen.name)
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    from pofx.algorithms.automata.regular_expressions import parsed
+
+    parsed(pattern, "--pattern")  # refuses what `re` cannot read, or warns of
+    return re.compile(pattern)
+
+
+def _texts(
+    lm: LM, texts: list[str | bytes], units: Units, given: str | bytes, as_json: bool, model: str
+) -> None:
+    from pofx.queries.words.boundaries import Boundaries
+    from pofx.queries.words.words import read_words
+
+    found = read_words(lm, Boundaries(lm.vocab, units), texts, given)
+    if as_json:
+        from pofx.cli.output.json_records import dumps, words_record
+
+        for worded in found:
+            click.echo(dumps({**words_record(worded), "model": model}))
+        return
+    from rich.console import Console
+
+    from pofx.report.terminal.words import words_table
+
+    console = Console()
+    for worded in found:
+        console.print(words_table(worded))
+        print_line(model, worded.terms)

@@ -1,0 +1,86 @@
+"""What several verbs share: how texts are named, and where answers go."""
+
+from __future__ import annotations
+
+import os
+
+import click
+from click.core import ParameterSource
+
+from pofx.cli.options.written import Written
+
+quiet_option = click.option(
+    "--quiet",
+    is_flag=True,
+    help="No progress and no summary on standard error; warnings and errors stay.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+html_option = click.option(
+    "--html",
+    "html_path",
+    type=Written(),
+    metavar="FILE",
+    help="Also write a page that needs no network.",
+)
+
+boundary_option = click.option(
+    "--boundary",
+    type=click.Choice(["auto", "token", "exact", "error"]),
+    default="auto",
+    show_default=True,
+    help="Behind a prefix. auto: both are strings, whatever tokens span the join; exact: so too, all of it byte by "
+    "byte; token: the text begins with a new token; error: refuse a text that does not.",
+)
+
+
+def argument_text(argument: str) -> str | bytes:
+    """A command-line argument as text, or as the bytes it was where it is no UTF-8."""
+    try:
+        argument.encode("utf-8")
+    except UnicodeEncodeError:
+        return os.fsencode(argument)
+    return argument
+
+
+def check_texts(files: tuple[str, ...], texts: tuple[str, ...], given: str, given_field: str | None) -> None:
+    """Refuse what does not say which texts are meant, or behind what: FILES or --text, --given or --given-field."""
+    if bool(files) == bool(texts):
+        raise click.UsageError(
+            "expected FILES or --text, found both."
+            if files
+            else "expected FILES (- for stdin) or --text, found neither."
+        )
+    if given and given_field:
+        raise click.UsageError("expected --given or --given-field, found both.")
+    if given_field and not files:
+        raise click.UsageError("--given-field: expected FILES, found --text; condition it with --given.")
+
+
+def check_out(files: tuple[str, ...], out: str | None, as_json: bool, verb: str) -> None:
+    """Refuse what -o does not go with, and what goes only with it."""
+    if out is None:
+        unheeded = next(
+            (flag for name, flag in (("keep", "--keep"), ("with_terms", "--terms")) if typed(name)), None
+        )
+        if unheeded:
+            raise click.UsageError(f"{unheeded}: expected only with -o FILE, found without.")
+    elif not files:
+        raise click.UsageError(f"-o: expected FILES to {verb}, found --text; use --json for one text.")
+    elif as_json:
+        raise click.UsageError("-o: expected alone, found with --json.")
+
+
+def typed(name: str) -> bool:
+    """Whether the user wrote this option or argument on the command line."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def write_page(path: str, page: str, quiet: bool = False) -> None:
+    """Write a page in one step, and say where, unless quiet."""
+    from pathlib import Path
+
+    from pofx.files.atomic import write_atomically
+
+    write_atomically(Path(path), page.encode("utf-8"))
+    if not quiet:
+        click.echo(f"pofx: wrote {path}", err=True)

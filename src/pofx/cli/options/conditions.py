@@ -1,0 +1,176 @@
+"""What `pofx condition` and `pofx infill` share: how a condition is named, and how the answer is printed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.numbers import Whole
+from pofx.cli.output.terms import print_line
+from pofx.jobs.term_columns import term_cells
+
+if TYPE_CHECKING:
+    from pofx.lm.model import LM
+    from pofx.queries.conditioning.conditioned import Conditioned
+    from pofx.queries.conditioning.conditions import Condition, Unit
+    from pofx.queries.conditioning.problem import Boundary
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+CONDITIONS = (
+    click.option("--contains", multiple=True, metavar="TEXT", help="It contains this (repeatable)."),
+    click.option("--matches", metavar="REGEX", help="This regular expression matches the whole of it."),
+    click.option("--length", type=Whole(), metavar="N", help="It is exactly so long."),
+    click.option(
+        "--unit",
+        type=click.Choice(["characters", "bytes", "tokens"]),
+        default="characters",
+        show_default=True,
+        help="What --length counts.",
+    ),
+)
+
+SAMPLING = (
+    click.option("-n", type=Whole(8), default=512, show_default=True, help="Particles, or draws, in all."),
+    click.option(
+        "--boundary",
+        type=click.Choice(["exact", "token"]),
+        default="exact",
+        show_default=True,
+        help="exact: a token may span the prefix and what follows; token: that begins with a new one.",
+    ),
+    click.option(
+        "--runs",
+        type=Whole(8),
+        default=8,
+        show_default=True,
+        help="Independent runs, for the standard error.",
+    ),
+    click.option(
+        "--seed", type=Whole(), default=0, show_default=True, help="The same seed gives the same answer."
+    ),
+    click.option(
+        "--max-tokens", type=Whole(), default=64, show_default=True, help="Longer texts do not count."
+    ),
+    click.option("--open", "open_", is_flag=True, help="The text may go on behind it; no EOS is counted."),
+    click.option(
+        "--show",
+        "show_",
+        type=Whole(),
+        default=10,
+        show_default=True,
+        help="How many outcomes to print.",
+    ),
+)
+
+
+def condition_options(function: F) -> F:
+    """--contains, --matches, --length and --unit, which reach the verb as one `on`, or None."""
+
+    @functools.wraps(function)
+    def with_condition(
+        *args: Any,
+        contains: tuple[str, ...],
+        matches: str | None,
+        length: int | None,
+        unit: Unit,
+        **others: Any,
+    ) -> Any:
+        return function(*args, on=_named(contains, matches, length, unit), **others)
+
+    return _decorated(with_condition, CONDITIONS)  # type: ignore[no-any-return]
+
+
+def sampling_options(function: F) -> F:
+    """-n, --boundary, --runs, --seed, --max-tokens and --open, which reach the verb as one `how`; and --show."""
+
+    @functools.wraps(function)
+    def with_sampling(
+        *args: Any,
+        n: int,
+        boundary: Boundary,
+        runs: int,
+        seed: int,
+        max_tokens: int,
+        open_: bool,
+        **others: Any,
+    ) -> Any:
+        how = {
+            "n": n,
+            "boundary": boundary,
+            "ends": not open_,
+            "max_tokens": max_tokens,
+            "runs": runs,
+            "seed": seed,
+        }
+        return function(*args, how=how, **others)
+
+    return _decorated(with_sampling, SAMPLING)  # type: ignore[no-any-return]
+
+
+def _decorated(function: Any, options: Sequence[Callable[[Any], Any]]) -> Any:
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _named(
+    contains: tuple[str, ...], matches: str | None, length: int | None, unit: Unit
+) -> Condition | None:
+    """The condition that the options name; None for none."""
+    from pofx.queries.conditioning.conditions import Contains, Length, Matches
+
+    if length is None and arguments.typed("unit"):
+        raise click.UsageError("--unit: expected with --length N, found without.")
+    parts: list[Condition] = [Contains(arguments.argument_text(text)) for text in contains]
+    if matches is not None:
+        parts.append(Matches(matches))
+    if length is not None:
+        parts.append(Length(length, unit))
+    found = None
+    for part in parts:
+        found = part if found is None else found & part
+    return found
+
+
+def show(found: Conditioned, what: str, most: int, as_json: bool, lm: LM, model: str) -> None:
+    """Print the answer, and what it is of. model: the name that the user gave `lm`."""
+    from pofx.queries.scoring.terms import terms
+
+    about = terms(lm, 0, 0, 0, end=False)
+    if as_json:
+        from pofx.cli.output.json_records import dumps
+
+        click.echo(dumps({**record(found), "model": model, "terms": term_cells(model, about)}))
+        return
+    from rich.console import Console
+
+    from pofx.report.terminal.conditioning import conditioned_table
+
+    Console(highlight=False).print(conditioned_table(found, what, most))
+    print_line(model, about)
+
+
+def record(found: Conditioned) -> dict[str, Any]:
+    """The whole answer: evidence, outcomes, and the draws with their weights."""
+    from pofx.cli.output.json_records import draw_record
+
+    return {
+        "on": found.on,
+        **({"given": found.given} if len(found.given) else {}),
+        "log_evidence_nats": found.log_evidence,
+        "se_nats": found.se,
+        "runs_nats": list(found.runs),
+        "ess": found.ess,
+        "method": found.method,
+        "exact": found.exact,
+        "max_tokens": found.max_tokens,
+        "calls": found.calls,
+        "outcomes": [{"text": o.bytes, "p": o.p, "se": o.se} for o in found.outcomes],
+        "draws": [{**draw_record(d), "weight": float(w)} for d, w in zip(found.draws, found.weights)],
+    }

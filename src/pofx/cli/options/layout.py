@@ -1,0 +1,155 @@
+"""How documents lie in files: the options that say it, and the records that are read by it."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pofx.cli.options.numbers import Real
+from pofx.cli.output.bad_rows import BadRows, left_out
+from pofx.files.limits import DEFAULT, size_of
+from pofx.jobs.layout import DocumentLayout
+
+if TYPE_CHECKING:
+    from pofx.corpus.documents import Document, Records
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
+
+
+def _unescaped(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    return None if text is None else re.sub(r"\\([nrt\\])", lambda m: _ESCAPES[m[1]], text)
+
+
+def _bytes(context: click.Context, option: click.Parameter, text: str) -> int:
+    size = size_of(text)
+    if size is None:
+        raise click.UsageError(f"--max-document: expected a size such as 500M or 1G, found {text!r:.40}.")
+    return size
+
+
+OPTIONS = (
+    click.option(
+        "--field",
+        default="text",
+        show_default=True,
+        help="jsonl, json, csv, parquet: the field of the text; a.b is b inside a.",
+    ),
+    click.option("--id", metavar="NAME", help="jsonl, json, csv, parquet: the field of the id."),
+    click.option(
+        "--split",
+        type=click.Choice(["line", "file"]),
+        default="line",
+        show_default=True,
+        help="txt: a document is a line, or the whole file.",
+    ),
+    click.option(
+        "--separator",
+        metavar="TEXT",
+        callback=_unescaped,
+        help=r"txt: documents stand between these (\n, \r, \t and \\ are read; \n is \r\n, too).",
+    ),
+    click.option(
+        "--format",
+        metavar="NAME",
+        help="Overrules the file's ending: txt, jsonl, json, csv.gz, …, or fasttext (labels, then text).",
+    ),
+    click.option(
+        "--delimiter",
+        metavar="CHAR",
+        callback=_unescaped,
+        help=r"csv, tsv: what parts the columns, such as ';' or '\t'.",
+    ),
+    click.option(
+        "--quoting",
+        type=click.Choice(["none", "minimal"]),
+        help="csv, tsv: a quote is a character like any other, or encloses a cell that needs one.",
+    ),
+    click.option(
+        "--encoding", metavar="NAME", help="Of files of text: cp1252, latin-1, utf-16, … Default: UTF-8."
+    ),
+    click.option(
+        "--max-document",
+        metavar="SIZE",
+        default="64M",
+        show_default=True,
+        callback=_bytes,
+        help="Refuse a longer document or row.",
+    ),
+    click.option(
+        "--max-expansion",
+        type=Real(1),
+        metavar="N",
+        default=DEFAULT.expansion,
+        show_default=True,
+        help="Refuse a packed file of which a byte gives more than N.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Layout(DocumentLayout):
+    """How documents lie in files, as the user said it; files that are left out and bad rows are told."""
+
+    def files(self, named: tuple[str, ...]) -> tuple[str, ...]:
+        """The files that the user named, directories and patterns spelled out; those left out are told."""
+        from pofx.corpus.source import named as found_by
+
+        out: list[str] = []
+        for path in named:
+            found = found_by(path, self.format)
+            out += found.files
+            if found.others:
+                from pofx.report.numerals import counted
+
+                click.echo(
+                    f"pofx: {path}: {counted(len(found.files), 'file')} read, {len(found.others):,} of another ending "
+                    f"left out, such as {found.others[0]!r} (--format reads them, too)",
+                    err=True,
+                )
+        return tuple(out)
+
+    def documents(self, files: tuple[str, ...], keep: tuple[str, ...] = ()) -> Told:
+        """The records of files; bad rows are told on standard error, the first of each kind, and counted: see `tally`."""
+        told = BadRows()
+        found = self.records(self.files(files), told.saw, keep=keep)
+        found.look()
+        return Told(found, told)
+
+
+@dataclass(frozen=True)
+class Told:
+    """Records, and what was told of the bad rows among them."""
+
+    records: Records
+    bad: BadRows
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self.records)
+
+
+def layout_options(function: F) -> F:
+    """The options of how documents lie in files, which reach the verb as one `layout`."""
+    names = [f.name for f in fields(Layout)]
+
+    @functools.wraps(function)
+    def with_layout(*args: Any, **options: Any) -> Any:
+        layout = Layout(**{name: options.pop(name) for name in names})
+        return function(*args, layout=layout, **options)
+
+    out: Any = with_layout
+    for option in reversed(OPTIONS):
+        out = option(out)
+    return out  # type: ignore[no-any-return]
+
+
+def tally(found: Told) -> None:
+    """Say on standard error how many rows were left out, if any."""
+    found.bad.rest()
+    left_out(found.records.n_bad, found.records.n, found.records.n_blank)

@@ -1,0 +1,199 @@
+"""The model that the options of a verb name, and how it is loaded while a person waits."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pofx.cli.options.chat import Marks, read_messages
+from pofx.cli.options.numbers import Whole
+from pofx.cli.python_warnings import heard
+
+if TYPE_CHECKING:
+    from pofx.lm.model import LM
+    from pofx.models.pretrained.checkpoint.stages import Progress, Stage
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS = (
+    click.option(
+        "-m",
+        "--model",
+        "model_name",
+        default="builtin",
+        envvar="POFX_MODEL",
+        show_envvar=True,
+        metavar="MODEL",
+        help="A directory, a .gguf or .arpa file, a hub id, 'smollm2', or 'builtin' (the default).",
+    ),
+    click.option("--begin", metavar="TOKEN", help="Take this token for x0 (assumed, not known)."),
+    click.option("--end", metavar="TOKEN", help="Take this token for EOS."),
+    click.option(
+        "--dtype",
+        type=click.Choice(["float32", "bfloat16"]),
+        default="float32",
+        show_default=True,
+        help="Of a pretrained model's products; bfloat16 is faster, and off by 0.03 nats a token.",
+    ),
+    click.option("--context", type=Whole(2), metavar="N", help="Read longer texts in windows of N tokens."),
+    click.option("--stride", type=Whole(1), metavar="N", help="How far apart windows begin."),
+    click.option("--budget", type=Whole(1), metavar="N", help="Tokens in one pass of a pretrained model."),
+    click.option(
+        "--rope",
+        type=click.Choice(["short", "long"]),
+        default="short",
+        show_default=True,
+        help="Factors of LongRoPE; the long ones are for longer texts than the original length.",
+    ),
+    click.option(
+        "--pre", metavar="NAME", help="How a GGUF file's tokenizer splits text, if it does not say."
+    ),
+    click.option(
+        "--chat",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Condition on a conversation: a JSON object with role and content a line, by the model's own template.",
+    ),
+    click.option(
+        "--normalize",
+        is_flag=True,
+        help="Score a text that the tokenizer changes as the model then reads it.",
+    ),
+)
+
+_OTHERS = ("begin", "end", "dtype", "context", "stride", "budget", "rope", "pre", "chat", "normalize")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the user said of the model."""
+
+    name: str
+    begin: str | None
+    end: str | None
+    dtype: str
+    context: int | None
+    stride: int | None
+    budget: int | None
+    rope: str = "short"
+    pre: str | None = None
+    chat: str | None = None
+    normalize: bool = False
+
+    def load(self, name: str | None = None, unknown: str = "refuse") -> LM:
+        """The model, by another name if one is given; slow stages are shown on standard error."""
+        from pofx.models.loading import load
+
+        messages = None if self.chat is None else read_messages(self.chat)
+        with _shown() as progress, heard():
+            lm = load(
+                name or self.name,
+                self.begin,
+                self.end,
+                self.dtype,
+                context=self.context,
+                stride=self.stride,
+                budget=self.budget,
+                rope=self.rope,
+                pre=self.pre,
+                normalize=self.normalize,
+                unknown=unknown,
+                progress=progress,
+            )
+            if messages is not None:
+                from pofx.queries.scoring.chat import chat
+                from pofx.transforms.given import given
+
+                lm = given(lm, chat(lm, messages))
+        lm.vocab.listener = Marks()
+        return lm
+
+
+def model_options(function: F) -> F:
+    """-m, --begin, --end, --dtype and the other options of a model, which reach the verb as one `chosen`."""
+
+    @functools.wraps(function)
+    def with_chosen(
+        *args: Any,
+        model_name: str,
+        begin: str | None,
+        end: str | None,
+        dtype: str,
+        context: int | None,
+        stride: int | None,
+        budget: int | None,
+        rope: str,
+        pre: str | None,
+        chat: str | None,
+        normalize: bool,
+        **others: Any,
+    ) -> Any:
+        chosen = Chosen(model_name, begin, end, dtype, context, stride, budget, rope, pre, chat, normalize)
+        return function(*args, chosen=chosen, **others)
+
+    out: Any = with_chosen
+    for option in reversed(OPTIONS):
+        out = option(out)
+    return out  # type: ignore[no-any-return]
+
+
+def optional_model(help: str, environment: bool = True) -> Callable[[F], F]:
+    """-m of a verb that can do without, and the other options of a model; they reach it as one `chosen`, or None.
+
+    environment: whether POFX_MODEL names one, too; not where most inputs are refused together with a model.
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def with_chosen(*args: Any, model_name: str | None, **others: Any) -> Any:
+            said = {name: others.pop(name) for name in _OTHERS}
+            chosen = None if model_name is None else Chosen(model_name, **said)
+            if chosen is None:
+                unheeded = next(
+                    (n for n in _OTHERS if said[n] not in (None, False, "short") and n != "dtype"), None
+                )
+                if unheeded:
+                    raise click.UsageError(f"--{unheeded}: expected only with -m MODEL, found without.")
+            return function(*args, chosen=chosen, **others)
+
+        out: Any = with_chosen
+        for option in reversed(OPTIONS[1:]):
+            out = option(out)
+        variable: dict[str, Any] = {"envvar": "POFX_MODEL", "show_envvar": True} if environment else {}
+        named = click.option("-m", "--model", "model_name", metavar="MODEL", help=help, **variable)
+        return named(out)  # type: ignore[no-any-return]
+
+    return decorate
+
+
+@contextmanager
+def _shown() -> Iterator[Progress]:
+    """A bar where standard error is a terminal; elsewhere one line for what is done once and takes long."""
+    if not sys.stderr.isatty():
+        told = False
+
+        def tell(stage: Stage, fraction: float) -> None:
+            nonlocal told
+            if stage.once and not told:
+                told = True
+                click.echo("pofx: converting the weights for the first time, once", err=True)
+
+        yield tell
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    columns = SpinnerColumn(), BarColumn(bar_width=24), TextColumn("{task.description}")
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("loading", total=None)
+
+        def move(stage: Stage, fraction: float) -> None:
+            bar.update(task, description=stage, completed=fraction, total=1.0 if fraction > 0 else None)
+
+        yield move

@@ -1,0 +1,67 @@
+"""What compress and decompress share: one file in, one file out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pofx.queries.compression.compress import Progress
+
+ENDING = ".pofx"
+
+
+def read(name: str) -> bytes:
+    """The bytes of a file, or of standard input."""
+    return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+
+
+def packed_name(values: Mapping[str, Any]) -> str:
+    """Where compress writes unless -o names a place: beside FILE; standard output for standard input."""
+    name: str = values["file"]
+    return "-" if name == "-" else name + ENDING
+
+
+def unpacked_name(values: Mapping[str, Any]) -> str | None:
+    """Where decompress writes unless -o names a place: FILE without its ending; None where it has another."""
+    name: str = values["file"]
+    return "-" if name == "-" else name.removesuffix(ENDING) if name.endswith(ENDING) else None
+
+
+@contextmanager
+def shown(quiet: bool) -> Iterator[Progress | None]:
+    """A bar on a terminal: a pretrained model codes some dozen tokens a second."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = BarColumn(bar_width=24), TextColumn("{task.description}"), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks = {}
+
+        def move(stage: str, share: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=1.0)
+            bar.update(tasks[stage], completed=share)
+
+        yield move
+
+
+def write(path: str, data: bytes, quiet: bool) -> None:
+    """A file in one step, or all of it on standard output."""
+    if path == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    from pofx.files.atomic import write_atomically
+
+    write_atomically(Path(path), data)
+    if not quiet:
+        click.echo(f"pofx: wrote {path}", err=True)

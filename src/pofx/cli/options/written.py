@@ -1,0 +1,265 @@
+"""One rule for every path that a verb writes: none that it reads, no other that it writes, and none that is finished."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pofx.errors import BadValue, not_replaced
+
+# The parameters of all verbs that name what is read: files, directories, models. A model may go by another name.
+READ = ("file", "files", "test_files", "chat", "directory", "model", "model_name", "names")
+# Of a directory that is read, what a model is made of: to write over one of these would damage the model.
+_OF_A_MODEL = (".json", ".safetensors", ".model", ".txt", ".jinja", ".gguf", ".arpa", ".arpa.gz")
+STREAM = "-"
+_OVERWRITE = "pofx.overwrite"
+
+# The parameters of a command, by name, as the user set them.
+Values = Mapping[str, Any]
+
+
+def _is_there(path: Path, values: Values) -> bool:
+    return path.is_file()
+
+
+class Written(click.Path):
+    """The type of a parameter that names a file, or a directory, to be written.
+
+    beside: further files that are written on the way, of the path given. finished: whether what stands at the path would
+    be lost, and no stopped run is on the way to replace it. unnamed: where the verb writes if the parameter is not given;
+    None for nowhere. Right: `type=Written(dir_okay=False)`, in a command of class `Verb`. Wrong: for a file that is only
+    read.
+    """
+
+    def __init__(
+        self,
+        dir_okay: bool = False,
+        allow_dash: bool = False,
+        beside: Callable[[Path], Iterable[Path]] = lambda path: (),
+        finished: Callable[[Path, Values], bool] = _is_there,
+        unnamed: Callable[[Values], str | None] = lambda values: None,
+    ) -> None:
+        super().__init__(dir_okay=dir_okay, allow_dash=allow_dash)
+        self.beside, self.finished, self.unnamed = beside, finished, unnamed
+
+
+class Verb(click.Command):
+    """A command that writes files: it has --overwrite, and `check_written` comes before any work."""
+
+    def __init__(self, *args: Any, **others: Any) -> None:
+        super().__init__(*args, **others)
+        if any(isinstance(p.type, Written) for p in self.params):
+            self.params.append(
+                click.Option(["--overwrite"], is_flag=True, help="Replace an output that is finished.")
+            )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Refuse first, then run."""
+        ctx.meta[_OVERWRITE] = ctx.params.pop("overwrite", False)
+        check_written(ctx)
+        return super().invoke(ctx)
+
+
+def may_overwrite() -> bool:
+    """Whether the command that runs may replace what is finished."""
+    return bool(click.get_current_context().meta.get(_OVERWRITE, False))
+
+
+def rows_beside(path: Path) -> Iterator[Path]:
+    """What stands beside a file of rows while it is made."""
+    from pofx.files.journal_files import beside
+
+    yield from beside(path)
+
+
+def rows_finished(path: Path, values: Values) -> bool:
+    """Whether rows are finished; a file that is known is compared with this very run when the model is loaded."""
+    from pofx.files.finished_runs import is_known
+    from pofx.files.journal_files import is_finished
+
+    return is_finished(path) and not is_known(path)
+
+
+def model_finished(path: Path, values: Values) -> bool:
+    """Whether a whole model stands there: a directory of pofx, or an ARPA file; other directories are refused later."""
+    from pofx.models.saving import CARD, is_arpa
+
+    return path.is_file() if is_arpa(path) else (path / CARD).is_file()
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A path as the user gave it, by which parameter, and which file that really is (None: there is none yet)."""
+
+    given: str
+    by: str
+    real: Path | None
+    inode: tuple[int, int] | None
+    directory: bool
+
+    def is_(self, other: _Place) -> bool:
+        """Whether both are one file: by name, by a symbolic link or by a hard link."""
+        if self.inode is not None and other.inode is not None:
+            return self.inode == other.inode
+        return self.real is not None and self.real == other.real
+
+    def is_in(self, other: _Place) -> bool:
+        """Whether this lies in that directory."""
+        return self.real is not None and other.real is not None and other.real in self.real.parents
+
+
+def check_written(ctx: click.Context) -> None:
+    """`BadValue` where a path to be written is also read, is written twice, has no place, or is finished already.
+
+    Nothing is touched. Devices and pipes are left out: /dev/null may be named as often as one likes.
+    """
+    read = list(_read(ctx))
+    written: list[_Place] = []
+    for target in _written(ctx):
+        _check_room(target)
+        for source in read:
+            if target.directory and source.is_in(target):
+                raise BadValue(
+                    f"{target.by}: expected a directory of its own, to be replaced as a whole, found {target.given!r}, "
+                    f"which holds {source.given!r} of {source.by}",
+                    "name another directory",
+                )
+            if target.is_(source):
+                raise BadValue(
+                    f"{target.by}: expected another file than the input, found {target.given!r}, which {source.by} "
+                    f"reads as {source.given!r}",
+                    "name another file to write",
+                )
+            if source.directory and target.is_in(source) and _matters(target):
+                raise BadValue(
+                    f"{target.by}: expected no file of what {source.by} reads, found {target.given!r} in "
+                    f"{source.given!r}",
+                    "name another file to write",
+                )
+        for other in written:
+            nested = (target.directory and other.is_in(target)) or (other.directory and target.is_in(other))
+            if (
+                {other.given, target.given} != {STREAM}
+                and other.by != target.by
+                and (target.is_(other) or nested)
+            ):
+                raise BadValue(
+                    f"{target.by}: expected another file than {other.by} writes, found {target.given!r} and "
+                    f"{other.given!r}",
+                    "name another file to write",
+                )
+        written.append(target)
+    _check_finished(ctx)
+
+
+def _check_finished(ctx: click.Context) -> None:
+    """Refuse to replace a finished output, unless --overwrite says so."""
+    targets = [(kind, path) for kind, _, path in _named(ctx) if path != STREAM]
+    if ctx.meta[_OVERWRITE]:
+        if not targets:
+            raise click.UsageError("--overwrite: expected a path to write, found none.")
+        return
+    for kind, path in targets:
+        if kind.finished(Path(path), ctx.params):
+            raise not_replaced(path)
+
+
+def _check_room(target: _Place) -> None:
+    """`BadValue` where the directory takes no new file: a file is written beside its place, then moved there."""
+    if target.given == STREAM or target.real is None:
+        return
+    above = next(p for p in target.real.parents if os.path.lexists(p))
+    if above.is_dir() and not os.access(above, os.W_OK | os.X_OK):
+        raise BadValue(
+            f"{target.by}: expected a place to write, found {target.given!r} in a directory that takes no new "
+            "file",
+            "name another place, or change its permissions",
+        )
+
+
+def _matters(target: _Place) -> bool:
+    return target.inode is not None and target.given.lower().endswith(_OF_A_MODEL)
+
+
+def _read(ctx: click.Context) -> Iterator[_Place]:
+    for parameter in ctx.command.params:
+        if parameter.name not in READ:
+            continue
+        value = ctx.params.get(parameter.name)
+        for given in (value,) if isinstance(value, str) else value or ():
+            # A file of one class is named LABEL=FILE.
+            for path in dict.fromkeys((given, given.partition("=")[2])):
+                yield from _places(path, _name(parameter))
+
+
+def _places(path: str, by: str) -> Iterator[_Place]:
+    if not path:
+        return
+    found = _place(path, by, 0)
+    if found is not None and (found.inode is not None or path == STREAM):
+        yield found
+    elif glob.has_magic(path):
+        for one in glob.iglob(path, recursive=True):
+            each = _place(one, by, 0)
+            if each is not None:
+                yield each
+
+
+def _written(ctx: click.Context) -> Iterator[_Place]:
+    """Each place that is written; a directory is replaced with all that lies in it."""
+    for kind, name, path in _named(ctx):
+        found = _place(path, name, 1, kind.dir_okay)
+        if found is not None:
+            yield found
+        if path != STREAM:
+            for more in kind.beside(Path(path)):
+                extra = _place(str(more), name, 1)
+                if extra is not None:
+                    yield extra
+    out = _place(STREAM, "standard output", 1)
+    if out is not None:
+        yield out
+
+
+def _named(ctx: click.Context) -> Iterator[tuple[Written, str, str]]:
+    """Of each parameter whose path is written: its type, its name, and the path."""
+    for parameter in ctx.command.params:
+        if isinstance(parameter.type, Written):
+            value = ctx.params.get(parameter.name or "")
+            path = parameter.type.unnamed(ctx.params) if value is None else value
+            if path is not None:
+                yield parameter.type, _name(parameter), path
+
+
+def _place(path: str, by: str, stream: int, replaces: bool = False) -> _Place | None:
+    """None for a device, a pipe, or a stream that is none of a file."""
+    try:
+        info = os.fstat(stream) if path == STREAM else os.stat(path)
+    except (OSError, ValueError):
+        if path == STREAM:
+            return None
+        return _Place(path, by, _real(path), None, replaces)
+    if not (stat.S_ISREG(info.st_mode) or stat.S_ISDIR(info.st_mode)):
+        return None
+    real = None if path == STREAM else _real(path)
+    return _Place(path, by, real, (info.st_dev, info.st_ino), stat.S_ISDIR(info.st_mode))
+
+
+def _real(path: str) -> Path | None:
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError):  # a name with a zero byte is refused by whoever opens it
+        return None
+
+
+def _name(parameter: click.Parameter) -> str:
+    if isinstance(parameter, click.Option):
+        return max(parameter.opts, key=len) if parameter.name != "out" else "-o"
+    return (parameter.name or "").upper()

@@ -1,0 +1,1 @@
+"""Records, progress and notices as a terminal or a pipe gets them."""

@@ -1,0 +1,84 @@
+"""What pofx classify train says: the steps of EM as they are done, and the classifier at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pofx.classification.evaluation import Evaluation
+    from pofx.classification.joint import Joint
+    from pofx.classification.training import Step
+
+
+def told(em: int) -> Callable[[Step], None] | None:
+    """EM on standard error, a line a step, where a person is looking."""
+    if not em or not sys.stderr.isatty():
+        return None
+    done = 0
+
+    def tell(step: Step) -> None:
+        nonlocal done
+        done += 1
+        click.echo(
+            f"EM {done}: log-likelihood {step.log_likelihood:.2f} nats, posteriors moved by at most {step.moved:.2g}",
+            err=True,
+        )
+
+    return tell
+
+
+def report(
+    joint: Joint,
+    out: str,
+    model: str,
+    n: int,
+    steps: list[Step],
+    evaluation: Evaluation | None,
+    as_json: bool,
+) -> None:
+    """The classifier that was made, and how it does on what was held out; model: what `predict` has to be given, or ''."""
+    import math
+
+    from pofx.report.numerals import counted, fixed
+
+    if as_json:
+        from pofx.cli.output.json_records import dumps
+
+        record: dict[str, Any] = {
+            "classifier": out,
+            "documents": n,
+            "classes": {
+                str(t): {"documents": float(k), "prior": math.exp(p)}
+                for t, k, p in zip(joint.classes, joint.count, joint.log_prior)
+            },
+            "em_steps": len(steps),
+            "held_out": None,
+        }
+        if evaluation is not None:
+            record["held_out"] = {
+                "documents": evaluation.n,
+                "accuracy": evaluation.accuracy,
+                "log_loss_nats": evaluation.log_loss,
+                "calibration_error": evaluation.calibration_error,
+            }
+        click.echo(dumps(record))
+        return
+    classes = "class" if len(joint.classes) == 1 else "classes"
+    what = f"{'one model behind prefixes; ' * (joint.given is not None)}{joint.lms[0].window}"
+    click.echo(f"{out}: {len(joint.classes):,} {classes}; {what}")
+    steps_told = f", {counted(len(steps), 'step')} of EM" if steps else ""
+    click.echo(f"fitted on {counted(n, 'document')}{steps_told}")
+    if evaluation is None:
+        click.echo("held out: no document, so this says nothing of how it does on new text")
+    else:
+        loss = fixed(evaluation.log_loss, 4)
+        click.echo(
+            f"held out: {counted(evaluation.n, 'document')}, accuracy {100 * evaluation.accuracy:.2f} %, log-loss "
+            f"{loss} nats"
+        )
+    named = f" -m {model}" if model else ""
+    click.echo(f'next: pofx classify predict {out} --text "…"{named}')

@@ -1,0 +1,200 @@
+"""Records as plain data for --json. −inf, which JSON has no number for, is the string "-inf"."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pofx.units import bits_per_byte
+
+if TYPE_CHECKING:
+    from pofx.queries.corpus_audit.record import CorpusReport
+    from pofx.queries.findings import Audit
+    from pofx.queries.marginal.marginal import Marginal
+    from pofx.queries.next_unit.next import Next
+    from pofx.queries.posterior import MixturePosterior
+    from pofx.queries.sample import Draw
+    from pofx.queries.scoring.score import Scored
+    from pofx.queries.words.words import Worded
+
+
+def dumps(record: Any) -> str:
+    """One line of strict JSON; in ASCII where stdout, or any UTF-8, cannot spell it."""
+    plain = _plain(record)
+    line = json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    try:
+        line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(plain, allow_nan=False)
+    return line
+
+
+def scored_record(scored: Scored, tokens: bool) -> dict[str, Any]:
+    """One text: totals, terms, and a list of its tokens where asked for."""
+    data = scored.text if isinstance(scored.text, bytes) else scored.text.encode("utf-8")
+    total = scored.total if scored.terms.end else None
+    out: dict[str, Any] = {
+        "text": _text(scored.text),
+        "total_nats": total,
+        "prefix_nats": scored.prefix_total,
+        "bits_per_byte": bits_per_byte(-(scored.prefix_total if total is None else total), len(data))
+        if data
+        else None,
+        "terms": dataclasses.asdict(scored.terms),
+    }
+    if len(scored.given):
+        out["given"] = _text(scored.given)
+    if scored.low is not None:
+        out["interval_nats"] = list(scored.interval if scored.terms.end else scored.prefix_interval)
+    if tokens:
+        names = [scored.vocab.show(int(i)) for i in scored.tokens] + ["EOS"] * scored.terms.end
+        ids = [*map(int, scored.tokens), *([scored.vocab.end] if scored.terms.end else [])]
+        out["tokens"] = [
+            {
+                "id": i,
+                "token": name,
+                "start": int(scored.spans[k][0]) if k < len(scored.spans) else len(data),
+                "end": int(scored.spans[k][1]) if k < len(scored.spans) else len(data),
+                "nats": float(scored.logp[k]),
+                "seen": int(scored.seen[k]),
+                **({"rank": int(scored.rank[k])} if scored.rank is not None else {}),
+                **({"entropy_nats": float(scored.entropy[k])} if scored.entropy is not None else {}),
+            }
+            for k, (i, name) in enumerate(zip(ids, names))
+        ]
+    return out
+
+
+def draw_record(draw: Draw) -> dict[str, Any]:
+    """One draw."""
+    return {
+        "text": _text(draw.bytes),
+        "nats": draw.total,
+        **({"warp": draw.warp, "model_nats": draw.own_total} if draw.warp else {}),
+        "ended": draw.ended,
+        "tokens": len(draw.tokens),
+        "terms": dataclasses.asdict(draw.terms),
+    }
+
+
+def next_record(law: Next) -> dict[str, Any]:
+    """The law of what comes next: the top and the rest."""
+    return {
+        "given": _text(law.given),
+        "unit": law.unit,
+        "top": [
+            {
+                **({} if a.id is None else {"id": a.id}),
+                law.unit: a.shown,
+                "nats": a.logp,
+                "p": math.exp(a.logp),
+                "p_low": math.exp(a.low),
+                "p_high": math.exp(a.high),
+            }
+            for a in law.top
+        ],
+        "rest": {
+            **({} if law.n_rest is None else {f"{law.unit}s": law.n_rest}),
+            "nats": law.rest,
+            "p": math.exp(law.rest),
+            "p_low": math.exp(law.rest_low),
+            "p_high": math.exp(law.rest_high),
+            "each_below": math.exp(law.others_below),
+        },
+        "entropy_nats": law.entropy,
+        "entropy_interval_nats": [law.entropy_low, law.entropy_high],
+        "calls": law.calls,
+        "terms": dataclasses.asdict(law.terms),
+    }
+
+
+def marginal_record(found: Marginal) -> dict[str, Any]:
+    """The sum over the tokenisations of one text."""
+    return {
+        "text": _text(found.text),
+        "kind": found.kind,
+        "total_nats": found.total,
+        "lower_nats": found.lower,
+        "estimate_nats": found.estimate,
+        "interval_nats": list(found.interval),
+        "se": found.se,
+        "ess": found.ess,
+        "canonical_nats": found.canonical,
+        "gap_bits": found.gap_bits,
+        "draws": found.draws,
+        "found": found.found,
+        "calls": found.calls,
+        "terms": dataclasses.asdict(found.terms),
+    }
+
+
+def posterior_record(found: MixturePosterior, names: Sequence[str]) -> dict[str, Any]:
+    """Which model one text is from; names: of the models, in the order of the mixture."""
+    bounds = found.intervals
+    return {
+        "text": _text(found.text),
+        "total_nats": found.total,
+        "best": names[found.best],
+        "regret_nats": found.regret,
+        "models": [
+            {
+                "model": name,
+                "prior_nats": float(found.prior[c]),
+                "evidence_nats": float(found.evidence[c]),
+                "evidence_interval_nats": [float(found.low[c]), float(found.high[c])],
+                "posterior_nats": float(found.posterior[c]),
+                "posterior_interval_nats": [float(b) for b in bounds[c]],
+                "posterior": math.exp(found.posterior[c]),
+            }
+            for c, name in enumerate(names)
+        ],
+        "path_nats": [[float(p) for p in row] for row in found.path],
+        "terms": dataclasses.asdict(found.terms),
+    }
+
+
+def words_record(worded: Worded) -> dict[str, Any]:
+    """One text and a list of its words."""
+    from pofx.jobs.word_rows import word_record
+
+    return {
+        "text": _text(worded.text),
+        "total_nats": worded.total,
+        **({"given": _text(worded.given)} if len(worded.given) else {}),
+        "terms": dataclasses.asdict(worded.terms),
+        "words": [word_record(w) for w in worded.words],
+    }
+
+
+def audit_record(audit: Audit) -> dict[str, Any]:
+    """A whole audit."""
+    return {**dataclasses.asdict(audit), "failed": audit.failed}
+
+
+def corpus_record(report: CorpusReport) -> dict[str, Any]:
+    """A whole report on a corpus."""
+    return {"verdict": report.verdict, **dataclasses.asdict(report)}
+
+
+def _text(text: str | bytes) -> str:
+    return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, dict):
+        return {k: _plain(v) for k, v in x.items()}
+    if isinstance(x, list | tuple):
+        return [_plain(v) for v in x]
+    if isinstance(x, np.generic):
+        x = x.item()
+    if isinstance(x, bytes):
+        return _text(x)
+    if isinstance(x, float) and not math.isfinite(x):
+        return None if math.isnan(x) else ("inf" if x > 0 else "-inf")
+    return x

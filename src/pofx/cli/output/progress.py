@@ -1,0 +1,175 @@
+"""How far a long run has come, on standard error: after each block, and after each pass inside a block."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pofx.corpus.documents import BadRow, Document
+
+# Without a terminal: seconds to the first line, and between two at most; each takes twice as long as the one before.
+FIRST, MOST = 3.0, 600.0
+
+
+@contextmanager
+def meter(files: tuple[str, ...], shown: bool) -> Iterator[SoFar]:
+    """Rows, tokens a second and, for plain files, the time that is left: one live line, or without a terminal a few."""
+    from pofx.lm.reading_progress import listening
+
+    if not shown:
+        yield SoFar(_Place(()), lambda text, share: None)
+        return
+    if not sys.stderr.isatty():
+        so_far = SoFar(_Place(files), _Rarely())
+        with listening(so_far.inside, so_far.recalled):
+            yield so_far
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    place = _Place(files)
+    with Progress(
+        SpinnerColumn(),
+        BarColumn(bar_width=24),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("reading", total=1.0 if place.known else None)
+
+        def tell(text: str, share: float) -> None:
+            bar.update(task, completed=share if place.known else None, description=text)
+
+        so_far = SoFar(place, tell)
+        with listening(so_far.inside, so_far.recalled):
+            yield so_far
+
+
+class SoFar:
+    """Where a run stands. Not a record: rows, blocks and passes are told to it, and it tells `tell(text, share)`."""
+
+    def __init__(self, place: _Place, tell: Callable[[str, float], None]) -> None:
+        self._place, self._tell = place, tell
+        self._started = time.monotonic()
+        self._tokens = self._rows = 0
+        self._recalled = 0  # of the tokens, those of an earlier run
+        self._first = self._at = 0.0
+        self._first_known = False
+        self._latest: Document | BadRow | None = None
+
+    def begin(self, rows: int) -> None:
+        """So many rows were done by an earlier run."""
+        self._rows, self._first_known = rows, not rows
+
+    def read(self, first: Document | BadRow, last: Document | BadRow) -> None:
+        """A block is about to be answered: its first row, and its last one, which says how far the block reaches."""
+        if not self._first_known:  # a run that is taken up again begins where it was
+            self._first = self._at = self._place.of(first)
+            self._first_known = True
+        self._latest = last
+
+    def moved(self, item: Document | BadRow, tokens: int, rows: int) -> None:
+        """A block is done: its last row, and how many tokens and rows it has."""
+        self._tokens += tokens
+        self._rows += rows
+        self._at = self._place.of(item)
+        self._say(self._tokens, self._at)
+
+    def inside(self, done: int, of: int) -> None:
+        """A pass of the block at work is done, behind which so many of its tokens are."""
+        self._say(self._tokens + done, self._inside(done, of))
+
+    def recalled(self, done: int, of: int) -> None:
+        """So many tokens of the block at work were read by an earlier run: they took this one no time."""
+        self._recalled = self._tokens + done
+        self._first = self._inside(done, of)
+
+    def _inside(self, done: int, of: int) -> float:
+        end = self._at if self._latest is None else self._place.of(self._latest)
+        return self._at + (end - self._at) * done / max(of, 1)
+
+    def _say(self, tokens: int, at: float) -> None:
+        from pofx.units import counted
+
+        took = time.monotonic() - self._started
+        rate = (tokens - self._recalled) / max(took, 1e-9)
+        digits = 1 if rate < 10 else 0
+        told = (
+            f"{counted(self._rows, 'row')}  {counted(tokens, 'token')}  {rate:,.{digits}f} tokens/s{_cores()}"
+        )
+        if self._place.known and at > self._first:
+            told += f"  {_clock(took * (1 - at) / (at - self._first))} left"
+        self._tell(told, at)
+
+
+class _Rarely:
+    """Lines for a file or a pipe. Not a record: it remembers when the latest was written."""
+
+    def __init__(self) -> None:
+        self._latest, self._wait = time.monotonic(), FIRST
+
+    def __call__(self, text: str, share: float) -> None:
+        now = time.monotonic()
+        if now - self._latest >= self._wait:
+            self._latest, self._wait = now, min(2 * self._wait, MOST)
+            click.echo(f"pofx: so far {text}", err=True)
+
+
+# Of these a text that has line ends lies in one line all the same, or in one row.
+_A_LINE_A_ROW = (".jsonl", ".ndjson", ".json", ".parquet")
+
+
+class _Place:
+    """What share of plain files lies before a row: by lines (rows of Parquet), counted once."""
+
+    def __init__(self, files: tuple[str, ...]) -> None:
+        counts = [_lines(f) for f in files]
+        self.known = all(c is not None for c in counts)
+        self._before: dict[str, int] = {}
+        total = 0
+        for f, count in zip(files, counts):
+            self._before[f] = total
+            total += count or 0
+        self._total = max(total, 1)
+
+    def of(self, item: Document | BadRow) -> float:
+        """Between 0 and 1."""
+        lines = item.line
+        if not item.source.lower().endswith(_A_LINE_A_ROW):
+            lines += getattr(item, "text", "").count("\n")
+        return min((self._before.get(item.source, 0) + lines) / self._total, 1.0)
+
+
+def _lines(path: str) -> int | None:
+    """How many lines a plain file has, at 2 GB a second; None for what is packed, or cannot be read twice."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode) or path.lower().endswith((".gz", ".zst")):
+            return None
+        if path.lower().endswith(".parquet"):
+            from pyarrow.parquet import read_metadata
+
+            return int(read_metadata(path).num_rows)
+        with open(path, "rb") as f:
+            return 1 + sum(chunk.count(b"\n") for chunk in iter(lambda: f.read(1 << 20), b""))
+    except (OSError, ValueError, ImportError):
+        return None  # the reading itself will say what is wrong
+
+
+def _cores() -> str:
+    """How many a neural network computes on: the estimate holds for so many."""
+    torch = sys.modules.get("torch")  # where it is not loaded, no network is at work
+    n = 1 if torch is None else torch.get_num_threads()
+    return f" on {n} core{'s' if n > 1 else ''}"
+
+
+def _clock(seconds: float) -> str:
+    s = round(seconds)
+    return f"{s // 3600}:{s // 60 % 60:02d}:{s % 60:02d}" if s >= 3600 else f"{s // 60}:{s % 60:02d}"

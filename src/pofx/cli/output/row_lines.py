@@ -1,0 +1,72 @@
+"""FILE… without -o, of verbs whose answer is rows: a line a row on standard output, after one with the columns' names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.output.bad_rows import BadRows
+from pofx.cli.output.notices import tell
+from pofx.cli.spelling import in_shell
+from pofx.jobs.documents import Documents
+from pofx.jobs.rows import Entry, Rows
+
+if TYPE_CHECKING:
+    from pofx.corpus.writing import Column
+    from pofx.lm.model import LM
+
+
+def print_rows(lm: LM, asked: Documents, rows: Rows, as_json: bool, lacking: str, name: str) -> None:
+    """Print the rows of all texts, tab-separated or as JSON; exit code 1 if a text has none but an error.
+
+    lacking: what that text is without ("score"). name: of the model; log p of all texts and its
+    terms go to standard error, too, where there is one.
+    """
+    from pofx.cli.output.run_job import summary
+    from pofx.cli.output.terms import line as told_terms
+    from pofx.corpus.writing import line
+    from pofx.errors import PofxError
+    from pofx.queries.scoring.stream import blocks
+    from pofx.queries.scoring.terms import terms
+    from pofx.report.numerals import counted
+
+    columns = rows.columns({})
+    n = n_bytes = failed = 0
+    nats = 0.0
+    told = BadRows()
+    answer = rows.query(lm)
+    for block in blocks(asked.items(tell), asked.ask, rows.block_size(lm)):
+        for item, found in zip(block.items, block.answered(answer)):
+            if not as_json and n + failed == 0:
+                click.echo("\t".join(c.name for c in columns))
+            if isinstance(found, PofxError):
+                failed += 1
+                told.failed(f"{item.source}:{item.line}", found)
+                cells = rows.of(Entry(item.id), " ".join(str(in_shell(found)).split()))
+            else:
+                n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + rows.nats(found)
+                cells = rows.of(Entry(item.id), found)
+            for row in cells:
+                click.echo(line(row).decode().rstrip("\n") if as_json else _tabbed(row, columns))
+    told.rest()
+    if not n and not failed:
+        raise asked.nothing()
+    if failed:
+        click.echo(f"pofx: warning: {failed:,} of {counted(n + failed, 'row')} without a {lacking}", err=True)
+    if name:
+        click.echo(summary(n, n_bytes, nats, prefix=False), err=True)
+        click.echo(f"pofx: {told_terms(name, terms(lm, 0, 0, 0, end=True))}", err=True)
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def _tabbed(row: Mapping[str, Any], columns: Sequence[Column]) -> str:
+    """A row as one tab-separated line: strings as they are, nothing for None, anything else as JSON."""
+    values = (row[c.name] for c in columns)
+    cells = (v if isinstance(v, str) else "" if v is None else json.dumps(v) for v in values)
+    # A word of a pattern, or a label, may hold tabs and line ends; -o writes them as they are.
+    return "\t".join(re.sub(r"[\t\r\n]+", " ", cell) for cell in cells)

@@ -1,0 +1,156 @@
+"""FILE… -o OUT, of several verbs: a job is run, and what it tells is printed on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+import click
+
+from pofx.cli.output.fitted_notice import tell_fitted
+from pofx.cli.output.notices import tell
+from pofx.jobs.events import (
+    Begun,
+    BlankLines,
+    BlockDone,
+    BlockRead,
+    Ended,
+    Event,
+    IdsNotCompared,
+    NotResumable,
+    OtherArithmetic,
+    RepeatedId,
+)
+
+if TYPE_CHECKING:
+    from pofx.cli.output.progress import SoFar
+    from pofx.jobs.job import Job
+
+
+# SmolLM2 by PyTorch's code for AVX2 and for no vectors: 6e-5 nats a token at most, 7e-6 on average.
+_ROUNDING = {"float32": "by up to about 1e-4 nats a token"}
+
+
+def run_job(job: Job, quiet: bool) -> None:
+    """Run the job to its end; exit code 1 if a row has no score, 130 if interrupted."""
+    from pofx.jobs.run import run
+    from pofx.jobs.stopped import JobStopped
+
+    ended: Ended | None = None
+    with closing(run(job)) as events:
+        try:
+            ended = _followed(events, job, quiet)
+        except KeyboardInterrupt as stop:
+            # It came between two events, while the run waited: the run keeps what it has, and says so.
+            try:
+                events.throw(stop)
+            except JobStopped as e:
+                _interrupted(e)
+        except JobStopped as e:
+            _interrupted(e)
+    assert ended is not None  # noqa: S101  (ours)
+    _tell_ended(job, ended, quiet)
+
+
+def _followed(events: Iterator[Event], job: Job, quiet: bool) -> Ended | None:
+    """Print what happens, and give the end back."""
+    from pofx.cli.output.progress import meter
+
+    with ExitStack() as stack:
+        so_far: SoFar | None = None
+        for event in events:
+            match event:
+                case NotResumable():
+                    if not quiet:
+                        click.echo(
+                            "pofx: standard input (or a pipe) cannot be read again: a run that is stopped cannot be "
+                            "resumed",
+                            err=True,
+                        )
+                case OtherArithmetic(differences, dtype):
+                    _tell_arithmetic(differences, dtype)
+                case Begun():
+                    if not quiet:
+                        _tell_begun(event)
+                    so_far = stack.enter_context(meter(job.documents.files, shown=not quiet))
+                    so_far.begin(event.rows)
+                case BlockRead(first, last) if so_far is not None:
+                    so_far.read(first, last)
+                case BlockDone(last, tokens, rows) if so_far is not None:
+                    so_far.moved(last, tokens, rows)
+                case Ended():
+                    return event
+                case BlankLines() | RepeatedId() | IdsNotCompared():
+                    tell(event)
+    return None
+
+
+def summary(n: int, n_bytes: int, nats: float, prefix: bool) -> str:
+    """The sum over all documents, in a line."""
+    from pofx.report.numerals import counted
+    from pofx.units import bits_per_byte
+
+    if not n:
+        return "pofx: no document has a score"
+    what = "log P (prefixes)" if prefix else "log p"
+    mean = f", {nats / n:.4f} a document"
+    rate = f", {bits_per_byte(-nats, n_bytes):.4f} bits per byte" if n_bytes else ""
+    return f"pofx: {counted(n, 'document')}, {counted(n_bytes, 'byte')}: {what} = {nats:.2f} nats{mean}{rate}"
+
+
+def _interrupted(stopped: Exception) -> None:
+    click.echo(f"pofx: {stopped}", err=True)
+    click.get_current_context().exit(130)
+
+
+def _tell_begun(begun: Begun) -> None:
+    """What a stopped run left, if there was one."""
+    from pofx.jobs.stopped import in_stretches
+    from pofx.report.numerals import counted
+
+    if begun.stretches:
+        where = (
+            f"{counted(begun.rows, 'row')} and {in_stretches(begun.stretches)} of the next text, which are kept in "
+            f"{begun.reads_file}"
+        )
+        click.echo(f"pofx: going on after {where} (--fresh starts over)", err=True)
+    elif begun.rows:
+        click.echo(
+            f"pofx: going on after {counted(begun.rows, 'row')} of {begun.rows_file} (--fresh starts over)",
+            err=True,
+        )
+    elif begun.in_vain:
+        click.echo(
+            f"pofx: {begun.progress_file}: found a stopped run that had kept no row; starting over", err=True
+        )
+
+
+def _tell_arithmetic(differences: Sequence[str], dtype: str) -> None:
+    much = next((text for name, text in _ROUNDING.items() if name in dtype), "in its last digits")
+    click.echo(
+        f"pofx: warning: rows were computed before under other arithmetic ({'; '.join(differences)}); log p "
+        f"there and here may differ {much}; to compute all rows anew: --fresh (--overwrite for a finished file)",
+        err=True,
+    )
+
+
+def _tell_ended(job: Job, ended: Ended, quiet: bool) -> None:
+    from pofx.cli.output.terms import line
+    from pofx.queries.scoring.terms import terms
+    from pofx.report.numerals import counted
+
+    prefix = job.rows.prefix
+    did = "nothing to do (--overwrite makes it anew): this very run wrote" if ended.already else "wrote"
+    if not quiet:
+        click.echo(summary(ended.scored, ended.bytes, ended.nats, prefix), err=True)
+        click.echo(f"pofx: {line(job.name, terms(job.lm, 0, 0, 0, end=not prefix))}", err=True)
+        click.echo(f"pofx: {did} {ended.path}", err=True)
+    tell_fitted(ended.fitted, ended.chosen, ended.scored)
+    failed = ended.rows - ended.scored
+    if failed:
+        click.echo(
+            f"pofx: warning: {failed:,} of {counted(ended.rows, 'row')} without a score; the column 'error' says why",
+            err=True,
+        )
+        click.get_current_context().exit(1)

@@ -1,0 +1,113 @@
+"""pofx score FILE… without -o: a line a document on standard output, and the sum on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.output.bad_rows import BadRows
+from pofx.cli.output.fitted_notice import tell_fitted
+from pofx.cli.output.notices import tell
+from pofx.cli.spelling import in_shell
+from pofx.jobs.documents import Documents
+
+if TYPE_CHECKING:
+    from pofx.corpus.documents import BadRow, Document
+    from pofx.errors import PofxError
+    from pofx.lm.model import LM
+    from pofx.queries.scoring.joins import Asked
+    from pofx.queries.scoring.score import Scored
+
+# Texts of a file that go into a page: more make it slow to open.
+PAGE_TEXTS = 50
+
+
+def print_lines(
+    lm: LM,
+    asked: Documents,
+    boundary: Asked,
+    prefix: bool,
+    tokens: bool,
+    as_json: bool,
+    quiet: bool,
+    wants_page: bool,
+) -> tuple[list[Scored], int]:
+    """Print a line a row, in order; give the first texts, for a page, and how many rows have no score."""
+    from pofx.lm.trace import Want
+    from pofx.queries.scoring.stream import score_stream
+
+    items = asked.items(tell)
+    asked.check(lm, whole=False)
+    want = Want(entropy=True, rank=True, top=5) if wants_page else Want()
+    blocks = score_stream(lm, items, asked.ask, want, boundary=boundary)
+    return print_blocks(blocks, asked, prefix or lm.vocab.end is None, tokens, as_json, quiet, wants_page)
+
+
+def print_blocks(
+    blocks: Iterable[Sequence[tuple[Document | BadRow, Scored | PofxError]]],
+    asked: Documents,
+    prefix: bool,
+    tokens: bool,
+    as_json: bool,
+    quiet: bool,
+    wants_page: bool,
+) -> tuple[list[Scored], int]:
+    """The lines of rows that were scored, or have an error; what `print_lines` gives back.
+
+    A row without a score has empty cells (with JSON: an `error`), and standard error says why.
+    """
+    from pofx.cli.output.run_job import summary
+    from pofx.queries.scoring.score import Scored
+    from pofx.report.numerals import counted
+
+    n = n_bytes = failed = fitted = chosen = 0
+    nats = 0.0
+    kept: list[Scored] = []
+    told = BadRows()
+    for block in blocks:
+        for item, found in block:
+            if isinstance(found, Scored):
+                value = found.prefix_total if prefix else found.total
+                n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + value
+                fitted, chosen = fitted + found.terms.fitted, chosen + found.terms.chosen
+                if wants_page and len(kept) < PAGE_TEXTS:
+                    kept.append(found)
+                record = found.without_end() if prefix else found
+                click.echo(_json(item, record, tokens) if as_json else _cells(item, found, value))
+            else:
+                failed += 1
+                told.failed(f"{item.source}:{item.line}", found)
+                click.echo(_json_error(item, found) if as_json else f"{item.id}\t\t")
+    told.rest()
+    if not n and not failed:
+        raise asked.nothing()
+    if failed:
+        click.echo(f"pofx: warning: {failed:,} of {counted(n + failed, 'row')} without a score", err=True)
+    if not quiet:
+        click.echo(summary(n, n_bytes, nats, prefix), err=True)
+    tell_fitted(fitted, chosen, n)
+    return kept, failed
+
+
+def _cells(item: Any, found: Scored, value: float) -> str:
+    from pofx.units import bits_per_byte
+
+    # An empty text has no bytes to share its nats among: an empty cell, not a nan.
+    rate = f"{bits_per_byte(-value, found.terms.bytes):.4f}" if found.terms.bytes else ""
+    return f"{item.id}\t{value:.4f}\t{rate}"
+
+
+def _json(item: Any, found: Scored, tokens: bool) -> str:
+    from pofx.cli.output.json_records import dumps, scored_record
+
+    return dumps({"id": item.id, **scored_record(found, tokens)})
+
+
+def _json_error(item: Any, found: PofxError) -> str:
+    from pofx.cli.output.json_records import dumps
+    from pofx.corpus.documents import Document
+
+    text = {"text": item.text} if isinstance(item, Document) else {}
+    return dumps({"id": item.id, **text, "error": str(in_shell(found))})

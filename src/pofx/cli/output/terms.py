@@ -1,0 +1,32 @@
+"""What a number is of, beside the number: one line under a table, and the option of columns of rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pofx.queries.scoring.terms import Terms
+
+terms_option = click.option(
+    "--terms",
+    "with_terms",
+    is_flag=True,
+    help="-o: also columns of what is alike in all rows: model, x0, window, dtype, kind.",
+)
+
+
+def line(model: str, terms: Terms) -> str:
+    """The model and what all its numbers have in common."""
+    from pofx.report.visible import visible
+
+    return f"{visible(model)}: {visible(terms.common)}"
+
+
+def print_line(model: str, terms: Terms) -> None:
+    """The line under a table, no wider than the terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(highlight=False).print(Text(line(model, terms)))

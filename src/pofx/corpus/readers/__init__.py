@@ -1,0 +1,46 @@
+"""Files as rows, in seven formats. What is wrong with one row never ends the reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pofx.corpus.readers.fasttext import fasttext_rows
+from pofx.corpus.readers.fields import Fields
+from pofx.corpus.readers.json_array import array_rows
+from pofx.corpus.readers.json_lines import json_rows
+from pofx.corpus.readers.layout import Fault as Fault
+from pofx.corpus.readers.layout import Found as Found
+from pofx.corpus.readers.layout import Layout as Layout
+from pofx.corpus.readers.layout import Quoting as Quoting
+from pofx.corpus.readers.layout import Row as Row
+from pofx.corpus.readers.layout import Run as Run
+from pofx.corpus.readers.layout import Split as Split
+from pofx.corpus.readers.parquet import parquet_rows
+from pofx.corpus.readers.table import csv_rows
+from pofx.corpus.readers.text import text_rows
+from pofx.corpus.source import Source
+from pofx.corpus.streams import opened
+
+
+def rows(source: Source, layout: Layout, fields: Fields | None = None) -> Iterator[Found]:
+    """The rows of one file in order, in constant memory: a document, a fault, or None for a blank.
+
+    fields: told of objects of JSON, whose fields no header names. `BadSource` where the file itself is at fault: then
+    everything whole before that place has been yielded.
+    Right: `for row in rows(source, Layout()): …`. Wrong: `list(rows(…))` of a file larger than the memory.
+    """
+    fields = Fields(()) if fields is None else fields
+    name = source.name
+    with opened(source, layout.encoding, layout.limits) as stream:
+        if source.format == "txt":
+            yield from text_rows(name, stream, layout, source.told)
+        elif source.format == "jsonl":
+            yield from json_rows(name, stream, layout, fields)
+        elif source.format == "json":
+            yield from array_rows(name, stream, layout, fields)
+        elif source.format == "fasttext":
+            yield from fasttext_rows(name, stream, layout, fields)
+        elif source.format == "parquet":
+            yield from parquet_rows(name, stream, layout)
+        else:
+            yield from csv_rows(name, stream, layout, source.format.upper())

@@ -1,0 +1,43 @@
+"""Rows of fastText's format: a line is its labels, each behind `__label__`, and then the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from io import BufferedReader
+
+from pofx.corpus.readers.cells import document
+from pofx.corpus.readers.fields import Fields, value_at
+from pofx.corpus.readers.layout import Found, Layout, NotHere, not_text
+from pofx.corpus.streams import lines
+
+MARK = "__label__"
+# The fields of a row: what a caller names them by.
+TEXT, LABEL = "text", "label"
+_LABELS = re.compile(rf"(?:{MARK}([^ \t]*)(?:[ \t]+|$))*")
+
+
+def fasttext_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields) -> Iterator[Found]:
+    """A row a line, with the fields `text` and `label` (a string; null for none, a list for more than one)."""
+    for line, data in enumerate(lines(name, stream, layout.limits), 1):
+        data = data.removesuffix(b"\n").removesuffix(b"\r")
+        if not data:
+            yield None
+            continue
+        try:
+            record = _record(data.decode())
+        except UnicodeDecodeError as e:
+            yield NotHere(*not_text(e, "line", layout.encoding)).at(line)
+            continue
+        if fields.missing:
+            fields.saw(record)
+        try:
+            yield (line, *document([value_at(record, f) for f in layout.columns], layout, record))
+        except NotHere as e:
+            yield e.at(line)
+
+
+def _record(text: str) -> dict[str, object]:
+    end = _LABELS.match(text).end()  # type: ignore[union-attr]  # it matches nothing, too
+    labels = [label.removeprefix(MARK) for label in re.findall("[^ \t]+", text[:end])]
+    return {TEXT: text[end:], LABEL: None if not labels else labels[0] if len(labels) == 1 else labels}

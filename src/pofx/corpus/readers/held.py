@@ -1,0 +1,69 @@
+"""The rows of all files of an input, which are held back until each field that is wanted was seen in one of them."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+
+from pofx.corpus.readers import Found, Layout, rows
+from pofx.corpus.readers.fields import CHARACTERS, ROWS, Fields
+from pofx.corpus.source import Source
+from pofx.corpus.streams import check_expansion
+
+
+def rows_of_all(sources: Sequence[Source], layout: Layout) -> Iterator[tuple[Source, Found]]:
+    """Each row with its file. `BadSource` where a field is in none of the first rows, before any is handed out.
+
+    Only rows of JSON and of fastText are held back, for a thousand rows at most: a table names its columns itself.
+    """
+    fields = Fields(layout.columns)
+    held: list[tuple[Source, Found]] = []
+    size = documents = 0
+    for source in sources:
+        for found in rows(source, layout, fields):
+            documents += isinstance(found, tuple)
+            if not fields.missing or source.format not in ("jsonl", "json", "fasttext"):
+                yield from held
+                held.clear()
+                yield source, found
+                continue
+            held.append((source, found))
+            size += len(found[1]) if isinstance(found, tuple) else 0
+            if len(held) >= ROWS or size > CHARACTERS:
+                fields.check(held[0][0].name)
+                fields.missing = []  # no object so far: each row will say what is wrong with it
+    if held:
+        fields.check(held[0][0].name)
+        yield from held
+    if layout.separator is not None and 0 < documents <= len(sources):
+        each = "the input" if len(sources) == 1 else "each file"
+        warnings.warn(
+            f"separator: expected {layout.separator!r:.40} between documents, found {each} to be one document; check how "
+            "the documents are parted",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def look(sources: Sequence[Source], layout: Layout) -> None:
+    """Read the beginning of each file, and refuse what can be refused by it; nothing of an input that is read once."""
+    if not all(source.is_regular for source in sources):
+        return
+    for source in sources:
+        check_expansion(source, layout.limits)
+        if source.format == "parquet":
+            _check_rows(source, layout)
+    next(rows_of_all(sources, layout), None)
+    for source in sources[1:]:
+        if source.format not in ("txt", "parquet") or (layout.split == "line" and layout.separator is None):
+            next(rows(source, layout), None)
+
+
+def _check_rows(source: Source, layout: Layout) -> None:
+    """Read a table's rows for as long as much comes of little; the reader refuses what is too much."""
+    size, unfolded = os.path.getsize(source.path), 0
+    for found in rows(source, layout):
+        unfolded += len(found[1]) if isinstance(found, tuple) else 0
+        if not layout.limits.is_doubtful(size, unfolded):
+            return

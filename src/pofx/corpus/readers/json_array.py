@@ -1,0 +1,133 @@
+"""Rows of a JSON file: the objects of one array, one at a time; or an object a line, as many such files have it."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BufferedReader
+from itertools import count
+
+from pofx.corpus.readers.fields import Fields
+from pofx.corpus.readers.json_lines import json_rows, no_json, row_of
+from pofx.corpus.readers.layout import Found, Layout, NotHere
+from pofx.errors import BadSource
+from pofx.files.limits import too_long
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_CHUNK = 1 << 16
+
+
+def array_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields) -> Iterator[Found]:
+    """A row an element, at the line where it begins and named by its place; `BadSource` where the array is broken.
+
+    Elements may share a line, often all do, so that the line does not tell them apart.
+    """
+    head = stream.peek(1).lstrip()
+    if head[:1] not in (b"", b"["):
+        if head[:1] == b"{" and not head.partition(b"\n")[0][1:].strip():
+            raise BadSource(
+                f"{name}: expected an array of JSON objects, or an object a line, found one object over several "
+                "lines",
+                "write its rows as an array, or an object a line (.jsonl)",
+            )
+        yield from json_rows(name, stream, layout, fields)
+        return
+    yield from _elements(name, stream, layout, fields)
+
+
+class _Text:
+    """The text of a stream as far as it was read, from the element that is being read on."""
+
+    def __init__(self, name: str, stream: BufferedReader, layout: Layout) -> None:
+        self.name, self.layout = name, layout
+        self._stream = stream
+        self._decode = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self.held, self.at, self.line = "", 0, 1
+        self.ended = False
+
+    def more(self) -> None:
+        """Twice as much as is held: so an element is parsed anew a few times, however long it is."""
+        rest = len(self.held) - self.at
+        if rest > self.layout.limits.document:
+            raise too_long(self.name, self.line, self.layout.limits)
+        data = self._stream.read(max(_CHUNK, rest))
+        self.ended = not data
+        self.held = self.held[self.at :] + self._decode.decode(data, self.ended)
+        self.at = 0
+
+    def next(self) -> str:
+        """The next character that is no white space, or "" at the end; the place moves there."""
+        while True:
+            self.move(_SPACE.match(self.held, self.at).end())  # type: ignore[union-attr]  # it matches nothing, too
+            if self.at < len(self.held) or self.ended:
+                return self.held[self.at : self.at + 1]
+            self.more()
+
+    def move(self, to: int) -> None:
+        """The place behind what was read."""
+        self.line += self.held.count("\n", self.at, to)
+        self.at = to
+
+    def broken(self, found: str) -> BadSource:
+        """The error of an array that cannot be read on."""
+        return BadSource(
+            f"{self.name}:{self.line}: expected an array of JSON objects, found {found}; what came before was "
+            "read",
+            "write the file again, or an object a line (.jsonl)",
+        )
+
+
+def _elements(name: str, stream: BufferedReader, layout: Layout, fields: Fields) -> Iterator[Found]:
+    text = _Text(name, stream, layout)
+    first = text.next()
+    if not first:
+        return
+    if first != "[":
+        raise text.broken("something else at its beginning")
+    text.move(text.at + 1)
+    if text.next() == "]":
+        text.move(text.at + 1)
+    else:
+        for k in count(1):
+            line, place = text.line, f"{name}#{k}"
+            try:
+                document, id_, given, kept = row_of(_element(text), layout, fields)
+                yield line, document, place if id_ is None else id_, given, kept
+            except NotHere as e:
+                yield replace(e.at(line), id=place if e.id is None else e.id)
+            mark = text.next()
+            if mark not in (",", "]"):
+                raise text.broken(f"{mark!r} behind an element" if mark else "its end missing")
+            text.move(text.at + 1)
+            if mark == "]":
+                break
+            text.next()
+    if text.next():
+        raise text.broken("more behind the array")
+
+
+def _element(text: _Text) -> object:
+    decoder = json.JSONDecoder()
+    while True:
+        try:
+            value, end = decoder.raw_decode(text.held, text.at)
+        except (ValueError, RecursionError) as e:
+            if text.ended or _is_final(e, text):
+                raise text.broken(str(no_json(e)).partition(", found ")[2]) from None
+        else:
+            if end < len(text.held) or text.ended:  # else a number may go on
+                if end - text.at > text.layout.limits.document:
+                    raise too_long(text.name, text.line, text.layout.limits)
+                text.move(end)
+                return value
+        text.more()
+
+
+def _is_final(e: ValueError | RecursionError, text: _Text) -> bool:
+    """Whether no text behind what is held could make the element whole."""
+    if not isinstance(e, json.JSONDecodeError):
+        return True
+    return not e.msg.startswith("Unterminated") and e.pos < len(text.held) - 16

@@ -1,0 +1,68 @@
+"""Rows of JSON lines: an object a line, the document in one of its fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import BufferedReader
+from typing import Any
+
+from pofx.corpus.readers.cells import document
+from pofx.corpus.readers.fields import Fields, value_at
+from pofx.corpus.readers.layout import Content, Found, Layout, NotHere, not_text
+from pofx.corpus.streams import lines
+from pofx.errors import Advice, BadSource
+from pofx.files.json_file import json_kind
+
+
+def json_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields) -> Iterator[Found]:
+    """A row a line; blank lines are blanks. `BadSource` where the first line begins an array of objects."""
+    first = True
+    for line, data in enumerate(lines(name, stream, layout.limits), 1):
+        if not data.strip():
+            yield None
+            continue
+        if first and _begins_array(data):
+            raise BadSource(
+                f"{name}: expected an object a line, found an array of them",
+                Advice("say what it is", "format='json'", "--format json"),
+            )
+        first = False
+        try:
+            yield (line, *row_of(_parsed(data, layout), layout, fields))
+        except NotHere as e:
+            yield e.at(line)
+
+
+def row_of(record: object, layout: Layout, fields: Fields) -> Content:
+    """The document of an object, or `NotHere`; `fields` is told of it."""
+    if not isinstance(record, dict):
+        raise NotHere(f"expected a JSON object, found {json_kind(record)}")
+    if fields.missing:
+        fields.saw(record)
+    cells = [record[name] if name in record else value_at(record, name) for name in layout.columns]
+    return document(cells, layout, record)
+
+
+def no_json(e: ValueError | RecursionError) -> NotHere:
+    """Why text is no JSON: as the parser of Python's `json` raised it."""
+    if isinstance(e, json.JSONDecodeError):
+        return NotHere(f"expected a JSON object, found no JSON: {e.msg} at character {e.pos}")
+    if isinstance(e, RecursionError):
+        return NotHere("expected a JSON object, found one nested too deep to be read")
+    # An integer of more digits than Python reads.
+    return NotHere(f"expected a JSON object, found no JSON that Python reads: {e}")
+
+
+def _parsed(data: bytes, layout: Layout) -> Any:
+    try:
+        return json.loads(data.decode())
+    except UnicodeDecodeError as e:
+        raise NotHere(*not_text(e, "line", layout.encoding)) from None
+    except (ValueError, RecursionError) as e:
+        raise no_json(e) from None
+
+
+def _begins_array(line: bytes) -> bool:
+    """Whether a line is `[`, alone or with an object behind it: no row, but the beginning of an array of rows."""
+    return line.lstrip().startswith(b"[") and line.strip()[1:].lstrip()[:1] in (b"", b"{")

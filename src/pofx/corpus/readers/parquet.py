@@ -1,0 +1,189 @@
+"""Rows of Parquet, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BufferedReader
+from typing import Any, cast
+
+from pofx.corpus.readers.cells import document
+from pofx.corpus.readers.fields import listed, meant
+from pofx.corpus.readers.layout import Found, Layout, NotHere
+from pofx.corpus.readers.parquet_pages import BadPage, unfolded
+from pofx.errors import Advice, BadSource, require
+from pofx.files.limits import FLOOR
+
+# Rows that are decoded at once.
+_BATCH = 8192
+# What a row counts for besides its texts, against the limit on what a file unfolds to.
+_ROW = 8
+
+
+def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Found]:
+    """A row of the table each; `BadSource` for a broken file, or a column that does not hold strings."""
+    arrow = require("pyarrow", "data", f"reading {name}")
+    parquet = require("pyarrow.parquet", "data", f"reading {name}")
+
+    def broken(e: Exception) -> BadSource:
+        said = str(e).splitlines()[0] if str(e) else type(e).__name__
+        return BadSource(f"{name}: expected a whole Parquet file, found: {said}", "fetch or write it again")
+
+    size = stream.seek(0, 2)
+    try:
+        table = parquet.ParquetFile(stream)
+    except (arrow.ArrowException, OSError) as e:
+        raise broken(e) from None
+    schema = table.schema_arrow
+    if (
+        not table.metadata.num_rows and not schema.names
+    ):  # an empty shard, as a table without rows is often written
+        return
+    places = [_Place(arrow, schema, name, column, column == layout.field) for column in layout.columns]
+    for place in places[: len(layout.needed)]:
+        place.check_text(arrow, layout, name)
+    try:
+        claimed = _claimed(stream, table.metadata, {p.top for p in places})
+    except BadPage:
+        raise broken(ValueError("no header where a page begins")) from None
+    layout.limits.check_expansion(name, size, claimed + _ROW * table.metadata.num_rows)
+    # As many rows at once as fit the memory, by what the file says of their size.
+    batch = max(1, min(_BATCH, FLOOR * table.metadata.num_rows // max(claimed, 1)))
+    # A text that stands in a million rows is kept once in the file; as a dictionary it stays so in memory.
+    once = [p.top for p in places if p.is_text]
+    try:
+        table = parquet.ParquetFile(stream, read_dictionary=list(dict.fromkeys(once)))
+        batches = table.iter_batches(batch_size=batch, columns=list(dict.fromkeys(p.top for p in places)))
+    except (arrow.ArrowException, OSError) as e:
+        raise broken(e) from None
+    layout = replace(layout, encoding="utf-8")  # whatever the other files of the input are in
+    line = read = 0
+    while True:
+        try:
+            batch = next(batches, None)
+        except (arrow.ArrowException, OSError) as e:
+            raise broken(e) from None
+        if batch is None:
+            return
+        columns = [_held(arrow, batch, place, name) for place in places]
+        read += _ROW * len(batch) + sum(len(c) for cells in columns for c in cells if isinstance(c, str))
+        layout.limits.check_expansion(name, size, read)
+        for cells in zip(*columns):
+            line += 1
+            try:
+                yield (line, *document(cells, layout))
+            except NotHere as e:
+                yield e.at(line)
+
+
+class _Place:
+    """Where a field stands: a column, or `a.b` inside one of structs."""
+
+    def __init__(self, arrow: Any, schema: Any, name: str, field: str, of_text: bool) -> None:
+        self.field = field
+        parts = [field] if field in schema.names or "." not in field else field.split(".")
+        if schema.names.count(parts[0]) != 1:
+            found = "it twice in" if parts[0] in schema.names else "only"
+            twice = parts[0] in schema.names
+            then = Advice("name one that is there once") if twice else meant(field, schema.names, of_text)
+            raise BadSource(
+                f"{name}: expected one column {parts[0]!r}, found {found} {listed(schema.names) or 'no columns'}",
+                then,
+            )
+        self.top, self.inner = parts[0], parts[1:]
+        self.kind = schema.field(self.top).type
+        for part in self.inner:
+            inside = [f.name for f in self.kind] if arrow.types.is_struct(self.kind) else []
+            if inside.count(part) != 1:
+                raise BadSource(
+                    f"{name}: expected a field {part!r} in column {field!r}, found {listed(inside) or self.kind}",
+                    meant(part, inside, of_text),
+                )
+            self.kind = self.kind.field(part).type
+        if arrow.types.is_dictionary(self.kind):
+            self.kind = self.kind.value_type
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a column of strings."""
+        return not self.inner and str(self.kind) in ("string", "large_string", "string_view")
+
+    def check_text(self, arrow: Any, layout: Layout, name: str) -> None:
+        """`BadSource` where it holds no strings. Nulls alone are no string in any row, and end no reading."""
+        if str(self.kind) in ("string", "large_string", "string_view", "null"):
+            return
+        if self.field == layout.id != layout.field and arrow.types.is_integer(self.kind):
+            return
+        raise BadSource(
+            f"{name}: expected strings in column {self.field!r}, found {self.kind}",
+            "name another column, or convert it when the file is written",
+        )
+
+
+def _claimed(stream: BufferedReader, metadata: Any, columns: set[str]) -> int:
+    """Bytes that the chunks of these columns unfold to: the most that the footer or the pages say."""
+    groups = [metadata.row_group(g) for g in range(metadata.num_row_groups)]
+    chunks = [group.column(c) for group in groups for c in range(group.num_columns)]
+    return sum(
+        max(chunk.total_uncompressed_size, unfolded(stream, chunk))
+        for chunk in chunks
+        if any(chunk.path_in_schema == c or chunk.path_in_schema.startswith(f"{c}.") for c in columns)
+    )
+
+
+def _held(arrow: Any, batch: Any, place: _Place, name: str) -> list[object]:
+    """The values of a field; `BadSource` where they are moments that Python has no dates for."""
+    try:
+        return _cells(arrow, batch.column(place.top), place.inner)
+    except (ValueError, OverflowError, arrow.ArrowException) as e:
+        raise BadSource(
+            f"{name}: expected values in column {place.field!r} that Python can hold, found {place.kind}: "
+            f"{str(e).splitlines()[0]:.100}",
+            "leave the column out, or convert it when the file is written",
+        ) from None
+
+
+def _cells(arrow: Any, column: Any, inner: list[str]) -> list[object]:
+    """The values of a column; of a dictionary, each text that the batch has is decoded once."""
+    if not arrow.types.is_dictionary(column.type):
+        values = _decoded(_moments(arrow, column))
+        return values if not inner else [_inside(value, inner) for value in values]
+    indices, texts = column.indices, column.dictionary
+    if len(texts) > len(column):  # of a dictionary of many batches
+        used = indices.unique().drop_null()
+        known = dict(zip(used.to_pylist(), _decoded(texts.take(used))))
+        return [known.get(index) for index in indices.to_pylist()]
+    table = _decoded(texts)
+    return [None if index is None else table[index] for index in indices.to_pylist()]
+
+
+def _moments(arrow: Any, column: Any) -> Any:
+    """Moments in microseconds, which Python has; those that need nanoseconds as text."""
+    if not arrow.types.is_timestamp(column.type):
+        return column
+    zone = None if column.type.tz is None else "UTC"
+    try:
+        return column.cast(arrow.timestamp("us", zone))
+    except arrow.ArrowInvalid:
+        return column.cast(arrow.timestamp(column.type.unit, zone)).cast(arrow.string())
+
+
+def _decoded(column: Any) -> list[object]:
+    try:
+        return cast(list[object], column.to_pylist())
+    except UnicodeDecodeError:
+        return [_cell(value) for value in column]
+
+
+def _inside(value: object, inner: list[str]) -> object:
+    for name in inner:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _cell(value: Any) -> object:
+    """A value; bytes that are no UTF-8 come out as the surrogates that `document` refuses."""
+    try:
+        return cast(object, value.as_py())
+    except UnicodeDecodeError as e:
+        return e.object.decode("utf-8", "surrogateescape")

@@ -1,0 +1,135 @@
+"""What `documents` and `records` were asked for, as sources and a layout; refused before the first file is opened."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+
+from pofx.corpus.encoding import checked
+from pofx.corpus.readers.layout import Layout, Quoting, Split
+from pofx.corpus.source import Source, named, source_of
+from pofx.errors import Advice, Argument, BadValue
+from pofx.files.limits import Limits
+from pofx.values import real, whole
+from pofx.vocab.vocabulary import to_bytes
+
+
+def plan(
+    paths: tuple[str | os.PathLike[str], ...],
+    field: str,
+    id: str | None,
+    split: Split,
+    separator: str | None,
+    format: str | None,
+    delimiter: str | None,
+    quoting: Quoting | None,
+    encoding: str | None,
+    max_document: int,
+    max_expansion: float,
+    given: str | None = None,
+    keep: Sequence[str] = (),
+) -> tuple[tuple[Source, ...], Layout]:
+    """The files that the paths name, and where documents stand in them; arguments as in `records`."""
+    if not paths:
+        raise BadValue("expected at least one path, found none", "name a file, or '-' for standard input")
+    _check_text_options(split, separator)
+    _check_table_options(delimiter, quoting)
+    if isinstance(keep, str):
+        raise BadValue(
+            f"keep: expected a list of fields, found the string {keep!r}", f"write keep=[{keep!r}]"
+        )
+    encoding = None if encoding is None else checked(encoding)
+    limits = _limits(max_document, max_expansion)
+    sources = tuple(source_of(f, format) for p in paths for f in named(p, format).files)
+    if sum(s.is_stdin for s in sources) > 1:
+        raise BadValue("expected standard input ('-') once, found it more often", "name it once")
+    layout = Layout(field, id, split, separator, given, tuple(keep), delimiter, quoting, encoding, limits)
+    _check_heeded({s.format for s in sources}, layout)
+    return sources, layout
+
+
+def _check_text_options(split: str, separator: str | None) -> None:
+    if split not in ("line", "file"):
+        raise BadValue(
+            f"split: expected 'line' or 'file', found {split!r}",
+            Advice("give another string as the separator", "separator=…", "--separator"),
+        )
+    if separator == "":
+        raise BadValue(
+            "separator: expected a string that is not empty, found ''", "name one, or leave it out"
+        )
+    if separator is not None and split == "file":
+        raise BadValue(
+            f"separator: expected no split='file' beside it, found {separator!r}", "leave one of them out"
+        )
+    if separator is not None:
+        to_bytes(separator)
+
+
+def _check_table_options(delimiter: str | None, quoting: str | None) -> None:
+    if quoting not in (None, "none", "minimal"):
+        raise BadValue(
+            f"expected 'none' or 'minimal', found {quoting!r:.40}",
+            "choose one of them",
+            Argument("quoting", "--quoting"),
+        )
+    if delimiter is None:
+        return
+    try:
+        csv.reader([], delimiter=delimiter)
+        usable = delimiter not in ('"', "\n", "\r") and bool(to_bytes(delimiter))
+    except (TypeError, ValueError):  # NotText is one: a lone surrogate
+        usable = False
+    if not usable:
+        raise BadValue(
+            f"expected one character that is no quote and no line ending, found {delimiter!r:.40}",
+            "write one, such as ';'",
+            Argument("delimiter", "--delimiter"),
+        )
+
+
+def _limits(document: int, expansion: float) -> Limits:
+    return Limits(
+        whole(
+            Argument("max_document", "--max-document"),
+            document,
+            1,
+            advice=Advice("write bytes, such as", "10**9", "1G"),
+        ),
+        real(Argument("max_expansion", "--max-expansion"), expansion, 1, advice="write 1e9"),
+    )
+
+
+def _check_heeded(kinds: set[str], layout: Layout) -> None:
+    """`BadValue` for an option that no file heeds: a mistake, which would pass unseen."""
+    found = ", ".join(sorted(kinds))
+    if "txt" not in kinds and (layout.separator is not None or layout.split != "line"):
+        raise BadValue(
+            f"split and separator: expected a txt file, found only {found}",
+            ["leave them out", Advice("say that it is text", "format='txt'", "--format txt")],
+        )
+    if not kinds & {"csv", "tsv"} and (layout.delimiter is not None or layout.quoting is not None):
+        raise BadValue(
+            f"expected a csv or tsv file, found only {found}",
+            ["leave them out", Advice("say that it is a table", "format='csv'", "--format csv")],
+            Argument("delimiter, quoting", "--delimiter, --quoting"),
+        )
+    if kinds == {"parquet"} and layout.encoding is not None:
+        raise BadValue(
+            "expected a file of text, found only parquet, which is UTF-8",
+            "leave it out",
+            Argument("encoding", "--encoding"),
+        )
+    if kinds == {"txt"} and (layout.id is not None or layout.field != "text"):
+        raise BadValue(
+            "expected a file with fields (jsonl, json, csv, tsv, parquet), found only txt",
+            "leave them out",
+            Argument("field, id", "--field, --id"),
+        )
+    if "txt" in kinds and (layout.given is not None or layout.keep):
+        raise BadValue(
+            "expected files with fields (jsonl, json, csv, tsv, parquet), found txt",
+            "give each line as JSON",
+            Argument("given, keep", "--given-field, --keep, --cluster"),
+        )

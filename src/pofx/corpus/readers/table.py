@@ -1,0 +1,150 @@
+"""Rows of CSV and TSV: the first names the columns."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from io import BufferedReader
+
+from pofx.corpus.readers.cells import column_of, document
+from pofx.corpus.readers.layout import Fault, Found, Layout, NotHere
+from pofx.corpus.streams import lines
+from pofx.errors import Advice, BadSource
+from pofx.files.limits import too_long
+
+# The line in which Excel is told what parts the columns.
+_EXCEL = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE | re.DOTALL)
+_NONE = Advice("say so if quotes are characters like any other here", "quoting='none'", "--quoting none")
+_MINIMAL = Advice("say so if a quote may hold line breaks", "quoting='minimal'", "--quoting minimal")
+
+
+class _Table:
+    """The rows of a table as cells, and the line where the latest one begins."""
+
+    def __init__(self, name: str, stream: BufferedReader, layout: Layout, kind: str) -> None:
+        self.name, self.layout, self.kind = name, layout, kind
+        self.delimiter = layout.delimiter or ("\t" if kind == "TSV" else ",")
+        self.width: int | None = None
+        # The line where the row begins, and the lines that it takes.
+        self.line = 1
+        self._row: list[str] = []
+        self._lines = lines(name, stream, layout.limits)
+        # The limit is one of the whole process, so it is never lowered. A C long bounds it.
+        csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
+        # strict: otherwise a quote that is never closed takes the rest of the file into one field without a word.
+        self._reader = csv.reader(self._taken(), delimiter=self.delimiter, strict=True)
+
+    def next(self) -> list[str] | None:
+        """The cells of the next row ([] for a blank line), None at the end; `NotHere` for a row that cannot be parted."""
+        self.line += len(self._row)
+        self._row = []
+        if self.layout.quoting == "none":
+            text = next(self._taken(), None)
+            if text is None:
+                return None
+            text = text.removesuffix("\n").removesuffix("\r")
+            return text.split(self.delimiter) if text else []
+        try:
+            cells = next(self._reader)
+        except StopIteration:
+            return None
+        except csv.Error as e:
+            raise self._fault(*_csv_fault(e)) from None
+        if self._are_rows():
+            found = "a quote that holds line breaks, though each of its lines is a row, too"
+            raise self._fault(found, _NONE, _MINIMAL)
+        return cells
+
+    def _fault(self, found: str, *advice: Advice) -> NotHere:
+        last = self.line + len(self._row) - 1
+        to = f" (lines {self.line} to {last})" if last > self.line else ""
+        told = advice if self.layout.quoting is None else ()
+        return NotHere(f"expected a row of {self.kind}, found {found}{to}", *told)
+
+    def _are_rows(self) -> bool:
+        """Whether a row of several lines may be as many rows: files with tabs are written with quotes, and without."""
+        if self.delimiter != "\t" or self.layout.quoting is not None or len(self._row) < 2:
+            return False
+        width = self.width or self._row[0].count("\t") + 1
+        return all(text.count("\t") == width - 1 for text in self._row)
+
+    def _taken(self) -> Iterator[str]:
+        """Lines, each noted as one of the row."""
+        size, longest = 0, self.layout.limits.document
+        for data in self._lines:
+            text = data.decode("utf-8", "surrogateescape")
+            if not self._row:
+                size = 0
+                if self.line == 1 and self._is_excels(text):
+                    self.line = 2
+                    continue
+            size += len(data)
+            if size > longest:
+                raise too_long(self.name, self.line, self.layout.limits)
+            self._row.append(text)
+            yield text
+
+    def _is_excels(self, text: str) -> bool:
+        """Whether the first line only says what parts the columns, and says what is so."""
+        found = _EXCEL.fullmatch(text)
+        if found is None:
+            return False
+        if found[1] != self.delimiter:
+            shown = "\\t" if found[1] == "\t" else found[1]
+            raise BadSource(
+                f"{self.name}:1: expected {self.delimiter!r} between columns, found the line 'sep={shown}'",
+                Advice("name it", f"delimiter={found[1]!r}", f'--delimiter "{shown}"'),
+            )
+        return True
+
+
+def csv_rows(name: str, stream: BufferedReader, layout: Layout, kind: str) -> Iterator[Found]:
+    """A row of the table each, behind the first, which names the columns; `BadSource` where that is none."""
+    table = _Table(name, stream, layout, kind)
+    header: list[str] | None = None
+    places: list[int] = []
+    while True:
+        try:
+            row = table.next()
+        except NotHere as e:
+            if header is None:
+                raise BadSource(
+                    f"{name}:{table.line}: {e.why}",
+                    [*e.advice, "name the columns in the first row"],
+                ) from None
+            yield e.at(table.line)
+            continue
+        if row is None:
+            return
+        if not row:
+            yield None
+        elif header is None:
+            header = row
+            table.width = len(row)
+            places = [
+                column_of(name, header, wanted, wanted == layout.field, table.delimiter)
+                for wanted in layout.columns
+            ]
+        elif len(row) != len(header):
+            unquoted = "cannot hold the separator" if layout.quoting == "none" else "must be quoted"
+            which = "a field" if layout.quoting == "none" else "a field that holds the separator"
+            yield Fault(
+                table.line,
+                f"expected {len(header)} columns as in the header, found {len(row)} ({which} {unquoted})",
+            )
+        else:
+            try:
+                yield (table.line, *document([row[at] for at in places], layout))
+            except NotHere as e:
+                yield e.at(table.line)
+
+
+def _csv_fault(e: csv.Error) -> tuple[str, *tuple[Advice, ...]]:
+    """What is wrong with a row and what to do, in other words than Python's, which speak of Python's own arguments."""
+    said = str(e)
+    if "end of data" in said:
+        return "a quote that is never closed", _NONE
+    if "expected after" in said:
+        return "a quote that closes before its field ends", _NONE
+    return ("a lone carriage return outside quotes" if "new-line" in said else said,)

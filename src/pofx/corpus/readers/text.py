@@ -1,0 +1,75 @@
+"""Rows of text: lines, whole files, or what stands between separators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BufferedReader
+
+from pofx.corpus.readers.fasttext import MARK
+from pofx.corpus.readers.layout import Found, Layout, NotHere, Run, not_text
+from pofx.corpus.streams import blocks, pieces
+from pofx.errors import Advice, BadSource
+from pofx.files.limits import too_long
+
+
+def text_rows(name: str, stream: BufferedReader, layout: Layout, told: bool) -> Iterator[Found]:
+    """A line each (in runs), the whole file, or a piece between separators. told: whether the caller said so."""
+    if not told and layout.split == "line" and stream.peek(len(MARK)).startswith(MARK.encode()):
+        raise BadSource(
+            f"{name}: expected lines of text, found labels of fastText ({MARK}…) in front of them",
+            [
+                Advice("say what it is", "format='fasttext'", "--format fasttext"),
+                Advice("say so if the labels are text", "format='txt'", "--format txt"),
+            ],
+        )
+    if layout.separator is not None:
+        yield from _separated_rows(name, stream, layout, layout.separator)
+        return
+    if layout.split == "file":
+        data = stream.read(layout.limits.document + 1)
+        if len(data) > layout.limits.document:
+            raise too_long(name, 1, layout.limits)
+        try:
+            yield (1, data.decode(), None, None, ()) if data else None
+        except UnicodeDecodeError as e:
+            yield NotHere(*not_text(e, "file", layout.encoding)).at(1)
+        return
+    line = 1
+    for block in blocks(name, stream, layout.limits):
+        # By the block is twice as fast as by the line; only one with a fault is taken apart first.
+        try:
+            run = _cut(block.decode())
+        except UnicodeDecodeError:
+            for data in block.removesuffix(b"\n").split(b"\n"):
+                try:
+                    yield Run(line, _cut(data.decode() + "\n"))
+                except UnicodeDecodeError as e:
+                    yield NotHere(*not_text(e, "line", layout.encoding)).at(line)
+                line += 1
+        else:
+            yield Run(line, run)
+            line += len(run)
+
+
+def _cut(text: str) -> list[str]:
+    r"""Lines without their endings, \n or \r\n. Not str.splitlines, which cuts at U+2028 as well."""
+    if "\r\n" in text:
+        text = text.replace("\r\n", "\n")
+    return text.removesuffix("\n").split("\n")
+
+
+def _separated_rows(name: str, stream: BufferedReader, layout: Layout, separator: str) -> Iterator[Found]:
+    line, k = 1, 0
+    for piece, mark in pieces(name, stream, separator.encode("utf-8"), layout.limits):
+        data = piece
+        if not mark:
+            # The line ending that editors put at the end of a file is no part of its last document.
+            data = piece.removesuffix(b"\r\n") if piece.endswith(b"\r\n") else piece.removesuffix(b"\n")
+        k += bool(data)
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as e:
+            yield NotHere(*not_text(e, "document", layout.encoding)).at(line)
+        else:
+            yield (line, text, f"{name}#{k}", None, ()) if text else None
+        line += piece.count(b"\n") + mark.count(b"\n")

@@ -1,0 +1,184 @@
+"""Bytes of a file: unpacked, in UTF-8 without a byte order mark, cut into lines or pieces in constant memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
+from typing import Any, BinaryIO
+
+from pofx.corpus.encoding import as_utf8
+from pofx.corpus.signatures import refuse_other
+from pofx.corpus.source import Source
+from pofx.corpus.unpacking import BadZstd, Gzip, Unpacked, Zstd
+from pofx.errors import BadSource, require
+from pofx.files.limits import DEFAULT, Limits, too_long
+
+_CHUNK = 1 << 20
+
+
+@contextmanager
+def opened(
+    source: Source, encoding: str | None = None, limits: Limits = DEFAULT
+) -> Iterator[io.BufferedReader]:
+    """The text of a source in UTF-8 (the bytes, if Parquet). What goes wrong inside the `with` becomes `BadSource`.
+
+    Right: `with opened(source) as stream: …`. Wrong: keeping the stream after the `with`.
+    """
+    name = source.name
+    try:
+        with _raw(source) as raw:
+            if source.format == "parquet":
+                yield raw
+            else:
+                unpacked = _unpacked(raw, source, limits)
+                yield as_utf8(
+                    name,
+                    raw if unpacked is None else io.BufferedReader(unpacked, _CHUNK),
+                    encoding,
+                    lambda head: refuse_other(name, head, source.format, source.packing),
+                )
+    except EOFError:
+        raise BadSource(
+            f"{name}: expected a whole .{source.packing} file, found one that breaks off; what came before was "
+            "read",
+            "fetch or write the file again",
+        ) from None
+    except (gzip.BadGzipFile, zlib.error, BadZstd) as e:
+        raise BadSource(
+            f"{name}: expected .{source.packing} data, found something else ({e})",
+            "drop that ending from the name if the file is not packed, else fetch it again",
+        ) from None
+    except OSError as e:
+        raise BadSource(
+            f"{name}: expected a readable file, found: {e.strerror or e}",
+            "check its path and its permissions",
+        ) from None
+
+
+def _raw(source: Source) -> Any:
+    if not source.is_stdin:
+        return open(source.path, "rb", buffering=_CHUNK)
+    stream = getattr(sys.stdin, "buffer", None)
+    if stream is None:
+        raise BadSource(
+            "stdin: expected a stream of bytes, found none in this process", "name a file instead of '-'"
+        )
+    return nullcontext(stream)  # not ours to close
+
+
+def _unpacked(raw: io.BufferedReader, source: Source, limits: Limits) -> Unpacked | None:
+    if source.packing == "gz":
+        return Gzip(source.name, raw, limits)
+    if source.packing == "zst":
+        zstandard = require("zstandard", "data", f"reading {source.name}")
+        return Zstd(source.name, raw, limits, zstandard)
+    return None
+
+
+def check_expansion(source: Source, limits: Limits) -> None:
+    """`BadSource` for a packed file that unfolds too far, as its first megabytes show; a common one is left after one."""
+    if not source.packing:
+        return
+    # What else is wrong with the file the reading itself will say.
+    with suppress(EOFError, gzip.BadGzipFile, zlib.error, BadZstd, OSError), _raw(source) as raw:
+        unpacked = _unpacked(raw, source, limits)
+        while unpacked is not None and unpacked.read(_CHUNK) and unpacked.is_doubtful:
+            pass
+
+
+def lines(name: str, stream: BinaryIO, limits: Limits = DEFAULT) -> Iterator[bytes]:
+    """Lines with their endings, cut at \\n alone, in C: linear in the input, however long a line is."""
+    longest = limits.document
+    for n, line in enumerate(iter(partial(stream.readline, longest + 1), b""), 1):
+        if len(line) > longest:
+            raise too_long(name, n, limits)
+        yield line
+
+
+def blocks(name: str, stream: io.BufferedReader, limits: Limits = DEFAULT) -> Iterator[bytes]:
+    """About a megabyte of whole lines at a time (more where one line is longer); linear in the input."""
+    held: list[bytes] = []
+    size, line = 0, 1
+    while chunk := stream.read1(_CHUNK):
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            block = b"".join(held) + chunk[:end]
+            if len(block) > limits.document:
+                _check_lines(name, line, block, limits)
+            yield block
+            line += block.count(b"\n")
+            held = [chunk[end:]] if end < len(chunk) else []
+            size = len(chunk) - end
+        else:
+            held.append(chunk)
+            size += len(chunk)
+        if size > limits.document:
+            raise too_long(name, line, limits)
+    if held:
+        yield b"".join(held)
+
+
+def _check_lines(name: str, line: int, block: bytes, limits: Limits) -> None:
+    for n, each in enumerate(block.split(b"\n"), line):
+        if len(each) > limits.document:
+            raise too_long(name, n, limits)
+
+
+def pieces(
+    name: str, stream: io.BufferedReader, separator: bytes, limits: Limits = DEFAULT
+) -> Iterator[tuple[bytes, bytes]]:
+    r"""The stream cut at each separator: pieces with the separator that ends each, b"" behind the last.
+
+    A \n of the separator is a \r\n, too, unless the separator has a \r of its own there. Holds one piece and one
+    chunk; linear in the input. Every piece is yielded before more is read.
+    """
+    pattern, longest = _cut_at(separator)
+    held: list[bytes] = []
+    size = 0
+    tail = b""  # the end of what was read, in which a separator may have begun
+    while chunk := stream.read1(_CHUNK):
+        data = tail + chunk
+        at = 0
+        for mark, start, end in _marks(data, separator, pattern):
+            held.append(data[at:start])
+            yield _short(name, b"".join(held), limits), mark
+            held.clear()
+            size, at = 0, end
+        cut = max(len(data) - longest + 1, at)
+        held.append(data[at:cut])
+        size += cut - at
+        tail = data[cut:]
+        if size > limits.document:
+            raise too_long(name, None, limits)
+    yield _short(name, b"".join(held) + tail, limits), b""
+
+
+def _short(name: str, piece: bytes, limits: Limits) -> bytes:
+    if len(piece) > limits.document:
+        raise too_long(name, None, limits)
+    return piece
+
+
+def _cut_at(separator: bytes) -> tuple[re.Pattern[bytes], int]:
+    r"""The separator as a pattern whose \n may be \r\n, and the length of its longest match."""
+    parts = re.split(rb"(?<!\r)\n", separator)
+    pattern = rb"\r?\n".join(map(re.escape, parts))
+    return re.compile(pattern), len(separator) + len(parts) - 1
+
+
+def _marks(data: bytes, separator: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[bytes, int, int]]:
+    """Where separators stand in `data`; by `bytes.find` where no \\r can be part of one, which is faster."""
+    if b"\r" in data:
+        for found in pattern.finditer(data):
+            yield found[0], found.start(), found.end()
+        return
+    at = data.find(separator)
+    while at >= 0:
+        yield separator, at, at + len(separator)
+        at = data.find(separator, at + len(separator))

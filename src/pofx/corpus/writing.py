@@ -1,0 +1,284 @@
+"""Rows into files, in four formats: JSON lines as they are kept, CSV, TSV and Parquet made of them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from pofx.corpus.source import Format, Packing
+from pofx.errors import BadSource, require
+
+Kind = Literal[
+    "text", "int", "float", "bool", "date", "time", "utc", "texts", "ints", "floats", "bools", "any"
+]
+_LISTS = {"texts", "ints", "floats", "bools"}
+
+_FORMATS: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+}
+_PACKINGS: dict[str, Packing] = {".gz": "gz", ".zst": "zst"}
+
+# Rows of a row group of Parquet, or 8 MiB of their JSON, whichever comes first: some 100 MB while it is made. By
+# the rows alone, never by time or memory, so that the same rows make the same bytes.
+GROUP_ROWS = 1 << 16
+GROUP_BYTES = 1 << 23
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column and what its cells hold: any of them may be None. "any": what JSON has.
+
+    "time" is a moment by some clock, "utc" one of the world; "texts" and its like are lists.
+    """
+
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A file to be written."""
+
+    path: Path
+    format: Format
+    packing: Packing
+
+
+def target_of(path: str | os.PathLike[str]) -> Target:
+    """What an ending asks for: .jsonl, .ndjson, .csv, .tsv (each also packed, .gz or .zst) or .parquet.
+
+    `BadSource` for another ending; `MissingExtra` for .parquet and .zst without pyarrow and zstandard.
+    Right: `target_of("out.csv.gz")`. Wrong: `target_of("out.txt")`, which has no columns.
+    """
+    stem, last = os.path.splitext(os.fspath(path).lower())
+    packing = _PACKINGS.get(last, "")
+    if packing:
+        last = os.path.splitext(stem)[1]
+    if last not in _FORMATS or (packing and last == ".parquet"):
+        found = f"{last}{'.' if packing else ''}{packing}" or "no ending"
+        raise BadSource(
+            f"{os.fspath(path)}: expected a file to write that ends in .jsonl, .csv or .tsv (then .gz or .zst, to pack "
+            f"it) or in .parquet, found {found}",
+            None,
+        )
+    if last == ".parquet":
+        require("pyarrow", "data", "writing Parquet")
+    if packing == "zst":
+        require("zstandard", "data", "writing .zst")
+    return Target(Path(path), _FORMATS[last], packing)
+
+
+def line(row: Mapping[str, Any]) -> bytes:
+    """A row as one line of strict JSON in UTF-8; ±∞, which JSON has no number for, is a string, nan is null."""
+    try:  # almost every row is plain as it is; to look at each value first takes three times as long
+        return _dumped(row)
+    except (ValueError, TypeError):
+        return _dumped({name: _plain(value) for name, value in row.items()})
+
+
+def _dumped(row: Mapping[str, Any]) -> bytes:
+    return (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
+
+
+def kind_of(value: object) -> str:
+    """The kind that one value alone would give a column of its own: "" for None, "any" where none fits.
+
+    "list" for a list without values, which is of every kind of list.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "int" if -(2**63) <= value < 2**63 else "any"
+    if isinstance(value, datetime):
+        return "time" if value.utcoffset() is None else "utc"
+    if isinstance(value, list):
+        held = {kind_of(v) for v in value} - {""}
+        every = f"{common_kind(tuple(held))}s"
+        return "list" if not held else every if every in _LISTS else "any"
+    return {bool: "bool", float: "float", str: "text", date: "date"}.get(type(value), "any")
+
+
+def common_kind(kinds: Sequence[str]) -> Kind:
+    """The kind of a column that held values of these: integers among floats are floats, else a mixture is "any"."""
+    held = set(kinds) - {""}
+    if held == {"list"}:
+        return "texts"
+    if held - {"list"} <= _LISTS:
+        held -= {"list"}
+    if not held:
+        return "text"
+    if held == {"int", "float"}:
+        return "float"
+    if held == {"ints", "floats"}:
+        return "floats"
+    if len(held) > 1:
+        return "any"
+    kind: Kind = held.pop()  # type: ignore[assignment]
+    return kind
+
+
+def maker(
+    target: Target, columns: Sequence[Column], metadata: Mapping[str, Any]
+) -> Callable[[Path, Path], None] | None:
+    """What makes the target of a file of `line`s: a function of (those lines, a new file); None if they are it.
+
+    Constant memory, and the same bytes for the same lines. metadata: goes into Parquet, under "pofx".
+    """
+    if target.format == "jsonl":
+        if not target.packing:
+            return None
+        return lambda rows, new: _pack(rows, new, target.packing)
+    if target.format == "parquet":
+        return lambda rows, new: _parquet(rows, new, columns, metadata)
+    return lambda rows, new: _delimited(
+        rows, new, columns, "\t" if target.format == "tsv" else ",", target.packing
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {_plain(str(k)): _plain(v) for k, v in value.items()}
+    if isinstance(value, str):
+        # A field that is only passed on may hold lone surrogates, which no UTF-8 spells.
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, date):  # a datetime is one
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return value if value is None or isinstance(value, bool | int | float) else _plain(str(value))
+
+
+def _records(rows: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each row and the bytes of its line."""
+    with rows.open("rb") as f:
+        for data in f:
+            yield len(data), json.loads(data)
+
+
+def _packed(stack: ExitStack, new: Path, packing: Packing) -> BinaryIO:
+    raw = stack.enter_context(new.open("wb"))
+    if packing == "gz":
+        # Without a time and a name in its head, so that the same rows make the same file.
+        return stack.enter_context(gzip.GzipFile("", "wb", fileobj=raw, mtime=0))  # type: ignore[return-value]
+    if packing == "zst":
+        zstandard = require("zstandard", "data", "writing .zst")
+        out: BinaryIO = stack.enter_context(zstandard.ZstdCompressor().stream_writer(raw))
+        return out
+    return raw
+
+
+def _pack(rows: Path, new: Path, packing: Packing) -> None:
+    with rows.open("rb") as f, ExitStack() as stack:
+        out = _packed(stack, new, packing)
+        while chunk := f.read(1 << 20):
+            out.write(chunk)
+
+
+# --- csv and tsv ------------------------------------------------------------------------------------------
+
+
+class _Echo:
+    """A file for `csv.writer` that hands back what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _delimited(rows: Path, new: Path, columns: Sequence[Column], delimiter: str, packing: Packing) -> None:
+    # With \r\n for line endings csv quotes fields that hold either; with \n Python 3.11 lets a lone \r through bare.
+    writer = csv.writer(_Echo(), delimiter=delimiter, lineterminator="\r\n")
+
+    def written(cells: list[str]) -> str:
+        out: Any = writer.writerow(cells)
+        return str(out).removesuffix("\r\n") + "\n"
+
+    with ExitStack() as stack:
+        raw = _packed(stack, new, packing)
+        out = stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline="", write_through=False))
+        out.write(written([c.name for c in columns]))
+        for _, row in _records(rows):
+            out.write(written([_cell(row.get(c.name)) for c in columns]))
+
+
+def _cell(value: Any) -> str:
+    """A string as it is, nothing for None, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return repr(value)  # as JSON spells them, in a sixth of the time
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+# --- parquet ----------------------------------------------------------------------------------------------
+
+
+def _parquet(rows: Path, new: Path, columns: Sequence[Column], metadata: Mapping[str, Any]) -> None:
+    arrow = require("pyarrow", "data", "writing Parquet")
+    parquet = require("pyarrow.parquet", "data", "writing Parquet")
+    single = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_()}
+    types = {
+        **single,
+        "date": arrow.date32(),
+        "time": arrow.timestamp("us"),
+        "utc": arrow.timestamp("us", "UTC"),
+        "any": arrow.string(),
+        **{f"{kind}s": arrow.list_(of) for kind, of in single.items()},
+    }
+    schema = arrow.schema(
+        [(c.name, types[c.kind]) for c in columns],
+        metadata={"pofx": json.dumps(_plain(dict(metadata)), ensure_ascii=False)},
+    )
+    # By a stream of Python's: the library takes no name that is not UTF-8.
+    with new.open("wb") as out, parquet.ParquetWriter(out, schema, compression="zstd") as writer:
+        for group in _groups(rows):
+            arrays = [
+                arrow.array([_typed(row.get(c.name), c.kind) for row in group], type=types[c.kind])
+                for c in columns
+            ]
+            writer.write_table(arrow.Table.from_arrays(arrays, schema=schema), row_group_size=len(group))
+
+
+def _groups(rows: Path) -> Iterator[list[dict[str, Any]]]:
+    group: list[dict[str, Any]] = []
+    size = 0
+    for n, row in _records(rows):
+        group.append(row)
+        size += n
+        if len(group) == GROUP_ROWS or size >= GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _typed(value: Any, kind: Kind) -> Any:
+    """The value that was written: infinities and moments became strings, and what Parquet has no type for becomes JSON."""
+    if value is None:
+        return None
+    if kind == "float":
+        return float(value)
+    if kind == "floats":
+        return [None if v is None else float(v) for v in value]
+    if kind == "date":
+        return date.fromisoformat(value)
+    if kind in ("time", "utc"):
+        return datetime.fromisoformat(value)
+    return _cell(value) if kind == "any" else value

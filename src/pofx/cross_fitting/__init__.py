@@ -1,0 +1,1 @@
+"""Questions to a corpus that fit models of their own to answer."""

@@ -1,0 +1,66 @@
+"""Scores that do not flatter: each document by a model that was fitted without it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from pofx.errors import BadValue
+from pofx.models.fitting import Spec, fit
+from pofx.models.specs import NgramSpec
+from pofx.queries.scoring.score import Scored, score
+from pofx.values import whole
+from pofx.vocab.vocabulary import to_bytes
+
+MOST_FOLDS = 1_000
+
+
+def cross_fit(
+    documents: Iterable[str | bytes], spec: Spec = NgramSpec(), folds: int = 10, seed: int = 0
+) -> list[Scored]:
+    """log p(x) of each document x under argmax L(θ) over the documents outside its fold; nats, in their order.
+
+    Args:
+        documents: Texts, as `fit` takes them; they are held in memory.
+        spec: What is fitted, once for each fold.
+        folds: K. A hash of a document and of the seed says which of K folds it is in, so equal documents share one: the
+            model that scores a document has seen no copy of it.
+        seed: Of the folds.
+
+    Returns:
+        A record for each document. Their mean is an estimate of the loss on new documents, of a model that was fitted on
+        (K − 1)/K of them. Each is the distribution of its fold's own model: numbers of two folds belong to two laws.
+
+    Raises:
+        BadValue: There are fewer than two folds with documents, or K is no number from 2 to 1,000.
+        NotText: A document has a character that occurs in its own fold only, and the vocabulary is of characters.
+
+    Right: `cross_fit(documents("corpus.txt"), NgramSpec(order=4))`. Wrong: summing the records into log p of the corpus
+    under one model.
+    """
+    if isinstance(documents, str | bytes):
+        raise BadValue(
+            "documents: expected an iterable of texts, found one text", "write documents(path) or [text]"
+        )
+    folds, seed = whole("folds", folds, 2, MOST_FOLDS), whole("seed", seed)
+    texts = list(documents)
+    fold = [fold_of(text, folds, seed) for text in texts]
+    if len(set(fold)) < 2:
+        raise BadValue(
+            f"documents: expected some in at least two of {folds} folds, found {len(texts):,} in "
+            f"{len(set(fold))}",
+            "give more documents that differ",
+        )
+    out: dict[int, Scored] = {}
+    for k in sorted(set(fold)):
+        lm = fit([text for text, f in zip(texts, fold) if f != k], spec)
+        rows = [i for i, f in enumerate(fold) if f == k]
+        out |= zip(rows, score(lm, [texts[i] for i in rows]))
+    return [out[i] for i in range(len(texts))]
+
+
+def fold_of(text: str | bytes, folds: int, seed: int) -> int:
+    """Which fold a document is in, by a hash of it and of the seed: the same on any machine, in any corpus."""
+    key = str(seed).encode("ascii")
+    digest = hashlib.blake2b(to_bytes(text), digest_size=8, key=key, person=b"cross-fit").digest()
+    return int.from_bytes(digest, "little") % folds

@@ -1,0 +1,242 @@
+"""Where pofx keeps what it can rebuild: files replaced in one step, converted models bounded and hash-verified."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from pofx.errors import BadSource, BadValue
+from pofx.files.atomic import is_leftover, remove, replaced_directory, write_atomically
+from pofx.files.json_file import read_object
+from pofx.files.limits import size_of
+
+MODELS = "models"
+HASHES = "hashes"
+# Rooms of small records, each of which is removed as a whole: hashes of files, what the library said, finished runs.
+PROBES, FINISHED = "probes", "finished"
+ROOMS = (HASHES, PROBES, FINISHED)
+CARD = "pofx-entry.json"
+LIMIT = 20 * 10**9
+LIMIT_VARIABLE = "POFX_CACHE_LIMIT"
+MAX_HASHES = 4096
+_MOST_CARD = 1 << 20
+_STALE = 24 * 3600.0  # seconds after which an unfinished part belongs to a process that was killed
+_RACY = 2.0  # a file changed this lately may change again within the clock's tick, unseen
+
+
+def cache_dir() -> Path:
+    """The directory of rebuildable files: `$POFX_CACHE`, or the user's cache directory. It may not exist.
+
+    Right: `cache_dir() / "name"`, then `write_atomically`. Wrong: anything there that cannot be made again.
+    """
+    chosen = os.environ.get("POFX_CACHE")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("pofx")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing in the cache: its name, where it lies, its bytes, and when it was last used (seconds of the epoch)."""
+
+    name: str
+    path: Path
+    size: int
+    used: float
+
+
+def entries() -> list[Entry]:
+    """What is in the cache, the latest used first: converted models, the built-in ones, and rooms of small records."""
+    top = cache_dir()
+    found = [p for p in _children(top / MODELS) if _is_entry(p)]
+    found += [p for p in _children(top) if p.name.startswith("builtin-")]
+    found += [top / room for room in ROOMS if _children(top / room)]
+    return sorted((_entry(p) for p in found), key=lambda e: -e.used)
+
+
+def model_path(name: str) -> Path:
+    """Where the converted model of that name is, or would be."""
+    return cache_dir() / MODELS / name
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a converted model is there, byte for byte as it was made; if so, it counts as used now.
+
+    SHA-256 reads 1.4 GB/s here: 0.4 s for SmolLM2 in float32, which a caller can spend while torch is imported.
+    """
+    try:
+        files = read_object(path / CARD, _MOST_CARD)["files"]
+        if {p.name for p in path.iterdir()} != {CARD, *files}:
+            return False
+        for name, (size, digest) in files.items():
+            with (path / name).open("rb") as f:
+                if (
+                    os.fstat(f.fileno()).st_size != size
+                    or hashlib.file_digest(f, "sha256").hexdigest() != digest
+                ):
+                    return False
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return False
+    with suppress(OSError):
+        os.utime(path / CARD)
+    return True
+
+
+def keep(name: str, size: int, fill: Callable[[Path], object]) -> Path:
+    """The converted model of that name: a directory that `fill` writes files into, then seen all at once.
+
+    size: bytes it will take, about. Models that were used longest ago make room for it, up to `limit()`;
+    `BadSource` where it alone is too large for that, or for the disk. What is there under the name is replaced if
+    it is damaged. Two that make the same one at once do not meet: the first to be done is kept.
+
+    Right: `keep("smollm2-0a1b", 540_000_000, write)`. Wrong: a name for content that can change.
+    """
+    home = _private(cache_dir() / MODELS)
+    target = home / name
+    most = limit()
+    if size > most:
+        raise BadSource(
+            f"{name}: expected a model that takes at most {most / 1e9:.1f} GB in the cache, found one of "
+            f"{size / 1e9:.1f} GB",
+            f"allow more: {LIMIT_VARIABLE}={-(-size // 10**9)}G",
+        )
+    _make_room(home, most - size, target)
+    free = shutil.disk_usage(home).free
+    if free < size:
+        raise BadSource(
+            f"{home}: expected {size / 1e9:.1f} GB free for {name}, found {free / 1e9:.1f}",
+            "free some, or set POFX_CACHE to a larger disk",
+        )
+    try:
+        with replaced_directory(target, 0o700, is_kept=is_whole) as part:
+            fill(part)
+            files = {p.name: (p.stat().st_size, _digest(p)) for p in sorted(part.iterdir())}
+            (part / CARD).write_text(json.dumps({"files": files}) + "\n")
+    except OSError as e:
+        raise BadSource(
+            f"{home}: expected a cache that can be written, found: {e.strerror or e}",
+            "set POFX_CACHE to another directory",
+        ) from None
+    return target
+
+
+def clear(name: str | None = None) -> list[Entry]:
+    """Remove one entry, or all, and return what was removed. `BadValue` for a name that is not there."""
+    doomed = [e for e in entries() if name in (None, e.name)]
+    if name is not None and not doomed:
+        raise BadValue(
+            f"expected the name of something in the cache, found {name!r:.80}", "'pofx cache' lists them"
+        )
+    for e in doomed:
+        remove(e.path)
+    if name is None:
+        _remove_stale(cache_dir() / MODELS)
+    return doomed
+
+
+def limit() -> int:
+    """The most bytes that converted models may take together: `$POFX_CACHE_LIMIT` (bytes, or 500M, 20G), or 20 GB."""
+    chosen = os.environ.get(LIMIT_VARIABLE, "").strip()
+    if not chosen:
+        return LIMIT
+    size = size_of(chosen)
+    if size is None:
+        raise BadValue(f"{LIMIT_VARIABLE}: expected a size such as 500M or 20G, found {chosen!r:.40}", None)
+    return size
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal; remembered while its size, time, place and number stay the same."""
+    path = path.resolve()
+    before = path.stat()
+    seal = (str(path), before.st_size, before.st_mtime_ns, before.st_dev, before.st_ino)
+    memo = cache_dir() / HASHES / hashlib.sha256(repr(seal).encode("utf-8", "surrogateescape")).hexdigest()
+    with suppress(OSError, ValueError):
+        known = memo.read_text("ascii").strip()
+        if re.fullmatch("[0-9a-f]{64}", known):
+            return known
+    digest = _digest(path)
+    after = path.stat()
+    settled = time.time() - after.st_mtime > _RACY
+    if settled and (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns):
+        with suppress(OSError, BadSource):
+            home = _private(memo.parent)
+            if len(old := _children(home)) >= MAX_HASHES:
+                for p in old:
+                    p.unlink()
+            write_atomically(memo, digest.encode("ascii") + b"\n")
+    return digest
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def _private(home: Path) -> Path:
+    """The directory, made if need be, which only its owner can read or write."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.name == "posix":
+            info = home.stat()
+            if info.st_uid == os.geteuid():
+                home.chmod(0o700)
+            elif os.geteuid() != 0:
+                raise BadSource(
+                    f"{home}: expected a cache directory that you own, found another user's",
+                    "set POFX_CACHE to your own",
+                )
+    except OSError as e:
+        raise BadSource(
+            f"{home}: expected a cache that can be written, found: {e.strerror or e}",
+            "set POFX_CACHE to another directory",
+        ) from None
+    return home
+
+
+def _make_room(home: Path, most: int, spare: Path) -> None:
+    """Remove the models used longest ago until the others take at most so many bytes."""
+    _remove_stale(home)
+    there = sorted((_entry(p) for p in _children(home) if _is_entry(p) and p != spare), key=lambda e: -e.used)
+    total = 0
+    for e in there:
+        total += e.size
+        if total > most:
+            remove(e.path)
+
+
+def _children(home: Path) -> list[Path]:
+    try:
+        return sorted(home.iterdir())
+    except OSError:
+        return []
+
+
+def _is_entry(p: Path) -> bool:
+    return not p.name.startswith(".") and (p / CARD).is_file()
+
+
+def _remove_stale(home: Path) -> None:
+    """What processes left that were killed; a young part may be somebody's work."""
+    for p in _children(home):
+        with suppress(OSError):
+            if is_leftover(p) and time.time() - p.stat().st_mtime > _STALE:
+                shutil.rmtree(p, ignore_errors=True)
+
+
+def _entry(p: Path) -> Entry:
+    size, used = 0, 0.0
+    for f in (p, *p.rglob("*")) if p.is_dir() else (p,):
+        with suppress(OSError):
+            info = f.stat()
+            size += info.st_size if f.is_file() else 0
+            used = max(used, info.st_mtime)
+    return Entry(p.name, p, size, used)

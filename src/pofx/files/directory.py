@@ -1,0 +1,86 @@
+"""A directory that appears in one step, whole: what `save` and `pofx classify train` write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pofx.errors import BadSource
+from pofx.files.atomic import replaced_directory
+from pofx.files.json_file import read_object
+
+MOST_CARD = 1 << 20  # bytes of a card, by which a directory is known
+
+
+@contextmanager
+def in_one_step(directory: str | Path, what: str) -> Iterator[Path]:
+    """A new directory to write into; when all is written it stands as `directory`, in place of an older one.
+
+    Whatever goes wrong, Ctrl-C included: the older one is back in its place, or the new one is whole. what: "model",
+    for the message. `BadSource` where the place cannot be written.
+    Right: `check_target(d, …)`, then this. Wrong: on a directory that holds other files, which go with the older one.
+    """
+    try:
+        with replaced_directory(
+            Path(directory).resolve()
+        ) as part:  # a link stays a link: what it names is replaced
+            yield part
+            # On the disk before the older one goes: a power cut could take both.
+            for file in (f for f in part.rglob("*") if f.is_file()):
+                with file.open("rb+") as f:
+                    os.fsync(f.fileno())
+    except OSError as e:
+        raise BadSource(
+            f"{directory}: expected a place to write a {what}, found: {e.strerror or e}", "choose another"
+        ) from None
+
+
+def check_target(directory: str | Path, card: str, what: str) -> None:
+    """Refuse, before any work is done, to write over something else: `BadSource`.
+
+    card: the name of the file by which a directory is known to be an older one of its kind. what: "model".
+    """
+    target = Path(directory)
+    try:
+        if target.exists() and not target.is_dir():
+            raise BadSource(
+                f"{target}: expected a directory to write a {what} to, found a file", "choose another"
+            )
+        others = _others(target, card)
+        if others:
+            raise BadSource(
+                f"{target}: expected a new directory or a pofx {what} to replace, found other files "
+                f"({', '.join(others[:3])}{(' …' if len(others) > 3 else '')})",
+                "choose another",
+            )
+        above = next(p for p in target.resolve().parents if p.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            raise BadSource(
+                f"{target}: expected a place to write a {what}, found {above}, which takes no new directory",
+                "choose another",
+            )
+        # It would be replaced as a whole, and whoever stands in it would be left in a directory that is gone.
+        if target.resolve() == Path.cwd():
+            raise BadSource(
+                f"{target}: expected a directory of the {what}'s own, found the current one", "name a new one"
+            )
+    except OSError as e:
+        raise BadSource(
+            f"{target}: expected a place to write a {what}, found: {e.strerror or e}", "choose another"
+        ) from None
+
+
+def _others(target: Path, card: str) -> list[str]:
+    """What lies in a directory and is no part of an older one of its kind, by the names that its card vouches for."""
+    if not target.is_dir():
+        return []
+    names = sorted(p.name for p in target.iterdir())
+    if card not in names:
+        return names
+    try:
+        own = read_object(target / card, MOST_CARD, infinite=True)["sha256"]
+        return [name for name in names if name != card and name not in own]
+    except (BadSource, TypeError, KeyError):
+        return []  # a damaged card: what it vouched for is not known, and none of it can be read anyway

@@ -1,0 +1,71 @@
+"""Files that runs have finished, remembered in the cache: so that the same run, given again, is known to be done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pofx.errors import BadSource
+from pofx.files.atomic import write_atomically
+from pofx.files.cache import FINISHED, cache_dir
+from pofx.files.json_file import find_object
+
+MOST = 1024  # files that are remembered
+MOST_BYTES = 1 << 20
+
+
+def remember(target: Path, parts: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """The run of these `parts` has made the file; state: where it ended. A cache that cannot be written forgets it."""
+    place = _place(target)
+    with suppress(OSError):
+        record = {"run": _hash(parts), "file": _stamp(target), "state": dict(state)}
+        old = list(place.parent.iterdir()) if place.parent.is_dir() else []
+        if len(old) >= MOST:
+            for path in old:
+                path.unlink(missing_ok=True)
+        write_atomically(place, json.dumps({**record, "seal": _hash(record)}).encode("ascii"))
+
+
+def is_known(target: Path) -> bool:
+    """Whether the file is as some run that is remembered has left it: no other content, no later time."""
+    return _record(target) is not None
+
+
+def state_of(target: Path, parts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Where the run of these very parts ended that made the file as it is; None where that is not known."""
+    record = _record(target)
+    if record is None or record["run"] != _hash(parts):
+        return None
+    found: dict[str, Any] = record["state"]
+    return found
+
+
+def _record(target: Path) -> dict[str, Any] | None:
+    try:
+        record = find_object(_place(target), MOST_BYTES, infinite=True)
+        stamp = _stamp(target)
+    except (OSError, BadSource):
+        return None
+    if record is None or record.pop("seal", None) != _hash(record) or record["file"] != stamp:
+        return None
+    return record
+
+
+def _place(target: Path) -> Path:
+    name = hashlib.blake2b(os.fsencode(os.path.realpath(target)), digest_size=16).hexdigest()
+    return cache_dir() / FINISHED / f"{name}.json"
+
+
+def _stamp(target: Path) -> list[int]:
+    found = target.stat()
+    return [found.st_size, found.st_mtime_ns, found.st_ino]
+
+
+def _hash(record: Mapping[str, Any]) -> str:
+    plain = json.dumps(record, sort_keys=True).encode("ascii")
+    return hashlib.blake2b(plain, digest_size=16).hexdigest()

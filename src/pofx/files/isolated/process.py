@@ -1,0 +1,75 @@
+"""Work on a stranger's file in a process of its own, with limits on time and memory, where no library is heard."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from pofx.errors import Advice, BadSource
+
+GRACE = 20.0  # seconds beside those of the work: starting Python and importing a library on a busy machine
+
+
+class Failed(Exception):
+    """Why there is no answer: what the work raised, or how its process ended. One line."""
+
+
+class Raised(Failed):
+    """The work raised what nobody foresaw: a mistake of ours, or a library's where its calls are not wrapped."""
+
+
+def apart(task: str, request: dict[str, Any], seconds: float, memory: int, child: str) -> Any:
+    """The answer of a task of a module to a request, both plain data; `Failed` where there is none, and
+    `BadSource` where our own code refused the input.
+
+    child: the module that the process runs, which hands its tasks to `pofx.files.isolated.child.serve`. `OSError` where
+    the system refused the work a file or room on its disk.
+
+    seconds, memory: processor time and bytes that the work may take, once its libraries are loaded. Where a system cannot
+    limit them, only the whole time is limited.
+
+    Right: `apart("render", {…}, seconds=5, memory=1 << 30)`. Wrong: for work whose answer is large: it travels as JSON.
+    """
+    root = str(Path(__file__).resolve().parents[3])
+    path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "RUST_BACKTRACE": "0"}
+    # Threads and their pools of memory would count against the limit, a core each.
+    environment |= {"RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "MALLOC_ARENA_MAX": "2"}
+    asked = json.dumps({**request, "seconds": seconds, "memory": memory})
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", child, task],
+            input=asked.encode("utf-8", "surrogatepass"),
+            capture_output=True,
+            timeout=2 * seconds + GRACE,
+            env=environment,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"more than {seconds:g} s of work") from None
+    except OSError as e:
+        raise Failed(f"no process to do it in: {e.strerror or e}") from None
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        raise Failed(_ended(done.returncode, seconds)) from None
+    if "errno" in answer:
+        raise OSError(answer["errno"], answer["error"], answer["path"])
+    if "refused" in answer:
+        raise BadSource(answer["refused"], [Advice(**told) for told in answer["advice"]])
+    if "error" in answer:
+        raise (Raised if answer["kind"] == "raised" else Failed)(answer["error"])
+    return answer["answer"]
+
+
+def _ended(code: int, seconds: float) -> str:
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        return f"more than {seconds:g} s of work, or more memory than there is"
+    if code < 0:
+        return f"a library that ended its process ({signal.Signals(-code).name})"
+    return f"a library that ended its process (exit code {code})"

@@ -1,0 +1,242 @@
+"""The rows of a long run, kept as they come: whoever is killed goes on after the last whole block."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import BufferedRandom
+from pathlib import Path
+from typing import Any
+
+from pofx.arithmetic import differences
+from pofx.errors import BadSource, not_replaced
+from pofx.files import journal_files
+from pofx.files.atomic import replaced_file
+from pofx.files.journal_files import (
+    START_OVER,
+    Saved,
+    alone,
+    hidden,
+    is_finished,
+    left_by,
+    new_hash,
+    part_of,
+    passes_of,
+    progress_of,
+    record_of,
+    size_of,
+    write_progress,
+)
+from pofx.files.reading_tape_file import TapeFile
+
+# Rows reach the disk at least this often; each time costs two fsyncs, some 10 ms.
+SECONDS = 1.0
+
+
+class Journal:
+    """TARGET.part, rows as lines of JSON, TARGET.progress, how many of its bytes count and what they are of, and
+    TARGET.passes, what was read of the texts whose rows come next (`tape`).
+
+    A block of rows is appended as a whole. What stands in the file behind the last checkpoint is cut off when the
+    run is taken up again, so a torn line never counts. Not a record: it is written to; made by `opened`. `BadSource`
+    where a disk is full or fails: the rows of the last checkpoint stay.
+    """
+
+    def __init__(
+        self,
+        target: Path,
+        parts: Mapping[str, Any],
+        arithmetic: Mapping[str, str],
+        file: BufferedRandom,
+        saved: Saved,
+        rows: hashlib.blake2b,
+        began: bool = False,
+    ) -> None:
+        self.target, self._parts, self._file, self._rows = target, dict(parts), file, rows
+        self._arithmetic = dict(arithmetic)
+        # Lines for people: in which parts the arithmetic of the rows that are kept is not that of this run.
+        self.other_arithmetic = differences(saved.arithmetic, arithmetic)
+        self.saved = self._kept = saved
+        self._written = time.monotonic()
+        self.tape = TapeFile(passes_of(target), self._seal())
+        # A stopped run had begun, and got nowhere.
+        self.in_vain = began and not self.keeps and not saved.finished
+
+    @property
+    def part(self) -> Path:
+        """The rows."""
+        return part_of(self.target)
+
+    @property
+    def kept(self) -> Saved:
+        """What another run would go on with: the last checkpoint."""
+        return self._kept
+
+    @property
+    def keeps(self) -> bool:
+        """Whether another run would find anything to go on with, be it passes over a text that has no row yet."""
+        return bool(self._kept.offset or self.tape.kept or self.tape.left)
+
+    def append(self, lines: bytes, state: Mapping[str, Any]) -> None:
+        """One block of whole lines, and the state behind it; on the disk within a second or so."""
+        with self._on_the_disk():
+            self._file.write(lines)
+        self._rows.update(lines)
+        # One assignment: an interrupt finds the state of the last block or of this one.
+        self.saved = self.saved.moved(len(lines), state, self._arithmetic)
+        if self.tape.kept or time.monotonic() - self._written >= SECONDS:
+            self.checkpoint()
+        self.tape.restart(self._seal())
+
+    def checkpoint(self) -> None:
+        """Put what was appended on the disk, then say so: in that order, or a power cut could promise lost rows."""
+        saved = self.saved
+        with self._on_the_disk():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            write_progress(self.target, record_of(self._parts, saved, self._rows.hexdigest()))
+        self._kept = saved
+        self.tape.flush()
+        self._written = time.monotonic()
+
+    def finish(self, write: Callable[[Path, Path], None] | None) -> None:
+        """Make TARGET in one step. write(rows, new) makes the file `new` of the rows; None: they are the file."""
+        self.checkpoint()
+        with self._on_the_disk():
+            if write is None:
+                os.replace(self.part, self.target)
+            else:
+                with replaced_file(self.target, hidden(self.target, "new")) as new:
+                    write(self.part, new)
+        self.discard()
+
+    def discard(self) -> None:
+        """Take the files away: there is nothing to go on with."""
+        if journal_files.fcntl is None:
+            self.close()  # such a system removes no file that is open
+        # All of them under the lock: a run that waits for it would take what it opened for its own. Another may begin as
+        # soon as the rows have no name; what it writes at once must not be taken away.
+        early = passes_of(self.target), hidden(self.target, "progress")
+        # The rows before .progress: that without .part is nobody's, .part without it would be somebody else's.
+        for leftover in (*early, self.part, progress_of(self.target)):
+            leftover.unlink(missing_ok=True)
+        self.close()
+
+    def close(self) -> None:
+        """Leave the files as they are, for another run to take up."""
+        self.tape.close()
+        with suppress(OSError):
+            self._file.close()
+
+    def _seal(self) -> str:
+        """Where the run is, and its arithmetic: the tape of another place is of other texts, and a row is computed
+        under one arithmetic."""
+        found = new_hash()
+        place = (self._parts, self._arithmetic, self.saved.offset, self._rows.hexdigest())
+        found.update(repr(place).encode())
+        return found.hexdigest()
+
+    @contextmanager
+    def _on_the_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as e:
+            kept = (
+                f"what was done before is kept in {self.part}, and the same command goes on from there"
+                if self.keeps
+                else "nothing was kept"
+            )
+            raise BadSource(
+                f"{self.target}: expected room to write, found: {e.strerror or e}",
+                f"make room, or choose another place; {kept}",
+            ) from None
+
+
+def opened(
+    target: Path,
+    parts: Mapping[str, Any],
+    arithmetic: Mapping[str, str],
+    state: Mapping[str, Any],
+    fresh: bool,
+    overwrite: bool = True,
+) -> Journal:
+    """The journal of a run: a new one, or the one that a stopped run left, if it was of the same `parts`.
+
+    Of two runs that begin at once one has the journal, the other is refused.
+
+    Args:
+        target: The file to write in the end.
+        parts: Whatever decides the rows, by the name that a message should give it, as plain JSON.
+        arithmetic: What decides their last digits (`Arithmetic.plain`). A run that was stopped goes on under another
+            one: `Journal.other_arithmetic` says so, to be told, and `Saved.arithmetic` keeps both.
+        state: That of a run that begins.
+        fresh: Throw away what was left.
+        overwrite: Replace a finished target in the end.
+
+    Raises:
+        BadValue: The parts differ, which the message names, or the target is finished.
+        BadSource: The files are damaged, another run is writing them, or nothing can be written there.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            raise BadSource(f"{target}: expected a file to write, found a directory", "choose another")
+        # The lock comes before everything else: whoever holds it alone may look at the files, and change them.
+        file = alone(target)
+        try:
+            if not overwrite and is_finished(target):
+                raise not_replaced(target)
+            began = not fresh and progress_of(target).exists()
+            left = _taken_up(target, parts, file, fresh, overwrite)
+            if left is None:
+                passes_of(target).unlink(missing_ok=True)
+                left = Saved(0, state)
+                write_progress(target, record_of(parts, left, new_hash().hexdigest()))
+            rows = new_hash()
+            if not left.finished:
+                file.truncate(left.offset)
+                file.seek(0)
+                while chunk := file.read(1 << 20):
+                    rows.update(chunk)
+            if left.rows not in (rows.hexdigest(), None):
+                raise BadSource(
+                    f"{part_of(target)}: expected the rows that its .progress has the hash of, found others",
+                    START_OVER,
+                )
+        except BaseException:  # also Ctrl-C: the lock is let go, and whatever it was goes on
+            _let_go(target, file)
+            raise
+        return Journal(target, parts, arithmetic, file, left, rows, began)
+    except OSError as e:
+        raise BadSource(
+            f"{target}: expected a place to write, found: {e.strerror or e}", "choose another"
+        ) from None
+
+
+def _taken_up(
+    target: Path, parts: Mapping[str, Any], file: BufferedRandom, fresh: bool, overwrite: bool
+) -> Saved | None:
+    """What a stopped run left, None where there is nothing to go on with."""
+    if fresh:
+        return None
+    # A run claims the name before it has rows, so rows without .progress are in somebody else's file.
+    if not progress_of(target).exists():
+        if size_of(file):
+            raise BadSource(
+                f"{part_of(target)}: expected no such file, or one that a stopped run left with its .progress, "
+                "found one without",
+                ["move it away", START_OVER],
+            )
+        return None
+    return left_by(target, parts, size_of(file), overwrite)
+
+
+def _let_go(target: Path, file: BufferedRandom) -> None:
+    """Leave no empty file behind that a refused run made to lock it."""
+    with suppress(OSError):
+        if not size_of(file) and not progress_of(target).exists():
+            part_of(target).unlink(missing_ok=True)
+    file.close()

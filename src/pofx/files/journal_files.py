@@ -1,0 +1,240 @@
+"""What a run leaves on the disk to be taken up again: its rows, how many of them count, and a lock on both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BufferedRandom
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pofx.errors import Advice, BadSource, BadValue
+from pofx.files.atomic import replaced_file
+from pofx.files.json_file import read_object
+
+# A lock on the rows' own file goes with that file and with the process. One of `filelock` would be a dependency of the
+# core, and leave a file of its own beside the rows.
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # no such locks on this system
+    fcntl = None
+
+FORMAT = 3
+EARLIER = (1, 2)
+
+# A state is a few KB; what is larger was not written here.
+MOST_STATE = 1 << 24
+STATE = "how far a stopped run came"
+START_OVER = Advice("start over", "fresh=True", "--fresh")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """How far a run has come: `offset` bytes of rows, and what its caller wants to know again (plain JSON).
+
+    Attributes:
+        offset: Bytes of rows that count.
+        state: What the caller wants to know again, plain JSON.
+        rows: The hash of those bytes, None where there is none to compare.
+        finished: The target is made, and only the files beside it were left.
+        arithmetic: Under which arithmetic the rows were computed (`Arithmetic.plain`), each once, in the order of the rows.
+    """
+
+    offset: int
+    state: Mapping[str, Any]
+    rows: str | None = None
+    finished: bool = False
+    arithmetic: tuple[Mapping[str, str], ...] = ()
+
+    def moved(self, more: int, state: Mapping[str, Any], arithmetic: Mapping[str, str]) -> Saved:
+        """Behind `more` bytes of rows that were computed under this arithmetic."""
+        under = self.arithmetic if arithmetic in self.arithmetic else (*self.arithmetic, dict(arithmetic))
+        return Saved(self.offset + more, state, arithmetic=under)
+
+
+def part_of(target: Path) -> Path:
+    """Where the rows are kept."""
+    return target.with_name(target.name + ".part")
+
+
+def progress_of(target: Path) -> Path:
+    """Where it is kept how far they count."""
+    return target.with_name(target.name + ".progress")
+
+
+def is_finished(target: Path) -> bool:
+    """Whether a file stands there that no stopped run is on the way to replace: its .progress would say so."""
+    return target.is_file() and not progress_of(target).exists()
+
+
+def passes_of(target: Path) -> Path:
+    """Where the passes over the texts at work are kept, whose rows are not there yet."""
+    return target.with_name(target.name + ".passes")
+
+
+def beside(target: Path) -> tuple[Path, ...]:
+    """All files that a run writes on the way to its target."""
+    return (
+        part_of(target),
+        progress_of(target),
+        passes_of(target),
+        hidden(target, "progress"),
+        hidden(target, "new"),
+    )
+
+
+def hidden(target: Path, what: str) -> Path:
+    """A file of a moment: what will be the progress, or the target."""
+    return target.with_name(f".{target.name}.{what}")
+
+
+def alone(target: Path) -> BufferedRandom:
+    """The rows' file, for this process alone: two runs of one command would write through each other."""
+    part = part_of(target)
+    while True:
+        part.touch()
+        try:
+            file = part.open("r+b")
+        except FileNotFoundError:  # another run ended in between, and took its files away
+            continue
+        if fcntl is None:
+            return file
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise BadSource(
+                f"{part}: expected to write it alone, found another run that is writing it",
+                "wait for it, or write elsewhere",
+            ) from None
+        # The other run may have finished between the opening and the lock: then this file has no name, or is its target.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(part.stat(), os.fstat(file.fileno())):
+                return file
+        file.close()
+
+
+def write_progress(target: Path, record: Mapping[str, Any]) -> None:
+    """Replace .progress in one step."""
+    # Not write_atomically: a kill in the middle would leave a file of another name each time.
+    with replaced_file(progress_of(target), hidden(target, "progress")) as new:
+        new.write_bytes(json.dumps(record).encode("ascii") + b"\n")
+
+
+def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool = True) -> Saved | None:
+    """How far the run came that left .progress beside `size` bytes of rows; None where there is none to go on with.
+
+    overwrite: whether the file of another run that has finished may be replaced.
+    """
+    progress = progress_of(target)
+    damaged = damaged_progress(target)
+    record = read_object(progress, MOST_STATE, STATE, START_OVER, infinite=True)
+    if (
+        record == {} and not size
+    ):  # as earlier versions left a run that was stopped before its first checkpoint
+        return None
+    if record.get("format") in EARLIER:
+        raise BadSource(
+            f"{progress}: expected a stopped run in format {FORMAT}, found format {record['format']}, of an earlier "
+            "version of pofx",
+            ["finish that run with that version", START_OVER],
+        )
+    if record.get("format") != FORMAT:
+        raise damaged
+    seal = record.pop("seal", None)
+    was, offset, state = record.get("parts"), record.get("offset"), record.get("state")
+    if not isinstance(was, dict) or not isinstance(state, dict) or type(offset) is not int or offset < 0:
+        raise damaged
+    under = record.get("arithmetic")
+    if not isinstance(under, list) or not all(_is_arithmetic(a) for a in under):
+        raise damaged
+    if seal != _seal(record):
+        raise damaged
+    if not offset and not passes_of(target).exists():
+        return None
+    made = offset > 0 == size and _was_made(target, offset)
+    now = json.loads(json.dumps(parts))  # as the record has its own
+    differing = [name for name in {**was, **now} if was.get(name) != now.get(name)]
+    if made and overwrite and differing:
+        return None  # another run has made its file, and may be about to take this one away
+    if differing:
+        raise _another_run(target, was, now, differing)
+    if made:
+        return Saved(offset, state, finished=True, arithmetic=tuple(under))
+    if offset > size:
+        raise BadSource(
+            f"{part_of(target)}: expected at least the {offset:,} bytes that its .progress counts, found fewer",
+            START_OVER,
+        )
+    return Saved(offset, state, record.get("rows"), arithmetic=tuple(under))
+
+
+def _is_arithmetic(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(part, str) for part in value.values())
+
+
+def _was_made(target: Path, offset: int) -> bool:
+    """Whether a run whose rows are gone was killed behind its last step: only that step takes them away."""
+    try:
+        found, progress = target.stat(), progress_of(target).stat()
+    except FileNotFoundError:
+        return False
+    return found.st_size == offset or found.st_mtime_ns >= progress.st_mtime_ns
+
+
+def new_hash() -> hashlib.blake2b:
+    """Of rows, and of what is said of them."""
+    return hashlib.blake2b(digest_size=16)
+
+
+def record_of(parts: Mapping[str, Any], saved: Saved, rows: str) -> dict[str, Any]:
+    """What .progress says of rows whose hash is `rows`."""
+    record = {
+        "format": FORMAT,
+        "parts": dict(parts),
+        "offset": saved.offset,
+        "rows": rows,
+        "state": saved.state,
+        "arithmetic": [dict(a) for a in saved.arithmetic],
+    }
+    return {**record, "seal": _seal(record)}
+
+
+def _seal(record: Mapping[str, Any]) -> str:
+    """A hash of what .progress says: one flipped digit of it would repeat rows, or lose some."""
+    found = new_hash()
+    found.update(json.dumps(record, sort_keys=True).encode("ascii"))
+    return found.hexdigest()
+
+
+def damaged_progress(target: Path) -> BadSource:
+    """The error of a .progress that says nothing that can be true."""
+    return BadSource(f"{progress_of(target)}: expected {STATE}, found a damaged file", START_OVER)
+
+
+def _another_run(target: Path, was: Mapping[str, Any], now: Mapping[str, Any], names: list[str]) -> BadValue:
+    told = "; ".join(
+        f"{name}: {_shown(was.get(name))} there, {_shown(now.get(name))} here" for name in names[:5]
+    )
+    more = f"; and {len(names) - 5} more" if len(names) > 5 else ""
+    return BadValue(
+        f"{part_of(target)}: expected the rows of this very run, to go on with them, found those of "
+        f"another ({told}{more})",
+        ["run that one again to finish it", "write elsewhere", START_OVER],
+    )
+
+
+def _shown(value: Any) -> str:
+    shown = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return shown if len(shown) <= 80 else shown[:79] + "…"
+
+
+def size_of(file: BufferedRandom) -> int:
+    """In bytes."""
+    return os.fstat(file.fileno()).st_size

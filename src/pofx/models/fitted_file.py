@@ -1,0 +1,44 @@
+"""The record of a model's documents as a file beside the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import BadSource
+from pofx.files.tensor_file import write_tensors
+from pofx.lm.fitted_documents import MOST, FittedOn
+
+
+def write_record(record: FittedOn, path: Path) -> None:
+    """Write the hashes and the number of documents; at most 8 MB, and as much for those that chose the weights."""
+    held = {"codes": record.codes, "documents": np.array([record.documents], dtype=np.int64)}
+    write_tensors(path, {**held, "validation": record.validation} if len(record.validation) else held)
+
+
+def read_record(path: Path) -> FittedOn:
+    """Read what `write_record` wrote; `BadSource` for anything else."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        found = load_file(path)
+        codes, documents = found["codes"], found["documents"]
+        validation = found.get("validation", codes[:0])
+    except (SafetensorError, OSError, ValueError, KeyError) as e:
+        raise BadSource(
+            f"{path}: expected hashes of documents, found no readable file ({str(e)[:80]})", None
+        ) from None
+    if not (_are_hashes(codes) and _are_hashes(validation)) or documents.shape != (1,):
+        raise BadSource(
+            f"{path}: expected distinct hashes in order, found others", "copy or fit the model again"
+        )
+    return FittedOn(codes, int(documents[0]), validation)
+
+
+def _are_hashes(found: NDArray[Any]) -> bool:
+    rising = found.ndim == 1 and bool(np.all(found[1:] > found[:-1]))
+    return found.dtype == np.uint64 and rising and len(found) <= MOST

@@ -1,0 +1,213 @@
+"""Any model by its name: built in, saved here, an ARPA file, or a pretrained checkpoint from anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from pofx.errors import Advice, BadSource, BadValue, PofxError
+from pofx.files.cache import cache_dir, sha256
+from pofx.lm.model import LM
+from pofx.models.pretrained.checkpoint.stages import Progress
+from pofx.models.saving import CARD, FORMAT, is_arpa, read_directory, save
+from pofx.models.specs import NgramSpec
+from pofx.values import whole
+from pofx.vocab.vocabulary import END_TEXT
+
+BUILTIN = "builtin"
+
+
+def load(
+    source: str | Path,
+    begin: str | int | None = None,
+    end: str | int | None = None,
+    dtype: str = "float32",
+    *,
+    context: int | None = None,
+    stride: int | None = None,
+    budget: int | None = None,
+    pre: str | None = None,
+    normalize: bool = False,
+    unknown: str = "refuse",
+    rope: str = "short",
+    progress: Progress | None = None,
+) -> LM:
+    """A model by its name: "builtin", "smollm2", "gemma3-270m", a directory, a .gguf or .arpa file, or a hub id.
+
+    A directory is one that `save` wrote, or a checkpoint in the layout of Hugging Face (config.json, safetensors,
+    tokenizer.json); a hub id is "organisation/name" or "organisation/name@revision". What a GGUF file holds is
+    dequantised once, into the cache.
+
+    begin: a token (text or id) to stand for x0. Without it a fitted model has the x0 it was trained with, a
+    pretrained one what a pinned audit found, else what its tokenizer really puts before every text, else none: a
+    BOS that is declared but never added is no evidence (`NoBOS` then names the candidates). What the caller names
+    is *assumed*, and `audit` says what it is worth. end: a token whose coming ends a text, in place of the EOS that
+    a checkpoint declares, or for a fitted model that has none. An x0 or EOS that a fitted model was trained with is
+    not replaced (`BadValue`).
+
+    dtype: "float32", or of a pretrained model's matrix products "bfloat16": faster, and off by 0.03 nats a token.
+    context, stride: longer texts are read in windows of so many tokens, x0 at the front of each, the next beginning
+    `stride` later (`windowed`; by default the model's own context, and half of it). budget: tokens of a pass of a
+    pretrained model; memory grows with it, no result depends on it. rope: of a model with LongRoPE, whose rotary
+    factors are short up to its original length, and long in longer texts: "short" ends the context at the original
+    length, so that every text has one law; "long" takes the long factors for texts of all lengths.
+
+    pre: how the tokenizer of a GGUF file splits text before byte pairs are merged, by llama.cpp's name ("qwen2"),
+    where the file does not say. normalize: texts that the normalizer of a pretrained tokenizer changes (NFKC, lower
+    case) are scored as it leaves them, and their terms say so; else such a text is refused. progress: is given
+    (stage, fraction done).
+    unknown: what becomes of a word that an ARPA file has not, "refuse" or "class" (`read_arpa`).
+
+    `BadSource` for what holds no readable model. Nothing in a model's files is ever executed.
+    Right: `load("smollm2", begin="<|endoftext|>")`. Wrong: `load("model", begin="<|endoftext|>")` where x0 was
+    trained as "<s>".
+    """
+    if dtype not in ("float32", "bfloat16"):
+        raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}", None)
+    context = None if context is None else whole("context", context, 2)
+    stride = None if stride is None else whole("stride", stride, 1)
+    budget = None if budget is None else whole("budget", budget, 1)
+    for name, token in (("begin", begin), ("end", end)):
+        if token is not None and not isinstance(token, str):
+            whole(name, token, advice="name a token by its text or its id")
+    lm = _fitted(source, unknown)
+    if lm is None:
+        return _pretrained(source, begin, end, dtype, context, stride, budget, pre, normalize, rope, progress)
+    if dtype != "float32":
+        raise BadValue(
+            f"dtype: expected 'float32', found {dtype!r}",
+            "leave it out, since models that pofx fitted run in float32",
+        )
+    if budget is not None:
+        raise BadValue("budget: expected a pretrained model, whose passes it bounds", "leave it out")
+    if pre is not None:
+        raise BadValue(
+            f"pre: expected a GGUF file, found {source}, whose vocabulary is its own", "leave it out"
+        )
+    if normalize:
+        raise BadValue(
+            f"normalize: expected a pretrained model, found {source}, which reads texts as they are",
+            "leave it out",
+        )
+    if rope != "short":
+        raise BadValue(
+            f"rope: expected 'short' for a model that pofx fitted, found {rope!r:.40}",
+            Advice("leave it out", "", "--rope"),
+        )
+    known = lm.begin.known != "none"
+    if begin is not None and not (known and begin in (lm.begin.text, lm.begin.id)):
+        from pofx.transforms.with_begin import begun
+
+        lm = begun(lm, begin)
+    if end is not None and not (lm.vocab.end is not None and end in (END_TEXT, lm.vocab.end)):
+        from pofx.transforms.with_end import ended
+
+        lm = ended(lm, end)
+    if context is None and stride is None:
+        return lm
+    from pofx.transforms.windowed import windowed
+
+    return windowed(lm, context, stride)
+
+
+def _fitted(source: str | Path, unknown: str) -> LM | None:
+    """One of our own models, or None where the name is that of a pretrained one."""
+    from pofx.models.ngram.arpa import check_unknown, read_arpa
+    from pofx.models.ngram.arpa_text import holds_arpa
+
+    check_unknown(unknown)
+    path = Path(source)
+    try:
+        ours = str(source) == BUILTIN or (path / CARD).exists()
+        arpa = not ours and not path.is_dir() and (is_arpa(path) or (path.is_file() and holds_arpa(path)))
+    except OSError as e:
+        raise BadSource(
+            f"{source}: expected the name of a model, found: {e.strerror or e}",
+            "check the name and its permissions",
+        ) from None
+    if arpa:
+        return read_arpa(path, unknown=unknown).saying(fingerprint=sha256(path))
+    if unknown != "refuse":
+        raise BadValue(
+            f"unknown: expected a model of words, an ARPA file, found another ({source})",
+            "leave it out, since it spells every word or refuses it by name",
+        )
+    if not ours:
+        return None
+    return _builtin() if str(source) == BUILTIN else read_directory(path)
+
+
+def _pretrained(
+    source: str | Path,
+    begin: str | int | None,
+    end: str | int | None,
+    dtype: str,
+    context: int | None,
+    stride: int | None,
+    budget: int | None,
+    pre: str | None,
+    normalize: bool,
+    rope: str,
+    progress: Progress | None,
+) -> LM:
+    """A checkpoint: its laws, the x0 that evidence speaks for, and a rule for long texts."""
+    from pofx.models.pretrained.checkpoint.rules import check_checkpoint
+    from pofx.models.pretrained.checkpoint.source import find
+
+    told: Progress = progress or (lambda stage, fraction: None)
+    checkpoint = check_checkpoint(find(source, told, pre))
+    from pofx.files.pins import pinned
+    from pofx.models.begin_evidence import evidence
+    from pofx.models.pretrained.files import law_fingerprint, read_pretrained
+    from pofx.models.pretrained.inference.longest_path import has_long_factors
+    from pofx.transforms.windowed import windowed
+    from pofx.transforms.with_begin import begun
+    from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
+
+    pin = pinned(law_fingerprint(checkpoint, rope))
+    if end is None and pin is not None:
+        end = pin.end
+    core = read_pretrained(checkpoint, end, dtype, budget, told, rope)
+    if normalize:
+        assert isinstance(core.vocab, TokenizerVocab)  # noqa: S101  (ours: a checkpoint has a tokenizer.json)
+        core = core.saying(vocab=core.vocab.normalizing())
+    too_long = context is not None and core.context is not None and context > core.context
+    if too_long and rope == "short" and has_long_factors(checkpoint.config):
+        raise BadValue(
+            f"context: expected at most the {core.context:,} tokens up to which the model has one law, found "
+            f"{context:,}",
+            [
+                "leave it out",
+                Advice("take the factors of longer texts for all texts", "rope='long'", "--rope long"),
+            ],
+        )
+    found = evidence(core.vocab, pin, begin, str(source))
+    if found.known == "none":
+        return windowed(core.saying(begin=found), context, stride)
+    assert found.id is not None  # noqa: S101  (ours: an x0 that is known has an id)
+    return windowed(begun(core, found.id, found.known), context, stride)
+
+
+def _builtin() -> LM:
+    """The n-gram of the built-in documents: read from the cache, or fitted (about a second) and put there."""
+    from pofx.corpus.builtin import builtin_documents
+    from pofx.models.fitting import fit
+    from pofx.version import __version__
+
+    documents = builtin_documents()
+    digest = hashlib.blake2b("\0".join(documents).encode("utf-8"), digest_size=8).hexdigest()
+    home = cache_dir() / f"builtin-{__version__}-{FORMAT}-{digest}"
+    try:
+        return read_directory(home)
+    except PofxError:
+        lm = fit(documents, NgramSpec())
+    try:
+        if home.is_dir():
+            shutil.rmtree(home)
+        else:
+            home.unlink(missing_ok=True)
+        save(lm, home)
+    except (PofxError, OSError):
+        pass  # a cache that cannot be written costs a second a call, no answer
+    return lm

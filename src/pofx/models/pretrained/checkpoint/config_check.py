@@ -1,0 +1,152 @@
+"""Is a config.json that of a causal language model, safe to hand to a library?
+
+No code: a config may name Python files (`auto_map`), which are passed over where the library has a class of its own
+for the model, and kernels on a hub, which are refused. No absurd sizes: a library believes them, and builds a million
+layers before it looks at the weights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pofx.errors import BadSource, require
+from pofx.models.pretrained.checkpoint.architecture import FAMILIES
+from pofx.models.pretrained.checkpoint.config_fields import (
+    HEAD_DIM,
+    HEADS,
+    HIDDEN,
+    KV_HEADS,
+    LAYERS,
+    POSITIONS,
+    ROWS,
+    WIDTH,
+    bad,
+    check_fields,
+    size,
+)
+from pofx.models.pretrained.checkpoint.kinds import check_kind
+
+# Decoders that are known by name, so that `transformers` need not be asked, which takes 0.8 s to import.
+_KNOWN = (
+    "llama mistral mixtral qwen2 qwen3 qwen2_moe qwen3_moe gemma gemma2 gemma3_text smollm3 phi phi3 gpt2 gpt_neo "
+    "gpt_neox gptj gpt_bigcode opt bloom falcon mpt stablelm starcoder2 olmo olmo2 olmo3 granite cohere cohere2 "
+    "nemotron xglm codegen"
+)
+KNOWN = frozenset(_KNOWN.split())
+_CODE = ("auto_map", "trust_remote_code", "custom_pipelines", "custom_generate")
+_MAX_GPT_NEO = 1 << 15  # its forward makes a table of positions squared
+
+
+def check_config(config: Mapping[str, Any], where: str) -> None:
+    """`BadSource` unless `config` is that of a causal language model of believable sizes, which runs no code.
+
+    Right: `check_config(read_object(path, MAX_CONFIG), str(path))`. Wrong: as a proof that the weights fit;
+    `check_checkpoint` compares them.
+    """
+    _no_kernels(config, where)
+    check_fields(config, where)
+    kind = str(config.get("model_type"))
+    made = None if kind in KNOWN else library_class(kind)
+    check_kind(config, where, made)
+    if kind in KNOWN:
+        _known_sizes(config, where)
+    elif made is None:
+        own = any(config.get(key) not in (None, False) for key in _CODE)
+        bad(
+            where,
+            "a model_type that transformers has a causal language model for",
+            f"{kind!r}" + (", whose own code (auto_map) pofx never runs" if own else ""),
+            "choose such a model, or a GGUF file of this one",
+        )
+
+
+def no_code(config: Mapping[str, Any], where: str) -> None:
+    """`BadSource` where a config, or anything within it, names code to fetch or run. There is no switch."""
+    for key, value in _pairs(config):
+        if key in _CODE and value not in (None, False):
+            raise BadSource(
+                f"{where}: expected files that run no code of their own, found {key!r}: {value!r:.60}; pofx never "
+                "runs such code",
+                "if tokenizer.json alone reads texts rightly, delete that key",
+            )
+    _no_kernels(config, where)
+
+
+def without_code(config: Any) -> Any:
+    """A copy of a config without the keys that name code, for a library that need not know of any."""
+    if isinstance(config, Mapping):
+        return {k: without_code(v) for k, v in config.items() if k not in _CODE}
+    return [without_code(v) for v in config] if isinstance(config, list | tuple) else config
+
+
+def library_class(kind: str) -> str | None:
+    """The name of the causal class that `transformers` has for a model type, or None.
+
+    The library's table has the types of whole models. A language model that was saved without the rest of its model has
+    a type of its own ("mllama_text_model", beside "mllama"), which the class for the whole may be made for.
+    """
+    auto = require("transformers.models.auto.modeling_auto", "hf", "a model of this type")
+    types = require("transformers.models.auto.configuration_auto", "hf", "a model of this type")
+    made = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind)
+    if made is None and kind in types.CONFIG_MAPPING_NAMES:
+        made = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(types.model_type_to_module_name(kind))
+        if isinstance(made, str) and _class(made).config_class is not types.CONFIG_MAPPING[kind]:
+            return None
+    return made if isinstance(made, str) else None
+
+
+def _class(name: str) -> Any:
+    require("torch", "hf", "a pretrained model")
+    return getattr(require("transformers", "hf", "a pretrained model"), name)
+
+
+def _no_kernels(config: Mapping[str, Any], where: str) -> None:
+    for key, value in _pairs(config):
+        # "org/name" is a kernel on a hub: a program.
+        if "_implementation" in str(key) and not _plain(value):
+            raise BadSource(
+                f"{where}: expected a model that runs no code of its own, found {key!r}: {value!r:.60}; pofx never "
+                "runs such code",
+                "delete that key",
+            )
+
+
+def _pairs(config: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """Every key with its value, at any depth."""
+    todo: list[Any] = [config]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, dict | Mapping):
+            yield from node.items()
+            todo += node.values()
+        elif isinstance(node, list | tuple):
+            todo += node
+
+
+def _plain(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and re.fullmatch(r"[a-z0-9_|]{0,40}", value) is not None)
+
+
+def _known_sizes(config: Mapping[str, Any], where: str) -> None:
+    """What the families that are known by name always say, and how their sizes go together."""
+    for names in (LAYERS, WIDTH, ROWS):
+        if not size(config, names):
+            bad(where, f"a positive {names[0]}", repr(size(config, names)))
+    if config["model_type"] in FAMILIES:
+        for needed in (HEADS, HIDDEN):
+            if not size(config, needed):
+                bad(where, f"a positive {needed[0]}", repr(size(config, needed)))
+        if config.get("rms_norm_eps", 1.0) is None:
+            bad(where, "a positive number for rms_norm_eps", "None")
+    width, heads, kv_heads = (size(config, names) for names in (WIDTH, HEADS, KV_HEADS))
+    if heads is not None:
+        if heads < 1 or (not size(config, HEAD_DIM) and width is not None and width % heads):
+            bad(where, f"attention heads that divide {WIDTH[0]} {width}", repr(heads))
+        if kv_heads is not None and (kv_heads < 1 or heads % kv_heads) and not config.get("multi_query"):
+            bad(where, f"key-value heads that divide the {heads} heads", repr(kv_heads))
+    if isinstance(config.get("intermediate_size"), list):
+        bad(where, "one intermediate_size for all layers", repr(config["intermediate_size"]))
+    if config["model_type"] == "gpt_neo" and (size(config, POSITIONS) or 0) > _MAX_GPT_NEO:
+        bad(where, f"at most {_MAX_GPT_NEO} positions of a gpt_neo", repr(size(config, POSITIONS)))

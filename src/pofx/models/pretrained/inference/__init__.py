@@ -1,0 +1,1 @@
+"""Our decoder: packed tokens to hidden states, and hidden states to log p."""

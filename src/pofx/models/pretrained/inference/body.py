@@ -1,0 +1,114 @@
+"""What turns tokens into hidden states: our own decoder, or the library's."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Protocol
+
+from pofx.errors import require
+
+require("torch", "hf", "a pretrained model")
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pofx.lm.continuation_tree import Branches
+from pofx.lm.state import Rows
+from pofx.lm.trace import Ints
+from pofx.models.pretrained.inference.attention import PackedAttention
+from pofx.models.pretrained.inference.continuation_tree import DecoderBranches
+from pofx.models.pretrained.inference.decoder import Decoder
+from pofx.models.pretrained.inference.head import Head
+from pofx.models.pretrained.inference.prefix_tree import WORTH, PrefixTree
+from pofx.models.pretrained.inference.prefixes import Prefixes, extended
+from pofx.models.pretrained.inference.schedule import passes
+
+# Of a pass at work: how many rows are asked for, and what share of the pass is done.
+Told = Callable[[int, float], None]
+
+
+class Carry(Rows, Protocol):
+    """What n prefixes have read. sizes: `[n]` tokens. hidden: `[n, d]`, the state of the last one."""
+
+    hidden: Tensor
+
+    @property
+    def sizes(self) -> Ints:
+        """Tokens that each prefix has read."""
+
+
+class Body(Protocol):
+    """What turns tokens into hidden states.
+
+    Attributes:
+        worth: How many spared tokens make a shared run a node of its own (`prefix_tree`).
+        width: How many numbers a hidden state is.
+        libraries: The packages that compute.
+    """
+
+    worth: int
+    width: int
+    libraries: tuple[str, ...]
+
+    def sweep(
+        self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, told: Told
+    ) -> Iterator[tuple[Ints, Tensor]]:
+        """Rows of the tree's stream that are asked for, with their hidden states, a pass at a time.
+
+        told(rows, share): behind each layer of a pass, how many rows it will give, and what share of it is done.
+        """
+
+    def empty(self, n: int) -> Any:
+        """n prefixes that have read nothing: a `Carry` of the body's own."""
+
+    def extended(self, carry: Any, ids: Ints) -> Any:
+        """The prefixes after each has read its row of `ids[n, t]`."""
+
+    def branches(self, carry: Any, head: Head, fits: Callable[[int], None]) -> Branches | None:
+        """What branches off the prefixes, checked by `fits(tokens)`; None where only `extended` can say."""
+
+
+class DecoderBody:
+    """Our own decoder: packed, every shared prefix once."""
+
+    libraries: tuple[str, ...] = ("torch",)
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
+        self.worth, self.width = WORTH, decoder.shape.width
+
+    def sweep(
+        self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, told: Told
+    ) -> Iterator[tuple[Ints, Tensor]]:
+        """As `Body` says."""
+        s = self.decoder.shape
+        kept: list[Tensor] = []
+        for now in passes(tree, budget):
+            attention = PackedAttention(now, kept, s.kv_heads, s.head_dim, s.scale, s.cap)
+            wanted = np.flatnonzero(asked[now.rows])
+            with torch.inference_mode():
+                hidden = self.decoder.hidden(
+                    torch.from_numpy(now.ids),
+                    torch.from_numpy(now.positions),
+                    attention,
+                    torch.from_numpy(wanted),
+                    partial(told, len(wanted)),
+                )
+            kept = attention.next
+            yield now.rows[wanted], hidden
+
+    def empty(self, n: int) -> Prefixes:
+        """As `Body` says."""
+        return Prefixes.empty(self.decoder, n)
+
+    def extended(self, carry: Prefixes, ids: Ints) -> Prefixes:
+        """As `Body` says."""
+        return extended(self.decoder, carry, ids)
+
+    def branches(self, carry: Prefixes, head: Head, fits: Callable[[int], None]) -> Branches:
+        """As `Body` says."""
+        return DecoderBranches(self.decoder, head, carry, fits)

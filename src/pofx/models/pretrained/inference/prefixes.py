@@ -1,0 +1,199 @@
+"""What states have read: keys and values of a batch of prefixes, what all of them share held once."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pofx.errors import require
+
+require("torch", "hf", "a pretrained model")
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pofx.lm.trace import Ints
+from pofx.models.append_only import Buffer
+from pofx.models.pretrained.inference.decoder import Decoder
+
+# Tokens of a long prefix read at a time: its scores against all that was read stay small.
+STEP = 256
+
+
+class Prefixes:
+    """n prefixes. trunk: keys and values `[L, 2, K, T, D]` of the T tokens that all of them begin with.
+
+    buffer: `[2, n, K, capacity, D]` a layer of what each read behind the trunk, of which `length[i]` count. hidden:
+    `[n, d]`, the final state of each prefix's last token. A value: never changed once made.
+    """
+
+    def __init__(
+        self, trunk: Tensor, buffer: Buffer[list[Tensor]], version: int, length: Ints, hidden: Tensor
+    ) -> None:
+        self.trunk, self.buffer, self.version = trunk, buffer, version
+        self.length, self.hidden = length, hidden
+
+    @classmethod
+    def empty(cls, decoder: Decoder, n: int) -> Prefixes:
+        """n prefixes that have read nothing."""
+        s = decoder.shape
+        return cls(
+            torch.zeros(len(s.layers), 2, s.kv_heads, 0, s.head_dim),
+            Buffer([torch.zeros(2, n, s.kv_heads, 0, s.head_dim) for _ in s.layers]),
+            0,
+            np.zeros(n, dtype=np.int64),
+            torch.zeros(n, s.width),
+        )
+
+    @property
+    def shared(self) -> int:
+        """Tokens of the trunk."""
+        return self.trunk.shape[3]
+
+    @property
+    def sizes(self) -> Ints:
+        """Tokens that each prefix has read."""
+        return self.length + self.shared
+
+    def take(self, rows: Ints) -> Prefixes:
+        """The prefixes `rows`; copies of a single one share it as their trunk."""
+        rows = np.asarray(rows, dtype=np.int64)
+        at = torch.from_numpy(rows)
+        length = self.length[rows]
+        if len(rows) > 1 and len(self.length) and (rows == rows[0]).all():
+            own = [data[:, rows[0], :, : int(length[0])] for data in self.buffer.data]
+            trunk = torch.cat([self.trunk, torch.stack(own)], 3) if length[0] else self.trunk
+            nothing = [data[:, :1, :, :0].expand(-1, len(rows), -1, -1, -1) for data in self.buffer.data]
+            return Prefixes(trunk, Buffer(nothing), 0, np.zeros_like(length), self.hidden[at])
+        used = int(length.max(initial=0))
+        data = [layer[:, :, :, :used][:, at] for layer in self.buffer.data]
+        return Prefixes(self.trunk, Buffer(data), 0, length, self.hidden[at])
+
+    def cat(self, others: Sequence[Prefixes]) -> Prefixes:
+        """These prefixes, then those of others; a trunk that is not everyone's is copied to each of its prefixes."""
+        every = [self, *others]
+        if any(p.trunk is not self.trunk for p in every):
+            every = [p._untrunked() for p in every]
+        used = max(int(p.length.max(initial=0)) for p in every)
+        data = []
+        for layers in zip(*(p.buffer.data for p in every)):
+            parts = [layer[:, :, :, :used] for layer in layers]
+            data.append(torch.cat([F.pad(p, (0, 0, 0, used - p.shape[3])) for p in parts], 1))
+        return Prefixes(
+            every[0].trunk,
+            Buffer(data),
+            0,
+            np.concatenate([p.length for p in every]),
+            torch.cat([p.hidden for p in every]),
+        )
+
+    def _untrunked(self) -> Prefixes:
+        n, used = len(self.length), int(self.length.max(initial=0))
+        trunks = self.trunk[:, :, None].expand(-1, -1, n, -1, -1, -1)
+        data = [torch.cat([t, d[:, :, :, :used]], 3) for t, d in zip(trunks, self.buffer.data)]
+        return Prefixes(self.trunk[:, :, :, :0], Buffer(data), 0, self.sizes, self.hidden)
+
+
+def extended(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
+    """The prefixes after each has read its row of `ids[n, t]`."""
+    for at in range(0, ids.shape[1], STEP):
+        prefixes = _step(decoder, prefixes, ids[:, at : at + STEP])
+    return prefixes
+
+
+@torch.inference_mode()
+def _step(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
+    n, t = ids.shape
+    used = int(prefixes.length.max(initial=0))
+    buffer, version = prefixes.buffer, prefixes.version + 1
+    if not buffer.claim(prefixes.version):
+        # Someone else has written on behind this state: it goes its own way, in a copy.
+        buffer, version = Buffer([data[:, :, :, :used].clone() for data in buffer.data]), 0
+    _grown(buffer.data, used, t)
+    attention = _StateAttention(prefixes, buffer.data, t, decoder.shape.scale, decoder.shape.cap)
+    asked = torch.arange(t - 1, n * t, t)
+    flat = torch.from_numpy(np.ascontiguousarray(ids).ravel())
+    hidden = decoder.hidden(flat, attention.positions.reshape(-1), attention, asked)
+    return Prefixes(prefixes.trunk, buffer, version, prefixes.length + t, hidden)
+
+
+def _grown(layers: list[Tensor], used: int, t: int) -> None:
+    """Room for t more tokens, and half as much again: the copies of a growing buffer add up to twice its final size.
+
+    A layer at a time, in the list itself, so that old and new never lie side by side as a whole. Blanks are masked, not
+    skipped, so they are zeros, which cannot become nan.
+    """
+    if layers and layers[0].shape[3] < used + t:
+        room = used + t + max(16, (used + t) // 2)
+        for i, old in enumerate(layers):
+            data = torch.zeros(*old.shape[:3], room, old.shape[4])
+            data[:, :, :, :used] = old[:, :, :, :used]
+            layers[i] = data
+
+
+class _StateAttention:
+    """t new tokens of each of n prefixes, over the trunk, what the prefix read since, and one another."""
+
+    def __init__(
+        self, prefixes: Prefixes, data: list[Tensor], t: int, scale: float, cap: float | None
+    ) -> None:
+        self.trunk, self.data, self.t = prefixes.trunk, data, t
+        self.scale, self.cap = scale, cap
+        length = torch.from_numpy(prefixes.length)
+        self.places = length[:, None] + torch.arange(t)  # [n, t] behind the trunk
+        self.positions = self.places + prefixes.shared
+        self.even = bool((length == length[0]).all()) if len(length) else True
+        self.used = int(length.max()) + t if len(length) else t
+        self._masks: dict[int | None, Tensor] = {}
+
+    def attend(self, layer: int, window: int | None, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """As `Attention` says; keys and values are appended on the way."""
+        n, t = self.places.shape
+        heads, dim = q.shape[1:]
+        kv = k.shape[1]
+        keys, values = self.data[layer]  # [n, K, capacity, D]
+        k, v = k.view(n, t, kv, dim), v.view(n, t, kv, dim)
+        if self.even:
+            first = self.used - t
+            keys[:, :, first : self.used] = k.transpose(1, 2)
+            values[:, :, first : self.used] = v.transpose(1, 2)
+        else:
+            row = torch.arange(n)[:, None].expand(n, t)
+            keys[row, :, self.places] = k
+            values[row, :, self.places] = v
+        keys, values = keys[:, :, : self.used], values[:, :, : self.used]
+        trunk_keys, trunk_values = self.trunk[layer, 0], self.trunk[layer, 1]  # [K, T, D]
+        shared = trunk_keys.shape[1]
+        # [n, K, G·t, D]: the queries of a key head's group lie together, so that each product is a matrix product.
+        q = q.view(n, t, kv, heads // kv, dim).permute(0, 2, 3, 1, 4).reshape(n, kv, -1, dim) * self.scale
+        scores = torch.matmul(q, keys.mT)
+        if shared:
+            over = torch.matmul(q.transpose(0, 1).reshape(kv, -1, dim), trunk_keys.mT)
+            over = over.view(kv, n, -1, shared).transpose(0, 1)
+            scores = torch.cat([over, scores], -1)
+        if self.cap is not None:
+            scores = scores.div_(self.cap).tanh_().mul_(self.cap)
+        mask = self._mask(window, shared)
+        if mask is not None:
+            scores = scores.view(n, kv, heads // kv, t, -1).add_(mask[:, None, None]).view(scores.shape)
+        p = torch.softmax(scores, -1)
+        out = torch.matmul(p[..., shared:], values)
+        if shared:
+            over = torch.matmul(p[..., :shared].transpose(0, 1).reshape(kv, -1, shared), trunk_values)
+            out += over.view(kv, n, -1, dim).transpose(0, 1)
+        return out.view(n, kv, heads // kv, t, dim).permute(0, 3, 1, 2, 4).reshape(n * t, heads * dim)
+
+    def _mask(self, window: int | None, shared: int) -> Tensor | None:
+        """`[n, t, shared + used]`, or None where every query sees every key."""
+        if self.even and self.t == 1 and (window is None or shared + self.used <= window):
+            return None
+        if window not in self._masks:
+            key = torch.arange(shared + self.used)
+            at = self.positions[:, :, None]
+            seen = key <= at
+            if window is not None:
+                seen &= key > at - window
+            self._masks[window] = torch.zeros(seen.shape).masked_fill_(~seen, -torch.inf)
+        return self._masks[window]

@@ -1,0 +1,126 @@
+"""The library's own forward, for checkpoints that our decoder does not cover: slower, never other numbers."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from pofx.errors import require
+
+require("torch", "hf", "a pretrained model")
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pofx.lm.trace import Ints
+from pofx.models.pretrained.checkpoint.library_calls import quiet
+from pofx.models.pretrained.inference.head import Head
+from pofx.models.pretrained.inference.prefix_tree import PrefixTree
+
+WHOLE_BUDGET = 256  # tokens of a pass whose logits are all there at once
+NEVER = 1 << 62  # no run is worth sharing: each sequence goes through by itself
+
+
+@contextmanager
+def layers_told(model: Any, told: Callable[[float], None]) -> Iterator[None]:
+    """told(share): behind each layer of the model, how much of a pass is done; the head is one more.
+
+    The layers are the longest list of modules. A model that calls them in another way tells less, or nothing.
+    """
+    lists = [list(m) for m in model.modules() if isinstance(m, torch.nn.ModuleList)]
+    layers = max(lists, key=len, default=[])
+    done = 0
+
+    def behind_a_layer(*_: object) -> None:
+        nonlocal done
+        done += 1
+        told(min(done / (len(layers) + 1), 1.0))
+
+    hooks = [layer.register_forward_hook(behind_a_layer) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+class Tokens:
+    """What n prefixes have read, as their tokens: `ids[i]` of each. hidden: `[n, d]`, of the last."""
+
+    def __init__(self, ids: tuple[Ints, ...], hidden: Tensor) -> None:
+        self.ids, self.hidden = ids, hidden
+
+    @property
+    def sizes(self) -> Ints:
+        """Tokens that each prefix has read."""
+        return np.array([len(i) for i in self.ids], dtype=np.int64)
+
+    def take(self, rows: Ints) -> Tokens:
+        """The prefixes `rows`."""
+        at = np.asarray(rows, dtype=np.int64)
+        return Tokens(tuple(self.ids[int(r)] for r in at), self.hidden[torch.from_numpy(at)])
+
+    def cat(self, others: Sequence[Tokens]) -> Tokens:
+        """These, then those of others."""
+        every = [self, *others]
+        return Tokens(tuple(i for t in every for i in t.ids), torch.cat([t.hidden for t in every]))
+
+
+class LibraryBody:
+    """Hidden states by the library's forward, sequences of one length side by side, so that nothing is padded.
+
+    States re-read their tokens: right for every architecture, also those whose caches are no plain keys and values.
+    """
+
+    worth = NEVER
+    libraries: tuple[str, ...] = ("torch", "transformers")
+
+    def __init__(self, model: Any, width: int, whole: bool = False) -> None:
+        """model: a body that ends in hidden states of so many numbers, or a whole model, read for its logits."""
+        self.model, self.width, self.whole = model, width, whole
+
+    def sweep(
+        self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, told: Callable[[int, float], None]
+    ) -> Iterator[tuple[Ints, Tensor]]:
+        """As `Body` says; the tree's nodes are whole sequences."""
+        for size in np.unique(tree.length):
+            nodes = np.flatnonzero(tree.length == size)
+            each = max(1, (WHOLE_BUDGET if self.whole else budget) // int(size))
+            for lo in range(0, len(nodes), each):
+                rows = tree.begin[nodes[lo : lo + each], None] + np.arange(size)
+                flat = rows.ravel()
+                wanted = np.flatnonzero(asked[flat])
+                with layers_told(self.model, partial(told, len(wanted))):
+                    hidden = self._read(tree.stream[rows]).reshape(rows.size, -1)
+                yield flat[wanted], hidden[torch.from_numpy(wanted)]
+
+    def empty(self, n: int) -> Tokens:
+        """As `Body` says."""
+        nothing = np.zeros(0, dtype=np.int64)
+        return Tokens((nothing,) * n, torch.zeros(n, self.width))
+
+    def extended(self, carry: Tokens, ids: Ints) -> Tokens:
+        """As `Body` says."""
+        longer = tuple(np.append(old, new) for old, new in zip(carry.ids, ids))
+        hidden = torch.empty(len(longer), self.width)
+        sizes = np.array([len(i) for i in longer])
+        for size in np.unique(sizes):
+            rows = np.flatnonzero(sizes == size)
+            hidden[torch.from_numpy(rows)] = self._read(np.stack([longer[r] for r in rows]))[:, -1]
+        return Tokens(longer, hidden)
+
+    def branches(self, carry: Tokens, head: Head, fits: Callable[[int], None]) -> None:
+        """None: by extension."""
+        return
+
+    @torch.inference_mode()
+    def _read(self, ids: Ints) -> Tensor:
+        with quiet():  # some types tell at each length how they go about it
+            out = self.model(input_ids=torch.from_numpy(ids), use_cache=False)
+        found: Tensor = out.logits if self.whole else out.last_hidden_state
+        return found.float()

@@ -1,0 +1,119 @@
+"""The library's model of a checked checkpoint: of the tensors that were checked, every one of them, and no others."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from pofx.errors import BadSource, require
+
+require("torch", "hf", "a pretrained model")
+
+import torch
+
+from pofx.models.pretrained.checkpoint.config_check import library_class, without_code
+from pofx.models.pretrained.checkpoint.library_calls import library_logits, library_on, made_config
+from pofx.models.pretrained.checkpoint.rules import Checkpoint
+from pofx.models.pretrained.checkpoint.safetensors_header import StoredTensor
+from pofx.models.pretrained.checkpoint.weights import check_finite
+from pofx.models.pretrained.inference.longest_path import use_long_factors
+
+# Tables of zeros and ones or of angles, which older versions of the library stored and newer ones compute. A mask has
+# four axes, so that the bias of an attention, which has one, is never taken for it.
+_COMPUTED = re.compile(
+    r"(?:^|\.)(?:attn|attention|self_attn|crossattention)(?:\.attention)?\.(?:bias|masked_bias|causal_mask|embed_positions)$"
+    r"|(?:^|\.)rotary_emb\.(?:inv_freq|cos_cached|sin_cached)$|(?:^|\.)(?:position_ids|token_type_ids)$"
+)
+
+_OTHER = "use the config.json that was saved with these weights"
+
+
+def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") -> Any:
+    """The library's model of a checkpoint, in evaluation mode: its own class, and the tensors of the checkpoint.
+
+    rope: "long" turns rotary positions by the long factors of `longrope` whatever the length of a text.
+
+    `BadSource` for weights that are not finite, places without a tensor, tensors without a place, and for whatever
+    the library raises on the files.
+    """
+    require("transformers", "hf", "a pretrained model")
+    check_finite(checkpoint)
+    told = without_code(checkpoint.config)
+    with library_on(checkpoint.directory):
+        made = made_config(checkpoint.config["model_type"], told)
+    if rope == "long":
+        use_long_factors(made, str(checkpoint.directory))
+    kind = _class_for(checkpoint.config["model_type"])
+    with ExitStack() as open_files:
+        slices = _slices(checkpoint, open_files)
+        with library_on(checkpoint.directory):
+            model, found = kind.from_pretrained(
+                None,
+                config=made,
+                state_dict=slices,
+                dtype=dtype,
+                ignore_mismatched_sizes=True,  # they are named below
+                local_files_only=True,
+                output_loading_info=True,
+            )
+    # The library fills what is missing with random numbers, and drops what is left, with a warning at most.
+    lacking = sorted([*found["missing_keys"], *(str(name) for name, *_ in found["mismatched_keys"])])
+    if lacking:
+        raise BadSource(
+            f"{checkpoint.directory}: expected a tensor for each weight of a {type(model).__name__}, found "
+            f"none that fit {some_of(lacking)}",
+            _OTHER,
+        )
+    left = sorted(k for k in found["unexpected_keys"] if not _computed(k, checkpoint.tensors))
+    if left:
+        raise BadSource(
+            f"{checkpoint.directory}: expected the weights of a {type(model).__name__}, found tensors without "
+            f"a place in it: {some_of(left)}",
+            _advice(left),
+        )
+    model.eval().requires_grad_(False)
+    with torch.inference_mode():
+        # Sizes that the weights do not show, such as a window of 0, are noticed by the first forward.
+        library_logits(model, torch.zeros((1, 2), dtype=torch.int64), checkpoint.directory)
+    return model
+
+
+def some_of(names: Sequence[str], most: int = 3) -> str:
+    """The first few of many names."""
+    shown = ", ".join(n[:80] for n in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _class_for(kind: str) -> Any:
+    """The causal class that the library has for a model type; code of a model's own is never asked for."""
+    import transformers
+
+    name = library_class(kind)
+    assert name is not None  # noqa: S101  (ours: refused with the config)
+    return getattr(transformers, name)
+
+
+def _slices(checkpoint: Checkpoint, open_files: ExitStack) -> dict[str, Any]:
+    """Name to tensor in its file, unread. The library is given these, since by itself it may choose another file."""
+    from safetensors import safe_open
+
+    with library_on(checkpoint.directory):
+        files = {f: open_files.enter_context(safe_open(f, framework="pt")) for f in checkpoint.files}
+        return {name: files[t.file].get_slice(t.name) for name, t in checkpoint.tensors.items()}
+
+
+def _computed(name: str, tensors: Mapping[str, StoredTensor]) -> bool:
+    if not _COMPUTED.search(name):
+        return False
+    # The library may say where it looked, with a name before the stored one.
+    stored = next((t for n, t in tensors.items() if name == n or name.endswith(f".{n}")), None)
+    return not name.endswith(".bias") or (stored is not None and len(stored.shape) == 4)
+
+
+def _advice(left: Sequence[str]) -> str:
+    if any("lora_" in name for name in left):
+        return "merge the adapter into the model first (peft: merge_and_unload)"
+    return f"{_OTHER}, or save the model without these tensors"

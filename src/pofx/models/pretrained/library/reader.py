@@ -1,0 +1,137 @@
+"""How the library's model is read: its body with our head where the two say the same, else its logits as a whole."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pofx.errors import BadSource, require
+
+require("torch", "hf", "a pretrained model")
+
+import numpy as np
+import torch
+
+from pofx.models.pretrained.checkpoint.library_calls import library_logits, library_on
+from pofx.models.pretrained.inference.body import Body
+from pofx.models.pretrained.inference.head import Head, LogitsHead
+from pofx.models.pretrained.inference.longest_path import longest
+from pofx.models.pretrained.library.body import LibraryBody
+from pofx.models.pretrained.probe import (
+    AHEAD,
+    HEAD,
+    ROUNDED,
+    SHORT,
+    Known,
+    apart,
+    by_library,
+    looks_ahead,
+    probe,
+    read,
+)
+
+_ONE = torch.zeros(1, 1, dtype=torch.int64)  # a text of one token
+# What the library's code raises where a model has no body that can be read apart.
+_NO_BODY = (AttributeError, TypeError, ValueError, RuntimeError, KeyError, IndexError, NotImplementedError)
+
+
+def reader(model: Any, dtype: torch.dtype, kind: str) -> tuple[Body, Head]:
+    """The body and the head of a model, read as `compared` found: "head" or "whole"."""
+    if kind == "head":
+        inner = _inner(model)
+        assert inner is not None  # noqa: S101  (ours: found so in float32)
+        return LibraryBody(inner, _weight(model).shape[1]), _head(model, dtype)
+    logits = _logits(model)
+    return LibraryBody(model, len(logits), whole=True), LogitsHead(logits)
+
+
+def compared(model: Any, where: Path, known: Known | None) -> tuple[Body, Head, Known]:
+    """The reader of a model in float32 that says what the model says; `BadSource` for one that is not causal.
+
+    known: what was found before, if it was: then the model is known to be causal, which takes a pass for each token of
+    the probe to see.
+    """
+    context = longest(model)
+    with torch.inference_mode():
+        rows = len(library_logits(model, _ONE, where)[0, -1])
+    with library_on(where):
+        table = model.get_input_embeddings().weight.shape
+    inputs = min(rows, int(table[0]))
+    ids = probe(inputs, min(SHORT, context or SHORT))
+    said, largest = by_library(model, ids, where)
+    bound = HEAD + ROUNDED * largest
+    kind = "head"
+    if _can_be_split(model, rows):
+        body, head = reader(model, torch.float32, kind)
+        off = apart(read(body, head, ids), said)
+    else:
+        off = np.inf
+    if not off <= bound:
+        kind = "whole"
+        body, head = reader(model, torch.float32, kind)
+        off = apart(read(body, head, ids), said)
+        if not off <= bound:
+            raise BadSource(
+                f"{where}: expected a model that says the same of a text twice, found its log p {off:.2g} nats a "
+                "token apart",
+                "use a model without dropout or noise",
+            )
+    if known is None:
+        moved, tokens = looks_ahead(body, head, inputs, context)
+        if not moved <= AHEAD:
+            raise BadSource(
+                f"{where}: expected a causal language model, found one whose log p of a token differs by "
+                f"{moved:.2g} nats with what follows the token in a text of {tokens} tokens, so that its laws are "
+                "of no joint distribution",
+                "use a model that reads from left to right alone",
+            )
+    return body, head, Known(said, kind)
+
+
+@torch.inference_mode()
+def _logits(model: Any) -> torch.Tensor:
+    """Of a text of one token: how many rows there are, and which of them no text reaches."""
+    found: torch.Tensor = model(input_ids=_ONE, use_cache=False).logits[0, -1]
+    return found
+
+
+def _weight(model: Any) -> Any:
+    out = model.get_output_embeddings()
+    found = getattr(out, "weight", None)
+    return found if isinstance(found, torch.Tensor) and found.ndim == 2 else None
+
+
+def _inner(model: Any) -> Any:
+    """The model without its head, None where the library does not say which part that is."""
+    base = model.base_model
+    if base is model:
+        base = getattr(model, "model", None)
+    return base
+
+
+@torch.inference_mode()
+def _can_be_split(model: Any, rows: int) -> bool:
+    """Whether the body ends in hidden states that the head's matrix fits: ELECTRA's head is narrower."""
+    weight, inner = _weight(model), _inner(model)
+    if weight is None or inner is None or len(weight) != rows:
+        return False
+    try:
+        found = inner(input_ids=torch.zeros(1, 1, dtype=torch.int64), use_cache=False).last_hidden_state
+    except _NO_BODY:
+        return False
+    return isinstance(found, torch.Tensor) and found.shape == (1, 1, weight.shape[1])
+
+
+def _head(model: Any, dtype: torch.dtype) -> Head:
+    config = model.config.get_text_config(decoder=True)
+    out = model.get_output_embeddings()
+    caps = (getattr(config, name, None) for name in ("final_logit_softcapping", "logits_soft_cap"))
+    multiplied, divided = (getattr(config, name, None) or 1.0 for name in ("logit_scale", "logits_scaling"))
+    return Head(
+        out.weight.detach(),
+        None if getattr(out, "bias", None) is None else out.bias.detach(),
+        next((float(c) for c in caps if c is not None), None),
+        float(multiplied) / float(divided),
+        dtype,
+    )

@@ -1,0 +1,194 @@
+"""Models on disk: a directory of JSON and safetensors that other tools can open, never pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pofx.errors import BadSource, BadValue
+from pofx.files.directory import MOST_CARD, in_one_step
+from pofx.files.directory import check_target as check_directory
+from pofx.files.json_file import read_object
+from pofx.lm.model import LM
+from pofx.models.fitted_file import read_record, write_record
+
+FORMAT = 1
+CARD = "pofx.json"
+# A card that does not vouch for these would let a damaged file pass unread.
+RECORD = "fitted.safetensors"  # hashes of the documents; a model without it is read as before
+HASHED = ("config.json", "model.safetensors", "tokenizer.json")
+
+
+def save(lm: LM, directory: str | Path) -> None:
+    """Write a fitted model as a directory: config.json, model.safetensors, tokenizer.json, pofx.json (with hashes).
+
+    The directory appears in one step; an older pofx model there is replaced, anything else is left alone
+    (`BadSource`). x0 and EOS stand in the files as "<s>" and "</s>", x0 never with id 0. `BadValue` for an LM that
+    is no fitted model: save what a mixture is made of. A name that ends in .arpa or .arpa.gz makes an ARPA file
+    instead, for an n-gram over bytes or words, which `load` reads back (others: `write_arpa`, `read_arpa`).
+
+    Right: `save(fit(texts), "model")`. Wrong: `save(given(lm, "x"), "model")`.
+    """
+    check_target(directory)
+    if is_arpa(directory):
+        _save_arpa(lm, Path(directory))
+        return
+    family, write, extra = _writer(lm)
+    with in_one_step(directory, "model") as part:
+        write(part)
+        from pofx.vocab.tokenizer.files.saved import write_tokenizer
+
+        begin = lm.begin.known != "none"
+        write_tokenizer(lm.vocab, part, begin)
+        if lm.fitted:
+            write_record(lm.fitted[0], part / RECORD)  # a model of one family has one record
+        card = {
+            "format": FORMAT,
+            "family": family,
+            "begin": begin,
+            "end": lm.vocab.end is not None,
+            "window": str(lm.window),
+            "sha256": {p.name: _sha256(p) for p in sorted(part.iterdir())},
+            **extra,
+        }
+        (part / CARD).write_text(json.dumps({**card, "seal": _seal(card)}, indent=2) + "\n")
+        # The safetensors library lets nobody but the owner read; the card has the mode that the user's umask asks for.
+        for file in part.iterdir():
+            file.chmod((part / CARD).stat().st_mode)
+
+
+def is_arpa(name: str | Path) -> bool:
+    """Whether a name is that of an ARPA file, by its ending."""
+    return str(name).lower().endswith((".arpa", ".arpa.gz"))
+
+
+def _save_arpa(lm: LM, path: Path) -> None:
+    from pofx.models.ngram.arpa import write_arpa
+    from pofx.models.ngram.model import NgramLM
+    from pofx.vocab.vocabulary import ByteVocab
+    from pofx.vocab.words import WordVocab
+
+    if not isinstance(lm, NgramLM) or not isinstance(lm.vocab, ByteVocab | WordVocab):
+        raise BadValue(
+            f"{path}: expected an n-gram over bytes or words, whose tokens an ARPA file spells in full, found "
+            f"{type(lm).__name__} over {type(lm.vocab).__name__}",
+            "save a directory, or see write_arpa",
+        )
+    try:
+        write_arpa(lm, path)
+    except OSError as e:
+        raise BadSource(
+            f"{path}: expected a place to write, found: {e.strerror or e}", "choose another"
+        ) from None
+
+
+def check_target(directory: str | Path) -> None:
+    """Refuse, before any work is done, to write a model over something that is none."""
+    if not is_arpa(directory):
+        check_directory(directory, CARD, "model")
+    elif os.path.isdir(directory):
+        raise BadSource(f"{directory}: expected a file to write, found a directory", "choose another")
+
+
+def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
+    from pofx.models.ngram.model import NgramLM
+
+    if isinstance(lm, NgramLM):
+        from pofx.models.ngram import files as ngram_files
+
+        return "ngram", lambda part: ngram_files.to_files(lm, part), {}
+    # A transformer exists only where its module is loaded: asking so spares an n-gram the loading of torch.
+    transformer = sys.modules.get("pofx.models.transformer.model")
+    if transformer is not None and isinstance(lm, transformer.TransformerLM):
+        from pofx.models.transformer import files as transformer_files
+
+        return "transformer", lambda part: transformer_files.to_files(lm, part), {"overlap": lm.overlap}
+    raise BadValue(
+        f"expected a fitted n-gram or transformer to save, found {type(lm).__name__}",
+        "save the models it is made of, and make it again after loading",
+    )
+
+
+def read_card(directory: Path) -> dict[str, Any]:
+    """pofx.json of a model directory, checked."""
+    if not (directory / CARD).is_file():
+        raise BadSource(
+            f"{directory}: expected a model directory with {CARD}, found none in it",
+            "fit one with: pofx fit FILE -o model",
+        )
+    card = read_object(directory / CARD, MOST_CARD, advice="copy or fit it again", infinite=True)
+    if card.get("format") != FORMAT:
+        raise BadSource(
+            f"{directory / CARD}: expected format {FORMAT}, found {card.get('format')!r:.40}",
+            "read it with the version of pofx that wrote it",
+        )
+    sums = card.get("sha256")
+    seal = card.pop("seal", None)
+    if not isinstance(sums, dict) or not all(name in sums for name in HASHED) or seal != _seal(card):
+        raise BadSource(
+            f"{directory / CARD}: expected what pofx wrote, found it changed", "copy or fit it again"
+        )
+    return card
+
+
+def _seal(card: dict[str, Any]) -> str:
+    """A hash of the card itself, which decides how the numbers in the other files are read."""
+    return hashlib.sha256(json.dumps(card, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def read_directory(directory: Path) -> LM:
+    """The model of a directory that `save` wrote, checked against its card."""
+    card = read_card(directory)
+    for name, expected in card["sha256"].items():
+        file = directory / Path(name).name
+        if not file.is_file():
+            raise BadSource(
+                f"{file}: expected this file of the model, found none", "copy the whole directory"
+            )
+        if _sha256(file) != expected:
+            raise BadSource(
+                f"{file}: expected the content that {CARD} has the hash of, found another",
+                "copy or fit it again",
+            )
+    # The documents decide no number: two copies of one model are the same, with their record and without.
+    own = _seal({name: h for name, h in card["sha256"].items() if name != RECORD})
+    fitted = (read_record(directory / RECORD),) if RECORD in card["sha256"] else ()
+    return _of_family(directory, card).saying(fingerprint=own, fitted=fitted)
+
+
+def _of_family(directory: Path, card: dict[str, Any]) -> LM:
+    from pofx.vocab.tokenizer.files.saved import read_vocab
+
+    vocab = read_vocab(directory)
+    config = read_object(directory / "config.json", MOST_CARD, advice="copy or fit it again", infinite=True)
+    begin = card.get("begin") is True
+    if card.get("family") == "ngram":
+        from pofx.models.ngram import files as ngram_files
+
+        return ngram_files.from_files(directory, config, vocab, begin)
+    if card.get("family") == "transformer":
+        from pofx.models.transformer import files as transformer_files
+
+        overlap = card.get("overlap")
+        if type(overlap) is not int:
+            raise BadSource(
+                f"{directory / CARD}: expected the overlap of windows, found {overlap!r}",
+                "copy the model again",
+            )
+        return transformer_files.from_files(directory, vocab, begin, overlap)
+    raise BadSource(
+        f"{directory / CARD}: expected family 'ngram' or 'transformer', found {card.get('family')!r}", None
+    )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest()
+    except OSError as e:
+        raise BadSource(f"{path}: expected a readable file, found: {e.strerror or e}", None) from None

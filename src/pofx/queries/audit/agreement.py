@@ -1,0 +1,235 @@
+"""Whether all ways to ask a model for the same number give the same number."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.lm.forward_by_extension import forward_by_extension
+from pofx.lm.model import LM
+from pofx.lm.state import State
+from pofx.lm.trace import Ints, Want
+from pofx.queries.audit.law_statistics import batches, law
+from pofx.queries.findings import Check, Finding, Measure, Outcome
+from pofx.units import counted
+
+# Between the bound and this many times it, float32 may be rounding: a warning. In float64 it is a fault.
+ROUNDING = 10.0
+# Texts enumerated by `sums_to_one`, which is for vocabularies of at most 8 outcomes.
+ENUMERATED, TINY = 3_000, 8
+
+
+def exact_arithmetic(lm: LM) -> bool:
+    """Whether the model works in float64: it says so, and a law of it is so. An author may forget to say."""
+    if lm.dtype != "float64":
+        return False
+    a_token = next(i for i, b in enumerate(lm.vocab.token_bytes) if b is not None)
+    return bool(lm.extend(lm.start(1), np.array([[a_token]])).logp.dtype == np.float64)
+
+
+def row_bound(lm: LM) -> float:
+    """How far a row of probabilities may be off: 1e-9 in float64, else 1e-5."""
+    return 1e-9 if exact_arithmetic(lm) else 1e-5
+
+
+def law_bound(lm: LM) -> float:
+    """How far one law may be from itself, computed another way: as rows, but in bfloat16, which has 8 bits, 0.05."""
+    return 0.05 if lm.dtype == "bfloat16" else row_bound(lm)
+
+
+def text_bound(lm: LM, tokens: int) -> float:
+    """How far log p of a text may be off, nats: in float64 1e-9 a token, in float32 1e-5, in bfloat16 0.1."""
+    if exact_arithmetic(lm):
+        return 1e-9 * max(tokens, 1)
+    return 0.1 * max(tokens, 1) if lm.dtype == "bfloat16" else max(1e-4, 1e-5 * tokens)
+
+
+def apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """The largest difference of log P over all prefixes of a text, nats; equal infinities do not differ."""
+    if a.shape != b.shape:
+        return float("inf")
+    with np.errstate(invalid="ignore"):
+        step = np.where(a == b, 0.0, a - b)
+    if not np.all(np.isfinite(step)):
+        return float("inf")
+    return float(np.max(np.abs(np.cumsum(step)), initial=0.0))
+
+
+def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
+    """Check 1, from |Σp − 1| of every row that was read."""
+    bound = row_bound(lm)
+    why = (
+        f"Each next-token law is a distribution, so its probabilities sum to 1; of {counted(rows, 'law')} (start, "
+        f"documents, draws, random tokens) the worst is off by {worst:.2g}. Otherwise nothing built from "
+        "them is a probability."
+    )
+    return Finding(Check.ROWS, _outcome(worst <= bound), worst, bound, Measure.PROBABILITY, why)
+
+
+def forward_finding(
+    lm: LM, paths: Sequence[Ints], plain: Sequence[NDArray[np.float64]], free: int, long: Ints | None = None
+) -> Finding:
+    """Check 2: one teacher-forced pass against one `extend` a token, for log p of tokens and of EOS.
+
+    plain: `lm.forward(paths, skip=free).logp`, as of the next check. long: a text about as long as the context, read
+    in one pass and by a few steps of many tokens.
+    """
+    want = Want(end=True)
+    fast = lm.forward(paths, want, free)
+    slow = forward_by_extension(lm, paths, want, free)
+    pairs = [*zip(plain, slow.logp), *zip(fast.logp, slow.logp)]
+    if long is not None and len(long) > free + 1:
+        pairs.extend(_by_long_steps(lm, long, free))
+    worst, bound, outcome = _compare(lm, pairs)
+    if lm.vocab.end is not None and fast.end and slow.end:
+        # Of EOS the probability is compared: its logarithm may be −30, where float32 has no digits left to
+        # agree on.
+        off = max(
+            (float(np.max(np.abs(np.exp(a) - np.exp(b)))) for a, b in zip(fast.end, slow.end) if len(a)),
+            default=0.0,
+        )
+        if not off <= law_bound(lm) * ROUNDING:
+            worst, bound, outcome = off, law_bound(lm), "fail"
+    also = "" if long is None or not len(long) else f" and one of {len(long):,} tokens"
+    why = (
+        f"The scorer reads a text in one pass, the sampler token by token; on {counted(len(paths), 'text')}{also} they "
+        f"differ by at most {worst:.2g} nats. If they disagree, what is scored is not what is drawn."
+    )
+    return Finding(Check.FORWARD, outcome, worst, bound, Measure.NATS, why)
+
+
+def _by_long_steps(lm: LM, path: Ints, free: int) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """log p of single tokens of a text, in one pass over all of it, and behind prefixes of it."""
+    whole = lm.forward([path], skip=free).logp[0]
+    n = len(path)
+    at = sorted({k for k in (n // 64, n // 16, n // 4, n // 2, 3 * n // 4, n - 1) if k >= max(free, 1)})
+    state, read, out = lm.start(1), 0, []
+    for k in at:
+        state, read = lm.extend(state, path[None, read:k]), k
+        out.append((whole[k - free : k - free + 1], np.array([float(state.logp[0, path[k]])])))
+    return out
+
+
+def batch_finding(
+    lm: LM, paths: Sequence[Ints], plain: Sequence[NDArray[np.float64]], free: int, seed: int
+) -> Finding:
+    """Check 3: a ragged batch against its texts one by one, and against itself permuted."""
+    order = np.random.default_rng([seed, 4]).permutation(len(paths))
+    shuffled = lm.forward([paths[i] for i in order], skip=free).logp
+    alone = [lm.forward([p], skip=free).logp[0] for p in paths]
+    pairs = [(plain[i], s) for i, s in zip(order, shuffled)] + list(zip(plain, alone))
+    worst, bound, outcome = _compare(lm, pairs)
+    why = (
+        f"log p of a text must not depend on its neighbours in a batch (padding is the usual culprit); "
+        f"{len(paths)} texts together, alone and in another order differ by at most {worst:.2g} nats."
+    )
+    return Finding(Check.BATCH, outcome, worst, bound, Measure.NATS, why)
+
+
+def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
+    """Check 3b: `extend`, `take` and `cat` leave the state they come from, and its siblings, as they were."""
+
+    def fresh() -> State:
+        return lm.extend(lm.start(len(prefixes)), prefixes)
+
+    n = len(prefixes)
+    one, other = tokens[:, :1], tokens[:, 1:2]
+    before = np.exp(law(fresh()))
+    state = fresh()
+    first = lm.extend(state, one)
+    first_law = np.exp(law(first))
+    lm.extend(state, other).logp  # noqa: B018  (read, since that is when a lazy law would do its harm)
+    again = np.exp(law(lm.extend(state, one)))
+    rows = np.arange(n)[::-1].copy()
+    joined = state.take(rows).cat(first)
+    onward = np.exp(law(lm.extend(joined, np.concatenate([one[rows], other]))))
+    differences = [
+        again - first_law,
+        np.exp(law(state)) - before,
+        np.exp(law(joined)) - np.concatenate([before[rows], first_law]),
+        onward[:n] - first_law[rows],
+        np.exp(law(first)) - first_law,
+    ]
+    with np.errstate(invalid="ignore"):
+        worst = max(float(np.max(np.where(np.isnan(d), np.inf, np.abs(d)))) for d in differences)
+    bound = law_bound(lm)
+    why = (
+        "A state is a value: extending, choosing or joining rows must leave it as it was, or two "
+        "continuations of one prefix spoil each other. Laws read before and after differ by at most "
+        f"{worst:.2g}."
+    )
+    return Finding(Check.VALUES, _outcome(worst <= bound), worst, bound, Measure.PROBABILITY, why)
+
+
+def draws_finding(lm: LM, paths: Sequence[Ints], drawn: Sequence[NDArray[np.float64]], free: int) -> Finding:
+    """Check 4: log p of each draw as it was drawn, against its score."""
+    scored = lm.forward(paths, skip=free).logp
+    worst, bound, outcome = _compare(lm, list(zip(drawn, scored)))
+    why = (
+        f"A draw comes with the log-probability it was drawn with; scoring the same {counted(len(paths), 'draw')} "
+        f"gives the same up to {worst:.2g} nats. A gap means that the sampler draws from another "
+        "distribution than p."
+    )
+    return Finding(Check.DRAWS, outcome, worst, bound, Measure.NATS, why)
+
+
+def strings_finding(lm: LM) -> Finding | None:
+    """Check 10, by enumeration over tiny vocabularies: Σ p(x) of texts up to a length, and P of all that go on."""
+    end = lm.vocab.end
+    others = [i for i in range(lm.vocab.size) if i != end]
+    if end is None or lm.vocab.size > TINY or not others:
+        return None
+    longest = 1
+    while longest < 10 and sum(len(others) ** k for k in range(longest + 3)) <= ENUMERATED:
+        longest += 1
+    ended = [
+        np.array([*x, end], dtype=np.int64)
+        for n in range(longest + 1)
+        for x in itertools.product(others, repeat=n)
+    ]
+    alive = [np.array(x, dtype=np.int64) for x in itertools.product(others, repeat=longest + 1)]
+    with np.errstate(all="ignore"):
+        total = sum(float(np.exp(t)) for t in _totals(lm, ended + alive))
+    off = abs(total - 1.0) if np.isfinite(total) else float("inf")
+    bound = row_bound(lm) * 10
+    control = {i for i in others if lm.vocab.token_bytes[i] is None}
+    odd = [x for x in ended if not control.isdisjoint(x.tolist())]
+    what = f"{len(ended):,} texts of up to {longest} tokens"
+    if odd:
+        with np.errstate(all="ignore"):
+            lost = sum(float(np.exp(t)) for t in _totals(lm, odd))
+        what = (
+            f"{len(ended):,} sequences of up to {longest} tokens and EOS ({len(ended) - len(odd):,} texts, and {len(odd):,} "
+            f"with control tokens, of mass {lost:.3g}, which spell none)"
+        )
+    why = (
+        f"All {what}, and the {len(alive):,} prefixes that outlive them, are every way a text can go: together they have "
+        f"mass {total:.9g}, which must be 1."
+    )
+    return Finding(Check.STRINGS, _outcome(off <= bound), off, bound, Measure.PROBABILITY, why)
+
+
+def _totals(lm: LM, paths: Sequence[Ints]) -> Iterator[float]:
+    """log p of each path, in any order."""
+    for batch in batches(lm, paths):
+        for logp in lm.forward(batch).logp:
+            yield float(logp.sum())
+
+
+def _compare(
+    lm: LM, pairs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]
+) -> tuple[float, float, Outcome]:
+    """The pair that is furthest apart for its length: by how much, the bound for it, and what that means."""
+    gaps = [(apart(a, b), text_bound(lm, len(b))) for a, b in pairs]
+    worst, bound = max(gaps, key=lambda g: g[0] / g[1], default=(0.0, text_bound(lm, 1)))
+    slack = 1.0 if exact_arithmetic(lm) else ROUNDING
+    if worst <= bound:
+        return worst, bound, "pass"
+    return worst, bound, "warn" if worst <= slack * bound else "fail"
+
+
+def _outcome(good: bool) -> Outcome:
+    return "pass" if good else "fail"

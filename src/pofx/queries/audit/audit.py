@@ -1,0 +1,152 @@
+"""Is this model the joint distribution it claims to be? One finding a check, and a verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pofx.errors import BadValue, NoLaw
+from pofx.lm.model import LM
+from pofx.queries.audit import agreement, trial_texts
+from pofx.queries.audit.begin.candidates import adopted, try_candidates
+from pofx.queries.audit.begin.finding import x0_finding
+from pofx.queries.audit.begin.openings import begin_finding
+from pofx.queries.audit.canonical import canonical_finding
+from pofx.queries.audit.endings import end_findings
+from pofx.queries.audit.held_out import HeldOut, choose
+from pofx.queries.audit.judge import judge
+from pofx.queries.audit.law_statistics import Survey, has_begin, law, off_one, survey
+from pofx.queries.audit.leak import leak_finding
+from pofx.queries.audit.precision import precision_finding
+from pofx.queries.audit.roundtrip import roundtrip_finding
+from pofx.queries.audit.termination import alive_finding, measure_alive
+from pofx.queries.findings import Audit, Candidate, Check, Finding, Measure
+from pofx.transforms.given import Given
+from pofx.transforms.windowed import windowed
+from pofx.transforms.with_begin import begun
+from pofx.values import whole
+
+
+def audit(
+    lm: LM, texts: Sequence[str | bytes] | None = None, seed: int = 0, coarse: LM | None = None
+) -> Audit:
+    """Evidence that p(x) = p(x1|x0) · … · p(EOS|x0,x) holds for a model: a `Finding` a check, and a verdict.
+
+    Checked: laws sum to 1; one pass, token by token, in any batch and as drawn, log p is the same (nats);
+    p(x1|x0) beats the model's average law on how documents begin (bits); EOS stands where they end (bits);
+    P(length > L) falls; no mass leaks to control tokens; the vocabulary spells texts faithfully. See Du et
+    al. 2023 for texts that never end.
+
+    texts: documents the model was not fitted on, whole ones; None takes the built-in ones, on which a model fitted
+    here can pass, but not fail, what is asked of openings and endings: it may be of another kind. At most 200 of at
+    most 1,000 tokens are read; what was left out is said under "p(x1) is trained". The same seed, the same
+    audit, but that a slow model is followed to a smaller L: its draws get 8 s.
+    coarse: the same model in another precision (`load(…, dtype="bfloat16")`), to be held against this one.
+
+    A pretrained model is tried with everything that may stand for x0 (`candidates`): what an x0 knows of how texts
+    begin decides, not log p. One without x0 is audited with the candidate that was found trained, if there is one:
+    `Audit.begin` names it. What else ends texts than its EOS is in `endings`.
+
+    verdict: "improper", else "conditional" (no x0, or p(x1) not learned), else "prefix-only" (no EOS, or not
+    learned), else "joint". `BadValue` for a text in place of a list, or laws that are not `[n, vocab.size]`.
+
+    Right: `audit(lm, held_out).verdict`. Wrong: `audit(lm, training_texts)`, which flatters memory, and
+    `audit(lm, "a text")`, one string is no sample.
+    """
+    seed = whole("seed", seed)
+    held = choose(lm, texts, seed)
+    try:
+        return _audited(lm, texts, seed, coarse, held)
+    except NoLaw as e:
+        why = f"A law has entries that are no numbers, so nothing can be made of it: {e.message}."
+        finding = Finding(Check.ROWS, "fail", math.inf, None, Measure.PROBABILITY, why)
+        return Audit("improper", why, None, (finding,), len(held.paths), seed)
+
+
+def _audited(
+    lm: LM, texts: Sequence[str | bytes] | None, seed: int, coarse: LM | None, held: HeldOut
+) -> Audit:
+    """All checks of a model whose laws are numbers; else `NoLaw`."""
+    average = survey(lm, held.paths, seed) if held.paths else None
+    model, tried = _with_x0(lm, held, average, seed)
+    if model is not lm and average is not None:
+        lm, average = model, survey(model, held.paths, seed)
+    has_x0 = has_begin(lm)
+    free = 0 if has_x0 else 1
+    opening = None if has_x0 else trial_texts.opening(lm, held)
+    behind = np.array([] if opening is None else [opening], dtype=np.int64)
+    source = lm if opening is None else Given(lm, [opening], lm.vocab.decode([opening]))
+    start = source.start(1)
+    if np.shape(start.logp) != (1, lm.vocab.size):
+        raise BadValue(
+            f"expected laws of {lm.vocab.size} outcomes (vocab.size), found {np.shape(start.logp)[1:]}", None
+        )
+    draws, drawn = trial_texts.draws(source, behind, seed)
+    noise = trial_texts.noise(lm, behind, seed)
+    others = survey(lm, [*trial_texts.without_end(lm, draws), *noise], seed)
+    surveys = [others] if average is None else [average, others]
+    worst = max([off_one(law(start)), *(s.worst for s in surveys)])
+    compared = [*trial_texts.heads(lm, held), *draws, *noise]
+    plain = lm.forward(compared, skip=free).logp
+    if tried:
+        begin, evidence = x0_finding(tried, lm.begin)
+    else:
+        begin, evidence = begin_finding(lm, held.paths, average, has_x0)
+    complete = [p for p, is_whole in zip(held.paths, held.whole) if is_whole]
+    ends, endings = end_findings(lm, complete, free, average)
+    if texts is None and lm.begin.known == "trained":
+        begin, ends = _of_another_kind(begin), [_of_another_kind(f) for f in ends]
+    alive = None if lm.vocab.end is None else measure_alive(lm, start, not has_x0, seed)
+    where = "" if opening is None else f" behind {lm.vocab.show(opening)!r}"
+    findings = [
+        agreement.rows_finding(lm, worst, 1 + sum(s.rows for s in surveys)),
+        agreement.forward_finding(lm, compared, plain, free, trial_texts.reach(lm, held, behind, seed)),
+        agreement.batch_finding(lm, compared, plain, free, seed),
+        agreement.values_finding(lm, *trial_texts.branches(lm, seed)),
+        agreement.draws_finding(lm, draws, drawn, len(behind)),
+        agreement.strings_finding(lm) if has_x0 else None,
+        None if coarse is None else precision_finding(lm, coarse, compared, plain, free),
+        _with_note(begin, held),
+        *ends,
+        alive_finding(lm, alive, where),
+        leak_finding(lm, average or others),
+        canonical_finding(lm, draws, len(behind)),
+        roundtrip_finding(lm.vocab, held),
+    ]
+    found = tuple(f for f in findings if f is not None)
+    verdict, reason = judge(lm, found, evidence, alive, tried)
+    return Audit(verdict, reason, evidence, found, len(held.paths), seed, tried, endings)
+
+
+def _with_x0(lm: LM, held: HeldOut, average: Survey | None, seed: int) -> tuple[LM, tuple[Candidate, ...]]:
+    """A pretrained model with the x0 that evidence speaks for, if it has none yet; and what every candidate showed."""
+    core = lm.bare()
+    if core is None or not lm.vocab.control.candidates or not held.paths:
+        return lm, ()
+    tried = try_candidates(core, lm.begin, held, None if average is None else average.mean, seed)
+    best = adopted(tried) if lm.begin.known == "none" else None
+    if best is None or best.id is None:
+        return lm, tried
+    chosen = tuple(replace(c, current=c is best) for c in tried)
+    return windowed(begun(core, best.id), lm.context), chosen
+
+
+def _with_note(finding: Finding, held: HeldOut) -> Finding:
+    return replace(finding, why=f"{finding.why} Read: {held.note}.")
+
+
+def _of_another_kind(finding: Finding) -> Finding:
+    """What the built-in documents hold against a model that was trained behind its x0: they may not be its kind.
+
+    A model of "abc" and "abd" knows nothing of how English documentation begins, and is joint all the same.
+    """
+    if finding.verdict != "fail" or finding.value is None:
+        return finding
+    why = (
+        f"{finding.why} But these are the built-in documents, and the model may be of texts of another kind; "
+        "audit it on held-out texts of its own (texts, --texts)."
+    )
+    return replace(finding, verdict="warn", why=why)

@@ -1,0 +1,64 @@
+"""What the candidates for x0 of a pretrained model come to: the check of p(x1|x0), and the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pofx.lm.begin import Begin
+from pofx.queries.audit.begin.candidates import ADOPTED
+from pofx.queries.findings import OF_OPENINGS, BeginEvidence, Candidate, Check, Finding, Measure, Series
+
+
+def x0_finding(tried: Sequence[Candidate], begin: Begin) -> tuple[Finding, BeginEvidence | None]:
+    """The check of p(x1|x0) for a pretrained model, from what its candidates showed.
+
+    An x0 that its files put before every text, or that was audited before, is not convicted by openings alone: the
+    documents may be of another kind than it was trained on.
+    """
+    chart = Series(
+        "the first token of a document, behind", "bits", "bars",
+        (*((c.name, c.first_bits) for c in tried if c.top and c.role != "twice"), ("uniform law", tried[0].uniform_bits)),
+    )  # fmt: skip
+    row = next((c for c in tried if c.current), None)
+    if row is None:
+        return Finding(
+            Check.BEGIN, "fail", None, None, Measure.BITS, f"There is no x0. {none_is_x0(tried)}", chart
+        ), None
+    outcome, why = row.verdict, _sentence(row.why)
+    if outcome == "fail" and row.unit in OF_OPENINGS and begin.known in ("declared", "trained"):
+        outcome = "warn"
+        why += f" But {row.name} is {begin.known}, and these documents may be of another kind: take some of its own."
+    twice = next((c for c in tried if c.role == "twice"), None)
+    if twice is not None:
+        more = twice.rest_bits - row.rest_bits
+        why += f" A second {row.name} would change the rest by {more:+.2f} bits a token."
+    evidence = BeginEvidence(
+        row.name,
+        begin.known,
+        row.first_bits,
+        row.uniform_bits,
+        row.average_bits,
+        row.average_se,
+        row.n,
+        row.id,
+    )
+    value, bound = (None if np.isnan(x) else x for x in (row.value, row.bound))
+    return Finding(Check.BEGIN, outcome, value, bound, row.unit, why, chart), evidence
+
+
+def none_is_x0(tried: Sequence[Candidate]) -> str:
+    """Why no candidate was adopted: of the declared BOS, and of the one behind which openings cost least."""
+    by = [c for c in tried if c.role in ADOPTED]
+    if not by:
+        return "Nothing in the vocabulary may stand for it."
+    told = {
+        c.name: c for c in (min(by, key=lambda c: ADOPTED.index(c.role)), min(by, key=lambda c: c.first_bits))
+    }
+    said = (f"The declared BOS: {c.why}" if c.role == "bos" else _sentence(c.why) for c in told.values())
+    return " ".join(["Nothing that may stand for it was trained to.", *said])
+
+
+def _sentence(why: str) -> str:
+    return why[0].upper() + why[1:]

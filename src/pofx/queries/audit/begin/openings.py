@@ -1,0 +1,127 @@
+"""Whether p(x1 | x0) was ever learned: what it knows of how real texts begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.lm.model import LM
+from pofx.lm.trace import Ints
+from pofx.queries.audit.law_statistics import Survey, law
+from pofx.queries.findings import BeginEvidence, Check, Finding, Measure, Outcome, Series
+from pofx.units import bits
+
+# Below this many documents no mean has a standard error worth the name.
+FEWEST = 8
+# A gain that matters, bits, and as a share of the bits of the uniform law: an x0 that was trained gains a bit or more on
+# real text. With many documents less is significant, and still no training.
+MATERIAL, SHARE = 0.1, 0.025
+# Where an opening has probability 0 the gain is taken of laws mixed with so much of the uniform one.
+MIXED = 0.01
+# Laws closer than this in every entry are one law: the model has no memory, and texts begin as they go on.
+SAME = 1e-6
+
+
+def material(uniform: float) -> float:
+    """The least gain that matters where the uniform law costs so much; bits."""
+    return max(MATERIAL, SHARE * uniform)
+
+
+def begin_finding(
+    lm: LM, paths: Sequence[Ints], average: Survey | None, begun: bool
+) -> tuple[Finding, BeginEvidence | None]:
+    """Bits of the first tokens of documents under p(·|x0), held against the uniform and the average law.
+
+    The average law is that of all other positions: what the model would say of x1 if it did not know that a
+    text begins here. Pass if p(·|x0) gains more than 2 standard errors (and 0.1 bit, and 2.5 % of the bits of the uniform
+    law, and the average's own noise) over it, and beats the uniform law.
+
+    Right: on documents the model was not fitted on. Wrong: reading `bos_token_id is not None` as evidence.
+    """
+    if not begun:
+        why = (
+            "There is no x0, so there is no p(x1|x0): the model only continues texts, and log p(x) of a "
+            "whole text lacks its first factor. Condition on a text you name, or fit with begin=True."
+        )
+        return Finding(Check.BEGIN, "fail", None, None, Measure.BITS, why), None
+    first = np.array([p[0] for p in paths if len(p)], dtype=np.int64)
+    n, letters = len(first), sum(b is not None for b in lm.vocab.token_bytes)
+    uniform = float(np.log2(max(letters, 1)))
+    x0 = lm.begin.text or "x0"
+    if average is None or not average.rows or not n:
+        evidence = BeginEvidence(x0, lm.begin.known, float("nan"), uniform, float("nan"), float("nan"), n)
+        return Finding(Check.BEGIN, "warn", None, None, Measure.BITS, _few(n)), evidence
+    start = law(lm.start(1))[0]
+    own = -start[first]
+    with np.errstate(divide="ignore"):
+        rival = -np.log(average.mean[first])
+    gain, impossible = _gain(own, rival, letters)
+    se = float(gain.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+    mean = float(gain.mean())
+    evidence = BeginEvidence(
+        x0, lm.begin.known, bits(float(own.mean())), uniform, bits(float(rival.mean())), se, n
+    )
+    chart = Series(
+        "the first token of a document", "bits", "bars",
+        ((f"p(x1|{x0})", evidence.bits), ("average law", evidence.average_bits), ("uniform law", uniform)),
+    )  # fmt: skip
+    if n < FEWEST:
+        return Finding(Check.BEGIN, "warn", mean, None, Measure.BITS, _few(n), chart), evidence
+    # The average law is itself an average of 2,000: by Jensen its noise costs it half its relative variance,
+    # nats.
+    bound = max(2 * se, material(uniform)) + bits(0.5 * float(np.minimum(average.noise[first], 1.0).mean()))
+    blind = float(np.max(np.abs(np.exp(start) - average.mean))) < SAME and average.spread < SAME
+    outcome: Outcome = "pass" if mean > bound and evidence.bits < uniform else "fail"
+    if impossible and mean > bound:
+        outcome = "pass"
+    why = (
+        f"Behind {x0} ({lm.begin.known}) the first token of {n} documents costs {evidence.bits:.2f} bits, "
+        f"under the model's average law {evidence.average_bits:.2f}, under the uniform law {uniform:.2f}: "
+        f"knowing that a text begins gains {mean:.2f} ± {se:.2f} bits"
+    )
+    if impossible:
+        why += f" ({impossible} openings have probability 0; for the gain 1% of the uniform law is mixed in)"
+    if outcome == "fail" and blind:
+        return Finding(
+            Check.BEGIN,
+            "warn",
+            mean,
+            bound,
+            Measure.BITS,
+            f"{why}. But its law never changes: {_BLIND}",
+            chart,
+        ), evidence
+    if outcome == "fail" and lm.begin.known == "trained" and mean > -bound:
+        # Texts over {0, 1} may open as they go on. Where x0 is known to have been trained, only a loss convicts it.
+        outcome = "warn"
+    why += ". " + _MEANING[outcome]
+    return Finding(Check.BEGIN, outcome, mean, bound, Measure.BITS, why, chart), evidence
+
+
+_BLIND = "a model without memory has no other p(x1) than that, so there was nothing to learn."
+_MEANING = {
+    "pass": "So x0 was in training where texts begin.",
+    "fail": "So p(x1) was not learned, and log p(x) of a whole text would rest on a made-up first factor.",
+    "warn": "x0 was in training, but on these documents it shows nothing: they open as they go on.",
+}
+
+
+def _gain(
+    own: NDArray[np.float64], rival: NDArray[np.float64], letters: int
+) -> tuple[NDArray[np.float64], int]:
+    """Bits gained a document, and how many of them have an opening of probability 0."""
+    impossible = int(np.sum(~np.isfinite(own)))
+    if impossible or not np.all(np.isfinite(rival)):
+        floor = MIXED / max(letters, 1)
+        own = -np.log((1 - MIXED) * np.exp(-own) + floor)
+        rival = -np.log((1 - MIXED) * np.exp(-rival) + floor)
+    return np.array([bits(float(g)) for g in rival - own]), impossible
+
+
+def _few(n: int) -> str:
+    return (
+        f"Too few documents ({n}, at least {FEWEST} needed) to measure what p(·|x0) knows of how texts "
+        "begin; pass held-out documents of the model's own kind: audit(lm, texts)."
+    )

@@ -1,0 +1,54 @@
+"""Mass on ids that spell no text: what is missing from the sum over strings."""
+
+from __future__ import annotations
+
+from pofx.lm.model import LM
+from pofx.queries.audit.law_statistics import Survey
+from pofx.queries.findings import Check, Finding, Measure, Outcome
+from pofx.units import counted
+from pofx.vocab.words import CLASS
+
+LEAK, LEAK_FAIL = 1e-6, 1e-3
+
+
+def leak_finding(lm: LM, average: Survey | None) -> Finding:
+    """Mass on ids that spell no text, a token: pass below 1e-6, fail above 1e-3.
+
+    A class of unknown words is no fault of the law: it is an outcome like the others, so its mass is a warning at most.
+    """
+    control = [i for i, b in enumerate(lm.vocab.token_bytes) if b is None and i != lm.vocab.end]
+    if not control:
+        why = "Every outcome is EOS or spells text, so no mass can leak to control tokens."
+        return Finding(Check.LEAK, "pass", 0.0, LEAK, Measure.PROBABILITY, why)
+    if average is None or not average.rows:
+        why = "No position of any text could be read, so the mass on control tokens is unknown."
+        return Finding(Check.LEAK, "warn", None, LEAK, Measure.PROBABILITY, why)
+    leak = average.leak
+    at = f"averaged over {counted(average.rows, 'position')}"
+    if lm.vocab.control.unknown is not None:
+        why = (
+            f"A token puts {leak:.2g} of its mass on {CLASS}, which stands for all words that the model has not and "
+            f"spells none of them ({at}). Laws sum to 1 with it, so p is a distribution over words and {CLASS}: "
+            "Σ p over the texts of known words falls short by that share at every token."
+        )
+        return Finding(Check.LEAK, "pass" if leak <= LEAK else "warn", leak, LEAK, Measure.PROBABILITY, why)
+    outcome: Outcome = "pass" if leak <= LEAK else "warn" if leak <= LEAK_FAIL else "fail"
+    why = (
+        f"A token puts {leak:.2g} of its mass on {len(control)} control tokens that spell no text ({at}): that share is "
+        f"missing from Σ p(x) at every token. Below {LEAK:g} it is harmless, above {LEAK_FAIL:g} log p of a long text is "
+        "off by it."
+    )
+    return Finding(Check.LEAK, outcome, leak, LEAK, Measure.PROBABILITY, why)
+
+
+def leak_note(lm: LM, found: Finding) -> str:
+    """What a verdict of "joint" must add: over what p sums to 1, where some of it spells no text; else "".
+
+    Right: behind "laws sum to 1". Wrong: in place of the finding.
+    """
+    if found.verdict == "pass" or found.value is None or lm.vocab.control.unknown is None:
+        return ""
+    return (
+        f" They are laws of words and {CLASS}: {found.value:.3g} of the mass of a token is on {CLASS} and spells no text, "
+        "so p sums to 1 with that class, and to less over texts."
+    )

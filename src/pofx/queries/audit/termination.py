@@ -1,0 +1,147 @@
+"""P(length > L): whether, and how soon, the texts of a model end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pofx.algorithms.statistics.inversion import inverse
+from pofx.lm.model import LM
+from pofx.lm.state import State
+from pofx.queries.audit.effort import effort
+from pofx.queries.audit.held_out import longest_path
+from pofx.queries.audit.law_statistics import law
+from pofx.queries.findings import Check, Finding, Measure, Outcome, Series
+
+# Draws × tokens × V: 300 M entries of laws are about 4 s of exp and cumsum. Full length up to V = 9,000.
+CELLS = 300_000_000
+# No further L is begun that would be reached after so many seconds: a step costs what the model makes it cost.
+SECONDS = 8.0
+LEAK = 1e-6
+
+
+@dataclass(frozen=True)
+class Alive:
+    """P(length > L) for each of `lengths`, its standard errors (0 where exact); `never`: its limit, if known."""
+
+    lengths: tuple[int, ...]
+    alive: tuple[float, ...]
+    se: tuple[float, ...]
+    never: float | None
+    draws: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether these are computed, not estimated."""
+        return self.draws == 0
+
+
+def lengths_for(lm: LM) -> tuple[int, ...]:
+    """1, 2, 4, … up to 512, fewer for a large vocabulary or a short window."""
+    much = effort(lm)
+    most = min(much.alive, max(64, CELLS // (much.lives * max(lm.vocab.size, 1))))
+    room = longest_path(lm)
+    if room is not None:
+        most = min(most, max(room - 1, 1))
+    return tuple(2**k for k in range(most.bit_length()))
+
+
+def estimate_alive(
+    lm: LM, state: State, lengths: Sequence[int], rng: np.random.Generator, seconds: float = math.inf
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Means and standard errors of Π_{i ≤ L} (1 − p(EOS | x_<i)) over draws x that never take EOS; unbiased.
+
+    Rao–Blackwell: instead of counting draws that happen to be longer than L, each draw carries the
+    probability that it would have lived so long. `state`: the rows to begin from, one a draw. What of
+    `lengths` would not be reached in `seconds` of wall time is left out; what is there does not depend on it.
+
+    Right: `estimate_alive(lm, lm.start(128), [1, 2, 4], rng)`. Wrong: for a model without EOS, where it is 1.
+    """
+    end = lm.vocab.end
+    assert end is not None  # noqa: S101  (ours: the caller asks only where there is an EOS)
+    began = time.monotonic()
+    until = began + seconds
+    weight, live = np.ones(state.n), np.arange(state.n)
+    means: dict[int, float] = {}
+    errors: dict[int, float] = {}
+    for step in range(max(lengths) + 1):
+        with np.errstate(all="ignore"):
+            p = np.nan_to_num(np.exp(law(state)), nan=0.0, posinf=0.0)
+        ending, total = p[:, end].copy(), p.sum(axis=1)
+        p[:, end] = 0.0
+        # Σ of the others, not 1 − p(EOS): the same where rows sum to 1, and exact where p(EOS) is close to 1.
+        others = p.sum(axis=1)
+        weight[live] *= np.where(total > 0, others / np.where(total > 0, others + ending, 1.0), 0.0)
+        if step in lengths:
+            means[step] = float(weight.mean())
+            errors[step] = float(weight.std(ddof=1) / np.sqrt(len(weight))) if len(weight) > 1 else 0.0
+            now = time.monotonic()
+            if now + (now - began) > until:  # the next L is twice this one, and takes as long again
+                break
+        going = np.flatnonzero(others > 0)
+        if step == max(lengths):
+            break
+        if not len(going):
+            rest = [n for n in lengths if n > step]
+            means, errors = means | dict.fromkeys(rest, 0.0), errors | dict.fromkeys(rest, 0.0)
+            break
+        ids = inverse(p[going], rng.random(state.n)[going])
+        live, state = live[going], state.take(going) if len(going) < state.n else state
+        state = lm.extend(state, ids[:, None])
+    return tuple(means.values()), tuple(errors.values())
+
+
+def measure_alive(lm: LM, state: State, behind: bool, seed: int) -> Alive:
+    """Exact where the model knows (and texts begin at x0), else estimated from draws. `state`: one row."""
+    lengths = lengths_for(lm)
+    known = None if behind else lm.termination(lengths)
+    if known is not None and known.alive:
+        some = lengths[: len(known.alive)]
+        return Alive(some, known.alive, (0.0,) * len(some), known.never, 0)
+    lives = effort(lm).lives
+    start = state.take(np.zeros(lives, dtype=np.int64))
+    means, errors = estimate_alive(lm, start, lengths, np.random.default_rng([seed, 3]), SECONDS)
+    return Alive(lengths[: len(means)], means, errors, None if known is None else known.never, lives)
+
+
+def alive_finding(lm: LM, found: Alive | None, where: str) -> Finding:
+    """What the survival of texts says; None for a model without EOS."""
+    check = Check.ALIVE
+    if found is None:
+        return Finding(
+            check, "fail", 1.0, None, Measure.PROBABILITY,
+            "There is no EOS, so P(length > L) = 1 for every L: no text is ever complete, and p has no "
+            "mass on "
+            "finite strings at all.",
+        )  # fmt: skip
+    last, longest = found.alive[-1], found.lengths[-1]
+    chart = Series(
+        "P(length > L)", "probability", "line", tuple((str(n), a) for n, a in zip(found.lengths, found.alive))
+    )
+    how = "exact" if found.exact else f"± {found.se[-1]:.2g}, estimated from {found.draws} draws without EOS"
+    told = f"P(length > {longest}) = {last:.3g} ({how}){where}."
+    if found.never is not None and found.never > LEAK:
+        why = (
+            f"Exactly {found.never:.6g} of the mass lies on texts that never end: some histories can no "
+            f"longer reach EOS, so Σ p(x) = {1 - found.never:.6g}. {told}"
+        )
+        return Finding(check, "fail", found.never, LEAK, Measure.PROBABILITY, why, chart)
+    if found.never is not None:
+        why = (
+            f"{told} P(never ends) is {found.never:.3g}, exactly: every history has a way to EOS, and "
+            "finitely many such histories cannot go on for ever."
+        )
+        return Finding(check, "pass", found.never, LEAK, Measure.PROBABILITY, why, chart)
+    before = found.alive[-2] if len(found.alive) > 1 else 1.0
+    bound = max(0.01, 0.999 * before)
+    outcome: Outcome = "pass" if last <= bound else "warn"
+    why = f"{told} Texts must all end sooner or later, or p does not sum to 1; " + (
+        "the survivors keep falling."
+        if outcome == "pass"
+        else f"from L = {longest // 2} on hardly any do, which may be a leak, or an EOS hardly learned."
+    )
+    return Finding(check, outcome, last, bound, Measure.PROBABILITY, why, chart)

@@ -1,0 +1,107 @@
+"""What must agree for a decoder to compute what the encoder computed: model, tokens, window rule, machine."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from pofx.lm.fingerprint import fingerprint
+from pofx.lm.model import LM
+from pofx.vocab.vocabulary import Vocab
+
+STEPS = 3
+# Letters of a hash, 64 bits: enough to tell models apart, and what they decode to has a hash of its own.
+LETTERS = 16
+CODER = "constriction"
+# A model in torch codes on so many threads, whatever there are (`one_thread`). Files of earlier versions have theirs here.
+THREADS = 1
+LIBRARIES = ("numpy", "torch", "transformers", CODER)
+
+
+def identity(lm: LM) -> dict[str, str]:
+    """Part by part, as text: what `decompress` compares before it decodes anything.
+
+    law: a hash of the laws themselves along the likeliest path, which any transform changes. A model whose law is
+    portable is named by its numbers, and the coder is told for the record; of any other the machine and the libraries
+    are part.
+    """
+    portable = lm.portable()
+    known = fingerprint(lm, "")
+    known["model"] = (known["model"] if portable is None else portable.fingerprint)[:LETTERS]
+    parts: dict[str, Any] = {**known, "tokens": vocab_hash(lm.vocab), "law": _law_hash(lm)}
+    if portable is not None:
+        parts[CODER] = _version(CODER)
+    else:
+        parts["machine"] = platform.machine()
+        parts |= {name: _version(name) for name in LIBRARIES if name in sys.modules}
+        if "torch" in sys.modules:
+            parts["threads"] = THREADS
+    return {name: str(value) for name, value in parts.items()}
+
+
+def differences(made: dict[str, str], lm: LM) -> list[str]:
+    """In which parts a model differs from the one that `made` names, each as a line for people; none if in none.
+
+    A library that was not loaded then had no part in it, though it may be loaded now.
+    """
+    here = identity(lm)
+    here |= {name: _version(name) for name in LIBRARIES if name in made and name not in here}
+    optional = {name for name in (*LIBRARIES, "threads") if name not in made}
+    if (
+        "machine" not in made
+    ):  # portable: it decodes, whatever is here, or the hash of the data says that it did not
+        optional.add(CODER)
+    if "threads" not in here:  # torch is not loaded, so the model does not use it
+        optional.add("threads")
+    return [
+        f"{_short(name)}: {_short(made.get(name))} there, {_short(here.get(name))} here"
+        for name in {**here, **made}
+        if name not in optional and made.get(name, "") != here.get(name, "")
+    ]
+
+
+def told(made: dict[str, str]) -> str:
+    """A model in a few words, for the message to one who has not named it."""
+    return f"{_short(made.get('window'))}; x0 {_short(made.get('x0'))}; law {_short(made.get('law'))[:8]}"
+
+
+def _short(part: str | None) -> str:
+    """A part as a message shows it: whoever wrote the file may have put anything there."""
+    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in (part or "none")[:61])
+    return plain if len(plain) <= 60 else f"{plain[:60]}…"
+
+
+def vocab_hash(vocab: Vocab) -> str:
+    """A hash of what each id spells, and of which is EOS: all that decoding needs of a tokenizer."""
+    h = hashlib.sha256(f"{type(vocab).__name__} {vocab.size} {vocab.end}".encode())
+    for spelled in vocab.token_bytes:
+        h.update(b"-" if spelled is None else b"%d:" % len(spelled) + spelled)
+    return h.hexdigest()[:LETTERS]
+
+
+def _law_hash(lm: LM) -> str:
+    portable = lm.portable()
+    nothing = 0.0 if portable is not None else -np.inf
+    h = hashlib.sha256()
+    state = lm.start(1)
+    for step in range(STEPS + 1):
+        law = portable.laws(state) if portable is not None else state.logp
+        h.update(np.ascontiguousarray(law).astype(law.dtype.newbyteorder("<")).tobytes())
+        if step < STEPS:
+            best = next((int(i) for i in np.argsort(-law[0], kind="stable")[:2] if i != lm.vocab.end), 0)
+            if law[0, best] <= nothing:  # EOS is certain: no path goes on
+                break
+            state = lm.extend(state, [[best]])
+    return h.hexdigest()[:LETTERS]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

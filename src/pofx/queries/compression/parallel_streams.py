@@ -1,0 +1,134 @@
+"""Tokens coded by the law of a model: parts of one text side by side, the same steps for encoder and decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.coding.adaptive import Tell, silent
+from pofx.algorithms.coding.range_coder import Decoder, Encoder, cost, floor_bits, frequencies
+from pofx.errors import BadValue, Undecodable
+from pofx.lm.model import LM
+from pofx.lm.state import State
+from pofx.lm.trace import Ints
+from pofx.units import bits, counted
+
+# A model of short memory loses little where a part begins without what came before, and gains a factor of speed. So
+# many parts, the most first, but never for more than so many bits a token.
+LANES = (64, 16, 4)
+MOST_LOST = 0.02
+BOUND = 0.03  # bits a token that lanes and frequencies together may take
+MOST_LANES = 1024
+# Bits that the symbols of a code may cost beyond its length, since its last word of 32 may be left off. A few bytes that
+# claim a huge text were made to keep a decoder busy.
+SLACK = 128
+
+
+def encode(lm: LM, path: Ints, lanes: int, tell: Tell = silent) -> bytes:
+    """A path in `lanes` parts, one step a token of the longest, as the code of its tokens. tell: as in `_walk`."""
+    parts = np.array_split(path, _cuts(len(path), lanes))
+    out = Encoder()
+
+    def turn(t: int, g: NDArray[np.float32]) -> Ints:
+        now = np.array([part[t] for part in parts[: len(g)]], dtype=np.int64)
+        out.put(now, g)
+        return now
+
+    _walk(lm, [len(p) for p in parts], turn, tell)
+    return out.done()
+
+
+def decode(lm: LM, payload: bytes, n: int, lanes: int, tell: Tell = silent) -> Ints:
+    """The path of n tokens that `encode` was given. `Undecodable` where the payload is of no such path."""
+    code = Decoder(payload)
+    columns: list[Ints] = []
+    left = 8.0 * len(payload) + SLACK
+
+    def turn(t: int, g: NDArray[np.float32]) -> Ints:
+        nonlocal left
+        now = code.get(g)
+        left -= cost(g, now)
+        if left < 0:
+            raise Undecodable(
+                f"expected the code of {counted(n, 'token')}, found one that ends after some {t:,}", None
+            )
+        columns.append(now)
+        return now
+
+    lengths = [hi - lo for lo, hi in zip([0, *_cuts(n, lanes)], [*_cuts(n, lanes), n])]
+    _walk(lm, lengths, turn, tell)
+    parts = [np.array([c[k] for c in columns[: lengths[k]]], dtype=np.int64) for k in range(len(lengths))]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+
+def path_of(lm: LM, data: bytes) -> Ints:
+    """The tokens of a text, and EOS where the model has it."""
+    end = [] if lm.vocab.end is None else [lm.vocab.end]
+    return np.append(lm.vocab.encode_array(data), end).astype(np.int64)
+
+
+def ideal_bits(lm: LM, path: Ints, lanes: int = 1) -> float:
+    """−log2 p of a path, or of its parts one by one."""
+    trace = lm.forward(np.array_split(path, _cuts(len(path), lanes)))
+    return bits(-sum(float(np.sum(logp)) for logp in trace.logp))
+
+
+def chosen_lanes(lm: LM, path: Ints, whole: float) -> int:
+    """How many parts a path is coded in: what costs little where the model says how short its memory is, else one.
+
+    whole: −log2 p of the path.
+    """
+    if lm.memory is None:
+        return 1
+    spare = min(MOST_LOST, 0.99 * (BOUND - floor_bits(lm.vocab.size)))
+    for most in LANES:
+        lanes = at_most(most, len(path))
+        # Of shorter parts the beginnings cost too much: some 10 bits each.
+        if len(path) >= 512 * lanes and ideal_bits(lm, path, lanes) <= whole + spare * len(path):
+            return lanes
+    return 1
+
+
+def at_most(lanes: int, n: int) -> int:
+    """The number of parts that n tokens make, up to so many: all of one length, the last may be shorter."""
+    return -(-n // -(-n // lanes)) if n else 1
+
+
+def _cuts(n: int, lanes: int) -> list[int]:
+    """Where the parts after the first begin. `Undecodable` for a number of parts that is never made."""
+    if not 1 <= lanes <= MOST_LANES or lanes != at_most(lanes, n):
+        raise Undecodable(
+            f"expected {counted(n, 'token')} in parts that have some, found {counted(lanes, 'part')}", None
+        )
+    return [-(-n // lanes) * k for k in range(1, lanes)]
+
+
+def _walk(lm: LM, lengths: list[int], turn: Callable[[int, NDArray[np.float32]], Ints], tell: Tell) -> None:
+    """One `extend` a step for all parts that have not ended; `turn` is given the frequencies, and says the tokens.
+
+    tell: is given the share of the steps that is done.
+    Encoder and decoder both go through here, so that a float model does the same sums in the same order for both.
+    """
+    portable = lm.portable()
+    state = lm.start(len(lengths))
+    for t in range(max(lengths, default=0)):
+        going = sum(n > t for n in lengths)  # the last part may be shorter than the others
+        if going < state.n:
+            state = state.take(np.arange(going))
+        p = portable.laws(state) if portable is not None else _law(state)
+        ids = turn(t, frequencies(p))
+        tell((t + 1) / lengths[0])
+        if any(n > t + 1 for n in lengths):
+            state = lm.extend(state, ids[:, None])
+
+
+def _law(state: State) -> NDArray[np.float64]:
+    p = np.exp(state.logp.astype(np.float64))
+    total = p.sum(axis=1, keepdims=True)
+    # A law in float32 sums to 1 up to 1e-5.
+    if not np.all(np.abs(total - 1) < 1e-3):
+        raise BadValue("expected laws that sum to 1 to code with, found one that does not", "audit the model")
+    p /= total
+    return p

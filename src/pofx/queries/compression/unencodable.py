@@ -1,0 +1,103 @@
+"""Bytes cut into pieces that are texts of a vocabulary, and pieces that are none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pofx.vocab.vocabulary import Vocab
+
+# A text among bytes that are none costs 17 bytes of the header, a word of 32 bits, x0 and EOS: shorter ones do not pay.
+SHORTEST = 32
+# Halving stops here; what is no text is then trimmed from both ends.
+_LEAF = 128
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some bytes, and whether the vocabulary spells exactly these."""
+
+    data: bytes
+    text: bool
+
+
+def pieces(vocab: Vocab, data: bytes) -> list[Piece]:
+    """`data` in pieces, as few of them texts of the vocabulary as are found; no two that are none side by side.
+
+    A piece is a text if encoding and decoding give its bytes again: tokenizers drop, normalise or refuse some.
+    """
+    if spells(vocab, data):
+        return [Piece(data, True)]
+    out: list[Piece] = []
+    for piece in _found(vocab, data):
+        text = piece.text and len(piece.data) >= SHORTEST
+        if not piece.data:
+            continue
+        if out and not text and not out[-1].text:
+            out[-1] = Piece(out[-1].data + piece.data, False)
+        else:
+            out.append(Piece(piece.data, text))
+    return out
+
+
+def spells(vocab: Vocab, data: bytes) -> bool:
+    """Whether the vocabulary has a spelling of exactly these bytes."""
+    if vocab.spells_bytes:
+        return True
+    try:
+        return vocab.decode(vocab.encode(data)) == data
+    except (ValueError, LookupError):  # NotText is one; a vocabulary of somebody else's may raise others
+        return False
+
+
+def _found(vocab: Vocab, data: bytes) -> Iterator[Piece]:
+    """Bytes that are no UTF-8 or that no token has, which need no search, and what there is between."""
+    spelled = set(b"".join(piece for piece in vocab.token_bytes if piece))
+    never = re.escape(bytes(b for b in range(256) if b not in spelled))
+    parted = re.split("([\udc80-\udcff]+)", data.decode("utf-8", "surrogateescape"))
+    for i, part in enumerate(parted):
+        some = part.encode("utf-8", "surrogateescape")
+        for k, run in enumerate(re.split(b"([" + never + b"]+)", some) if never else [some]):
+            if i % 2 or k % 2 or len(run) < SHORTEST:
+                yield Piece(run, False)
+            else:
+                yield from _halved(vocab, run)
+
+
+def _halved(vocab: Vocab, data: bytes) -> list[Piece]:
+    if spells(vocab, data):
+        return [Piece(data, True)]
+    if len(data) < _LEAF:
+        return _trimmed(vocab, data)
+    cut = _cut(data)
+    left, right = _halved(vocab, data[:cut]), _halved(vocab, data[cut:])
+    a, b = left[-1], right[0]
+    both = Piece(a.data + b.data, a.text)
+    if a.text != b.text or (a.text and not spells(vocab, both.data)):
+        return [*left, *right]
+    return [*left[:-1], both, *right[1:]]
+
+
+def _trimmed(vocab: Vocab, data: bytes) -> list[Piece]:
+    """The longest text it begins with, by bisection, what is none, and the longest text it ends with."""
+    lo, hi = 0, len(data)
+    while hi - lo > 1:
+        middle = (lo + hi) // 2
+        lo, hi = (middle, hi) if spells(vocab, data[:middle]) else (lo, middle)
+    head, rest = data[:lo], data[lo:]
+    lo, hi = 0, len(rest)
+    while hi - lo > 1:
+        middle = (lo + hi) // 2
+        lo, hi = (lo, middle) if spells(vocab, rest[middle:]) else (middle, hi)
+    out = [Piece(head, True), Piece(rest[:hi], False), Piece(rest[hi:], True)]
+    return [piece for piece in out if piece.data]
+
+
+def _cut(data: bytes) -> int:
+    """About the middle: behind a line if one ends near, else before a character."""
+    middle = len(data) // 2
+    line = data.rfind(b"\n", middle // 2, middle)
+    if line >= 0:
+        return line + 1
+    return next((at for at in range(middle, middle - 4, -1) if data[at] & 0xC0 != 0x80), middle)

@@ -1,0 +1,1 @@
+"""p(text | condition): exact where states are few, else by particles."""

@@ -1,0 +1,253 @@
+"""p(text | a condition), by whichever way is exact, else by particles; what `condition` and `infill` have in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.automata.automaton import Dfa, anything, preceded
+from pofx.algorithms.logspace import logsumexp
+from pofx.algorithms.statistics.smc import Evidence, effective, evidence
+from pofx.errors import BadValue, Impossible, Unreached
+from pofx.lm.model import LM
+from pofx.queries.conditioning.forward_backward import backward, draws, product
+from pofx.queries.conditioning.particles import Drawn, Path, draw
+from pofx.queries.conditioning.problem import Question, impossible, opened_as
+from pofx.queries.conditioning.token_automaton import TokenAutomaton
+from pofx.queries.conditioning.twisting_function import Crude, Target, by_state, lookahead, pilot
+from pofx.queries.sample import Draw
+from pofx.queries.scoring.terms import terms
+from pofx.transforms.given import show
+from pofx.units import counted
+from pofx.values import whole
+from pofx.vocab.vocabulary import to_bytes
+
+Method = Literal["enumeration", "forward-backward", "smc"]
+
+# Token sequences that are enumerated rather than sampled: at most so many, and so many numbers of their laws.
+ENUMERATED, NUMBERS = 4_096, 1 << 24
+# The longest text, of which a step takes 20 µs at least; and that times the states of the automaton: tables of 512 MB.
+LONGEST, TABLE = 100_000, 1 << 26
+# Particles of one run; more of them are more runs, and a better standard error.
+PARTICLES = 256
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One string, and its probability given the condition, with its standard error (0 where it is exact).
+
+    bytes: what it spells; text: the same as UTF-8, stray bytes shown as U+FFFD.
+    """
+
+    text: str
+    bytes: bytes
+    p: float
+    se: float
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioned:
+    """The law of texts given a condition: weighted draws, and how probable the condition is.
+
+    on: the condition, in words. given: the prefix, which is conditioned on, too. outcomes: distinct strings, the
+    likeliest first, their probabilities summed over draws and tokenisations. Where each string has one spelling and the
+    evidence is exact, so are they, and what they miss to 1 is of strings that were not drawn; else they sum to 1.
+
+    draws, weights: sequences of tokens and their weights, which sum to 1. Expectations under the law are weighted means.
+    Behind an exact join tokens and logp begin with those that spell the end of the prefix; text and bytes do not.
+    log_evidence: log P(condition | given), nats; se: its standard error, which is that of P relative to P; runs: log of
+    P as each run estimates it, every one of them unbiased for P. ess: effective number of draws, (Σ w)² / Σ w², None
+    where every text is among them. By "smc" no run draws a sequence twice, so that it is at most runs / Σ p² of the
+    sequences, whatever n is: how good the estimate is, se says.
+
+    method: "enumeration", all texts that meet the condition; "forward-backward", the evidence exact and n independent
+    draws; "smc", sequential Monte Carlo with n particles in all. max_tokens: the longest text, in tokens, that counts.
+    """
+
+    on: str
+    given: str | bytes
+    outcomes: tuple[Outcome, ...]
+    draws: tuple[Draw, ...]
+    weights: NDArray[np.float64]
+    log_evidence: float
+    se: float
+    ess: float | None
+    runs: tuple[float, ...]
+    method: Method
+    max_tokens: int
+    calls: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether the evidence is exact."""
+        return self.method != "smc"
+
+
+def sampling(n: int, runs: int, seed: int | None) -> tuple[int, int, int | None]:
+    """The particles, runs and seed that `answer` takes, checked: before a condition is compiled, which takes longer."""
+    runs = whole("runs", runs, 8, advice="the standard error is taken from run to run")
+    n = whole("n", n, runs, advice="each run has a particle; --show prints fewer outcomes")
+    return n, runs, None if seed is None else whole("seed", seed, advice="None draws a fresh one")
+
+
+def answer(
+    asked: Question, n: int, runs: int, seed: int | None, part: Callable[[bytes], bytes] = bytes
+) -> Conditioned:
+    """Its exact answer where there is one, else an estimate. part: what of a text is the outcome.
+
+    `Impossible` where no text meets the condition; `Unreached` where no particle did, and one may.
+    """
+    source = asked.source
+    if asked.dfa.empty or asked.most < 0:
+        raise impossible(asked, "no text at all does")
+    target = _target(asked, asked.dfa, asked.ends, asked.most, asked.tokens)
+    few = _few(source, target)
+    if few is None:
+        raise impossible(asked, f"no {asked.most:,} tokens of the vocabulary spell one")
+    first, *streams = np.random.SeedSequence(seed).spawn(1 + max(runs, -(-n // PARTICLES)))
+    method: Method = "smc"
+    if few:
+        found, method = _every(source, target), "enumeration"
+    elif (chain := product(source, target)) is not None:
+        ahead = backward(chain, target)
+        drawn = draws(chain, target, ahead, n, np.random.default_rng(first)) if ahead[0, 0] > -np.inf else []
+        found, method = Drawn(tuple(drawn), ahead[0, :1], True, chain.calls), "forward-backward"
+    else:
+        crude = lookahead(target, pilot(source, target, np.random.default_rng(first)))
+        each = -(-n // len(streams))
+        found = draw(source, target, crude, each, [np.random.default_rng(s) for s in streams])
+    if np.isneginf(found.evidence.max()):
+        if found.whole:
+            raise impossible(asked, "all texts that do have probability 0")
+        raise Unreached(
+            f"expected particles that meet the condition ({asked.on}), found none among {n:,}",
+            "whether any text does is not known: take more of them (n=, -n), or a likelier condition",
+        )
+    return _record(asked, found.paths, method, found.calls, found.evidence, part)
+
+
+def _target(asked: Question, dfa: Dfa, ends: bool, most: int, tokens: int | None) -> Target:
+    room = min(LONGEST, TABLE // dfa.size - 1)
+    if most > room:
+        raise BadValue(
+            f"max_tokens: expected at most {room:,} for a condition of {counted(dfa.size, 'state')}, found {most:,}",
+            "take fewer, or a shorter condition",
+        )
+    vocab = asked.source.vocab
+    automaton = TokenAutomaton(dfa, vocab.token_bytes, vocab.end)
+    return Target(automaton, vocab.end if ends else None, most, tokens)
+
+
+def _few(source: LM, target: Target) -> bool | None:
+    """Whether the token sequences that meet the condition are few enough to go through; None if there are none."""
+    ways = by_state(target, np.ones(source.vocab.size), 0.0)[0, target.automaton.dfa.start]
+    most = min(ENUMERATED, max(NUMBERS // source.vocab.size, 1))
+    return None if np.isneginf(ways) else math.exp(min(ways, 700.0)) < most + 0.5
+
+
+def _every(source: LM, target: Target) -> Drawn:
+    size = source.vocab.size
+    level = lookahead(target, Crude(np.full((1, size), 1 / size)))
+    return draw(source, target, level, None, [np.random.default_rng(0)])
+
+
+def _of_tail(asked: Question) -> float:
+    """log P(tail), which the evidence is relative to."""
+    if not asked.tail:
+        return 0.0
+    dfa = opened_as(asked.source, preceded(asked.tail, anything()))
+    target = _target(asked, dfa, False, len(asked.tail) + 1, None)
+    if _few(asked.source, target):
+        found = float(_every(asked.source, target).evidence[0])
+    else:
+        chain = product(asked.source, target)
+        if chain is not None:
+            found = float(backward(chain, target)[0, 0])
+        else:
+            assert asked.bytes_of is not None  # noqa: S101  (ours: there is a tail)
+            found = float(asked.bytes_of.forward([list(asked.tail)]).logp[0].sum())
+    if found == -math.inf:
+        raise Impossible(
+            f"expected a prefix of positive probability to condition on, found {show(asked.given)} with P = 0 "
+            "under this model",
+            "use a smoothed model, or a prefix it can produce",
+        )
+    return found
+
+
+def _record(
+    asked: Question,
+    paths: Sequence[Path],
+    method: Method,
+    calls: int,
+    runs: NDArray[np.float64],
+    part: Callable[[bytes], bytes],
+) -> Conditioned:
+    behind_it = runs - _of_tail(asked)
+    found = (
+        evidence(behind_it) if len(runs) > 1 else Evidence(float(behind_it[0]), 0.0, (float(behind_it[0]),))
+    )
+    log_weights = np.array([p.weight for p in paths])
+    weights = np.exp(log_weights - logsumexp(log_weights))
+    order = np.argsort(-weights, kind="stable")
+    drawn = tuple(_draw(asked, paths[k]) for k in order)
+    kept = [part(asked.cut(d.bytes)) for d in drawn]
+    which = np.array([paths[k].run for k in order])
+    ess = None if method == "enumeration" else effective(log_weights)
+    outcomes = _outcomes(kept, weights[order], which, method, len(runs))
+    if method == "forward-backward" and asked.ends and asked.source.vocab.unambiguous:
+        nats = dict(zip(kept, (d.total for d in drawn)))
+        sure = (replace(o, p=math.exp(nats[o.bytes] - found.log), se=0.0) for o in outcomes)
+        outcomes = tuple(sorted(sure, key=lambda o: -o.p))
+    return Conditioned(
+        asked.on,
+        asked.given,
+        outcomes,
+        drawn,
+        weights[order],
+        found.log,
+        found.se,
+        ess,
+        found.runs,
+        method,
+        asked.most,
+        calls,
+    )
+
+
+def _draw(asked: Question, path: Path) -> Draw:
+    vocab = asked.source.vocab
+    spelled = vocab.decode(path.tokens)[len(asked.tail) :]  # type: ignore[arg-type]
+    given_bytes = len(to_bytes(asked.given))
+    small_print = terms(asked.lm, len(path.tokens), len(spelled), given_bytes, asked.ends)
+    if asked.tail:
+        small_print = replace(small_print, boundary="exact")
+    return Draw(spelled.decode("utf-8", "replace"), spelled, path.tokens, path.logp, asked.ends, small_print)
+
+
+def _outcomes(
+    strings: Sequence[bytes], weights: NDArray[np.float64], run: NDArray[np.int64], method: Method, runs: int
+) -> tuple[Outcome, ...]:
+    """Weights of equal strings together, each with its standard error: of independent draws, or from run to run."""
+    distinct = {s: k for k, s in enumerate(dict.fromkeys(strings))}
+    which = np.array([distinct[s] for s in strings], dtype=np.int64)
+    p = np.bincount(which, weights=weights)
+    if method == "enumeration":
+        se = np.zeros(len(p))
+    elif method == "forward-backward":
+        se = np.sqrt(p * (1 - p).clip(0) / len(weights))
+    else:  # of a ratio of means over runs: Σ_r (a_r − p Z_r)²
+        total = np.bincount(run, weights=weights, minlength=runs)
+        # Σ_r (a_r − p Z_r)² = Σ a² − 2 p Σ a Z + p² Σ Z², with a_r only where the string was found
+        pair, at = np.unique(which * runs + run, return_inverse=True)
+        mass = np.bincount(at, weights=weights)
+        of, r = pair // runs, pair % runs
+        squares = np.bincount(of, weights=mass**2 - 2 * p[of] * mass * total[r], minlength=len(p))
+        se = np.sqrt((squares + p**2 * np.sum(total**2)).clip(0) * runs / max(runs - 1, 1))
+    out = [Outcome(s.decode("utf-8", "replace"), s, float(p[k]), float(se[k])) for s, k in distinct.items()]
+    return tuple(sorted(out, key=lambda o: -o.p))

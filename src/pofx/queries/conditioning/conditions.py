@@ -1,0 +1,173 @@
+"""What a text can be conditioned on: small values, each a set of strings that an automaton can follow byte by byte."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pofx.algorithms.automata.automaton import (
+    MOST,
+    Dfa,
+    TooLarge,
+    anything,
+    both,
+    containing,
+    of_length,
+)
+from pofx.algorithms.automata.character_sets import POINTS
+from pofx.algorithms.automata.regular_expressions import parsed, regular
+from pofx.algorithms.automata.utf8 import over_characters
+from pofx.errors import BadValue
+from pofx.transforms.given import show
+from pofx.values import whole
+from pofx.vocab.vocabulary import to_bytes
+
+Unit = Literal["bytes", "characters", "tokens"]
+
+
+class Condition(ABC):
+    """A set of strings. `a & b` is in both. Its own kinds: `Contains`, `Matches`, `Length`; `Anything` is all."""
+
+    @abstractmethod
+    def automaton(self) -> Dfa:
+        """The strings in the set, in bytes."""
+
+    @property
+    def tokens(self) -> int | None:
+        """How many tokens the text must have; None where any number will do."""
+        return None
+
+    def __and__(self, other: Condition) -> Condition:
+        return Both(self, other)
+
+
+@dataclass(frozen=True)
+class Anything(Condition):
+    """Every string."""
+
+    def automaton(self) -> Dfa:
+        """All strings."""
+        return anything()
+
+    def __str__(self) -> str:
+        return "anything"
+
+
+@dataclass(frozen=True)
+class Contains(Condition):
+    """The strings in which `text` occurs, as bytes: also inside a word.
+
+    Right: `Contains(" cat ")` for a word between spaces. Wrong: `Contains("a.c")` as a pattern; see `Matches`.
+    """
+
+    text: str | bytes
+
+    def __post_init__(self) -> None:
+        to_bytes(self.text)  # `NotText` now, not when it is used
+
+    def automaton(self) -> Dfa:
+        """The matcher of Knuth, Morris and Pratt: as many states as bytes, and one."""
+        return _sized(lambda: containing(to_bytes(self.text)), str(self))
+
+    def __str__(self) -> str:
+        return f"contains {show(self.text)}"
+
+
+@dataclass(frozen=True)
+class Matches(Condition):
+    r"""The strings that a regular expression matches as a whole (`re.fullmatch`), in UTF-8.
+
+    Everything means what it means to `re`: \w is of Unicode unless (?a) says ASCII, and `.` is any character but a line
+    end, with (?s) that, too. Look-around, back-references and conditional groups are refused; so are atomic groups and
+    possessive quantifiers of more than single characters.
+
+    Right: `Matches(r"[A-Z].*\.")`. Wrong: `Matches("cat")` for texts that contain it: `Matches("(?s:.*cat.*)")`, or
+    `Contains`.
+    """
+
+    pattern: str
+
+    def __post_init__(self) -> None:
+        parsed(self.pattern, "matches")  # `BadValue` now, not when it is used
+
+    def automaton(self) -> Dfa:
+        """The tree that `re` parses, as an automaton over bytes."""
+        return regular(self.pattern)
+
+    def __str__(self) -> str:
+        return f"matches {show(self.pattern)}"
+
+
+@dataclass(frozen=True)
+class Length(Condition):
+    """The strings of exactly n bytes, characters (of valid UTF-8), or tokens.
+
+    Right: `Length(5, "characters")`. Wrong: tokens, to compare two models: theirs differ.
+    """
+
+    n: int
+    unit: Unit = "characters"
+
+    def __post_init__(self) -> None:
+        if self.unit not in ("bytes", "characters", "tokens"):
+            raise BadValue(f"unit: expected bytes, characters or tokens, found {self.unit!r}", None)
+        object.__setattr__(self, "n", whole("length", self.n))
+
+    def automaton(self) -> Dfa:
+        """A counter; of tokens, of which bytes know nothing, all strings."""
+        if self.unit == "tokens":
+            return anything()
+        return _sized(self._counter, str(self))
+
+    def _counter(self) -> Dfa:
+        if self.n >= MOST:
+            raise TooLarge
+        if self.unit == "bytes":
+            return of_length(self.n)
+        steps = np.append(np.arange(self.n + 2), 0)[2:]
+        table = np.append(0, steps)[:, None]  # state k + 1 has read k characters
+        return over_characters(
+            np.array([0, POINTS]), np.array([0]), table, np.arange(self.n + 2) == self.n + 1, 1
+        )
+
+    @property
+    def tokens(self) -> int | None:
+        """n, if tokens are counted."""
+        return self.n if self.unit == "tokens" else None
+
+    def __str__(self) -> str:
+        return f"is {self.n:,} {self.unit if self.n != 1 else self.unit[:-1]} long"
+
+
+@dataclass(frozen=True)
+class Both(Condition):
+    """The strings of two sets; written `a & b`."""
+
+    first: Condition
+    second: Condition
+
+    def automaton(self) -> Dfa:
+        """The product of the two."""
+        return _sized(lambda: both(self.first.automaton(), self.second.automaton()), str(self))
+
+    @property
+    def tokens(self) -> int | None:
+        """The one that is asked for; −1, which no text has, for two different ones."""
+        asked = {n for n in (self.first.tokens, self.second.tokens) if n is not None}
+        return None if not asked else asked.pop() if len(asked) == 1 else -1
+
+    def __str__(self) -> str:
+        return f"{self.first} and {self.second}"
+
+
+def _sized(make: Callable[[], Dfa], what: str) -> Dfa:
+    try:
+        return make()
+    except TooLarge:
+        raise BadValue(
+            f"condition: expected one of at most {MOST:,} states, found more for: {what}", "shorten it"
+        ) from None

@@ -1,0 +1,241 @@
+"""A condition under a model of finitely many states: exact, by forward–backward over states of model and automaton."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.byte_ranges import logsumexp_runs
+from pofx.lm.model import LM
+from pofx.lm.state import State
+from pofx.lm.trace import Ints
+from pofx.queries.conditioning.particles import Path
+from pofx.queries.conditioning.token_automaton import TokenAutomaton
+from pofx.queries.conditioning.twisting_function import Logs, Target
+
+# Histories times tokens that are looked up, 1 µs each; tokens of all moves, 0.2 µs each; moves, 16 bytes each.
+LOOKED = 3_000_000
+EDGES = 24_000_000
+MOVES = 8_000_000
+# Tokens that are looked at side by side: 64 MB.
+BLOCK = 1 << 21
+# States times the longest text: 256 MB.
+TABLE = 1 << 25
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """States (history, automaton state), the first one the start, and the moves between them, sorted by where they begin.
+
+    first: `[G + 1]`, where the moves of each state begin. to, logp: `[M]`, of each move, all tokens that lead from one
+    state to another together: under a smoothed model of bytes these are five times as many, and so they are not kept
+    (`tokens`). end: `[G]`, log p(EOS); history, q: `[G]`, what each state is made of; calls: of the model.
+    """
+
+    histories: _Histories
+    automaton: TokenAutomaton
+    first: Ints
+    to: Ints
+    logp: Logs
+    end: Logs
+    history: Ints
+    q: Ints
+    calls: int
+
+    def tokens(self, source: int, to: int) -> tuple[Ints, Logs]:
+        """The tokens that lead from one state to another, and log p of each."""
+        h = int(self.history[source])
+        law = self.histories.laws[h]
+        same = (self.automaton.after(int(self.q[source])) == self.q[to]) & (law > -np.inf)
+        token = np.flatnonzero(same & (self.histories.next[h] == self.history[to]))
+        return token, law[token]
+
+
+def product(lm: LM, target: Target) -> Product | None:
+    """The chain that the target's texts run through; None where there are too many states, or it is not known that
+    they are few (`LM.sufficient`, `LM.memory`).
+
+    Right: `product(ngram, target)`. Wrong: a model whose `memory` is shorter than what its law depends on.
+    """
+    histories = _Histories.of(lm)
+    if histories is None:
+        return None
+    names = {(0, target.automaton.dfa.start): 0}
+    size = target.automaton.dfa.size
+    waiting = np.array([[0, target.automaton.dfa.start]], dtype=np.int64)
+    states: list[Ints] = [waiting]
+    parts: list[tuple[Ints, Ints, Logs]] = []
+    edges = moves = done = 0
+    rows = max(1, BLOCK // lm.vocab.size)
+    for _ in range(target.most):
+        if not len(waiting):
+            break
+        found: list[Ints] = []
+        for lo in range(0, len(waiting), rows):
+            block = waiting[lo : lo + rows]
+            alive = np.stack([target.automaton.after(int(q)) for q in block[:, 1]])
+            logp = histories.laws[block[:, 0]]
+            row, token = np.nonzero((alive > 0) & (logp > -np.inf))
+            edges += len(row)
+            if edges > EDGES:
+                return None
+            behind = histories.behind(block[row, 0], token)
+            if behind is None:
+                return None
+            code = behind * size + alive[row, token]
+            distinct = _distinct(code)
+            pairs = np.stack([distinct // size, distinct % size], axis=1)
+            known = len(names)
+            to = np.array([names.setdefault((h, s), len(names)) for h, s in pairs.tolist()], dtype=np.int64)
+            found.append(pairs[to >= known])
+            # All tokens of a move together: sorted by where it begins and leads to.
+            code = row * (int(to.max(initial=0)) + 1) + to[np.searchsorted(distinct, code)]
+            order = np.argsort(code, kind="stable")
+            code = code[order]
+            first = np.flatnonzero(np.append(True, code[1:] != code[:-1])[: len(code)])
+            source, to = np.divmod(code[first], int(to.max(initial=0)) + 1)
+            count = np.diff(np.append(first, len(code)))
+            parts.append((source + done + lo, to, logsumexp_runs(logp[row, token][order], count)))
+            moves += len(to)
+            if moves > MOVES or len(names) * (target.most + 1) > TABLE:
+                return None
+        done += len(waiting)
+        waiting = np.concatenate(found)
+        states.append(waiting)
+    every = np.concatenate(states)
+    none = np.zeros(0, dtype=np.int64)
+    source, to, logp = (
+        (np.concatenate(column) for column in zip(*parts)) if parts else (none, none, np.zeros(0))
+    )
+    end = np.full(len(every), -np.inf)
+    if target.end is not None:
+        end = histories.laws[every[:, 0], target.end]
+    first = np.searchsorted(source, np.arange(len(every) + 1))
+    return Product(
+        histories, target.automaton, first, to, logp, end, every[:, 0], every[:, 1], histories.calls
+    )
+
+
+class _Histories:
+    """The histories of a model that are met, each once: laws `[H, V]`, and which one comes behind a token."""
+
+    def __init__(self, lm: LM, state: State, names: NDArray[np.int64] | None) -> None:
+        self.lm, self.state, self.windows, self.calls = lm, state, names, 1
+        self.laws = np.asarray(state.logp, dtype=np.float64)
+        self.next = np.full((1, lm.vocab.size), -1, dtype=np.int64)
+        self._looked = 0
+        self._place = {key: k for k, key in enumerate(self._keys(state, names))}
+
+    @classmethod
+    def of(cls, lm: LM) -> _Histories | None:
+        """The start, of a model of which it is known when two histories are one."""
+        state = lm.start(1)
+        if lm.sufficient(state) is not None:
+            return cls(lm, state, None)
+        if lm.memory is None:
+            return None
+        # x0, and whatever is given, is one more token, that is remembered as long.
+        return cls(lm, state, np.full((1, lm.memory), -1, dtype=np.int64))
+
+    def _keys(self, state: State, windows: NDArray[np.int64] | None) -> list[bytes]:
+        rows = self.lm.sufficient(state) if windows is None else windows
+        assert rows is not None  # noqa: S101  (ours: of this model it was known before)
+        rows = np.ascontiguousarray(rows)
+        width = rows.shape[1] * rows.itemsize
+        if not width:
+            return [b""] * len(rows)
+        keys: list[bytes] = rows.view(np.dtype((np.void, width))).ravel().tolist()  # type: ignore[assignment]
+        return keys
+
+    def behind(self, history: Ints, token: Ints) -> Ints | None:
+        """The histories behind some tokens; None where there are too many."""
+        size = self.lm.vocab.size
+        code = _distinct((history * size + token)[self.next[history, token] < 0])
+        h, v = code // size, code % size
+        self._looked += len(code)
+        if self._looked > LOOKED or self.next.size > 4 * LOOKED:
+            return None
+        if len(code):
+            longer = self.lm.extend(self.state.take(h), v[:, None])
+            windows = None
+            if self.windows is not None:
+                windows = np.concatenate([self.windows[h], v[:, None]], axis=1)[:, 1:]
+            keys = self._keys(longer, windows)
+            known = len(self._place)
+            place = np.array([self._place.setdefault(k, len(self._place)) for k in keys], dtype=np.int64)
+            self.next[h, v] = place
+            new = np.unique(place, return_index=True)
+            fresh = new[1][new[0] >= known]
+            if len(fresh):
+                # Extended again, alone: a law that is asked for is computed for all rows of a state, new or not.
+                once = self.lm.extend(self.state.take(h[fresh]), v[fresh, None])
+                self._add(once, None if windows is None else windows[fresh])
+        return self.next[history, token]
+
+    def _add(self, state: State, windows: NDArray[np.int64] | None) -> None:
+        self.calls += 1
+        self.laws = np.concatenate([self.laws, np.asarray(state.logp, dtype=np.float64)])
+        self.next = np.concatenate([self.next, np.full((state.n, self.lm.vocab.size), -1)])
+        self.state = self.state.cat(state)
+        if windows is not None:
+            self.windows = np.concatenate([self.windows, windows])
+
+
+def _distinct(a: Ints) -> Ints:
+    """`np.unique`, whose hash table is ten times slower than sorting on a million integers."""
+    a = np.sort(a)
+    return a[np.append(True, a[1:] != a[:-1])] if len(a) else a
+
+
+def backward(chain: Product, target: Target) -> Logs:
+    """log P(the condition is met | t tokens are read, in each state), `[T + 1, G]`; the first entry is the evidence."""
+    count = np.diff(chain.first)
+    out = np.full((target.most + 1, len(chain.q)), -np.inf)
+    for t in range(target.most, -1, -1):
+        over = target.over(t)[chain.q]
+        if t < target.most:
+            out[t] = logsumexp_runs(chain.logp + out[t + 1, chain.to], count)
+        if target.end is None:
+            out[t, over] = 0.0
+        else:
+            out[t, over] = np.logaddexp(out[t, over], chain.end[over])
+    return out
+
+
+def draws(chain: Product, target: Target, ahead: Logs, n: int, rng: np.random.Generator) -> list[Path]:
+    """n independent texts from the condition's posterior: each token by p(v) · ahead behind it. Weights are equal."""
+    at = np.zeros(n, dtype=np.int64)
+    tokens: list[list[int]] = [[] for _ in range(n)]
+    nats: list[list[float]] = [[] for _ in range(n)]
+    live = np.arange(n)
+    for t in range(target.most + 1):
+        u, v = rng.random(n), rng.random(n)
+        over = target.over(t)[chain.q]
+        going = []
+        for g in np.unique(at[live]).tolist():
+            mine = live[at[live] == g]
+            lo, hi = int(chain.first[g]), int(chain.first[g + 1])
+            if over[g] and target.end is None:
+                continue
+            further = chain.logp[lo:hi] + ahead[t + 1, chain.to[lo:hi]] if t < target.most else np.zeros(0)
+            share = np.append(further, chain.end[g] if over[g] else -np.inf)
+            mass = np.cumsum(np.exp(share - share.max()))
+            k = np.minimum(np.searchsorted(mass, u[mine] * mass[-1], side="right"), len(mass) - 1)
+            for row, move in zip(mine.tolist(), k.tolist()):
+                if move == len(further):
+                    nats[row].append(float(chain.end[g]))
+                    continue
+                token, each = chain.tokens(g, int(chain.to[lo + move]))
+                among = np.cumsum(np.exp(each - chain.logp[lo + move]))
+                pick = min(int(np.searchsorted(among, v[row] * among[-1], side="right")), len(among) - 1)
+                tokens[row].append(int(token[pick]))
+                nats[row].append(float(each[pick]))
+                going.append((row, int(chain.to[lo + move])))
+        if not going:
+            break
+        live = np.array(sorted(row for row, _ in going))
+        for row, g in going:
+            at[row] = g
+    return [Path(0, np.array(ids, dtype=np.int64), np.array(logp), 0.0) for ids, logp in zip(tokens, nats)]

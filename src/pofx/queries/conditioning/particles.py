@@ -1,0 +1,244 @@
+"""Sequential Monte Carlo for a condition: weighted texts, and unbiased estimates of its probability."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.logspace import logsumexp
+from pofx.algorithms.statistics.smc import thinned
+from pofx.lm.model import LM
+from pofx.lm.state import State
+from pofx.lm.trace import Ints
+from pofx.queries.conditioning.twisting_function import Logs, Lookahead, Target
+
+# Numbers of the laws that are held at a time, as float32 512 MB; more particles go in groups of runs.
+NUMBERS = 1 << 27
+# Laws turned into weights at a time where all candidates are kept: 1,024 rows of 257 bytes, 42 of 49,152 tokens.
+BLOCK = 1 << 21
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """One sequence of tokens that meets the condition. run: whose; weight: log; logp: of each token, EOS last if there
+    is one."""
+
+    run: int
+    tokens: Ints
+    logp: NDArray[np.float64]
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What `runs` independent runs found. evidence: `[runs]`, log of the sum of weights of each; whole: nothing was left
+    out, so that it is the sum itself; calls: of the model."""
+
+    paths: tuple[Path, ...]
+    evidence: Logs
+    whole: bool
+    calls: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Live:
+    """Particles side by side, sorted by run. at: row of the state; q: of the automaton; node: in the tree; weight: log."""
+
+    state: State
+    at: Ints
+    q: Ints
+    node: Ints
+    run: Ints
+    weight: Logs
+
+
+class _Tree:
+    """Where each particle came from: parent, token and its log p, by node; node 0 is the beginning."""
+
+    def __init__(self) -> None:
+        self.parent: list[Ints] = [np.array([-1])]
+        self.token: list[Ints] = [np.array([-1])]
+        self.logp: list[Logs] = [np.zeros(1)]
+        self.size = 1
+
+    def add(self, parent: Ints, token: Ints, logp: Logs) -> Ints:
+        """New nodes, and their numbers."""
+        self.parent.append(parent)
+        self.token.append(token)
+        self.logp.append(logp)
+        self.size += len(parent)
+        return np.arange(self.size - len(parent), self.size)
+
+    def paths(self, nodes: Sequence[int]) -> list[tuple[list[int], list[float]]]:
+        """Tokens and log p on the way to each node."""
+        parent, token, logp = (np.concatenate(x) for x in (self.parent, self.token, self.logp))
+        out = []
+        for node in nodes:
+            ids: list[int] = []
+            nats: list[float] = []
+            at = node
+            while at > 0:
+                ids.append(int(token[at]))
+                nats.append(float(logp[at]))
+                at = int(parent[at])
+            out.append((ids[::-1], nats[::-1]))
+        return out
+
+
+def draw(
+    lm: LM, target: Target, ahead: Lookahead, n: int | None, rngs: Sequence[np.random.Generator]
+) -> Drawn:
+    """Σ p(text) over the texts that meet the condition, and texts that stand for the sum: a run for each of `rngs`.
+
+    A particle is a sequence of tokens that can still meet the condition; its weight w has E[Σ w over particles with
+    this beginning] = P(beginning). Each step every particle branches into every token that keeps the condition alive,
+    with weight w p(v | so far), and about n of all branches are kept: with probability in proportion to weight times the
+    look-ahead, the heaviest for sure (`thinned`). Where the text may end, w p(EOS | so far) is counted whole, and the
+    particle goes on. n None keeps all: enumeration.
+
+    Right: `draw(lm, target, ahead, 64, rngs)`. Wrong: more particles than n of the texts: ends are thinned to n, too.
+    """
+    size = lm.vocab.size
+    group = len(rngs) if n is None else max(1, NUMBERS // (n * size))
+    parts = [_draw(lm, target, ahead, n, rngs[lo : lo + group]) for lo in range(0, len(rngs), group)]
+    if len(parts) == 1:
+        return parts[0]
+    paths = tuple(
+        Path(p.run + k * group, p.tokens, p.logp, p.weight)
+        for k, part in enumerate(parts)
+        for p in part.paths
+    )
+    evidence = np.concatenate([part.evidence for part in parts])
+    return Drawn(paths, evidence, all(p.whole for p in parts), sum(p.calls for p in parts))
+
+
+def _draw(
+    lm: LM, target: Target, ahead: Lookahead, n: int | None, rngs: Sequence[np.random.Generator]
+) -> Drawn:
+    runs = len(rngs)
+    zero = np.zeros(runs, dtype=np.int64)
+    start = np.full(runs, target.automaton.dfa.start)
+    live = _Live(lm.start(1), zero, start, zero, np.arange(runs), np.zeros(runs))
+    tree, whole, calls = _Tree(), True, 1
+    over: list[tuple[Ints, Ints, Logs, Logs]] = []  # node, run, weight, log p(EOS)
+    for t in range(target.most + 1):
+        done = target.over(t)[live.q]
+        if target.end is not None:
+            at = np.flatnonzero(done)
+            last = np.zeros(0)
+            if len(at):  # a law that is not looked at is not computed
+                last = np.asarray(live.state.logp[live.at[at], target.end], dtype=np.float64)
+            some = np.isfinite(last)
+            at, last = at[some], last[some]
+            over.append((live.node[at], live.run[at], live.weight[at] + last, last))
+        else:  # over without EOS: its weight is what it is
+            at = np.flatnonzero(done)
+            over.append((live.node[at], live.run[at], live.weight[at], np.full(len(at), np.nan)))
+            live = _kept(live, np.flatnonzero(~done))
+        if t == target.most or not len(live.q):
+            break
+        live, all_kept = _step(lm, target, ahead, live, tree, t, n, rngs)
+        whole &= all_kept
+        calls += len(live.q) > 0
+    node, run, weight, last = (np.concatenate(column) for column in zip(*over))
+    sums = np.array([logsumexp(weight[run == r]) for r in range(runs)])
+    kept = np.concatenate([_ends(weight, np.flatnonzero(run == r), n, rngs[r]) for r in range(runs)], axis=1)
+    chosen, factor = kept[0].astype(np.int64), kept[1]
+    found = tree.paths(node[chosen].tolist())
+    paths = tuple(
+        Path(
+            int(run[k]),
+            np.array(ids, dtype=np.int64),
+            np.array(nats if np.isnan(last[k]) else [*nats, float(last[k])]),
+            float(weight[k] - f),
+        )
+        for k, f, (ids, nats) in zip(chosen, factor, found)
+    )
+    return Drawn(paths, sums, whole, calls)
+
+
+def _ends(weight: Logs, mine: Ints, n: int | None, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Of one run's finished texts about n, and log of the probability with which each was kept."""
+    peak = weight[mine].max(initial=-np.inf)
+    if n is None or len(mine) <= n or np.isneginf(peak):
+        return np.stack([mine.astype(np.float64), np.zeros(len(mine))])
+    _, k, log_kept = thinned(np.exp(weight[mine] - peak)[None, :], n, rng.random())
+    return np.stack([mine[k].astype(np.float64), log_kept])
+
+
+def _kept(live: _Live, rows: Ints) -> _Live:
+    return _Live(live.state, live.at[rows], live.q[rows], live.node[rows], live.run[rows], live.weight[rows])
+
+
+def _step(
+    lm: LM,
+    target: Target,
+    ahead: Lookahead,
+    live: _Live,
+    tree: _Tree,
+    t: int,
+    n: int | None,
+    rngs: Sequence[np.random.Generator],
+) -> tuple[_Live, bool]:
+    """All particles a token further, and whether no branch was dropped."""
+    rows, tokens, factors, whole = [], [], [], True
+    for r in np.unique(live.run):
+        mine = np.flatnonzero(live.run == r)
+        if n is None:
+            row, token = _all(lm, target, ahead, live, mine, t)
+            factor = np.zeros(len(row))
+        else:
+            row, token, factor, kept = _some(target, ahead, live, mine, t, n, rngs[r])
+            whole &= kept
+        rows.append(row)
+        tokens.append(token)
+        factors.append(factor)
+    row, token, factor = np.concatenate(rows), np.concatenate(tokens), np.concatenate(factors)
+    logp = np.asarray(live.state.logp[live.at[row], token], dtype=np.float64)
+    q = np.zeros(len(row), dtype=np.int64)
+    for state in np.unique(live.q[row]):
+        here = live.q[row] == state
+        q[here] = target.automaton.after(int(state))[token[here]]
+    node = tree.add(live.node[row], token, logp)
+    # Particles of several runs that have read the same tokens share a row of the state.
+    size = lm.vocab.size
+    pair, at = np.unique(live.at[row] * size + token, return_inverse=True)
+    state = live.state
+    if len(pair):
+        state = lm.extend(state.take(pair // size), (pair % size)[:, None])
+    return _Live(state, at, q, node, live.run[row], live.weight[row] + logp - factor), whole
+
+
+def _worth(target: Target, ahead: Lookahead, live: _Live, some: Ints, t: int) -> Logs:
+    """log of weight times p(v) times look-ahead, of each branch `[rows, V]`; −inf where the condition cannot be met."""
+    worth = np.asarray(live.state.logp[live.at[some]], dtype=np.float64) + live.weight[some, None]
+    for q in np.unique(live.q[some]):
+        here = np.flatnonzero(live.q[some] == q)
+        worth[here] += ahead.ahead(t + 1, target.automaton.after(int(q)))
+    return worth
+
+
+def _all(lm: LM, target: Target, ahead: Lookahead, live: _Live, mine: Ints, t: int) -> tuple[Ints, Ints]:
+    rows, tokens = [], []
+    block = max(1, BLOCK // lm.vocab.size)
+    for lo in range(0, len(mine), block):
+        some = mine[lo : lo + block]
+        row, token = np.nonzero(np.isfinite(_worth(target, ahead, live, some, t)))
+        rows.append(some[row])
+        tokens.append(token)
+    return np.concatenate(rows), np.concatenate(tokens)
+
+
+def _some(
+    target: Target, ahead: Lookahead, live: _Live, mine: Ints, t: int, n: int, rng: np.random.Generator
+) -> tuple[Ints, Ints, Logs, bool]:
+    worth = _worth(target, ahead, live, mine, t)
+    u = rng.random()
+    peak = worth.max()
+    if np.isneginf(peak):
+        return mine[:0], mine[:0], np.zeros(0), True
+    row, token, factor = thinned(np.exp(worth - peak), n, u)
+    return mine[row], token, factor, not factor.any() and len(row) == np.isfinite(worth).sum()

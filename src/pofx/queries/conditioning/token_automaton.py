@@ -1,0 +1,98 @@
+"""An automaton over bytes as seen from tokens: a token moves it by all its bytes at once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.automata.automaton import DEAD, Dfa
+from pofx.lm.trace import Ints
+
+# Moves that are kept: 64 MB, of 341 states over 49,152 tokens. Others are computed again, 2 ms each.
+KEPT = 1 << 24
+
+
+@dataclass(frozen=True, eq=False)
+class Spelled:
+    """A vocabulary laid out by byte position. ids: the tokens that spell something, the longest first; columns[j]:
+    byte j of those of them that have one."""
+
+    size: int
+    ids: Ints
+    columns: tuple[NDArray[np.uint8], ...]
+
+
+@lru_cache(maxsize=4)
+def spelled(token_bytes: tuple[bytes | None, ...], end: int | None) -> Spelled:
+    """The layout of a vocabulary; the last few are kept."""
+    some = [(len(b), i, b) for i, b in enumerate(token_bytes) if b and i != end]
+    some.sort(key=lambda x: -x[0])
+    lengths = np.array([n for n, _, _ in some], dtype=np.int64)
+    flat = np.frombuffer(b"".join(b for _, _, b in some), dtype=np.uint8)
+    starts = np.cumsum(lengths) - lengths
+    longest = int(lengths[0]) if len(lengths) else 0
+    columns = tuple(flat[starts[: int(np.sum(lengths > j))] + j] for j in range(longest))
+    return Spelled(len(token_bytes), np.array([i for _, i, _ in some], dtype=np.int64), columns)
+
+
+class TokenAutomaton:
+    """`after(q)`: the state behind each token, `[V]`; dead for tokens that spell nothing, EOS among them.
+
+    Right: `TokenAutomaton(dfa, vocab.token_bytes, vocab.end).after(dfa.start)`. Wrong: following control tokens, which
+    move no automaton, and are in no text.
+    """
+
+    def __init__(self, dfa: Dfa, token_bytes: tuple[bytes | None, ...], end: int | None) -> None:
+        self.dfa = dfa
+        self.layout = spelled(token_bytes, end)
+        self._flat = dfa.next.ravel()
+        self._known: OrderedDict[int, NDArray[np.int32]] = OrderedDict()
+
+    def after(self, q: int) -> NDArray[np.int32]:
+        """The state behind each token from state q."""
+        found = self._known.get(q)
+        if found is not None:
+            self._known.move_to_end(q)
+            return found
+        layout = self.layout
+        state = np.full(len(layout.ids), q, dtype=np.int32)
+        for column in layout.columns:
+            k = len(column)
+            state[:k] = self._flat[state[:k].astype(np.int64) * 256 + column]
+        out = np.full(layout.size, DEAD, dtype=np.int32)
+        out[layout.ids] = state
+        self._known[q] = out
+        while len(self._known) * layout.size > KEPT and len(self._known) > 1:
+            self._known.popitem(last=False)
+        return out
+
+    @cached_property
+    def states(self) -> Ints:
+        """The states that tokens reach from the start, in order; the dead one is not among them."""
+        known, waiting = {self.dfa.start}, [self.dfa.start]
+        if self.dfa.empty:
+            return np.zeros(0, dtype=np.int64)
+        while waiting:
+            new = set(np.unique(self.after(waiting.pop())).tolist()) - known - {DEAD}
+            known |= new
+            waiting.extend(new)
+        return np.array(sorted(known), dtype=np.int64)
+
+    def moves(self, mass: NDArray[np.float64]) -> tuple[Ints, Ints, NDArray[np.float64]]:
+        """Which state leads to which, and the mass `[V]` of the tokens that do, summed; sorted by source."""
+        source, target, share = [], [], []
+        for q in self.states.tolist():
+            after = self.after(q)
+            total = np.bincount(after, weights=mass, minlength=self.dfa.size)
+            total[DEAD] = 0.0
+            to = np.flatnonzero(total)
+            source.append(np.full(len(to), q, dtype=np.int64))
+            target.append(to)
+            share.append(total[to])
+        if not source:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
+        return np.concatenate(source), np.concatenate(target), np.concatenate(share)

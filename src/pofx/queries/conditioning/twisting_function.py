@@ -1,0 +1,153 @@
+"""Look-ahead for a condition: what a crude model of the tokens to come says of the chance that it will be met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.byte_ranges import logsumexp_runs
+from pofx.algorithms.statistics.inversion import inverse
+from pofx.lm.model import LM
+from pofx.lm.trace import Ints
+from pofx.queries.conditioning.token_automaton import TokenAutomaton
+
+Logs = NDArray[np.float64]
+
+# Up to so many outcomes the crude model knows the last token: tables of 1,024² take 8 MB.
+PAIRS = 1_024
+# Numbers of a table: 256 MB. Beyond it, tokens are taken to be independent.
+TABLE = 1 << 25
+# Texts that the crude model is made of, and their longest: a step of 16 rows is 0.2 s under SmolLM2.
+PILOTS = {True: (256, 64), False: (16, 24)}
+# Share of the uniform law: no token may be impossible ahead, or the estimates would be biased.
+FLOOR = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A condition as seen from tokens. end: EOS, or None where texts may go on once the automaton accepts.
+
+    most: the longest text, in tokens. tokens: how many it must have, None for any number.
+    """
+
+    automaton: TokenAutomaton
+    end: int | None
+    most: int
+    tokens: int | None
+
+    def over(self, t: int) -> NDArray[np.bool_]:
+        """Whether a text of t tokens in each state may be over, `[S]`."""
+        accept = self.automaton.dfa.accept
+        return accept if self.tokens is None or t == self.tokens else np.zeros_like(accept)
+
+
+@dataclass(frozen=True, eq=False)
+class Crude:
+    """A law of the next token that depends on one token or none: `law[A, V]`, probabilities, all positive.
+
+    A is 1, or V + 1: a row for each token that may come last, and one for the beginning.
+    """
+
+    law: NDArray[np.float64]
+
+    @property
+    def pairs(self) -> bool:
+        """Whether the last token counts."""
+        return len(self.law) > 1
+
+
+@dataclass(frozen=True, eq=False)
+class Lookahead:
+    """log h(t, q, a) = log P(the condition is met | t tokens are read, state q, last token a) under a crude law.
+
+    table: `[T + 1, S, A]`. Right: as a factor of what a particle is worth. Wrong: as an answer.
+    """
+
+    table: Logs
+    pairs: bool
+
+    def ahead(self, t: int, after: NDArray[np.int32]) -> Logs:
+        """log h behind each token `[V]`, which leads to `after[V]` at time t."""
+        now = self.table[t]
+        out: Logs = now[after, np.arange(len(after))] if self.pairs else now[after, 0]
+        return out
+
+
+def pilot(lm: LM, target: Target, rng: np.random.Generator) -> Crude:
+    """The crude law of some draws of the model, unconditioned: means of its laws, by the last token where V is small."""
+    size = lm.vocab.size
+    states = len(target.automaton.states)
+    pairs = size <= PAIRS and (target.most + 1) * states * size <= TABLE
+    rows, steps = PILOTS[pairs]
+    state = lm.start(rows)
+    sums = np.zeros((size + 1 if pairs else 1, size))
+    last = np.full(rows, size)
+    for step in range(min(steps, target.most + 1)):
+        p = np.exp(np.asarray(state.logp, dtype=np.float64))
+        np.add.at(sums, last if pairs else np.zeros(len(last), dtype=np.int64), p)
+        ids = inverse(p, rng.random(len(p)))
+        going = np.flatnonzero(ids != lm.vocab.end) if lm.vocab.end is not None else np.arange(len(ids))
+        if not len(going) or step + 1 == min(steps, target.most + 1):
+            break
+        if len(going) < len(ids):
+            state, ids = state.take(going), ids[going]
+        state, last = lm.extend(state, ids[:, None]), ids
+    everywhere = sums.sum(axis=0)
+    law = FLOOR / size + (1 - FLOOR) * everywhere / everywhere.sum()
+    if not pairs:
+        return Crude(law[None, :])
+    # A token that came k times says k parts of what comes behind it, all tokens together four.
+    return Crude((sums + 4 * law) / (sums.sum(axis=1, keepdims=True) + 4))
+
+
+def lookahead(target: Target, crude: Crude) -> Lookahead:
+    """h by recursion from the last token to the first: h(t) = P(over) + Σ_v P(v) h(t + 1, behind v)."""
+    if crude.pairs:
+        return Lookahead(_by_pairs(target, crude.law), True)
+    end = 0.0 if target.end is None else float(np.log(crude.law[0, target.end]))
+    return Lookahead(by_state(target, crude.law[0], end)[:, :, None], False)
+
+
+def by_state(target: Target, mass: NDArray[np.float64], end: float) -> Logs:
+    """log of the mass of all that meets the condition, from each state at each time, `[T + 1, S]`, where tokens have
+    `mass[V]` and the end has log mass `end`. Masses of 1 count the token sequences."""
+    source, to, share = target.automaton.moves(mass)
+    sources, count = np.unique(source, return_counts=True)
+    with np.errstate(divide="ignore"):
+        log_share = np.log(share)
+    out = np.full((target.most + 1, target.automaton.dfa.size), -np.inf)
+    for t in range(target.most, -1, -1):
+        over = target.over(t)
+        if t < target.most:
+            out[t, sources] = logsumexp_runs(log_share + out[t + 1, to], count)
+        if target.end is None:  # whoever is over goes no further
+            out[t, over] = end
+        else:
+            out[t, over] = np.logaddexp(out[t, over], end)
+    return out
+
+
+def _by_pairs(target: Target, law: NDArray[np.float64]) -> Logs:
+    size = law.shape[1]
+    states: Ints = target.automaton.states
+    after = np.stack([target.automaton.after(int(q)) for q in states])
+    column = np.arange(size)
+    out = np.full((target.most + 1, target.automaton.dfa.size, size + 1), -np.inf)
+    for t in range(target.most, -1, -1):
+        over = target.over(t)[states]
+        now = np.full((len(states), size + 1), -np.inf)
+        if t < target.most:
+            ahead = out[t + 1][after, column]
+            # Scaled by the best token ahead: the crude law gives every token at least FLOOR / V.
+            peak = ahead.max(axis=1, keepdims=True)
+            peak = np.where(np.isfinite(peak), peak, 0.0)
+            with np.errstate(divide="ignore"):
+                now = peak + np.log(np.exp(ahead - peak) @ law.T)
+        if target.end is None:
+            now[over] = 0.0
+        else:
+            now[over] = np.logaddexp(now[over], np.log(law[:, target.end]))
+        out[t][states] = now
+    return out

@@ -1,0 +1,126 @@
+"""Documents that begin in the middle of a text: pieces without an x0 of their own."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from contextlib import suppress
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.logspace import logsumexp
+from pofx.algorithms.statistics.permutation import paired_p_value
+from pofx.errors import Impossible, NotText
+from pofx.lm.model import LM
+from pofx.lm.trace import Ints
+from pofx.queries.corpus_audit.record import Corpus
+from pofx.queries.findings import Check, Finding, Measure, Outcome
+from pofx.queries.scoring.score import score
+from pofx.units import counted
+
+# Share of documents that may look so by chance: names, verse, code.
+FEW = 0.05
+LEVEL = 0.01
+# So many of one length, in characters or words, and at least so long: cut by length.
+SAME, LONG = 0.2, 64
+# Pairs whose joins are computed, all with all; characters on either side.
+PAIRS = 24
+FEWEST = 8
+TAIL, HEAD = 80, 24
+GAPS = ("", " ", "\n")
+SHUFFLES = 999
+OPEN = ",;:)]}»”’…%"
+FINAL = ".!?…。！？｡।؟\"'”’»)]}>"
+
+
+def midway_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Finding, Ints]:
+    """Share of the documents that look as if they began mid-way, by three kinds of evidence; and which they are.
+
+    By form: it begins in lower case or with a mark that opens nothing, and the document before it does not end a
+    sentence. By length: many documents have the very same one. By the model: log P(head | tail of the document
+    before) against tails of others, p by permutation. Form alone is a warning; with another of the three, a failure.
+    """
+    looks = broken_joins(corpus)
+    share = float(looks.mean())
+    same, length, unit = common_length(corpus.texts)
+    found, usual, p = 0.0, 0.0, float("nan")
+    if len(pairs) >= FEWEST:
+        tails = [corpus.texts[int(i) - 1][-TAIL:] for i in pairs]
+        heads = [corpus.texts[int(i)][:HEAD] for i in pairs]
+        with suppress(Impossible):  # a model that rules some ends out has nothing to say of joins
+            table = join_table(lm, tails, heads)
+            if np.isfinite(table).all():
+                found, usual, p = paired_p_value(table, SHUFFLES, np.random.default_rng(seed))
+    goes_on, cut = p <= LEVEL, same >= SAME
+    many = share > FEW
+    outcome: Outcome = "fail" if many + goes_on + cut > 1 else "warn" if many or goes_on or cut else "pass"
+    why = (
+        f"{counted(int(looks.sum()), 'document begins', 'documents begin')} in lower case or with a closing mark behind "
+        "one that ends no sentence (by form)"
+    )
+    why += f"; {same:.0%} are exactly {length} {unit} long" if cut else ""
+    if np.isfinite(p):
+        why += (
+            f"; behind the end of the document before, the first {HEAD} characters gain {found - usual:+.2f} nats over "
+            f"other ends (by the model, p = {p:.3g})"
+        )
+    if outcome == "pass":
+        why += ". So x0 stands where texts begin, and p(x1|x0) is learned of openings."
+    else:
+        why += (
+            f". {'They' if outcome == 'fail' else 'If they'} are pieces of texts{',' if outcome == 'fail' else ', they are'}"
+            " no draws of p: the first factor of a piece is p(x_k|x_<k), not p(x1|x0). Part the files where texts begin."
+        )
+    return Finding(Check.STARTS, outcome, share, FEW, Measure.OF_DOCUMENTS, why), np.flatnonzero(looks)
+
+
+def broken_joins(corpus: Corpus) -> NDArray[np.bool_]:
+    """Whether each document looks by its form as if it went on where the one before stopped, `[n]`."""
+    out = corpus.follows
+    for i in np.flatnonzero(out).tolist():
+        out[i] = _goes_on(corpus.texts[i]) and not _ended(corpus.texts[i - 1])
+    return out
+
+
+def _goes_on(text: str) -> bool:
+    first = text.lstrip()[:1]
+    return bool(first) and (first.islower() or first in OPEN or unicodedata.combining(first) > 0)
+
+
+def _ended(text: str) -> bool:
+    last = text.rstrip()[-1:]
+    return not last or last in FINAL
+
+
+def common_length(texts: tuple[str, ...]) -> tuple[float, int, str]:
+    """(share of the texts that have the commonest length, that length, its unit), of lengths of at least 64."""
+    best = 0.0, 0, "characters"
+    if len(texts) < FEWEST:
+        return best
+    for unit, sizes in (("characters", map(len, texts)), ("words", (len(t.split()) for t in texts))):
+        common = Counter(n for n in sizes if n >= LONG).most_common(1)
+        if common and common[0][1] / len(texts) > best[0]:
+            best = common[0][1] / len(texts), common[0][0], unit
+    return best
+
+
+def join_table(lm: LM, tails: list[str], heads: list[str]) -> NDArray[np.float64]:
+    """log P(head_j | tail_i), nats, `[n, n]`: the mean of P right behind the tail, behind a space, and behind a newline,
+    for one of these is what the cut took away."""
+    gaps = [gap for gap in GAPS if _spells(lm, gap)]
+    rows = []
+    for tail in tails:
+        # Joined as tokens: what it loses by a cut within a word is lost behind every tail.
+        behind = [tail + gap for gap in gaps for _ in heads]
+        found = score(lm, heads * len(gaps), behind, boundary="token")
+        ways = np.array([s.prefix_total for s in found]).reshape(len(gaps), len(heads))
+        rows.append(logsumexp(ways, axis=0) - np.log(len(gaps)))
+    return np.array(rows)
+
+
+def _spells(lm: LM, text: str) -> bool:
+    try:
+        return lm.vocab.encode(text) is not None
+    except NotText:
+        return False

@@ -1,0 +1,151 @@
+"""What a document tells of the one behind it: the gain of knowing it, and whether the one goes on where it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.logspace import logsumexp
+from pofx.algorithms.statistics.permutation import paired_p_value
+from pofx.lm.model import LM
+from pofx.lm.trace import Ints
+from pofx.queries.corpus_audit.record import Corpus
+from pofx.queries.findings import Check, Finding, Measure, Outcome
+from pofx.queries.scoring.as_read import as_read
+from pofx.queries.scoring.score import score
+from pofx.units import counted
+
+LEVEL = 0.01
+# Pairs of neighbours; a table of all ways to pair them is computed, so the work grows with the square.
+PAIRS = 64
+FEWEST = 8
+SHUFFLES = 999
+# Characters of a document that are read.
+HEAD = 2000
+# The context of a cache spells about so many bytes; and how much the model weighs against a count in it.
+CONTEXT = 4
+STRENGTHS = (0.5, 2.0, 8.0)
+# A gain of less than this share of −log p(x_i) does not matter, however surely it is there.
+MATERIAL = 0.01
+
+
+def neighbour_pairs(corpus: Corpus, most: int, seed: int, held_out: bool) -> Ints:
+    """Places of at most so many documents that stand right behind another of their file, no two pairs sharing one.
+
+    Since they are disjoint, any pairing of the first with the second ones is as likely, if documents are
+    exchangeable. held_out: second ones are of the held-out side, where the model has not read them.
+    """
+    fit = corpus.follows & (corpus.held_out if held_out else True)
+    picked: list[int] = []
+    taken: set[int] = set()
+    for i in np.random.default_rng(seed).permutation(np.flatnonzero(fit)).tolist():
+        if i not in taken and i - 1 not in taken:
+            picked.append(i)
+            taken |= {i - 1, i}
+        if len(picked) == most:
+            break
+    return np.array(picked, dtype=np.int64)
+
+
+def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding:
+    """Mean of log p(x_i | x_{i−1}) − log p(x_i), nats a document, with p from permuting who stands behind whom.
+
+    Of each document the first 2,000 characters are read. The conditional is the model with a cache of the neighbour
+    (`cache_gain`), so what is found is a lower bound of what there is to know.
+    """
+    texts = [corpus.texts[i][:HEAD] for i in pairs.tolist()]
+    traces = score(lm, texts)
+    fine = [k for k, s in enumerate(traces) if np.isfinite(s.logp).all()]
+    if len(fine) < FEWEST:
+        return Finding(
+            Check.NEIGHBOURS,
+            "warn",
+            None,
+            None,
+            Measure.NATS_DOCUMENT,
+            f"Not tested: expected at least {FEWEST} documents to score that stand behind another, and are possible, "
+            f"found {len(fine)}. Of a larger share held out there are more.",
+        )
+    behind, _ = as_read(lm, [corpus.texts[int(pairs[k]) - 1][-HEAD:] for k in fine])
+    before = lm.vocab.encode_many(behind)
+    table = cache_gain(
+        lm, before, [_path(lm, traces[k].tokens) for k in fine], [traces[k].logp for k in fine]
+    )
+    gain, usual, p = paired_p_value(table, SHUFFLES, np.random.default_rng(seed))
+    alone = -float(np.mean([traces[k].logp.sum() for k in fine]))
+    share = (gain - usual) / alone if alone > 0 else 0.0
+    odd = p <= LEVEL
+    why = (
+        f"Mean of log p(x_i|x_(i−1)) − log p(x_i) over {counted(len(fine), 'pair')}, under the model with a cache "
+        f"of the neighbour: {gain:.2f} nats a document, with a document from elsewhere in its place {usual:.2f}; "
+        f"p = {p:.3g}. "
+    )
+    why += (
+        f"Knowing the neighbour is worth {share:.1%} of −log p(x_i), so Σ log p(xⁿ) is not the log-probability of the "
+        "corpus."
+        if odd
+        else "Nothing speaks against scoring documents as independent."
+    )
+    outcome: Outcome = "pass" if not odd else "fail" if share >= MATERIAL else "warn"
+    return Finding(Check.NEIGHBOURS, outcome, gain - usual, None, Measure.NATS_DOCUMENT, why)
+
+
+def cache_gain(
+    lm: LM, before: Sequence[Ints], paths: Sequence[Ints], logp: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """log p(y_j | x_i) − log p(y_j) for every document before, i, and every one behind, j; nats, `[n, n]`.
+
+    Behind x the model is ½ as it is, and ½ with a cache of x: p(v|c) = (N_x(c v) + μ p(v)) / (N_x(c) + μ), with
+    N_x the counts of x and c the last tokens (about 4 bytes), μ one of three with equal weights. Each is a
+    distribution over whole texts, so the gain is one of log-probabilities, and never below −log 2.
+
+    logp: log p of each token of `paths` under the model, EOS counted.
+    """
+    context = _context(lm, before)
+    keys = [_keys(p, context, lm.vocab.size) for p in paths]
+    histories = np.concatenate([k[0] for k in keys])
+    events = np.concatenate([k[1] for k in keys])
+    p = np.exp(np.concatenate(logp))
+    starts = np.cumsum([0, *[len(x) for x in paths[:-1]]])
+    out = np.empty((len(before), len(paths)))
+    for i, x in enumerate(before):
+        mine = _keys(x, context, lm.vocab.size)
+        c, total = _counts(mine[1], events), _counts(mine[0], histories)
+        seen = total > 0
+        each = np.zeros((len(STRENGTHS), len(p)))
+        for k, mu in enumerate(STRENGTHS):
+            each[k, seen] = np.log((c[seen] / p[seen] + mu) / (total[seen] + mu))
+        sums = np.add.reduceat(each, starts, axis=1)
+        cached = logsumexp(sums, axis=0) - np.log(len(STRENGTHS))
+        out[i] = np.logaddexp(0.0, cached) - np.log(2)
+    return out
+
+
+def _path(lm: LM, tokens: Ints) -> Ints:
+    return tokens if lm.vocab.end is None else np.append(tokens, lm.vocab.end)
+
+
+def _context(lm: LM, paths: Sequence[Ints]) -> int:
+    """How many tokens spell about 4 bytes."""
+    n = max(1, sum(len(x) for x in paths))
+    spelled = sum(len(lm.vocab.decode(x.tolist())) for x in paths)
+    return max(1, round(CONTEXT * n / max(1, spelled)))
+
+
+def _keys(ids: Ints, context: int, size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Hashes of the `context` tokens before each token, and of the token with them; x0 stands before the first."""
+    padded = np.concatenate([np.full(context, size), ids]).astype(np.uint64) + np.uint64(1)
+    history = np.zeros(len(ids), dtype=np.uint64)
+    for k in range(context):
+        history = (history + padded[k : k + len(ids)]) * np.uint64(0x9E3779B97F4A7C15)
+    return history, (history + padded[context:]) * np.uint64(0xFF51AFD7ED558CCD)
+
+
+def _counts(mine: NDArray[np.uint64], asked: NDArray[np.uint64]) -> NDArray[np.float64]:
+    known, n = np.unique(mine, return_counts=True)
+    if not len(known):
+        return np.zeros(len(asked))
+    at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
+    return np.where(known[at] == asked, n[at], 0).astype(np.float64)

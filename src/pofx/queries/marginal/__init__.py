@@ -1,0 +1,1 @@
+"""log p of a string, summed over its tokenisations."""

@@ -1,0 +1,79 @@
+"""The marginal under a law that remembers few tokens: one sum a state, instead of one a tokenisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from pofx.algorithms.logspace import logsumexp
+from pofx.lm.model import LM
+from pofx.queries.marginal.lattice import Lattice
+
+# Histories of one offset: a law of long memory on a text with many tokenisations has too many of them to sum over.
+WIDEST = 4096
+# Edges whose log p is looked up in one pass: 5 tokens each take some 50 MB meanwhile.
+EDGES = 1 << 15
+
+# The last `memory` tokens before an offset, x0 (written −1) among them while it is remembered.
+_History = tuple[int, ...]
+_Edge = tuple[int, _History, int, int]  # offset, history, token, where it ends
+
+
+def sum_by_state(lm: LM, lattice: Lattice, memory: int) -> tuple[float, int] | None:
+    """log Σ p(t) over all tokenisations t of the lattice, EOS included, and the passes it took.
+
+    α(offset, history) = Σ α(before) · p(token | history before), O(edges of the lattice × histories). Exact for a law
+    that depends on the last `memory` tokens alone. None where an offset has more than `WIDEST` histories.
+
+    Right: `sum_by_state(ngram, lattice, ngram.memory)`. Wrong: a memory below that of the law.
+    """
+    n = len(lattice.data)
+    assert lm.vocab.end is not None  # noqa: S101  (ours: the caller has seen to it)
+    arriving: list[dict[_History, list[float]]] = [{} for _ in range(n + 1)]
+    reached: list[dict[_History, None]] = [{} for _ in range(n + 1)]
+    start: _History = (-1,) if memory else ()
+    arriving[0][start] = [0.0]
+    reached[0][start] = None
+    walk = _edges(lattice, reached, memory, lm.vocab.end)
+    passes = 0
+    while block := list(islice(walk, EDGES)):
+        if any(len(r) > WIDEST for r in reached[block[0][0] : block[-1][3] + 1]):
+            return None
+        paths = [[*(i for i in history if i >= 0), token] for _, history, token, _ in block]
+        logp = lm.forward(paths, skip=[len(p) - 1 for p in paths]).logp
+        passes += 1
+        for (at, history, token, end), found in zip(block, logp):
+            # All that arrives at an offset has come from lower ones, which stand before it in the walk.
+            here = arriving[at][history]
+            if len(here) > 1:
+                here[:] = [float(logsumexp(np.array(here)))]
+            weight = here[0] + float(found[0])
+            if token == lm.vocab.end:
+                arriving[n].setdefault((-2,), []).append(weight)
+            else:
+                arriving[end].setdefault(_remembered(history, token, memory), []).append(weight)
+        for old in range(block[0][0], block[-1][0]):
+            arriving[old].clear()
+            reached[old].clear()
+    return float(logsumexp(np.array(arriving[n][(-2,)]))), passes
+
+
+def _edges(lattice: Lattice, reached: list[dict[_History, None]], memory: int, eos: int) -> Iterator[_Edge]:
+    """Every token behind every history, offset by offset; which there are does not depend on probabilities."""
+    n = len(lattice.data)
+    for at in range(n):
+        tokens, ends = lattice.ids[at].tolist(), lattice.ends[at].tolist()
+        for history in reached[at]:
+            for token, end in zip(tokens, ends):
+                reached[end][_remembered(history, token, memory)] = None
+                yield at, history, token, end
+            if len(reached[at]) > WIDEST:
+                break
+    for history in reached[n]:
+        yield n, history, eos, n
+
+
+def _remembered(history: _History, token: int, memory: int) -> _History:
+    return (*history, token)[-memory:] if memory else ()

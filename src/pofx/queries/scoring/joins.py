@@ -1,0 +1,195 @@
+"""Where a prefix ends and a text begins: which tokens may span the place, and what it costs to count them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from pofx.errors import BadValue, NotText
+from pofx.lm.model import LM
+from pofx.lm.trace import Ints, Trace, Want
+from pofx.queries.scoring.scored import Cut, Scored
+from pofx.queries.scoring.terms import terms
+from pofx.queries.segmentation.unit_cuts import unfinished
+from pofx.transforms.given import check_possible, impossible, show
+from pofx.transforms.given_string import Join, behind, joined
+from pofx.vocab.vocabulary import to_bytes
+
+Asked = Literal["auto", "token", "exact", "error"]
+ASKED = ("auto", "token", "exact", "error")
+Way = Literal["token", "exact", "healed"]
+Text = str | bytes
+
+# Bytes of a text that "auto" joins exactly, at two to four tokens a byte: labels, words and answers. Of a longer text only
+# the join itself is healed, at the cost of one pass over its tokens.
+LONGEST = 64
+
+
+def ways(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], asked: Asked) -> list[Way]:
+    """How each prefix and its text are joined. `BadValue` for `asked` "error" and a join that is not of tokens."""
+    if asked not in ASKED:
+        raise BadValue(f"boundary: expected one of {', '.join(map(repr, ASKED))}, found {asked!r}", None)
+    if asked == "token" or (asked != "error" and lm.vocab.unambiguous):
+        return ["token"] * len(texts)
+    out: list[Way] = []
+    known: dict[Text, list[int] | None] = {}
+    for text, prefix in zip(texts, prefixes):
+        if not len(prefix) or asked == "exact":
+            out.append("exact" if len(prefix) else "token")
+        elif (asked == "error" or not unfinished(to_bytes(prefix))) and _of_tokens(lm, text, prefix, known):
+            out.append("token")
+        elif asked == "error":
+            raise BadValue(
+                f"boundary: expected a text whose tokens begin where the given one ends, found {show(text)} behind "
+                f"{show(prefix)}, which are other tokens together",
+                "sum over all of them: boundary='exact'",
+            )
+        else:
+            out.append("exact" if len(to_bytes(text)) <= LONGEST else "healed")
+    return out
+
+
+def _of_tokens(lm: LM, text: Text, prefix: Text, known: dict[Text, list[int] | None]) -> bool:
+    """Whether the tokens of the two together are those of the one and then the other."""
+    if prefix not in known:
+        known[prefix] = _encoded(lm, to_bytes(prefix))
+    first, both = known[prefix], _encoded(lm, to_bytes(prefix) + to_bytes(text))
+    if both is None:  # no text of this vocabulary: to be said of the part that is none
+        return True
+    if first is None or both[: len(first)] != first:
+        return False
+    try:
+        vocab = lm.vocab.continuation if first else lm.vocab
+        return list(vocab.encode(text)) == both[len(first) :]
+    except NotText:
+        return False
+
+
+def _encoded(lm: LM, data: bytes) -> list[int] | None:
+    try:
+        return list(lm.vocab.encode(data))
+    except NotText:
+        return None
+
+
+def exactly(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
+    """The texts behind their prefixes as strings, byte by byte, all in one go."""
+    rows = _by_prefix(prefixes)
+    joins = [joined(lm, prefix) for prefix, _ in rows]
+    cuts = [
+        Cut.of(join.lm, [texts[i] for i in some], [join.tail] * len(some))
+        for join, (_, some) in zip(joins, rows)
+    ]
+    for join, (prefix, _) in zip(joins, rows):
+        if (
+            not lm.positive or _encoded(lm, to_bytes(prefix)) is None
+        ):  # else what can be encoded has a probability
+            check_possible(join.lm, [list(join.tail)] if join.tail else [], [prefix])
+    which = [k for k, cut in enumerate(cuts) for _ in cut.paths]
+    paths = [p for cut in cuts for p in cut.paths]
+    trace = behind(lm, joins, which, paths, want, [s for cut in cuts for s in cut.skips])
+    out: dict[int, Scored] = {}
+    first = 0
+    for join, cut, (prefix, some) in zip(joins, cuts, rows):
+        for i, s in zip(some, cut.records(join.lm, trace, first)):
+            x0 = terms(lm, 0, 0, len(to_bytes(prefix)), s.terms.end)
+            small_print = replace(
+                s.terms,
+                begin=x0.begin,
+                begin_known=x0.begin_known,
+                first=False,
+                given_bytes=x0.given_bytes,
+                boundary="exact",
+            )
+            out[i] = replace(s, given=prefix, terms=small_print)
+        first += len(some)
+    return [out[i] for i in range(len(texts))]
+
+
+def healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
+    """log p(the tokens of both together) − log P(prefix), in tokens, of which the first may begin inside the prefix.
+
+    The prefix's own probability is exact, with bounds; the text's is that of one spelling, and so a lower bound.
+    """
+    rows = _by_prefix(prefixes)
+    joins = [joined(lm, prefix) for prefix, _ in rows]
+    tails = _tails(lm, joins)
+    end = [] if lm.vocab.end is None else [lm.vocab.end]
+    ids = [lm.vocab.encode_array(to_bytes(g) + to_bytes(t)) for g, t in zip(prefixes, texts)]
+    reach = [np.cumsum([0, *map(len, lm.vocab.pieces(p))]) for p in ids]  # type: ignore[arg-type]
+    head = [0] * len(ids)
+    cut: list[tuple[int, Scored]] = []
+    otherwise: list[int] = []
+    for join, tail, (prefix, some) in zip(joins, tails, rows):
+        if tail.prefix_total == -np.inf:
+            raise impossible(prefix)
+        for i in some:
+            head[i] = int(np.searchsorted(reach[i], len(join.head)))
+            # A tokenizer may cut the head otherwise when more follows.
+            if reach[i][head[i]] == len(join.head):
+                cut.append((i, tail))
+            else:
+                otherwise.append(i)
+    out = dict(
+        zip(otherwise, exactly(lm, [texts[i] for i in otherwise], [prefixes[i] for i in otherwise], want))
+    )
+    paths = [np.append(ids[i], end).astype(np.int64) for i, _ in cut]
+    trace = lm.forward(paths, want, [head[i] for i, _ in cut])
+    for k, (i, tail) in enumerate(cut):
+        # The first token that ends behind the prefix; EOS where there is none.
+        size = len(to_bytes(prefixes[i]))
+        first = int(np.searchsorted(reach[i][1:], size, side="right"))
+        found = _record(lm, texts[i], prefixes[i], ids[i][first:], trace, k, first - head[i])
+        logp = found.logp.copy()
+        before = float(trace.logp[k][: first - head[i]].sum())
+        if len(logp):
+            logp[0] += before - tail.prefix_total
+        low = logp.copy()
+        low[:1] += tail.prefix_total - tail.prefix_interval[1]
+        out[i] = replace(
+            found,
+            logp=logp,
+            low=low,
+            high=np.zeros_like(logp),
+            seen=lm.seen(len(paths[k]))[first:],
+            inside=int(size - reach[i][first]) if first < len(ids[i]) else 0,
+            vocab=lm.vocab.continuation if first else lm.vocab,
+        )
+    return [out[i] for i in range(len(texts))]
+
+
+def _tails(lm: LM, joins: Sequence[Join]) -> list[Scored]:
+    """The tail of each join behind its head."""
+    cuts = [Cut.of(join.lm, [join.tail], [b""]) for join in joins]
+    trace = behind(lm, joins, range(len(joins)), [c.paths[0] for c in cuts], Want(), [0] * len(joins))
+    return [c.records(join.lm, trace, k)[0] for k, (join, c) in enumerate(zip(joins, cuts))]
+
+
+def _record(lm: LM, text: Text, prefix: Text, tokens: Ints, trace: Trace, k: int, at: int) -> Scored:
+    small_print = replace(
+        terms(lm, len(tokens), len(to_bytes(text)), len(to_bytes(prefix)), lm.vocab.end is not None),
+        boundary="healed",
+    )
+    return Scored(
+        text,
+        prefix,
+        tokens,
+        trace.logp[k][at:],
+        small_print,
+        lm.vocab,
+        tokens[:0],
+        trace.entropy[k][at:] if trace.entropy else None,
+        trace.rank[k][at:] if trace.rank else None,
+        trace.top_ids[k][at:] if trace.top_ids else None,
+        trace.top_logp[k][at:] if trace.top_logp else None,
+    )
+
+
+def _by_prefix(prefixes: Sequence[Text]) -> list[tuple[Text, list[int]]]:
+    rows: dict[tuple[type, Text], list[int]] = {}
+    for i, g in enumerate(prefixes):
+        rows.setdefault((type(g), g), []).append(i)
+    return [(g, some) for (_, g), some in rows.items()]

@@ -1,0 +1,213 @@
+"""One text and the terms of its log-probability; and how they are read off one pass over many texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import Advice, NoEOS
+from pofx.lm.fitted_documents import chosen_by, known_texts
+from pofx.lm.model import LM
+from pofx.lm.trace import Ints, Trace, Want
+from pofx.queries.scoring.terms import Terms, terms
+from pofx.transforms.given import check_possible
+from pofx.vocab.vocabulary import Vocab, to_bytes
+
+# The first advice to whoever has no EOS; the command line gives it where the verb at hand has that option.
+ASK_FOR_PREFIXES = Advice(
+    "ask for log P of prefixes", "prefix_log_prob, prefix_total", "--prefix", parameter="prefix"
+)
+
+
+def refuse_complete() -> NoEOS:
+    """The error of a model that ends no text, to be raised by whoever is asked for the last factor."""
+    return NoEOS(
+        "log p(text) needs p(EOS | text), the last factor of the chain rule, but this model has no "
+        "end-of-text symbol, so no text of it is ever complete",
+        [
+            ASK_FOR_PREFIXES,
+            Advice("name a token that ends texts", "end=…", "--end"),
+            Advice("fit with EOS", "end=True", "without --no-end"),
+        ],
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One text and the terms of its log-probability, nats.
+
+    tokens: ids `[t]`. logp: `[t + 1]`, log p(x_i | x_<i), the last one of EOS (`[t]` for a model without EOS).
+    seen: per entry of logp, how many tokens its law is conditioned on, x0 and given ones among them: the effective
+    context, by the window rule. entropy, rank, top_ids, top_logp: per entry of logp, where asked for with `Want`.
+    low, high: per entry of logp, terms of its bounds, where there are any (`Trace`). inside: how many bytes of the first
+    token lie in `given` (`Terms.boundary` "healed").
+    """
+
+    text: str | bytes
+    given: str | bytes
+    tokens: Ints
+    logp: NDArray[np.float64]
+    terms: Terms
+    vocab: Vocab
+    seen: Ints
+    entropy: NDArray[np.float64] | None = None
+    rank: Ints | None = None
+    top_ids: Ints | None = None
+    top_logp: NDArray[np.float64] | None = None
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
+    inside: int = 0
+
+    @cached_property
+    def spans(self) -> Ints:
+        """Byte offsets `[t, 2]` of what each token spells of the text."""
+        found = self.vocab.spans(self.tokens, self.text)  # type: ignore[arg-type]
+        return np.maximum(found - self.inside, 0) if self.inside else found
+
+    @property
+    def total(self) -> float:
+        """log p(text | given), EOS included; −inf for a text of probability zero. `NoEOS` where texts never end."""
+        if not self.terms.end:
+            raise refuse_complete()
+        return float(self.logp.sum())
+
+    @property
+    def prefix_total(self) -> float:
+        """log P(text | given): the text and anything after it, so no EOS term."""
+        return float(self.logp[: len(self.tokens)].sum())
+
+    def without_end(self) -> Scored:
+        """The same record of the text as a prefix: no EOS term, and `terms` says so."""
+        t = len(self.tokens)
+        return replace(
+            self,
+            logp=self.logp[:t],
+            seen=self.seen[:t],
+            terms=replace(self.terms, end=False),
+            entropy=None if self.entropy is None else self.entropy[:t],
+            rank=None if self.rank is None else self.rank[:t],
+            top_ids=None if self.top_ids is None else self.top_ids[:t],
+            top_logp=None if self.top_logp is None else self.top_logp[:t],
+            low=None if self.low is None else self.low[:t],
+            high=None if self.high is None else self.high[:t],
+        )
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Bounds (lo, hi) of log p(text | given), on `total` and on what it stands for; equal where it is computed."""
+        return self._bounds(self.total, len(self.logp))
+
+    @property
+    def prefix_interval(self) -> tuple[float, float]:
+        """Bounds (lo, hi) of log P(text | given), as `interval` those of log p."""
+        return self._bounds(self.prefix_total, len(self.tokens))
+
+    def _bounds(self, value: float, n: int) -> tuple[float, float]:
+        if self.low is None or self.high is None:  # a mixture of such models passes no bounds on
+            return (float("-inf"), 0.0) if self.terms.kind == "interval" else (value, value)
+        # Where nothing was left out they are the value, but for rounding.
+        return min(float(self.low[:n].sum()), value), max(float(self.high[:n].sum()), value)
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Texts behind their prefixes, as tokens: `paths[i]` is the prefix, of `skips[i]` tokens, the text `ids[i]`, and EOS."""
+
+    texts: tuple[str | bytes, ...]
+    prefixes: tuple[str | bytes, ...]
+    vocabs: tuple[Vocab, ...]
+    ids: tuple[Ints, ...]
+    paths: tuple[Ints, ...]
+    skips: tuple[int, ...]
+
+    @classmethod
+    def of(cls, lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes]) -> Cut:
+        """Both cut into tokens by themselves."""
+        end = np.array([] if lm.vocab.end is None else [lm.vocab.end], dtype=np.int64)
+        scoring = lm.vocab.scoring
+        cut = dict(zip(dict.fromkeys(prefixes), scoring.encode_many(list(dict.fromkeys(prefixes)))))
+        # Behind a prefix texts go on, and may be spelled otherwise than alone.
+        vocabs = tuple(scoring.continuation if len(cut[g]) else scoring for g in prefixes)
+        ids = tuple(_encoded(vocabs, texts))
+        paths = tuple(np.concatenate([cut[g], x, end]) for g, x in zip(prefixes, ids))
+        skips = tuple(len(cut[g]) for g in prefixes)
+        return cls(tuple(texts), tuple(prefixes), vocabs, ids, paths, skips)
+
+    def check_given(self, lm: LM) -> None:
+        """`Impossible` for a prefix that is."""
+        asked = {g: p[:s] for g, p, s in zip(self.prefixes, self.paths, self.skips) if s}
+        if asked:
+            check_possible(lm, list(asked.values()), list(asked))
+
+    def _known(self, lm: LM) -> tuple[Sequence[bool], Sequence[bool]]:
+        """Whether the model was fitted on each text, behind its prefix; and whether its weights were chosen by it."""
+        if not lm.fitted:
+            return [False] * len(self.texts), [False] * len(self.texts)
+        both = [to_bytes(g) + to_bytes(x) for g, x in zip(self.prefixes, self.texts)]
+        return known_texts(lm, both).tolist(), chosen_by(lm, both).tolist()
+
+    def records(self, lm: LM, trace: Trace, first: int = 0) -> list[Scored]:
+        """What a pass over the paths says, those of the trace from `first` on."""
+        seen: dict[tuple[int, int], Ints] = {}
+        out = []
+        known, chosen = self._known(lm)
+        for k, (text, prefix, x) in enumerate(zip(self.texts, self.prefixes, self.ids)):
+            i = first + k
+            place = len(self.paths[k]), self.skips[k]
+            if place not in seen:
+                seen[place] = lm.seen(place[0])[place[1] :]
+                seen[place].flags.writeable = False  # texts of one length share it
+            leak = 0.0 if trace.leak is None else float(1 - np.prod(1 - trace.leak[i]))
+            ended = lm.vocab.end is not None
+            small_print = terms(lm, len(x), len(to_bytes(text)), len(to_bytes(prefix)), ended, leak)
+            if trace.low is not None:
+                small_print = replace(small_print, kind="interval")
+            class_of_words = self.vocabs[k].control.unknown
+            unknown = 0 if class_of_words is None else int(np.sum(self.paths[k] == class_of_words))
+            if unknown:
+                small_print = replace(small_print, kind="class", unknown=unknown)
+            if known[k] or chosen[k]:
+                small_print = replace(small_print, fitted=known[k], chosen=chosen[k])
+            out.append(
+                Scored(
+                    text,
+                    prefix,
+                    x,
+                    trace.logp[i],
+                    small_print,
+                    self.vocabs[k],
+                    seen[place],
+                    trace.entropy[i] if trace.entropy else None,
+                    trace.rank[i] if trace.rank else None,
+                    trace.top_ids[i] if trace.top_ids else None,
+                    trace.top_logp[i] if trace.top_logp else None,
+                    trace.low[i] if trace.low else None,
+                    trace.high[i] if trace.high else None,
+                )
+            )
+        return out
+
+
+def by_tokens(
+    lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes], want: Want = Want()
+) -> list[Scored]:
+    """Each text behind its prefix, both cut into tokens by themselves, in one pass of the model."""
+    cut = Cut.of(lm, texts, prefixes)
+    cut.check_given(lm)
+    return cut.records(lm, lm.forward(cut.paths, want, cut.skips))
+
+
+def _encoded(vocabs: Sequence[Vocab], texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
+    """The ids of each text by the vocabulary beside it, those of one vocabulary in one go."""
+    if all(v is vocabs[0] for v in vocabs):
+        return vocabs[0].encode_many(texts) if texts else []
+    out = [np.zeros(0, dtype=np.int64)] * len(texts)
+    for vocab in {id(v): v for v in vocabs}.values():
+        rows = [i for i, v in enumerate(vocabs) if v is vocab]
+        for i, ids in zip(rows, vocab.encode_many([texts[i] for i in rows])):
+            out[i] = ids
+    return out

@@ -1,0 +1,1 @@
+"""Where the characters and the words of a text begin and end."""

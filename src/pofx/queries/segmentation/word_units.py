@@ -1,0 +1,91 @@
+"""Where the words of a text are: runs of characters, and what may stand behind one."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import numpy as np
+
+from pofx.errors import BadValue
+from pofx.queries.segmentation.graphemes import graphemes
+from pofx.queries.segmentation.pattern_spans import pattern_spans
+from pofx.queries.segmentation.points import each
+from pofx.queries.segmentation.word_spans import WordSpans, regions, runs
+from pofx.values import real
+
+Punctuation = Literal["attached", "own", "boundary"]
+SECONDS = 10.0
+PUNCTUATION = ("attached", "own", "boundary")
+
+# Apostrophes and hyphens count as letters where other punctuation does not: "don't" and "well-known" are words, and
+# a boundary that stood within some words would give the words of one place a sum above 1.
+INNER = "'-’‐"
+# Behind these planes there are only ideographs, tags and variation selectors.
+_LAST = 0x20000
+
+
+@dataclass(frozen=True)
+class Units:
+    """How texts are cut into words. See `words`, whose arguments they are.
+
+    how: "words", "graphemes", or a pattern, each match of which is a word. seconds: that a pattern may take for a text.
+    """
+
+    how: Literal["words", "graphemes"] | re.Pattern[str] = "words"
+    punctuation: Punctuation = "attached"
+    seconds: float = SECONDS
+
+    def __post_init__(self) -> None:
+        if isinstance(self.how, re.Pattern):
+            if not isinstance(self.how.pattern, str):
+                raise BadValue("units: expected a pattern over str, found one over bytes", "leave out the b")
+        elif self.how not in ("words", "graphemes"):
+            raise BadValue(
+                f"units: expected 'words', 'graphemes', a compiled pattern or regions, found {self.how!r}",
+                None,
+            )
+        real("pattern_seconds", self.seconds, 0, above=True)
+        if self.punctuation not in PUNCTUATION:
+            raise BadValue(f"punctuation: expected one of {PUNCTUATION}, found {self.punctuation!r}", None)
+        if self.punctuation != "attached" and self.how != "words":
+            raise BadValue(
+                f"punctuation: expected only with units='words', found {self.punctuation!r} with others", None
+            )
+
+    def separates(self, character: str) -> bool:
+        """Whether the character is a boundary: white space, and punctuation where it is not attached."""
+        return character.isspace() or (self.punctuation != "attached" and is_punctuation(character))
+
+    @property
+    def openings(self) -> frozenset[bytes]:
+        """The bytes of every boundary, whole and in part: what a token may hold of one at its end."""
+        return _openings(self.punctuation)
+
+    def of(self, text: str) -> WordSpans:
+        """The words of a text in order; none overlap."""
+        if isinstance(self.how, re.Pattern):
+            return regions(text, pattern_spans(self.how, text, self.seconds))
+        space = each(str.isspace, text)
+        if self.how == "graphemes":
+            spans = graphemes(text)
+            solid = np.append(0, np.cumsum(~space))
+            return WordSpans.words(spans[solid[spans[:, 1]] > solid[spans[:, 0]]], False)
+        separates = space if self.punctuation == "attached" else each(self.separates, text)
+        return runs(separates, separates & ~space & (self.punctuation == "own"))
+
+
+def is_punctuation(character: str) -> bool:
+    """Unicode's categories P*, without apostrophes and hyphens."""
+    return unicodedata.category(character)[0] == "P" and character not in INNER
+
+
+@cache
+def _openings(punctuation: Punctuation) -> frozenset[bytes]:
+    units = Units("words", punctuation)
+    characters = (chr(c) for c in range(_LAST) if not 0xD800 <= c < 0xE000)
+    spelled = [c.encode() for c in characters if units.separates(c)]
+    return frozenset(b[:k] for b in spelled for k in range(1, len(b) + 1))

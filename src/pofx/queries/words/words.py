@@ -1,0 +1,152 @@
+"""−log p of words, which are runs of characters, whatever the tokens are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import Advice, BadValue, NoEOS
+from pofx.lm.model import LM
+from pofx.lm.trace import Ints, Trace, Want
+from pofx.queries.scoring.as_read import as_read, saying
+from pofx.queries.scoring.terms import terms
+from pofx.queries.segmentation.word_units import SECONDS, Punctuation, Units
+from pofx.queries.words.boundaries import Boundaries
+from pofx.queries.words.word import Word, Worded
+from pofx.queries.words.word_places import Ending, Places, places
+from pofx.queries.words.word_surprisals import surprisals
+from pofx.transforms.given import check_possible
+from pofx.vocab.vocabulary import to_bytes
+
+__all__ = ["Word", "Worded", "read_words", "words"]
+
+Regions = Sequence[Sequence[tuple[int, int]]]
+# Entries of the sets of tokens in one pass: 335 sets of 50,000 tokens; 64 MB where a pass holds them as float32.
+ENTRIES = 1 << 24
+
+
+def words(
+    lm: LM,
+    texts: Sequence[str | bytes],
+    units: Literal["words", "graphemes"] | re.Pattern[str] | Regions = "words",
+    punctuation: Punctuation = "attached",
+    given: str | bytes | Sequence[str | bytes] = "",
+    pattern_seconds: float = SECONDS,
+) -> list[Worded]:
+    """−log P(w_k, then a boundary | w_1 … w_k−1, then a boundary) of every word, nats; one record a text, in order.
+
+    With F(k) = log P(the text up to the end of word k, then a boundary or EOS), a word's surprisal is
+    F(k−1) − F(k); the first word's −F(1); the last one's F(k−1) − log p(text), so that all add up to −log p(text).
+    Boundaries are sets of tokens, by the bytes they begin with, so that it does not matter whether spaces stand
+    at the beginnings of tokens or at their ends. Pimentel and Meister 2024, Oh and Schuler 2024, with EOS.
+
+    F is that of the tokens `encode` gives: their prefix up to the word's end, times the mass of what may follow; for
+    a token that reaches beyond the end, of the tokens that could stand in its place and reach a boundary there.
+
+    units: "words", what stands between white space; "graphemes", for languages without spaces; a pattern, each match
+    of which is a word; regions (start, end) in characters, a list for each text. Where neither white space nor the
+    text's end follows a region or a match, it may be followed by anything, as may a grapheme.
+    punctuation: "attached" to the words it touches; "own", each character a word; "boundary", between words.
+    given: one prefix for all, or one a text. pattern_seconds: that finding the matches in a text may take.
+    `NoEOS` where texts never end; else the errors of `score`.
+
+    Right: `words(lm, ["The cat sat."])[0].words[1].surprisal`. Wrong: adding up `tokens` of `score` for a word: the
+    space that ends it is in the next token, where it counts for the next word.
+    """
+    if isinstance(texts, str | bytes):
+        raise BadValue("texts: expected a list of texts, found one text", "write words(lm, [text])")
+    texts = list(texts)
+    if isinstance(units, str | re.Pattern):
+        how = Units(units, punctuation, pattern_seconds)
+        return read_words(lm, Boundaries(lm.vocab, how), texts, given)
+    own = list(units)
+    if len(own) != len(texts):
+        raise BadValue(f"units: expected regions for each of {len(texts)} texts, found {len(own)}", None)
+    return read_words(lm, Boundaries(lm.vocab, Units("words", punctuation)), texts, given, own)
+
+
+def read_words(
+    lm: LM,
+    boundaries: Boundaries,
+    texts: Sequence[str | bytes],
+    given: str | bytes | Sequence[str | bytes] = "",
+    own: Regions | None = None,
+) -> list[Worded]:
+    """`words`, by sets of tokens that were made before; own: the regions of each text."""
+    end = lm.vocab.end
+    if end is None:
+        raise NoEOS(
+            "words: expected a model whose texts end, since the end of a text is a boundary and belongs to its "
+            "last word, found one without end-of-text symbol",
+            Advice("name a token that ends texts", "end=…", "--end"),
+        )
+    behind = [given] * len(texts) if isinstance(given, str | bytes) else list(given)
+    if len(behind) != len(texts):
+        raise BadValue(
+            f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(behind)}", None
+        )
+    texts, changed = as_read(lm, texts)
+    behind, before = as_read(lm, behind)
+    if own is not None and any(changed):
+        raise BadValue(
+            "units: expected texts that the model reads as they are, found one that its normalizer changes",
+            "pass the text that it reads (lm.vocab.read), and regions of that",
+        )
+    prefixes = [lm.vocab.encode_array(g) for g in behind]
+    asked = {g: p for g, p in zip(behind, prefixes) if len(p)}
+    if asked:
+        check_possible(lm, list(asked.values()), list(asked))
+    # Behind a prefix texts go on, and may be spelled otherwise than alone.
+    vocabs = [lm.vocab.continuation if len(p) else lm.vocab for p in prefixes]
+    alone = iter(lm.vocab.encode_many([t for t, p in zip(texts, prefixes) if not len(p)]))
+    cut = []
+    for k, (vocab, text) in enumerate(zip(vocabs, texts)):
+        ids = vocab.encode_array(text) if len(prefixes[k]) else next(alone)
+        cut.append(places(vocab, boundaries.units, text, ids, None if own is None else own[k]))
+    paths = [np.concatenate([p, place.ids, [end]]).astype(np.int64) for p, place in zip(prefixes, cut)]
+    logp, entropy, masses = _passes(lm, boundaries, cut, paths, [len(p) for p in prefixes])
+    out = []
+    for k, place in enumerate(cut):
+        skip = len(prefixes[k])
+        seen = lm.seen(len(paths[k]))[skip:]
+        n_given = len(to_bytes(behind[k]))
+        small_print = terms(lm, len(place.ids), len(place.data), n_given, end=True)
+        found = surprisals(place, logp[k], entropy[k], masses[k], seen)
+        out.append(Worded(texts[k], behind[k], found, float(logp[k].sum()), small_print))
+    return saying(out, [by or g for by, g in zip(changed, before)])
+
+
+def _passes(
+    lm: LM, boundaries: Boundaries, texts: Sequence[Places], paths: Sequence[Ints], skips: Sequence[int]
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """Per text: log p and entropy of each position `[t + 1]`, and the log mass behind each word `[w]`."""
+    masses = [np.zeros(len(p.at)) for p in texts]
+    needed: dict[Ending, list[int]] = {}
+    for k, place in enumerate(texts):
+        for kind in np.unique(place.which[place.which >= 0]).tolist():
+            needed.setdefault(place.endings[kind], []).append(k)
+    kinds = list(needed)
+    first: Trace | None = None
+    most = max(ENTRIES // lm.vocab.size, 1)
+    for lo in range(0, max(len(kinds), 1), most):
+        some = kinds[lo : lo + most]
+        asked = sorted({k for kind in some for k in needed[kind]}) if first else list(range(len(texts)))
+        members = [boundaries.at_break if kind is None else boundaries.within(*kind) for kind in some]
+        want = Want(entropy=first is None, masses=np.array(members) if members else None)
+        trace = lm.forward([paths[k] for k in asked], want, [skips[k] for k in asked])
+        first = first or trace
+        columns = {kind: column for column, kind in enumerate(some)}
+        for row, k in enumerate(asked):
+            place = texts[k]
+            column = np.array([*(columns.get(kind, -1) for kind in place.endings), -1])[place.which]
+            here = column >= 0
+            if here.any():
+                assert trace.masses is not None  # noqa: S101  (ours: they were wanted)
+                masses[k][here] = trace.masses[row][place.at[here], column[here]]
+    assert first is not None  # noqa: S101  (ours: there is a pass even where no set is needed)
+    assert first.entropy is not None  # noqa: S101  (ours: the first one reports it)
+    return list(first.logp), list(first.entropy), masses

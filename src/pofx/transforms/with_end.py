@@ -1,0 +1,96 @@
+"""A token standing in for EOS: where it comes, the text is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import BadValue, NotText
+from pofx.lm.model import LM
+from pofx.lm.trace import Path, Trace, Want
+from pofx.transforms.with_begin import token_id
+from pofx.transforms.wrapper import LMWrapper
+from pofx.vocab.vocabulary import Vocab
+from pofx.vocab.wrapper import VocabWrapper
+
+
+class EndedVocab(VocabWrapper):
+    """A vocabulary one of whose tokens ends texts, and therefore spells nothing any more."""
+
+    def __init__(self, vocab: Vocab, end: int) -> None:
+        super().__init__(vocab)
+        self.ending, self.end = end, end
+        self.token_bytes = tuple(None if i == end else b for i, b in enumerate(vocab.token_bytes))
+        self.control = vocab.control.with_end(end)
+        self.spells_bytes = self.spells_bytes and vocab.token_bytes[end] is None
+        self._spelled = vocab.token_bytes[end] or b""
+
+    def over(self, vocab: Vocab) -> Vocab:
+        """Another vocabulary ended by the same token."""
+        return EndedVocab(vocab, self.ending)
+
+    def encode(self, text: str | bytes) -> list[int]:
+        """As before; a text that contains the ending token is two texts: `NotText`."""
+        ids = self.vocab.encode(text)
+        self._check(ids)
+        return ids
+
+    def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
+        """`encode` as an array."""
+        ids = self.vocab.encode_array(text)
+        self._check(ids)
+        return ids
+
+    def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
+        """`encode_array` of each text."""
+        every = self.vocab.encode_many(texts)
+        for ids in every:
+            self._check(ids)
+        return every
+
+    def _check(self, ids: Sequence[int] | NDArray[np.int64]) -> None:
+        found = np.flatnonzero(np.asarray(ids) == self.ending)
+        if len(found):
+            raise NotText(
+                f"expected a text without the token that ends texts, {self._spelled!r}, found it at token "
+                f"{found[0]}",
+                "split the text there",
+            )
+
+
+def ended(lm: LM, end: str | int) -> LM:
+    """The distribution of texts up to the first `end` token: p(x) = P(x · end).
+
+    For a model that never ends a text, such as one of a running stream (`BadValue` where there is an EOS).
+    Right: `ended(lm, "\\n")` for the law of lines. Wrong: expecting to score a text with `end` inside.
+    """
+    if lm.vocab.end is not None:
+        raise BadValue(
+            f"end: expected no other EOS for a model that has one (id {lm.vocab.end}), found {end!r}",
+            "leave end out",
+        )
+    return Ended(lm, token_id(lm.vocab, end, "end"))
+
+
+class Ended(LMWrapper):
+    """The same laws over another vocabulary; made by `ended`."""
+
+    def __init__(self, lm: LM, end: int) -> None:
+        self.end = end
+        super().__init__(lm, replace(lm.info, vocab=EndedVocab(lm.vocab, end)))
+
+    def over(self, lm: LM) -> LM:
+        """Ended by the same token."""
+        return Ended(lm, self.end)
+
+    def forward(
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
+    ) -> Trace:
+        """As the model itself, but for log p(EOS), which only this vocabulary can ask for."""
+        return LM.forward(self, paths, want, skip) if want.end else self.lm.forward(paths, want, skip)

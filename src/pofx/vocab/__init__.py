@@ -1,0 +1,1 @@
+"""Vocabularies: which bytes the ids of a model spell, and how texts become ids."""

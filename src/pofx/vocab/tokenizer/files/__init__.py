@@ -1,0 +1,1 @@
+"""The files of a tokenizer: checked, read and written."""

@@ -1,0 +1,157 @@
+"""A model's own chat template: where its files have it, and messages as ids, their control tokens by id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pofx.errors import BadSource, BadValue
+from pofx.files.isolated.process import Failed, apart
+from pofx.vocab.control_tokens import ControlTokens
+from pofx.vocab.vocabulary import Vocab
+
+FILE = "chat_template.jinja"
+MOST_BYTES = 1 << 20  # of a template; the longest known has 30 KB
+MOST_RENDERED = 1 << 20  # characters
+TASKS = (
+    "pofx.vocab.tokenizer.tasks"  # named, not imported: the tasks need the vocabulary, which needs this file
+)
+SECONDS, MEMORY = 5.0, 1 << 30
+_PRIVATE = range(0xE000, 0xF8FF)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template in Jinja, and the tokens it may name: "bos_token", "eos_token" and others."""
+
+    source: str
+    special: Mapping[str, str]
+
+
+class Speaker(Protocol):
+    """A vocabulary with what the parts of a conversation ask of it.
+
+    opens: which parts of a text the tokenizer opens with a space. lstrip, rstrip: names of control tokens that take the
+    white space before or behind them.
+    """
+
+    @property
+    def control(self) -> ControlTokens:
+        """Its control tokens."""
+
+    @property
+    def opens(self) -> str:
+        """Which parts of a text open with a space."""
+
+    @property
+    def lstrip(self) -> frozenset[str]:
+        """Control tokens that take the white space before them."""
+
+    @property
+    def rstrip(self) -> frozenset[str]:
+        """Control tokens that take the white space behind them."""
+
+    @property
+    def continuation(self) -> Vocab:
+        """The vocabulary of what goes on with a text."""
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text."""
+
+
+def template_of(folder: Path, config: Mapping[str, Any]) -> Template | None:
+    """The template of a checkpoint: its chat_template.jinja, else what tokenizer_config.json has; None without one."""
+    path = folder / FILE
+    special = {k: _content(v) for k, v in config.items() if k.endswith("_token")}
+    named = {k: v for k, v in special.items() if v is not None}
+    if path.is_file():
+        if path.stat().st_size > MOST_BYTES:
+            raise BadSource(
+                f"{path}: expected a template of at most {MOST_BYTES >> 20} MiB, found a larger one", None
+            )
+        return Template(path.read_text("utf-8", "replace"), named)
+    found = config.get("chat_template")
+    if isinstance(found, list):  # by name, an old way to have several
+        by_name = {t.get("name"): t.get("template") for t in found if isinstance(t, dict)}
+        found = by_name.get("default")
+    return Template(found, named) if isinstance(found, str) and found else None
+
+
+def rendered_ids(
+    vocab: Speaker, template: Template, messages: Sequence[Mapping[str, Any]]
+) -> tuple[list[int], str]:
+    """The ids of a conversation up to where the model is to go on, and the text that the template made of it.
+
+    The template is rendered by `transformers`, in its sandbox, in a process of its own with limits on time, memory and
+    length. Control tokens are those that the template writes. What the messages say stays text: a control token's name in
+    one is broken by a character that nothing else has while the template is rendered.
+
+    `BadValue` where the template refuses the messages, or does not end within its limits.
+    """
+    names = sorted(vocab.control.names, key=len, reverse=True)
+    mark = _unused(template.source, messages)
+    shielded = _shielded(messages, names, mark)
+    request = {
+        "template": template.source,
+        "messages": shielded,
+        "special": dict(template.special),
+        "most": MOST_RENDERED,
+    }
+    try:
+        found: str = apart("render", request, SECONDS, MEMORY, TASKS)
+    except Failed as e:
+        raise BadValue(
+            f"messages: expected a conversation that the model's chat template takes, found: {e!s:.200}",
+            "see what roles and fields it wants",
+        ) from None
+    parts = re.split("(" + "|".join(map(re.escape, names)) + ")", found) if names else [found]
+    ids: list[int] = []
+    for k, part in enumerate(parts):
+        if k % 2:
+            ids.append(vocab.control.names[part])
+            continue
+        text = part.replace(mark, "")
+        if k and parts[k - 1] in vocab.rstrip:
+            text = text.lstrip()
+        if k + 1 < len(parts) and parts[k + 1] in vocab.lstrip:
+            text = text.rstrip()
+        if text:
+            ids += _opened(vocab, text, first=not ids).encode(text)
+    return ids, found.replace(mark, "")
+
+
+def _opened(vocab: Speaker, text: str, first: bool) -> Speaker | Vocab:
+    """The vocabulary that puts a space before this part of a text where the tokenizer does."""
+    bare = vocab.opens == "bare parts" or (vocab.opens == "first part" and first)
+    opens = vocab.opens == "every part" or (bare and not text.startswith(" "))
+    return vocab if opens else vocab.continuation
+
+
+def _shielded(found: Any, names: Sequence[str], mark: str) -> Any:
+    """The messages, in every text of which a control token's name, or the beginning of one at its end, is broken."""
+    if isinstance(found, str):
+        whole = "|".join(map(re.escape, names))
+        text = re.sub(whole, lambda m: m[0][0] + mark + m[0][1:], found) if names else found
+        starts = {n[:k] for n in names for k in range(1, len(n))}
+        for k in range(min(len(text), max(map(len, names), default=0)), 0, -1):
+            if text[-k:] in starts:
+                return text[:-k] + text[-k] + mark + text[len(text) - k + 1 :]
+        return text
+    if isinstance(found, Mapping):
+        return {k: _shielded(v, names, mark) for k, v in found.items()}
+    if isinstance(found, list | tuple):
+        return [_shielded(v, names, mark) for v in found]
+    return found
+
+
+def _unused(*found: Any) -> str:
+    everything = repr(found)
+    return next(chr(c) for c in _PRIVATE if chr(c) not in everything and repr(chr(c))[1:-1] not in everything)
+
+
+def _content(token: object) -> str | None:
+    found = token.get("content") if isinstance(token, dict) else token
+    return found if isinstance(found, str) else None

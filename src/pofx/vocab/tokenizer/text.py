@@ -1,0 +1,273 @@
+"""A pretrained tokenizer that reads text as text: the same ids for it, and no way to write a control token."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import BadSource
+from pofx.files.isolated.muffled_stderr import muffled
+from pofx.vocab.tokenizer.files.refused_steps import may_panic
+from pofx.vocab.tokenizer.files.tokenizer_json import Added, TokenizerFile, components, refusing
+from pofx.vocab.tokenizer.normalized import EMPTY_MODEL, Normalized
+from pofx.vocab.tokenizer.opening_space import without_opening_space
+from pofx.vocab.tokenizer.safe_cuts import SafeCuts
+from pofx.vocab.tokenizer.stretches import encoding
+from pofx.vocab.tokenizer.token_bytes import Spelling
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from tokenizers.models import BPE, Unigram
+
+BLOCK = 1 << 18  # characters given to the tokeniser at once: an Encoding weighs some 200 bytes a token
+
+
+class TextTokenizer:
+    """Ids of str by the pipeline of a tokenizer.json from which all that is not about text was taken out.
+
+    No special added token, no post-processor, truncation, padding or dropout, no unknown token in BPE; and no
+    text of a control token in the model: under Unigram it is a piece like any other, and BPE finds it where
+    merges lead to it, or with ignore_merges. The flag encode_special_tokens does not help with these.
+
+    normalizers: names of what the tokenizer does to a text before it reads it.
+    opening: whether the tokenizer puts a space before every text. It is taken out too: the caller puts a " "
+    before a text that opens, and none before one that goes on.
+    added: the added tokens that are text; they do not swallow the spaces beside them here.
+    opened: texts of added tokens that the tokenizer finds only behind such a space (`normalized`, with a Prepend).
+    """
+
+    def __init__(
+        self,
+        file: TokenizerFile,
+        spelling: Spelling,
+        spelled: Sequence[bytes | None],
+        control: frozenset[int],
+        added: Sequence[Added],
+    ) -> None:
+        from tokenizers import Tokenizer
+
+        self._spelled, self._byte_level = spelled, spelling.byte_level
+        with refusing(file.name):
+            normalizer, pre_tokenizer, self.opens, prepended = without_opening_space(file, spelling.space)
+            self.opening = self.opens != "none"
+            skeleton: dict[str, Any] = {
+                "version": "1.0",
+                "added_tokens": [],
+                "normalizer": normalizer,
+                "pre_tokenizer": pre_tokenizer,
+                "model": EMPTY_MODEL,
+            }
+            self._tokenizer: Tokenizer = Tokenizer.from_str(json.dumps(skeleton))
+            self.opened = tuple(a.content for a in added if a.normalized and prepended)
+            others = "|".join(re.escape(a.content) for a in added if not a.normalized)
+            found = "|".join(map(re.escape, self.opened))
+            self._section = re.compile(f"({others})(?= *(?:{found}))") if others and found else None
+            added = [
+                self._as_normalized(a, prepended, file) if a.content in self.opened else a for a in added
+            ]
+            normalize = getattr(self._tokenizer.normalizer, "normalize_str", str)
+            lost = next((a.content for a in added if a.normalized and not normalize(a.content)), None)
+            if lost is not None:  # the library would find it everywhere
+                raise BadSource(
+                    f"{file.name}: expected an added token that its own normalizer leaves something of, found "
+                    f"{lost!r:.60}",
+                    "get the file again, or use another model",
+                )
+            self._tokenizer.model = _model(file, control, added)
+            self._add(added)
+        before, behind = components(normalizer), components(pre_tokenizer)
+        self._panics = may_panic([*before, *behind], len(before))
+        self._added, self._behind = added, pre_tokenizer
+        self._reading = Normalized(before, spelling.space, [a for a in added if not a.normalized])
+        self.normalizers = self._reading.names
+
+    def normalized(self, text: str) -> tuple[str, list[str]]:
+        """The text as the normalizers leave it to the model, spaces as spaces, and the names of those that changed it."""
+        with muffled(self._panics):
+            return self._reading.of(text)
+
+    @property
+    def loses_opening(self) -> bool:
+        """Whether a normalizer takes the space away that is put before a text."""
+        return self.opening and self.normalized(" a")[0][:1] != " "
+
+    def shown(self, a: Added) -> str:
+        """What stands for an added token in a text that was normalized."""
+        return self._reading.of(a.content)[0] if a.normalized else a.content
+
+    def as_read(self) -> TextTokenizer:
+        """The same tokenizer of texts that were normalized before, so that none is normalized twice.
+
+        Of the normalizers it has what writes spaces and bytes in the letters of the table.
+        """
+        from tokenizers import Tokenizer
+
+        out = copy.copy(self)
+        out.__dict__.pop("_cuts", None)
+        skeleton: dict[str, Any] = {
+            "version": "1.0",
+            "added_tokens": [],
+            "normalizer": self._reading.spelling,
+            "pre_tokenizer": self._behind,
+            "model": EMPTY_MODEL,
+        }
+        out._tokenizer = Tokenizer.from_str(json.dumps(skeleton))
+        out._tokenizer.model = self._tokenizer.model
+        out._add(self._added)
+        return out
+
+    def _add(self, added: Sequence[Added]) -> None:
+        from tokenizers import AddedToken
+
+        self._tokenizer.add_tokens(
+            [AddedToken(a.content, single_word=a.single_word, normalized=a.normalized) for a in added]
+        )
+        self._renumbered = self._ids_of(added)
+
+    def _as_normalized(self, a: Added, prepended: str, file: TokenizerFile) -> Added:
+        """The added token under a text that the normalizer here makes of it what the file's own makes of its text.
+
+        That one puts its space before the token's text, too, as if it were a text of its own.
+        """
+        normalize = getattr(self._tokenizer.normalizer, "normalize_str", str)
+        wanted = normalize(prepended + a.content)
+        texts = [t for t in (" " + a.content, prepended + a.content) if normalize(t) == wanted]
+        # Not that of a token of the table, whose id it would take.
+        return replace(a, content=next((t for t in texts if t not in file.table), texts[-1]))
+
+    def encode_all(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """The ids of each text, in batches of about `BLOCK` characters."""
+        batch: list[str] = []
+        waiting = 0
+        if self._section is not None:
+            # What stands behind another added token is normalized by itself, and opened by a space that the token takes.
+            texts = [self._section.sub(r"\1 ", t) for t in texts]
+        for t in texts:
+            if batch and waiting + len(t) > BLOCK:
+                yield from self._encode_batch(batch)
+                batch, waiting = [], 0
+            if len(t) > BLOCK:
+                yield self._encode_long(t)
+            else:
+                batch.append(t)
+                waiting += len(t)
+        yield from self._encode_batch(batch)
+
+    def _encode_batch(self, texts: list[str]) -> Iterator[list[int]]:
+        if len(texts) == 1 and len(texts[0]) < 4096:  # no thread pool, which would make later forks warn
+            with encoding(), muffled(self._panics):
+                encodings = [self._tokenizer.encode(texts[0], add_special_tokens=False)]
+        elif texts:  # no offsets either: half the time and memory
+            with encoding(), muffled(self._panics):
+                encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        else:
+            return
+        for found in encodings:
+            ids: list[int] = found.ids
+            yield ids if self._renumbered is None else self._renumbered[ids].tolist()
+
+    def _encode_long(self, text: str) -> list[int]:
+        """A text of many blocks, each ending at a safe cut; one without any is encoded whole."""
+        out: list[int] = []
+        start = low = 0
+        while len(text) - low > BLOCK:
+            high = low + BLOCK
+            cut = self._cuts.last(text, high - BLOCK // 2, high)
+            if cut is not None:
+                out += next(self._encode_batch([text[start:cut]]))
+                start = cut
+            low = high if cut is None else cut
+        return out + next(self._encode_batch([text[start:]]))
+
+    @cached_property
+    def _cuts(self) -> SafeCuts:
+        tokens = (b for b in self._spelled if b is not None)
+        return SafeCuts(tokens, lambda t: next(self._encode_batch([t])), self._byte_level)
+
+    def _ids_of(self, added: Sequence[Added]) -> NDArray[np.int64] | None:
+        """Ids by the number that the tokeniser gives, None where the two agree.
+
+        It numbers added tokens itself, behind the model's table. Those of BPE stand in the table.
+        """
+        theirs = {self._tokenizer.token_to_id(a.content): a.id for a in added}
+        if all(i == j for i, j in theirs.items()):
+            return None
+        out = np.arange(self._tokenizer.get_vocab_size() + 1)
+        for i, j in theirs.items():
+            out[i] = j
+        return out
+
+
+def added_around(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ids that the post_processor puts before and after a text, found by running it on one."""
+    from tokenizers import Tokenizer
+
+    model = {**EMPTY_MODEL, "vocab": {"x": 0}}
+    skeleton: dict[str, Any] = {
+        "version": "1.0",
+        "added_tokens": [],
+        "post_processor": file.post_processor,
+        "model": model,
+    }
+    encoding = Tokenizer.from_str(json.dumps(skeleton)).encode("x")
+    of_text = [k for k, special in enumerate(encoding.special_tokens_mask) if not special]
+    if len(of_text) != 1 or any(i >= rows for i in encoding.ids):
+        raise BadSource(
+            f"{file.name}: expected a post_processor that puts tokens of the model around one text, found one that "
+            f"makes {len(of_text)} of it, or ids of {rows} and more: {encoding.ids!s:.60}",
+            None,
+        )
+    return tuple(encoding.ids[: of_text[0]]), tuple(encoding.ids[of_text[0] + 1 :])
+
+
+def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added]) -> BPE | Unigram:
+    """The model, in which no word of text is a control token."""
+    if file.kind == "Unigram":
+        from tokenizers.models import Unigram
+
+        # Ids are positions. No text has this piece: the space is written otherwise before the model sees it.
+        pieces = [
+            (f"\ufffe control {i}" if i in control else piece, float(score))
+            for i, (piece, score) in enumerate(file.model["vocab"])
+        ]
+        unknown, fallback = file.model.get("unk_id"), bool(file.model.get("byte_fallback"))
+        return Unigram(pieces, unk_id=unknown, byte_fallback=fallback)
+
+    # A word that BPE makes one token is made so from its own merges alone, whatever stands beside it. So it
+    # is enough to try each control token's text as a word: only if one is found is the table gone through.
+    table = {**file.table, **{a.content: a.id for a in added}}
+    merges = _merges(file.model.get("merges") or [])
+    model = _bpe(file, table, merges)
+    names = [t for t, i in table.items() if i in control]
+    if any(token.id in control for name in names if name for token in model.tokenize(name)):
+        table = {(f"\ufffe control {i}" if i in control else t): i for t, i in table.items()}
+        merges = [(a, b) for a, b in merges if a in table and b in table and a + b in table]
+        model = _bpe(file, table, merges)
+    return model
+
+
+def _bpe(file: TokenizerFile, table: dict[str, int], merges: list[tuple[str, str]]) -> BPE:
+    from tokenizers.models import BPE
+
+    return BPE(
+        vocab=table,
+        merges=merges,
+        fuse_unk=bool(file.model.get("fuse_unk")),
+        byte_fallback=bool(file.model.get("byte_fallback")),
+        ignore_merges=bool(file.model.get("ignore_merges")),
+    )
+
+
+def _merges(found: Sequence[Any]) -> list[tuple[str, str]]:
+    """Pairs, which older files write as one string with a space between."""
+    if found and isinstance(found[0], str):
+        return [(a, b) for a, b in (m.split(" ") for m in found if not m.startswith("#version"))]
+    return [(a, b) for a, b in found]

@@ -1,0 +1,290 @@
+"""The vocabulary of a pretrained model, from its tokenizer.json: faithful to the byte, free of control tokens."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import BadValue, NotText
+from pofx.vocab.control_tokens import ControlTokens
+from pofx.vocab.tokenizer.files.chat_template import Template, rendered_ids
+from pofx.vocab.tokenizer.files.control_tokens import candidates, control_names
+from pofx.vocab.tokenizer.files.tokenizer_json import FILE, parse, refusing
+from pofx.vocab.tokenizer.stretches import stretches
+from pofx.vocab.tokenizer.text import TextTokenizer, added_around
+from pofx.vocab.tokenizer.token_bytes import Spelling, token_bytes
+from pofx.vocab.tokenizer.unencodable import unspelled
+from pofx.vocab.vocabulary import Vocab, to_bytes
+
+_WITHIN_BYTE_TEXT = "(?<=<)(?=0x[0-9A-Fa-f]{2}>)"
+
+
+class TokenizerVocab(Vocab):
+    """The tokens of a pretrained model: `decode(encode(x)) == x`, checked on every text.
+
+    tokenizer: a parsed tokenizer.json, BPE or Unigram. rows: V of the model's output law. end: the id of EOS,
+    or None where texts never end. control: ids that are no text, beside those that the files name. config: a
+    parsed tokenizer_config.json.
+
+    `token_bytes` is None for control tokens: added tokens marked special, BOS, EOS, the unknown token, whatever
+    else the files declare, and rows without a token. A text that spells one of them is ordinary text, and has
+    the ids of other tokens. Added tokens that are not special, such as "<think>", are text.
+
+    The ids are those of `transformers` without special tokens and with split_special_tokens, wherever these spell
+    the text. Where they do not: a tokenizer that puts a space before every text puts it before one that begins
+    with a space, too, and nowhere else; the mark "▁" itself, the text "<0x0A>" and stray bytes are spelled by
+    tokens of bytes or of less, if there are any; added tokens do not swallow spaces beside them. What is left is
+    `NotText`: a character that no token spells, and a text that a normalizer changes, since its probability would
+    be that of another string.
+
+    control: what the files say of control tokens. `control.candidates` are the declared roles, EOS, and tokens named as
+    separators. `control.adds_before` and `.adds_after` are those of the post_processor: "add_bos_token" and
+    "add_eos_token" of tokenizer_config.json count for nothing beside a tokenizer.json, as in transformers 5.
+    declared: ids by role ("bos", "eos", …), as the tokenizer's files have them; these tokens may be text. template: of
+    its chats, None without one. opening: whether the tokenizer puts a space before every text, which is no part of it.
+
+    `BadSource` for a file that cannot be run, for WordPiece and others whose tokens do not say what they spell,
+    and for more tokens than rows.
+
+    Right: `TokenizerVocab(json.load(file), rows=49152, end=2)`. Wrong: `vocab.encode("<|im_end|>")` for the
+    control token; it is `vocab.control.names["<|im_end|>"]`.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Mapping[str, Any],
+        rows: int,
+        end: int | None = None,
+        control: Iterable[int] = (),
+        config: Mapping[str, Any] | None = None,
+        name: str = FILE,
+    ) -> None:
+        if type(rows) is not int or rows < 1:
+            raise BadValue(f"rows: expected the number of outcomes of the model's law, found {rows!r}", None)
+        if end is not None and not (type(end) is int and 0 <= end < rows):
+            raise BadValue(f"end: expected an id in [0, {rows}) or None, found {end!r}", None)
+        beside = frozenset(control)
+        if any(i < 0 for i in beside):
+            raise BadValue(f"control: expected ids from 0, found {min(beside)}", None)
+        self.size, self.end = rows, end
+        file = parse(tokenizer, config or {}, name)
+        self._control = frozenset([*beside, *file.special.values(), *([] if end is None else [end])])
+        with refusing(name):
+            spelling = Spelling.of(file)
+            self.token_bytes = token_bytes(file, spelling, self._control, rows)
+            added = [a for a in file.added if a.id < rows and self.token_bytes[a.id] == a.content.encode()]
+            self._reader = TextTokenizer(file, spelling, self.token_bytes, self._control, added)
+            # Where a normalizer would take the opening space away, that is put behind it.
+            self._checks = self._reader.loses_opening
+            self._tokenizer = self._reader.as_read() if self._checks else self._reader
+            # Added tokens are looked for in another form than the one they have.
+            self._normal = {a.id: self._tokenizer.shown(a).encode() for a in added if a.normalized}
+            before, after = added_around(file, rows)
+            names = control_names(file, self._control, rows)
+        self.declared = file.declared
+        self.control = ControlTokens(names, candidates(file.declared, end, names, rows), before, after)
+        self.template: Template | None = None
+        self._written: TokenizerVocab | None = None
+        self.lstrip = frozenset(a.content for a in file.added if a.lstrip)
+        self.rstrip = frozenset(a.content for a in file.added if a.rstrip)
+        self.opening, self.opens = self._tokenizer.opening, self._tokenizer.opens
+        opened = self._tokenizer.opened
+        self._unopened = tuple(
+            a.content for a in added if not a.content.startswith(" ") and a.content not in opened
+        )
+        byte_ids = spelling.byte_ids(file.table)
+        self._byte_ids = [rows if i is None or i in self._control else i for i in byte_ids]  # rows: no token
+        spellable = all(self._byte_ids[b] < rows for b in (spelling.space or "").encode())
+        self._mark = spelling.space if spelling.space and spellable else None
+        mark = f"({re.escape(self._mark)}+)|" if self._mark else ""
+        # An added token that is found only behind a space takes the space with it.
+        preceding = (" ", *(a.content for a in added if not a.normalized)) if opened else ()
+        swallowing = "".join(f"(?<={re.escape(b)})(?={re.escape(t)})|" for t in opened for b in preceding)
+        self._mistaken = re.compile(mark + swallowing + _WITHIN_BYTE_TEXT)
+        self._texts = {i: text for text, i in self.control.names.items()}
+
+    @property
+    def control_ids(self) -> frozenset[int]:
+        """The ids that are no text because a file, or the caller, says so; of rows without a token nothing is said."""
+        return self._control
+
+    @cached_property
+    def unambiguous(self) -> bool:
+        """Whether every text has one spelling: claimed only where each token is one byte, and none another's."""
+        seen: set[bytes] = set()
+        for b in self.token_bytes:
+            if b is not None:
+                if len(b) != 1 or b in seen or self.opening:
+                    return False
+                seen.add(b)
+        return True
+
+    @cached_property
+    def continuation(self) -> TokenizerVocab:
+        """The same vocabulary for texts that go on behind others: no space is put before them.
+
+        Another one only where `opening`: there "b" alone is encoded as " b" would be after a word.
+        """
+        return self._but(opening=False) if self.opening else self
+
+    def with_end(self, end: int | None) -> TokenizerVocab:
+        """The same vocabulary with another control token as EOS, or none; `BadValue` for an id that is text."""
+        if end is not None and not (0 <= end < self.size and self.token_bytes[end] is None):
+            raise BadValue(
+                f"end: expected the id of a control token, such as {dict(list(self.control.names.items())[:3])}, "
+                f"found {end}",
+                None,
+            )
+        found = candidates(self.declared, end, self.control.names, self.size)
+        return self._but(end=end, control=replace(self.control, candidates=found))
+
+    def normalizing(self) -> TokenizerVocab:
+        """The same vocabulary for texts as the tokenizer's normalizers leave them: what `read` gives is encoded as it is."""
+        written = self._but(opening=False, _tokenizer=self._reader)
+        return self._but(normalizes=True, _checks=False, _tokenizer=self._reader.as_read(), _written=written)
+
+    def read(self, text: str | bytes) -> tuple[str | bytes, str]:
+        """The text as the model reads it, and the names of the normalizers that changed it; itself where none may.
+
+        `NotText` where the tokenizer's ids of the text are not those of what it reads, such as for a normalizer that writes
+        the text of an added token which is looked for only before.
+        """
+        if self._written is None:
+            return text, ""
+        made, by = self._normalized(text)
+        if not by:
+            return text, ""
+        theirs = self._written._encode_parts([stretches(to_bytes(text))])[0]
+        if self._as_normalized(theirs) != to_bytes(made):
+            return made, by  # some character has no token: `encode` says so
+        read = self.continuation.decode(theirs)
+        if self.continuation._encode_parts([stretches(read)])[0] != theirs:
+            raise NotText(
+                "expected a text that the tokenizer reads as it reads the normalized text, found one whose "
+                f"normalized text {made!a:.60} has other tokens (its normalizer is {by})",
+                "change the text, or use another model",
+            )
+        return (
+            (text, "") if read == to_bytes(text) else (read.decode() if isinstance(text, str) else read, by)
+        )
+
+    def _as_normalized(self, ids: Sequence[int]) -> bytes:
+        """The normalized text that has these ids."""
+        return b"".join([self._normal.get(i, self.token_bytes[i] or b"") for i in ids if i < self.size])
+
+    def _normalized(self, text: str | bytes) -> tuple[str | bytes, str]:
+        names: list[str] = []
+        parts = stretches(to_bytes(text))
+        for k, part in enumerate(parts):
+            if isinstance(part, str):
+                parts[k], changed = self._tokenizer.normalized(part)
+                names += [n for n in changed if n not in names]
+        if not names:
+            return text, ""
+        made = b"".join(map(to_bytes, parts))
+        return (made.decode() if isinstance(text, str) else made), " + ".join(names)
+
+    def _but(self, **changes: Any) -> TokenizerVocab:
+        out = copy.copy(self)
+        for name in ("continuation", "unambiguous"):
+            out.__dict__.pop(name, None)
+        out.__dict__.update(changes)
+        return out
+
+    def show(self, i: int) -> str:
+        """A printable name of an id: EOS, the text of a control token, or what it spells."""
+        return self._texts.get(i) or super().show(i) if i != self.end else super().show(i)
+
+    def pieces(self, ids: Sequence[int]) -> list[bytes]:
+        """What each id adds to the text; the space that was put before it is no part of it."""
+        out = super().pieces(ids)
+        first = next((k for k, piece in enumerate(out) if piece), None) if self.opening else None
+        if first is not None:
+            out[first] = out[first].removeprefix(b" ")
+        return out
+
+    def conversation(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], str] | None:
+        """A conversation by the template of the checkpoint, as `rendered_ids` makes it."""
+        return None if self.template is None else rendered_ids(self, self.template, messages)
+
+    def encode(self, text: str | bytes) -> list[int]:
+        """The tokenizer's ids of the text, whatever it spells; `NotText` if no tokens spell it."""
+        return self._encode([text])[0]
+
+    def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
+        """`encode` as an array."""
+        return np.array(self._encode([text])[0], dtype=np.int64)
+
+    def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
+        """`encode_array` of each text, on all cores."""
+        return [np.array(ids, dtype=np.int64) for ids in self._encode(texts)]
+
+    def _encode(self, texts: Sequence[str | bytes]) -> list[list[int]]:
+        data = [to_bytes(t) for t in texts]
+        if self.listener is not None:
+            self.listener(self.control.names, data)
+        encoded = self._encode_parts([stretches(d) for d in data])
+        return [ids if self._spells(ids, d) else self._by_other_tokens(d) for ids, d in zip(encoded, data)]
+
+    def _encode_parts(self, split: Sequence[Sequence[str | bytes]]) -> list[list[int]]:
+        """Ids of texts in parts: str by the tokenizer, bytes by the tokens of single bytes."""
+        strings: list[str] = []
+        for parts in split:
+            for k, part in enumerate(parts):
+                if isinstance(part, str):
+                    opens = self.opening and k == 0 and not part.startswith(self._unopened)
+                    strings.append(" " + part if opens else part)
+        encoded = iter(self._run(strings))
+        out = []
+        for parts in split:
+            ids = [next(encoded) if isinstance(p, str) else [self._byte_ids[b] for b in p] for p in parts]
+            out.append(ids[0] if len(ids) == 1 else [i for part in ids for i in part])
+        return out
+
+    def _run(self, strings: list[str]) -> list[list[int]]:
+        return list(self._tokenizer.encode_all(strings))
+
+    def _spells(self, ids: list[int], data: bytes) -> bool:
+        """Whether these are ids of text, and of this one."""
+        spelled = self.token_bytes
+        try:
+            joined = b"".join([spelled[i] for i in ids])  # type: ignore[misc]
+        except (TypeError, IndexError):
+            return False
+        spells = (joined.removeprefix(b" ") if self.opening else joined) == data
+        return spells and not (self._checks and self._normalized(data)[1])
+
+    def _by_other_tokens(self, data: bytes) -> list[int]:
+        """Ids of a text whose characters the tokenizer mistakes for its own marks, or `NotText`."""
+        ids = self._encode_parts([[p for stretch in stretches(data) for p in self._cut(stretch)]])[0]
+        if self._spells(ids, data):
+            return ids
+        read, by = self._normalized(data)
+        usable = bool(by) and self._is_text(to_bytes(read))
+        raise unspelled(
+            data, self._said(ids), self._say, self._tokenizer.normalizers, by, read if usable else None
+        )
+
+    def _is_text(self, data: bytes) -> bool:
+        """Whether the tokenizer spells these bytes as they are."""
+        return self._spells(self._encode_parts([stretches(data)])[0], data)
+
+    def _say(self, text: str) -> bytes:
+        return self._said(self._encode_parts([[text]])[0])
+
+    def _said(self, ids: Sequence[int]) -> bytes:
+        return self.decode([i for i in ids if i < self.size])
+
+    def _cut(self, stretch: str | bytes) -> list[str | bytes]:
+        """The text "<0x0A>" in two, and the mark of the space as bytes."""
+        if isinstance(stretch, bytes):
+            return [stretch]
+        parts = [p for p in self._mistaken.split(stretch) if p]
+        return [p.encode() if self._mark and p.startswith(self._mark) else p for p in parts]

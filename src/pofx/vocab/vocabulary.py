@@ -1,0 +1,281 @@
+"""Vocabularies: what the ids of a model spell. `encode` never yields a control token, whatever the text says."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import Advice, BadValue, NotText
+from pofx.vocab.control_tokens import ControlTokens
+
+# What hears of texts before they are encoded: it is given the names of control tokens, and the texts.
+Listener = Callable[[Mapping[str, int], Sequence[bytes]], None]
+
+END_TEXT = "</s>"
+BEGIN_TEXT = "<s>"
+
+
+def as_they_are(vocab: Vocab, what: str) -> None:
+    """`BadValue` for a vocabulary that normalizes texts, where the answer would be of another text than is asked about.
+
+    Right: `as_they_are(lm.vocab, "compressing")` in what gives back every byte. Wrong: where `read` can be asked first.
+    """
+    if vocab.normalizes:
+        raise BadValue(
+            f"normalize: expected a model that reads texts as they are for {what}, found one that normalizes "
+            "them",
+            Advice("leave it out", "normalize=True", "--normalize"),
+        )
+
+
+class Vocab(ABC):
+    """A finite set of ids and the bytes each one spells: a subclass sets the first three attributes and writes `encode`.
+
+    `decode(encode(x)) == x` must hold for every x that `encode` accepts. The other attributes have defaults, which are
+    right for a vocabulary without a tokenizer's file: no control tokens but EOS, no normalizer, no listener.
+
+    Attributes:
+        size: The number of outcomes of a next-token law, EOS included. x0 is no outcome: it stands before every text with
+            probability one, and has no id below `size`.
+        end: The id of EOS, or None where texts never end.
+        token_bytes: The bytes that each id spells, None for a control token (it spells nothing), `[size]`.
+        control: The control tokens beside EOS: their names, candidates for x0 and EOS, what the tokenizer adds.
+        normalizes: Whether `read` may give another text than it was given.
+        spells_bytes: Whether `encode` gives the bytes of a text: ids 0 to 255 are the bytes, and only EOS is beside them.
+        listener: Is called with `control.names` and every batch of texts before they are encoded, by a vocabulary whose
+            control tokens have names; None for nobody.
+
+    Right: a class with `size`, `end`, `token_bytes` and `encode`, and no more. Wrong: one whose `encode` gives a control
+    token for a text that has its name.
+    """
+
+    size: int
+    end: int | None
+    token_bytes: tuple[bytes | None, ...]
+    control: ControlTokens = ControlTokens()
+    normalizes: bool = False
+    spells_bytes: bool = False
+    listener: Listener | None = None
+
+    @abstractmethod
+    def encode(self, text: str | bytes) -> list[int]:
+        """The canonical token ids of a text, never a control token; `NotText` where there are none."""
+
+    def decode(self, ids: Sequence[int]) -> bytes:
+        """The bytes that ids spell; control tokens spell nothing."""
+        return b"".join(self.pieces(ids))
+
+    def pieces(self, ids: Sequence[int]) -> list[bytes]:
+        """What each id adds to the text."""
+        return [self.token_bytes[i] or b"" for i in ids]
+
+    def spans(self, ids: Sequence[int], text: str | bytes) -> NDArray[np.int64]:
+        """Byte offsets `[t, 2]` of what each token spells of a text that these ids spell: `text[lo:hi]`."""
+        hi = np.cumsum([len(p) for p in self.pieces(ids)], dtype=np.int64)
+        return np.stack([np.append(np.int64(0), hi)[:-1], hi], axis=1)
+
+    @cached_property
+    def opening(self) -> bool:
+        """Whether the first token of a text spells a space that is no part of the text, as SentencePiece has it.
+
+        By default `pieces` is asked about the first token that begins with a space.
+        """
+        for i, spelled in enumerate(self.token_bytes):
+            if spelled is not None and spelled.startswith(b" "):
+                return self.pieces([i]) == [spelled[1:]]
+        return False
+
+    @cached_property
+    def unambiguous(self) -> bool:
+        """Whether every text has one spelling in tokens, so that its canonical log p is the exact one.
+
+        True where no token's bytes begin with another's (a prefix code), be it the first of a text or a later one.
+        """
+        spelled = [b for b in self.token_bytes if b is not None]
+        first = [b.removeprefix(b" ") for b in spelled] if self.opening else []
+        return all(not b.startswith(a) for code in (spelled, first) for a, b in pairwise(sorted(code)))
+
+    @property
+    def continuation(self) -> Vocab:
+        """The vocabulary of texts that go on behind others: another one only where texts are opened in a way of their
+        own, such as by a space that is no part of them."""
+        return self
+
+    def read(self, text: str | bytes) -> tuple[str | bytes, str]:
+        """The text that is scored in place of this one, and what changed it: the text itself and "", unless the user asked
+        that the normalizers of a pretrained tokenizer be heeded."""
+        return text, ""
+
+    @property
+    def scoring(self) -> Vocab:
+        """The vocabulary by which `score` reads texts: another one only where a text may be read as one of a class."""
+        return self
+
+    @property
+    def unknown_as_class(self) -> Vocab:
+        """The same tokens, by which a word without an id is read as `control.unknown`; itself without such a class."""
+        return self
+
+    def conversation(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], str] | None:
+        """A conversation by the chat template of the model's files: its ids, and the text that the template made of it.
+
+        Args:
+            messages: Objects with a role and a content, in order.
+
+        Returns:
+            None without a template.
+
+        Raises:
+            BadValue: The template refuses the messages.
+        """
+        return None
+
+    def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
+        """`encode` as an array."""
+        return np.array(self.encode(text), dtype=np.int64)
+
+    def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
+        """`encode_array` of each text."""
+        return [self.encode_array(t) for t in texts]
+
+    def show(self, i: int) -> str:
+        """A printable name of an id, for people."""
+        if i == self.end:
+            return "EOS"
+        spelled = self.token_bytes[i]
+        return f"control {i}" if spelled is None else show_bytes(spelled)
+
+
+def to_bytes(text: str | bytes) -> bytes:
+    """UTF-8 of a text; `NotText` for lone surrogates, which no UTF-8 spells."""
+    if isinstance(text, bytes):
+        return text
+    if not isinstance(text, str):
+        raise NotText(f"expected a text (str or bytes), found {type(text).__name__}", None)
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as e:
+        raise NotText(
+            f"expected Unicode text, found the lone surrogate U+{ord(text[e.start]):04X} at character {e.start}",
+            "pass bytes, or replace it: text.encode('utf-8', 'replace')",
+        ) from None
+
+
+def to_str(text: str | bytes) -> str:
+    """The text as str; `NotText` where bytes are no UTF-8, with the offset."""
+    if isinstance(text, str):
+        to_bytes(text)
+        return text
+    if not isinstance(text, bytes):
+        raise NotText(f"expected a text (str or bytes), found {type(text).__name__}", None)
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as e:
+        raise NotText(
+            f"expected UTF-8, found byte 0x{text[e.start]:02X} at offset {e.start}",
+            "a vocabulary of bytes takes any bytes",
+        ) from None
+
+
+def show_bytes(piece: bytes) -> str:
+    """Bytes for people: UTF-8 where they are, control characters and stray bytes by name, spaces as ␣."""
+    out = []
+    for ch in piece.decode("utf-8", "backslashreplace"):
+        if ch == " ":
+            out.append("␣")
+        elif ch == "\n":
+            out.append("⏎")
+        elif ch.isprintable():
+            out.append(ch)
+        else:
+            out.append(ch.encode("unicode_escape").decode("ascii"))
+    return "".join(out)
+
+
+class ByteVocab(Vocab):
+    """The 256 bytes, and EOS = 256. Exact: every byte string has one spelling, so nothing can fail."""
+
+    spells_bytes = True
+
+    def __init__(self, end: bool = True) -> None:
+        self.size = 256 + end
+        self.end = 256 if end else None
+        self.token_bytes = tuple([bytes([b]) for b in range(256)] + [None] * end)
+
+    def encode(self, text: str | bytes) -> list[int]:
+        """The bytes of the text's UTF-8."""
+        return list(to_bytes(text))
+
+    def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
+        """The same without a Python list: 1 MB in 1 ms instead of 40."""
+        return np.frombuffer(to_bytes(text), dtype=np.uint8).astype(np.int64)
+
+    def decode(self, ids: Sequence[int]) -> bytes:
+        """The ids as bytes."""
+        a = np.asarray(ids, dtype=np.int64)
+        if len(a) and (a.min() < 0 or a.max() >= self.size):
+            raise IndexError(f"expected ids below {self.size}, found {a.min()} … {a.max()}")
+        return a[a < 256].astype(np.uint8).tobytes()
+
+    def spans(self, ids: Sequence[int], text: str | bytes) -> NDArray[np.int64]:
+        """A byte each, EOS none."""
+        hi = np.cumsum(np.asarray(ids, dtype=np.int64) < 256)
+        return np.stack([np.append(np.int64(0), hi)[:-1], hi], axis=1)
+
+
+class CharVocab(Vocab):
+    """A closed set of characters, and EOS after them.
+
+    An unknown character is an error that shows it. With `escape=True` 256 byte tokens follow the characters,
+    and an unknown character (or a stray byte) is spelled by the bytes of its UTF-8 instead.
+    """
+
+    def __init__(self, characters: Iterable[str], end: bool = True, escape: bool = False) -> None:
+        self.characters = "".join(sorted(set("".join(characters))))
+        self.escape = escape
+        spelled: list[bytes | None] = [to_bytes(c) for c in self.characters]
+        if escape:
+            spelled += [bytes([b]) for b in range(256)]
+        self.size = len(spelled) + end
+        self.end = len(spelled) if end else None
+        self.token_bytes = tuple(spelled + [None] * end)
+        self._ids = {c: i for i, c in enumerate(self.characters)}
+
+    @classmethod
+    def learn(cls, texts: Iterable[str | bytes], end: bool = True, escape: bool = False) -> CharVocab:
+        """The characters that occur in the texts; with `escape`, stray bytes are passed over, not refused."""
+        seen: set[str] = set()
+        for t in texts:
+            seen.update(to_bytes(t).decode("utf-8", "ignore") if escape else to_str(t))
+        return cls(seen, end=end, escape=escape)
+
+    def encode(self, text: str | bytes) -> list[int]:
+        """One id a character."""
+        if self.escape:
+            decoded = to_bytes(text).decode("utf-8", "surrogateescape")
+            n = len(self.characters)
+            out: list[int] = []
+            for c in decoded:
+                i = self._ids.get(c)
+                if i is not None:
+                    out.append(i)
+                else:
+                    out.extend(n + b for b in c.encode("utf-8", "surrogateescape"))
+            return out
+        decoded = to_str(text)
+        try:
+            return [self._ids[c] for c in decoded]
+        except KeyError as e:
+            c = str(e.args[0])
+            raise NotText(
+                f"expected one of the {len(self.characters)} characters this model was fitted on, found {c!r} "
+                f"(U+{ord(c):04X}) at character {decoded.index(c)}",
+                "fit with vocab='bytes', or with vocab='chars+bytes', which spells unknown characters by their "
+                "bytes",
+            ) from None
