@@ -217,7 +217,7 @@ def test_a_full_disk_costs_only_what_could_not_be_kept(runs: Runs, monkeypatch: 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, TESTS)
+sys.path[:0] = TESTS
 import pofx.files.reading_tape_file
 pofx.files.reading_tape_file.SECONDS = 0.0
 from test_midtext import Dying, main, windowed
@@ -231,7 +231,8 @@ main(["score", "in.txt", "-o", "o.jsonl", "--quiet"])
 def test_a_kill(runs: Runs) -> None:
     """SIGKILL, which writes no buffer out."""
     whole = runs("score", "in.txt", "-o", "whole.jsonl")
-    code = KILLED.replace("TESTS", repr(str(Path(__file__).parents[1])))
+    folders = [str(Path(__file__).parents[n]) for n in (0, 1)]
+    code = KILLED.replace("TESTS", repr(folders))
     codes = [subprocess.run([sys.executable, "-c", code, at], timeout=120).returncode for at in ("9", "0")]
     assert codes == [-signal.SIGKILL, 0]
     calls = Path("calls").read_text().splitlines()

@@ -24,6 +24,7 @@ from pofx.files.isolated.muffled_stderr import muffled
 from pofx.files.isolated.process import Failed, apart
 from pofx.models.pretrained import vocabulary
 from pofx.vocab.tokenizer import vetted
+from pofx.vocab.tokenizer.files.chat_template import TASKS
 from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
 
 ROWS = tiny.ROWS
@@ -192,7 +193,7 @@ def test_checkpoints_are_vetted_before_they_are_opened(
 def test_a_process_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart_module, "GRACE", 0.01)
     with pytest.raises(Failed, match="more than 0.001 s of work"):
-        apart("render", {}, 0.001, 1 << 28)
+        apart("render", {}, 0.001, 1 << 28, TASKS)
 
 
 def test_warnings_of_libraries_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
