@@ -15,7 +15,7 @@ from pofx.errors import BadSource, BadValue
 from pofx.files.pins import Pin, check_pin, data_dir, pin, pinned, unpin
 from pofx.lm.begin import Begin, refuse_unconditional
 from pofx.models.begin_evidence import evidence
-from pofx.transforms.with_begin import begun
+from pofx.transforms.with_begin import with_begin
 from pofx.vocab.control_tokens import ControlTokens
 from refusals import decided
 from toy import ToyLM, ToyVocab
@@ -262,7 +262,7 @@ def test_the_decision_as_a_model() -> None:
     found = evidence(core.vocab, JOINT, None, "m")
     assert found.id is not None
     assert found.known != "none"
-    assert begun(core, found.id, found.known).begin == found
+    assert with_begin(core, found.id, found.known).begin == found
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")

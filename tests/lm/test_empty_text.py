@@ -18,7 +18,7 @@ from pofx.errors import BadValue
 from pofx.lm.model import LM
 from pofx.queries.posterior import posterior
 from pofx.transforms.windowed import windowed
-from pofx.transforms.with_begin import begun
+from pofx.transforms.with_begin import with_begin
 from toy import ToyLM, ToyVocab
 
 END = 2
@@ -29,7 +29,7 @@ def core() -> ToyLM:
 
 
 def plain() -> LM:
-    return begun(core(), END)
+    return with_begin(core(), END)
 
 
 def law(history: list[int]) -> np.ndarray:
@@ -81,7 +81,7 @@ def test_an_empty_text_costs_no_neighbour(family: str) -> None:
 
 
 def test_a_posterior_of_the_empty_text() -> None:
-    other = begun(ToyLM(ToyVocab(2), seed=6, begin=False), END)
+    other = with_begin(ToyLM(ToyVocab(2), seed=6, begin=False), END)
     found = posterior(pofx.mixture([plain(), other], [0.5, 0.5]), ["", "a"])[0]
     assert found.evidence[0] == pytest.approx(law([END])[END], abs=1e-12)
 
@@ -104,11 +104,11 @@ def test_x0_twice_is_still_refused() -> None:
             plain().forward([path])
     with pytest.raises(BadValue, match="x0 stands before a text once"):
         # A control token that is not EOS ends nothing, alone or not.
-        begun(_Control(), 3).forward([[3]])
+        with_begin(_Control(), 3).forward([[3]])
 
 
 def test_windows_may_begin_with_an_x0_that_was_drawn() -> None:
-    lm = windowed(begun(_Control(), 3), 4, 2)
+    lm = windowed(with_begin(_Control(), 3), 4, 2)
     path = [0, 1, 3, 0, 1, END]  # the second window begins with id 3
     slow = [float(lm.extend(lm.start(1), [path[:i]]).logp[0, path[i]]) for i in range(len(path))]
     np.testing.assert_allclose(lm.forward([path]).logp[0], slow, atol=1e-12)

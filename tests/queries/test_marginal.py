@@ -24,7 +24,7 @@ from pofx.queries.marginal.exact import sum_by_state
 from pofx.queries.marginal.lattice import lattice
 from pofx.queries.marginal.marginal import Marginal, marginal
 from pofx.queries.marginal.tokenisations import by_beam, draw_others, tree
-from pofx.transforms.with_begin import begun
+from pofx.transforms.with_begin import with_begin
 from pofx.vocab.vocabulary import ByteVocab, Vocab
 from pofx.vocab.words import WordVocab
 from toy import ToyLM, log_prefix, log_string
@@ -336,7 +336,7 @@ def test_models_that_cannot_answer() -> None:
         marginal(pofx.fit(["ab"], NgramSpec(order=2, end=False)), "ab")
     with pytest.raises(PofxError, match="found"):
         marginal(ToyLM(VOCAB), "xyz")
-    assert isinstance(marginal(begun(ToyLM(VOCAB, begin=False), 0, known="assumed"), "ab"), Marginal)
+    assert isinstance(marginal(with_begin(ToyLM(VOCAB, begin=False), 0, known="assumed"), "ab"), Marginal)
 
 
 def test_from_the_command_line(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,10 +27,10 @@ from pofx.transforms.bytewise.bytewise import bytewise
 from pofx.transforms.bytewise.reserve import UNREAD
 from pofx.transforms.bytewise.sorted_tokens import Tokens
 from pofx.transforms.given import given as behind
-from pofx.transforms.given_string import joined
+from pofx.transforms.given_string import given_string
 from pofx.transforms.mixture import mixture
 from pofx.transforms.windowed import windowed
-from pofx.transforms.with_begin import begun
+from pofx.transforms.with_begin import with_begin
 from pofx.vocab.subwords import SubwordVocab
 from pofx.vocab.vocabulary import ByteVocab
 from pofx.vocab.words import WordVocab
@@ -125,7 +125,7 @@ def test_laws_of_the_exact_sum() -> None:
     [
         lambda: bytewise(toy(tuple(b for i, b in enumerate(TOKENS) if i != END), None)),
         lambda: bytewise(behind(toy(begin=False), "ab")),
-        lambda: bytewise(begun(toy(begin=False), 1)),
+        lambda: bytewise(with_begin(toy(begin=False), 1)),
         lambda: mixture([bytewise(toy(seed=1)), bytewise(toy(seed=2))]),
         lambda: behind(bytewise(toy()), b"\xc3"),
         lambda: bytewise(Toy(NoSpace(OPENING, 5), memory=2)),
@@ -505,21 +505,21 @@ WORDS = (
 @pytest.mark.parametrize("begin", [True, False])
 def test_words_that_no_token_straddles_are_read_as_tokens(begin: bool, monkeypatch) -> None:
     monkeypatch.setattr("pofx.transforms.given_string.TAIL", 16)
-    assert joined(toy(WORDS, 12), "free free soft").head == b""
-    assert joined(toy(WORDS, 12), "free free soft the soft").head == b"free"
+    assert given_string(toy(WORDS, 12), "free free soft").head == b""
+    assert given_string(toy(WORDS, 12), "free free soft the soft").head == b"free"
     monkeypatch.setattr("pofx.transforms.given_string.TAIL", 1)
     lm = toy(WORDS, 12, begin=begin)
-    join = joined(lm, "free free soft")
+    join = given_string(lm, "free free soft")
     assert (join.head, join.tail) == (b"free free", b" soft")
-    assert joined(lm, "free soft").tail == b" soft"
-    assert joined(lm, " soft").tail == (b" soft" if begin else b"")
+    assert given_string(lm, "free soft").tail == b" soft"
+    assert given_string(lm, " soft").tail == (b" soft" if begin else b"")
     found = log_prob(lm, "ware the", given="free soft", boundary="exact")
     source = bytewise(behind(lm, "free"))
     by_hand = log_prob(source, " software the") - prefix_log_prob(source, " soft")
     assert found == pytest.approx(by_hand, abs=1e-9)
     assert abs(found - log_prob(lm, "ware the", given="free soft", boundary="token")) > 1e-3
     # Behind "free free" what follows " the" begins anew, so there is nothing to heal but " the" itself.
-    assert joined(lm, "free the").tail == b" the"
+    assert given_string(lm, "free the").tail == b" the"
 
 
 def test_joins_in_a_batch() -> None:

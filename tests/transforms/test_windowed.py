@@ -24,8 +24,8 @@ from pofx.queries.scoring.score import score
 from pofx.transforms.given import given
 from pofx.transforms.window_cuts import cuts
 from pofx.transforms.windowed import Windowed, windowed
-from pofx.transforms.with_begin import begun
-from pofx.transforms.with_end import ended
+from pofx.transforms.with_begin import with_begin
+from pofx.transforms.with_end import with_end
 from pofx.vocab.control_tokens import ControlTokens
 from pofx.vocab.vocabulary import ByteVocab, Vocab
 from toy import ToyLM, ToyVocab, log_prefix
@@ -90,7 +90,7 @@ STRIDES = [(c, s) for c in (2, 3, 4, 5, 6) for s in range(1, c + 1)]
 def test_the_definition_by_enumeration(context: int, stride: int) -> None:
     core = Bounded(context)
     x0 = core.vocab.size - 1
-    lm = windowed(begun(core, "<s>"), stride=stride)
+    lm = windowed(with_begin(core, "<s>"), stride=stride)
     paths = [list(p) for n in (0, 1, 2, 5, 7) for p in itertools.product((0, 1), repeat=n)][::3]
     paths.append([0, 1, 1, 0, 1, 0, 0, 1, 1, 1, 0, 2])
     found = lm.forward(paths, Want(entropy=True, rank=True, top=2, end=True))
@@ -108,7 +108,7 @@ def test_the_definition_by_enumeration(context: int, stride: int) -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize(("context", "stride"), [(3, 1), (3, 2), (4, 2), (4, 3), (5, None), (6, 2)])
 def test_laws_with_x0(context: int, stride: int | None) -> None:
-    laws(windowed(begun(Bounded(context), "<s>"), stride=stride))
+    laws(windowed(with_begin(Bounded(context), "<s>"), stride=stride))
     # An x0 of the model's own takes a place in every window just so.
     laws(windowed(Bounded(context, ToyVocab(2), begin=True), stride=stride))
 
@@ -119,10 +119,10 @@ def test_laws_with_x0(context: int, stride: int | None) -> None:
         lambda: windowed(Bounded(3, ToyVocab(2))),
         lambda: windowed(Bounded(4, ToyVocab(2)), stride=3),
         lambda: windowed(Bounded(4, ToyVocab(2, end=False)), stride=1),
-        lambda: windowed(begun(Bounded(4, ControlVocab(end=False)), "<s>")),
-        lambda: ended(windowed(begun(Bounded(4, ControlVocab(end=False)), "<s>")), "b"),
-        lambda: given(windowed(begun(Bounded(3), "<s>")), "abba"),
-        lambda: windowed(given(begun(Bounded(5), "<s>"), "ba")),
+        lambda: windowed(with_begin(Bounded(4, ControlVocab(end=False)), "<s>")),
+        lambda: with_end(windowed(with_begin(Bounded(4, ControlVocab(end=False)), "<s>")), "b"),
+        lambda: given(windowed(with_begin(Bounded(3), "<s>")), "abba"),
+        lambda: windowed(given(with_begin(Bounded(5), "<s>"), "ba")),
         lambda: windowed(ToyLM(memory=2), 4, 3),
     ],
 )
@@ -177,13 +177,13 @@ def test_every_token_once_with_most_context_and_what_is_skipped_is_not_run() -> 
             # An earlier window holds none of what this one tells.
             assert lo == 0 or skip == n or lo - stride + room <= first
     core = Bounded(3)
-    lm = windowed(begun(core, "<s>"), stride=1)
+    lm = windowed(with_begin(core, "<s>"), stride=1)
     lm.forward([[0, 1] * 10, [0], []], skip=[19, 0, 0])
     assert core.passes[-1] == 3  # all windows of all paths in one pass, and of twenty tokens one window
 
 
 def test_effective_context() -> None:
-    lm = windowed(begun(Bounded(6), "<s>"), stride=3)
+    lm = windowed(with_begin(Bounded(6), "<s>"), stride=3)
     assert str(lm.window) == (
         "windows of 6 tokens, x0 at the front of each; the next begins 3 later; effective context 4 to 6"
     )
@@ -194,14 +194,14 @@ def test_effective_context() -> None:
     assert "no x0" in str(bare.window)
     assert "effective context 5 to 6" in str(bare.window)
     assert bare.seen(9).tolist() == [0, 1, 2, 3, 4, 5, 6, 5, 6]
-    large = windowed(begun(Bounded(1024), "<s>"))
+    large = windowed(with_begin(Bounded(1024), "<s>"))
     assert "the next begins 512 later; effective context 513 to 1,024" in str(large.window)
     seen = large.seen(5000)
     assert (seen[:1024].tolist(), seen[1024:].min(), seen.max()) == (list(range(1, 1025)), 513, 1024)
 
 
 def test_nothing_beyond_the_effective_context_matters() -> None:
-    lm = windowed(begun(Bounded(5), "<s>"), stride=2)
+    lm = windowed(with_begin(Bounded(5), "<s>"), stride=2)
     path = [0, 1, 1, 0, 1, 0, 0, 1, 1]
     told, seen = lm.forward([path]).logp[0], lm.seen(len(path))
     for i in range(len(path)):
@@ -217,18 +217,18 @@ def test_seen_of_every_kind_of_model() -> None:
     assert toy.seen(3).tolist() == [1, 2, 3]
     assert free.seen(3).tolist() == [0, 1, 2]
     assert given(toy, "ab").seen(3).tolist() == [3, 4, 5]
-    assert begun(free, "a").seen(3).tolist() == [1, 2, 3]
+    assert with_begin(free, "a").seen(3).tolist() == [1, 2, 3]
     assert Bounded(2).seen(4).tolist() == [0, 1, 2, 2]
     vocab = ByteVocab()
     for begin, expected in ((True, [1, 2, 2, 2]), (False, [0, 1, 2, 2])):
         ngram = fit_ngram(vocab.encode_many(["abc", "ab"]), NgramSpec(3, vocab=vocab, begin=begin), vocab)
         assert ngram.seen(4).tolist() == expected
-    line = ended(ToyLM(ToyVocab(3, end=False)), "b")
+    line = with_end(ToyLM(ToyVocab(3, end=False)), "b")
     assert line.seen(2).tolist() == [1, 2]
 
 
 def test_scored_says_what_each_token_was_given() -> None:
-    lm = windowed(begun(Bounded(5), "<s>"), stride=2)
+    lm = windowed(with_begin(Bounded(5), "<s>"), stride=2)
     a, b = score(lm, ["abbaab", "ab"], ["", "bbbbbb"])
     assert a.seen.tolist() == [1, 2, 3, 4, 5, 4, 5]
     assert b.seen.tolist() == lm.seen(9)[6:].tolist()
@@ -240,7 +240,7 @@ def test_scored_says_what_each_token_was_given() -> None:
 
 def test_a_given_longer_than_the_context_and_long_texts() -> None:
     core = Bounded(4)
-    lm = windowed(begun(core, "<s>"), stride=2)
+    lm = windowed(with_begin(core, "<s>"), stride=2)
     core.passes.clear()
     long = "ab" * 50
     s = score(lm, ["ba"], long)[0]
@@ -254,7 +254,7 @@ def test_a_given_longer_than_the_context_and_long_texts() -> None:
 
 
 def test_states_of_different_lengths_in_one_batch() -> None:
-    lm = windowed(begun(Bounded(4), "<s>"), stride=2)
+    lm = windowed(with_begin(Bounded(4), "<s>"), stride=2)
     paths = [[0], [0, 1], [1, 1, 0], [0, 0, 1, 1], [], [1] * 7]
     states = [lm.extend(lm.start(1), np.array([p], dtype=np.int64).reshape(1, -1)) for p in paths]
     joined = states[0].cat(*states[1:]).take([5, 4, 3, 2, 1, 0, 3])
@@ -271,7 +271,7 @@ def test_states_of_different_lengths_in_one_batch() -> None:
 def test_without_windows_and_without_x0() -> None:
     core = Bounded(4)
     with pytest.raises(TooLong):
-        begun(core, "<s>").forward([[0] * 5])
+        with_begin(core, "<s>").forward([[0] * 5])
     bare = windowed(Bounded(4, ToyVocab(2)))
     with pytest.raises(NoBOS):
         bare.forward([[0, 1]])
@@ -284,11 +284,11 @@ def test_without_windows_and_without_x0() -> None:
 @pytest.mark.parametrize(
     ("make", "context", "stride", "says"),
     [
-        (lambda: begun(Bounded(4), "<s>"), 5, None, "at most the 4 tokens"),
-        (lambda: begun(Bounded(4), "<s>"), None, 5, "from 1 to 4"),
-        (lambda: begun(Bounded(4), "<s>"), None, 0, "from 1 to 4"),
+        (lambda: with_begin(Bounded(4), "<s>"), 5, None, "at most the 4 tokens"),
+        (lambda: with_begin(Bounded(4), "<s>"), None, 5, "from 1 to 4"),
+        (lambda: with_begin(Bounded(4), "<s>"), None, 0, "from 1 to 4"),
         (lambda: Bounded(4, ToyVocab(2)), None, 5, "from 1 to 4"),
-        (lambda: begun(Bounded(4), "<s>"), 1, None, "at least 2"),
+        (lambda: with_begin(Bounded(4), "<s>"), 1, None, "at least 2"),
         (lambda: Bounded(4, ToyVocab(2)), 1, None, "at least 2"),
     ],
 )
@@ -300,15 +300,15 @@ def test_windows_that_cannot_be(make, context, stride, says: str) -> None:
 def test_who_a_model_is_goes_through_every_wrapper() -> None:
     core = Bounded(4)
     core.fingerprint, core.positive = "abc", True
-    lm = windowed(begun(core, "<s>"))
-    line = windowed(begun(Bounded(4, ControlVocab(end=False)), "<s>"))
-    for each in (lm, given(lm, "a"), begun(core, 0)):
+    lm = windowed(with_begin(core, "<s>"))
+    line = windowed(with_begin(Bounded(4, ControlVocab(end=False)), "<s>"))
+    for each in (lm, given(lm, "a"), with_begin(core, 0)):
         assert (each.fingerprint, each.positive) == ("abc", True)
     assert lm.bare() is core
     assert core.bare() is core
     assert given(lm, "a").bare() is None
     assert ToyLM().bare() is None
-    lines = ended(line, "b")
+    lines = with_end(line, "b")
     bare = lines.bare()
     assert bare is not None
     assert (bare.begin.known, bare.vocab.end, bare.context) == ("none", 1, 4)
@@ -330,7 +330,7 @@ def test_a_positive_model_is_not_asked_whether_a_prefix_is_possible() -> None:
 
 
 def test_begin_of_a_windowed_model_is_that_of_the_model() -> None:
-    assert windowed(begun(Bounded(4), "<s>", "declared")).begin == Begin("declared", "<s>", 3)
+    assert windowed(with_begin(Bounded(4), "<s>", "declared")).begin == Begin("declared", "<s>", 3)
 
 
 def test_the_law_of_what_is_seen_catches_a_boast() -> None:

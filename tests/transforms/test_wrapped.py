@@ -24,8 +24,8 @@ from pofx.transforms.interpolate import interpolate
 from pofx.transforms.mixture import mixture
 from pofx.transforms.warp import warp
 from pofx.transforms.windowed import windowed
-from pofx.transforms.with_begin import begun
-from pofx.transforms.with_end import ended
+from pofx.transforms.with_begin import with_begin
+from pofx.transforms.with_end import with_end
 
 OPEN = tuple(b for i, b in enumerate(TOKENS) if i != END)
 
@@ -40,8 +40,8 @@ FAMILIES: dict[str, Callable[[int], LM]] = {
 Transform = Callable[[Callable[[int], LM], int | None], LM]
 TRANSFORMS: dict[str, Transform] = {
     "given": lambda lm, beam: given(lm(0), "ab"),
-    "begun": lambda lm, beam: begun(lm(0), "b"),
-    "ended": lambda lm, beam: ended(lm(0), "b"),
+    "begun": lambda lm, beam: with_begin(lm(0), "b"),
+    "ended": lambda lm, beam: with_end(lm(0), "b"),
     "warp": lambda lm, beam: warp(lm(0), temperature=0.7),
     "top-k": lambda lm, beam: warp(lm(0), top_k=12),
     "mixture": lambda lm, beam: mixture([lm(0), lm(1)], [0.3, 0.7]),

@@ -18,8 +18,8 @@ from pofx.models.begin_evidence import evidence
 from pofx.queries.scoring.peers import as_peer
 from pofx.transforms.bytewise.bytewise import bytewise
 from pofx.transforms.geometric import GeometricVocab, geometric
-from pofx.transforms.with_begin import begun, token_id, token_name
-from pofx.transforms.with_end import EndedVocab, ended
+from pofx.transforms.with_begin import token_id, token_name, with_begin
+from pofx.transforms.with_end import VocabWithEnd, with_end
 from pofx.vocab.control_tokens import ControlTokens
 from pofx.vocab.subwords import BYTE_CHARACTERS, BYTE_LEVEL, SubwordVocab, bpe_model
 from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
@@ -75,7 +75,7 @@ def test_what_it_declares_is_used() -> None:
     core = ToyLM(Named(), begin=False)
     found = evidence(core.vocab, None, None, "m")
     assert (found.known, found.text, found.id) == ("declared", "<s>", 3)
-    lm = begun(core, "<s>", "declared")
+    lm = with_begin(core, "<s>", "declared")
     assert pofx.log_prob(lm, "ab") == pytest.approx(log_prefix(core, [0, 1, 2], [3]))
     # minicons: the mean of the text's terms behind what the tokenizer adds.
     assert as_peer(lm, "ab", "minicons").value == pytest.approx(log_prefix(core, [0, 1], [3]) / 2)
@@ -174,7 +174,7 @@ READ: dict[str, Callable[[Vocab], object]] = {
 # What each wrapper says anew: EOS, and what follows from another token being EOS.
 ANEW = {
     GeometricVocab: {"size": 6, "end": 5, "token_bytes": (*Everything.token_bytes, None)},
-    EndedVocab: {
+    VocabWithEnd: {
         "end": 4,
         "token_bytes": (b" a", b"b", b"c", None, None),
         "control": ControlTokens({"<s>": 3}, (("bos", 3), ("eos", 4)), (3,), (1,), 2),
@@ -183,7 +183,7 @@ ANEW = {
 }
 WRAPPED: dict[type[Vocab], Callable[[Vocab], Vocab]] = {
     GeometricVocab: GeometricVocab,
-    EndedVocab: lambda v: EndedVocab(v, 4),
+    VocabWithEnd: lambda v: VocabWithEnd(v, 4),
 }
 
 
@@ -271,7 +271,7 @@ FAMILIES: dict[str, tuple[Vocab, int, list[str]]] = {
 @pytest.mark.parametrize("wrapper", ["ended", "geometric"])
 def test_texts_come_back_from_wrapped_vocabularies(family: str, wrapper: str) -> None:
     inner, end, texts = FAMILIES[family]
-    vocab = EndedVocab(inner, end) if wrapper == "ended" else GeometricVocab(inner)
+    vocab = VocabWithEnd(inner, end) if wrapper == "ended" else GeometricVocab(inner)
     assert vocab.end is not None
     every = vocab.encode_many(texts)
     for text, many in zip(texts, every):
@@ -290,7 +290,7 @@ def test_texts_come_back_from_wrapped_vocabularies(family: str, wrapper: str) ->
 
 
 def test_a_text_with_the_ending_token_is_refused_by_every_way_to_encode() -> None:
-    vocab = EndedVocab(ByteVocab(end=False), 10)
+    vocab = VocabWithEnd(ByteVocab(end=False), 10)
     for encode in (vocab.encode, vocab.encode_array, lambda text: vocab.encode_many(["a", text])):
         with pytest.raises(pofx.NotText, match=r"found it at token 1; split"):
             encode("a\nb")
@@ -301,20 +301,20 @@ def test_a_text_with_the_ending_token_is_refused_by_every_way_to_encode() -> Non
 
 def test_an_ended_pretrained_model_has_names_x0_and_peers() -> None:
     core = ToyLM(pretrained(), begin=False)
-    lm = ended(core, "<|end|>")
+    lm = with_end(core, "<|end|>")
     assert token_id(lm.vocab, "<s>", "begin") == 0
     assert token_name(lm.vocab, 0) == lm.vocab.show(0) == "<s>"
     found = evidence(lm.vocab, None, None, "m")
     assert (found.known, found.id) == ("declared", 0)
     assert set(lm.vocab.control.candidates) == {("bos", 0), ("separator", 1), ("eos", 2)}
     ids = core.vocab.encode("ab a")
-    peer = as_peer(begun(lm, 0), "ab a", "minicons")
+    peer = as_peer(with_begin(lm, 0), "ab a", "minicons")
     assert peer.value == pytest.approx(log_prefix(core, ids, [0]) / len(ids))
 
 
 def test_a_listener_hears_through_a_wrapper() -> None:
     said: list[Sequence[bytes]] = []
-    vocab = EndedVocab(pretrained(), 2)
+    vocab = VocabWithEnd(pretrained(), 2)
     vocab.listener = lambda names, texts: said.append(texts)
     vocab.encode("<s>")
     assert said == [[b"<s>"]]
@@ -332,7 +332,7 @@ def test_unknown_words_are_of_their_class_under_a_law_of_the_length() -> None:
 def test_bytes_with_an_eos_of_a_law_of_the_length_are_bytes() -> None:
     lm = geometric(ToyLM(ByteVocab(end=False), memory=1), 0.1)
     assert bytewise(lm) is lm
-    lines = ended(lm.lm, "\n")  # type: ignore[attr-defined]
+    lines = with_end(lm.lm, "\n")  # type: ignore[attr-defined]
     assert bytewise(lines) is not lines
     assert pofx.log_prob(bytewise(lines), "ab") == pytest.approx(log_prefix(lines, [97, 98, 10]))
 

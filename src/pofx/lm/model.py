@@ -186,7 +186,7 @@ class LM(ABC):
         return before if self.context is None else np.minimum(before, self.context)
 
     def bare(self) -> LM | None:
-        """The model without the x0 that `begun` put before it, itself if it has none; None where x0 is its own."""
+        """The model without the x0 that `with_begin` put before it, itself if it has none; None where x0 is its own."""
         return self if self.begin.known == "none" else None
 
     def portable(self) -> Portable | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pofx.errors import Advice, BadSource
 from pofx.files.pins import Pin
 from pofx.lm.begin import NAME_A_PREFIX, Begin
-from pofx.transforms.with_begin import some, token_id, token_name
+from pofx.transforms.with_begin import list_names, token_id, token_name
 from pofx.vocab.vocabulary import Vocab
 
 
@@ -18,7 +18,7 @@ def evidence(vocab: Vocab, pin: Pin | None, begin: str | int | None, model: str)
     named but never added is none: SmolLM2's costs "The cat sat on the mat." 22 nats. With none, `note` says why,
     for the message of `NoBOS`. `BadValue` for a `begin` that is no token.
 
-    Right: `evidence(vocab, pinned(fingerprint), None, "smollm2")`, then `begun(core, found.id, found.known)` unless
+    Right: `evidence(vocab, pinned(fingerprint), None, "smollm2")`, then `with_begin(core, found.id, found.known)` unless
     `found.known` is "none". Wrong: `vocab.control.names[config["bos_token"]]`.
     """
     if begin is not None:
@@ -31,7 +31,7 @@ def evidence(vocab: Vocab, pin: Pin | None, begin: str | int | None, model: str)
         return Begin("declared", token_name(vocab, added[0]), added[0])
     why = "nothing shows that this model learned how texts begin"
     if added:
-        several = some([token_name(vocab, i) for i in added])
+        several = list_names([token_name(vocab, i) for i in added])
         why = f"its tokenizer puts {len(added)} tokens before a text ({several}), and x0 is one"
     return _none(vocab, model, why)
 
@@ -53,7 +53,7 @@ def _none(vocab: Vocab, model: str, why: str, audited: bool = False) -> Begin:
         f"{token_name(vocab, i)} (declared as BOS, never added)" if role == "bos" else token_name(vocab, i)
         for role, i in vocab.control.candidates
     ]
-    could = f"; candidates are {some(named)}" if named else ""
+    could = f"; candidates are {list_names(named)}" if named else ""
     find_out = [] if audited else [Advice(f"find out: pofx audit {model}")]
     return Begin(
         "none",

@@ -97,13 +97,13 @@ def load(
         )
     known = lm.begin.known != "none"
     if begin is not None and not (known and begin in (lm.begin.text, lm.begin.id)):
-        from pofx.transforms.with_begin import begun
+        from pofx.transforms.with_begin import with_begin
 
-        lm = begun(lm, begin)
+        lm = with_begin(lm, begin)
     if end is not None and not (lm.vocab.end is not None and end in (END_TEXT, lm.vocab.end)):
-        from pofx.transforms.with_end import ended
+        from pofx.transforms.with_end import with_end
 
-        lm = ended(lm, end)
+        lm = with_end(lm, end)
     if context is None and stride is None:
         return lm
     from pofx.transforms.windowed import windowed
@@ -162,7 +162,7 @@ def _pretrained(
     from pofx.models.pretrained.files import law_fingerprint, read_pretrained
     from pofx.models.pretrained.inference.longest_path import has_long_factors
     from pofx.transforms.windowed import windowed
-    from pofx.transforms.with_begin import begun
+    from pofx.transforms.with_begin import with_begin
     from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
 
     pin = pinned(law_fingerprint(checkpoint, rope))
@@ -186,7 +186,7 @@ def _pretrained(
     if found.known == "none":
         return windowed(core.saying(begin=found), context, stride)
     assert found.id is not None  # noqa: S101  (ours: an x0 that is known has an id)
-    return windowed(begun(core, found.id, found.known), context, stride)
+    return windowed(with_begin(core, found.id, found.known), context, stride)
 
 
 def _builtin() -> LM:

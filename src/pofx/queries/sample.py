@@ -16,7 +16,7 @@ from pofx.queries.scoring.behind import Behind, behind_ids
 from pofx.queries.scoring.terms import Terms, terms
 from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
-from pofx.transforms.given_string import joined
+from pofx.transforms.given_string import given_string
 from pofx.transforms.prefix_ids import Prefix
 from pofx.values import whole
 from pofx.vocab.vocabulary import Vocab, to_bytes
@@ -128,7 +128,7 @@ def draw_paths(
 
 def _healed(lm: LM, n: int, given: str | bytes, max_tokens: int, seed: int | None) -> list[Draw]:
     """Draws behind a string: a cover of it first, then tokens."""
-    join = joined(lm, given)
+    join = given_string(lm, given)
     if join.tail:
         check_possible(join.lm, [list(join.tail)], [given])
     out: list[Draw] = []

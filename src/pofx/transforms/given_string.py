@@ -91,7 +91,7 @@ def _drawn(logp: NDArray[np.float64], u: NDArray[np.float64]) -> Ints:
     return np.minimum(found, len(mass) - 1)
 
 
-def joined(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "auto") -> Join:
+def given_string(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "auto") -> Join:
     """The law of bytes behind the head of the prefix, and the tail that is to be conditioned on under it.
 
     The tail is the whole prefix up to 16 bytes; else it begins at the last place, 16 bytes or more before the end,
@@ -100,7 +100,7 @@ def joined(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "au
     predict (`NoBOS` where there is none). beam: "auto" for 16 histories, 7 of a large vocabulary, and all of an n-gram,
     which are few (`LM.sufficient`): exact, and faster than 16.
 
-    Right: `join = joined(lm, "free soft")`, then `log_prob(join.lm, "ware", given=join.tail)`; or, for short,
+    Right: `join = given_string(lm, "free soft")`, then `log_prob(join.lm, "ware", given=join.tail)`; or, for short,
     `log_prob(lm, "ware", given="free soft", boundary="exact")`. Wrong: forgetting the tail.
     """
     text = to_bytes(prefix)
@@ -136,7 +136,7 @@ def _beam(lm: LM, beam: int | Literal["auto"] | None) -> int | None:
     return BEAM if lm.sufficient(lm.start(1)) is None else None
 
 
-def behind(
+def forward_joins(
     lm: LM,
     joins: Sequence[Join],
     which: Sequence[int],

@@ -15,7 +15,7 @@ from pofx.values import shown, why_not_whole
 from pofx.vocab.vocabulary import Vocab
 
 
-def begun(lm: LM, begin: str | int, known: Literal["trained", "declared", "assumed"] = "assumed") -> LM:
+def with_begin(lm: LM, begin: str | int, known: Literal["trained", "declared", "assumed"] = "assumed") -> LM:
     """p(· | begin) used as p(·): behind a token that stands for x0.
 
     begin: a control token by its name, an id (0 is one), or the text of a single token. known: what speaks for it:
@@ -23,18 +23,18 @@ def begun(lm: LM, begin: str | int, known: Literal["trained", "declared", "assum
     so). Only for a model without x0 (`BadValue` for one that has its own). Whether p(x1 | begin) knows how texts
     begin is for `audit` to say.
 
-    Right: `begun(lm, "\\n")` for a model of lines. Wrong: as a cure of `NoBOS`: the number is still an assumption.
+    Right: `with_begin(lm, "\\n")` for a model of lines. Wrong: as a cure of `NoBOS`: the number is still an assumption.
     """
     if lm.begin.known != "none":
         raise BadValue(
             f"begin: expected no other x0 for a model that has one ({lm.begin}), found {begin!r}",
             "leave begin out, or condition on a text with given=",
         )
-    return Begun(lm, token_id(lm.vocab, begin, "begin"), known)
+    return WithBegin(lm, token_id(lm.vocab, begin, "begin"), known)
 
 
-class Begun(Given):
-    """Behind one token that stands for x0; made by `begun`."""
+class WithBegin(Given):
+    """Behind one token that stands for x0; made by `with_begin`."""
 
     def __init__(self, lm: LM, i: int, known: Literal["trained", "declared", "assumed"]) -> None:
         # The vocabulary stays: texts open behind x0, they do not go on.
@@ -45,7 +45,7 @@ class Begun(Given):
 
     def over(self, lm: LM) -> LM:
         """Behind the same x0."""
-        return Begun(lm, int(self.ids[0]), self._known)
+        return WithBegin(lm, int(self.ids[0]), self._known)
 
     def forward(
         self,
@@ -93,7 +93,7 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
         return control[token]
     ids = vocab.encode(token)
     if len(ids) != 1:
-        named = f", or a control token ({some(list(control))})" if control else ""
+        named = f", or a control token ({list_names(list(control))})" if control else ""
         raise BadValue(
             f"{what}: expected the text of a single token{named}, found {token!r}, which is {len(ids)} tokens",
             None,
@@ -101,6 +101,6 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
     return ids[0]
 
 
-def some(named: Sequence[str], most: int = 6) -> str:
+def list_names(named: Sequence[str], most: int = 6) -> str:
     """Names in a message, the first few of many."""
     return ", ".join(named[:most]) + (f" and {len(named) - most} more" if len(named) > most else "")

@@ -17,7 +17,7 @@ from pofx.vocab.vocabulary import Vocab
 from pofx.vocab.wrapper import VocabWrapper
 
 
-class EndedVocab(VocabWrapper):
+class VocabWithEnd(VocabWrapper):
     """A vocabulary one of whose tokens ends texts, and therefore spells nothing any more."""
 
     def __init__(self, vocab: Vocab, end: int) -> None:
@@ -30,7 +30,7 @@ class EndedVocab(VocabWrapper):
 
     def over(self, vocab: Vocab) -> Vocab:
         """Another vocabulary ended by the same token."""
-        return EndedVocab(vocab, self.ending)
+        return VocabWithEnd(vocab, self.ending)
 
     def encode(self, text: str | bytes) -> list[int]:
         """As before; a text that contains the ending token is two texts: `NotText`."""
@@ -61,30 +61,30 @@ class EndedVocab(VocabWrapper):
             )
 
 
-def ended(lm: LM, end: str | int) -> LM:
+def with_end(lm: LM, end: str | int) -> LM:
     """The distribution of texts up to the first `end` token: p(x) = P(x · end).
 
     For a model that never ends a text, such as one of a running stream (`BadValue` where there is an EOS).
-    Right: `ended(lm, "\\n")` for the law of lines. Wrong: expecting to score a text with `end` inside.
+    Right: `with_end(lm, "\\n")` for the law of lines. Wrong: expecting to score a text with `end` inside.
     """
     if lm.vocab.end is not None:
         raise BadValue(
             f"end: expected no other EOS for a model that has one (id {lm.vocab.end}), found {end!r}",
             "leave end out",
         )
-    return Ended(lm, token_id(lm.vocab, end, "end"))
+    return WithEnd(lm, token_id(lm.vocab, end, "end"))
 
 
-class Ended(LMWrapper):
-    """The same laws over another vocabulary; made by `ended`."""
+class WithEnd(LMWrapper):
+    """The same laws over another vocabulary; made by `with_end`."""
 
     def __init__(self, lm: LM, end: int) -> None:
         self.end = end
-        super().__init__(lm, replace(lm.info, vocab=EndedVocab(lm.vocab, end)))
+        super().__init__(lm, replace(lm.info, vocab=VocabWithEnd(lm.vocab, end)))
 
     def over(self, lm: LM) -> LM:
         """Ended by the same token."""
-        return Ended(lm, self.end)
+        return WithEnd(lm, self.end)
 
     def forward(
         self,

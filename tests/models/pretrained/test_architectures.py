@@ -27,7 +27,7 @@ from pofx.models.pretrained.library.reader import compared
 from pofx.models.pretrained.model import PretrainedLM
 from pofx.queries.audit.agreement import forward_finding
 from pofx.transforms.windowed import windowed
-from pofx.transforms.with_begin import begun
+from pofx.transforms.with_begin import with_begin
 from pofx.vocab.vocabulary import Vocab
 from tiny_architectures import CONTEXT, write
 from tiny_checkpoints import BOS, EOS, ROWS
@@ -196,7 +196,7 @@ class TestLongRope:
     def test_the_context_is_the_range_of_one_law(self, directory: Path) -> None:
         lm = letters(directory)
         assert lm.context == ORIGINAL
-        whole = windowed(begun(lm, BOS))
+        whole = windowed(with_begin(lm, BOS))
         paths = [list(x) for x in itertools.product((2, 3), repeat=TOKENS)]
         fast, slow = whole.forward(paths).logp, forward_by_extension(whole, paths, Want(), 0).logp
         assert max(np.abs(a - b).max() for a, b in zip(fast, slow)) < 1e-5

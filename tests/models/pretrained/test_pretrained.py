@@ -30,7 +30,7 @@ from pofx.models.pretrained.library.model import read_model
 from pofx.models.pretrained.model import PretrainedLM
 from pofx.transforms.deterministic import deterministic
 from pofx.transforms.windowed import windowed
-from pofx.transforms.with_begin import begun
+from pofx.transforms.with_begin import with_begin
 from tiny_checkpoints import BOS, EOS, FAMILIES, OURS, ROWS, write
 
 Made = Callable[..., Path]
@@ -119,7 +119,7 @@ class TestNumbers:
 
     @pytest.mark.thorough
     def test_laws(self, made: Made) -> None:
-        laws(windowed(begun(core(made("gemma3")), "<bos>"), context=5, stride=2))
+        laws(windowed(with_begin(core(made("gemma3")), "<bos>"), context=5, stride=2))
 
     @pytest.mark.thorough
     def test_a_model_without_x0_obeys_the_laws(self, made: Made) -> None:

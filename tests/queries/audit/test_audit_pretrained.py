@@ -34,7 +34,7 @@ from pofx.report.html import page as html
 from pofx.report.terminal import render as terminal
 from pofx.transforms.given import Given
 from pofx.transforms.windowed import windowed
-from pofx.transforms.with_begin import begun
+from pofx.transforms.with_begin import with_begin
 from pofx.vocab.control_tokens import ControlTokens
 from pofx.vocab.vocabulary import Vocab
 
@@ -169,7 +169,7 @@ def as_of_a_large_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("known", ["declared", "assumed", "trained"])
 def test_a_trained_x0_is_joint_however_it_is_known(known) -> None:
-    a = audit(windowed(begun(trained(), "<s>", known)), HELD)
+    a = audit(windowed(with_begin(trained(), "<s>", known)), HELD)
     assert (a.verdict, find(a).verdict) == ("joint", "pass")
     assert a.begin is not None
     assert (a.begin.text, a.begin.id, a.begin.known, a.begin.n) == ("<s>", X0, known, 40)
@@ -189,7 +189,7 @@ def test_without_x0_the_one_that_was_trained_is_found() -> None:
 
 
 def test_a_wrong_x0_of_a_good_model_costs_the_rest() -> None:
-    a = audit(begun(trained(), "<pad>", "declared"), HELD)
+    a = audit(with_begin(trained(), "<pad>", "declared"), HELD)
     assert a.verdict == "conditional"
     pad = row(a, "<pad>")
     assert pad.behind > 1 > row(a, "<s>").behind
@@ -203,7 +203,7 @@ def test_a_wrong_x0_of_a_good_model_costs_the_rest() -> None:
     [(None, ""), *((b, k) for b in ("<s>", "<pad>", "<sep>", "b") for k in ("declared", "trained"))],
 )
 def test_a_model_that_says_the_same_whatever_stands_first_is_conditional(begin, known) -> None:
-    a = audit(sink() if begin is None else begun(sink(), begin, known), HELD)
+    a = audit(sink() if begin is None else with_begin(sink(), begin, known), HELD)
     assert a.verdict == "conditional"
     assert all(c.verdict == "fail" for c in a.candidates)
     assert find(a).verdict == "fail"
@@ -218,7 +218,7 @@ def test_a_model_that_says_the_same_whatever_stands_first_is_conditional(begin, 
 
 def test_a_model_that_opens_texts_behind_any_token_knows_how_they_open() -> None:
     always = Core(lambda i: law(a=0.9), known=range(9))
-    a = audit(begun(always, "<s>", "declared"), HELD)
+    a = audit(with_begin(always, "<s>", "declared"), HELD)
     assert a.verdict == "joint"
     assert row(a, "<s>").same > 0.95
 
@@ -226,7 +226,7 @@ def test_a_model_that_opens_texts_behind_any_token_knows_how_they_open() -> None
 @pytest.mark.thorough
 def test_openings_alone_convict_an_assumed_x0_but_no_declared_one() -> None:
     blank = Core(lambda i: law() if i == X0 else law(a=0.9), lost=0.95)
-    assumed, declared = (audit(begun(blank, "<s>", known), HELD) for known in ("assumed", "declared"))
+    assumed, declared = (audit(with_begin(blank, "<s>", known), HELD) for known in ("assumed", "declared"))
     assert (assumed.verdict, find(assumed).verdict) == ("conditional", "fail")
     assert "no better than chance" in assumed.reason
     assert (declared.verdict, find(declared).verdict) == ("joint", "warn")
@@ -241,7 +241,7 @@ def test_what_is_said_anyway_must_tell_more_of_openings_than_any_place_does() ->
     rng = np.random.default_rng(4)
     running = ["".join(rng.choice(list("bcd"), 9)) + "e" for _ in range(200)]
     anywhere = Core(lambda i: law(b=0.2, c=0.2, d=0.2, e=0.15), known=range(9))
-    a = audit(begun(anywhere, "<s>", "assumed"), running)
+    a = audit(with_begin(anywhere, "<s>", "assumed"), running)
     c = row(a, "<s>")
     assert c.same > 0.95
     assert c.first_bits == pytest.approx(-math.log2(0.2 + 0.25 / 6), abs=1e-6)
@@ -251,8 +251,11 @@ def test_what_is_said_anyway_must_tell_more_of_openings_than_any_place_does() ->
     assert "one token among others" in c.why
     # Of a model that knows how texts open, whatever stands first, the same share says nothing against it.
     opens = Core(lambda i: law(b=0.3, c=0.3, d=0.3), known=(X0,))
-    assert row(audit(begun(opens, "<s>", "assumed"), corpus(40, 2)), "<s>").verdict == "fail"
-    assert row(audit(begun(Core(lambda i: law(a=0.9), known=range(9)), "<s>"), HELD), "<s>").verdict == "pass"
+    assert row(audit(with_begin(opens, "<s>", "assumed"), corpus(40, 2)), "<s>").verdict == "fail"
+    assert (
+        row(audit(with_begin(Core(lambda i: law(a=0.9), known=range(9)), "<s>"), HELD), "<s>").verdict
+        == "pass"
+    )
 
 
 def test_a_newline_and_a_pad_are_never_adopted() -> None:
@@ -268,11 +271,11 @@ def test_a_newline_and_a_pad_are_never_adopted() -> None:
 
 
 def test_few_documents_and_none() -> None:
-    a = audit(begun(trained(), "<s>", "declared"), HELD[:3])
+    a = audit(with_begin(trained(), "<s>", "declared"), HELD[:3])
     assert find(a).verdict == "warn"
     assert "only 3 documents" in find(a).why
     assert a.verdict == "joint"
-    assert audit(begun(trained(), "<s>"), HELD[:3]).verdict == "conditional"
+    assert audit(with_begin(trained(), "<s>"), HELD[:3]).verdict == "conditional"
     assert audit(trained(), []).verdict == "conditional"
     assert audit(trained(), ["a", "b"] * 8).candidates
 
@@ -282,7 +285,7 @@ def test_few_documents_and_none() -> None:
 
 def test_the_numbers_of_a_candidate_by_hand() -> None:
     core = trained()
-    a = audit(begun(core, "<s>", "declared"), HELD)
+    a = audit(with_begin(core, "<s>", "declared"), HELD)
     c = row(a, "<s>")
     p = np.exp(core.extend(core.start(1), [[X0]]).logp[0])
     assert c.first_bits == pytest.approx(-math.log2(p[0]))  # all documents open with a
@@ -302,7 +305,7 @@ def test_the_numbers_of_a_candidate_by_hand() -> None:
 
 
 def test_what_may_end_texts() -> None:
-    a = audit(begun(trained(), "<s>", "declared"), HELD)
+    a = audit(with_begin(trained(), "<s>", "declared"), HELD)
     assert [(e.name, e.current) for e in a.endings] == [
         ("</s>", True), ("<s>", False), ("<pad>", False), ("<sep>", False)
     ]  # fmt: skip
@@ -322,7 +325,7 @@ def test_what_may_end_texts() -> None:
 def test_a_model_without_eos_is_told_what_ends_its_texts() -> None:
     core = trained()
     core.vocab.end = None
-    a = audit(begun(core, "<s>", "declared"), HELD)
+    a = audit(with_begin(core, "<s>", "declared"), HELD)
     assert a.verdict == "improper"  # its own EOS is a control token like others: mass leaks to it
     assert find(a, "leak").verdict == "fail"
     assert "</s> is" in find(a, "EOS ends texts").why
@@ -331,8 +334,8 @@ def test_a_model_without_eos_is_told_what_ends_its_texts() -> None:
 
 def test_draws_that_open_with_x0_are_no_paths() -> None:
     again = Core(lambda i: np.eye(9)[X0] * 0.5 + law(a=0.95) * 0.5 if i == X0 else openly(i), lost=0.95)
-    a = audit(begun(again, "<s>", "declared"), HELD)
-    drawn, _ = trials.draws(begun(again, "<s>"), np.zeros(0, dtype=np.int64), 0)
+    a = audit(with_begin(again, "<s>", "declared"), HELD)
+    drawn, _ = trials.draws(with_begin(again, "<s>"), np.zeros(0, dtype=np.int64), 0)
     assert 0 < len(drawn) < 8
     assert find(a, "draws are scored as drawn").verdict == "pass"
     assert find(a, "batch invariance").verdict == "pass"
@@ -404,8 +407,8 @@ def test_another_precision() -> None:
         rough = Rough(openly, lost=0.95, dtype="bfloat16")
         rough.bend = bend
         # Whatever x0 it was loaded with, it is held against the same.
-        for coarse in (rough, begun(rough, "<pad>")):
-            f = find(audit(begun(trained(), "<s>", "declared"), HELD, coarse=coarse), "precision")
+        for coarse in (rough, with_begin(rough, "<pad>")):
+            f = find(audit(with_begin(trained(), "<s>", "declared"), HELD, coarse=coarse), "precision")
             assert f.verdict == outcome
             assert f.value is not None
             assert f.value > 0
@@ -424,12 +427,12 @@ def test_a_model_in_bfloat16_is_held_to_its_precision() -> None:
             return Trace(tuple(x + 0.01 for x in t.logp), *list(vars(t).values())[1:])
 
     for dtype, verdict in (("bfloat16", "joint"), ("float32", "improper")):
-        lm = begun(Coarse(openly, lost=0.95, dtype=dtype), "<s>", "declared")
+        lm = with_begin(Coarse(openly, lost=0.95, dtype=dtype), "<s>", "declared")
         assert audit(lm, HELD).verdict == verdict
 
 
 def test_given_text_is_no_x0_to_be_tried() -> None:
-    behind = Given(begun(trained(), "<s>"), [0], "a")
+    behind = Given(with_begin(trained(), "<s>"), [0], "a")
     assert audit(behind, HELD).candidates == ()
 
 
@@ -445,7 +448,7 @@ def shown(item, width: int = 100) -> str:
 
 
 def test_reports_show_every_candidate_and_ending() -> None:
-    a = audit(begun(sink(), "<s>", "declared"), HELD)
+    a = audit(with_begin(sink(), "<s>", "declared"), HELD)
     text, page = shown(terminal.audit_candidates(a)), html.page("a", [html.audit_section(a, "m")])
     for c in a.candidates:
         assert c.name in text

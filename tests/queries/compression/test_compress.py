@@ -25,7 +25,7 @@ from pofx.queries.compression.blocks import Block, Packed, hash_of, unpacked
 from pofx.queries.compression.compress import compress, compression, decompress
 from pofx.queries.compression.identity import identity
 from pofx.queries.compression.unencodable import SHORTEST, pieces
-from pofx.transforms.with_begin import begun
+from pofx.transforms.with_begin import with_begin
 from pofx.units import bits
 from pofx.vocab.vocabulary import CharVocab
 from toy import ToyLM, ToyVocab, texts
@@ -58,7 +58,7 @@ MODELS: dict[str, Callable[[], LM]] = {
     "mixture": lambda: pofx.mixture([fitted(), fitted(order=2)], [0.5, 0.5]),
     "bytewise": lambda: pofx.bytewise(fitted(vocab="bpe:300", order=2), beam=2),
     "windowed": lambda: pofx.windowed(fitted(), 8),
-    "begun": lambda: begun(fitted(begin=False), "\n"),
+    "begun": lambda: with_begin(fitted(begin=False), "\n"),
     "transformer": transformer,
 }
 ANY = [

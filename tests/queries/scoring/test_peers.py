@@ -17,7 +17,7 @@ from pofx.lm.model import LM
 from pofx.queries.scoring.peers import PEERS, PeerScore, as_peer
 from pofx.transforms.deterministic import deterministic
 from pofx.transforms.windowed import windowed
-from pofx.transforms.with_begin import begun
+from pofx.transforms.with_begin import with_begin
 from pofx.vocab.control_tokens import ControlTokens
 from toy import ToyLM, ToyVocab, log_prefix
 
@@ -83,7 +83,11 @@ def test_the_formula_of_each_tool(peer: str, model: str) -> None:
     assert found.value == pytest.approx(expected, abs=1e-12)
     assert (found.peer, found.unit) == (peer, PEERS[peer].unit)
     # Whatever x0 and window pofx itself puts around the model: the tool has its own.
-    for around in (begun(lm, BEGIN), windowed(begun(lm, END), 8), deterministic(begun(lm, BEGIN))):
+    for around in (
+        with_begin(lm, BEGIN),
+        windowed(with_begin(lm, END), 8),
+        deterministic(with_begin(lm, BEGIN)),
+    ):
         assert as_peer(around, TEXT, peer).value == pytest.approx(expected, abs=1e-12)
 
 

@@ -14,8 +14,8 @@ from pofx import BadValue, Impossible, NoBOS, NoEOS, NotText
 from pofx.lm.model import LM
 from pofx.lm.trace import Want
 from pofx.transforms.interpolate import interpolation_weights
-from pofx.transforms.with_begin import begun
-from pofx.transforms.with_end import ended
+from pofx.transforms.with_begin import with_begin
+from pofx.transforms.with_end import with_end
 from toy import ToyLM, ToyVocab, log_prefix, log_string, texts
 
 TOY = ToyLM()
@@ -113,13 +113,13 @@ BAD: dict[str, tuple[Callable[[], object], type[Exception], str, str]] = {
         "at least one",
         "none",
     ),
-    "x0 twice": (lambda: begun(TOY, "a"), BadValue, "begin: expected no other x0", "leave begin out"),
-    "x0 of two tokens": (lambda: begun(NO_BEGIN, "ab"), BadValue, "single token", "2 tokens"),
-    "x0 of no token": (lambda: begun(NO_BEGIN, ""), BadValue, "single token", "0 tokens"),
-    "x0 of no id": (lambda: begun(NO_BEGIN, 99), BadValue, "token id in [0, 4)", "found 99"),
-    "x0 of a negative id": (lambda: begun(NO_BEGIN, -1), BadValue, "token id in [0, 4)", "found -1"),
-    "EOS twice": (lambda: ended(TOY, "a"), BadValue, "end: expected no other EOS", "leave end out"),
-    "EOS of two tokens": (lambda: ended(NO_END, "ab"), BadValue, "single token", "2 tokens"),
+    "x0 twice": (lambda: with_begin(TOY, "a"), BadValue, "begin: expected no other x0", "leave begin out"),
+    "x0 of two tokens": (lambda: with_begin(NO_BEGIN, "ab"), BadValue, "single token", "2 tokens"),
+    "x0 of no token": (lambda: with_begin(NO_BEGIN, ""), BadValue, "single token", "0 tokens"),
+    "x0 of no id": (lambda: with_begin(NO_BEGIN, 99), BadValue, "token id in [0, 4)", "found 99"),
+    "x0 of a negative id": (lambda: with_begin(NO_BEGIN, -1), BadValue, "token id in [0, 4)", "found -1"),
+    "EOS twice": (lambda: with_end(TOY, "a"), BadValue, "end: expected no other EOS", "leave end out"),
+    "EOS of two tokens": (lambda: with_end(NO_END, "ab"), BadValue, "single token", "2 tokens"),
     "impossible given": (lambda: pofx.given(MLE, "zz"), Impossible, "'zz'", "smoothed"),
     "impossible given, scored": (lambda: pofx.score(MLE, ["a"], "zz"), Impossible, "'zz'", "smoothed"),
     "impossible given, drawn": (lambda: pofx.sample(MLE, 1, "zz"), Impossible, "'zz'", "smoothed"),
@@ -384,7 +384,7 @@ def test_weights_without_x0_leave_the_first_token_out() -> None:
 
 def test_a_begun_model_is_the_model_behind_the_token() -> None:
     for begin in ("b", 1):
-        lm = begun(NO_BEGIN, begin)
+        lm = with_begin(NO_BEGIN, begin)
         for path in texts(lm.vocab, 3):
             text = lm.vocab.decode(path)
             assert pofx.log_prob(lm, text) == pytest.approx(
@@ -394,24 +394,24 @@ def test_a_begun_model_is_the_model_behind_the_token() -> None:
 
 
 def test_an_assumed_x0_stands_in_the_small_print() -> None:
-    terms = pofx.score(begun(NO_BEGIN, "b"), ["a"])[0].terms
+    terms = pofx.score(with_begin(NO_BEGIN, "b"), ["a"])[0].terms
     assert (terms.begin, terms.begin_known, terms.first) == ("b", "assumed", True)
     assert "x0 b (assumed)" in str(terms)
-    assert pofx.sample(begun(NO_BEGIN, "b"), 1, seed=0)[0].terms.begin_known == "assumed"
-    assert pofx.next(begun(NO_BEGIN, "b")).terms.begin_known == "assumed"
+    assert pofx.sample(with_begin(NO_BEGIN, "b"), 1, seed=0)[0].terms.begin_known == "assumed"
+    assert pofx.next(with_begin(NO_BEGIN, "b")).terms.begin_known == "assumed"
 
 
 def test_eos_may_stand_in_for_x0() -> None:
     end = NO_BEGIN.vocab.end
     assert end is not None
-    lm = begun(NO_BEGIN, end)
+    lm = with_begin(NO_BEGIN, end)
     assert lm.begin.text == "EOS"
     assert pofx.prefix_log_prob(lm, "a") == pytest.approx(log_prefix(NO_BEGIN, [0], [end]))
 
 
 def test_an_ended_text_is_a_prefix_and_its_end() -> None:
     for end in ("c", 2):
-        lm = ended(NO_END, end)
+        lm = with_end(NO_END, end)
         for path in [p for p in texts(NO_END.vocab, 3) if 2 not in p]:
             text = NO_END.vocab.decode(path)
             assert pofx.log_prob(lm, text) == pytest.approx(
@@ -421,7 +421,7 @@ def test_an_ended_text_is_a_prefix_and_its_end() -> None:
 
 
 def test_a_text_with_the_end_inside_is_no_text() -> None:
-    lm = ended(NO_END, "c")
+    lm = with_end(NO_END, "c")
     with pytest.raises(NotText, match="split the text there") as caught:
         pofx.log_prob(lm, "abca")
     assert "b'c'" in str(caught.value)
@@ -431,7 +431,7 @@ def test_a_text_with_the_end_inside_is_no_text() -> None:
 
 
 def test_draws_end_at_the_end() -> None:
-    lm = ended(NO_END, "c")
+    lm = with_end(NO_END, "c")
     draws = pofx.sample(lm, 50, seed=0)
     assert all(b"c" not in d.bytes for d in draws)
     assert all(d.ended for d in draws)
@@ -443,7 +443,7 @@ def test_draws_end_at_the_end() -> None:
 
 def test_both_make_a_joint_distribution_of_a_stream() -> None:
     stream = ngram(["one\ntwo\nthree\none\ntwo"], begin=False, end=False)
-    lm = ended(begun(stream, "\n"), "\n")
+    lm = with_end(with_begin(stream, "\n"), "\n")
     assert pofx.log_prob(lm, "two") == pytest.approx(pofx.prefix_log_prob(stream, "two\n", given="\n"))
     assert {d.text for d in pofx.sample(lm, 30, seed=1)} & {"one", "two", "three"}
     assert lm.begin.text == "⏎"

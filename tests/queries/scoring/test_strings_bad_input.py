@@ -21,7 +21,7 @@ from pofx.queries.words.words import words
 from pofx.transforms.bytewise import expansion as candidates
 from pofx.transforms.bytewise import sorted_tokens
 from pofx.transforms.bytewise.bytewise import bytewise
-from pofx.transforms.given_string import joined
+from pofx.transforms.given_string import given_string
 from pofx.vocab.subwords import SubwordVocab
 
 LM_ = toy()
@@ -49,7 +49,7 @@ def test_an_empty_prefix_is_none(query: str) -> None:
         assert math.isfinite(value)
     with pytest.raises(NoBOS, match="given="):
         BEHIND[query](toy(begin=False), "")
-    assert joined(LM_, "").tail == b""
+    assert given_string(LM_, "").tail == b""
 
 
 @pytest.mark.parametrize("query", BEHIND)

@@ -29,7 +29,7 @@ from pofx.queries.segmentation.word_units import PUNCTUATION, Units
 from pofx.queries.words.boundaries import Boundaries
 from pofx.queries.words.words import Word, Worded
 from pofx.transforms.windowed import windowed
-from pofx.transforms.with_begin import begun
+from pofx.transforms.with_begin import with_begin
 from pofx.vocab.vocabulary import ByteVocab, Vocab
 from toy import ToyLM, log_prefix, log_string
 
@@ -252,7 +252,7 @@ def test_any_company_and_many_passes_give_the_same(monkeypatch: pytest.MonkeyPat
 
 def test_in_windows_the_same_law_is_read() -> None:
     bare = ToyLM(SINGLE, begin=False)
-    lm = windowed(begun(bare, 2, known="assumed"), context=6, stride=3)
+    lm = windowed(with_begin(bare, 2, known="assumed"), context=6, stride=3)
     text = "ab ba aab b a bb aba"
     (found,) = pofx.words(lm, [text])
     assert summed(found) == pytest.approx(-pofx.log_prob(lm, text), abs=1e-9)

@@ -37,13 +37,13 @@ PRODUCTS = 2 * 10**11
 class PretrainedLM(LM):
     """log p(x_i | x_<i) = log softmax(head(h(x_<i)))[x_i], nats, over all V rows of the checkpoint's head.
 
-    Purely conditional: it has no x0 (`begin.known` is "none"; `begun` puts one before every text), and no rule for
+    Purely conditional: it has no x0 (`begin.known` is "none"; `with_begin` puts one before every text), and no rule for
     texts longer than `context` (`TooLong`; `windowed` gives one). Control tokens and padding rows keep their mass:
     they are outcomes that spell nothing, and `audit` says how much leaks to them.
 
     budget: tokens of a pass. Speed and memory depend on it, results do not.
 
-    Right: `windowed(begun(lm, "<bos>"))`, which is what `load` makes. Wrong: a path that begins with p(x1).
+    Right: `windowed(with_begin(lm, "<bos>"))`, which is what `load` makes. Wrong: a path that begins with p(x1).
     """
 
     def __init__(

@@ -26,7 +26,7 @@ from pofx.queries.audit.termination import alive_finding, measure_alive
 from pofx.queries.findings import Audit, Candidate, Check, Finding, Measure
 from pofx.transforms.given import Given
 from pofx.transforms.windowed import windowed
-from pofx.transforms.with_begin import begun
+from pofx.transforms.with_begin import with_begin
 from pofx.values import whole
 
 
@@ -131,7 +131,7 @@ def _with_x0(lm: LM, held: HeldOut, average: Survey | None, seed: int) -> tuple[
     if best is None or best.id is None:
         return lm, tried
     chosen = tuple(replace(c, current=c is best) for c in tried)
-    return windowed(begun(core, best.id), lm.context), chosen
+    return windowed(with_begin(core, best.id), lm.context), chosen
 
 
 def _with_note(finding: Finding, held: HeldOut) -> Finding:

@@ -11,7 +11,7 @@ from pofx.lm.model import LM
 from pofx.lm.trace import Ints
 from pofx.queries.findings import Check, Finding, Measure
 from pofx.transforms.windowed import windowed
-from pofx.transforms.with_begin import begun
+from pofx.transforms.with_begin import with_begin
 
 # Nats a token on average. SmolLM2 in bfloat16 is off by 0.03, Gemma 3 270M by 0.02.
 BOUND = 0.1
@@ -40,4 +40,4 @@ def _behind_x0_of(lm: LM, coarse: LM) -> LM:
     core = coarse.bare()
     if core is None or lm.begin.id is None:
         return coarse
-    return windowed(begun(core, lm.begin.id), lm.context)
+    return windowed(with_begin(core, lm.begin.id), lm.context)

@@ -11,7 +11,7 @@ from pofx.errors import Advice, BadValue, Impossible, NoEOS, NotText
 from pofx.lm.model import LM
 from pofx.transforms.given import given as behind
 from pofx.transforms.given import show
-from pofx.transforms.given_string import joined
+from pofx.transforms.given_string import given_string
 from pofx.values import whole
 from pofx.vocab.vocabulary import as_they_are
 
@@ -67,7 +67,7 @@ def question(
         )
     tail, source, bytes_of = b"", lm, None
     if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
-        join = joined(lm, given)
+        join = given_string(lm, given)
         tail, source, bytes_of = join.tail, join.source, join.lm
     elif len(given):
         source = behind(lm, given)

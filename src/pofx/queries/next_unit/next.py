@@ -20,7 +20,7 @@ from pofx.queries.scoring.terms import Terms, terms
 from pofx.queries.segmentation.unit_cuts import Characters, Unit, Words
 from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
-from pofx.transforms.given_string import joined
+from pofx.transforms.given_string import given_string
 from pofx.transforms.prefix_ids import Prefix
 from pofx.values import whole
 from pofx.vocab.vocabulary import show_bytes, to_bytes
@@ -78,7 +78,7 @@ def next_token(lm: LM, given: Behind = "", k: int = 10, unit: NextUnit = "token"
     """p(v | given) for the k likeliest tokens v, and the mass of the rest: they sum to 1. Nats.
 
     unit: "token", behind the tokens of `given`. Else `given` is a string, and what follows may be spelled by tokens that
-    begin inside it (`joined`): "byte"; "character" of UTF-8, a stray byte being one; "word", a run of characters that
+    begin inside it (`given_string`): "byte"; "character" of UTF-8, a stray byte being one; "word", a run of characters that
     are no white space, with the white space before it, and a boundary behind it: white space or the text's end.
     EOS is an outcome of every unit. Probabilities have bounds; a search for words or characters stops after `calls`
     calls of the model at the latest, and `others_below` says what it may have missed.
@@ -96,7 +96,7 @@ def next_token(lm: LM, given: Behind = "", k: int = 10, unit: NextUnit = "token"
     given, _ = lm.vocab.read(given)
     if unit == "token":
         return _of_outcomes(lm, given, k, "token", behind(lm, given).start(1), lm)
-    join = joined(lm, given) if unit == "byte" else joined(lm, given, BEAM)
+    join = given_string(lm, given) if unit == "byte" else given_string(lm, given, BEAM)
     state = join.lm.extend(join.lm.start(1), np.array([list(join.tail)], dtype=np.int64))
     _check_possible(join.lm, state, join.tail, given)
     if unit == "byte":

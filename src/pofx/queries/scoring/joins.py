@@ -15,7 +15,7 @@ from pofx.queries.scoring.scored import Cut, Scored
 from pofx.queries.scoring.terms import terms
 from pofx.queries.segmentation.unit_cuts import unfinished
 from pofx.transforms.given import check_possible, impossible, show
-from pofx.transforms.given_string import Join, behind, joined
+from pofx.transforms.given_string import Join, forward_joins, given_string
 from pofx.vocab.vocabulary import to_bytes
 
 Asked = Literal["auto", "token", "exact", "error"]
@@ -78,7 +78,7 @@ def _encoded(lm: LM, data: bytes) -> list[int] | None:
 def exactly(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
     """The texts behind their prefixes as strings, byte by byte, all in one go."""
     rows = _by_prefix(prefixes)
-    joins = [joined(lm, prefix) for prefix, _ in rows]
+    joins = [given_string(lm, prefix) for prefix, _ in rows]
     cuts = [
         Cut.of(join.lm, [texts[i] for i in some], [join.tail] * len(some))
         for join, (_, some) in zip(joins, rows)
@@ -90,7 +90,7 @@ def exactly(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want)
             check_possible(join.lm, [list(join.tail)] if join.tail else [], [prefix])
     which = [k for k, cut in enumerate(cuts) for _ in cut.paths]
     paths = [p for cut in cuts for p in cut.paths]
-    trace = behind(lm, joins, which, paths, want, [s for cut in cuts for s in cut.skips])
+    trace = forward_joins(lm, joins, which, paths, want, [s for cut in cuts for s in cut.skips])
     out: dict[int, Scored] = {}
     first = 0
     for join, cut, (prefix, some) in zip(joins, cuts, rows):
@@ -115,7 +115,7 @@ def healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) 
     The prefix's own probability is exact, with bounds; the text's is that of one spelling, and so a lower bound.
     """
     rows = _by_prefix(prefixes)
-    joins = [joined(lm, prefix) for prefix, _ in rows]
+    joins = [given_string(lm, prefix) for prefix, _ in rows]
     tails = _tails(lm, joins)
     end = [] if lm.vocab.end is None else [lm.vocab.end]
     ids = [lm.vocab.encode_array(to_bytes(g) + to_bytes(t)) for g, t in zip(prefixes, texts)]
@@ -164,7 +164,7 @@ def healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) 
 def _tails(lm: LM, joins: Sequence[Join]) -> list[Scored]:
     """The tail of each join behind its head."""
     cuts = [Cut.of(join.lm, [join.tail], [b""]) for join in joins]
-    trace = behind(lm, joins, range(len(joins)), [c.paths[0] for c in cuts], Want(), [0] * len(joins))
+    trace = forward_joins(lm, joins, range(len(joins)), [c.paths[0] for c in cuts], Want(), [0] * len(joins))
     return [c.records(join.lm, trace, k)[0] for k, (join, c) in enumerate(zip(joins, cuts))]
 
 

@@ -34,7 +34,7 @@ def score(
     was. "auto": both are strings. Where `encode` cuts between them, their tokens are those of the one and then the
     other; where it does not (mid-word, behind a space), as "exact" up to 64 bytes of text; of a longer one the join
     alone is healed: log p(its tokens together with the prefix's) − log P(prefix), whose first token may begin inside
-    the prefix. "exact": log p(xy) − log P(x), whatever tokens span the join or spell the text (`joined`): terms of
+    the prefix. "exact": log p(xy) − log P(x), whatever tokens span the join or spell the text (`given_string`): terms of
     bytes, with bounds, at the cost of one to four tokens a byte. "token": each is cut into tokens by itself, and the
     text begins with a new one. "error": as "token", but `BadValue` where `encode` does not cut between them.
 

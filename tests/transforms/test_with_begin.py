@@ -12,7 +12,7 @@ from pofx.models.ngram.model import fit_ngram
 from pofx.models.specs import NgramSpec
 from pofx.queries.sample import sample
 from pofx.queries.scoring.score import log_prob, score
-from pofx.transforms.with_begin import begun, some, token_id, token_name
+from pofx.transforms.with_begin import list_names, token_id, token_name, with_begin
 from pofx.vocab.control_tokens import ControlTokens
 from pofx.vocab.vocabulary import ByteVocab
 from toy import ToyLM, ToyVocab, log_prefix
@@ -35,12 +35,12 @@ def core() -> LM:
 
 
 def test_laws_with_an_x0_of_id_0() -> None:
-    laws(begun(core(), "<s>"))
-    laws(begun(ToyLM(begin=False), "b"))
+    laws(with_begin(core(), "<s>"))
+    laws(with_begin(ToyLM(begin=False), "b"))
 
 
 def test_it_is_the_model_behind_that_token() -> None:
-    lm = begun(core(), 0, "trained")
+    lm = with_begin(core(), 0, "trained")
     for path in ([1, 2, 3], [3], [2]):
         assert float(lm.forward([path]).logp[0].sum()) == pytest.approx(log_prefix(core(), path, [0]))
     terms = score(lm, ["ab"])[0].terms
@@ -50,18 +50,18 @@ def test_it_is_the_model_behind_that_token() -> None:
 
 @pytest.mark.parametrize("known", ["trained", "declared", "assumed"])
 def test_what_is_known_of_it(known) -> None:
-    found = begun(core(), "<s>", known).begin
+    found = with_begin(core(), "<s>", known).begin
     assert (found.known, found.text, found.id) == (known, "<s>", 0)
-    assert begun(core(), "<s>").begin.known == "assumed"
+    assert with_begin(core(), "<s>").begin.known == "assumed"
 
 
 def test_x0_twice_is_refused_where_no_text_spells_it() -> None:
-    lm = begun(core(), "<s>")
+    lm = with_begin(core(), "<s>")
     for paths in ([[0, 1, 2]], [[1], [], [0]]):
         with pytest.raises(BadValue, match="x0 stands before a text once"):
             lm.forward(paths)
     # A letter that stands for x0 may well come first in a text.
-    line = begun(ToyLM(begin=False), "a")
+    line = with_begin(ToyLM(begin=False), "a")
     assert np.isfinite(line.forward([[0, 0, 1]]).logp[0]).all()
     # And what is drawn may be any outcome, x0 among them.
     assert len(sample(lm, 50, max_tokens=2, seed=0)) == 50
@@ -78,19 +78,19 @@ def test_a_token_by_name_by_id_or_by_text() -> None:
     with pytest.raises(BadValue) as e:
         token_id(vocab, "ab", "begin")
     assert "control token (<s>, </s>)" in str(e.value)
-    assert some(list("abcdefgh")) == "a, b, c, d, e, f and 2 more"
+    assert list_names(list("abcdefgh")) == "a, b, c, d, e, f and 2 more"
 
 
 def test_a_model_with_its_own_x0_keeps_it() -> None:
     with pytest.raises(BadValue, match="has one"):
-        begun(ToyLM(), "a")
+        with_begin(ToyLM(), "a")
     with pytest.raises(BadValue, match="has one"):
-        begun(begun(core(), 0), 0)
+        with_begin(with_begin(core(), 0), 0)
 
 
 def test_bare_takes_it_off_again() -> None:
     vocab = ByteVocab()
     free = fit_ngram(vocab.encode_many(["ab"]), NgramSpec(2, vocab=vocab, begin=False), vocab)
-    assert begun(free, "\n").bare() is free
+    assert with_begin(free, "\n").bare() is free
     own = fit_ngram(vocab.encode_many(["ab"]), NgramSpec(2, vocab=vocab), vocab)
     assert own.bare() is None
