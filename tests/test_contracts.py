@@ -76,13 +76,13 @@ def test_a_model_is_changed_by_nobody_once_it_is_made() -> None:
 
 def test_what_a_model_says_of_itself_is_one_value() -> None:
     lm = toy()
-    other = lm.saying(fingerprint="abc")
+    other = lm.with_info(fingerprint="abc")
     assert (lm.fingerprint, other.fingerprint) == ("", "abc")
     for f in fields(Info):
         if f.name != "fingerprint":
             assert getattr(other.info, f.name) == getattr(lm.info, f.name) == getattr(lm, f.name)
     with pytest.raises(TypeError):
-        lm.saying(fingerprnt="abc")
+        lm.with_info(fingerprnt="abc")
 
 
 @pytest.mark.parametrize("around", [deterministic, lambda lm: given(lm, "a"), lambda lm: windowed(lm, 50)])

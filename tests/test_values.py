@@ -26,7 +26,7 @@ from pofx.queries.scoring.peers import as_peer
 from pofx.queries.scoring.stream import stream
 from pofx.transforms.geometric import geometric
 from pofx.transforms.with_begin import token_id
-from pofx.values import MOST, real, shares, truth, whole
+from pofx.values import MOST, check_bool, check_real_number, check_weights, check_whole_number
 
 TEXTS = ["ab", "ba", "aab", "b", "abba", "a", "bb", "abb", "baa", "aa"] * 2
 LM = pofx.fit(TEXTS, pofx.NgramSpec(order=2))
@@ -204,8 +204,8 @@ def test_a_number_of_numpy_is_one() -> None:
     spec = pofx.NgramSpec(order=np.int64(3), alpha=np.float32(0.5))  # type: ignore[arg-type]
     assert (spec, type(spec.order), type(spec.alpha)) == (pofx.NgramSpec(order=3, alpha=0.5), int, float)
     assert len(pofx.sample(LM, np.uint8(2), max_tokens=np.int32(4), seed=np.int64(7))) == 2  # type: ignore[arg-type]
-    assert real("x", Fraction(1, 4)) == 0.25
-    assert truth("x", np.True_) is True
+    assert check_real_number("x", Fraction(1, 4)) == 0.25
+    assert check_bool("x", np.True_) is True
 
 
 def test_a_flag_is_no_text_and_no_number() -> None:
@@ -224,10 +224,10 @@ def test_the_two_checkers_say_what_python_says(value: Any, least: int) -> None:
     is_whole = type(value) is int and least <= value <= MOST
     is_real = type(value) in (int, float) and least < value < 1e300
     for accepted, check, as_told in (
-        (is_whole, lambda: whole("x", value, least), int),
+        (is_whole, lambda: check_whole_number("x", value, least), int),
         (
             is_real,
-            lambda: real("x", value, least, 1e300, above=True, below=True),
+            lambda: check_real_number("x", value, least, 1e300, above=True, below=True),
             float,
         ),  # 2^53 + 1 is no double
     ):
@@ -240,26 +240,29 @@ def test_the_two_checkers_say_what_python_says(value: Any, least: int) -> None:
 
 def test_messages_say_the_range_and_the_value() -> None:
     for call, message in (
-        (lambda: whole("k", 0, 1), "k: expected a whole number of at least 1, found 0"),
+        (lambda: check_whole_number("k", 0, 1), "k: expected a whole number of at least 1, found 0"),
         (
-            lambda: whole("k", HUGE),
+            lambda: check_whole_number("k", HUGE),
             "k: expected a whole number below 2^63, found a number of more than 50 digits",
         ),
-        (lambda: whole("order", 2.0, 1, 16), "order: expected a whole number from 1 to 16, found 2.0"),
         (
-            lambda: real("p", np.float32("nan"), 0, 1),
+            lambda: check_whole_number("order", 2.0, 1, 16),
+            "order: expected a whole number from 1 to 16, found 2.0",
+        ),
+        (
+            lambda: check_real_number("p", np.float32("nan"), 0, 1),
             "p: expected a finite number of at least 0 and at most 1, found nan",
         ),
         (
-            lambda: real("a", math.inf, 0, above=True),
+            lambda: check_real_number("a", math.inf, 0, above=True),
             "a: expected a positive number that is finite, found inf",
         ),
         (
-            lambda: shares("w", [1], 2),
+            lambda: check_weights("w", [1], 2),
             "w: expected 2 finite numbers of at least 0 and not all zero, found [1]",
         ),
         (
-            lambda: whole("n", -1, advice="leave it out"),
+            lambda: check_whole_number("n", -1, advice="leave it out"),
             "n: expected a whole number of at least 0, found -1; leave it out",
         ),
     ):

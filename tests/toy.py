@@ -9,7 +9,7 @@ import numpy as np
 
 from pofx.lm.begin import Begin, refuse_unconditional
 from pofx.lm.model import LM
-from pofx.lm.paths import id_rows
+from pofx.lm.paths import as_id_rows
 from pofx.lm.state import State
 from pofx.vocab.vocabulary import Vocab
 
@@ -63,7 +63,7 @@ class ToyLM(LM):
         return self._state(np.full((n, self.memory), -1))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]]) -> State:
-        new = id_rows(ids, state.n)
+        new = as_id_rows(ids, state.n)
         return self._state(np.concatenate([state.carry, new], axis=1)[:, -self.memory :])
 
 

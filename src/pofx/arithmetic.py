@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import platform
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +41,7 @@ class Arithmetic:
     libraries: tuple[tuple[str, str], ...]
 
     @property
-    def plain(self) -> dict[str, str]:
+    def parts(self) -> dict[str, str]:
         """Part by part as text, for a file."""
         return {
             "device": self.device,
@@ -88,7 +90,7 @@ class Engine:
 NUMPY = Engine()
 
 
-def joint_engine(engines: Iterable[Engine]) -> Engine:
+def join_engines(engines: Iterable[Engine]) -> Engine:
     """What several models together compute with."""
     every = list(engines)
     return Engine(
@@ -98,10 +100,25 @@ def joint_engine(engines: Iterable[Engine]) -> Engine:
     )
 
 
-def differences(was: Iterable[Mapping[str, str]], here: Mapping[str, str]) -> tuple[str, ...]:
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for torch, if a model has loaded it; as many as before afterwards."""
+    torch: Any = sys.modules.get("torch")
+    before = 1 if torch is None else torch.get_num_threads()
+    if before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def list_differences(was: Iterable[Mapping[str, str]], here: Mapping[str, str]) -> tuple[str, ...]:
     """In which parts earlier arithmetic is not that of `here`, a line for each part; () where all of it is the same.
 
-    was: `Arithmetic.plain` of one computation or several; the first one that differs is told.
+    was: `Arithmetic.parts` of one computation or several; the first one that differs is told.
     """
     for there in was:
         parts = [name for name in {**there, **here} if there.get(name) != here.get(name)]

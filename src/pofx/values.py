@@ -11,7 +11,7 @@ from pofx.errors import Advice, Argument, BadValue
 MOST = 2**63 - 1  # what numpy and torch hold as a whole number
 
 
-def whole(
+def check_whole_number(
     name: str | Argument, value: Any, least: int = 0, most: int = MOST, advice: str | Advice = ""
 ) -> int:
     """A whole number n with least ≤ n ≤ most, as an `int`.
@@ -28,14 +28,14 @@ def whole(
     Raises:
         BadValue: The value is no such number.
 
-    Right: `whole("order", order, 1, 16)`. Wrong: `int(order)`, which makes 2 of 2.9.
+    Right: `check_whole_number("order", order, 1, 16)`. Wrong: `int(order)`, which makes 2 of 2.9.
     """
     if why := why_not_whole(value, least, most):
         raise _bad(name, why, advice)
     return int(value)
 
 
-def real(
+def check_real_number(
     name: str | Argument,
     value: Any,
     low: float = -math.inf,
@@ -61,14 +61,14 @@ def real(
     Raises:
         BadValue: The value is no such number.
 
-    Right: `real("alpha", alpha, 0, above=True)`. Wrong: `not alpha <= 0`, which lets NaN and ∞ pass.
+    Right: `check_real_number("alpha", alpha, 0, above=True)`. Wrong: `not alpha <= 0`, which lets NaN and ∞ pass.
     """
     if why := why_not_real(value, low, high, above=above, below=below):
         raise _bad(name, why, advice)
     return float(value)
 
 
-def shares(name: str, values: Any, n: int) -> list[float]:
+def check_weights(name: str, values: Any, n: int) -> list[float]:
     """n finite numbers of at least 0 that are not all 0, as weights are; they need not sum to 1.
 
     Args:
@@ -89,23 +89,24 @@ def shares(name: str, values: Any, n: int) -> list[float]:
         or not 0 < sum(map(float, found)) < math.inf
     ):
         raise BadValue(
-            f"{name}: expected {n} finite numbers of at least 0 and not all zero, found {shown(values)}", None
+            f"{name}: expected {n} finite numbers of at least 0 and not all zero, found {show_value(values)}",
+            None,
         )
     return [float(x) for x in found]
 
 
-def truth(name: str, value: Any) -> bool:
+def check_bool(name: str, value: Any) -> bool:
     """`True` or `False`, as a `bool`; `BadValue` for anything else, since every string would be taken for yes."""
     found = value.item() if getattr(value, "ndim", None) == 0 else value
     if not isinstance(found, bool):
-        raise BadValue(f"{name}: expected True or False, found {shown(value)}", None)
+        raise BadValue(f"{name}: expected True or False, found {show_value(value)}", None)
     return found
 
 
 def why_not_whole(value: Any, least: int, most: int) -> str | None:
     """Why a value is no whole number of a range, in the words of messages; None where it is one."""
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= most:
-        return f"expected {_whole_range(value, least, most)}, found {shown(value)}"
+        return f"expected {_whole_range(value, least, most)}, found {show_value(value)}"
     return None
 
 
@@ -117,13 +118,13 @@ def why_not_real(
     if math.isfinite(x) and (x > low if above else x >= low) and (x < high if below else x <= high):
         return None
     if low == 0 and above and math.isinf(high):
-        return f"expected a positive number that is finite, found {shown(value)}"
+        return f"expected a positive number that is finite, found {show_value(value)}"
     bounds = [] if math.isinf(low) else [f"{'above' if above else 'of at least'} {low:g}"]
     bounds += [] if math.isinf(high) else [f"{'below' if below else 'at most'} {high:g}"]
-    return f"expected a finite number{' ' if bounds else ''}{' and '.join(bounds)}, found {shown(value)}"
+    return f"expected a finite number{' ' if bounds else ''}{' and '.join(bounds)}, found {show_value(value)}"
 
 
-def shown(value: Any) -> str:
+def show_value(value: Any) -> str:
     """A value as a message shows it: the number of a numpy scalar, and no more than 60 characters of anything."""
     if isinstance(value, Number) and hasattr(value, "item"):
         value = value.item()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pofx.algorithms.statistics import inversion
 from pofx.lm.model import LM
-from pofx.lm.paths import id_rows
+from pofx.lm.paths import as_id_rows
 from pofx.lm.state import State
 from pofx.queries.sample import draw_paths
 from pofx.vocab.vocabulary import Vocab
@@ -75,7 +75,7 @@ class Wide(LM):
         return State(lambda: np.broadcast_to(self.law, (n, len(self.law))), None, n)
 
     def extend(self, state: State, ids: object) -> State:
-        return self.start(len(id_rows(ids, state.n)))  # type: ignore[arg-type]
+        return self.start(len(as_id_rows(ids, state.n)))  # type: ignore[arg-type]
 
 
 def test_memory_of_a_large_vocabulary_is_bounded() -> None:

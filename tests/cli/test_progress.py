@@ -12,7 +12,7 @@ from pofx.cli.output import progress
 from pofx.cli.output.progress import SoFar, _Place, _Rarely
 from pofx.corpus.documents import Document
 from pofx.lm.model import LM
-from pofx.lm.reading_progress import listening, passed
+from pofx.lm.reading_progress import listen_to_reading, report_read
 from pofx.models.specs import TransformerSpec
 from pofx.transforms.windowed import windowed
 
@@ -33,7 +33,7 @@ def ours() -> LM:
 
 def told_by(lm: LM, texts: list[str], given: str = "") -> list[tuple[int, int]]:
     seen: list[tuple[int, int]] = []
-    with listening(lambda done, of: seen.append((done, of))):
+    with listen_to_reading(lambda done, of: seen.append((done, of))):
         pofx.score(lm, texts, given)
     return seen
 
@@ -76,12 +76,12 @@ def test_what_an_earlier_run_read_says_nothing_of_the_speed(monkeypatch: pytest.
 
 def test_nobody_hears_behind_the_listener() -> None:
     seen: list[int] = []
-    with listening(lambda done, of: seen.append(done)):
-        passed(1, 9)
-        with listening(lambda done, of: None):
-            passed(2, 9)
-        passed(3, 9)
-    passed(4, 9)
+    with listen_to_reading(lambda done, of: seen.append(done)):
+        report_read(1, 9)
+        with listen_to_reading(lambda done, of: None):
+            report_read(2, 9)
+        report_read(3, 9)
+    report_read(4, 9)
     assert seen == [1, 3]
 
 

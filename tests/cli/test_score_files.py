@@ -32,7 +32,7 @@ from pofx.corpus.writing import Column, common_kind, kind_of, line, maker, targe
 from pofx.errors import BadSource, BadValue, NoBOS, NotText, PofxError
 from pofx.files.journal import Journal, opened
 from pofx.files.journal_files import part_of, progress_of
-from pofx.lm.fingerprint import file_fingerprint, fingerprint
+from pofx.lm.fingerprint import file_fingerprint, model_fingerprint
 from pofx.lm.model import LM
 from pofx.lm.trace import Trace, Want
 from pofx.queries.scoring.score import Scored
@@ -945,10 +945,10 @@ def test_kinds_of_kept_columns() -> None:
 
 def test_fingerprints(models: Path, tmp_path: Path) -> None:
     whole = pofx.load(models / "whole")
-    parts = fingerprint(whole, "w")
+    parts = model_fingerprint(whole, "w")
     assert parts["model"] == whole.fingerprint or "w"
     assert (parts["x0"], parts["EOS"], parts["dtype"]) == ("<s> (trained), id 257", "id 256", "float64")
-    assert fingerprint(pofx.load(models / "no_end"), "w")["EOS"] == "none"
+    assert model_fingerprint(pofx.load(models / "no_end"), "w")["EOS"] == "none"
     a, b = tmp_path / "a", tmp_path / "b"
     a.write_bytes(b"x" * 100)
     b.write_bytes(b"x" * 99 + b"y")

@@ -286,7 +286,7 @@ def test_texts_behind_one_prefix_are_read_once_too(tmp_path: Path, monkeypatch: 
     pytest.importorskip("torch")
     import pofx
     from pofx.models.transformer import model as ours
-    from pofx.models.transformer import openings
+    from pofx.models.transformer import shared_prefixes
 
     monkeypatch.setattr(tape_file, "SECONDS", 0.0)
     monkeypatch.setattr(ours, "TOKENS", 8)
@@ -295,7 +295,12 @@ def test_texts_behind_one_prefix_are_read_once_too(tmp_path: Path, monkeypatch: 
     paths = [
         prefix + lm.vocab.encode(t) for t in ("ab", "ba", "cab", "abcab", "a", "bb", "cc", "accab", "caa")
     ]
-    real, extended, calls, leads = openings._read, openings.extended, list[bytes](), list[int]()
+    real, extended, calls, leads = (
+        shared_prefixes._read,
+        shared_prefixes.extend_cache,
+        list[bytes](),
+        list[int](),
+    )
 
     def read(net: object, known: object, ids: np.ndarray) -> object:
         if len(calls) == dies_at:
@@ -307,8 +312,8 @@ def test_texts_behind_one_prefix_are_read_once_too(tmp_path: Path, monkeypatch: 
         leads.append(1)
         return extended(*a)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(openings, "_read", read)
-    monkeypatch.setattr(openings, "extended", lead)
+    monkeypatch.setattr(shared_prefixes, "_read", read)
+    monkeypatch.setattr(shared_prefixes, "extend_cache", lead)
     dies_at = -1
     whole, all_calls = lm.forward(paths, Want(entropy=True), len(prefix)), list(calls)
     assert len(all_calls) > 4

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pofx.errors import BadSource, BadValue
 from pofx.files.pins import Pin, check_pin, data_dir, pin, pinned, unpin
 from pofx.lm.begin import Begin, refuse_unconditional
-from pofx.models.begin_evidence import evidence
+from pofx.models.begin_evidence import begin_evidence
 from pofx.transforms.with_begin import with_begin
 from pofx.vocab.control_tokens import ControlTokens
 from refusals import decided
@@ -210,22 +210,24 @@ def test_any_verdict_comes_back(name: str, reason: str, begin: int | None) -> No
 def test_the_order_of_evidence() -> None:
     adding = Names(adds_before=(0,))
     conditional = Pin(0, 2, "conditional", "…")
-    assert evidence(adding, JOINT, "<|im_start|>", "m") == Begin("assumed", "<|im_start|>", 1)
-    assert evidence(adding, conditional, 0, "m") == Begin("assumed", "<|endoftext|>", 0)
-    assert evidence(adding, Pin(1, 2, "joint", "…"), None, "m") == Begin("trained", "<|im_start|>", 1)
-    assert evidence(Names(), Pin(0, None, "prefix-only", "…"), None, "m") == Begin(
+    assert begin_evidence(adding, JOINT, "<|im_start|>", "m") == Begin("assumed", "<|im_start|>", 1)
+    assert begin_evidence(adding, conditional, 0, "m") == Begin("assumed", "<|endoftext|>", 0)
+    assert begin_evidence(adding, Pin(1, 2, "joint", "…"), None, "m") == Begin("trained", "<|im_start|>", 1)
+    assert begin_evidence(Names(), Pin(0, None, "prefix-only", "…"), None, "m") == Begin(
         "trained", "<|endoftext|>", 0
     )
     for verdict in ("conditional", "improper"):
-        found = evidence(adding, Pin(0, 2, verdict, "…"), None, "m")
+        found = begin_evidence(adding, Pin(0, 2, verdict, "…"), None, "m")
         assert (found.known, found.id) == ("none", None)
         assert f"audited: {verdict}" in found.note
-    assert evidence(adding, None, None, "m") == Begin("declared", "<|endoftext|>", 0)  # an id of 0 is an id
-    assert evidence(adding, Pin(None, 2, "conditional", "…"), None, "m").known == "none"
+    assert begin_evidence(adding, None, None, "m") == Begin(
+        "declared", "<|endoftext|>", 0
+    )  # an id of 0 is an id
+    assert begin_evidence(adding, Pin(None, 2, "conditional", "…"), None, "m").known == "none"
 
 
 def test_a_bos_that_is_declared_and_never_added_is_not_used() -> None:
-    found = evidence(Names(), None, None, "smol")
+    found = begin_evidence(Names(), None, None, "smol")
     assert (found.known, found.id) == ("none", None)
     said = str(refuse_unconditional(found))
     assert "candidates are <|im_start|> (declared as BOS, never added), <|im_end|>, <|endoftext|>" in said
@@ -237,7 +239,7 @@ def test_a_bos_that_is_declared_and_never_added_is_not_used() -> None:
 
 
 def test_several_tokens_before_a_text_are_no_x0() -> None:
-    found = evidence(Names(adds_before=(0, 1)), None, None, "m")
+    found = begin_evidence(Names(adds_before=(0, 1)), None, None, "m")
     assert found.known == "none"
     assert "puts 2 tokens before a text (<|endoftext|>, <|im_start|>)" in found.note
 
@@ -245,21 +247,21 @@ def test_several_tokens_before_a_text_are_no_x0() -> None:
 def test_our_own_vocabularies_have_no_candidates() -> None:
     assert len(Names().control.candidates) == 3
     assert ToyVocab().control.candidates == ()
-    assert "candidates" not in evidence(ToyVocab(), None, None, "m").note
+    assert "candidates" not in begin_evidence(ToyVocab(), None, None, "m").note
 
 
 def test_what_is_no_token_is_refused() -> None:
     with pytest.raises(BadValue, match="control token .<.endoftext"):
-        evidence(Names(), None, "ab", "m")
+        begin_evidence(Names(), None, "ab", "m")
     with pytest.raises(BadValue, match="id in"):
-        evidence(Names(), None, 6, "m")
+        begin_evidence(Names(), None, 6, "m")
     with pytest.raises(BadSource, match="audit m --unpin"):
-        evidence(Names(), Pin(99, None, "joint", "…"), None, "m")
+        begin_evidence(Names(), Pin(99, None, "joint", "…"), None, "m")
 
 
 def test_the_decision_as_a_model() -> None:
     core = ToyLM(Names(), begin=False)
-    found = evidence(core.vocab, JOINT, None, "m")
+    found = begin_evidence(core.vocab, JOINT, None, "m")
     assert found.id is not None
     assert found.known != "none"
     assert with_begin(core, found.id, found.known).begin == found

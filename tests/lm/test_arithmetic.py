@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 import pofx
-from pofx.arithmetic import Arithmetic, Engine, differences, joint_engine
+from pofx.arithmetic import Arithmetic, Engine, join_engines, list_differences
 from pofx.cli.main import main
 from pofx.errors import BadSource, Interrupted
 from pofx.files.journal import Journal, opened
 from pofx.files.journal_files import progress_of
-from pofx.models.threads import engine_of
+from pofx.models.threads import engine_for
 from toy import ToyLM
 
 HERE = Arithmetic("cpu", "arm64", "NEON (numpy)", None, (("numpy", "2.4.6"),))
@@ -46,18 +46,18 @@ SAID = "instruction set: SVE (numpy) there, NEON (numpy) here"
     ],
 )
 def test_each_part_that_differs_is_named(part: dict[str, object], said: str) -> None:
-    assert differences([replace(HERE, **part).plain], HERE.plain) == (said,)  # type: ignore[arg-type]
+    assert list_differences([replace(HERE, **part).parts], HERE.parts) == (said,)  # type: ignore[arg-type]
 
 
 def test_the_same_arithmetic_has_no_difference() -> None:
-    assert differences([], HERE.plain) == ()
-    assert differences([HERE.plain, HERE.plain], HERE.plain) == ()
-    assert differences([HERE.plain, THERE.plain], HERE.plain) == (SAID,)
+    assert list_differences([], HERE.parts) == ()
+    assert list_differences([HERE.parts, HERE.parts], HERE.parts) == ()
+    assert list_differences([HERE.parts, THERE.parts], HERE.parts) == (SAID,)
 
 
 def test_it_is_the_same_through_json_and_from_call_to_call() -> None:
-    once = Engine().arithmetic().plain
-    assert json.loads(json.dumps(once)) == once == Engine().arithmetic().plain
+    once = Engine().arithmetic().parts
+    assert json.loads(json.dumps(once)) == once == Engine().arithmetic().parts
     assert once["numpy"] == np.__version__
 
 
@@ -76,7 +76,7 @@ def test_a_model_in_numpy_imports_no_torch() -> None:
     code = (
         "import sys, pofx\n"
         "lm = pofx.fit(['ab', 'b'], pofx.NgramSpec(order=2))\n"
-        "assert set(lm.engine.arithmetic().plain) == {'device', 'machine', 'instruction set', 'numpy'}\n"
+        "assert set(lm.engine.arithmetic().parts) == {'device', 'machine', 'instruction set', 'numpy'}\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
@@ -84,7 +84,7 @@ def test_a_model_in_numpy_imports_no_torch() -> None:
 
 def test_a_network_names_torch_and_its_threads_if_it_is_wide() -> None:
     torch = pytest.importorskip("torch")
-    narrow, wide = engine_of(16).arithmetic().plain, engine_of(4096).arithmetic().plain
+    narrow, wide = engine_for(16).arithmetic().parts, engine_for(4096).arithmetic().parts
     assert "threads" not in narrow
     assert wide["threads"] == str(torch.get_num_threads())
     assert narrow["torch"] == torch.__version__
@@ -92,9 +92,9 @@ def test_a_network_names_torch_and_its_threads_if_it_is_wide() -> None:
 
 
 def test_a_mixture_computes_with_what_its_models_compute_with() -> None:
-    a, b = ToyLM(seed=0), ToyLM(seed=1).saying(engine=Engine(("torch",), "gpu", threaded=True))
+    a, b = ToyLM(seed=0), ToyLM(seed=1).with_info(engine=Engine(("torch",), "gpu", threaded=True))
     both = Engine(("torch",), "cpu | gpu", threaded=True)
-    assert joint_engine([a.engine, b.engine]) == both
+    assert join_engines([a.engine, b.engine]) == both
     assert pofx.mixture([a, b]).engine == both
     assert pofx.interpolate([a, b], [1, 1]).engine == both
     assert pofx.windowed(pofx.bytewise(b), 50).engine == b.engine
@@ -105,7 +105,7 @@ def test_a_mixture_computes_with_what_its_models_compute_with() -> None:
 
 def stopped(target: Path, arithmetic: Arithmetic, done: int) -> Journal:
     """A run that has done one row more."""
-    journal = opened(target, {"m": 1}, arithmetic.plain, {"items": 0}, fresh=False)
+    journal = opened(target, {"m": 1}, arithmetic.parts, {"items": 0}, fresh=False)
     journal.append(b"%d\n" % done, {"items": done})
     journal.checkpoint()
     journal.close()
@@ -118,15 +118,15 @@ def test_a_journal_keeps_every_arithmetic_of_its_rows(tmp_path: Path) -> None:
     assert stopped(target, THERE, 2).other_arithmetic == ()
     first = stopped(target, HERE, 3)
     assert first.other_arithmetic == (SAID,)
-    assert first.saved.arithmetic == (THERE.plain, HERE.plain)
+    assert first.saved.arithmetic == (THERE.parts, HERE.parts)
     # Said again by every run that goes on, whichever of the two it has.
     assert stopped(target, HERE, 4).other_arithmetic == (SAID,)
     assert len(stopped(target, THERE, 5).other_arithmetic) == 1
-    last = opened(target, {"m": 1}, HERE.plain, {"items": 0}, fresh=False)
-    assert last.saved.arithmetic == (THERE.plain, HERE.plain)
+    last = opened(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
+    assert last.saved.arithmetic == (THERE.parts, HERE.parts)
     last.finish(None)
     assert target.read_bytes() == b"1\n2\n3\n4\n5\n"
-    anew = opened(target, {"m": 1}, THERE.plain, {"items": 0}, fresh=True)
+    anew = opened(target, {"m": 1}, THERE.parts, {"items": 0}, fresh=True)
     assert anew.other_arithmetic == ()
     anew.discard()
 
@@ -135,14 +135,14 @@ def test_a_row_is_computed_under_one_arithmetic(tmp_path: Path) -> None:
     """What was read of a text under other arithmetic is read again."""
     target = tmp_path / "o.jsonl"
     stopped(target, THERE, 1)
-    journal = opened(target, {"m": 1}, THERE.plain, {"items": 0}, fresh=False)
+    journal = opened(target, {"m": 1}, THERE.parts, {"items": 0}, fresh=False)
     journal.tape.record("00" * 16, {"a": np.arange(3)})
     journal.tape.flush()
     journal.close()
-    same = opened(target, {"m": 1}, THERE.plain, {"items": 0}, fresh=False)
+    same = opened(target, {"m": 1}, THERE.parts, {"items": 0}, fresh=False)
     assert same.tape.left == 1
     same.close()
-    other = opened(target, {"m": 1}, HERE.plain, {"items": 0}, fresh=False)
+    other = opened(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
     assert other.tape.left == 0
     other.close()
 
@@ -159,7 +159,7 @@ def test_a_record_without_arithmetic_is_damaged(
     record = json.loads(progress_of(target).read_bytes())
     progress_of(target).write_text(json.dumps({**record, "arithmetic": value, "seal": "sealed"}))
     with pytest.raises(BadSource, match="found a damaged file"):
-        opened(target, {"m": 1}, HERE.plain, {"items": 0}, fresh=False)
+        opened(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
 
 
 def test_a_run_of_an_earlier_version_is_refused_by_name(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_run_of_an_earlier_version_is_refused_by_name(tmp_path: Path) -> None:
     record = json.loads(progress_of(target).read_bytes())
     progress_of(target).write_text(json.dumps({**record, "format": 2}))
     with pytest.raises(BadSource, match=r"found format 2, of an earlier version of pofx; .*start over"):
-        opened(target, {"m": 1}, HERE.plain, {"items": 0}, fresh=False)
+        opened(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
 
 
 # On the command line ----------------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def test_a_run_that_goes_on_elsewhere_says_so_even_if_quiet(run: Run) -> None:
     import pyarrow.parquet as pq
 
     kept = json.loads(pq.read_schema("out.parquet").metadata[b"pofx"])
-    assert kept["arithmetic"] == [THERE.plain, HERE.plain]
+    assert kept["arithmetic"] == [THERE.parts, HERE.parts]
     assert pq.read_metadata("out.parquet").num_rows == 9000
     # The same run again has nothing to do, and says of which arithmetic its file is.
     code, err = run(HERE)

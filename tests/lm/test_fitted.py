@@ -15,7 +15,7 @@ from pofx.cli.main import main
 from pofx.cross_fitting.assumptions import corpus_report
 from pofx.errors import BadSource
 from pofx.lm import fitted_documents as fitted
-from pofx.lm.fitted_documents import Recorder, chosen_by, known_texts, record_of
+from pofx.lm.fitted_documents import DocumentRecorder, record_documents, was_chosen_by, was_fitted_on
 from pofx.models import saving as store
 from pofx.queries.audit.held_out import choose
 
@@ -29,23 +29,23 @@ def test_the_record_is_the_set_of_documents() -> None:
     (own,) = lm.fitted
     assert (own.documents, len(own.codes), own.share) == (45, 40, 1.0)
     asked = [*NEW, *TEXTS, *(t.encode() for t in TEXTS), "", TEXTS[0] + " ", TEXTS[0][:-1]]
-    assert known_texts(lm, asked).tolist() == [
+    assert was_fitted_on(lm, asked).tolist() == [
         t in TEXTS or (type(t) is bytes and t.decode() in TEXTS) for t in asked
     ]
-    assert known_texts(lm, []).tolist() == []
+    assert was_fitted_on(lm, []).tolist() == []
 
 
 def test_of_a_large_corpus_a_sample_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitted, "MOST", 500)
     texts = [str(i) for i in range(5000)]
-    record = Recorder()
-    assert list(record.passing(texts)) == texts
-    kept = record.done()
+    recorder = DocumentRecorder()
+    assert list(recorder.record(texts)) == texts
+    kept = recorder.finish()
     assert (kept.documents, len(kept.codes)) == (5000, 500)
     assert kept.share == pytest.approx(0.1, abs=0.02)
     assert kept.holds(texts).sum() == 500
     assert not kept.holds([f"new {i}" for i in range(5000)]).any()
-    assert np.array_equal(kept.codes, record_of(reversed(texts)).codes)  # in any order
+    assert np.array_equal(kept.codes, record_documents(reversed(texts)).codes)  # in any order
 
 
 @pytest.mark.parametrize("family", ["ngram", "transformer"])
@@ -57,9 +57,9 @@ def test_it_is_saved_with_the_model(tmp_path: Path, family: str) -> None:
     lm = pofx.fit(TEXTS, spec, validation=NEW)
     pofx.save(lm, tmp_path / "m")
     again = pofx.load(tmp_path / "m")
-    assert known_texts(again, [*TEXTS, *NEW]).tolist() == [True] * 40 + [False] * 15
+    assert was_fitted_on(again, [*TEXTS, *NEW]).tolist() == [True] * 40 + [False] * 15
     # A transformer has chosen its weights by the validation texts; an n-gram never looks at them.
-    assert chosen_by(again, [*TEXTS, *NEW, "neither"]).tolist() == [False] * 40 + [
+    assert was_chosen_by(again, [*TEXTS, *NEW, "neither"]).tolist() == [False] * 40 + [
         family == "transformer"
     ] * 15 + [False]
     found = pofx.score(again, [TEXTS[0], NEW[0], "neither"])
@@ -73,10 +73,10 @@ def test_it_is_saved_with_the_model(tmp_path: Path, family: str) -> None:
 def test_a_model_without_a_record_is_read_as_before(tmp_path: Path) -> None:
     lm = pofx.fit(TEXTS, SPEC)
     pofx.save(lm, tmp_path / "with")
-    pofx.save(lm.saying(fitted=()), tmp_path / "without")
+    pofx.save(lm.with_info(fitted=()), tmp_path / "without")
     assert not (tmp_path / "without" / store.RECORD).exists()
     old, new = pofx.load(tmp_path / "without"), pofx.load(tmp_path / "with")
-    assert (old.fitted, known_texts(old, TEXTS).any()) == ((), False)
+    assert (old.fitted, was_fitted_on(old, TEXTS).any()) == ((), False)
     assert old.fingerprint == new.fingerprint  # the record decides no number
     assert pofx.log_prob(old, TEXTS[0]) == pofx.log_prob(new, TEXTS[0])
 
@@ -94,7 +94,7 @@ def test_transforms_pass_it_on() -> None:
     lm, other = pofx.fit(TEXTS, SPEC), pofx.fit(NEW, SPEC)
     for made in (pofx.warp(lm, 2.0), pofx.windowed(lm, 8), pofx.deterministic(lm), pofx.given(lm, "t")):
         assert made.fitted == lm.fitted
-    assert known_texts(pofx.mixture([lm, other]), [TEXTS[0], NEW[0], "neither"]).tolist() == [
+    assert was_fitted_on(pofx.mixture([lm, other]), [TEXTS[0], NEW[0], "neither"]).tolist() == [
         True,
         True,
         False,

@@ -13,7 +13,7 @@ from laws import LAWS, Broken, laws
 from pofx.lm.bounds import Bounds
 from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.model import LM
-from pofx.lm.paths import id_rows, per_path
+from pofx.lm.paths import as_id_rows, skip_per_path
 from pofx.lm.state import State
 from pofx.lm.trace import Trace, Want
 from pofx.models.ngram.model import fit_ngram
@@ -109,7 +109,7 @@ class Faulty(LM):
         return self._broken(self.toy.start(n))
 
     def extend(self, state, ids):
-        new = id_rows(ids, state.n)
+        new = as_id_rows(ids, state.n)
         if self.fault == "6 values" and new.size:
             state.carry[:, -1] = new[:, -1]
         return self._broken(self.toy.extend(state, new))
@@ -125,7 +125,7 @@ class KnowsTheLength(ToyLM):
     """A pass whose laws depend on how long the whole text is: each sums to 1, and the texts do not."""
 
     def forward(self, paths, want=None, skip=0):
-        parts = [self._tempered(p, want or Want(), s) for p, s in zip(paths, per_path(skip, paths))]
+        parts = [self._tempered(p, want or Want(), s) for p, s in zip(paths, skip_per_path(skip, paths))]
         return Trace(tuple(t.logp[0] for t in parts))
 
     def _tempered(self, path, want, skip):
@@ -184,7 +184,7 @@ class BadGiven(ToyLM):
     """Forgets what it was given when it starts anew: a prefix through `extend` at the start is one token short."""
 
     def extend(self, state, ids):
-        new = id_rows(ids, state.n)
+        new = as_id_rows(ids, state.n)
         at_start = bool((state.carry < 0).all()) and new.shape[1] > 1
         return super().extend(state, new[:, 1:] if at_start else new)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import pofx
 from byte_toys import END, OPENING, TOKENS, Brute, NoSpace, Pieces, Toy, leave_unread, toy
 from laws import LAWS, Broken, laws
-from pofx.algorithms.byte_ranges import BLOCK, ByteRanges, logsumexp_runs, runs
+from pofx.algorithms.byte_ranges import BLOCK, ByteRanges, expand_ranges, logsumexp_runs
 from pofx.errors import BadValue, Impossible, NoBOS, TooLong
 from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.trace import Want
@@ -423,7 +423,7 @@ def test_a_prefix_is_a_range(strings: list[bytes | None], prefix: bytes) -> None
     expected = {i for i, b in enumerate(strings) if b and b.startswith(prefix)}
     assert set(ranges.ids[lo[0] : hi[0]].tolist()) == expected
     same = {i for i, b in enumerate(strings) if b == prefix and b}
-    k = int(ranges.closed(lo, hi, np.array([len(prefix)]))[0])
+    k = int(ranges.count_closed(lo, hi, np.array([len(prefix)]))[0])
     assert set(ranges.ids[lo[0] : lo[0] + k].tolist()) == same
     logp = np.log(np.random.default_rng(1).random((2, len(strings))))
     mass = ranges.mass(logp, np.array([1]), lo, hi)[0]
@@ -450,7 +450,7 @@ def test_blocks_are_no_part_of_the_result(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_runs() -> None:
-    which, at = runs(np.array([3, 5, 5, 0]), np.array([5, 5, 4, 1]))
+    which, at = expand_ranges(np.array([3, 5, 5, 0]), np.array([5, 5, 4, 1]))
     assert which.tolist() == [0, 0, 3]
     assert at.tolist() == [3, 4, 0]
     out = logsumexp_runs(np.array([0.0, 0.0, -np.inf, -np.inf]), np.array([0, 2, 2]))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import pofx
 from byte_toys import Pieces, Toy, leave_unread, toy
-from pofx.lm.continuation_tree import ByExtension
+from pofx.lm.continuation_tree import ExtensionBranches
 from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.lm.trace import TraceBuilder, Want
@@ -39,7 +39,7 @@ def apart(lm: LM, paths: list[list[int]]) -> float:
         out,
         extra,
     )
-    slow = out.done()
+    slow = out.build()
     worst = 0.0
     for i in range(len(paths)):
         for a, b in (
@@ -125,10 +125,10 @@ class Counting(Toy):
 
     passes, nodes = 0, 0
 
-    def branches(self, state: State) -> ByExtension:
+    def branches(self, state: State) -> ExtensionBranches:
         mine = self
 
-        class Counted(ByExtension):
+        class Counted(ExtensionBranches):
             def grow(self, parent, token):
                 mine.passes += 1
                 mine.nodes += len(parent)
@@ -147,11 +147,11 @@ def test_few_passes_and_equal_texts_once() -> None:
 
 
 def test_a_fault_in_the_branches_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    grow = ByExtension.grow
+    grow = ExtensionBranches.grow
 
     def shifted(self, parent, token):
         for nodes, logp in grow(self, parent, token):
             yield nodes, np.roll(logp, 1, axis=0)
 
-    monkeypatch.setattr(ByExtension, "grow", shifted)
+    monkeypatch.setattr(ExtensionBranches, "grow", shifted)
     assert apart(bytewise(toy(), 2), [[*b"abaabcdab"]]) > 1e-3

@@ -14,7 +14,7 @@ from pofx.errors import BadValue, Impossible, NoBOS, TooLong
 from pofx.lm.begin import Begin
 from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.model import LM
-from pofx.lm.paths import id_rows
+from pofx.lm.paths import as_id_rows
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.models.ngram.model import fit_ngram
@@ -58,7 +58,7 @@ class Bounded(ToyLM):
             raise TooLong(f"expected at most {self.room} tokens, found {n}")
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        new = id_rows(ids, state.n)
+        new = as_id_rows(ids, state.n)
         for row in state.carry:
             self.refuse(int((row >= 0).sum()) + new.shape[1])
         return super().extend(state, new)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import pofx
-from pofx.models.begin_evidence import evidence
+from pofx.models.begin_evidence import begin_evidence
 from pofx.queries.scoring.peers import as_peer
 from pofx.transforms.bytewise.bytewise import bytewise
 from pofx.transforms.geometric import GeometricVocab, geometric
@@ -68,12 +68,12 @@ def test_nothing_else_needs_to_be_set() -> None:
     assert as_peer(lm, "ab", "kenlm").value == pytest.approx(log_prefix(lm, [0, 1, 2]) / math.log(10))
     with pytest.raises(pofx.BadValue, match="chat template"):
         pofx.chat(lm, TALK)
-    assert evidence(vocab, None, None, "m").known == "none"
+    assert begin_evidence(vocab, None, None, "m").known == "none"
 
 
 def test_what_it_declares_is_used() -> None:
     core = ToyLM(Named(), begin=False)
-    found = evidence(core.vocab, None, None, "m")
+    found = begin_evidence(core.vocab, None, None, "m")
     assert (found.known, found.text, found.id) == ("declared", "<s>", 3)
     lm = with_begin(core, "<s>", "declared")
     assert pofx.log_prob(lm, "ab") == pytest.approx(log_prefix(core, [0, 1, 2], [3]))
@@ -304,7 +304,7 @@ def test_an_ended_pretrained_model_has_names_x0_and_peers() -> None:
     lm = with_end(core, "<|end|>")
     assert token_id(lm.vocab, "<s>", "begin") == 0
     assert token_name(lm.vocab, 0) == lm.vocab.show(0) == "<s>"
-    found = evidence(lm.vocab, None, None, "m")
+    found = begin_evidence(lm.vocab, None, None, "m")
     assert (found.known, found.id) == ("declared", 0)
     assert set(lm.vocab.control.candidates) == {("bos", 0), ("separator", 1), ("eos", 2)}
     ids = core.vocab.encode("ab a")

@@ -51,7 +51,7 @@ class ByteRanges:
         first = self._first(lo, hi, depth, byte)
         return first, self._first(first, hi, depth, byte + 1)
 
-    def closed(self, lo: Ints, hi: Ints, depth: Ints) -> Ints:
+    def count_closed(self, lo: Ints, hi: Ints, depth: Ints) -> Ints:
         """How many strings of each range are over after `depth` bytes; they are its first."""
         out = np.zeros(len(lo), dtype=np.int64)
         some = np.flatnonzero(lo < hi)
@@ -92,7 +92,7 @@ class ByteRanges:
         """
         out = np.full(len(lo), -np.inf)
         for some in _blocks(hi - lo):
-            which, place = runs(lo[some], hi[some])
+            which, place = expand_ranges(lo[some], hi[some])
             values = logp[row[some][which], self.ids[place]].astype(np.float64)
             out[some] = logsumexp_runs(values, hi[some] - lo[some])
         return out
@@ -101,7 +101,7 @@ class ByteRanges:
         """The mass of each range by the byte at `depth`: `[ranges, 256]`, logs."""
         out = np.full((len(lo), 256), -np.inf)
         for some in _blocks(hi - lo):
-            which, place = runs(lo[some], hi[some])
+            which, place = expand_ranges(lo[some], hi[some])
             if not len(place):
                 continue
             byte = self.byte_at(place, depth[some][which])
@@ -112,7 +112,7 @@ class ByteRanges:
         return out
 
 
-def runs(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
+def expand_ranges(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
     """The integers of [lo[k], hi[k]) for each k, one after the other: whose each is, and itself."""
     count = np.maximum(hi - lo, 0)
     which = np.repeat(np.arange(len(lo), dtype=np.int64), count)

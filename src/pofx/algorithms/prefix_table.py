@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Words = NDArray[np.uint64]  # [rows, words]
+PackedStrings = NDArray[np.uint64]  # [rows, words]
 Index = NDArray[np.int64]
 
 
@@ -39,20 +39,20 @@ class Packing:
         """How far the code at `place` (of its word) is shifted up."""
         return np.uint64(self.bits * (self.per_word - 1 - place))
 
-    def pack_columns(self, columns: list[NDArray[np.uint64]]) -> Words:
+    def pack_columns(self, columns: list[NDArray[np.uint64]]) -> PackedStrings:
         """Words `[rows, words]` of strings given as one array a place."""
         out = np.zeros((len(columns[0]), self.words), dtype=np.uint64)
         for k, c in enumerate(columns):
             out[:, k // self.per_word] |= c << self.shift(k % self.per_word)
         return out
 
-    def code(self, words: Words, place: int) -> NDArray[np.uint64]:
+    def code(self, words: PackedStrings, place: int) -> NDArray[np.uint64]:
         """The codes at one place of all strings."""
         mask = np.uint64((1 << self.bits) - 1)
         return (words[:, place // self.per_word] >> self.shift(place % self.per_word)) & mask
 
 
-def windows(codes: NDArray[np.uint64], packing: Packing) -> Words:
+def backward_strings(codes: NDArray[np.uint64], packing: Packing) -> PackedStrings:
     """At every position of a sequence, the string read backwards from there: its code, the one before, …
 
     The first `depth − 1` positions read code 0 (padding) before the beginning.
@@ -74,7 +74,7 @@ def windows(codes: NDArray[np.uint64], packing: Packing) -> Words:
     return out
 
 
-def distinct(words: Words, weights: Index | None = None) -> tuple[Words, Index]:
+def count_distinct(words: PackedStrings, weights: Index | None = None) -> tuple[PackedStrings, Index]:
     """The sorted distinct strings, and the sum of their weights (how often each occurs, without any)."""
     if not len(words):
         return words, np.zeros(0, dtype=np.int64)
@@ -93,11 +93,13 @@ def distinct(words: Words, weights: Index | None = None) -> tuple[Words, Index]:
     return ordered[starts], sums.astype(np.int64)
 
 
-def merged(a: tuple[Words, Index], b: tuple[Words, Index]) -> tuple[Words, Index]:
+def merge_counts(
+    a: tuple[PackedStrings, Index], b: tuple[PackedStrings, Index]
+) -> tuple[PackedStrings, Index]:
     """The sums of two results of `distinct`."""
     (wide, weights), (narrow, more) = (a, b) if len(a[0]) >= len(b[0]) else (b, a)
     if wide.shape[1] > 1:
-        return distinct(np.concatenate([wide, narrow]), np.concatenate([weights, more]))
+        return count_distinct(np.concatenate([wide, narrow]), np.concatenate([weights, more]))
     # One word: a search and an insertion, a tenth of the time of sorting both again.
     at = np.searchsorted(wide[:, 0], narrow[:, 0])
     known = at < len(wide)
@@ -115,7 +117,7 @@ class PrefixTable:
     row of group g. Level 0 is one group.
     """
 
-    def __init__(self, words: Words, packing: Packing) -> None:
+    def __init__(self, words: PackedStrings, packing: Packing) -> None:
         self.words, self.packing = words, packing
         # `find` names row 0 where nothing is found, which level 0 must have even in an empty table.
         self._group: dict[int, NDArray[np.int32]] = {0: np.zeros(max(len(words), 1), dtype=np.int32)}
@@ -156,7 +158,7 @@ class PrefixTable:
             stages.append((np.ascontiguousarray(self.words[rows, w]), rows))
         return stages
 
-    def find(self, queries: Words) -> tuple[Index, NDArray[np.int8]]:
+    def find(self, queries: PackedStrings) -> tuple[Index, NDArray[np.int8]]:
         """For each query the length of its longest prefix in the table, and a row that has this prefix.
 
         For queries of code strings that end early, cap the length: padding matches padding.

@@ -24,7 +24,7 @@ from pofx.lm.model import LM
 from pofx.models.fitting import Spec
 from pofx.models.specs import NgramSpec
 from pofx.queries.sample import Draw
-from pofx.values import whole
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
 try:
@@ -97,7 +97,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         from sklearn.utils.validation import check_consistent_length
 
         texts = _texts(X)
-        classes, labels = places(y, self.given, whole("em", self.em) > 0)
+        classes, labels = places(y, self.given, check_whole_number("em", self.em) > 0)
         check_consistent_length(texts, labels)
         spec = NgramSpec() if self.spec is None else self.spec
         joint, steps = fit_joint(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadValue
-from pofx.lm.fitted_documents import record_of
+from pofx.lm.fitted_documents import record_documents
 from pofx.lm.model import LM
 from pofx.models.fitting import Spec, fit
 from pofx.models.specs import NgramSpec, TransformerSpec
@@ -42,12 +42,12 @@ def fitter(texts: Texts, spec: Spec, length: Length, background: float, soft: bo
 
         assert isinstance(spec, NgramSpec)  # noqa: S101  (ours: `is_soft` says so)
         counted = WeightedNgrams(ids, spec, vocab)
-        record = record_of(
+        record = record_documents(
             texts
         )  # by EM the documents of all classes, with whatever weight, reach each model
 
         def one(weights: Weights) -> LM:
-            return counted.fit(weights).saying(fitted=(record,))
+            return counted.fit(weights).with_info(fitted=(record,))
     else:
 
         def one(weights: Weights) -> LM:

@@ -182,7 +182,7 @@ def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ..
         # They were fitted over one vocabulary: texts are then spelled once for all.
         first = found[0].vocab if found else one.vocab
         if one.vocab.token_bytes == first.token_bytes and one.vocab.end == first.end:
-            one = one.saying(vocab=first)
+            one = one.with_info(vocab=first)
         found.append(one)
     if card["given"] is not None:
         return tuple(found)

@@ -20,7 +20,7 @@ from pofx.classification.bayes import (
 from pofx.classification.families import taken_apart
 from pofx.classification.priors import Prior, log_prior
 from pofx.errors import BadValue
-from pofx.lm.fitted_documents import chosen_by, known_texts
+from pofx.lm.fitted_documents import was_chosen_by, was_fitted_on
 from pofx.lm.model import LM
 from pofx.queries.sample import Draw, sample
 from pofx.vocab.vocabulary import to_bytes
@@ -74,11 +74,11 @@ class Joint:
 
     def fitted_on(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
         """Whether each text is a document that the model of some class was fitted on, `[n]`; False where nobody knows."""
-        return self._any(known_texts, texts)
+        return self._any(was_fitted_on, texts)
 
     def chosen_by(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
         """Whether the weights of some class's model were chosen by each text, and none fitted on it; `[n]`."""
-        return self._any(chosen_by, texts) & ~self.fitted_on(texts)
+        return self._any(was_chosen_by, texts) & ~self.fitted_on(texts)
 
     def _any(
         self, known: Callable[[LM, list[bytes]], NDArray[np.bool_]], texts: Sequence[str | bytes]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadValue
-from pofx.values import real
+from pofx.values import check_real_number
 
 Per = Literal["text", "byte"]
 # Values kept of a large held-out set: evenly spaced quantiles, which move no p-value by more than 1/1,000.
@@ -43,7 +43,7 @@ class Rejection:
 
         In nats a text, or a byte. `BadValue` for a share outside (0, 1).
         """
-        share = real("share", share, 0, 1, above=True, below=True)
+        share = check_real_number("share", share, 0, 1, above=True, below=True)
         at = int(np.floor(share * (len(self.held_out) + 1) + 1e-9)) - 1
         return -np.inf if at < 0 else float(self.held_out[at])
 

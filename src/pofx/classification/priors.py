@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadValue
-from pofx.values import shares
+from pofx.values import check_weights
 
 Prior = str | Sequence[float] | NDArray[np.float64] | Mapping[Any, float]
 
@@ -51,5 +51,5 @@ def _weights(prior: Prior, classes: list[Any], count: NDArray[np.float64]) -> ND
                 None,
             )
         prior = [prior[t] for t in classes]
-    weights = np.array(shares("prior", prior, n))
+    weights = np.array(check_weights("prior", prior, n))
     return np.asarray(weights / weights.sum(), dtype=np.float64)

@@ -16,7 +16,7 @@ from pofx.classification.priors import Prior, log_prior
 from pofx.errors import Advice, BadSource, BadValue, not_resumable
 from pofx.lm.model import LM
 from pofx.models.fitting import Spec
-from pofx.values import real, whole
+from pofx.values import check_real_number, check_whole_number
 from pofx.vocab.vocabulary import as_they_are
 
 UNLABELLED = -1
@@ -75,15 +75,15 @@ def fit_joint(
             "length: expected 'own' for one model behind prefixes, which has an EOS of its own, found 'shared'",
             "it is for models that are fitted for each class",
         )
-    em = whole("em", em)
-    power = real("power", power, 0, above=True, advice="1 is Bayes' rule")
+    em = check_whole_number("em", em)
+    power = check_real_number("power", power, 0, above=True, advice="1 is Bayes' rule")
     free = np.flatnonzero(labels == UNLABELLED)
     if len(free) and not em:
         raise BadValue(
             f"labels: expected one for each document, found {len(free):,} without",
             ["leave them out", Advice("learn from them", "em=20", "--em 20")],
         )
-    background = real("background", background, 0, 1, below=True)
+    background = check_real_number("background", background, 0, 1, below=True)
     if background and (isinstance(spec, LM) or given is not None):
         raise BadValue(
             f"background: expected 0 for one model behind prefixes, which all classes have in common, found {background}",

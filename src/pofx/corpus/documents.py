@@ -16,7 +16,7 @@ from pofx.corpus.readers.plan import plan
 from pofx.corpus.source import Source
 from pofx.errors import Advice, BadSource, BadValue
 from pofx.files.limits import DEFAULT
-from pofx.values import MOST, real, whole
+from pofx.values import MOST, check_real_number, check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
 # Bad rows that are kept; the rest are only counted, so that memory stays constant.
@@ -289,10 +289,10 @@ def split_documents(
     Right: `train, validation = split_documents(documents("a.txt"))`.
     Wrong: splitting tokens or lines of one document, which puts near copies on both sides.
     """
-    held_out = real("held_out", held_out, 0, 1)
+    held_out = check_real_number("held_out", held_out, 0, 1)
     if isinstance(documents, str | bytes):
         raise BadValue("expected an iterable of documents, found one string", "for one document write [text]")
-    key = str(whole("seed", seed, -MOST)).encode("ascii")
+    key = str(check_whole_number("seed", seed, -MOST)).encode("ascii")
     bound = held_out * 2.0**64
     sides: tuple[list[Text], list[Text]] = ([], [])
     for text in documents:

@@ -22,7 +22,7 @@ from pofx.queries.corpus_audit.near_duplicates import exact_groups, near_groups
 from pofx.queries.corpus_audit.neighbours import PAIRS, neighbour_finding, neighbour_pairs
 from pofx.queries.corpus_audit.record import Corpus, CorpusReport
 from pofx.queries.scoring.score import Scored, score
-from pofx.values import real, whole
+from pofx.values import check_real_number, check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
 # What answers where no model is named: fitted on 4 MB in 4 seconds, scores 1 MB a second.
@@ -66,7 +66,7 @@ def corpus_report(
         raise BadValue(
             f"clusters: expected a label for each of {corpus.n} documents, found {len(clusters)}", None
         )
-    scored, seed = whole("scored", scored, 1), whole("seed", seed)
+    scored, seed = check_whole_number("scored", scored, 1), check_whole_number("seed", seed)
     tell("looking for copies")
     exact = exact_groups(corpus.texts)
     near = near_groups(corpus.texts, seed)
@@ -133,7 +133,7 @@ def _corpus(documents: Iterable[Text], held_out: float | Iterable[Text], seed: i
     if not n:
         raise no_documents()
     if not isinstance(held_out, Iterable) or isinstance(held_out, str | bytes):
-        held_out = real("held_out", held_out, 0, 1)
+        held_out = check_real_number("held_out", held_out, 0, 1)
         kept = set(split_documents(dict.fromkeys(texts), held_out, seed)[1])
         aside = np.array([t in kept for t in texts])
     else:

@@ -9,7 +9,7 @@ from pofx.errors import BadValue
 from pofx.models.fitting import Spec, fit
 from pofx.models.specs import NgramSpec
 from pofx.queries.scoring.score import Scored, score
-from pofx.values import whole
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
 MOST_FOLDS = 1_000
@@ -42,7 +42,7 @@ def cross_fit(
         raise BadValue(
             "documents: expected an iterable of texts, found one text", "write documents(path) or [text]"
         )
-    folds, seed = whole("folds", folds, 2, MOST_FOLDS), whole("seed", seed)
+    folds, seed = check_whole_number("folds", folds, 2, MOST_FOLDS), check_whole_number("seed", seed)
     texts = list(documents)
     fold = [fold_of(text, folds, seed) for text in texts]
     if len(set(fold)) < 2:

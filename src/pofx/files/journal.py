@@ -11,7 +11,7 @@ from io import BufferedRandom
 from pathlib import Path
 from typing import Any
 
-from pofx.arithmetic import differences
+from pofx.arithmetic import list_differences
 from pofx.errors import BadSource, not_replaced
 from pofx.files import journal_files
 from pofx.files.atomic import replaced_file
@@ -58,7 +58,7 @@ class Journal:
         self.target, self._parts, self._file, self._rows = target, dict(parts), file, rows
         self._arithmetic = dict(arithmetic)
         # Lines for people: in which parts the arithmetic of the rows that are kept is not that of this run.
-        self.other_arithmetic = differences(saved.arithmetic, arithmetic)
+        self.other_arithmetic = list_differences(saved.arithmetic, arithmetic)
         self.saved = self._kept = saved
         self._written = time.monotonic()
         self.tape = TapeFile(passes_of(target), self._seal())
@@ -170,7 +170,7 @@ def opened(
     Args:
         target: The file to write in the end.
         parts: Whatever decides the rows, by the name that a message should give it, as plain JSON.
-        arithmetic: What decides their last digits (`Arithmetic.plain`). A run that was stopped goes on under another
+        arithmetic: What decides their last digits (`Arithmetic.parts`). A run that was stopped goes on under another
             one: `Journal.other_arithmetic` says so, to be told, and `Saved.arithmetic` keeps both.
         state: That of a run that begins.
         fresh: Throw away what was left.

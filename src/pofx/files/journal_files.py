@@ -43,7 +43,7 @@ class Saved:
         state: What the caller wants to know again, plain JSON.
         rows: The hash of those bytes, None where there is none to compare.
         finished: The target is made, and only the files beside it were left.
-        arithmetic: Under which arithmetic the rows were computed (`Arithmetic.plain`), each once, in the order of the rows.
+        arithmetic: Under which arithmetic the rows were computed (`Arithmetic.parts`), each once, in the order of the rows.
     """
 
     offset: int

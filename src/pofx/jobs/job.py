@@ -12,7 +12,7 @@ from pofx.corpus.writing import Target, target_of
 from pofx.errors import PofxError
 from pofx.jobs.documents import STDIN, Documents
 from pofx.jobs.rows import Rows, plain_text
-from pofx.lm.fingerprint import file_fingerprint, fingerprint
+from pofx.lm.fingerprint import file_fingerprint, model_fingerprint
 from pofx.lm.model import LM
 
 
@@ -62,7 +62,7 @@ class Job:
         documents, again = self.documents, self.resumable
         return {
             "pofx": __version__,
-            **fingerprint(self.lm, self.name),
+            **model_fingerprint(self.lm, self.name),
             "--given": plain_text(documents.given),
             "--given-field": documents.given_field,
             "--keep": list(documents.keep),

@@ -11,7 +11,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any
 
-from pofx.arithmetic import differences
+from pofx.arithmetic import list_differences
 from pofx.corpus.documents import BadRow, Document
 from pofx.corpus.writing import kind_of, line, maker
 from pofx.errors import BadSource, BadValue, PofxError
@@ -97,12 +97,12 @@ class Run:
 
     def __enter__(self) -> Run:
         job, path = self._job, self._target.path
-        self._parts, here = job.decides(), job.lm.engine.arithmetic().plain
+        self._parts, here = job.decides(), job.lm.engine.arithmetic().parts
         # A model without a fingerprint may have been fitted anew under its name.
         self._sure = self.resumable and bool(job.lm.fingerprint)
         before = None if job.overwrite or not self._sure else state_of(path, self._parts)
         if before is not None and "arithmetic" in before:
-            self.other_arithmetic = differences(before["arithmetic"], here)
+            self.other_arithmetic = list_differences(before["arithmetic"], here)
             self.ended = self._ended(before, already=True)
             return self
         fresh = job.fresh or not self.resumable

@@ -32,13 +32,13 @@ def _told(
     rows: int | None, stretches: int, rows_file: Path, reads_file: Path, resumable: bool
 ) -> tuple[str, Advice | None]:
     """What was kept, and how to go on."""
-    from pofx.units import counted
+    from pofx.units import count_noun
 
     if rows is None:
         return "interrupted, when all was written", None
     if not (rows or stretches):
         return "interrupted before the first rows were scored", None
-    kept = f"interrupted; {counted(rows, 'row')} {'is' if rows == 1 else 'are'} kept in {rows_file}"
+    kept = f"interrupted; {count_noun(rows, 'row')} {'is' if rows == 1 else 'are'} kept in {rows_file}"
     if stretches:
         kept = f"{kept}, {in_stretches(stretches)} of the next text in {reads_file}"
     if not resumable:
@@ -53,6 +53,6 @@ def _told(
 
 def in_stretches(n: int) -> str:
     """How many parts of a text, in words."""
-    from pofx.units import counted
+    from pofx.units import count_noun
 
-    return counted(n, "stretch", "stretches")
+    return count_noun(n, "stretch", "stretches")

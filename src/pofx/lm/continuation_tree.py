@@ -23,7 +23,7 @@ class Branches(Protocol):
         """
 
 
-class ByExtension:
+class ExtensionBranches:
     """Branches of any LM, off a `State`: one `extend` a generation of nodes."""
 
     def __init__(self, extend: Callable[[State, Ints], State], root: State) -> None:
@@ -35,7 +35,7 @@ class ByExtension:
     def grow(self, parent: Ints, token: Ints) -> Iterator[tuple[Ints, Floats]]:
         """As `Branches` says."""
         first = len(self._row)
-        age = generations(parent, first)
+        age = count_generations(parent, first)
         self._batch = np.append(self._batch, np.zeros_like(parent))
         self._row = np.append(self._row, np.zeros_like(parent))
         for now in range(int(age.max(initial=-1)) + 1):
@@ -55,7 +55,7 @@ class ByExtension:
             self._batches.append(state.without_law())
 
 
-def generations(parent: Ints, first: int) -> Ints:
+def count_generations(parent: Ints, first: int) -> Ints:
     """How many nodes from number `first` on stand above each new one."""
     age = np.zeros(len(parent), dtype=np.int64)
     for k in np.flatnonzero(parent >= first):

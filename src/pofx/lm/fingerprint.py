@@ -10,7 +10,7 @@ from pofx.errors import BadSource
 from pofx.lm.model import LM
 
 
-def fingerprint(lm: LM, name: str) -> dict[str, Any]:
+def model_fingerprint(lm: LM, name: str) -> dict[str, Any]:
     """What of a model decides its numbers: weights and tokenizer, x0 and how it is known, EOS, window rule, dtype.
 
     name: what the user calls it; it stands for the weights of a model that has no fingerprint of its own.

@@ -21,7 +21,7 @@ SIZE = 8
 
 
 @dataclass(frozen=True, eq=False)
-class FittedOn:
+class FittedDocuments:
     """The documents that a model was fitted on, by 64-bit hashes of their bytes.
 
     codes: distinct hashes in order, the lowest `MOST` of them where there are more. documents: how many were read.
@@ -48,14 +48,14 @@ class FittedOn:
         return _among(texts, self.validation) & ~self.holds(texts)
 
 
-class Recorder:
+class DocumentRecorder:
     """Gathers the hashes of documents while they are read. Local to one fit."""
 
     def __init__(self) -> None:
         self.documents = 0
         self._digests = bytearray()
 
-    def passing(self, texts: Iterable[Text]) -> Iterator[Text]:
+    def record(self, texts: Iterable[Text]) -> Iterator[Text]:
         """The texts, unchanged, each noted as it passes."""
         for text in texts:
             self._digests += _digest(text)
@@ -64,34 +64,34 @@ class Recorder:
                 self._digests = bytearray(self._lowest().astype("<u8").tobytes())
             yield text
 
-    def done(self) -> FittedOn:
+    def finish(self) -> FittedDocuments:
         """The record of what has passed."""
-        return FittedOn(self._lowest(), self.documents)
+        return FittedDocuments(self._lowest(), self.documents)
 
     def _lowest(self) -> Codes:
         return np.unique(_codes(bytes(self._digests)))[:MOST]
 
 
-def record_of(texts: Iterable[str | bytes]) -> FittedOn:
+def record_documents(texts: Iterable[str | bytes]) -> FittedDocuments:
     """The record of documents that are at hand."""
-    record = Recorder()
-    for _ in record.passing(texts):
+    recorder = DocumentRecorder()
+    for _ in recorder.record(texts):
         pass
-    return record.done()
+    return recorder.finish()
 
 
-class Fitted(Protocol):
+class HasFittedDocuments(Protocol):
     """A model that has records of what it was fitted on."""
 
     @property
-    def fitted(self) -> tuple[FittedOn, ...]:
+    def fitted(self) -> tuple[FittedDocuments, ...]:
         """The records; () where none is known."""
 
 
-def known_texts(lm: Fitted, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+def was_fitted_on(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
     """Whether each text is a document that the model, or a part of it, was fitted on; `[n]`.
 
-    Right: `known_texts(lm, held_out).any()` before an evaluation. Wrong: taking no record for a proof that a text is new.
+    Right: `was_fitted_on(lm, held_out).any()` before an evaluation. Wrong: taking no record for a proof that a text is new.
     """
     out = np.zeros(len(texts), dtype=np.bool_)
     for record in lm.fitted:
@@ -99,7 +99,7 @@ def known_texts(lm: Fitted, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
     return out
 
 
-def chosen_by(lm: Fitted, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+def was_chosen_by(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
     """Whether each text is one that the weights of the model, or of a part of it, were chosen by; `[n]`.
 
     Those that it was fitted on are not among them.
@@ -107,7 +107,7 @@ def chosen_by(lm: Fitted, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
     out = np.zeros(len(texts), dtype=np.bool_)
     for record in lm.fitted:
         out |= record.chose_by(texts)
-    return out & ~known_texts(lm, texts)
+    return out & ~was_fitted_on(lm, texts)
 
 
 def _among(texts: Sequence[str | bytes], known: Codes) -> NDArray[np.bool_]:

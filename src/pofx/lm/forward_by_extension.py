@@ -9,14 +9,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.lm.paths import per_path
-from pofx.lm.running_bounds import between
+from pofx.lm.paths import skip_per_path
+from pofx.lm.running_bounds import terms_of_bounds
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.vocab.vocabulary import Vocab
 
 
-class Extends(Protocol):
+class Extendable(Protocol):
     """What a pass by extension asks of a model."""
 
     @property
@@ -39,11 +39,11 @@ class Extends(Protocol):
 
 
 def forward_by_extension(
-    lm: Extends, paths: Sequence[Path], want: Want, skip: int | Sequence[int] = 0
+    lm: Extendable, paths: Sequence[Path], want: Want, skip: int | Sequence[int] = 0
 ) -> Trace:
     """`LM.forward` by one `extend` a position over all paths at once, bounds and leak of the states included."""
     ids = [np.asarray(p, dtype=np.int64) for p in paths]
-    skips = per_path(skip, ids)
+    skips = skip_per_path(skip, ids)
     out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, lm.vocab.end)
     told = [_Told(len(p)) for p in ids]
     order = np.array(sorted(range(len(ids)), key=lambda i: -len(ids[i])), dtype=np.int64)
@@ -58,12 +58,12 @@ def forward_by_extension(
         asked = np.array([j for j, k in enumerate(order) if skips[k] <= i], dtype=np.int64)
         if len(asked):
             at = np.array([out.offset(order[j]) + i - skips[order[j]] for j in asked], dtype=np.int64)
-            out.rows(at, state.logp[asked], now[asked])
+            out.put_laws(at, state.logp[asked], now[asked])
             for j, k in enumerate(order.tolist() if lm.interval or lm.leaks else ()):
                 told[k].listen(lm.interval, lm.leaks, i, state, j, int(now[j]))
         if any(len(ids[k]) > i + 1 for k in order):
             state = lm.extend(state, now[:, None])
-    trace = out.done()
+    trace = out.build()
     if lm.interval:
         pairs = [t.terms(s, logp) for t, s, logp in zip(told, skips, trace.logp)]
         trace = replace(trace, low=tuple(a for a, _ in pairs), high=tuple(b for _, b in pairs))
@@ -97,4 +97,4 @@ class _Told:
 
     def terms(self, skip: int, logp: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """`Trace.low` and `Trace.high` from position `skip` on."""
-        return between(self.least[skip + 1 :], self.most[skip + 1 :], float(self.most[skip]), logp)
+        return terms_of_bounds(self.least[skip + 1 :], self.most[skip + 1 :], float(self.most[skip]), logp)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from pofx.arithmetic import NUMPY, Engine
 from pofx.lm.begin import DECLARED, Begin, refuse_unconditional
-from pofx.lm.continuation_tree import Branches, ByExtension
-from pofx.lm.fitted_documents import FittedOn
+from pofx.lm.continuation_tree import Branches, ExtensionBranches
+from pofx.lm.fitted_documents import FittedDocuments
 from pofx.lm.forward_by_extension import forward_by_extension
-from pofx.lm.paths import per_path
+from pofx.lm.paths import skip_per_path
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.lm.window_rule import WHOLE, WindowRule
@@ -79,7 +79,7 @@ class Info:
     memory: int | None = None
     interval: bool = False
     leaks: bool = False
-    fitted: tuple[FittedOn, ...] = ()
+    fitted: tuple[FittedDocuments, ...] = ()
     engine: Engine = NUMPY
 
 
@@ -130,7 +130,7 @@ class LM(ABC):
     memory: int | None = None
     interval: bool = False
     leaks: bool = False
-    fitted: tuple[FittedOn, ...] = ()
+    fitted: tuple[FittedDocuments, ...] = ()
     engine: Engine = NUMPY
 
     @property
@@ -138,14 +138,14 @@ class LM(ABC):
         """All that the model says of itself, as one value."""
         return Info(**{f.name: getattr(self, f.name) for f in fields(Info)})
 
-    def saying(self, **changes: Any) -> Self:
+    def with_info(self, **changes: Any) -> Self:
         """The same model, which says something else of itself: fields of `Info` by name.
 
-        Right: `lm.saying(fingerprint=digest)`. Wrong: a new `context`, which the model would
+        Right: `lm.with_info(fingerprint=digest)`. Wrong: a new `context`, which the model would
         not read by; `windowed` is for that.
         """
         other = copy.copy(self)
-        describe(other, dataclasses.replace(self.info, **changes))
+        set_info(other, dataclasses.replace(self.info, **changes))
         return other
 
     @abstractmethod
@@ -174,7 +174,7 @@ class LM(ABC):
 
         This default extends a generation of nodes at a time; a family may read them all in one pass.
         """
-        return ByExtension(self.extend, state)
+        return ExtensionBranches(self.extend, state)
 
     def seen(self, n: int) -> Ints:
         """How many tokens the law at each position of a path of n tokens is conditioned on: effective context, `[n]`.
@@ -220,24 +220,24 @@ class LM(ABC):
         return None
 
 
-def describe(lm: LM, info: Info) -> None:
+def set_info(lm: LM, info: Info) -> None:
     """Let a model that is being made say this of itself."""
     for f in fields(Info):
         setattr(lm, f.name, getattr(info, f.name))
 
 
-def scorable(
+def prepare_paths(
     lm: LM, paths: Sequence[Path], skip: int | Sequence[int]
 ) -> tuple[list[NDArray[np.int64]], list[int]]:
     """What `forward` is given, as arrays and one skip a path; `NoBOS` where p(x1) is asked of a model without x0."""
     ids = [np.asarray(p, dtype=np.int64) for p in paths]
-    skips = per_path(skip, ids)
+    skips = skip_per_path(skip, ids)
     if lm.begin.known == "none" and any(s == 0 < len(p) for s, p in zip(skips, ids)):
         raise refuse_unconditional(lm.begin)
     return ids, skips
 
 
-def whole_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[NDArray[np.int64]], list[int]]:
+def encode_whole_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[NDArray[np.int64]], list[int]]:
     """Paths of complete texts, EOS behind each, and the skips that leave out what the model cannot know: p(x1)
     where it has no x0."""
     end = [] if lm.vocab.end is None else [lm.vocab.end]

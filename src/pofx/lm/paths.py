@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pofx.lm.trace import Ints
 
 
-def id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
+def as_id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
     """What `extend` is given, as an array `[n, t]`."""
     if not isinstance(ids, np.ndarray) and len({len(row) for row in ids}) > 1:
         sizes = [len(row) for row in ids]
@@ -29,7 +29,7 @@ def id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
     return a
 
 
-def per_path(skip: int | Sequence[int], paths: Sequence[NDArray[Any]]) -> list[int]:
+def skip_per_path(skip: int | Sequence[int], paths: Sequence[NDArray[Any]]) -> list[int]:
     """`skip` as one number a path, checked."""
     skips = [skip] * len(paths) if isinstance(skip, int) else list(skip)
     if len(skips) != len(paths) or any(not 0 <= s <= len(p) for s, p in zip(skips, paths)):

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 # Called with how many tokens of a call of `LM.forward` are done, and how many it has.
-Told = Callable[[int, int], None]
+ReadingListener = Callable[[int, int], None]
 
-_told: ContextVar[Told | None] = ContextVar("told", default=None)
-_recalled: ContextVar[Told | None] = ContextVar("recalled", default=None)
+_told: ContextVar[ReadingListener | None] = ContextVar("told", default=None)
+_recalled: ContextVar[ReadingListener | None] = ContextVar("recalled", default=None)
 
 
 @contextmanager
-def listening(told: Told, recalled: Told | None = None) -> Iterator[None]:
+def listen_to_reading(told: ReadingListener, recalled: ReadingListener | None = None) -> Iterator[None]:
     """Whatever families read inside is told to `told`: a listener reaches the family through all transforms.
 
     recalled: is told instead of tokens that an earlier run had read (`tape`), which say nothing of the speed.
@@ -30,25 +30,25 @@ def listening(told: Told, recalled: Told | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def behind(done: int, of: int) -> Iterator[None]:
+def offset_reading(done: int, of: int) -> Iterator[None]:
     """What is told inside is of one of several calls: `done` tokens of `of` came before it."""
     told = _told.get()
     if told is None:
         yield
         return
-    with listening(lambda n, _: told(done + n, of), _recalled.get()):
+    with listen_to_reading(lambda n, _: told(done + n, of), _recalled.get()):
         yield
 
 
-def passed(done: int, of: int) -> None:
+def report_read(done: int, of: int) -> None:
     """To be called by a family behind each pass of its `forward`, and behind parts of a long pass."""
     told = _told.get()
     if told is not None:
         told(done, of)
 
 
-def recalled(done: int, of: int) -> None:
-    """To be called instead of `passed` where the tokens were read by an earlier run."""
+def report_recalled(done: int, of: int) -> None:
+    """To be called instead of `report_read` where the tokens were read by an earlier run."""
     told = _recalled.get()
     if told is not None:
         told(done, of)

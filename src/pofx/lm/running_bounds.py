@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Logs = NDArray[np.float64]
 
 
-def between(least: Logs, most: Logs, before: float, logp: Logs) -> tuple[Logs, Logs]:
+def terms_of_bounds(least: Logs, most: Logs, before: float, logp: Logs) -> tuple[Logs, Logs]:
     """`Trace.low` and `Trace.high` of one path: bounds on log P(x_s … x_i | x_<s), as terms.
 
     Args:
@@ -25,18 +25,18 @@ def between(least: Logs, most: Logs, before: float, logp: Logs) -> tuple[Logs, L
     if not len(logp):
         return np.zeros(0), np.zeros(0)
     if before == -np.inf:
-        return terms(np.full(len(logp), -np.inf)), np.zeros(len(logp))
+        return terms_of_sums(np.full(len(logp), -np.inf)), np.zeros(len(logp))
     whole = np.cumsum(logp)
-    return terms(np.minimum(least - before, whole)), terms(np.maximum(most - before, whole))
+    return terms_of_sums(np.minimum(least - before, whole)), terms_of_sums(np.maximum(most - before, whole))
 
 
-def terms(running: Logs, first: float = 0.0) -> Logs:
+def terms_of_sums(running: Logs, first: float = 0.0) -> Logs:
     """The terms whose running sums, from `first` on, are given, `[n]`; two equal neighbours, −∞ and −∞ too, give 0."""
     before = np.concatenate([[first], running[:-1]])
     with np.errstate(invalid="ignore"):
         return np.where(running == before, 0.0, running - before)
 
 
-def unknown(logp: Sequence[Logs]) -> tuple[tuple[Logs, ...], tuple[Logs, ...]]:
+def unknown_terms(logp: Sequence[Logs]) -> tuple[tuple[Logs, ...], tuple[Logs, ...]]:
     """`Trace.low` and `Trace.high` of paths of which nothing is certain: 0 ≤ P ≤ 1."""
-    return tuple(terms(np.full(len(p), -np.inf)) for p in logp), tuple(np.zeros(len(p)) for p in logp)
+    return tuple(terms_of_sums(np.full(len(p), -np.inf)) for p in logp), tuple(np.zeros(len(p)) for p in logp)

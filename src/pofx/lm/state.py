@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
 from pofx.lm.bounds import Bounds
-from pofx.lm.checked_law import lawful
+from pofx.lm.log_checks import check_logs
 from pofx.lm.trace import Ints
 
 
-class Rows(Protocol):
+class CarryRows(Protocol):
     """A value with one row a prefix."""
 
     def take(self, rows: Ints, /) -> Self:
@@ -25,7 +25,7 @@ class Rows(Protocol):
 
 
 # What a model keeps of each prefix to go on from: the model that made a state alone reads its carry.
-Carry: TypeAlias = Union[NDArray[Any], "State", Rows, "tuple[Carry, ...]", None]
+Carry: TypeAlias = Union[NDArray[Any], "State", CarryRows, "tuple[Carry, ...]", None]
 
 
 class State:
@@ -75,7 +75,7 @@ class State:
             assert self._law is not None  # noqa: S101  (ours: one of the two is always there)
             self._logp = _frozen(self._law())
         if not self._lawful:
-            lawful(self._logp)
+            check_logs(self._logp)
             self._lawful = True
         return self._logp
 

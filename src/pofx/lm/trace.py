@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, entropy, logsumexp
-from pofx.lm.checked_law import all_lawful, lawful
-from pofx.values import whole
+from pofx.lm.log_checks import check_all_logs, check_logs
+from pofx.values import check_whole_number
 
 Ints = NDArray[np.int64]
 Path = Sequence[int] | NDArray[Any]
@@ -37,7 +37,7 @@ class Want:
     masses: NDArray[np.bool_] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "top", whole("top", self.top, 0, MOST_TOP))
+        object.__setattr__(self, "top", check_whole_number("top", self.top, 0, MOST_TOP))
 
     @property
     def rows(self) -> bool:
@@ -45,7 +45,7 @@ class Want:
         return self.entropy or self.rank or self.top > 0 or self.end or self.masses is not None
 
     @property
-    def plain(self) -> tuple[object, ...]:
+    def key(self) -> tuple[object, ...]:
         """All that is wanted, the sets of tokens included, to be told from another by (`read_once`)."""
         return self.entropy, self.rank, self.top, self.end, self.masses
 
@@ -74,11 +74,11 @@ class Trace:
 
     def __post_init__(self) -> None:
         """`NoLaw` where any of these is no number, whoever made them."""
-        all_lawful(self.logp, "log p of tokens")
+        check_all_logs(self.logp, "log p of tokens")
         for name in _NUMBERS:
             found = getattr(self, name)
             if found is not None:
-                all_lawful(found, f"values of {name}")
+                check_all_logs(found, f"values of {name}")
 
 
 _NUMBERS = ("entropy", "top_logp", "end", "masses", "low", "high", "leak")
@@ -108,7 +108,7 @@ class TraceBuilder:
         """Where the positions of a path begin in the flat arrays."""
         return int(self._offsets[path])
 
-    def rows(self, at: Ints, logp: Floats, ids: Ints, which: Ints | None = None) -> None:
+    def put_laws(self, at: Ints, logp: Floats, ids: Ints, which: Ints | None = None) -> None:
         """Read what is wanted off whole next-token distributions, and put it at flat positions `at[p]`.
 
         Args:
@@ -117,11 +117,11 @@ class TraceBuilder:
             ids: `[p]`, the token that came at each position.
             which: `[p]`, the row of `logp` that holds at each position; row i at position i without.
         """
-        lawful(logp)
+        check_logs(logp)
         each = np.arange(len(ids)) if which is None else which
         self.put(at, _off_whole_laws(logp, each, ids, self._want, self._end))
 
-    def at(self, places: Ints) -> dict[str, NDArray[Any]]:
+    def values_at(self, places: Ints) -> dict[str, NDArray[Any]]:
         """What is known of flat positions, by field."""
         filled = {name: getattr(self, name) for name in _FILLED}
         return {name: a[places] for name, a in filled.items() if len(a)}
@@ -137,7 +137,7 @@ class TraceBuilder:
                 into = into[:, : values.shape[1]]
             into[places] = values
 
-    def done(self) -> Trace:
+    def build(self) -> Trace:
         """The finished trace, cut into paths."""
         cuts = list(pairwise(self._offsets.tolist()))
 

@@ -27,11 +27,11 @@ class WindowRule:
 WHOLE = WindowRule("no window: every token sees the whole prefix", beyond=False)
 
 
-def at_most(context: int) -> WindowRule:
+def whole_within(context: int) -> WindowRule:
     """Every token sees the whole prefix. x0 and the text have at most `context` tokens; EOS is predicted, not read."""
     return WindowRule(f"no window: at most {context:,} tokens", beyond=False)
 
 
-def joint(rules: Sequence[WindowRule], beyond: bool) -> WindowRule:
+def join_rules(rules: Sequence[WindowRule], beyond: bool) -> WindowRule:
     """The rules of several models that read a text together, each by its own."""
     return WindowRule(" | ".join(map(str, dict.fromkeys(rules))), beyond)

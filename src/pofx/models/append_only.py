@@ -15,7 +15,7 @@ from torch import Tensor
 T = TypeVar("T", Tensor, list[Tensor])
 
 
-class Buffer(Generic[T]):
+class SharedBuffer(Generic[T]):
     """Data shared by the states of one line of descent: a tensor, or one a layer.
 
     A state may append in place while nobody else has: it holds the buffer's newest version, and takes the

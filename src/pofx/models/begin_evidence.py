@@ -9,7 +9,7 @@ from pofx.transforms.with_begin import list_names, token_id, token_name
 from pofx.vocab.vocabulary import Vocab
 
 
-def evidence(vocab: Vocab, pin: Pin | None, begin: str | int | None, model: str) -> Begin:
+def begin_evidence(vocab: Vocab, pin: Pin | None, begin: str | int | None, model: str) -> Begin:
     """x0 of a pretrained model, and how we know: the caller's, else a pinned verdict, else the tokenizer's, else none.
 
     begin: what the caller names (a token's text or id): assumed. pin: "joint" and "prefix-only" give the x0 they
@@ -18,7 +18,7 @@ def evidence(vocab: Vocab, pin: Pin | None, begin: str | int | None, model: str)
     named but never added is none: SmolLM2's costs "The cat sat on the mat." 22 nats. With none, `note` says why,
     for the message of `NoBOS`. `BadValue` for a `begin` that is no token.
 
-    Right: `evidence(vocab, pinned(fingerprint), None, "smollm2")`, then `with_begin(core, found.id, found.known)` unless
+    Right: `begin_evidence(vocab, pinned(fingerprint), None, "smollm2")`, then `with_begin(core, found.id, found.known)` unless
     `found.known` is "none". Wrong: `vocab.control.names[config["bos_token"]]`.
     """
     if begin is not None:

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadSource
 from pofx.files.tensor_file import write_tensors
-from pofx.lm.fitted_documents import MOST, FittedOn
+from pofx.lm.fitted_documents import MOST, FittedDocuments
 
 
-def write_record(record: FittedOn, path: Path) -> None:
+def write_record(record: FittedDocuments, path: Path) -> None:
     """Write the hashes and the number of documents; at most 8 MB, and as much for those that chose the weights."""
     held = {"codes": record.codes, "documents": np.array([record.documents], dtype=np.int64)}
     write_tensors(path, {**held, "validation": record.validation} if len(record.validation) else held)
 
 
-def read_record(path: Path) -> FittedOn:
+def read_record(path: Path) -> FittedDocuments:
     """Read what `write_record` wrote; `BadSource` for anything else."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -36,7 +36,7 @@ def read_record(path: Path) -> FittedOn:
         raise BadSource(
             f"{path}: expected distinct hashes in order, found others", "copy or fit the model again"
         )
-    return FittedOn(codes, int(documents[0]), validation)
+    return FittedDocuments(codes, int(documents[0]), validation)
 
 
 def _are_hashes(found: NDArray[Any]) -> bool:

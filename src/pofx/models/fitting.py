@@ -28,7 +28,7 @@ def fit(
 
     documents: texts, the units of the i.i.d. assumption; each is wrapped as x0 … EOS. An n-gram over bytes reads
     them once, as a stream. The rest applies to the transformer: validation texts choose the best weights (none:
-    one document in twenty, by hash); progress is called with a `Progress` at every step; checkpoint is a file
+    one document in twenty, by hash); progress is called with a `FitProgress` at every step; checkpoint is a file
     written now and then, from which `resume=True` goes on.
 
     `BadSource` for no documents at all. Right: `fit(documents("corpus.txt"))`. Wrong: `fit("corpus.txt")`, a name
@@ -47,17 +47,17 @@ def fit(
 
 
 def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:
-    from pofx.lm.fitted_documents import Recorder
+    from pofx.lm.fitted_documents import DocumentRecorder
     from pofx.models.ngram.model import fit_ngram
 
     streams = spec.vocab == "bytes" or not isinstance(spec.vocab, str)
     texts = documents if streams else list(documents)
     vocab = vocab_for(spec.vocab, () if streams else texts, spec.end)
-    record = Recorder()
-    lm = fit_ngram((vocab.encode_array(text) for text in record.passing(texts)), spec, vocab)
-    if not record.documents:
+    recorder = DocumentRecorder()
+    lm = fit_ngram((vocab.encode_array(text) for text in recorder.record(texts)), spec, vocab)
+    if not recorder.documents:
         raise no_documents()
-    return lm.saying(fitted=(record.done(),))
+    return lm.with_info(fitted=(recorder.finish(),))
 
 
 def _fit_transformer(
@@ -69,7 +69,7 @@ def _fit_transformer(
     resume: bool,
 ) -> LM:
     from pofx.corpus.documents import split_documents
-    from pofx.lm.fitted_documents import Recorder, record_of
+    from pofx.lm.fitted_documents import DocumentRecorder, record_documents
 
     if not texts:
         raise no_documents()
@@ -80,9 +80,9 @@ def _fit_transformer(
             texts, validation = validation, []
     from pofx.models.transformer.training import train
 
-    record = Recorder()
+    recorder = DocumentRecorder()
     lm = train(
-        vocab.encode_many(list(record.passing(texts))),
+        vocab.encode_many(list(recorder.record(texts))),
         spec,
         vocab,
         validation=vocab.encode_many(validation),
@@ -90,5 +90,5 @@ def _fit_transformer(
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
     )
-    own = replace(record.done(), validation=record_of(validation).codes)
-    return lm.saying(fitted=(own,))
+    own = replace(recorder.finish(), validation=record_documents(validation).codes)
+    return lm.with_info(fitted=(own,))

@@ -10,9 +10,9 @@ from pofx.errors import Advice, BadSource, BadValue, PofxError
 from pofx.files.cache import cache_dir, sha256
 from pofx.lm.model import LM
 from pofx.models.pretrained.checkpoint.stages import Progress
-from pofx.models.saving import CARD, FORMAT, is_arpa, read_directory, save
+from pofx.models.saving import CARD, FORMAT, is_arpa_name, read_directory, save
 from pofx.models.specs import NgramSpec
-from pofx.values import whole
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import END_TEXT
 
 BUILTIN = "builtin"
@@ -65,12 +65,12 @@ def load(
     """
     if dtype not in ("float32", "bfloat16"):
         raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}", None)
-    context = None if context is None else whole("context", context, 2)
-    stride = None if stride is None else whole("stride", stride, 1)
-    budget = None if budget is None else whole("budget", budget, 1)
+    context = None if context is None else check_whole_number("context", context, 2)
+    stride = None if stride is None else check_whole_number("stride", stride, 1)
+    budget = None if budget is None else check_whole_number("budget", budget, 1)
     for name, token in (("begin", begin), ("end", end)):
         if token is not None and not isinstance(token, str):
-            whole(name, token, advice="name a token by its text or its id")
+            check_whole_number(name, token, advice="name a token by its text or its id")
     lm = _fitted(source, unknown)
     if lm is None:
         return _pretrained(source, begin, end, dtype, context, stride, budget, pre, normalize, rope, progress)
@@ -120,14 +120,16 @@ def _fitted(source: str | Path, unknown: str) -> LM | None:
     path = Path(source)
     try:
         ours = str(source) == BUILTIN or (path / CARD).exists()
-        arpa = not ours and not path.is_dir() and (is_arpa(path) or (path.is_file() and holds_arpa(path)))
+        arpa = (
+            not ours and not path.is_dir() and (is_arpa_name(path) or (path.is_file() and holds_arpa(path)))
+        )
     except OSError as e:
         raise BadSource(
             f"{source}: expected the name of a model, found: {e.strerror or e}",
             "check the name and its permissions",
         ) from None
     if arpa:
-        return read_arpa(path, unknown=unknown).saying(fingerprint=sha256(path))
+        return read_arpa(path, unknown=unknown).with_info(fingerprint=sha256(path))
     if unknown != "refuse":
         raise BadValue(
             f"unknown: expected a model of words, an ARPA file, found another ({source})",
@@ -158,7 +160,7 @@ def _pretrained(
     told: Progress = progress or (lambda stage, fraction: None)
     checkpoint = check_checkpoint(find(source, told, pre))
     from pofx.files.pins import pinned
-    from pofx.models.begin_evidence import evidence
+    from pofx.models.begin_evidence import begin_evidence
     from pofx.models.pretrained.files import law_fingerprint, read_pretrained
     from pofx.models.pretrained.inference.longest_path import has_long_factors
     from pofx.transforms.windowed import windowed
@@ -171,7 +173,7 @@ def _pretrained(
     core = read_pretrained(checkpoint, end, dtype, budget, told, rope)
     if normalize:
         assert isinstance(core.vocab, TokenizerVocab)  # noqa: S101  (ours: a checkpoint has a tokenizer.json)
-        core = core.saying(vocab=core.vocab.normalizing())
+        core = core.with_info(vocab=core.vocab.normalizing())
     too_long = context is not None and core.context is not None and context > core.context
     if too_long and rope == "short" and has_long_factors(checkpoint.config):
         raise BadValue(
@@ -182,9 +184,9 @@ def _pretrained(
                 Advice("take the factors of longer texts for all texts", "rope='long'", "--rope long"),
             ],
         )
-    found = evidence(core.vocab, pin, begin, str(source))
+    found = begin_evidence(core.vocab, pin, begin, str(source))
     if found.known == "none":
-        return windowed(core.saying(begin=found), context, stride)
+        return windowed(core.with_info(begin=found), context, stride)
     assert found.id is not None  # noqa: S101  (ours: an x0 that is known has an id)
     return windowed(with_begin(core, found.id, found.known), context, stride)
 

@@ -35,7 +35,7 @@ def save(lm: LM, directory: str | Path) -> None:
     Right: `save(fit(texts), "model")`. Wrong: `save(given(lm, "x"), "model")`.
     """
     check_target(directory)
-    if is_arpa(directory):
+    if is_arpa_name(directory):
         _save_arpa(lm, Path(directory))
         return
     family, write, extra = _writer(lm)
@@ -62,7 +62,7 @@ def save(lm: LM, directory: str | Path) -> None:
             file.chmod((part / CARD).stat().st_mode)
 
 
-def is_arpa(name: str | Path) -> bool:
+def is_arpa_name(name: str | Path) -> bool:
     """Whether a name is that of an ARPA file, by its ending."""
     return str(name).lower().endswith((".arpa", ".arpa.gz"))
 
@@ -89,7 +89,7 @@ def _save_arpa(lm: LM, path: Path) -> None:
 
 def check_target(directory: str | Path) -> None:
     """Refuse, before any work is done, to write a model over something that is none."""
-    if not is_arpa(directory):
+    if not is_arpa_name(directory):
         check_directory(directory, CARD, "model")
     elif os.path.isdir(directory):
         raise BadSource(f"{directory}: expected a file to write, found a directory", "choose another")
@@ -158,7 +158,7 @@ def read_directory(directory: Path) -> LM:
     # The documents decide no number: two copies of one model are the same, with their record and without.
     own = _seal({name: h for name, h in card["sha256"].items() if name != RECORD})
     fitted = (read_record(directory / RECORD),) if RECORD in card["sha256"] else ()
-    return _of_family(directory, card).saying(fingerprint=own, fitted=fitted)
+    return _of_family(directory, card).with_info(fingerprint=own, fitted=fitted)
 
 
 def _of_family(directory: Path, card: dict[str, Any]) -> LM:

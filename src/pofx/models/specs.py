@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pofx.errors import BadValue
-from pofx.values import real, truth, whole
+from pofx.values import check_bool, check_real_number, check_whole_number
 
 if TYPE_CHECKING:
     from pofx.vocab.vocabulary import Vocab
@@ -36,15 +36,15 @@ class NgramSpec:
     end: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "order", whole("order", self.order, 1, MOST_ORDER))
+        object.__setattr__(self, "order", check_whole_number("order", self.order, 1, MOST_ORDER))
         if self.smoothing not in SMOOTHINGS:
             raise BadValue(
                 f"smoothing: expected one of {', '.join(SMOOTHINGS)}, found {self.smoothing!r}", None
             )
-        alpha = real("alpha", self.alpha, 0, above=True, advice="for none use smoothing='mle'")
+        alpha = check_real_number("alpha", self.alpha, 0, above=True, advice="for none use smoothing='mle'")
         object.__setattr__(self, "alpha", alpha)
         for name in ("begin", "end"):
-            object.__setattr__(self, name, truth(name, getattr(self, name)))
+            object.__setattr__(self, name, check_bool(name, getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,18 @@ class TransformerSpec:
 
     def __post_init__(self) -> None:
         for name, (least, most) in SIZES.items():
-            object.__setattr__(self, name, whole(name, getattr(self, name), least, most))
+            object.__setattr__(self, name, check_whole_number(name, getattr(self, name), least, most))
         if self.width % self.heads or (self.width // self.heads) % 2:
             raise BadValue(
                 f"width / heads: expected an even whole number, found {self.width} / {self.heads}",
                 "try a width of 32 times the heads",
             )
-        object.__setattr__(self, "seed", whole("seed", self.seed))
+        object.__setattr__(self, "seed", check_whole_number("seed", self.seed))
         for name in ("begin", "end", "tie"):
-            object.__setattr__(self, name, truth(name, getattr(self, name)))
+            object.__setattr__(self, name, check_bool(name, getattr(self, name)))
         if self.seconds is not None and self.epochs is not None:
             raise BadValue("seconds and epochs: expected one of the two, found both", None)
         for name in ("seconds", "epochs"):
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, real(name, value, 0, above=True))
+                object.__setattr__(self, name, check_real_number(name, value, 0, above=True))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
-from pofx.algorithms.one_thread import one_thread
-from pofx.arithmetic import Engine
+from pofx.arithmetic import Engine, one_thread
 
 # Below this width a step of 768 tokens gained 13 % from a second thread on an idle machine with two cores, and ran
 # ten times slower on a busy one: threads that wait for each other after every small product wait for the scheduler.
@@ -20,6 +19,6 @@ def threads_for(width: int, tokens: int = FEW) -> AbstractContextManager[None]:
     return nullcontext() if width >= WIDE and tokens >= FEW else one_thread()
 
 
-def engine_of(width: int, libraries: tuple[str, ...] = ("torch",)) -> Engine:
+def engine_for(width: int, libraries: tuple[str, ...] = ("torch",)) -> Engine:
     """What a network of so many numbers a token computes with: several threads share its products if it is wide."""
     return Engine(libraries, threaded=width >= WIDE)

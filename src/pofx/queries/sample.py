@@ -18,7 +18,7 @@ from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
 from pofx.transforms.given_string import given_string
 from pofx.transforms.prefix_ids import Prefix
-from pofx.values import whole
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
 # Rows drawn side by side. Fixed, so that draw i is the same however many are asked for.
@@ -74,8 +74,8 @@ def sample(
 
     Right: `sample(lm, 5, seed=1)`. Wrong: taking a draw with `ended` False for one of p: it is a prefix.
     """
-    n, max_tokens = whole("n", n), whole("max_tokens", max_tokens, 1)
-    seed = None if seed is None else whole("seed", seed, advice="None draws a fresh one")
+    n, max_tokens = check_whole_number("n", n), check_whole_number("max_tokens", max_tokens, 1)
+    seed = None if seed is None else check_whole_number("seed", seed, advice="None draws a fresh one")
     if boundary not in ("token", "exact"):
         raise BadValue(f"boundary: expected 'exact' or 'token', found {boundary!r}", None)
     if isinstance(given, Prefix):

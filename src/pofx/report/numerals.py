@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pofx.units import counted as counted
+from pofx.units import count_noun as count_noun
 
 INFINITY = "∞"
 

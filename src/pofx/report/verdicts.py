@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pofx.queries.findings import Audit, BeginEvidence, Finding, Outcome, Verdict
-from pofx.report.numerals import counted, significant
+from pofx.report.numerals import count_noun, significant
 
 SYMBOL: Final[dict[Outcome, str]] = {"pass": "✓", "warn": "!", "fail": "✗"}
 AUDIT_SYMBOL: Final[dict[Verdict, str]] = {
@@ -28,7 +28,7 @@ def begin_evidence(begin: BeginEvidence) -> str:
     """What the model knows of how texts begin, as one sentence; bits per first token, less is better."""
     gain = begin.average_bits - begin.bits
     name = f"x0 {begin.text} ({begin.known})" if begin.known != "none" else "no x0"
-    few = f"; {counted(begin.n, 'document')}"
+    few = f"; {count_noun(begin.n, 'document')}"
     if math.isnan(gain):  # no document could be read, or none has a second position
         return f"{name}: no first token to measure what is known of how texts begin{few}"
     error = "" if math.isnan(begin.se) else f" ± {significant(begin.se, 2)}"

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pofx.lm.model import LM, Parts, Portable, Termination
-from pofx.lm.paths import per_path
-from pofx.lm.reading_progress import behind
+from pofx.lm.paths import skip_per_path
+from pofx.lm.reading_progress import offset_reading
 from pofx.lm.trace import Path, Trace, Want
 from pofx.transforms.wrapper import LMWrapper
 
@@ -41,12 +41,12 @@ class Deterministic(LMWrapper):
         skip: int | Sequence[int] = 0,
     ) -> Trace:
         """The model's pass over each path alone."""
-        skips = per_path(skip, [np.asarray(p) for p in paths])
+        skips = skip_per_path(skip, [np.asarray(p) for p in paths])
         if not skips:
             return self.lm.forward(paths, want, skip)
         traces, done, of = [], 0, sum(len(p) - s for p, s in zip(paths, skips))
         for path, s in zip(paths, skips):
-            with behind(done, of):
+            with offset_reading(done, of):
                 traces.append(self.lm.forward([path], want, [s]))
             done += len(path) - s
         return _joined(traces)

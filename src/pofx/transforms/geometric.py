@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from pofx.algorithms.logspace import Floats
 from pofx.errors import BadValue
 from pofx.lm.bounds import Bounds
-from pofx.lm.continuation_tree import Branches, ByExtension
+from pofx.lm.continuation_tree import Branches, ExtensionBranches
 from pofx.lm.model import LM, Termination
-from pofx.lm.paths import id_rows, per_path
+from pofx.lm.paths import as_id_rows, skip_per_path
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.transforms.wrapper import LMWrapper
-from pofx.values import real
+from pofx.values import check_real_number
 from pofx.vocab.vocabulary import Vocab
 from pofx.vocab.wrapper import VocabWrapper
 
@@ -50,7 +50,7 @@ def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:
             f"expected a model that ends no text, found one with an EOS (id {lm.vocab.end})",
             "fit with end=False",
         )
-    stop = real("stop", stop, 0, 1, above=True, below=True)
+    stop = check_real_number("stop", stop, 0, 1, above=True, below=True)
     return Geometric(lm, stop, vocab or GeometricVocab(lm.vocab))
 
 
@@ -72,7 +72,7 @@ class Geometric(LMWrapper):
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """The model goes on."""
-        new = id_rows(ids, state.n)
+        new = as_id_rows(ids, state.n)
         inner, size = state.carry
         # What follows EOS is nobody's business, but must be a law: the model, which has no EOS, is given another token.
         longer = self.lm.extend(inner, np.where(new == self.vocab.end, 0, new))
@@ -80,7 +80,7 @@ class Geometric(LMWrapper):
 
     def branches(self, state: State) -> Branches:
         """By extension: each law has an EOS more."""
-        return ByExtension(self.extend, state)
+        return ExtensionBranches(self.extend, state)
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
         """As the model itself: how long a text is so far says nothing of what follows."""
@@ -117,7 +117,7 @@ class Geometric(LMWrapper):
         whole = want.rows or self.interval or self.leaks
         if whole or any((p[:-1] == self.vocab.end).any() for p in ids):
             return LM.forward(self, paths, want, skip)
-        skips = per_path(skip, ids)
+        skips = skip_per_path(skip, ids)
         bare = [p[:-1] if len(p) and p[-1] == self.vocab.end else p for p in ids]
         inner = self.lm.forward(bare, want, [min(s, len(b)) for s, b in zip(skips, bare)])
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
@@ -126,7 +126,7 @@ class Geometric(LMWrapper):
             out.logp[at : at + len(logp)] = logp + self._go
             if len(b) < len(p) and s < len(p):
                 out.logp[at + len(logp)] = self._end
-        return out.done()
+        return out.build()
 
     def termination(self, lengths: Sequence[int]) -> Termination:
         """P(length > L) = (1 − q)^(L + 1), and every text ends."""

@@ -11,8 +11,8 @@ from pofx.algorithms.logspace import Floats, logsumexp
 from pofx.algorithms.statistics.em import mixture_weights
 from pofx.errors import BadValue
 from pofx.lm.bounds import Bounds
-from pofx.lm.model import LM, Parts, describe, whole_texts
-from pofx.lm.running_bounds import unknown
+from pofx.lm.model import LM, Parts, encode_whole_texts, set_info
+from pofx.lm.running_bounds import unknown_terms
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.transforms.mixture import check_components, joint_info
@@ -43,7 +43,9 @@ def interpolation_weights(lms: Sequence[LM], held_out: Sequence[str | bytes]) ->
     check_components(lms, None)
     if isinstance(held_out, str | bytes):
         raise BadValue("held_out: expected a list of texts, found one text", "write [text]")
-    paths, skips = whole_texts(lms[0], held_out)  # the same for all: one vocabulary, and x0 for all or none
+    paths, skips = encode_whole_texts(
+        lms[0], held_out
+    )  # the same for all: one vocabulary, and x0 for all or none
     rows = [lm.forward(paths, skip=skips).logp for lm in lms]
     if not sum(len(p) for p in paths):
         raise BadValue("held_out: expected at least one text, found none", None)
@@ -55,7 +57,7 @@ class Interpolation(LM):
 
     def __init__(self, lms: Sequence[LM], log_weights: NDArray[np.float64]) -> None:
         self.lms, self.log_weights = tuple(lms), log_weights
-        describe(self, joint_info(lms))
+        set_info(self, joint_info(lms))
 
     def parts(self) -> Parts:
         """The models: one is drawn for each token."""
@@ -106,7 +108,7 @@ class Interpolation(LM):
             logsumexp(np.stack([t.logp[i] + w for w, t in zip(self.log_weights, traces)]), axis=0)
             for i in range(len(paths))
         )
-        low, high = unknown(logp) if self.interval else (None, None)
+        low, high = unknown_terms(logp) if self.interval else (None, None)
         return Trace(logp, low=low, high=high, leak=self._leaks(traces, logp) if self.leaks else None)
 
     def _leaks(

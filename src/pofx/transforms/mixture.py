@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, logsumexp
-from pofx.arithmetic import joint_engine
+from pofx.arithmetic import join_engines
 from pofx.errors import Advice, BadValue
 from pofx.lm.begin import Begin
 from pofx.lm.bounds import Bounds
 from pofx.lm.forward_by_extension import forward_by_extension
-from pofx.lm.model import LM, Info, Parts, describe
-from pofx.lm.paths import id_rows, per_path
+from pofx.lm.model import LM, Info, Parts, set_info
+from pofx.lm.paths import as_id_rows, skip_per_path
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
-from pofx.lm.window_rule import joint
+from pofx.lm.window_rule import join_rules
 from pofx.transforms.bytewise.bytewise import bytewise
 from pofx.transforms.mixture_bounds import with_extras
-from pofx.values import shares, whole
+from pofx.values import check_weights, check_whole_number
 
 
 def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int | None = None) -> LM:
@@ -40,7 +40,7 @@ def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int
     that stay fixed at every token see `interpolate`.
     """
     lms = list(lms)
-    beam = None if beam is None else whole("beam", beam, 1)
+    beam = None if beam is None else check_whole_number("beam", beam, 1)
     _check_ends(lms)
     if any(not same_vocab(lm, lms[0]) for lm in lms[1:]):
         lms = [bytewise(lm, beam) for lm in lms]
@@ -88,7 +88,7 @@ def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDAr
     """The log weights; `BadValue` where the models do not go together."""
     if not lms:
         raise BadValue("expected at least one model to mix, found none", None)
-    pi = np.array([1.0] * len(lms) if weights is None else shares("weights", weights, len(lms)))
+    pi = np.array([1.0] * len(lms) if weights is None else check_weights("weights", weights, len(lms)))
     for lm in lms[1:]:
         if not same_vocab(lm, lms[0]):
             raise BadValue(
@@ -107,7 +107,7 @@ class Mixture(LM):
 
     def __init__(self, lms: Sequence[LM], log_weights: NDArray[np.float64]) -> None:
         self.lms, self.log_weights = tuple(lms), log_weights
-        describe(self, joint_info(lms))
+        set_info(self, joint_info(lms))
 
     def parts(self) -> Parts:
         """The models: one is drawn for a whole text."""
@@ -131,7 +131,7 @@ class Mixture(LM):
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """Every model goes on, and each token tells of them (the first one does not, where there is no x0)."""
         known, states = state.carry
-        for token in id_rows(ids, state.n).T:
+        for token in as_id_rows(ids, state.n).T:
             if not known.fresh.all():
                 seen = np.flatnonzero(~known.fresh)
                 gain = np.stack(
@@ -179,7 +179,7 @@ class Mixture(LM):
     ) -> Trace:
         """Each model's own pass; the mixture's log p of token i is log Σ π_c P_c(x_≤i) − log Σ π_c P_c(x_<i)."""
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
-        skips = per_path(skip, ids)
+        skips = skip_per_path(skip, ids)
         # Positions before `skip` tell of the models, too; without x0 the first one cannot.
         free = [min(s, 1) if self.begin.known == "none" else 0 for s in skips]
         if want.rows and not self.interval and not self.leaks:
@@ -194,7 +194,7 @@ class Mixture(LM):
         for i, at in enumerate(behind):
             gains = self._gains(np.stack([t.logp[i] for t in traces]))[at:]
             out.logp[out.offset(i) : out.offset(i) + len(gains)] = gains
-        return with_extras(out.done(), self.lms, self.log_weights, traces, behind)
+        return with_extras(out.build(), self.lms, self.log_weights, traces, behind)
 
     def _gains(self, logp: NDArray[np.float64]) -> NDArray[np.float64]:
         """log p of each token under the mixture, from that under each model, `[models, positions]`."""
@@ -274,11 +274,11 @@ def joint_info(lms: Sequence[LM]) -> Info:
         vocab=lms[0].vocab,
         context=min(contexts, default=None),
         begin=joint_begin(lms),
-        window=joint([lm.window for lm in lms], beyond=all(lm.window.beyond for lm in ruling)),
+        window=join_rules([lm.window for lm in lms], beyond=all(lm.window.beyond for lm in ruling)),
         dtype=" | ".join(dict.fromkeys(lm.dtype for lm in lms)),
         work=sum(lm.work for lm in lms),
         interval=any(lm.interval for lm in lms),
         leaks=any(lm.leaks for lm in lms),
         fitted=tuple(record for lm in lms for record in lm.fitted),
-        engine=joint_engine(lm.engine for lm in lms),
+        engine=join_engines(lm.engine for lm in lms),
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
 from pofx.lm.model import LM
-from pofx.lm.running_bounds import terms
+from pofx.lm.running_bounds import terms_of_sums
 from pofx.lm.trace import Trace
 
 Logs = NDArray[np.float64]
@@ -54,14 +54,14 @@ def _terms(
     each = [running_bounds(lm, t, i) for lm, t in zip(lms, traces)]
     low, high = (logsumexp(log_weights[:, None] + np.stack(b), axis=0) for b in zip(*each))
     if not at:
-        return terms(low[1:], low[0]), terms(high[1:], high[0])
+        return terms_of_sums(low[1:], low[0]), terms_of_sums(high[1:], high[0])
     if np.isneginf(high[at]):  # behind what is impossible anything may be
-        return terms(np.full(len(low) - at - 1, -np.inf)), np.zeros(len(low) - at - 1)
+        return terms_of_sums(np.full(len(low) - at - 1, -np.inf)), np.zeros(len(low) - at - 1)
     least = low[at:] - high[at]
     with np.errstate(invalid="ignore"):
         most = np.where(np.isneginf(high[at:]), -np.inf, np.minimum(0.0, high[at:] - low[at]))
     least[0] = most[0] = 0.0
-    return terms(least[1:]), terms(most[1:])
+    return terms_of_sums(least[1:]), terms_of_sums(most[1:])
 
 
 def mixed_leak(log_weights: Logs, traces: Sequence[Trace], i: int) -> Logs:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, logsumexp
 from pofx.lm.bounds import Bounds
-from pofx.lm.continuation_tree import Branches, ByExtension
+from pofx.lm.continuation_tree import Branches, ExtensionBranches
 from pofx.lm.model import LM, Warping
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
 from pofx.transforms.wrapper import LMWrapper
-from pofx.values import real, whole
+from pofx.values import check_real_number, check_whole_number
 
 
 def warp(lm: LM, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None) -> LM:
@@ -27,11 +27,11 @@ def warp(lm: LM, temperature: float = 1.0, top_k: int | None = None, top_p: floa
 
     Right: `sample(warp(lm, temperature=0.8), 3)`. Wrong: temperature=0; the likeliest token is `top_k=1`.
     """
-    temperature = real(
+    temperature = check_real_number(
         "temperature", temperature, 0, above=True, advice="for the likeliest token use top_k=1"
     )
-    k = None if top_k is None else whole("top_k", top_k, 1)
-    p = None if top_p is None else real("top_p", top_p, 0, 1, above=True)
+    k = None if top_k is None else check_whole_number("top_k", top_k, 1)
+    p = None if top_p is None else check_real_number("top_p", top_p, 0, 1, above=True)
     return Warp(lm, temperature, k, p)
 
 
@@ -69,7 +69,7 @@ class Warp(LMWrapper):
 
     def branches(self, state: State) -> Branches:
         """By extension: each law is warped."""
-        return ByExtension(self.extend, state)
+        return ExtensionBranches(self.extend, state)
 
     def bare(self) -> LM | None:
         """None for a model with an x0: the laws behind another one would be warped, too."""

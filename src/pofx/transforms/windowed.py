@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from pofx.errors import BadValue
 from pofx.files.reading_tape import Arrays, read_once
 from pofx.lm.bounds import Bounds
-from pofx.lm.continuation_tree import Branches, ByExtension
+from pofx.lm.continuation_tree import Branches, ExtensionBranches
 from pofx.lm.model import LM
-from pofx.lm.paths import id_rows, per_path
-from pofx.lm.reading_progress import behind, passed, recalled
+from pofx.lm.paths import as_id_rows, skip_per_path
+from pofx.lm.reading_progress import offset_reading, report_read, report_recalled
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.transforms.window_cuts import cuts, joined, rule, stretches
 from pofx.transforms.windowed_branches import WindowedBranches
 from pofx.transforms.wrapper import LMWrapper
-from pofx.values import whole
+from pofx.values import check_whole_number
 
 # Of a stretch: so many products of a network, some 5 s of a core, or of what takes next to none so many tokens.
 PRODUCTS = 2 * 10**11
@@ -41,7 +41,7 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
     context: at most the model's own (`BadValue`), which is the default; a model without one is given back as it
     is. Right: `windowed(lm)` for whole books. Wrong: comparing log p of long texts under two strides.
     """
-    most = lm.context if context is None else whole("context", context, 2)
+    most = lm.context if context is None else check_whole_number("context", context, 2)
     if most is None:
         return lm
     if lm.context is not None and most > lm.context:
@@ -60,7 +60,7 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
             "take a longer one",
         )
     step = min(max(most // 2, 1), longest) if stride is None else stride
-    step = whole("stride", step, 1, longest, f"a window of {most:,} tokens has room for no more")
+    step = check_whole_number("stride", step, 1, longest, f"a window of {most:,} tokens has room for no more")
     return Windowed(lm, most, room, step)
 
 
@@ -84,7 +84,7 @@ class Windowed(LMWrapper):
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """Rows whose window is full begin the next one, and re-read what it shares with the last."""
-        new = id_rows(ids, state.n)
+        new = as_id_rows(ids, state.n)
         if not new.size:
             return state
         if self.interval and new.shape[1] > 1:  # the bounds of each full window count
@@ -125,7 +125,7 @@ class Windowed(LMWrapper):
         of which is recorded (`tape`). Where stretches are cut depends on the paths and the model alone.
         """
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
-        skips = per_path(skip, ids)
+        skips = skip_per_path(skip, ids)
         cut: list[NDArray[np.int64]] = []
         read: list[int] = []
         ends: list[int] = []
@@ -139,10 +139,10 @@ class Windowed(LMWrapper):
         done, of = 0, sum(sizes)
         found: list[dict[str, NDArray[Any]]] = [{} for _ in cut]
         for some in parts:
-            with behind(done, of):
+            with offset_reading(done, of):
                 trace, known = self._read([cut[w] for w in some], [read[w] for w in some], want)
             done += sum(sizes[w] for w in some)
-            (recalled if known else passed)(done, of)
+            (report_recalled if known else report_read)(done, of)
             for name, values in trace.items():
                 for w, part in zip(some, np.split(values, np.cumsum([sizes[w] for w in some])[:-1])):
                     found[w][name] = part
@@ -158,13 +158,13 @@ class Windowed(LMWrapper):
             told = {f.name: getattr(trace, f.name) for f in fields(trace)}
             return {name: np.concatenate(values) for name, values in told.items() if values is not None}
 
-        return read_once(("windows", *want.plain, *read, *cut), ask)
+        return read_once(("windows", *want.key, *read, *cut), ask)
 
     def branches(self, state: State) -> Branches:
         """As the model's own, in the window of each row."""
         inner, rows = state.carry
         return WindowedBranches(
-            self.lm.branches(inner), ByExtension(self.extend, state), rows.fill, self.room
+            self.lm.branches(inner), ExtensionBranches(self.extend, state), rows.fill, self.room
         )
 
     def seen(self, n: int) -> Ints:

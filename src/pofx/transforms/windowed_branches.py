@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pofx.algorithms.logspace import Floats
-from pofx.lm.continuation_tree import Branches, ByExtension
+from pofx.lm.continuation_tree import Branches, ExtensionBranches
 from pofx.lm.trace import Ints
 
 
@@ -17,7 +17,7 @@ class WindowedBranches:
     A full window is another pass of the model, so a node that fills it is read by `far`, with all that stands above it.
     """
 
-    def __init__(self, near: Branches, far: ByExtension, fill: Ints, room: int) -> None:
+    def __init__(self, near: Branches, far: ExtensionBranches, fill: Ints, room: int) -> None:
         self._near, self._far, self._fill, self._room = near, far, fill, room
         self._parent = np.zeros(0, dtype=np.int64)
         self._token = np.zeros(0, dtype=np.int64)

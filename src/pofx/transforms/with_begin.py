@@ -11,7 +11,7 @@ from pofx.lm.begin import Begin
 from pofx.lm.model import LM
 from pofx.lm.trace import Path, Trace, Want
 from pofx.transforms.given import Given
-from pofx.values import shown, why_not_whole
+from pofx.values import show_value, why_not_whole
 from pofx.vocab.vocabulary import Vocab
 
 
@@ -86,7 +86,9 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
     """The id of a token given by id, by a control token's name or by its text; `BadValue` where it is no token."""
     if not isinstance(token, str):
         if why_not_whole(token, 0, vocab.size - 1):
-            raise BadValue(f"{what}: expected a token id in [0, {vocab.size}), found {shown(token)}", None)
+            raise BadValue(
+                f"{what}: expected a token id in [0, {vocab.size}), found {show_value(token)}", None
+            )
         return int(token)
     control = vocab.control.names
     if token in control:

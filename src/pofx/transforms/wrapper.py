@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pofx.lm.continuation_tree import Branches
-from pofx.lm.model import LM, Info, Warping, describe
+from pofx.lm.model import LM, Info, Warping, set_info
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
 
@@ -28,7 +28,7 @@ class LMWrapper(LM):
 
     def __init__(self, lm: LM, info: Info | None = None) -> None:
         self.lm = lm
-        describe(self, lm.info if info is None else info)
+        set_info(self, lm.info if info is None else info)
 
     @abstractmethod
     def over(self, lm: LM) -> LM:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadValue
-from pofx.values import whole
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class SubwordVocab(Vocab):
 
         Stray bytes in a text are passed over. `BadValue` for a size below 256.
         """
-        size = whole("size", size, 256, MAX_SIZE, "256 tokens are the bytes; try 'bpe:8000'")
+        size = check_whole_number("size", size, 256, MAX_SIZE, "256 tokens are the bytes; try 'bpe:8000'")
         if isinstance(texts, (str, bytes)):
             raise BadValue("texts: expected a list of texts, found a single one", "write [text]")
         from tokenizers import trainers

@@ -446,14 +446,14 @@ def test_long_texts_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_survival_by_back_off_is_that_of_the_whole_chain(order: int, smoothing: str) -> None:
     from pofx.algorithms.statistics.absorbing_chains import survival
-    from pofx.models.ngram.chain import chain_of
+    from pofx.models.ngram.chain import build_chain
     from pofx.models.ngram.survival import survival_by_backoff
 
     lm = pofx.fit(
         ["abca", "ab", "", "caab", "abcabc", "cccc"], NgramSpec(order, smoothing, vocab=ToyVocab(4))
     )
     lengths = [0, 1, 2, 5, 40]
-    chain = chain_of(lm.backoff, lm.vocab.end)
+    chain = build_chain(lm.backoff, lm.vocab.end)
     assert survival_by_backoff(lm.backoff, lm.vocab.end, lengths) == pytest.approx(
         survival(chain, 0, [n + 1 for n in lengths]), abs=1e-14
     )

@@ -19,7 +19,7 @@ from pofx.cli.output.fit_progress import Told
 from pofx.cli.output.fit_report import read_of
 from pofx.errors import BadSource, Interrupted
 from pofx.models.specs import TransformerSpec
-from pofx.models.transformer.training import Progress, train
+from pofx.models.transformer.training import FitProgress, train
 from pofx.vocab.vocabulary import CharVocab
 
 CHARS = CharVocab("abcd")
@@ -35,9 +35,9 @@ class Stop:
     """Notes where a fit stands, and sends a signal to itself after a step."""
 
     def __init__(self, after: int, number: int = signal.SIGINT) -> None:
-        self.after, self.number, self.seen = after, number, list[Progress]()
+        self.after, self.number, self.seen = after, number, list[FitProgress]()
 
-    def __call__(self, p: Progress) -> None:
+    def __call__(self, p: FitProgress) -> None:
         self.seen.append(p)
         if p.step == self.after:
             os.kill(os.getpid(), self.number)
@@ -45,13 +45,13 @@ class Stop:
 
 def test_the_best_and_the_time_are_of_all_sittings(tmp_path: Path) -> None:
     texts, held_out, file = corpus(150), corpus(20, 1), tmp_path / "fit.safetensors"
-    steps: list[Progress] = []
+    steps: list[FitProgress] = []
     train(texts, FIT, CHARS, validation=held_out, progress=steps.append)
     half = next(p.step for p in steps if p.fraction >= 0.6)  # two of five measurements are behind it
     first = Stop(half)
     with pytest.raises(Interrupted):
         train(texts, FIT, CHARS, validation=held_out, checkpoint=file, progress=first)
-    second: list[Progress] = []
+    second: list[FitProgress] = []
     train(texts, FIT, CHARS, validation=held_out, checkpoint=file, resume=True, progress=second.append)
     assert second[0].elapsed > first.seen[-1].elapsed
     assert second[0].step == half + 1
@@ -69,7 +69,7 @@ def test_the_best_and_the_time_are_of_all_sittings(tmp_path: Path) -> None:
 
 
 def test_the_line_shows_the_best_of_the_fit(capsys: pytest.CaptureFixture[str]) -> None:
-    at = Progress(9, 0.5, 100.0, 100.0, 50.0, 3.0, 2.0, 5.0, 2.5, best_bits_per_byte=2.25, passes=0.1)
+    at = FitProgress(9, 0.5, 100.0, 100.0, 50.0, 3.0, 2.0, 5.0, 2.5, best_bits_per_byte=2.25, passes=0.1)
     told = Told()
     told(at)
     err = capsys.readouterr().err
@@ -147,7 +147,7 @@ def test_on_the_command_line(
     class Terminated(Told):
         """Sends SIGTERM after a second of fitting."""
 
-        def __call__(self, p: Progress) -> None:
+        def __call__(self, p: FitProgress) -> None:
             super().__call__(p)
             if p.elapsed >= 1:
                 os.kill(os.getpid(), signal.SIGTERM)

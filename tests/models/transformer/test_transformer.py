@@ -21,11 +21,11 @@ from pofx.lm.model import LM, forward_by_extension  # noqa: E402
 from pofx.lm.trace import Trace, Want  # noqa: E402
 from pofx.models.fitting import fit  # noqa: E402
 from pofx.models.specs import NgramSpec, TransformerSpec  # noqa: E402
-from pofx.models.transformer.files import from_files, quieten, to_files  # noqa: E402
+from pofx.models.transformer.files import from_files, silence_begin, to_files  # noqa: E402
 from pofx.models.transformer.model import TransformerLM, build  # noqa: E402
-from pofx.models.transformer.objective import loss_and_gradients, split  # noqa: E402
-from pofx.models.transformer.training import Progress, train  # noqa: E402
-from pofx.models.transformer.windows import Pieces, windows  # noqa: E402
+from pofx.models.transformer.objective import loss_and_gradients, split_batch  # noqa: E402
+from pofx.models.transformer.training import FitProgress, train  # noqa: E402
+from pofx.models.transformer.windows import Pieces, cut_windows  # noqa: E402
 from pofx.transforms.given import given  # noqa: E402
 from pofx.transforms.interpolate import interpolate  # noqa: E402
 from pofx.transforms.mixture import mixture  # noqa: E402
@@ -112,7 +112,7 @@ def test_a_full_window_is_left_for_who_else_extends_the_state() -> None:
 @pytest.mark.parametrize(("context", "overlap"), [(4, 1), (8, 2), (8, 4), (128, 32)])
 def test_windows_count_every_target_once(context: int, overlap: int) -> None:
     for n in (0, 1, context - 1, context, context + 1, 5 * context + 3):
-        table = windows(n, context, overlap)
+        table = cut_windows(n, context, overlap)
         counted = [i for _, stop, fresh in table for i in range(fresh, stop)]
         assert counted == list(range(n))
         assert all(stop - start <= context and start <= fresh for start, stop, fresh in table)
@@ -143,7 +143,7 @@ def test_skip_reads_and_does_not_score() -> None:
 def test_what_paths_begin_with_alike_and_skip_is_read_once(
     begin: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pofx.models.transformer.openings as module
+    import pofx.models.transformer.shared_prefixes as module
 
     lm = scrambled(replace(TINY, context=64, begin=begin))
     rng = np.random.default_rng(2)
@@ -177,7 +177,7 @@ def test_what_paths_begin_with_alike_and_skip_is_read_once(
     monkeypatch.setattr(lm.net, "forward", packed)
     short = [k for k in range(14) if len(paths[k]) < 50]
     lm.forward([paths[k] for k in short], skip=[skips[k] for k in short])
-    # Each text behind its prefix, of which the last token predicts; the prefixes themselves by `extended`.
+    # Each text behind its prefix, of which the last token predicts; the prefixes themselves by `extend_cache`.
     assert read == sum(len(paths[k]) - skips[k] for k in short)
 
 
@@ -274,7 +274,7 @@ def test_micro_batches_do_not_matter(lengths: tuple[int, ...]) -> None:
     whole = loss_and_gradients(net, CHARS.size, batch)
     grads = [p.grad.clone() for p in net.parameters()]
     for k in (2, 5):
-        assert sum(len(b.targets) for b in split(batch, k)) == len(batch.targets)
+        assert sum(len(b.targets) for b in split_batch(batch, k)) == len(batch.targets)
         assert loss_and_gradients(net, CHARS.size, batch, micro_batches=k) == pytest.approx(whole, rel=1e-6)
         for p, g in zip(net.parameters(), grads):
             torch.testing.assert_close(p.grad, g, rtol=1e-5, atol=1e-6)
@@ -301,9 +301,9 @@ def test_gradients_by_hand(lengths: tuple[int, ...]) -> None:
 
 
 def sum_of_logp(net: torch.nn.Module, batch: object) -> float:
-    from pofx.models.transformer.objective import nats
+    from pofx.models.transformer.objective import batch_nats
 
-    return -float(nats(net, CHARS.size, batch))  # type: ignore[arg-type]
+    return -float(batch_nats(net, CHARS.size, batch))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("tie", [False, True])
@@ -343,7 +343,7 @@ def corpus(n: int, seed: int = 0) -> list[np.ndarray]:
 
 def test_a_language_is_learned_and_x0_is_quiet(tmp_path: Path) -> None:
     spec = TransformerSpec(layers=2, width=32, heads=2, context=16, epochs=12)
-    seen: list[Progress] = []
+    seen: list[FitProgress] = []
     texts, held_out = corpus(400), corpus(100, seed=1)
     lm = train(texts, spec, CHARS, validation=held_out, progress=seen.append)
     counts = np.bincount(np.concatenate([np.append(t, CHARS.end) for t in held_out]), minlength=CHARS.size)
@@ -378,7 +378,7 @@ class Stop:
     def __init__(self, after: int) -> None:
         self.after = after
 
-    def __call__(self, p: Progress) -> None:
+    def __call__(self, p: FitProgress) -> None:
         if p.step == self.after and self.after < 10:
             raise KeyboardInterrupt
         if p.step == self.after:
@@ -426,10 +426,10 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path: Path) -> None:
 
 def test_seconds_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that goes on by an eighth of a second between steps: four of them end a fit of half a second."""
-    seen: list[Progress] = []
+    seen: list[FitProgress] = []
     clock = [100.0]
 
-    def told(now: Progress) -> None:
+    def told(now: FitProgress) -> None:
         seen.append(now)
         clock[0] += 0.125
 
@@ -449,7 +449,7 @@ def test_nothing_to_predict_is_refused() -> None:
 
 def test_files_come_back(tmp_path: Path) -> None:
     lm = scrambled()
-    quieten(lm.net, Pieces([np.append(CHARS.size, p) for p in ragged()], 8, 2))
+    silence_begin(lm.net, Pieces([np.append(CHARS.size, p) for p in ragged()], 8, 2))
     to_files(lm, tmp_path)
     again = from_files(tmp_path, CHARS, begin=True, overlap=lm.overlap)
     assert apart(lm.forward(ragged()), again.forward(ragged())) == 0

@@ -17,10 +17,10 @@ from pofx.errors import BadSource, NotText
 from pofx.files.pins import Pin, pin, pinned
 from pofx.lm.begin import Begin, refuse_unconditional
 from pofx.lm.model import LM
-from pofx.lm.paths import id_rows
+from pofx.lm.paths import as_id_rows
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Want
-from pofx.lm.window_rule import at_most
+from pofx.lm.window_rule import whole_within
 from pofx.models.ngram.model import fit_ngram
 from pofx.models.specs import NgramSpec
 from pofx.queries.audit import trial_texts as trials
@@ -94,7 +94,7 @@ class Core(LM):
         self, first, known: Sequence[int] = (X0,), lost: float = 0.0, dtype: str = "float64"
     ) -> None:
         self.vocab, self.begin, self.dtype = Names(), Begin("none", note="ask the audit"), dtype
-        self.window = at_most(300)
+        self.window = whole_within(300)
         self.first, self.known, self.lost = first, tuple(known), lost
 
     def start(self, n: int) -> State:
@@ -103,7 +103,7 @@ class Core(LM):
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         a, b, opened, length = state.carry
-        for token in id_rows(ids, state.n).T:
+        for token in as_id_rows(ids, state.n).T:
             spelled = np.where(token > END, 0, token)
             # The first token is x0's place: what is behind x0 begins after it.
             grown = _BEHIND_X0.extend(a, spelled[:, None])

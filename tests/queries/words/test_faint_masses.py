@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import pofx
 from pofx.lm.model import LM
-from pofx.lm.paths import id_rows
+from pofx.lm.paths import as_id_rows
 from pofx.lm.state import State
 from pofx.lm.trace import Want, log_masses
 from pofx.vocab.vocabulary import Vocab
@@ -61,7 +61,7 @@ class Steep(LM):
         return State(np.tile(self.law, (n, 1)), None, n)
 
     def extend(self, state: State, ids: object) -> State:
-        id_rows(ids, state.n)  # type: ignore[arg-type]
+        as_id_rows(ids, state.n)  # type: ignore[arg-type]
         return self.start(state.n)
 
 

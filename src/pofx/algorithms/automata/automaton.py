@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.byte_ranges import runs
+from pofx.algorithms.byte_ranges import expand_ranges
 
 Ints = NDArray[np.int64]
 
@@ -66,7 +66,7 @@ def trimmed(next_: NDArray[np.int32], accept: NDArray[np.bool_], start: int) -> 
     useful = accept & reached
     waiting = np.flatnonzero(useful)
     while len(waiting):
-        _, edges = runs(first[waiting], first[waiting + 1])
+        _, edges = expand_ranges(first[waiting], first[waiting + 1])
         new = np.unique(source[edges])
         waiting = new[reached[new] & ~useful[new]]
         useful[waiting] = True

@@ -21,7 +21,7 @@ from pofx.cli.options.written import Verb, Written, rows_beside, rows_finished
 from pofx.cli.output.fitted_notice import EVALUATE, tell_fitted
 from pofx.cli.output.terms import terms_option
 from pofx.cli.spelling import shell_line
-from pofx.units import counted
+from pofx.units import count_noun
 
 if TYPE_CHECKING:
     from pofx.classification.evaluation import Evaluation
@@ -188,7 +188,7 @@ def evaluate(
         )
     if len(some) < len(texts):
         click.echo(
-            f"pofx: warning: {len(texts) - len(some):,} of {counted(len(texts), 'document')} without a label of this "
+            f"pofx: warning: {len(texts) - len(some):,} of {count_noun(len(texts), 'document')} without a label of this "
             f"classifier's ({known}){f'; found also {others}' if others else ''}",
             err=True,
         )
@@ -196,7 +196,7 @@ def evaluate(
     left_out = len(some) - len(found.truth)
     if left_out:
         click.echo(
-            f"pofx: warning: {counted(left_out, 'document')} with probability zero under every class",
+            f"pofx: warning: {count_noun(left_out, 'document')} with probability zero under every class",
             err=True,
         )
     if not len(found.truth):

@@ -212,10 +212,10 @@ def train(
             reference = rejection(posterior.log_evidence, found.sizes)
     save_joint(joint, Settings(spec, asked_prior, length, em, background), reference, out)
     if left_out:
-        from pofx.report.numerals import counted
+        from pofx.report.numerals import count_noun
 
         click.echo(
-            f"pofx: warning: {counted(left_out, 'document')} held out with probability zero under every class, counted "
+            f"pofx: warning: {count_noun(left_out, 'document')} held out with probability zero under every class, counted "
             "in no number; smoothing and --vocab bytes give every text its share",
             err=True,
         )
@@ -257,10 +257,10 @@ def _with_labels(texts: list[str], labels: list[str | None], em: int) -> tuple[l
     """All, or without --em those that have a label; how many were left out is told."""
     some = [i for i, t in enumerate(labels) if t is not None or em]
     if len(some) < len(texts):
-        from pofx.report.numerals import counted
+        from pofx.report.numerals import count_noun
 
         click.echo(
-            f"pofx: warning: {counted(len(texts) - len(some), 'document')} without a label left out; --em 20 learns "
+            f"pofx: warning: {count_noun(len(texts) - len(some), 'document')} without a label left out; --em 20 learns "
             "from them, too",
             err=True,
         )

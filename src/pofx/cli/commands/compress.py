@@ -12,7 +12,7 @@ from pofx.cli.options import arguments, packing
 from pofx.cli.options.model import Chosen, optional_model
 from pofx.cli.options.numbers import Whole
 from pofx.cli.options.written import Verb, Written
-from pofx.units import counted
+from pofx.units import count_noun
 
 if TYPE_CHECKING:
     from pofx.queries.compression.compress import Compression
@@ -76,7 +76,8 @@ def command(
     if not quiet:
         each = f", {8 * len(made.blob) / len(data):.4f} bits a byte" if data else ""
         click.echo(
-            f"pofx: {counted(len(data), 'byte')} to {len(made.blob):,}{each}; decoded and compared", err=True
+            f"pofx: {count_noun(len(data), 'byte')} to {len(made.blob):,}{each}; decoded and compared",
+            err=True,
         )
     if not (explain or as_json):
         return

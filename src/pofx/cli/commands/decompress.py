@@ -9,7 +9,7 @@ from pofx.cli.options.arguments import json_option, quiet_option
 from pofx.cli.options.model import Chosen, optional_model
 from pofx.cli.options.numbers import Whole
 from pofx.cli.options.written import Verb, Written
-from pofx.units import counted
+from pofx.units import count_noun
 
 
 @click.command(cls=Verb, short_help="What compress was given, every byte.")
@@ -63,7 +63,7 @@ def command(
         raise e.within(where) from None
     packing.write(path, data, quiet)
     if not quiet:
-        click.echo(f"pofx: {counted(len(blob), 'byte')} to {len(data):,}; every hash agrees", err=True)
+        click.echo(f"pofx: {count_noun(len(blob), 'byte')} to {len(data):,}; every hash agrees", err=True)
     if as_json:
         from pofx.cli.output.json_records import dumps
 

@@ -67,9 +67,9 @@ def _measured(name: str, lm: LM, started: float, held_out: list[str]) -> Fitted:
 
 def _loss(lm: LM, texts: list[str]) -> tuple[float, int]:
     """−log p in all, and the bytes it covers: without x0, all but the first of each text."""
-    from pofx.lm.model import whole_texts
+    from pofx.lm.model import encode_whole_texts
 
-    paths, skips = whole_texts(lm, texts)
+    paths, skips = encode_whole_texts(lm, texts)
     total = -math.fsum(float(a.sum()) for a in lm.forward(paths, skip=skips).logp)
     return total, sum(len(t.encode("utf-8")) for t in texts) - sum(skips)
 

@@ -156,11 +156,11 @@ def command(
     from pofx.corpus.documents import split_documents
     from pofx.errors import no_documents
     from pofx.models.fitting import Spec, fit
-    from pofx.models.saving import check_target, is_arpa, save
+    from pofx.models.saving import check_target, is_arpa_name, save
     from pofx.models.specs import NgramSpec, TransformerSpec
 
     _check_heeded(family, smoothing)
-    if is_arpa(out) and family != "ngram":
+    if is_arpa_name(out) and family != "ngram":
         raise click.UsageError(
             "--out: expected a directory for a transformer, found an .arpa file; name another."
         )

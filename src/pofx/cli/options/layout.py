@@ -106,10 +106,10 @@ class Layout(DocumentLayout):
             found = found_by(path, self.format)
             out += found.files
             if found.others:
-                from pofx.report.numerals import counted
+                from pofx.report.numerals import count_noun
 
                 click.echo(
-                    f"pofx: {path}: {counted(len(found.files), 'file')} read, {len(found.others):,} of another ending "
+                    f"pofx: {path}: {count_noun(len(found.files), 'file')} read, {len(found.others):,} of another ending "
                     f"left out, such as {found.others[0]!r} (--format reads them, too)",
                     err=True,
                 )

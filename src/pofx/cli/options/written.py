@@ -89,9 +89,9 @@ def rows_finished(path: Path, values: Values) -> bool:
 
 def model_finished(path: Path, values: Values) -> bool:
     """Whether a whole model stands there: a directory of pofx, or an ARPA file; other directories are refused later."""
-    from pofx.models.saving import CARD, is_arpa
+    from pofx.models.saving import CARD, is_arpa_name
 
-    return path.is_file() if is_arpa(path) else (path / CARD).is_file()
+    return path.is_file() if is_arpa_name(path) else (path / CARD).is_file()
 
 
 @dataclass(frozen=True)

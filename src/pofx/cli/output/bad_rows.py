@@ -48,11 +48,12 @@ class BadRows:
 
 def left_out(bad: int, read: int, blank: int = 0) -> None:
     """Say on standard error how many rows and blank lines were left out, if any, and how many documents were read."""
-    from pofx.report.numerals import counted
+    from pofx.report.numerals import count_noun
 
     if blank and read:  # with nothing read, the refusal that follows stands alone
-        click.echo(f"pofx: {counted(blank, 'blank line')} skipped", err=True)
+        click.echo(f"pofx: {count_noun(blank, 'blank line')} skipped", err=True)
     if bad:
         click.echo(
-            f"pofx: warning: {counted(bad, 'bad row')} left out, {counted(read, 'document')} read", err=True
+            f"pofx: warning: {count_noun(bad, 'bad row')} left out, {count_noun(read, 'document')} read",
+            err=True,
         )

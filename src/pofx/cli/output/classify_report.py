@@ -43,7 +43,7 @@ def report(
     """The classifier that was made, and how it does on what was held out; model: what `predict` has to be given, or ''."""
     import math
 
-    from pofx.report.numerals import counted, fixed
+    from pofx.report.numerals import count_noun, fixed
 
     if as_json:
         from pofx.cli.output.json_records import dumps
@@ -70,14 +70,14 @@ def report(
     classes = "class" if len(joint.classes) == 1 else "classes"
     what = f"{'one model behind prefixes; ' * (joint.given is not None)}{joint.lms[0].window}"
     click.echo(f"{out}: {len(joint.classes):,} {classes}; {what}")
-    steps_told = f", {counted(len(steps), 'step')} of EM" if steps else ""
-    click.echo(f"fitted on {counted(n, 'document')}{steps_told}")
+    steps_told = f", {count_noun(len(steps), 'step')} of EM" if steps else ""
+    click.echo(f"fitted on {count_noun(n, 'document')}{steps_told}")
     if evaluation is None:
         click.echo("held out: no document, so this says nothing of how it does on new text")
     else:
         loss = fixed(evaluation.log_loss, 4)
         click.echo(
-            f"held out: {counted(evaluation.n, 'document')}, accuracy {100 * evaluation.accuracy:.2f} %, log-loss "
+            f"held out: {count_noun(evaluation.n, 'document')}, accuracy {100 * evaluation.accuracy:.2f} %, log-loss "
             f"{loss} nats"
         )
     named = f" -m {model}" if model else ""

@@ -23,7 +23,7 @@ def print_report(
     as_json: bool,
 ) -> None:
     """The model, what it was fitted on, and L(θ) on the documents kept aside."""
-    from pofx.report.numerals import counted
+    from pofx.report.numerals import count_noun
 
     n_bytes = sum(len(t.encode("utf-8")) for t in train)
     if len(train) == 1:
@@ -34,7 +34,7 @@ def print_report(
         )
     if unspelled:
         click.echo(
-            f"pofx: warning: {counted(unspelled, 'held-out document')} left out of the loss, for characters that "
+            f"pofx: warning: {count_noun(unspelled, 'held-out document')} left out of the loss, for characters that "
             "the rest has not; --vocab chars+bytes spells them all",
             err=True,
         )
@@ -54,20 +54,20 @@ def print_report(
         return
     click.echo(f"{out}: {lm.window}; x0 {lm.begin}; {'EOS' if lm.vocab.end is not None else 'no EOS'}")
     click.echo(
-        f"fitted on {read_of(counted(len(train), 'document'), counted(n_bytes, 'byte'), took, passes)}"
+        f"fitted on {read_of(count_noun(len(train), 'document'), count_noun(n_bytes, 'byte'), took, passes)}"
     )
     if not kept:
         click.echo("held out: no document, so this says nothing of how it does on new text")
     elif losses["impossible"]:
         click.echo(
-            f"held out: {losses['impossible']} of {counted(len(kept), 'document')} have probability zero, so "
+            f"held out: {losses['impossible']} of {count_noun(len(kept), 'document')} have probability zero, so "
             "L(θ) = ∞; a smoothed model gives every text its share"
         )
     else:
         first = "" if lm.begin.known != "none" else "; p(x1) not among the terms"
         rate = losses["bits_per_byte"]
         click.echo(
-            f"held out: {counted(len(kept), 'document')}, L(θ) = {losses['nats_per_document']:.3f} nats a document"
+            f"held out: {count_noun(len(kept), 'document')}, L(θ) = {losses['nats_per_document']:.3f} nats a document"
             f"{'' if rate is None else f', {rate:.3f} bits per byte'}{first}"
         )
     given = "" if lm.begin.known != "none" else ' --given "…"'
@@ -81,10 +81,10 @@ def _losses(lm: LM, kept: list[str]) -> dict[str, Any]:
 
     Null where a document has probability zero, since JSON has no infinity; `impossible` counts those.
     """
-    from pofx.lm.model import whole_texts
+    from pofx.lm.model import encode_whole_texts
     from pofx.units import bits_per_byte
 
-    paths, skips = whole_texts(lm, kept)
+    paths, skips = encode_whole_texts(lm, kept)
     totals = [-float(a.sum()) for a in lm.forward(paths, skip=skips).logp]
     impossible = sum(math.isinf(t) for t in totals)
     n_bytes = sum(len(t.encode("utf-8")) for t in kept)

@@ -22,14 +22,14 @@ FIRST, MOST = 3.0, 600.0
 @contextmanager
 def meter(files: tuple[str, ...], shown: bool) -> Iterator[SoFar]:
     """Rows, tokens a second and, for plain files, the time that is left: one live line, or without a terminal a few."""
-    from pofx.lm.reading_progress import listening
+    from pofx.lm.reading_progress import listen_to_reading
 
     if not shown:
         yield SoFar(_Place(()), lambda text, share: None)
         return
     if not sys.stderr.isatty():
         so_far = SoFar(_Place(files), _Rarely())
-        with listening(so_far.inside, so_far.recalled):
+        with listen_to_reading(so_far.inside, so_far.recalled):
             yield so_far
         return
     from rich.console import Console
@@ -49,7 +49,7 @@ def meter(files: tuple[str, ...], shown: bool) -> Iterator[SoFar]:
             bar.update(task, completed=share if place.known else None, description=text)
 
         so_far = SoFar(place, tell)
-        with listening(so_far.inside, so_far.recalled):
+        with listen_to_reading(so_far.inside, so_far.recalled):
             yield so_far
 
 
@@ -97,14 +97,12 @@ class SoFar:
         return self._at + (end - self._at) * done / max(of, 1)
 
     def _say(self, tokens: int, at: float) -> None:
-        from pofx.units import counted
+        from pofx.units import count_noun
 
         took = time.monotonic() - self._started
         rate = (tokens - self._recalled) / max(took, 1e-9)
         digits = 1 if rate < 10 else 0
-        told = (
-            f"{counted(self._rows, 'row')}  {counted(tokens, 'token')}  {rate:,.{digits}f} tokens/s{_cores()}"
-        )
+        told = f"{count_noun(self._rows, 'row')}  {count_noun(tokens, 'token')}  {rate:,.{digits}f} tokens/s{_cores()}"
         if self._place.known and at > self._first:
             told += f"  {_clock(took * (1 - at) / (at - self._first))} left"
         self._tell(told, at)

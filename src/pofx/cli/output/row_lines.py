@@ -32,7 +32,7 @@ def print_rows(lm: LM, asked: Documents, rows: Rows, as_json: bool, lacking: str
     from pofx.errors import PofxError
     from pofx.queries.scoring.stream import blocks
     from pofx.queries.scoring.terms import terms
-    from pofx.report.numerals import counted
+    from pofx.report.numerals import count_noun
 
     columns = rows.columns({})
     n = n_bytes = failed = 0
@@ -56,7 +56,9 @@ def print_rows(lm: LM, asked: Documents, rows: Rows, as_json: bool, lacking: str
     if not n and not failed:
         raise asked.nothing()
     if failed:
-        click.echo(f"pofx: warning: {failed:,} of {counted(n + failed, 'row')} without a {lacking}", err=True)
+        click.echo(
+            f"pofx: warning: {failed:,} of {count_noun(n + failed, 'row')} without a {lacking}", err=True
+        )
     if name:
         click.echo(summary(n, n_bytes, nats, prefix=False), err=True)
         click.echo(f"pofx: {told_terms(name, terms(lm, 0, 0, 0, end=True))}", err=True)

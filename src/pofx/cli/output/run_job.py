@@ -88,7 +88,7 @@ def _followed(events: Iterator[Event], job: Job, quiet: bool) -> Ended | None:
 
 def summary(n: int, n_bytes: int, nats: float, prefix: bool) -> str:
     """The sum over all documents, in a line."""
-    from pofx.report.numerals import counted
+    from pofx.report.numerals import count_noun
     from pofx.units import bits_per_byte
 
     if not n:
@@ -96,7 +96,7 @@ def summary(n: int, n_bytes: int, nats: float, prefix: bool) -> str:
     what = "log P (prefixes)" if prefix else "log p"
     mean = f", {nats / n:.4f} a document"
     rate = f", {bits_per_byte(-nats, n_bytes):.4f} bits per byte" if n_bytes else ""
-    return f"pofx: {counted(n, 'document')}, {counted(n_bytes, 'byte')}: {what} = {nats:.2f} nats{mean}{rate}"
+    return f"pofx: {count_noun(n, 'document')}, {count_noun(n_bytes, 'byte')}: {what} = {nats:.2f} nats{mean}{rate}"
 
 
 def _interrupted(stopped: Exception) -> None:
@@ -107,17 +107,17 @@ def _interrupted(stopped: Exception) -> None:
 def _tell_begun(begun: Begun) -> None:
     """What a stopped run left, if there was one."""
     from pofx.jobs.stopped import in_stretches
-    from pofx.report.numerals import counted
+    from pofx.report.numerals import count_noun
 
     if begun.stretches:
         where = (
-            f"{counted(begun.rows, 'row')} and {in_stretches(begun.stretches)} of the next text, which are kept in "
+            f"{count_noun(begun.rows, 'row')} and {in_stretches(begun.stretches)} of the next text, which are kept in "
             f"{begun.reads_file}"
         )
         click.echo(f"pofx: going on after {where} (--fresh starts over)", err=True)
     elif begun.rows:
         click.echo(
-            f"pofx: going on after {counted(begun.rows, 'row')} of {begun.rows_file} (--fresh starts over)",
+            f"pofx: going on after {count_noun(begun.rows, 'row')} of {begun.rows_file} (--fresh starts over)",
             err=True,
         )
     elif begun.in_vain:
@@ -138,7 +138,7 @@ def _tell_arithmetic(differences: Sequence[str], dtype: str) -> None:
 def _tell_ended(job: Job, ended: Ended, quiet: bool) -> None:
     from pofx.cli.output.terms import line
     from pofx.queries.scoring.terms import terms
-    from pofx.report.numerals import counted
+    from pofx.report.numerals import count_noun
 
     prefix = job.rows.prefix
     did = "nothing to do (--overwrite makes it anew): this very run wrote" if ended.already else "wrote"
@@ -150,7 +150,7 @@ def _tell_ended(job: Job, ended: Ended, quiet: bool) -> None:
     failed = ended.rows - ended.scored
     if failed:
         click.echo(
-            f"pofx: warning: {failed:,} of {counted(ended.rows, 'row')} without a score; the column 'error' says why",
+            f"pofx: warning: {failed:,} of {count_noun(ended.rows, 'row')} without a score; the column 'error' says why",
             err=True,
         )
         click.get_current_context().exit(1)

@@ -60,7 +60,7 @@ def print_blocks(
     """
     from pofx.cli.output.run_job import summary
     from pofx.queries.scoring.score import Scored
-    from pofx.report.numerals import counted
+    from pofx.report.numerals import count_noun
 
     n = n_bytes = failed = fitted = chosen = 0
     nats = 0.0
@@ -84,7 +84,7 @@ def print_blocks(
     if not n and not failed:
         raise asked.nothing()
     if failed:
-        click.echo(f"pofx: warning: {failed:,} of {counted(n + failed, 'row')} without a score", err=True)
+        click.echo(f"pofx: warning: {failed:,} of {count_noun(n + failed, 'row')} without a score", err=True)
     if not quiet:
         click.echo(summary(n, n_bytes, nats, prefix), err=True)
     tell_fitted(fitted, chosen, n)

@@ -11,7 +11,7 @@ from pofx.corpus.readers.layout import Layout, Quoting, Split
 from pofx.corpus.source import Source, named, source_of
 from pofx.errors import Advice, Argument, BadValue
 from pofx.files.limits import Limits
-from pofx.values import real, whole
+from pofx.values import check_real_number, check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
 
@@ -91,13 +91,13 @@ def _check_table_options(delimiter: str | None, quoting: str | None) -> None:
 
 def _limits(document: int, expansion: float) -> Limits:
     return Limits(
-        whole(
+        check_whole_number(
             Argument("max_document", "--max-document"),
             document,
             1,
             advice=Advice("write bytes, such as", "10**9", "1G"),
         ),
-        real(Argument("max_expansion", "--max-expansion"), expansion, 1, advice="write 1e9"),
+        check_real_number(Argument("max_expansion", "--max-expansion"), expansion, 1, advice="write 1e9"),
     )
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.prefix_table import PrefixTable, distinct
+from pofx.algorithms.prefix_table import PrefixTable, count_distinct
 from pofx.errors import BadSource, BadValue
 from pofx.files.atomic import write_atomically
 from pofx.models.ngram.arpa_text import Grams, read_grams
 from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.model import NgramLM
-from pofx.models.ngram.smoothing import Levels, histories
+from pofx.models.ngram.smoothing import Levels, find_histories
 from pofx.units import LN10
 from pofx.vocab.subwords import BYTE_CHARACTERS
 from pofx.vocab.vocabulary import BEGIN_TEXT, END_TEXT, ByteVocab, CharVocab, Vocab
@@ -199,8 +199,8 @@ def _model(
     keys = {k: packed(g[0], k) for k, g in grams.items()}
     # A pruned file may lack the history of an n-gram: it must be there to be found, with the back-off law's p.
     contexts = [packed(list({t[:-1] for t in g[0]}), k - 1) for k, g in grams.items() if k > 1]
-    table = PrefixTable(distinct(np.concatenate([*keys.values(), *contexts]))[0], packing)
-    history = histories(table)
+    table = PrefixTable(count_distinct(np.concatenate([*keys.values(), *contexts]))[0], packing)
+    history = find_histories(table)
     levels = Levels({0: np.array([1.0 / vocab.size])}, {}, history, {})
     where = {k: table.group(k)[table.find(q)[0]] for k, q in keys.items()}
     for k in range(order):

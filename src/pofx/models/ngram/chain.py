@@ -32,7 +32,7 @@ def termination(law: Backoff, end: int, lengths: Sequence[int]) -> Termination |
 
     Right: `lm.termination([1, 2, 4])` of an n-gram. Wrong: asking it of a law that was fitted without x0.
     """
-    chain = chain_of(law, end)
+    chain = build_chain(law, end)
     if chain is None:
         if not _always_can_end(law.levels):
             return None
@@ -44,7 +44,7 @@ def termination(law: Backoff, end: int, lengths: Sequence[int]) -> Termination |
     return Termination(survival(chain, 0, [n + 1 for n in lengths]), (lo + hi) / 2)
 
 
-def chain_of(law: Backoff, end: int) -> Chain | None:
+def build_chain(law: Backoff, end: int) -> Chain | None:
     """The chain of histories reachable from x0 (state 0), or None where it is too large.
 
     A history counts only by its longest part that the table knows, so there are no more states than n-grams.
@@ -56,7 +56,7 @@ def chain_of(law: Backoff, end: int) -> Chain | None:
     first = np.zeros((1, max(law.order - 1, 1)), dtype=np.uint64)
     if law.order > 1:
         first[0, 0] = Codes(size).begin
-    state, key = canonical(law, first, np.ones(1, dtype=np.int64))
+    state, key = shorten_histories(law, first, np.ones(1, dtype=np.int64))
     names = {key[0].tobytes(): 0}
     parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
     stops: list[NDArray[np.float64]] = []
@@ -73,7 +73,7 @@ def chain_of(law: Backoff, end: int) -> Chain | None:
         if edges > EDGES or len(names) * size > LAWS:
             return None
         longer = np.concatenate([(token[:, None] + 1).astype(np.uint64), history[source]], axis=1)
-        history, key = canonical(law, longer[:, : history.shape[1]], known[source] + 1)
+        history, key = shorten_histories(law, longer[:, : history.shape[1]], known[source] + 1)
         where, inverse = _distinct(key)
         ids = np.array([names.setdefault(k.tobytes(), len(names)) for k in key[where]], dtype=np.int64)
         parts.append((source + done, ids[inverse], p[source, token]))
@@ -87,7 +87,7 @@ def chain_of(law: Backoff, end: int) -> Chain | None:
     return Chain(sources, to, prob, np.concatenate(stops))
 
 
-def canonical(
+def shorten_histories(
     law: Backoff, history: NDArray[np.uint64], known: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Histories without what the table does not know, and a key of each: its codes, packed, and how long it

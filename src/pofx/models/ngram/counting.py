@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.prefix_table import Index, Packing, PrefixTable, Words, distinct, merged, windows
+from pofx.algorithms.prefix_table import (
+    Index,
+    PackedStrings,
+    Packing,
+    PrefixTable,
+    backward_strings,
+    count_distinct,
+    merge_counts,
+)
 
 # Positions counted at a time. A block of 4 M takes 32 MB of packed words a 63 bits and as much again to sort;
 # larger blocks were no faster (sorting is n log n, merging is linear).
@@ -53,7 +61,7 @@ def count_ngrams(documents: Iterable[NDArray[np.int64]], size: int, order: int, 
     codes = Codes(size)
     packing = codes.packing(order)
     n_documents = n_tokens = 0
-    parts: list[tuple[Words, Index]] = []
+    parts: list[tuple[PackedStrings, Index]] = []
     for pieces, docs in _blocks(documents, order, codes, begin):
         n_documents += docs
         block, ours = _laid_out(pieces, order)
@@ -62,12 +70,12 @@ def count_ngrams(documents: Iterable[NDArray[np.int64]], size: int, order: int, 
         is_first[1:] &= block[:-1] == 0
         event = ours & ~is_first
         n_tokens += int(event.sum())
-        words = windows(block, packing)
-        _merge_in(parts, distinct(words[event]))
-        heads, _ = distinct(words[is_first])
+        words = backward_strings(block, packing)
+        _merge_in(parts, count_distinct(words[event]))
+        heads, _ = count_distinct(words[is_first])
         _merge_in(parts, (heads, np.zeros(len(heads), dtype=np.int64)))
     while len(parts) > 1:
-        parts.append(merged(parts.pop(), parts.pop()))
+        parts.append(merge_counts(parts.pop(), parts.pop()))
     words, events = (
         parts[0] if parts else (np.zeros((0, packing.words), dtype=np.uint64), np.zeros(0, np.int64))
     )
@@ -106,10 +114,10 @@ def _laid_out(pieces: list[NDArray[np.uint64]], order: int) -> tuple[NDArray[np.
     return block, ours
 
 
-def _merge_in(parts: list[tuple[Words, Index]], part: tuple[Words, Index]) -> None:
+def _merge_in(parts: list[tuple[PackedStrings, Index]], part: tuple[PackedStrings, Index]) -> None:
     """Keep the parts geometric in size, so that all merges together are O(n log n)."""
     if not len(part[0]):
         return
     parts.append(part)
     while len(parts) > 1 and len(parts[-2][0]) < 2 * len(parts[-1][0]):
-        parts.append(merged(parts.pop(), parts.pop()))
+        parts.append(merge_counts(parts.pop(), parts.pop()))

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
-from pofx.algorithms.prefix_table import Index, PrefixTable, windows
+from pofx.algorithms.prefix_table import Index, PrefixTable, backward_strings
 from pofx.lm.begin import Begin, refuse_unconditional
-from pofx.lm.model import LM, Portable, Termination, scorable
-from pofx.lm.paths import id_rows
+from pofx.lm.model import LM, Portable, Termination, prepare_paths
+from pofx.lm.paths import as_id_rows
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.lm.window_rule import WindowRule
 from pofx.models.ngram.backoff import Backoff
-from pofx.models.ngram.chain import canonical, termination
+from pofx.models.ngram.chain import shorten_histories, termination
 from pofx.models.ngram.counting import Codes, count_ngrams
 from pofx.models.ngram.smoothing import Levels, smooth
 from pofx.models.specs import NgramSpec
@@ -79,7 +79,7 @@ class NgramLM(LM):
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """The last tokens shift by `ids[n, t]`."""
-        new = id_rows(ids, state.n)
+        new = as_id_rows(ids, state.n)
         if not new.shape[1]:
             return state
         self._check(new)
@@ -94,10 +94,10 @@ class NgramLM(LM):
         skip: int | Sequence[int] = 0,
     ) -> Trace:
         """All positions of all texts by one sorted look-up each; whole laws only where `want` needs them."""
-        ids, skips = scorable(self, paths, skip)
+        ids, skips = prepare_paths(self, paths, skip)
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
         if not ids:
-            return out.done()
+            return out.build()
         flat = np.concatenate(ids)
         self._check(flat)
         codes, kept = self._laid_out(flat, np.array([len(p) for p in ids]), np.array(skips))
@@ -108,7 +108,7 @@ class NgramLM(LM):
             block, mine = codes[context : lo + POSITIONS], kept[context : lo + POSITIONS].copy()
             mine[: lo - context] = False
             done += self._read(block, np.flatnonzero(mine), done, out, want)
-        return out.done()
+        return out.build()
 
     def _laid_out(
         self, flat: Ints, lengths: Ints, skips: Ints
@@ -128,7 +128,7 @@ class NgramLM(LM):
     def _read(self, codes: NDArray[np.uint64], at: Index, done: int, out: TraceBuilder, want: Want) -> int:
         """Report the positions `at` of a block, the first of them as position `done` of the trace; how many."""
         known = self._known(codes)
-        row, length = self.table.find(windows(codes, self.table.packing))
+        row, length = self.table.find(backward_strings(codes, self.table.packing))
         length = np.minimum(length, known).astype(np.int8)
         out.logp[done : done + len(at)] = self.backoff.log_prob(row, length, at, known[at - 1])
         if not want.rows:
@@ -143,7 +143,7 @@ class NgramLM(LM):
             heads = some[new]
             laws = self.backoff.laws(row[at[heads] - 1], short[heads], seen[heads])
             ids = (codes[at[some]] - np.uint64(1)).astype(np.int64)
-            out.rows(done + some, laws, ids, np.cumsum(new) - 1)
+            out.put_laws(done + some, laws, ids, np.cumsum(new) - 1)
         return len(at)
 
     def seen(self, n: int) -> Ints:
@@ -154,7 +154,7 @@ class NgramLM(LM):
         """Of each history the longest part that the table knows."""
         history: NDArray[np.uint64] = state.carry
         known = np.sum(history[:, : self.order - 1] != 0, axis=1)
-        return canonical(self.backoff, history, known)[1]
+        return shorten_histories(self.backoff, history, known)[1]
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
         """Exact, by the chain of histories, where that is small enough and there are x0 and EOS."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.prefix_table import PrefixTable, Words
+from pofx.algorithms.prefix_table import PackedStrings, PrefixTable
 from pofx.models.ngram.counting import Counts
 
 Probs = NDArray[np.float64]
@@ -42,7 +42,7 @@ class Levels:
 def smooth(counts: Counts, vocab_size: int, smoothing: str, alpha: float, begin_code: int) -> Levels:
     """The levels of a smoothing by its name."""
     table, order = counts.table, counts.table.packing.depth
-    history = histories(table)
+    history = find_histories(table)
     raw = {
         k: np.add.reduceat(counts.events, table.first(k)) if len(table) else counts.events
         for k in range(1, order + 1)
@@ -52,7 +52,7 @@ def smooth(counts: Counts, vocab_size: int, smoothing: str, alpha: float, begin_
     return _relative(table, raw, history, vocab_size, alpha if smoothing == "additive" else 0.0)
 
 
-def histories(table: PrefixTable) -> dict[int, NDArray[np.int64]]:
+def find_histories(table: PrefixTable) -> dict[int, NDArray[np.int64]]:
     """For each level k and group, the group at level k − 1 of its string without the first (newest) code.
 
     One search serves all levels: the string of a row without its newest code is a prefix of some row, since
@@ -71,7 +71,7 @@ def histories(table: PrefixTable) -> dict[int, NDArray[np.int64]]:
     return out
 
 
-def _shifted(words: Words, columns: list[NDArray[np.uint64]], table: PrefixTable) -> Words:
+def _shifted(words: PackedStrings, columns: list[NDArray[np.uint64]], table: PrefixTable) -> PackedStrings:
     if table.packing.words == 1:
         drop = np.uint64((1 << (table.packing.bits * table.packing.depth)) - 1)
         return (words << np.uint64(table.packing.bits)) & drop

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.prefix_table import windows
+from pofx.algorithms.prefix_table import backward_strings
 from pofx.models.ngram.counting import Codes, Counts, count_ngrams
 from pofx.models.ngram.model import NgramLM
 from pofx.models.ngram.smoothing import smooth
@@ -36,7 +36,7 @@ class WeightedNgrams:
         flat = np.concatenate(laid)
         # An event follows something: x0 and, without x0, the first token follow padding.
         event = np.flatnonzero((flat[1:] != 0) & (flat[:-1] != 0)) + 1
-        self._row, _ = self.counts.table.find(windows(flat, codes.packing(spec.order))[event])
+        self._row, _ = self.counts.table.find(backward_strings(flat, codes.packing(spec.order))[event])
         self._document = np.repeat(np.arange(len(laid)), [len(a) for a in laid])[event]
 
     def fit(self, weights: NDArray[np.float64]) -> NgramLM:

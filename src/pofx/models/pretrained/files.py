@@ -76,7 +76,7 @@ def read_pretrained(
     body, head, context = found
     lm = PretrainedLM(body, head, read_vocab(checkpoint, head.size, end), context, dtype, budget)
     work = sum(math.prod(t.shape) for t in checkpoint.tensors.values())
-    return lm.saying(fingerprint=asked.fingerprint, work=work)
+    return lm.with_info(fingerprint=asked.fingerprint, work=work)
 
 
 def law_fingerprint(checkpoint: Checkpoint, rope: str) -> str:

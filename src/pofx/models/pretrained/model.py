@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from pofx.lm.begin import Begin, refuse_unconditional
 from pofx.lm.continuation_tree import Branches
-from pofx.lm.model import LM, scorable
-from pofx.lm.paths import id_rows
-from pofx.lm.reading_progress import passed
+from pofx.lm.model import LM, prepare_paths
+from pofx.lm.paths import as_id_rows
+from pofx.lm.reading_progress import report_read
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
-from pofx.lm.window_rule import at_most
+from pofx.lm.window_rule import whole_within
 from pofx.models.pretrained.inference.body import Body, Carry
 from pofx.models.pretrained.inference.head import ROWS, Head
 from pofx.models.pretrained.inference.prefix_tree import prefix_tree
-from pofx.models.threads import engine_of, threads_for
-from pofx.values import whole
+from pofx.models.threads import engine_for, threads_for
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import Vocab
 
 # Tokens of a pass: 512 are as fast for short texts, and 4 % slower for windows of 1,024. A large model has fewer, so that
@@ -56,14 +56,14 @@ class PretrainedLM(LM):
         budget: int | None = None,
     ) -> None:
         assert vocab.size == head.size  # noqa: S101  (ours: checked where files are read)
-        budget = None if budget is None else whole("budget", budget, 1)
+        budget = None if budget is None else check_whole_number("budget", budget, 1)
         self.body, self.head, self.vocab, self.context, self.dtype = body, head, vocab, context, dtype
         self.budget = budget
         self.begin = Begin("none")
         if context is not None:
-            self.window = at_most(context)
+            self.window = whole_within(context)
         self.positive = head.positive
-        self.engine = engine_of(body.width, body.libraries)
+        self.engine = engine_for(body.width, body.libraries)
 
     @property
     def tokens_a_pass(self) -> int:
@@ -78,7 +78,7 @@ class PretrainedLM(LM):
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """Every prefix followed by its row of `ids[n, t]`; keys and values of what was read are kept."""
-        new = id_rows(ids, state.n)
+        new = as_id_rows(ids, state.n)
         if not new.size:
             return state
         self._check(new)
@@ -93,7 +93,7 @@ class PretrainedLM(LM):
         skip: int | Sequence[int] = 0,
     ) -> Trace:
         """log p(path[i] | path[:i]) for i ≥ skip, nats: what paths share is computed once, logits a block at a time."""
-        ids, skips = scorable(self, paths, skip)
+        ids, skips = prepare_paths(self, paths, skip)
         for p in ids:
             self._check(p)
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
@@ -114,7 +114,7 @@ class PretrainedLM(LM):
                 asked[row] = True
 
                 def told(rows: int, share: float) -> None:
-                    passed(done + int(rows * share), of)
+                    report_read(done + int(rows * share), of)
 
                 for rows, hidden in self.body.sweep(tree, asked, self.tokens_a_pass, told):
                     for lo in range(0, len(rows), ROWS):
@@ -124,8 +124,8 @@ class PretrainedLM(LM):
                         )
                         out.put(at[pairs], read.of_pairs(local))
                         done += len(pairs)
-                        passed(done, of)
-        return out.done()
+                        report_read(done, of)
+        return out.build()
 
     def branches(self, state: State) -> Branches:
         """Our own decoder reads all new nodes in one pass; beyond `context` there is no node (`TooLong`)."""

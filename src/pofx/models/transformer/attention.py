@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pofx.models.transformer.ops import inverse_rms, norm
+from pofx.models.transformer.ops import inverse_rms, rms_norm
 
 THETA = 10_000.0
 SHORT = (
@@ -24,7 +24,7 @@ SHORT = (
 )
 
 
-def rotary(positions: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+def rotary_table(positions: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """cos and sin of the angles by which positions turn the halves of a head: `[…, dim]` each.
 
     The halves are turned against one another, as Hugging Face does: x·cos + swap(x)·sin, where the sine of
@@ -36,19 +36,19 @@ def rotary(positions: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
 
 
-def swap(x: Tensor) -> Tensor:
+def swap_halves(x: Tensor) -> Tensor:
     """The halves of the last axis exchanged."""
     a, b = x.chunk(2, dim=-1)
     return torch.cat([b, a], dim=-1)
 
 
-def turned(x: Tensor, gain: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def turn_heads(x: Tensor, gain: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Heads `x[…, D]` normalised and turned by their positions."""
-    y = norm(x, gain)
-    return y * cos + swap(y) * sin
+    y = rms_norm(x, gain)
+    return y * cos + swap_halves(y) * sin
 
 
-class Layout:
+class PackedLayout:
     """Where the pieces of a packed batch lie.
 
     Pieces of equal length are a plain causal batch. Ragged ones are sorted into groups of like length, and each
@@ -58,7 +58,7 @@ class Layout:
     """
 
     def __init__(self, lengths: Sequence[int], dim: int) -> None:
-        self.cos, self.sin = rotary(torch.arange(max(lengths)), dim)  # [T, D]
+        self.cos, self.sin = rotary_table(torch.arange(max(lengths)), dim)  # [T, D]
         self.groups: list[tuple[int, Tensor | None]] = [
             (lengths[0], None)
         ]  # length, tokens in order; None: all
@@ -95,7 +95,7 @@ class Layout:
             return out
         n, _, heads, dim = qkv.shape
         q, k, v = (a.view(-1, len(cos), heads, dim).transpose(1, 2) for a in qkv.float().unbind(1))
-        q, k = (turned(a, g, cos, sin) for a, g in ((q, gain_q), (k, gain_k)))
+        q, k = (turn_heads(a, g, cos, sin) for a, g in ((q, gain_q), (k, gain_k)))
         out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return out.transpose(1, 2).reshape(n, heads * dim)
 
@@ -131,8 +131,8 @@ class ShortAttention(torch.autograd.Function):
         scale = torch.tensor([dim**-0.5, 1.0]).view(2, 1, 1)  # 1/√D goes with the queries
         cos, sin = cos * scale, sin * scale  # [2, T, D]
         gain = torch.stack([gain_q, gain_k])[:, None]  # [2, 1, D]
-        turn, cross = cos * gain, sin * swap(gain)
-        y = swap(unit).mul_(cross[:, None, None]).addcmul_(unit, turn[:, None, None])
+        turn, cross = cos * gain, sin * swap_halves(gain)
+        y = swap_halves(unit).mul_(cross[:, None, None]).addcmul_(unit, turn[:, None, None])
         q, k, v = (a.view(-1, t, dim) for a in (*y, x[2]))
         scores = torch.bmm(q, k.mT).add_(torch.full((t, t), -torch.inf).triu_(1))
         p = torch.softmax(scores, dim=-1)
@@ -154,7 +154,7 @@ class ShortAttention(torch.autograd.Function):
         torch.bmm(ds, k, out=flat[0])
         torch.bmm(ds.mT, q, out=flat[1])
         dy = dx[:2]
-        d_unit = swap(dy * sin[:, None, None]).addcmul_(dy, cos[:, None, None])
+        d_unit = swap_halves(dy * sin[:, None, None]).addcmul_(dy, cos[:, None, None])
         d_gain = (d_unit * unit).sum((1, 2, 3))
         d_unit.mul_(gain[:, None, None])
         inner = (d_unit * unit).sum(-1, keepdim=True).div_(-dim)

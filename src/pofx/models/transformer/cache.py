@@ -15,13 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pofx.lm.trace import Ints
-from pofx.models.append_only import Buffer
-from pofx.models.transformer.attention import rotary, turned
+from pofx.models.append_only import SharedBuffer
+from pofx.models.transformer.attention import rotary_table, turn_heads
 from pofx.models.transformer.net import Net
-from pofx.models.transformer.ops import norm
+from pofx.models.transformer.ops import rms_norm
 
 
-class Cache:
+class KeyValueCache:
     """n prefixes, each with the current window it has read.
 
     window: `[n, context]` ids, of which the first `length[i]` are read. hidden: `[n, d]`, the final state of
@@ -29,39 +29,39 @@ class Cache:
     """
 
     def __init__(
-        self, buffer: Buffer[Tensor], version: int, window: Ints, length: Ints, hidden: Tensor
+        self, buffer: SharedBuffer[Tensor], version: int, window: Ints, length: Ints, hidden: Tensor
     ) -> None:
         self.buffer, self.version = buffer, version
         self.window, self.length, self.hidden = window, length, hidden
 
     @classmethod
-    def empty(cls, net: Net, n: int) -> Cache:
+    def empty(cls, net: Net, n: int) -> KeyValueCache:
         """n prefixes that have read nothing."""
         s = net.shape
         data = torch.zeros(s.layers, 2, n, s.heads, 0, s.head_dim)
         window = np.zeros((n, s.context), dtype=np.int64)
-        return cls(Buffer(data), 0, window, np.zeros(n, dtype=np.int64), torch.zeros(n, s.width))
+        return cls(SharedBuffer(data), 0, window, np.zeros(n, dtype=np.int64), torch.zeros(n, s.width))
 
     @property
     def used(self) -> int:
         """The longest window of the batch."""
         return int(self.length.max(initial=0))
 
-    def take(self, rows: Ints) -> Cache:
+    def take(self, rows: Ints) -> KeyValueCache:
         """The prefixes `rows`, copied."""
         at = torch.from_numpy(np.asarray(rows, dtype=np.int64))
         length = self.length[rows]
         data = self.buffer.data[:, :, :, :, : int(length.max(initial=0))][:, :, at]
-        return Cache(Buffer(data), 0, self.window[rows], length, self.hidden[at])
+        return KeyValueCache(SharedBuffer(data), 0, self.window[rows], length, self.hidden[at])
 
-    def cat(self, others: Sequence[Cache]) -> Cache:
+    def cat(self, others: Sequence[KeyValueCache]) -> KeyValueCache:
         """These prefixes, then those of others."""
         every = [self, *others]
         used = max(c.used for c in every)
         parts = [c.buffer.data[:, :, :, :, :used] for c in every]
         data = torch.cat([F.pad(p, (0, 0, 0, used - p.shape[4])) for p in parts], dim=2)
-        return Cache(
-            Buffer(data),
+        return KeyValueCache(
+            SharedBuffer(data),
             0,
             np.concatenate([c.window for c in every]),
             np.concatenate([c.length for c in every]),
@@ -70,7 +70,7 @@ class Cache:
 
 
 @torch.inference_mode()
-def extended(net: Net, cache: Cache, ids: Ints, overlap: int) -> Cache:
+def extend_cache(net: Net, cache: KeyValueCache, ids: Ints, overlap: int) -> KeyValueCache:
     """The cache after reading `ids[n, t]`, t ≥ 1; a full window gives way to one that re-reads `overlap`."""
     n, t = ids.shape
     context = net.shape.context
@@ -83,7 +83,7 @@ def extended(net: Net, cache: Cache, ids: Ints, overlap: int) -> Cache:
         # Twice the room that is needed: the copies of a growing buffer add up to its final size.
         room = min(context, 2 * need)
         old = cache.buffer.data[:, :, :, :, : cache.used]
-        buffer, version = Buffer(F.pad(old, (0, 0, 0, room - old.shape[4]))), 0
+        buffer, version = SharedBuffer(F.pad(old, (0, 0, 0, room - old.shape[4]))), 0
     window, length, hidden = cache.window.copy(), cache.length.copy(), cache.hidden.clone()
     done = np.zeros(n, dtype=np.int64)
     while (done < t).any():
@@ -107,7 +107,7 @@ def extended(net: Net, cache: Cache, ids: Ints, overlap: int) -> Cache:
             hidden[torch.from_numpy(rows)] = _read(net, buffer.data, rows, fed, places)
             length[rows] += size
             done[rows] += queue[rows]
-    return Cache(buffer, version, window, length, hidden)
+    return KeyValueCache(buffer, version, window, length, hidden)
 
 
 def _read(net: Net, data: Tensor, rows: Ints, ids: Ints, places: Ints) -> Tensor:
@@ -122,11 +122,11 @@ def _read(net: Net, data: Tensor, rows: Ints, ids: Ints, places: Ints) -> Tensor
     mask = None
     if m > 1 or not same:
         mask = (torch.arange(used) <= at[:, :, None])[:, None]  # [r, 1, m, used]
-    cos, sin = (a[:, :, None] for a in rotary(at, s.head_dim))  # [r, m, 1, D]
+    cos, sin = (a[:, :, None] for a in rotary_table(at, s.head_dim))  # [r, m, 1, D]
     x = F.embedding(torch.from_numpy(ids).reshape(-1), net.embed)  # [r·m, d]
     for i, block in enumerate(net.layers()):
         q, k, v = block.heads_of(x).view(r, m, 3, s.heads, s.head_dim).unbind(2)
-        q, k = turned(q, block.norm_q, cos, sin), turned(k, block.norm_k, cos, sin)
+        q, k = turn_heads(q, block.norm_q, cos, sin), turn_heads(k, block.norm_k, cos, sin)
         keys, values = data[i, 0], data[i, 1]  # [n, H, capacity, D]
         if everyone and same:
             first = int(places[0, 0])
@@ -143,4 +143,4 @@ def _read(net: Net, data: Tensor, rows: Ints, ids: Ints, places: Ints) -> Tensor
             mask = None if mask is None else mask[:, :, -1:]
         out = F.scaled_dot_product_attention(q.transpose(1, 2), keys, values, attn_mask=mask)
         x = block.finish(x, out.transpose(1, 2).reshape(len(x), -1))
-    return norm(x, net.norm)
+    return rms_norm(x, net.norm)

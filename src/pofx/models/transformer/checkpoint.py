@@ -30,7 +30,7 @@ FREE = ("vocab", "seconds")  # the vocabulary is compared by what it spells
 
 
 @dataclass(frozen=True, eq=False)
-class Checkpoint:
+class FitCheckpoint:
     """What a fit needs to go on: tensors by name, and numbers by name."""
 
     tensors: dict[str, Tensor]
@@ -41,7 +41,7 @@ class Checkpoint:
         return {k[len(prefix) :]: t for k, t in self.tensors.items() if k.startswith(prefix)}
 
 
-def identity(spec: TransformerSpec, vocab: Vocab, documents: Sequence[NDArray[Any]]) -> dict[str, Any]:
+def fit_identity(spec: TransformerSpec, vocab: Vocab, documents: Sequence[NDArray[Any]]) -> dict[str, Any]:
     """What must agree for a fit to be taken up: the spec, the vocabulary, the documents.
 
     All of the spec but the number of seconds: who resumes may give the fit more time, or less.
@@ -72,7 +72,7 @@ def _hash(tensors: Mapping[str, Tensor], facts: str) -> str:
     return h.hexdigest()
 
 
-def read(path: Path, same: Mapping[str, Any]) -> Checkpoint:
+def read(path: Path, same: Mapping[str, Any]) -> FitCheckpoint:
     """Read a checkpoint of the fit that `same` identifies; `BadSource` names what differs."""
     if not path.is_file():
         raise BadSource(f"expected a checkpoint at {path}, found none", "start the fit without resume")
@@ -89,21 +89,21 @@ def read(path: Path, same: Mapping[str, Any]) -> Checkpoint:
                 ],
             )
         if _hash(tensors, head["facts"]) != head["sha256"]:
-            raise damaged(path, ValueError("its content is not what its hash says"))
+            raise damaged_checkpoint(path, ValueError("its content is not what its hash says"))
         facts = json.loads(head["facts"])
         was = dict(facts["same"])
     except (SafetensorError, KeyError, TypeError, OSError, json.JSONDecodeError) as e:
-        raise damaged(path, e) from None
+        raise damaged_checkpoint(path, e) from None
     differ = [k for k, v in same.items() if was.get(k) != v]
     if differ:
         shown = ", ".join(f"{k} {was.get(k)!r} there and {same[k]!r} here" for k in differ)
         raise BadValue(
             f"{path}: expected the checkpoint of this very fit, found {shown}", "fit afresh without resume"
         )
-    return Checkpoint(tensors, facts)
+    return FitCheckpoint(tensors, facts)
 
 
-def damaged(path: Path, cause: Exception) -> BadSource:
+def damaged_checkpoint(path: Path, cause: Exception) -> BadSource:
     """The error of a file that is no whole checkpoint."""
     why = " ".join(str(cause).split())
     return BadSource(

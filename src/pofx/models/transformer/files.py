@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from pofx.models.transformer.attention import THETA, Layout
+from pofx.models.transformer.attention import THETA, PackedLayout
 from pofx.models.transformer.model import TransformerLM
 from pofx.models.transformer.net import Net, Shape
 from pofx.models.transformer.ops import EPS
@@ -71,7 +71,7 @@ def to_files(lm: TransformerLM, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     write_atomically(directory / "config.json", (json.dumps(config, indent=2) + "\n").encode())
     write_atomically(directory / "generation_config.json", (json.dumps(generation, indent=2) + "\n").encode())
-    write_atomically(directory / "model.safetensors", save(named(lm.net), metadata={"format": "pt"}))
+    write_atomically(directory / "model.safetensors", save(named_weights(lm.net), metadata={"format": "pt"}))
 
 
 def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> TransformerLM:
@@ -93,7 +93,7 @@ def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> Tran
             f"{weights_file}: expected a whole safetensors file, found none ({why})", "save it again"
         ) from None
     net = Net(shape)
-    expected = named(net)
+    expected = named_weights(net)
     for name, want in expected.items():
         found = tensors.pop(name, None)
         if found is None:
@@ -118,7 +118,7 @@ def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> Tran
     return TransformerLM(net, vocab, begin=begin, overlap=overlap)
 
 
-def named(net: Net) -> dict[str, Tensor]:
+def named_weights(net: Net) -> dict[str, Tensor]:
     """The weights under their Hugging Face names, as views: writing to one writes to the network."""
     out: dict[str, Tensor] = {"model.embed_tokens.weight": net.embed, "model.norm.weight": net.norm}
     if net.lm_head is not None:
@@ -144,7 +144,7 @@ def named(net: Net) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def quieten(net: Net, pieces: Pieces) -> None:
+def silence_begin(net: Net, pieces: Pieces) -> None:
     """Set the head's row of x0 so that h·w ≈ −30 on sample states: argmin_w Σ (h·w + 30)² + λ|w|².
 
     Our own softmax never sees that row; it is for tools whose softmax runs over all V + 1 rows.
@@ -154,7 +154,7 @@ def quieten(net: Net, pieces: Pieces) -> None:
     batch = pieces.pack(within)
     h = net(
         torch.from_numpy(batch.inputs),
-        Layout(batch.lengths, net.shape.head_dim),
+        PackedLayout(batch.lengths, net.shape.head_dim),
         torch.from_numpy(batch.asked),
     ).double()
     ridge = 1e-3 * h.square().sum() / h.shape[1] * torch.eye(h.shape[1], dtype=torch.float64)

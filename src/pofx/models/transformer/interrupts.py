@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def interrupts() -> Iterator[threading.Event]:
+def catch_interrupts() -> Iterator[threading.Event]:
     """A signal sets the event, so that a step is finished first; a second one ends the process as it always does.
 
     A signal that the process was started to ignore stays ignored.

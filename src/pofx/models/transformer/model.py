@@ -16,18 +16,25 @@ from torch import Tensor
 
 from pofx.files.reading_tape import Arrays, read_once
 from pofx.lm.begin import Begin, refuse_unconditional
-from pofx.lm.model import LM, scorable
-from pofx.lm.paths import id_rows
-from pofx.lm.reading_progress import passed, recalled
+from pofx.lm.model import LM, prepare_paths
+from pofx.lm.paths import as_id_rows
+from pofx.lm.reading_progress import report_read, report_recalled
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.models.specs import TransformerSpec
-from pofx.models.threads import engine_of, threads_for
-from pofx.models.transformer.attention import Layout
-from pofx.models.transformer.cache import Cache, extended
+from pofx.models.threads import engine_for, threads_for
+from pofx.models.transformer.attention import PackedLayout
+from pofx.models.transformer.cache import KeyValueCache, extend_cache
 from pofx.models.transformer.net import Net, Shape
-from pofx.models.transformer.openings import Behind, behind, openings
-from pofx.models.transformer.windows import Batch, Pieces, default_overlap, read, rule, spread
+from pofx.models.transformer.shared_prefixes import PrefixedBatch, group_by_prefix, prefixed_batches
+from pofx.models.transformer.windows import (
+    Batch,
+    Pieces,
+    context_lengths,
+    default_overlap,
+    spread_ranges,
+    window_rule,
+)
 from pofx.vocab.vocabulary import BEGIN_TEXT, Vocab
 
 CHUNK_BYTES = 1 << 26  # of logits held at a time: 64 MB
@@ -80,28 +87,28 @@ class TransformerLM(LM):
         self.overlap = default_overlap(shape.context) if overlap is None else overlap
         assert 0 < self.overlap < shape.context  # noqa: S101
         self.begin = Begin("trained", BEGIN_TEXT, vocab.size) if begin else Begin("none")
-        self.window = rule(shape.context, self.overlap)
+        self.window = window_rule(shape.context, self.overlap)
         self.dtype = "float32"
         self.positive = True
         self.work = sum(p.numel() for p in net.parameters())
-        self.engine = engine_of(shape.width)
+        self.engine = engine_for(shape.width)
 
     def start(self, n: int) -> State:
         """n empty prefixes, behind x0. Without an x0 they can be extended, but their law raises `NoBOS`."""
-        cache = Cache.empty(self.net, 1)
+        cache = KeyValueCache.empty(self.net, 1)
         if self.begin.id is not None:
-            cache = extended(self.net, cache, np.array([[self.begin.id]]), self.overlap)
+            cache = extend_cache(self.net, cache, np.array([[self.begin.id]]), self.overlap)
         return self._state(cache.take(np.zeros(n, dtype=np.int64)))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """Every prefix followed by its row of `ids[n, t]`; keys and values of what was read are kept."""
-        new = id_rows(ids, state.n)
+        new = as_id_rows(ids, state.n)
         if not new.size:
             return state
         self._check(new)
-        assert isinstance(state.carry, Cache)  # noqa: S101  (ours: a state of this model)
+        assert isinstance(state.carry, KeyValueCache)  # noqa: S101  (ours: a state of this model)
         with threads_for(self.net.shape.width):
-            return self._state(extended(self.net, state.carry, new, self.overlap))
+            return self._state(extend_cache(self.net, state.carry, new, self.overlap))
 
     def forward(
         self,
@@ -111,9 +118,9 @@ class TransformerLM(LM):
     ) -> Trace:
         """log p(path[i] | path[:i]) for i ≥ skip, nats: packed batches, no padding, logits in chunks.
 
-        What several paths begin with alike, and is skipped, is read once (`openings`).
+        What several paths begin with alike, and is skipped, is read once (`group_by_prefix`).
         """
-        ids, skips = scorable(self, paths, skip)
+        ids, skips = prepare_paths(self, paths, skip)
         for p in ids:
             self._check(p)
         lead = [] if self.begin.id is None else [self.begin.id]
@@ -127,33 +134,33 @@ class TransformerLM(LM):
         def places(group: Ints) -> Ints:
             owner = pieces.owner[group]
             begins = pieces.fresh[group] + offsets[owner] - pieces.base[owner]
-            return spread(begins, pieces.stop[group] - pieces.fresh[group])
+            return spread_ranges(begins, pieces.stop[group] - pieces.fresh[group])
 
-        shared, alone = openings(pieces)
+        shared, alone = group_by_prefix(pieces)
         done = 0
         with threads_for(self.net.shape.width):
             for group in pieces.groups(alone[np.argsort(-pieces.lengths[alone], kind="stable")], TOKENS):
                 batch = pieces.pack(group)
                 at = places(group)
-                asked = ("batch", *want.plain, batch.inputs, batch.lengths, batch.asked, batch.targets)
+                asked = ("batch", *want.key, batch.inputs, batch.lengths, batch.asked, batch.targets)
                 found, known = read_once(asked, lambda b=batch, at=at: self._read(b, at, out, want))  # type: ignore[misc]
                 out.put(at, found)
                 done += len(batch.targets)
-                (recalled if known else passed)(done, pieces.targets)
+                (report_recalled if known else report_read)(done, pieces.targets)
             for same in shared:
-                for some in behind(self.net, pieces, same, TOKENS):
+                for some in prefixed_batches(self.net, pieces, same, TOKENS):
                     at = places(some.pieces)
-                    asked = ("behind", *want.plain, some.lead, some.ids, some.lengths, some.targets)
+                    asked = ("behind", *want.key, some.lead, some.ids, some.lengths, some.targets)
                     found, known = read_once(asked, lambda b=some, at=at: self._read(b, at, out, want))  # type: ignore[misc]
                     out.put(at, found)
                     done += len(some.targets)
-                    (recalled if known else passed)(done, pieces.targets)
-        return out.done()
+                    (report_recalled if known else report_read)(done, pieces.targets)
+        return out.build()
 
     def seen(self, n: int) -> Ints:
         """By the window rule: inputs of the window up to the one that predicts, x0 among them in the first."""
         lead = int(self.begin.id is not None)
-        inputs = read(max(n - 1 + lead, 0), self.context or 0, self.overlap)
+        inputs = context_lengths(max(n - 1 + lead, 0), self.context or 0, self.overlap)
         return np.concatenate([np.zeros(n - len(inputs), dtype=np.int64), inputs])
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -165,15 +172,15 @@ class TransformerLM(LM):
         """Final hidden states `[M, d]` of the inputs asked for."""
         return self.net.forward(
             torch.from_numpy(batch.inputs),
-            Layout(batch.lengths, self.net.shape.head_dim),
+            PackedLayout(batch.lengths, self.net.shape.head_dim),
             torch.from_numpy(batch.asked),
         )
 
-    def _read(self, batch: Batch | Behind, at: Ints, out: TraceBuilder, want: Want) -> Arrays:
+    def _read(self, batch: Batch | PrefixedBatch, at: Ints, out: TraceBuilder, want: Want) -> Arrays:
         """What the network says of a batch, which is written to `out`, too."""
-        hidden = batch.hidden() if isinstance(batch, Behind) else self.hidden(batch)
+        hidden = batch.hidden() if isinstance(batch, PrefixedBatch) else self.hidden(batch)
         self._trace(hidden, batch.targets, at, out, want)
-        return out.at(at)
+        return out.values_at(at)
 
     @torch.inference_mode()
     def _trace(self, hidden: Tensor, targets: Ints, at: Ints, out: TraceBuilder, want: Want) -> None:
@@ -183,12 +190,12 @@ class TransformerLM(LM):
             z = self.logits(hidden[lo : lo + rows])
             total = torch.logsumexp(z, dim=-1, keepdim=True)
             if want.rows:
-                out.rows(now, z.sub_(total).numpy(), theirs)
+                out.put_laws(now, z.sub_(total).numpy(), theirs)
             else:
                 target = z.gather(1, torch.from_numpy(theirs)[:, None]) - total
                 out.logp[now] = target[:, 0].double().numpy()
 
-    def _state(self, cache: Cache) -> State:
+    def _state(self, cache: KeyValueCache) -> State:
         def law() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
             if (cache.length == 0).any():
                 raise refuse_unconditional(self.begin)

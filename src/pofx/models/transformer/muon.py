@@ -36,7 +36,7 @@ class Rates:
     epsilon: float = 1e-8
 
 
-def orthogonal(g: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+def orthogonalise(g: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """About U Vᵀ of each matrix of `g[b, m, n]`, m ≥ n: every singular value of any size comes near 1."""
     x: Tensor = g / (torch.linalg.vector_norm(g, dim=(1, 2), keepdim=True) + 1e-7)
     x = x.to(dtype)
@@ -96,7 +96,7 @@ class Optimiser:
             else:
                 groups[True].append((p.mT, g.mT, 1.0))
         for group in groups.values():
-            updates = orthogonal(torch.stack([g for _, g, _ in group]), self.dtype)
+            updates = orthogonalise(torch.stack([g for _, g, _ in group]), self.dtype)
             for (w, _, more), u in zip(group, updates):
                 w.add_(u, alpha=-self.rates.muon * scale * more)
 

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pofx.models.transformer.attention import Layout
-from pofx.models.transformer.ops import add_linear, gated, norm, norm_linear
+from pofx.models.transformer.attention import PackedLayout
+from pofx.models.transformer.ops import add_linear, norm_linear, rms_norm, swiglu
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Block(nn.Module):
     def finish(self, x: Tensor, attended: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """What follows attention: `[N, d]` and `[N, H·D]` to `[N, d]`."""
         x = add_linear(x, attended, self.out, dtype)
-        return add_linear(x, gated(norm_linear(x, self.norm_mid, self.gate_up, dtype)), self.down, dtype)
+        return add_linear(x, swiglu(norm_linear(x, self.norm_mid, self.gate_up, dtype)), self.down, dtype)
 
 
 class Net(nn.Module):
@@ -85,7 +85,7 @@ class Net(nn.Module):
             yield block
 
     def forward(
-        self, ids: Tensor, layout: Layout, asked: Tensor, dtype: torch.dtype = torch.float32
+        self, ids: Tensor, layout: PackedLayout, asked: Tensor, dtype: torch.dtype = torch.float32
     ) -> Tensor:
         """Final hidden states `[M, d]` at the inputs `asked[M]` of a packed batch `ids[N]`.
 
@@ -99,4 +99,4 @@ class Net(nn.Module):
             ):  # re-read tokens need no state after the last attention
                 x, attended = x[asked], attended[asked]
             x = block.finish(x, attended, dtype)
-        return norm(x, self.norm)
+        return rms_norm(x, self.norm)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pofx.models.transformer.attention import Layout
+from pofx.models.transformer.attention import PackedLayout
 from pofx.models.transformer.net import Net
 from pofx.models.transformer.windows import Batch
 
@@ -27,7 +27,7 @@ def fast_dtype() -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-class Nats(torch.autograd.Function):
+class SummedNats(torch.autograd.Function):
     """−Σ log softmax(h Wᵀ)[target], by chunks of rows: logits and their gradient never exist as a whole."""
 
     @staticmethod
@@ -56,11 +56,11 @@ class Nats(torch.autograd.Function):
         return d_hidden.mul_(scale), d_head.mul_(scale), None
 
 
-def nats(net: Net, outcomes: int, batch: Batch, dtype: torch.dtype = torch.float32) -> Tensor:
+def batch_nats(net: Net, outcomes: int, batch: Batch, dtype: torch.dtype = torch.float32) -> Tensor:
     """−Σ log p of the batch's targets, nats, to differentiate."""
-    layout, asked = Layout(batch.lengths, net.shape.head_dim), torch.from_numpy(batch.asked)
+    layout, asked = PackedLayout(batch.lengths, net.shape.head_dim), torch.from_numpy(batch.asked)
     hidden = net(torch.from_numpy(batch.inputs), layout, asked, dtype)
-    out: Tensor = Nats.apply(hidden, net.head[:outcomes], torch.from_numpy(batch.targets))  # type: ignore[no-untyped-call]
+    out: Tensor = SummedNats.apply(hidden, net.head[:outcomes], torch.from_numpy(batch.targets))  # type: ignore[no-untyped-call]
     return out
 
 
@@ -75,14 +75,14 @@ def loss_and_gradients(
     for p in net.parameters():
         p.grad = None
     total = 0.0
-    for part in split(batch, micro_batches):
-        loss = nats(net, outcomes, part, dtype)
+    for part in split_batch(batch, micro_batches):
+        loss = batch_nats(net, outcomes, part, dtype)
         (loss / len(batch.targets)).backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
     return total
 
 
-def split(batch: Batch, parts: int) -> list[Batch]:
+def split_batch(batch: Batch, parts: int) -> list[Batch]:
     """A batch as several of about equally many pieces."""
     if parts == 1:
         return [batch]

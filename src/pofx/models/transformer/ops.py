@@ -15,7 +15,7 @@ from torch import Tensor
 EPS = 1e-6
 
 
-def norm(x: Tensor, gain: Tensor) -> Tensor:
+def rms_norm(x: Tensor, gain: Tensor) -> Tensor:
     """x / √(mean x² + ε) · gain, over the last axis."""
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + EPS) * gain
 
@@ -47,7 +47,7 @@ def add_linear(x: Tensor, y: Tensor, weight: Tensor, dtype: torch.dtype) -> Tens
     return out
 
 
-def gated(gate_up: Tensor) -> Tensor:
+def swiglu(gate_up: Tensor) -> Tensor:
     """silu(gate) · up: `[N, 2h]` to `[N, h]`."""
     out: Tensor = _Gated.apply(gate_up)  # type: ignore[no-untyped-call]
     return out

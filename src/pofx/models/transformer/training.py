@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pofx.arithmetic import differences
+from pofx.arithmetic import list_differences
 from pofx.errors import BadValue, Interrupted, require
 
 require("torch", "torch", "fitting a transformer")
@@ -22,13 +22,13 @@ import torch
 from numpy.typing import NDArray
 
 from pofx.models.specs import TransformerSpec
-from pofx.models.threads import engine_of, threads_for
+from pofx.models.threads import engine_for, threads_for
 from pofx.models.transformer import checkpoint as checkpoints
-from pofx.models.transformer.files import quieten
-from pofx.models.transformer.interrupts import interrupts
+from pofx.models.transformer.files import silence_begin
+from pofx.models.transformer.interrupts import catch_interrupts
 from pofx.models.transformer.model import TransformerLM, build
 from pofx.models.transformer.muon import Optimiser
-from pofx.models.transformer.objective import fast_dtype, loss_and_gradients, nats
+from pofx.models.transformer.objective import batch_nats, fast_dtype, loss_and_gradients
 from pofx.models.transformer.windows import Pieces, default_overlap
 from pofx.units import bits
 from pofx.vocab.vocabulary import Vocab
@@ -43,7 +43,7 @@ CHECKPOINT_EVERY = 30.0  # seconds
 
 
 @dataclass(frozen=True)
-class Progress:
+class FitProgress:
     """Where a fit stands. Losses: nats a document (EOS counted) and bits a byte.
 
     The training loss is that of the last 20 steps. The validation loss (None before the first) is exact, in
@@ -65,7 +65,7 @@ class Progress:
     passes: float = 0.0
 
 
-class Corpus:
+class FitDocuments:
     """Documents as pieces to predict: x0 in front and EOS behind, as the spec has it."""
 
     def __init__(self, documents: Sequence[NDArray[Any]], spec: TransformerSpec, vocab: Vocab) -> None:
@@ -93,10 +93,12 @@ class Corpus:
         return bits(nats_per_target * self.pieces.targets / self.bytes)
 
 
-class Fit:
+class FitState:
     """One fit under way: all that changes from step to step, and nothing else."""
 
-    def __init__(self, corpus: Corpus, held_out: Corpus, spec: TransformerSpec, vocab: Vocab) -> None:
+    def __init__(
+        self, corpus: FitDocuments, held_out: FitDocuments, spec: TransformerSpec, vocab: Vocab
+    ) -> None:
         self.corpus, self.held_out, self.spec, self.vocab = corpus, held_out, spec, vocab
         self.net = build(spec, vocab)
         self.dtype = fast_dtype()
@@ -109,7 +111,7 @@ class Fit:
         self.best: float | None = None
         self.best_weights: dict[str, torch.Tensor] = {}
         self.order: list[NDArray[np.int64]] = self._shuffled()
-        self.arithmetic = [engine_of(spec.width).arithmetic().plain]  # of each sitting
+        self.arithmetic = [engine_for(spec.width).arithmetic().parts]  # of each sitting
 
     @property
     def elapsed(self) -> float:
@@ -172,16 +174,16 @@ class Fit:
         total, count = 0.0, 0
         for group in pieces.groups(within, 4096):
             batch = pieces.pack(group)
-            total += float(nats(self.net, self.vocab.size, batch))
+            total += float(batch_nats(self.net, self.vocab.size, batch))
             count += len(batch.targets)
         return total / count
 
-    def report(self) -> Progress:
+    def report(self) -> FitProgress:
         """Where the fit stands."""
         elapsed, fraction = self.elapsed, min(1.0, self.fraction)
         train = sum(loss for loss, _ in self.recent) / max(1, sum(n for _, n in self.recent))
         held, best = self.validation, self.best
-        return Progress(
+        return FitProgress(
             self.step,
             fraction,
             elapsed,
@@ -219,9 +221,9 @@ class Fit:
             self.before = float(was.facts["elapsed"])
             others = [dict(a) for a in was.facts["arithmetic"] if a != self.arithmetic[0]]
         except (KeyError, RuntimeError, TypeError, ValueError) as e:
-            raise checkpoints.damaged(path, e) from None
+            raise checkpoints.damaged_checkpoint(path, e) from None
         if others:
-            differing = "; ".join(differences(others, self.arithmetic[0]))
+            differing = "; ".join(list_differences(others, self.arithmetic[0]))
             warnings.warn(
                 f"{path}: this fit goes on under other arithmetic ({differing}), so its weights will not be those of a "
                 "fit in one sitting; for a fit under one arithmetic, fit afresh",
@@ -243,7 +245,7 @@ def train(
     vocab: Vocab,
     *,
     validation: Sequence[NDArray[Any]] = (),
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[FitProgress], None] | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> TransformerLM:
@@ -256,18 +258,18 @@ def train(
     to go on). resume: go on from it; `BadValue` if it is of another spec or other documents, and a `RuntimeWarning` if
     it was written under other arithmetic.
     """
-    corpus, held_out = Corpus(documents, spec, vocab), Corpus(validation, spec, vocab)
+    corpus, held_out = FitDocuments(documents, spec, vocab), FitDocuments(validation, spec, vocab)
     if not len(corpus.pieces):
         raise BadValue("documents: expected texts with at least one token to predict, found none", None)
-    fit = Fit(corpus, held_out, spec, vocab)
-    same = checkpoints.identity(spec, vocab, documents)
+    fit = FitState(corpus, held_out, spec, vocab)
+    same = checkpoints.fit_identity(spec, vocab, documents)
     if resume:
         if checkpoint is None:
             raise BadValue(
                 "resume: expected the checkpoint to go on from, found none", "name it: checkpoint=path"
             )
         fit.restore(checkpoint, same)
-    with threads_for(spec.width), denormals_flushed(), interrupts() as stopped:
+    with threads_for(spec.width), flush_denormals(), catch_interrupts() as stopped:
         _run(fit, progress, checkpoint, same, stopped)
         if checkpoint is not None:
             fit.save(checkpoint, same)
@@ -277,13 +279,13 @@ def train(
         fit.net.load_state_dict(fit.best_weights)
     fit.net.requires_grad_(False)
     if spec.begin and not spec.tie:
-        quieten(fit.net, corpus.pieces)
+        silence_begin(fit.net, corpus.pieces)
     return TransformerLM(fit.net, vocab, begin=spec.begin, overlap=default_overlap(spec.context))
 
 
 def _run(
-    fit: Fit,
-    progress: Callable[[Progress], None] | None,
+    fit: FitState,
+    progress: Callable[[FitProgress], None] | None,
     checkpoint: Path | None,
     same: dict[str, Any],
     stopped: threading.Event,
@@ -304,7 +306,7 @@ def _run(
 
 
 @contextmanager
-def denormals_flushed() -> Iterator[None]:
+def flush_denormals() -> Iterator[None]:
     """Numbers below 1e-38 count as zero meanwhile: Adam's moments of rare rows fall there, and are slow."""
     was = float(torch.tensor([1e-39]) * 1.0) == 0.0
     torch.set_flush_denormal(True)

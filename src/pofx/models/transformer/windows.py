@@ -22,7 +22,7 @@ def default_overlap(context: int) -> int:
     return max(1, context // 8)
 
 
-def rule(context: int, overlap: int) -> WindowRule:
+def window_rule(context: int, overlap: int) -> WindowRule:
     """The rule, for `LM.window`."""
     return WindowRule(
         f"windows of {context} tokens; a full window is followed by one that re-reads its last {overlap}; "
@@ -30,7 +30,7 @@ def rule(context: int, overlap: int) -> WindowRule:
     )
 
 
-def windows(n: int, context: int, overlap: int) -> Ints:
+def cut_windows(n: int, context: int, overlap: int) -> Ints:
     """Cut n inputs into windows `[k, 3]`: start, stop, and the first input whose target counts here.
 
     Window j holds inputs `j·s … j·s + context`, s = context − overlap; its first `overlap` inputs (none of
@@ -48,10 +48,10 @@ def windows(n: int, context: int, overlap: int) -> Ints:
     return np.stack([start, stop, fresh], axis=1)
 
 
-def read(n: int, context: int, overlap: int) -> Ints:
+def context_lengths(n: int, context: int, overlap: int) -> Ints:
     """How many inputs of its window stand up to each of n inputs, itself included: what its target is given, `[n]`."""
     out = np.zeros(n, dtype=np.int64)
-    for start, stop, fresh in windows(n, context, overlap).tolist():
+    for start, stop, fresh in cut_windows(n, context, overlap).tolist():
         out[fresh:stop] = np.arange(fresh, stop) - start + 1
     return out
 
@@ -95,7 +95,7 @@ class Pieces:
         cut: list[Ints] = []
         owner: list[Ints] = []
         for i, n in enumerate(sizes.tolist()):
-            w = windows(n - 1, context, overlap)
+            w = cut_windows(n - 1, context, overlap)
             if first is not None and len(w):
                 w[:, 2] = np.maximum(w[:, 2], first[i])
             w = w[w[:, 2] < w[:, 1]]
@@ -122,7 +122,7 @@ class Pieces:
     def pack(self, which: Ints) -> Batch:
         """The pieces `which`, end to end."""
         lengths = self.lengths[which]
-        at = spread(self.start[which], lengths)  # [N] into the stream
+        at = spread_ranges(self.start[which], lengths)  # [N] into the stream
         asked = np.flatnonzero(at >= np.repeat(self.fresh[which], lengths))
         return Batch(self.stream[at], tuple(lengths.tolist()), asked, self.stream[at[asked] + 1])
 
@@ -135,7 +135,7 @@ class Pieces:
         return np.split(order, np.flatnonzero(np.diff(bins)) + 1)
 
 
-def spread(start: Ints, lengths: Ints) -> Ints:
+def spread_ranges(start: Ints, lengths: Ints) -> Ints:
     """`start[0], start[0]+1, …` for `lengths[0]` numbers, then the same from start[1], …"""
     offset = np.cumsum(lengths) - lengths
     return np.repeat(start - offset, lengths) + np.arange(int(lengths.sum()), dtype=np.int64)

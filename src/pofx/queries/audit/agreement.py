@@ -14,7 +14,7 @@ from pofx.lm.state import State
 from pofx.lm.trace import Ints, Want
 from pofx.queries.audit.law_statistics import batches, law
 from pofx.queries.findings import Check, Finding, Measure, Outcome
-from pofx.units import counted
+from pofx.units import count_noun
 
 # Between the bound and this many times it, float32 may be rounding: a warning. In float64 it is a fault.
 ROUNDING = 10.0
@@ -62,7 +62,7 @@ def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
     """Check 1, from |Σp − 1| of every row that was read."""
     bound = row_bound(lm)
     why = (
-        f"Each next-token law is a distribution, so its probabilities sum to 1; of {counted(rows, 'law')} (start, "
+        f"Each next-token law is a distribution, so its probabilities sum to 1; of {count_noun(rows, 'law')} (start, "
         f"documents, draws, random tokens) the worst is off by {worst:.2g}. Otherwise nothing built from "
         "them is a probability."
     )
@@ -95,7 +95,7 @@ def forward_finding(
             worst, bound, outcome = off, law_bound(lm), "fail"
     also = "" if long is None or not len(long) else f" and one of {len(long):,} tokens"
     why = (
-        f"The scorer reads a text in one pass, the sampler token by token; on {counted(len(paths), 'text')}{also} they "
+        f"The scorer reads a text in one pass, the sampler token by token; on {count_noun(len(paths), 'text')}{also} they "
         f"differ by at most {worst:.2g} nats. If they disagree, what is scored is not what is drawn."
     )
     return Finding(Check.FORWARD, outcome, worst, bound, Measure.NATS, why)
@@ -169,7 +169,7 @@ def draws_finding(lm: LM, paths: Sequence[Ints], drawn: Sequence[NDArray[np.floa
     scored = lm.forward(paths, skip=free).logp
     worst, bound, outcome = _compare(lm, list(zip(drawn, scored)))
     why = (
-        f"A draw comes with the log-probability it was drawn with; scoring the same {counted(len(paths), 'draw')} "
+        f"A draw comes with the log-probability it was drawn with; scoring the same {count_noun(len(paths), 'draw')} "
         f"gives the same up to {worst:.2g} nats. A gap means that the sampler draws from another "
         "distribution than p."
     )

@@ -27,7 +27,7 @@ from pofx.queries.findings import Audit, Candidate, Check, Finding, Measure
 from pofx.transforms.given import Given
 from pofx.transforms.windowed import windowed
 from pofx.transforms.with_begin import with_begin
-from pofx.values import whole
+from pofx.values import check_whole_number
 
 
 def audit(
@@ -56,7 +56,7 @@ def audit(
     Right: `audit(lm, held_out).verdict`. Wrong: `audit(lm, training_texts)`, which flatters memory, and
     `audit(lm, "a text")`, one string is no sample.
     """
-    seed = whole("seed", seed)
+    seed = check_whole_number("seed", seed)
     held = choose(lm, texts, seed)
     try:
         return _audited(lm, texts, seed, coarse, held)

@@ -10,7 +10,7 @@ from pofx.errors import NotText
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
 from pofx.queries.findings import Check, Finding, Measure
-from pofx.units import counted
+from pofx.units import count_noun
 
 # The last tokens of a draw that was cut off may only look so: what would have come decides how they are spelled.
 OPEN = 2
@@ -31,8 +31,8 @@ def canonical_finding(lm: LM, draws: Sequence[Ints], behind: int) -> Finding | N
     share = other / len(draws)
     tokens = sum(len(d) - behind for d in draws)
     why = (
-        f"{other} of {counted(len(draws), 'draw')} ({counted(tokens, 'token')}) {'is' if other == 1 else 'are'} spelled "
-        "otherwise than the tokenizer spells their text. "
+        f"{other} of {count_noun(len(draws), 'draw')} ({count_noun(tokens, 'token')}) {'is' if other == 1 else 'are'} "
+        "spelled otherwise than the tokenizer spells their text. "
         "log p of a text is that of its canonical spelling, a lower bound: what the others hold is not in it. "
         "A few draws say no more than that it is a little or a lot; draws that were cut off count without their "
         f"last {OPEN} tokens."

@@ -9,7 +9,7 @@ import numpy as np
 
 from pofx.corpus.builtin import builtin_documents
 from pofx.errors import BadSource, BadValue, NotText
-from pofx.lm.fitted_documents import chosen_by, known_texts
+from pofx.lm.fitted_documents import was_chosen_by, was_fitted_on
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
 from pofx.vocab.vocabulary import Vocab, show_bytes, to_bytes
@@ -115,9 +115,9 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
         note += f", passing over {len(long)} of more than {room} tokens"
     if no_text:
         note += f", {no_text} not spelled by this vocabulary"
-    if known := int(known_texts(lm, read).sum()):
+    if known := int(was_fitted_on(lm, read).sum()):
         note += f"; the model was fitted on {known} of them, so what they say of it flatters it"
-    if chosen := int(chosen_by(lm, read).sum()):
+    if chosen := int(was_chosen_by(lm, read).sum()):
         note += f"; the model's weights were chosen by {chosen} of them, which flatters it a little"
     first = openings(lm.vocab, [source[i] for i in order[:OPENINGS]] if lm.vocab.control.candidates else [])
     return HeldOut(tuple(paths), tuple(whole), note, no_text, tuple(wrong), first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pofx.lm.model import LM
 from pofx.queries.audit.law_statistics import Survey
 from pofx.queries.findings import Check, Finding, Measure, Outcome
-from pofx.units import counted
+from pofx.units import count_noun
 from pofx.vocab.words import CLASS
 
 LEAK, LEAK_FAIL = 1e-6, 1e-3
@@ -24,7 +24,7 @@ def leak_finding(lm: LM, average: Survey | None) -> Finding:
         why = "No position of any text could be read, so the mass on control tokens is unknown."
         return Finding(Check.LEAK, "warn", None, LEAK, Measure.PROBABILITY, why)
     leak = average.leak
-    at = f"averaged over {counted(average.rows, 'position')}"
+    at = f"averaged over {count_noun(average.rows, 'position')}"
     if lm.vocab.control.unknown is not None:
         why = (
             f"A token puts {leak:.2g} of its mass on {CLASS}, which stands for all words that the model has not and "

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pofx.errors import Undecodable
-from pofx.units import counted
+from pofx.units import count_noun
 
 MAGIC = b"pofx"
 FORMAT = 2
@@ -71,7 +71,7 @@ def hash_of(data: bytes) -> bytes:
 def unpacked(blob: bytes) -> Packed:
     """What `to_bytes` wrote, every hash of codes checked. `Undecodable` for anything else, or less, or more."""
     if blob[: len(MAGIC)] != MAGIC:
-        found = f"{counted(len(blob), 'byte')} that begin otherwise" if blob else "nothing"
+        found = f"{count_noun(len(blob), 'byte')} that begin otherwise" if blob else "nothing"
         raise Undecodable(
             f"expected what 'pofx compress' wrote, which begins with 'pofx', found {found}", "check the path"
         )
@@ -105,7 +105,7 @@ def unpacked(blob: bytes) -> Packed:
             raise _damaged(f"block {i + 1} of {len(heads)} does not have the hash it should have")
         blocks.append(Block(kinds[i], n, code, data_hash, tokens, lanes))  # type: ignore[arg-type]
     if reader.at != len(blob):
-        raise _damaged(f"{counted(len(blob) - reader.at, 'byte')} too many")
+        raise _damaged(f"{count_noun(len(blob) - reader.at, 'byte')} too many")
     return Packed({str(k): str(v) for k, v in identity.items()}, tuple(blocks))
 
 
@@ -115,7 +115,7 @@ class _Reader:
 
     def take(self, n: int) -> bytes:
         if n > len(self.blob) - self.at:
-            raise _damaged(f"it ends after {counted(len(self.blob), 'byte')}")
+            raise _damaged(f"it ends after {count_noun(len(self.blob), 'byte')}")
         self.at += n
         return self.blob[self.at - n : self.at]
 

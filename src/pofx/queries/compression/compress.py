@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pofx.algorithms.coding import adaptive
-from pofx.algorithms.one_thread import one_thread
+from pofx.arithmetic import one_thread
 from pofx.errors import Advice, BadValue, PofxError, Undecodable, require
 from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
@@ -15,7 +15,7 @@ from pofx.queries.compression import parallel_streams as by_lanes
 from pofx.queries.compression.blocks import Block, Packed, hash_of, unpacked
 from pofx.queries.compression.identity import THREADS, differences, identity, told
 from pofx.queries.compression.unencodable import pieces
-from pofx.values import whole
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import as_they_are, to_bytes
 
 # A text that a model would make longer by more bytes than this is coded without it.
@@ -89,7 +89,7 @@ def compression(
     if lm is not None:
         as_they_are(lm.vocab, "compressing, which gives back every byte")
     plain = to_bytes(data)
-    lanes = None if lanes is None else whole("lanes", lanes, 1, by_lanes.MOST_LANES)
+    lanes = None if lanes is None else check_whole_number("lanes", lanes, 1, by_lanes.MOST_LANES)
     require("constriction", "compress", "compressing")
     if lm is None and lanes is not None:
         raise BadValue(
@@ -128,7 +128,7 @@ def decompress(
         as_they_are(lm.vocab, "decompressing, which gives back every byte")
     blob = bytes(blob)
     if max_bytes is not None:
-        whole("max_bytes", max_bytes)
+        check_whole_number("max_bytes", max_bytes)
     packed = unpacked(blob)
     check_claim(packed, len(blob), max_bytes)
     with one_thread():

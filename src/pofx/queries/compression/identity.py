@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pofx.lm.fingerprint import fingerprint
+from pofx.lm.fingerprint import model_fingerprint
 from pofx.lm.model import LM
 from pofx.vocab.vocabulary import Vocab
 
@@ -31,7 +31,7 @@ def identity(lm: LM) -> dict[str, str]:
     are part.
     """
     portable = lm.portable()
-    known = fingerprint(lm, "")
+    known = model_fingerprint(lm, "")
     known["model"] = (known["model"] if portable is None else portable.fingerprint)[:LETTERS]
     parts: dict[str, Any] = {**known, "tokens": vocab_hash(lm.vocab), "law": _law_hash(lm)}
     if portable is not None:

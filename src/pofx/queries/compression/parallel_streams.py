@@ -13,7 +13,7 @@ from pofx.errors import BadValue, Undecodable
 from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
-from pofx.units import bits, counted
+from pofx.units import bits, count_noun
 
 # A model of short memory loses little where a part begins without what came before, and gains a factor of speed. So
 # many parts, the most first, but never for more than so many bits a token.
@@ -52,7 +52,7 @@ def decode(lm: LM, payload: bytes, n: int, lanes: int, tell: Tell = silent) -> I
         left -= cost(g, now)
         if left < 0:
             raise Undecodable(
-                f"expected the code of {counted(n, 'token')}, found one that ends after some {t:,}", None
+                f"expected the code of {count_noun(n, 'token')}, found one that ends after some {t:,}", None
             )
         columns.append(now)
         return now
@@ -100,7 +100,8 @@ def _cuts(n: int, lanes: int) -> list[int]:
     """Where the parts after the first begin. `Undecodable` for a number of parts that is never made."""
     if not 1 <= lanes <= MOST_LANES or lanes != at_most(lanes, n):
         raise Undecodable(
-            f"expected {counted(n, 'token')} in parts that have some, found {counted(lanes, 'part')}", None
+            f"expected {count_noun(n, 'token')} in parts that have some, found {count_noun(lanes, 'part')}",
+            None,
         )
     return [-(-n // lanes) * k for k in range(1, lanes)]
 

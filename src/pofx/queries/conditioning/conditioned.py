@@ -23,8 +23,8 @@ from pofx.queries.conditioning.twisting_function import Crude, Target, by_state,
 from pofx.queries.sample import Draw
 from pofx.queries.scoring.terms import terms
 from pofx.transforms.given import show
-from pofx.units import counted
-from pofx.values import whole
+from pofx.units import count_noun
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
 Method = Literal["enumeration", "forward-backward", "smc"]
@@ -90,9 +90,13 @@ class Conditioned:
 
 def sampling(n: int, runs: int, seed: int | None) -> tuple[int, int, int | None]:
     """The particles, runs and seed that `answer` takes, checked: before a condition is compiled, which takes longer."""
-    runs = whole("runs", runs, 8, advice="the standard error is taken from run to run")
-    n = whole("n", n, runs, advice="each run has a particle; --show prints fewer outcomes")
-    return n, runs, None if seed is None else whole("seed", seed, advice="None draws a fresh one")
+    runs = check_whole_number("runs", runs, 8, advice="the standard error is taken from run to run")
+    n = check_whole_number("n", n, runs, advice="each run has a particle; --show prints fewer outcomes")
+    return (
+        n,
+        runs,
+        None if seed is None else check_whole_number("seed", seed, advice="None draws a fresh one"),
+    )
 
 
 def answer(
@@ -135,7 +139,7 @@ def _target(asked: Question, dfa: Dfa, ends: bool, most: int, tokens: int | None
     room = min(LONGEST, TABLE // dfa.size - 1)
     if most > room:
         raise BadValue(
-            f"max_tokens: expected at most {room:,} for a condition of {counted(dfa.size, 'state')}, found {most:,}",
+            f"max_tokens: expected at most {room:,} for a condition of {count_noun(dfa.size, 'state')}, found {most:,}",
             "take fewer, or a shorter condition",
         )
     vocab = asked.source.vocab

@@ -23,7 +23,7 @@ from pofx.algorithms.automata.regular_expressions import parsed, regular
 from pofx.algorithms.automata.utf8 import over_characters
 from pofx.errors import BadValue
 from pofx.transforms.given import show
-from pofx.values import whole
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
 Unit = Literal["bytes", "characters", "tokens"]
@@ -115,7 +115,7 @@ class Length(Condition):
     def __post_init__(self) -> None:
         if self.unit not in ("bytes", "characters", "tokens"):
             raise BadValue(f"unit: expected bytes, characters or tokens, found {self.unit!r}", None)
-        object.__setattr__(self, "n", whole("length", self.n))
+        object.__setattr__(self, "n", check_whole_number("length", self.n))
 
     def automaton(self) -> Dfa:
         """A counter; of tokens, of which bytes know nothing, all strings."""

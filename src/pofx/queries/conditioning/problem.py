@@ -12,7 +12,7 @@ from pofx.lm.model import LM
 from pofx.transforms.given import given as behind
 from pofx.transforms.given import show
 from pofx.transforms.given_string import given_string
-from pofx.values import whole
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import as_they_are
 
 Boundary = Literal["token", "exact"]
@@ -54,7 +54,7 @@ def question(
 ) -> Question:
     """The model and the automaton of a question; suffix: what the texts end with, to which `max_tokens` does not apply."""
     as_they_are(lm.vocab, "conditioning, which asks of the bytes that tokens spell")
-    max_tokens = whole("max_tokens", max_tokens)
+    max_tokens = check_whole_number("max_tokens", max_tokens)
     if boundary not in ("token", "exact"):
         raise BadValue(f"boundary: expected 'token' or 'exact', found {boundary!r}", None)
     if ends and lm.vocab.end is None:

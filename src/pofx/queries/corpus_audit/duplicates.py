@@ -8,7 +8,7 @@ from pofx.algorithms.statistics.clusters import Labels
 from pofx.queries.corpus_audit.near_duplicates import ALIKE
 from pofx.queries.corpus_audit.record import Corpus
 from pofx.queries.findings import Check, Finding, Measure, Outcome
-from pofx.units import counted
+from pofx.units import count_noun
 
 # Shares of documents. Web corpora that were not cleaned hold 2 to 14 % of near-duplicates (Lee et al. 2022); of a
 # held-out side one copy in a hundred is what the smallest differences between models that are reported come to.
@@ -35,7 +35,7 @@ def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Find
             again / n,
             FEW,
             Measure.OF_DOCUMENTS,
-            f"{again:,} of {counted(n, 'document')} {'is' if again == 1 else 'are'} equal to an earlier one. "
+            f"{again:,} of {count_noun(n, 'document')} {'is' if again == 1 else 'are'} equal to an earlier one. "
             "A copy is no new draw of p: it counts twice in the likelihood, and a model comes to recite it.",
         ),
         Finding(

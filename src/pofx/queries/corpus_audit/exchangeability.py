@@ -12,7 +12,7 @@ from pofx.algorithms.statistics.shingles import shingles
 from pofx.lm.trace import Ints
 from pofx.queries.corpus_audit.record import Corpus
 from pofx.queries.findings import Check, Finding, Measure
-from pofx.units import counted
+from pofx.units import count_noun
 
 LEVEL = 0.01
 # At most so many runs of so many documents in a row: 4,096 neighbours, 999 shuffles in a second.
@@ -49,7 +49,7 @@ def order_finding(corpus: Corpus, seed: int) -> Finding:
     odd = p <= LEVEL
     why = (
         f"Documents that stand next to one another are {found:.3f} alike (mean cosine of "
-        f"{counted(int(follows.sum()), 'pair')}), after a shuffle {usual:.3f}; "
+        f"{count_noun(int(follows.sum()), 'pair')}), after a shuffle {usual:.3f}; "
         f"of {SHUFFLES} shuffles {round(p * (SHUFFLES + 1)) - 1} come as high. "
     )
     why += (

@@ -17,7 +17,7 @@ from pofx.lm.trace import Ints
 from pofx.queries.corpus_audit.record import Corpus
 from pofx.queries.findings import Check, Finding, Measure, Outcome
 from pofx.queries.scoring.score import score
-from pofx.units import counted
+from pofx.units import count_noun
 
 # Share of documents that may look so by chance: names, verse, code.
 FEW = 0.05
@@ -56,7 +56,7 @@ def midway_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Find
     many = share > FEW
     outcome: Outcome = "fail" if many + goes_on + cut > 1 else "warn" if many or goes_on or cut else "pass"
     why = (
-        f"{counted(int(looks.sum()), 'document begins', 'documents begin')} in lower case or with a closing mark behind "
+        f"{count_noun(int(looks.sum()), 'document begins', 'documents begin')} in lower case or with a closing mark behind "
         "one that ends no sentence (by form)"
     )
     why += f"; {same:.0%} are exactly {length} {unit} long" if cut else ""

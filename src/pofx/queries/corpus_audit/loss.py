@@ -14,7 +14,7 @@ from pofx.algorithms.statistics.clusters import (
 from pofx.algorithms.statistics.permutation import p_value
 from pofx.queries.corpus_audit.record import Loss
 from pofx.queries.findings import Check, Finding, Measure, Outcome
-from pofx.units import counted
+from pofx.units import count_noun
 
 LEVEL = 0.95
 DRAWS = 2000
@@ -70,7 +70,7 @@ def effective_finding(loss: Loss, documents: int, what: What, groups: int) -> tu
         else f"log p correlates within one by ρ = {loss.rho:.2f} (p = {loss.rho_p:.2g})"
     )
     why = (
-        f"{counted(documents, 'document')} in {counted(groups, *what)}; {known}, so the design effect 1 + (m − 1) ρ "
+        f"{count_noun(documents, 'document')} in {count_noun(groups, *what)}; {known}, so the design effect 1 + (m − 1) ρ "
         f"is {loss.design_effect:.2f}: "
     )
     if alone:
@@ -78,7 +78,7 @@ def effective_finding(loss: Loss, documents: int, what: What, groups: int) -> tu
     elif outcome == "pass":
         why += "as good as independent."
     elif unsure:
-        why += f"but from {counted(loss.n, 'scored document')} that ρ cannot be told from 0."
+        why += f"but from {count_noun(loss.n, 'scored document')} that ρ cannot be told from 0."
     else:
         why += f"error bars that take them for independent are too small by a factor of {loss.design_effect**0.5:.1f}."
     return (
@@ -89,7 +89,7 @@ def effective_finding(loss: Loss, documents: int, what: What, groups: int) -> tu
 
 def loss_finding(loss: Loss, what: What, held_out: bool, seen: str = "") -> Finding:
     """L(θ) with its interval: how well the corpus determines what is minimised. seen: what the model knows of it."""
-    of = f"{counted(loss.n, 'held-out document' if held_out else 'document')} in {counted(loss.clusters, *what)}"
+    of = f"{count_noun(loss.n, 'held-out document' if held_out else 'document')} in {count_noun(loss.clusters, *what)}"
     if not np.isfinite(loss.value):
         return Finding(
             Check.LOSS,

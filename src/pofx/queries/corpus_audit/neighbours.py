@@ -15,7 +15,7 @@ from pofx.queries.corpus_audit.record import Corpus
 from pofx.queries.findings import Check, Finding, Measure, Outcome
 from pofx.queries.scoring.as_read import as_read
 from pofx.queries.scoring.score import score
-from pofx.units import counted
+from pofx.units import count_noun
 
 LEVEL = 0.01
 # Pairs of neighbours; a table of all ways to pair them is computed, so the work grows with the square.
@@ -78,7 +78,7 @@ def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding
     share = (gain - usual) / alone if alone > 0 else 0.0
     odd = p <= LEVEL
     why = (
-        f"Mean of log p(x_i|x_(i−1)) − log p(x_i) over {counted(len(fine), 'pair')}, under the model with a cache "
+        f"Mean of log p(x_i|x_(i−1)) − log p(x_i) over {count_noun(len(fine), 'pair')}, under the model with a cache "
         f"of the neighbour: {gain:.2f} nats a document, with a document from elsewhere in its place {usual:.2f}; "
         f"p = {p:.3g}. "
     )

@@ -19,7 +19,7 @@ from pofx.queries.marginal.tokenisations import Row, Tokens, by_beam, draw_other
 from pofx.queries.scoring.score import Scored, score
 from pofx.queries.scoring.terms import Terms
 from pofx.units import bits
-from pofx.values import real, whole
+from pofx.values import check_real_number, check_whole_number
 
 # Draws that take their steps together: with V = 262,144, their laws are 34 MB as float32.
 TOGETHER = 32
@@ -99,9 +99,13 @@ def marginal(
     Right: `marginal(lm, " unbelievable", seed=1).gap_bits`. Wrong: adding `canonical` and `estimate`: both are of the
     whole text, the second contains the first.
     """
-    beam, draws, seed = whole("beam", beam, 1), whole("draws", draws), whole("seed", seed)
-    calls = None if calls is None else whole("calls", calls, 1)
-    seconds = None if seconds is None else real("seconds", seconds, 0, above=True)
+    beam, draws, seed = (
+        check_whole_number("beam", beam, 1),
+        check_whole_number("draws", draws),
+        check_whole_number("seed", seed),
+    )
+    calls = None if calls is None else check_whole_number("calls", calls, 1)
+    seconds = None if seconds is None else check_real_number("seconds", seconds, 0, above=True)
     lm.vocab.encode(
         lm.vocab.read(text)[0]
     )  # `score` may read a word as one of a class, whose probability is not the string's

@@ -22,7 +22,7 @@ from pofx.transforms.given import check_possible
 from pofx.transforms.given import given as behind
 from pofx.transforms.given_string import given_string
 from pofx.transforms.prefix_ids import Prefix
-from pofx.values import whole
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import show_bytes, to_bytes
 
 NextUnit = Literal["token", "byte", "character", "word"]
@@ -87,7 +87,7 @@ def next_token(lm: LM, given: Behind = "", k: int = 10, unit: NextUnit = "token"
     probability zero. Right: `next(lm, "The interes", unit="word").top[0].shown` is "ting". Wrong: unit="token" behind a
     prefix that stops within a word: the law behind that spelling of it.
     """
-    k, calls = whole("k", k, 1), whole("calls", calls)
+    k, calls = check_whole_number("k", k, 1), check_whole_number("calls", calls)
     if unit not in UNITS:
         raise BadValue(f"unit: expected one of {', '.join(map(repr, UNITS))}, found {unit!r}", None)
     if isinstance(given, Prefix):

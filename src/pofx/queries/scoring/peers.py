@@ -13,7 +13,7 @@ from pofx.errors import Advice, BadValue, NoEOS, TooLong
 from pofx.lm.model import LM
 from pofx.transforms.with_begin import token_name
 from pofx.units import LN10
-from pofx.values import whole
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
 Front = Literal["tokenizer", "bos", "bos or eos", "x0"]
@@ -101,7 +101,7 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
     ids = [int(i) for i in vocab.encode(text)]
     as_left = f"; of the text as {changed} left it" if changed else ""
     if rule.chunk is not None:
-        size = rule.chunk if chunk is None else whole("chunk", chunk, 2)
+        size = rule.chunk if chunk is None else check_whole_number("chunk", chunk, 2)
         chunked = _chunked(lm, marks, ids, peer, rule, size)
         return replace(chunked, note=chunked.note + as_left)
     before, after = _around(lm, marks, peer, rule)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import Advice, NoEOS
-from pofx.lm.fitted_documents import chosen_by, known_texts
+from pofx.lm.fitted_documents import was_chosen_by, was_fitted_on
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Trace, Want
 from pofx.queries.scoring.terms import Terms, terms
@@ -148,7 +148,7 @@ class Cut:
         if not lm.fitted:
             return [False] * len(self.texts), [False] * len(self.texts)
         both = [to_bytes(g) + to_bytes(x) for g, x in zip(self.prefixes, self.texts)]
-        return known_texts(lm, both).tolist(), chosen_by(lm, both).tolist()
+        return was_fitted_on(lm, both).tolist(), was_chosen_by(lm, both).tolist()
 
     def records(self, lm: LM, trace: Trace, first: int = 0) -> list[Scored]:
         """What a pass over the paths says, those of the trace from `first` on."""

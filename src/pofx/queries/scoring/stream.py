@@ -11,7 +11,7 @@ from pofx.lm.model import LM
 from pofx.lm.trace import Want
 from pofx.queries.scoring.joins import Asked
 from pofx.queries.scoring.score import Scored, score
-from pofx.values import whole
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
 T = TypeVar("T")
@@ -96,8 +96,8 @@ class BlockSize:
     n_bytes: int = BYTES
 
     def __post_init__(self) -> None:
-        whole("texts", self.texts, 1)
-        whole("n_bytes", self.n_bytes, 1)
+        check_whole_number("texts", self.texts, 1)
+        check_whole_number("n_bytes", self.n_bytes, 1)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pofx.lm.begin import Known
 from pofx.lm.model import LM
-from pofx.units import counted
+from pofx.units import count_noun
 
 Kind = Literal["exact", "canonical", "lower", "estimate", "interval", "class"]
 Boundary = Literal["", "token", "exact", "healed"]
@@ -53,13 +53,13 @@ class Terms:
     chosen: bool = False
 
     def __str__(self) -> str:
-        first = "p(x1|x0) included" if self.first else f"behind {counted(self.given_bytes, 'given byte')}"
+        first = "p(x1|x0) included" if self.first else f"behind {count_noun(self.given_bytes, 'given byte')}"
         if self.boundary:
             first += f", {self.boundary} join"
         end = "EOS included" if self.end else "no EOS"
         text = f" of the text as {self.normalized} left it" if self.normalized else ""
         return (
-            f"{self._x0}, {first}, {end}; {counted(self.tokens, 'token')}, {counted(self.bytes, 'byte')}{text}; "
+            f"{self._x0}, {first}, {end}; {count_noun(self.tokens, 'token')}, {count_noun(self.bytes, 'byte')}{text}; "
             f"{self.window}; {self.dtype}, {self.kind}{f', leak {self.leak:.2g}' if self.leak else ''}"
             f"{self._classed()}"
         )
@@ -74,7 +74,9 @@ class Terms:
         return f"x0 {self.begin} ({self.begin_known})" if self.begin_known != "none" else "no x0"
 
     def _classed(self) -> str:
-        return f": {counted(self.unknown, 'word')} read as <unk>, so of no text alone" if self.unknown else ""
+        return (
+            f": {count_noun(self.unknown, 'word')} read as <unk>, so of no text alone" if self.unknown else ""
+        )
 
 
 def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool, leak: float = 0.0) -> Terms:

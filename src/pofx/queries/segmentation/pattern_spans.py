@@ -19,7 +19,7 @@ from pofx.algorithms.automata.steady_patterns import is_steady
 from pofx.errors import Advice, BadValue
 from pofx.queries.segmentation.matches_apart import matches_apart
 from pofx.queries.segmentation.points import byte_offsets, has_strays
-from pofx.units import counted
+from pofx.units import count_noun
 
 Span = tuple[int, int]
 
@@ -54,7 +54,7 @@ def pattern_spans(pattern: re.Pattern[str], text: str, seconds: float) -> list[S
     except _Late:
         shown = repr(pattern.pattern) if len(pattern.pattern) <= 60 else f"{pattern.pattern[:60]!r}…"
         raise BadValue(
-            f"pattern: expected one whose matches in {counted(len(text), 'character')} are found within {seconds:g} s, "
+            f"pattern: expected one whose matches in {count_noun(len(text), 'character')} are found within {seconds:g} s, "
             f"found {shown}",
             [
                 "write it without repeats within repeats",

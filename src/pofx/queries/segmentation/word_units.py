@@ -15,7 +15,7 @@ from pofx.queries.segmentation.graphemes import graphemes
 from pofx.queries.segmentation.pattern_spans import pattern_spans
 from pofx.queries.segmentation.points import each
 from pofx.queries.segmentation.word_spans import WordSpans, regions, runs
-from pofx.values import real
+from pofx.values import check_real_number
 
 Punctuation = Literal["attached", "own", "boundary"]
 SECONDS = 10.0
@@ -48,7 +48,7 @@ class Units:
                 f"units: expected 'words', 'graphemes', a compiled pattern or regions, found {self.how!r}",
                 None,
             )
-        real("pattern_seconds", self.seconds, 0, above=True)
+        check_real_number("pattern_seconds", self.seconds, 0, above=True)
         if self.punctuation not in PUNCTUATION:
             raise BadValue(f"punctuation: expected one of {PUNCTUATION}, found {self.punctuation!r}", None)
         if self.punctuation != "attached" and self.how != "words":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pofx.queries.findings import Audit, Finding
 from pofx.report.html.charts import chart
 from pofx.report.html.sections import Block, Numeral, Section, table, text
-from pofx.report.numerals import counted, significant, trimmed, typeset
+from pofx.report.numerals import count_noun, significant, trimmed, typeset
 from pofx.report.verdicts import AUDIT_SYMBOL, GLOSS, SYMBOL, begin_evidence, tally
 from pofx.report.x0_tables import (
     END_HEADINGS,
@@ -25,7 +25,7 @@ def audit_section(audit: Audit, name: str) -> Section:
 
 def audit_block(audit: Audit) -> Block:
     """The verdict badge, the reason, the evidence for x0, the findings and their charts."""
-    of = f" on {counted(audit.documents, 'document')}" if audit.documents else ""
+    of = f" on {count_noun(audit.documents, 'document')}" if audit.documents else ""
     figures = [chart(f.series) for f in audit.findings if f.series]
     told = audit.begin is not None and not audit.candidates
     evidence = f"<p>{text(begin_evidence(audit.begin))}.</p>" if audit.begin and told else ""

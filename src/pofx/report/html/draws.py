@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pofx.queries.sample import Draw
 from pofx.report.html.sections import Block, Section, text
-from pofx.report.numerals import counted, fixed, significant, typeset
+from pofx.report.numerals import count_noun, fixed, significant, typeset
 from pofx.units import bits_per_byte
 
 
@@ -34,7 +34,7 @@ def _item(draw: Draw) -> str:
         facts.append(f"{own} = {typeset(fixed(draw.own_total))} nats")
     if draw.bytes:
         facts.append(f"{significant(bits_per_byte(-draw.total, len(draw.bytes)))} bits per byte")
-    facts.append(counted(len(draw.tokens), "token"))
+    facts.append(count_noun(len(draw.tokens), "token"))
     facts.append("ended by EOS" if draw.ended else "<b>cut off</b>: a draw of a prefix, not of <var>p</var>")
     end = '<span class="eos">EOS</span>' if draw.ended else ""
     facts_line = "".join(f"<span>{f}</span>" for f in facts)

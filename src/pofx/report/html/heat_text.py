@@ -11,7 +11,7 @@ from pofx.queries.scoring.score import Scored
 from pofx.report import heat
 from pofx.report.chain import token_ids
 from pofx.report.html.sections import text
-from pofx.report.numerals import counted, whole
+from pofx.report.numerals import count_noun, whole
 from pofx.report.pieces import Piece, pieces
 from pofx.report.visible import token_name
 
@@ -34,7 +34,7 @@ def heat_html(scored: Scored, below: str = "", limit: int = LIMIT) -> str:
         step = heat.shade(-float(scored.logp[-1]))
         spans.append(f'<span class="eos h{step}">EOS</span>')
     note = (
-        f'<p class="note">{counted(left_out, "more token")} of {whole(len(scored.tokens))} not shown here; '
+        f'<p class="note">{count_noun(left_out, "more token")} of {whole(len(scored.tokens))} not shown here; '
         "the numbers are of all.</p>"
         if left_out
         else ""

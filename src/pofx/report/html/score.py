@@ -10,7 +10,7 @@ from pofx.report.chain import Factor, factors, total
 from pofx.report.html import charts
 from pofx.report.html.heat_text import heat_html
 from pofx.report.html.sections import Block, Numeral, Section, scrolling, table, text
-from pofx.report.numerals import counted, fixed, probability, significant, typeset, whole
+from pofx.report.numerals import count_noun, fixed, probability, significant, typeset, whole
 from pofx.report.visible import excerpt
 
 ROWS = 200
@@ -61,7 +61,7 @@ def chain_table_html(scored: Scored, rows: int = ROWS) -> str:
     columns += ["entropy"] if scored.entropy is not None else []
     body = [_row(f) for f in factors(scored, range(head))]
     if tokens > head:
-        said = f"… {counted(tokens - head, 'more token')}, counted in the sums"
+        said = f"… {count_noun(tokens - head, 'more token')}, counted in the sums"
         body.append(f'<tr class="more"><td></td><td colspan="{len(columns) + 2}">{said}</td></tr>')
     body += [_row(f) for f in factors(scored, range(tokens, n))]
     sum_up = total(scored)
@@ -101,7 +101,7 @@ def _chain(scored: Scored) -> str:
     opened = " open" if n <= OPEN else ""
     return (
         f"<details{opened}><summary>The chain, factor by factor "
-        f"<small>{counted(n, 'factor')}</small></summary>{chain_table_html(scored)}</details>"
+        f"<small>{count_noun(n, 'factor')}</small></summary>{chain_table_html(scored)}</details>"
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from pofx.report.numerals import counted
+from pofx.report.numerals import count_noun
 
 if TYPE_CHECKING:
     from pofx.queries.compression.compress import Compression
@@ -20,7 +20,11 @@ def compression_table(made: Compression, xz: int) -> Table:
     table.add_column("bits", justify="right", no_wrap=True)
     table.add_column("bytes", justify="right", no_wrap=True)
     table.add_column("bits a byte", justify="right")
-    law = f"−log2 p, {counted(made.tokens, 'token')}" if made.tokens else "−log2 p, counts learned on the way"
+    law = (
+        f"−log2 p, {count_noun(made.tokens, 'token')}"
+        if made.tokens
+        else "−log2 p, counts learned on the way"
+    )
     rows: list[tuple[str, float]] = [
         (law, made.ideal_bits),
         (f"{made.lanes} lanes, each behind x0", made.lane_bits),

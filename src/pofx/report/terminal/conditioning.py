@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pofx.queries.conditioning.conditioned import Conditioned
-from pofx.report.numerals import counted, fixed, probability, significant, whole
+from pofx.report.numerals import count_noun, fixed, probability, significant, whole
 from pofx.report.visible import excerpt, visible_bytes
 
 DIM = Style(dim=True)
@@ -52,10 +52,10 @@ def basis_line(found: Conditioned) -> Text:
     """What the numbers rest on."""
     parts = [METHODS[found.method]]
     if found.method == "smc":
-        parts.append(f"{counted(len(found.runs), 'run')}, {counted(len(found.draws), 'weighted draw')}")
+        parts.append(f"{count_noun(len(found.runs), 'run')}, {count_noun(len(found.draws), 'weighted draw')}")
     elif found.method == "forward-backward":
-        parts.append(counted(len(found.draws), "independent draw"))
+        parts.append(count_noun(len(found.draws), "independent draw"))
     if found.ess is not None and found.method == "smc":
         parts.append(f"effective number {significant(found.ess)}")
-    parts.append(f"texts of at most {counted(found.max_tokens, 'token')}")
+    parts.append(f"texts of at most {count_noun(found.max_tokens, 'token')}")
     return Text("; ".join(parts), style=DIM)

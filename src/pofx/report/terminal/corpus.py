@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.text import Text
 
 from pofx.queries.corpus_audit.record import CorpusReport
-from pofx.report.numerals import counted, fixed, whole
+from pofx.report.numerals import count_noun, fixed, whole
 from pofx.report.terminal.render import BOLD, DIM, findings_table
 from pofx.report.verdicts import SYMBOL, outcomes
 from pofx.report.visible import visible
@@ -26,8 +26,8 @@ def headline(report: CorpusReport) -> Group:
     verdict = Text(f"{SYMBOL[report.verdict]} {report.verdict}", BOLD)
     verdict.append(f"  {GLOSS[report.verdict]}", DIM)
     read = (
-        f"{counted(report.documents, 'document')}, {counted(report.bytes, 'byte')}, "
-        f"{counted(len(report.sources), 'file')}; {whole(report.held_out)} held out"
+        f"{count_noun(report.documents, 'document')}, {count_noun(report.bytes, 'byte')}, "
+        f"{count_noun(len(report.sources), 'file')}; {whole(report.held_out)} held out"
     )
     of = f"L(θ) = {fixed(loss.value)} nats a document ({loss.level:.0%}: {fixed(loss.low)} to {fixed(loss.high)})"
     lines = [verdict, Text(read), Text(of)]

@@ -21,7 +21,7 @@ from pofx.queries.sample import Draw
 from pofx.queries.scoring.score import Scored
 from pofx.report import heat
 from pofx.report.chain import Factor, factors, total
-from pofx.report.numerals import counted, fixed, probability, significant, trimmed, whole
+from pofx.report.numerals import count_noun, fixed, probability, significant, trimmed, whole
 from pofx.report.pieces import pieces
 from pofx.report.verdicts import AUDIT_SYMBOL, GLOSS, SYMBOL, begin_evidence, tally
 from pofx.report.visible import NEWLINE, visible, visible_bytes
@@ -93,7 +93,7 @@ def heat_text(scored: Scored, limit: int = HEAT_LIMIT) -> Text:
                 out.append("\n")
             out.append(part, style)
     if shown < len(scored.tokens):
-        out.append(f"\n… {counted(len(scored.tokens) - shown, 'token')} more", DIM)
+        out.append(f"\n… {count_noun(len(scored.tokens) - shown, 'token')} more", DIM)
     elif len(scored.logp) > len(scored.tokens):
         out.append("∎", _shade(-float(scored.logp[-1])))
     return out
@@ -142,7 +142,7 @@ def next_table(law: Next) -> Table:
         name = _token(visible(outcome.shown), outcome.bytes is None)
         row(str(k), name, outcome.logp, outcome.low, outcome.high)
     if law.n_rest is None or law.n_rest:
-        rest = Text("others" if law.n_rest is None else counted(law.n_rest, "other"), DIM)
+        rest = Text("others" if law.n_rest is None else count_noun(law.n_rest, "other"), DIM)
         row("…", rest, law.rest, law.rest_low, law.rest_high)
     return table
 
@@ -247,7 +247,7 @@ def audit_headline(audit: Audit) -> Group:
     verdict.append(f"  {GLOSS[audit.verdict]}", Style(bold=False, dim=True))
     lines = [verdict, Text(visible(audit.reason))]
     lines += [Text(visible(begin_evidence(audit.begin)))] if audit.begin and not audit.candidates else []
-    of = f" on {counted(audit.documents, 'document')}" if audit.documents else ""
+    of = f" on {count_noun(audit.documents, 'document')}" if audit.documents else ""
     lines.append(Text(f"{tally(audit)}{of}; seed {audit.seed}", DIM))
     return Group(*lines)
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pofx.errors import BadValue
 from pofx.lm.begin import Begin, refuse_unconditional
 from pofx.lm.bounds import Bounds
-from pofx.lm.model import LM, describe, scorable
-from pofx.lm.paths import id_rows
-from pofx.lm.running_bounds import between
+from pofx.lm.model import LM, prepare_paths, set_info
+from pofx.lm.paths import as_id_rows
+from pofx.lm.running_bounds import terms_of_bounds
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.transforms.bytewise.expansion import followed
@@ -23,7 +23,7 @@ from pofx.transforms.bytewise.reserve import Reserve
 from pofx.transforms.bytewise.shared_history_tree import beams
 from pofx.transforms.bytewise.sorted_tokens import Tokens
 from pofx.transforms.bytewise.steps import Step, terms
-from pofx.values import whole
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import ByteVocab, as_they_are
 
 # Texts walked side by side at most, and numbers of the laws they may hold: 256 MB in float32, so 42 texts at 5
@@ -57,7 +57,7 @@ def bytewise(lm: LM, beam: int | None = None) -> LM:
 
 def over_bytes(lm: LM, beam: int | None = None) -> LM:
     """`bytewise`, for texts that are read as the model reads them before they come here."""
-    beam = None if beam is None else whole("beam", beam, 1, advice="None keeps all hypotheses")
+    beam = None if beam is None else check_whole_number("beam", beam, 1, advice="None keeps all hypotheses")
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "the law of bytes")
     if lm.vocab.spells_bytes:
@@ -88,7 +88,7 @@ class Bytewise(LM):
             interval=beam is not None,
             leaks=True,
         )
-        describe(self, own)
+        set_info(self, own)
 
     @cached_property
     def _first(self) -> Covers:
@@ -123,7 +123,7 @@ class Bytewise(LM):
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """Each text followed by its row of bytes `ids[n, t]`: at most one call of the model a byte."""
-        new = id_rows(ids, state.n)
+        new = as_id_rows(ids, state.n)
         self._check(new)
         covers: Covers = state.carry
         for byte in new.T:
@@ -137,7 +137,7 @@ class Bytewise(LM):
         skip: int | Sequence[int] = 0,
     ) -> Trace:
         """Known texts many histories at a time; where whole laws are wanted all in lockstep, a call of the model a byte."""
-        ids, skips = scorable(self, paths, skip)
+        ids, skips = prepare_paths(self, paths, skip)
         for p in ids:
             self._check(p)
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
@@ -155,7 +155,7 @@ class Bytewise(LM):
         rest = [k for k in longest if k not in ahead]
         for at in range(0, len(rest), batch):
             self._walk(rest[at : at + batch], ids, skips, want, out, extra)
-        trace = out.done()
+        trace = out.build()
         low, high, leak = (tuple(e[k] for e in extra) for k in range(3))
         kept = {f.name: getattr(trace, f.name) for f in fields(trace)}
         if self.beam is not None:
@@ -175,7 +175,7 @@ class Bytewise(LM):
             return
         logp[:] = terms(some, self.vocab.size)
         least, most, leak = np.array([(s.after, s.most, s.leak) for s in some]).T
-        extra[:2] = between(least, most, steps[skip - 1].most if skip else 0.0, logp)
+        extra[:2] = terms_of_bounds(least, most, steps[skip - 1].most if skip else 0.0, logp)
         extra[2] = leak
 
     def _walk(
@@ -200,7 +200,7 @@ class Bytewise(LM):
             asked = np.flatnonzero(first <= i)
             if want.rows and len(asked):
                 places = [out.offset(some[j]) + i - first[j] for j in asked.tolist()]
-                out.rows(np.array(places, dtype=np.int64), covers.take(asked).law(), byte[asked])
+                out.put_laws(np.array(places, dtype=np.int64), covers.take(asked).law(), byte[asked])
             going = np.array([j for j in range(covers.n) if len(ids[some[j]]) > i + 1], dtype=np.int64)
             if not len(going):
                 break

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.byte_ranges import logsumexp_runs, runs
+from pofx.algorithms.byte_ranges import expand_ranges, logsumexp_runs
 from pofx.errors import TooLong
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
@@ -68,8 +68,8 @@ def _one_byte(covers: Covers, byte: Ints) -> Candidates:
     lo, hi = t.ranges.narrow(covers.lo, covers.hi, covers.depth, np.minimum(theirs, 255))
     going = np.flatnonzero((lo < hi) & (theirs != END))
     lo, hi, depth = lo[going], hi[going], covers.depth[going] + 1
-    closed = t.ranges.closed(lo, hi, depth)
-    which, place = runs(lo, lo + closed)
+    closed = t.ranges.count_closed(lo, hi, depth)
+    which, place = expand_ranges(lo, lo + closed)
     parent, token = going[which], t.ranges.ids[place]
     shut = base[parent] + logp[covers.at[parent], token].astype(np.float64)
     lo = lo + closed

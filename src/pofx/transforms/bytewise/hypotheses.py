@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.byte_ranges import logsumexp_runs, runs
+from pofx.algorithms.byte_ranges import expand_ranges, logsumexp_runs
 from pofx.algorithms.logspace import logsumexp
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
@@ -79,7 +79,7 @@ class Covers:
     def take(self, rows: Ints) -> Covers:
         """These rows; histories are not copied."""
         first = np.searchsorted(self.row, np.arange(self.n + 1))
-        row, k = runs(first[:-1][rows], first[1:][rows])
+        row, k = expand_ranges(first[:-1][rows], first[1:][rows])
         picked: dict[str, Any] = {
             f: getattr(self, f)[k] for f in ("at", "lo", "hi", "depth", "prior", "ends", "fresh")
         }

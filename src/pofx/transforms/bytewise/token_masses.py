@@ -9,7 +9,7 @@ import numpy as np
 
 from pofx.algorithms.byte_ranges import ByteRanges
 from pofx.algorithms.logspace import Floats
-from pofx.lm.checked_law import lawful
+from pofx.lm.log_checks import check_logs
 from pofx.lm.trace import Ints
 from pofx.transforms.bytewise.sorted_tokens import Tokens
 
@@ -46,7 +46,7 @@ class Spellings:
                 return
             at, lo, hi = at[going], lo[going], hi[going]
             depth += 1
-            closed = ranges.closed(lo, hi, np.full(len(at), depth))
+            closed = ranges.count_closed(lo, hi, np.full(len(at), depth))
             for k, a, b, c in zip(at.tolist(), lo.tolist(), hi.tolist(), closed.tolist()):
                 self._found[k].append((a, a + c, b))
 
@@ -61,7 +61,7 @@ class Spellings:
 
 def readings(tokens: Tokens, logp: Floats, wanted: Sequence[tuple[int, Spellings, int]]) -> list[Reading]:
     """Rows of laws `[m, V]`, each read at a place of a text: (row, text, place). `NoLaw` where one is no number."""
-    lawful(logp)
+    check_logs(logp)
     rows = np.unique([r for r, _, _ in wanted])
     spelling = dict(zip(rows.tolist(), tokens.spelling(logp, rows).tolist()))
     found = [spellings.of(place) for _, spellings, place in wanted]

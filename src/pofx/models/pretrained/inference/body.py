@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pofx.lm.continuation_tree import Branches
-from pofx.lm.state import Rows
+from pofx.lm.state import CarryRows
 from pofx.lm.trace import Ints
 from pofx.models.pretrained.inference.attention import PackedAttention
 from pofx.models.pretrained.inference.continuation_tree import DecoderBranches
@@ -31,7 +31,7 @@ from pofx.models.pretrained.inference.schedule import passes
 Told = Callable[[int, float], None]
 
 
-class Carry(Rows, Protocol):
+class Carry(CarryRows, Protocol):
     """What n prefixes have read. sizes: `[n]` tokens. hidden: `[n, d]`, the state of the last one."""
 
     hidden: Tensor

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pofx.lm.trace import Ints
-from pofx.models.append_only import Buffer
+from pofx.models.append_only import SharedBuffer
 from pofx.models.pretrained.inference.decoder import Decoder
 
 # Tokens of a long prefix read at a time: its scores against all that was read stay small.
@@ -30,7 +30,7 @@ class Prefixes:
     """
 
     def __init__(
-        self, trunk: Tensor, buffer: Buffer[list[Tensor]], version: int, length: Ints, hidden: Tensor
+        self, trunk: Tensor, buffer: SharedBuffer[list[Tensor]], version: int, length: Ints, hidden: Tensor
     ) -> None:
         self.trunk, self.buffer, self.version = trunk, buffer, version
         self.length, self.hidden = length, hidden
@@ -41,7 +41,7 @@ class Prefixes:
         s = decoder.shape
         return cls(
             torch.zeros(len(s.layers), 2, s.kv_heads, 0, s.head_dim),
-            Buffer([torch.zeros(2, n, s.kv_heads, 0, s.head_dim) for _ in s.layers]),
+            SharedBuffer([torch.zeros(2, n, s.kv_heads, 0, s.head_dim) for _ in s.layers]),
             0,
             np.zeros(n, dtype=np.int64),
             torch.zeros(n, s.width),
@@ -66,10 +66,10 @@ class Prefixes:
             own = [data[:, rows[0], :, : int(length[0])] for data in self.buffer.data]
             trunk = torch.cat([self.trunk, torch.stack(own)], 3) if length[0] else self.trunk
             nothing = [data[:, :1, :, :0].expand(-1, len(rows), -1, -1, -1) for data in self.buffer.data]
-            return Prefixes(trunk, Buffer(nothing), 0, np.zeros_like(length), self.hidden[at])
+            return Prefixes(trunk, SharedBuffer(nothing), 0, np.zeros_like(length), self.hidden[at])
         used = int(length.max(initial=0))
         data = [layer[:, :, :, :used][:, at] for layer in self.buffer.data]
-        return Prefixes(self.trunk, Buffer(data), 0, length, self.hidden[at])
+        return Prefixes(self.trunk, SharedBuffer(data), 0, length, self.hidden[at])
 
     def cat(self, others: Sequence[Prefixes]) -> Prefixes:
         """These prefixes, then those of others; a trunk that is not everyone's is copied to each of its prefixes."""
@@ -83,7 +83,7 @@ class Prefixes:
             data.append(torch.cat([F.pad(p, (0, 0, 0, used - p.shape[3])) for p in parts], 1))
         return Prefixes(
             every[0].trunk,
-            Buffer(data),
+            SharedBuffer(data),
             0,
             np.concatenate([p.length for p in every]),
             torch.cat([p.hidden for p in every]),
@@ -93,7 +93,7 @@ class Prefixes:
         n, used = len(self.length), int(self.length.max(initial=0))
         trunks = self.trunk[:, :, None].expand(-1, -1, n, -1, -1, -1)
         data = [torch.cat([t, d[:, :, :, :used]], 3) for t, d in zip(trunks, self.buffer.data)]
-        return Prefixes(self.trunk[:, :, :, :0], Buffer(data), 0, self.sizes, self.hidden)
+        return Prefixes(self.trunk[:, :, :, :0], SharedBuffer(data), 0, self.sizes, self.hidden)
 
 
 def extended(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
@@ -110,7 +110,7 @@ def _step(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
     buffer, version = prefixes.buffer, prefixes.version + 1
     if not buffer.claim(prefixes.version):
         # Someone else has written on behind this state: it goes its own way, in a copy.
-        buffer, version = Buffer([data[:, :, :, :used].clone() for data in buffer.data]), 0
+        buffer, version = SharedBuffer([data[:, :, :, :used].clone() for data in buffer.data]), 0
     _grown(buffer.data, used, t)
     attention = _StateAttention(prefixes, buffer.data, t, decoder.shape.scale, decoder.shape.cap)
     asked = torch.arange(t - 1, n * t, t)

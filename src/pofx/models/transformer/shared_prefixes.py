@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pofx.lm.trace import Ints
-from pofx.models.transformer.attention import rotary, turned
-from pofx.models.transformer.cache import Cache, extended
+from pofx.models.transformer.attention import rotary_table, turn_heads
+from pofx.models.transformer.cache import KeyValueCache, extend_cache
 from pofx.models.transformer.net import Net
-from pofx.models.transformer.ops import norm
-from pofx.models.transformer.windows import Pieces, spread
+from pofx.models.transformer.ops import rms_norm
+from pofx.models.transformer.windows import Pieces, spread_ranges
 
 # Inputs in common that are worth it. 64 texts of 20 bytes under 4 layers of 128: behind 8 slower, behind 24 0.06 s for
 # 0.09, behind 400 0.19 s for 1.24.
@@ -31,7 +31,7 @@ LEAST = 24
 KEYS = 1 << 15
 
 
-def openings(pieces: Pieces) -> tuple[list[Ints], Ints]:
+def group_by_prefix(pieces: Pieces) -> tuple[list[Ints], Ints]:
     """Pieces whose inputs before the first that counts are the same, group by group; and all others."""
     groups: dict[bytes, list[int]] = {}
     for k in np.flatnonzero(pieces.fresh - pieces.start >= LEAST).tolist():
@@ -44,8 +44,8 @@ def openings(pieces: Pieces) -> tuple[list[Ints], Ints]:
 
 
 @dataclass(frozen=True, eq=False)
-class Behind:
-    """Some pieces of a group of `openings`, laid out behind what the group has in common, `lead`.
+class PrefixedBatch:
+    """Some pieces of a group of `group_by_prefix`, laid out behind what the group has in common, `lead`.
 
     ids: `[r, m]`, the inputs that count, a row a piece, blanks behind them. lengths: `[r]`, how many of each row are no
     blanks. targets: `[M]`. hidden: reads them, and gives the final hidden states `[M, d]`.
@@ -59,15 +59,15 @@ class Behind:
     hidden: Callable[[], Tensor]
 
 
-def behind(net: Net, pieces: Pieces, group: Ints, tokens: int) -> Iterator[Behind]:
-    """A group of `openings` in batches; what its pieces have in common is read once, when the first batch is read."""
+def prefixed_batches(net: Net, pieces: Pieces, group: Ints, tokens: int) -> Iterator[PrefixedBatch]:
+    """A group of `group_by_prefix` in batches; what its pieces have in common is read once, when the first batch is read."""
     first = group[0]
     lead = pieces.stream[pieces.start[first] : pieces.fresh[first]]
 
     @cache
     def known() -> Tensor:
         # One window holds it and more, so that the overlap of windows never matters.
-        read = extended(net, Cache.empty(net, 1), lead[None, :], 1)
+        read = extend_cache(net, KeyValueCache.empty(net, 1), lead[None, :], 1)
         return read.buffer.data[:, :, :, :, : len(lead)]
 
     own = pieces.stop[group] - pieces.fresh[group]
@@ -79,14 +79,14 @@ def behind(net: Net, pieces: Pieces, group: Ints, tokens: int) -> Iterator[Behin
         rows = order[lo : lo + most]
         lo += len(rows)
         real = np.arange(longest) < own[rows][:, None]
-        at = spread(pieces.fresh[group[rows]], own[rows])
+        at = spread_ranges(pieces.fresh[group[rows]], own[rows])
         ids = np.zeros(real.shape, dtype=np.int64)
         ids[real] = pieces.stream[at]  # blanks stand behind a text, where none of its tokens looks
 
         def hidden(ids: Ints = ids, real: NDArray[np.bool_] = real) -> Tensor:
             return _read(net, known(), ids)[torch.from_numpy(np.flatnonzero(real))]
 
-        yield Behind(group[rows], lead, ids, own[rows], pieces.stream[at + 1], hidden)
+        yield PrefixedBatch(group[rows], lead, ids, own[rows], pieces.stream[at + 1], hidden)
 
 
 @torch.inference_mode()
@@ -94,16 +94,16 @@ def _read(net: Net, known: Tensor, ids: Ints) -> Tensor:
     """Final hidden states `[r·m, d]` of `ids[r, m]`, each row behind the keys and values `known[layers, 2, 1, H, k, D]`."""
     r, m = ids.shape
     s, k_known = net.shape, known.shape[4]
-    cos, sin = (a[:, None] for a in rotary(torch.arange(k_known, k_known + m), s.head_dim))  # [m, 1, D]
+    cos, sin = (a[:, None] for a in rotary_table(torch.arange(k_known, k_known + m), s.head_dim))  # [m, 1, D]
     mask = torch.ones(m, k_known + m, dtype=torch.bool).tril_(k_known)
     x = F.embedding(torch.from_numpy(ids).reshape(-1), net.embed)
     for i, block in enumerate(net.layers()):
         q, k, v = block.heads_of(x).view(r, m, 3, s.heads, s.head_dim).unbind(2)
-        q, k = turned(q, block.norm_q, cos, sin), turned(k, block.norm_k, cos, sin)
+        q, k = turn_heads(q, block.norm_q, cos, sin), turn_heads(k, block.norm_k, cos, sin)
         keys, values = (
             torch.cat([known[i, j].expand(r, -1, -1, -1), a.transpose(1, 2)], dim=2)
             for j, a in enumerate((k, v))
         )
         out = F.scaled_dot_product_attention(q.transpose(1, 2), keys, values, attn_mask=mask)
         x = block.finish(x, out.transpose(1, 2).reshape(r * m, -1))
-    return norm(x, net.norm)
+    return rms_norm(x, net.norm)

@@ -11,27 +11,27 @@ from numpy.typing import NDArray
 from pofx.errors import Advice, NoLaw
 
 
-def lawful(logs: NDArray[np.floating[Any]], what: str = "log-probabilities") -> None:
+def check_logs(logs: NDArray[np.floating[Any]], what: str = "log-probabilities") -> None:
     """`NoLaw` where an entry is nan or +∞; −∞ is the logarithm of nothing, and a number.
 
-    Right: `lawful(state_logp)` before a sum over it. Wrong: for a check that rows sum to 1, which `audit` makes.
+    Right: `check_logs(state_logp)` before a sum over it. Wrong: for a check that rows sum to 1, which `audit` makes.
     """
     # The largest entry says it all in one pass: nan passes on through a maximum.
     with np.errstate(invalid="ignore"):
         peak = float(np.max(logs, initial=-np.inf))
     if not peak < np.inf:
-        raise no_law(what, peak)
+        raise no_law_error(what, peak)
 
 
-def all_lawful(parts: Sequence[NDArray[np.floating[Any]]], what: str) -> None:
-    """As `lawful`, of many short arrays."""
+def check_all_logs(parts: Sequence[NDArray[np.floating[Any]]], what: str) -> None:
+    """As `check_logs`, of many short arrays."""
     with np.errstate(invalid="ignore"):
         total = sum((float(np.sum(a)) for a in parts), 0.0)
     if not total < np.inf:
-        raise no_law(what, total)
+        raise no_law_error(what, total)
 
 
-def no_law(what: str, found: float) -> NoLaw:
+def no_law_error(what: str, found: float) -> NoLaw:
     """The error of a model whose arithmetic gave no number."""
     return NoLaw(
         f"the model: expected {what} that are numbers, found {found}; its weights are damaged or its "
