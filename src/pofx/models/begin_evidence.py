@@ -18,8 +18,8 @@ def begin_evidence(vocab: Vocab, pin: Pin | None, begin: str | int | None, model
     named but never added is none: SmolLM2's costs "The cat sat on the mat." 22 nats. With none, `note` says why,
     for the message of `NoBOS`. `BadValue` for a `begin` that is no token.
 
-    Right: `begin_evidence(vocab, pinned(fingerprint), None, "smollm2")`, then `with_begin(core, found.id, found.known)` unless
-    `found.known` is "none". Wrong: `vocab.control.names[config["bos_token"]]`.
+    Right: `begin_evidence(vocab, pinned(fingerprint), None, "smollm2")`, then `with_begin(core, found.id,
+    found.known)` unless `found.known` is "none". Wrong: `vocab.control.names[config["bos_token"]]`.
     """
     if begin is not None:
         i = token_id(vocab, begin, "begin")
