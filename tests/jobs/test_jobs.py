@@ -131,7 +131,7 @@ def test_blocks_may_be_answered_elsewhere_in_any_order() -> None:
     query = rows.query(ToyLM())
     with Run(job(rows=rows)) as at_work:
         sent = [pickle.dumps(block) for block in at_work.blocks()]
-        answers = {k: pickle.loads(sent[k]).answered(query) for k in (2, 0, 1)}  # noqa: S301  (ours)
+        answers = {k: pickle.loads(sent[k]).answers(query) for k in (2, 0, 1)}  # noqa: S301  (ours)
         for k, data in enumerate(sent):
             at_work.keep(pickle.loads(data), answers[k])  # noqa: S301  (ours)
         ended = at_work.finish()
@@ -144,9 +144,9 @@ def test_blocks_out_of_order_are_refused() -> None:
     with Run(job()) as at_work:
         first, second, _ = at_work.blocks()
         with pytest.raises(BadValue, match="row 0, found one that begins at row 3"):
-            at_work.keep(second, second.answered(rows.query(ToyLM())))
+            at_work.keep(second, second.answers(rows.query(ToyLM())))
         with pytest.raises(BadValue, match="3 answers, found 2"):
-            at_work.keep(first, first.answered(rows.query(ToyLM()))[:2])
+            at_work.keep(first, first.answers(rows.query(ToyLM()))[:2])
 
 
 def test_events_are_values() -> None:

@@ -21,9 +21,9 @@ from pofx.errors import BadValue, NoBOS, NoEOS, PofxError
 from pofx.lm.model import LM
 from pofx.models.specs import NgramSpec
 from pofx.queries.marginal.exact import sum_by_state
-from pofx.queries.marginal.lattice import lattice
+from pofx.queries.marginal.lattice import build_lattice
 from pofx.queries.marginal.marginal import Marginal, marginal
-from pofx.queries.marginal.tokenisations import by_beam, draw_others, tree
+from pofx.queries.marginal.tokenisations import build_tree, draw_unknown, find_likeliest
 from pofx.transforms.with_begin import with_begin
 from pofx.vocab.vocabulary import ByteVocab, Vocab
 from pofx.vocab.words import WordVocab
@@ -112,7 +112,7 @@ def test_n_grams_over_subwords(order: int) -> None:
 
 def test_a_memory_too_short_for_the_law_is_seen() -> None:
     lm = ToyLM(VOCAB, seed=4, memory=3)
-    spelled = lattice(VOCAB, VOCAB.encode("abaaabab"))
+    spelled = build_lattice(VOCAB, VOCAB.encode("abaaabab"))
     right, wrong = sum_by_state(lm, spelled, 3), sum_by_state(lm, spelled, 1)
     assert right is not None
     assert wrong is not None
@@ -220,8 +220,8 @@ def test_intervals_cover_with_few_draws_too(seed: int, text: str, beam: int) -> 
 def test_draws_follow_the_law_without_what_was_kept() -> None:
     lm = Forgetful(VOCAB, seed=7)
     text = "abaaab"
-    spelled = lattice(VOCAB, VOCAB.encode(text))
-    kept = by_beam(lm, spelled, VOCAB.encode(text), 2, lambda: True)
+    spelled = build_lattice(VOCAB, VOCAB.encode(text))
+    kept = find_likeliest(lm, spelled, VOCAB.encode(text), 2, lambda: True)
     assert kept is not None
     every = list(tokenisations(VOCAB, text.encode()))
     q = {}
@@ -233,10 +233,10 @@ def test_draws_follow_the_law_without_what_was_kept() -> None:
             at += len(VOCAB.token_bytes[v] or b"")
     assert math.fsum(q.values()) == pytest.approx(1)
     others = {t: v for t, v in q.items() if t not in {row.tokens for row in kept.rows}}
-    root = tree(kept.rows, spelled)
+    root = build_tree(kept.rows, spelled)
     assert root.missing == pytest.approx(math.fsum(others.values()), abs=1e-12)
     n = 3000
-    rows, log_w, _ = draw_others(lm, spelled, root, n, np.random.default_rng(0))
+    rows, log_w, _ = draw_unknown(lm, spelled, root, n, np.random.default_rng(0))
     drawn = [row.tokens for row in rows]
     for t, v in others.items():
         share, found = v / root.missing, sum(d == t for d in drawn) / n
@@ -245,7 +245,7 @@ def test_draws_follow_the_law_without_what_was_kept() -> None:
     for row, weight in list(zip(rows, log_w))[:50]:
         assert row.logp == pytest.approx(log_string(lm, row.tokens))
         assert weight == pytest.approx(log_string(lm, row.tokens) - math.log(q[row.tokens]))
-    assert tree([], spelled).missing == 1
+    assert build_tree([], spelled).missing == 1
 
 
 def test_every_step_is_one_call_for_all_particles() -> None:
@@ -286,10 +286,10 @@ def test_without_a_beam_the_draws_alone_are_unbiased() -> None:
     lm = Forgetful(VOCAB, seed=7)
     text = "abaaab"
     # 3 calls do not take the beam to the text's end; the clock is what stops the draws.
-    spelled = lattice(VOCAB, VOCAB.encode(text))
+    spelled = build_lattice(VOCAB, VOCAB.encode(text))
     granted = iter([True, True, False])
-    assert by_beam(lm, spelled, VOCAB.encode(text), 2, lambda: next(granted)) is None
-    _, log_w, _ = draw_others(lm, spelled, tree([], spelled), 4000, np.random.default_rng(1))
+    assert find_likeliest(lm, spelled, VOCAB.encode(text), 2, lambda: next(granted)) is None
+    _, log_w, _ = draw_unknown(lm, spelled, build_tree([], spelled), 4000, np.random.default_rng(1))
     w = np.exp(log_w - brute(lm, text))
     assert abs(w.mean() - 1) < 4 * w.std(ddof=1) / math.sqrt(len(w))
 

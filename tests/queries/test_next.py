@@ -15,9 +15,15 @@ from byte_toys import Brute, Pieces, Toy, leave_unread, toy
 from pofx.cli.main import pofx as command
 from pofx.errors import BadValue, Impossible, NoBOS
 from pofx.lm.model import LM
-from pofx.queries.next_unit import continuations
+from pofx.queries.next_unit import unit_search
 from pofx.queries.next_unit.next import Next, next_token
-from pofx.queries.segmentation.unit_cuts import DONE, Characters, Cut, Unit, Words
+from pofx.queries.segmentation.unit_automata import (
+    DONE,
+    CharacterAutomaton,
+    TextUnit,
+    UnitAutomaton,
+    WordAutomaton,
+)
 from pofx.transforms.bytewise.bytewise import bytewise
 from pofx.transforms.given import given as behind
 from pofx.transforms.mixture import mixture
@@ -46,34 +52,34 @@ PIECES = (
 EOS = 13
 
 
-def units_of(cut_of: type[Cut], given: bytes, whole: bytes) -> Unit | None:
+def units_of(cut_of: type[UnitAutomaton], given: bytes, whole: bytes) -> TextUnit | None:
     """The first unit behind `given` of a text, by reading all of it; the definition in terms of str."""
     data = whole[len(given) :]
-    if cut_of is Characters:
+    if cut_of is CharacterAutomaton:
         held = whole.decode("utf-8", "surrogateescape")
         at = 0
         for c in held:
             at += len(c.encode("utf-8", "surrogateescape"))
             if at > len(given):
-                return Unit(whole[len(given) : at])
-        return Unit(b"", end=True)
+                return TextUnit(whole[len(given) : at])
+        return TextUnit(b"", end=True)
     at, read, begun = 0, b"", False
     for c in whole.decode("utf-8", "surrogateescape"):
         at += len(c.encode("utf-8", "surrogateescape"))
         if at <= len(given):
             continue
         if c.isspace() and begun:
-            return Unit(read)
+            return TextUnit(read)
         begun = begun or not c.isspace()
         read = whole[len(given) : at]
-    return Unit(data, end=not begun)
+    return TextUnit(data, end=not begun)
 
 
 class Sums(Brute):
     """The law of the first unit, by enumeration of all texts of the toy model; texts that are cut off are left over."""
 
-    def units(self, cut_of: type[Cut], given: bytes) -> tuple[Counter[Unit], float]:
-        found: Counter[Unit] = Counter()
+    def units(self, cut_of: type[UnitAutomaton], given: bytes) -> tuple[Counter[TextUnit], float]:
+        found: Counter[TextUnit] = Counter()
         for text, p in self.strings.items():
             if text.startswith(given):
                 found[units_of(cut_of, given, text)] += p / self.prefixes[given]
@@ -101,7 +107,7 @@ SUMS = Sums(LM_, 3)
 
 @pytest.fixture(autouse=True)
 def to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(continuations, "OPEN", 0.0)
+    monkeypatch.setattr(unit_search, "OPEN", 0.0)
     monkeypatch.setattr("pofx.queries.next_unit.next.BEAM", None)
 
 
@@ -135,7 +141,7 @@ def test_it_is_the_sum_over_all_texts(unit: str, given: str | bytes) -> None:
         mine = {a.bytes: math.exp(a.logp) for a in found.top}
         assert mine == pytest.approx(expected, abs=1e-9)
     else:
-        law, left = SUMS.units(Characters if unit == "character" else Words, data)
+        law, left = SUMS.units(CharacterAutomaton if unit == "character" else WordAutomaton, data)
         assert left == pytest.approx(0, abs=1e-12)
         mine = {a.bytes if a.bytes is not None else b"": a for a in found.top}
         assert len(mine) == len(found.top) == len({u.spelled for u in law})
@@ -171,7 +177,7 @@ def test_bounds_hold(unit: str, beam: int, lazy: bool, monkeypatch: pytest.Monke
             law = {bytes([b]): SUMS.prefix(data + bytes([b])) / SUMS.prefix(data) for b in range(256)}
             law[b""] = SUMS.string(data) / SUMS.prefix(data)
         else:
-            units = SUMS.units(Characters if unit == "character" else Words, data)[0]
+            units = SUMS.units(CharacterAutomaton if unit == "character" else WordAutomaton, data)[0]
             law = {u.spelled: p for u, p in units.items()}
         for a in found.top:
             assert a.low <= a.logp <= a.high <= 1e-12
@@ -206,18 +212,18 @@ def test_a_search_that_is_cut_short_says_what_it_may_have_missed() -> None:
 
 
 def test_little_memory_loses_no_mass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(continuations, "MOST", 100)
+    monkeypatch.setattr(unit_search, "MOST", 100)
     every = {a.bytes: a.logp for a in next_token(LM_, "", 3000, unit="word", calls=0).top}
     found = next_token(LM_, "", 4, unit="word")
     assert math.fsum([math.exp(a.logp) for a in found.top] + [math.exp(found.rest)]) == pytest.approx(1)
-    law, _ = SUMS.units(Words, b"")
+    law, _ = SUMS.units(WordAutomaton, b"")
     others = [p for u, p in law.items() if u.spelled not in {a.bytes or b"" for a in found.top}]
     assert max(others) <= math.exp(found.others_below) + 1e-9
     assert len(found.top) >= len(every) or found.top
 
 
-@pytest.mark.parametrize("cut_of", [Characters, Words])
-def test_automata_read_as_strings_do(cut_of: type[Cut]) -> None:
+@pytest.mark.parametrize("cut_of", [CharacterAutomaton, WordAutomaton])
+def test_automata_read_as_strings_do(cut_of: type[UnitAutomaton]) -> None:
     rng = np.random.default_rng(0)
     letters = [
         b"a",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pofx.classification.joint import Joint
     from pofx.classification.outliers import Rejection
     from pofx.lm.model import LM
-    from pofx.queries.scoring.stream import Answer, BlockSize
+    from pofx.queries.scoring.stream import BlockSize, Query
     from pofx.queries.scoring.terms import Terms
 
 # A block of texts, whose prefixes a shared model reads once: larger than those that are scored one by one.
@@ -93,7 +93,7 @@ class ClassRows:
         most = max(1, block_bytes(lm) // len(self.joint.lms)) if lm.work else BYTES
         return BlockSize(TEXTS, most)
 
-    def query(self, lm: LM) -> Answer[Classified]:
+    def query(self, lm: LM) -> Query[Classified]:
         """`classify`; the prefix that stands for a class belongs to the classifier."""
         return lambda texts, given: self.classify(texts)
 

@@ -15,7 +15,7 @@ from pofx.jobs.same_ids import SameIds
 if TYPE_CHECKING:
     from pofx.corpus.documents import BadRow, Document, Records
     from pofx.lm.model import LM
-    from pofx.queries.scoring.stream import Ask
+    from pofx.queries.scoring.stream import Question
 
 STDIN = "-"
 
@@ -67,7 +67,7 @@ class Documents:
         """What the document is conditioned on."""
         return self.given if item.given is None else item.given
 
-    def ask(self, item: Document | BadRow) -> Ask:
+    def ask(self, item: Document | BadRow) -> Question:
         """The document's text and prefix, or what is wrong with the row."""
         from pofx.corpus.documents import Document
 

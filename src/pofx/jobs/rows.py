@@ -11,7 +11,7 @@ from pofx.errors import Argument, BadValue
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
-    from pofx.queries.scoring.stream import Answer, BlockSize
+    from pofx.queries.scoring.stream import BlockSize, Query
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Rows(Protocol):
     def block_size(self, lm: LM) -> BlockSize:
         """How much of the input is answered together, by the model and the query alone."""
 
-    def query(self, lm: LM) -> Answer[Any]:
+    def query(self, lm: LM) -> Query[Any]:
         """What answers texts behind prefixes: a record with `terms` for each text."""
 
     def nats(self, found: Any) -> float:

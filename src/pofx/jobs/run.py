@@ -23,7 +23,7 @@ from pofx.jobs.events import Begun, BlockDone, BlockRead, Ended, Event, Notice, 
 from pofx.jobs.job import Job
 from pofx.jobs.rows import Entry
 from pofx.jobs.stopped import JobStopped
-from pofx.queries.scoring.stream import Answer, Block, blocks
+from pofx.queries.scoring.stream import Query, TextBlock, blocks
 from pofx.queries.scoring.terms import terms
 
 # Texts that the model knows, by the names of `Terms`.
@@ -139,7 +139,7 @@ class Run:
             journal.close()
 
     @cached_property
-    def _query(self) -> Answer[Any]:
+    def _query(self) -> Query[Any]:
         return self._job.rows.query(self._job.lm)
 
     def begun(self) -> Begun:
@@ -148,7 +148,7 @@ class Run:
         rows = j.saved.state["items"]
         return Begun(rows, j.tape.left, j.part, j.tape.path, progress_of(j.target), j.in_vain)
 
-    def blocks(self) -> Iterator[Block[Item]]:
+    def blocks(self) -> Iterator[TextBlock[Item]]:
         """The blocks of the input that are not done, in order."""
         job, done = self._job, self._journal.saved.state["items"]
         rest = itertools.islice(self._items, done, None)
@@ -159,15 +159,15 @@ class Run:
         while self._notices:
             yield self._notices.popleft()
 
-    def answer(self, block: Block[Item]) -> Answers:
+    def answer(self, block: TextBlock[Item]) -> Answers:
         """The answers to the next block, by this process.
 
         What is read of a long text is kept: a run that is killed in the middle of the text goes on there.
         """
         with recording(self._journal.tape) if self.resumable else nullcontext():
-            return block.answered(self._query)
+            return block.answers(self._query)
 
-    def keep(self, block: Block[Item], answers: Answers) -> BlockDone:
+    def keep(self, block: TextBlock[Item], answers: Answers) -> BlockDone:
         """Keep the rows of the next block; on the disk within a second or so.
 
         Raises:
@@ -206,7 +206,7 @@ class Run:
         self.ended = self._ended(state)
         return self.ended
 
-    def _rows(self, block: Block[Item], answers: Answers) -> tuple[bytes, dict[str, Any]]:
+    def _rows(self, block: TextBlock[Item], answers: Answers) -> tuple[bytes, dict[str, Any]]:
         """The lines of a block, and where the run stands behind it."""
         rows, before = self._job.rows, self._journal.saved.state
         state = {**before, "items": before["items"] + len(block.items)}

@@ -13,9 +13,9 @@ from pofx.units import bits, bits_per_byte
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
-    from pofx.queries.scoring.joins import Asked
+    from pofx.queries.scoring.joins import JoinRequest
     from pofx.queries.scoring.score import Scored
-    from pofx.queries.scoring.stream import Answer, BlockSize
+    from pofx.queries.scoring.stream import BlockSize, Query
     from pofx.vocab.vocabulary import Vocab
 
 # The names and units of `--json`; the terms stand in the row instead of an object of their own.
@@ -61,7 +61,7 @@ class ScoreRows:
     text: bool = True
     given: bool = False
     keep: tuple[str, ...] = ()
-    boundary: Asked = "auto"
+    boundary: JoinRequest = "auto"
     normalize: bool = False
 
     @property
@@ -84,7 +84,7 @@ class ScoreRows:
 
         return block_size(lm)
 
-    def query(self, lm: LM) -> Answer[Scored]:
+    def query(self, lm: LM) -> Query[Scored]:
         """`score`, with what the columns ask for."""
         from pofx.lm.trace import Want
         from pofx.queries.scoring.score import score

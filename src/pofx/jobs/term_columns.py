@@ -11,7 +11,7 @@ from pofx.jobs.rows import Entry, Rows, distinct
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
-    from pofx.queries.scoring.stream import Answer, BlockSize
+    from pofx.queries.scoring.stream import BlockSize, Query
     from pofx.queries.scoring.terms import Terms
 
 COLUMNS = (
@@ -76,7 +76,7 @@ class WithTerms:
         """As the other rows'."""
         return self.rows.block_size(lm)
 
-    def query(self, lm: LM) -> Answer[Any]:
+    def query(self, lm: LM) -> Query[Any]:
         """As the other rows'."""
         return self.rows.query(lm)
 

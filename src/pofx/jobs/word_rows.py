@@ -12,8 +12,8 @@ from pofx.units import bits
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
-    from pofx.queries.scoring.stream import Answer, BlockSize
-    from pofx.queries.segmentation.word_units import Units
+    from pofx.queries.scoring.stream import BlockSize, Query
+    from pofx.queries.segmentation.word_rule import WordRule
     from pofx.queries.words.words import Word, Worded
 
 COLUMNS = (
@@ -39,7 +39,7 @@ COLUMNS = (
 class WordRows:
     """What a word is, and which fields of the input are passed on."""
 
-    units: Units
+    units: WordRule
     keep: tuple[str, ...] = ()
     prefix: bool = False
 
@@ -63,12 +63,12 @@ class WordRows:
 
         return block_size(lm)
 
-    def query(self, lm: LM) -> Answer[Worded]:
+    def query(self, lm: LM) -> Query[Worded]:
         """`words`; the sets of tokens that end a word are made once."""
-        from pofx.queries.words.boundaries import Boundaries
+        from pofx.queries.words.boundaries import BoundaryTokens
         from pofx.queries.words.words import read_words
 
-        boundaries = Boundaries(lm.vocab, self.units)
+        boundaries = BoundaryTokens(lm.vocab, self.units)
         return lambda texts, given: read_words(lm, boundaries, texts, given)
 
     def nats(self, found: Worded) -> float:

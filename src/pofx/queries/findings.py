@@ -9,17 +9,17 @@ from typing import Literal
 from pofx.files.pins import Verdict as Verdict
 from pofx.lm.begin import Known
 
-Outcome = Literal["pass", "warn", "fail"]
+CheckVerdict = Literal["pass", "warn", "fail"]
 
 
-class _Words(StrEnum):
+class _NamedByValue(StrEnum):
     """Names that are shown as their words, also within a list."""
 
     def __repr__(self) -> str:
         return repr(self.value)
 
 
-class Check(_Words):
+class Check(_NamedByValue):
     """What an audit, of a model or of a corpus, can check; the value is what reports call it."""
 
     ROWS = "rows sum to 1"
@@ -46,7 +46,7 @@ class Check(_Words):
     LOSS = "L(θ)"
 
 
-class Measure(_Words):
+class Measure(_NamedByValue):
     """The unit of a number that a check has measured; the value is how reports write it."""
 
     BITS = "bits"
@@ -67,7 +67,7 @@ class Measure(_Words):
 
 
 # Units of what an x0 gains on how documents begin.
-OF_OPENINGS = (Measure.BITS_OPENING, Measure.BITS_FIRST_BYTE)
+OPENING_MEASURES = (Measure.BITS_OPENING, Measure.BITS_FIRST_BYTE)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Finding:
     unit: of both. why: one or two sentences for a reader who does not know the check."""
 
     check: Check
-    verdict: Outcome
+    verdict: CheckVerdict
     value: float | None
     bound: float | None
     unit: Measure
@@ -114,7 +114,7 @@ class BeginEvidence:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class BeginCandidate:
     """What may stand for x0 of a pretrained model, and what p(x1|it) knows of how texts begin. nan: not there.
 
     name, id: the token (None for none of them). role: "bos" as the files declare it, "eos", "unk", "pad",
@@ -145,7 +145,7 @@ class Candidate:
     entropy_bits: float
     top: tuple[tuple[str, float], ...]
     n: int
-    verdict: Outcome
+    verdict: CheckVerdict
     value: float
     bound: float
     unit: Measure
@@ -153,7 +153,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Ending:
+class EndCandidate:
     """A control token that may end texts: mean log2 p of it where documents end, and elsewhere in them.
 
     gain: the first less the second, document by document, with its standard error. current: whether it is the EOS.
@@ -185,8 +185,8 @@ class Audit:
     findings: tuple[Finding, ...] = field(default_factory=tuple)
     documents: int = 0
     seed: int = 0
-    candidates: tuple[Candidate, ...] = ()
-    endings: tuple[Ending, ...] = ()
+    candidates: tuple[BeginCandidate, ...] = ()
+    endings: tuple[EndCandidate, ...] = ()
 
     @property
     def failed(self) -> bool:

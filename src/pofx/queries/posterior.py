@@ -13,8 +13,7 @@ from pofx.errors import BadValue
 from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
-from pofx.queries.scoring.as_read import as_read, saying
-from pofx.queries.scoring.terms import Terms, terms
+from pofx.queries.scoring.terms import Terms, name_normalizers, read_texts, terms
 from pofx.transforms.mixture import updated
 from pofx.transforms.mixture_bounds import mixed_leak, running_bounds
 from pofx.vocab.vocabulary import to_bytes
@@ -88,7 +87,7 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
         raise BadValue("texts: expected a list of texts, found one text", "write posterior(lm, [text])")
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "log p_c(x), the likelihood of a model,")
-    texts, changed = as_read(lm, texts)
+    texts, changed = read_texts(lm, texts)
     end = [] if lm.vocab.end is None else [lm.vocab.end]
     paths: list[Ints] = [np.append(ids, end).astype(np.int64) for ids in lm.vocab.encode_many(texts)]
     traces = [m.forward(paths) for m in parts.lms]
@@ -104,7 +103,7 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
         out.append(
             MixturePosterior(text, parts.log_weights, evidence, path[-1], path, low, high, small_print)
         )
-    return saying(out, changed)
+    return name_normalizers(out, changed)
 
 
 def _path(prior: Logs, logp: Logs) -> Logs:

@@ -12,10 +12,9 @@ from pofx.algorithms.statistics.inversion import inverse_of_logs
 from pofx.errors import BadValue
 from pofx.lm.model import LM
 from pofx.lm.state import State
-from pofx.queries.scoring.behind import Behind, behind_ids
-from pofx.queries.scoring.terms import Terms, terms
+from pofx.queries.scoring.terms import Given, Terms, terms, terms_given_ids
 from pofx.transforms.given import check_possible
-from pofx.transforms.given import given as behind
+from pofx.transforms.given import given as with_prefix
 from pofx.transforms.given_string import given_string
 from pofx.transforms.prefix_ids import Prefix
 from pofx.values import check_whole_number
@@ -57,7 +56,7 @@ class Draw:
 def sample(
     lm: LM,
     n: int = 1,
-    given: Behind = "",
+    given: Given = "",
     max_tokens: int = 256,
     seed: int | None = None,
     boundary: Literal["token", "exact"] = "exact",
@@ -79,14 +78,14 @@ def sample(
     if boundary not in ("token", "exact"):
         raise BadValue(f"boundary: expected 'exact' or 'token', found {boundary!r}", None)
     if isinstance(given, Prefix):
-        draws = sample(behind(lm, given), n, "", max_tokens, seed, boundary)
-        return [replace(d, terms=behind_ids(lm, d.terms, given)) for d in draws]
+        draws = sample(with_prefix(lm, given), n, "", max_tokens, seed, boundary)
+        return [replace(d, terms=terms_given_ids(lm, d.terms, given)) for d in draws]
     given, _ = lm.vocab.read(given)
     warping = lm.warping()
     warp = "" if warping is None else warping.text
     if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
         return [replace(draw, warp=warp) for draw in _healed(lm, n, given, max_tokens, seed)]
-    source = behind(lm, given)
+    source = with_prefix(lm, given)
     given_bytes = len(to_bytes(given))
     seeds = np.random.SeedSequence(seed)
     out: list[Draw] = []
@@ -95,7 +94,7 @@ def sample(
         rows = draw_paths(source, min(BATCH, n - len(out)), max_tokens, np.random.default_rng(stream))
         drawn = [_record(source.vocab, lm, ids, logp, given_bytes) for ids, logp in rows]
         if warping is not None:
-            own = behind(warping.lm, given).forward([ids for ids, _ in rows]).logp
+            own = with_prefix(warping.lm, given).forward([ids for ids, _ in rows]).logp
             drawn = [replace(draw, warp=warp, own=p) for draw, p in zip(drawn, own)]
         out.extend(drawn)
     return out

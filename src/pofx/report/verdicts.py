@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from pofx.queries.findings import Audit, BeginEvidence, Finding, Outcome, Verdict
+from pofx.queries.findings import Audit, BeginEvidence, CheckVerdict, Finding, Verdict
 from pofx.report.numerals import count_noun, significant
 
-SYMBOL: Final[dict[Outcome, str]] = {"pass": "✓", "warn": "!", "fail": "✗"}
+SYMBOL: Final[dict[CheckVerdict, str]] = {"pass": "✓", "warn": "!", "fail": "✗"}
 AUDIT_SYMBOL: Final[dict[Verdict, str]] = {
     "joint": "✓",
     "conditional": "!",
@@ -46,5 +46,5 @@ def tally(audit: Audit) -> str:
 
 def outcomes(findings: Sequence[Finding]) -> str:
     """The same of any findings."""
-    words: tuple[Outcome, ...] = ("pass", "warn", "fail")
+    words: tuple[CheckVerdict, ...] = ("pass", "warn", "fail")
     return ", ".join(f"{sum(f.verdict == w for f in findings)} {w}" for w in words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from pofx.queries.findings import Audit, Candidate, Ending
+from pofx.queries.findings import Audit, BeginCandidate, EndCandidate
 from pofx.report.numerals import fixed, significant
 from pofx.report.verdicts import SYMBOL
 
@@ -13,7 +13,7 @@ HEADINGS: Final = ("", "x0", "role", "token 1", "byte 1", "anyway", "rest", "ent
 END_HEADINGS: Final = ("", "EOS", "where documents end", "elsewhere", "gain", "sum")
 
 
-def candidate_row(c: Candidate) -> tuple[str, ...]:
+def candidate_row(c: BeginCandidate) -> tuple[str, ...]:
     """Mark, name, role, bits of the first token and byte, the share said anyway, bits of the rest, entropy."""
     return (
         f"{SYMBOL[c.verdict]} {c.verdict}",
@@ -27,12 +27,12 @@ def candidate_row(c: Candidate) -> tuple[str, ...]:
     )
 
 
-def candidate_note(c: Candidate) -> str:
+def candidate_note(c: BeginCandidate) -> str:
     """Its likeliest first tokens."""
     return " · ".join(f"{token} {significant(p, 2)}" for token, p in c.top)
 
 
-def ending_row(e: Ending) -> tuple[str, ...]:
+def ending_row(e: EndCandidate) -> tuple[str, ...]:
     """Mark, name, log2 p where documents end and elsewhere, the gain with its standard error, Σ p a document."""
     return (
         "EOS" if e.current else "",

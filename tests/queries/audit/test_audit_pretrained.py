@@ -29,7 +29,7 @@ from pofx.queries.audit.begin.candidates import adopted
 from pofx.queries.audit.begin.first_bytes import by_first_byte, first_bytes
 from pofx.queries.audit.canonical import canonical_finding
 from pofx.queries.audit.held_out import OPENING, choose, openings
-from pofx.queries.findings import Audit, Candidate, Finding
+from pofx.queries.findings import Audit, BeginCandidate, Finding
 from pofx.report.html import page as html
 from pofx.report.terminal import render as terminal
 from pofx.transforms.given import Given
@@ -154,7 +154,7 @@ def find(a: Audit, check: str = "p(x1) is trained") -> Finding:
     return next(f for f in a.findings if f.check == check)
 
 
-def row(a: Audit, name: str) -> Candidate:
+def row(a: Audit, name: str) -> BeginCandidate:
     return next(c for c in a.candidates if c.name == name)
 
 
@@ -260,7 +260,9 @@ def test_what_is_said_anyway_must_tell_more_of_openings_than_any_place_does() ->
 
 def test_a_newline_and_a_pad_are_never_adopted() -> None:
     sound = [
-        Candidate("⏎", 1, role, False, 1, 2, 3, 0.1, 1, 2, 0.1, 1, 0, 0, 1, (), 9, "pass", 1, 0, "bits", "")
+        BeginCandidate(
+            "⏎", 1, role, False, 1, 2, 3, 0.1, 1, 2, 0.1, 1, 0, 0, 1, (), 9, "pass", 1, 0, "bits", ""
+        )
         for role in ("newline", "pad", "none")
     ]
     assert adopted(sound) is None

@@ -17,7 +17,7 @@ from pofx.lm.trace import Want
 from pofx.models.ngram.model import NgramLM
 from pofx.queries.sample import sample
 from pofx.queries.scoring import joins
-from pofx.queries.scoring.joins import ways
+from pofx.queries.scoring.joins import choose_joins
 from pofx.queries.scoring.score import log_prob, prefix_log_prob, score
 from pofx.queries.scoring.stream import score_stream
 from pofx.transforms.bytewise.bytewise import bytewise
@@ -67,12 +67,12 @@ def test_a_clean_join_costs_no_call_of_the_model() -> None:
     score(lm, ["ab"], "b")
     assert Counted.calls == token
     letters = ToyLM()
-    assert ways(letters, ["a"], ["b"], "auto") == ["token"]
+    assert choose_joins(letters, ["a"], ["b"], "auto") == ["token"]
     assert score(letters, ["a"], "b")[0].terms.boundary == ""
 
 
 def test_a_long_text_is_healed_at_its_join(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joins, "LONGEST", 0)
+    monkeypatch.setattr(joins, "MOST_EXACT_BYTES", 0)
     want = Want(entropy=True, rank=True, top=2)
     found = 0
     for x, y in [

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 import pofx
 from pofx.algorithms.automata.linear_patterns import for_re2
 from pofx.algorithms.automata.steady_patterns import is_steady
-from pofx.queries.segmentation.matches_apart import matches_apart
-from pofx.queries.segmentation.pattern_spans import _compiled, _in_time, pattern_spans
-from pofx.queries.segmentation.word_units import Units
+from pofx.queries.segmentation.pattern_spans import _compiled, _in_time, matches_in_process, pattern_spans
+from pofx.queries.segmentation.word_rule import WordRule
 
 SLOW = r"(?:(?=a)a|a)*b"  # look-around keeps RE2 from it, and 2^n ways keep `re` at it
 
@@ -204,10 +203,10 @@ def test_another_thread_has_the_deadline_too(pattern: str) -> None:
 @pytest.mark.parametrize("text", ["", "a ab\n", "é a\udcff a", "a" * 5000])
 def test_a_process_of_its_own_finds_what_re_finds(text: str) -> None:
     pattern = re.compile(r"(?i)\bA+(?=a|\b)|\udcff")
-    assert matches_apart(pattern, text, 60) == [m.span() for m in pattern.finditer(text)]
+    assert matches_in_process(pattern, text, 60) == [m.span() for m in pattern.finditer(text)]
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "1"])
 def test_seconds_are_a_positive_number(seconds: float) -> None:
     with pytest.raises(pofx.BadValue, match="pattern_seconds"):
-        Units(re.compile("a"), seconds=seconds)
+        WordRule(re.compile("a"), seconds=seconds)

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
 import pofx
-from pofx.queries.segmentation.graphemes import PLAIN, graphemes
-from pofx.queries.segmentation.word_spans import regions
-from pofx.queries.segmentation.word_units import INNER, Units
+from pofx.queries.segmentation.characters import PLAIN, graphemes
+from pofx.queries.segmentation.word_rule import INNER, WordRule
+from pofx.queries.segmentation.word_spans import region_spans
 
 ODD = "ab.,-' \n\r\t\u00a0\u3000\u0301\u200d👨👩🇫🇷가\u1100\u1161\u11a8日か\u0930\u094d\u0915\u0600©1\ufe0f\u20e3\udc80\x1c\x00é"
 TEXTS = st.text(st.sampled_from(ODD), max_size=20)
@@ -55,7 +55,7 @@ def test_words_are_runs_between_separators(text: str, punctuation: str) -> None:
             word = ""
         else:
             word += c
-    found = Units("words", punctuation).of(text)  # type: ignore[arg-type]
+    found = WordRule("words", punctuation).of(text)  # type: ignore[arg-type]
     assert [(*s, b) for s, b in zip(found.spans.tolist(), found.bounded.tolist())] == wanted
     if punctuation == "attached":
         assert [text[lo:hi] for lo, hi in found.spans] == text.split()
@@ -72,7 +72,7 @@ def test_regions_and_what_stands_between(text: str, edges: list[int]) -> None:
         if held.strip():
             wanted.append((lo + len(held) - len(held.lstrip()), lo + len(held.rstrip()), True))
     wanted = sorted([*wanted, *((lo, hi, False) for lo, hi in asked)])
-    found = regions(text, asked)
+    found = region_spans(text, asked)
     assert [(*s, o) for s, o in zip(found.spans.tolist(), found.outside.tolist())] == wanted
     ends = [hi == len(text) or text[hi].isspace() for _, hi, _ in wanted]
     assert found.bounded.tolist() == ends
@@ -81,7 +81,7 @@ def test_regions_and_what_stands_between(text: str, edges: list[int]) -> None:
 @pytest.mark.parametrize("wrong", [[(0, 0)], [(2, 1)], [(0, 9)], [(0, 2), (1, 3)], [(-1, 1)]])
 def test_regions_that_are_none_are_refused(wrong: list[tuple[int, int]]) -> None:
     with pytest.raises(pofx.BadValue, match="units: expected regions .* found"):
-        regions("abc", wrong)
+        region_spans("abc", wrong)
 
 
 @pytest.mark.parametrize("text", ["a", "\u0301", "👨\u200d", "\n", "中", ". ", "👨\u200d👩 "])

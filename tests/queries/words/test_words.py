@@ -24,9 +24,9 @@ from pofx.cli.main import main
 from pofx.errors import BadValue, NoBOS, NoEOS, PofxError
 from pofx.lm.begin import Begin
 from pofx.lm.model import LM
-from pofx.queries.segmentation.graphemes import graphemes
-from pofx.queries.segmentation.word_units import PUNCTUATION, Units
-from pofx.queries.words.boundaries import Boundaries
+from pofx.queries.segmentation.characters import graphemes
+from pofx.queries.segmentation.word_rule import PUNCTUATION, WordRule
+from pofx.queries.words.boundaries import BoundaryTokens
 from pofx.queries.words.words import Word, Worded
 from pofx.transforms.windowed import windowed
 from pofx.transforms.with_begin import with_begin
@@ -272,7 +272,7 @@ def test_what_is_impossible_is_infinite_and_never_nan() -> None:
 
 
 def cut(text: str, **how: object) -> list[str]:
-    return [text[lo:hi] for lo, hi in Units(**how).of(text).spans]  # type: ignore[arg-type]
+    return [text[lo:hi] for lo, hi in WordRule(**how).of(text).spans]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -344,10 +344,32 @@ def test_a_text_without_words_has_one_row_for_its_end() -> None:
 
 def test_boundaries_are_made_of_bytes() -> None:
     vocab = Pieces(b" a", b"a ", b"\n", "\u3000x".encode(), b"\xe3", b"\xe3\x81", b"a", b".", "—".encode())
-    assert Boundaries(vocab, Units()).at_break.tolist() == [1, 0, 1, 1, 1, 0, 0, 0, 0, 1]
-    assert Boundaries(vocab, Units(punctuation="own")).at_break.tolist() == [1, 0, 1, 1, 1, 0, 0, 1, 1, 1]
-    assert Boundaries(vocab, Units()).within(b"a", True).tolist() == [0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
-    assert Boundaries(vocab, Units()).within(b"a", False).tolist() == [0, 1, 0, 0, 0, 0, 1, 0, 0, 0]
+    assert BoundaryTokens(vocab, WordRule()).at_boundary.tolist() == [1, 0, 1, 1, 1, 0, 0, 0, 0, 1]
+    assert BoundaryTokens(vocab, WordRule(punctuation="own")).at_boundary.tolist() == [
+        1,
+        0,
+        1,
+        1,
+        1,
+        0,
+        0,
+        1,
+        1,
+        1,
+    ]
+    assert BoundaryTokens(vocab, WordRule()).continuing(b"a", True).tolist() == [0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert BoundaryTokens(vocab, WordRule()).continuing(b"a", False).tolist() == [
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+    ]
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from pofx.cli.spelling import shell_line
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
-    from pofx.queries.segmentation.word_units import Units
+    from pofx.queries.segmentation.word_rule import WordRule
 
 
 @click.command(cls=Verb, short_help="The surprisal of words.")
@@ -105,7 +105,7 @@ def command(
     from pofx.jobs.rows import Rows
     from pofx.jobs.term_columns import WithTerms
     from pofx.jobs.word_rows import WordRows
-    from pofx.queries.segmentation.word_units import Units
+    from pofx.queries.segmentation.word_rule import WordRule
 
     arguments.check_texts(files, texts, given, given_field)
     arguments.check_out(files, out, as_json, "score")
@@ -113,7 +113,7 @@ def command(
         raise click.UsageError("--pattern-seconds: expected with --pattern, found without.")
     if pattern is not None and arguments.typed("how"):
         raise click.UsageError("--pattern: expected instead of --units, found both.")
-    units = Units(how if pattern is None else _compiled(pattern), punctuation, pattern_seconds)
+    units = WordRule(how if pattern is None else _compiled(pattern), punctuation, pattern_seconds)
     behind = arguments.argument_text(given)
     asked = Documents(layout.files(files), layout, behind, given_field, keep)
     own = WordRows(units, keep)
@@ -142,12 +142,12 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _texts(
-    lm: LM, texts: list[str | bytes], units: Units, given: str | bytes, as_json: bool, model: str
+    lm: LM, texts: list[str | bytes], units: WordRule, given: str | bytes, as_json: bool, model: str
 ) -> None:
-    from pofx.queries.words.boundaries import Boundaries
+    from pofx.queries.words.boundaries import BoundaryTokens
     from pofx.queries.words.words import read_words
 
-    found = read_words(lm, Boundaries(lm.vocab, units), texts, given)
+    found = read_words(lm, BoundaryTokens(lm.vocab, units), texts, given)
     if as_json:
         from pofx.cli.output.json_records import dumps, words_record
 

@@ -40,7 +40,7 @@ def print_rows(lm: LM, asked: Documents, rows: Rows, as_json: bool, lacking: str
     told = BadRows()
     answer = rows.query(lm)
     for block in blocks(asked.items(tell), asked.ask, rows.block_size(lm)):
-        for item, found in zip(block.items, block.answered(answer)):
+        for item, found in zip(block.items, block.answers(answer)):
             if not as_json and n + failed == 0:
                 click.echo("\t".join(c.name for c in columns))
             if isinstance(found, PofxError):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pofx.corpus.documents import BadRow, Document
     from pofx.errors import PofxError
     from pofx.lm.model import LM
-    from pofx.queries.scoring.joins import Asked
+    from pofx.queries.scoring.joins import JoinRequest
     from pofx.queries.scoring.score import Scored
 
 # Texts of a file that go into a page: more make it slow to open.
@@ -27,7 +27,7 @@ PAGE_TEXTS = 50
 def print_lines(
     lm: LM,
     asked: Documents,
-    boundary: Asked,
+    boundary: JoinRequest,
     prefix: bool,
     tokens: bool,
     as_json: bool,

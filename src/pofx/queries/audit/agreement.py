@@ -13,7 +13,7 @@ from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Want
 from pofx.queries.audit.law_statistics import batches, law
-from pofx.queries.findings import Check, Finding, Measure, Outcome
+from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.units import count_noun
 
 # Between the bound and this many times it, float32 may be rounding: a warning. In float64 it is a fault.
@@ -221,7 +221,7 @@ def _totals(lm: LM, paths: Sequence[Ints]) -> Iterator[float]:
 
 def _compare(
     lm: LM, pairs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]
-) -> tuple[float, float, Outcome]:
+) -> tuple[float, float, CheckVerdict]:
     """The pair that is furthest apart for its length: by how much, the bound for it, and what that means."""
     gaps = [(apart(a, b), text_bound(lm, len(b))) for a, b in pairs]
     worst, bound = max(gaps, key=lambda g: g[0] / g[1], default=(0.0, text_bound(lm, 1)))
@@ -231,5 +231,5 @@ def _compare(
     return worst, bound, "warn" if worst <= slack * bound else "fail"
 
 
-def _outcome(good: bool) -> Outcome:
+def _outcome(good: bool) -> CheckVerdict:
     return "pass" if good else "fail"

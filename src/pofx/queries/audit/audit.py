@@ -23,7 +23,7 @@ from pofx.queries.audit.leak import leak_finding
 from pofx.queries.audit.precision import precision_finding
 from pofx.queries.audit.roundtrip import roundtrip_finding
 from pofx.queries.audit.termination import alive_finding, measure_alive
-from pofx.queries.findings import Audit, Candidate, Check, Finding, Measure
+from pofx.queries.findings import Audit, BeginCandidate, Check, Finding, Measure
 from pofx.transforms.given import Given
 from pofx.transforms.windowed import windowed
 from pofx.transforms.with_begin import with_begin
@@ -121,7 +121,9 @@ def _audited(
     return Audit(verdict, reason, evidence, found, len(held.paths), seed, tried, endings)
 
 
-def _with_x0(lm: LM, held: HeldOut, average: Survey | None, seed: int) -> tuple[LM, tuple[Candidate, ...]]:
+def _with_x0(
+    lm: LM, held: HeldOut, average: Survey | None, seed: int
+) -> tuple[LM, tuple[BeginCandidate, ...]]:
     """A pretrained model with the x0 that evidence speaks for, if it has none yet; and what every candidate showed."""
     core = lm.bare()
     if core is None or not lm.vocab.control.candidates or not held.paths:

@@ -12,7 +12,7 @@ from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Want
 from pofx.queries.audit.begin.openings import FEWEST, MATERIAL, SAME
 from pofx.queries.audit.law_statistics import Survey, batches
-from pofx.queries.findings import Check, Ending, Finding, Measure, Outcome, Series
+from pofx.queries.findings import Check, CheckVerdict, EndCandidate, Finding, Measure, Series
 from pofx.transforms.with_begin import token_name
 from pofx.units import bits
 from pofx.vocab.vocabulary import Vocab
@@ -28,7 +28,7 @@ SUMS, LIKELIER = (0.25, 4.0), 2.0
 
 def end_findings(
     lm: LM, paths: Sequence[Ints], free: int, average: Survey | None
-) -> tuple[list[Finding], tuple[Ending, ...]]:
+) -> tuple[list[Finding], tuple[EndCandidate, ...]]:
     """p(EOS) at true ends of documents against elsewhere, and whether the documents are possible at all.
 
     paths: whole documents without EOS. Pass if log2 p(EOS) at the end of a document exceeds that of its other
@@ -113,9 +113,9 @@ def _ending(
     at_end: NDArray[np.float64],
     elsewhere: NDArray[np.float64],
     sums: NDArray[np.float64],
-) -> Ending:
+) -> EndCandidate:
     gain, n = at_end - elsewhere, len(at_end)
-    return Ending(
+    return EndCandidate(
         name=token_name(vocab, i),
         id=i,
         current=i == vocab.end,
@@ -155,7 +155,7 @@ def _learned(
         f"EOS is {mean:.2f} ± {se:.2f} bits likelier where {n} documents end (mean log2 p(EOS) = "
         f"{at_end.mean():.2f}) than elsewhere in them ({elsewhere.mean():.2f})"
     )
-    outcome: Outcome = "pass" if mean > bound else "fail"
+    outcome: CheckVerdict = "pass" if mean > bound else "fail"
     value = mean
     if outcome == "fail" and average is not None and average.rows > 1 and average.spread < SAME:
         # One law for all positions: EOS cannot be anywhere likelier, and lengths are geometric, which is

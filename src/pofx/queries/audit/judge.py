@@ -9,7 +9,15 @@ from pofx.queries.audit.begin.finding import none_is_x0
 from pofx.queries.audit.begin.openings import FEWEST
 from pofx.queries.audit.leak import leak_note
 from pofx.queries.audit.termination import LEAK, Alive
-from pofx.queries.findings import OF_OPENINGS, BeginEvidence, Candidate, Check, Finding, Measure, Verdict
+from pofx.queries.findings import (
+    OPENING_MEASURES,
+    BeginCandidate,
+    BeginEvidence,
+    Check,
+    Finding,
+    Measure,
+    Verdict,
+)
 
 # Any of these failing makes p improper, whatever else holds.
 SUMS = (
@@ -28,7 +36,7 @@ def judge(
     findings: Sequence[Finding],
     begin: BeginEvidence | None,
     alive: Alive | None,
-    tried: Sequence[Candidate] = (),
+    tried: Sequence[BeginCandidate] = (),
 ) -> tuple[Verdict, str]:
     """The verdict, and the evidence that decided it. tried: what may stand for x0 of a pretrained model."""
     by = {f.check: f for f in findings}
@@ -61,7 +69,7 @@ def judge(
         )
     if ending.verdict == "fail" or never >= 1 - 1e-9:
         return "prefix-only", f"EOS was not learned: {ending.why}"
-    unit = opening.unit if opening.unit in OF_OPENINGS else Measure.BITS_OPENING
+    unit = opening.unit if opening.unit in OPENING_MEASURES else Measure.BITS_OPENING
     parts = [
         f"x0 gains {_number(opening.value)} {unit} ({begin.known})"
         if opening.verdict == "pass"

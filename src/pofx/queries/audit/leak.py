@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pofx.lm.model import LM
 from pofx.queries.audit.law_statistics import Survey
-from pofx.queries.findings import Check, Finding, Measure, Outcome
+from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.units import count_noun
 from pofx.vocab.words import CLASS
 
@@ -32,7 +32,7 @@ def leak_finding(lm: LM, average: Survey | None) -> Finding:
             "Σ p over the texts of known words falls short by that share at every token."
         )
         return Finding(Check.LEAK, "pass" if leak <= LEAK else "warn", leak, LEAK, Measure.PROBABILITY, why)
-    outcome: Outcome = "pass" if leak <= LEAK else "warn" if leak <= LEAK_FAIL else "fail"
+    outcome: CheckVerdict = "pass" if leak <= LEAK else "warn" if leak <= LEAK_FAIL else "fail"
     why = (
         f"A token puts {leak:.2g} of its mass on {len(control)} control tokens that spell no text ({at}): that share is "
         f"missing from Σ p(x) at every token. Below {LEAK:g} it is harmless, above {LEAK_FAIL:g} log p of a long text is "

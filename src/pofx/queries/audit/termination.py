@@ -15,7 +15,7 @@ from pofx.lm.state import State
 from pofx.queries.audit.effort import effort
 from pofx.queries.audit.held_out import longest_path
 from pofx.queries.audit.law_statistics import law
-from pofx.queries.findings import Check, Finding, Measure, Outcome, Series
+from pofx.queries.findings import Check, CheckVerdict, Finding, Measure, Series
 
 # Draws × tokens × V: 300 M entries of laws are about 4 s of exp and cumsum. Full length up to V = 9,000.
 CELLS = 300_000_000
@@ -138,7 +138,7 @@ def alive_finding(lm: LM, found: Alive | None, where: str) -> Finding:
         return Finding(check, "pass", found.never, LEAK, Measure.PROBABILITY, why, chart)
     before = found.alive[-2] if len(found.alive) > 1 else 1.0
     bound = max(0.01, 0.999 * before)
-    outcome: Outcome = "pass" if last <= bound else "warn"
+    outcome: CheckVerdict = "pass" if last <= bound else "warn"
     why = f"{told} Texts must all end sooner or later, or p does not sum to 1; " + (
         "the survivors keep falling."
         if outcome == "pass"

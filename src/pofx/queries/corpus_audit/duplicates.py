@@ -7,7 +7,7 @@ import numpy as np
 from pofx.algorithms.statistics.clusters import Labels
 from pofx.queries.corpus_audit.near_duplicates import ALIKE
 from pofx.queries.corpus_audit.record import Corpus
-from pofx.queries.findings import Check, Finding, Measure, Outcome
+from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.units import count_noun
 
 # Shares of documents. Web corpora that were not cleaned hold 2 to 14 % of near-duplicates (Lee et al. 2022); of a
@@ -27,7 +27,7 @@ def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Find
     crossed = across(near, corpus.held_out)
     n_held = int(corpus.held_out.sum())
     share = crossed / max(1, n_held)
-    outcome: Outcome = "pass" if not crossed else "warn" if share <= CROSSED else "fail"
+    outcome: CheckVerdict = "pass" if not crossed else "warn" if share <= CROSSED else "fail"
     return [
         Finding(
             Check.EXACT_DUPLICATES,
@@ -80,5 +80,5 @@ def _them(crossed: int) -> str:
     return "such ones is memory, not prediction" if crossed else "them is prediction, not memory"
 
 
-def _outcome(share: float) -> Outcome:
+def _outcome(share: float) -> CheckVerdict:
     return "pass" if share <= FEW else "warn" if share <= MANY else "fail"

@@ -15,7 +15,7 @@ from pofx.errors import Impossible, NotText
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
 from pofx.queries.corpus_audit.record import Corpus
-from pofx.queries.findings import Check, Finding, Measure, Outcome
+from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.queries.scoring.score import score
 from pofx.units import count_noun
 
@@ -54,7 +54,9 @@ def midway_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Find
                 found, usual, p = paired_p_value(table, SHUFFLES, np.random.default_rng(seed))
     goes_on, cut = p <= LEVEL, same >= SAME
     many = share > FEW
-    outcome: Outcome = "fail" if many + goes_on + cut > 1 else "warn" if many or goes_on or cut else "pass"
+    outcome: CheckVerdict = (
+        "fail" if many + goes_on + cut > 1 else "warn" if many or goes_on or cut else "pass"
+    )
     why = (
         f"{count_noun(int(looks.sum()), 'document begins', 'documents begin')} in lower case or with a closing mark behind "
         "one that ends no sentence (by form)"

@@ -13,7 +13,7 @@ from pofx.algorithms.statistics.clusters import (
 )
 from pofx.algorithms.statistics.permutation import p_value
 from pofx.queries.corpus_audit.record import Loss
-from pofx.queries.findings import Check, Finding, Measure, Outcome
+from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.units import count_noun
 
 LEVEL = 0.95
@@ -62,7 +62,7 @@ def effective_finding(loss: Loss, documents: int, what: What, groups: int) -> tu
     share = effective / documents
     unsure = loss.rho_p > UNSURE
     alone = groups == 1 < documents and loss.rho_p > 0
-    outcome: Outcome = "pass" if share >= ENOUGH else "warn" if share >= HALF or unsure else "fail"
+    outcome: CheckVerdict = "pass" if share >= ENOUGH else "warn" if share >= HALF or unsure else "fail"
     outcome = "warn" if alone else outcome
     known = (
         "copies say nothing new, ρ = 1"

@@ -12,9 +12,9 @@ from pofx.algorithms.statistics.permutation import paired_p_value
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
 from pofx.queries.corpus_audit.record import Corpus
-from pofx.queries.findings import Check, Finding, Measure, Outcome
-from pofx.queries.scoring.as_read import as_read
+from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.queries.scoring.score import score
+from pofx.queries.scoring.terms import read_texts
 from pofx.units import count_noun
 
 LEVEL = 0.01
@@ -68,7 +68,7 @@ def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding
             f"Not tested: expected at least {FEWEST} documents to score that stand behind another, and are possible, "
             f"found {len(fine)}. Of a larger share held out there are more.",
         )
-    behind, _ = as_read(lm, [corpus.texts[int(pairs[k]) - 1][-HEAD:] for k in fine])
+    behind, _ = read_texts(lm, [corpus.texts[int(pairs[k]) - 1][-HEAD:] for k in fine])
     before = lm.vocab.encode_many(behind)
     table = cache_gain(
         lm, before, [_path(lm, traces[k].tokens) for k in fine], [traces[k].logp for k in fine]
@@ -88,7 +88,7 @@ def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding
         if odd
         else "Nothing speaks against scoring documents as independent."
     )
-    outcome: Outcome = "pass" if not odd else "fail" if share >= MATERIAL else "warn"
+    outcome: CheckVerdict = "pass" if not odd else "fail" if share >= MATERIAL else "warn"
     return Finding(Check.NEIGHBOURS, outcome, gain - usual, None, Measure.NATS_DOCUMENT, why)
 
 
@@ -97,7 +97,7 @@ def cache_gain(
 ) -> NDArray[np.float64]:
     """log p(y_j | x_i) − log p(y_j) for every document before, i, and every one behind, j; nats, `[n, n]`.
 
-    Behind x the model is ½ as it is, and ½ with a cache of x: p(v|c) = (N_x(c v) + μ p(v)) / (N_x(c) + μ), with
+    Given x the model is ½ as it is, and ½ with a cache of x: p(v|c) = (N_x(c v) + μ p(v)) / (N_x(c) + μ), with
     N_x the counts of x and c the last tokens (about 4 bytes), μ one of three with equal weights. Each is a
     distribution over whole texts, so the gain is one of log-probabilities, and never below −log 2.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.lm.trace import Ints
-from pofx.queries.findings import Finding, Outcome
+from pofx.queries.findings import CheckVerdict, Finding
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ class CorpusReport:
     seed: int = 0
 
     @property
-    def verdict(self) -> Outcome:
+    def verdict(self) -> CheckVerdict:
         """The worst of the findings."""
         found = {f.verdict for f in self.findings}
         return "fail" if "fail" in found else "warn" if "warn" in found else "pass"

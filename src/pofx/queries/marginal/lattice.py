@@ -33,7 +33,7 @@ class Lattice:
         return ways[0]
 
 
-def lattice(vocab: Vocab, canonical: Sequence[int] | Ints) -> Lattice:
+def build_lattice(vocab: Vocab, canonical: Sequence[int] | Ints) -> Lattice:
     """The lattice of the bytes that the canonical ids spell, the space put before a text by its tokenizer included.
 
     Ids that spell no byte are in no tokenisation; two ids that spell the same bytes are two edges.

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pofx.algorithms.logspace import logsumexp
 from pofx.lm.model import LM
 from pofx.queries.marginal.exact import sum_by_state
-from pofx.queries.marginal.lattice import Lattice, lattice
-from pofx.queries.marginal.tokenisations import Row, Tokens, by_beam, draw_others, tree
+from pofx.queries.marginal.lattice import Lattice, build_lattice
+from pofx.queries.marginal.tokenisations import Tokenisation, Tokens, build_tree, draw_unknown, find_likeliest
 from pofx.queries.scoring.score import Scored, score
 from pofx.queries.scoring.terms import Terms
 from pofx.units import bits
@@ -148,12 +148,14 @@ class _Sum:
     n: int
 
 
-def _exact(lm: LM, scored: Scored, beam: int, budget: _Budget) -> _Sum | tuple[Lattice, tuple[Row, ...]]:
+def _exact(
+    lm: LM, scored: Scored, beam: int, budget: _Budget
+) -> _Sum | tuple[Lattice, tuple[Tokenisation, ...]]:
     """The sum, where it can be had; else the lattice and what the beam found."""
     canonical = tuple(scored.tokens.tolist())
     if lm.vocab.unambiguous:
         return _Sum(scored.total, 1)
-    spelled = lattice(lm.vocab, canonical)
+    spelled = build_lattice(lm.vocab, canonical)
     if lm.memory is not None:
         by_state = sum_by_state(lm, spelled, lm.memory)
         if by_state is not None:
@@ -161,7 +163,7 @@ def _exact(lm: LM, scored: Scored, beam: int, budget: _Budget) -> _Sum | tuple[L
             return _Sum(
                 max(by_state[0], scored.total), spelled.paths
             )  # a sum in another order may be a rounding less
-    kept = by_beam(lm, spelled, canonical, beam, budget.one_more)
+    kept = find_likeliest(lm, spelled, canonical, beam, budget.one_more)
     if kept is not None and kept.all:
         every = {**_logp(kept.rows), canonical: scored.total}
         return _Sum(_log_sum(every.values()), len(every))
@@ -180,7 +182,7 @@ def _sampled(
     lm: LM,
     scored: Scored,
     spelled: Lattice,
-    kept: tuple[Row, ...],
+    kept: tuple[Tokenisation, ...],
     draws: int,
     budget: _Budget,
     rng: np.random.Generator,
@@ -193,14 +195,14 @@ def _sampled(
     batches: list[_Batch] = []
     done = 0
     while done < draws and budget.left():
-        root = tree(known.values(), spelled)
+        root = build_tree(known.values(), spelled)
         if not root.missing:
             value = max(_log_sum(_logp(known.values()).values()), scored.total)
             return _record(scored, budget, "exact", value, len(known), value, 0.0, draws=done)
         n = min(TOGETHER, FIRST << len(batches), draws - done)
         if draws - done - n == 1:  # one draw alone has no variance
             n += 1
-        rows, log_w, calls = draw_others(lm, spelled, root, n, rng)
+        rows, log_w, calls = draw_unknown(lm, spelled, root, n, rng)
         budget.spent += calls
         sure = _log_sum(_logp(known.values()).values())
         batches.append(_Batch(sure, log_w + math.log(root.missing)))
@@ -231,7 +233,7 @@ def _mean(batches: Sequence[_Batch]) -> tuple[float, float, float]:
     return unit + math.log(p), math.sqrt(variance) / p, ess
 
 
-def _logp(rows: Iterable[Row]) -> dict[Tokens, float]:
+def _logp(rows: Iterable[Tokenisation]) -> dict[Tokens, float]:
     return {row.tokens: row.logp for row in rows}
 
 

@@ -18,7 +18,7 @@ Tokens = tuple[int, ...]
 
 
 @dataclass(eq=False)
-class Node:
+class KnownNode:
     """A beginning of found tokenisations, in the law q of draws that keep to the lattice.
 
     q: of the tokens that fit behind it, `[k]` as in the lattice. below: where found tokenisations go on. missing:
@@ -26,12 +26,12 @@ class Node:
     """
 
     q: NDArray[np.float64]
-    below: dict[int, Node] = field(default_factory=dict)
+    below: dict[int, KnownNode] = field(default_factory=dict)
     missing: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class Tokenisation:
     """A tokenisation, or the beginning of one: its tokens, its log p (EOS included where it is whole), and the laws q
     it passed, one a token."""
 
@@ -41,16 +41,16 @@ class Row:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class BeamResult:
     """Distinct tokenisations, and whether there are no others of positive probability."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[Tokenisation, ...]
     all: bool
 
 
-def by_beam(
+def find_likeliest(
     lm: LM, lattice: Lattice, canonical: Sequence[int], width: int, go_on: Callable[[], bool]
-) -> Found | None:
+) -> BeamResult | None:
     """The likeliest `width` beginnings of each offset, extended in one call an offset, and the canonical one always.
 
     None where `go_on()` says, before a call, that there shall be no more.
@@ -58,7 +58,7 @@ def by_beam(
     n = len(lattice.data)
     marks = set(_beginnings(canonical, lattice, lm))
     waiting: list[list[tuple[float, int, int, int]]] = [[] for _ in range(n + 1)]  # log p, offset, row, token
-    rows: dict[int, list[Row]] = {}
+    rows: dict[int, list[Tokenisation]] = {}
     states: dict[int, State] = {}
     pruned = False
     for at in range(n + 1):
@@ -67,7 +67,7 @@ def by_beam(
         if not go_on():
             return None
         if not at:
-            states[0], rows[0] = lm.start(1), [Row((), 0.0, ())]
+            states[0], rows[0] = lm.start(1), [Tokenisation((), 0.0, ())]
         else:
             kept, cut = _best(waiting[at], rows, width, marks)
             pruned = pruned or cut
@@ -82,7 +82,7 @@ def by_beam(
                 if np.any(np.isfinite(logp[k]))
                 else np.zeros(logp.shape[1])
             )
-            rows[at][k] = Row(row.tokens, row.logp, (*row.laws, q))
+            rows[at][k] = Tokenisation(row.tokens, row.logp, (*row.laws, q))
             for token, end, value in zip(
                 lattice.ids[at].tolist(), lattice.ends[at].tolist(), logp[k].tolist()
             ):
@@ -91,15 +91,15 @@ def by_beam(
         for gone in [o for o in states if o <= at - lattice.longest]:
             del states[gone], rows[gone]
     if n not in states:  # all that is on the beam leads to the impossible
-        return Found((), not pruned)
+        return BeamResult((), not pruned)
     ended = np.asarray(states[n].logp, dtype=np.float64)[:, lm.vocab.end]
-    whole = [Row(row.tokens, row.logp + float(e), row.laws) for row, e in zip(rows[n], ended)]
-    return Found(tuple(whole), not pruned)
+    whole = [Tokenisation(row.tokens, row.logp + float(e), row.laws) for row, e in zip(rows[n], ended)]
+    return BeamResult(tuple(whole), not pruned)
 
 
-def draw_others(
-    lm: LM, lattice: Lattice, root: Node, n: int, rng: np.random.Generator
-) -> tuple[list[Row], NDArray[np.float64], int]:
+def draw_unknown(
+    lm: LM, lattice: Lattice, root: KnownNode, n: int, rng: np.random.Generator
+) -> tuple[list[Tokenisation], NDArray[np.float64], int]:
     """n draws from q, without those of the tree; log W = log p − log q of each; and the calls of the model.
 
     q draws a token in proportion to p among those that fit, so that W is the product of their masses and p(EOS).
@@ -123,7 +123,7 @@ def draw_others(
                 rows.append(k)
         going = [going[k] for k in rows]
         if not going:
-            found = [Row(tuple(p.tokens), p.logp, tuple(p.laws)) for p in particles]
+            found = [Tokenisation(tuple(p.tokens), p.logp, tuple(p.laws)) for p in particles]
             return found, np.array([p.log_w for p in particles]), calls
         step = np.array([[p.tokens[-1]] for p in going], dtype=np.int64)
         state = lm.extend(state.take(rows), step)
@@ -134,7 +134,7 @@ def draw_others(
 class _Particle:
     """A draw on its way. node: where it stands in the tree, None outside of it."""
 
-    node: Node | None
+    node: KnownNode | None
     at: int = 0
     logp: float = 0.0
     log_w: float = 0.0
@@ -172,7 +172,10 @@ def _beginnings(canonical: Sequence[int], lattice: Lattice, lm: LM) -> list[Toke
 
 
 def _best(
-    waiting: list[tuple[float, int, int, int]], rows: dict[int, list[Row]], width: int, marks: set[Tokens]
+    waiting: list[tuple[float, int, int, int]],
+    rows: dict[int, list[Tokenisation]],
+    width: int,
+    marks: set[Tokens],
 ) -> tuple[list[tuple[float, int, int, int]], bool]:
     """The likeliest of them, and the canonical one; and whether any was left out."""
     ranked = sorted(waiting, key=lambda w: (-w[0], w[1:]))
@@ -186,8 +189,8 @@ def _extended(
     lattice: Lattice,
     kept: list[tuple[float, int, int, int]],
     states: dict[int, State],
-    rows: dict[int, list[Row]],
-) -> tuple[State, list[Row]]:
+    rows: dict[int, list[Tokenisation]],
+) -> tuple[State, list[Tokenisation]]:
     ordered = sorted(kept, key=lambda w: w[1])
     parents = sorted({w[1] for w in ordered})
     taken = [states[o].take([w[2] for w in ordered if w[1] == o]) for o in parents]
@@ -195,27 +198,27 @@ def _extended(
     out = []
     for logp, offset, row, token in ordered:
         before = rows[offset][row]
-        out.append(Row((*before.tokens, token), logp, before.laws))
+        out.append(Tokenisation((*before.tokens, token), logp, before.laws))
     return lm.extend(state, np.array([[w[3]] for w in ordered], dtype=np.int64)), out
 
 
-def tree(rows: Iterable[Row], lattice: Lattice) -> Node:
+def build_tree(rows: Iterable[Tokenisation], lattice: Lattice) -> KnownNode:
     """The tree of some whole tokenisations."""
-    root = Node(np.zeros(0), missing=1.0)
+    root = KnownNode(np.zeros(0), missing=1.0)
     for row in rows:
         node = root
         for token, law in zip(row.tokens, row.laws):
             node.q = law
-            node = node.below.setdefault(token, Node(np.zeros(0)))
+            node = node.below.setdefault(token, KnownNode(np.zeros(0)))
         node.missing = 0.0
     _fill(root, lattice)
     return root
 
 
-def _fill(root: Node, lattice: Lattice) -> None:
+def _fill(root: KnownNode, lattice: Lattice) -> None:
     """`missing` of every node, from the leaves up: Σ q · (1 for what was not found, else its own). No difference of
     near-equal numbers is taken, so that little stays exact."""
-    order: list[tuple[Node, int]] = [(root, 0)]
+    order: list[tuple[KnownNode, int]] = [(root, 0)]
     for node, at in order:
         ends = dict(zip(lattice.ids[at].tolist(), lattice.ends[at].tolist())) if node.below else {}
         order += [(child, ends[token]) for token, child in node.below.items()]

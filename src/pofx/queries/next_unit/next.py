@@ -13,13 +13,12 @@ from pofx.errors import BadValue
 from pofx.lm.bounds import Bounds
 from pofx.lm.model import LM
 from pofx.lm.state import State
-from pofx.queries.next_unit.continuations import Search, search
-from pofx.queries.next_unit.unit_entropy import entropy_of_characters, entropy_of_words, within
-from pofx.queries.scoring.behind import Behind, behind_ids
-from pofx.queries.scoring.terms import Terms, terms
-from pofx.queries.segmentation.unit_cuts import Characters, Unit, Words
+from pofx.queries.next_unit.unit_entropy import entropy_bounds, entropy_of_characters, entropy_of_words
+from pofx.queries.next_unit.unit_search import UnitSearch, search_units
+from pofx.queries.scoring.terms import Given, Terms, terms, terms_given_ids
+from pofx.queries.segmentation.unit_automata import CharacterAutomaton, TextUnit, WordAutomaton
 from pofx.transforms.given import check_possible
-from pofx.transforms.given import given as behind
+from pofx.transforms.given import given as with_prefix
 from pofx.transforms.given_string import given_string
 from pofx.transforms.prefix_ids import Prefix
 from pofx.values import check_whole_number
@@ -74,7 +73,7 @@ class Next:
     calls: int
 
 
-def next_token(lm: LM, given: Behind = "", k: int = 10, unit: NextUnit = "token", calls: int = CALLS) -> Next:
+def next_token(lm: LM, given: Given = "", k: int = 10, unit: NextUnit = "token", calls: int = CALLS) -> Next:
     """p(v | given) for the k likeliest tokens v, and the mass of the rest: they sum to 1. Nats.
 
     unit: "token", behind the tokens of `given`. Else `given` is a string, and what follows may be spelled by tokens that
@@ -91,18 +90,18 @@ def next_token(lm: LM, given: Behind = "", k: int = 10, unit: NextUnit = "token"
     if unit not in UNITS:
         raise BadValue(f"unit: expected one of {', '.join(map(repr, UNITS))}, found {unit!r}", None)
     if isinstance(given, Prefix):
-        law = next_token(behind(lm, given), "", k, unit, calls)
-        return replace(law, given=given.text, terms=behind_ids(lm, law.terms, given))
+        law = next_token(with_prefix(lm, given), "", k, unit, calls)
+        return replace(law, given=given.text, terms=terms_given_ids(lm, law.terms, given))
     given, _ = lm.vocab.read(given)
     if unit == "token":
-        return _of_outcomes(lm, given, k, "token", behind(lm, given).start(1), lm)
+        return _of_outcomes(lm, given, k, "token", with_prefix(lm, given).start(1), lm)
     join = given_string(lm, given) if unit == "byte" else given_string(lm, given, BEAM)
     state = join.lm.extend(join.lm.start(1), np.array([list(join.tail)], dtype=np.int64))
     _check_possible(join.lm, state, join.tail, given)
     if unit == "byte":
         return _of_outcomes(lm, given, k, "byte", state, join.lm)
-    cut = Characters(to_bytes(given)) if unit == "character" else Words(to_bytes(given))
-    return _of_units(lm, given, k, unit, search(join.lm, state, cut, k, calls))
+    cut = CharacterAutomaton(to_bytes(given)) if unit == "character" else WordAutomaton(to_bytes(given))
+    return _of_units(lm, given, k, unit, search_units(join.lm, state, cut, k, calls))
 
 
 def _check_possible(lm: LM, state: State, tail: bytes, given: str | bytes) -> None:
@@ -129,7 +128,7 @@ def _of_outcomes(lm: LM, given: str | bytes, k: int, unit: NextUnit, state: Stat
     )
     rest = float(logsumexp(law[order[k:]]))
     h = float(entropy(law))
-    lo, hi = within(h, math.exp(dropped), len(law))
+    lo, hi = entropy_bounds(h, math.exp(dropped), len(law))
     return _record(
         lm,
         given,
@@ -144,7 +143,7 @@ def _of_outcomes(lm: LM, given: str | bytes, k: int, unit: NextUnit, state: Stat
     )
 
 
-def _of_units(lm: LM, given: str | bytes, k: int, unit: NextUnit, found: Search) -> Next:
+def _of_units(lm: LM, given: str | bytes, k: int, unit: NextUnit, found: UnitSearch) -> Next:
     """Of a law whose outcomes were searched for."""
     shown = found.top(k)
     top = tuple(
@@ -198,7 +197,7 @@ def _record(
     )  # fmt: skip
 
 
-def _name(unit: Unit) -> str:
+def _name(unit: TextUnit) -> str:
     if not unit.end:
         return show_bytes(unit.spelled)
     return f"{show_bytes(unit.spelled)} EOS".strip()

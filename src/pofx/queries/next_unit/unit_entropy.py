@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from pofx.queries.next_unit.continuations import Search
+from pofx.queries.next_unit.unit_search import UnitSearch
 
 # How many characters of UTF-8 begin with a lead byte, and itself as a stray byte.
 _MOST = {2: 64 + 1, 3: 4096 + 1, 4: 262144 + 1}
@@ -13,7 +13,7 @@ _MOST = {2: 64 + 1, 3: 4096 + 1, 4: 262144 + 1}
 _NONE = 1e-12
 
 
-def within(h: float, dropped: float, n: int) -> tuple[float, float]:
+def entropy_bounds(h: float, dropped: float, n: int) -> tuple[float, float]:
     """Bounds of the entropy of a law over n outcomes that differs from one of entropy h by a mass of at most `dropped`.
 
     |H(p) − H(q)| ≤ ε log(n − 1) + h(ε) for a total variation of ε ≤ 1 − 1/n (Fannes and Audenaert). Nats.
@@ -27,7 +27,7 @@ def within(h: float, dropped: float, n: int) -> tuple[float, float]:
     return max(h - off, 0.0), min(h + off, most)
 
 
-def entropy_of_words(found: Search) -> tuple[float, float, float]:
+def entropy_of_words(found: UnitSearch) -> tuple[float, float, float]:
     """(what is certain, the same, infinity): words are without number, and so has their entropy no bound above.
 
     Strings whose continuations are not read count as one outcome each, with the unit that they may yet belong to; a
@@ -35,11 +35,11 @@ def entropy_of_words(found: Search) -> tuple[float, float, float]:
     """
     cells = [f.p + max(f.open, 0.0) for f in found.units.values()]
     cells += list(_open(found))
-    low = within(math.fsum(map(_plogp, cells)), found.off, max(len(cells), 2))[0]
+    low = entropy_bounds(math.fsum(map(_plogp, cells)), found.off, max(len(cells), 2))[0]
     return low, low, math.inf
 
 
-def entropy_of_characters(found: Search) -> tuple[float, float, float]:
+def entropy_of_characters(found: UnitSearch) -> tuple[float, float, float]:
     """(the mean of the bounds, or the value where they agree; the bounds): by lead byte, and given that, of the rest."""
     groups: dict[bytes, list[float]] = {}
     for unit, f in found.units.items():
@@ -62,7 +62,7 @@ def entropy_of_characters(found: Search) -> tuple[float, float, float]:
             high += _plogp(p) + p * math.log(_outcomes(lead))
     # What was dropped may go on with any byte, or EOS.
     n = 1 + sum(_outcomes(bytes([b])) for b in range(256))
-    low, high = within(low, found.off, n)[0], within(high, found.off, n)[1]
+    low, high = entropy_bounds(low, found.off, n)[0], entropy_bounds(high, found.off, n)[1]
     return (low if low == high else (low + high) / 2), low, high
 
 
@@ -72,7 +72,7 @@ def _outcomes(lead: bytes) -> int:
     return _MOST[2 if lead[0] < 0xE0 else 3 if lead[0] < 0xF0 else 4]
 
 
-def _open(found: Search) -> Iterator[float]:
+def _open(found: UnitSearch) -> Iterator[float]:
     """Masses of strings whose continuations are not read, but for those that may yet be a boundary behind a unit."""
     for node in found.nodes:
         table = found.cut.table(node.at)

@@ -11,35 +11,41 @@ import numpy as np
 from pofx.errors import BadValue, NotText
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Trace, Want
-from pofx.queries.scoring.scored import Cut, Scored
+from pofx.queries.scoring.scored import Scored, TokenPaths
 from pofx.queries.scoring.terms import terms
-from pofx.queries.segmentation.unit_cuts import unfinished
+from pofx.queries.segmentation.unit_automata import unfinished_character
 from pofx.transforms.given import check_possible, impossible, show
 from pofx.transforms.given_string import Join, forward_joins, given_string
 from pofx.vocab.vocabulary import to_bytes
 
-Asked = Literal["auto", "token", "exact", "error"]
-ASKED = ("auto", "token", "exact", "error")
-Way = Literal["token", "exact", "healed"]
+JoinRequest = Literal["auto", "token", "exact", "error"]
+JOIN_REQUESTS = ("auto", "token", "exact", "error")
+JoinKind = Literal["token", "exact", "healed"]
 Text = str | bytes
 
 # Bytes of a text that "auto" joins exactly, at two to four tokens a byte: labels, words and answers. Of a longer text only
 # the join itself is healed, at the cost of one pass over its tokens.
-LONGEST = 64
+MOST_EXACT_BYTES = 64
 
 
-def ways(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], asked: Asked) -> list[Way]:
+def choose_joins(
+    lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], asked: JoinRequest
+) -> list[JoinKind]:
     """How each prefix and its text are joined. `BadValue` for `asked` "error" and a join that is not of tokens."""
-    if asked not in ASKED:
-        raise BadValue(f"boundary: expected one of {', '.join(map(repr, ASKED))}, found {asked!r}", None)
+    if asked not in JOIN_REQUESTS:
+        raise BadValue(
+            f"boundary: expected one of {', '.join(map(repr, JOIN_REQUESTS))}, found {asked!r}", None
+        )
     if asked == "token" or (asked != "error" and lm.vocab.unambiguous):
         return ["token"] * len(texts)
-    out: list[Way] = []
+    out: list[JoinKind] = []
     known: dict[Text, list[int] | None] = {}
     for text, prefix in zip(texts, prefixes):
         if not len(prefix) or asked == "exact":
             out.append("exact" if len(prefix) else "token")
-        elif (asked == "error" or not unfinished(to_bytes(prefix))) and _of_tokens(lm, text, prefix, known):
+        elif (asked == "error" or not unfinished_character(to_bytes(prefix))) and _of_tokens(
+            lm, text, prefix, known
+        ):
             out.append("token")
         elif asked == "error":
             raise BadValue(
@@ -48,7 +54,7 @@ def ways(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], asked: Asked) 
                 "sum over all of them: boundary='exact'",
             )
         else:
-            out.append("exact" if len(to_bytes(text)) <= LONGEST else "healed")
+            out.append("exact" if len(to_bytes(text)) <= MOST_EXACT_BYTES else "healed")
     return out
 
 
@@ -75,12 +81,12 @@ def _encoded(lm: LM, data: bytes) -> list[int] | None:
         return None
 
 
-def exactly(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
+def score_exact(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
     """The texts behind their prefixes as strings, byte by byte, all in one go."""
     rows = _by_prefix(prefixes)
     joins = [given_string(lm, prefix) for prefix, _ in rows]
     cuts = [
-        Cut.of(join.lm, [texts[i] for i in some], [join.tail] * len(some))
+        TokenPaths.of(join.lm, [texts[i] for i in some], [join.tail] * len(some))
         for join, (_, some) in zip(joins, rows)
     ]
     for join, (prefix, _) in zip(joins, rows):
@@ -109,7 +115,7 @@ def exactly(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want)
     return [out[i] for i in range(len(texts))]
 
 
-def healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
+def score_healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
     """log p(the tokens of both together) − log P(prefix), in tokens, of which the first may begin inside the prefix.
 
     The prefix's own probability is exact, with bounds; the text's is that of one spelling, and so a lower bound.
@@ -134,7 +140,7 @@ def healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) 
             else:
                 otherwise.append(i)
     out = dict(
-        zip(otherwise, exactly(lm, [texts[i] for i in otherwise], [prefixes[i] for i in otherwise], want))
+        zip(otherwise, score_exact(lm, [texts[i] for i in otherwise], [prefixes[i] for i in otherwise], want))
     )
     paths = [np.append(ids[i], end).astype(np.int64) for i, _ in cut]
     trace = lm.forward(paths, want, [head[i] for i, _ in cut])
@@ -163,7 +169,7 @@ def healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) 
 
 def _tails(lm: LM, joins: Sequence[Join]) -> list[Scored]:
     """The tail of each join behind its head."""
-    cuts = [Cut.of(join.lm, [join.tail], [b""]) for join in joins]
+    cuts = [TokenPaths.of(join.lm, [join.tail], [b""]) for join in joins]
     trace = forward_joins(lm, joins, range(len(joins)), [c.paths[0] for c in cuts], Want(), [0] * len(joins))
     return [c.records(join.lm, trace, k)[0] for k, (join, c) in enumerate(zip(joins, cuts))]
 

@@ -8,21 +8,20 @@ from dataclasses import replace
 from pofx.errors import BadValue
 from pofx.lm.model import LM
 from pofx.lm.trace import Want
-from pofx.queries.scoring.as_read import as_read, saying
-from pofx.queries.scoring.behind import Behind, behind_ids
-from pofx.queries.scoring.joins import Asked, exactly, healed, ways
+from pofx.queries.scoring.joins import JoinRequest, choose_joins, score_exact, score_healed
 from pofx.queries.scoring.scored import Scored as Scored
-from pofx.queries.scoring.scored import by_tokens
-from pofx.transforms.given import given as behind
+from pofx.queries.scoring.scored import score_tokens
+from pofx.queries.scoring.terms import Given, name_normalizers, read_texts, terms_given_ids
+from pofx.transforms.given import given as with_prefix
 from pofx.transforms.prefix_ids import Prefix
 
 
 def score(
     lm: LM,
     texts: Sequence[str | bytes],
-    given: Behind | Sequence[Behind] = "",
+    given: Given | Sequence[Given] = "",
     want: Want = Want(),
-    boundary: Asked = "auto",
+    boundary: JoinRequest = "auto",
 ) -> list[Scored]:
     """log p(text | given) = Σ log p(x_i | given, x_<i) + log p(EOS | given, text), nats, one record a text, in order.
 
@@ -58,20 +57,20 @@ def score(
 
 
 def _score(
-    lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes], want: Want, boundary: Asked
+    lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes], want: Want, boundary: JoinRequest
 ) -> list[Scored]:
-    texts, changed = as_read(lm, texts)
-    prefixes, before = as_read(lm, prefixes)
-    joins = ways(lm, texts, prefixes, boundary)
+    texts, changed = read_texts(lm, texts)
+    prefixes, before = read_texts(lm, prefixes)
+    joins = choose_joins(lm, texts, prefixes, boundary)
     out: dict[int, Scored] = {}
     for way in dict.fromkeys(joins):
         rows = [i for i, w in enumerate(joins) if w == way]
-        out |= zip(rows, _BY[way](lm, [texts[i] for i in rows], [prefixes[i] for i in rows], want))
-    return saying([out[i] for i in range(len(texts))], [by or g for by, g in zip(changed, before)])
+        out |= zip(rows, _SCORERS[way](lm, [texts[i] for i in rows], [prefixes[i] for i in rows], want))
+    return name_normalizers([out[i] for i in range(len(texts))], [by or g for by, g in zip(changed, before)])
 
 
 def _behind_ids(
-    lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[Behind], want: Want, boundary: Asked
+    lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[Given], want: Want, boundary: JoinRequest
 ) -> list[Scored]:
     """The same where prefixes hold ids: the model behind each is a model, whose texts have no other prefix."""
     out: dict[int, Scored] = {}
@@ -79,22 +78,22 @@ def _behind_ids(
         rows = [i for i, g in enumerate(prefixes) if g == prefix]
         some = [texts[i] for i in rows]
         if isinstance(prefix, Prefix):
-            found = _score(behind(lm, prefix), some, [""] * len(some), want, boundary)
-            found = [replace(s, given=prefix.text, terms=behind_ids(lm, s.terms, prefix)) for s in found]
+            found = _score(with_prefix(lm, prefix), some, [""] * len(some), want, boundary)
+            found = [replace(s, given=prefix.text, terms=terms_given_ids(lm, s.terms, prefix)) for s in found]
         else:
             found = _score(lm, some, [prefix] * len(some), want, boundary)
         out |= zip(rows, found)
     return [out[i] for i in range(len(texts))]
 
 
-_BY = {"token": by_tokens, "exact": exactly, "healed": healed}
+_SCORERS = {"token": score_tokens, "exact": score_exact, "healed": score_healed}
 
 
 def log_prob(
     lm: LM,
     text: str | bytes,
-    given: Behind = "",
-    boundary: Asked = "auto",
+    given: Given = "",
+    boundary: JoinRequest = "auto",
 ) -> float:
     """log p(text | given), nats: the text, complete, EOS included. See `score` for the terms and errors.
 
@@ -107,8 +106,8 @@ def log_prob(
 def prefix_log_prob(
     lm: LM,
     text: str | bytes,
-    given: Behind = "",
-    boundary: Asked = "auto",
+    given: Given = "",
+    boundary: JoinRequest = "auto",
 ) -> float:
     """log P(text | given), nats: the probability that what follows `given` starts with `text`; no EOS term."""
     return score(lm, [text], given, boundary=boundary)[0].prefix_total

@@ -114,7 +114,7 @@ class Scored:
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
+class TokenPaths:
     """Texts behind their prefixes, as tokens: `paths[i]` is the prefix, of `skips[i]` tokens, the text `ids[i]`, and EOS."""
 
     texts: tuple[str | bytes, ...]
@@ -125,7 +125,7 @@ class Cut:
     skips: tuple[int, ...]
 
     @classmethod
-    def of(cls, lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes]) -> Cut:
+    def of(cls, lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes]) -> TokenPaths:
         """Both cut into tokens by themselves."""
         end = np.array([] if lm.vocab.end is None else [lm.vocab.end], dtype=np.int64)
         scoring = lm.vocab.scoring
@@ -192,11 +192,11 @@ class Cut:
         return out
 
 
-def by_tokens(
+def score_tokens(
     lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes], want: Want = Want()
 ) -> list[Scored]:
     """Each text behind its prefix, both cut into tokens by themselves, in one pass of the model."""
-    cut = Cut.of(lm, texts, prefixes)
+    cut = TokenPaths.of(lm, texts, prefixes)
     cut.check_given(lm)
     return cut.records(lm, lm.forward(cut.paths, want, cut.skips))
 

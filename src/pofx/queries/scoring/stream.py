@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from pofx.errors import PofxError
 from pofx.lm.model import LM
 from pofx.lm.trace import Want
-from pofx.queries.scoring.joins import Asked
+from pofx.queries.scoring.joins import JoinRequest
 from pofx.queries.scoring.score import Scored, score
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
@@ -17,9 +17,9 @@ from pofx.vocab.vocabulary import to_bytes
 T = TypeVar("T")
 R = TypeVar("R")
 # A text and the prefix it is conditioned on; or why there is none.
-Ask = tuple[str | bytes, str | bytes] | PofxError
+Question = tuple[str | bytes, str | bytes] | PofxError
 # A query of texts and the prefixes they stand behind: a result for each text.
-Answer = Callable[[Sequence[str | bytes], Sequence[str | bytes]], Sequence[R]]
+Query = Callable[[Sequence[str | bytes], Sequence[str | bytes]], Sequence[R]]
 
 # A block is what is scored together. More texts let a family sort and share more; but a stopped run goes on from
 # the last whole block, and nothing is known of the rate before the first one.
@@ -29,12 +29,12 @@ BYTES = 1 << 16
 # alone, never on the clock, so that a run that is taken up again has the blocks of one that was not stopped.
 PRODUCTS = 2 * 10**11
 BYTES_A_TOKEN = 4
-LEAST = 256
+LEAST_BYTES = 256
 
 
 def block_bytes(lm: LM) -> int:
     """Bytes of text in a block, at most: fewer, the more products the model takes for a token (`LM.work`)."""
-    return BYTES if not lm.work else min(BYTES, max(LEAST, BYTES_A_TOKEN * PRODUCTS // lm.work))
+    return BYTES if not lm.work else min(BYTES, max(LEAST_BYTES, BYTES_A_TOKEN * PRODUCTS // lm.work))
 
 
 def block_size(lm: LM) -> BlockSize:
@@ -45,11 +45,11 @@ def block_size(lm: LM) -> BlockSize:
 def score_stream(
     lm: LM,
     items: Iterable[T],
-    ask: Callable[[T], Ask],
+    ask: Callable[[T], Question],
     want: Want = Want(),
     texts: int = TEXTS,
     n_bytes: int | None = None,
-    boundary: Asked = "auto",
+    boundary: JoinRequest = "auto",
 ) -> Iterator[list[tuple[T, Scored | PofxError]]]:
     """`score` of any number of items, in constant memory: blocks of (item, its `Scored` or why it has none), in order.
 
@@ -74,8 +74,8 @@ def score_stream(
 
 def stream(
     items: Iterable[T],
-    ask: Callable[[T], Ask],
-    answer: Answer[R],
+    ask: Callable[[T], Question],
+    answer: Query[R],
     texts: int = TEXTS,
     n_bytes: int = BYTES,
 ) -> Iterator[list[tuple[T, R | PofxError]]]:
@@ -85,7 +85,7 @@ def stream(
     others: where one fails, halves are asked again.
     """
     units = blocks(items, ask, BlockSize(texts, n_bytes))
-    return (list(zip(block.items, block.answered(answer))) for block in units)
+    return (list(zip(block.items, block.answers(answer))) for block in units)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class BlockSize:
 
 
 @dataclass(frozen=True)
-class Block(Generic[T]):
+class TextBlock(Generic[T]):
     """Items whose texts are answered together: the unit of work of a long run.
 
     A block is a value. Another process can answer it, and blocks can be answered in any order: their answers depend on
@@ -115,22 +115,22 @@ class Block(Generic[T]):
 
     first: int
     items: tuple[T, ...]
-    asked: tuple[Ask, ...]
+    questions: tuple[Question, ...]
 
-    def answered(self, answer: Answer[R]) -> list[R | PofxError]:
+    def answers(self, answer: Query[R]) -> list[R | PofxError]:
         """The answer to each item, in order, or the error that the item or its answer met.
 
         Args:
             answer: of texts and prefixes, a result for each text.
         """
-        questions = [a for a in self.asked if not isinstance(a, PofxError)]
+        questions = [a for a in self.questions if not isinstance(a, PofxError)]
         results = iter(_answer_each(questions, answer))
-        return [a if isinstance(a, PofxError) else next(results) for a in self.asked]
+        return [a if isinstance(a, PofxError) else next(results) for a in self.questions]
 
 
 def blocks(
-    items: Iterable[T], ask: Callable[[T], Ask], size: BlockSize, first: int = 0
-) -> Iterator[Block[T]]:
+    items: Iterable[T], ask: Callable[[T], Question], size: BlockSize, first: int = 0
+) -> Iterator[TextBlock[T]]:
     """The items in blocks, in order; where blocks begin depends on the items and the size alone.
 
     Args:
@@ -142,12 +142,12 @@ def blocks(
     Raises:
         PofxError: whatever `items` raises, behind the block of the items before.
     """
-    block: list[tuple[T, Ask]] = []
+    block: list[tuple[T, Question]] = []
     n_bytes = 0
     prefixes: set[str | bytes] = set()
 
-    def closed() -> Block[T]:
-        return Block(first, tuple(item for item, _ in block), tuple(a for _, a in block))
+    def closed() -> TextBlock[T]:
+        return TextBlock(first, tuple(item for item, _ in block), tuple(a for _, a in block))
 
     source = iter(items)
     while True:
@@ -175,7 +175,7 @@ def blocks(
         yield closed()
 
 
-def _checked(asked: Ask) -> Ask:
+def _checked(asked: Question) -> Question:
     if not isinstance(asked, PofxError):
         try:
             for part in asked:
@@ -185,7 +185,7 @@ def _checked(asked: Ask) -> Ask:
     return asked
 
 
-def _weight(asked: Ask, prefixes: set[str | bytes]) -> int:
+def _weight(asked: Question, prefixes: set[str | bytes]) -> int:
     if isinstance(asked, PofxError):
         return 0
     text, given = asked
@@ -194,7 +194,7 @@ def _weight(asked: Ask, prefixes: set[str | bytes]) -> int:
 
 def _answer_each(
     asked: Sequence[tuple[str | bytes, str | bytes]],
-    answer: Answer[R],
+    answer: Query[R],
 ) -> list[R | PofxError]:
     """The answers to all at once; where that fails, of each half: k bad ones among n cost k log n passes, not n."""
     if not asked:

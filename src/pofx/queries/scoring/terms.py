@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, TypeVar
 
 from pofx.lm.begin import Known
 from pofx.lm.model import LM
+from pofx.transforms.prefix_ids import Prefix
 from pofx.units import count_noun
+from pofx.vocab.vocabulary import to_bytes
 
 Kind = Literal["exact", "canonical", "lower", "estimate", "interval", "class"]
 Boundary = Literal["", "token", "exact", "healed"]
+# A prefix to condition on: a string, or ids, some of which no text spells.
+Given = str | bytes | Prefix
 
 
 @dataclass(frozen=True)
@@ -95,3 +100,41 @@ def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool, leak: 
         leak=leak,
         boundary="" if given_bytes == 0 or lm.vocab.unambiguous else "token",
     )
+
+
+def terms_given_ids(lm: LM, terms: Terms, prefix: Prefix) -> Terms:
+    """The terms of a text behind a prefix of ids, made of those that the model behind it gave."""
+    return replace(
+        terms,
+        begin=lm.begin.text or ("none" if lm.begin.known == "none" else "x0"),
+        begin_known=lm.begin.known,
+        first=False,
+        given_bytes=len(to_bytes(prefix.text)),
+        boundary="token",
+    )
+
+
+class _Record(Protocol):
+    @property
+    def terms(self) -> Terms: ...
+
+
+R = TypeVar("R", bound=_Record)
+
+
+def read_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[str | bytes], list[str]]:
+    """Each text as the model reads it (`Vocab.read`), and by what it was changed, "" for not at all.
+
+    Right: `texts, changed = read_texts(lm, texts)`, then `name_normalizers(records, changed)`. Wrong: bits per byte by the
+    bytes of the text before.
+    """
+    found = [lm.vocab.read(t) for t in texts]
+    return [t for t, _ in found], [by for _, by in found]
+
+
+def name_normalizers(records: Sequence[R], changed: Sequence[str]) -> list[R]:
+    """The records, whose terms say where another text was read than was asked about."""
+    return [
+        replace(r, terms=replace(r.terms, normalized=by)) if by else r  # type: ignore[type-var]
+        for r, by in zip(records, changed)
+    ]

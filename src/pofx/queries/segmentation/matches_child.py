@@ -1,4 +1,4 @@
-"""The process that `matches_apart` starts: the matches of a pattern, until an alarm ends it. The standard library alone."""
+"""The process that `matches_in_process` starts: it finds the matches of a pattern, with the standard library alone."""
 
 import array
 import json

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +20,13 @@ import numpy as np
 from pofx.algorithms.automata.linear_patterns import for_re2
 from pofx.algorithms.automata.steady_patterns import is_steady
 from pofx.errors import Advice, BadValue
-from pofx.queries.segmentation.matches_apart import matches_apart
-from pofx.queries.segmentation.points import byte_offsets, has_strays
+from pofx.queries.segmentation.characters import byte_offsets, has_surrogates
 from pofx.units import count_noun
 
 Span = tuple[int, int]
+
+CHILD = Path(__file__).with_name("matches_child.py")
+GRACE = 20.0  # seconds to start Python on a busy machine
 
 
 class _Late(Exception):
@@ -42,12 +47,12 @@ def pattern_spans(pattern: re.Pattern[str], text: str, seconds: float) -> list[S
         return _found(pattern, text)
     compiled = _compiled(pattern)
     try:
-        if compiled is not None and not has_strays(text):
+        if compiled is not None and not has_surrogates(text):
             return _in_time(compiled, text, seconds)
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
             with _deadline(seconds):
                 return _found(pattern, text)
-        found = matches_apart(pattern, text, seconds)
+        found = matches_in_process(pattern, text, seconds)
         if found is None:
             raise _Late
         return found
@@ -119,3 +124,28 @@ def _deadline(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, handler)
         if left:
             signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - started), 1e-3), again)
+
+
+def matches_in_process(pattern: re.Pattern[str], text: str, seconds: float) -> list[tuple[int, int]] | None:
+    """(start, end) of each match that is not empty; None where they are not found within so many seconds.
+
+    Starting the process takes some 30 ms. Right: in a thread that is not the main one. Wrong: where signals come.
+    """
+    import subprocess  # hardly a pattern needs a process of its own
+
+    asked = {"pattern": pattern.pattern, "flags": int(pattern.flags), "seconds": seconds}
+    given = json.dumps(asked).encode("ascii") + b"\n" + text.encode("utf-8", "surrogatepass")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(CHILD)],
+            input=given,
+            capture_output=True,
+            timeout=seconds + GRACE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    if done.returncode:
+        return None
+    found = np.frombuffer(done.stdout, dtype=np.int64).reshape(-1, 2)
+    return [(lo, hi) for lo, hi in found.tolist()]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadValue
 from pofx.lm.trace import Ints
-from pofx.queries.segmentation.points import each
+from pofx.queries.segmentation.characters import test_characters
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class WordSpans:
         return cls(spans.reshape(n, 2), np.broadcast_to(bounded, n), np.zeros(n, dtype=np.bool_))
 
 
-def runs(separates: NDArray[np.bool_], alone: NDArray[np.bool_]) -> WordSpans:
+def separated_spans(separates: NDArray[np.bool_], alone: NDArray[np.bool_]) -> WordSpans:
     """What stands between separators, bounded; and each of the characters `alone`, which are separators, by itself."""
     inside = np.concatenate([[False], ~separates, [False]])
     edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
@@ -44,7 +44,7 @@ def runs(separates: NDArray[np.bool_], alone: NDArray[np.bool_]) -> WordSpans:
     return WordSpans.words(spans[order], bounded[order])
 
 
-def regions(text: str, found: Sequence[tuple[int, int]] | Ints) -> WordSpans:
+def region_spans(text: str, found: Sequence[tuple[int, int]] | Ints) -> WordSpans:
     """The given spans, and what stands between them that is not white space, as spans outside of all.
 
     A region that ends before white space, or with the text, counts that boundary as a word does; one that ends
@@ -61,7 +61,7 @@ def regions(text: str, found: Sequence[tuple[int, int]] | Ints) -> WordSpans:
             f"characters, found ({spans[k, 0]}, {spans[k, 1]}) behind {before[k]}",
             None,
         )
-    space = each(str.isspace, text)
+    space = test_characters(str.isspace, text)
     # Where text between regions begins and ends: at its first and last character that is no white space.
     solid = np.flatnonzero(~space)
     low, high = np.append(0, spans[:, 1]), np.append(spans[:, 0], n)

@@ -8,28 +8,28 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.queries.segmentation.word_units import Units
+from pofx.queries.segmentation.word_rule import WordRule
 from pofx.vocab.vocabulary import Vocab
 
 Members = NDArray[np.bool_]
 
 
-class Boundaries:
+class BoundaryTokens:
     """The tokens of one vocabulary that open with a boundary, or reach one behind a prefix; made once, read often.
 
     A token that holds less than its first character (a byte, for most characters) counts where that character may
     be a boundary: what is impossible is that a text goes on with a boundary and its token is in no set.
     """
 
-    def __init__(self, vocab: Vocab, units: Units) -> None:
+    def __init__(self, vocab: Vocab, units: WordRule) -> None:
         self.vocab, self.units = vocab, units
 
     def opens(self, data: bytes) -> bool:
         """Whether bytes begin with a boundary, or are the beginning of one."""
-        return bool(data) and data[: _width(data[0])] in self.units.openings
+        return bool(data) and data[: _width(data[0])] in self.units.boundary_prefixes
 
     @cached_property
-    def at_break(self) -> Members:
+    def at_boundary(self) -> Members:
         """`[V]`: EOS, and the tokens that open with a boundary; what may come where a word has ended."""
         spelled = self.vocab.token_bytes
         known: dict[bytes, bool] = {}  # by their first bytes, which are few
@@ -44,7 +44,7 @@ class Boundaries:
             out[self.vocab.end] = True
         return out
 
-    def within(self, prefix: bytes, bounded: bool) -> Members:
+    def continuing(self, prefix: bytes, bounded: bool) -> Members:
         """`[V]`: the tokens that begin with `prefix`; bounded: those of them that go on with a boundary."""
         order, spelled = self._sorted
         out = np.zeros(self.vocab.size, dtype=np.bool_)

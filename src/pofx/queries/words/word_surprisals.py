@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.lm.trace import Ints
-from pofx.queries.segmentation.points import has_strays
+from pofx.queries.segmentation.characters import has_surrogates
 from pofx.queries.words.word import Word
-from pofx.queries.words.word_places import Places
+from pofx.queries.words.word_places import WordPlaces
 
 Floats = NDArray[np.float64]
 
 
-def surprisals(place: Places, logp: Floats, entropy: Floats, masses: Floats, seen: Ints) -> tuple[Word, ...]:
+def word_surprisals(
+    place: WordPlaces, logp: Floats, entropy: Floats, masses: Floats, seen: Ints
+) -> tuple[Word, ...]:
     """The words of one text. logp, entropy, seen: of each position, EOS last. masses: log of that behind each word."""
     units = place.units
     before = np.append(0.0, masses[:-1])
@@ -47,10 +49,10 @@ def surprisals(place: Places, logp: Floats, entropy: Floats, masses: Floats, see
     )
 
 
-def _texts(place: Places) -> list[str]:
+def _texts(place: WordPlaces) -> list[str]:
     text = place.text
     found = [text[lo:hi] for lo, hi in place.units.spans.tolist()]
-    if not has_strays(text):
+    if not has_surrogates(text):
         return found
     return [t.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for t in found]
 

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from pofx.errors import Advice, BadValue, NoEOS
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Trace, Want
-from pofx.queries.scoring.as_read import as_read, saying
-from pofx.queries.scoring.terms import terms
-from pofx.queries.segmentation.word_units import SECONDS, Punctuation, Units
-from pofx.queries.words.boundaries import Boundaries
+from pofx.queries.scoring.terms import name_normalizers, read_texts, terms
+from pofx.queries.segmentation.word_rule import SECONDS, Punctuation, WordRule
+from pofx.queries.words.boundaries import BoundaryTokens
 from pofx.queries.words.word import Word, Worded
-from pofx.queries.words.word_places import Ending, Places, places
-from pofx.queries.words.word_surprisals import surprisals
+from pofx.queries.words.word_places import TokenSet, WordPlaces, place_words
+from pofx.queries.words.word_surprisals import word_surprisals
 from pofx.transforms.given import check_possible
 from pofx.vocab.vocabulary import to_bytes
 
@@ -61,17 +60,17 @@ def words(
         raise BadValue("texts: expected a list of texts, found one text", "write words(lm, [text])")
     texts = list(texts)
     if isinstance(units, str | re.Pattern):
-        how = Units(units, punctuation, pattern_seconds)
-        return read_words(lm, Boundaries(lm.vocab, how), texts, given)
+        how = WordRule(units, punctuation, pattern_seconds)
+        return read_words(lm, BoundaryTokens(lm.vocab, how), texts, given)
     own = list(units)
     if len(own) != len(texts):
         raise BadValue(f"units: expected regions for each of {len(texts)} texts, found {len(own)}", None)
-    return read_words(lm, Boundaries(lm.vocab, Units("words", punctuation)), texts, given, own)
+    return read_words(lm, BoundaryTokens(lm.vocab, WordRule("words", punctuation)), texts, given, own)
 
 
 def read_words(
     lm: LM,
-    boundaries: Boundaries,
+    boundaries: BoundaryTokens,
     texts: Sequence[str | bytes],
     given: str | bytes | Sequence[str | bytes] = "",
     own: Regions | None = None,
@@ -89,8 +88,8 @@ def read_words(
         raise BadValue(
             f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(behind)}", None
         )
-    texts, changed = as_read(lm, texts)
-    behind, before = as_read(lm, behind)
+    texts, changed = read_texts(lm, texts)
+    behind, before = read_texts(lm, behind)
     if own is not None and any(changed):
         raise BadValue(
             "units: expected texts that the model reads as they are, found one that its normalizer changes",
@@ -100,13 +99,13 @@ def read_words(
     asked = {g: p for g, p in zip(behind, prefixes) if len(p)}
     if asked:
         check_possible(lm, list(asked.values()), list(asked))
-    # Behind a prefix texts go on, and may be spelled otherwise than alone.
+    # Given a prefix texts go on, and may be spelled otherwise than alone.
     vocabs = [lm.vocab.continuation if len(p) else lm.vocab for p in prefixes]
     alone = iter(lm.vocab.encode_many([t for t, p in zip(texts, prefixes) if not len(p)]))
     cut = []
     for k, (vocab, text) in enumerate(zip(vocabs, texts)):
         ids = vocab.encode_array(text) if len(prefixes[k]) else next(alone)
-        cut.append(places(vocab, boundaries.units, text, ids, None if own is None else own[k]))
+        cut.append(place_words(vocab, boundaries.units, text, ids, None if own is None else own[k]))
     paths = [np.concatenate([p, place.ids, [end]]).astype(np.int64) for p, place in zip(prefixes, cut)]
     logp, entropy, masses = _passes(lm, boundaries, cut, paths, [len(p) for p in prefixes])
     out = []
@@ -115,17 +114,21 @@ def read_words(
         seen = lm.seen(len(paths[k]))[skip:]
         n_given = len(to_bytes(behind[k]))
         small_print = terms(lm, len(place.ids), len(place.data), n_given, end=True)
-        found = surprisals(place, logp[k], entropy[k], masses[k], seen)
+        found = word_surprisals(place, logp[k], entropy[k], masses[k], seen)
         out.append(Worded(texts[k], behind[k], found, float(logp[k].sum()), small_print))
-    return saying(out, [by or g for by, g in zip(changed, before)])
+    return name_normalizers(out, [by or g for by, g in zip(changed, before)])
 
 
 def _passes(
-    lm: LM, boundaries: Boundaries, texts: Sequence[Places], paths: Sequence[Ints], skips: Sequence[int]
+    lm: LM,
+    boundaries: BoundaryTokens,
+    texts: Sequence[WordPlaces],
+    paths: Sequence[Ints],
+    skips: Sequence[int],
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]], list[NDArray[np.float64]]]:
     """Per text: log p and entropy of each position `[t + 1]`, and the log mass behind each word `[w]`."""
     masses = [np.zeros(len(p.at)) for p in texts]
-    needed: dict[Ending, list[int]] = {}
+    needed: dict[TokenSet, list[int]] = {}
     for k, place in enumerate(texts):
         for kind in np.unique(place.which[place.which >= 0]).tolist():
             needed.setdefault(place.endings[kind], []).append(k)
@@ -135,7 +138,7 @@ def _passes(
     for lo in range(0, max(len(kinds), 1), most):
         some = kinds[lo : lo + most]
         asked = sorted({k for kind in some for k in needed[kind]}) if first else list(range(len(texts)))
-        members = [boundaries.at_break if kind is None else boundaries.within(*kind) for kind in some]
+        members = [boundaries.at_boundary if kind is None else boundaries.continuing(*kind) for kind in some]
         want = Want(entropy=first is None, masses=np.array(members) if members else None)
         trace = lm.forward([paths[k] for k in asked], want, [skips[k] for k in asked])
         first = first or trace

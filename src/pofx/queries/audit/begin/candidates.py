@@ -17,7 +17,7 @@ from pofx.queries.audit.begin.openings import FEWEST, material
 from pofx.queries.audit.effort import effort
 from pofx.queries.audit.held_out import HeldOut, builtin_openings, spell
 from pofx.queries.audit.law_statistics import law
-from pofx.queries.findings import Candidate, Measure, Outcome
+from pofx.queries.findings import BeginCandidate, CheckVerdict, Measure
 from pofx.transforms.with_begin import token_name
 from pofx.units import bits
 
@@ -52,7 +52,7 @@ class Openings:
 
 def try_candidates(
     core: LM, begin: Begin, held: HeldOut, average: NDArray[np.float64] | None, seed: int
-) -> tuple[Candidate, ...]:
+) -> tuple[BeginCandidate, ...]:
     """Every candidate for x0 of a model that has none of its own, on openings and heads of whole documents.
 
     core: the model without x0. begin: the x0 it is being audited with, or none. average: the law `[V]` of the
@@ -71,7 +71,7 @@ def try_candidates(
         token, byte = found.gains(p) if p is not None and len(found.tokens) else (_NOTHING, _NOTHING)
         usual = found.gains(average)[0] if average is not None and len(token) else _NOTHING
         gap = r - rest[least] if len(r) else _NOTHING
-        row = Candidate(
+        row = BeginCandidate(
             name=_name(core, ids),
             id=i,
             role=role,
@@ -100,7 +100,7 @@ def try_candidates(
     return tuple(out)
 
 
-def adopted(tried: Sequence[Candidate]) -> Candidate | None:
+def adopted(tried: Sequence[BeginCandidate]) -> BeginCandidate | None:
     """The x0 that evidence alone speaks for, where the model has none; by role, since log p is no evidence."""
     sound = [c for c in tried if c.verdict == "pass" and c.role in ADOPTED]
     return min(sound, key=lambda c: ADOPTED.index(c.role), default=None)
@@ -173,7 +173,7 @@ def _is_junk(strangers: NDArray[np.float64], kinds: Sequence[Openings]) -> bool:
 class Judged:
     """Whether it stood before texts in training: by which number, held against which bound, and why."""
 
-    verdict: Outcome
+    verdict: CheckVerdict
     value: float
     bound: float
     unit: Measure
@@ -181,7 +181,7 @@ class Judged:
 
 
 def _judged(
-    row: Candidate,
+    row: BeginCandidate,
     token: NDArray[np.float64],
     byte: NDArray[np.float64],
     over: NDArray[np.float64],

@@ -8,10 +8,18 @@ import numpy as np
 
 from pofx.lm.begin import Begin
 from pofx.queries.audit.begin.candidates import ADOPTED
-from pofx.queries.findings import OF_OPENINGS, BeginEvidence, Candidate, Check, Finding, Measure, Series
+from pofx.queries.findings import (
+    OPENING_MEASURES,
+    BeginCandidate,
+    BeginEvidence,
+    Check,
+    Finding,
+    Measure,
+    Series,
+)
 
 
-def x0_finding(tried: Sequence[Candidate], begin: Begin) -> tuple[Finding, BeginEvidence | None]:
+def x0_finding(tried: Sequence[BeginCandidate], begin: Begin) -> tuple[Finding, BeginEvidence | None]:
     """The check of p(x1|x0) for a pretrained model, from what its candidates showed.
 
     An x0 that its files put before every text, or that was audited before, is not convicted by openings alone: the
@@ -27,7 +35,7 @@ def x0_finding(tried: Sequence[Candidate], begin: Begin) -> tuple[Finding, Begin
             Check.BEGIN, "fail", None, None, Measure.BITS, f"There is no x0. {none_is_x0(tried)}", chart
         ), None
     outcome, why = row.verdict, _sentence(row.why)
-    if outcome == "fail" and row.unit in OF_OPENINGS and begin.known in ("declared", "trained"):
+    if outcome == "fail" and row.unit in OPENING_MEASURES and begin.known in ("declared", "trained"):
         outcome = "warn"
         why += f" But {row.name} is {begin.known}, and these documents may be of another kind: take some of its own."
     twice = next((c for c in tried if c.role == "twice"), None)
@@ -48,7 +56,7 @@ def x0_finding(tried: Sequence[Candidate], begin: Begin) -> tuple[Finding, Begin
     return Finding(Check.BEGIN, outcome, value, bound, row.unit, why, chart), evidence
 
 
-def none_is_x0(tried: Sequence[Candidate]) -> str:
+def none_is_x0(tried: Sequence[BeginCandidate]) -> str:
     """Why no candidate was adopted: of the declared BOS, and of the one behind which openings cost least."""
     by = [c for c in tried if c.role in ADOPTED]
     if not by:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
 from pofx.queries.audit.law_statistics import Survey, law
-from pofx.queries.findings import BeginEvidence, Check, Finding, Measure, Outcome, Series
+from pofx.queries.findings import BeginEvidence, Check, CheckVerdict, Finding, Measure, Series
 from pofx.units import bits
 
 # Below this many documents no mean has a standard error worth the name.
@@ -73,7 +73,7 @@ def begin_finding(
     # nats.
     bound = max(2 * se, material(uniform)) + bits(0.5 * float(np.minimum(average.noise[first], 1.0).mean()))
     blind = float(np.max(np.abs(np.exp(start) - average.mean))) < SAME and average.spread < SAME
-    outcome: Outcome = "pass" if mean > bound and evidence.bits < uniform else "fail"
+    outcome: CheckVerdict = "pass" if mean > bound and evidence.bits < uniform else "fail"
     if impossible and mean > bound:
         outcome = "pass"
     why = (

@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pofx.lm.trace import Ints
-from pofx.queries.segmentation.points import points
 
 # Code points that no neighbour of these ranges joins: ASCII without CR, Latin, Cyrillic, kana, ideographs, Hangul syllables.
 PLAIN = (
     *((0x00, 0x0C), (0x0E, 0x7E), (0xC0, 0x24F), (0x400, 0x481)),
     *((0x3041, 0x3096), (0x30A1, 0x30FA), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3)),
 )
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
+    """`[n]`: the code point of each character."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def byte_offsets(text: str) -> Ints:
+    """`[n + 1]`: where each character begins in the bytes of the text, and where the last one ends."""
+    found = code_points(text)
+    width = 1 + (found >= 0x80) + (found >= 0x800) + (found >= 0x10000)
+    width[(found >= 0xDC80) & (found <= 0xDCFF)] = 1  # a stray byte
+    return np.concatenate([[0], np.cumsum(width)]).astype(np.int64)
+
+
+def has_surrogates(text: str) -> bool:
+    """Whether the text has a surrogate: a stray byte, or half of a character."""
+    if text.isascii():
+        return False
+    found = code_points(text)
+    return bool(((found >= 0xD800) & (found < 0xE000)).any())
+
+
+def test_characters(test: Callable[[str], bool], text: str) -> NDArray[np.bool_]:
+    """`[n]`: what the test says of each character, asked once of each that there is."""
+    found, places = np.unique(code_points(text), return_inverse=True)
+    return np.array([test(chr(c)) for c in found.tolist()], dtype=np.bool_)[places]
 
 
 def graphemes(text: str) -> Ints:
@@ -23,7 +51,7 @@ def graphemes(text: str) -> Ints:
     """
     if not text:
         return np.zeros((0, 2), dtype=np.int64)
-    plain = _plain(points(text))
+    plain = _plain(code_points(text))
     begins = np.flatnonzero(np.append(True, plain[1:] & plain[:-1]))
     ends = np.append(begins[1:], len(text))
     long = ends - begins > 1

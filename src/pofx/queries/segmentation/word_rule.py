@@ -11,10 +11,9 @@ from typing import Literal
 import numpy as np
 
 from pofx.errors import BadValue
-from pofx.queries.segmentation.graphemes import graphemes
+from pofx.queries.segmentation.characters import graphemes, test_characters
 from pofx.queries.segmentation.pattern_spans import pattern_spans
-from pofx.queries.segmentation.points import each
-from pofx.queries.segmentation.word_spans import WordSpans, regions, runs
+from pofx.queries.segmentation.word_spans import WordSpans, region_spans, separated_spans
 from pofx.values import check_real_number
 
 Punctuation = Literal["attached", "own", "boundary"]
@@ -29,7 +28,7 @@ _LAST = 0x20000
 
 
 @dataclass(frozen=True)
-class Units:
+class WordRule:
     """How texts are cut into words. See `words`, whose arguments they are.
 
     how: "words", "graphemes", or a pattern, each match of which is a word. seconds: that a pattern may take for a text.
@@ -61,21 +60,21 @@ class Units:
         return character.isspace() or (self.punctuation != "attached" and is_punctuation(character))
 
     @property
-    def openings(self) -> frozenset[bytes]:
+    def boundary_prefixes(self) -> frozenset[bytes]:
         """The bytes of every boundary, whole and in part: what a token may hold of one at its end."""
-        return _openings(self.punctuation)
+        return _boundary_prefixes(self.punctuation)
 
     def of(self, text: str) -> WordSpans:
         """The words of a text in order; none overlap."""
         if isinstance(self.how, re.Pattern):
-            return regions(text, pattern_spans(self.how, text, self.seconds))
-        space = each(str.isspace, text)
+            return region_spans(text, pattern_spans(self.how, text, self.seconds))
+        space = test_characters(str.isspace, text)
         if self.how == "graphemes":
             spans = graphemes(text)
             solid = np.append(0, np.cumsum(~space))
             return WordSpans.words(spans[solid[spans[:, 1]] > solid[spans[:, 0]]], False)
-        separates = space if self.punctuation == "attached" else each(self.separates, text)
-        return runs(separates, separates & ~space & (self.punctuation == "own"))
+        separates = space if self.punctuation == "attached" else test_characters(self.separates, text)
+        return separated_spans(separates, separates & ~space & (self.punctuation == "own"))
 
 
 def is_punctuation(character: str) -> bool:
@@ -84,8 +83,8 @@ def is_punctuation(character: str) -> bool:
 
 
 @cache
-def _openings(punctuation: Punctuation) -> frozenset[bytes]:
-    units = Units("words", punctuation)
+def _boundary_prefixes(punctuation: Punctuation) -> frozenset[bytes]:
+    units = WordRule("words", punctuation)
     characters = (chr(c) for c in range(_LAST) if not 0xD800 <= c < 0xE000)
     spelled = [c.encode() for c in characters if units.separates(c)]
     return frozenset(b[:k] for b in spelled for k in range(1, len(b) + 1))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pofx.lm.model import LM
 from pofx.lm.state import State
-from pofx.queries.segmentation.unit_cuts import DONE, Cut, Unit
+from pofx.queries.segmentation.unit_automata import DONE, TextUnit, UnitAutomaton
 
 # Strings of bytes that are read in one call of the model.
 WIDTH = 32
@@ -25,7 +25,7 @@ MOST = 1 << 27
 
 
 @dataclass
-class Found:
+class UnitMass:
     """What is known of one unit. p: its probability under the law that is computed; low: the part that is certain;
     dropped, open: what hypotheses that a beam dropped, and bytes not yet read, may add."""
 
@@ -55,13 +55,13 @@ class _Node:
 
 
 @dataclass
-class Search:
+class UnitSearch:
     """Units met so far, and strings whose continuations are not yet read. left: the mass of those; lost: of the heaviest
     one that was given up. Σ p + left = 1. Local to one call of `search`."""
 
     lm: LM
-    cut: Cut
-    units: dict[Unit, Found] = field(default_factory=dict)
+    cut: UnitAutomaton
+    units: dict[TextUnit, UnitMass] = field(default_factory=dict)
     left: float = 0.0
     lost: float = 0.0
     calls: int = 0
@@ -72,7 +72,7 @@ class Search:
     heap: list[tuple[float, int, int]] = field(default_factory=list)  # −mass, node, which of its bytes
     taken: set[tuple[int, int]] = field(default_factory=set)
 
-    def top(self, k: int) -> list[tuple[Unit, Found]]:
+    def top(self, k: int) -> list[tuple[TextUnit, UnitMass]]:
         """The k likeliest units that were met."""
         met = [(unit, f) for unit, f in self.units.items() if f.p > 0]
         return sorted(met, key=lambda u: (-u[1].p, u[0].spelled, u[0].end))[:k]
@@ -103,13 +103,13 @@ class Search:
         return max(met, self.heaviest, self.lost)
 
 
-def search(lm: LM, state: State, cut: Cut, k: int, calls: int) -> Search:
+def search_units(lm: LM, state: State, cut: UnitAutomaton, k: int, calls: int) -> UnitSearch:
     """The k likeliest units behind the one row of `state`, a law of bytes, in at most so many calls of the model.
 
     A string of bytes is as likely as all units that begin with it. So the heaviest is read first, and when none is left
     that is heavier than the k-th unit, no unit is likelier than those.
     """
-    out = Search(lm, cut)
+    out = UnitSearch(lm, cut)
     if state.bounds is not None:
         out.most = float(state.bounds.most[0])
         out.dropped = math.exp(state.bounds.shares(0)[1])
@@ -128,7 +128,7 @@ def search(lm: LM, state: State, cut: Cut, k: int, calls: int) -> Search:
     return out
 
 
-def _unsettled(out: Search, k: int) -> list[tuple[int, int]]:
+def _unsettled(out: UnitSearch, k: int) -> list[tuple[int, int]]:
     """The heaviest strings that may turn out to be a boundary behind one of the k likeliest units."""
     units = {unit: f.p for unit, f in out.top(k) if f.open > OPEN * f.p}
     found = []
@@ -142,7 +142,7 @@ def _unsettled(out: Search, k: int) -> list[tuple[int, int]]:
     return [(number, which) for _, number, which in heapq.nlargest(WIDTH, found)]
 
 
-def _advance(out: Search, taken: list[tuple[int, int]]) -> None:
+def _advance(out: UnitSearch, taken: list[tuple[int, int]]) -> None:
     """Read these strings, in one call of the model."""
     out.calls += 1
     out.taken.update(taken)
@@ -169,7 +169,7 @@ def _advance(out: Search, taken: list[tuple[int, int]]) -> None:
     _give_up(out)
 
 
-def _read(out: Search, rows: list[tuple[bytes, int, float, float]], state: State) -> None:
+def _read(out: UnitSearch, rows: list[tuple[bytes, int, float, float]], state: State) -> None:
     """Share out the mass of strings by the laws behind them: to units that are over, and to longer strings."""
     # What a beam has in reserve counts as dropped: no unit is made of bytes that are likely for want of knowledge only.
     logp = state.logp if state.bounds is None else state.bounds.logp
@@ -178,7 +178,7 @@ def _read(out: Search, rows: list[tuple[bytes, int, float, float]], state: State
         law, table = laws[row] / laws[row].sum(), out.cut.table(at)
         low, dropped = _bounds(out, state, row, p)
         out.off += max(dropped - before, 0.0)
-        shares: dict[Unit, float] = {}
+        shares: dict[TextUnit, float] = {}
         for byte in np.flatnonzero((table == DONE) & (law[:256] > 0)).tolist():
             unit = out.cut.unit(at, read, byte)
             shares[unit] = shares.get(unit, 0.0) + law[byte]
@@ -189,13 +189,13 @@ def _read(out: Search, rows: list[tuple[bytes, int, float, float]], state: State
         going = going[np.argsort(-law[going], kind="stable")]
         mass = p * law[going]
         out.left += float(mass.sum())
-        opened: dict[Unit, float] = {}
+        opened: dict[TextUnit, float] = {}
         for byte, m in zip(going.tolist(), mass.tolist()):
             pending = out.cut.pending(int(table[byte]), read + bytes([byte]))
             if pending is not None:
                 opened[pending] = opened.get(pending, 0.0) + m
         for unit in {**shares, **opened}:
-            found = out.units.setdefault(unit, Found(dropped=out.dropped))
+            found = out.units.setdefault(unit, UnitMass(dropped=out.dropped))
             found.p += p * shares.get(unit, 0.0)
             found.low += low * shares.get(unit, 0.0)
             found.open += opened.get(unit, 0.0)
@@ -204,7 +204,7 @@ def _read(out: Search, rows: list[tuple[bytes, int, float, float]], state: State
         out.push(len(out.nodes) - 1, 0)
 
 
-def _bounds(out: Search, state: State, row: int, p: float) -> tuple[float, float]:
+def _bounds(out: UnitSearch, state: State, row: int, p: float) -> tuple[float, float]:
     """What the string of a row has for certain, and what was dropped on the way from the prefix to it."""
     found = state.bounds
     if found is None or np.isneginf(found.dropped[row]):
@@ -213,7 +213,7 @@ def _bounds(out: Search, state: State, row: int, p: float) -> tuple[float, float
     return min(kept, p), max(dropped - out.dropped, 0.0)
 
 
-def _give_up(out: Search) -> None:
+def _give_up(out: UnitSearch) -> None:
     """Let go of states until what is held is bounded: those whose heaviest string is the lightest."""
     best: dict[int, float] = {}
     numbers: dict[int, int] = {}
