@@ -23,6 +23,24 @@ interrupted.
 | `POFX_CACHE` | the directory of what can be made again; see [cache](cache.md) |
 | `POFX_CACHE_LIMIT` | how much room converted models may take there together (20G) |
 | `POFX_DATA` | the directory of what cannot be made again: [pinned verdicts](pretrained.md#x0-is-evidence) |
+
+One thing is spelled one way in every verb:
+
+| what | spelling |
+|---|---|
+| documents | `FILES`, or `--test` where they are held out |
+| a text, a prefix | `--text`, `--given` |
+| the model | `-m` |
+| how many outcomes, how many draws | `-k`, `-n` |
+| of what an outcome is, or a length is counted in | `--unit` |
+| the answer | `--json`, `--html FILE`, `-o FILE`, `--quiet` |
+
+An option with one value is given once; a second one is refused. A shell completes verbs, options and the names of models:
+
+<!-- slow -->
+```sh
+eval "$(_POFX_COMPLETE=bash_source pofx)"   # in ~/.bashrc; zsh_source and fish_source for other shells
+```
 """
 
 

@@ -140,7 +140,7 @@ def test_fit_and_what_it_says(run: Callable[..., Ran], models: Path) -> None:
     assert re.fullmatch(
         r"held out: \d+ documents, L\(θ\) = [\d.]+ nats a document, [\d.]+ bits per byte", held
     )
-    assert then == ["next: pofx audit m", "      pofx sample -m m", '      pofx score --text "…" -m m']
+    assert then == ["next: pofx audit -m m", "      pofx sample -m m", '      pofx score --text "…" -m m']
     assert sorted(p.name for p in Path().iterdir()) == ["m"]
 
 
@@ -323,10 +323,12 @@ def test_probability_zero_is_minus_infinity(run: Callable[..., Ran], models: Pat
     assert run("score", "a.txt", "-m", mle).out.startswith("a.txt:1\t-inf\tinf\n")
     assert len(run("score", "a.txt", "-m", mle, "--json").records) == 2
     assert (
-        run("next", "the cat", "-k", "300", "--unit", "token", "-m", mle, "--json").records[0]["rest"]["nats"]
+        run("next", "--given", "the cat", "-k", "300", "--unit", "token", "-m", mle, "--json").records[0][
+            "rest"
+        ]["nats"]
         == "-inf"
     )
-    assert run("audit", mle, "--texts", str(models / "corpus.txt"), "--json").records
+    assert run("audit", "-m", mle, "--test", str(models / "corpus.txt"), "--json").records
 
 
 def test_without_eos_only_prefixes(run: Callable[..., Ran], models: Path) -> None:
@@ -347,7 +349,7 @@ def test_pages(run: Callable[..., Ran], models: Path) -> None:
             ["score", "--text", "<b>the</b>"],
             ["score", str(models / "corpus.txt")],
             ["sample", "-n", "2", "--seed", "1"],
-            ["audit", "--texts", str(models / "corpus.txt")],
+            ["audit", "--test", str(models / "corpus.txt")],
         )
     ):
         ran = run(*arguments, "-m", whole, "--html", f"page{k}.html")
@@ -365,11 +367,13 @@ def test_pages(run: Callable[..., Ran], models: Path) -> None:
 
 
 def test_next(run: Callable[..., Ran], models: Path) -> None:
-    ran = run("next", "the ", "-k", "3", "--unit", "token", "-m", str(models / "whole"))
+    ran = run("next", "--given", "the ", "-k", "3", "--unit", "token", "-m", str(models / "whole"))
     assert ran.code == 0
     assert "254 others" in ran.out
     assert "entropy" in ran.out
-    (law,) = run("next", "the ", "-k", "3", "--unit", "token", "-m", str(models / "whole"), "--json").records
+    (law,) = run(
+        "next", "--given", "the ", "-k", "3", "--unit", "token", "-m", str(models / "whole"), "--json"
+    ).records
     assert math.fsum([a["p"] for a in law["top"]] + [law["rest"]["p"]]) == pytest.approx(1)
     assert law["top"][0]["token"] == "c"
     assert run("next", "-m", str(models / "whole"), "--json").records[0]["terms"]["first"] is True
@@ -398,16 +402,16 @@ def test_sample(run: Callable[..., Ran], models: Path) -> None:
 
 def test_an_audit_that_fails_ends_with_1(run: Callable[..., Ran], models: Path) -> None:
     corpus = str(models / "corpus.txt")
-    good = run("audit", str(models / "whole"), "--texts", corpus)
+    good = run("audit", "-m", str(models / "whole"), "--test", corpus)
     assert good.code == 0, good
     for name in ("no_begin", "no_end", "stream"):
-        ran = run("audit", str(models / name), "--texts", corpus)
-        failed = run("audit", str(models / name), "--texts", corpus, "--json").records[0]
+        ran = run("audit", "-m", str(models / name), "--test", corpus)
+        failed = run("audit", "-m", str(models / name), "--test", corpus, "--json").records[0]
         assert ran.code == int(failed["failed"])
         assert failed["verdict"] == {"no_end": "prefix-only"}.get(name, "conditional")
         assert max(map(len, ran.out.splitlines())) <= 80
-    assert run("audit", "-m", str(models / "no_begin"), "--texts", corpus).code == 1
-    assert "expected one model" in run("audit", "a", "-m", "b").refusal
+    assert run("audit", "-m", str(models / "no_begin"), "--test", corpus).code == 1
+    assert "-m: expected once, found 2 times" in run("audit", "-m", "a", "-m", "b").refusal
 
 
 def test_models(run: Callable[..., Ran], models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -478,11 +482,11 @@ def test_every_verb_reads_a_pretrained_model(run: Callable[..., Ran], checkpoint
     assert (terms["begin"], terms["begin_known"], terms["kind"]) == ("<bos>", "declared", "canonical")
     assert math.fsum(t["nats"] for t in record["tokens"]) == pytest.approx(record["total_nats"])
     assert record["total_nats"] == pytest.approx(pofx.log_prob(pofx.load(opens), "the cat"), abs=1e-5)
-    (law,) = run("next", "the", "-m", opens, "-k", "3", "--json").records
+    (law,) = run("next", "--given", "the", "-m", opens, "-k", "3", "--json").records
     assert math.fsum([a["p"] for a in law["top"]] + [law["rest"]["p"]]) == pytest.approx(1, abs=1e-5)
     (draw,) = run("sample", "-n", "1", "--seed", "1", "--max-tokens", "5", "-m", opens, "--json").records
     assert draw["terms"]["begin"] == "<bos>"
-    assert run("audit", opens, "--json").records[0]["begin"]["text"] == "<bos>"
+    assert run("audit", "-m", opens, "--json").records[0]["begin"]["text"] == "<bos>"
 
 
 @pytest.mark.parametrize("verb", ["marginal", "compress", "corpus", "infill", "next", "score"])
@@ -490,12 +494,11 @@ def test_a_prefix_is_advised_only_where_the_verb_takes_one(
     run: Callable[..., Ran], models: Path, verb: str
 ) -> None:
     Path("some.txt").write_text("one\ntwo\n")
-    asked = {"infill": ["", "a"], "next": [], "marginal": ["a"], "score": ["--text", "a"]}
+    asked = {"infill": ["--suffix", "a"], "next": [], "marginal": ["--text", "a"], "score": ["--text", "a"]}
     said = run(verb, *asked.get(verb, ["some.txt"]), "-m", str(models / "no_begin")).refusal
-    where = {"infill": "(PREFIX)", "next": "(GIVEN)", "score": "(--given)"}
+    takes_one = verb in ("infill", "next", "score")
     assert "p(x1 | x0)" in said and "fit with x0 (without --no-begin)" in said
-    assert ("condition on a text" in said) == (verb in where)
-    assert where.get(verb, "") in said and ("--given" in said) == (verb == "score")
+    assert ("condition on a text" in said) == ("(--given)" in said) == takes_one
 
 
 @pytest.mark.parametrize("verb", ["words", "score", "marginal"])
@@ -503,8 +506,8 @@ def test_prefixes_are_advised_only_where_the_verb_has_them(
     run: Callable[..., Ran], models: Path, verb: str
 ) -> None:
     Path("some.txt").write_text("one\n")
-    options = ["-o", "out.csv"] if verb == "score" else []
-    said = run(verb, "some.txt", *options, "-m", str(models / "no_end")).refusal
+    asked = {"score": ["some.txt", "-o", "out.csv"], "words": ["some.txt"], "marginal": ["--text", "one"]}
+    said = run(verb, *asked[verb], "-m", str(models / "no_end")).refusal
     assert "p(EOS | text)" in said
     assert ("--prefix" in said) == (verb == "score")
     assert not Path("out.csv").exists()
@@ -527,7 +530,12 @@ def test_a_group_without_a_verb_shows_its_help(run: Callable[..., Ran]) -> None:
 def test_a_pretrained_model_without_evidence_for_an_x0(run: Callable[..., Ran], checkpoints: Path) -> None:
     plain = str(checkpoints / "plain")
     said = run("score", "--text", "the", "-m", plain).refusal
-    for part in ("<bos> (declared as BOS, never added)", "<|endoftext|>", f"pofx audit {plain}", "--given"):
+    for part in (
+        "<bos> (declared as BOS, never added)",
+        "<|endoftext|>",
+        f"pofx audit -m {plain}",
+        "--given",
+    ):
         assert part in said
     assert run("next", "--unit", "token", "-m", plain).refusal.startswith(
         "pofx: error: p(x1) needs p(x1 | x0)"
@@ -579,7 +587,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a missing file": (["fit", "nope.txt", "-o", "m"], "'nope.txt': expected a file"),
     "a missing file to score": (["score", "nope.txt"], "check the path"),
     "an unknown option": (["score", "--text", "a", "--bogus"], "See 'pofx score --help'"),
-    "a wrong verb": (["scroe"], "expected a verb (fit, score,"),
+    "a wrong verb": (["scroe"], "found 'scroe'; did you mean 'score'?"),
     "an unknown option of pofx": (["--bogus"], "See 'pofx --help'"),
     "no files": (["fit", "-o", "m"], "FILES"),
     "nowhere to save": (["fit", "good.txt"], "--out"),
@@ -596,7 +604,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "an unknown ending": (["fit", "good.docx", "-o", "m"], ".txt, .jsonl"),
     "UTF-16": (["fit", "utf16.txt", "-o", "m"], "UTF-16"),
     "no such model": (["score", "--text", "a", "-m", "nowhere"], "'pofx models' lists"),
-    "no such model, audited": (["audit", "nowhere"], "'pofx models' lists"),
+    "no such model, audited": (["audit", "-m", "nowhere"], "'pofx models' lists"),
     "a file as model": (["score", "--text", "a", "-m", "good.txt"], "pofx fit good.txt -o model"),
     "a directory as model": (["score", "--text", "a", "-m", "full"], "'pofx models full' lists"),
     "a model that lacks its card": (["score", "--text", "a", "-m", "torn"], "pofx.json beside config.json"),
@@ -663,7 +671,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "-n -1": (["sample", "-m", "whole", "-n", "-1"], "'-n': expected"),
     "no tokens": (["sample", "-m", "whole", "--max-tokens", "0"], "'--max-tokens': expected"),
     "a negative seed": (["sample", "-m", "whole", "--seed", "-1"], "'--seed': expected"),
-    "a negative seed of an audit": (["audit", "whole", "--seed", "-1"], "--seed"),
+    "a negative seed of an audit": (["audit", "-m", "whole", "--seed", "-1"], "--seed"),
     "a negative seed of a fit": (
         ["fit", "good.txt", "-o", "m", "--family", "transformer", "--seed", "-1"],
         "--seed",
@@ -671,14 +679,14 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "-k 0": (["next", "-m", "whole", "-k", "0"], "'-k': expected a whole number of at least 1"),
     "no BOS": (["score", "--text", "a", "-m", "no_begin"], "--given"),
     "no BOS, drawn": (["sample", "-m", "no_begin"], "--given"),
-    "no BOS, next": (["next", "-m", "no_begin"], "(GIVEN)"),
-    "no BOS, infilled": (["infill", "", "a", "-m", "no_begin"], "(PREFIX)"),
+    "no BOS, next": (["next", "-m", "no_begin"], "(--given)"),
+    "no BOS, infilled": (["infill", "--suffix", "a", "-m", "no_begin"], "(--given)"),
     "no BOS, files": (["score", "good.txt", "-m", "stream"], "--given"),
     "impossible": (["score", "--text", "a", "--given", "zz", "-m", "mle"], "smoothed"),
     "impossible, drawn": (["sample", "--given", "zz", "-m", "mle"], "P = 0"),
-    "impossible, next": (["next", "zz", "-m", "mle"], "'zz'"),
+    "impossible, next": (["next", "--given", "zz", "-m", "mle"], "'zz'"),
     "no text": (["score", "--text", "Ω", "-m", "chars"], "chars+bytes"),
-    "no text given": (["next", "Ω", "-m", "chars"], "'Ω'"),
+    "no text given": (["next", "--given", "Ω", "-m", "chars"], "'Ω'"),
     "x0 twice": (["score", "--text", "a", "-m", "whole", "--begin", "a"], "leave begin out"),
     "EOS twice": (["score", "--text", "a", "-m", "whole", "--end", "a"], "leave end out"),
     "x0 of two tokens": (["score", "--text", "a", "-m", "no_begin", "--begin", "ab"], "single token"),
@@ -766,7 +774,7 @@ def test_a_colour_never_reaches_a_file(
         for arguments in (
             ["score", "--text", "the cat sat"],
             ["sample", "-n", "2", "--seed", "1"],
-            ["next", "the"],
+            ["next", "--given", "the"],
         ):
             inside = run(*arguments, "-m", str(models / "whole"))
             assert inside.code == 0, inside.err
@@ -786,7 +794,7 @@ def test_forty_columns_keep_every_number(
     assert "EOS" in run("sample", "-n", "3", "--seed", "1", "-m", whole).out
     assert "others" in run("next", "-m", whole).out
     assert "yes" in run("models", str(models)).out
-    assert run("audit", whole, "--texts", str(models / "corpus.txt")).code == 0
+    assert run("audit", "-m", whole, "--test", str(models / "corpus.txt")).code == 0
 
 
 def test_arguments_that_are_no_utf8(models: Path) -> None:
@@ -796,7 +804,7 @@ def test_arguments_that_are_no_utf8(models: Path) -> None:
     assert record["terms"]["bytes"] == 3
     assert record["total_nats"] == pofx.log_prob(pofx.load(models / "whole"), b"a\xff\xfe")
     assert process("score", "--text", b"a\xff\xfe", "-m", "whole", cwd=models).returncode == 0
-    assert process("next", b"\xff", "-m", "whole", "--json", cwd=models).returncode == 0
+    assert process("next", "--given", b"\xff", "-m", "whole", "--json", cwd=models).returncode == 0
     missing = process("score", b"\xff.txt", "-m", "whole", cwd=models)
     assert missing.returncode == 2
     assert missing.stderr.count(b"\n") == 1
@@ -895,7 +903,9 @@ def test_ctrl_c_keeps_what_was_learned(run: Callable[..., Ran], models: Path, tm
     assert last.startswith("pofx: interrupted after step ")
     assert "--resume" in last
     assert [p.name for p in tmp_path.iterdir()] == ["m.checkpoint"]
-    assert "layers 1 there and 2 here" in run(*arguments, "--resume", "--layers", "2").refusal
+    assert (
+        "layers 1 there and 2 here" in run(*["2" if a == "1" else a for a in arguments], "--resume").refusal
+    )
     assert [p.name for p in tmp_path.iterdir()] == ["m.checkpoint"]
     assert run(*arguments, "--resume").code == 0
     assert [p.name for p in tmp_path.iterdir()] == ["m"]

@@ -50,7 +50,18 @@ def run(
 
 
 def test_bayes_rule_over_named_models(run: Callable[..., tuple[int, str, str]], models: Path) -> None:
-    code, out, _ = run(*TEXTS, "-m", "english", "-m", "french", "--weight", "3", "--weight", "1", "--json")
+    code, out, _ = run(
+        *(a for t in TEXTS for a in ("--text", t)),
+        "-m",
+        "english",
+        "-m",
+        "french",
+        "--weight",
+        "3",
+        "--weight",
+        "1",
+        "--json",
+    )
     assert code == 0
     lms = [pofx.load(models / name) for name in ("english", "french")]
     for text, line in zip(TEXTS, out.splitlines(), strict=True):
@@ -68,7 +79,7 @@ def test_bayes_rule_over_named_models(run: Callable[..., tuple[int, str, str]], 
 
 
 def test_the_table_names_the_empty_text_and_the_mixture(run: Callable[..., tuple[int, str, str]]) -> None:
-    code, out, err = run("", "Time flies.", "-m", "english", "-m", "french")
+    code, out, err = run("--text", "", "--text", "Time flies.", "-m", "english", "-m", "french")
     assert (code, err) == (0, "")
     assert "(empty)" in out
     assert out.count("mixture") == 2
@@ -77,7 +88,7 @@ def test_the_table_names_the_empty_text_and_the_mixture(run: Callable[..., tuple
 
 
 def test_other_vocabularies_meet_at_strings(run: Callable[..., tuple[int, str, str]], models: Path) -> None:
-    asked = ("Time flies.", "-m", "subwords", "-m", "french")
+    asked = ("--text", "Time flies.", "-m", "subwords", "-m", "french")
     told: dict[str, Any] = json.loads(run(*asked, "--json")[1])
     exact = pofx.marginal(pofx.load(models / "subwords"), "Time flies.").total
     low, high = told["models"][0]["evidence_interval_nats"]
@@ -89,23 +100,26 @@ def test_other_vocabularies_meet_at_strings(run: Callable[..., tuple[int, str, s
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["a"], "Missing option '-m'"),
-        (["-m", "english", "-m", "french"], "Missing argument 'TEXTS"),
-        (["a", "-m", "english"], "expected at least two models, found one"),
-        (["a", "-m", "english", "-m", "nobody"], "found nothing of that name"),
-        (["a", "-m", "english", "-m", "french", "--weight", "1"], "one for each of 2 models, found 1"),
-        (["a", "-m", "english", "-m", "french", *["--weight", "0"] * 2], "not all zero"),
+        (["--text", "a"], "Missing option '-m'"),
+        (["-m", "english", "-m", "french"], "Missing option '--text'"),
+        (["--text", "a", "-m", "english"], "expected at least two models, found one"),
+        (["--text", "a", "-m", "english", "-m", "nobody"], "found nothing of that name"),
         (
-            ["a", "-m", "english", "-m", "french", *["--weight", "-1"] * 2],
+            ["--text", "a", "-m", "english", "-m", "french", "--weight", "1"],
+            "one for each of 2 models, found 1",
+        ),
+        (["--text", "a", "-m", "english", "-m", "french", *["--weight", "0"] * 2], "not all zero"),
+        (
+            ["--text", "a", "-m", "english", "-m", "french", *["--weight", "-1"] * 2],
             "'--weight': expected a finite number of at least 0, found -1.0",
         ),
         (
-            ["a", "-m", "english", "-m", "french", "--beam", "0"],
+            ["--text", "a", "-m", "english", "-m", "french", "--beam", "0"],
             "'--beam': expected a whole number of at least 1, found 0",
         ),
-        (["a", "-m", "english", "-m", "without x0"], "(--begin TOKEN)"),
-        (["a", "-m", "english", "-m", "without EOS"], "(--end TOKEN)"),
-        (["a", "-m", "without x0", "-m", "without x0"], "needs p(x1 | x0)"),
+        (["--text", "a", "-m", "english", "-m", "without x0"], "(--begin TOKEN)"),
+        (["--text", "a", "-m", "english", "-m", "without EOS"], "(--end TOKEN)"),
+        (["--text", "a", "-m", "without x0", "-m", "without x0"], "needs p(x1 | x0)"),
     ],
 )
 def test_refusals(run: Callable[..., tuple[int, str, str]], arguments: list[str], words: str) -> None:
@@ -116,7 +130,7 @@ def test_refusals(run: Callable[..., tuple[int, str, str]], arguments: list[str]
 
 
 def test_a_stand_in_for_x0_is_for_those_without(run: Callable[..., tuple[int, str, str]]) -> None:
-    asked = ("Time flies.", "-m", "english", "-m", "without x0", "--json")
+    asked = ("--text", "Time flies.", "-m", "english", "-m", "without x0", "--json")
     assert run(*asked)[0] == 2
     code, out, _ = run(*asked, "--begin", ".")
     assert code == 0

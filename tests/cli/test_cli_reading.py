@@ -69,7 +69,7 @@ VERBS_OF_FILES = {
     "score": ["score", "FILE"],
     "score -o": ["score", "FILE", "-o", "o.csv"],
     "words": ["words", "FILE"],
-    "audit": ["audit", "MODEL", "--texts", "FILE"],
+    "audit": ["audit", "-m", "MODEL", "--test", "FILE"],
     "corpus": ["corpus", "FILE", "-m", "MODEL"],
     "fit": ["fit", "FILE", "-o", "new"],
     "classify train": ["classify", "train", "FILE", "--label-field", "text", "-o", "new"],

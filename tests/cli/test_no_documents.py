@@ -20,7 +20,7 @@ INPUTS = {
 VERBS = {
     "fit": ("fit", "IN", "-o", "new"),
     "fit a transformer": ("fit", "IN", "-o", "new", "--family", "transformer"),
-    "audit": ("audit", "model", "--texts", "IN"),
+    "audit": ("audit", "-m", "model", "--test", "IN"),
     "corpus": ("corpus", "IN"),
     "cross-fit": ("score", "IN", "--cross-fit", "2"),
     "train": ("classify", "train", "IN", "--label-field", "label", "-o", "new"),

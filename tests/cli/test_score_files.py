@@ -225,7 +225,7 @@ def test_minus_infinity_is_a_number(run: Callable[..., Ran], models: Path) -> No
     assert records("o.jsonl")[0]["total_nats"] == "-inf"
     assert pq.read_table("o.parquet")["total_nats"][0].as_py() == -math.inf
     assert ",-inf,-inf,inf," in Path("o.csv").read_text()
-    run("a.txt", "-m", str(models / "mle"), "--per", "token", "--top", "300", "-o", "t.parquet")
+    run("a.txt", "-m", str(models / "mle"), "--per", "token", "-k", "300", "-o", "t.parquet")
     top = pq.read_table("t.parquet").to_pylist()[0]
     assert len(top["top_ids"]) == len(set(top["top_ids"])) == 257
     assert top["top_nats"][-1] == -math.inf
@@ -239,7 +239,7 @@ def test_a_row_a_token(run: Callable[..., Ran], models: Path) -> None:
     Path("a.jsonl").write_text(
         "".join(json.dumps({"text": t, "label": k}) + "\n" for k, t in enumerate(texts))
     )
-    extra = ["--per", "token", "--top", "3", "--entropy", "--rank", "--keep", "label"]
+    extra = ["--per", "token", "-k", "3", "--entropy", "--rank", "--keep", "label"]
     for name in ("o.jsonl", "o.parquet", "o.csv"):
         assert run("a.jsonl", "-o", name, *extra).code == 0
     rows = records("o.jsonl")
@@ -281,7 +281,7 @@ def test_a_row_a_token(run: Callable[..., Ran], models: Path) -> None:
 
 def test_a_bad_row_among_tokens(run: Callable[..., Ran], models: Path) -> None:
     Path("a.txt").write_text("the\nΩ\ncat\n", encoding="utf-8")
-    for top in ([], ["--top", "2"]):
+    for top in ([], ["-k", "2"]):
         assert run("a.txt", "-m", str(models / "chars"), "--per", "token", "-o", "o.jsonl", *top).code == 1
         rows = records("o.jsonl")
         assert {tuple(r) for r in rows} == {tuple(rows[0])}
@@ -349,7 +349,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "with --json": (["a.txt", "-o", "o.csv", "--json"], "-o: expected alone"),
     "with --html": (["a.txt", "-o", "o.csv", "--html", "p.html"], "-o: expected alone"),
     "with --as": (["a.txt", "-o", "o.csv", "--as", "lmppl"], "-o: expected alone"),
-    "top of texts": (["a.txt", "-o", "o.csv", "--top", "3"], "--top: expected only with --per token"),
+    "top of texts": (["a.txt", "-o", "o.csv", "-k", "3"], "-k: expected only with --per token"),
     "rank of texts": (["a.txt", "-o", "o.csv", "--rank"], "--rank: expected only with --per token"),
     "tokens without a file": (["a.txt", "--per", "token"], "--per: expected only with -o FILE"),
     "kept without a file": (["b.jsonl", "--keep", "n"], "--keep: expected only with -o FILE"),
@@ -621,7 +621,7 @@ def items_done(out: str) -> int:
 FORMS: dict[str, list[str]] = {
     "o.jsonl": [],
     "o.csv": ["--keep", "n"],
-    "o.parquet": ["--per", "token", "--top", "2", "--keep", "n"],
+    "o.parquet": ["--per", "token", "-k", "2", "--keep", "n"],
 }
 
 
@@ -754,7 +754,7 @@ def test_another_run_is_refused_by_name(run: Callable[..., Ran], models: Path) -
     for arguments, named in (
         (["a.jsonl", "--given", "the"], '--given: "" there, "the" here'),
         (["a.jsonl", "--prefix"], "--prefix: false there, true here"),
-        (["a.jsonl", "--per", "token", "--top", "2"], "--top: 0 there, 2 here"),
+        (["a.jsonl", "--per", "token", "-k", "2"], "-k: 0 there, 2 here"),
         (["a.jsonl", "--field", "body"], '--field: "text" there, "body" here'),
         (["a.jsonl", "--no-text"], "--no-text: false there, true here"),
         (["a.jsonl", "--deterministic"], "--deterministic: false there, true here"),

@@ -26,7 +26,7 @@ OUTPUTS: dict[tuple[str, str], str] = {
     ("decompress", "out"): "decompress IN -o OUT",
     ("fit", "out"): "fit IN -o OUT",
     ("fit", "save_held_out"): "fit IN -o model --save-held-out OUT",
-    ("audit", "html_path"): "audit model --texts IN --html OUT",
+    ("audit", "html_path"): "audit -m model --test IN --html OUT",
     ("sample", "html_path"): "sample -m IN --html OUT",
     ("classify train", "out"): "classify train a=IN b=IN -o OUT",
     ("classify predict", "out"): "classify predict classes IN -o OUT",

@@ -100,7 +100,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 FORMS = {
     "rows": ["score", "in.txt"],
-    "tokens": ["score", "in.txt", "--per", "token", "--top", "2", "--entropy", "--rank"],
+    "tokens": ["score", "in.txt", "--per", "token", "-k", "2", "--entropy", "--rank"],
     "prefix": ["score", "in.txt", "--given", "ab", "--boundary", "token"],
     "deterministic": ["score", "in.txt", "--deterministic"],
 }

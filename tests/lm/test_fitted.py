@@ -129,9 +129,9 @@ def test_it_is_said(
     out, _ = run("score", "both.txt", "-m", "m", "--json")
     assert sum(json.loads(line)["terms"]["fitted"] for line in out.splitlines()) == 40
     assert "the model was fitted on 40 of them" in " ".join(
-        run("audit", "m", "--texts", "both.txt")[0].split()
+        run("audit", "-m", "m", "--test", "both.txt")[0].split()
     )
-    assert "was fitted on" not in run("audit", "m", "--texts", "new.txt")[0]
+    assert "was fitted on" not in run("audit", "-m", "m", "--test", "new.txt")[0]
 
 
 @pytest.mark.parametrize("extra", [(), ("--smoothing", "additive", "--order", "1", "--em", "2")])

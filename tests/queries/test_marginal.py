@@ -347,7 +347,7 @@ def test_from_the_command_line(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Non
     def run(*arguments: str) -> Result:
         return CliRunner().invoke(command, ["marginal", *arguments, "-m", "m"])
 
-    ran = run("abab", "", "--json", "--calls", "9", "--beam", "2")
+    ran = run("--text", "abab", "--text", "", "--json", "--calls", "9", "--beam", "2")
     assert ran.exit_code == 0, ran.output
     first, empty = map(json.loads, ran.stdout.splitlines())
     found = marginal(pofx.load("m"), "abab")
@@ -358,17 +358,17 @@ def test_from_the_command_line(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Non
         found.gap_bits,
     )
     assert empty["text"] == ""
-    shown = run("abab").stdout
+    shown = run("--text", "abab").stdout
     assert f"{found.total:.3f}" in shown
     assert "exact" in shown
-    assert "(empty)" in run("").stdout
+    assert "(empty)" in run("--text", "").stdout
     for option, value in (
         ("--beam", "0"),
-        ("--draws", "-1"),
+        ("-n", "-1"),
         ("--calls", "0"),
         ("--seconds", "0"),
         ("--seed", "-1"),
     ):
-        refused = run("abab", option, value)
+        refused = run("--text", "abab", option, value)
         assert refused.exit_code == 2
         assert f"Invalid value for '{option}'" in refused.output

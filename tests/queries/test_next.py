@@ -302,7 +302,7 @@ def test_from_the_command_line(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Non
     pofx.save(pofx.fit(lines, pofx.NgramSpec(order=4, vocab="bpe:280")), "m")
 
     def run(*arguments: str) -> str:
-        ran = CliRunner().invoke(command, ["next", *arguments, "-m", "m"])
+        ran = CliRunner().invoke(command, ["next", "--given", *arguments, "-m", "m"])
         assert ran.exit_code == 0, ran.output
         return ran.stdout
 
@@ -318,5 +318,5 @@ def test_from_the_command_line(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Non
         for a in record["top"]:
             assert a["p_low"] <= a["p"] <= a["p_high"]
     assert "next token" in run("the interes", "--unit", "token")
-    short = CliRunner().invoke(command, ["next", "the", "--calls", "-1", "-m", "m"])
+    short = CliRunner().invoke(command, ["next", "--given", "the", "--calls", "-1", "-m", "m"])
     assert short.exit_code != 0

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from pofx.cli import streams
-from pofx.cli.command_group import Group
+from pofx.cli.command import Group
 from pofx.cli.python_warnings import heard
 from pofx.cli.spelling import in_shell
 
@@ -109,7 +109,9 @@ def main(arguments: list[str] | None = None) -> None:
         code = _say("interrupted", 130)
     except click.UsageError as e:
         verb = e.ctx.command_path if e.ctx is not None else "pofx"
-        code = _say(f"error: {_one_line(e.format_message()).removesuffix('.')}. See '{verb} --help'.", 2)
+        said = _one_line(e.format_message())
+        end = "" if said.endswith((".", "?")) else "."
+        code = _say(f"error: {said}{end} See '{verb} --help'.", 2)
     except click.ClickException as e:
         code = _say(f"error: {_one_line(e.format_message())}", 2)
     except PofxError as e:

@@ -25,7 +25,7 @@ MOST_BYTES = 1 << 16
 
 _NOUN, _ADVICE = (
     "a verdict kept by pofx audit --pin",
-    "forget it (pofx audit MODEL --unpin) or remove the file",
+    "forget it (pofx audit -m MODEL --unpin) or remove the file",
 )
 
 Verdict = Literal["joint", "conditional", "prefix-only", "improper"]

@@ -70,7 +70,7 @@ class ScoreRows:
         return {
             "--per": self.per,
             "--prefix": self.prefix,
-            "--top": self.top,
+            "-k": self.top,
             "--entropy": self.entropy,
             "--rank": self.rank,
             "--no-text": not self.text,

@@ -49,7 +49,7 @@ class WordRows:
         how = self.units.how
         return {
             "rows": "words",
-            "--units": how if isinstance(how, str) else how.pattern,
+            "--unit": how if isinstance(how, str) else how.pattern,
             "--punctuation": self.units.punctuation,
         }
 

@@ -40,7 +40,7 @@ def _pinned(vocab: Vocab, pin: Pin, model: str) -> Begin:
     if pin.begin is not None and not pin.begin < vocab.size:
         raise BadSource(
             f"{model}: expected the pinned x0 below {vocab.size}, found id {pin.begin}",
-            f"forget it: pofx audit {model} --unpin",
+            f"forget it: pofx audit -m {model} --unpin",
         )
     if pin.begin is not None and pin.verdict in ("joint", "prefix-only"):
         return Begin("trained", token_name(vocab, pin.begin), pin.begin)
@@ -54,7 +54,7 @@ def _none(vocab: Vocab, model: str, why: str, audited: bool = False) -> Begin:
         for role, i in vocab.control.candidates
     ]
     could = f"; candidates are {list_names(named)}" if named else ""
-    find_out = [] if audited else [Advice(f"find out: pofx audit {model}")]
+    find_out = [] if audited else [Advice(f"find out: pofx audit -m {model}")]
     return Begin(
         "none",
         note=f"{why}{could}",

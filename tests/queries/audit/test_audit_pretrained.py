@@ -474,11 +474,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(monkeypatch: pytest.MonkeyPatch, lm: LM, *arguments: str):
     monkeypatch.setattr("pofx.models.loading.load", lambda *a, **k: lm)
-    return CliRunner().invoke(cli, ["audit", "toy", *arguments])
+    return CliRunner().invoke(cli, ["audit", "-m", "toy", *arguments])
 
 
 def test_a_verdict_is_kept_for_the_next_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = run(monkeypatch, windowed(trained()), "--texts", str(home), "--pin")
+    ran = run(monkeypatch, windowed(trained()), "--test", str(home), "--pin")
     assert ran.exit_code == 0, ran.output
     assert "kept: toy is joint, x0 <s>" in ran.stderr
     found = pinned("core")
@@ -487,7 +487,7 @@ def test_a_verdict_is_kept_for_the_next_time(home: Path, monkeypatch: pytest.Mon
     assert found.reason
     assert found.date
     assert found.version
-    ran = run(monkeypatch, windowed(sink()), "--texts", str(home), "--pin", "--json")
+    ran = run(monkeypatch, windowed(sink()), "--test", str(home), "--pin", "--json")
     assert ran.exit_code == 1
     assert '"candidates"' in ran.stdout
     found = pinned("core")
@@ -504,20 +504,20 @@ def test_a_verdict_is_forgotten_even_a_damaged_one(home: Path, monkeypatch: pyte
     monkeypatch.setattr("pofx.models.pretrained.checkpoint.rules.check_checkpoint", lambda path: Found)
     pin("core", Pin(X0, END, "joint", "")).write_text("{")
     for said in ("forgot the verdict on toy", "no verdict was kept on toy"):
-        ran = CliRunner().invoke(cli, ["audit", "toy", "--unpin"])
+        ran = CliRunner().invoke(cli, ["audit", "-m", "toy", "--unpin"])
         assert (ran.exit_code, said in ran.stderr) == (0, True)
-    assert CliRunner().invoke(cli, ["audit", "toy", "--pin", "--unpin"]).exit_code == 2
+    assert CliRunner().invoke(cli, ["audit", "-m", "toy", "--pin", "--unpin"]).exit_code == 2
 
 
 def test_a_verdict_without_a_place_costs_no_audit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POFX_DATA", str(home))  # a file
     monkeypatch.setattr("pofx.queries.audit.audit.audit", lambda *a: pytest.fail("an audit was made"))
-    ran = run(monkeypatch, windowed(trained()), "--texts", str(home), "--pin")
+    ran = run(monkeypatch, windowed(trained()), "--test", str(home), "--pin")
     assert isinstance(ran.exception, BadSource)
     assert "expected a place to keep the verdict" in str(ran.exception)
 
 
 def test_our_own_models_have_nothing_to_be_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = run(monkeypatch, _BEHIND_X0_ALONE, "--texts", str(home), "--pin")
+    ran = run(monkeypatch, _BEHIND_X0_ALONE, "--test", str(home), "--pin")
     assert ran.exit_code == 2
     assert "expected a pretrained model" in ran.stderr

@@ -68,7 +68,17 @@ def test_few_documents_are_said_without_nan(
     (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n")
     page = tmp_path / "page.html"
     with pytest.raises(SystemExit):
-        main(["audit", str(tmp_path / "m.arpa"), "--texts", str(tmp_path / "texts.txt"), "--html", str(page)])
+        main(
+            [
+                "audit",
+                "-m",
+                str(tmp_path / "m.arpa"),
+                "--test",
+                str(tmp_path / "texts.txt"),
+                "--html",
+                str(page),
+            ]
+        )
     out = " ".join(capsys.readouterr().out.split())
     assert " nan" not in out
     assert " nan" not in page.read_text(encoding="utf-8")

@@ -287,19 +287,39 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 def test_the_verb(capsys: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = str(tmp_path_factory.mktemp("model") / "m")
     pofx.save(pofx.fit(["the cat sat", "the dog sat", "a cat ran"], pofx.NgramSpec(order=3)), path)
-    code, out, err = run(capsys, "infill", "the ", " sat", "-m", path, "-n", "64", "--show", "2")
+    code, out, err = run(
+        capsys, "infill", "--given", "the ", "--suffix", " sat", "-m", path, "-n", "64", "-k", "2"
+    )
     assert code == 0 and not err
     assert "log P(the text ends with ' sat' | 'the ') = " in out and "others, " in out
-    code, out, _ = run(capsys, "infill", "the ", " sat", "-m", path, "-n", "64", "--length", "3", "--json")
+    code, out, _ = run(
+        capsys,
+        "infill",
+        "--given",
+        "the ",
+        "--suffix",
+        " sat",
+        "-m",
+        path,
+        "-n",
+        "64",
+        "--length",
+        "3",
+        "--json",
+    )
     found = json.loads(out)
     same = pofx.infill(pofx.load(path), "the ", " sat", n=64, middle=Length(3))
     assert found["log_evidence_nats"] == pytest.approx(same.log_evidence)
     assert {len(o["text"]) for o in found["outcomes"]} == {3}
-    code, _, err = run(capsys, "infill", "the ", "-m", path)
-    assert code == 2 and "SUFFIX" in err
-    code, _, err = run(capsys, "infill", "the ", "x", "--length", "2", "--unit", "tokens", "-m", path)
+    code, _, err = run(capsys, "infill", "--given", "the ", "-m", path)
+    assert code == 2 and "'--suffix'" in err
+    code, _, err = run(
+        capsys, "infill", "--given", "the ", "--suffix", "x", "--length", "2", "--unit", "tokens", "-m", path
+    )
     assert code == 2 and "middle: expected a length in bytes or characters" in err
-    code, out, _ = run(capsys, "infill", "", "\x1b[31m", "-m", path, "-n", "8", "--max-tokens", "2")
+    code, out, _ = run(
+        capsys, "infill", "--given", "", "--suffix", "\x1b[31m", "-m", path, "-n", "8", "--max-tokens", "2"
+    )
     assert code == 0 and "\x1b[31m" not in out
 
 

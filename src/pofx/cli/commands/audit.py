@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Verb, short_help="Check whether a model is a joint distribution.")
-@click.argument("model", required=False)
 @click.option(
-    "--texts", "files", multiple=True, metavar="FILE", help="Held-out documents (default: built-in ones)."
+    "--test",
+    "test_files",
+    multiple=True,
+    metavar="FILE",
+    help="Held-out documents (repeatable; default: built-in ones).",
 )
 @click.option(
     "--seed",
@@ -39,8 +42,7 @@ if TYPE_CHECKING:
 @arguments.json_option
 @arguments.html_option
 def command(
-    model: str | None,
-    files: tuple[str, ...],
+    test_files: tuple[str, ...],
     seed: int,
     keep: bool,
     forget: bool,
@@ -49,34 +51,32 @@ def command(
     as_json: bool,
     html_path: str | None,
 ) -> None:
-    """The evidence that MODEL is what it claims: joint, conditional, prefix-only or improper.
+    """The evidence that a model is what it claims: joint, conditional, prefix-only or improper.
 
     Of a pretrained model every token that may stand for x0 is tried; --pin keeps what was found for every time it
     is loaded. Exit code 1 if a check failed.
 
     \b
-    pofx audit model --texts held-out.txt --html audit.html
-    pofx audit smollm2 --begin "<|endoftext|>"
-    pofx audit gemma3-270m --pin
+    pofx audit -m model --test held-out.txt --html audit.html
+    pofx audit -m smollm2 --begin "<|endoftext|>"
+    pofx audit -m gemma3-270m --pin
     """
     from pofx.errors import no_documents
     from pofx.queries.audit.audit import audit
 
-    if model is not None and arguments.typed("model_name") and model != chosen.name:
-        raise click.UsageError(f"expected one model, found {model!r} and -m {chosen.name!r}.")
-    name = model or chosen.name
+    name = chosen.name
     if forget:
         if keep:
             raise click.UsageError("expected --pin or --unpin, found both.")
         _forget(name, chosen.pre)
         return
     texts = None
-    if files:
-        found = layout.documents(files)
+    if test_files:
+        found = layout.documents(test_files)
         texts = [d.text for d in found]
         tally(found)
         if not texts:
-            raise no_documents(" ".join(files))
+            raise no_documents(" ".join(test_files))
     lm = chosen.load(name)
     pretrained = _is_pretrained(lm)
     if keep and not pretrained:
@@ -151,7 +151,8 @@ def _keep(name: str, lm: LM, result: Audit) -> None:
     pin(lm.fingerprint, found)
     x0 = "no x0" if begin is None or result.verdict in ("conditional", "improper") else f"x0 {begin.text}"
     click.echo(
-        f"pofx: kept: {name} is {result.verdict}, {x0}; forget it with: pofx audit {name} --unpin", err=True
+        f"pofx: kept: {name} is {result.verdict}, {x0}; forget it with: pofx audit -m {name} --unpin",
+        err=True,
     )
 
 

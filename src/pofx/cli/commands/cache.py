@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pofx.cli.command import Group
 from pofx.cli.options import arguments
 
 if TYPE_CHECKING:
     from pofx.files.cache import Entry
 
 
-@click.group(invoke_without_command=True, short_help="What is kept because it can be made again.")
+@click.group(cls=Group, invoke_without_command=True, short_help="What is kept because it can be made again.")
 @arguments.json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:

@@ -35,7 +35,7 @@ def _finished(out: Path, values: Values) -> bool:
     return (out / CARD).is_file()
 
 
-@click.command(cls=Verb, short_help="Fit a model of each class.")
+@click.command(cls=Verb, numbers="Fit", short_help="Fit a model of each class.")
 @click.argument("files", nargs=-1, required=True)
 @click.option(
     "-o",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.conditions import condition_options, sampling_options, show
 from pofx.cli.options.model import Chosen, model_options
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from pofx.queries.conditioning.conditions import Condition
 
 
-@click.command(short_help="The law of texts that meet a condition.")
+@click.command(cls=Command, short_help="The law of texts that meet a condition.")
 @condition_options
-@click.option("--given", default="", metavar="TEXT", help="Condition on this prefix, too.")
+@arguments.given_option
 @sampling_options
 @model_options
 @arguments.json_option

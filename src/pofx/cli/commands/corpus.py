@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
 from pofx.cli.options.model import Chosen, optional_model
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pofx.corpus.documents import Document
 
 
-@click.command(short_help="Check whether documents are independent draws of one p.")
+@click.command(cls=Command, short_help="Check whether documents are independent draws of one p.")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--held-out", type=Real(0, 1), help="Share of documents kept aside, by hash (default 0.1).")
 @click.option(

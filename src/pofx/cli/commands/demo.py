@@ -112,7 +112,7 @@ def command(out: str, seconds: float, seed: int) -> None:
     console.print(
         f"\nDone in {time.perf_counter() - started:.0f} s. Open {out} in a browser; then, on your own text:"
     )
-    console.print("  pofx fit corpus.txt -o model\n  pofx audit model", highlight=False)
+    console.print("  pofx fit corpus.txt -o model\n  pofx audit -m model", highlight=False)
 
 
 def _score(lm: LM) -> Scored:

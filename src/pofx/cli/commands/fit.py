@@ -36,7 +36,7 @@ def _finished(out: Path, values: Values) -> bool:
     return model_finished(out, values) and not (values["resume"] and _checkpoint(out).exists())
 
 
-@click.command(cls=Verb, short_help="Fit a model to documents.")
+@click.command(cls=Verb, numbers="Fit", short_help="Fit a model to documents.")
 @click.argument("files", nargs=-1, required=True)
 @click.option(
     "-o",

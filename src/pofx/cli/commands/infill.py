@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.conditions import condition_options, sampling_options, show
 from pofx.cli.options.model import Chosen, model_options
@@ -14,15 +15,15 @@ if TYPE_CHECKING:
     from pofx.queries.conditioning.conditions import Condition
 
 
-@click.command(short_help="What may stand between a prefix and a suffix.")
-@click.argument("prefix")
-@click.argument("suffix")
+@click.command(cls=Command, short_help="What may stand between a prefix and a suffix.")
+@arguments.given_option
+@click.option("--suffix", required=True, metavar="TEXT", help="What stands behind the gap.")
 @condition_options
 @sampling_options
 @model_options
 @arguments.json_option
 def command(
-    prefix: str,
+    given: str,
     suffix: str,
     on: Condition | None,
     how: dict[str, Any],
@@ -30,14 +31,14 @@ def command(
     chosen: Chosen,
     as_json: bool,
 ) -> None:
-    """p(middle | PREFIX, SUFFIX), and log P(the text ends with SUFFIX | it begins with PREFIX).
+    """p(middle | prefix, suffix), and log P(the text ends with the suffix | it begins with the prefix).
 
     --contains, --matches and --length are said of the middle. --max-tokens is the most that it may have. With --open
-    the text may go on behind the first SUFFIX. PREFIX may be empty ("").
+    the text may go on behind the first suffix. Without --given the gap is at the beginning of the text.
 
     \b
-    pofx infill "Return the " " of the list."
-    pofx infill "The " " sat on the mat." --open -m smollm2 -n 64
+    pofx infill --given "Return the " --suffix " of the list."
+    pofx infill --given "The " --suffix " sat on the mat." --open -m smollm2 -n 64
     """
     from pofx.queries.conditioning.conditions import Anything
     from pofx.queries.conditioning.infill import infill
@@ -45,7 +46,7 @@ def command(
     lm = chosen.load()
     found = infill(
         lm,
-        arguments.argument_text(prefix),
+        arguments.argument_text(given),
         arguments.argument_text(suffix),
         middle=Anything() if on is None else on,
         **how,

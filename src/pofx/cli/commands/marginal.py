@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.model import Chosen, model_options
 from pofx.cli.options.numbers import Real, Whole
 
 
-@click.command(short_help="The probability of a string, over all its tokenisations.")
-@click.argument("texts", nargs=-1, required=True)
+@click.command(cls=Command, short_help="The probability of a string, over all its tokenisations.")
+@arguments.text_option
 @click.option(
     "--beam",
     type=Whole(1),
@@ -19,11 +20,7 @@ from pofx.cli.options.numbers import Real, Whole
     help="Beginnings of tokenisations kept at each byte.",
 )
 @click.option(
-    "--draws",
-    type=Whole(),
-    default=128,
-    show_default=True,
-    help="Draws of others, for the estimate.",
+    "-n", "draws", type=Whole(), default=128, show_default=True, help="Draws of others, for the estimate."
 )
 @click.option(
     "--calls",
@@ -50,14 +47,14 @@ def command(
     chosen: Chosen,
     as_json: bool,
 ) -> None:
-    """log p(TEXT) = log of the sum of p over every sequence of tokens that spells it, in nats.
+    """log p(text) = log of the sum of p over every sequence of tokens that spells it, in nats.
 
     Exact for n-grams and for bytes; else a lower bound that is certain, and an unbiased estimate with its interval. The
     gap is what the canonical tokenisation, which score gives, leaves out.
 
     \b
-    pofx marginal "unbelievable" -m smollm2 --begin "<|endoftext|>"
-    pofx marginal "Timely tides." --calls 50 -m model
+    pofx marginal --text "unbelievable" -m smollm2 --begin "<|endoftext|>"
+    pofx marginal --text "Timely tides." --calls 50 -m model
     """
     from pofx.queries.marginal.marginal import marginal
 

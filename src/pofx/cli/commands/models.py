@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
+from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.spelling import in_shell
 
 
-@click.command(short_help="List the models at hand.")
+@click.command(cls=Command, short_help="List the models at hand.")
 @click.argument("directory", default=".", type=click.Path(exists=True, file_okay=False))
 @arguments.json_option
 def command(directory: str, as_json: bool) -> None:

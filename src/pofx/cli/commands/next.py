@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
+from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.model import Chosen, model_options
 from pofx.cli.options.numbers import Whole
 from pofx.cli.output.terms import print_line
 
 
-@click.command(short_help="The law of what comes next: words, characters, bytes or tokens.")
-@click.argument("given", default="")
+@click.command(cls=Command, short_help="The law of what comes next: words, characters, bytes or tokens.")
+@arguments.given_option
 @click.option(
     "-k", type=Whole(1), default=10, show_default=True, help="How many outcomes to show; the rest is one row."
 )
@@ -22,7 +23,7 @@ from pofx.cli.output.terms import print_line
     type=click.Choice(["word", "character", "byte", "token"]),
     default="word",
     show_default=True,
-    help="What an outcome is. All but tokens may begin inside a token that GIVEN ends in.",
+    help="What an outcome is. All but tokens may begin inside a token that the prefix ends in.",
 )
 @click.option(
     "--calls",
@@ -35,13 +36,14 @@ from pofx.cli.output.terms import print_line
 @model_options
 @arguments.json_option
 def command(given: str, k: int, unit: Any, calls: int, chosen: Chosen, as_json: bool) -> None:
-    """p(v | GIVEN) of the likeliest v to come next. Without GIVEN: p(x1 | x0), how texts begin.
+    """p(v | prefix) of the likeliest v to come next. Without --given: p(x1 | x0), how texts begin.
 
-    A word is what comes up to the next boundary, white space or the text's end; what GIVEN began may be what goes on.
+    A word ends at the next boundary, white space or the end of the text. The first word may go on with one that the
+    prefix began.
 
     \b
-    pofx next "The interes"
-    pofx next "Return the " --unit token
+    pofx next --given "The interes"
+    pofx next --given "Return the " --unit token
     """
     from pofx.queries.next_unit.next import next_token
 

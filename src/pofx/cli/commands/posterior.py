@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pofx.cli.command import Command
 from pofx.cli.options import arguments
-from pofx.cli.options.model import Chosen
+from pofx.cli.options.model import Chosen, ModelName
 from pofx.cli.options.numbers import Real, Whole
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
 
 
-@click.command(short_help="Which of several models a text is from.")
-@click.argument("texts", nargs=-1, required=True)
+@click.command(cls=Command, short_help="Which of several models a text is from.")
+@arguments.text_option
 @click.option(
     "-m",
     "--model",
     "names",
+    type=ModelName(),
     multiple=True,
     required=True,
     metavar="MODEL",
@@ -53,14 +55,14 @@ def command(
     end: str | None,
     as_json: bool,
 ) -> None:
-    """P(MODEL | TEXT) = π p(TEXT | MODEL) / Σ π p(TEXT | ·), by Bayes' rule, of whole texts, EOS counted.
+    """P(model | text) = π p(text | model) / Σ π p(text | ·), by Bayes' rule, of whole texts, EOS counted.
 
     Models of different vocabularies are compared as what they share, distributions over strings; log p of a text is
     then a sum over its tokenisations, with bounds.
 
     \b
-    pofx posterior "Time flies." -m english -m french
-    pofx posterior "Time flies." -m model -m smollm2 --begin "<|endoftext|>"
+    pofx posterior --text "Time flies." -m english -m french
+    pofx posterior --text "Time flies." -m model -m smollm2 --begin "<|endoftext|>"
     """
     from pofx.queries.posterior import posterior
     from pofx.transforms.mixture import mixture, same_vocab

@@ -26,7 +26,7 @@ ONLY_WITH_OUT = {
     "no_text": "--no-text",
     "with_terms": "--terms",
     "per": "--per",
-    "top": "--top",
+    "top": "-k",
     "entropy": "--entropy",
     "rank": "--rank",
 }
@@ -59,7 +59,8 @@ ONLY_WITH_OUT = {
     help="-o: a row is a text, or a token.",
 )
 @click.option(
-    "--top",
+    "-k",
+    "top",
     type=Whole(0, 1000),
     default=0,
     metavar="K",
@@ -134,7 +135,7 @@ def command(
     pofx score --text "She loves smol kittens"
     pofx score --text "ly" --given "real" --prefix
     pofx score corpus.jsonl --field body --id key -o scores.parquet
-    pofx score corpus.txt --per token --top 3 -o tokens.jsonl.gz
+    pofx score corpus.txt --per token -k 3 -o tokens.jsonl.gz
     pofx score corpus.txt --cross-fit 10 --order 4
     """
     from pofx.jobs.documents import Documents

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--text", "texts", multiple=True, metavar="TEXT", help="Show the words of this text (repeatable)."
 )
 @click.option(
-    "--units",
+    "--unit",
     "how",
     type=click.Choice(["words", "graphemes"]),
     default="words",
@@ -112,7 +112,7 @@ def command(
     if pattern is None and arguments.typed("pattern_seconds"):
         raise click.UsageError("--pattern-seconds: expected with --pattern, found without.")
     if pattern is not None and arguments.typed("how"):
-        raise click.UsageError("--pattern: expected instead of --units, found both.")
+        raise click.UsageError("--pattern: expected instead of --unit, found both.")
     units = WordRule(how if pattern is None else _compiled(pattern), punctuation, pattern_seconds)
     behind = arguments.argument_text(given)
     asked = Documents(layout.files(files), layout, behind, given_field, keep)

@@ -23,6 +23,11 @@ html_option = click.option(
     help="Also write a page that needs no network.",
 )
 
+text_option = click.option(
+    "--text", "texts", multiple=True, required=True, metavar="TEXT", help="The text (repeatable)."
+)
+given_option = click.option("--given", default="", metavar="TEXT", help="Condition on this prefix.")
+
 boundary_option = click.option(
     "--boundary",
     type=click.Choice(["auto", "token", "exact", "error"]),

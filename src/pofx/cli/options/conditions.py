@@ -59,12 +59,12 @@ SAMPLING = (
     ),
     click.option("--open", "open_", is_flag=True, help="The text may go on behind it; no EOS is counted."),
     click.option(
-        "--show",
+        "-k",
         "show_",
         type=Whole(),
         default=10,
         show_default=True,
-        help="How many outcomes to print.",
+        help="How many outcomes to show.",
     ),
 )
 
@@ -87,7 +87,7 @@ def condition_options(function: F) -> F:
 
 
 def sampling_options(function: F) -> F:
-    """-n, --boundary, --runs, --seed, --max-tokens and --open, which reach the verb as one `how`; and --show."""
+    """-n, --boundary, --runs, --seed, --max-tokens and --open, which reach the verb as one `how`; and -k."""
 
     @functools.wraps(function)
     def with_sampling(

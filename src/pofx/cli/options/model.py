@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from pofx.cli.options.chat import Marks, read_messages
 from pofx.cli.options.numbers import Whole
@@ -21,11 +22,29 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+class ModelName(click.types.StringParamType):
+    """The name of a model; a shell completes the names that pofx knows, and files."""
+
+    name = "model"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The built-in model, pretrained models by name, and whatever file or directory begins so."""
+        from pofx.models.pretrained.checkpoint.source import named
+
+        known = ["builtin", *(n.name for n in named())]
+        names = [CompletionItem(name) for name in known if name.startswith(incomplete)]
+        return [*names, CompletionItem(incomplete, type="file")]
+
+
 OPTIONS = (
     click.option(
         "-m",
         "--model",
         "model_name",
+        type=ModelName(),
         default="builtin",
         envvar="POFX_MODEL",
         show_envvar=True,
@@ -166,7 +185,9 @@ def optional_model(help: str, environment: bool = True) -> Callable[[F], F]:
         for option in reversed(OPTIONS[1:]):
             out = option(out)
         variable: dict[str, Any] = {"envvar": "POFX_MODEL", "show_envvar": True} if environment else {}
-        named = click.option("-m", "--model", "model_name", metavar="MODEL", help=help, **variable)
+        named = click.option(
+            "-m", "--model", "model_name", type=ModelName(), metavar="MODEL", help=help, **variable
+        )
         return named(out)  # type: ignore[no-any-return]
 
     return decorate

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from pofx.cli.command import Command
 from pofx.errors import BadValue, not_replaced
 
 # The parameters of all verbs that name what is read: files, directories, models. A model may go by another name.
@@ -50,7 +51,7 @@ class Written(click.Path):
         self.beside, self.finished, self.unnamed = beside, finished, unnamed
 
 
-class Verb(click.Command):
+class Verb(Command):
     """A command that writes files: it has --overwrite, and `check_written` comes before any work."""
 
     def __init__(self, *args: Any, **others: Any) -> None:

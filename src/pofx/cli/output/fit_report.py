@@ -72,7 +72,7 @@ def print_report(
         )
     given = "" if lm.begin.known != "none" else ' --given "…"'
     click.echo(
-        f'next: pofx audit {out}\n      pofx sample -m {out}{given}\n      pofx score --text "…"{given} -m {out}'
+        f'next: pofx audit -m {out}\n      pofx sample -m {out}{given}\n      pofx score --text "…"{given} -m {out}'
     )
 
 

@@ -149,6 +149,6 @@ def _of_another_kind(finding: Finding) -> Finding:
         return finding
     why = (
         f"{finding.why} But these are the built-in documents, and the model may be of texts of another kind; "
-        "audit it on held-out texts of its own (texts, --texts)."
+        "audit it on held-out texts of its own (texts, --test)."
     )
     return replace(finding, verdict="warn", why=why)

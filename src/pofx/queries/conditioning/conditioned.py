@@ -91,7 +91,7 @@ class Conditioned:
 def sampling(n: int, runs: int, seed: int | None) -> tuple[int, int, int | None]:
     """The particles, runs and seed that `answer` takes, checked: before a condition is compiled, which takes longer."""
     runs = check_whole_number("runs", runs, 8, advice="the standard error is taken from run to run")
-    n = check_whole_number("n", n, runs, advice="each run has a particle; --show prints fewer outcomes")
+    n = check_whole_number("n", n, runs, advice="each run has a particle; -k shows fewer outcomes")
     return (
         n,
         runs,

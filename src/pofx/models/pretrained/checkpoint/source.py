@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib.util
 import re
@@ -92,11 +93,14 @@ def find(source: str | Path, progress: Progress | None = None, pre: str | None =
     hub = HUB_ID.fullmatch(str(source))
     if hub is not None and not str(source).lower().endswith((".gguf", ".arpa", ".safetensors", *PICKLES)):
         return _fetched(hub[1], hub[2], told)
-    names = ", ".join(n.name for n in named())
+    names = ["builtin", *(n.name for n in named())]
+    near = difflib.get_close_matches(str(source), names, 1)
     raise BadSource(
-        f"{shown:.200}: expected a name (builtin, {names}), a directory, a .gguf or .arpa file, or a hub "
+        f"{shown:.200}: expected a name ({', '.join(names)}), a directory, a .gguf or .arpa file, or a hub "
         "id org/name, found nothing of that name",
-        "'pofx models' lists what is here",
+        f"did you mean {near[0]!r}? 'pofx models' lists what is here"
+        if near
+        else "'pofx models' lists what is here",
     )
 
 
