@@ -80,7 +80,7 @@ def test_every_finished_output_stays(run: Run, output: tuple[str, str]) -> None:
     ("command", "out"),
     [
         ("demo", "demo.html"),
-        ("audit model --html page.html", "page.html"),
+        ("audit -m model --html page.html", "page.html"),
         ("compress in.txt", "in.txt.pofx"),
         ("decompress old.pofx", "old"),
         ("fit in.jsonl -o lm.arpa", "lm.arpa"),

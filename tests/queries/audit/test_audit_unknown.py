@@ -10,6 +10,7 @@ import pytest
 
 import pofx
 from pofx.cli.main import main
+from pofx.errors import NotText
 from pofx.queries.findings import Audit
 from pofx.report import verdicts
 
@@ -58,7 +59,13 @@ def test_sequences_that_spell_no_text_are_no_texts(tmp_path: Path) -> None:
     assert "All 1,023 texts of up to 9 tokens" in why(audited(tmp_path, CLOSED), "strings sum to 1")
 
 
-@pytest.mark.parametrize("texts", [["zz"], ["zz", "yy b"], ["a"], ["a", "zz"], ["a b", "b", "a a"], TEXTS])
+@pytest.mark.parametrize("texts", [["zz"], ["zz", "yy b"]])
+def test_texts_that_the_vocabulary_does_not_spell_are_refused(tmp_path: Path, texts: list[str]) -> None:
+    with pytest.raises(NotText, match="expected at least one text that this vocabulary spells"):
+        audited(tmp_path, SUMS, texts)
+
+
+@pytest.mark.parametrize("texts", [["a"], ["a", "zz"], ["a b", "b", "a a"], TEXTS])
 def test_few_documents_are_said_without_nan(
     tmp_path: Path, texts: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

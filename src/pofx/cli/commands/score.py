@@ -219,7 +219,7 @@ def _check_usage(
             raise click.UsageError("-o: expected FILES to score, found --text; use --json for one text.")
         if peer or printed:
             raise click.UsageError("-o: expected alone, found with --as, --json, --tokens or --html.")
-        shaped = next((f"--{name}" for name in ("top", "entropy", "rank") if arguments.typed(name)), None)
+        shaped = next((ONLY_WITH_OUT[n] for n in ("top", "entropy", "rank") if arguments.typed(n)), None)
         if per == "text" and shaped:
             raise click.UsageError(f"{shaped}: expected only with --per token, found --per text.")
     if arguments.typed("boundary") and not (given or given_field):
