@@ -102,7 +102,7 @@ def test_a_run_that_finishes_before_the_lock_keeps_its_file(
             waiting.pop().finish(None)
         real(file, how)
 
-    monkeypatch.setattr("pofx.files.journal_files.fcntl.flock", flock)
+    monkeypatch.setattr("pofx.files.locks.fcntl.flock", flock)
     second = opened(target, PARTS, HERE, {"items": 0}, fresh=False, overwrite=True)
     assert target.read_bytes() == ROWS[0]
     second.append(ROWS[1], {"items": 1})

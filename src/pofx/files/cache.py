@@ -25,6 +25,8 @@ HASHES = "hashes"
 # Rooms of small records, each of which is removed as a whole: hashes of files, what the library said, finished runs.
 PROBES, FINISHED = "probes", "finished"
 ROOMS = (HASHES, PROBES, FINISHED)
+# Empty files, which are locks while a process holds them: never removed by another, nor listed.
+LOCKS = "locks"
 CARD = "pofx-entry.json"
 LIMIT = 20 * 10**9
 LIMIT_VARIABLE = "POFX_CACHE_LIMIT"
@@ -99,7 +101,7 @@ def keep(name: str, size: int, fill: Callable[[Path], object]) -> Path:
 
     Right: `keep("smollm2-0a1b", 540_000_000, write)`. Wrong: a name for content that can change.
     """
-    home = _private(cache_dir() / MODELS)
+    home = private_directory(cache_dir() / MODELS)
     target = home / name
     most = limit()
     if size > most:
@@ -168,7 +170,7 @@ def sha256(path: Path) -> str:
     settled = time.time() - after.st_mtime > _RACY
     if settled and (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns):
         with suppress(OSError, BadSource):
-            home = _private(memo.parent)
+            home = private_directory(memo.parent)
             if len(old := _children(home)) >= MAX_HASHES:
                 for p in old:
                     p.unlink()
@@ -181,7 +183,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
-def _private(home: Path) -> Path:
+def private_directory(home: Path) -> Path:
     """The directory, made if need be, which only its owner can read or write."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -13,16 +13,16 @@ from typing import Any
 
 from pofx.arithmetic import list_differences
 from pofx.errors import BadSource, not_replaced
-from pofx.files import journal_files
+from pofx.files import locks
 from pofx.files.atomic import replaced_file
 from pofx.files.journal_files import (
     START_OVER,
     Saved,
-    alone,
     hidden,
     is_finished,
     left_by,
     new_hash,
+    open_rows,
     part_of,
     passes_of,
     progress_of,
@@ -115,7 +115,7 @@ class Journal:
 
     def discard(self) -> None:
         """Take the files away: there is nothing to go on with."""
-        if journal_files.fcntl is None:
+        if locks.fcntl is None:
             self.close()  # such a system removes no file that is open
         # All of them under the lock: a run that waits for it would take what it opened for its own. Another may begin as
         # soon as the rows have no name; what it writes at once must not be taken away.
@@ -185,7 +185,7 @@ def opened(
         if target.is_dir():
             raise BadSource(f"{target}: expected a file to write, found a directory", "choose another")
         # The lock comes before everything else: whoever holds it alone may look at the files, and change them.
-        file = alone(target)
+        file = open_rows(target)
         try:
             if not overwrite and is_finished(target):
                 raise not_replaced(target)

@@ -6,24 +6,15 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedRandom
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pofx.errors import Advice, BadSource, BadValue
 from pofx.files.atomic import replaced_file
 from pofx.files.json_file import read_object
-
-# A lock on the rows' own file goes with that file and with the process. One of `filelock` would be a dependency of the
-# core, and leave a file of its own beside the rows.
-fcntl: ModuleType | None
-try:
-    import fcntl
-except ImportError:  # no such locks on this system
-    fcntl = None
+from pofx.files.locks import open_locked, written_by_another
 
 FORMAT = 3
 EARLIER = (1, 2)
@@ -94,30 +85,16 @@ def hidden(target: Path, what: str) -> Path:
     return target.with_name(f".{target.name}.{what}")
 
 
-def alone(target: Path) -> BufferedRandom:
-    """The rows' file, for this process alone: two runs of one command would write through each other."""
+def open_rows(target: Path) -> BufferedRandom:
+    """The rows' file, for this process alone: two runs of one command would write through each other.
+
+    The lock is on the rows themselves, so that it also holds for callers that have another cache, or none.
+    """
     part = part_of(target)
-    while True:
-        part.touch()
-        try:
-            file = part.open("r+b")
-        except FileNotFoundError:  # another run ended in between, and took its files away
-            continue
-        if fcntl is None:
-            return file
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            raise BadSource(
-                f"{part}: expected to write it alone, found another run that is writing it",
-                "wait for it, or write elsewhere",
-            ) from None
-        # The other run may have finished between the opening and the lock: then this file has no name, or is its target.
-        with suppress(FileNotFoundError):
-            if os.path.samestat(part.stat(), os.fstat(file.fileno())):
-                return file
-        file.close()
+    try:
+        return open_locked(part)
+    except BlockingIOError:
+        raise written_by_another(part) from None
 
 
 def write_progress(target: Path, record: Mapping[str, Any]) -> None:

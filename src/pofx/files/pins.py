@@ -73,8 +73,11 @@ def pin(fingerprint: str, found: Pin) -> Path:
     return path
 
 
-def check_pin(fingerprint: str) -> None:
-    """Refuse, before an audit is made, what `pin` would refuse after it; nothing but the directory is left there."""
+def check_pin(fingerprint: str) -> Path:
+    """Refuse, before an audit is made, what `pin` would refuse after it; the file that `pin` would write.
+
+    Nothing but its directory is left there.
+    """
     path = _path(fingerprint)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +86,7 @@ def check_pin(fingerprint: str) -> None:
             pass
     except OSError as e:
         raise _no_place(path, e) from None
+    return path
 
 
 def _no_place(path: Path, e: OSError) -> BadSource:

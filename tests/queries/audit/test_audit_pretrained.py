@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from pofx.cli.main import pofx as cli
 from pofx.errors import BadSource, NotText
-from pofx.files.pins import Pin, pin, pinned
+from pofx.files.locks import locked_outputs
+from pofx.files.pins import Pin, check_pin, pin, pinned
 from pofx.lm.begin import Begin, refuse_unconditional
 from pofx.lm.model import LM
 from pofx.lm.paths import as_id_rows
@@ -515,6 +516,17 @@ def test_a_verdict_without_a_place_costs_no_audit(home: Path, monkeypatch: pytes
     ran = run(monkeypatch, windowed(trained()), "--test", str(home), "--pin")
     assert isinstance(ran.exception, BadSource)
     assert "expected a place to keep the verdict" in str(ran.exception)
+
+
+def test_a_verdict_that_another_audit_is_about_to_keep_costs_no_audit(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fcntl")
+    monkeypatch.setattr("pofx.queries.audit.audit.audit", lambda *a: pytest.fail("an audit was made"))
+    with locked_outputs([check_pin("core")]):
+        ran = run(monkeypatch, windowed(trained()), "--texts", str(home), "--pin")
+    assert isinstance(ran.exception, BadSource)
+    assert "expected to write it alone" in str(ran.exception)
 
 
 def test_our_own_models_have_nothing_to_be_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

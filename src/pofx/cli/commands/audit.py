@@ -13,7 +13,7 @@ from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
 from pofx.cli.options.model import Chosen, model_options
 from pofx.cli.options.numbers import Whole
-from pofx.cli.options.written import Verb
+from pofx.cli.options.written import Verb, lock_output
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
@@ -87,7 +87,7 @@ def command(
     if keep:
         from pofx.files.pins import check_pin
 
-        check_pin(lm.fingerprint)
+        lock_output(check_pin(lm.fingerprint))
     with _working(f"auditing {name}"):
         result = audit(lm, texts, seed, _coarse(chosen, name) if pretrained else None)
     if html_path:

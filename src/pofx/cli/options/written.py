@@ -119,7 +119,8 @@ class _Place:
 def check_written(ctx: click.Context) -> None:
     """`BadValue` where a path to be written is also read, is written twice, has no place, or is finished already.
 
-    Nothing is touched. Devices and pipes are left out: /dev/null may be named as often as one likes.
+    `BadSource` where another process is writing such a path: each of them is locked until the verb ends. Nothing else is
+    touched. Devices, pipes and standard output are left out: /dev/null may be named as often as one likes.
     """
     read = list(_read(ctx))
     written: list[_Place] = []
@@ -157,7 +158,21 @@ def check_written(ctx: click.Context) -> None:
                     "name another file to write",
                 )
         written.append(target)
+    _lock(ctx, [place.given for place in written if place.given != STREAM])
+    # Behind the lock: the other process may have finished a moment ago.
     _check_finished(ctx)
+
+
+def lock_output(path: Path) -> None:
+    """Lock a path that no parameter names, until the verb ends."""
+    _lock(click.get_current_context(), [str(path)])
+
+
+def _lock(ctx: click.Context, paths: list[str]) -> None:
+    if paths:
+        from pofx.files.locks import locked_outputs
+
+        ctx.with_resource(locked_outputs(paths))
 
 
 def _check_finished(ctx: click.Context) -> None:

@@ -1,0 +1,125 @@
+"""Locks on files: of two processes that write one path at the same moment, the second is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from io import BufferedRandom
+from pathlib import Path
+from types import ModuleType
+
+from pofx.errors import BadSource
+from pofx.files.cache import LOCKS, cache_dir, private_directory
+
+# The system's own lock ends with its process, so that no stale one is left. `filelock` would be a dependency of the core.
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # no such locks on this system
+    fcntl = None
+
+
+def open_locked(path: Path) -> BufferedRandom:
+    """Open a file for this process alone; the file is made if need be. Closing it releases the lock.
+
+    Args:
+        path: The file to open and to lock. Where the system has no locks, the file is only opened.
+
+    Returns:
+        The open file, which has the name `path` at the moment when the lock is taken.
+
+    Raises:
+        BlockingIOError: Another holder has the lock.
+        OSError: The file cannot be made or locked.
+    """
+    while True:
+        path.touch()
+        try:
+            file = path.open("r+b")
+        except FileNotFoundError:  # the other holder ended in between, and took its file away
+            continue
+        if fcntl is None:
+            return file
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise
+        # The other holder may have ended between the opening and the lock: then this file has another name, or none.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                return file
+        file.close()
+
+
+def written_by_another(path: Path | str) -> BadSource:
+    """The error of a path that another process is writing."""
+    return BadSource(
+        f"{path}: expected to write it alone, found another run that is writing it",
+        "wait for it, or write elsewhere",
+    )
+
+
+@contextmanager
+def locked_outputs(paths: Iterable[Path | str]) -> Iterator[None]:
+    """Keep other processes of this user from writing these paths as long as the block runs.
+
+    A path that is there already is locked by name and by inode, so that its links and hard links are the same file.
+    The locks are files in the cache, since a directory of results is no place for files of ours.
+
+    Args:
+        paths: Files or directories that will be made or replaced.
+
+    Raises:
+        BadSource: Another process has locked one of the paths, which the message names.
+
+    Right: `with locked_outputs([out, page]): …`, around the check whether `out` is there, too. Wrong: two blocks, one
+    for each path: two processes could then refuse each other.
+    """
+    keys = dict(key for path in paths for key in _keys(path))
+    with ExitStack() as held:
+        # All processes take the locks in one order, so that of several one always gets all of its own.
+        for key in sorted(keys):
+            try:
+                held.enter_context(_held(key))
+            except BlockingIOError:
+                raise written_by_another(keys[key]) from None
+        yield
+
+
+# Inodes last; a shorter name first, so that a message names the output rather than a file beside it.
+_Key = tuple[int, int, bytes]
+
+
+def _keys(path: Path | str) -> Iterator[tuple[_Key, Path | str]]:
+    name = os.fsencode(os.path.realpath(path))
+    yield (0, len(name), name), path
+    with suppress(OSError):
+        info = os.stat(path)
+        yield (1, info.st_dev, b"%d" % info.st_ino), path
+
+
+@contextmanager
+def _held(key: _Key) -> Iterator[None]:
+    if fcntl is None:
+        yield
+        return
+    try:
+        home = private_directory(cache_dir() / LOCKS)
+        lock = home / hashlib.blake2b(repr(key).encode("ascii"), digest_size=16).hexdigest()
+        file = open_locked(lock)
+    except BlockingIOError:
+        raise
+    except (OSError, BadSource):
+        # A cache that cannot be written stops no run: this run is then without a lock.
+        yield
+        return
+    try:
+        yield
+    finally:
+        # The name goes while the lock is held: a process that opened the file before looks whether it still has a name.
+        with suppress(OSError):
+            lock.unlink()
+        file.close()
