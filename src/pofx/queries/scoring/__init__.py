@@ -1,1 +1,1 @@
-"""log p of texts and its terms: alone, behind a prefix, in a stream, as other tools count it."""
+"""Log p of texts, term by term, also given a prefix."""

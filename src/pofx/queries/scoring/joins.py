@@ -1,4 +1,4 @@
-"""Where a prefix ends and a text begins: which tokens may span the place, and what it costs to count them."""
+"""Where a prefix ends and a text begins: which tokens may span that place, and how they are counted."""
 
 from __future__ import annotations
 
@@ -23,15 +23,28 @@ JOIN_REQUESTS = ("auto", "token", "exact", "error")
 JoinKind = Literal["token", "exact", "healed"]
 Text = str | bytes
 
-# Bytes of a text that "auto" joins exactly, at two to four tokens a byte: labels, words and answers. Of a longer text only
-# the join itself is healed, at the cost of one pass over its tokens.
+# "auto" joins texts of at most so many bytes exactly, at two to four tokens a byte: labels, words and answers. A longer text
+# is healed at its join only, at the cost of one pass over its tokens.
 MOST_EXACT_BYTES = 64
 
 
 def choose_joins(
     lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], asked: JoinRequest
 ) -> list[JoinKind]:
-    """How each prefix and its text are joined. `BadValue` for `asked` "error" and a join that is not of tokens."""
+    """Choose for each prefix and its text how the two join.
+
+    Args:
+        lm: The model.
+        texts: Texts.
+        prefixes: The prefix of each text, "" for none.
+        asked: The join that the caller asks for, as `boundary` of `score`.
+
+    Returns:
+        One kind of join a text.
+
+    Raises:
+        BadValue: `asked` is no join; or `asked` is "error", and `encode` does not cut between a prefix and its text.
+    """
     if asked not in JOIN_REQUESTS:
         raise BadValue(
             f"boundary: expected one of {', '.join(map(repr, JOIN_REQUESTS))}, found {asked!r}", None
@@ -49,9 +62,9 @@ def choose_joins(
             out.append("token")
         elif asked == "error":
             raise BadValue(
-                f"boundary: expected a text whose tokens begin where the given one ends, found {show(text)} behind "
-                f"{show(prefix)}, which are other tokens together",
-                "sum over all of them: boundary='exact'",
+                f"boundary: expected a text whose tokens begin where the prefix ends, found {show(text)} after "
+                f"{show(prefix)}, which together are other tokens",
+                "sum over all tokenisations: boundary='exact'",
             )
         else:
             out.append("exact" if len(to_bytes(text)) <= MOST_EXACT_BYTES else "healed")
@@ -59,11 +72,11 @@ def choose_joins(
 
 
 def _of_tokens(lm: LM, text: Text, prefix: Text, known: dict[Text, list[int] | None]) -> bool:
-    """Whether the tokens of the two together are those of the one and then the other."""
+    """Whether the tokens of prefix and text together are the tokens of the prefix, then those of the text."""
     if prefix not in known:
         known[prefix] = _encoded(lm, to_bytes(prefix))
     first, both = known[prefix], _encoded(lm, to_bytes(prefix) + to_bytes(text))
-    if both is None:  # no text of this vocabulary: to be said of the part that is none
+    if both is None:  # whoever encodes the faulty part alone names it in the error
         return True
     if first is None or both[: len(first)] != first:
         return False
@@ -82,7 +95,20 @@ def _encoded(lm: LM, data: bytes) -> list[int] | None:
 
 
 def score_exact(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
-    """The texts behind their prefixes as strings, byte by byte, all in one go."""
+    """Score texts after their prefixes as strings, byte by byte: log p(xy) − log P(x), with bounds, nats.
+
+    Args:
+        lm: The model.
+        texts: Texts.
+        prefixes: The prefix of each text, "" for none.
+        want: What else to report at each byte.
+
+    Returns:
+        One record a text, in order; its tokens are bytes.
+
+    Raises:
+        Impossible: A prefix has probability zero.
+    """
     rows = _by_prefix(prefixes)
     joins = [given_string(lm, prefix) for prefix, _ in rows]
     cuts = [
@@ -90,9 +116,8 @@ def score_exact(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: W
         for join, (_, some) in zip(joins, rows)
     ]
     for join, (prefix, _) in zip(joins, rows):
-        if (
-            not lm.positive or _encoded(lm, to_bytes(prefix)) is None
-        ):  # else what can be encoded has a probability
+        # A prefix that can be encoded has a positive probability under a positive model.
+        if not lm.positive or _encoded(lm, to_bytes(prefix)) is None:
             check_possible(join.lm, [list(join.tail)] if join.tail else [], [prefix])
     which = [k for k, cut in enumerate(cuts) for _ in cut.paths]
     paths = [p for cut in cuts for p in cut.paths]
@@ -116,9 +141,22 @@ def score_exact(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: W
 
 
 def score_healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
-    """log p(the tokens of both together) − log P(prefix), in tokens, of which the first may begin inside the prefix.
+    """Score texts in tokens, of which the first may begin inside the prefix.
 
-    The prefix's own probability is exact, with bounds; the text's is that of one spelling, and so a lower bound.
+    log p(tokens of prefix and text together) − log P(prefix), nats. The prefix counts in all its spellings, with bounds. The
+    text counts in one spelling, so the number is a lower bound of the text's own.
+
+    Args:
+        lm: The model.
+        texts: Texts.
+        prefixes: The prefix of each text, not empty.
+        want: What else to report at each position.
+
+    Returns:
+        One record a text, in order. A text whose tokenizer cuts the prefix otherwise is scored by `score_exact`.
+
+    Raises:
+        Impossible: A prefix has probability zero.
     """
     rows = _by_prefix(prefixes)
     joins = [given_string(lm, prefix) for prefix, _ in rows]
@@ -134,7 +172,7 @@ def score_healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: 
             raise impossible(prefix)
         for i in some:
             head[i] = int(np.searchsorted(reach[i], len(join.head)))
-            # A tokenizer may cut the head otherwise when more follows.
+            # A tokenizer may cut the head of a prefix in another way when more bytes follow.
             if reach[i][head[i]] == len(join.head):
                 cut.append((i, tail))
             else:
@@ -145,18 +183,18 @@ def score_healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: 
     paths = [np.append(ids[i], end).astype(np.int64) for i, _ in cut]
     trace = lm.forward(paths, want, [head[i] for i, _ in cut])
     for k, (i, tail) in enumerate(cut):
-        # The first token that ends behind the prefix; EOS where there is none.
+        # The first token that ends after the prefix; EOS where no token does.
         size = len(to_bytes(prefixes[i]))
         first = int(np.searchsorted(reach[i][1:], size, side="right"))
-        found = _record(lm, texts[i], prefixes[i], ids[i][first:], trace, k, first - head[i])
-        logp = found.logp.copy()
+        record = _record(lm, texts[i], prefixes[i], ids[i][first:], trace, k, first - head[i])
+        logp = record.logp.copy()
         before = float(trace.logp[k][: first - head[i]].sum())
         if len(logp):
             logp[0] += before - tail.prefix_total
         low = logp.copy()
         low[:1] += tail.prefix_total - tail.prefix_interval[1]
         out[i] = replace(
-            found,
+            record,
             logp=logp,
             low=low,
             high=np.zeros_like(logp),
@@ -168,7 +206,7 @@ def score_healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: 
 
 
 def _tails(lm: LM, joins: Sequence[Join]) -> list[Scored]:
-    """The tail of each join behind its head."""
+    """Score the bytes at the end of each prefix that may share a token with the text."""
     cuts = [TokenPaths.of(join.lm, [join.tail], [b""]) for join in joins]
     trace = forward_joins(lm, joins, range(len(joins)), [c.paths[0] for c in cuts], Want(), [0] * len(joins))
     return [c.records(join.lm, trace, k)[0] for k, (join, c) in enumerate(zip(joins, cuts))]
@@ -195,6 +233,7 @@ def _record(lm: LM, text: Text, prefix: Text, tokens: Ints, trace: Trace, k: int
 
 
 def _by_prefix(prefixes: Sequence[Text]) -> list[tuple[Text, list[int]]]:
+    """The distinct prefixes, and which texts have each."""
     rows: dict[tuple[type, Text], list[int]] = {}
     for i, g in enumerate(prefixes):
         rows.setdefault((type(g), g), []).append(i)

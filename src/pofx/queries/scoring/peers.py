@@ -1,4 +1,4 @@
-"""What other tools print for a text: sub-sums of the same chain rule, each behind that tool's own idea of x0."""
+"""What other tools print for a text: sums of some terms of the chain rule, each with that tool's own x0."""
 
 from __future__ import annotations
 
@@ -16,25 +16,32 @@ from pofx.units import LN10
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
-Front = Literal["tokenizer", "bos", "bos or eos", "x0"]
-Sum = Literal["sum", "mean", "perplexity", "log10"]
+BeginSource = Literal["tokenizer", "bos", "bos or eos", "x0"]
+Statistic = Literal["sum", "mean", "perplexity", "log10"]
 
-# Tokens in a chunk of llama-perplexity, unless it is told otherwise (-c).
+# Tokens in a chunk of llama-perplexity without its option -c.
 CHUNK = 512
 
 
 @dataclass(frozen=True)
 class PeerRule:
-    """Which terms of log p(x1|B) … log p(xn|x<n), log p(E|x) a tool adds up, for which B, and what it makes of them.
+    """Which terms of log p(x1|B) … log p(xn|x<n), log p(E|x) a tool adds up, and what the tool makes of the sum.
 
-    call: how it is asked. front: where its B comes from: what the tokenizer adds by itself (perhaps nothing, then
-    the first token is dropped), the declared BOS, that or else EOS, or the x0 of an n-gram. end: whether E counts.
+    Attributes:
+        call: How the tool is called.
+        front: Where the B of the tool comes from: the tokens that the tokenizer adds by itself ("tokenizer"; without
+            any, the first token is dropped), the declared BOS ("bos"), BOS or else EOS ("bos or eos"), or the x0 of an
+            n-gram ("x0").
+        end: Whether the tool counts p(EOS|x).
+        sum: What the tool prints: the sum, the mean, exp(−mean), or the sum in log10.
+        unit: Unit of the printed number.
+        chunk: Tokens in a chunk, for a tool that cuts texts into chunks; else None.
     """
 
     call: str
-    front: Front
+    front: BeginSource
     end: bool
-    sum: Sum
+    sum: Statistic
     unit: str
     chunk: int | None = None
 
@@ -57,7 +64,14 @@ PEERS: Mapping[str, PeerRule] = {
 
 @dataclass(frozen=True)
 class PeerTerm:
-    """One token, its log p as the tool conditions it (nats; None where the tool computes none), and whether it counts."""
+    """One token of a text, as another tool counts it.
+
+    Attributes:
+        token: The token as people read it.
+        id: Its id.
+        nats: log p of the token as the tool conditions it, nats; None where the tool computes none.
+        counted: Whether the tool adds the term up.
+    """
 
     token: str
     id: int
@@ -67,7 +81,15 @@ class PeerTerm:
 
 @dataclass(frozen=True)
 class PeerScore:
-    """What a tool prints: `value` in `unit`, made of the terms that count; `note` says of what they are."""
+    """The number that another tool prints for a text.
+
+    Attributes:
+        peer: The tool.
+        value: The number, in `unit`.
+        unit: Its unit.
+        terms: Every token of the text, counted or not.
+        note: Which terms the number is made of, in words.
+    """
 
     peer: str
     value: float
@@ -77,23 +99,35 @@ class PeerScore:
 
 
 def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> PeerScore:
-    """The number that another tool prints for a text under this model, and every term of it, nats.
+    """Compute the number that another tool prints for a text under this model, and every term of it.
 
-    The terms are pofx's own, log p(x_i | B, x_<i) with that tool's B in front, even one that pofx would not take for
-    x0: p(x1|B) may be no better than chance. peer: a key of `PEERS`. chunk: tokens in a chunk, for a tool that cuts.
+    The terms are pofx's own: log p(x_i | B, x_<i), with the tool's B in front, even a B that pofx would not take for x0,
+    where p(x1|B) may be no better than chance. A text is encoded as text. What a tool makes of "</s>" within a text, the
+    padding of its batches and the precision of its softmax are not reproduced.
 
-    A text is encoded as text: what such a tool makes of "</s>" in one is not reproduced, nor are its batch's padding
-    and the precision of its softmax. `BadValue` where the tool would stop, `TooLong` where it would cut or crash.
+    Args:
+        lm: The model.
+        text: The text.
+        peer: The tool, a key of `PEERS`.
+        chunk: Tokens in a chunk, for a tool that cuts texts into chunks; None: the tool's own default.
+
+    Returns:
+        The number with its terms.
+
+    Raises:
+        BadValue: The tool is unknown, or would stop at this text or this model.
+        NoEOS: The tool counts EOS, and the model has none.
+        TooLong: The tool would crash or cut the text.
 
     Right: `as_peer(load("smollm2"), "The cat sat on the mat.", "minicons").value`.
-    Wrong: comparing it with `log_prob`: it has other terms.
+    Wrong: comparing the number with `log_prob`, which has other terms.
     """
     rule = PEERS.get(peer)
     if rule is None:
         raise BadValue(f"peer: expected one of {', '.join(PEERS)}, found {peer!r}", None)
-    marks = _marks(lm)
+    marks = _marks_of(lm)
     as_words = peer == "kenlm" and lm.vocab.control.unknown is not None
-    # KenLM cuts a text at any white space of ASCII, and reads a word that it has not as <unk>.
+    # KenLM cuts a text at any white space of ASCII, and reads a word outside its vocabulary as <unk>.
     text, changed = lm.vocab.read(text)
     if as_words:
         text = b" ".join(to_bytes(text).split())
@@ -102,17 +136,17 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
     as_left = f"; of the text as {changed} left it" if changed else ""
     if rule.chunk is not None:
         size = rule.chunk if chunk is None else check_whole_number("chunk", chunk, 2)
-        chunked = _chunked(lm, marks, ids, peer, rule, size)
+        chunked = _score_chunks(lm, marks, ids, peer, rule, size)
         return replace(chunked, note=chunked.note + as_left)
-    before, after = _around(lm, marks, peer, rule)
+    before, after = _tokens_around(lm, marks, peer, rule)
     if not ids and peer in ("lm-eval", "minicons", "lmppl"):
         raise BadValue(f"{peer} stops at an empty text, found one", "log_prob gives its p(EOS | x0)")
-    score = _whole(lm, marks, before, ids, after, peer, rule)
+    score = _score_whole(lm, marks, before, ids, after, peer, rule)
     unknown = sum(i == vocab.control.unknown for i in ids)
-    return replace(score, note=score.note + (_unknown(unknown) if unknown else "") + as_left)
+    return replace(score, note=score.note + (_unknown_note(unknown) if unknown else "") + as_left)
 
 
-def _unknown(n: int) -> str:
+def _unknown_note(n: int) -> str:
     return (
         f"; {n:,} {'word is' if n == 1 else 'words are'} unknown and read as <unk>, so it is of no text alone"
     )
@@ -123,7 +157,7 @@ def _unknown(n: int) -> str:
 
 @dataclass(frozen=True)
 class _Marks:
-    """Control tokens as a tokenizer has them. own: an x0 that no id spells, which `lm` itself puts before a text."""
+    """Control tokens that a tokenizer puts around texts. own: the model itself puts x0 before a text."""
 
     before: tuple[int, ...]
     after: tuple[int, ...]
@@ -132,12 +166,12 @@ class _Marks:
     own: bool
 
 
-def _marks(lm: LM) -> _Marks:
+def _marks_of(lm: LM) -> _Marks:
     if lm.bare() is None:
-        # A model of pofx's own: its tokenizer.json puts x0 before every text.
+        # The tokenizer.json of a model of pofx's own puts x0 before every text.
         x0 = lm.begin.id if lm.begin.id is not None else lm.vocab.size
         return _Marks((x0,), (), x0, lm.vocab.end, own=True)
-    # Each id has one role, "bos" before others; an EOS that is also BOS, as in GPT-2, is that of the vocabulary.
+    # Each id has one role, "bos" before others. An EOS that is also BOS, as in GPT-2, comes from the vocabulary.
     control = lm.vocab.control
     roles = dict(control.candidates)
     return _Marks(
@@ -149,8 +183,10 @@ def _marks(lm: LM) -> _Marks:
     )
 
 
-def _around(lm: LM, marks: _Marks, peer: str, rule: PeerRule) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """What the tool puts before and behind the tokens of a text."""
+def _tokens_around(
+    lm: LM, marks: _Marks, peer: str, rule: PeerRule
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The tokens that the tool puts before and after those of a text."""
     if rule.front == "tokenizer":
         return marks.before, marks.after
     end = (marks.end,) if rule.end and marks.end is not None else ()
@@ -171,7 +207,7 @@ def _around(lm: LM, marks: _Marks, peer: str, rule: PeerRule) -> tuple[tuple[int
 # --- the number -----------------------------------------------------------------------------------------------------
 
 
-def _whole(
+def _score_whole(
     lm: LM,
     marks: _Marks,
     before: tuple[int, ...],
@@ -181,24 +217,29 @@ def _whole(
     rule: PeerRule,
 ) -> PeerScore:
     path = [*before, *ids, *after]
-    shown_end = [] if after or marks.end is None or not _fits(lm, marks, len(path) + 1) else [marks.end]
-    logp = [None, *_logp(lm, marks, [*path, *shown_end], 1, peer)]
+    shown_end = (
+        [] if after or marks.end is None or not _fits_window(lm, marks, len(path) + 1) else [marks.end]
+    )
+    logp = [None, *_log_probs(lm, marks, [*path, *shown_end], 1, peer)]
     terms = [
-        PeerTerm(_name(lm, i), i, nats, 0 < k < len(path))
+        PeerTerm(_show_token(lm, i), i, nats, 0 < k < len(path))
         for k, (i, nats) in enumerate(zip([*path, *shown_end], logp))
         if k >= len(before) or k > 0
     ]
     counted = [t.nats for t in terms if t.counted and t.nats is not None]
     n = len(counted)
-    front = _name(lm, before[0], marks) if before else ""
-    note = f"{_WHAT[rule.sum]} of {n} of {len(ids) + 1} terms: "
+    front = _show_token(lm, before[0], marks) if before else ""
+    note = f"{_STATISTIC_NAMES[rule.sum]} of {n} of {len(ids) + 1} terms: "
     note += f"behind {front}" if before else "nothing before the text, so the first token is dropped"
     note += ", EOS included" if after else ", no EOS"
-    return PeerScore(peer, _summed(counted, rule.sum), rule.unit, tuple(terms), note)
+    return PeerScore(peer, _summarise(counted, rule.sum), rule.unit, tuple(terms), note)
 
 
-def _chunked(lm: LM, marks: _Marks, ids: list[int], peer: str, rule: PeerRule, size: int) -> PeerScore:
-    """Chunks without overlap; of each, the tokens of the second half count, behind those before them in the chunk."""
+def _score_chunks(lm: LM, marks: _Marks, ids: list[int], peer: str, rule: PeerRule, size: int) -> PeerScore:
+    """The number of a tool that cuts texts into chunks without overlap.
+
+    Of each chunk, the tokens of the second half count, given the tokens before them in the chunk.
+    """
     stream = [*marks.before, *ids]
     if len(stream) < 2 * size:
         raise BadValue(
@@ -208,21 +249,23 @@ def _chunked(lm: LM, marks: _Marks, ids: list[int], peer: str, rule: PeerRule, s
     nats: list[float | None] = [None] * len(stream)
     first = size // 2 + 1
     for lo in range(0, len(stream) - size + 1, size):
-        # The first token of every chunk gives way to BOS, where there is one.
+        # BOS, where the tokenizer adds one, takes the place of the first token of every chunk.
         path = [*marks.before[:1], *stream[lo + len(marks.before[:1]) : lo + size]]
-        nats[lo + first : lo + size] = _logp(lm, marks, path, first, peer)
+        nats[lo + first : lo + size] = _log_probs(lm, marks, path, first, peer)
     k = len(marks.before)
-    terms = [PeerTerm(_name(lm, i), i, x, x is not None) for i, x in zip(stream[k:], nats[k:])]
+    terms = [PeerTerm(_show_token(lm, i), i, x, x is not None) for i, x in zip(stream[k:], nats[k:])]
     counted = [t.nats for t in terms if t.nats is not None]
-    front = f"{_name(lm, marks.before[0], marks)} before each" if marks.before else "nothing before them"
-    note = (
-        f"{_WHAT[rule.sum]} of {len(counted):,} of {len(ids) + 1:,} terms: the second halves of chunks of {size:,} "
-        f"tokens, {front}, the rest unscored, no EOS"
+    front = (
+        f"{_show_token(lm, marks.before[0], marks)} before each" if marks.before else "nothing before them"
     )
-    return PeerScore(peer, _summed(counted, rule.sum), rule.unit, tuple(terms), note)
+    note = (
+        f"{_STATISTIC_NAMES[rule.sum]} of {len(counted):,} of {len(ids) + 1:,} terms: the second halves of chunks of "
+        f"{size:,} tokens, {front}, the rest unscored, no EOS"
+    )
+    return PeerScore(peer, _summarise(counted, rule.sum), rule.unit, tuple(terms), note)
 
 
-_WHAT: Mapping[Sum, str] = {
+_STATISTIC_NAMES: Mapping[Statistic, str] = {
     "sum": "sum",
     "mean": "mean",
     "perplexity": "exp(−mean)",
@@ -230,45 +273,45 @@ _WHAT: Mapping[Sum, str] = {
 }
 
 
-def _summed(nats: Sequence[float], how: Sum) -> float:
+def _summarise(nats: Sequence[float], how: Statistic) -> float:
     total = math.fsum(nats) if all(map(math.isfinite, nats)) else -math.inf
     if how == "sum":
         return total
     if how == "log10":
         return total / LN10
     if not nats:
-        return math.nan  # the mean of nothing, as they print it
+        return math.nan  # the mean of no terms, as those tools print it
     mean = total / len(nats)
     if how == "mean":
         return mean
-    return math.exp(-mean) if -mean < 700 else math.inf  # where floats end
+    return math.exp(-mean) if -mean < 700 else math.inf  # the largest float is near exp(709)
 
 
-def _logp(lm: LM, marks: _Marks, path: Sequence[int], skip: int, peer: str) -> list[float]:
-    """log p of path[skip:], each behind all before it in the path, whose first token may be x0."""
+def _log_probs(lm: LM, marks: _Marks, path: Sequence[int], skip: int, peer: str) -> list[float]:
+    """Log p of path[skip:], each token given all tokens before it in the path, nats; the first token of a path may be x0."""
     if len(path) <= skip:
         return []
     core = lm if marks.own else lm.bare()
     assert core is not None  # noqa: S101  (ours: `own` says when there is no core)
-    if not _fits(lm, marks, len(path)):
+    if not _fits_window(lm, marks, len(path)):
         raise TooLong(
             f"{peer} reads a text in one window, here of {core.context:,} tokens, found {len(path) - 1:,}; it "
             "would crash or cut the text",
             Advice("score it as pofx does", "score(lm, texts)", "without --as"),
         )
     asked = path[1:] if marks.own else path
-    found = core.forward([np.array(asked, dtype=np.int64)], skip=skip - marks.own)
-    return [float(x) for x in found.logp[0]]
+    trace = core.forward([np.array(asked, dtype=np.int64)], skip=skip - marks.own)
+    return [float(x) for x in trace.logp[0]]
 
 
-def _fits(lm: LM, marks: _Marks, n: int) -> bool:
-    """Whether a path of n tokens, the last of which is no input, fits one window; our own models have a rule for more."""
+def _fits_window(lm: LM, marks: _Marks, n: int) -> bool:
+    """Whether a path of n tokens fits one window; its last token is no input. Our own models have a window rule."""
     core = None if marks.own else lm.bare()
     return core is None or core.context is None or n <= core.context + 1
 
 
-def _name(lm: LM, i: int, marks: _Marks | None = None) -> str:
-    """A token as people read it; a control token by the name its tokenizer has for it."""
+def _show_token(lm: LM, i: int, marks: _Marks | None = None) -> str:
+    """A token as people read it; a control token by the name that its tokenizer has for it."""
     if marks is not None and marks.own and i == marks.begin:
         return lm.begin.text or "x0"
     return token_name(lm.vocab, i)

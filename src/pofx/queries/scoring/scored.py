@@ -1,4 +1,4 @@
-"""One text and the terms of its log-probability; and how they are read off one pass over many texts."""
+"""One text and the terms of its log-probability, read off one pass of the model over many texts."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pofx.queries.scoring.terms import Terms, terms
 from pofx.transforms.given import check_possible
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
-# The first advice to whoever has no EOS; the command line gives it where the verb at hand has that option.
+# The first advice for a model without EOS; the command line gives it where the verb has the option.
 ASK_FOR_PREFIXES = Advice(
     "ask for log P of prefixes", "prefix_log_prob, prefix_total", "--prefix", parameter="prefix"
 )
 
 
 def refuse_complete() -> NoEOS:
-    """The error of a model that ends no text, to be raised by whoever is asked for the last factor."""
+    """Make the error for a question about complete texts to a model without EOS."""
     return NoEOS(
         "log p(text) needs p(EOS | text), the last factor of the chain rule, but this model has no "
         "end-of-text symbol, so no text of it is ever complete",
@@ -40,11 +40,24 @@ def refuse_complete() -> NoEOS:
 class Scored:
     """One text and the terms of its log-probability, nats.
 
-    tokens: ids `[t]`. logp: `[t + 1]`, log p(x_i | x_<i), the last one of EOS (`[t]` for a model without EOS).
-    seen: per entry of logp, how many tokens its law is conditioned on, x0 and given ones among them: the effective
-    context, by the window rule. entropy, rank, top_ids, top_logp: per entry of logp, where asked for with `Want`.
-    low, high: per entry of logp, terms of its bounds, where there are any (`Trace`). inside: how many bytes of the first
-    token lie in `given` (`Terms.boundary` "healed").
+    Attributes:
+        text: The text.
+        given: The prefix, "" for none.
+        tokens: Ids of the text, `[t]`.
+        logp: log p(x_i | x_<i), nats, `[t + 1]`; the last entry is of EOS. `[t]` for a model without EOS.
+        terms: What was counted, and under which rules.
+        vocab: The vocabulary that spells the tokens.
+        seen: Effective context of each entry of `logp`: how many tokens its distribution is conditioned on, x0 and the
+            prefix included.
+        entropy: Entropy of the next-token distribution of each entry, nats; None unless asked for with `Want`.
+        rank: 1 + number of likelier tokens, of each entry; None unless asked for.
+        top_ids: The k likeliest tokens of each entry, `[t + 1, k]`; None unless asked for.
+        top_logp: Their log p, nats; None unless asked for.
+        low: Terms of a lower bound of each entry, nats (`Trace`); None where the model has no bounds.
+        high: Terms of an upper bound of each entry, nats; None where the model has no bounds.
+        inside: Number of bytes of the first token that lie in `given`, where `terms.boundary` is "healed"; 0 elsewhere.
+
+    Right: `score(lm, ["a"])[0].total`. Wrong: `logp.sum()` for a prefix, which counts EOS; `prefix_total` leaves it out.
     """
 
     text: str | bytes
@@ -64,24 +77,28 @@ class Scored:
 
     @cached_property
     def spans(self) -> Ints:
-        """Byte offsets `[t, 2]` of what each token spells of the text."""
+        """Byte offsets `[t, 2]` of the part of the text that each token spells."""
         found = self.vocab.spans(self.tokens, self.text)  # type: ignore[arg-type]
         return np.maximum(found - self.inside, 0) if self.inside else found
 
     @property
     def total(self) -> float:
-        """log p(text | given), EOS included; −inf for a text of probability zero. `NoEOS` where texts never end."""
+        """Log p(text | given), EOS included, nats; −inf for a text of probability zero.
+
+        Raises:
+            NoEOS: Texts of the model never end.
+        """
         if not self.terms.end:
             raise refuse_complete()
         return float(self.logp.sum())
 
     @property
     def prefix_total(self) -> float:
-        """log P(text | given): the text and anything after it, so no EOS term."""
+        """Log P(text | given), nats: the text and anything after it, so no EOS term."""
         return float(self.logp[: len(self.tokens)].sum())
 
     def without_end(self) -> Scored:
-        """The same record of the text as a prefix: no EOS term, and `terms` says so."""
+        """Return the record of the text as a prefix: it has no EOS term, and `terms` says so."""
         t = len(self.tokens)
         return replace(
             self,
@@ -98,24 +115,33 @@ class Scored:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Bounds (lo, hi) of log p(text | given), on `total` and on what it stands for; equal where it is computed."""
+        """Bounds (low, high) of log p(text | given), nats; both equal `total` where nothing was left out."""
         return self._bounds(self.total, len(self.logp))
 
     @property
     def prefix_interval(self) -> tuple[float, float]:
-        """Bounds (lo, hi) of log P(text | given), as `interval` those of log p."""
+        """Bounds (low, high) of log P(text | given), nats; both equal `prefix_total` where nothing was left out."""
         return self._bounds(self.prefix_total, len(self.tokens))
 
     def _bounds(self, value: float, n: int) -> tuple[float, float]:
-        if self.low is None or self.high is None:  # a mixture of such models passes no bounds on
+        if self.low is None or self.high is None:  # a mixture of models with bounds reports none
             return (float("-inf"), 0.0) if self.terms.kind == "interval" else (value, value)
-        # Where nothing was left out they are the value, but for rounding.
+        # Where nothing was left out, both bounds are the value up to rounding.
         return min(float(self.low[:n].sum()), value), max(float(self.high[:n].sum()), value)
 
 
 @dataclass(frozen=True, eq=False)
 class TokenPaths:
-    """Texts behind their prefixes, as tokens: `paths[i]` is the prefix, of `skips[i]` tokens, the text `ids[i]`, and EOS."""
+    """Texts after their prefixes, as tokens that one pass of a model can read.
+
+    Attributes:
+        texts: The texts, n of them.
+        prefixes: The prefix of each text.
+        vocabs: The vocabulary that spells each text.
+        ids: Tokens of each text.
+        paths: Tokens of each prefix, its text, and EOS where the model has one.
+        skips: Number of tokens of each prefix.
+    """
 
     texts: tuple[str | bytes, ...]
     prefixes: tuple[str | bytes, ...]
@@ -126,11 +152,11 @@ class TokenPaths:
 
     @classmethod
     def of(cls, lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes]) -> TokenPaths:
-        """Both cut into tokens by themselves."""
+        """Cut each prefix and each text into tokens by itself."""
         end = np.array([] if lm.vocab.end is None else [lm.vocab.end], dtype=np.int64)
         scoring = lm.vocab.scoring
         cut = dict(zip(dict.fromkeys(prefixes), scoring.encode_many(list(dict.fromkeys(prefixes)))))
-        # Behind a prefix texts go on, and may be spelled otherwise than alone.
+        # After a prefix a text may be spelled in another way than alone.
         vocabs = tuple(scoring.continuation if len(cut[g]) else scoring for g in prefixes)
         ids = tuple(_encoded(vocabs, texts))
         paths = tuple(np.concatenate([cut[g], x, end]) for g, x in zip(prefixes, ids))
@@ -138,20 +164,29 @@ class TokenPaths:
         return cls(tuple(texts), tuple(prefixes), vocabs, ids, paths, skips)
 
     def check_given(self, lm: LM) -> None:
-        """`Impossible` for a prefix that is."""
+        """Raise `Impossible` for a prefix of probability zero."""
         asked = {g: p[:s] for g, p, s in zip(self.prefixes, self.paths, self.skips) if s}
         if asked:
             check_possible(lm, list(asked.values()), list(asked))
 
     def _known(self, lm: LM) -> tuple[Sequence[bool], Sequence[bool]]:
-        """Whether the model was fitted on each text, behind its prefix; and whether its weights were chosen by it."""
+        """Whether the model was fitted on each text with its prefix, and whether its weights were chosen by that text."""
         if not lm.fitted:
             return [False] * len(self.texts), [False] * len(self.texts)
         both = [to_bytes(g) + to_bytes(x) for g, x in zip(self.prefixes, self.texts)]
         return was_fitted_on(lm, both).tolist(), was_chosen_by(lm, both).tolist()
 
     def records(self, lm: LM, trace: Trace, first: int = 0) -> list[Scored]:
-        """What a pass over the paths says, those of the trace from `first` on."""
+        """Make the record of each text from a pass over the paths.
+
+        Args:
+            lm: The model that made the pass.
+            trace: What the pass reported.
+            first: The entry of `trace` that belongs to the first path.
+
+        Returns:
+            One record a text, in order.
+        """
         seen: dict[tuple[int, int], Ints] = {}
         out = []
         known, chosen = self._known(lm)
@@ -160,7 +195,7 @@ class TokenPaths:
             place = len(self.paths[k]), self.skips[k]
             if place not in seen:
                 seen[place] = lm.seen(place[0])[place[1] :]
-                seen[place].flags.writeable = False  # texts of one length share it
+                seen[place].flags.writeable = False  # texts of one length share the array
             leak = 0.0 if trace.leak is None else float(1 - np.prod(1 - trace.leak[i]))
             ended = lm.vocab.end is not None
             small_print = terms(lm, len(x), len(to_bytes(text)), len(to_bytes(prefix)), ended, leak)
@@ -195,14 +230,27 @@ class TokenPaths:
 def score_tokens(
     lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes], want: Want = Want()
 ) -> list[Scored]:
-    """Each text behind its prefix, both cut into tokens by themselves, in one pass of the model."""
+    """Score each text after its prefix, both cut into tokens by themselves, in one pass of the model.
+
+    Args:
+        lm: The model.
+        texts: Texts.
+        prefixes: The prefix of each text, "" for none.
+        want: What else to report at each position.
+
+    Returns:
+        One record a text, in order.
+
+    Raises:
+        Impossible: A prefix has probability zero.
+    """
     cut = TokenPaths.of(lm, texts, prefixes)
     cut.check_given(lm)
     return cut.records(lm, lm.forward(cut.paths, want, cut.skips))
 
 
 def _encoded(vocabs: Sequence[Vocab], texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
-    """The ids of each text by the vocabulary beside it, those of one vocabulary in one go."""
+    """The ids of each text by the vocabulary beside it; texts of one vocabulary are encoded in one call."""
     if all(v is vocabs[0] for v in vocabs):
         return vocabs[0].encode_many(texts) if texts else []
     out = [np.zeros(0, dtype=np.int64)] * len(texts)

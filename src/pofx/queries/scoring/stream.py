@@ -1,4 +1,4 @@
-"""log p of texts that come one after the other, as many as there are: blocks of them in memory, results in order."""
+"""Scores of any number of texts in constant memory: the texts are answered in blocks, and results come in order."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from pofx.vocab.vocabulary import to_bytes
 
 T = TypeVar("T")
 R = TypeVar("R")
-# A text and the prefix it is conditioned on; or why there is none.
+# A text and its prefix; or the error that stands for both.
 Question = tuple[str | bytes, str | bytes] | PofxError
-# A query of texts and the prefixes they stand behind: a result for each text.
+# A function of texts and their prefixes that returns one result for each text.
 Query = Callable[[Sequence[str | bytes], Sequence[str | bytes]], Sequence[R]]
 
-# A block is what is scored together. More texts let a family sort and share more; but a stopped run goes on from
-# the last whole block, and nothing is known of the rate before the first one.
+# The texts of a block are scored together. In a larger block a family can sort and share more texts. But a stopped run
+# goes on after its last whole block, and the rate of a run is known only after the first block.
 TEXTS = 512
 BYTES = 1 << 16
-# Of a neural network: so many products, about 5 s of one core (80 GFLOP/s were measured). The number hangs on the model
-# alone, never on the clock, so that a run that is taken up again has the blocks of one that was not stopped.
+# Products of a neural network in a block: about 5 s of one core, at 80 GFLOP/s as measured. The bound depends on the model
+# and never on the clock, so that a resumed run has the same blocks as a run that was not stopped.
 PRODUCTS = 2 * 10**11
 BYTES_A_TOKEN = 4
 LEAST_BYTES = 256
 
 
 def block_bytes(lm: LM) -> int:
-    """Bytes of text in a block, at most: fewer, the more products the model takes for a token (`LM.work`)."""
+    """Bound the bytes of text in a block: the more products the model takes for a token (`LM.work`), the fewer bytes."""
     return BYTES if not lm.work else min(BYTES, max(LEAST_BYTES, BYTES_A_TOKEN * PRODUCTS // lm.work))
 
 
 def block_size(lm: LM) -> BlockSize:
-    """How much of a text stream is scored together."""
+    """Bound a block by texts and by bytes, for this model."""
     return BlockSize(TEXTS, block_bytes(lm))
 
 
@@ -51,23 +51,34 @@ def score_stream(
     n_bytes: int | None = None,
     boundary: JoinRequest = "auto",
 ) -> Iterator[list[tuple[T, Scored | PofxError]]]:
-    """`score` of any number of items, in constant memory: blocks of (item, its `Scored` or why it has none), in order.
+    """Score any number of items in constant memory.
 
-    ask(item): its text and the prefix to condition on ("" for none), or an error that stands in for both.
-    texts, n_bytes: a block is closed before it would hold more of either (a single text may be larger; a prefix
-    counts once a block); n_bytes None: `block_bytes`. Where blocks begin depends on the items and the model alone, and a
-    block's results on the block alone: whoever starts again at the start of a block gets the same numbers. boundary: as
-    in `score`.
+    An error that concerns one item (`NotText`, `TooLong`, `Impossible`, `NoBOS`) is the result of that item, and loses no
+    other item. Where blocks begin depends on the items and the model alone, and the results of a block depend on the block
+    alone. So whoever starts again at the start of a block gets the same numbers.
 
-    What is wrong with one item (`NotText`, `TooLong`, `Impossible`, `NoBOS`) is its result, and loses no other.
-    What `items` itself raises comes after the block before it.
+    Args:
+        lm: The model.
+        items: Any number of items, read as they are needed.
+        ask: Returns the text of an item and its prefix ("" for none), or an error that stands for both.
+        want: What else to report at each position.
+        texts: The most texts in a block.
+        n_bytes: The most bytes in a block; a prefix counts once a block, and one larger text is a block of its own.
+            None: `block_bytes(lm)`.
+        boundary: How a prefix and its text join, as in `score`.
+
+    Yields:
+        Blocks of (item, its record or its error), in order.
+
+    Raises:
+        PofxError: An error of `items` itself, after the block of the items before.
 
     Right: `for block in score_stream(lm, records("a.txt"), lambda d: (d.text, "")): …`.
     Wrong: `list(score_stream(…))` of a file larger than the memory.
     """
 
-    def answer(asked: Sequence[str | bytes], behind: Sequence[str | bytes]) -> list[Scored]:
-        return score(lm, asked, behind, want, boundary)
+    def answer(block: Sequence[str | bytes], prefixes: Sequence[str | bytes]) -> list[Scored]:
+        return score(lm, block, prefixes, want, boundary)
 
     return stream(items, ask, answer, texts, block_bytes(lm) if n_bytes is None else n_bytes)
 
@@ -79,18 +90,33 @@ def stream(
     texts: int = TEXTS,
     n_bytes: int = BYTES,
 ) -> Iterator[list[tuple[T, R | PofxError]]]:
-    """What `score_stream` does, for any query. answer(texts, prefixes): a result a text, or an error.
+    """Answer any number of items in constant memory, by any query.
 
-    Right: `stream(items, ask, lambda x, g: words(lm, x, given=g))`. Wrong: an answer to a text that depends on the
-    others: where one fails, halves are asked again.
+    Args:
+        items: Any number of items, read as they are needed.
+        ask: Returns the text of an item and its prefix, or an error that stands for both.
+        answer: Returns one result a text, for texts and their prefixes.
+        texts: The most texts in a block.
+        n_bytes: The most bytes in a block.
+
+    Returns:
+        Blocks of (item, its result or its error), in order.
+
+    Right: `stream(items, ask, lambda texts, given: words(lm, texts, given=given))`. Wrong: an `answer` that depends
+    on the other texts of the block: where one text fails, each half of the block is asked again.
     """
-    units = blocks(items, ask, BlockSize(texts, n_bytes))
-    return (list(zip(block.items, block.answers(answer))) for block in units)
+    size = BlockSize(texts, n_bytes)
+    return (list(zip(block.items, block.answers(answer))) for block in blocks(items, ask, size))
 
 
 @dataclass(frozen=True)
 class BlockSize:
-    """How much a block holds at most: so many texts, and so many bytes of text (a prefix counts once a block)."""
+    """How much a block holds at most.
+
+    Attributes:
+        texts: The most texts, at least 1.
+        n_bytes: The most bytes of text, at least 1; a prefix counts once a block.
+    """
 
     texts: int = TEXTS
     n_bytes: int = BYTES
@@ -104,49 +130,55 @@ class BlockSize:
 class TextBlock(Generic[T]):
     """Items whose texts are answered together: the unit of work of a long run.
 
-    A block is a value. Another process can answer it, and blocks can be answered in any order: their answers depend on
+    A block is a value. Another process can answer it, and blocks can be answered in any order, since the results depend on
     the block and the query alone.
 
     Attributes:
-        first: how many items stand before the block.
-        items: the items, in order.
-        asked: of each item its text and prefix, or the error that stands for both.
+        first: How many items stand before the block.
+        items: The items, in order.
+        questions: The text and the prefix of each item, or the error that stands for both.
     """
 
     first: int
     items: tuple[T, ...]
     questions: tuple[Question, ...]
 
-    def answers(self, answer: Query[R]) -> list[R | PofxError]:
-        """The answer to each item, in order, or the error that the item or its answer met.
+    def answers(self, query: Query[R]) -> list[R | PofxError]:
+        """Answer each item of the block.
 
         Args:
-            answer: of texts and prefixes, a result for each text.
+            query: Returns one result a text, for texts and their prefixes.
+
+        Returns:
+            The result of each item, in order, or the error that the item or its text met.
         """
         questions = [a for a in self.questions if not isinstance(a, PofxError)]
-        results = iter(_answer_each(questions, answer))
+        results = iter(_answer_each(questions, query))
         return [a if isinstance(a, PofxError) else next(results) for a in self.questions]
 
 
 def blocks(
     items: Iterable[T], ask: Callable[[T], Question], size: BlockSize, first: int = 0
 ) -> Iterator[TextBlock[T]]:
-    """The items in blocks, in order; where blocks begin depends on the items and the size alone.
+    """Cut items into blocks, in order; where blocks begin depends on the items and the size alone.
 
     Args:
-        items: any number of them, read as they are needed.
-        ask: of an item its text and prefix, or an error.
-        size: what a block holds at most; a single larger text is a block of its own.
-        first: how many items stand before these.
+        items: Any number of items, read as they are needed.
+        ask: Returns the text of an item and its prefix, or an error that stands for both.
+        size: The most that a block holds; one larger text is a block of its own.
+        first: How many items stand before these.
+
+    Yields:
+        One block after the other.
 
     Raises:
-        PofxError: whatever `items` raises, behind the block of the items before.
+        PofxError: An error of `items` itself, after the block of the items before.
     """
     block: list[tuple[T, Question]] = []
     n_bytes = 0
     prefixes: set[str | bytes] = set()
 
-    def closed() -> TextBlock[T]:
+    def close_block() -> TextBlock[T]:
         return TextBlock(first, tuple(item for item, _ in block), tuple(a for _, a in block))
 
     source = iter(items)
@@ -156,39 +188,39 @@ def blocks(
         except StopIteration:
             break
         except PofxError:
-            # A file that breaks off: the items before the fault are whole.
+            # The items before the place where a file breaks off are whole.
             if block:
-                yield closed()
+                yield close_block()
             raise
-        asked = _checked(ask(item))
-        more = _weight(asked, prefixes)
+        question = _check_question(ask(item))
+        more = _count_bytes(question, prefixes)
         if block and (len(block) >= size.texts or n_bytes + more > size.n_bytes):
-            yield closed()
+            yield close_block()
             first += len(block)
             block, n_bytes, prefixes = [], 0, set()
-            more = _weight(asked, prefixes)
-        block.append((item, asked))
+            more = _count_bytes(question, prefixes)
+        block.append((item, question))
         n_bytes += more
-        if not isinstance(asked, PofxError):
-            prefixes.add(asked[1])
+        if not isinstance(question, PofxError):
+            prefixes.add(question[1])
     if block:
-        yield closed()
+        yield close_block()
 
 
-def _checked(asked: Question) -> Question:
-    if not isinstance(asked, PofxError):
+def _check_question(question: Question) -> Question:
+    if not isinstance(question, PofxError):
         try:
-            for part in asked:
+            for part in question:
                 to_bytes(part)
         except PofxError as e:  # a lone surrogate has no length in bytes
             return e
-    return asked
+    return question
 
 
-def _weight(asked: Question, prefixes: set[str | bytes]) -> int:
-    if isinstance(asked, PofxError):
+def _count_bytes(question: Question, prefixes: set[str | bytes]) -> int:
+    if isinstance(question, PofxError):
         return 0
-    text, given = asked
+    text, given = question
     return len(to_bytes(text)) + (0 if given in prefixes else len(to_bytes(given)))
 
 
@@ -196,7 +228,10 @@ def _answer_each(
     asked: Sequence[tuple[str | bytes, str | bytes]],
     answer: Query[R],
 ) -> list[R | PofxError]:
-    """The answers to all at once; where that fails, of each half: k bad ones among n cost k log n passes, not n."""
+    """The results of all texts by one call, or after an error by one call for each half.
+
+    k faulty texts among n cost about k log n calls, not n.
+    """
     if not asked:
         return []
     try:

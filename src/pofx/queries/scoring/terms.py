@@ -1,4 +1,4 @@
-"""What is in a number: the terms of the chain rule it sums, and the rules it follows."""
+"""Which terms of the chain rule a log-probability sums, and which rules it follows."""
 
 from __future__ import annotations
 
@@ -14,30 +14,40 @@ from pofx.vocab.vocabulary import to_bytes
 
 Kind = Literal["exact", "canonical", "lower", "estimate", "interval", "class"]
 Boundary = Literal["", "token", "exact", "healed"]
-# A prefix to condition on: a string, or ids, some of which no text spells.
+# A prefix to condition on: a string; or ids, some of which no text spells.
 Given = str | bytes | Prefix
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Read it as the small print of a log-probability.
+    """The small print of a log-probability: what was counted, and under which rules.
 
-    begin, begin_known: what x0 was, and how we know that the model knows p(x1|x0) (`Begin`).
-    first: whether the factor p(x1|x0) is in it (not where the text was given a prefix).
-    end: whether the factor p(EOS|x0,x) is in it. given_bytes: length of the prefix conditioned on.
-    tokens, bytes: length of the text, EOS not counted. window: the rule for long texts. dtype: of the arithmetic.
-    kind: "exact"; or "canonical": of the one spelling `encode` returns, a lower bound of the text's own; or
-    "interval": of the spellings that were kept, with bounds beside it. leak: 1 − Π (1 − mass on tokens that spell
-    nothing) over the positions of the text, where that mass was renormalised away; 0 where it was left as it is.
-    boundary: how a given prefix and the text join. "token": each is cut into tokens by itself; "exact": tokens that
-    span the join are counted; "healed": the one that `encode` puts there is, and all that spell the prefix. "" without
-    a prefix, and where texts have one spelling: there is nothing to choose.
-    normalized: by which normalizers of its tokenizer the model reads another text than was asked about, which is then the
-    text of the number and of `bytes`; "" where it reads the text itself.
-    unknown: how many words of the prefix and the text were read as the class of unknown words; then kind is "class", for the
-    number is the probability of all texts that have such words there, and no text has it alone. fitted: the model was fitted
-    on this very document (the prefix and the text), so the number flatters it; False where that is not known.
-    chosen: the weights of the model were chosen by it (early stopping), which flatters the number a little.
+    Attributes:
+        begin: The text of x0, or "none".
+        begin_known: How pofx knows that the model knows p(x1|x0), as in `Begin`.
+        first: Whether the factor p(x1|x0) is counted. A text with a prefix has no such factor.
+        end: Whether the factor p(EOS|x0,x) is counted.
+        given_bytes: Length of the prefix, bytes.
+        tokens: Length of the text, tokens; EOS is not counted.
+        bytes: Length of the text, bytes.
+        window: The rule for texts longer than the context.
+        dtype: The type of the numbers that the model computes with.
+        kind: "exact"; or "canonical", log p of the one spelling that `encode` returns, a lower bound of the text's own;
+            or "interval", log p of the spellings that were kept, with bounds beside it; or "class", see `unknown`;
+            or "lower" and "estimate", which `marginal` gives.
+        leak: 1 − Π (1 − mass on tokens that spell nothing) over the positions of the text, a share, where that mass was
+            renormalised away; 0 elsewhere.
+        boundary: How the prefix and the text join. "token": each is cut into tokens by itself. "exact": tokens that span
+            the join are counted. "healed": the prefix counts in all its spellings, the text in that of `encode`.
+            "": there is no prefix, or each text has one spelling.
+        normalized: The normalizers of the tokenizer that changed the text before the model read it. The number and
+            `bytes` are of the changed text. "": the model reads the text itself.
+        unknown: Number of words of the prefix and the text that were read as the class of unknown words. Above 0 the
+            number is the probability of all texts with such words there, and `kind` is "class".
+        fitted: Whether the model was fitted on this very document, so that the number flatters the model; False where
+            that is not known.
+        chosen: Whether the weights of the model were chosen by this document (early stopping), which flatters the number
+            a little.
     """
 
     begin: str
@@ -66,26 +76,38 @@ class Terms:
         return (
             f"{self._x0}, {first}, {end}; {count_noun(self.tokens, 'token')}, {count_noun(self.bytes, 'byte')}{text}; "
             f"{self.window}; {self.dtype}, {self.kind}{f', leak {self.leak:.2g}' if self.leak else ''}"
-            f"{self._classed()}"
+            f"{self._unknown_words()}"
         )
 
     @property
     def common(self) -> str:
-        """What numbers of one model have in common: x0 and how it is known, the window rule, dtype and kind."""
+        """What all numbers of one model have in common: x0, how x0 is known, the window rule, the dtype and the kind."""
         return f"{self._x0}; {self.window}; {self.dtype}, {self.kind}"
 
     @property
     def _x0(self) -> str:
         return f"x0 {self.begin} ({self.begin_known})" if self.begin_known != "none" else "no x0"
 
-    def _classed(self) -> str:
+    def _unknown_words(self) -> str:
         return (
             f": {count_noun(self.unknown, 'word')} read as <unk>, so of no text alone" if self.unknown else ""
         )
 
 
 def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool, leak: float = 0.0) -> Terms:
-    """The terms of one text under a model."""
+    """Make the terms of one text under a model.
+
+    Args:
+        lm: The model.
+        tokens: Length of the text, tokens.
+        n_bytes: Length of the text, bytes.
+        given_bytes: Length of the prefix, bytes; 0 for none.
+        end: Whether p(EOS|x0,x) is counted.
+        leak: Mass that was renormalised away, a share.
+
+    Returns:
+        The terms, with the kind and the boundary that the vocabulary implies.
+    """
     return Terms(
         begin=lm.begin.text or ("none" if lm.begin.known == "none" else "x0"),
         begin_known=lm.begin.known,
@@ -103,7 +125,16 @@ def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool, leak: 
 
 
 def terms_given_ids(lm: LM, terms: Terms, prefix: Prefix) -> Terms:
-    """The terms of a text behind a prefix of ids, made of those that the model behind it gave."""
+    """Restate the terms of a text for its prefix of ids.
+
+    Args:
+        lm: The model without the prefix.
+        terms: The terms under the model that starts with the prefix.
+        prefix: The prefix.
+
+    Returns:
+        The terms with the x0 of `lm` and the length of the prefix.
+    """
     return replace(
         terms,
         begin=lm.begin.text or ("none" if lm.begin.known == "none" else "x0"),
@@ -119,21 +150,36 @@ class _Record(Protocol):
     def terms(self) -> Terms: ...
 
 
-R = TypeVar("R", bound=_Record)
+RecordT = TypeVar("RecordT", bound=_Record)
 
 
 def read_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[str | bytes], list[str]]:
-    """Each text as the model reads it (`Vocab.read`), and by what it was changed, "" for not at all.
+    """Turn each text into the text that the model reads (`Vocab.read`).
 
-    Right: `texts, changed = read_texts(lm, texts)`, then `name_normalizers(records, changed)`. Wrong: bits per byte by the
-    bytes of the text before.
+    Args:
+        lm: The model, whose tokenizer may normalise texts.
+        texts: Texts as the user wrote them.
+
+    Returns:
+        The texts that the model reads, and for each the normalizers that changed it, "" for none.
+
+    Right: `texts, changed = read_texts(lm, texts)`, then `name_normalizers(records, changed)`. Wrong: dividing bits by the
+    bytes of the text as the user wrote it.
     """
-    found = [lm.vocab.read(t) for t in texts]
-    return [t for t, _ in found], [by for _, by in found]
+    pairs = [lm.vocab.read(t) for t in texts]
+    return [t for t, _ in pairs], [normalizers for _, normalizers in pairs]
 
 
-def name_normalizers(records: Sequence[R], changed: Sequence[str]) -> list[R]:
-    """The records, whose terms say where another text was read than was asked about."""
+def name_normalizers(records: Sequence[RecordT], changed: Sequence[str]) -> list[RecordT]:
+    """Note in the terms of each record which normalizers changed its text.
+
+    Args:
+        records: One record a text, in order.
+        changed: Normalizers of each text, as `read_texts` returns them.
+
+    Returns:
+        The records, changed where a text was.
+    """
     return [
         replace(r, terms=replace(r.terms, normalized=by)) if by else r  # type: ignore[type-var]
         for r, by in zip(records, changed)

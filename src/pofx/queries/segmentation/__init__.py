@@ -1,1 +1,1 @@
-"""Where the characters and the words of a text begin and end."""
+"""Where the characters and words of a text begin and end."""

@@ -1,4 +1,4 @@
-"""What a reader sees as one character: extended grapheme clusters."""
+"""The characters of a text: code points, their bytes, and what a reader sees as one character."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pofx.lm.trace import Ints
 
-# Code points that no neighbour of these ranges joins: ASCII without CR, Latin, Cyrillic, kana, ideographs, Hangul syllables.
+# Code points that form no cluster with each other: ASCII without CR, Latin, Cyrillic, kana, ideographs, Hangul syllables.
 PLAIN = (
     *((0x00, 0x0C), (0x0E, 0x7E), (0xC0, 0x24F), (0x400, 0x481)),
     *((0x3041, 0x3096), (0x30A1, 0x30FA), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3)),
@@ -17,15 +17,15 @@ PLAIN = (
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
-    """`[n]`: the code point of each character."""
+    """The code point of each character, `[n]`; a stray byte is the surrogate that stands for it."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
 def byte_offsets(text: str) -> Ints:
-    """`[n + 1]`: where each character begins in the bytes of the text, and where the last one ends."""
-    found = code_points(text)
-    width = 1 + (found >= 0x80) + (found >= 0x800) + (found >= 0x10000)
-    width[(found >= 0xDC80) & (found <= 0xDCFF)] = 1  # a stray byte
+    """Where each character begins in the bytes of the text, and where the last one ends, `[n + 1]`."""
+    points = code_points(text)
+    width = 1 + (points >= 0x80) + (points >= 0x800) + (points >= 0x10000)
+    width[(points >= 0xDC80) & (points <= 0xDCFF)] = 1  # a stray byte
     return np.concatenate([[0], np.cumsum(width)]).astype(np.int64)
 
 
@@ -33,21 +33,21 @@ def has_surrogates(text: str) -> bool:
     """Whether the text has a surrogate: a stray byte, or half of a character."""
     if text.isascii():
         return False
-    found = code_points(text)
-    return bool(((found >= 0xD800) & (found < 0xE000)).any())
+    points = code_points(text)
+    return bool(((points >= 0xD800) & (points < 0xE000)).any())
 
 
 def test_characters(test: Callable[[str], bool], text: str) -> NDArray[np.bool_]:
-    """`[n]`: what the test says of each character, asked once of each that there is."""
-    found, places = np.unique(code_points(text), return_inverse=True)
-    return np.array([test(chr(c)) for c in found.tolist()], dtype=np.bool_)[places]
+    """Apply a test to each character, `[n]`; each distinct character is tested once."""
+    distinct, places = np.unique(code_points(text), return_inverse=True)
+    return np.array([test(chr(c)) for c in distinct.tolist()], dtype=np.bool_)[places]
 
 
 def graphemes(text: str) -> Ints:
-    r"""`[n, 2]`: where each begins and ends; \X of the regular expressions that `tokenizers` brings along.
+    r"""Find where each extended grapheme cluster begins and ends, `[n, 2]`, in characters.
 
-    Between two plain characters one ends. Only what lies between such places is given to the library, which takes 5 µs a
-    cluster.
+    Clusters are the matches of \X in the regular expressions of `tokenizers`. A cluster always ends between two plain
+    characters. So only the text between such places is given to the library, which takes 5 µs a cluster.
     """
     if not text:
         return np.zeros((0, 2), dtype=np.int64)
@@ -66,14 +66,14 @@ def graphemes(text: str) -> Ints:
 def _starts(text: str) -> Ints:
     from tokenizers import Regex, pre_tokenizers
 
-    # The library's strings are UTF-8: stray bytes stand alone, and no character replaces one less than itself.
+    # The library's strings are UTF-8. A stray byte stands alone, and one character replaces it.
     whole = text.encode("utf-8", "replace").decode("utf-8")
     cut = pre_tokenizers.Split(Regex(r"\X"), "isolated").pre_tokenize_str(whole)
     return np.array([span[0] for _, span in cut], dtype=np.int64)
 
 
-def _plain(found: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    out = np.zeros(len(found), dtype=np.bool_)
+def _plain(points: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    out = np.zeros(len(points), dtype=np.bool_)
     for low, high in PLAIN:
-        out |= (found >= low) & (found <= high)
+        out |= (points >= low) & (points <= high)
     return out

@@ -1,4 +1,4 @@
-"""The matches of a user's pattern, found in linear time where that can be, and within a deadline."""
+"""The matches of a user's pattern, found in linear time where possible, and always within a deadline."""
 
 from __future__ import annotations
 
@@ -34,33 +34,42 @@ class _Late(Exception):
 
 
 def pattern_spans(pattern: re.Pattern[str], text: str, seconds: float) -> list[Span]:
-    """(start, end) of each match of `re.finditer` that is not empty.
+    """Find the matches of `re.finditer` that are not empty.
 
-    `re` finds them where the pattern keeps it from going back far (`is_steady`). Else RE2 does, where it is installed and
-    the pattern means the same to it. Else `re` does, which may take time exponential in the text: it is stopped after so
-    many seconds, by a signal in the main thread, and in others by ending a process of its own.
+    `re` finds the matches of a pattern that cannot go back far (`is_steady`). RE2 finds the matches of other patterns,
+    where it is installed and the pattern means the same to it. Else `re` does, and may take time exponential in the
+    text. `re` is stopped at the deadline: by a signal in the main thread, and in other threads by ending a process of
+    its own.
+
+    Args:
+        pattern: The pattern.
+        text: The text.
+        seconds: The deadline, seconds.
+
+    Returns:
+        (start, end) of each match, in characters.
 
     Raises:
-        BadValue: Time is up.
+        BadValue: The deadline has passed.
     """
     if _steady(pattern):
-        return _found(pattern, text)
+        return _find_matches(pattern, text)
     compiled = _compiled(pattern)
     try:
         if compiled is not None and not has_surrogates(text):
             return _in_time(compiled, text, seconds)
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
             with _deadline(seconds):
-                return _found(pattern, text)
-        found = matches_in_process(pattern, text, seconds)
-        if found is None:
+                return _find_matches(pattern, text)
+        spans = matches_in_process(pattern, text, seconds)
+        if spans is None:
             raise _Late
-        return found
+        return spans
     except _Late:
         shown = repr(pattern.pattern) if len(pattern.pattern) <= 60 else f"{pattern.pattern[:60]!r}…"
         raise BadValue(
-            f"pattern: expected one whose matches in {count_noun(len(text), 'character')} are found within {seconds:g} s, "
-            f"found {shown}",
+            f"pattern: expected a pattern whose matches in {count_noun(len(text), 'character')} are found within "
+            f"{seconds:g} s, found {shown}",
             [
                 "write it without repeats within repeats",
                 Advice("allow more", "pattern_seconds=…", "--pattern-seconds"),
@@ -68,7 +77,7 @@ def pattern_spans(pattern: re.Pattern[str], text: str, seconds: float) -> list[S
         ) from None
 
 
-def _found(pattern: re.Pattern[str], text: str) -> list[Span]:
+def _find_matches(pattern: re.Pattern[str], text: str) -> list[Span]:
     return [m.span() for m in pattern.finditer(text) if m.end() > m.start()]
 
 
@@ -80,25 +89,25 @@ def _compiled(pattern: re.Pattern[str]) -> Any:
     """The pattern for RE2, or None."""
     if importlib.util.find_spec("re2") is None:
         return None
-    same = for_re2(pattern)
-    if same is None:
+    translated = for_re2(pattern)
+    if translated is None:
         return None
     import re2
 
     options = re2.Options()
     options.log_errors = False
     try:
-        return re2.compile(same, options)
-    except re2.error:  # too large for it
+        return re2.compile(translated, options)
+    except re2.error:  # too large for RE2
         return None
 
 
 def _in_time(compiled: Any, text: str, seconds: float) -> list[Span]:
-    """RE2 needs no longer than the text for one match, but may read all of it for each."""
+    """The matches of RE2, which takes linear time for one match, but may read the whole text for each."""
     stop = time.monotonic() + seconds
     out: list[Span] = []
-    for found in compiled.finditer(text.encode()):  # given str, it counts characters again for each match
-        out.append(found.span())
+    for match in compiled.finditer(text.encode()):  # given str, RE2 counts characters again for each match
+        out.append(match.span())
         if time.monotonic() > stop:
             raise _Late
     if text.isascii() or not out:
@@ -109,7 +118,7 @@ def _in_time(compiled: Any, text: str, seconds: float) -> list[Span]:
 
 @contextmanager
 def _deadline(seconds: float) -> Iterator[None]:
-    """`_Late` where it takes longer: `re` looks for signals while it matches. A timer that runs goes on afterwards."""
+    """Raise `_Late` after so many seconds. A timer that was running before runs on afterwards."""
 
     def late(*_: object) -> None:
         raise _Late
@@ -127,18 +136,26 @@ def _deadline(seconds: float) -> Iterator[None]:
 
 
 def matches_in_process(pattern: re.Pattern[str], text: str, seconds: float) -> list[tuple[int, int]] | None:
-    """(start, end) of each match that is not empty; None where they are not found within so many seconds.
+    """Find the matches of `re` in a process of its own, which any thread can stop.
 
-    Starting the process takes some 30 ms. Right: in a thread that is not the main one. Wrong: where signals come.
+    Args:
+        pattern: The pattern.
+        text: The text.
+        seconds: The deadline, seconds; starting the process takes some 30 ms more.
+
+    Returns:
+        (start, end) of each match that is not empty, in characters; None where the deadline has passed.
+
+    Right: in a thread that is not the main thread. Wrong: in the main thread, where a signal is cheaper.
     """
-    import subprocess  # hardly a pattern needs a process of its own
+    import subprocess  # few patterns need a process of their own
 
-    asked = {"pattern": pattern.pattern, "flags": int(pattern.flags), "seconds": seconds}
-    given = json.dumps(asked).encode("ascii") + b"\n" + text.encode("utf-8", "surrogatepass")
+    request = {"pattern": pattern.pattern, "flags": int(pattern.flags), "seconds": seconds}
+    message = json.dumps(request).encode("ascii") + b"\n" + text.encode("utf-8", "surrogatepass")
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-S", str(CHILD)],
-            input=given,
+            input=message,
             capture_output=True,
             timeout=seconds + GRACE,
             check=False,
@@ -147,5 +164,5 @@ def matches_in_process(pattern: re.Pattern[str], text: str, seconds: float) -> l
         return None
     if done.returncode:
         return None
-    found = np.frombuffer(done.stdout, dtype=np.int64).reshape(-1, 2)
-    return [(lo, hi) for lo, hi in found.tolist()]
+    spans = np.frombuffer(done.stdout, dtype=np.int64).reshape(-1, 2)
+    return [(lo, hi) for lo, hi in spans.tolist()]

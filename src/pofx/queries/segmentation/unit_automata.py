@@ -1,4 +1,4 @@
-"""Where the first character, or the first word, of a text ends: read byte by byte, by automata of a few states."""
+"""Automata that read text byte by byte, and tell where its first character or its first word ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pofx.queries.segmentation.word_rule import WordRule
 
-# What a byte leads to where it decides the unit.
+# The next state where a byte decides the unit.
 DONE = -1
 
 AutomatonState = tuple[str, bytes]
@@ -19,18 +19,23 @@ AutomatonState = tuple[str, bytes]
 
 @dataclass(frozen=True)
 class TextUnit:
-    """The first unit of a text: its bytes, and whether the text ended instead, behind these bytes."""
+    """The first unit of a text.
+
+    Attributes:
+        spelled: The bytes of the unit.
+        end: Whether the text ended after these bytes, before a unit was over.
+    """
 
     spelled: bytes
     end: bool = False
 
 
 class UnitAutomaton(ABC):
-    """Reads what follows a prefix, byte by byte, until its first unit is known.
+    """Reads the bytes after a prefix until the first unit of the text is known.
 
-    `first`: the state behind the prefix. `table(state)`: `[256]`, for each byte the number of the next state, or
-    `DONE`. `unit(state, read, byte)`: which unit it was. `ended(state, read)`: and which where the text is over.
-    `pending(state, read)`: a unit that may already be over, if the bytes on their way turn out to be a boundary.
+    Attributes:
+        first: Number of the state after the prefix.
+        states: All states met so far, by number.
     """
 
     first: int
@@ -41,17 +46,17 @@ class UnitAutomaton(ABC):
         self._tables: dict[int, NDArray[np.int64]] = {}
 
     def number(self, state: AutomatonState) -> int:
-        """The number of a state."""
+        """The number of a state; a new state gets the next number."""
         if state not in self._number:
             self._number[state] = len(self.states)
             self.states.append(state)
         return self._number[state]
 
     def table(self, at: int) -> NDArray[np.int64]:
-        """Where each byte leads."""
+        """The next state for each byte, `[256]`: its number, or `DONE` where the byte decides the unit."""
         if at not in self._tables:
-            found = [self._step(self.states[at], b) for b in range(256)]
-            numbers = [DONE if state is None else self.number(state) for state in found]
+            states = [self._step(self.states[at], b) for b in range(256)]
+            numbers = [DONE if state is None else self.number(state) for state in states]
             self._tables[at] = np.array(numbers, dtype=np.int64)
         return self._tables[at]
 
@@ -60,21 +65,21 @@ class UnitAutomaton(ABC):
 
     @abstractmethod
     def unit(self, at: int, read: bytes, byte: int) -> TextUnit:
-        """The unit that is over with `byte`, behind the bytes `read`."""
+        """The unit that the byte `byte` ends, after the bytes `read`."""
 
     @abstractmethod
     def ended(self, at: int, read: bytes) -> TextUnit:
-        """The unit of a text that ends behind the bytes `read`."""
+        """The unit of a text that ends after the bytes `read`."""
 
     def pending(self, at: int, read: bytes) -> TextUnit | None:
-        """The unit that is over if the bytes on their way are a boundary."""
+        """The unit that is over if the last bytes of `read` turn out to begin a boundary; None for no such unit."""
         return None
 
 
 class CharacterAutomaton(UnitAutomaton):
-    """Characters of UTF-8; a byte that belongs to none is one of its own, as by Python's "surrogateescape".
+    """Characters of UTF-8; a byte that belongs to none is a unit of its own, as under Python's "surrogateescape".
 
-    A state is the bytes of a character so far; "given" where these stand at the end of the prefix.
+    A state holds the bytes of a character so far, and "given" where these bytes stand at the end of the prefix.
     """
 
     def __init__(self, prefix: bytes) -> None:
@@ -89,7 +94,7 @@ class CharacterAutomaton(UnitAutomaton):
             return None
         if is_character_prefix(so_far):
             return where, so_far
-        # Not the rest of the character that the prefix began: another one, of which this is the first byte.
+        # The byte does not go on with the character that the prefix began. It is the first byte of another character.
         return (
             ("", so_far[-1:])
             if where and is_character_prefix(so_far[-1:]) and self.number(state) == self.first
@@ -97,7 +102,7 @@ class CharacterAutomaton(UnitAutomaton):
         )
 
     def unit(self, at: int, read: bytes, byte: int) -> TextUnit:
-        """A character, the rest of one, or a stray byte."""
+        """A character, the rest of a character, or a stray byte."""
         _, begun = self.states[at]
         spelled = read + bytes([byte])
         if not read or _is_character(begun + bytes([byte])):
@@ -105,15 +110,15 @@ class CharacterAutomaton(UnitAutomaton):
         return TextUnit(read[:1])
 
     def ended(self, at: int, read: bytes) -> TextUnit:
-        """The text's end, or stray bytes before it."""
+        """The text's end, or the first of the stray bytes before it."""
         return TextUnit(read[:1]) if read else TextUnit(b"", end=True)
 
 
 class WordAutomaton(UnitAutomaton):
-    """What stands between boundaries (`WordRule`), and the boundaries before it: "␣word".
+    """Words (`WordRule`), each with the boundaries before it: "␣word".
 
-    A state is whether a word has begun, and bytes that may become a boundary; "given" where these stand at the end of
-    the prefix.
+    A state holds whether a word has begun, and bytes that may become a boundary; "given" where these bytes stand at the
+    end of the prefix.
     """
 
     def __init__(self, prefix: bytes) -> None:
@@ -122,12 +127,12 @@ class WordAutomaton(UnitAutomaton):
         self.first = self.number(("given", begun) if begun in self._boundary_prefixes else ("", b""))
 
     @cached_property
-    def _units(self) -> WordRule:
+    def _rule(self) -> WordRule:
         return WordRule()
 
     @property
     def _boundary_prefixes(self) -> frozenset[bytes]:
-        return self._units.boundary_prefixes
+        return self._rule.boundary_prefixes
 
     def _over(self, so_far: bytes) -> bool:
         return so_far in self._boundary_prefixes and _is_character(so_far)
@@ -139,7 +144,7 @@ class WordAutomaton(UnitAutomaton):
             return None if where == "word" else ("", b"")
         if together in self._boundary_prefixes:
             return ("word" if where == "word" else ""), together
-        # Bytes on their way that came to nothing are part of a word, unless they are the prefix's.
+        # Bytes that turn out to begin no boundary are part of a word, unless they belong to the prefix.
         word = where == "word" or (where == "" and begun != b"")
         if self._over(alone):
             return None if word else ("", b"")
@@ -148,12 +153,12 @@ class WordAutomaton(UnitAutomaton):
         return "word", b""
 
     def unit(self, at: int, read: bytes, byte: int) -> TextUnit:
-        """The word, and what stood before it."""
+        """The word, with the boundaries before it."""
         _, begun = self.states[at]
         return TextUnit(read[: len(read) - len(begun)] if self._over(begun + bytes([byte])) else read)
 
     def ended(self, at: int, read: bytes) -> TextUnit:
-        """A word, or the end of a text behind boundaries only."""
+        """The word, or the end of a text that has boundaries only."""
         where, begun = self.states[at]
         return TextUnit(read, end=where != "word" and (not begun or not read))
 
@@ -164,7 +169,7 @@ class WordAutomaton(UnitAutomaton):
 
 
 def unfinished_character(data: bytes) -> bytes:
-    """The bytes at the end that begin a character of UTF-8 and do not end it."""
+    """The bytes at the end that begin a character of UTF-8 but do not end it."""
     for k in range(1, min(4, len(data) + 1)):
         if is_character_prefix(data[-k:]):
             return data[-k:]
@@ -172,7 +177,7 @@ def unfinished_character(data: bytes) -> bytes:
 
 
 def is_character_prefix(data: bytes) -> bool:
-    """Whether some character of several bytes begins so, and is not over."""
+    """Whether the bytes begin a character of several bytes, but do not end it."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as e:

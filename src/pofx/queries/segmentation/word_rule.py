@@ -1,4 +1,4 @@
-"""Where the words of a text are: runs of characters, and what may stand behind one."""
+"""How a text is cut into words: which runs of characters are words, and what may follow a word."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ Punctuation = Literal["attached", "own", "boundary"]
 SECONDS = 10.0
 PUNCTUATION = ("attached", "own", "boundary")
 
-# Apostrophes and hyphens count as letters where other punctuation does not: "don't" and "well-known" are words, and
-# a boundary that stood within some words would give the words of one place a sum above 1.
+# Apostrophes and hyphens count as letters: "don't" and "well-known" are words. If a boundary stood within some words, the
+# probabilities of the words of one place would sum to more than 1.
 INNER = "'-’‐"
-# Behind these planes there are only ideographs, tags and variation selectors.
+# Above these planes there are only ideographs, tags and variation selectors.
 _LAST = 0x20000
 
 
 @dataclass(frozen=True)
 class WordRule:
-    """How texts are cut into words. See `words`, whose arguments they are.
+    """How texts are cut into words, as the arguments of `words` say.
 
-    how: "words", "graphemes", or a pattern, each match of which is a word. seconds: that a pattern may take for a text.
+    Attributes:
+        how: "words", "graphemes", or a compiled pattern, each match of which is a word.
+        punctuation: Whether punctuation is part of words, a word of its own, or a boundary.
+        seconds: Time that finding the matches in one text may take, seconds.
     """
 
     how: Literal["words", "graphemes"] | re.Pattern[str] = "words"
@@ -41,7 +44,9 @@ class WordRule:
     def __post_init__(self) -> None:
         if isinstance(self.how, re.Pattern):
             if not isinstance(self.how.pattern, str):
-                raise BadValue("units: expected a pattern over str, found one over bytes", "leave out the b")
+                raise BadValue(
+                    "units: expected a pattern over str, found a pattern over bytes", "leave out the b"
+                )
         elif self.how not in ("words", "graphemes"):
             raise BadValue(
                 f"units: expected 'words', 'graphemes', a compiled pattern or regions, found {self.how!r}",
@@ -52,20 +57,21 @@ class WordRule:
             raise BadValue(f"punctuation: expected one of {PUNCTUATION}, found {self.punctuation!r}", None)
         if self.punctuation != "attached" and self.how != "words":
             raise BadValue(
-                f"punctuation: expected only with units='words', found {self.punctuation!r} with others", None
+                f"punctuation: expected 'attached' with units other than 'words', found {self.punctuation!r}",
+                None,
             )
 
     def separates(self, character: str) -> bool:
-        """Whether the character is a boundary: white space, and punctuation where it is not attached."""
+        """Whether the character is a boundary: white space, and punctuation unless it is attached to words."""
         return character.isspace() or (self.punctuation != "attached" and is_punctuation(character))
 
     @property
     def boundary_prefixes(self) -> frozenset[bytes]:
-        """The bytes of every boundary, whole and in part: what a token may hold of one at its end."""
+        """The bytes of every boundary, and the beginnings of these bytes: what a token may end with."""
         return _boundary_prefixes(self.punctuation)
 
     def of(self, text: str) -> WordSpans:
-        """The words of a text in order; none overlap."""
+        """Cut a text into words, in order, without overlap."""
         if isinstance(self.how, re.Pattern):
             return region_spans(text, pattern_spans(self.how, text, self.seconds))
         space = test_characters(str.isspace, text)
@@ -78,13 +84,13 @@ class WordRule:
 
 
 def is_punctuation(character: str) -> bool:
-    """Unicode's categories P*, without apostrophes and hyphens."""
+    """Whether Unicode's category is P*, apart from apostrophes and hyphens."""
     return unicodedata.category(character)[0] == "P" and character not in INNER
 
 
 @cache
 def _boundary_prefixes(punctuation: Punctuation) -> frozenset[bytes]:
-    units = WordRule("words", punctuation)
+    rule = WordRule("words", punctuation)
     characters = (chr(c) for c in range(_LAST) if not 0xD800 <= c < 0xE000)
-    spelled = [c.encode() for c in characters if units.separates(c)]
+    spelled = [c.encode() for c in characters if rule.separates(c)]
     return frozenset(b[:k] for b in spelled for k in range(1, len(b) + 1))

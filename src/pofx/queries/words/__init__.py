@@ -1,1 +1,1 @@
-"""The surprisal of words, however tokens cut them."""
+"""The surprisal of words, however tokens cut the text."""

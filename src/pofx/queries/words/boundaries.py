@@ -1,4 +1,4 @@
-"""Which tokens say that a word is over: sets of ids by what their bytes begin with."""
+"""Which tokens say that a word is over: sets of token ids, by the bytes that tokens begin with."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ Members = NDArray[np.bool_]
 
 
 class BoundaryTokens:
-    """The tokens of one vocabulary that open with a boundary, or reach one behind a prefix; made once, read often.
+    """The tokens of one vocabulary that begin with a boundary, or that reach a boundary after a given string of bytes.
 
-    A token that holds less than its first character (a byte, for most characters) counts where that character may
-    be a boundary: what is impossible is that a text goes on with a boundary and its token is in no set.
+    A set is made once and read often. A token may hold only some bytes of its first character. Such a token counts where
+    that character may be a boundary, so that no token that begins a boundary is missing from the sets.
     """
 
     def __init__(self, vocab: Vocab, units: WordRule) -> None:
         self.vocab, self.units = vocab, units
 
     def opens(self, data: bytes) -> bool:
-        """Whether bytes begin with a boundary, or are the beginning of one."""
+        """Whether bytes begin with a boundary, or are the beginning of a boundary."""
         return bool(data) and data[: _width(data[0])] in self.units.boundary_prefixes
 
     @cached_property
     def at_boundary(self) -> Members:
-        """`[V]`: EOS, and the tokens that open with a boundary; what may come where a word has ended."""
+        """`[V]`: EOS and the tokens that begin with a boundary, which may follow where a word has ended."""
         spelled = self.vocab.token_bytes
-        known: dict[bytes, bool] = {}  # by their first bytes, which are few
+        known: dict[bytes, bool] = {}  # the first bytes of tokens are few
         out = np.zeros(self.vocab.size, dtype=np.bool_)
         for i, b in enumerate(spelled):
             if b:
@@ -45,7 +45,15 @@ class BoundaryTokens:
         return out
 
     def continuing(self, prefix: bytes, bounded: bool) -> Members:
-        """`[V]`: the tokens that begin with `prefix`; bounded: those of them that go on with a boundary."""
+        """Find the tokens that begin with some bytes.
+
+        Args:
+            prefix: The bytes.
+            bounded: Whether a boundary must follow these bytes within the token.
+
+        Returns:
+            Members of the set, `[V]`.
+        """
         order, spelled = self._sorted
         out = np.zeros(self.vocab.size, dtype=np.bool_)
         for k in range(bisect_left(spelled, prefix), len(spelled)):
@@ -61,5 +69,5 @@ class BoundaryTokens:
 
 
 def _width(lead: int) -> int:
-    """How many bytes a character of UTF-8 has, by its first."""
+    """How many bytes a character of UTF-8 has, by its first byte."""
     return 1 if lead < 0xC0 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4

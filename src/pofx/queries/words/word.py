@@ -1,4 +1,4 @@
-"""One word of a text and what it says, and a text of them."""
+"""One word of a text with its surprisal, and a text of such words."""
 
 from __future__ import annotations
 
@@ -10,15 +10,25 @@ from pofx.units import bits
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of a text, and what it says.
+    """One word of a text, and its surprisal.
 
-    index: which word it is, from 0; None for text between regions, and for a text without words. text, start, end,
-    start_byte, end_byte: what it spells and where, in characters and in bytes.
-    surprisal: −log P(the word, then a boundary | what came before, then a boundary), nats; what stands between it
-    and the word before is counted with it. ending: the share of it that the last word has for what stands behind it
-    and for EOS, nats; 0 for all others. bounded: whether a boundary behind it was counted.
-    entropy: of the law of the first token that begins in it, nats; None where none does. tokens: how many begin in
-    it. seen: what the law of the first of them was conditioned on, in tokens.
+    Attributes:
+        index: Number of the word, from 0; None for text between regions, and for a text without words.
+        text: What the word spells.
+        start: Where the word begins, characters.
+        end: Where the word ends, characters.
+        start_byte: Where the word begins, bytes.
+        end_byte: Where the word ends, bytes.
+        surprisal: −log P(the word, then a boundary | the words before, then a boundary), nats. What stands between the
+            word before and this one counts here.
+        ending: The share of `surprisal` that the last word has for what follows it and for EOS, nats; 0 for all others.
+        bounded: Whether the boundary after the word was counted.
+        entropy: Entropy of the next-token distribution of the first token that begins in the word, nats; None where no
+            token begins in the word.
+        tokens: Number of tokens that begin in the word.
+        seen: Effective context of the first of these tokens, tokens.
+
+    Right: `w.bits` of a `w` in `words(lm, [text])[0].words`. Wrong: comparing `w.bits` where `w.bounded` differs.
     """
 
     index: int | None
@@ -48,7 +58,17 @@ class Word:
 
 @dataclass(frozen=True)
 class Worded:
-    """One text and its words; their surprisals add up to −`total`, which is log p(text | given) in nats."""
+    """One text and its words; their surprisals add up to −`total`.
+
+    Attributes:
+        text: The text.
+        given: The prefix, "" for none.
+        words: The words, in order.
+        total: log p(text | given), nats.
+        terms: What was counted, and under which rules.
+
+    Right: `words(lm, [text])[0].words[1].bits`. Wrong: `sum(w.tokens …)` as the length of a text: use `terms.tokens`.
+    """
 
     text: str | bytes
     given: str | bytes

@@ -1,4 +1,4 @@
-"""Where the words of a text stand among its tokens, and which tokens would end each."""
+"""Where the words of a text stand among its tokens, and which tokens would end each word."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pofx.queries.segmentation.word_rule import WordRule
 from pofx.queries.segmentation.word_spans import WordSpans, region_spans
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
-# A set of tokens: None, those that open with a boundary; else those that begin with some bytes, and whether a
-# boundary must follow these.
+# A set of tokens. None: the tokens that begin with a boundary. Else: the tokens that begin with some bytes, and whether a
+# boundary must follow these bytes within the token.
 TokenSet = tuple[bytes, bool] | None
 
 
@@ -22,9 +22,16 @@ TokenSet = tuple[bytes, bool] | None
 class WordPlaces:
     """A text cut twice, into tokens and into words.
 
-    starts: byte offsets `[t + 1]` where tokens begin, EOS last. units, byte_spans `[w, 2]`: the words. at `[w]`: for each
-    word the position of the first token that is not wholly before its end. endings, which `[w]`: the sets of tokens, and
-    which of them may stand there; −1 where all tokens may.
+    Attributes:
+        text: The text.
+        data: The bytes of the text.
+        ids: The tokens, `[t]`.
+        starts: Where each token begins, bytes, `[t + 1]`; EOS is last.
+        units: The words, w of them, in characters.
+        byte_spans: The words in bytes, `[w, 2]`.
+        at: Position of the first token that does not lie wholly before the end of each word, `[w]`.
+        endings: The sets of tokens that may stand at these positions.
+        which: The set of each word, a place in `endings`, `[w]`; −1 where every token may stand.
     """
 
     text: str
@@ -41,16 +48,27 @@ class WordPlaces:
 def place_words(
     vocab: Vocab, how: WordRule, text: str | bytes, ids: Ints, own: Sequence[tuple[int, int]] | None
 ) -> WordPlaces:
-    """The words of a text of these tokens. own: its regions, where these are the words."""
+    """Locate the words of a text among its tokens.
+
+    Args:
+        vocab: The vocabulary that spells the tokens.
+        how: How the text is cut into words.
+        text: The text.
+        ids: Its tokens.
+        own: The regions of the text that are its words, in characters; None: `how` finds the words.
+
+    Returns:
+        The places of all words; a text without words has one, which is no word.
+    """
     data = to_bytes(text)
     plain = text if isinstance(text, str) else data.decode("utf-8", "surrogateescape")
     units = how.of(plain) if own is None else region_spans(plain, own)
-    if not len(units.spans):  # what is there, if only EOS, belongs to no word
+    if not len(units.spans):  # white space and EOS belong to no word
         units = WordSpans(np.array([[0, len(plain)]]), np.array([False]), np.array([True]))
     token_spans = vocab.spans(ids, text)  # type: ignore[arg-type]
     starts = np.append(token_spans[:, 0], len(data)).astype(np.int64)
     byte_spans = byte_offsets(plain)[units.spans]
-    # The last token that begins at or before the word's end: it begins there, or reaches beyond.
+    # The last token that begins at or before the word's end. Such a token begins there, or reaches beyond the end.
     at = np.searchsorted(starts, byte_spans[:, 1], side="right") - 1
     within = starts[at] != byte_spans[:, 1]
     endings: list[TokenSet] = [None]

@@ -1,4 +1,4 @@
-"""What each word of a text says, from log p of its tokens and the masses of those that would end it."""
+"""The surprisal of each word of a text, from log p of its tokens and the masses of the tokens that would end each word."""
 
 from __future__ import annotations
 
@@ -16,20 +16,31 @@ Floats = NDArray[np.float64]
 def word_surprisals(
     place: WordPlaces, logp: Floats, entropy: Floats, masses: Floats, seen: Ints
 ) -> tuple[Word, ...]:
-    """The words of one text. logp, entropy, seen: of each position, EOS last. masses: log of that behind each word."""
+    """Compute the words of one text.
+
+    Args:
+        place: Where the words stand among the tokens.
+        logp: log p of each position, nats, `[t + 1]`; EOS is last.
+        entropy: Entropy of each position, nats, `[t + 1]`.
+        masses: Log mass of the tokens that would end each word, nats, `[w]`.
+        seen: Effective context of each position, tokens, `[t + 1]`.
+
+    Returns:
+        The words in order.
+    """
     units = place.units
     before = np.append(0.0, masses[:-1])
-    # Log p of the tokens since the word before, and of what stands behind: a boundary, or for the last word the rest.
+    # After a word stands a boundary; after the last word stands the rest of the text.
     rest = float(logp[int(place.at[-1]) :].sum())
-    behind = np.append(masses[:-1], rest)
-    nats = _nats(_sums(logp, place.at) + behind, before)
+    after = np.append(masses[:-1], rest)
+    nats = _nats(_sums(logp, place.at) + after, before)
     ending = np.zeros(len(masses))
     ending[-1:] = _nats(np.array([rest]), masses[-1:])
     edges = np.searchsorted(place.starts, np.append(0, place.byte_spans[:, 1]))
     first, beyond = edges[:-1], np.append(edges[1:-1], len(place.ids))
     tokens = np.maximum(beyond - first, 0)
     number = np.cumsum(~units.outside) - 1
-    law = entropy[np.minimum(first, len(entropy) - 1)]
+    entropies = entropy[np.minimum(first, len(entropy) - 1)]
     return tuple(
         map(
             Word,
@@ -42,7 +53,7 @@ def word_surprisals(
             nats.tolist(),
             ending.tolist(),
             units.bounded.tolist(),
-            [h if n else None for h, n in zip(law.tolist(), tokens.tolist())],
+            [h if n else None for h, n in zip(entropies.tolist(), tokens.tolist())],
             tokens.tolist(),
             seen[np.minimum(first, len(seen) - 1)].tolist(),
         )
@@ -51,25 +62,25 @@ def word_surprisals(
 
 def _texts(place: WordPlaces) -> list[str]:
     text = place.text
-    found = [text[lo:hi] for lo, hi in place.units.spans.tolist()]
+    spelled = [text[lo:hi] for lo, hi in place.units.spans.tolist()]
     if not has_surrogates(text):
-        return found
-    return [t.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for t in found]
+        return spelled
+    return [t.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for t in spelled]
 
 
 def _sums(terms: Floats, ends: Ints) -> Floats:
-    """Σ of the terms up to the first end, from there to the second, and so on."""
+    """Sums of the terms up to the first end, from there to the second end, and so on."""
     begins = np.append(0, ends[:-1])
-    some = ends > begins
+    filled = ends > begins
     out = np.zeros(len(ends))
-    if some.any():
-        out[some] = np.add.reduceat(terms[: ends[-1]], begins[some])
+    if filled.any():
+        out[filled] = np.add.reduceat(terms[: ends[-1]], begins[filled])
     return out
 
 
-def _nats(logp: Floats, behind: Floats) -> Floats:
-    """−(logp − behind) of shares of masses; a share of nothing is impossible."""
+def _nats(logp: Floats, before: Floats) -> Floats:
+    """−(logp − before) of shares of masses, nats; a share of mass 0 is impossible."""
     out = np.full(len(logp), np.inf)
-    some = (logp > -np.inf) & (behind > -np.inf)
-    out[some] = behind[some] - logp[some]
+    possible = (logp > -np.inf) & (before > -np.inf)
+    out[possible] = before[possible] - logp[possible]
     return out

@@ -1,4 +1,4 @@
-"""−log p of words, which are runs of characters, whatever the tokens are."""
+"""The surprisal of words, which are runs of characters, whatever the tokens are."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pofx.vocab.vocabulary import to_bytes
 __all__ = ["Word", "Worded", "read_words", "words"]
 
 Regions = Sequence[Sequence[tuple[int, int]]]
-# Entries of the sets of tokens in one pass: 335 sets of 50,000 tokens; 64 MB where a pass holds them as float32.
+# Entries of the token sets of one pass: 335 sets of 50,000 tokens, which a pass may hold as 64 MB of float32.
 ENTRIES = 1 << 24
 
 
@@ -36,25 +36,35 @@ def words(
     given: str | bytes | Sequence[str | bytes] = "",
     pattern_seconds: float = SECONDS,
 ) -> list[Worded]:
-    """−log P(w_k, then a boundary | w_1 … w_k−1, then a boundary) of every word, nats; one record a text, in order.
+    """Compute the surprisal of every word of each text, nats.
 
-    With F(k) = log P(the text up to the end of word k, then a boundary or EOS), a word's surprisal is
-    F(k−1) − F(k); the first word's −F(1); the last one's F(k−1) − log p(text), so that all add up to −log p(text).
-    Boundaries are sets of tokens, by the bytes they begin with, so that it does not matter whether spaces stand
-    at the beginnings of tokens or at their ends. Pimentel and Meister 2024, Oh and Schuler 2024, with EOS.
+    A surprisal is −log P(the word, then a boundary | the words before, then a boundary).
 
-    F is that of the tokens `encode` gives: their prefix up to the word's end, times the mass of what may follow; for
-    a token that reaches beyond the end, of the tokens that could stand in its place and reach a boundary there.
+    With F(k) = log P(the text up to the end of word k, then a boundary or EOS), a word's surprisal is F(k−1) − F(k). The
+    first word has −F(1), the last one F(k−1) − log p(text), so that all surprisals add up to −log p(text). F follows the
+    tokens that `encode` gives: log P(tokens up to the word's end) + log of the mass of the boundary tokens there. A
+    token may reach beyond the word's end. In its place the tokens count that reach a boundary there. So spaces may stand
+    at the beginnings of tokens or at their ends. Pimentel and Meister 2024; Oh and Schuler 2024; with EOS.
 
-    units: "words", what stands between white space; "graphemes", for languages without spaces; a pattern, each match
-    of which is a word; regions (start, end) in characters, a list for each text. Where neither white space nor the
-    text's end follows a region or a match, it may be followed by anything, as may a grapheme.
-    punctuation: "attached" to the words it touches; "own", each character a word; "boundary", between words.
-    given: one prefix for all, or one a text. pattern_seconds: that finding the matches in a text may take.
-    `NoEOS` where texts never end; else the errors of `score`.
+    Args:
+        lm: The model.
+        texts: A list of texts.
+        units: What a word is. "words": a run without white space. "graphemes": a character as readers see it, for languages
+            without spaces. A compiled pattern: each match. Or regions (start, end) in characters, a list for each text.
+            Anything may follow a grapheme, and a match or region that is not followed by white space or the text's end.
+        punctuation: "attached" to the word it touches; "own", each character a word; or "boundary", between words.
+        given: One prefix for all texts, or one for each.
+        pattern_seconds: Time that finding the matches in one text may take, seconds.
 
-    Right: `words(lm, ["The cat sat."])[0].words[1].surprisal`. Wrong: adding up `tokens` of `score` for a word: the
-    space that ends it is in the next token, where it counts for the next word.
+    Returns:
+        One record a text, in order.
+
+    Raises:
+        NoEOS: Texts of the model never end.
+        PofxError: The errors of `score`.
+
+    Right: `words(lm, ["The cat sat."])[0].words[1].surprisal`. Wrong: adding up the terms of a word's tokens in `score`,
+    where the space that ends a word counts for the next word.
     """
     if isinstance(texts, str | bytes):
         raise BadValue("texts: expected a list of texts, found one text", "write words(lm, [text])")
@@ -75,28 +85,43 @@ def read_words(
     given: str | bytes | Sequence[str | bytes] = "",
     own: Regions | None = None,
 ) -> list[Worded]:
-    """`words`, by sets of tokens that were made before; own: the regions of each text."""
+    """Compute `words` with sets of boundary tokens that were made before.
+
+    Args:
+        lm: The model.
+        boundaries: The boundary tokens of its vocabulary, and how texts are cut into words.
+        texts: Texts.
+        given: One prefix for all texts, or one for each.
+        own: The regions of each text that are its words; None: `boundaries.units` finds the words.
+
+    Returns:
+        One record a text, in order.
+
+    Raises:
+        NoEOS: Texts of the model never end.
+        BadValue: An argument is outside its domain.
+    """
     end = lm.vocab.end
     if end is None:
         raise NoEOS(
-            "words: expected a model whose texts end, since the end of a text is a boundary and belongs to its "
-            "last word, found one without end-of-text symbol",
+            "words: expected a model whose texts end, since the end of a text is the boundary of its last word, "
+            "found a model without end-of-text symbol",
             Advice("name a token that ends texts", "end=…", "--end"),
         )
-    behind = [given] * len(texts) if isinstance(given, str | bytes) else list(given)
-    if len(behind) != len(texts):
+    givens = [given] * len(texts) if isinstance(given, str | bytes) else list(given)
+    if len(givens) != len(texts):
         raise BadValue(
-            f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(behind)}", None
+            f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(givens)}", None
         )
     texts, changed = read_texts(lm, texts)
-    behind, before = read_texts(lm, behind)
+    givens, changed_givens = read_texts(lm, givens)
     if own is not None and any(changed):
         raise BadValue(
-            "units: expected texts that the model reads as they are, found one that its normalizer changes",
-            "pass the text that it reads (lm.vocab.read), and regions of that",
+            "units: expected texts that the model reads unchanged, found a text that its normalizers change",
+            "pass the text that the model reads (lm.vocab.read), and regions of that text",
         )
-    prefixes = [lm.vocab.encode_array(g) for g in behind]
-    asked = {g: p for g, p in zip(behind, prefixes) if len(p)}
+    prefixes = [lm.vocab.encode_array(g) for g in givens]
+    asked = {g: p for g, p in zip(givens, prefixes) if len(p)}
     if asked:
         check_possible(lm, list(asked.values()), list(asked))
     # Given a prefix texts go on, and may be spelled otherwise than alone.
@@ -112,11 +137,11 @@ def read_words(
     for k, place in enumerate(cut):
         skip = len(prefixes[k])
         seen = lm.seen(len(paths[k]))[skip:]
-        n_given = len(to_bytes(behind[k]))
+        n_given = len(to_bytes(givens[k]))
         small_print = terms(lm, len(place.ids), len(place.data), n_given, end=True)
-        found = word_surprisals(place, logp[k], entropy[k], masses[k], seen)
-        out.append(Worded(texts[k], behind[k], found, float(logp[k].sum()), small_print))
-    return name_normalizers(out, [by or g for by, g in zip(changed, before)])
+        cut_words = word_surprisals(place, logp[k], entropy[k], masses[k], seen)
+        out.append(Worded(texts[k], givens[k], cut_words, float(logp[k].sum()), small_print))
+    return name_normalizers(out, [x or g for x, g in zip(changed, changed_givens)])
 
 
 def _passes(
@@ -126,7 +151,7 @@ def _passes(
     paths: Sequence[Ints],
     skips: Sequence[int],
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]], list[NDArray[np.float64]]]:
-    """Per text: log p and entropy of each position `[t + 1]`, and the log mass behind each word `[w]`."""
+    """Log p and entropy of each position `[t + 1]`, and the log mass after each word `[w]`, nats, a list over texts."""
     masses = [np.zeros(len(p.at)) for p in texts]
     needed: dict[TokenSet, list[int]] = {}
     for k, place in enumerate(texts):
@@ -136,13 +161,13 @@ def _passes(
     first: Trace | None = None
     most = max(ENTRIES // lm.vocab.size, 1)
     for lo in range(0, max(len(kinds), 1), most):
-        some = kinds[lo : lo + most]
-        asked = sorted({k for kind in some for k in needed[kind]}) if first else list(range(len(texts)))
-        members = [boundaries.at_boundary if kind is None else boundaries.continuing(*kind) for kind in some]
+        chunk = kinds[lo : lo + most]
+        asked = sorted({k for kind in chunk for k in needed[kind]}) if first else list(range(len(texts)))
+        members = [boundaries.at_boundary if kind is None else boundaries.continuing(*kind) for kind in chunk]
         want = Want(entropy=first is None, masses=np.array(members) if members else None)
         trace = lm.forward([paths[k] for k in asked], want, [skips[k] for k in asked])
         first = first or trace
-        columns = {kind: column for column, kind in enumerate(some)}
+        columns = {kind: column for column, kind in enumerate(chunk)}
         for row, k in enumerate(asked):
             place = texts[k]
             column = np.array([*(columns.get(kind, -1) for kind in place.endings), -1])[place.which]
