@@ -189,9 +189,9 @@ def test_what_decides_the_rows_is_part_of_a_run(capsys: pytest.CaptureFixture[st
     from pofx.cli.options.layout import Layout
 
     one, other = (Layout("text", None, "line", None, None, quoting=q) for q in ("none", "minimal"))
-    assert one.decides != other.decides
+    assert one.settings != other.settings
     limits = Layout("text", None, "line", None, None, max_document=5)
-    assert limits.decides == Layout("text", None, "line", None, None).decides
+    assert limits.settings == Layout("text", None, "line", None, None).settings
 
 
 def test_rows_of_a_file_whose_name_is_no_utf8(capsys: pytest.CaptureFixture[str], model: Path) -> None:

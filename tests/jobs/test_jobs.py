@@ -15,13 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pofx.errors import BadSource, BadValue
-from pofx.jobs.documents import Documents
-from pofx.jobs.events import Begun, BlankLines, BlockDone, BlockRead, Ended, NotResumable, RepeatedId
-from pofx.jobs.job import Job
-from pofx.jobs.layout import DocumentLayout
-from pofx.jobs.run import Run, run
+from pofx.jobs.documents import Documents, ReadOptions
+from pofx.jobs.events import BlankLines, BlockEnd, BlockStart, JobEnd, JobStart, RepeatedId, UnresumableInput
+from pofx.jobs.job import Job, JobStopped
+from pofx.jobs.run import JobRun, run
 from pofx.jobs.score_rows import ScoreRows
-from pofx.jobs.stopped import JobStopped
 from pofx.lm.trace import Trace, Want
 from pofx.queries.scoring.stream import BlockSize, blocks
 from toy import ToyLM
@@ -43,7 +41,7 @@ def job(out: str = "out.csv", lm: ToyLM | None = None, rows: ScoreRows = ScoreRo
 
 def whole(**others: Any) -> bytes:
     *_, ended = run(job("whole.csv", **others))
-    assert isinstance(ended, Ended)
+    assert isinstance(ended, JobEnd)
     return Path("whole.csv").read_bytes()
 
 
@@ -69,7 +67,7 @@ def stopped_inside(at: int, error: BaseException, expected: type[BaseException])
 def stopped_between(at: int, stop: Callable[[Any], None]) -> None:
     events = run(job())
     while at:
-        at -= isinstance(next(events), BlockDone)
+        at -= isinstance(next(events), BlockEnd)
     stop(events)
 
 
@@ -103,9 +101,9 @@ def test_a_stopped_job_goes_on_with_the_same_bytes(
     STOPS[how](at)
     assert not Path("out.csv").exists()
     begun, *told = run(job())
-    assert isinstance(begun, Begun)
+    assert isinstance(begun, JobStart)
     assert begun.rows == at * A_BLOCK
-    assert [e.rows for e in told if isinstance(e, BlockDone)] == [3, 3, 2][at:]
+    assert [e.rows for e in told if isinstance(e, BlockEnd)] == [3, 3, 2][at:]
     assert Path("out.csv").read_bytes() == expected
     assert sorted(p.name for p in Path().iterdir()) == ["in.jsonl", "out.csv", "whole.csv"]
     assert capfd.readouterr() == ("", "")
@@ -128,8 +126,8 @@ def test_blocks_may_be_answered_elsewhere_in_any_order() -> None:
     """A block and its answers go through pickle, as they do on the way to a worker and back."""
     rows = ScoreRows(per="token", top=2)
     expected = whole(rows=rows)
-    query = rows.query(ToyLM())
-    with Run(job(rows=rows)) as at_work:
+    query = rows.bind(ToyLM())
+    with JobRun(job(rows=rows)) as at_work:
         sent = [pickle.dumps(block) for block in at_work.blocks()]
         answers = {k: pickle.loads(sent[k]).answers(query) for k in (2, 0, 1)}  # noqa: S301  (ours)
         for k, data in enumerate(sent):
@@ -141,27 +139,27 @@ def test_blocks_may_be_answered_elsewhere_in_any_order() -> None:
 
 def test_blocks_out_of_order_are_refused() -> None:
     rows = ScoreRows()
-    with Run(job()) as at_work:
+    with JobRun(job()) as at_work:
         first, second, _ = at_work.blocks()
         with pytest.raises(BadValue, match="row 0, found one that begins at row 3"):
-            at_work.keep(second, second.answers(rows.query(ToyLM())))
+            at_work.keep(second, second.answers(rows.bind(ToyLM())))
         with pytest.raises(BadValue, match="3 answers, found 2"):
-            at_work.keep(first, first.answers(rows.query(ToyLM()))[:2])
+            at_work.keep(first, first.answers(rows.bind(ToyLM()))[:2])
 
 
 def test_events_are_values() -> None:
     lines = ['{"text": "a", "id": "x"}', "", '{"text": "b", "id": "y"}', '{"text": 7, "id": "z"}']
     lines += ['{"text": "c", "id": "x"}', '{"text": "ab", "id": "w"}']
     Path("in.jsonl").write_text("\n".join(lines) + "\n")
-    documents = Documents(("in.jsonl",), DocumentLayout(id="id"))
+    documents = Documents(("in.jsonl",), ReadOptions(id="id"))
     told = list(run(Job(ToyLM(), "toy", documents, ScoreRows(), "out.jsonl")))
-    kinds = [Begun, BlockRead, BlockDone, BlankLines, RepeatedId, BlockRead, BlockDone, Ended]
+    kinds = [JobStart, BlockStart, BlockEnd, BlankLines, RepeatedId, BlockStart, BlockEnd, JobEnd]
     assert [type(e) for e in told] == kinds
     assert told[3] == BlankLines(1)
     assert told[4] == RepeatedId("x", "in.jsonl:1", "in.jsonl:5", 0)
-    assert [(e.tokens, e.rows) for e in told if isinstance(e, BlockDone)] == [(4, 3), (5, 2)]
+    assert [(e.tokens, e.rows) for e in told if isinstance(e, BlockEnd)] == [(4, 3), (5, 2)]
     ended = told[-1]
-    assert isinstance(ended, Ended)
+    assert isinstance(ended, JobEnd)
     # The number 7 is no text.
     assert (ended.rows, ended.scored, ended.bytes, ended.already) == (5, 4, 5, False)
     rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
@@ -171,15 +169,15 @@ def test_events_are_values() -> None:
 def test_a_pipe_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     with Path("in.jsonl").open() as f:
         monkeypatch.setattr(sys, "stdin", f)
-        documents = Documents(("-",), DocumentLayout(format="jsonl"))
+        documents = Documents(("-",), ReadOptions(format="jsonl"))
         first, *_, ended = run(Job(ToyLM(), "toy", documents, ScoreRows(), "out.jsonl"))
-    assert first == NotResumable()
-    assert isinstance(ended, Ended)
+    assert first == UnresumableInput()
+    assert isinstance(ended, JobEnd)
     assert ended.scored == 8
 
 
 def test_a_second_job_of_one_file_is_refused() -> None:
-    with Run(job()), pytest.raises(BadSource, match="another run that is writing it"):
+    with JobRun(job()), pytest.raises(BadSource, match="another run that is writing it"):
         list(run(job()))
 
 

@@ -18,7 +18,7 @@ import pofx
 from pofx.cli.main import main
 from pofx.cli.output.notices import tell
 from pofx.corpus.documents import Document
-from pofx.jobs.same_ids import SameIds
+from pofx.jobs.repeated_ids import RepeatedIds
 
 # What a field of JSON lines held, and the type of Parquet that holds it; the types are those of the formats' own
 # specifications, and "json" stands for a string that holds the value as JSON.
@@ -191,7 +191,7 @@ def rows_of(*ids: str) -> list[Document]:
 
 
 def warned(capsys: pytest.CaptureFixture[str], ids: list[str], most: int = 100) -> str:
-    assert [d.id for d in SameIds(most).watched(iter(rows_of(*ids)), tell)] == ids
+    assert [d.id for d in RepeatedIds(most).watch(iter(rows_of(*ids)), tell)] == ids
     return capsys.readouterr().err
 
 

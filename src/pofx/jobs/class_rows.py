@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pofx.corpus.writing import Column
-from pofx.jobs.rows import Entry, head, with_kept
+from pofx.jobs.row_query import Entry, add_kept_columns, row_head
 
 if TYPE_CHECKING:
     from pofx.classification.joint import Joint
@@ -62,7 +62,7 @@ class ClassRows:
     prefix: bool = False
 
     @property
-    def decides(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """What decides the rows, by the name of its option."""
         return {
             "rows": "classes",
@@ -84,7 +84,7 @@ class ClassRows:
             Column("rejected", "bool"),
             *([Column("posteriors", "any")] if self.all_classes else []),
         ]
-        return with_kept(self.keep, kept, ours)
+        return add_kept_columns(self.keep, kept, ours)
 
     def block_size(self, lm: LM) -> BlockSize:
         """By the work of all models: every class reads the text."""
@@ -93,7 +93,7 @@ class ClassRows:
         most = max(1, block_bytes(lm) // len(self.joint.lms)) if lm.work else BYTES
         return BlockSize(TEXTS, most)
 
-    def query(self, lm: LM) -> Query[Classified]:
+    def bind(self, lm: LM) -> Query[Classified]:
         """`classify`; the prefix that stands for a class belongs to the classifier."""
         return lambda texts, given: self.classify(texts)
 
@@ -122,9 +122,9 @@ class ClassRows:
         """log p(x), whatever its class."""
         return found.log_evidence
 
-    def of(self, entry: Entry, found: Classified | str) -> Iterable[dict[str, Any]]:
+    def make_rows(self, entry: Entry, found: Classified | str) -> Iterable[dict[str, Any]]:
         """The row of one text."""
-        row = head(entry, self.keep)
+        row = row_head(entry, self.keep)
         if isinstance(found, str):
             names = [c.name for c in self.columns({}) if c.name not in ("id", "error", *self.keep)]
             return [{**row, **dict.fromkeys(names), "error": found}]

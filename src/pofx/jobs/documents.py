@@ -1,101 +1,170 @@
-"""The input of a job: documents, each with the prefix it is conditioned on, and the rows that hold no document."""
+"""The input of a job: documents in files, each with the prefix that its text is conditioned on."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from pofx.errors import BadSource, no_documents
+from pofx.files.limits import DEFAULT
 from pofx.jobs.events import BlankLines, Notice, Notify
-from pofx.jobs.layout import DocumentLayout
-from pofx.jobs.same_ids import SameIds
+from pofx.jobs.repeated_ids import RepeatedIds
 
 if TYPE_CHECKING:
     from pofx.corpus.documents import BadRow, Document, Records
+    from pofx.corpus.readers import Quoting, Split
     from pofx.lm.model import LM
     from pofx.queries.scoring.stream import Question
 
 STDIN = "-"
 
 
-def _ignored(notice: Notice) -> None:
+def _ignore(notice: Notice) -> None:
     pass
 
 
 @dataclass(frozen=True)
-class Documents:
-    """Documents in files, and the prefix that each is conditioned on.
+class ReadOptions:
+    """How files are read: the arguments of `pofx.records` that say so, under the same names.
 
     Attributes:
-        files: the files themselves, in order; "-" is standard input.
-        layout: how documents lie in the files.
-        given: the prefix of all documents; "" for none.
-        given_field: the field of a row that holds the row's own prefix, or None.
-        keep: fields of the input that the rows pass on.
+        field: The field of a row that holds the document.
+        id: The field of a row that holds its id; None where the id is the row's place.
+        split: Whether a line or a whole file of text is a document.
+        separator: The string that stands between documents of text; None for `split`.
+        format: The format of all files, such as "jsonl"; None where the ending of each file says it.
+        delimiter: The character between the cells of CSV and TSV; None for the comma and the tab.
+        quoting: Whether a quote in CSV and TSV encloses a cell; None where both readings must agree.
+        encoding: The encoding of the files; None for UTF-8.
+        max_document: The most bytes of a document or row.
+        max_expansion: The most bytes that a byte of a packed file gives.
+    """
+
+    field: str = "text"
+    id: str | None = None
+    split: Split = "line"
+    separator: str | None = None
+    format: str | None = None
+    delimiter: str | None = None
+    quoting: Quoting | None = None
+    encoding: str | None = None
+    max_document: int = DEFAULT.document
+    max_expansion: float = DEFAULT.expansion
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that the rows depend on, by the name of their option. The limits only refuse, and are left out."""
+        options = {f"--{name}": value for name, value in asdict(self).items()}
+        return {name: value for name, value in options.items() if not name.startswith("--max_")}
+
+    def records(
+        self,
+        files: tuple[str, ...],
+        report: Callable[[BadRow], None],
+        given: str | None = None,
+        keep: tuple[str, ...] = (),
+    ) -> Records:
+        """The records of files that are read by these options.
+
+        Args:
+            files: The files, in order; "-" is standard input.
+            report: A function that is called with each row that holds no document.
+            given: The field of a row that holds its prefix; None for no such field.
+            keep: The fields of a row whose values the records carry along.
+        """
+        from pofx.corpus.documents import records
+
+        return records(*files, **asdict(self), report=report, given=given, keep=keep)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Documents in files, and the prefix that each document is conditioned on.
+
+    Attributes:
+        files: The files, in order; "-" is standard input.
+        reading: How the files are read.
+        given: The prefix of all documents; "" for none.
+        given_field: The field of a row that holds the row's own prefix; None for no such field.
+        keep: The fields of the input that the rows of the output repeat.
     """
 
     files: tuple[str, ...]
-    layout: DocumentLayout = field(default_factory=DocumentLayout)
+    reading: ReadOptions = field(default_factory=ReadOptions)
     given: str | bytes = ""
     given_field: str | None = None
     keep: tuple[str, ...] = ()
 
     def look(self) -> None:
-        """Refuse what the beginning of the files tells, before a model is loaded: a field that is not there, say."""
+        """Read the beginning of each file, before a model is loaded.
+
+        Raises:
+            BadSource: A file, or a field that was asked for, does not exist.
+        """
         self._records(deque()).look()
 
-    def items(self, notify: Notify = _ignored) -> Iterator[Document | BadRow]:
+    def items(self, notify: Notify = _ignore) -> Iterator[Document | BadRow]:
         """Documents and bad rows, in the order of the files; blank lines are neither.
 
-        What the beginning of the files tells is refused at once, before an item is read.
-
         Args:
-            notify: is told, behind the last item, of blank lines and of ids that rows share.
-        """
-        met: deque[BadRow] = deque()
-        found = _in_order(self._records(met), met, notify)
-        # Without a field for it an id is the row's place, which one file alone has once.
-        named = self.layout.id is not None or len(set(self.files)) < len(self.files)
-        return SameIds().watched(found, notify) if named else found
+            notify: A function that is called, behind the last item, with blank lines and with ids that rows share.
 
-    def _records(self, met: deque[BadRow]) -> Records:
-        return self.layout.records(self.files, met.append, self.given_field, self.keep)
+        Raises:
+            BadSource: The beginning of a file can be refused; the error comes before the first item.
+        """
+        bad_rows: deque[BadRow] = deque()
+        items = _merge_in_order(self._records(bad_rows), bad_rows, notify)
+        # Without a field for the id, the id is the row's place, which stands only once in one file.
+        ids_may_repeat = self.reading.id is not None or len(set(self.files)) < len(self.files)
+        return RepeatedIds().watch(items, notify) if ids_may_repeat else items
+
+    def _records(self, bad_rows: deque[BadRow]) -> Records:
+        return self.reading.records(self.files, bad_rows.append, self.given_field, self.keep)
 
     def prefix(self, item: Document) -> str | bytes:
-        """What the document is conditioned on."""
+        """The prefix that the document is conditioned on."""
         return self.given if item.given is None else item.given
 
     def ask(self, item: Document | BadRow) -> Question:
-        """The document's text and prefix, or what is wrong with the row."""
+        """The document's text and prefix, or the error of a bad row."""
         from pofx.corpus.documents import Document
 
         if isinstance(item, Document):
             return item.text, self.prefix(item)
         return item.error
 
-    def check(self, lm: LM, whole: bool) -> None:
-        """Refuse, before any work, what no row could be given: p(x1) without x0; whole texts without EOS."""
+    def check(self, lm: LM, complete: bool) -> None:
+        """Refuse, before any work, a question that the model can answer for no document.
+
+        Args:
+            lm: The model.
+            complete: Whether log p of complete texts is asked for, EOS counted.
+
+        Raises:
+            NoBOS: The model has no x0, and no document has a prefix.
+            NoEOS: The model has no EOS, and `complete` asks for it.
+        """
         from pofx.lm.begin import refuse_unconditional
         from pofx.queries.scoring.scored import refuse_complete
 
         if lm.begin.known == "none" and not len(self.given) and self.given_field is None:
             raise refuse_unconditional(lm.begin)
-        if whole and lm.vocab.end is None:
+        if complete and lm.vocab.end is None:
             raise refuse_complete()
 
-    def nothing(self) -> BadSource:
+    def no_rows_error(self) -> BadSource:
         """The error of files without a single row."""
         return no_documents(" ".join(self.files))
 
 
-def _in_order(found: Records, met: deque[BadRow], notify: Notify) -> Iterator[Document | BadRow]:
-    # The reader reports a bad row before it hands out the document behind it.
-    for document in found:
-        while met:
-            yield met.popleft()
+def _merge_in_order(records: Records, bad_rows: deque[BadRow], notify: Notify) -> Iterator[Document | BadRow]:
+    # The reader reports a bad row before it hands out the document behind that row.
+    for document in records:
+        while bad_rows:
+            yield bad_rows.popleft()
         yield document
-    yield from met
-    if found.n_blank and found.n:  # with nothing read, the refusal that follows stands alone
-        notify(BlankLines(found.n_blank))
+    yield from bad_rows
+    if records.n_blank and records.n:  # where nothing was read, the refusal that follows stands alone
+        notify(BlankLines(records.n_blank))

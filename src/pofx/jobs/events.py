@@ -36,23 +36,23 @@ class RepeatedId:
 
 
 @dataclass(frozen=True)
-class IdsNotCompared:
+class UncomparedIds:
     """Ids were compared with the first `most` different ones only, since more are not remembered."""
 
     most: int
 
 
-Notice = BlankLines | RepeatedId | IdsNotCompared
+Notice = BlankLines | RepeatedId | UncomparedIds
 Notify = Callable[[Notice], None]
 
 
 @dataclass(frozen=True)
-class NotResumable:
+class UnresumableInput:
     """The input is standard input or a pipe: a job that is stopped cannot be taken up again."""
 
 
 @dataclass(frozen=True)
-class Begun:
+class JobStart:
     """The job has begun, or goes on where a stopped job was.
 
     Attributes:
@@ -89,7 +89,7 @@ class OtherArithmetic:
 
 
 @dataclass(frozen=True)
-class BlockRead:
+class BlockStart:
     """A block of the input was read, and is about to be answered: its first and its last row."""
 
     first: Document | BadRow
@@ -97,7 +97,7 @@ class BlockRead:
 
 
 @dataclass(frozen=True)
-class BlockDone:
+class BlockEnd:
     """A block was answered and kept.
 
     Attributes:
@@ -112,7 +112,7 @@ class BlockDone:
 
 
 @dataclass(frozen=True)
-class Ended:
+class JobEnd:
     """The file is made.
 
     Attributes:
@@ -136,4 +136,4 @@ class Ended:
     already: bool
 
 
-Event = Notice | NotResumable | OtherArithmetic | Begun | BlockRead | BlockDone | Ended
+Event = Notice | UnresumableInput | OtherArithmetic | JobStart | BlockStart | BlockEnd | JobEnd

@@ -1,4 +1,4 @@
-"""A job as a value: which query of which model, over which documents, into which file."""
+"""A job as a value: a query of a model, the documents it is asked of, and the file that the rows go into."""
 
 from __future__ import annotations
 
@@ -6,39 +6,42 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pofx.corpus.writing import Target, target_of
-from pofx.errors import PofxError
+from pofx.errors import Advice, PofxError
 from pofx.jobs.documents import STDIN, Documents
-from pofx.jobs.rows import Rows, plain_text
+from pofx.jobs.row_query import RowQuery, plain_text
 from pofx.lm.fingerprint import file_fingerprint, model_fingerprint
 from pofx.lm.model import LM
+from pofx.units import count_noun
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A query over documents, whose rows go into a file; `run` runs it, and goes on where an earlier run was stopped.
+    """A query over documents, whose rows go into a file. `run` runs the job, and resumes a run that was stopped.
 
     Right: `for event in run(Job(lm, "my-model", Documents(("a.txt",)), ScoreRows(), "a.jsonl")): …`.
     Wrong: two jobs with one `out` at once; the second is refused.
 
     Attributes:
-        lm: the model.
-        name: of the model, as the caller calls it.
-        documents: the input.
-        rows: the query, and the rows that its answers become.
-        out: the file to be written: .jsonl, .csv, .tsv (then .gz or .zst) or .parquet. The journal lies beside it.
-        options: what else decides the numbers, by the name of its option; plain JSON.
-        fresh: throw away what a stopped run left.
-        overwrite: replace a file that is finished.
-        spell: the words of an error in the rows; the command line has words of its own.
+        lm: The model.
+        name: The caller's name for the model.
+        documents: The input.
+        rows: The query, and the rows that its answers become.
+        out: The file to be written: .jsonl, .csv, .tsv (then .gz or .zst) or .parquet. The journal lies beside it.
+        options: Further settings that the numbers depend on, by the name of their option; plain JSON.
+        fresh: Whether the rows of a stopped run are thrown away.
+        overwrite: Whether a file that is finished is replaced.
+        spell: The function that writes an error into a row. The command line names its options in the text.
     """
 
     lm: LM
     name: str
     documents: Documents
-    rows: Rows
+    rows: RowQuery
     out: str
     options: Mapping[str, Any] = field(default_factory=dict)
     fresh: bool = False
@@ -47,34 +50,89 @@ class Job:
 
     @property
     def target(self) -> Target:
-        """The file to be written, by its ending; `BadSource` for an ending that names no format."""
+        """The file to be written, in the format that its ending names.
+
+        Raises:
+            BadSource: The ending names no format.
+        """
         return target_of(self.out)
 
-    @property
+    @cached_property
     def resumable(self) -> bool:
-        """Whether the input can be read again; not so standard input and pipes."""
+        """Whether the input can be read again: standard input and pipes cannot. The files are asked once."""
         return all(f != STDIN and stat.S_ISREG(os.stat(f).st_mode) for f in self.documents.files)
 
-    def decides(self) -> dict[str, Any]:
-        """All that decides the rows, by name: another run may go on only where every part is the same."""
+    def settings(self) -> dict[str, Any]:
+        """All settings that the rows depend on, by name. A stopped run is resumed only where each of them is the same."""
         from pofx.version import __version__
 
-        documents, again = self.documents, self.resumable
+        documents = self.documents
         return {
             "pofx": __version__,
             **model_fingerprint(self.lm, self.name),
             "--given": plain_text(documents.given),
             "--given-field": documents.given_field,
             "--keep": list(documents.keep),
-            **documents.layout.decides,
-            **self.rows.decides,
+            **documents.reading.settings,
+            **self.rows.settings,
             **self.options,
             "inputs": list(documents.files),
-            **{f"input {f}": file_fingerprint(f) if again else "read once" for f in documents.files},
+            **{f"input {f}": file_fingerprint(f) if self.resumable else "read once" for f in documents.files},
         }
 
 
-def check_out(out: str, rows: Rows) -> None:
-    """Refuse what needs no model to be refused: an ending without a format, two columns of one name."""
+class JobStopped(PofxError):
+    """A job was interrupted (Ctrl-C); the rows that were answered are kept.
+
+    Attributes:
+        rows: The rows of the input that are kept; None where the file was made already.
+        stretches: The stretches of the next text that are kept: parts that were read, of a few seconds each.
+        rows_file: The file that the rows are kept in.
+        reads_file: The file that the stretches are kept in.
+        resumable: Whether the same job goes on from there; False for standard input and pipes.
+    """
+
+    code = "job-stopped"
+
+    def __init__(
+        self, rows: int | None, stretches: int, rows_file: Path, reads_file: Path, resumable: bool
+    ) -> None:
+        self.rows, self.stretches, self.resumable = rows, stretches, resumable
+        self.rows_file, self.reads_file = rows_file, reads_file
+        super().__init__(*_stop_message(rows, stretches, rows_file, reads_file, resumable))
+
+
+def _stop_message(
+    rows: int | None, stretches: int, rows_file: Path, reads_file: Path, resumable: bool
+) -> tuple[str, Advice | None]:
+    if rows is None:
+        return "interrupted, when all was written", None
+    if not (rows or stretches):
+        return "interrupted before the first rows were scored", None
+    kept = f"interrupted; {count_noun(rows, 'row')} {'is' if rows == 1 else 'are'} kept in {rows_file}"
+    if stretches:
+        kept = f"{kept}, {count_stretches(stretches)} of the next text in {reads_file}"
+    if not resumable:
+        return (
+            f"{kept}; they cannot be resumed from standard input or a pipe",
+            Advice(
+                f"save the input to a file and name that file; move {rows_file} away first, if its rows are of use"
+            ),
+        )
+    return kept, Advice("the same command goes on from there")
+
+
+def count_stretches(n: int) -> str:
+    """The number of stretches of a text, in words."""
+    return count_noun(n, "stretch", "stretches")
+
+
+def check_out(out: str, rows: RowQuery) -> None:
+    """Refuse an output file before a model is loaded.
+
+    Raises:
+        BadSource: The ending of `out` names no format.
+        BadValue: Two columns would have the same name.
+    """
     target_of(out)
     rows.columns({})

@@ -19,10 +19,18 @@ from pofx.files.finished_runs import remember, state_of
 from pofx.files.journal import Journal, opened
 from pofx.files.journal_files import START_OVER, damaged_progress, part_of, progress_of
 from pofx.files.reading_tape import recording
-from pofx.jobs.events import Begun, BlockDone, BlockRead, Ended, Event, Notice, NotResumable, OtherArithmetic
-from pofx.jobs.job import Job
-from pofx.jobs.rows import Entry
-from pofx.jobs.stopped import JobStopped
+from pofx.jobs.events import (
+    BlockEnd,
+    BlockStart,
+    Event,
+    JobEnd,
+    JobStart,
+    Notice,
+    OtherArithmetic,
+    UnresumableInput,
+)
+from pofx.jobs.job import Job, JobStopped
+from pofx.jobs.row_query import Entry
 from pofx.queries.scoring.stream import Query, TextBlock, blocks
 from pofx.queries.scoring.terms import terms
 
@@ -36,7 +44,7 @@ Answers = Sequence[Any | PofxError]
 
 
 def run(job: Job) -> Generator[Event, None, None]:
-    """Run the job in this process; what it tells comes as it happens, `Ended` last.
+    """Run the job in this process; what it tells comes as it happens, `JobEnd` last.
 
     Whatever stops the run (an error, Ctrl-C, a caller that asks for no further event), what was done is kept. The same
     job, run again, goes on from there and makes the same bytes.
@@ -44,9 +52,9 @@ def run(job: Job) -> Generator[Event, None, None]:
     Raises:
         PofxError: where the job cannot be done; `JobStopped` behind Ctrl-C.
     """
-    at_work = Run(job)
+    at_work = JobRun(job)
     if not at_work.resumable:
-        yield NotResumable()
+        yield UnresumableInput()
     with at_work:
         if at_work.other_arithmetic:
             yield OtherArithmetic(at_work.other_arithmetic, job.lm.dtype)
@@ -54,7 +62,7 @@ def run(job: Job) -> Generator[Event, None, None]:
             yield at_work.begun()
             for block in at_work.blocks():
                 yield from at_work.notices()
-                yield BlockRead(block.items[0], block.items[-1])
+                yield BlockStart(block.items[0], block.items[-1])
                 yield at_work.keep(block, at_work.answer(block))
             yield from at_work.notices()
             at_work.finish()
@@ -62,7 +70,7 @@ def run(job: Job) -> Generator[Event, None, None]:
     yield at_work.ended
 
 
-class Run:
+class JobRun:
     """A job between its beginning and its end, in parts: for whoever answers blocks elsewhere. `run` is all of them.
 
     Not a record: it is a context, which locks the journal and keeps what was done whatever happens. A block is a value,
@@ -75,7 +83,7 @@ class Run:
     Raises:
         BadSource: The input is a pipe, and rows of a stopped run lie there; or the journal is damaged or of another run.
 
-    Right: `with Run(job) as r: if r.ended is None: [r.keep(b, work(b)) for b in r.blocks()]; r.finish()`.
+    Right: `with JobRun(job) as r: if r.ended is None: [r.keep(b, work(b)) for b in r.blocks()]; r.finish()`.
     Wrong: `keep` of the second block before the first.
     """
 
@@ -83,9 +91,9 @@ class Run:
         self._job, self._target = job, job.target
         self._notices: deque[Notice] = deque()
         self._items = job.documents.items(self._notices.append)
-        job.documents.check(job.lm, whole=not job.rows.prefix)
+        job.documents.check(job.lm, complete=not job.rows.prefix)
         self.resumable = job.resumable
-        self.ended: Ended | None = None
+        self.ended: JobEnd | None = None
         # In which parts the arithmetic of rows that are kept is not that of this run: a line for each part.
         self.other_arithmetic: tuple[str, ...] = ()
         if not self.resumable and part_of(self._target.path).exists() and not job.fresh:
@@ -95,9 +103,9 @@ class Run:
                 ["move them away", START_OVER],
             )
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> JobRun:
         job, path = self._job, self._target.path
-        self._parts, here = job.decides(), job.lm.engine.arithmetic().parts
+        self._parts, here = job.settings(), job.lm.engine.arithmetic().parts
         # A model without a fingerprint may have been fitted anew under its name.
         self._sure = self.resumable and bool(job.lm.fingerprint)
         before = None if job.overwrite or not self._sure else state_of(path, self._parts)
@@ -140,13 +148,13 @@ class Run:
 
     @cached_property
     def _query(self) -> Query[Any]:
-        return self._job.rows.query(self._job.lm)
+        return self._job.rows.bind(self._job.lm)
 
-    def begun(self) -> Begun:
+    def begun(self) -> JobStart:
         """Where the run begins."""
         j = self._journal
         rows = j.saved.state["items"]
-        return Begun(rows, j.tape.left, j.part, j.tape.path, progress_of(j.target), j.in_vain)
+        return JobStart(rows, j.tape.left, j.part, j.tape.path, progress_of(j.target), j.in_vain)
 
     def blocks(self) -> Iterator[TextBlock[Item]]:
         """The blocks of the input that are not done, in order."""
@@ -167,7 +175,7 @@ class Run:
         with recording(self._journal.tape) if self.resumable else nullcontext():
             return block.answers(self._query)
 
-    def keep(self, block: TextBlock[Item], answers: Answers) -> BlockDone:
+    def keep(self, block: TextBlock[Item], answers: Answers) -> BlockEnd:
         """Keep the rows of the next block; on the disk within a second or so.
 
         Raises:
@@ -189,14 +197,14 @@ class Run:
         lines, state = self._rows(block, answers)
         journal.append(lines, state)
         held = [found.terms for found in answers if not isinstance(found, PofxError)]
-        return BlockDone(block.items[-1], sum(t.tokens + t.end for t in held), len(block.items))
+        return BlockEnd(block.items[-1], sum(t.tokens + t.end for t in held), len(block.items))
 
-    def finish(self) -> Ended:
+    def finish(self) -> JobEnd:
         """Make the file of all rows, in one step; `BadSource` where the input held no row."""
         job, journal = self._job, self._journal
         state = journal.saved.state
         if not state["items"]:
-            raise job.documents.nothing()
+            raise job.documents.no_rows_error()
         about = terms(job.lm, 0, 0, 0, end=not job.rows.prefix)
         under = {"arithmetic": [dict(a) for a in journal.saved.arithmetic]}
         metadata = {**self._parts, "name": job.name, "kind": about.kind, **under}
@@ -221,14 +229,14 @@ class Run:
             if isinstance(found, PofxError):
                 told = self._job.spell(found)
                 why = f"{type(found).__name__}: {told}" if isinstance(item, Document) else told
-                lines += [line(r) for r in rows.of(entry, " ".join(why.split()))]
+                lines += [line(r) for r in rows.make_rows(entry, " ".join(why.split()))]
             else:
                 state["scored"] += 1
                 state["bytes"] += found.terms.bytes
                 state["nats"] += rows.nats(found)
                 for name in SEEN:
                     state[name] = state.get(name, 0) + getattr(found.terms, name)
-                lines += [line(r) for r in rows.of(entry, found)]
+                lines += [line(r) for r in rows.make_rows(entry, found)]
         state["kinds"] = {name: sorted(held) for name, held in kinds.items()}
         return b"".join(lines), state
 
@@ -246,8 +254,8 @@ class Run:
         stretches = journal.tape.kept + journal.tape.left
         return JobStopped(rows, stretches, journal.part, journal.tape.path, self.resumable)
 
-    def _ended(self, state: Mapping[str, Any], already: bool = False) -> Ended:
-        return Ended(
+    def _ended(self, state: Mapping[str, Any], already: bool = False) -> JobEnd:
+        return JobEnd(
             self._target.path,
             state["items"],
             state["scored"],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pofx.corpus.writing import Column, Kind
-from pofx.jobs.rows import Entry, head, plain_text, with_kept
+from pofx.jobs.row_query import Entry, add_kept_columns, plain_text, row_head
 from pofx.units import bits, bits_per_byte
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class ScoreRows:
     normalize: bool = False
 
     @property
-    def decides(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """What decides the rows, by the name of its option."""
         return {
             "--per": self.per,
@@ -84,7 +84,7 @@ class ScoreRows:
 
         return block_size(lm)
 
-    def query(self, lm: LM) -> Query[Scored]:
+    def bind(self, lm: LM) -> Query[Scored]:
         """`score`, with what the columns ask for."""
         from pofx.lm.trace import Want
         from pofx.queries.scoring.score import score
@@ -103,15 +103,15 @@ class ScoreRows:
             ours += TOKEN
             ours += [Column("entropy_nats", "float")] * self.entropy + [Column("rank", "int")] * self.rank
             ours += TOP if self.top else ()
-        return with_kept(self.keep, kept, ours)
+        return add_kept_columns(self.keep, kept, ours)
 
     def nats(self, found: Scored) -> float:
         """Log p, or log P of prefixes."""
         return found.prefix_total if self.prefix else found.total
 
-    def of(self, entry: Entry, found: Scored | str) -> Iterable[dict[str, Any]]:
+    def make_rows(self, entry: Entry, found: Scored | str) -> Iterable[dict[str, Any]]:
         """The rows of one text: `found` is its score, or why it has none."""
-        first = head(entry, self.keep)
+        first = row_head(entry, self.keep)
         scored = None if isinstance(found, str) else (found.without_end() if self.prefix else found)
         error = found if isinstance(found, str) else None
         if self.per == "token":

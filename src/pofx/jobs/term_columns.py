@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pofx.corpus.writing import Column
-from pofx.jobs.rows import Entry, Rows, distinct
+from pofx.jobs.row_query import Entry, RowQuery, check_names
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
@@ -45,7 +45,7 @@ def term_cells(model: str, terms: Terms) -> dict[str, Any]:
 class WithTerms:
     """Other rows, with the columns of `term_cells` that those lack, before the error."""
 
-    rows: Rows
+    rows: RowQuery
     model: str
 
     @property
@@ -59,15 +59,15 @@ class WithTerms:
         return self.rows.prefix
 
     @property
-    def decides(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """The option itself, too."""
-        return {**self.rows.decides, "--terms": True}
+        return {**self.rows.settings, "--terms": True}
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
         """The other rows', with those of the terms before the last. `BadValue` where a kept field has the name of one."""
         *own, error = self.rows.columns(kept)
         names = {c.name for c in own} - set(self.keep)
-        return distinct(
+        return check_names(
             [*own, *(c for c in COLUMNS if c.name not in names), error],
             "none of the names that the columns of terms have",
         )
@@ -76,22 +76,22 @@ class WithTerms:
         """As the other rows'."""
         return self.rows.block_size(lm)
 
-    def query(self, lm: LM) -> Query[Any]:
+    def bind(self, lm: LM) -> Query[Any]:
         """As the other rows'."""
-        return self.rows.query(lm)
+        return self.rows.bind(lm)
 
     def nats(self, found: Any) -> float:
         """As the other rows'."""
         return self.rows.nats(found)
 
-    def of(self, entry: Entry, found: Any) -> Iterator[dict[str, Any]]:
+    def make_rows(self, entry: Entry, found: Any) -> Iterator[dict[str, Any]]:
         """The other rows, and in each the terms of its text."""
         ours = (
             dict.fromkeys(c.name for c in COLUMNS)
             if isinstance(found, str)
             else term_cells(self.model, found.terms)
         )
-        for row in self.rows.of(entry, found):
+        for row in self.rows.make_rows(entry, found):
             error = row.pop("error")
             yield {**row, **_new(ours, row), "error": error}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pofx.corpus.writing import Column
-from pofx.jobs.rows import Entry, head, with_kept
+from pofx.jobs.row_query import Entry, add_kept_columns, row_head
 from pofx.units import bits
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class WordRows:
     prefix: bool = False
 
     @property
-    def decides(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """What decides the rows, by the name of its option."""
         how = self.units.how
         return {
@@ -55,7 +55,7 @@ class WordRows:
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
         """All columns of the file, left to right."""
-        return with_kept(self.keep, kept, COLUMNS)
+        return add_kept_columns(self.keep, kept, COLUMNS)
 
     def block_size(self, lm: LM) -> BlockSize:
         """By the work of the model."""
@@ -63,7 +63,7 @@ class WordRows:
 
         return block_size(lm)
 
-    def query(self, lm: LM) -> Query[Worded]:
+    def bind(self, lm: LM) -> Query[Worded]:
         """`words`; the sets of tokens that end a word are made once."""
         from pofx.queries.words.boundaries import BoundaryTokens
         from pofx.queries.words.words import read_words
@@ -75,9 +75,9 @@ class WordRows:
         """Log p of the text."""
         return found.total
 
-    def of(self, entry: Entry, found: Worded | str) -> Iterable[dict[str, Any]]:
+    def make_rows(self, entry: Entry, found: Worded | str) -> Iterable[dict[str, Any]]:
         """A row a word; one without a word, if the text has no score."""
-        first = head(entry, self.keep)
+        first = row_head(entry, self.keep)
         if isinstance(found, str):
             return [{**first, **dict.fromkeys(c.name for c in COLUMNS), "error": found}]
         return ({**first, **word_record(w), "error": None} for w in found.words)

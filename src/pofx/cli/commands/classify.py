@@ -111,7 +111,7 @@ def predict(
     from pofx.jobs.class_rows import ClassRows
     from pofx.jobs.documents import Documents
     from pofx.jobs.job import Job, check_out
-    from pofx.jobs.rows import Rows
+    from pofx.jobs.row_query import RowQuery
     from pofx.jobs.term_columns import WithTerms
 
     arguments.check_texts(files, texts, "", None)
@@ -131,7 +131,7 @@ def predict(
             "train it with --held-out 0.1",
         )
     own = ClassRows(joint, reference, reject, all_classes, keep)
-    rows: Rows = WithTerms(own, directory) if with_terms else own
+    rows: RowQuery = WithTerms(own, directory) if with_terms else own
     # What stands for a class is a prefix: a model without x0 is then asked nothing that it cannot know.
     asked = dataclasses.replace(asked, given="" if joint.given is None else joint.given[0])
     if texts:

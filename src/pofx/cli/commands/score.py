@@ -139,14 +139,14 @@ def command(
     pofx score corpus.txt --cross-fit 10 --order 4
     """
     from pofx.jobs.documents import Documents
-    from pofx.jobs.rows import Rows
+    from pofx.jobs.row_query import RowQuery
     from pofx.jobs.score_rows import ScoreRows
 
     _check_usage(files, texts, given, given_field, out, per, peer, as_json or tokens or bool(html_path))
     behind = arguments.argument_text(given)
     asked = Documents(layout.files(files), layout, behind, given_field, keep)
     has_given = bool(given) or given_field is not None
-    rows: Rows = ScoreRows(
+    rows: RowQuery = ScoreRows(
         per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary, chosen.normalize
     )
     if files:  # what can be refused before a model is loaded

@@ -59,7 +59,7 @@ def _lines(lm: LM, peer: str, asked: Documents, as_json: bool) -> None:
         else:
             click.echo(f"{here}\t{peer_value(score)}")
     if not n:
-        raise asked.nothing()
+        raise asked.no_rows_error()
     if failed:
         click.get_current_context().exit(1)
 

@@ -102,7 +102,7 @@ def command(
     from pofx.cli.output.run_job import run_job
     from pofx.jobs.documents import Documents
     from pofx.jobs.job import Job, check_out
-    from pofx.jobs.rows import Rows
+    from pofx.jobs.row_query import RowQuery
     from pofx.jobs.term_columns import WithTerms
     from pofx.jobs.word_rows import WordRows
     from pofx.queries.segmentation.word_rule import WordRule
@@ -117,7 +117,7 @@ def command(
     behind = arguments.argument_text(given)
     asked = Documents(layout.files(files), layout, behind, given_field, keep)
     own = WordRows(units, keep)
-    rows: Rows = WithTerms(own, chosen.name) if with_terms else own
+    rows: RowQuery = WithTerms(own, chosen.name) if with_terms else own
     if files:  # what can be refused before a model is loaded
         asked.look()
     if out is not None:
@@ -130,7 +130,7 @@ def command(
         job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
         run_job(job, quiet)
     else:
-        asked.check(lm, whole=True)
+        asked.check(lm, complete=True)
         print_rows(lm, asked, rows, as_json, "score", "" if quiet else chosen.name)
 
 

@@ -13,7 +13,7 @@ import click
 from pofx.cli.options.numbers import Real
 from pofx.cli.output.bad_rows import BadRows, left_out
 from pofx.files.limits import DEFAULT, size_of
-from pofx.jobs.layout import DocumentLayout
+from pofx.jobs.documents import ReadOptions
 
 if TYPE_CHECKING:
     from pofx.corpus.documents import Document, Records
@@ -94,7 +94,7 @@ OPTIONS = (
 
 
 @dataclass(frozen=True)
-class Layout(DocumentLayout):
+class Layout(ReadOptions):
     """How documents lie in files, as the user said it; files that are left out and bad rows are told."""
 
     def files(self, named: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pofx.cli.output.bad_rows import left_out
-from pofx.jobs.events import BlankLines, IdsNotCompared, Notice, RepeatedId
+from pofx.jobs.events import BlankLines, Notice, RepeatedId, UncomparedIds
 
 
 def tell(notice: Notice) -> None:
@@ -15,7 +15,7 @@ def tell(notice: Notice) -> None:
             left_out(0, 1, lines)
         case RepeatedId():
             click.echo(f"pofx: warning: {_repeated(notice)}", err=True)
-        case IdsNotCompared(most):
+        case UncomparedIds(most):
             click.echo(
                 f"pofx: warning: ids were compared with the first {most:,} different ones only; "
                 "sort the ids to find what else is repeated",

@@ -13,14 +13,14 @@ from pofx.cli.output.bad_rows import BadRows
 from pofx.cli.output.notices import tell
 from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
-from pofx.jobs.rows import Entry, Rows
+from pofx.jobs.row_query import Entry, RowQuery
 
 if TYPE_CHECKING:
     from pofx.corpus.writing import Column
     from pofx.lm.model import LM
 
 
-def print_rows(lm: LM, asked: Documents, rows: Rows, as_json: bool, lacking: str, name: str) -> None:
+def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking: str, name: str) -> None:
     """Print the rows of all texts, tab-separated or as JSON; exit code 1 if a text has none but an error.
 
     lacking: what that text is without ("score"). name: of the model; log p of all texts and its
@@ -38,7 +38,7 @@ def print_rows(lm: LM, asked: Documents, rows: Rows, as_json: bool, lacking: str
     n = n_bytes = failed = 0
     nats = 0.0
     told = BadRows()
-    answer = rows.query(lm)
+    answer = rows.bind(lm)
     for block in blocks(asked.items(tell), asked.ask, rows.block_size(lm)):
         for item, found in zip(block.items, block.answers(answer)):
             if not as_json and n + failed == 0:
@@ -46,15 +46,15 @@ def print_rows(lm: LM, asked: Documents, rows: Rows, as_json: bool, lacking: str
             if isinstance(found, PofxError):
                 failed += 1
                 told.failed(f"{item.source}:{item.line}", found)
-                cells = rows.of(Entry(item.id), " ".join(str(in_shell(found)).split()))
+                cells = rows.make_rows(Entry(item.id), " ".join(str(in_shell(found)).split()))
             else:
                 n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + rows.nats(found)
-                cells = rows.of(Entry(item.id), found)
+                cells = rows.make_rows(Entry(item.id), found)
             for row in cells:
                 click.echo(line(row).decode().rstrip("\n") if as_json else _tabbed(row, columns))
     told.rest()
     if not n and not failed:
-        raise asked.nothing()
+        raise asked.no_rows_error()
     if failed:
         click.echo(
             f"pofx: warning: {failed:,} of {count_noun(n + failed, 'row')} without a {lacking}", err=True

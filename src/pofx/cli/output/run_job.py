@@ -11,16 +11,16 @@ import click
 from pofx.cli.output.fitted_notice import tell_fitted
 from pofx.cli.output.notices import tell
 from pofx.jobs.events import (
-    Begun,
     BlankLines,
-    BlockDone,
-    BlockRead,
-    Ended,
+    BlockEnd,
+    BlockStart,
     Event,
-    IdsNotCompared,
-    NotResumable,
+    JobEnd,
+    JobStart,
     OtherArithmetic,
     RepeatedId,
+    UncomparedIds,
+    UnresumableInput,
 )
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ _ROUNDING = {"float32": "by up to about 1e-4 nats a token"}
 
 def run_job(job: Job, quiet: bool) -> None:
     """Run the job to its end; exit code 1 if a row has no score, 130 if interrupted."""
+    from pofx.jobs.job import JobStopped
     from pofx.jobs.run import run
-    from pofx.jobs.stopped import JobStopped
 
-    ended: Ended | None = None
+    ended: JobEnd | None = None
     with closing(run(job)) as events:
         try:
             ended = _followed(events, job, quiet)
@@ -53,7 +53,7 @@ def run_job(job: Job, quiet: bool) -> None:
     _tell_ended(job, ended, quiet)
 
 
-def _followed(events: Iterator[Event], job: Job, quiet: bool) -> Ended | None:
+def _followed(events: Iterator[Event], job: Job, quiet: bool) -> JobEnd | None:
     """Print what happens, and give the end back."""
     from pofx.cli.output.progress import meter
 
@@ -61,7 +61,7 @@ def _followed(events: Iterator[Event], job: Job, quiet: bool) -> Ended | None:
         so_far: SoFar | None = None
         for event in events:
             match event:
-                case NotResumable():
+                case UnresumableInput():
                     if not quiet:
                         click.echo(
                             "pofx: standard input (or a pipe) cannot be read again: a run that is stopped cannot be "
@@ -70,18 +70,18 @@ def _followed(events: Iterator[Event], job: Job, quiet: bool) -> Ended | None:
                         )
                 case OtherArithmetic(differences, dtype):
                     _tell_arithmetic(differences, dtype)
-                case Begun():
+                case JobStart():
                     if not quiet:
                         _tell_begun(event)
                     so_far = stack.enter_context(meter(job.documents.files, shown=not quiet))
                     so_far.begin(event.rows)
-                case BlockRead(first, last) if so_far is not None:
+                case BlockStart(first, last) if so_far is not None:
                     so_far.read(first, last)
-                case BlockDone(last, tokens, rows) if so_far is not None:
+                case BlockEnd(last, tokens, rows) if so_far is not None:
                     so_far.moved(last, tokens, rows)
-                case Ended():
+                case JobEnd():
                     return event
-                case BlankLines() | RepeatedId() | IdsNotCompared():
+                case BlankLines() | RepeatedId() | UncomparedIds():
                     tell(event)
     return None
 
@@ -104,14 +104,14 @@ def _interrupted(stopped: Exception) -> None:
     click.get_current_context().exit(130)
 
 
-def _tell_begun(begun: Begun) -> None:
+def _tell_begun(begun: JobStart) -> None:
     """What a stopped run left, if there was one."""
-    from pofx.jobs.stopped import in_stretches
+    from pofx.jobs.job import count_stretches
     from pofx.report.numerals import count_noun
 
     if begun.stretches:
         where = (
-            f"{count_noun(begun.rows, 'row')} and {in_stretches(begun.stretches)} of the next text, which are kept in "
+            f"{count_noun(begun.rows, 'row')} and {count_stretches(begun.stretches)} of the next text, which are kept in "
             f"{begun.reads_file}"
         )
         click.echo(f"pofx: going on after {where} (--fresh starts over)", err=True)
@@ -135,7 +135,7 @@ def _tell_arithmetic(differences: Sequence[str], dtype: str) -> None:
     )
 
 
-def _tell_ended(job: Job, ended: Ended, quiet: bool) -> None:
+def _tell_ended(job: Job, ended: JobEnd, quiet: bool) -> None:
     from pofx.cli.output.terms import line
     from pofx.queries.scoring.terms import terms
     from pofx.report.numerals import count_noun

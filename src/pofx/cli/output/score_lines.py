@@ -39,7 +39,7 @@ def print_lines(
     from pofx.queries.scoring.stream import score_stream
 
     items = asked.items(tell)
-    asked.check(lm, whole=False)
+    asked.check(lm, complete=False)
     want = Want(entropy=True, rank=True, top=5) if wants_page else Want()
     blocks = score_stream(lm, items, asked.ask, want, boundary=boundary)
     return print_blocks(blocks, asked, prefix or lm.vocab.end is None, tokens, as_json, quiet, wants_page)
@@ -82,7 +82,7 @@ def print_blocks(
                 click.echo(_json_error(item, found) if as_json else f"{item.id}\t\t")
     told.rest()
     if not n and not failed:
-        raise asked.nothing()
+        raise asked.no_rows_error()
     if failed:
         click.echo(f"pofx: warning: {failed:,} of {count_noun(n + failed, 'row')} without a score", err=True)
     if not quiet:

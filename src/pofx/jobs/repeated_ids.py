@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pofx.jobs.events import IdsNotCompared, Notify, RepeatedId
+from pofx.jobs.events import Notify, RepeatedId, UncomparedIds
 
 if TYPE_CHECKING:
     from pofx.corpus.documents import BadRow, Document
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST = 1_000_000
 
 
-class SameIds:
+class RepeatedIds:
     """The ids of the rows so far. Not a record: rows are told to it."""
 
     def __init__(self, most: int = MOST) -> None:
@@ -26,17 +26,17 @@ class SameIds:
         self._repeated: RepeatedId | None = None
         self._unseen = 0
 
-    def watched(self, items: Iterator[Document | BadRow], notify: Notify) -> Iterator[Document | BadRow]:
+    def watch(self, items: Iterator[Document | BadRow], notify: Notify) -> Iterator[Document | BadRow]:
         """The items themselves; behind the last one `notify` is told of the ids that were repeated."""
         for item in items:
-            self._saw(item)
+            self._note(item)
             yield item
         if self._repeated is not None:
             notify(self._repeated)
         if self._unseen:
-            notify(IdsNotCompared(self._most))
+            notify(UncomparedIds(self._most))
 
-    def _saw(self, item: Document | BadRow) -> None:
+    def _note(self, item: Document | BadRow) -> None:
         if not item.id:  # a bad row whose id is not known
             return
         name = item.id.encode("utf-8", "surrogatepass")

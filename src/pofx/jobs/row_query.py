@@ -31,7 +31,7 @@ class Entry:
     given: str | bytes | None = None
 
 
-class Rows(Protocol):
+class RowQuery(Protocol):
     """The query of a job, and the rows that its answers become."""
 
     @property
@@ -43,7 +43,7 @@ class Rows(Protocol):
         """Whether texts need not end: log P is summed, not log p."""
 
     @property
-    def decides(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """What decides the rows, by the name of its option."""
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
@@ -52,22 +52,24 @@ class Rows(Protocol):
     def block_size(self, lm: LM) -> BlockSize:
         """How much of the input is answered together, by the model and the query alone."""
 
-    def query(self, lm: LM) -> Query[Any]:
+    def bind(self, lm: LM) -> Query[Any]:
         """What answers texts behind prefixes: a record with `terms` for each text."""
 
     def nats(self, found: Any) -> float:
         """Log p of a text, for the sum of all."""
 
-    def of(self, entry: Entry, found: Any) -> Iterable[dict[str, Any]]:
+    def make_rows(self, entry: Entry, found: Any) -> Iterable[dict[str, Any]]:
         """The rows of one text; found: a record, or, as a string, why there is none."""
 
 
-def head(entry: Entry, keep: Sequence[str]) -> dict[str, Any]:
+def row_head(entry: Entry, keep: Sequence[str]) -> dict[str, Any]:
     """What every row of a text begins with; a row of the input that could not be read has kept nothing."""
     return {"id": entry.id, **dict(zip(keep, entry.kept or [None] * len(keep)))}
 
 
-def with_kept(keep: Sequence[str], kept: Mapping[str, Sequence[str]], ours: Sequence[Column]) -> list[Column]:
+def add_kept_columns(
+    keep: Sequence[str], kept: Mapping[str, Sequence[str]], ours: Sequence[Column]
+) -> list[Column]:
     """All columns: the id, the kept ones, ours, the error. `BadValue` where two have one name."""
     out = [
         Column("id", "text"),
@@ -75,10 +77,10 @@ def with_kept(keep: Sequence[str], kept: Mapping[str, Sequence[str]], ours: Sequ
         *ours,
         Column("error", "text"),
     ]
-    return distinct(out, "each field once, and none of the names that the rows have anyway")
+    return check_names(out, "each field once, and none of the names that the rows have anyway")
 
 
-def distinct(columns: list[Column], expected: str) -> list[Column]:
+def check_names(columns: list[Column], expected: str) -> list[Column]:
     """The columns; `BadValue` where two have one name, which only a kept field can share with another."""
     names = [c.name for c in columns]
     twice = next((name for name in names if names.count(name) > 1), None)
