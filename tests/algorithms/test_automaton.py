@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -77,6 +78,22 @@ def test_the_empty_set_stays_empty() -> None:
 def test_knuth_morris_pratt_needs_a_state_a_byte() -> None:
     assert containing(b"abacabad").size == len(b"abacabad") + 2
     assert followed(anything(), b"abacabad").size == len(b"abacabad") + 2
+
+
+@settings(max_examples=200, deadline=None)
+@over(st.lists(st.sampled_from(b"ab"), max_size=9), st.lists(st.sampled_from(b"abc"), max_size=20))
+def test_the_matcher_is_the_definition(word: list[int], text: list[int]) -> None:
+    data = bytes(word)
+    assert containing(data).accepts(bytes(text)) == (data in bytes(text))
+    assert containing(data).size == len(data) + 2
+
+
+def test_two_long_strings_are_refused_in_seconds() -> None:
+    """Of 9,000 bytes each: the pairs of states are counted as they are reached, and not sorted anew at each step."""
+    began = time.process_time()
+    with pytest.raises(TooLarge):
+        both(containing(b"the cat sat " * 750), containing(b"a dog ran" * 1000))
+    assert time.process_time() - began < 30
 
 
 def test_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,6 +136,11 @@ def test_a_pattern_of_too_many_states_is_refused(pattern: str, monkeypatch: pyte
         regular(pattern)
 
 
+def test_a_pattern_of_too_many_characters_is_refused_before_it_is_parsed() -> None:
+    with pytest.raises(pofx.BadValue, match="at most 100,000 characters, found one of 1,000,000"):
+        pofx.Matches("a" * 10**6)
+
+
 def test_large_classes_many_times_are_small() -> None:
     # 200 characters, each of four widths, with two or three states within.
     assert regular("[a-\U0010ffff]{200}").size < 10 * 200

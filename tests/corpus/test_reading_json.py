@@ -88,7 +88,7 @@ def test_an_array_under_another_name_is_told(tmp_path: Path) -> None:
         ('[{"text": "a"}] x', ["a"], "more behind the array"),
         ('[{"text": nonsense}, {"text": "b"}]', [], "no JSON"),
         ("[" + "[" * 100_000, [], "nested too deep"),
-        ("[" + "9" * 5000 + "]", [], "Python reads"),
+        ("[" + "9" * 5000 + "]", [], "a whole number of more than 4,300 digits"),
     ],
 )
 def test_a_broken_array_ends_behind_what_is_whole(
@@ -115,6 +115,42 @@ def test_what_is_no_object_is_a_bad_row(tmp_path: Path) -> None:
     )
     assert found == ["a", "b"]
     assert [b.line for b in told] == [1, 2, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl"])
+def test_a_key_twice_is_a_bad_row(tmp_path: Path, kind: str) -> None:
+    """As a column twice is refused in a table: which of the two values is meant nobody knows."""
+    rows = [
+        '{"text": "a"}',
+        '{"text": "x", "text": "y"}',
+        '{"text": "b", "meta": {"k": 1}}',
+        '{"text": "x", "meta": [{"key one": 1, "key one": 1}]}',
+        '{"text": "x", "te\\u0078t": "y"}',
+        '{"text": "c"}',
+    ]
+    data = "[" + ",\n".join(rows) + "]" if kind == "json" else "\n".join(rows)
+    found, told = read(tmp_path / f"a.{kind}", data)
+    assert found == ["a", "b", "c"]
+    assert [(bad.line, bad.why) for bad in told] == [
+        (2, "expected a JSON object with each key once, found the key 'text' twice"),
+        (4, "expected a JSON object with each key once, found the key 'key one' twice"),
+        (5, "expected a JSON object with each key once, found the key 'text' twice"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl"])
+def test_a_number_of_too_many_digits_is_told_in_the_words_of_the_reader(tmp_path: Path, kind: str) -> None:
+    data = '{"text": "a", "n": ' + "9" * 10**5 + "}"
+    told: list[BadRow] = []
+    why = ""
+    try:
+        (tmp_path / f"a.{kind}").write_text(f"[{data}]" if kind == "json" else data)
+        list(documents(tmp_path / f"a.{kind}", report=told.append))
+    except BadSource as e:
+        why = str(e)
+    why += "".join(str(bad) for bad in told)
+    assert "found a whole number of more than 4,300 digits" in why
+    assert "sys." not in why
 
 
 @pytest.mark.parametrize("indent", [None, 1])

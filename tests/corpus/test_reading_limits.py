@@ -92,6 +92,13 @@ def many_nulls(place: Path) -> Path:
     return place / "a.parquet"
 
 
+def middling_texts(place: Path) -> Path:
+    """Texts none of which shows by itself how far the file unfolds."""
+    table = pa.table({"text": ["x" * 1000] * (MANY // 1000)})
+    pq.write_table(table, place / "a.parquet", compression="zstd")
+    return place / "a.parquet"
+
+
 BOMBS = {
     "one line, gz": packed(gz, "a.txt.gz", b"a" * MANY),
     "many lines, gz": packed(gz, "a.txt.gz", b"a\n" * (MANY // 2)),
@@ -102,6 +109,7 @@ BOMBS = {
     "cells, gz": packed(gz, "a.csv.gz", b"text\n" + (b"a" * 31 + b"\n") * (MANY // 32)),
     "a text in many rows": one_text_in_many_rows,
     "a long text": one_long_text,
+    "middling texts": middling_texts,
     "many nulls": many_nulls,
     "a footer that lies": a_footer_that_lies,
 }

@@ -59,7 +59,7 @@ REFUSED = {
     "a number": (b"7", "found a number$"),
     "null": (b"null", "found null$"),
     "true": (b"true", "found a boolean$"),
-    "digits": (b'{"a": ' + b"9" * 5000 + b"}", "found .*digits"),
+    "digits": (b'{"a": ' + b"9" * 5000 + b"}", "found a whole number of more than 4,300 digits$"),
     "NaN": (b'{"a": NaN}', "found NaN, which is no number of JSON$"),
     "Infinity": (b'{"a": -Infinity}', "found -Infinity, which is no number of JSON$"),
     "beyond a float": (b'{"a": 1e999}', "found the number 1e999, which no float holds$"),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -91,8 +93,8 @@ def parse_object(
         refuse(f"no UTF-8: the byte 0x{raw[e.start]:02x} at byte {e.start + 1:,}")
     except json.JSONDecodeError as e:
         refuse(f"no JSON: {e.msg} at line {e.lineno}, column {e.colno}; the file may be truncated")
-    except ValueError as e:  # of the hooks below, or a whole number of thousands of digits
-        refuse(" ".join(str(e).split())[:120])
+    except ValueError as e:
+        refuse(unreadable(e))
     if not isinstance(found, dict):
         refuse(json_kind(found))
     return found
@@ -104,25 +106,44 @@ def json_kind(value: object) -> str:
     return {**names, dict: "an object", str: "a string"}.get(type(value), type(value).__name__)
 
 
+def key_twice(pairs: Sequence[tuple[str, Any]]) -> str | None:
+    """The first key that an object has twice, for a message; None where each stands there once."""
+    if len({key for key, _ in pairs}) == len(pairs):
+        return None
+    seen: set[str] = set()
+    twice = next(k for k, _ in pairs if k in seen or seen.add(k))  # type: ignore[func-returns-value]
+    return f"the key {twice[:60]!r} twice"
+
+
+def unreadable(e: ValueError) -> str:
+    """What the parser found that is JSON, and that this reader refuses; the parser's own error is a `JSONDecodeError`."""
+    if isinstance(e, _Unreadable):
+        return str(e)
+    # Python itself raises the only other one, whose message advises a call of Python.
+    return f"a whole number of more than {sys.get_int_max_str_digits():,} digits"
+
+
+class _Unreadable(ValueError):
+    """A value that a hook refuses."""
+
+
 def _refuse(where: str, noun: str, advice: str | Advice, found: str) -> NoReturn:
     raise BadSource(f"{where}: expected {noun}, found {found}", advice) from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) < len(pairs):
-        seen: set[str] = set()
-        twice = next(k for k, _ in pairs if k in seen or seen.add(k))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice[:60]!r} twice")
-    return out
+    twice = key_twice(pairs)
+    if twice is not None:
+        raise _Unreadable(twice)
+    return dict(pairs)
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name}, which is no number of JSON")
+    raise _Unreadable(f"{name}, which is no number of JSON")
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise ValueError(f"the number {text[:40]}, which no float holds")
+        raise _Unreadable(f"the number {text[:40]}, which no float holds")
     return value

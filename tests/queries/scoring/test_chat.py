@@ -195,8 +195,15 @@ def test_the_command_line(home: Path, lm: pofx.LM, tmp_path: Path) -> None:
     total = (found[0] if isinstance(found, list) else found)["total_nats"]
     assert total == pytest.approx(pofx.log_prob(lm, "the cat", given=pofx.chat(lm, TALK)), abs=1e-6)
     assert "read as text" not in done.stderr
-    file.write_text("no JSON\n")
-    assert isinstance(CliRunner().invoke(command, [*asked, "--chat", str(file)]).exception, pofx.BadSource)
+    for line, why in (
+        ("no JSON", "no JSON"),
+        ("[1]", "an array"),
+        ('{"role": "user", "content": "a", "role": "system"}', "the key 'role' twice"),
+    ):
+        file.write_text(json.dumps(TALK[0]) + f"\n{line}\n")
+        refused = CliRunner().invoke(command, [*asked, "--chat", str(file)]).exception
+        assert isinstance(refused, pofx.BadSource)
+        assert f"{file}:2: expected a JSON object with role and content, found {why}" in str(refused)
 
 
 def test_a_control_tokens_name_in_a_text_is_said_once(home: Path) -> None:

@@ -56,6 +56,7 @@ class Dfa:
 
 def trimmed(next_: NDArray[np.int32], accept: NDArray[np.bool_], start: int) -> Dfa:
     """The same set without states that are not reached, or from which nothing is accepted."""
+    full, next_ = next_, next_[:, _distinct_bytes(next_)[0]]
     reached = _reach(next_, start)
     # Backwards: the edges by where they lead, each pair of states once.
     size = len(accept)
@@ -77,8 +78,16 @@ def trimmed(next_: NDArray[np.int32], accept: NDArray[np.bool_], start: int) -> 
     place = np.zeros(len(accept), dtype=np.int32)
     place[kept] = np.arange(1, len(kept) + 1)
     rows = np.zeros((len(kept) + 1, 256), dtype=np.int32)
-    rows[1:] = place[next_[kept]]
+    rows[1:] = place[full[kept]]
     return Dfa(rows, np.append(False, accept[kept]), int(place[start]))
+
+
+def _distinct_bytes(*tables: NDArray[np.int32]) -> tuple[Ints, Ints]:
+    """Bytes that no state tells apart are one class: a byte of each class, and the class `[256]` of each byte."""
+    columns = np.ascontiguousarray(np.concatenate(tables).T)
+    numbers: dict[bytes, int] = {}
+    classes = np.array([numbers.setdefault(column.tobytes(), len(numbers)) for column in columns])
+    return np.unique(classes, return_index=True)[1], classes
 
 
 def _reach(next_: NDArray[np.int32], start: int) -> NDArray[np.bool_]:
@@ -105,8 +114,19 @@ def of_length(n: int) -> Dfa:
 
 
 def containing(data: bytes) -> Dfa:
-    """The strings in which `data` occurs."""
-    return followed(followed(anything(), data), b"", on=True)
+    """The strings in which `data` occurs: the matcher of Knuth, Morris and Pratt."""
+    n = len(data)
+    _check(n + 2)
+    rows = np.zeros((n + 2, 256), dtype=np.int32)
+    rows[1:] = 1
+    shorter = 1  # the state behind the longest proper suffix that is a prefix, too
+    for k, b in enumerate(data, 1):
+        rows[k] = rows[shorter]
+        rows[k, b] = k + 1
+        if k > 1:
+            shorter = int(rows[shorter, b])
+    rows[n + 1] = n + 1
+    return Dfa(rows, np.arange(n + 2) == n + 1, 1)
 
 
 def preceded(data: bytes, dfa: Dfa) -> Dfa:
@@ -182,24 +202,34 @@ def followed(dfa: Dfa, data: bytes, on: bool = False) -> Dfa:
 
 
 def both(a: Dfa, b: Dfa) -> Dfa:
-    """The strings of both sets."""
-    codes = np.array([a.start * b.size + b.start], dtype=np.int64)
-    known, waiting = codes, codes
+    """The strings of both sets: the pairs of states that are reached from the two starts."""
+    bytes_, classes = _distinct_bytes(a.next, b.next)
+    left, right = a.next[:, bytes_].astype(np.int64), b.next[:, bytes_]
+    start = a.start * b.size + b.start
+    # Of 10⁴ states each, the pairs take 100 MB at most, and only the pages of those that are reached.
+    seen = np.zeros(a.size * b.size, dtype=np.bool_)
+    seen[start] = True
+    waiting = np.array([start], dtype=np.int64)
+    count = 1
     found: list[tuple[Ints, Ints]] = []
     while len(waiting):
-        after = a.next[waiting // b.size].astype(np.int64) * b.size + b.next[waiting % b.size]
-        dead = (a.next[waiting // b.size] == DEAD) | (b.next[waiting % b.size] == DEAD)
-        after[dead] = -1
+        p, q = left[waiting // b.size], right[waiting % b.size]
+        after = np.where((p == DEAD) | (q == DEAD), -1, p * b.size + q)
         found.append((waiting, after))
-        new = np.setdiff1d(after, known)
-        waiting = new[new >= 0]
-        known = np.union1d(known, waiting)
-        _check(len(known) // 4)  # many of them may lead nowhere
+        new = np.unique(after)
+        new = new[new >= 0]
+        waiting = new[~seen[new]]
+        seen[waiting] = True
+        count += len(waiting)
+        _check(count // 4)  # many of them may lead nowhere
+    source, after = (np.concatenate(parts) for parts in zip(*found))
+    order = np.argsort(source)
+    known = source[order]
+    table = np.where(after < 0, 0, np.searchsorted(known, after) + 1).astype(np.int32)
     rows = np.zeros((len(known) + 1, 256), dtype=np.int32)
-    for source, after in found:
-        rows[np.searchsorted(known, source) + 1] = np.where(after < 0, 0, np.searchsorted(known, after) + 1)
+    rows[1:] = table[order][:, classes]
     accept = np.append(False, a.accept[known // b.size] & b.accept[known % b.size])
-    return trimmed(rows, accept, int(np.searchsorted(known, codes[0])) + 1)
+    return trimmed(rows, accept, int(np.searchsorted(known, start)) + 1)
 
 
 def stopping(dfa: Dfa) -> Dfa:

@@ -25,6 +25,8 @@ from pofx.errors import Advice, BadValue
 
 TYPES = re.ASCII | re.LOCALE | re.UNICODE
 _REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT)
+# Characters of a pattern: `re` takes a second to parse ten times as many, and most of them are a state each.
+LONGEST = 100_000
 # What has no automaton here, by the name that people know it by.
 _NAMES = {
     ops.ASSERT: "look-around",
@@ -47,7 +49,7 @@ def regular(pattern: str) -> Dfa:
         BadValue: No regular expression; look-around, a back-reference, a conditional group, another atomic or possessive
             part, which have no automaton here; or one of too many states.
     """
-    tree = parsed(pattern, "matches")
+    tree = parse_language(pattern)
     walk = _Walk(pattern)
     try:
         accept = walk.sequence(tree, 0, tree.state.flags)
@@ -63,6 +65,16 @@ def regular(pattern: str) -> Dfa:
             f"{MOST:,} over bytes), found one of more: {_shown(pattern)}",
             f"shorten its repeats{_ascii(tree)}",
         ) from None
+
+
+def parse_language(pattern: str) -> Any:
+    """The tree of a pattern that an automaton is made of. `BadValue` as of `parsed`, or for one longer than `LONGEST`."""
+    if isinstance(pattern, str) and len(pattern) > LONGEST:
+        raise BadValue(
+            f"matches: expected a pattern of at most {LONGEST:,} characters, found one of {len(pattern):,}",
+            "shorten it",
+        )
+    return parsed(pattern, "matches")
 
 
 def scoped(flags: int, added: int, deleted: int) -> int:

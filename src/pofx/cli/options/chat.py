@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -16,6 +15,7 @@ MOST_BYTES = 1 << 22
 def read_messages(path: str) -> list[dict[str, Any]]:
     """The messages of a file, a JSON object a line; `BadSource` for what is none."""
     from pofx.errors import BadSource
+    from pofx.files.json_file import parse_object
 
     with open(path, "rb") as f:
         raw = f.read(MOST_BYTES + 1)
@@ -27,16 +27,8 @@ def read_messages(path: str) -> list[dict[str, Any]]:
     for k, line in enumerate(raw.splitlines(), 1):
         if not line.strip():
             continue
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
-            raise BadSource(
-                f"{path}: expected a JSON object with role and content in each line, found another in line {k}",
-                'write {"role": "user", "content": "…"}',
-            )
-        out.append(found)
+        noun, advice = "a JSON object with role and content", 'write {"role": "user", "content": "…"}'
+        out.append(parse_object(line, f"{path}:{k}", noun, advice))
     return out
 
 

@@ -103,7 +103,9 @@ class SoFar:
         rate = (tokens - self._recalled) / max(took, 1e-9)
         digits = 1 if rate < 10 else 0
         told = f"{count_noun(self._rows, 'row')}  {count_noun(tokens, 'token')}  {rate:,.{digits}f} tokens/s{_cores()}"
-        if self._place.known and at > self._first:
+        if self._place.known and at >= 1.0:
+            told += "  all read"  # what is made of the last block takes a time that no row tells
+        elif self._place.known and at > self._first:
             told += f"  {_clock(took * (1 - at) / (at - self._first))} left"
         self._tell(told, at)
 
@@ -156,7 +158,11 @@ def _lines(path: str) -> int | None:
 
             return int(read_metadata(path).num_rows)
         with open(path, "rb") as f:
-            return 1 + sum(chunk.count(b"\n") for chunk in iter(lambda: f.read(1 << 20), b""))
+            count, last = 0, b"\n"
+            for chunk in iter(lambda: f.read(1 << 20), b""):
+                count += chunk.count(b"\n")
+                last = chunk[-1:]
+            return count + (last != b"\n")
     except (OSError, ValueError, ImportError):
         return None  # the reading itself will say what is wrong
 

@@ -11,6 +11,9 @@ from pofx.corpus.readers.fields import CHARACTERS, ROWS, Fields
 from pofx.corpus.source import Source
 from pofx.corpus.streams import check_expansion
 
+# Characters of a table that are read before anything is done with it.
+_LOOK = 1 << 20
+
 
 def rows_of_all(sources: Sequence[Source], layout: Layout) -> Iterator[tuple[Source, Found]]:
     """Each row with its file. `BadSource` where a field is in none of the first rows, before any is handed out.
@@ -61,9 +64,9 @@ def look(sources: Sequence[Source], layout: Layout) -> None:
 
 
 def _check_rows(source: Source, layout: Layout) -> None:
-    """Read a table's rows for as long as much comes of little; the reader refuses what is too much."""
+    """Read a table's first megabyte, and on for as long as much comes of little; the reader refuses what is too much."""
     size, unfolded = os.path.getsize(source.path), 0
     for found in rows(source, layout):
-        unfolded += len(found[1]) if isinstance(found, tuple) else 0
-        if not layout.limits.is_doubtful(size, unfolded):
+        unfolded += 1 + (len(found[1]) if isinstance(found, tuple) else 0)
+        if unfolded >= _LOOK and not layout.limits.is_doubtful(size, unfolded):
             return

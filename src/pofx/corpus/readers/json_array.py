@@ -11,7 +11,7 @@ from io import BufferedReader
 from itertools import count
 
 from pofx.corpus.readers.fields import Fields
-from pofx.corpus.readers.json_lines import json_rows, no_json, row_of
+from pofx.corpus.readers.json_lines import ObjectDecoder, json_rows, no_json, row_of
 from pofx.corpus.readers.layout import Found, Layout, NotHere
 from pofx.errors import BadSource
 from pofx.files.limits import too_long
@@ -81,7 +81,7 @@ class _Text:
 
 
 def _elements(name: str, stream: BufferedReader, layout: Layout, fields: Fields) -> Iterator[Found]:
-    text = _Text(name, stream, layout)
+    text, decoder = _Text(name, stream, layout), ObjectDecoder()
     first = text.next()
     if not first:
         return
@@ -94,7 +94,7 @@ def _elements(name: str, stream: BufferedReader, layout: Layout, fields: Fields)
         for k in count(1):
             line, place = text.line, f"{name}#{k}"
             try:
-                document, id_, given, kept = row_of(_element(text), layout, fields)
+                document, id_, given, kept = row_of(_element(text, decoder), layout, fields)
                 yield line, document, place if id_ is None else id_, given, kept
             except NotHere as e:
                 yield replace(e.at(line), id=place if e.id is None else e.id)
@@ -109,11 +109,10 @@ def _elements(name: str, stream: BufferedReader, layout: Layout, fields: Fields)
         raise text.broken("more behind the array")
 
 
-def _element(text: _Text) -> object:
-    decoder = json.JSONDecoder()
+def _element(text: _Text, decoder: ObjectDecoder) -> object:
     while True:
         try:
-            value, end = decoder.raw_decode(text.held, text.at)
+            value, end = decoder.value_at(text.held, text.at)
         except (ValueError, RecursionError) as e:
             if text.ended or _is_final(e, text):
                 raise text.broken(str(no_json(e)).partition(", found ")[2]) from None
@@ -122,7 +121,7 @@ def _element(text: _Text) -> object:
                 if end - text.at > text.layout.limits.document:
                     raise too_long(text.name, text.line, text.layout.limits)
                 text.move(end)
-                return value
+                return decoder.checked(value)
         text.more()
 
 

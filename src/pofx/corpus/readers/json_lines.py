@@ -12,12 +12,15 @@ from pofx.corpus.readers.fields import Fields, value_at
 from pofx.corpus.readers.layout import Content, Found, Layout, NotHere, not_text
 from pofx.corpus.streams import lines
 from pofx.errors import Advice, BadSource
-from pofx.files.json_file import json_kind
+from pofx.files.json_file import json_kind, key_twice, unreadable
+
+# What to do about a whole number that Python does not read.
+DIGITS = Advice("write the number as a string")
 
 
 def json_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields) -> Iterator[Found]:
     """A row a line; blank lines are blanks. `BadSource` where the first line begins an array of objects."""
-    first = True
+    first, decoder = True, ObjectDecoder()
     for line, data in enumerate(lines(name, stream, layout.limits), 1):
         if not data.strip():
             yield None
@@ -29,9 +32,39 @@ def json_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields)
             )
         first = False
         try:
-            yield (line, *row_of(_parsed(data, layout), layout, fields))
+            yield (line, *row_of(_parsed(data, layout, decoder), layout, fields))
         except NotHere as e:
             yield e.at(line)
+
+
+class ObjectDecoder:
+    """A decoder of rows, which sees a key that an object has twice: `json` alone takes the last value without a word."""
+
+    def __init__(self) -> None:
+        self._twice: str | None = None
+        self._json = json.JSONDecoder(object_pairs_hook=self._object)
+
+    def decode(self, text: str) -> object:
+        """The value that is the whole text. `NotHere` where an object in it has a key twice."""
+        self._twice = None
+        return self.checked(self._json.decode(text))
+
+    def value_at(self, text: str, at: int) -> tuple[object, int]:
+        """The value that begins at a place, and the place behind it. `checked` says whether its keys stand there once."""
+        self._twice = None
+        return self._json.raw_decode(text, at)
+
+    def checked(self, value: object) -> object:
+        """The last value that was read. `NotHere` where an object in it has a key twice."""
+        if self._twice is not None:
+            raise NotHere(f"expected a JSON object with each key once, found {self._twice}")
+        return value
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        record = dict(pairs)
+        if len(record) < len(pairs):
+            self._twice = key_twice(pairs)
+        return record
 
 
 def row_of(record: object, layout: Layout, fields: Fields) -> Content:
@@ -50,13 +83,12 @@ def no_json(e: ValueError | RecursionError) -> NotHere:
         return NotHere(f"expected a JSON object, found no JSON: {e.msg} at character {e.pos}")
     if isinstance(e, RecursionError):
         return NotHere("expected a JSON object, found one nested too deep to be read")
-    # An integer of more digits than Python reads.
-    return NotHere(f"expected a JSON object, found no JSON that Python reads: {e}")
+    return NotHere(f"expected a JSON object, found {unreadable(e)}", DIGITS)
 
 
-def _parsed(data: bytes, layout: Layout) -> Any:
+def _parsed(data: bytes, layout: Layout, decoder: ObjectDecoder) -> object:
     try:
-        return json.loads(data.decode())
+        return decoder.decode(data.decode())
     except UnicodeDecodeError as e:
         raise NotHere(*not_text(e, "line", layout.encoding)) from None
     except (ValueError, RecursionError) as e:

@@ -19,7 +19,7 @@ from pofx.algorithms.automata.automaton import (
     of_length,
 )
 from pofx.algorithms.automata.character_sets import POINTS
-from pofx.algorithms.automata.regular_expressions import parsed, regular
+from pofx.algorithms.automata.regular_expressions import parse_language, regular
 from pofx.algorithms.automata.utf8 import over_characters
 from pofx.errors import BadValue
 from pofx.transforms.given import show
@@ -92,7 +92,7 @@ class Matches(Condition):
     pattern: str
 
     def __post_init__(self) -> None:
-        parsed(self.pattern, "matches")  # `BadValue` now, not when it is used
+        parse_language(self.pattern)  # `BadValue` now, not when it is used
 
     def automaton(self) -> Dfa:
         """The tree that `re` parses, as an automaton over bytes."""
