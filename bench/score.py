@@ -76,9 +76,9 @@ def checkpoint_of(source: str) -> Path:
     """The Hugging Face directory that pofx itself reads: every tool is given this one."""
     if Path(source).is_dir():
         return Path(source)
-    from pofx.models.pretrained.checkpoint.source import find
+    from pofx.models.pretrained.checkpoint.source import find_checkpoint
 
-    return find(source)
+    return find_checkpoint(source)
 
 
 def prepare(options, source: str, folder: Path) -> tuple[Setting, dict, score_texts.Cutter]:

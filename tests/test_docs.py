@@ -254,12 +254,12 @@ THOROUGH = ("pretrained", "why", "infill", "decompress", "condition")
 )
 def test_page_runs(page: Path, here: Path) -> None:
     if uses_smollm2(page):
-        from pofx.models.pretrained.checkpoint.source import find, named
+        from pofx.models.pretrained.checkpoint.source import find_checkpoint, packaged_models
 
-        smollm2 = next(n for n in named() if n.name == "smollm2")
+        smollm2 = next(n for n in packaged_models() if n.name == "smollm2")
         if not smollm2.installed:
             pytest.skip(f"SmolLM2 is not installed; get it: {smollm2.get}")
-        find("smollm2")
+        find_checkpoint("smollm2")
     run_page(page)
 
 

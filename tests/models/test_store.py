@@ -265,7 +265,7 @@ def test_a_failure_half_way_leaves_the_old_model(
         if where == "tensors":
             patch.setattr("safetensors.numpy.save_file", fail)
         elif where == "tokenizer":
-            patch.setattr("pofx.vocab.tokenizer.files.saved.write_tokenizer", fail)
+            patch.setattr("pofx.vocab.tokenizer.files.saved_vocab.write_tokenizer", fail)
         elif where == "card":
             patch.setattr("pofx.models.saving._seal", fail)
         else:

@@ -23,7 +23,7 @@ from pofx.files.isolated import process as apart_module
 from pofx.files.isolated.muffled_stderr import muffled
 from pofx.files.isolated.process import Failed, apart
 from pofx.models.pretrained import vocabulary
-from pofx.vocab.tokenizer import vetted
+from pofx.vocab.tokenizer import vetting
 from pofx.vocab.tokenizer.files.chat_template import TASKS
 from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
 
@@ -56,7 +56,7 @@ def written(folder: Path, normalizer: dict[str, Any] | None) -> Path:
 
 @pytest.fixture(autouse=True)
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vetted, "MEMORY", 1 << 28)
+    monkeypatch.setattr(vetting, "MEMORY", 1 << 28)
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -66,7 +66,7 @@ def test_one_line_whatever_the_library_does(
     normalizer, why = BAD[name]
     folder = written(tmp_path, normalizer)
     with pytest.raises(BadSource, match="expected .*found") as e:
-        vetted.vet(folder, ROWS, [])
+        vetting.vet(folder, ROWS, [])
     assert why in str(e.value)
     assert str(e.value).startswith(str(folder))
     assert str(e.value).isprintable()
@@ -90,9 +90,9 @@ def test_a_command_says_one_line(tmp_path: Path) -> None:
 
 
 def test_a_process_without_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vetted, "MEMORY", 1 << 16)
+    monkeypatch.setattr(vetting, "MEMORY", 1 << 16)
     with pytest.raises(BadSource, match="expected a tokenizer.json .*(ended its process|memory)"):
-        vetted.vet(written(tmp_path, None), ROWS, [])
+        vetting.vet(written(tmp_path, None), ROWS, [])
 
 
 def test_a_panic_on_a_text_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
@@ -156,19 +156,19 @@ def test_a_map_of_characters_that_leads_outside_is_refused(changed: tuple[dict[i
 
 def test_it_is_asked_once_for_each_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(vetted, "apart", lambda *about: asked.append(about))
-    monkeypatch.setattr(vetted, "_here", set())
+    monkeypatch.setattr(vetting, "apart", lambda *about: asked.append(about))
+    monkeypatch.setattr(vetting, "_here", set())
     a, b = written(tmp_path / "a", {"type": "NFC"}), written(tmp_path / "b", {"type": "NFC"})
     c = written(tmp_path / "c", {"type": "NFD"})
     for folder in (a, a, b):  # a copy is the same content
-        vetted.vet(folder, ROWS, [])
+        vetting.vet(folder, ROWS, [])
     assert len(asked) == 1
-    monkeypatch.setattr(vetted, "_here", set())  # another process
-    vetted.vet(a, ROWS, [])
+    monkeypatch.setattr(vetting, "_here", set())  # another process
+    vetting.vet(a, ROWS, [])
     assert len(asked) == 1
-    vetted.vet(c, ROWS, [])
+    vetting.vet(c, ROWS, [])
     (b / "tokenizer_config.json").write_text('{"eos_token": "<eos>"}')
-    vetted.vet(b, ROWS, [])
+    vetting.vet(b, ROWS, [])
     assert len(asked) == 3
 
 
@@ -176,7 +176,7 @@ def test_a_refused_file_is_asked_again(tmp_path: Path) -> None:
     folder = written(tmp_path, BAD["panics"][0])
     for _ in range(2):
         with pytest.raises(BadSource):
-            vetted.vet(folder, ROWS, [])
+            vetting.vet(folder, ROWS, [])
 
 
 def test_checkpoints_are_vetted_before_they_are_opened(

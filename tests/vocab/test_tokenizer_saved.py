@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_vocab import BPE, CLOSED, EVERY, HOSTILE, LOSSLESS, every
 
 from pofx.errors import BadSource, BadValue
-from pofx.vocab.tokenizer.files.saved import read_vocab, tokenizer_json, write_tokenizer
+from pofx.vocab.tokenizer.files.saved_vocab import read_saved_vocab, tokenizer_json, write_tokenizer
 from pofx.vocab.vocabulary import ByteVocab, CharVocab, Vocab
 from pofx.vocab.words import WordVocab
 
@@ -23,7 +23,7 @@ from pofx.vocab.words import WordVocab
 @pytest.mark.parametrize("begin", [True, False])
 def test_a_saved_vocabulary_comes_back(vocab: Vocab, begin: bool, tmp_path: Path) -> None:
     write_tokenizer(vocab, tmp_path, begin)
-    back = read_vocab(tmp_path)
+    back = read_saved_vocab(tmp_path)
     assert type(back) is type(vocab)
     assert (back.size, back.end, back.token_bytes) == (vocab.size, vocab.end, vocab.token_bytes)
     content = json.loads((tmp_path / "tokenizer.json").read_text())
@@ -126,7 +126,7 @@ def test_a_spoiled_file_is_refused_in_one_line(
     content = spoil(json.loads(json.dumps(tokenizer_json(vocab, begin=True))))
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
     with pytest.raises(BadSource, match=r"tokenizer\.json") as e:
-        read_vocab(tmp_path)
+        read_saved_vocab(tmp_path)
     assert "\n" not in str(e.value)
     assert len(str(e.value)) < 400 + len(str(tmp_path))
 
@@ -146,20 +146,20 @@ def test_a_spoiled_file_is_refused_in_one_line(
 def test_what_is_no_json_is_refused(content: bytes, found: str, tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_bytes(content)
     with pytest.raises(BadSource, match=found):
-        read_vocab(tmp_path)
+        read_saved_vocab(tmp_path)
 
 
 def test_no_file_a_directory_and_a_giant_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadSource, match="no such file"):
-        read_vocab(tmp_path)
+        read_saved_vocab(tmp_path)
     with pytest.raises(BadSource, match="no such file"):
-        read_vocab(tmp_path / "nowhere")
+        read_saved_vocab(tmp_path / "nowhere")
     (tmp_path / "tokenizer.json").mkdir()
     with pytest.raises(BadSource, match="a directory"):
-        read_vocab(tmp_path)
+        read_saved_vocab(tmp_path)
     giant = tmp_path / "giant"
     giant.mkdir()
     with (giant / "tokenizer.json").open("wb") as f:
         f.truncate(1 << 31)  # sparse: takes no space
     with pytest.raises(BadSource, match="at most 256 MiB, found more: 2,147,483,648 bytes"):
-        read_vocab(giant)
+        read_saved_vocab(giant)

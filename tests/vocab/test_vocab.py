@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pofx.errors import BadValue, NotText
 from pofx.vocab import subwords as subword
-from pofx.vocab.named import vocab_for
+from pofx.vocab.spec import vocab_for
 from pofx.vocab.subwords import BYTE_CHARACTERS, SubwordVocab
 from pofx.vocab.vocabulary import ByteVocab, CharVocab, Vocab, show_bytes, to_bytes
 from pofx.vocab.words import WordVocab
@@ -217,7 +217,7 @@ def test_many_texts_are_one_text_each() -> None:
 
 
 def test_importing_subwords_does_not_import_tokenizers() -> None:
-    code = "import sys, pofx.vocab.subwords, pofx.vocab.tokenizer.files.saved; sys.exit('tokenizers' in sys.modules)"
+    code = "import sys, pofx.vocab.subwords, pofx.vocab.tokenizer.files.saved_vocab; sys.exit('tokenizers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

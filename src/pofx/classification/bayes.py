@@ -16,7 +16,7 @@ from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
 from pofx.lm.trace import Path
 from pofx.queries.scoring.score import Scored, score
-from pofx.vocab.vocabulary import as_they_are, to_bytes
+from pofx.vocab.vocabulary import refuse_normalizing, to_bytes
 
 # Bytes of text, times models, that one pass is given. 4 MB of bytes take an n-gram 0.6 GB while it looks them up;
 # a prefix that labels share is read once a pass, so few passes are better.
@@ -98,7 +98,7 @@ def counted_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Like
     """As `log_likelihoods`, with the tokens of each text: whoever counts them need not cut the texts again."""
     for lm in lms:
         check_whole(lm)
-        as_they_are(lm.vocab, "a classifier")
+        refuse_normalizing(lm.vocab, "a classifier")
     out = np.empty((len(texts), len(lms)))
     tokens = np.zeros(len(texts), dtype=np.int64)
     parts = [part for lm in lms for part in _drawn_for_tokens(lm)]

@@ -16,7 +16,7 @@ from pofx.models.fitting import Spec, fit
 from pofx.models.specs import NgramSpec, TransformerSpec
 from pofx.transforms.geometric import Geometric, GeometricVocab, geometric
 from pofx.transforms.interpolate import Interpolation, interpolate
-from pofx.vocab.named import vocab_for
+from pofx.vocab.spec import vocab_for
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
 Length = Literal["own", "shared"]

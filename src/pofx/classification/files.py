@@ -24,7 +24,7 @@ from pofx.lm.model import LM
 from pofx.models.fitting import Spec
 from pofx.models.saving import read_directory, save
 from pofx.models.specs import NgramSpec, TransformerSpec
-from pofx.vocab.vocabulary import as_they_are, to_bytes
+from pofx.vocab.vocabulary import refuse_normalizing, to_bytes
 
 CARD = "classifier.json"
 BACKGROUND = "background"
@@ -106,7 +106,7 @@ def load_joint(directory: str | Path, lm: LM | None = None) -> tuple[Joint, Sett
     `BadSource` for a directory that is damaged or none; `BadValue` for another model, or one too few or too many.
     """
     if lm is not None:
-        as_they_are(lm.vocab, "a classifier")
+        refuse_normalizing(lm.vocab, "a classifier")
     home = Path(directory)
     card = _read_card(home)
     try:

@@ -17,7 +17,7 @@ from pofx.errors import Advice, BadSource, BadValue, not_resumable
 from pofx.lm.model import LM
 from pofx.models.fitting import Spec
 from pofx.values import check_real_number, check_whole_number
-from pofx.vocab.vocabulary import as_they_are
+from pofx.vocab.vocabulary import refuse_normalizing
 
 UNLABELLED = -1
 AGAIN = "run it again, with fewer seconds a class if it took too long"
@@ -61,7 +61,7 @@ def fit_joint(
     for each.
     """
     if isinstance(spec, LM):
-        as_they_are(spec.vocab, "a classifier")
+        refuse_normalizing(spec.vocab, "a classifier")
     if isinstance(spec, LM) and given is None:
         raise BadValue(
             "given: expected the prefix that stands for each label, since an LM is the same for all classes, "

@@ -10,7 +10,7 @@ from typing import Any
 from pofx.errors import BadValue, no_documents
 from pofx.lm.model import LM
 from pofx.models.specs import NgramSpec, TransformerSpec
-from pofx.vocab.named import vocab_for
+from pofx.vocab.spec import vocab_for
 
 Spec = NgramSpec | TransformerSpec
 

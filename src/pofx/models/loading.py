@@ -9,7 +9,7 @@ from pathlib import Path
 from pofx.errors import Advice, BadSource, BadValue, PofxError
 from pofx.files.cache import cache_dir, sha256
 from pofx.lm.model import LM
-from pofx.models.pretrained.checkpoint.stages import Progress
+from pofx.models.pretrained.checkpoint.stages import StageListener
 from pofx.models.saving import CARD, FORMAT, is_arpa_name, read_directory, save
 from pofx.models.specs import NgramSpec
 from pofx.values import check_whole_number
@@ -31,7 +31,7 @@ def load(
     normalize: bool = False,
     unknown: str = "refuse",
     rope: str = "short",
-    progress: Progress | None = None,
+    progress: StageListener | None = None,
 ) -> LM:
     """A model by its name: "builtin", "smollm2", "gemma3-270m", a directory, a .gguf or .arpa file, or a hub id.
 
@@ -151,18 +151,18 @@ def _pretrained(
     pre: str | None,
     normalize: bool,
     rope: str,
-    progress: Progress | None,
+    progress: StageListener | None,
 ) -> LM:
     """A checkpoint: its laws, the x0 that evidence speaks for, and a rule for long texts."""
     from pofx.models.pretrained.checkpoint.rules import check_checkpoint
-    from pofx.models.pretrained.checkpoint.source import find
+    from pofx.models.pretrained.checkpoint.source import find_checkpoint
 
-    told: Progress = progress or (lambda stage, fraction: None)
-    checkpoint = check_checkpoint(find(source, told, pre))
+    report: StageListener = progress or (lambda stage, fraction: None)
+    checkpoint = check_checkpoint(find_checkpoint(source, report, pre))
     from pofx.files.pins import pinned
     from pofx.models.begin_evidence import begin_evidence
     from pofx.models.pretrained.files import law_fingerprint, read_pretrained
-    from pofx.models.pretrained.inference.longest_path import has_long_factors
+    from pofx.models.pretrained.inference.context_length import has_long_factors
     from pofx.transforms.windowed import windowed
     from pofx.transforms.with_begin import with_begin
     from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
@@ -170,7 +170,7 @@ def _pretrained(
     pin = pinned(law_fingerprint(checkpoint, rope))
     if end is None and pin is not None:
         end = pin.end
-    core = read_pretrained(checkpoint, end, dtype, budget, told, rope)
+    core = read_pretrained(checkpoint, end, dtype, budget, report, rope)
     if normalize:
         assert isinstance(core.vocab, TokenizerVocab)  # noqa: S101  (ours: a checkpoint has a tokenizer.json)
         core = core.with_info(vocab=core.vocab.normalizing())

@@ -41,7 +41,7 @@ def save(lm: LM, directory: str | Path) -> None:
     family, write, extra = _writer(lm)
     with in_one_step(directory, "model") as part:
         write(part)
-        from pofx.vocab.tokenizer.files.saved import write_tokenizer
+        from pofx.vocab.tokenizer.files.saved_vocab import write_tokenizer
 
         begin = lm.begin.known != "none"
         write_tokenizer(lm.vocab, part, begin)
@@ -162,9 +162,9 @@ def read_directory(directory: Path) -> LM:
 
 
 def _of_family(directory: Path, card: dict[str, Any]) -> LM:
-    from pofx.vocab.tokenizer.files.saved import read_vocab
+    from pofx.vocab.tokenizer.files.saved_vocab import read_saved_vocab
 
-    vocab = read_vocab(directory)
+    vocab = read_saved_vocab(directory)
     config = read_object(directory / "config.json", MOST_CARD, advice="copy or fit it again", infinite=True)
     begin = card.get("begin") is True
     if card.get("family") == "ngram":

@@ -21,10 +21,10 @@ END_TEXT = "</s>"
 BEGIN_TEXT = "<s>"
 
 
-def as_they_are(vocab: Vocab, what: str) -> None:
+def refuse_normalizing(vocab: Vocab, what: str) -> None:
     """`BadValue` for a vocabulary that normalizes texts, where the answer would be of another text than is asked about.
 
-    Right: `as_they_are(lm.vocab, "compressing")` in what gives back every byte. Wrong: where `read` can be asked first.
+    Right: `refuse_normalizing(lm.vocab, "compressing")`. Wrong: where `read` can be called first.
     """
     if vocab.normalizes:
         raise BadValue(

@@ -21,9 +21,9 @@ from pofx.models.pretrained.checkpoint.architecture import architecture
 from pofx.models.pretrained.checkpoint.rules import check_checkpoint
 from pofx.models.pretrained.files import read_pretrained
 from pofx.models.pretrained.inference.body import DecoderBody
-from pofx.models.pretrained.inference.longest_path import longest
+from pofx.models.pretrained.inference.context_length import context_length
 from pofx.models.pretrained.library.model import read_model
-from pofx.models.pretrained.library.reader import compared
+from pofx.models.pretrained.library.reader import compare_with_library
 from pofx.models.pretrained.model import PretrainedLM
 from pofx.queries.audit.agreement import forward_finding
 from pofx.transforms.windowed import windowed
@@ -171,8 +171,8 @@ class Letters(Vocab):
 def letters(directory: Path, rope: str = "short", context: int | None = None) -> PretrainedLM:
     """A model of four tokens; context: in place of the one that was found."""
     model = read_model(check_checkpoint(directory), torch.float32, rope)
-    body, head, _ = compared(model, directory, None)
-    return PretrainedLM(body, head, Letters(), context or longest(model), "float32")
+    body, head, _ = compare_with_library(model, directory, None)
+    return PretrainedLM(body, head, Letters(), context or context_length(model), "float32")
 
 
 def everything(lm: LM, tokens: int) -> float:

@@ -16,7 +16,7 @@ from pofx.files.isolated.process import Raised
 from pofx.models.pretrained.checkpoint.gguf import tokenizer_apart
 from pofx.models.pretrained.checkpoint.gguf.child import make
 from pofx.models.pretrained.checkpoint.gguf.tokenizer_apart import write_tokenizer_apart
-from pofx.vocab.tokenizer import vetted
+from pofx.vocab.tokenizer import vetting
 from refusals import refusal
 from tiny_gguf import byte_level, model, write
 
@@ -106,15 +106,15 @@ def test_what_is_made_is_opened_apart_too_once(
     llama: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("POFX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(vetted, "_here", set())
+    monkeypatch.setattr(vetting, "_here", set())
     asked: list[tuple[Any, ...]] = []
-    apart = vetted.apart
-    monkeypatch.setattr(vetted, "apart", lambda *about: (asked.append(about), apart(*about))[1])
+    apart = vetting.apart
+    monkeypatch.setattr(vetting, "apart", lambda *about: (asked.append(about), apart(*about))[1])
     made: list[tuple[Any, ...]] = []
     monkeypatch.setattr(tokenizer_apart, "apart", lambda *about: (made.append(about), apart(*about))[1])
     for _ in range(2):
         pofx.load(llama)
-        monkeypatch.setattr(vetted, "_here", set())  # as in another process
+        monkeypatch.setattr(vetting, "_here", set())  # as in another process
     assert [about[0] for about in made] == ["make"]
     assert [about[0] for about in asked] == ["open"]
     assert Path(asked[0][1]["folder"]).is_relative_to(cache_dir())

@@ -24,7 +24,7 @@ from pofx.models.pretrained.files import read_pretrained
 from pofx.models.pretrained.inference import head as head_module
 from pofx.models.pretrained.inference.linear import LONGEST, Linear
 from pofx.models.pretrained.inference.prefix_tree import prefix_tree
-from pofx.models.pretrained.inference.schedule import passes
+from pofx.models.pretrained.inference.schedule import schedule_passes
 from pofx.models.pretrained.library.body import LibraryBody, quiet
 from pofx.models.pretrained.library.model import read_model
 from pofx.models.pretrained.model import PretrainedLM
@@ -156,7 +156,7 @@ class TestNumbers:
         assert read.top_ids.tolist() == law.topk(4).indices.tolist()
         assert torch.allclose(read.end, law[:, 11], atol=1e-5)
         assert torch.allclose(read.masses, (law.exp() @ torch.from_numpy(sets).double().T).log(), atol=1e-5)
-        assert torch.allclose(found.law(hidden).double(), law, atol=1e-5)
+        assert torch.allclose(found.log_softmax(hidden).double(), law, atol=1e-5)
 
 
 class TestScheduling:
@@ -205,7 +205,7 @@ class TestScheduling:
         # What each token may attend to, through all that is kept and numbered anew, is its own prefix.
         kept: list[tuple[int, ...]] = []
         seen = []
-        for now in passes(tree, budget):
+        for now in schedule_passes(tree, budget):
             mine: list[tuple[int, ...] | None] = [None] * len(now.ids)
             every: list[tuple[int, ...]] = [*kept, *([()] * len(now.ids))]
             for i, row in enumerate(now.rows.tolist()):
@@ -381,9 +381,9 @@ class TestLoading:
 
 
 def _turns(rope: Any, dim: int, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    from pofx.models.pretrained.inference.attention import turns
+    from pofx.models.pretrained.inference.attention import rotation_table
 
-    return turns(rope, dim, at)
+    return rotation_table(rope, dim, at)
 
 
 def _never(*args: object) -> None:

@@ -15,7 +15,7 @@ import torch
 import pofx
 from pofx.lm.model import LM
 from pofx.models.pretrained.checkpoint.rules import check_checkpoint
-from pofx.models.pretrained.checkpoint.source import find
+from pofx.models.pretrained.checkpoint.source import find_checkpoint
 from pofx.models.pretrained.inference.body import DecoderBody
 from pofx.models.pretrained.library.model import read_model
 from pofx.transforms.deterministic import deterministic
@@ -84,7 +84,7 @@ def test_within_2e5_nats_a_token_of_float64(loaded: Callable[[str], LM], name: s
     lm = loaded(name)
     assert lm.begin.id is not None
     scored = pofx.score(lm, TEXTS)
-    model = read_model(check_checkpoint(find(name)), torch.float64)
+    model = read_model(check_checkpoint(find_checkpoint(name)), torch.float64)
     for s in scored:
         path = torch.tensor([lm.begin.id, *s.tokens.tolist(), lm.vocab.end])
         with torch.inference_mode():

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 import pofx
 from pofx.models.pretrained.checkpoint.rules import check_checkpoint
-from pofx.models.pretrained.checkpoint.source import find
+from pofx.models.pretrained.checkpoint.source import find_checkpoint
 from pofx.models.pretrained.files import read_pretrained
 from refusals import refusal
 from tiny_checkpoints import write
@@ -28,7 +28,7 @@ Weights = dict[str, torch.Tensor]
 def read(home: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return read_pretrained(check_checkpoint(find(home)), None, "float32", None)
+        return read_pretrained(check_checkpoint(find_checkpoint(home)), None, "float32", None)
 
 
 def changed(home: Path, how: Callable[[Weights], object]) -> Path:

@@ -15,7 +15,7 @@ import pytest
 from pofx.models.pretrained.library.body import quiet
 from pofx.vocab.tokenizer.checkpoint_files import read_tokenizer
 from pofx.vocab.tokenizer.files import chat_template as template_module
-from pofx.vocab.tokenizer.files.chat_template import rendered_ids
+from pofx.vocab.tokenizer.files.chat_template import render_chat
 from pofx.vocab.tokenizer.tasks import render
 from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
 
@@ -131,7 +131,7 @@ def test_ids_are_those_of_transformers(
             asked = {"add_generation_prompt": True, "return_dict": False, "chat_template": source}
             wanted = [int(i) for i in theirs.apply_chat_template(talk, **asked)]
             template = template_module.Template(source, {"bos_token": "<s>"})
-            found, _ = rendered_ids(vocab, template, talk)
+            found, _ = render_chat(vocab, template, talk)
             assert found == wanted, (
                 source,
                 talk,
@@ -147,6 +147,6 @@ def test_a_message_begins_no_control_token_that_the_template_ends(
     vocab, _ = made(tmp_path, "Replace", "neither")
     for said, rest in (("the <", "|end|>"), ("<|tur", "n|>"), ("<|end|", ">")):
         template = template_module.Template("{{ messages[0]['content'] }}" + rest, {})
-        ids, text = rendered_ids(vocab, template, [{"role": "user", "content": said}])
+        ids, text = render_chat(vocab, template, [{"role": "user", "content": said}])
         assert not vocab.control_ids & set(ids)
         assert (vocab.decode(ids), text) == ((said + rest).encode(), said + rest)

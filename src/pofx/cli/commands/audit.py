@@ -159,8 +159,8 @@ def _keep(name: str, lm: LM, result: Audit) -> None:
 def _forget(name: str, pre: str | None) -> None:
     from pofx.files.pins import unpin
     from pofx.models.pretrained.checkpoint.rules import check_checkpoint
-    from pofx.models.pretrained.checkpoint.source import find
+    from pofx.models.pretrained.checkpoint.source import find_checkpoint
 
     # Not by `load`, which would refuse a damaged verdict.
-    was = unpin(check_checkpoint(find(name, pre=pre)).fingerprint)
+    was = unpin(check_checkpoint(find_checkpoint(name, pre=pre)).fingerprint)
     click.echo(f"pofx: {'forgot the verdict on' if was else 'no verdict was kept on'} {name}", err=True)

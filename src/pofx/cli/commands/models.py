@@ -61,7 +61,7 @@ def _pretrained() -> list[dict[str, Any]]:
     from pofx.files.cache import entries, model_path
     from pofx.files.json_file import read_object
     from pofx.models.pretrained.checkpoint.rules import GGUF_CARD, MAX_CONFIG
-    from pofx.models.pretrained.checkpoint.source import named
+    from pofx.models.pretrained.checkpoint.source import packaged_models
 
     # What an audit and the tokenizer say of their x0 is not known before they are read; of these two it is.
     x0 = {"smollm2": False, "gemma3-270m": True}
@@ -75,7 +75,7 @@ def _pretrained() -> list[dict[str, Any]]:
             "installed": n.installed,
             "get": n.get,
         }
-        for n in named()
+        for n in packaged_models()
     ]
     for e in entries():
         try:

@@ -18,7 +18,7 @@ from pofx.cli.python_warnings import heard
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
-    from pofx.models.pretrained.checkpoint.stages import Progress, Stage
+    from pofx.models.pretrained.checkpoint.stages import Stage, StageListener
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,9 +32,9 @@ class ModelName(click.types.StringParamType):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """The built-in model, pretrained models by name, and whatever file or directory begins so."""
-        from pofx.models.pretrained.checkpoint.source import named
+        from pofx.models.pretrained.checkpoint.source import packaged_models
 
-        known = ["builtin", *(n.name for n in named())]
+        known = ["builtin", *(n.name for n in packaged_models())]
         names = [CompletionItem(name) for name in known if name.startswith(incomplete)]
         return [*names, CompletionItem(incomplete, type="file")]
 
@@ -194,7 +194,7 @@ def optional_model(help: str, environment: bool = True) -> Callable[[F], F]:
 
 
 @contextmanager
-def _shown() -> Iterator[Progress]:
+def _shown() -> Iterator[StageListener]:
     """A bar where standard error is a terminal; elsewhere one line for what is done once and takes long."""
     if not sys.stderr.isatty():
         told = False

@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 from pofx.errors import BadValue, require
-from pofx.models.pretrained.checkpoint.stages import Progress, Stage
+from pofx.models.pretrained.checkpoint.stages import Stage, StageListener
 
 require("torch", "hf", "a pretrained model")
 
@@ -21,25 +21,25 @@ from pofx.models.pretrained.checkpoint.row_file import RowFile
 from pofx.models.pretrained.checkpoint.rules import Checkpoint
 from pofx.models.pretrained.checkpoint.weights import Weights
 from pofx.models.pretrained.inference.body import Body, DecoderBody
+from pofx.models.pretrained.inference.context_length import context_length
 from pofx.models.pretrained.inference.decoder import Decoder
 from pofx.models.pretrained.inference.head import Head
-from pofx.models.pretrained.inference.heap import give_back
-from pofx.models.pretrained.inference.longest_path import longest
+from pofx.models.pretrained.inference.linear import release_freed_memory
 from pofx.models.pretrained.library.model import read_model
-from pofx.models.pretrained.library.reader import compared, reader
+from pofx.models.pretrained.library.reader import compare_with_library, make_reader
 from pofx.models.pretrained.model import PretrainedLM
 from pofx.models.pretrained.probe import (
     BFLOAT16,
     DECODER,
     LONG,
     SHORT,
-    Known,
-    apart,
-    by_library,
-    probe,
-    read,
+    ProbeResult,
+    largest_difference,
+    library_logp,
+    probe_ids,
+    read_probe,
+    recall,
     remember,
-    remembered,
 )
 from pofx.models.pretrained.vocabulary import read_vocab
 from pofx.models.threads import threads_for
@@ -53,7 +53,7 @@ def read_pretrained(
     end: str | int | None,
     dtype: str,
     budget: int | None,
-    told: Progress = lambda stage, fraction: None,
+    report: StageListener = lambda stage, fraction: None,
     rope: str = "short",
 ) -> PretrainedLM:
     """The model of a checkpoint, without x0 and without a window rule.
@@ -61,22 +61,22 @@ def read_pretrained(
     Its numbers are those of the library's own forward: our decoder is used where it says the same of a probe string
     in float32 (to 5e-4 nats a token), whatever `dtype` is, and the library's forward, with a warning, where not. A
     model whose law of a token depends on what follows the token is refused. end: a token in place of the EOS that the
-    checkpoint declares. told: is given slow stages and the fraction done. rope: "long" takes the long factors of
+    checkpoint declares. report: is given slow stages and the fraction done. rope: "long" takes the long factors of
     `longrope` for texts of all lengths, in place of the short ones for texts of the original length.
     """
     if dtype not in DTYPES:
         raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}", None)
     if rope not in ("short", "long"):
         raise BadValue(f"rope: expected 'short' or 'long', found {rope!r:.40}", None)
-    asked = _Asked(checkpoint, dtype, told, rope)
-    found: tuple[Body, Head, int | None] | None = _ours(asked)
+    request = _Request(checkpoint, dtype, report, rope)
+    found: tuple[Body, Head, int | None] | None = _own_decoder(request)
     if found is None:
         with quiet():
-            found = _librarys(asked)
+            found = _library_forward(request)
     body, head, context = found
     lm = PretrainedLM(body, head, read_vocab(checkpoint, head.size, end), context, dtype, budget)
     work = sum(math.prod(t.shape) for t in checkpoint.tensors.values())
-    return lm.with_info(fingerprint=asked.fingerprint, work=work)
+    return lm.with_info(fingerprint=request.fingerprint, work=work)
 
 
 def law_fingerprint(checkpoint: Checkpoint, rope: str) -> str:
@@ -85,11 +85,11 @@ def law_fingerprint(checkpoint: Checkpoint, rope: str) -> str:
     return own if rope == "short" else hashlib.sha256(f"{own} rope {rope}".encode()).hexdigest()
 
 
-class _Asked:
+class _Request:
     """The checkpoint, and the library's model of it, made at most once a dtype and only if it is needed."""
 
-    def __init__(self, checkpoint: Checkpoint, dtype: str, told: Progress, rope: str) -> None:
-        self.checkpoint, self.dtype, self.told, self.rope = checkpoint, dtype, told, rope
+    def __init__(self, checkpoint: Checkpoint, dtype: str, report: StageListener, rope: str) -> None:
+        self.checkpoint, self.dtype, self.report, self.rope = checkpoint, dtype, report, rope
         self._model: Any = None
 
     @property
@@ -99,50 +99,52 @@ class _Asked:
 
     def model(self, dtype: torch.dtype = torch.float32) -> Any:
         if self._model is None or self._model.dtype != dtype:
-            self.told(Stage.LOADING, 0.0)
+            self.report(Stage.LOADING, 0.0)
             self._model = None  # before the other one needs its room
             self._model = read_model(self.checkpoint, dtype, self.rope)
         return self._model
 
 
-def _ours(asked: _Asked) -> tuple[Body, Head, int] | None:
+def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
     """Our decoder, if it covers the architecture and says of the probe what the library says."""
-    checkpoint = asked.checkpoint
+    checkpoint = request.checkpoint
     shape = architecture(checkpoint.config)
     if (
         shape is None
-        or asked.rope != "short"
+        or request.rope != "short"
         or EMBED not in checkpoint.tensors
         or (not shape.tied and HEAD not in checkpoint.tensors)
     ):
         return None
     # The library first, since it refuses what does not fit its class; the word it gave lasts as long as the files.
-    ids = probe(shape.rows, min(SHORT, shape.context))
-    known = remembered(asked.fingerprint)
+    ids = probe_ids(shape.rows, min(SHORT, shape.context))
+    known = recall(request.fingerprint)
     before = known is not None and known.reader == "decoder" and len(known.logp) == len(ids) - 1
     if known is None or not before:
-        asked.told(Stage.COMPARING, 0.0)
-        known = Known(by_library(asked.model(), ids, checkpoint.directory)[0], "decoder")
+        request.report(Stage.COMPARING, 0.0)
+        known = ProbeResult(library_logp(request.model(), ids, checkpoint.directory)[0], "decoder")
     # In float32 whatever the dtype: bfloat16 is so rough that another law could hide in it.
-    first = torch.float32 if not before else DTYPES[asked.dtype]
+    first = torch.float32 if not before else DTYPES[request.dtype]
     made = _made(checkpoint, shape, first)
     if made is None:
         return None
     if not before:
         windows = [layer.window for layer in shape.layers if layer.window is not None]
         if windows and min(windows) + SHORT <= LONG:
-            long = probe(shape.rows, min(shape.context, min(windows) + SHORT))
-            said = by_library(asked.model(), long, checkpoint.directory)[0]
-            if not _same(checkpoint, apart(read(*made, long), said), DECODER):
+            long = probe_ids(shape.rows, min(shape.context, min(windows) + SHORT))
+            said = library_logp(request.model(), long, checkpoint.directory)[0]
+            if not _same(checkpoint, largest_difference(read_probe(*made, long), said), DECODER):
                 return None
     if not _same(
-        checkpoint, apart(read(*made, ids), known.logp), DECODER if first == torch.float32 else BFLOAT16
+        checkpoint,
+        largest_difference(read_probe(*made, ids), known.logp),
+        DECODER if first == torch.float32 else BFLOAT16,
     ):
         return None
     if not before:
-        remember(asked.fingerprint, known)
-    if first != DTYPES[asked.dtype]:
-        made = _made(checkpoint, shape, DTYPES[asked.dtype])
+        remember(request.fingerprint, known)
+    if first != DTYPES[request.dtype]:
+        made = _made(checkpoint, shape, DTYPES[request.dtype])
         assert made is not None  # noqa: S101  (ours: it was made in float32)
     return *made, shape.context
 
@@ -159,7 +161,7 @@ def _made(checkpoint: Checkpoint, shape: Architecture, dtype: torch.dtype) -> tu
             head = Head(weights[name], None, shape.final_cap, 1.0, dtype, rows)
             embed = rows if name == EMBED else RowFile(checkpoint.tensors[EMBED])
             decoder = Decoder(shape, weights, embed, dtype)
-            give_back()
+            release_freed_memory()
     except KeyError as e:
         _fell_back(checkpoint, f"it has no tensor {e.args[0]!r}")
         return None
@@ -172,23 +174,23 @@ def _same(checkpoint: Checkpoint, off: float, bound: float) -> bool:
     return off <= bound
 
 
-def _librarys(asked: _Asked) -> tuple[Body, Head, int | None]:
+def _library_forward(request: _Request) -> tuple[Body, Head, int | None]:
     """The library's forward; with our head if that says what the library's says of the probe, else with its own."""
-    known, dtype = remembered(asked.fingerprint), DTYPES[asked.dtype]
+    known, dtype = recall(request.fingerprint), DTYPES[request.dtype]
     if known is not None and known.reader == "decoder":
         known = None
     if known is None or dtype == torch.float32:
         if known is None:
-            asked.told(Stage.COMPARING_STEPS, 0.0)
-        body, head, found = compared(asked.model(), asked.checkpoint.directory, known)
+            request.report(Stage.COMPARING_STEPS, 0.0)
+        body, head, found = compare_with_library(request.model(), request.checkpoint.directory, known)
         if known is None:
-            remember(asked.fingerprint, found)
+            remember(request.fingerprint, found)
         if dtype == torch.float32:
-            return body, head, longest(asked.model())
+            return body, head, context_length(request.model())
         known = found
         del body, head
-    model = asked.model(dtype)
-    return *reader(model, dtype, known.reader), longest(model)
+    model = request.model(dtype)
+    return *make_reader(model, dtype, known.reader), context_length(model)
 
 
 def _fell_back(checkpoint: Checkpoint, why: str) -> None:

@@ -84,7 +84,7 @@ class PretrainedLM(LM):
         self._check(new)
         self._fits(int(state.carry.sizes.max(initial=0)) + new.shape[1])
         with threads_for(self.body.width, new.size):
-            return self._state(state.n, self.body.extended(state.carry, new))
+            return self._state(state.n, self.body.extend(state.carry, new))
 
     def forward(
         self,
@@ -113,10 +113,10 @@ class PretrainedLM(LM):
                 asked = np.zeros(len(tree.stream), dtype=np.bool_)
                 asked[row] = True
 
-                def told(rows: int, share: float) -> None:
+                def report(rows: int, share: float) -> None:
                     report_read(done + int(rows * share), of)
 
-                for rows, hidden in self.body.sweep(tree, asked, self.tokens_a_pass, told):
+                for rows, hidden in self.body.hidden_states(tree, asked, self.tokens_a_pass, report):
                     for lo in range(0, len(rows), ROWS):
                         pairs, local = _pairs(row, rows[lo : lo + ROWS])
                         read = self.head.read(
@@ -137,7 +137,7 @@ class PretrainedLM(LM):
             if (carry.sizes == 0).any():
                 raise refuse_unconditional(self.begin)
             with threads_for(self.body.width, n):
-                out: NDArray[np.float32] = self.head.law(carry.hidden).numpy()
+                out: NDArray[np.float32] = self.head.log_softmax(carry.hidden).numpy()
             return out
 
         return State(law, carry, n)

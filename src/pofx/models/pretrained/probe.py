@@ -44,7 +44,7 @@ _MOST_MEMORY = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class ProbeResult:
     """What was found when a checkpoint was read in float32: the library's log p of the probe, and who reads it since.
 
     reader: "decoder" (ours), "head" (the library's body, our head) or "whole" (the library's logits).
@@ -54,13 +54,13 @@ class Known:
     reader: str
 
 
-def probe(rows: int, tokens: int) -> Ints:
+def probe_ids(rows: int, tokens: int) -> Ints:
     """The ids of the probe, spread over a vocabulary of so many rows."""
     return np.random.default_rng(0).integers(0, rows, tokens)
 
 
 @torch.inference_mode()
-def by_library(model: Any, ids: Ints, where: Path) -> tuple[Floats, float]:
+def library_logp(model: Any, ids: Ints, where: Path) -> tuple[Floats, float]:
     """log p of ids[1:] by `model(ids[:-1]).logits`, nats, the softmax in float64; and the size of the largest logit.
 
     where: the files of the model, for the error of a library that cannot run it.
@@ -72,32 +72,34 @@ def by_library(model: Any, ids: Ints, where: Path) -> tuple[Floats, float]:
     return out, float(finite.abs().max()) if len(finite) else 0.0
 
 
-def read(body: Body, head: Head, ids: Ints) -> Floats:
+def read_probe(body: Body, head: Head, ids: Ints) -> Floats:
     """log p of ids[1:] by a body and a head, in one pass."""
     return _model(body, head).forward([ids], skip=1).logp[0]
 
 
-def looks_ahead(body: Body, head: Head, rows: int, context: int | None) -> tuple[float, int]:
+def measure_lookahead(body: Body, head: Head, rows: int, context: int | None) -> tuple[float, int]:
     """How far log p of a token moves, nats, with what follows the token; and the length of the text that shows it.
 
     One pass over a short text against one `extend` a token; and of a longer text, one pass over parts of it. A causal
     model is off by rounding.
     """
     lm = _model(body, head)
-    ids = probe(rows, min(SHORT, context or SHORT))
+    ids = probe_ids(rows, min(SHORT, context or SHORT))
     plain = lm.forward([ids], skip=1).logp[0]
-    worst = apart(plain, forward_by_extension(lm, [ids], Want(), 1).logp[0])
+    worst = largest_difference(plain, forward_by_extension(lm, [ids], Want(), 1).logp[0])
     if not worst <= AHEAD:
         return worst, len(ids)
-    ids = probe(rows, min(FAR, context or FAR))
+    ids = probe_ids(rows, min(FAR, context or FAR))
     plain = lm.forward([ids], skip=1).logp[0]
     for part in {len(ids) // 2, len(ids) - 1}:
         if part > 1:
-            worst = max(worst, apart(plain[: part - 1], lm.forward([ids[:part]], skip=1).logp[0]))
+            worst = max(
+                worst, largest_difference(plain[: part - 1], lm.forward([ids[:part]], skip=1).logp[0])
+            )
     return worst, len(ids)
 
 
-def apart(a: Floats, b: Floats) -> float:
+def largest_difference(a: Floats, b: Floats) -> float:
     """The largest difference, infinite where only one side is finite or any is nan."""
     with np.errstate(invalid="ignore"):
         off = np.where(a == b, 0.0, np.abs(a - b))
@@ -119,7 +121,7 @@ class _Rows(Vocab):
         raise NotImplementedError
 
 
-def remembered(fingerprint: str) -> Known | None:
+def recall(fingerprint: str) -> ProbeResult | None:
     """What was found when the checkpoint was read first; None if it was not."""
     try:
         found = read_object(
@@ -129,10 +131,10 @@ def remembered(fingerprint: str) -> Known | None:
     except (BadSource, ValueError, KeyError, TypeError):
         return None
     whole = logp.ndim == 1 and not bool(np.isnan(logp).any())
-    return Known(logp, reader) if whole and reader in ("decoder", "head", "whole") else None
+    return ProbeResult(logp, reader) if whole and reader in ("decoder", "head", "whole") else None
 
 
-def remember(fingerprint: str, known: Known) -> None:
+def remember(fingerprint: str, known: ProbeResult) -> None:
     """Keep what was found; a cache that cannot be written costs time, no answer."""
     table = {"logp": known.logp.tolist(), "reader": known.reader}
     with suppress(OSError):

@@ -8,22 +8,21 @@ from typing import Any
 
 from pofx.errors import BadSource
 from pofx.files.json_file import read_object
-from pofx.models.pretrained.checkpoint.rules import CONFIG, GGUF_CARD, MAX_CONFIG, Checkpoint
+from pofx.models.pretrained.checkpoint.rules import CONFIG, GGUF_CARD, MAX_CONFIG, MAX_GGUF_CARD, Checkpoint
 from pofx.transforms.with_begin import token_id
 from pofx.vocab.tokenizer.checkpoint_files import read_tokenizer
-from pofx.vocab.tokenizer.end_token import declared_end
-from pofx.vocab.tokenizer.vetted import vet
+from pofx.vocab.tokenizer.end_token import choose_end
+from pofx.vocab.tokenizer.vetting import vet
 from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
 
 GENERATION = "generation_config.json"
-_MAX_CARD = 1 << 26
 
 
 def read_vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> TokenizerVocab:
     """The vocabulary of a checkpoint whose law has `rows` outcomes.
 
     end: the token that ends texts, a text or an id. The caller is evidence enough: the token may spell text, which is then
-    spelled by other tokens. Without it the files are weighed (`declared_end`), and a warning says where they disagree.
+    spelled by other tokens. Without it the files are weighed (`choose_end`), and a warning says where they disagree.
 
     Right: `read_vocab(checkpoint, lm_head_rows, None)`. Wrong: `read_vocab(checkpoint, config["vocab_size"], None)` where
     the head has more rows.
@@ -36,7 +35,7 @@ def read_vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> Toke
         CONFIG: _ids(checkpoint.config.get("eos_token_id"), folder / CONFIG),
         GENERATION: _ids(_generation(folder).get("eos_token_id"), folder / GENERATION),
     }
-    found = declared_end(vocab, named)
+    found = choose_end(vocab, named)
     if end is not None:
         # A name such as "</s>" that one file calls EOS stays no text, though another token ends texts now.
         old = found.id
@@ -55,7 +54,7 @@ def read_vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> Toke
 def _control_of_gguf(folder: Path, rows: int) -> list[int]:
     """The control tokens that a GGUF file listed, as the card of its conversion has them."""
     card = folder / GGUF_CARD
-    found = read_object(card, _MAX_CARD, infinite=True).get("control", []) if card.is_file() else []
+    found = read_object(card, MAX_GGUF_CARD, infinite=True).get("control", []) if card.is_file() else []
     return [i for i in found if type(i) is int and 0 <= i < rows]
 
 

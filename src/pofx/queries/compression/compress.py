@@ -16,7 +16,7 @@ from pofx.queries.compression.blocks import Block, Packed, hash_of, unpacked
 from pofx.queries.compression.identity import THREADS, differences, identity, told
 from pofx.queries.compression.unencodable import pieces
 from pofx.values import check_whole_number
-from pofx.vocab.vocabulary import as_they_are, to_bytes
+from pofx.vocab.vocabulary import refuse_normalizing, to_bytes
 
 # A text that a model would make longer by more bytes than this is coded without it.
 LONGER = 16
@@ -87,7 +87,7 @@ def compression(
 ) -> Compression:
     """`compress`, with the account of its bits. Right: `compression(lm, text).ideal_bits`."""
     if lm is not None:
-        as_they_are(lm.vocab, "compressing, which gives back every byte")
+        refuse_normalizing(lm.vocab, "compressing, which gives back every byte")
     plain = to_bytes(data)
     lanes = None if lanes is None else check_whole_number("lanes", lanes, 1, by_lanes.MOST_LANES)
     require("constriction", "compress", "compressing")
@@ -125,7 +125,7 @@ def decompress(
     (stage, share done).
     """
     if lm is not None:
-        as_they_are(lm.vocab, "decompressing, which gives back every byte")
+        refuse_normalizing(lm.vocab, "decompressing, which gives back every byte")
     blob = bytes(blob)
     if max_bytes is not None:
         check_whole_number("max_bytes", max_bytes)

@@ -13,7 +13,7 @@ from pofx.transforms.given import given as behind
 from pofx.transforms.given import show
 from pofx.transforms.given_string import given_string
 from pofx.values import check_whole_number
-from pofx.vocab.vocabulary import as_they_are
+from pofx.vocab.vocabulary import refuse_normalizing
 
 Boundary = Literal["token", "exact"]
 
@@ -53,7 +53,7 @@ def question(
     tokens: int | None,
 ) -> Question:
     """The model and the automaton of a question; suffix: what the texts end with, to which `max_tokens` does not apply."""
-    as_they_are(lm.vocab, "conditioning, which asks of the bytes that tokens spell")
+    refuse_normalizing(lm.vocab, "conditioning, which asks of the bytes that tokens spell")
     max_tokens = check_whole_number("max_tokens", max_tokens)
     if boundary not in ("token", "exact"):
         raise BadValue(f"boundary: expected 'token' or 'exact', found {boundary!r}", None)

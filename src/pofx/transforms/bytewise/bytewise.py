@@ -24,7 +24,7 @@ from pofx.transforms.bytewise.shared_history_tree import beams
 from pofx.transforms.bytewise.sorted_tokens import Tokens
 from pofx.transforms.bytewise.steps import Step, terms
 from pofx.values import check_whole_number
-from pofx.vocab.vocabulary import ByteVocab, as_they_are
+from pofx.vocab.vocabulary import ByteVocab, refuse_normalizing
 
 # Texts walked side by side at most, and numbers of the laws they may hold: 256 MB in float32, so 42 texts at 5
 # hypotheses each over 262,144 tokens.
@@ -51,7 +51,7 @@ def bytewise(lm: LM, beam: int | None = None) -> LM:
 
     Right: `log_prob(bytewise(lm, beam=5), "ware", given="soft")`. Wrong: exact on a page of a pretrained model.
     """
-    as_they_are(lm.vocab, "the law of bytes")
+    refuse_normalizing(lm.vocab, "the law of bytes")
     return over_bytes(lm, beam)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pofx.errors import BadSource
 from pofx.files.json_file import find_object
 from pofx.vocab.tokenizer.files import tokenizer_json
-from pofx.vocab.tokenizer.files.chat_template import template_of
+from pofx.vocab.tokenizer.files.chat_template import read_template
 from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
 
 
@@ -28,7 +28,7 @@ def read_tokenizer(
     """
     tokenizer, config, name = read_files(directory)
     vocab = TokenizerVocab(tokenizer, rows, end, control, config, name)
-    vocab.template = template_of(Path(directory), config)
+    vocab.template = read_template(Path(directory), config)
     return vocab
 
 

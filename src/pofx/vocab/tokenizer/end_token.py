@@ -26,7 +26,7 @@ class DeclaredEnd:
     note: str
 
 
-def declared_end(vocab: TokenizerVocab, named: Mapping[str, Sequence[int]]) -> DeclaredEnd:
+def choose_end(vocab: TokenizerVocab, named: Mapping[str, Sequence[int]]) -> DeclaredEnd:
     """The EOS that the files of a checkpoint speak for.
 
     named: by file, in the order of their weight, the ids that it lists as EOS. vocab: read without an EOS; its
@@ -35,7 +35,7 @@ def declared_end(vocab: TokenizerVocab, named: Mapping[str, Sequence[int]]) -> D
     A token that spells text is EOS only where the tokenizer's files name the same one. Otherwise the first id that is a
     control token is taken, then the tokenizer's own EOS, then an id whose token looks like a mark or has no name.
 
-    Right: `declared_end(read_tokenizer(folder, rows), {"config.json": [2]})`. Wrong: for the EOS that a user names, which
+    Right: `choose_end(read_tokenizer(folder, rows), {"config.json": [2]})`. Wrong: for the EOS that a user names, which
     needs no evidence.
     """
     own = vocab.declared.get("eos")

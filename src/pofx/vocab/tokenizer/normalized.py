@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EMPTY_MODEL = {"type": "BPE", "vocab": {}, "merges": []}
 
 
-def alone(step: Mapping[str, Any]) -> Callable[[str], str]:
+def normalizer_function(step: Mapping[str, Any]) -> Callable[[str], str]:
     """What one normalizer makes of a text."""
     from tokenizers import Tokenizer
 
@@ -29,7 +29,7 @@ def alone(step: Mapping[str, Any]) -> Callable[[str], str]:
     return normalized
 
 
-class Normalized:
+class Normalization:
     """The texts that some normalizers make, with spaces as spaces and bytes as bytes.
 
     steps: the normalizers. space: what stands for a space in the table of tokens, or None. kept: added tokens that are
@@ -46,7 +46,7 @@ class Normalized:
             and ((s["type"], s.get("content")) != ("Replace", space) or s["pattern"] != {"String": " "})
         ]
         self.names = [s["type"] for s in changing]
-        self._changes = [(s["type"], alone(s)) for s in changing]
+        self._changes = [(s["type"], normalizer_function(s)) for s in changing]
         self._space = space or " "
         self._finder = _finder(kept) if kept and changing else None
         self.spelling = self._spelling(steps)
@@ -83,7 +83,7 @@ class Normalized:
     def _spelling(self, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         between = "a b"
         for step in steps:
-            between = alone(step)(between)
+            between = normalizer_function(step)(between)
         out: list[dict[str, Any]] = []
         if self._space != " " and self._space in between:
             out.append({"type": "Replace", "pattern": {"String": " "}, "content": self._space})

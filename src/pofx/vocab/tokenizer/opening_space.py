@@ -6,26 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pofx.errors import BadSource
-from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile, components
-from pofx.vocab.tokenizer.normalized import alone
+from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile, flat_steps
+from pofx.vocab.tokenizer.normalized import normalizer_function
 
 # Before which parts of a text, between control tokens, a tokenizer puts a space: none; each; each that begins with none; the
 # first, if it begins with none.
 Opens = Literal["none", "every part", "bare parts", "first part"]
 
 
-def without_opening_space(
+def remove_opening_space(
     file: TokenizerFile, mark: str | None
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None, Opens, str]:
     """Normalizer and pre_tokenizer that put no space before a text, whether they used to, and what the normalizer put."""
     opens: Opens = "none"
     prepended, normalizers, pre_tokenizers = "", [], []
-    for step in components(file.normalizer):
+    for step in flat_steps(file.normalizer):
         if step["type"] == "Prepend" and step["prepend"] in (mark, " "):
             opens, prepended = "every part", step["prepend"] + prepended
         else:
             normalizers.append(step)
-    for k, step in enumerate(components(file.pre_tokenizer)):
+    for k, step in enumerate(flat_steps(file.pre_tokenizer)):
         puts = step.get("add_prefix_space", step["type"] in ("Metaspace", "ByteLevel"))
         scheme = step.get("prepend_scheme", "always" if puts else "never")
         if scheme == "always" and k > 0:
@@ -59,10 +59,10 @@ def _check_opening(
 ) -> None:
     """`BadSource` where a space before a text is not what the file's own normalizer puts there."""
     own, opened = "a", " a"
-    for step in components(file.normalizer):
-        own = alone(step)(own)
+    for step in flat_steps(file.normalizer):
+        own = normalizer_function(step)(own)
     for step in normalizers:
-        opened = alone(step)(opened)
+        opened = normalizer_function(step)(opened)
     if any(step["type"] == "Metaspace" for step in pre_tokenizers):
         own, opened = own.replace(" ", mark or " "), opened.replace(" ", mark or " ")
     if own != opened:

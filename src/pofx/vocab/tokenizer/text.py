@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from pofx.errors import BadSource
 from pofx.files.isolated.muffled_stderr import muffled
 from pofx.vocab.tokenizer.files.refused_steps import may_panic
-from pofx.vocab.tokenizer.files.tokenizer_json import Added, TokenizerFile, components, refusing
-from pofx.vocab.tokenizer.normalized import EMPTY_MODEL, Normalized
-from pofx.vocab.tokenizer.opening_space import without_opening_space
+from pofx.vocab.tokenizer.files.tokenizer_json import Added, TokenizerFile, flat_steps, refusing
+from pofx.vocab.tokenizer.normalized import EMPTY_MODEL, Normalization
+from pofx.vocab.tokenizer.opening_space import remove_opening_space
 from pofx.vocab.tokenizer.safe_cuts import SafeCuts
 from pofx.vocab.tokenizer.stretches import encoding
 from pofx.vocab.tokenizer.token_bytes import Spelling
@@ -56,7 +56,7 @@ class TextTokenizer:
 
         self._spelled, self._byte_level = spelled, spelling.byte_level
         with refusing(file.name):
-            normalizer, pre_tokenizer, self.opens, prepended = without_opening_space(file, spelling.space)
+            normalizer, pre_tokenizer, self.opens, prepended = remove_opening_space(file, spelling.space)
             self.opening = self.opens != "none"
             skeleton: dict[str, Any] = {
                 "version": "1.0",
@@ -83,10 +83,10 @@ class TextTokenizer:
                 )
             self._tokenizer.model = _model(file, control, added)
             self._add(added)
-        before, behind = components(normalizer), components(pre_tokenizer)
+        before, behind = flat_steps(normalizer), flat_steps(pre_tokenizer)
         self._panics = may_panic([*before, *behind], len(before))
         self._added, self._behind = added, pre_tokenizer
-        self._reading = Normalized(before, spelling.space, [a for a in added if not a.normalized])
+        self._reading = Normalization(before, spelling.space, [a for a in added if not a.normalized])
         self.normalizers = self._reading.names
 
     def normalized(self, text: str) -> tuple[str, list[str]]:
@@ -206,7 +206,7 @@ class TextTokenizer:
         return out
 
 
-def added_around(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def ids_around_text(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The ids that the post_processor puts before and after a text, found by running it on one."""
     from tokenizers import Tokenizer
 

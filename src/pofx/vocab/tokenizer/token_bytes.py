@@ -9,7 +9,7 @@ from typing import Any
 
 from pofx.errors import BadSource
 from pofx.vocab.subwords import BYTE_CHARACTERS
-from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile, components
+from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile, flat_steps
 
 _BYTE_TOKEN = re.compile("<0x([0-9A-Fa-f]{2})>")
 # Alphabet → Latin-1. Characters of Latin-1 that are not in the alphabet must not pass for bytes.
@@ -35,8 +35,8 @@ class Spelling:
     def of(cls, file: TokenizerFile) -> Spelling:
         """The spelling of a tokenizer; `BadSource` for one whose tokens do not say what they spell."""
         before, decoders = (
-            components(file.normalizer) + components(file.pre_tokenizer),
-            components(file.decoder),
+            flat_steps(file.normalizer) + flat_steps(file.pre_tokenizer),
+            flat_steps(file.decoder),
         )
         for step in before + decoders:
             if step["type"] in _INEXACT + _LOSSY:

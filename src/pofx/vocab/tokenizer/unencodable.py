@@ -13,7 +13,7 @@ _CURES = {f: f"pass unicodedata.normalize({f!r}, text)" for f in ("NFC", "NFD", 
 _CURES |= {"Lowercase": "pass text.lower()", "Strip": "pass text.strip()"}
 
 
-def unspelled(
+def unencodable_error(
     data: bytes,
     said: bytes,
     say: Callable[[str], bytes],

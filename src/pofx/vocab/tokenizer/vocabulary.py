@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadValue, NotText
 from pofx.vocab.control_tokens import ControlTokens
-from pofx.vocab.tokenizer.files.chat_template import Template, rendered_ids
-from pofx.vocab.tokenizer.files.control_tokens import candidates, control_names
+from pofx.vocab.tokenizer.files.chat_template import Template, render_chat
+from pofx.vocab.tokenizer.files.control_tokens import control_candidates, control_names
 from pofx.vocab.tokenizer.files.tokenizer_json import FILE, parse, refusing
 from pofx.vocab.tokenizer.stretches import stretches
-from pofx.vocab.tokenizer.text import TextTokenizer, added_around
+from pofx.vocab.tokenizer.text import TextTokenizer, ids_around_text
 from pofx.vocab.tokenizer.token_bytes import Spelling, token_bytes
-from pofx.vocab.tokenizer.unencodable import unspelled
+from pofx.vocab.tokenizer.unencodable import unencodable_error
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
 _WITHIN_BYTE_TEXT = "(?<=<)(?=0x[0-9A-Fa-f]{2}>)"
@@ -86,10 +86,12 @@ class TokenizerVocab(Vocab):
             self._tokenizer = self._reader.as_read() if self._checks else self._reader
             # Added tokens are looked for in another form than the one they have.
             self._normal = {a.id: self._tokenizer.shown(a).encode() for a in added if a.normalized}
-            before, after = added_around(file, rows)
+            before, after = ids_around_text(file, rows)
             names = control_names(file, self._control, rows)
         self.declared = file.declared
-        self.control = ControlTokens(names, candidates(file.declared, end, names, rows), before, after)
+        self.control = ControlTokens(
+            names, control_candidates(file.declared, end, names, rows), before, after
+        )
         self.template: Template | None = None
         self._written: TokenizerVocab | None = None
         self.lstrip = frozenset(a.content for a in file.added if a.lstrip)
@@ -142,7 +144,7 @@ class TokenizerVocab(Vocab):
                 f"found {end}",
                 None,
             )
-        found = candidates(self.declared, end, self.control.names, self.size)
+        found = control_candidates(self.declared, end, self.control.names, self.size)
         return self._but(end=end, control=replace(self.control, candidates=found))
 
     def normalizing(self) -> TokenizerVocab:
@@ -211,8 +213,8 @@ class TokenizerVocab(Vocab):
         return out
 
     def conversation(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], str] | None:
-        """A conversation by the template of the checkpoint, as `rendered_ids` makes it."""
-        return None if self.template is None else rendered_ids(self, self.template, messages)
+        """A conversation by the template of the checkpoint, as `render_chat` makes it."""
+        return None if self.template is None else render_chat(self, self.template, messages)
 
     def encode(self, text: str | bytes) -> list[int]:
         """The tokenizer's ids of the text, whatever it spells; `NotText` if no tokens spell it."""
@@ -268,7 +270,7 @@ class TokenizerVocab(Vocab):
             return ids
         read, by = self._normalized(data)
         usable = bool(by) and self._is_text(to_bytes(read))
-        raise unspelled(
+        raise unencodable_error(
             data, self._said(ids), self._say, self._tokenizer.normalizers, by, read if usable else None
         )
 

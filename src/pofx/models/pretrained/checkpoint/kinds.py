@@ -119,28 +119,28 @@ def _check_law(config: Mapping[str, Any], where: str) -> None:
                 f"write one of these for it: {languages!r:.120}",
             )
     if config["model_type"] == "dbrx" and isinstance(config.get("attn_config"), Mapping):
-        told = config["attn_config"].get("rope_theta")
+        declared = config["attn_config"].get("rope_theta")
         read = config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta") or 10000.0
-        if told is not None and told != read:
+        if declared is not None and declared != read:
             bad(
                 where,
                 f"the same rope_theta in attn_config and at the top, where transformers reads it, {read!r:.20}",
-                f"{told!r:.20}",
-                f'write "rope_theta": {told!r:.20} beside "model_type"',
+                f"{declared!r:.20}",
+                f'write "rope_theta": {declared!r:.20} beside "model_type"',
             )
 
 
 def check_floats(config: Mapping[str, Any], directory: Path, tensors: Mapping[str, StoredTensor]) -> None:
     """`BadSource` naming the way in which weights are quantised, by the config, a note beside it, or the tensors."""
-    told = _by_config(config)
-    if told is None:
-        told = _by_tensors(tensors)
+    declared = _by_config(config)
+    if declared is None:
+        declared = _by_tensors(tensors)
         note = next((m for n, m in _OLD_NOTES.items() if (directory / n).is_file()), None)
-        if told is not None and note is not None:
-            told = note
-    if told is not None:
+        if declared is not None and note is not None:
+            declared = note
+    if declared is not None:
         raise BadSource(
-            f"{directory}: expected weights as floats, found weights quantised by {told}, which only kernels "
+            f"{directory}: expected weights as floats, found weights quantised by {declared}, which only kernels "
             "made for it read",
             "name the original checkpoint, or a GGUF file of it",
         )
@@ -177,18 +177,18 @@ def unknown_layout(directory: Path) -> str | None:
 
 def _by_config(config: Mapping[str, Any]) -> str | None:
     for key in ("quantization_config", "compression_config", "quantization"):
-        told = config.get(key)
-        if told is None:
+        declared = config.get(key)
+        if declared is None:
             continue
-        if not isinstance(told, dict):
-            return f"{told!r:.40}"
-        method = told.get("quant_method") or told.get("quant_algo")
+        if not isinstance(declared, dict):
+            return f"{declared!r:.40}"
+        method = declared.get("quant_method") or declared.get("quant_algo")
         if isinstance(method, str):
             return _METHODS.get(method.lower(), method)[:40]
-        if told.get("load_in_4bit") or told.get("load_in_8bit"):
+        if declared.get("load_in_4bit") or declared.get("load_in_8bit"):
             return "bitsandbytes"
-        if "bits" in told:
-            return f"MLX ({told['bits']!r:.20} bits)"
+        if "bits" in declared:
+            return f"MLX ({declared['bits']!r:.20} bits)"
         return "an unknown method"
     return None
 

@@ -46,7 +46,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def library_on(directory: Path) -> Iterator[None]:
+def library_call(directory: Path) -> Iterator[None]:
     """`BadSource` naming the library, for whatever is raised within; what it warns of is not shown (`quiet`).
 
     `OutOfMemory` where memory ran out.
@@ -70,8 +70,8 @@ def library_on(directory: Path) -> Iterator[None]:
 
 
 def library_logits(model: Any, ids: Any, directory: Path) -> Any:
-    """What a model of the library says of a batch of ids; within `library_on` is nothing but the call."""
-    with library_on(directory):
+    """What a model of the library says of a batch of ids; within `library_call` is nothing but the call."""
+    with library_call(directory):
         return model(input_ids=ids, use_cache=False).logits
 
 
@@ -83,10 +83,10 @@ def _said(e: Exception) -> str:
     return str(e) if name.startswith("StrictDataclass") else f"{name}: {e}"
 
 
-def made_config(kind: str, told: dict[str, Any]) -> Any:
-    """The library's config of a model type; to be called within `library_on`. Its own validation names bad fields."""
+def library_config(kind: str, fields: dict[str, Any]) -> Any:
+    """The library's config of a model type; to be called within `library_call`. Its own validation names bad fields."""
     from transformers import CONFIG_MAPPING
 
     made = CONFIG_MAPPING[kind]
     # Infinity is written as an object, which a reader of files turns back.
-    return made.from_dict(made._decode_special_floats({k: v for k, v in told.items() if k not in _UNUSED}))
+    return made.from_dict(made._decode_special_floats({k: v for k, v in fields.items() if k not in _UNUSED}))

@@ -33,6 +33,7 @@ SPECIAL_TOKENS = "special_tokens_map.json"
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
 ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 GGUF_CARD = "pofx-gguf.json"
+MAX_GGUF_CARD = 1 << 26
 MAX_CONFIG = 1 << 22
 # The table of embeddings and the head, by the names they have in the known families.
 _EMBED = (
@@ -72,7 +73,7 @@ class Checkpoint:
         if self.directory != model_path(self.directory.name):
             return None
         try:
-            card = read_object(self.directory / GGUF_CARD, MAX_CONFIG, infinite=True)
+            card = read_object(self.directory / GGUF_CARD, MAX_GGUF_CARD, infinite=True)
         except BadSource:
             return None
         found, split = card.get("sha256"), card.get("split_asked")

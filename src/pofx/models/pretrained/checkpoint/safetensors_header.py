@@ -62,7 +62,7 @@ def read_tensors(path: str | Path) -> Mapping[str, StoredTensor]:
     table = parse_object(raw, str(path))
     table.pop(METADATA, None)
     data = size - 8 - n
-    out = {name: _tensor(path, name, told, data, 8 + n) for name, told in table.items()}
+    out = {name: _tensor(path, name, entry, data, 8 + n) for name, entry in table.items()}
     at = 8 + n
     for name, t in sorted(out.items(), key=lambda item: (item[1].start, item[1].size)):
         if t.start != at:
@@ -73,12 +73,12 @@ def read_tensors(path: str | Path) -> Mapping[str, StoredTensor]:
     return MappingProxyType(out)
 
 
-def _tensor(path: Path, name: str, told: Any, data: int, base: int) -> StoredTensor:
+def _tensor(path: Path, name: str, entry: Any, data: int, base: int) -> StoredTensor:
     if not 0 < len(name) <= MAX_NAME or not name.isprintable():
         _bad(path, f"the name {name[:60]!r} of a tensor")
-    if not isinstance(told, dict) or told.keys() != {"dtype", "shape", "data_offsets"}:
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         _bad(path, f"{name[:60]!r} without its dtype, shape and data_offsets alone")
-    dtype, shape, offsets = told["dtype"], told["shape"], told["data_offsets"]
+    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
         _bad(path, f"{name[:60]!r} of dtype {dtype!r:.40}, which this version does not know")
     if not _sizes(shape) or len(shape) > MAX_DIMENSIONS:

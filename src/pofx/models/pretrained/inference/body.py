@@ -24,11 +24,11 @@ from pofx.models.pretrained.inference.continuation_tree import DecoderBranches
 from pofx.models.pretrained.inference.decoder import Decoder
 from pofx.models.pretrained.inference.head import Head
 from pofx.models.pretrained.inference.prefix_tree import WORTH, PrefixTree
-from pofx.models.pretrained.inference.prefixes import Prefixes, extended
-from pofx.models.pretrained.inference.schedule import passes
+from pofx.models.pretrained.inference.prefixes import Prefixes, extend_prefixes
+from pofx.models.pretrained.inference.schedule import schedule_passes
 
 # Of a pass at work: how many rows are asked for, and what share of the pass is done.
-Told = Callable[[int, float], None]
+ReportPass = Callable[[int, float], None]
 
 
 class Carry(CarryRows, Protocol):
@@ -54,18 +54,18 @@ class Body(Protocol):
     width: int
     libraries: tuple[str, ...]
 
-    def sweep(
-        self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, told: Told
+    def hidden_states(
+        self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, report: ReportPass
     ) -> Iterator[tuple[Ints, Tensor]]:
         """Rows of the tree's stream that are asked for, with their hidden states, a pass at a time.
 
-        told(rows, share): behind each layer of a pass, how many rows it will give, and what share of it is done.
+        report(rows, share): behind each layer of a pass, how many rows it will give, and what share of it is done.
         """
 
     def empty(self, n: int) -> Any:
         """n prefixes that have read nothing: a `Carry` of the body's own."""
 
-    def extended(self, carry: Any, ids: Ints) -> Any:
+    def extend(self, carry: Any, ids: Ints) -> Any:
         """The prefixes after each has read its row of `ids[n, t]`."""
 
     def branches(self, carry: Any, head: Head, fits: Callable[[int], None]) -> Branches | None:
@@ -81,13 +81,13 @@ class DecoderBody:
         self.decoder = decoder
         self.worth, self.width = WORTH, decoder.shape.width
 
-    def sweep(
-        self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, told: Told
+    def hidden_states(
+        self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, report: ReportPass
     ) -> Iterator[tuple[Ints, Tensor]]:
         """As `Body` says."""
         s = self.decoder.shape
         kept: list[Tensor] = []
-        for now in passes(tree, budget):
+        for now in schedule_passes(tree, budget):
             attention = PackedAttention(now, kept, s.kv_heads, s.head_dim, s.scale, s.cap)
             wanted = np.flatnonzero(asked[now.rows])
             with torch.inference_mode():
@@ -96,7 +96,7 @@ class DecoderBody:
                     torch.from_numpy(now.positions),
                     attention,
                     torch.from_numpy(wanted),
-                    partial(told, len(wanted)),
+                    partial(report, len(wanted)),
                 )
             kept = attention.next
             yield now.rows[wanted], hidden
@@ -105,9 +105,9 @@ class DecoderBody:
         """As `Body` says."""
         return Prefixes.empty(self.decoder, n)
 
-    def extended(self, carry: Prefixes, ids: Ints) -> Prefixes:
+    def extend(self, carry: Prefixes, ids: Ints) -> Prefixes:
         """As `Body` says."""
-        return extended(self.decoder, carry, ids)
+        return extend_prefixes(self.decoder, carry, ids)
 
     def branches(self, carry: Prefixes, head: Head, fits: Callable[[int], None]) -> Branches:
         """As `Body` says."""

@@ -63,7 +63,7 @@ class DecoderBranches:
         for lo in range(0, n, rows):
             some = hidden[lo : lo + rows]
             with threads_for(width, len(some)):
-                law: NDArray[np.float32] = self._head.law(some).numpy()
+                law: NDArray[np.float32] = self._head.log_softmax(some).numpy()
             yield first + np.arange(lo, lo + len(some)), law
 
     def _room(self, n: int) -> None:

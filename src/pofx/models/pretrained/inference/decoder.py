@@ -16,12 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pofx.models.pretrained.checkpoint.architecture import Activation, Architecture, Layer, Rope
-from pofx.models.pretrained.inference.attention import turned, turns
-from pofx.models.pretrained.inference.heap import give_back
-from pofx.models.pretrained.inference.linear import Linear
+from pofx.models.pretrained.inference.attention import rotate, rotation_table
+from pofx.models.pretrained.inference.linear import Linear, release_freed_memory
 
 
-class Rows(Protocol):
+class MatrixRows(Protocol):
     """A matrix whose rows can be asked for."""
 
     def __getitem__(self, ids: Tensor) -> Tensor:
@@ -36,7 +35,7 @@ class Attention(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class DecoderLayer:
     """The weights of a layer: q, k, v in one matrix, gate and up in another."""
 
     qkv: Linear
@@ -51,14 +50,14 @@ class Block:
     norm_mlp: Tensor | None
 
 
-def norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
+def rms_norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
     """x / √(mean x² + ε) · gain, over the last axis."""
     r: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
     r = r.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
     return (x * r).mul_(gain)
 
 
-def gated(gate_up: Tensor, activation: Activation) -> Tensor:
+def gated_activation(gate_up: Tensor, activation: Activation) -> Tensor:
     """f(gate) · up of `[N, 2h]`, float32.
 
     f in bfloat16 is rounded once more: SmolLM2 was off by 0.007 nats a token on average, all of one sign, and by 0.0006
@@ -79,7 +78,7 @@ class Decoder:
     """
 
     def __init__(
-        self, shape: Architecture, weights: Mapping[str, Tensor], embed: Rows, dtype: torch.dtype
+        self, shape: Architecture, weights: Mapping[str, Tensor], embed: MatrixRows, dtype: torch.dtype
     ) -> None:
         self.shape, self.dtype = shape, dtype
         self.embed = embed
@@ -91,7 +90,7 @@ class Decoder:
     def _gain(self, gain: Tensor) -> Tensor:
         return gain.float() + 1.0 if self.shape.plus_one else gain.float()
 
-    def _block(self, weights: Mapping[str, Tensor], at: str) -> Block:
+    def _block(self, weights: Mapping[str, Tensor], at: str) -> DecoderLayer:
         def joined(names: tuple[str, ...]) -> Linear:
             parts = [weights[f"{at}{name}.weight"] for name in names]
             bias = f"{at}{names[0]}.bias"
@@ -102,8 +101,8 @@ class Decoder:
             return self._gain(weights[f"{at}{name}.weight"])
 
         s = self.shape
-        give_back()
-        return Block(
+        release_freed_memory()
+        return DecoderLayer(
             qkv=joined(("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")),
             out=joined(("self_attn.o_proj",)),
             gate_up=joined(("mlp.gate_proj", "mlp.up_proj")),
@@ -131,11 +130,11 @@ class Decoder:
         positions: Tensor,
         attention: Attention,
         asked: Tensor,
-        told: Callable[[float], None] | None = None,
+        report: Callable[[float], None] | None = None,
     ) -> Tensor:
         """Final hidden states `[M, d]` at the tokens `asked[M]` of packed `ids[N]` at `positions[N]`.
 
-        told(share): behind each layer, how much of the pass is done; the head is one more.
+        report(share): behind each layer, how much of the pass is done; the head is one more.
         """
         s = self.shape
         n, q_size, kv_size = len(ids), s.heads * s.head_dim, s.kv_heads * s.head_dim
@@ -144,7 +143,7 @@ class Decoder:
             x *= s.embed
         table: dict[Rope, tuple[Tensor, Tensor]] = {}
         for i, (layer, block) in enumerate(zip(s.layers, self.blocks)):
-            qkv = block.qkv(norm(x, block.norm_in, s.eps))
+            qkv = block.qkv(rms_norm(x, block.norm_in, s.eps))
             q = qkv[:, :q_size].view(n, s.heads, s.head_dim)
             k = qkv[:, q_size : q_size + kv_size].view(n, s.kv_heads, s.head_dim)
             v = qkv[:, q_size + kv_size :].view(n, s.kv_heads, s.head_dim)
@@ -153,30 +152,32 @@ class Decoder:
             if i == len(self.blocks) - 1:  # behind the last attention only what is asked for goes on
                 x, attended = x[asked], attended[asked]
             x = self._added(x, block.out(attended), block.norm_attended)
-            y = block.down(gated(block.gate_up.raw(norm(x, block.norm_mid, s.eps)), s.activation))
+            y = block.down(
+                gated_activation(block.gate_up.raw(rms_norm(x, block.norm_mid, s.eps)), s.activation)
+            )
             x = self._added(x, y, block.norm_mlp)
-            if told is not None:
-                told((i + 1) / (len(self.blocks) + 1))
-        return norm(x, self.norm, s.eps)
+            if report is not None:
+                report((i + 1) / (len(self.blocks) + 1))
+        return rms_norm(x, self.norm, s.eps)
 
     def _placed(
         self,
         q: Tensor,
         k: Tensor,
         layer: Layer,
-        block: Block,
+        block: DecoderLayer,
         positions: Tensor,
         table: dict[Rope, tuple[Tensor, Tensor]],
     ) -> tuple[Tensor, Tensor]:
         """Queries and keys, normalised where the family does, and turned by their positions."""
         if block.norm_q is not None and block.norm_k is not None:
-            q, k = norm(q, block.norm_q, self.shape.eps), norm(k, block.norm_k, self.shape.eps)
+            q, k = rms_norm(q, block.norm_q, self.shape.eps), rms_norm(k, block.norm_k, self.shape.eps)
         if layer.rope is None:
             return q, k
         if layer.rope not in table:
-            table[layer.rope] = turns(layer.rope, self.shape.head_dim, positions)
+            table[layer.rope] = rotation_table(layer.rope, self.shape.head_dim, positions)
         cos, sin = table[layer.rope]
-        return turned(q, cos, sin), turned(k, cos, sin)
+        return rotate(q, cos, sin), rotate(k, cos, sin)
 
     def _added(self, x: Tensor, y: Tensor, gain: Tensor | None) -> Tensor:
-        return x + y if gain is None else x + norm(y, gain, self.shape.eps)
+        return x + y if gain is None else x + rms_norm(y, gain, self.shape.eps)

@@ -28,7 +28,7 @@ from pofx.models.pretrained.inference.accumulators import (
     Targets,
     Top,
 )
-from pofx.models.pretrained.inference.decoder import Rows
+from pofx.models.pretrained.inference.decoder import MatrixRows
 from pofx.models.pretrained.inference.linear import Linear
 
 # Columns of a block and rows of a visit: 512 × 4,096 logits are 8 MB and stay in the cache. Product, exponentials and
@@ -40,7 +40,7 @@ FAINT = -70.0
 
 
 @dataclass(frozen=True, eq=False)
-class Read:
+class HeadOutput:
     """What was read off m laws: `logp[p]` of the p (row, token) pairs asked for, and per row what `Want` names."""
 
     logp: Tensor
@@ -77,11 +77,11 @@ class Head:
         cap: float | None = None,
         scale: float = 1.0,
         dtype: torch.dtype = torch.float32,
-        rows: Rows | None = None,
+        rows: MatrixRows | None = None,
     ) -> None:
         self.size, self.width = weight.shape
         self.cap, self.scale, self.dtype = cap, scale, dtype
-        self.rows: Rows = weight if rows is None else rows
+        self.rows: MatrixRows = weight if rows is None else rows
         self.bias = bias
         self.blocks = [
             Linear(weight[lo : lo + BLOCK], None if bias is None else bias[lo : lo + BLOCK], dtype)
@@ -108,7 +108,7 @@ class Head:
         return self._shape(z)
 
     @torch.inference_mode()
-    def law(self, hidden: Tensor) -> Tensor:
+    def log_softmax(self, hidden: Tensor) -> Tensor:
         """The whole law, `[n, d]` to `[n, V]` nats."""
         out = torch.empty(len(hidden), self.size)
         for lo in range(0, len(hidden), ROWS):
@@ -119,7 +119,7 @@ class Head:
         return out
 
     @torch.inference_mode()
-    def read(self, hidden: Tensor, row: Ints, ids: Ints, want: Want, end: int | None) -> Read:
+    def read(self, hidden: Tensor, row: Ints, ids: Ints, want: Want, end: int | None) -> HeadOutput:
         """log p of `ids[p]` at rows `row[p]` of `hidden[m, d]`, and what is wanted of each row; m ≤ `ROWS`."""
         m = len(hidden)
         pairs, normaliser = Pairs(row, ids), LogSumExp(m)
@@ -145,7 +145,7 @@ class Head:
         lse = normaliser.result()
         target = pairs.as_given(direct) if exact and direct is not None else targets.result()
         likeliest = None if top is None else top.result()
-        return Read(
+        return HeadOutput(
             target.double() - lse[torch.from_numpy(row)],
             None if entropy is None else entropy.result(),
             None if ranks is None else ranks.result(),

@@ -96,7 +96,7 @@ class Prefixes:
         return Prefixes(self.trunk[:, :, :, :0], SharedBuffer(data), 0, self.sizes, self.hidden)
 
 
-def extended(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
+def extend_prefixes(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
     """The prefixes after each has read its row of `ids[n, t]`."""
     for at in range(0, ids.shape[1], STEP):
         prefixes = _step(decoder, prefixes, ids[:, at : at + STEP])

@@ -17,7 +17,7 @@ SHARED = 32
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class AttentionGroup:
     """Runs that attend alike: behind `above` tokens each, of at most `longest` tokens.
 
     queries: `[g, s]` rows of the pass. keys: `[g, above + s]` rows of what was kept and the pass, in order of
@@ -42,12 +42,12 @@ class Pass:
     ids: Ints
     positions: Ints
     rows: Ints
-    groups: tuple[Group, ...]
+    groups: tuple[AttentionGroup, ...]
     back: Ints
     keep: Ints
 
 
-def passes(tree: PrefixTree, budget: int) -> Iterator[Pass]:
+def schedule_passes(tree: PrefixTree, budget: int) -> Iterator[Pass]:
     """The tree in preorder, about `budget` tokens a pass; a longer run is cut into several.
 
     Between two passes only the ancestors of what comes next are kept, the runs of one path: memory is bounded by the
@@ -120,12 +120,12 @@ def _chain(runs: list[_Run], kept: dict[int, Ints], k: int) -> list[Ints]:
     return rows[::-1]
 
 
-def _groups(runs: list[_Run], chains: list[Ints], n_kept: int) -> tuple[tuple[Group, ...], Ints]:
+def _groups(runs: list[_Run], chains: list[Ints], n_kept: int) -> tuple[tuple[AttentionGroup, ...], Ints]:
     """Runs behind equally many tokens and of like length go together."""
     family = [(r.depth, r.parent if r.depth >= SHARED else -1) for r in runs]
     order = sorted(range(len(runs)), key=lambda k: (family[k], -runs[k].size))
     places = [int(c[-r.size]) - n_kept for c, r in zip(chains, runs)]  # of a run's first token in the pass
-    out: list[Group] = []
+    out: list[AttentionGroup] = []
     back = np.zeros(sum(r.size for r in runs), dtype=np.int64)
     laid = start = 0
     while start < len(order):
@@ -149,6 +149,6 @@ def _groups(runs: list[_Run], chains: list[Ints], n_kept: int) -> tuple[tuple[Gr
             keys[j, : above + size] = chains[k]
             back[places[k] : places[k] + size] = laid + j * longest + np.arange(size)
         laid += queries.size
-        out.append(Group(above, queries, keys, above >= SHARED))
+        out.append(AttentionGroup(above, queries, keys, above >= SHARED))
         start = stop
     return tuple(out), back

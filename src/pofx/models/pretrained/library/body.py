@@ -27,8 +27,8 @@ NEVER = 1 << 62  # no run is worth sharing: each sequence goes through by itself
 
 
 @contextmanager
-def layers_told(model: Any, told: Callable[[float], None]) -> Iterator[None]:
-    """told(share): behind each layer of the model, how much of a pass is done; the head is one more.
+def report_layers(model: Any, report: Callable[[float], None]) -> Iterator[None]:
+    """report(share): behind each layer of the model, how much of a pass is done; the head is one more.
 
     The layers are the longest list of modules. A model that calls them in another way tells less, or nothing.
     """
@@ -39,7 +39,7 @@ def layers_told(model: Any, told: Callable[[float], None]) -> Iterator[None]:
     def behind_a_layer(*_: object) -> None:
         nonlocal done
         done += 1
-        told(min(done / (len(layers) + 1), 1.0))
+        report(min(done / (len(layers) + 1), 1.0))
 
     hooks = [layer.register_forward_hook(behind_a_layer) for layer in layers]
     try:
@@ -49,7 +49,7 @@ def layers_told(model: Any, told: Callable[[float], None]) -> Iterator[None]:
             hook.remove()
 
 
-class Tokens:
+class TokenPrefixes:
     """What n prefixes have read, as their tokens: `ids[i]` of each. hidden: `[n, d]`, of the last."""
 
     def __init__(self, ids: tuple[Ints, ...], hidden: Tensor) -> None:
@@ -60,15 +60,15 @@ class Tokens:
         """Tokens that each prefix has read."""
         return np.array([len(i) for i in self.ids], dtype=np.int64)
 
-    def take(self, rows: Ints) -> Tokens:
+    def take(self, rows: Ints) -> TokenPrefixes:
         """The prefixes `rows`."""
         at = np.asarray(rows, dtype=np.int64)
-        return Tokens(tuple(self.ids[int(r)] for r in at), self.hidden[torch.from_numpy(at)])
+        return TokenPrefixes(tuple(self.ids[int(r)] for r in at), self.hidden[torch.from_numpy(at)])
 
-    def cat(self, others: Sequence[Tokens]) -> Tokens:
+    def cat(self, others: Sequence[TokenPrefixes]) -> TokenPrefixes:
         """These, then those of others."""
         every = [self, *others]
-        return Tokens(tuple(i for t in every for i in t.ids), torch.cat([t.hidden for t in every]))
+        return TokenPrefixes(tuple(i for t in every for i in t.ids), torch.cat([t.hidden for t in every]))
 
 
 class LibraryBody:
@@ -84,8 +84,8 @@ class LibraryBody:
         """model: a body that ends in hidden states of so many numbers, or a whole model, read for its logits."""
         self.model, self.width, self.whole = model, width, whole
 
-    def sweep(
-        self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, told: Callable[[int, float], None]
+    def hidden_states(
+        self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, report: Callable[[int, float], None]
     ) -> Iterator[tuple[Ints, Tensor]]:
         """As `Body` says; the tree's nodes are whole sequences."""
         for size in np.unique(tree.length):
@@ -95,16 +95,16 @@ class LibraryBody:
                 rows = tree.begin[nodes[lo : lo + each], None] + np.arange(size)
                 flat = rows.ravel()
                 wanted = np.flatnonzero(asked[flat])
-                with layers_told(self.model, partial(told, len(wanted))):
+                with report_layers(self.model, partial(report, len(wanted))):
                     hidden = self._read(tree.stream[rows]).reshape(rows.size, -1)
                 yield flat[wanted], hidden[torch.from_numpy(wanted)]
 
-    def empty(self, n: int) -> Tokens:
+    def empty(self, n: int) -> TokenPrefixes:
         """As `Body` says."""
         nothing = np.zeros(0, dtype=np.int64)
-        return Tokens((nothing,) * n, torch.zeros(n, self.width))
+        return TokenPrefixes((nothing,) * n, torch.zeros(n, self.width))
 
-    def extended(self, carry: Tokens, ids: Ints) -> Tokens:
+    def extend(self, carry: TokenPrefixes, ids: Ints) -> TokenPrefixes:
         """As `Body` says."""
         longer = tuple(np.append(old, new) for old, new in zip(carry.ids, ids))
         hidden = torch.empty(len(longer), self.width)
@@ -112,9 +112,9 @@ class LibraryBody:
         for size in np.unique(sizes):
             rows = np.flatnonzero(sizes == size)
             hidden[torch.from_numpy(rows)] = self._read(np.stack([longer[r] for r in rows]))[:, -1]
-        return Tokens(longer, hidden)
+        return TokenPrefixes(longer, hidden)
 
-    def branches(self, carry: Tokens, head: Head, fits: Callable[[int], None]) -> None:
+    def branches(self, carry: TokenPrefixes, head: Head, fits: Callable[[int], None]) -> None:
         """None: by extension."""
         return
 

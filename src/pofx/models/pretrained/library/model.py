@@ -15,11 +15,11 @@ require("torch", "hf", "a pretrained model")
 import torch
 
 from pofx.models.pretrained.checkpoint.config_check import library_class, without_code
-from pofx.models.pretrained.checkpoint.library_calls import library_logits, library_on, made_config
+from pofx.models.pretrained.checkpoint.library_calls import library_call, library_config, library_logits
 from pofx.models.pretrained.checkpoint.rules import Checkpoint
 from pofx.models.pretrained.checkpoint.safetensors_header import StoredTensor
 from pofx.models.pretrained.checkpoint.weights import check_finite
-from pofx.models.pretrained.inference.longest_path import use_long_factors
+from pofx.models.pretrained.inference.context_length import use_long_factors
 
 # Tables of zeros and ones or of angles, which older versions of the library stored and newer ones compute. A mask has
 # four axes, so that the bias of an attention, which has one, is never taken for it.
@@ -41,15 +41,15 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
     """
     require("transformers", "hf", "a pretrained model")
     check_finite(checkpoint)
-    told = without_code(checkpoint.config)
-    with library_on(checkpoint.directory):
-        made = made_config(checkpoint.config["model_type"], told)
+    fields = without_code(checkpoint.config)
+    with library_call(checkpoint.directory):
+        made = library_config(checkpoint.config["model_type"], fields)
     if rope == "long":
         use_long_factors(made, str(checkpoint.directory))
     kind = _class_for(checkpoint.config["model_type"])
     with ExitStack() as open_files:
         slices = _slices(checkpoint, open_files)
-        with library_on(checkpoint.directory):
+        with library_call(checkpoint.directory):
             model, found = kind.from_pretrained(
                 None,
                 config=made,
@@ -64,14 +64,14 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
     if lacking:
         raise BadSource(
             f"{checkpoint.directory}: expected a tensor for each weight of a {type(model).__name__}, found "
-            f"none that fit {some_of(lacking)}",
+            f"none that fit {first_names(lacking)}",
             _OTHER,
         )
     left = sorted(k for k in found["unexpected_keys"] if not _computed(k, checkpoint.tensors))
     if left:
         raise BadSource(
             f"{checkpoint.directory}: expected the weights of a {type(model).__name__}, found tensors without "
-            f"a place in it: {some_of(left)}",
+            f"a place in it: {first_names(left)}",
             _advice(left),
         )
     model.eval().requires_grad_(False)
@@ -81,7 +81,7 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
     return model
 
 
-def some_of(names: Sequence[str], most: int = 3) -> str:
+def first_names(names: Sequence[str], most: int = 3) -> str:
     """The first few of many names."""
     shown = ", ".join(n[:80] for n in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
@@ -100,7 +100,7 @@ def _slices(checkpoint: Checkpoint, open_files: ExitStack) -> dict[str, Any]:
     """Name to tensor in its file, unread. The library is given these, since by itself it may choose another file."""
     from safetensors import safe_open
 
-    with library_on(checkpoint.directory):
+    with library_call(checkpoint.directory):
         files = {f: open_files.enter_context(safe_open(f, framework="pt")) for f in checkpoint.files}
         return {name: files[t.file].get_slice(t.name) for name, t in checkpoint.tensors.items()}
 

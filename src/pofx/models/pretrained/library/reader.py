@@ -13,22 +13,22 @@ require("torch", "hf", "a pretrained model")
 import numpy as np
 import torch
 
-from pofx.models.pretrained.checkpoint.library_calls import library_logits, library_on
+from pofx.models.pretrained.checkpoint.library_calls import library_call, library_logits
 from pofx.models.pretrained.inference.body import Body
+from pofx.models.pretrained.inference.context_length import context_length
 from pofx.models.pretrained.inference.head import Head, LogitsHead
-from pofx.models.pretrained.inference.longest_path import longest
 from pofx.models.pretrained.library.body import LibraryBody
 from pofx.models.pretrained.probe import (
     AHEAD,
     HEAD,
     ROUNDED,
     SHORT,
-    Known,
-    apart,
-    by_library,
-    looks_ahead,
-    probe,
-    read,
+    ProbeResult,
+    largest_difference,
+    library_logp,
+    measure_lookahead,
+    probe_ids,
+    read_probe,
 )
 
 _ONE = torch.zeros(1, 1, dtype=torch.int64)  # a text of one token
@@ -36,8 +36,8 @@ _ONE = torch.zeros(1, 1, dtype=torch.int64)  # a text of one token
 _NO_BODY = (AttributeError, TypeError, ValueError, RuntimeError, KeyError, IndexError, NotImplementedError)
 
 
-def reader(model: Any, dtype: torch.dtype, kind: str) -> tuple[Body, Head]:
-    """The body and the head of a model, read as `compared` found: "head" or "whole"."""
+def make_reader(model: Any, dtype: torch.dtype, kind: str) -> tuple[Body, Head]:
+    """The body and the head of a model, read as `compare_with_library` found: "head" or "whole"."""
     if kind == "head":
         inner = _inner(model)
         assert inner is not None  # noqa: S101  (ours: found so in float32)
@@ -46,31 +46,33 @@ def reader(model: Any, dtype: torch.dtype, kind: str) -> tuple[Body, Head]:
     return LibraryBody(model, len(logits), whole=True), LogitsHead(logits)
 
 
-def compared(model: Any, where: Path, known: Known | None) -> tuple[Body, Head, Known]:
+def compare_with_library(
+    model: Any, where: Path, known: ProbeResult | None
+) -> tuple[Body, Head, ProbeResult]:
     """The reader of a model in float32 that says what the model says; `BadSource` for one that is not causal.
 
     known: what was found before, if it was: then the model is known to be causal, which takes a pass for each token of
     the probe to see.
     """
-    context = longest(model)
+    context = context_length(model)
     with torch.inference_mode():
         rows = len(library_logits(model, _ONE, where)[0, -1])
-    with library_on(where):
+    with library_call(where):
         table = model.get_input_embeddings().weight.shape
     inputs = min(rows, int(table[0]))
-    ids = probe(inputs, min(SHORT, context or SHORT))
-    said, largest = by_library(model, ids, where)
+    ids = probe_ids(inputs, min(SHORT, context or SHORT))
+    said, largest = library_logp(model, ids, where)
     bound = HEAD + ROUNDED * largest
     kind = "head"
     if _can_be_split(model, rows):
-        body, head = reader(model, torch.float32, kind)
-        off = apart(read(body, head, ids), said)
+        body, head = make_reader(model, torch.float32, kind)
+        off = largest_difference(read_probe(body, head, ids), said)
     else:
         off = np.inf
     if not off <= bound:
         kind = "whole"
-        body, head = reader(model, torch.float32, kind)
-        off = apart(read(body, head, ids), said)
+        body, head = make_reader(model, torch.float32, kind)
+        off = largest_difference(read_probe(body, head, ids), said)
         if not off <= bound:
             raise BadSource(
                 f"{where}: expected a model that says the same of a text twice, found its log p {off:.2g} nats a "
@@ -78,7 +80,7 @@ def compared(model: Any, where: Path, known: Known | None) -> tuple[Body, Head, 
                 "use a model without dropout or noise",
             )
     if known is None:
-        moved, tokens = looks_ahead(body, head, inputs, context)
+        moved, tokens = measure_lookahead(body, head, inputs, context)
         if not moved <= AHEAD:
             raise BadSource(
                 f"{where}: expected a causal language model, found one whose log p of a token differs by "
@@ -86,7 +88,7 @@ def compared(model: Any, where: Path, known: Known | None) -> tuple[Body, Head, 
                 "of no joint distribution",
                 "use a model that reads from left to right alone",
             )
-    return body, head, Known(said, kind)
+    return body, head, ProbeResult(said, kind)
 
 
 @torch.inference_mode()

@@ -31,7 +31,7 @@ class Template:
     special: Mapping[str, str]
 
 
-class Speaker(Protocol):
+class ChatVocab(Protocol):
     """A vocabulary with what the parts of a conversation ask of it.
 
     opens: which parts of a text the tokenizer opens with a space. lstrip, rstrip: names of control tokens that take the
@@ -62,7 +62,7 @@ class Speaker(Protocol):
         """The ids of a text."""
 
 
-def template_of(folder: Path, config: Mapping[str, Any]) -> Template | None:
+def read_template(folder: Path, config: Mapping[str, Any]) -> Template | None:
     """The template of a checkpoint: its chat_template.jinja, else what tokenizer_config.json has; None without one."""
     path = folder / FILE
     special = {k: _content(v) for k, v in config.items() if k.endswith("_token")}
@@ -80,8 +80,8 @@ def template_of(folder: Path, config: Mapping[str, Any]) -> Template | None:
     return Template(found, named) if isinstance(found, str) and found else None
 
 
-def rendered_ids(
-    vocab: Speaker, template: Template, messages: Sequence[Mapping[str, Any]]
+def render_chat(
+    vocab: ChatVocab, template: Template, messages: Sequence[Mapping[str, Any]]
 ) -> tuple[list[int], str]:
     """The ids of a conversation up to where the model is to go on, and the text that the template made of it.
 
@@ -123,7 +123,7 @@ def rendered_ids(
     return ids, found.replace(mark, "")
 
 
-def _opened(vocab: Speaker, text: str, first: bool) -> Speaker | Vocab:
+def _opened(vocab: ChatVocab, text: str, first: bool) -> ChatVocab | Vocab:
     """The vocabulary that puts a space before this part of a text where the tokenizer does."""
     bare = vocab.opens == "bare parts" or (vocab.opens == "first part" and first)
     opens = vocab.opens == "every part" or (bare and not text.startswith(" "))

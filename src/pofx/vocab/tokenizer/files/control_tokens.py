@@ -19,7 +19,7 @@ def control_names(file: TokenizerFile, control: frozenset[int], rows: int) -> di
     return {t: i for t, i in ids.items() if t and i in control and i < rows}
 
 
-def candidates(
+def control_candidates(
     declared: Mapping[str, int], end: int | None, names: Mapping[str, int], rows: int
 ) -> tuple[tuple[str, int], ...]:
     """(role, id) of what a model may have seen before a text: declared roles, EOS, and tokens named as separators."""

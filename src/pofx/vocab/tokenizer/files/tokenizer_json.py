@@ -100,7 +100,7 @@ def parse(tokenizer: Mapping[str, Any], config: Mapping[str, Any], name: str) ->
             )
         added = _checked_added(tokenizer.get("added_tokens") or (), len(table), table, name)
         special, declared = _control_tokens(table, added, model, config)
-        check_steps(components(tokenizer.get("normalizer")), components(tokenizer.get("pre_tokenizer")), name)
+        check_steps(flat_steps(tokenizer.get("normalizer")), flat_steps(tokenizer.get("pre_tokenizer")), name)
         return TokenizerFile(
             name=name,
             kind=kind,
@@ -116,7 +116,7 @@ def parse(tokenizer: Mapping[str, Any], config: Mapping[str, Any], name: str) ->
         )
 
 
-def components(part: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+def flat_steps(part: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     """The steps of a normalizer, pre_tokenizer or decoder, a Sequence of them laid out flat."""
     if part is None:
         return []
@@ -124,7 +124,7 @@ def components(part: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
         raise TypeError(f"a step of the pipeline without a type: {part!r:.60}")
     for inner in ("normalizers", "pretokenizers", "decoders"):
         if part["type"] == "Sequence" and inner in part:
-            return [step for p in part[inner] for step in components(p)]
+            return [step for p in part[inner] for step in flat_steps(p)]
     return [part]
 
 

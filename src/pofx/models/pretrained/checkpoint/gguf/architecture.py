@@ -54,26 +54,26 @@ _OTHER_SCALE = {"gemma2": 46, "gemma3": 62}
 
 def check_architecture(header: GgufHeader) -> str:
     """The architecture of a GGUF file, one that is converted without loss; `BadSource` for another."""
-    told = header.metadata
-    name = told.get("general.architecture")
+    metadata = header.metadata
+    name = metadata.get("general.architecture")
     if name not in ARCHITECTURES or not isinstance(name, str):
         refuse(header, f"one of the architectures {', '.join(ARCHITECTURES)}", repr(name))
-    if told.get("split.count", 1) not in (0, 1):
+    if metadata.get("split.count", 1) not in (0, 1):
         refuse(
             header,
             "a whole model",
-            f"one of {told['split.count']!r} parts",
+            f"one of {metadata['split.count']!r} parts",
             "join them with llama-gguf-split --merge",
         )
     for key, usual in _USUAL.items():
-        found = told.get(f"{name}.{key}")
+        found = metadata.get(f"{name}.{key}")
         if found is not None and found not in usual:
             refuse(header, f"no {key}, which the conversion would drop", repr(found))
     for key in _COUNTS:
-        found = told.get(f"{name}.{key}", 1)
+        found = metadata.get(f"{name}.{key}", 1)
         if type(found) is not int or not 0 < found <= _MOST:
             refuse(header, f"a whole number from 1 to {_MOST:,} for {key}", repr(found))
-    blocks = told.get(f"{name}.block_count")
+    blocks = metadata.get(f"{name}.block_count")
     seen = {int(m[1]) for t in header.tensors if (m := re.match(r"blk\.(\d{1,6})\.", t.name))}
     # Before any library is asked to build so many layers.
     if type(blocks) is not int or seen != set(range(blocks)):

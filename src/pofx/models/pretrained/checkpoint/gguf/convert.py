@@ -24,7 +24,7 @@ from pofx.files.tensor_file import write_tensors
 from pofx.models.pretrained.checkpoint.config_check import check_config
 from pofx.models.pretrained.checkpoint.gguf.architecture import check_agreement, check_architecture, refuse
 from pofx.models.pretrained.checkpoint.gguf.header import BLOCKS, GgufHeader, GgufTensor, read_header
-from pofx.models.pretrained.checkpoint.gguf.library import of_library
+from pofx.models.pretrained.checkpoint.gguf.library import gguf_library_call
 from pofx.models.pretrained.checkpoint.gguf.rope import FREQUENCIES, linear_scaling, llama3_scaling
 from pofx.models.pretrained.checkpoint.gguf.tokenizer import (
     BYTE,
@@ -37,7 +37,7 @@ from pofx.models.pretrained.checkpoint.gguf.tokenizer import (
 )
 from pofx.models.pretrained.checkpoint.gguf.tokenizer_apart import write_tokenizer_apart
 from pofx.models.pretrained.checkpoint.rules import GGUF_CARD
-from pofx.models.pretrained.checkpoint.stages import Progress, Stage
+from pofx.models.pretrained.checkpoint.stages import Stage, StageListener
 from pofx.models.pretrained.checkpoint.weight_files import WEIGHTS
 
 FORMAT = 2
@@ -49,7 +49,7 @@ def convert(
     path: str | Path,
     directory: Path,
     name: str,
-    progress: Progress | None = None,
+    progress: StageListener | None = None,
     pre: str | None = None,
 ) -> None:
     """Write a GGUF file into an empty directory as a checkpoint in the layout of Hugging Face.
@@ -63,19 +63,19 @@ def convert(
     """
     for module in ("torch", "transformers", "gguf"):
         require(module, "hf", "a GGUF model")
-    path, told = Path(path), progress or _silent
-    told(Stage.READING, 0.0)
+    path, report = Path(path), progress or _silent
+    report(Stage.READING, 0.0)
     header = read_header(path)
     check_architecture(header)
     tokens = read_tokens(header, pre)
     config = _config(header, tokens)
-    told(Stage.CONVERTING_WEIGHTS, 0.0)
-    _write_weights(header, config, directory, told)
-    with of_library(path):
+    report(Stage.CONVERTING_WEIGHTS, 0.0)
+    _write_weights(header, config, directory, report)
+    with gguf_library_call(path):
         config.save_pretrained(str(directory))
-    told(Stage.CONVERTING_TOKENIZER, 0.0)
+    report(Stage.CONVERTING_TOKENIZER, 0.0)
     write_tokenizer_apart(path, config.vocab_size, directory, pre)
-    told(Stage.CONVERTING_TOKENIZER, 1.0)
+    report(Stage.CONVERTING_TOKENIZER, 1.0)
     _write_card(header, tokens, name, directory, pre)
 
 
@@ -91,7 +91,7 @@ def _config(header: GgufHeader, tokens: GgufTokens) -> Any:
 
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "short.gguf").write_bytes(_short(header, len(tokens.tokens)))
-        with of_library(header.path):
+        with gguf_library_call(header.path):
             config = AutoConfig.from_pretrained(place, gguf_file="short.gguf", local_files_only=True)
     frequencies = next((t for t in header.tensors if t.name == FREQUENCIES), None)
     if frequencies is not None:
@@ -137,7 +137,7 @@ def _text(s: str) -> bytes:
     return struct.pack("<Q", len(raw)) + raw
 
 
-def _write_weights(header: GgufHeader, config: Any, directory: Path, told: Progress) -> None:
+def _write_weights(header: GgufHeader, config: Any, directory: Path, report: StageListener) -> None:
     """model.safetensors, by transformers' own name map and processors, one tensor after the other."""
     import torch
     from transformers import AutoModelForCausalLM
@@ -147,7 +147,7 @@ def _write_weights(header: GgufHeader, config: Any, directory: Path, told: Progr
         get_gguf_hf_weights_map,
     )
 
-    with of_library(header.path), torch.device("meta"):
+    with gguf_library_call(header.path), torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     config.architectures = [type(model).__name__]
     wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
@@ -155,7 +155,7 @@ def _write_weights(header: GgufHeader, config: Any, directory: Path, told: Progr
         wanted.pop("lm_head.weight", None)
     arch = header.metadata["general.architecture"]
     facts, shallow = _facts(config), _Shallow(model, 1)
-    with of_library(header.path):
+    with gguf_library_call(header.path):
         processor = TENSOR_PROCESSORS.get(arch, TensorProcessor)(config=facts)
         names = get_gguf_hf_weights_map(shallow, processor)
     out: dict[str, NDArray[np.float32]] = {}
@@ -164,7 +164,7 @@ def _write_weights(header: GgufHeader, config: Any, directory: Path, told: Progr
     for t in header.tensors:
         if t.name != FREQUENCIES:
             weights = _floats(header, t)
-            with of_library(header.path):
+            with gguf_library_call(header.path):
                 made = processor.process(
                     weights=weights, name=t.name, tensor_key_mapping=names, parsed_parameters=parsed
                 )
@@ -173,7 +173,7 @@ def _write_weights(header: GgufHeader, config: Any, directory: Path, told: Progr
             if made.name is not None:
                 out[names[made.name]] = np.ascontiguousarray(made.weights)
         done += t.size
-        told(Stage.CONVERTING_WEIGHTS, done / total)
+        report(Stage.CONVERTING_WEIGHTS, done / total)
     out |= {name: np.ascontiguousarray(t.numpy()) for name, t in parsed["tensors"].items()}
     for name, shape in wanted.items():
         if name not in out or out[name].shape != shape:
@@ -181,9 +181,9 @@ def _write_weights(header: GgufHeader, config: Any, directory: Path, told: Progr
             refuse(header, f"a tensor for {name} of shape {list(shape)}", str(found))
         if not np.isfinite(out[name]).all():
             refuse(header, "finite weights", f"inf or nan in {name}")
-    told(Stage.WRITING, 0.0)
+    report(Stage.WRITING, 0.0)
     write_tensors(directory / WEIGHTS, {name: out[name] for name in wanted}, {"format": "pt"})
-    told(Stage.WRITING, 1.0)
+    report(Stage.WRITING, 1.0)
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def _floats(header: GgufHeader, tensor: GgufTensor) -> NDArray[np.float32]:
     step = _PIECE // block
     for at in range(0, raw.size // block_bytes, step):
         piece = raw[at * block_bytes : (at + step) * block_bytes]
-        with of_library(header.path):
+        with gguf_library_call(header.path):
             out[at * block : (at + step) * block] = gguf.dequantize(piece, kind)
     return out.reshape(tensor.shape)
 

@@ -13,7 +13,7 @@ from pofx.models.pretrained.checkpoint.gguf.header import ELSE
 
 
 @contextmanager
-def of_library(path: Path) -> Iterator[None]:
+def gguf_library_call(path: Path) -> Iterator[None]:
     """`BadSource` for whatever `transformers`, or a panic of tokenizers, raises on a file that passed our reader.
 
     Right: around one call of the library. Wrong: around code of ours, whose mistakes must look like mistakes.

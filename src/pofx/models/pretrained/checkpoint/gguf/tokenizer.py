@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from pofx.errors import Advice, BadSource, BadValue
 from pofx.files.json_file import read_object
 from pofx.models.pretrained.checkpoint.gguf.header import ELSE, GgufHeader
-from pofx.models.pretrained.checkpoint.gguf.library import of_library
+from pofx.models.pretrained.checkpoint.gguf.library import gguf_library_call
 from pofx.vocab.tokenizer.files.tokenizer_json import MAX_BYTES
 
 # What `tokenizer.ggml.token_type` says of a token.
@@ -77,37 +77,43 @@ def read_tokens(header: GgufHeader, pre: str | None = None) -> GgufTokens:
 
     Right: before `write_tokenizer`, which trusts it. Wrong: on a header whose architecture nobody has looked at.
     """
-    told = _Told(header)
-    model = told.text("model", "")
+    metadata = _TokenizerMetadata(header)
+    model = metadata.text("model", "")
     if model not in MODELS:
-        told.bad(f"a tokenizer of the model {' or '.join(map(repr, MODELS))}", repr(model))
-    tokens = told.array("tokens", str)
+        metadata.bad(f"a tokenizer of the model {' or '.join(map(repr, MODELS))}", repr(model))
+    tokens = metadata.array("tokens", str)
     if not tokens:
-        told.bad("tokens", "none")
-    types = told.array("token_type", int) or (NORMAL,) * len(tokens)
-    scores = told.array("scores", float)
+        metadata.bad("tokens", "none")
+    types = metadata.array("token_type", int) or (NORMAL,) * len(tokens)
+    scores = metadata.array("scores", float)
     if len(types) != len(tokens) or (scores and len(scores) != len(tokens)):
-        told.bad(f"a type and a score for each of {len(tokens)} tokens", f"{len(types)} and {len(scores)}")
+        metadata.bad(
+            f"a type and a score for each of {len(tokens)} tokens", f"{len(types)} and {len(scores)}"
+        )
     if len(set(tokens)) < len(tokens):
-        told.bad("tokens that differ", "one of them twice")
+        metadata.bad("tokens that differ", "one of them twice")
     long = next((t for t in tokens if len(t) > MAX_TOKEN), None)
     if long is not None:
-        told.bad(f"tokens of up to {MAX_TOKEN} characters", f"one of {len(long)}")
+        metadata.bad(f"tokens of up to {MAX_TOKEN} characters", f"one of {len(long)}")
     for i, kind in enumerate(types):
         if not 0 <= kind <= BYTE:
-            told.bad("types of tokens from 0 to 6", f"{kind} for token {i}")
+            metadata.bad("types of tokens from 0 to 6", f"{kind} for token {i}")
         if kind == BYTE and not re.fullmatch(r"<0x[0-9A-F]{2}>", tokens[i]):
-            told.bad("byte tokens from <0x00> to <0xFF>", repr(tokens[i]))
-    _check_merges(told, model, tokens, scores)
-    split = _split(told, model, pre)
-    ids = {name: told.id(key, len(tokens)) for name, key in _IDS.items()}
-    add_bos = told.truth("add_bos_token", model == "llama" or split in _WHOLE)
-    add_eos = told.truth("add_eos_token", False)
+            metadata.bad("byte tokens from <0x00> to <0xFF>", repr(tokens[i]))
+    _check_merges(metadata, model, tokens, scores)
+    split = _split(metadata, model, pre)
+    ids = {name: metadata.id(key, len(tokens)) for name, key in _IDS.items()}
+    add_bos = metadata.truth("add_bos_token", model == "llama" or split in _WHOLE)
+    add_eos = metadata.truth("add_eos_token", False)
     for name, added in (("bos", add_bos), ("eos", add_eos)):
         if added and ids[name] is None:
-            told.bad(f"the id of {name.upper()}, which every text gets", "none")
-    if model == "llama" and not told.truth("add_space_prefix", True) and "gemma" not in told.architecture:
-        told.bad("a tokenizer that puts a space before a text", "one without, which cannot be converted")
+            metadata.bad(f"the id of {name.upper()}, which every text gets", "none")
+    if (
+        model == "llama"
+        and not metadata.truth("add_space_prefix", True)
+        and "gemma" not in metadata.architecture
+    ):
+        metadata.bad("a tokenizer that puts a space before a text", "one without, which cannot be converted")
     return GgufTokens(model, split, tokens, types, MappingProxyType(ids), add_bos, add_eos)
 
 
@@ -129,7 +135,7 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
                 Advice("name a split that is the same", "pre=…", "--pre"),
             ],
         )
-    with of_library(path):
+    with gguf_library_call(path):
         made = PreTrainedTokenizerFast.from_pretrained(
             str(path.parent),
             gguf_file=path.name,
@@ -163,12 +169,12 @@ def split_names() -> tuple[str, ...]:
     return tuple(sorted({*_known_splits(), *_GPT2, *_DIGITS}))
 
 
-def _split(told: _Told, model: str, asked: str | None) -> str:
+def _split(metadata: _TokenizerMetadata, model: str, asked: str | None) -> str:
     """How text is split before byte pairs are merged: as asked, as the file says, or as its architecture implies."""
     if asked is not None:
         if model != "gpt2":
             raise BadValue(
-                f"pre: expected a GGUF file with byte-level BPE, found {told.header.path} with a tokenizer of the "
+                f"pre: expected a GGUF file with byte-level BPE, found {metadata.header.path} with a tokenizer of the "
                 f"model {model!r}, which splits no text first",
                 "leave it out",
             )
@@ -177,21 +183,21 @@ def _split(told: _Told, model: str, asked: str | None) -> str:
             then = f"did you mean {' or '.join(near)}?" if near else "use the model's own directory instead"
             raise BadValue(f"pre: expected one of {', '.join(split_names())}, found {asked!r:.60}", then)
         return asked
-    said = told.text("pre", "")
+    said = metadata.text("pre", "")
     if said not in _UNSAID or model != "gpt2":
         return said
-    if told.architecture not in _IMPLIED:
+    if metadata.architecture not in _IMPLIED:
         found = "tokenizer.ggml.pre 'default'" if said else "no tokenizer.ggml.pre"
         raise BadSource(
-            f"{told.header.path}: expected the way that its tokenizer splits text, found {found}, and models "
-            f"of the architecture {told.architecture!r} have several",
+            f"{metadata.header.path}: expected the way that its tokenizer splits text, found {found}, and models "
+            f"of the architecture {metadata.architecture!r} have several",
             Advice(
                 "name the one it was trained with, such as gpt-2, smollm, llama-bpe, qwen2, gpt-4o or tekken",
                 "pre=…",
                 "--pre",
             ),
         )
-    return _IMPLIED[told.architecture]
+    return _IMPLIED[metadata.architecture]
 
 
 def _by_pattern(pattern: str) -> dict[str, Any]:
@@ -208,22 +214,24 @@ def _known_splits() -> Mapping[str, str]:
     return splits
 
 
-def _check_merges(told: _Told, model: str, tokens: tuple[str, ...], scores: tuple[float, ...]) -> None:
-    merges = told.array("merges", str)
+def _check_merges(
+    metadata: _TokenizerMetadata, model: str, tokens: tuple[str, ...], scores: tuple[float, ...]
+) -> None:
+    merges = metadata.array("merges", str)
     if model == "gpt2" and not merges and len(tokens) > 256 + 64:
-        told.bad("merges of a byte-level vocabulary", "none")
+        metadata.bad("merges of a byte-level vocabulary", "none")
     if model == "llama" and not merges and not scores:
-        told.bad("scores or merges of a vocabulary", "neither")
+        metadata.bad("scores or merges of a vocabulary", "neither")
     there = set(tokens)
     for merge in merges:
         parts = merge.split(" ")
         if len(parts) != 2 or not there.issuperset((*parts, "".join(parts))):
-            told.bad("merges of two tokens into a third", repr(merge[:60]))
+            metadata.bad("merges of two tokens into a third", repr(merge[:60]))
     if not all(map(math.isfinite, scores)):
-        told.bad("finite scores", "others")
+        metadata.bad("finite scores", "others")
 
 
-class _Told:
+class _TokenizerMetadata:
     """What the metadata says under tokenizer.ggml., by type."""
 
     def __init__(self, header: GgufHeader) -> None:

@@ -24,7 +24,9 @@ def write_tokenizer_apart(path: Path, rows: int, directory: Path, pre: str | Non
     request = {"path": str(path), "rows": rows, "directory": str(directory), "pre": pre}
     try:
         apart("make", request, SECONDS, MEMORY, CHILD)
-    except Raised:  # calls of libraries are wrapped (`of_library`), so that this one is a mistake of ours
+    except (
+        Raised
+    ):  # calls of libraries are wrapped (`gguf_library_call`), so that this one is a mistake of ours
         raise
     except Failed as e:
         raise BadSource(

@@ -86,7 +86,7 @@ def tokenizer_json(vocab: Vocab, begin: bool) -> dict[str, Any]:
     }
 
 
-def read_vocab(directory: str | Path) -> Vocab:
+def read_saved_vocab(directory: str | Path) -> Vocab:
     """The vocabulary that `write_tokenizer` saved in a directory, same ids.
 
     Reads tokenizer.json alone, as plain data, and accepts it only if writing the vocabulary again gives the

@@ -14,12 +14,12 @@ _NAMES = ("max_position_embeddings", "max_seq_len", "seq_length", "max_target_po
 _UNBOUNDED = frozenset(["mamba", "mamba2", "falcon_mamba", "recurrent_gemma", "xlstm"])
 
 
-def longest(model: Any) -> int | None:
+def context_length(model: Any) -> int | None:
     """Tokens of the longest text that the model reads in one piece, by one law; None where nothing bounds it.
 
     The least of three: what the config names; the positions there are behind those that are kept for padding
     (RoBERTa and its kin count from `padding_idx + 1`); and the range in which the speeds of rotary positions do not
-    depend on how long the text is (`one_law`).
+    depend on how long the text is (`fixed_rotation_length`).
     """
     config = model.config.get_text_config(decoder=True)
     named = next(
@@ -27,7 +27,7 @@ def longest(model: Any) -> int | None:
     )
     if named is None and config.model_type not in _UNBOUNDED:
         named = CONTEXT
-    bounds = [named, one_law(config)]
+    bounds = [named, fixed_rotation_length(config)]
     for name, module in model.named_modules():
         padding = getattr(module, "padding_idx", None)
         if name.endswith("position_embeddings") and type(padding) is int:
@@ -35,7 +35,7 @@ def longest(model: Any) -> int | None:
     return min((b for b in bounds if b is not None), default=None)
 
 
-def one_law(config: Any) -> int | None:
+def fixed_rotation_length(config: Any) -> int | None:
     """Up to how many tokens the rotary speeds of a config are the same for every text; None for any number.
 
     `longrope` turns all positions by its long factors as soon as a text is longer than the original length, and
