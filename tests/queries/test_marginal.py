@@ -23,7 +23,8 @@ from pofx.models.specs import NgramSpec
 from pofx.queries.marginal.exact import sum_by_state
 from pofx.queries.marginal.lattice import build_lattice
 from pofx.queries.marginal.marginal import Marginal, marginal
-from pofx.queries.marginal.tokenisations import build_tree, draw_unknown, find_likeliest
+from pofx.queries.marginal.tokenisation_beam import find_likeliest
+from pofx.queries.marginal.tokenisation_draws import build_tree, draw_unknown
 from pofx.transforms.with_begin import with_begin
 from pofx.vocab.vocabulary import ByteVocab, Vocab
 from pofx.vocab.words import WordVocab

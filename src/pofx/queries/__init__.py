@@ -1,1 +1,1 @@
-"""Questions to a distribution: (LM, texts) -> frozen records. They know LM, never a family."""
+"""Questions to a distribution, (LM, texts) -> frozen records; a query knows `LM`, and no model family."""

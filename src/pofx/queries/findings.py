@@ -1,4 +1,4 @@
-"""What an audit says: one finding a check, and the verdict they come to."""
+"""What an audit reports: a finding for each check, and a verdict."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ CheckVerdict = Literal["pass", "warn", "fail"]
 
 
 class _NamedByValue(StrEnum):
-    """Names that are shown as their words, also within a list."""
+    """Enum members that are shown as their values, also within a list."""
 
     def __repr__(self) -> str:
         return repr(self.value)
 
 
 class Check(_NamedByValue):
-    """What an audit, of a model or of a corpus, can check; the value is what reports call it."""
+    """What an audit of a model or of a corpus can check; the value is the name in reports."""
 
     ROWS = "rows sum to 1"
     FORWARD = "extend = forward"
@@ -47,7 +47,7 @@ class Check(_NamedByValue):
 
 
 class Measure(_NamedByValue):
-    """The unit of a number that a check has measured; the value is how reports write it."""
+    """The unit of a number that a check has measured; the value is the name in reports."""
 
     BITS = "bits"
     BITS_OPENING = "bits a first token"
@@ -66,13 +66,20 @@ class Measure(_NamedByValue):
     NONE = ""
 
 
-# Units of what an x0 gains on how documents begin.
+# The measures of how well p(x1|x0) predicts the openings of documents.
 OPENING_MEASURES = (Measure.BITS_OPENING, Measure.BITS_FIRST_BYTE)
 
 
 @dataclass(frozen=True)
 class Series:
-    """A small chart: named points in order, in one unit. kind: "bars" to compare, "line" along a number axis."""
+    """A small chart: named points in order.
+
+    Attributes:
+        title: Title of the chart.
+        unit: Unit of all points.
+        kind: "bars" to compare points, "line" along a number axis.
+        points: (name, value) of each point.
+    """
 
     title: str
     unit: str
@@ -82,8 +89,20 @@ class Series:
 
 @dataclass(frozen=True)
 class Finding:
-    """One check. value: what was measured, bound: what it was held against (None where there is no number);
-    unit: of both. why: one or two sentences for a reader who does not know the check."""
+    """The result of one check.
+
+    Attributes:
+        check: What was checked.
+        verdict: "pass", "warn" or "fail".
+        value: The measured number, in `unit`; None where the check has no number.
+        bound: The number that `value` was held against, in `unit`; None where there is none.
+        unit: Unit of `value` and `bound`.
+        why: One or two sentences for a reader who does not know the check.
+        series: A chart; None for none.
+
+    Right: `[f for f in audit(lm, texts).findings if f.verdict == "fail"]`. Wrong: finding a check by its sentence: use
+    `check`.
+    """
 
     check: Check
     verdict: CheckVerdict
@@ -96,11 +115,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class BeginEvidence:
-    """What p(x1|x0) knows of how real texts begin, in bits per first token (less is better).
+    """What p(x1|x0) knows of how real texts begin, in bits a first token; fewer bits are better.
 
-    bits: under p(·|x0). uniform_bits: under the uniform law. average_bits: under the model's own average
-    next-token law, that is with no knowledge of where a text begins. n: documents. se: standard error of the
-    mean gain over the average law.
+    Attributes:
+        text: The text of x0.
+        known: How x0 is known.
+        bits: Bits under p(·|x0).
+        uniform_bits: Bits under the uniform distribution.
+        average_bits: Bits under the model's average next-token distribution, which knows nothing of where texts begin.
+        se: Standard error of the mean gain over the average distribution, bits.
+        n: Number of documents.
+        id: Id of the token that stands for x0; None for an x0 of pofx's own.
     """
 
     text: str
@@ -115,17 +140,33 @@ class BeginEvidence:
 
 @dataclass(frozen=True)
 class BeginCandidate:
-    """What may stand for x0 of a pretrained model, and what p(x1|it) knows of how texts begin. nan: not there.
+    """A token that may stand for x0 of a pretrained model, and what p(x1|token) knows of how texts begin.
 
-    name, id: the token (None for none of them). role: "bos" as the files declare it, "eos", "unk", "pad",
-    "separator", "newline", "none", "twice"; current: whether it is the x0 that the model was audited with.
-    first_bits: of the first token of a document, against uniform_bits and average_bits (the model's average law;
-    average_se: standard error of the difference). byte_bits: of its first byte, against that of the uniform law.
-    same: the share of p(x1|it) that the model also gives behind any other token standing first. rest_bits: of each
-    further token of a document's head; behind: how much more that is than behind the candidate where it is least,
-    rest_se its standard error. entropy_bits: of p(x1|it). top: its likeliest outcomes and their probabilities. n:
-    documents whose openings were read. value, bound, unit: the number that decided the verdict, and what it was
-    held against.
+    A number that was not measured is nan.
+
+    Attributes:
+        name: The token.
+        id: Its id; None for the candidate "no token".
+        role: "bos" as the files declare it, "eos", "unk", "pad", "separator", "newline", "none" or "twice".
+        current: Whether the model was audited with this candidate as its x0.
+        first_bits: Bits of the first token of a document.
+        uniform_bits: Bits of the same under the uniform distribution.
+        average_bits: Bits of the same under the model's average next-token distribution.
+        average_se: Standard error of the difference from the average distribution, bits.
+        byte_bits: Bits of the first byte of a document.
+        uniform_byte_bits: Bits of the same under the uniform distribution.
+        same: Share of p(x1|candidate) that the model also gives after any other token that stands first.
+        rest_bits: Bits of each further token at the head of a document.
+        behind: How much more `rest_bits` is than for the candidate with the fewest, bits.
+        rest_se: Standard error of `behind`, bits.
+        entropy_bits: Entropy of p(x1|candidate), bits.
+        top: The likeliest outcomes of p(x1|candidate) and their probabilities.
+        n: Number of documents whose openings were read.
+        verdict: "pass", "warn" or "fail".
+        value: The number that decided the verdict, in `unit`.
+        bound: The number that `value` was held against, in `unit`.
+        unit: Unit of `value` and `bound`.
+        why: The reason, in words.
     """
 
     name: str
@@ -154,10 +195,18 @@ class BeginCandidate:
 
 @dataclass(frozen=True)
 class EndCandidate:
-    """A control token that may end texts: mean log2 p of it where documents end, and elsewhere in them.
+    """A control token that may end texts: its mean log2 p where documents end, and elsewhere in documents.
 
-    gain: the first less the second, document by document, with its standard error. current: whether it is the EOS.
-    sum: of p over all positions of a document, on average: 1 for an EOS of which the model is calibrated.
+    Attributes:
+        name: The token.
+        id: Its id.
+        current: Whether the token is the EOS of the model.
+        at_end: Mean log2 p where documents end, bits.
+        elsewhere: Mean log2 p elsewhere in documents, bits.
+        gain: `at_end` − `elsewhere`, document by document, bits.
+        se: Standard error of `gain`, bits.
+        n: Number of documents.
+        sum: Mean over documents of Σ p over all positions: 1 for an EOS of which the model is calibrated.
     """
 
     name: str
@@ -173,10 +222,21 @@ class EndCandidate:
 
 @dataclass(frozen=True)
 class Audit:
-    """The evidence that a model is what it claims to be.
+    """The evidence that a model is the distribution that it claims to be.
 
-    verdict: "joint" (x0 is trained, EOS ends texts, p sums to 1), "conditional" (only p(y|x) for an x the user
-    names), "prefix-only" (x0 but no EOS: prefix probabilities only), "improper" (something does not sum).
+    Attributes:
+        verdict: "joint": x0 is trained, EOS ends texts, p sums to 1. "conditional": the model has p(y|x) only, for an x that
+            the user names. "prefix-only": x0 but no EOS, so prefix probabilities only. "improper": something does not sum
+            to 1.
+        reason: The reason for the verdict, in words.
+        begin: What p(x1|x0) knows of how texts begin; None where nothing was measured.
+        findings: One finding a check.
+        documents: Number of documents that were read.
+        seed: Seed of the draws.
+        candidates: Tokens that may stand for x0.
+        endings: Control tokens that may end texts.
+
+    Right: `audit(lm, held_out).verdict == "joint"`. Wrong: an audit with documents that the model was fitted on.
     """
 
     verdict: Verdict

@@ -23,12 +23,21 @@ Logs = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class MixturePosterior:
-    """One text under a mixture of K models, nats; EOS counted where the models have one.
+    """One text under a mixture of K models; EOS is counted where the models have it.
 
-    prior, evidence, posterior: `[K]`, log π_c, the log-likelihood of each model log p_c(x), and log π_c p_c(x) / Σ π p(x).
-    A text impossible under every model leaves the prior. path: `[t + 1, K]` (a row more with EOS), the log posterior
-    before each term and behind the last. low, high: `[K]`, bounds of `evidence`, equal to it where nothing is left
-    out. What Bayes' rule divides by, elsewhere `log_evidence`, is `total`.
+    log p(x) of the mixture, which Bayes' rule divides by, is `total`; other records call it `log_evidence`.
+
+    Attributes:
+        text: The text.
+        prior: log π_c of each model, nats, `[K]`.
+        evidence: log p_c(x), the log-likelihood of each model, nats, `[K]`.
+        posterior: log π_c p_c(x) / Σ_k π_k p_k(x), nats, `[K]`; the prior for a text impossible under every model.
+        path: Log posterior before each token and after the last, nats, `[t + 1, K]`; a row more with EOS.
+        low: Lower bounds of `evidence`, nats, `[K]`; equal to it where nothing was left out.
+        high: Upper bounds of `evidence`, nats, `[K]`; equal to it where nothing was left out.
+        terms: What was counted, and under which rules.
+
+    Right: `posterior(mixture([en, fr]), ["Bonjour"])[0].best`. Wrong: `evidence` as a posterior: it leaves out the prior.
     """
 
     text: str | bytes
@@ -42,23 +51,23 @@ class MixturePosterior:
 
     @property
     def total(self) -> float:
-        """log p(x) = log Σ π_c p_c(x), as `log_prob` of the mixture says."""
+        """Log p(x) = log Σ π_c p_c(x), nats, as `log_prob` of the mixture gives it."""
         return float(logsumexp(self.prior + self.evidence))
 
     @property
     def best(self) -> int:
-        """The number of the model that predicts the text best, whatever the prior."""
+        """Number of the model that predicts the text best, whatever the prior."""
         return int(np.argmax(self.evidence))
 
     @property
     def regret(self) -> float:
-        """max log p_c(x) − log p(x), nats a text: what not knowing the model costs, at most −log π of the best."""
+        """The cost of not knowing the model, max log p_c(x) − log p(x), nats: at most −log π of the best model."""
         most = float(self.evidence.max())
         return 0.0 if np.isneginf(most) else most - self.total
 
     @property
     def intervals(self) -> NDArray[np.float64]:
-        """Bounds (low, high) of each model's log posterior, `[K, 2]`, for likelihoods anywhere in their bounds."""
+        """Bounds (low, high) of each model's log posterior, nats, `[K, 2]`, for likelihoods anywhere in their bounds."""
         out = np.empty((len(self.prior), 2))
         for c in range(len(out)):
             others = np.arange(len(out)) != c
@@ -70,13 +79,23 @@ class MixturePosterior:
 
 
 def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
-    """p(c | x) = π_c p_c(x) / Σ_k π_k p_k(x) of the models of a `mixture`, one record a text, in order; nats.
+    """Compute p(c | x) = π_c p_c(x) / Σ_k π_k p_k(x) for the models c of a `mixture`.
 
-    Complete texts, EOS counted; what a prefix says is a row of `path`. `BadValue` for what is no mixture (an
-    `interpolate` draws a model at every token, so no text is of one); `NoBOS` without x0.
+    Texts are complete, so EOS is counted. A row of `path` has the posterior after a prefix.
 
-    Right: `posterior(mixture([en, fr]), ["Bonjour"])[0].posterior`. Wrong: comparing models by bits a token, each of
-    its own vocabulary.
+    Args:
+        lm: A `mixture`.
+        texts: A list of texts.
+
+    Returns:
+        One record a text, in order.
+
+    Raises:
+        BadValue: `lm` is no mixture. (An `interpolate` draws a model at every token, so no text is from one model.)
+        NoBOS: The models have no x0.
+
+    Right: `posterior(mixture([en, fr]), ["Bonjour"])[0].posterior`. Wrong: comparing models by bits a token, where each
+    has its own vocabulary.
     """
     parts = lm.parts()
     if parts is None or parts.draws != "text":
@@ -95,7 +114,7 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
     for i, text in enumerate(texts):
         logp = np.stack([t.logp[i] for t in traces])
         bounds = np.array([[b[-1] for b in running_bounds(m, t, i)] for m, t in zip(parts.lms, traces)])
-        path = _path(parts.log_weights, logp)
+        path = _posterior_path(parts.log_weights, logp)
         leak = float(1 - np.prod(1 - mixed_leak(parts.log_weights, traces, i)))
         small_print = terms(lm, len(paths[i]) - len(end), len(to_bytes(text)), 0, bool(end), leak)
         evidence = logp.sum(axis=1)
@@ -106,8 +125,8 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
     return name_normalizers(out, changed)
 
 
-def _path(prior: Logs, logp: Logs) -> Logs:
-    """Bayes' rule a token at a time, `[n + 1, K]`."""
+def _posterior_path(prior: Logs, logp: Logs) -> Logs:
+    """The log posterior before each token and after the last, `[n + 1, K]`."""
     rows = [prior]
     for gain in logp.T:
         rows.append(updated(rows[-1][None, :], gain[None, :])[0])

@@ -20,18 +20,28 @@ from pofx.transforms.prefix_ids import Prefix
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
-# Rows drawn side by side. Fixed, so that draw i is the same however many are asked for.
+# Rows drawn side by side. The number is fixed, so that draw i does not depend on the number of draws.
 BATCH = 256
 
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """One draw. bytes: what it spells; text: the same as UTF-8, stray bytes shown as U+FFFD. logp: of each token,
-    EOS last, nats. ended: False where `max_tokens` cut it off: then it is a draw of a prefix, not of p.
+    """One draw from p, with its log-probability.
 
-    warp: how p was changed token by token before the draw ("temperature 0.7, top-k 50"), "" where it was not: `logp` is
-    of the changed law. own: log p of each token under the model itself, where the two differ; None where they do not, or
-    where the draw begins inside a token of a prefix, whose spellings are weighed by the law that was drawn from."""
+    Attributes:
+        text: The draw as UTF-8; stray bytes are shown as U+FFFD.
+        bytes: The bytes of the draw.
+        tokens: Its ids, `[t]`, EOS not included.
+        logp: log p of each token under the distribution drawn from, nats, `[t + 1]`; the last entry is of EOS. `[t]` where
+            the draw did not end.
+        ended: Whether EOS was drawn. If not, `max_tokens` cut the draw off, and it is a draw of a prefix.
+        terms: What was counted, and under which rules.
+        warp: How p was changed token by token before the draw ("temperature 0.7, top-k 50"); "" where it was not.
+        own: log p of each token under the model without the warp, nats. None where nothing was warped, and where the draw
+            begins inside a token of the prefix, whose spellings were weighed by the warped distribution.
+
+    Right: `sample(lm)[0].total`. Wrong: comparing the `total` of draws of which only some `ended`.
+    """
 
     text: str
     bytes: bytes
@@ -44,12 +54,12 @@ class Draw:
 
     @property
     def total(self) -> float:
-        """Σ logp: log p of the draw if it ended, else log P of it as a prefix."""
+        """Σ logp, nats: log p of a draw that ended, else log P of the draw as a prefix."""
         return float(self.logp.sum())
 
     @property
     def own_total(self) -> float | None:
-        """The same under the model itself, where `own` is known."""
+        """Σ own, nats: as `total` under the model without the warp; None where `own` is None."""
         return None if self.own is None else float(self.own.sum())
 
 
@@ -61,17 +71,30 @@ def sample(
     seed: int | None = None,
     boundary: Literal["token", "exact"] = "exact",
 ) -> list[Draw]:
-    """n independent draws x ~ p(· | given), ancestral: x1 ~ p(·|x0), x2 ~ p(·|x0,x1), … until EOS.
+    """Draw n independent texts x ~ p(· | given), token by token: x1 ~ p(·|x0), x2 ~ p(·|x0,x1), … until EOS.
 
-    What is drawn from is what `score` scores. The same seed gives the same draws, whatever n; None asks the
-    system for a fresh one. For a temperature draw from `warp(lm, temperature=…)`. `NoBOS` for a model without x0
-    and an empty `given`; `Impossible` for a `given` of probability zero.
+    The distribution drawn from is the one that `score` scores. For a temperature draw from `warp(lm, temperature=…)`.
 
-    boundary: "exact", `given` is a string, and the draw may be spelled by a token that begins inside it
-    ("The interes" + "ting"): tokens[0] may then be such a token, of which `bytes` has the rest only, and logp[0] counts
-    how the prefix was spelled, given that it was. Or "token": the draw begins with a new token.
+    Args:
+        lm: The model.
+        n: Number of draws.
+        given: The prefix to condition on: a string, or a conversation (`chat`).
+        max_tokens: The most tokens of a draw; a longer draw is cut off.
+        seed: The same seed gives the same draws, and draw i does not depend on n. None: the system gives a fresh seed.
+        boundary: "exact": `given` is a string, and a token that begins inside it may spell the draw's first bytes
+            ("The interes" + "ting"). `tokens[0]` may then be such a token. `bytes` has only its part after the prefix, and
+            `logp[0]` counts how likely this spelling of the prefix is, given the prefix. "token": the draw begins with a new
+            token.
 
-    Right: `sample(lm, 5, seed=1)`. Wrong: taking a draw with `ended` False for one of p: it is a prefix.
+    Returns:
+        The draws.
+
+    Raises:
+        NoBOS: The model has no x0, and `given` is empty.
+        Impossible: `given` has probability zero.
+        BadValue: An argument is outside its domain.
+
+    Right: `sample(lm, 5, seed=1)`. Wrong: taking a draw with `ended` False for a draw from p: it is a prefix.
     """
     n, max_tokens = check_whole_number("n", n), check_whole_number("max_tokens", max_tokens, 1)
     seed = None if seed is None else check_whole_number("seed", seed, advice="None draws a fresh one")
@@ -84,7 +107,7 @@ def sample(
     warping = lm.warping()
     warp = "" if warping is None else warping.text
     if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
-        return [replace(draw, warp=warp) for draw in _healed(lm, n, given, max_tokens, seed)]
+        return [replace(draw, warp=warp) for draw in _draw_exact(lm, n, given, max_tokens, seed)]
     source = with_prefix(lm, given)
     given_bytes = len(to_bytes(given))
     seeds = np.random.SeedSequence(seed)
@@ -103,19 +126,30 @@ def sample(
 def draw_paths(
     lm: LM, n: int, max_tokens: int, rng: np.random.Generator, state: State | None = None
 ) -> list[tuple[list[int], list[float]]]:
-    """n rows side by side, behind `state` or x0; a row that has drawn EOS leaves the batch."""
+    """Draw n rows side by side; a row that has drawn EOS leaves the batch.
+
+    Args:
+        lm: The model.
+        n: Number of rows, at most `BATCH`.
+        max_tokens: The most tokens of a row.
+        rng: The source of randomness.
+        state: n prefixes that the rows follow; None: x0.
+
+    Returns:
+        For each row its tokens, and log p of each, nats.
+    """
     end = lm.vocab.end
     drawn: list[tuple[list[int], list[float]]] = [([], []) for _ in range(n)]
     live = np.arange(n)
     state = lm.start(n) if state is None else state
     for step in range(max_tokens):
-        # Every row of a full batch gets its number, live or not, so that no draw depends on its neighbours.
+        # Every row of a full batch gets a random number, so that no draw depends on its neighbours.
         u = rng.random(BATCH)[live]
         ids = inverse_of_logs(state.logp, u)
         for row, i, lp in zip(live, ids, state.logp[np.arange(len(live)), ids]):
             drawn[row][0].append(int(i))
             drawn[row][1].append(float(lp))
-        state = state.without_law()  # the laws of a batch are V numbers a row: those of one step at a time
+        state = state.without_law()  # a distribution has V numbers a row, so only those of one step are held
         going = np.flatnonzero(ids != end) if end is not None else np.arange(len(live))
         if not len(going) or step + 1 == max_tokens:
             break
@@ -125,8 +159,8 @@ def draw_paths(
     return drawn
 
 
-def _healed(lm: LM, n: int, given: str | bytes, max_tokens: int, seed: int | None) -> list[Draw]:
-    """Draws behind a string: a cover of it first, then tokens."""
+def _draw_exact(lm: LM, n: int, given: str | bytes, max_tokens: int, seed: int | None) -> list[Draw]:
+    """Draw texts after a string: first a token sequence that covers the string, then tokens."""
     join = given_string(lm, given)
     if join.tail:
         check_possible(join.lm, [list(join.tail)], [given])
@@ -138,13 +172,13 @@ def _healed(lm: LM, n: int, given: str | bytes, max_tokens: int, seed: int | Non
         rows = min(BATCH, n - len(out))
         opened = join.draw(first.random((BATCH, 2))[:rows])
         paths: list[tuple[list[int], list[float]]] = [([], [])] * rows
-        for new in (0, 1):  # rows behind whole tokens, and rows that close one first
-            some = np.flatnonzero((opened.token >= 0) == new)
-            state = opened.state.take(some)
-            if new and len(some):
-                state = lm.extend(state, opened.token[some, None])
-            if len(some) and max_tokens > new:
-                for k, path in zip(some, draw_paths(lm, len(some), max_tokens - new, rngs[new], state)):
+        for new in (0, 1):  # rows after whole tokens; then rows that close a token first
+            group = np.flatnonzero((opened.token >= 0) == new)
+            state = opened.state.take(group)
+            if new and len(group):
+                state = lm.extend(state, opened.token[group, None])
+            if len(group) and max_tokens > new:
+                for k, path in zip(group, draw_paths(lm, len(group), max_tokens - new, rngs[new], state)):
                     paths[k] = path
         for (ids, logp), token, depth, p in zip(paths, opened.token, opened.depth, opened.logp):
             if token >= 0:
@@ -159,7 +193,7 @@ def _healed(lm: LM, n: int, given: str | bytes, max_tokens: int, seed: int | Non
 def _record(
     vocab: Vocab, lm: LM, ids: list[int], logp: list[float], given_bytes: int, inside: int = 0
 ) -> Draw:
-    """inside: how many bytes of the first token lie in the prefix."""
+    """Make the record of one row; `inside` bytes of its first token lie in the prefix."""
     ended = bool(ids) and ids[-1] == lm.vocab.end
     tokens = np.array(ids[:-1] if ended else ids, dtype=np.int64)
     spelled = vocab.decode(tokens)[inside:]  # type: ignore[arg-type]

@@ -1,1 +1,1 @@
-"""log p of a string, summed over its tokenisations."""
+"""The probability of a string, summed over all its tokenisations."""

@@ -1,4 +1,4 @@
-"""The marginal under a law that remembers few tokens: one sum a state, instead of one a tokenisation."""
+"""The exact sum over all tokenisations, for a model that remembers few tokens: one sum a history."""
 
 from __future__ import annotations
 
@@ -11,23 +11,31 @@ from pofx.algorithms.logspace import logsumexp
 from pofx.lm.model import LM
 from pofx.queries.marginal.lattice import Lattice
 
-# Histories of one offset: a law of long memory on a text with many tokenisations has too many of them to sum over.
+# The most histories of one offset. A model of long memory has too many of them on a text with many tokenisations.
 WIDEST = 4096
-# Edges whose log p is looked up in one pass: 5 tokens each take some 50 MB meanwhile.
+# Edges whose log p is computed in one pass. Paths of 5 tokens each take some 50 MB.
 EDGES = 1 << 15
 
-# The last `memory` tokens before an offset, x0 (written −1) among them while it is remembered.
+# The last `memory` tokens before an offset; −1 stands for x0.
 _History = tuple[int, ...]
 _Edge = tuple[int, _History, int, int]  # offset, history, token, where it ends
 
 
 def sum_by_state(lm: LM, lattice: Lattice, memory: int) -> tuple[float, int] | None:
-    """log Σ p(t) over all tokenisations t of the lattice, EOS included, and the passes it took.
+    """Compute log Σ p(t) over all tokenisations t of a lattice, EOS included, nats.
 
-    α(offset, history) = Σ α(before) · p(token | history before), O(edges of the lattice × histories). Exact for a law
-    that depends on the last `memory` tokens alone. None where an offset has more than `WIDEST` histories.
+    α(offset, history) = Σ α(offset before, history before) · p(token | history before), in time O(edges of the lattice ×
+    histories). The sum is exact where next-token distributions depend on the last `memory` tokens alone.
 
-    Right: `sum_by_state(ngram, lattice, ngram.memory)`. Wrong: a memory below that of the law.
+    Args:
+        lm: The model, with EOS.
+        lattice: The tokenisations.
+        memory: How many tokens a next-token distribution depends on (`LM.memory`).
+
+    Returns:
+        The sum and the number of passes of the model; None where an offset has more than `WIDEST` histories.
+
+    Right: `sum_by_state(ngram, lattice, ngram.memory)`. Wrong: a `memory` below that of the model.
     """
     n = len(lattice.data)
     assert lm.vocab.end is not None  # noqa: S101  (ours: the caller has seen to it)
@@ -36,20 +44,20 @@ def sum_by_state(lm: LM, lattice: Lattice, memory: int) -> tuple[float, int] | N
     start: _History = (-1,) if memory else ()
     arriving[0][start] = [0.0]
     reached[0][start] = None
-    walk = _edges(lattice, reached, memory, lm.vocab.end)
+    edges = _edges(lattice, reached, memory, lm.vocab.end)
     passes = 0
-    while block := list(islice(walk, EDGES)):
+    while block := list(islice(edges, EDGES)):
         if any(len(r) > WIDEST for r in reached[block[0][0] : block[-1][3] + 1]):
             return None
         paths = [[*(i for i in history if i >= 0), token] for _, history, token, _ in block]
         logp = lm.forward(paths, skip=[len(p) - 1 for p in paths]).logp
         passes += 1
-        for (at, history, token, end), found in zip(block, logp):
-            # All that arrives at an offset has come from lower ones, which stand before it in the walk.
+        for (at, history, token, end), log_p in zip(block, logp):
+            # All mass that arrives at an offset comes from lower offsets, whose edges stand before.
             here = arriving[at][history]
             if len(here) > 1:
                 here[:] = [float(logsumexp(np.array(here)))]
-            weight = here[0] + float(found[0])
+            weight = here[0] + float(log_p[0])
             if token == lm.vocab.end:
                 arriving[n].setdefault((-2,), []).append(weight)
             else:
@@ -61,7 +69,7 @@ def sum_by_state(lm: LM, lattice: Lattice, memory: int) -> tuple[float, int] | N
 
 
 def _edges(lattice: Lattice, reached: list[dict[_History, None]], memory: int, eos: int) -> Iterator[_Edge]:
-    """Every token behind every history, offset by offset; which there are does not depend on probabilities."""
+    """Every token after every history, offset by offset; probabilities do not decide which edges there are."""
     n = len(lattice.data)
     for at in range(n):
         tokens, ends = lattice.ids[at].tolist(), lattice.ends[at].tolist()

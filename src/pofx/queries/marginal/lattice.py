@@ -1,4 +1,4 @@
-"""All tokenisations of a string, as a graph: offsets are nodes, the tokens that fit there are edges."""
+"""All tokenisations of a string, as a graph: its nodes are offsets, its edges the tokens that fit there."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from pofx.vocab.vocabulary import Vocab
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """For each offset of `data` but the last: the tokens that can stand there, and where each of them ends.
+    """The tokens that can stand at each offset of some bytes, and where each of them ends.
 
-    Only what lies on a way from 0 to the end is in it, so that no path is a dead end. ids, ends: a pair of arrays
-    of one length an offset; longest: the most bytes an edge has.
+    Every edge lies on a path from offset 0 to the end, so that no path is a dead end.
+
+    Attributes:
+        data: The n bytes.
+        ids: Tokens at each offset, n arrays.
+        ends: Where each of these tokens ends, n arrays.
+        longest: The most bytes that an edge has.
     """
 
     data: bytes
@@ -26,7 +31,7 @@ class Lattice:
 
     @property
     def paths(self) -> int:
-        """How many tokenisations there are: an integer of any size."""
+        """Number of tokenisations, an integer of any size."""
         ways = [0] * len(self.ids) + [1]
         for at in range(len(self.ids) - 1, -1, -1):
             ways[at] = sum(ways[end] for end in self.ends[at].tolist())
@@ -34,9 +39,17 @@ class Lattice:
 
 
 def build_lattice(vocab: Vocab, canonical: Sequence[int] | Ints) -> Lattice:
-    """The lattice of the bytes that the canonical ids spell, the space put before a text by its tokenizer included.
+    """Build the lattice of the bytes that some ids spell.
 
-    Ids that spell no byte are in no tokenisation; two ids that spell the same bytes are two edges.
+    The bytes include a space that the tokenizer puts before a text. Ids that spell no byte are in no tokenisation. Two
+    ids that spell the same bytes are two edges.
+
+    Args:
+        vocab: The vocabulary.
+        canonical: The ids that `encode` gives.
+
+    Returns:
+        The lattice.
     """
     spelled = vocab.token_bytes
     data = b"".join(spelled[int(i)] or b"" for i in canonical)
@@ -50,13 +63,13 @@ def build_lattice(vocab: Vocab, canonical: Sequence[int] | Ints) -> Lattice:
     ids: list[Ints] = [np.zeros(0, dtype=np.int64)] * n
     ends = list(ids)
     for at in range(n - 1, -1, -1):
-        found = [
+        fitting = [
             (i, at + k)
             for k in lengths
             if at + k <= n and reaches[at + k]
             for i in by_bytes.get(data[at : at + k], ())
         ]
-        reaches[at] = bool(found)
-        pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
+        reaches[at] = bool(fitting)
+        pairs = np.array(fitting, dtype=np.int64).reshape(-1, 2)
         ids[at], ends[at] = pairs[:, 0], pairs[:, 1]
     return Lattice(data, tuple(ids), tuple(ends), lengths[-1] if lengths else 0)

@@ -1,4 +1,4 @@
-"""log p of a string, summed over all its tokenisations."""
+"""Log p of a string, summed over all its tokenisations."""
 
 from __future__ import annotations
 
@@ -15,27 +15,38 @@ from pofx.algorithms.logspace import logsumexp
 from pofx.lm.model import LM
 from pofx.queries.marginal.exact import sum_by_state
 from pofx.queries.marginal.lattice import Lattice, build_lattice
-from pofx.queries.marginal.tokenisations import Tokenisation, Tokens, build_tree, draw_unknown, find_likeliest
+from pofx.queries.marginal.tokenisation_beam import Tokenisation, Tokens, find_likeliest
+from pofx.queries.marginal.tokenisation_draws import build_tree, draw_unknown
 from pofx.queries.scoring.score import Scored, score
 from pofx.queries.scoring.terms import Terms
 from pofx.units import bits
 from pofx.values import check_real_number, check_whole_number
 
-# Draws that take their steps together: with V = 262,144, their laws are 34 MB as float32.
+# Draws that take their steps together. With V = 262,144 their next-token distributions are 34 MB of float32.
 TOGETHER = 32
-# The first batch; each one after is twice as large, up to the above. Small ones first, as what one meets, the next need
-# not estimate.
+# Size of the first batch. Each later batch is twice as large, up to TOGETHER: later batches need not estimate what the first
+# ones met.
 FIRST = 8
 
 
 @dataclass(frozen=True)
 class Marginal:
-    """log Σ p(t) over the tokenisations t of a text, EOS included; all in nats unless a name says otherwise.
+    """Log Σ p(t) over the tokenisations t of a text, EOS included.
 
-    kind: "exact"; "estimate"; or "lower", where there was no time for draws. lower: log of the sum over `found`
-    distinct tokenisations, certain, up to rounding. estimate: log of an unbiased estimate of the sum; it may lie below
-    `lower`. se: its standard error, relative to the sum, so in nats to first order; ess: effective sample size of the
-    `draws`. canonical: log p of the tokenisation that `encode` gives. calls: passes or steps of the model.
+    Attributes:
+        text: The text.
+        kind: "exact"; "estimate"; or "lower", a lower bound, where no draws were made.
+        lower: Log of the sum over `found` distinct tokenisations, nats: certain, up to rounding.
+        estimate: Log of an unbiased estimate of the sum, nats; may lie below `lower`. None without draws.
+        se: Standard error of the estimate relative to the sum, which to first order is in nats. None without draws.
+        ess: Effective number of draws. None without draws.
+        draws: Number of draws.
+        found: Number of distinct tokenisations that were summed.
+        canonical: log p of the tokenisation that `encode` gives, nats.
+        calls: Passes and steps of the model.
+        terms: What was counted, and under which rules.
+
+    Right: `marginal(lm, text).gap_bits`. Wrong: adding `lower` and `estimate`, both of which are of the whole text.
     """
 
     text: str | bytes
@@ -52,19 +63,22 @@ class Marginal:
 
     @property
     def total(self) -> float:
-        """The estimate, or what is certain where there is none or less."""
+        """The estimate, but at least `lower`, nats."""
         return self.lower if self.estimate is None else max(self.estimate, self.lower)
 
     @property
     def gap_bits(self) -> float:
-        """What the canonical tokenisation alone leaves out of log p: `total` − `canonical`, in bits; 0 for none."""
+        """How much the canonical tokenisation alone leaves out: `total` − `canonical`, in bits."""
         return 0.0 if self.total == self.canonical else bits(self.total - self.canonical)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 %, by Student's t of the effective draws, on the scale of logarithms; its lower end is at least what is
-        certain. Wider above: weights are skewed, so an estimate that met no heavy one is too low, and its se too small.
-        (lower, inf) without draws."""
+        """A 95 % interval of log p(text), nats; (lower, inf) without draws.
+
+        The interval follows Student's t of the effective number of draws, on the scale of logarithms. Its lower end is
+        at least `lower`. The interval is wider above: weights are skewed, so an estimate without a heavy draw is too
+        low, and its se too small.
+        """
         if self.estimate is None or self.se is None:
             return self.lower, math.inf
         # The quantile of t with ν degrees of freedom: 9, 4.4 and 3.3 for ν of 1, 2 and 3 (Cornish and Fisher, rounded up).
@@ -83,21 +97,33 @@ def marginal(
     seconds: float | None = None,
     seed: int = 0,
 ) -> Marginal:
-    """log p(text) = log Σ p(t) · p(EOS | t) over all sequences t of tokens that spell it, nats.
+    """Compute log p(text) = log Σ p(t) · p(EOS | t) over all token sequences t that spell the text, nats.
 
-    Exact where a text has one spelling; where the law remembers few tokens (`LM.memory`), by a sum over the last so
-    many; and where the beam keeps them all. Else p = Σ p(t) over those the beam kept, plus an estimate of the others
-    by importance sampling: draws token by token, in proportion to p among what fits the rest of the text and is not yet
-    known, weighed by the mass of what fitted. What one batch of draws meets is known to the next, and counts for `lower`.
+    The sum is exact in three cases: the text has one spelling; the model remembers few tokens (`LM.memory`), so that
+    histories can be summed over; or the beam keeps all tokenisations. Else the number is the sum over the tokenisations
+    that the beam kept, plus an estimate of all others by importance sampling. A draw goes token by token, in proportion
+    to p among the tokens that fit the rest of the text and lead to new tokenisations, and is weighed by the mass of the
+    tokens that fit. The next batch of draws leaves out the tokenisations that a batch met, and these count for `lower`.
+    Cao and Rimell 2021; Geh et al. 2024, on why no exact sum is feasible in general.
 
-    beam: beginnings kept at each byte. draws: particles, up to 32 of which take a step in one call. calls, seconds:
-    the beam is given up, and no further particles start, when the model was called so often, or so much time has
-    passed; the canonical tokenisation is always scored. The errors of `score`; `NoEOS` for a model without EOS.
+    Args:
+        lm: The model.
+        text: The text.
+        beam: Beginnings of tokenisations kept at each byte, at least 1.
+        draws: The most draws; up to 32 of them take a step in one call.
+        calls: Stop the beam and start no further draws after so many calls of the model; None: no limit.
+        seconds: Stop the beam and start no further draws after so many seconds; None: no limit.
+        seed: Seed of the draws.
 
-    Cao and Rimell 2021; Geh et al. 2024, on why there is no exact sum in general.
+    Returns:
+        The sum, its kind and its bounds. The canonical tokenisation is always among those summed.
+
+    Raises:
+        NoEOS: Texts of the model never end.
+        PofxError: The errors of `score`.
 
     Right: `marginal(lm, " unbelievable", seed=1).gap_bits`. Wrong: adding `canonical` and `estimate`: both are of the
-    whole text, the second contains the first.
+    whole text, and the second contains the first.
     """
     beam, draws, seed = (
         check_whole_number("beam", beam, 1),
@@ -106,37 +132,36 @@ def marginal(
     )
     calls = None if calls is None else check_whole_number("calls", calls, 1)
     seconds = None if seconds is None else check_real_number("seconds", seconds, 0, above=True)
-    lm.vocab.encode(
-        lm.vocab.read(text)[0]
-    )  # `score` may read a word as one of a class, whose probability is not the string's
+    # `score` may read a word as one of a class, whose probability is not the string's. `encode` refuses such a word.
+    lm.vocab.encode(lm.vocab.read(text)[0])
     scored = score(lm, [text])[0]
     budget = _Budget(calls, None if seconds is None else time.monotonic() + seconds)
     budget.spent += 1
 
-    if lm.interval:  # of a law that is a sum with terms left out
+    if lm.interval:  # the model leaves out terms of its sums
         return _record(scored, budget, "lower", scored.interval[0], 1)
     exact = _exact(lm, scored, beam, budget)
     if isinstance(exact, _Sum):
         return _record(scored, budget, "exact", exact.value, exact.n, exact.value, 0.0)
     spelled, kept = exact
-    return _sampled(lm, scored, spelled, kept, draws, budget, np.random.default_rng(seed))
+    return _estimate(lm, scored, spelled, kept, draws, budget, np.random.default_rng(seed))
 
 
 @dataclass
 class _Budget:
-    """How often the model was called, and when to stop. Local to one call of `marginal`."""
+    """How often the model was called, and when to stop. Each call of `marginal` has its own."""
 
     most: int | None
     until: float | None
     spent: int = 0
 
     def left(self) -> bool:
-        """Whether there is some."""
+        """Whether a call is left."""
         in_calls = self.most is None or self.spent < self.most
         return in_calls and (self.until is None or time.monotonic() < self.until)
 
     def one_more(self) -> bool:
-        """Whether one more call may be made, which then counts."""
+        """Whether one more call may be made; if so, count it."""
         granted = self.left()
         self.spent += granted
         return granted
@@ -151,7 +176,7 @@ class _Sum:
 def _exact(
     lm: LM, scored: Scored, beam: int, budget: _Budget
 ) -> _Sum | tuple[Lattice, tuple[Tokenisation, ...]]:
-    """The sum, where it can be had; else the lattice and what the beam found."""
+    """The exact sum, where feasible; else the lattice and the tokenisations that the beam kept."""
     canonical = tuple(scored.tokens.tolist())
     if lm.vocab.unambiguous:
         return _Sum(scored.total, 1)
@@ -160,25 +185,29 @@ def _exact(
         by_state = sum_by_state(lm, spelled, lm.memory)
         if by_state is not None:
             budget.spent += by_state[1]
-            return _Sum(
-                max(by_state[0], scored.total), spelled.paths
-            )  # a sum in another order may be a rounding less
+            # A sum in another order may be less by a rounding.
+            return _Sum(max(by_state[0], scored.total), spelled.paths)
     kept = find_likeliest(lm, spelled, canonical, beam, budget.one_more)
     if kept is not None and kept.all:
         every = {**_logp(kept.rows), canonical: scored.total}
-        return _Sum(_log_sum(every.values()), len(every))
+        return _Sum(_sum_logs(every.values()), len(every))
     return spelled, () if kept is None else kept.rows
 
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    """Draws behind which the same tokenisations were known: log Σ p of these, and log of missing · W of each draw."""
+    """Draws that left out the same known tokenisations.
+
+    Attributes:
+        sure: log Σ p of the known tokenisations, nats.
+        weights: log(missing · W) of each draw, nats.
+    """
 
     sure: float
     weights: NDArray[np.float64]
 
 
-def _sampled(
+def _estimate(
     lm: LM,
     scored: Scored,
     spelled: Lattice,
@@ -187,9 +216,10 @@ def _sampled(
     budget: _Budget,
     rng: np.random.Generator,
 ) -> Marginal:
-    """Σ p over what is known, and an estimate of the rest; what a batch has met is known to the next one.
+    """Sum p over the known tokenisations, and estimate the rest.
 
-    Each batch's estimate is unbiased, whatever the ones before have met, so their mean is, too.
+    Each batch of draws leaves out the tokenisations that batches before have met. The estimate of each batch is
+    unbiased, whatever batches before have met, and so is the mean of these estimates.
     """
     known = {row.tokens: row for row in kept}
     batches: list[_Batch] = []
@@ -197,28 +227,28 @@ def _sampled(
     while done < draws and budget.left():
         root = build_tree(known.values(), spelled)
         if not root.missing:
-            value = max(_log_sum(_logp(known.values()).values()), scored.total)
+            value = max(_sum_logs(_logp(known.values()).values()), scored.total)
             return _record(scored, budget, "exact", value, len(known), value, 0.0, draws=done)
         n = min(TOGETHER, FIRST << len(batches), draws - done)
-        if draws - done - n == 1:  # one draw alone has no variance
+        if draws - done - n == 1:  # a batch of one draw has no variance
             n += 1
         rows, log_w, calls = draw_unknown(lm, spelled, root, n, rng)
         budget.spent += calls
-        sure = _log_sum(_logp(known.values()).values())
+        sure = _sum_logs(_logp(known.values()).values())
         batches.append(_Batch(sure, log_w + math.log(root.missing)))
         known |= {row.tokens: row for row in rows if row.logp > -math.inf}
         done += n
-    lower = _log_sum({**_logp(known.values()), tuple(scored.tokens.tolist()): scored.total}.values())
+    lower = _sum_logs({**_logp(known.values()), tuple(scored.tokens.tolist()): scored.total}.values())
     lower, found = max(lower, scored.total), len(known)
     if done < 2:
         return _record(scored, budget, "lower", lower, max(found, 1), draws=done)
-    estimate, se, ess = _mean(batches)
+    estimate, se, ess = _combine(batches)
     return _record(scored, budget, "estimate", lower, found, estimate, se, ess, done)
 
 
-def _mean(batches: Sequence[_Batch]) -> tuple[float, float, float]:
-    """log of the mean of the batches' estimates, a draw a vote; its relative standard error; and the ESS of all draws."""
-    # In units of the largest number, so that nothing vanishes.
+def _combine(batches: Sequence[_Batch]) -> tuple[float, float, float]:
+    """Log of the mean of the batches' estimates, weighted by draws; its relative standard error; the ESS of all draws."""
+    # In units of the largest number, so that no term underflows.
     unit = max(max(b.sure, float(b.weights.max())) for b in batches)
     n = sum(len(b.weights) for b in batches)
     if unit == -math.inf:
@@ -254,6 +284,6 @@ def _record(
     )
 
 
-def _log_sum(values: Iterable[float]) -> float:
-    held = np.array(list(values))
-    return float(logsumexp(held)) if len(held) else -math.inf
+def _sum_logs(values: Iterable[float]) -> float:
+    logs = np.array(list(values))
+    return float(logsumexp(logs)) if len(logs) else -math.inf

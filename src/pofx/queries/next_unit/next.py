@@ -1,4 +1,4 @@
-"""p(· | x): the law of the next token, byte, character or word."""
+"""The distribution p(· | prefix) of the next token, byte, character or word."""
 
 from __future__ import annotations
 
@@ -26,18 +26,23 @@ from pofx.vocab.vocabulary import show_bytes, to_bytes
 
 NextUnit = Literal["token", "byte", "character", "word"]
 UNITS = ("token", "byte", "character", "word")
-# Calls of the model that a search for characters or words may make. SmolLM2 answers "The interes" in 10, "The" in 7.
+# The most calls of the model in a search for characters or words. SmolLM2 answers "The interes" in 10 calls, "The" in 7.
 CALLS = 32
-# Hypotheses of a search, where many strings are held side by side: bounds are within 1e-4 of each other on SmolLM2.
+# Hypotheses of a beam in a search, which holds many strings side by side. On SmolLM2 bounds are within 1e-4 of each other.
 BEAM = 7
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """One outcome: the bytes it spells (None: a control token such as EOS), a printable name, log p (nats).
+    """One outcome of a next-unit distribution.
 
-    id: of a token, or of a byte; None for characters and words. low, high: bounds of log p, equal to it where nothing
-    was left out.
+    Attributes:
+        id: Id of a token or byte; None for characters and words.
+        bytes: The bytes of the outcome; None for a control token such as EOS.
+        shown: The outcome as people read it.
+        logp: log p of the outcome, nats.
+        low: Lower bound of log p, nats; equals `logp` where nothing was left out.
+        high: Upper bound of log p, nats; equals `logp` where nothing was left out.
     """
 
     id: int | None
@@ -50,12 +55,24 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Next:
-    """The likeliest outcomes, best first; `rest` is log of the mass of all others; nats.
+    """The likeliest outcomes of a next-unit distribution, and the mass of all others.
 
-    n_rest: how many others there are; None where nobody has counted. rest_low, rest_high: bounds of `rest`.
-    others_below: log of the most that any outcome not shown can have. entropy: of the whole law, or the most that is
-    certain of it; entropy_low, entropy_high: its bounds (of words there is none above). calls: of the model, in search
-    of characters or words.
+    Attributes:
+        given: The prefix.
+        top: The likeliest outcomes, likeliest first.
+        rest: Log of the mass of all other outcomes, nats.
+        n_rest: Number of other outcomes; None where it is not known.
+        entropy: Entropy of the whole distribution, nats; for words its lower bound; for characters the middle of its bounds.
+        terms: What was counted, and under which rules.
+        unit: "token", "byte", "character" or "word".
+        rest_low: Lower bound of `rest`, nats.
+        rest_high: Upper bound of `rest`, nats.
+        others_below: Log of an upper bound of the probability of any outcome not shown, nats.
+        entropy_low: Lower bound of the entropy, nats.
+        entropy_high: Upper bound of the entropy, nats; inf for words.
+        calls: Calls of the model in a search for characters or words; else 0.
+
+    Right: `next(lm, "The ").top[0].logp`. Wrong: `sum(a.logp for a in top)`, since the outcomes exclude each other.
     """
 
     given: str | bytes
@@ -74,24 +91,38 @@ class Next:
 
 
 def next_token(lm: LM, given: Given = "", k: int = 10, unit: NextUnit = "token", calls: int = CALLS) -> Next:
-    """p(v | given) for the k likeliest tokens v, and the mass of the rest: they sum to 1. Nats.
+    """Compute p(v | given) of the k likeliest next units v, and the mass of all others; together they are 1.
 
-    unit: "token", behind the tokens of `given`. Else `given` is a string, and what follows may be spelled by tokens that
-    begin inside it (`given_string`): "byte"; "character" of UTF-8, a stray byte being one; "word", a run of characters that
-    are no white space, with the white space before it, and a boundary behind it: white space or the text's end.
-    EOS is an outcome of every unit. Probabilities have bounds; a search for words or characters stops after `calls`
-    calls of the model at the latest, and `others_below` says what it may have missed.
+    EOS is an outcome of every unit. For a byte, character or word `given` is a string, and a token that begins inside
+    `given` may spell what follows. A search for characters or words ends after at most `calls` calls of the model, and
+    `others_below` bounds the outcomes that it may have missed.
 
-    `given=""` asks for p(x1 | x0), which only a model with x0 knows (else `NoBOS`). `Impossible` for a `given` of
-    probability zero. Right: `next(lm, "The interes", unit="word").top[0].shown` is "ting". Wrong: unit="token" behind a
-    prefix that stops within a word: the law behind that spelling of it.
+    Args:
+        lm: The model.
+        given: The prefix: a string, or a conversation (`chat`).
+        k: How many outcomes to show, at least 1.
+        unit: "token": the next token after the tokens of `given`. "byte". "character": of UTF-8, or a stray byte.
+            "word": a run without white space, with the white space before it and a boundary after it, which is white space
+            or the text's end.
+        calls: The most calls of the model in a search.
+
+    Returns:
+        The outcomes, with bounds, nats.
+
+    Raises:
+        NoBOS: The model has no x0, and `given` is empty.
+        Impossible: `given` has probability zero.
+        BadValue: An argument is outside its domain.
+
+    Right: `next(lm, "The interes", unit="word").top[0].shown` is "ting". Wrong: unit="token" after a prefix that stops
+    within a word, which asks about one spelling of the prefix only.
     """
     k, calls = check_whole_number("k", k, 1), check_whole_number("calls", calls)
     if unit not in UNITS:
         raise BadValue(f"unit: expected one of {', '.join(map(repr, UNITS))}, found {unit!r}", None)
     if isinstance(given, Prefix):
-        law = next_token(with_prefix(lm, given), "", k, unit, calls)
-        return replace(law, given=given.text, terms=terms_given_ids(lm, law.terms, given))
+        record = next_token(with_prefix(lm, given), "", k, unit, calls)
+        return replace(record, given=given.text, terms=terms_given_ids(lm, record.terms, given))
     given, _ = lm.vocab.read(given)
     if unit == "token":
         return _of_outcomes(lm, given, k, "token", with_prefix(lm, given).start(1), lm)
@@ -100,8 +131,8 @@ def next_token(lm: LM, given: Given = "", k: int = 10, unit: NextUnit = "token",
     _check_possible(join.lm, state, join.tail, given)
     if unit == "byte":
         return _of_outcomes(lm, given, k, "byte", state, join.lm)
-    cut = CharacterAutomaton(to_bytes(given)) if unit == "character" else WordAutomaton(to_bytes(given))
-    return _of_units(lm, given, k, unit, search_units(join.lm, state, cut, k, calls))
+    automaton = CharacterAutomaton(to_bytes(given)) if unit == "character" else WordAutomaton(to_bytes(given))
+    return _of_units(lm, given, k, unit, search_units(join.lm, state, automaton, k, calls))
 
 
 def _check_possible(lm: LM, state: State, tail: bytes, given: str | bytes) -> None:
@@ -112,12 +143,12 @@ def _check_possible(lm: LM, state: State, tail: bytes, given: str | bytes) -> No
 
 
 def _of_outcomes(lm: LM, given: str | bytes, k: int, unit: NextUnit, state: State, of: LM) -> Next:
-    """Of a law that has a row: of tokens, or of bytes."""
+    """The record of a distribution that is a row of a state: over tokens, or over bytes."""
     law = np.asarray(state.logp[0], dtype=np.float64)
     order = np.argsort(-law, kind="stable")
-    found = state.bounds or Bounds.exact(np.zeros(1), law[None, :])
-    kept, dropped = found.shares(0)
-    low, high = (side[0] for side in found.following())
+    bounds = state.bounds or Bounds.exact(np.zeros(1), law[None, :])
+    kept, dropped = bounds.shares(0)
+    low, high = (side[0] for side in bounds.following())
     high = np.maximum(high, law)
     vocab = of.vocab
     top = tuple(
@@ -144,7 +175,7 @@ def _of_outcomes(lm: LM, given: str | bytes, k: int, unit: NextUnit, state: Stat
 
 
 def _of_units(lm: LM, given: str | bytes, k: int, unit: NextUnit, found: UnitSearch) -> Next:
-    """Of a law whose outcomes were searched for."""
+    """The record of a distribution whose outcomes were searched for."""
     shown = found.top(k)
     top = tuple(
         Alternative(

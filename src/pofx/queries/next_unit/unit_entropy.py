@@ -1,4 +1,4 @@
-"""The entropy of a law of which only a part is known: bounds."""
+"""Bounds of the entropy of a distribution that is known in part."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ from collections.abc import Iterator
 
 from pofx.queries.next_unit.unit_search import UnitSearch
 
-# How many characters of UTF-8 begin with a lead byte, and itself as a stray byte.
+# By the length of characters: how many of them begin with one lead byte, and 1 for that byte as a stray byte.
 _MOST = {2: 64 + 1, 3: 4096 + 1, 4: 262144 + 1}
-# Masses below this are what rounding left of nothing.
+# Masses below this are rounding errors of 0.
 _NONE = 1e-12
 
 
 def entropy_bounds(h: float, dropped: float, n: int) -> tuple[float, float]:
-    """Bounds of the entropy of a law over n outcomes that differs from one of entropy h by a mass of at most `dropped`.
+    """Bound the entropy of a distribution near one of known entropy.
 
-    |H(p) − H(q)| ≤ ε log(n − 1) + h(ε) for a total variation of ε ≤ 1 − 1/n (Fannes and Audenaert). Nats.
+    |H(p) − H(q)| ≤ ε log(n − 1) + h(ε) for a total variation of ε ≤ 1 − 1/n (Fannes and Audenaert).
+
+    Args:
+        h: The known entropy, nats.
+        dropped: The most by which the two differ, in total variation.
+        n: Number of outcomes.
+
+    Returns:
+        Lower and upper bound, nats.
     """
     most = math.log(n)
     if dropped <= 0:
@@ -28,10 +36,17 @@ def entropy_bounds(h: float, dropped: float, n: int) -> tuple[float, float]:
 
 
 def entropy_of_words(found: UnitSearch) -> tuple[float, float, float]:
-    """(what is certain, the same, infinity): words are without number, and so has their entropy no bound above.
+    """Bound the entropy of a distribution of words from below.
 
-    Strings whose continuations are not read count as one outcome each, with the unit that they may yet belong to; a
-    coarser law has the smaller entropy.
+    A string whose continuations are not read counts as one outcome, or with the unit that it may yet belong to. Such a
+    coarser distribution has the smaller entropy. The number of words has no bound, and so their entropy has no upper
+    bound.
+
+    Args:
+        found: The search for words.
+
+    Returns:
+        (lower bound, lower bound, inf), nats: the value to report, then its bounds.
     """
     cells = [f.p + max(f.open, 0.0) for f in found.units.values()]
     cells += list(_open(found))
@@ -40,7 +55,14 @@ def entropy_of_words(found: UnitSearch) -> tuple[float, float, float]:
 
 
 def entropy_of_characters(found: UnitSearch) -> tuple[float, float, float]:
-    """(the mean of the bounds, or the value where they agree; the bounds): by lead byte, and given that, of the rest."""
+    """Bound the entropy of a distribution of characters: by lead byte, and of the other bytes given the lead byte.
+
+    Args:
+        found: The search for characters.
+
+    Returns:
+        (middle of the bounds, lower bound, upper bound), nats.
+    """
     groups: dict[bytes, list[float]] = {}
     for unit, f in found.units.items():
         groups.setdefault(b"" if unit.end else unit.spelled[:1], []).append(f.p)
@@ -60,7 +82,7 @@ def entropy_of_characters(found: UnitSearch) -> tuple[float, float, float]:
         else:
             low += _plogp(p)
             high += _plogp(p) + p * math.log(_outcomes(lead))
-    # What was dropped may go on with any byte, or EOS.
+    # Any byte, or EOS, may follow the dropped hypotheses.
     n = 1 + sum(_outcomes(bytes([b])) for b in range(256))
     low, high = entropy_bounds(low, found.off, n)[0], entropy_bounds(high, found.off, n)[1]
     return (low if low == high else (low + high) / 2), low, high
@@ -73,11 +95,11 @@ def _outcomes(lead: bytes) -> int:
 
 
 def _open(found: UnitSearch) -> Iterator[float]:
-    """Masses of strings whose continuations are not read, but for those that may yet be a boundary behind a unit."""
+    """Masses of strings whose continuations are not read, without those that may yet be a boundary after a unit."""
     for node in found.nodes:
-        table = found.cut.table(node.at)
+        table = found.automaton.table(node.at)
         for which, (byte, m) in enumerate(zip(node.bytes.tolist(), node.mass.tolist())):
-            unit = found.cut.pending(int(table[byte]), node.read + bytes([byte]))
+            unit = found.automaton.pending(int(table[byte]), node.read + bytes([byte]))
             if unit is None and (node.number, which) not in found.taken:
                 yield m
 
