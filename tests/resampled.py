@@ -15,16 +15,23 @@ import numpy as np
 from pofx.algorithms.logspace import logsumexp
 from pofx.algorithms.statistics.smc import effective
 from pofx.lm.model import LM
-from pofx.queries.conditioning.conditioned import _target
+from pofx.queries.conditioning.conditioned import _token_condition
 from pofx.queries.conditioning.conditions import Condition
-from pofx.queries.conditioning.particles import draw
-from pofx.queries.conditioning.problem import question
-from pofx.queries.conditioning.twisting_function import Lookahead, Target, lookahead, pilot
+from pofx.queries.conditioning.particles import run_particles
+from pofx.queries.conditioning.problem import pose_problem
+from pofx.queries.conditioning.twisting_function import (
+    TokenCondition,
+    TwistingFunction,
+    fit_pilot_law,
+    twisting_function,
+)
 
 Run = Callable[[int, np.random.Generator], float]
 
 
-def resampled(lm: LM, target: Target, ahead: Lookahead, n: int, rng: np.random.Generator) -> float:
+def resampled(
+    lm: LM, target: TokenCondition, ahead: TwistingFunction, n: int, rng: np.random.Generator
+) -> float:
     """log of one unbiased estimate of P(the condition is met), from n particles."""
     assert target.end is not None  # a condition on complete texts
     state = lm.start(n)
@@ -32,16 +39,16 @@ def resampled(lm: LM, target: Target, ahead: Lookahead, n: int, rng: np.random.G
     weight = np.zeros(n)  # log, with the look-ahead that was drawn with still in it
     hope = np.zeros(n)  # log of that look-ahead
     over = np.zeros(n, dtype=bool)
-    for t in range(target.most + 1):
+    for t in range(target.max_tokens + 1):
         going = np.flatnonzero(~over & np.isfinite(weight))
         if not len(going):
             break
         worth = np.asarray(state.logp, dtype=np.float64).copy()
-        end = np.where(target.over(t)[q], worth[:, target.end], -np.inf)
+        end = np.where(target.may_stop(t)[q], worth[:, target.end], -np.inf)
         for k in going:
             worth[k] = (
-                worth[k] + ahead.ahead(t + 1, target.automaton.after(int(q[k])))
-                if t < target.most
+                worth[k] + ahead.log_h(t + 1, target.automaton.next_states(int(q[k])))
+                if t < target.max_tokens
                 else -np.inf
             )
             worth[k, target.end] = end[k]
@@ -57,7 +64,7 @@ def resampled(lm: LM, target: Target, ahead: Lookahead, n: int, rng: np.random.G
                 over[k], hope[k] = True, 0.0
             else:
                 hope[k] = worth[k, token[k]] - state.logp[k, token[k]]
-                q[k] = target.automaton.after(int(q[k]))[token[k]]
+                q[k] = target.automaton.next_states(int(q[k]))[token[k]]
         # Who is over is extended, too, and never looked at again.
         state = lm.extend(state, np.where(token == target.end, 0, token)[:, None])
         if np.isfinite(weight).any() and effective(weight) < n / 2:
@@ -71,12 +78,12 @@ def resampled(lm: LM, target: Target, ahead: Lookahead, n: int, rng: np.random.G
 
 def two_ways(lm: LM, on: Condition, most: int, seed: int = 0) -> tuple[Run, Run]:
     """One run of n particles, by thinning and by resampling, of the same question with the same look-ahead."""
-    asked = question(lm, on.automaton, str(on), "", b"", "exact", True, most, on.tokens)
-    target = _target(asked, asked.dfa, True, asked.most, asked.tokens)
-    ahead = lookahead(target, pilot(lm, target, np.random.default_rng(seed)))
+    problem = pose_problem(lm, on.automaton, str(on), "", b"", "exact", True, most, on.tokens)
+    target = _token_condition(problem, problem.dfa, True, problem.max_tokens, problem.tokens)
+    ahead = twisting_function(target, fit_pilot_law(lm, target, np.random.default_rng(seed)))
 
     def thinning(n: int, rng: np.random.Generator) -> float:
-        return float(draw(lm, target, ahead, n, [rng]).evidence[0])
+        return float(run_particles(lm, target, ahead, n, [rng]).evidence[0])
 
     def resampling(n: int, rng: np.random.Generator) -> float:
         return resampled(lm, target, ahead, n, rng)

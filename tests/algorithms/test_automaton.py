@@ -161,7 +161,7 @@ def test_tokens_move_it_by_their_bytes() -> None:
     seen = TokenAutomaton(dfa, spelled, None)
     for q in seen.states.tolist():
         expected = [dfa.after(b, q) if b else DEAD for b in spelled]
-        assert seen.after(q).tolist() == expected
+        assert seen.next_states(q).tolist() == expected
     source, to, mass = seen.moves(np.arange(8.0))
     assert mass.sum() == len(seen.states) * (0 + 1 + 3 + 4 + 6 + 7)
     assert set(to.tolist()) <= set(seen.states.tolist()) and (np.diff(source) >= 0).all()
@@ -169,7 +169,7 @@ def test_tokens_move_it_by_their_bytes() -> None:
 
 def test_the_ending_token_moves_nothing_even_if_it_spells_something() -> None:
     seen = TokenAutomaton(anything(), (b"a", b"b"), 1)
-    assert seen.after(1).tolist() == [1, DEAD]
+    assert seen.next_states(1).tolist() == [1, DEAD]
 
 
 def test_moves_that_are_not_kept_are_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +179,7 @@ def test_moves_that_are_not_kept_are_computed_again(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("pofx.queries.conditioning.token_automaton.KEPT", 300)
     fresh = TokenAutomaton(dfa, vocab.token_bytes, vocab.end)
     for q in (1, 2, 3, 1, 2):
-        assert (kept.after(q) == fresh.after(q)).all()
+        assert (kept.next_states(q) == fresh.next_states(q)).all()
     assert len(fresh._known) == 1
 
 

@@ -149,10 +149,10 @@ def test_another_model_leaves_no_file(run: Callable[..., Ran], models: tuple[str
 def test_a_model_that_cannot_be_decoded_leaves_no_file(
     run: Callable[..., Ran], models: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pofx.queries.compression import parallel_streams as lanes
+    from pofx.queries.compression import parallel_streams
 
-    whole = lanes.decode
-    monkeypatch.setattr(lanes, "decode", lambda *a: whole(*a)[::-1])
+    whole = parallel_streams.decode
+    monkeypatch.setattr(parallel_streams, "decode", lambda *a: whole(*a)[::-1])
     assert "nothing was written" in run("compress", "a.txt", "-m", models[0], "-o", "b").refusal
     assert files() == {"a.txt"}
 
@@ -171,12 +171,12 @@ def test_ctrl_c_in_the_middle_leaves_no_file(
 
         return call
 
-    pieces: list[int] = []
+    split_pieces: list[int] = []
     monkeypatch.setattr(adaptive, "PIECE", 100)
-    monkeypatch.setattr(adaptive_kernel, "run", interrupted_by(pieces, adaptive_kernel.run))
+    monkeypatch.setattr(adaptive_kernel, "run", interrupted_by(split_pieces, adaptive_kernel.run))
     ran = run("compress", "a.txt")
     assert (ran.code, ran.out, ran.err.strip()) == (130, "", "pofx: interrupted")
-    assert len(pieces) == 3  # of seven there, seven back: what is compiled is left between them
+    assert len(split_pieces) == 3  # of seven there, seven back: what is compiled is left between them
     steps: list[int] = []
     monkeypatch.setattr(range_coder.Encoder, "put", interrupted_by(steps, range_coder.Encoder.put))
     assert run("compress", "a.txt", "-m", models[0]).code == 130

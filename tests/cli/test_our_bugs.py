@@ -17,7 +17,7 @@ from pofx.models.pretrained.checkpoint.library_calls import library_call
 from pofx.models.pretrained.checkpoint.rules import check_checkpoint
 from pofx.models.pretrained.library import model as library_model
 from pofx.models.pretrained.library import reader as library_reader
-from pofx.queries.compression import parallel_streams as lanes
+from pofx.queries.compression import parallel_streams
 from pofx.vocab.tokenizer.files.tokenizer_json import refusing
 from pofx.vocab.tokenizer.stretches import encoding
 from pofx.vocab.tokenizer.text import TextTokenizer
@@ -102,13 +102,13 @@ def test_a_model_that_breaks_while_it_decodes_is_no_damaged_file(
     error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lm = ToyLM()
-    path = lanes.path_of(lm, b"abab")
-    code = lanes.encode(lm, path, 1)
-    assert lanes.decode(lm, code, len(path), 1).tolist() == path.tolist()
+    path = parallel_streams.encode_path(lm, b"abab")
+    code = parallel_streams.encode(lm, path, 1)
+    assert parallel_streams.decode(lm, code, len(path), 1).tolist() == path.tolist()
 
     def broken(*_: Any) -> Any:
         raise error("a mistake of ours")
 
     monkeypatch.setattr(ToyLM, "extend", broken)
     with pytest.raises(error, match="a mistake of ours"):
-        lanes.decode(lm, code, len(path), 1)
+        parallel_streams.decode(lm, code, len(path), 1)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pofx
 from pofx.errors import Undecodable
 from pofx.lm.model import LM
-from pofx.queries.compression.blocks import Block, Packed, hash_of, unpacked
+from pofx.queries.compression.blocks import CodeBlock, CompressedFile, hash_block, read_compressed
 from pofx.queries.compression.compress import compress, decompress
 
 CASES = 100
@@ -62,8 +62,8 @@ def damaged(rng: random.Random, blob: bytes) -> bytes:
 
 def forged(rng: random.Random, blob: bytes) -> bytes:
     """Every hash is right, and numbers, kinds, codes and names are others."""
-    packed = unpacked(blob)
-    blocks = list(packed.blocks) or [Block("raw", 0, b"", hash_of(b""))]
+    packed = read_compressed(blob)
+    blocks = list(packed.blocks) or [CodeBlock("raw", 0, b"", hash_block(b""))]
     at = rng.randrange(len(blocks))
     code = bytearray(blocks[at].code)
     if code and rng.random() < 0.5:
@@ -77,7 +77,7 @@ def forged(rng: random.Random, blob: bytes) -> bytes:
     names = dict(packed.identity)
     for name in rng.sample(sorted(names), min(len(names), rng.choice((0, 0, 0, 1)))):
         names[name] = rng.choice(("", "x" * 300, "\u2028\n", "1"))
-    return Packed(names, tuple(blocks)).to_bytes()
+    return CompressedFile(names, tuple(blocks)).to_bytes()
 
 
 def once(rng: random.Random) -> None:

@@ -17,7 +17,7 @@ from pofx.errors import BadSource
 from pofx.lm import fitted_documents as fitted
 from pofx.lm.fitted_documents import DocumentRecorder, record_documents, was_chosen_by, was_fitted_on
 from pofx.models import saving as store
-from pofx.queries.audit.held_out import choose
+from pofx.queries.audit.held_out import choose_documents
 
 TEXTS = [f"text {i} of {i * i}" for i in range(40)]
 NEW = [f"new {i}" for i in range(15)]
@@ -65,7 +65,7 @@ def test_it_is_saved_with_the_model(tmp_path: Path, family: str) -> None:
     found = pofx.score(again, [TEXTS[0], NEW[0], "neither"])
     assert [s.terms.fitted for s in found] == [True, False, False]
     assert [s.terms.chosen for s in found] == [False, family == "transformer", False]
-    assert ("weights were chosen by 15 of them" in choose(again, [*NEW, "neither"], 0).note) == (
+    assert ("weights were chosen by 15 of them" in choose_documents(again, [*NEW, "neither"], 0).note) == (
         family == "transformer"
     )
 

@@ -19,7 +19,7 @@ import pofx
 import tiny_checkpoints as tiny
 from pofx.cli.main import pofx as command
 from pofx.models.pretrained.library.body import quiet
-from pofx.queries.audit.held_out import choose
+from pofx.queries.audit.held_out import choose_documents
 from pofx.queries.corpus_audit.neighbours import neighbour_finding
 from pofx.queries.corpus_audit.record import Corpus
 
@@ -162,7 +162,7 @@ def test_documents_of_an_audit_and_of_a_corpus(home: Path) -> None:
     strict, lm = pofx.load(home), pofx.load(home, normalize=True)
     texts = [f"The Cat {w} AT {v}" for w in ("sat", "THE", "Hat") for v in ("A", "b", "C", "d", "E", "f")]
     lower = [t.lower() for t in texts]
-    ours, theirs = choose(lm, texts, 0), choose(strict, lower, 0)
+    ours, theirs = choose_documents(lm, texts, 0), choose_documents(strict, lower, 0)
     assert [p.tolist() for p in ours.paths] == [p.tolist() for p in theirs.paths]
     assert (ours.no_text, len(ours.paths)) == (0, len(texts))
     assert ours.openings.tolist() == theirs.openings.tolist()

@@ -338,7 +338,7 @@ def test_bytes_with_an_eos_of_a_law_of_the_length_are_bytes() -> None:
 
 
 def test_words_behind_a_space_that_is_no_part_of_the_text_open_with_their_own_byte() -> None:
-    from pofx.queries.audit.begin.first_bytes import NO_BYTE, first_bytes
+    from pofx.queries.audit.begin.candidates import NO_BYTE, first_bytes
 
     assert first_bytes(WordVocab(["the", None, "a"])).tolist() == [ord("t"), NO_BYTE, ord("a"), NO_BYTE]
 

@@ -21,8 +21,8 @@ from pofx.models.ngram.model import NgramLM, fit_ngram
 from pofx.models.ngram.smoothing import smooth
 from pofx.models.specs import NgramSpec
 from pofx.queries.audit.audit import audit
-from pofx.queries.audit.held_out import choose
-from pofx.queries.audit.termination import estimate_alive
+from pofx.queries.audit.held_out import choose_documents
+from pofx.queries.audit.termination import estimate_survival
 from pofx.queries.findings import Audit, Finding
 from pofx.transforms.given import given
 from pofx.vocab.vocabulary import ByteVocab, Vocab
@@ -185,10 +185,10 @@ def test_few_no_and_long_documents() -> None:
     long = audit(ngram(), ["a" + "bcd" * 500 + "e"] * 9)
     assert "the first 1000 tokens" in find(long, "p(x1) is trained").why
     assert find(long, "EOS ends texts").verdict == "warn"
-    mixed = choose(ngram(), [*HELD, "b" * 2000, "xyz"], 0)
+    mixed = choose_documents(ngram(), [*HELD, "b" * 2000, "xyz"], 0)
     assert len(mixed.paths) == 40
     assert "passing over 1 of more than 1000 tokens, 1 not spelled" in mixed.note
-    assert sum(map(len, choose(ngram(), ["b" * 999] * 100, 0).paths)) <= 41_000
+    assert sum(map(len, choose_documents(ngram(), ["b" * 999] * 100, 0).paths)) <= 41_000
     with pytest.raises(BadValue):
         audit(ngram(), "abc")
 
@@ -419,7 +419,7 @@ def test_a_chain_too_large_still_has_its_limit(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("make", [lambda: ngram(), lambda: ngram(smoothing="mle"), leaky])
 def test_the_estimate_agrees_with_the_exact_value(make) -> None:
     lm, lengths = make(), (1, 2, 4, 8, 16)
-    means, errors = estimate_alive(lm, lm.start(256), lengths, np.random.default_rng(0))
+    means, errors = estimate_survival(lm, lm.start(256), lengths, np.random.default_rng(0))
     exact = lm.termination(lengths)
     assert exact is not None
     for mean, se, alive in zip(means, errors, exact.alive):
@@ -428,10 +428,10 @@ def test_the_estimate_agrees_with_the_exact_value(make) -> None:
 
 def test_the_estimate_stops_by_the_clock_and_where_all_is_over() -> None:
     lm = ngram()
-    means, _ = estimate_alive(lm, lm.start(8), (1, 2, 4), np.random.default_rng(0), seconds=-1)
-    assert means == estimate_alive(lm, lm.start(8), (1, 2, 4), np.random.default_rng(0))[0][:1]
+    means, _ = estimate_survival(lm, lm.start(8), (1, 2, 4), np.random.default_rng(0), seconds=-1)
+    assert means == estimate_survival(lm, lm.start(8), (1, 2, 4), np.random.default_rng(0))[0][:1]
     ends = fit_ngram([np.array([0])] * 3, NgramSpec(2, "mle", vocab=Letters()), Letters())
-    assert estimate_alive(ends, ends.start(4), (1, 2, 4), np.random.default_rng(0))[0] == (0.0, 0.0, 0.0)
+    assert estimate_survival(ends, ends.start(4), (1, 2, 4), np.random.default_rng(0))[0] == (0.0, 0.0, 0.0)
 
 
 def chain(p: float, q: float, n: int) -> Chain:

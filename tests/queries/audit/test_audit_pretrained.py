@@ -24,12 +24,11 @@ from pofx.lm.trace import Ints, Want
 from pofx.lm.window_rule import whole_within
 from pofx.models.ngram.model import fit_ngram
 from pofx.models.specs import NgramSpec
-from pofx.queries.audit import trial_texts as trials
+from pofx.queries.audit import trial_texts
 from pofx.queries.audit.audit import audit
-from pofx.queries.audit.begin.candidates import adopted
-from pofx.queries.audit.begin.first_bytes import by_first_byte, first_bytes
+from pofx.queries.audit.begin.candidates import by_first_byte, choose_candidate, first_bytes
 from pofx.queries.audit.canonical import canonical_finding
-from pofx.queries.audit.held_out import OPENING, choose, openings
+from pofx.queries.audit.held_out import OPENING, choose_documents, first_tokens
 from pofx.queries.findings import Audit, BeginCandidate, Finding
 from pofx.report.html import page as html
 from pofx.report.terminal import render as terminal
@@ -162,7 +161,7 @@ def row(a: Audit, name: str) -> BeginCandidate:
 @pytest.fixture(autouse=True)
 def as_of_a_large_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nine outcomes, read as sparingly as 49,152."""
-    monkeypatch.setattr("pofx.queries.audit.effort.LARGE", 1)
+    monkeypatch.setattr("pofx.queries.audit.held_out.LARGE", 1)
 
 
 # Verdicts -------------------------------------------------------------------------------------------------------
@@ -266,9 +265,9 @@ def test_a_newline_and_a_pad_are_never_adopted() -> None:
         )
         for role in ("newline", "pad", "none")
     ]
-    assert adopted(sound) is None
+    assert choose_candidate(sound) is None
     both = [*sound, replace(sound[0], role="eos", name="e"), replace(sound[0], role="bos", name="b")]
-    best = adopted(both)
+    best = choose_candidate(both)
     assert best is not None
     assert best.name == "b"
 
@@ -297,7 +296,7 @@ def test_the_numbers_of_a_candidate_by_hand() -> None:
     assert c.entropy_bits == pytest.approx(-(p * np.log2(p)).sum())
     assert c.top[0] == ("a", pytest.approx(p[0]))
     assert len(c.top) == 9
-    paths = [p[:40] for p in choose(core, HELD, 0).paths][:16]
+    paths = [p[:40] for p in choose_documents(core, HELD, 0).paths][:16]
     rest = [-core.forward([np.array([X0, *p])], skip=2).logp[0].mean() / math.log(2) for p in paths]
     assert c.rest_bits == pytest.approx(float(np.mean(rest)))
     assert [d.role for d in a.candidates] == ["bos", "eos", "pad", "separator", "none", "twice"]
@@ -338,7 +337,7 @@ def test_a_model_without_eos_is_told_what_ends_its_texts() -> None:
 def test_draws_that_open_with_x0_are_no_paths() -> None:
     again = Core(lambda i: np.eye(9)[X0] * 0.5 + law(a=0.95) * 0.5 if i == X0 else openly(i), lost=0.95)
     a = audit(with_begin(again, "<s>", "declared"), HELD)
-    drawn, _ = trials.draws(with_begin(again, "<s>"), np.zeros(0, dtype=np.int64), 0)
+    drawn, _ = trial_texts.draw_texts(with_begin(again, "<s>"), np.zeros(0, dtype=np.int64), 0)
     assert 0 < len(drawn) < 8
     assert find(a, "draws are scored as drawn").verdict == "pass"
     assert find(a, "batch invariance").verdict == "pass"
@@ -360,10 +359,10 @@ def test_first_bytes_of_laws() -> None:
 
 
 def test_openings_are_read_of_many_documents_and_of_long_ones() -> None:
-    held = choose(trained(), ["b" * 5000, "", *HELD * 60], 0)
+    held = choose_documents(trained(), ["b" * 5000, "", *HELD * 60], 0)
     assert 1998 <= len(held.openings) <= 2000
-    assert len(openings(_VOCAB, ["b" * (3 * OPENING), "xyz", "", "a"])) == 2
-    assert len(choose(_BEHIND_X0_ALONE, HELD, 0).openings) == 0
+    assert len(first_tokens(_VOCAB, ["b" * (3 * OPENING), "xyz", "", "a"])) == 2
+    assert len(choose_documents(_BEHIND_X0_ALONE, HELD, 0).openings) == 0
 
 
 class _Plain(Names):

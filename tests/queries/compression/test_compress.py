@@ -18,13 +18,12 @@ from pofx.algorithms.coding.range_coder import TOTAL, Decoder, Encoder, frequenc
 from pofx.errors import BadValue, MissingExtra, NoBOS, Undecodable
 from pofx.lm.model import LM
 from pofx.lm.state import State
-from pofx.queries.compression import blocks
+from pofx.queries.compression import blocks, parallel_streams
 from pofx.queries.compression import compress as module
-from pofx.queries.compression import parallel_streams as lanes
-from pofx.queries.compression.blocks import Block, Packed, hash_of, unpacked
+from pofx.queries.compression.blocks import CodeBlock, CompressedFile, hash_block, read_compressed
 from pofx.queries.compression.compress import compress, compression, decompress
-from pofx.queries.compression.identity import identity
-from pofx.queries.compression.unencodable import SHORTEST, pieces
+from pofx.queries.compression.identity import identify_model
+from pofx.queries.compression.unencodable import SHORTEST, split_pieces
 from pofx.transforms.with_begin import with_begin
 from pofx.units import bits
 from pofx.vocab.vocabulary import CharVocab
@@ -130,7 +129,7 @@ def test_any_number_of_lanes(model: Callable[[str], LM], most: int) -> None:
     for data in (b"", b"a", b"ab", PROVERBS[:300].encode()):
         made = compression(model("bytes"), data, most)
         assert decompress(model("bytes"), made.blob) == data
-        assert made.lanes == lanes.at_most(most, len(data) + 1)
+        assert made.lanes == parallel_streams.part_count(most, len(data) + 1)
 
 
 def test_a_str_is_its_utf8(model: Callable[[str], LM]) -> None:
@@ -188,9 +187,9 @@ def test_lanes_that_cost_too_much_are_not_chosen(monkeypatch: pytest.MonkeyPatch
     assert made.payload_bits <= made.ideal_bits + BITS_A_TOKEN * made.tokens + BITS
     assert 1 < made.lanes < 64
     # What frequencies cost, with many outcomes, is no more there for lanes to take.
-    monkeypatch.setattr(lanes, "floor_bits", lambda outcomes: BITS_A_TOKEN - 1e-4)
-    path = lanes.path_of(lm, data)
-    assert lanes.chosen_lanes(lm, path, made.ideal_bits) == 1
+    monkeypatch.setattr(parallel_streams, "floor_bits", lambda outcomes: BITS_A_TOKEN - 1e-4)
+    path = parallel_streams.encode_path(lm, data)
+    assert parallel_streams.choose_stream_count(lm, path, made.ideal_bits) == 1
 
 
 def test_the_account_adds_up(model: Callable[[str], LM]) -> None:
@@ -349,7 +348,7 @@ def golden_model(vocab: str) -> LM:
 
 
 def test_golden_bytes_of_an_ngram() -> None:
-    found = unpacked(compress(golden_model("bytes"), b"to be or not \xff"))
+    found = read_compressed(compress(golden_model("bytes"), b"to be or not \xff"))
     assert found.blocks[0].code.hex() == GOLDEN_CODE
     # The coder's version is on record, and the hash of the whole header with it.
     assert {k: v for k, v in found.identity.items() if k != "constriction"} == GOLDEN_IDENTITY
@@ -390,13 +389,13 @@ def test_a_header_that_stands_for_a_huge_text_is_refused() -> None:
     to = zlib.compressobj(9, wbits=-15)
     bomb = to.compress(b'{"x0":"' + b"a" * (1 << 24)) + to.flush()
     with pytest.raises(ValueError, match="one deflated text"):
-        blocks._inflated(bomb)
-    assert blocks._inflated(blocks._deflated({"x0": "a"})) == {"x0": "a"}
+        blocks._inflate_identity(bomb)
+    assert blocks._inflate_identity(blocks._deflate_identity({"x0": "a"})) == {"x0": "a"}
 
 
 def test_an_ngrams_file_names_no_machine(model: Callable[[str], LM]) -> None:
-    portable = unpacked(compress(model("bytes"), b"a")).identity
-    bound = unpacked(compress(model("warp"), b"a")).identity
+    portable = read_compressed(compress(model("bytes"), b"a")).identity
+    bound = read_compressed(compress(model("warp"), b"a")).identity
     assert set(portable) == {"model", "x0", "EOS", "window", "dtype", "tokens", "law", "constriction"}
     assert set(portable) | {"machine", "numpy"} <= set(bound)
     assert bound["numpy"] == np.__version__
@@ -407,7 +406,7 @@ def test_another_library_is_refused_one_that_had_no_part_is_not(
 ) -> None:
     lm = model("warp")
     blob = compress(lm, b"abc")
-    packed = unpacked(blob)
+    packed = read_compressed(blob)
     for name, version, decodes in (
         ("numpy", "1.0", False),
         ("machine", "pdp11", False),
@@ -417,7 +416,7 @@ def test_another_library_is_refused_one_that_had_no_part_is_not(
         changed = {k: v for k, v in packed.identity.items() if k != name}
         if version is not None:
             changed[name] = version
-        other = Packed(changed, packed.blocks).to_bytes()
+        other = CompressedFile(changed, packed.blocks).to_bytes()
         if decodes:
             assert decompress(lm, other) == b"abc"
         else:
@@ -471,7 +470,7 @@ def test_another_model_is_refused_by_name(model: Callable[[str], LM]) -> None:
 
 
 def test_another_law_with_the_same_name_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "differences", lambda made, lm: [])
+    monkeypatch.setattr(module, "list_differences", lambda made, lm: [])
     data = b"abcabcbbca"
     for vocab in (ToyVocab(3), ToyVocab(3, end=False)):  # without EOS every law decodes to as many letters
         blob = compress(ToyLM(vocab), data)
@@ -502,19 +501,19 @@ def test_a_model_that_changes_its_mind_is_found_out() -> None:
 
 def test_hostile_files_cost_nothing() -> None:
     lm = ToyLM()
-    names = identity(lm)
+    names = identify_model(lm)
     for block in (
-        Block("adaptive", 1 << 40, b"x", hash_of(b"")),
-        Block("raw", 1 << 40, b"x", hash_of(b"x")),
-        Block("model", 4, b"\0" * 4, hash_of(b""), 1 << 40, 1 << 39),
-        Block("model", 1 << 40, b"\0" * 4, hash_of(b""), 1 << 40, 1),
-        Block("model", 1 << 40, b"\xff" * 4, hash_of(b""), 1 << 40, 64),
-        Block("model", 4, b"\0" * 4, hash_of(b""), 3, 0),
-        Block("model", 4, b"\0" * 3, hash_of(b""), 3, 1),
-        Block("model", 4, b"", hash_of(b""), 3, 1),
+        CodeBlock("adaptive", 1 << 40, b"x", hash_block(b"")),
+        CodeBlock("raw", 1 << 40, b"x", hash_block(b"x")),
+        CodeBlock("model", 4, b"\0" * 4, hash_block(b""), 1 << 40, 1 << 39),
+        CodeBlock("model", 1 << 40, b"\0" * 4, hash_block(b""), 1 << 40, 1),
+        CodeBlock("model", 1 << 40, b"\xff" * 4, hash_block(b""), 1 << 40, 64),
+        CodeBlock("model", 4, b"\0" * 4, hash_block(b""), 3, 0),
+        CodeBlock("model", 4, b"\0" * 3, hash_block(b""), 3, 1),
+        CodeBlock("model", 4, b"", hash_block(b""), 3, 1),
     ):
         with pytest.raises(Undecodable):
-            decompress(lm, Packed(names, (block,)).to_bytes())
+            decompress(lm, CompressedFile(names, (block,)).to_bytes())
     for blob in (
         b"",
         b"pofx",
@@ -529,7 +528,7 @@ def test_hostile_files_cost_nothing() -> None:
 
 
 def test_a_model_block_without_an_identity_is_refused() -> None:
-    blob = Packed({}, (Block("model", 4, b"\0" * 4, hash_of(b""), 3, 1),)).to_bytes()
+    blob = CompressedFile({}, (CodeBlock("model", 4, b"\0" * 4, hash_block(b""), 3, 1),)).to_bytes()
     with pytest.raises(Undecodable):
         decompress(None, blob)
 
@@ -577,7 +576,7 @@ def test_pieces_are_the_data_and_the_texts_are_texts() -> None:
             at = sorted(int(a) for a in rng.integers(0, 3000, 3))
             cuts = [PROVERBS[a:b].encode() for a, b in itertools.pairwise([0, *at, 3000])]
             data = stray.join(cuts)
-            found = pieces(vocab, data)
+            found = split_pieces(vocab, data)
             assert b"".join(p.data for p in found) == data
             assert all(vocab.decode(vocab.encode(p.data)) == p.data for p in found if p.text)
             assert not any(a.text == b.text is False for a, b in itertools.pairwise(found))

@@ -9,9 +9,9 @@ import pytest
 import pofx
 from pofx.errors import Undecodable
 from pofx.lm.model import LM
-from pofx.queries.compression.blocks import Block, Packed, hash_of, unpacked
+from pofx.queries.compression.blocks import CodeBlock, CompressedFile, hash_block, read_compressed
 from pofx.queries.compression.compress import PLENTY, TIMES, compress, decompress
-from pofx.queries.compression.identity import identity
+from pofx.queries.compression.identity import identify_model
 from toy import ToyLM
 
 SURE = b"a" * 400
@@ -21,15 +21,15 @@ def test_a_file_that_claims_much_is_refused_before_it_is_decoded(monkeypatch: py
     def never(*_: object) -> bytes:
         raise AssertionError("it is decoded")
 
-    monkeypatch.setattr("pofx.queries.compression.compress._decoded", never)
+    monkeypatch.setattr("pofx.queries.compression.compress._decode_block", never)
     code = bytes(7_100)  # enough, for the adaptive code, to stand for 10^7 bytes
     lm = ToyLM()
     for whose, block in (
-        (None, Block("adaptive", 10**7, code, hash_of(b""))),
-        (lm, Block("model", 10**7, bytes(4), hash_of(b""), 10**7, 1)),
-        (lm, Block("model", 4, bytes(4), hash_of(b""), 10**7, 1)),  # tokens claim as much
+        (None, CodeBlock("adaptive", 10**7, code, hash_block(b""))),
+        (lm, CodeBlock("model", 10**7, bytes(4), hash_block(b""), 10**7, 1)),
+        (lm, CodeBlock("model", 4, bytes(4), hash_block(b""), 10**7, 1)),  # tokens claim as much
     ):
-        blob = Packed({} if whose is None else identity(whose), (block,)).to_bytes()
+        blob = CompressedFile({} if whose is None else identify_model(whose), (block,)).to_bytes()
         claim = block.size if block.size > 4 else block.tokens - 1
         with pytest.raises(Undecodable, match=rf"claims {claim:,}; .*\(max_bytes={claim}\)$"):
             decompress(whose, blob)
@@ -45,7 +45,7 @@ def test_so_much_and_a_hundred_times_its_size_are_allowed(monkeypatch: pytest.Mo
     plain = b"0" * 20_000
     assert decompress(None, compress(None, plain)) == plain
     data = random.Random(0).randbytes(20_001)
-    whole = Packed({}, (Block("raw", len(data), data, hash_of(data)),)).to_bytes()
+    whole = CompressedFile({}, (CodeBlock("raw", len(data), data, hash_block(data)),)).to_bytes()
     assert decompress(None, whole) == data
     with pytest.raises(Undecodable, match="at most 20,000 bytes.* claims 20,001"):
         decompress(None, compress(None, plain + b"0"))
@@ -87,8 +87,8 @@ def test_the_number_of_threads_decides_no_bits(wide: LM, monkeypatch: pytest.Mon
 
 
 def test_a_file_of_more_threads_says_what_to_set(wide: LM) -> None:
-    packed = unpacked(compress(wide, b"nine"))
+    packed = read_compressed(compress(wide, b"nine"))
     assert packed.identity["threads"] == "1"
-    older = Packed({**packed.identity, "threads": "8"}, packed.blocks).to_bytes()
+    older = CompressedFile({**packed.identity, "threads": "8"}, packed.blocks).to_bytes()
     with pytest.raises(Undecodable, match=r"threads: 8 there, 1 here\); .*OMP_NUM_THREADS=8$"):
         decompress(wide, older)

@@ -22,9 +22,9 @@ from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.queries.conditioning.conditioned import Conditioned
 from pofx.queries.conditioning.conditions import Condition
-from pofx.queries.conditioning.forward_backward import backward, product
+from pofx.queries.conditioning.forward_backward import build_product, compute_backward
 from pofx.queries.conditioning.token_automaton import TokenAutomaton
-from pofx.queries.conditioning.twisting_function import Target, pilot
+from pofx.queries.conditioning.twisting_function import TokenCondition, fit_pilot_law
 from resampled import relative_errors, two_ways
 from toy import ToyLM, ToyVocab, log_string
 
@@ -121,25 +121,27 @@ def test_histories_of_an_ngram_are_merged_where_they_are_one(smoothing: str) -> 
         assert found.method == "forward-backward"
         assert found.log_evidence == pytest.approx(math.log(truth), abs=1e-9)
     dfa = Contains("ab").automaton()
-    target = Target(TokenAutomaton(dfa, vocab.token_bytes, vocab.end), vocab.end, 8, None)
-    merged = product(lm, target)
-    windows = product(ByWindows(lm), target)
+    target = TokenCondition(TokenAutomaton(dfa, vocab.token_bytes, vocab.end), vocab.end, 8, None)
+    merged = build_product(lm, target)
+    windows = build_product(ByWindows(lm), target)
     assert merged is not None and windows is not None
     assert len(merged.q) < len(windows.q) or smoothing == "mle"
-    assert backward(merged, target)[0, 0] == pytest.approx(backward(windows, target)[0, 0], abs=1e-12)
+    assert compute_backward(merged, target)[0, 0] == pytest.approx(
+        compute_backward(windows, target)[0, 0], abs=1e-12
+    )
 
 
 @pytest.mark.usefixtures("never_enumerated")
 @pytest.mark.parametrize("lm", [ToyLM(seed=3), ToyLM(MIXED, seed=1, memory=2)], ids=["letters", "mixed"])
 def test_moves_in_small_blocks_are_the_same_moves(lm: LM, monkeypatch: pytest.MonkeyPatch) -> None:
     dfa = SETS["contains"][0].automaton()
-    target = Target(TokenAutomaton(dfa, lm.vocab.token_bytes, lm.vocab.end), lm.vocab.end, 8, None)
-    together = product(lm, target)
+    target = TokenCondition(TokenAutomaton(dfa, lm.vocab.token_bytes, lm.vocab.end), lm.vocab.end, 8, None)
+    together = build_product(lm, target)
     drawn = pofx.condition(lm, SETS["contains"][0], n=50, max_tokens=MOST)
     monkeypatch.setattr("pofx.queries.conditioning.forward_backward.BLOCK", 1)
-    apart = product(lm, target)
+    apart = build_product(lm, target)
     assert together is not None and apart is not None and len(together.q) > 3
-    ours, theirs = backward(together, target), backward(apart, target)
+    ours, theirs = compute_backward(together, target), compute_backward(apart, target)
     assert ours[0, 0] == pytest.approx(theirs[0, 0], abs=1e-12)
     assert sorted(ours[0]) == pytest.approx(sorted(theirs[0]), abs=1e-12)
     # The tokens of a move are found again, and add up to it; no token is in two.
@@ -385,8 +387,10 @@ def test_in_groups_of_runs_as_together(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_crude_law_is_one_and_gives_everything_something() -> None:
     for lm in (ToyLM(seed=1), pofx.fit(["abab", "ab"], pofx.NgramSpec(order=2, smoothing="mle"))):
         dfa = Contains("ab").automaton()
-        target = Target(TokenAutomaton(dfa, lm.vocab.token_bytes, lm.vocab.end), lm.vocab.end, 8, None)
-        crude = pilot(lm, target, np.random.default_rng(0)).law
+        target = TokenCondition(
+            TokenAutomaton(dfa, lm.vocab.token_bytes, lm.vocab.end), lm.vocab.end, 8, None
+        )
+        crude = fit_pilot_law(lm, target, np.random.default_rng(0)).law
         assert crude.shape == (lm.vocab.size + 1, lm.vocab.size)
         assert np.abs(crude.sum(axis=1) - 1).max() < 1e-12 and crude.min() > 0
 

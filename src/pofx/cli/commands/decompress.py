@@ -39,7 +39,7 @@ def command(
     pofx decompress book.txt.pofx -o book.txt
     """
     from pofx.errors import Undecodable
-    from pofx.queries.compression.blocks import unpacked
+    from pofx.queries.compression.blocks import read_compressed
     from pofx.queries.compression.compress import check_claim, decompress
 
     path = packing.unpacked_name({"file": file}) if out is None else out
@@ -52,7 +52,7 @@ def command(
     blob = packing.read(file)
     try:
         # A damaged file is refused before a model is loaded for it.
-        coded = unpacked(blob)
+        coded = read_compressed(blob)
         check_claim(coded, len(blob), max_bytes)
         needed = bool(coded.identity)
         lm = chosen.load() if needed and chosen is not None else None

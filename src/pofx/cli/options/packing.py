@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from pofx.queries.compression.compress import Progress
+    from pofx.queries.compression.compress import CodingProgress
 
 ENDING = ".pofx"
 
@@ -34,7 +34,7 @@ def unpacked_name(values: Mapping[str, Any]) -> str | None:
 
 
 @contextmanager
-def shown(quiet: bool) -> Iterator[Progress | None]:
+def shown(quiet: bool) -> Iterator[CodingProgress | None]:
     """A bar on a terminal: a pretrained model codes some dozen tokens a second."""
     if quiet or not sys.stderr.isatty():
         yield None

@@ -12,7 +12,7 @@ from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Want
-from pofx.queries.audit.law_statistics import batches, law
+from pofx.queries.audit.law_statistics import log_laws, split_batches
 from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.units import count_noun
 
@@ -47,7 +47,7 @@ def text_bound(lm: LM, tokens: int) -> float:
     return 0.1 * max(tokens, 1) if lm.dtype == "bfloat16" else max(1e-4, 1e-5 * tokens)
 
 
-def apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def largest_gap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """The largest difference of log P over all prefixes of a text, nats; equal infinities do not differ."""
     if a.shape != b.shape:
         return float("inf")
@@ -137,21 +137,21 @@ def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
 
     n = len(prefixes)
     one, other = tokens[:, :1], tokens[:, 1:2]
-    before = np.exp(law(fresh()))
+    before = np.exp(log_laws(fresh()))
     state = fresh()
     first = lm.extend(state, one)
-    first_law = np.exp(law(first))
+    first_law = np.exp(log_laws(first))
     lm.extend(state, other).logp  # noqa: B018  (read, since that is when a lazy law would do its harm)
-    again = np.exp(law(lm.extend(state, one)))
+    again = np.exp(log_laws(lm.extend(state, one)))
     rows = np.arange(n)[::-1].copy()
     joined = state.take(rows).cat(first)
-    onward = np.exp(law(lm.extend(joined, np.concatenate([one[rows], other]))))
+    onward = np.exp(log_laws(lm.extend(joined, np.concatenate([one[rows], other]))))
     differences = [
         again - first_law,
-        np.exp(law(state)) - before,
-        np.exp(law(joined)) - np.concatenate([before[rows], first_law]),
+        np.exp(log_laws(state)) - before,
+        np.exp(log_laws(joined)) - np.concatenate([before[rows], first_law]),
         onward[:n] - first_law[rows],
-        np.exp(law(first)) - first_law,
+        np.exp(log_laws(first)) - first_law,
     ]
     with np.errstate(invalid="ignore"):
         worst = max(float(np.max(np.where(np.isnan(d), np.inf, np.abs(d)))) for d in differences)
@@ -214,7 +214,7 @@ def strings_finding(lm: LM) -> Finding | None:
 
 def _totals(lm: LM, paths: Sequence[Ints]) -> Iterator[float]:
     """log p of each path, in any order."""
-    for batch in batches(lm, paths):
+    for batch in split_batches(lm, paths):
         for logp in lm.forward(batch).logp:
             yield float(logp.sum())
 
@@ -223,7 +223,7 @@ def _compare(
     lm: LM, pairs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]
 ) -> tuple[float, float, CheckVerdict]:
     """The pair that is furthest apart for its length: by how much, the bound for it, and what that means."""
-    gaps = [(apart(a, b), text_bound(lm, len(b))) for a, b in pairs]
+    gaps = [(largest_gap(a, b), text_bound(lm, len(b))) for a, b in pairs]
     worst, bound = max(gaps, key=lambda g: g[0] / g[1], default=(0.0, text_bound(lm, 1)))
     slack = 1.0 if exact_arithmetic(lm) else ROUNDING
     if worst <= bound:

@@ -11,18 +11,24 @@ import numpy as np
 from pofx.errors import BadValue, NoLaw
 from pofx.lm.model import LM
 from pofx.queries.audit import agreement, trial_texts
-from pofx.queries.audit.begin.candidates import adopted, try_candidates
+from pofx.queries.audit.begin.candidates import choose_candidate, try_candidates
 from pofx.queries.audit.begin.finding import x0_finding
 from pofx.queries.audit.begin.openings import begin_finding
 from pofx.queries.audit.canonical import canonical_finding
 from pofx.queries.audit.endings import end_findings
-from pofx.queries.audit.held_out import HeldOut, choose
+from pofx.queries.audit.held_out import HeldOut, choose_documents
 from pofx.queries.audit.judge import judge
-from pofx.queries.audit.law_statistics import Survey, has_begin, law, off_one, survey
+from pofx.queries.audit.law_statistics import (
+    LawStatistics,
+    collect_law_statistics,
+    has_begin,
+    log_laws,
+    worst_sum_error,
+)
 from pofx.queries.audit.leak import leak_finding
 from pofx.queries.audit.precision import precision_finding
 from pofx.queries.audit.roundtrip import roundtrip_finding
-from pofx.queries.audit.termination import alive_finding, measure_alive
+from pofx.queries.audit.termination import measure_survival, termination_finding
 from pofx.queries.findings import Audit, BeginCandidate, Check, Finding, Measure
 from pofx.transforms.given import Given
 from pofx.transforms.windowed import windowed
@@ -57,7 +63,7 @@ def audit(
     `audit(lm, "a text")`, one string is no sample.
     """
     seed = check_whole_number("seed", seed)
-    held = choose(lm, texts, seed)
+    held = choose_documents(lm, texts, seed)
     try:
         return _audited(lm, texts, seed, coarse, held)
     except NoLaw as e:
@@ -70,13 +76,13 @@ def _audited(
     lm: LM, texts: Sequence[str | bytes] | None, seed: int, coarse: LM | None, held: HeldOut
 ) -> Audit:
     """All checks of a model whose laws are numbers; else `NoLaw`."""
-    average = survey(lm, held.paths, seed) if held.paths else None
+    average = collect_law_statistics(lm, held.paths, seed) if held.paths else None
     model, tried = _with_x0(lm, held, average, seed)
     if model is not lm and average is not None:
-        lm, average = model, survey(model, held.paths, seed)
+        lm, average = model, collect_law_statistics(model, held.paths, seed)
     has_x0 = has_begin(lm)
     free = 0 if has_x0 else 1
-    opening = None if has_x0 else trial_texts.opening(lm, held)
+    opening = None if has_x0 else trial_texts.choose_opening(lm, held)
     behind = np.array([] if opening is None else [opening], dtype=np.int64)
     source = lm if opening is None else Given(lm, [opening], lm.vocab.decode([opening]))
     start = source.start(1)
@@ -84,12 +90,12 @@ def _audited(
         raise BadValue(
             f"expected laws of {lm.vocab.size} outcomes (vocab.size), found {np.shape(start.logp)[1:]}", None
         )
-    draws, drawn = trial_texts.draws(source, behind, seed)
-    noise = trial_texts.noise(lm, behind, seed)
-    others = survey(lm, [*trial_texts.without_end(lm, draws), *noise], seed)
+    draws, drawn = trial_texts.draw_texts(source, behind, seed)
+    noise = trial_texts.make_noise(lm, behind, seed)
+    others = collect_law_statistics(lm, [*trial_texts.without_end(lm, draws), *noise], seed)
     surveys = [others] if average is None else [average, others]
-    worst = max([off_one(law(start)), *(s.worst for s in surveys)])
-    compared = [*trial_texts.heads(lm, held), *draws, *noise]
+    worst = max([worst_sum_error(log_laws(start)), *(s.worst for s in surveys)])
+    compared = [*trial_texts.cut_heads(lm, held), *draws, *noise]
     plain = lm.forward(compared, skip=free).logp
     if tried:
         begin, evidence = x0_finding(tried, lm.begin)
@@ -99,19 +105,21 @@ def _audited(
     ends, endings = end_findings(lm, complete, free, average)
     if texts is None and lm.begin.known == "trained":
         begin, ends = _of_another_kind(begin), [_of_another_kind(f) for f in ends]
-    alive = None if lm.vocab.end is None else measure_alive(lm, start, not has_x0, seed)
+    alive = None if lm.vocab.end is None else measure_survival(lm, start, not has_x0, seed)
     where = "" if opening is None else f" behind {lm.vocab.show(opening)!r}"
     findings = [
         agreement.rows_finding(lm, worst, 1 + sum(s.rows for s in surveys)),
-        agreement.forward_finding(lm, compared, plain, free, trial_texts.reach(lm, held, behind, seed)),
+        agreement.forward_finding(
+            lm, compared, plain, free, trial_texts.make_long_text(lm, held, behind, seed)
+        ),
         agreement.batch_finding(lm, compared, plain, free, seed),
-        agreement.values_finding(lm, *trial_texts.branches(lm, seed)),
+        agreement.values_finding(lm, *trial_texts.make_branches(lm, seed)),
         agreement.draws_finding(lm, draws, drawn, len(behind)),
         agreement.strings_finding(lm) if has_x0 else None,
         None if coarse is None else precision_finding(lm, coarse, compared, plain, free),
         _with_note(begin, held),
         *ends,
-        alive_finding(lm, alive, where),
+        termination_finding(lm, alive, where),
         leak_finding(lm, average or others),
         canonical_finding(lm, draws, len(behind)),
         roundtrip_finding(lm.vocab, held),
@@ -122,14 +130,14 @@ def _audited(
 
 
 def _with_x0(
-    lm: LM, held: HeldOut, average: Survey | None, seed: int
+    lm: LM, held: HeldOut, average: LawStatistics | None, seed: int
 ) -> tuple[LM, tuple[BeginCandidate, ...]]:
     """A pretrained model with the x0 that evidence speaks for, if it has none yet; and what every candidate showed."""
     core = lm.bare()
     if core is None or not lm.vocab.control.candidates or not held.paths:
         return lm, ()
     tried = try_candidates(core, lm.begin, held, None if average is None else average.mean, seed)
-    best = adopted(tried) if lm.begin.known == "none" else None
+    best = choose_candidate(tried) if lm.begin.known == "none" else None
     if best is None or best.id is None:
         return lm, tried
     chosen = tuple(replace(c, current=c is best) for c in tried)

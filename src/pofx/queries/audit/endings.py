@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Want
 from pofx.queries.audit.begin.openings import FEWEST, MATERIAL, SAME
-from pofx.queries.audit.law_statistics import Survey, batches
+from pofx.queries.audit.law_statistics import LawStatistics, split_batches
 from pofx.queries.findings import Check, CheckVerdict, EndCandidate, Finding, Measure, Series
 from pofx.transforms.with_begin import token_name
 from pofx.units import bits
@@ -27,7 +27,7 @@ SUMS, LIKELIER = (0.25, 4.0), 2.0
 
 
 def end_findings(
-    lm: LM, paths: Sequence[Ints], free: int, average: Survey | None
+    lm: LM, paths: Sequence[Ints], free: int, average: LawStatistics | None
 ) -> tuple[list[Finding], tuple[EndCandidate, ...]]:
     """p(EOS) at true ends of documents against elsewhere, and whether the documents are possible at all.
 
@@ -39,10 +39,10 @@ def end_findings(
 
     Right: on whole documents. Wrong: on chunks of a fixed length, which end where no text ends.
     """
-    end, enders = lm.vocab.end, _enders(lm.vocab)
+    end, enders = lm.vocab.end, _end_candidates(lm.vocab)
     read = _read(lm, paths, free, enders)
     endings = tuple(
-        _ending(lm.vocab, i, read.at_end[:, k], read.elsewhere[:, k], read.sums[:, k])
+        _measure_ending(lm.vocab, i, read.at_end[:, k], read.elsewhere[:, k], read.sums[:, k])
         for k, i in enumerate(enders)
     )
     if end is None:
@@ -64,14 +64,14 @@ def end_findings(
     return [learned, _impossible(read.totals)], endings
 
 
-def _enders(vocab: Vocab) -> list[int]:
+def _end_candidates(vocab: Vocab) -> list[int]:
     """Control tokens of a pretrained model that may end texts, EOS first; none for our own, which have one or none."""
     found = [i for _, i in vocab.control.candidates]
     return list(dict.fromkeys([*([] if vocab.end is None else [vocab.end]), *found])) if found else []
 
 
 @dataclass(frozen=True, eq=False)
-class Read:
+class EndMasses:
     """log2 of p(token) at the end of documents, its mean elsewhere in them, and Σ p(token) over all their positions,
     `[documents, tokens]`; log p of each document."""
 
@@ -81,7 +81,7 @@ class Read:
     totals: tuple[float, ...]
 
 
-def _read(lm: LM, paths: Sequence[Ints], free: int, enders: Sequence[int]) -> Read:
+def _read(lm: LM, paths: Sequence[Ints], free: int, enders: Sequence[int]) -> EndMasses:
     """Of EOS, or of all `enders`, in one pass over the documents."""
     end = lm.vocab.end
     closing = [i for i in (end, *enders) if i is not None][:1]  # whose law is that of the last position
@@ -92,7 +92,7 @@ def _read(lm: LM, paths: Sequence[Ints], free: int, enders: Sequence[int]) -> Re
     elsewhere: list[NDArray[np.float64]] = []
     sums: list[NDArray[np.float64]] = []
     totals: list[float] = []
-    for batch in batches(lm, paths):
+    for batch in split_batches(lm, paths):
         trace = lm.forward([np.append(p, closing).astype(np.int64) for p in batch], want, free)
         read = trace.masses if enders else None if trace.end is None else tuple(e[:, None] for e in trace.end)
         for i, logp in enumerate(trace.logp):
@@ -104,10 +104,10 @@ def _read(lm: LM, paths: Sequence[Ints], free: int, enders: Sequence[int]) -> Re
                 sums.append(np.exp(read[i]).sum(axis=0))
     shape = (len(at_end), max(len(enders), 1))
     ends, rest, all_of_it = (np.array(a).reshape(shape) for a in (at_end, elsewhere, sums))
-    return Read(ends, rest, all_of_it, tuple(totals))
+    return EndMasses(ends, rest, all_of_it, tuple(totals))
 
 
-def _ending(
+def _measure_ending(
     vocab: Vocab,
     i: int,
     at_end: NDArray[np.float64],
@@ -137,7 +137,7 @@ def _learned(
     elsewhere: NDArray[np.float64],
     sums: NDArray[np.float64],
     uniform: float,
-    average: Survey | None,
+    average: LawStatistics | None,
 ) -> Finding:
     """uniform: bits of an outcome under the uniform law."""
     check, n = Check.END, len(at_end)

@@ -49,7 +49,7 @@ def longest_path(lm: LM) -> int | None:
     return None if lm.window.beyond else lm.context
 
 
-def spell(vocab: Vocab, text: str | bytes) -> tuple[Ints | None, str]:
+def spell_text(vocab: Vocab, text: str | bytes) -> tuple[Ints | None, str]:
     """Token ids of a text, or None and what is wrong; None and "" where the vocabulary says `NotText`."""
     try:
         ids = np.asarray(list(vocab.encode(text)), dtype=np.int64)
@@ -68,7 +68,7 @@ def spell(vocab: Vocab, text: str | bytes) -> tuple[Ints | None, str]:
     return ids, ""
 
 
-def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
+def choose_documents(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
     """At most 200 documents of at most 1,000 tokens, in an order drawn by the seed; `note` says what was left
     out.
 
@@ -88,7 +88,7 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
     for i in order[: TRIED if texts is None else None]:
         if len(paths) == DOCUMENTS or used >= budget:
             break
-        ids, problem = spell(lm.vocab, lm.vocab.read(source[i])[0])
+        ids, problem = spell_text(lm.vocab, lm.vocab.read(source[i])[0])
         if problem:
             wrong.append(problem)
         elif ids is None:
@@ -119,20 +119,22 @@ def choose(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
         note += f"; the model was fitted on {known} of them, so what they say of it flatters it"
     if chosen := int(was_chosen_by(lm, read).sum()):
         note += f"; the model's weights were chosen by {chosen} of them, which flatters it a little"
-    first = openings(lm.vocab, [source[i] for i in order[:OPENINGS]] if lm.vocab.control.candidates else [])
+    first = first_tokens(
+        lm.vocab, [source[i] for i in order[:OPENINGS]] if lm.vocab.control.candidates else []
+    )
     return HeldOut(tuple(paths), tuple(whole), note, no_text, tuple(wrong), first)
 
 
-def openings(vocab: Vocab, texts: Sequence[str | bytes]) -> Ints:
+def first_tokens(vocab: Vocab, texts: Sequence[str | bytes]) -> Ints:
     """The first token of each text that has one."""
-    first = (spell(vocab, vocab.read(t[:OPENING])[0])[0] for t in texts)
+    first = (spell_text(vocab, vocab.read(t[:OPENING])[0])[0] for t in texts)
     return np.array([ids[0] for ids in first if ids is not None and len(ids)], dtype=np.int64)
 
 
-def builtin_openings(vocab: Vocab) -> Ints:
+def builtin_first_tokens(vocab: Vocab) -> Ints:
     """First tokens of built-in documents, evenly spread; none where there are no such documents."""
     texts = _source(None)[0]
-    return openings(vocab, texts[:: max(1, len(texts) // (OPENINGS // 4))])
+    return first_tokens(vocab, texts[:: max(1, len(texts) // (OPENINGS // 4))])
 
 
 def _source(texts: Sequence[str | bytes] | None) -> tuple[list[str | bytes], str]:
@@ -148,3 +150,54 @@ def _shown(text: str | bytes) -> str:
     data = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
     shown = show_bytes(data[:80]).replace("␣", " ")
     return f"'{shown[:24]}…'" if len(shown) > 24 else f"'{shown}'"
+
+
+# Outcomes from which on a model is a large one: pretrained ones have 32,000 to 262,144, our own at most a few thousand.
+LARGE = 16_384
+
+
+@dataclass(frozen=True)
+class AuditBudget:
+    """laws: whole laws read along texts, of law_documents, of the first law_tokens of each (None: of all).
+
+    documents, draws, tokens: texts on which the ways to compute log p are compared, and how much of each. reach: tokens
+    of the one text that is as long as the context, if that is shorter. drawn: tokens of a draw. lives: draws followed
+    until they end, at most for `alive` tokens. heads, head_tokens: documents, and how much of each, read behind every
+    candidate for x0.
+    """
+
+    laws: int = 2_000
+    law_documents: int = 100
+    law_tokens: int | None = None
+    documents: int = 12
+    draws: int = 12
+    tokens: int = 128
+    reach: int = 4_097
+    drawn: int = 64
+    lives: int = 64
+    alive: int = 512
+    heads: int = 24
+    head_tokens: int = 48
+
+
+# SmolLM2 reads 300 tokens a second and core, and takes 70 ms for a step of a few draws: in all about 14,000 tokens
+# and 180 steps, a minute of two cores.
+SMALL_BUDGET = AuditBudget(
+    laws=400,
+    law_documents=24,
+    law_tokens=64,
+    documents=6,
+    draws=8,
+    tokens=48,
+    reach=1_025,
+    drawn=48,
+    lives=16,
+    alive=32,
+    heads=16,
+    head_tokens=40,
+)
+
+
+def budget_for(lm: LM) -> AuditBudget:
+    """By the size of the vocabulary, which is what laws cost."""
+    return AuditBudget() if lm.vocab.size < LARGE else SMALL_BUDGET

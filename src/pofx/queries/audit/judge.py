@@ -8,7 +8,7 @@ from pofx.lm.model import LM
 from pofx.queries.audit.begin.finding import none_is_x0
 from pofx.queries.audit.begin.openings import FEWEST
 from pofx.queries.audit.leak import leak_note
-from pofx.queries.audit.termination import LEAK, Alive
+from pofx.queries.audit.termination import LEAK, Survival
 from pofx.queries.findings import (
     OPENING_MEASURES,
     BeginCandidate,
@@ -35,7 +35,7 @@ def judge(
     lm: LM,
     findings: Sequence[Finding],
     begin: BeginEvidence | None,
-    alive: Alive | None,
+    alive: Survival | None,
     tried: Sequence[BeginCandidate] = (),
 ) -> tuple[Verdict, str]:
     """The verdict, and the evidence that decided it. tried: what may stand for x0 of a pretrained model."""

@@ -12,14 +12,14 @@ from pofx.errors import NoBOS
 from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
-from pofx.queries.audit.effort import effort
+from pofx.queries.audit.held_out import budget_for
 
 # Entries of a batch of laws held at once: 32 MB in float64.
 CELLS = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
+class LawStatistics:
     """mean: the average of the laws read, `[V]`. worst: largest |Σp − 1| of them (inf where one is no
     number). noise: squared relative standard error of
     each entry of `mean`, `[V]`. leak: average mass on control tokens other than EOS. spread: the largest
@@ -34,7 +34,7 @@ class Survey:
     rows: int
 
 
-def batches(lm: LM, paths: Sequence[Ints]) -> Iterator[list[Ints]]:
+def split_batches(lm: LM, paths: Sequence[Ints]) -> Iterator[list[Ints]]:
     """The paths, longest first, as many at a time as their laws fit in memory."""
     rows = max(1, CELLS // max(lm.vocab.size, 1))
     ordered = sorted(paths, key=len, reverse=True)
@@ -52,21 +52,21 @@ def has_begin(lm: LM) -> bool:
         return False
 
 
-def law(state: State) -> NDArray[np.float64]:
+def log_laws(state: State) -> NDArray[np.float64]:
     """The laws of a state as float64 log-probabilities."""
     return np.asarray(state.logp, dtype=np.float64)
 
 
-def walk(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iterator[NDArray[np.float64]]:
+def iterate_laws(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iterator[NDArray[np.float64]]:
     """log-laws `[k, V]` behind the first `first`, `first + stride`, … tokens of each path, the end included."""
-    for batch in batches(lm, paths):
+    for batch in split_batches(lm, paths):
         live = [p for p in batch if len(p) >= first]
         if not live:
             continue
         state = lm.extend(lm.start(len(live)), _cut(live, 0, first)) if first else lm.start(len(live))
         at, n = first, len(live)
         while n:
-            yield law(state)[:n]
+            yield log_laws(state)[:n]
             n = sum(len(p) >= at + stride for p in live)
             # Rows that are over go on with any token, unread, until a quarter of the batch is: a row that
             # leaves costs a copy of all that stay, which for a transformer's cache took most of the time.
@@ -77,24 +77,24 @@ def walk(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iterator[NDA
             at += stride
 
 
-def survey(lm: LM, paths: Sequence[Ints], seed: int) -> Survey:
+def collect_law_statistics(lm: LM, paths: Sequence[Ints], seed: int) -> LawStatistics:
     """Laws spread evenly over the texts, about 2,000 (400 of a large vocabulary), never that of first tokens.
 
     The whole law is dear where the cache of a transformer must be walked: 200 documents and 4,000 laws took 70 s
     of a busy machine, half of both 10.
     """
-    much = effort(lm)
-    paths = [p[: much.law_tokens] for p in paths[: much.law_documents]]
+    budget = budget_for(lm)
+    paths = [p[: budget.law_tokens] for p in paths[: budget.law_documents]]
     total = sum(len(p) for p in paths)
-    stride = max(1, -(-total // much.laws))
+    stride = max(1, -(-total // budget.laws))
     first = int(np.random.default_rng([seed, 2]).integers(1, stride + 1))
     control = np.array([b is None and i != lm.vocab.end for i, b in enumerate(lm.vocab.token_bytes)])
     mean, square = np.zeros(lm.vocab.size), np.zeros(lm.vocab.size)
     worst = leak = spread = 0.0
     reference: NDArray[np.float64] | None = None
     rows = 0
-    for logp in walk(lm, paths, first, stride):
-        worst = max(worst, off_one(logp))
+    for logp in iterate_laws(lm, paths, first, stride):
+        worst = max(worst, worst_sum_error(logp))
         with np.errstate(all="ignore"):
             p = np.nan_to_num(np.exp(logp), nan=0.0, posinf=0.0)
         reference = p[0].copy() if reference is None else reference
@@ -106,10 +106,10 @@ def survey(lm: LM, paths: Sequence[Ints], seed: int) -> Survey:
     mean, square = mean / max(rows, 1), square / max(rows, 1)
     with np.errstate(all="ignore"):
         noise = np.where(mean > 0, np.maximum(square / mean**2 - 1.0, 0.0) / max(rows, 1), 0.0)
-    return Survey(mean, noise, worst, leak / max(rows, 1), spread, rows)
+    return LawStatistics(mean, noise, worst, leak / max(rows, 1), spread, rows)
 
 
-def off_one(logp: NDArray[np.float64]) -> float:
+def worst_sum_error(logp: NDArray[np.float64]) -> float:
     """The largest |Σp − 1| over rows of log-probabilities; inf where a row is no number."""
     with np.errstate(all="ignore"):
         off = np.abs(np.exp(logp).sum(axis=1) - 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pofx.queries.audit.held_out import HeldOut, spell
+from pofx.queries.audit.held_out import HeldOut, spell_text
 from pofx.queries.findings import Check, Finding, Measure
 from pofx.vocab.vocabulary import Vocab
 
@@ -38,7 +38,7 @@ def roundtrip_finding(vocab: Vocab, held: HeldOut) -> Finding:
     wrong, refused = list(held.wrong), held.no_text
     hostile = (*HOSTILE, *list(vocab.control.names)[:NAMES])
     for text in hostile:
-        ids, problem = spell(vocab, text)
+        ids, problem = spell_text(vocab, text)
         if problem:
             wrong.append(problem)
         refused += ids is None and not problem

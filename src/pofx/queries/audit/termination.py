@@ -12,9 +12,8 @@ import numpy as np
 from pofx.algorithms.statistics.inversion import inverse
 from pofx.lm.model import LM
 from pofx.lm.state import State
-from pofx.queries.audit.effort import effort
-from pofx.queries.audit.held_out import longest_path
-from pofx.queries.audit.law_statistics import law
+from pofx.queries.audit.held_out import budget_for, longest_path
+from pofx.queries.audit.law_statistics import log_laws
 from pofx.queries.findings import Check, CheckVerdict, Finding, Measure, Series
 
 # Draws × tokens × V: 300 M entries of laws are about 4 s of exp and cumsum. Full length up to V = 9,000.
@@ -25,7 +24,7 @@ LEAK = 1e-6
 
 
 @dataclass(frozen=True)
-class Alive:
+class Survival:
     """P(length > L) for each of `lengths`, its standard errors (0 where exact); `never`: its limit, if known."""
 
     lengths: tuple[int, ...]
@@ -40,17 +39,17 @@ class Alive:
         return self.draws == 0
 
 
-def lengths_for(lm: LM) -> tuple[int, ...]:
+def choose_lengths(lm: LM) -> tuple[int, ...]:
     """1, 2, 4, … up to 512, fewer for a large vocabulary or a short window."""
-    much = effort(lm)
-    most = min(much.alive, max(64, CELLS // (much.lives * max(lm.vocab.size, 1))))
+    budget = budget_for(lm)
+    most = min(budget.alive, max(64, CELLS // (budget.lives * max(lm.vocab.size, 1))))
     room = longest_path(lm)
     if room is not None:
         most = min(most, max(room - 1, 1))
     return tuple(2**k for k in range(most.bit_length()))
 
 
-def estimate_alive(
+def estimate_survival(
     lm: LM, state: State, lengths: Sequence[int], rng: np.random.Generator, seconds: float = math.inf
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Means and standard errors of Π_{i ≤ L} (1 − p(EOS | x_<i)) over draws x that never take EOS; unbiased.
@@ -70,7 +69,7 @@ def estimate_alive(
     errors: dict[int, float] = {}
     for step in range(max(lengths) + 1):
         with np.errstate(all="ignore"):
-            p = np.nan_to_num(np.exp(law(state)), nan=0.0, posinf=0.0)
+            p = np.nan_to_num(np.exp(log_laws(state)), nan=0.0, posinf=0.0)
         ending, total = p[:, end].copy(), p.sum(axis=1)
         p[:, end] = 0.0
         # Σ of the others, not 1 − p(EOS): the same where rows sum to 1, and exact where p(EOS) is close to 1.
@@ -95,20 +94,20 @@ def estimate_alive(
     return tuple(means.values()), tuple(errors.values())
 
 
-def measure_alive(lm: LM, state: State, behind: bool, seed: int) -> Alive:
+def measure_survival(lm: LM, state: State, behind: bool, seed: int) -> Survival:
     """Exact where the model knows (and texts begin at x0), else estimated from draws. `state`: one row."""
-    lengths = lengths_for(lm)
+    lengths = choose_lengths(lm)
     known = None if behind else lm.termination(lengths)
     if known is not None and known.alive:
         some = lengths[: len(known.alive)]
-        return Alive(some, known.alive, (0.0,) * len(some), known.never, 0)
-    lives = effort(lm).lives
+        return Survival(some, known.alive, (0.0,) * len(some), known.never, 0)
+    lives = budget_for(lm).lives
     start = state.take(np.zeros(lives, dtype=np.int64))
-    means, errors = estimate_alive(lm, start, lengths, np.random.default_rng([seed, 3]), SECONDS)
-    return Alive(lengths[: len(means)], means, errors, None if known is None else known.never, lives)
+    means, errors = estimate_survival(lm, start, lengths, np.random.default_rng([seed, 3]), SECONDS)
+    return Survival(lengths[: len(means)], means, errors, None if known is None else known.never, lives)
 
 
-def alive_finding(lm: LM, found: Alive | None, where: str) -> Finding:
+def termination_finding(lm: LM, found: Survival | None, where: str) -> Finding:
     """What the survival of texts says; None for a model without EOS."""
     check = Check.ALIVE
     if found is None:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
-from pofx.queries.audit.effort import effort
-from pofx.queries.audit.held_out import HeldOut, longest_path
+from pofx.queries.audit.held_out import HeldOut, budget_for, longest_path
 from pofx.queries.sample import draw_paths
 from pofx.vocab.vocabulary import Vocab
 
@@ -19,7 +18,7 @@ from pofx.vocab.vocabulary import Vocab
 NOISE = 4
 
 
-def opening(lm: LM, held: HeldOut) -> int:
+def choose_opening(lm: LM, held: HeldOut) -> int:
     """Where there is no x0: the commonest first token of the documents, to stand before all that is drawn."""
     first = Counter(int(p[0]) for p in held.paths if len(p))
     return first.most_common(1)[0][0] if first else int(letters(lm.vocab)[0])
@@ -30,15 +29,15 @@ def letters(vocab: Vocab) -> Ints:
     return np.array([i for i, b in enumerate(vocab.token_bytes) if b is not None], dtype=np.int64)
 
 
-def draws(source: LM, behind: Ints, seed: int) -> tuple[list[Ints], list[NDArray[np.float64]]]:
+def draw_texts(source: LM, behind: Ints, seed: int) -> tuple[list[Ints], list[NDArray[np.float64]]]:
     """Draws as `sample` makes them, EOS included, behind what they are conditioned on; and their log p, a token.
 
     One that opens with x0 is left out where x0 is a control token of the law: it is no text, and no path either. Where
     x0 is EOS, too, it is the empty text.
     """
-    much = effort(source)
-    most = min(much.drawn, (longest_path(source) or much.drawn + 1) - len(behind))
-    rows = draw_paths(source, much.draws, max(most, 1), np.random.default_rng([seed, 5]))
+    budget = budget_for(source)
+    most = min(budget.drawn, (longest_path(source) or budget.drawn + 1) - len(behind))
+    rows = draw_paths(source, budget.draws, max(most, 1), np.random.default_rng([seed, 5]))
     kept = [(ids, logp) for ids, logp in rows if len(behind) or not _is_x0(source, ids[0])]
     paths = [np.concatenate([behind, ids]).astype(np.int64) for ids, _ in kept]
     return paths, [np.array(logp) for _, logp in kept]
@@ -48,13 +47,13 @@ def _is_x0(lm: LM, i: int) -> bool:
     return i == lm.begin.id and i != lm.vocab.end and lm.vocab.token_bytes[i] is None
 
 
-def noise(lm: LM, behind: Ints, seed: int) -> list[Ints]:
+def make_noise(lm: LM, behind: Ints, seed: int) -> list[Ints]:
     """Sequences that no text looks like."""
     rng, some = np.random.default_rng([seed, 6]), letters(lm.vocab)
     return [np.concatenate([behind, rng.choice(some, 3)]).astype(np.int64) for _ in range(NOISE)]
 
 
-def branches(lm: LM, seed: int) -> tuple[Ints, Ints]:
+def make_branches(lm: LM, seed: int) -> tuple[Ints, Ints]:
     """Three prefixes of one token, and two ways for each to go on."""
     rng, some = np.random.default_rng([seed, 7]), letters(lm.vocab)
     return rng.choice(some, (3, 1)), rng.choice(some, (3, 2))
@@ -65,23 +64,23 @@ def without_end(lm: LM, paths: Sequence[Ints]) -> list[Ints]:
     return [p[:-1] if len(p) and p[-1] == lm.vocab.end else p for p in paths]
 
 
-def reach(lm: LM, held: HeldOut, behind: Ints, seed: int) -> Ints:
+def make_long_text(lm: LM, held: HeldOut, behind: Ints, seed: int) -> Ints:
     """One text as long as the context, or as the audit can afford: documents end to end, and noise behind them.
 
     A law that depends on how long the text is, as rotary positions can make it, shows at such lengths alone. None of a
     model without a bound: its heads of documents are long enough.
     """
-    most = min(lm.context or 0, effort(lm).reach)
+    most = min(lm.context or 0, budget_for(lm).reach)
     some = np.random.default_rng([seed, 8]).choice(letters(lm.vocab), most)
     whole = np.concatenate([behind, *without_end(lm, held.paths), some]).astype(np.int64)
     return whole[: min(most, longest_path(lm) or most)]
 
 
-def heads(lm: LM, held: HeldOut) -> list[Ints]:
+def cut_heads(lm: LM, held: HeldOut) -> list[Ints]:
     """The heads of some documents; with EOS where that is all of one."""
-    much, out = effort(lm), []
-    for path, whole in list(zip(held.paths, held.whole))[: much.documents]:
-        most = min(much.tokens, longest_path(lm) or much.tokens)
+    budget, out = budget_for(lm), []
+    for path, whole in list(zip(held.paths, held.whole))[: budget.documents]:
+        most = min(budget.tokens, longest_path(lm) or budget.tokens)
         if whole and lm.vocab.end is not None and len(path) < most:
             out.append(np.append(path, lm.vocab.end))
         elif len(path):

@@ -32,7 +32,7 @@ LONGEST = 1 << 20  # bytes of an identity: a short text that stands for a huge o
 
 
 @dataclass(frozen=True)
-class Block:
+class CodeBlock:
     """Some bytes of the data and their code: as they are, by the adaptive model, or by the model."""
 
     kind: Kind
@@ -40,35 +40,41 @@ class Block:
     code: bytes = field(repr=False)
     data_hash: bytes
     tokens: int = 0
-    lanes: int = 0
+    streams: int = 0
 
 
 @dataclass(frozen=True)
-class Packed:
+class CompressedFile:
     """A file: which model's blocks it holds (empty without one), and the blocks."""
 
     identity: dict[str, str]
-    blocks: tuple[Block, ...]
+    blocks: tuple[CodeBlock, ...]
 
     def to_bytes(self) -> bytes:
         """As it is written."""
-        told = _deflated(self.identity) if self.identity else b""
-        out = bytearray(MAGIC + bytes([FORMAT]) + _number(len(told)) + told + _number(len(self.blocks)))
+        identity_bytes = _deflate_identity(self.identity) if self.identity else b""
+        out = bytearray(
+            MAGIC
+            + bytes([FORMAT])
+            + _leb128(len(identity_bytes))
+            + identity_bytes
+            + _leb128(len(self.blocks))
+        )
         for b in self.blocks:
             out.append(KINDS.index(b.kind))
-            for n in (b.size, b.tokens, b.lanes, len(b.code)):
-                out += _number(n)
-            out += b.data_hash + hash_of(b.code)
+            for n in (b.size, b.tokens, b.streams, len(b.code)):
+                out += _leb128(n)
+            out += b.data_hash + hash_block(b.code)
         out += hashlib.sha256(out).digest()[:8]
         return bytes(out) + b"".join(b.code for b in self.blocks)
 
 
-def hash_of(data: bytes) -> bytes:
+def hash_block(data: bytes) -> bytes:
     """The hash of a block."""
     return hashlib.sha256(data).digest()[:HASH]
 
 
-def unpacked(blob: bytes) -> Packed:
+def read_compressed(blob: bytes) -> CompressedFile:
     """What `to_bytes` wrote, every hash of codes checked. `Undecodable` for anything else, or less, or more."""
     if blob[: len(MAGIC)] != MAGIC:
         found = f"{count_noun(len(blob), 'byte')} that begin otherwise" if blob else "nothing"
@@ -82,31 +88,31 @@ def unpacked(blob: bytes) -> Packed:
             f"expected a compressed file of format {FORMAT}, found format {written}",
             "another version of pofx wrote it",
         )
-    told = reader.take(reader.number())
+    identity_bytes = reader.take(reader.number())
     heads: list[tuple[int, int, int, int, int, bytes, bytes]] = []
     for _ in range(reader.number()):
         kind = reader.take(1)[0]
-        n, tokens, lanes, size = (reader.number() for _ in range(4))
-        heads.append((kind, n, tokens, lanes, size, reader.take(HASH), reader.take(HASH)))
+        n, tokens, streams, size = (reader.number() for _ in range(4))
+        heads.append((kind, n, tokens, streams, size, reader.take(HASH), reader.take(HASH)))
     head = blob[: reader.at]
     if reader.take(8) != hashlib.sha256(head).digest()[:8]:
         raise _damaged("its header does not have the hash it should have")
     try:
-        identity = _inflated(told) if told else {}
+        identity = _inflate_identity(identity_bytes) if identity_bytes else {}
         kinds = [KINDS[h[0]] for h in heads]
     except (ValueError, IndexError, RecursionError, zlib.error):
         raise _damaged("its header cannot be read") from None
     if not isinstance(identity, dict) or ("model" in kinds and not identity):
         raise _damaged("its header cannot be read")
     blocks = []
-    for i, (_, n, tokens, lanes, size, data_hash, code_hash) in enumerate(heads):
+    for i, (_, n, tokens, streams, size, data_hash, code_hash) in enumerate(heads):
         code = reader.take(size)
-        if hash_of(code) != code_hash:
+        if hash_block(code) != code_hash:
             raise _damaged(f"block {i + 1} of {len(heads)} does not have the hash it should have")
-        blocks.append(Block(kinds[i], n, code, data_hash, tokens, lanes))  # type: ignore[arg-type]
+        blocks.append(CodeBlock(kinds[i], n, code, data_hash, tokens, streams))  # type: ignore[arg-type]
     if reader.at != len(blob):
         raise _damaged(f"{count_noun(len(blob) - reader.at, 'byte')} too many")
-    return Packed({str(k): str(v) for k, v in identity.items()}, tuple(blocks))
+    return CompressedFile({str(k): str(v) for k, v in identity.items()}, tuple(blocks))
 
 
 class _Reader:
@@ -129,22 +135,22 @@ class _Reader:
         raise _damaged("its header cannot be read")
 
 
-def _deflated(identity: dict[str, str]) -> bytes:
+def _deflate_identity(identity: dict[str, str]) -> bytes:
     text = json.dumps(identity, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
     to = zlib.compressobj(9, wbits=-15, zdict=COMMON)
     return to.compress(text) + to.flush()
 
 
-def _inflated(told: bytes) -> object:
+def _inflate_identity(identity_bytes: bytes) -> object:
     """What `_deflated` was given. `ValueError` or `zlib.error` for what is no such text, or more than one."""
     of = zlib.decompressobj(wbits=-15, zdict=COMMON)
-    text = of.decompress(told, LONGEST)
+    text = of.decompress(identity_bytes, LONGEST)
     if not of.eof or of.unused_data:
         raise ValueError("expected one deflated text")
     return json.loads(text)
 
 
-def _number(n: int) -> bytes:
+def _leb128(n: int) -> bytes:
     out = bytearray()
     while n >= 0x80:
         out.append(n & 0x7F | 0x80)

@@ -11,10 +11,10 @@ from pofx.arithmetic import one_thread
 from pofx.errors import Advice, BadValue, PofxError, Undecodable, require
 from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
-from pofx.queries.compression import parallel_streams as by_lanes
-from pofx.queries.compression.blocks import Block, Packed, hash_of, unpacked
-from pofx.queries.compression.identity import THREADS, differences, identity, told
-from pofx.queries.compression.unencodable import pieces
+from pofx.queries.compression import parallel_streams
+from pofx.queries.compression.blocks import CodeBlock, CompressedFile, hash_block, read_compressed
+from pofx.queries.compression.identity import THREADS, describe_identity, identify_model, list_differences
+from pofx.queries.compression.unencodable import split_pieces
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import refuse_normalizing, to_bytes
 
@@ -54,11 +54,11 @@ class Compression:
 
 
 # Is given what is being done, and the share of it that is done.
-Progress = Callable[[str, float], None]
+CodingProgress = Callable[[str, float], None]
 
 
 def compress(
-    lm: LM | None, data: bytes | str, lanes: int | None = None, *, progress: Progress | None = None
+    lm: LM | None, data: bytes | str, lanes: int | None = None, *, progress: CodingProgress | None = None
 ) -> bytes:
     """`data` in −log2 p(data) bits and a header, by arithmetic coding; `decompress` with the same model gives it back.
 
@@ -83,24 +83,30 @@ def compress(
 
 
 def compression(
-    lm: LM | None, data: bytes | str, lanes: int | None = None, *, progress: Progress | None = None
+    lm: LM | None, data: bytes | str, lanes: int | None = None, *, progress: CodingProgress | None = None
 ) -> Compression:
     """`compress`, with the account of its bits. Right: `compression(lm, text).ideal_bits`."""
     if lm is not None:
         refuse_normalizing(lm.vocab, "compressing, which gives back every byte")
     plain = to_bytes(data)
-    lanes = None if lanes is None else check_whole_number("lanes", lanes, 1, by_lanes.MOST_LANES)
+    lanes = None if lanes is None else check_whole_number("lanes", lanes, 1, parallel_streams.MAX_STREAMS)
     require("constriction", "compress", "compressing")
     if lm is None and lanes is not None:
         raise BadValue(
             f"lanes: expected a model, whose texts they are parts of, found {lanes} and no model", None
         )
-    shares = _Shares(progress, "coding", len(plain))
+    shares = _BlockProgress(progress, "coding", len(plain))
     # Two threads sum a product in another order than one does, and a code of 24 bits a token tells the two apart.
     with one_thread():
-        made = _adaptive(plain, shares) if lm is None else _by_model(lm, plain, lanes, shares)
+        made = (
+            _compress_without_model(plain, shares)
+            if lm is None
+            else _compress_by_model(lm, plain, lanes, shares)
+        )
         try:
-            again = _all_decoded(lm, unpacked(made.blob), _Shares(progress, "comparing", len(plain)))
+            again = _decode_all(
+                lm, read_compressed(made.blob), _BlockProgress(progress, "comparing", len(plain))
+            )
         except Undecodable:
             again = None
     if again != plain:
@@ -114,7 +120,7 @@ def compression(
 
 
 def decompress(
-    lm: LM | None, blob: bytes, *, max_bytes: int | None = None, progress: Progress | None = None
+    lm: LM | None, blob: bytes, *, max_bytes: int | None = None, progress: CodingProgress | None = None
 ) -> bytes:
     """The data that `compress` was given, every byte, or an error: never anything else.
 
@@ -129,13 +135,13 @@ def decompress(
     blob = bytes(blob)
     if max_bytes is not None:
         check_whole_number("max_bytes", max_bytes)
-    packed = unpacked(blob)
+    packed = read_compressed(blob)
     check_claim(packed, len(blob), max_bytes)
     with one_thread():
-        return _all_decoded(lm, packed, _Shares(progress, "decoding", 0))
+        return _decode_all(lm, packed, _BlockProgress(progress, "decoding", 0))
 
 
-def check_claim(packed: Packed, size: int, max_bytes: int | None = None) -> None:
+def check_claim(packed: CompressedFile, size: int, max_bytes: int | None = None) -> None:
     """`Undecodable` for a file of `size` bytes that claims to stand for more than it should; see `decompress`."""
     most = max(PLENTY, TIMES * size) if max_bytes is None else max_bytes
     claimed = sum(max(block.size, block.tokens - 1) for block in packed.blocks)  # EOS spells nothing
@@ -147,14 +153,14 @@ def check_claim(packed: Packed, size: int, max_bytes: int | None = None) -> None
         )
 
 
-def _all_decoded(lm: LM | None, packed: Packed, shares: _Shares) -> bytes:
+def _decode_all(lm: LM | None, packed: CompressedFile, shares: _BlockProgress) -> bytes:
     if packed.identity:
         if lm is None:
             raise Undecodable(
-                f"expected the model that this was compressed with ({told(packed.identity)}), found none",
+                f"expected the model that this was compressed with ({describe_identity(packed.identity)}), found none",
                 Advice("name it", "decompress(lm, …)", "-m MODEL"),
             )
-        differing = differences(packed.identity, lm)
+        differing = list_differences(packed.identity, lm)
         if differing:
             more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
             then, threads = None, packed.identity.get("threads", str(THREADS))
@@ -166,13 +172,13 @@ def _all_decoded(lm: LM | None, packed: Packed, shares: _Shares) -> bytes:
                 then,
             )
     shares.total = sum(block.size for block in packed.blocks)
-    return b"".join(_decoded(lm, block, shares.next(block.size)) for block in packed.blocks)
+    return b"".join(_decode_block(lm, block, shares.next(block.size)) for block in packed.blocks)
 
 
-class _Shares:
+class _BlockProgress:
     """Progress by bytes of the data, over blocks that each tell their own share. Local to one call."""
 
-    def __init__(self, progress: Progress | None, stage: str, total: int) -> None:
+    def __init__(self, progress: CodingProgress | None, stage: str, total: int) -> None:
         self.progress, self.stage, self.total, self.before = progress, stage, total, 0
 
     def next(self, size: int) -> adaptive.Tell:
@@ -184,44 +190,44 @@ class _Shares:
         return lambda share: progress(self.stage, (before + share * size) / max(self.total, 1))
 
 
-def _adaptive(data: bytes, shares: _Shares) -> Compression:
-    block, ideal = _counted(data, shares)
-    blob = Packed({}, (block,) if data else ()).to_bytes()
+def _compress_without_model(data: bytes, shares: _BlockProgress) -> Compression:
+    block, ideal = _code_without_model(data, shares)
+    blob = CompressedFile({}, (block,) if data else ()).to_bytes()
     size = len(block.code)
     if ideal is None:  # as it is: nothing was learned from it
         return Compression(blob, len(data), 0, 0.0, 1, 0.0, 0.0, 8 * size, 8 * (len(blob) - size))
     return Compression(blob, len(data), 0, ideal, 1, 0.0, 8 * size - ideal, 0, 8 * (len(blob) - size))
 
 
-def _counted(data: bytes, shares: _Shares) -> tuple[Block, float | None]:
+def _code_without_model(data: bytes, shares: _BlockProgress) -> tuple[CodeBlock, float | None]:
     """A block without a model, and its −log2 p; None for one as it is, where counting would not shorten it."""
     found = adaptive.encode(data, shares.next(len(data)))
     if found is None:
-        return Block("raw", len(data), data, hash_of(data)), None
-    return Block("adaptive", len(data), found[0], hash_of(data)), found[1]
+        return CodeBlock("raw", len(data), data, hash_block(data)), None
+    return CodeBlock("adaptive", len(data), found[0], hash_block(data)), found[1]
 
 
-def _by_model(lm: LM, data: bytes, lanes: int | None, shares: _Shares) -> Compression:
+def _compress_by_model(lm: LM, data: bytes, lanes: int | None, shares: _BlockProgress) -> Compression:
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "compressing")
-    blocks: list[Block] = []
+    blocks: list[CodeBlock] = []
     tokens, most, ideal, parted = 0, 1, 0.0, 0.0
     beside = b""
-    for piece in pieces(lm.vocab, data):
-        made = _coded(lm, piece.data, lanes, shares) if piece.text else None
+    for piece in split_pieces(lm.vocab, data):
+        made = _code_text(lm, piece.data, lanes, shares) if piece.text else None
         if made is None:
             beside += piece.data
             continue
         if beside:
-            blocks.append(_counted(beside, shares)[0])
+            blocks.append(_code_without_model(beside, shares)[0])
             beside = b""
         block, whole, parts = made
         blocks.append(block)
-        tokens, most = tokens + block.tokens, max(most, block.lanes)
+        tokens, most = tokens + block.tokens, max(most, block.streams)
         ideal, parted = ideal + whole, parted + parts
     if beside:
-        blocks.append(_counted(beside, shares)[0])
-    blob = Packed(identity(lm), tuple(blocks)).to_bytes()
+        blocks.append(_code_without_model(beside, shares)[0])
+    blob = CompressedFile(identify_model(lm), tuple(blocks)).to_bytes()
     payload = 8 * sum(len(b.code) for b in blocks if b.kind == "model")
     escaped = 8 * sum(len(b.code) for b in blocks if b.kind != "model")
     header = 8 * len(blob) - payload - escaped
@@ -230,26 +236,32 @@ def _by_model(lm: LM, data: bytes, lanes: int | None, shares: _Shares) -> Compre
     )
 
 
-def _coded(lm: LM, data: bytes, lanes: int | None, shares: _Shares) -> tuple[Block, float, float] | None:
+def _code_text(
+    lm: LM, data: bytes, lanes: int | None, shares: _BlockProgress
+) -> tuple[CodeBlock, float, float] | None:
     """A block of the model, and −log2 p of its text and of its parts; None where the model is no help.
 
     It is none for a text of probability 0, nor where the code is longer than the text, but for short ones.
     """
-    path = by_lanes.path_of(lm, data)
-    whole = by_lanes.ideal_bits(lm, path)
+    path = parallel_streams.encode_path(lm, data)
+    whole = parallel_streams.ideal_bits(lm, path)
     if not math.isfinite(whole):
         return None
-    n = by_lanes.chosen_lanes(lm, path, whole) if lanes is None else by_lanes.at_most(lanes, len(path))
-    parts = whole if n == 1 else by_lanes.ideal_bits(lm, path, n)
+    n = (
+        parallel_streams.choose_stream_count(lm, path, whole)
+        if lanes is None
+        else parallel_streams.part_count(lanes, len(path))
+    )
+    parts = whole if n == 1 else parallel_streams.ideal_bits(lm, path, n)
     if not math.isfinite(parts):  # no part could begin so behind x0
         n, parts = 1, whole
     if parts > 8 * (len(data) + LONGER):
         return None
-    code = by_lanes.encode(lm, path, n, shares.next(len(data)))
-    return Block("model", len(data), code, hash_of(data), len(path), n), whole, parts
+    code = parallel_streams.encode(lm, path, n, shares.next(len(data)))
+    return CodeBlock("model", len(data), code, hash_block(data), len(path), n), whole, parts
 
 
-def _decoded(lm: LM | None, block: Block, tell: adaptive.Tell) -> bytes:
+def _decode_block(lm: LM | None, block: CodeBlock, tell: adaptive.Tell) -> bytes:
     if block.kind == "raw":
         data = block.code
     elif block.kind == "adaptive":
@@ -262,8 +274,8 @@ def _decoded(lm: LM | None, block: Block, tell: adaptive.Tell) -> bytes:
         data = adaptive.decode(block.code, block.size, tell)
     else:
         assert lm is not None  # noqa: S101  (ours: `unpacked` refuses such a block without an identity)
-        data = _by_tokens(lm, block, tell)
-    if len(data) != block.size or hash_of(data) != block.data_hash:
+        data = _decode_tokens(lm, block, tell)
+    if len(data) != block.size or hash_block(data) != block.data_hash:
         raise Undecodable(
             "expected to decode the data that was compressed, found other data: this model's numbers are not "
             "those that it was compressed with",
@@ -272,11 +284,11 @@ def _decoded(lm: LM | None, block: Block, tell: adaptive.Tell) -> bytes:
     return data
 
 
-def _by_tokens(lm: LM, block: Block, tell: adaptive.Tell) -> bytes:
+def _decode_tokens(lm: LM, block: CodeBlock, tell: adaptive.Tell) -> bytes:
     if len(block.code) % 4:
         raise Undecodable(f"expected a code in words of 32 bits, found {len(block.code):,} bytes", None)
     try:
-        path = by_lanes.decode(lm, block.code, block.tokens, block.lanes, tell)
+        path = parallel_streams.decode(lm, block.code, block.tokens, block.streams, tell)
         return lm.vocab.decode([int(i) for i in path if i != lm.vocab.end])
     except Undecodable:
         raise

@@ -23,7 +23,7 @@ THREADS = 1
 LIBRARIES = ("numpy", "torch", "transformers", CODER)
 
 
-def identity(lm: LM) -> dict[str, str]:
+def identify_model(lm: LM) -> dict[str, str]:
     """Part by part, as text: what `decompress` compares before it decodes anything.
 
     law: a hash of the laws themselves along the likeliest path, which any transform changes. A model whose law is
@@ -33,7 +33,7 @@ def identity(lm: LM) -> dict[str, str]:
     portable = lm.portable()
     known = model_fingerprint(lm, "")
     known["model"] = (known["model"] if portable is None else portable.fingerprint)[:LETTERS]
-    parts: dict[str, Any] = {**known, "tokens": vocab_hash(lm.vocab), "law": _law_hash(lm)}
+    parts: dict[str, Any] = {**known, "tokens": hash_vocab(lm.vocab), "law": _hash_laws(lm)}
     if portable is not None:
         parts[CODER] = _version(CODER)
     else:
@@ -44,12 +44,12 @@ def identity(lm: LM) -> dict[str, str]:
     return {name: str(value) for name, value in parts.items()}
 
 
-def differences(made: dict[str, str], lm: LM) -> list[str]:
+def list_differences(made: dict[str, str], lm: LM) -> list[str]:
     """In which parts a model differs from the one that `made` names, each as a line for people; none if in none.
 
     A library that was not loaded then had no part in it, though it may be loaded now.
     """
-    here = identity(lm)
+    here = identify_model(lm)
     here |= {name: _version(name) for name in LIBRARIES if name in made and name not in here}
     optional = {name for name in (*LIBRARIES, "threads") if name not in made}
     if (
@@ -65,7 +65,7 @@ def differences(made: dict[str, str], lm: LM) -> list[str]:
     ]
 
 
-def told(made: dict[str, str]) -> str:
+def describe_identity(made: dict[str, str]) -> str:
     """A model in a few words, for the message to one who has not named it."""
     return f"{_short(made.get('window'))}; x0 {_short(made.get('x0'))}; law {_short(made.get('law'))[:8]}"
 
@@ -76,7 +76,7 @@ def _short(part: str | None) -> str:
     return plain if len(plain) <= 60 else f"{plain[:60]}…"
 
 
-def vocab_hash(vocab: Vocab) -> str:
+def hash_vocab(vocab: Vocab) -> str:
     """A hash of what each id spells, and of which is EOS: all that decoding needs of a tokenizer."""
     h = hashlib.sha256(f"{type(vocab).__name__} {vocab.size} {vocab.end}".encode())
     for spelled in vocab.token_bytes:
@@ -84,7 +84,7 @@ def vocab_hash(vocab: Vocab) -> str:
     return h.hexdigest()[:LETTERS]
 
 
-def _law_hash(lm: LM) -> str:
+def _hash_laws(lm: LM) -> str:
     portable = lm.portable()
     nothing = 0.0 if portable is not None else -np.inf
     h = hashlib.sha256()

@@ -17,18 +17,18 @@ from pofx.units import bits, count_noun
 
 # A model of short memory loses little where a part begins without what came before, and gains a factor of speed. So
 # many parts, the most first, but never for more than so many bits a token.
-LANES = (64, 16, 4)
+STREAM_COUNTS = (64, 16, 4)
 MOST_LOST = 0.02
 BOUND = 0.03  # bits a token that lanes and frequencies together may take
-MOST_LANES = 1024
+MAX_STREAMS = 1024
 # Bits that the symbols of a code may cost beyond its length, since its last word of 32 may be left off. A few bytes that
 # claim a huge text were made to keep a decoder busy.
 SLACK = 128
 
 
-def encode(lm: LM, path: Ints, lanes: int, tell: Tell = silent) -> bytes:
+def encode(lm: LM, path: Ints, streams: int, tell: Tell = silent) -> bytes:
     """A path in `lanes` parts, one step a token of the longest, as the code of its tokens. tell: as in `_walk`."""
-    parts = np.array_split(path, _cuts(len(path), lanes))
+    parts = np.array_split(path, _part_starts(len(path), streams))
     out = Encoder()
 
     def turn(t: int, g: NDArray[np.float32]) -> Ints:
@@ -36,11 +36,11 @@ def encode(lm: LM, path: Ints, lanes: int, tell: Tell = silent) -> bytes:
         out.put(now, g)
         return now
 
-    _walk(lm, [len(p) for p in parts], turn, tell)
+    _code_steps(lm, [len(p) for p in parts], turn, tell)
     return out.done()
 
 
-def decode(lm: LM, payload: bytes, n: int, lanes: int, tell: Tell = silent) -> Ints:
+def decode(lm: LM, payload: bytes, n: int, streams: int, tell: Tell = silent) -> Ints:
     """The path of n tokens that `encode` was given. `Undecodable` where the payload is of no such path."""
     code = Decoder(payload)
     columns: list[Ints] = []
@@ -57,25 +57,25 @@ def decode(lm: LM, payload: bytes, n: int, lanes: int, tell: Tell = silent) -> I
         columns.append(now)
         return now
 
-    lengths = [hi - lo for lo, hi in zip([0, *_cuts(n, lanes)], [*_cuts(n, lanes), n])]
-    _walk(lm, lengths, turn, tell)
+    lengths = [hi - lo for lo, hi in zip([0, *_part_starts(n, streams)], [*_part_starts(n, streams), n])]
+    _code_steps(lm, lengths, turn, tell)
     parts = [np.array([c[k] for c in columns[: lengths[k]]], dtype=np.int64) for k in range(len(lengths))]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
-def path_of(lm: LM, data: bytes) -> Ints:
+def encode_path(lm: LM, data: bytes) -> Ints:
     """The tokens of a text, and EOS where the model has it."""
     end = [] if lm.vocab.end is None else [lm.vocab.end]
     return np.append(lm.vocab.encode_array(data), end).astype(np.int64)
 
 
-def ideal_bits(lm: LM, path: Ints, lanes: int = 1) -> float:
+def ideal_bits(lm: LM, path: Ints, streams: int = 1) -> float:
     """−log2 p of a path, or of its parts one by one."""
-    trace = lm.forward(np.array_split(path, _cuts(len(path), lanes)))
+    trace = lm.forward(np.array_split(path, _part_starts(len(path), streams)))
     return bits(-sum(float(np.sum(logp)) for logp in trace.logp))
 
 
-def chosen_lanes(lm: LM, path: Ints, whole: float) -> int:
+def choose_stream_count(lm: LM, path: Ints, whole: float) -> int:
     """How many parts a path is coded in: what costs little where the model says how short its memory is, else one.
 
     whole: −log2 p of the path.
@@ -83,30 +83,32 @@ def chosen_lanes(lm: LM, path: Ints, whole: float) -> int:
     if lm.memory is None:
         return 1
     spare = min(MOST_LOST, 0.99 * (BOUND - floor_bits(lm.vocab.size)))
-    for most in LANES:
-        lanes = at_most(most, len(path))
+    for most in STREAM_COUNTS:
+        streams = part_count(most, len(path))
         # Of shorter parts the beginnings cost too much: some 10 bits each.
-        if len(path) >= 512 * lanes and ideal_bits(lm, path, lanes) <= whole + spare * len(path):
-            return lanes
+        if len(path) >= 512 * streams and ideal_bits(lm, path, streams) <= whole + spare * len(path):
+            return streams
     return 1
 
 
-def at_most(lanes: int, n: int) -> int:
+def part_count(streams: int, n: int) -> int:
     """The number of parts that n tokens make, up to so many: all of one length, the last may be shorter."""
-    return -(-n // -(-n // lanes)) if n else 1
+    return -(-n // -(-n // streams)) if n else 1
 
 
-def _cuts(n: int, lanes: int) -> list[int]:
+def _part_starts(n: int, streams: int) -> list[int]:
     """Where the parts after the first begin. `Undecodable` for a number of parts that is never made."""
-    if not 1 <= lanes <= MOST_LANES or lanes != at_most(lanes, n):
+    if not 1 <= streams <= MAX_STREAMS or streams != part_count(streams, n):
         raise Undecodable(
-            f"expected {count_noun(n, 'token')} in parts that have some, found {count_noun(lanes, 'part')}",
+            f"expected {count_noun(n, 'token')} in parts that have some, found {count_noun(streams, 'part')}",
             None,
         )
-    return [-(-n // lanes) * k for k in range(1, lanes)]
+    return [-(-n // streams) * k for k in range(1, streams)]
 
 
-def _walk(lm: LM, lengths: list[int], turn: Callable[[int, NDArray[np.float32]], Ints], tell: Tell) -> None:
+def _code_steps(
+    lm: LM, lengths: list[int], turn: Callable[[int, NDArray[np.float32]], Ints], tell: Tell
+) -> None:
     """One `extend` a step for all parts that have not ended; `turn` is given the frequencies, and says the tokens.
 
     tell: is given the share of the steps that is done.
@@ -118,14 +120,14 @@ def _walk(lm: LM, lengths: list[int], turn: Callable[[int, NDArray[np.float32]],
         going = sum(n > t for n in lengths)  # the last part may be shorter than the others
         if going < state.n:
             state = state.take(np.arange(going))
-        p = portable.laws(state) if portable is not None else _law(state)
+        p = portable.laws(state) if portable is not None else _coding_law(state)
         ids = turn(t, frequencies(p))
         tell((t + 1) / lengths[0])
         if any(n > t + 1 for n in lengths):
             state = lm.extend(state, ids[:, None])
 
 
-def _law(state: State) -> NDArray[np.float64]:
+def _coding_law(state: State) -> NDArray[np.float64]:
     p = np.exp(state.logp.astype(np.float64))
     total = p.sum(axis=1, keepdims=True)
     # A law in float32 sums to 1 up to 1e-5.

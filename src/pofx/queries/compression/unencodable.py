@@ -15,29 +15,29 @@ _LEAF = 128
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextPiece:
     """Some bytes, and whether the vocabulary spells exactly these."""
 
     data: bytes
     text: bool
 
 
-def pieces(vocab: Vocab, data: bytes) -> list[Piece]:
+def split_pieces(vocab: Vocab, data: bytes) -> list[TextPiece]:
     """`data` in pieces, as few of them texts of the vocabulary as are found; no two that are none side by side.
 
     A piece is a text if encoding and decoding give its bytes again: tokenizers drop, normalise or refuse some.
     """
     if spells(vocab, data):
-        return [Piece(data, True)]
-    out: list[Piece] = []
-    for piece in _found(vocab, data):
+        return [TextPiece(data, True)]
+    out: list[TextPiece] = []
+    for piece in _candidate_pieces(vocab, data):
         text = piece.text and len(piece.data) >= SHORTEST
         if not piece.data:
             continue
         if out and not text and not out[-1].text:
-            out[-1] = Piece(out[-1].data + piece.data, False)
+            out[-1] = TextPiece(out[-1].data + piece.data, False)
         else:
-            out.append(Piece(piece.data, text))
+            out.append(TextPiece(piece.data, text))
     return out
 
 
@@ -51,7 +51,7 @@ def spells(vocab: Vocab, data: bytes) -> bool:
         return False
 
 
-def _found(vocab: Vocab, data: bytes) -> Iterator[Piece]:
+def _candidate_pieces(vocab: Vocab, data: bytes) -> Iterator[TextPiece]:
     """Bytes that are no UTF-8 or that no token has, which need no search, and what there is between."""
     spelled = set(b"".join(piece for piece in vocab.token_bytes if piece))
     never = re.escape(bytes(b for b in range(256) if b not in spelled))
@@ -60,26 +60,26 @@ def _found(vocab: Vocab, data: bytes) -> Iterator[Piece]:
         some = part.encode("utf-8", "surrogateescape")
         for k, run in enumerate(re.split(b"([" + never + b"]+)", some) if never else [some]):
             if i % 2 or k % 2 or len(run) < SHORTEST:
-                yield Piece(run, False)
+                yield TextPiece(run, False)
             else:
-                yield from _halved(vocab, run)
+                yield from _split_by_halves(vocab, run)
 
 
-def _halved(vocab: Vocab, data: bytes) -> list[Piece]:
+def _split_by_halves(vocab: Vocab, data: bytes) -> list[TextPiece]:
     if spells(vocab, data):
-        return [Piece(data, True)]
+        return [TextPiece(data, True)]
     if len(data) < _LEAF:
-        return _trimmed(vocab, data)
-    cut = _cut(data)
-    left, right = _halved(vocab, data[:cut]), _halved(vocab, data[cut:])
+        return _trim_ends(vocab, data)
+    cut = _cut_point(data)
+    left, right = _split_by_halves(vocab, data[:cut]), _split_by_halves(vocab, data[cut:])
     a, b = left[-1], right[0]
-    both = Piece(a.data + b.data, a.text)
+    both = TextPiece(a.data + b.data, a.text)
     if a.text != b.text or (a.text and not spells(vocab, both.data)):
         return [*left, *right]
     return [*left[:-1], both, *right[1:]]
 
 
-def _trimmed(vocab: Vocab, data: bytes) -> list[Piece]:
+def _trim_ends(vocab: Vocab, data: bytes) -> list[TextPiece]:
     """The longest text it begins with, by bisection, what is none, and the longest text it ends with."""
     lo, hi = 0, len(data)
     while hi - lo > 1:
@@ -90,11 +90,11 @@ def _trimmed(vocab: Vocab, data: bytes) -> list[Piece]:
     while hi - lo > 1:
         middle = (lo + hi) // 2
         lo, hi = (lo, middle) if spells(vocab, rest[middle:]) else (middle, hi)
-    out = [Piece(head, True), Piece(rest[:hi], False), Piece(rest[hi:], True)]
+    out = [TextPiece(head, True), TextPiece(rest[:hi], False), TextPiece(rest[hi:], True)]
     return [piece for piece in out if piece.data]
 
 
-def _cut(data: bytes) -> int:
+def _cut_point(data: bytes) -> int:
     """About the middle: behind a line if one ends near, else before a character."""
     middle = len(data) // 2
     line = data.rfind(b"\n", middle // 2, middle)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pofx.errors import BadValue
 from pofx.lm.model import LM
-from pofx.queries.conditioning.conditioned import Conditioned, answer, sampling
+from pofx.queries.conditioning.conditioned import Conditioned, check_sampling, solve
 from pofx.queries.conditioning.conditions import Condition
-from pofx.queries.conditioning.problem import Boundary, question
+from pofx.queries.conditioning.problem import Boundary, pose_problem
 
 
 def condition(
@@ -45,6 +45,8 @@ def condition(
             f"on: expected a condition (Contains, Matches, Length), found {type(on).__name__}",
             "write Contains(…)",
         )
-    n, runs, seed = sampling(n, runs, seed)
-    asked = question(lm, on.automaton, f"the text {on}", given, b"", boundary, ends, max_tokens, on.tokens)
-    return answer(asked, n, runs, seed)
+    n, runs, seed = check_sampling(n, runs, seed)
+    problem = pose_problem(
+        lm, on.automaton, f"the text {on}", given, b"", boundary, ends, max_tokens, on.tokens
+    )
+    return solve(problem, n, runs, seed)

@@ -15,11 +15,17 @@ from pofx.algorithms.logspace import logsumexp
 from pofx.algorithms.statistics.smc import Evidence, effective, evidence
 from pofx.errors import BadValue, Impossible, Unreached
 from pofx.lm.model import LM
-from pofx.queries.conditioning.forward_backward import backward, draws, product
-from pofx.queries.conditioning.particles import Drawn, Path, draw
-from pofx.queries.conditioning.problem import Question, impossible, opened_as
+from pofx.queries.conditioning.forward_backward import build_product, compute_backward, draw_texts
+from pofx.queries.conditioning.particles import PathSample, WeightedPath, run_particles
+from pofx.queries.conditioning.problem import ConditioningProblem, allow_opening_space, impossible_condition
 from pofx.queries.conditioning.token_automaton import TokenAutomaton
-from pofx.queries.conditioning.twisting_function import Crude, Target, by_state, lookahead, pilot
+from pofx.queries.conditioning.twisting_function import (
+    PilotLaw,
+    TokenCondition,
+    fit_pilot_law,
+    log_masses_by_state,
+    twisting_function,
+)
 from pofx.queries.sample import Draw
 from pofx.queries.scoring.terms import terms
 from pofx.transforms.given import show
@@ -88,7 +94,7 @@ class Conditioned:
         return self.method != "smc"
 
 
-def sampling(n: int, runs: int, seed: int | None) -> tuple[int, int, int | None]:
+def check_sampling(n: int, runs: int, seed: int | None) -> tuple[int, int, int | None]:
     """The particles, runs and seed that `answer` takes, checked: before a condition is compiled, which takes longer."""
     runs = check_whole_number("runs", runs, 8, advice="the standard error is taken from run to run")
     n = check_whole_number("n", n, runs, advice="each run has a particle; -k shows fewer outcomes")
@@ -99,85 +105,89 @@ def sampling(n: int, runs: int, seed: int | None) -> tuple[int, int, int | None]
     )
 
 
-def answer(
-    asked: Question, n: int, runs: int, seed: int | None, part: Callable[[bytes], bytes] = bytes
+def solve(
+    problem: ConditioningProblem, n: int, runs: int, seed: int | None, part: Callable[[bytes], bytes] = bytes
 ) -> Conditioned:
     """Its exact answer where there is one, else an estimate. part: what of a text is the outcome.
 
     `Impossible` where no text meets the condition; `Unreached` where no particle did, and one may.
     """
-    source = asked.source
-    if asked.dfa.empty or asked.most < 0:
-        raise impossible(asked, "no text at all does")
-    target = _target(asked, asked.dfa, asked.ends, asked.most, asked.tokens)
-    few = _few(source, target)
+    source = problem.source
+    if problem.dfa.empty or problem.max_tokens < 0:
+        raise impossible_condition(problem, "no text at all does")
+    target = _token_condition(problem, problem.dfa, problem.ends, problem.max_tokens, problem.tokens)
+    few = _is_enumerable(source, target)
     if few is None:
-        raise impossible(asked, f"no {asked.most:,} tokens of the vocabulary spell one")
+        raise impossible_condition(problem, f"no {problem.max_tokens:,} tokens of the vocabulary spell one")
     first, *streams = np.random.SeedSequence(seed).spawn(1 + max(runs, -(-n // PARTICLES)))
     method: Method = "smc"
     if few:
-        found, method = _every(source, target), "enumeration"
-    elif (chain := product(source, target)) is not None:
-        ahead = backward(chain, target)
-        drawn = draws(chain, target, ahead, n, np.random.default_rng(first)) if ahead[0, 0] > -np.inf else []
-        found, method = Drawn(tuple(drawn), ahead[0, :1], True, chain.calls), "forward-backward"
+        found, method = _enumerate_texts(source, target), "enumeration"
+    elif (chain := build_product(source, target)) is not None:
+        ahead = compute_backward(chain, target)
+        drawn = (
+            draw_texts(chain, target, ahead, n, np.random.default_rng(first)) if ahead[0, 0] > -np.inf else []
+        )
+        found, method = PathSample(tuple(drawn), ahead[0, :1], True, chain.calls), "forward-backward"
     else:
-        crude = lookahead(target, pilot(source, target, np.random.default_rng(first)))
+        crude = twisting_function(target, fit_pilot_law(source, target, np.random.default_rng(first)))
         each = -(-n // len(streams))
-        found = draw(source, target, crude, each, [np.random.default_rng(s) for s in streams])
+        found = run_particles(source, target, crude, each, [np.random.default_rng(s) for s in streams])
     if np.isneginf(found.evidence.max()):
-        if found.whole:
-            raise impossible(asked, "all texts that do have probability 0")
+        if found.exhaustive:
+            raise impossible_condition(problem, "all texts that do have probability 0")
         raise Unreached(
-            f"expected particles that meet the condition ({asked.on}), found none among {n:,}",
+            f"expected particles that meet the condition ({problem.on}), found none among {n:,}",
             "whether any text does is not known: take more of them (n=, -n), or a likelier condition",
         )
-    return _record(asked, found.paths, method, found.calls, found.evidence, part)
+    return _record(problem, found.paths, method, found.calls, found.evidence, part)
 
 
-def _target(asked: Question, dfa: Dfa, ends: bool, most: int, tokens: int | None) -> Target:
+def _token_condition(
+    problem: ConditioningProblem, dfa: Dfa, ends: bool, most: int, tokens: int | None
+) -> TokenCondition:
     room = min(LONGEST, TABLE // dfa.size - 1)
     if most > room:
         raise BadValue(
             f"max_tokens: expected at most {room:,} for a condition of {count_noun(dfa.size, 'state')}, found {most:,}",
             "take fewer, or a shorter condition",
         )
-    vocab = asked.source.vocab
+    vocab = problem.source.vocab
     automaton = TokenAutomaton(dfa, vocab.token_bytes, vocab.end)
-    return Target(automaton, vocab.end if ends else None, most, tokens)
+    return TokenCondition(automaton, vocab.end if ends else None, most, tokens)
 
 
-def _few(source: LM, target: Target) -> bool | None:
+def _is_enumerable(source: LM, target: TokenCondition) -> bool | None:
     """Whether the token sequences that meet the condition are few enough to go through; None if there are none."""
-    ways = by_state(target, np.ones(source.vocab.size), 0.0)[0, target.automaton.dfa.start]
+    ways = log_masses_by_state(target, np.ones(source.vocab.size), 0.0)[0, target.automaton.dfa.start]
     most = min(ENUMERATED, max(NUMBERS // source.vocab.size, 1))
     return None if np.isneginf(ways) else math.exp(min(ways, 700.0)) < most + 0.5
 
 
-def _every(source: LM, target: Target) -> Drawn:
+def _enumerate_texts(source: LM, target: TokenCondition) -> PathSample:
     size = source.vocab.size
-    level = lookahead(target, Crude(np.full((1, size), 1 / size)))
-    return draw(source, target, level, None, [np.random.default_rng(0)])
+    level = twisting_function(target, PilotLaw(np.full((1, size), 1 / size)))
+    return run_particles(source, target, level, None, [np.random.default_rng(0)])
 
 
-def _of_tail(asked: Question) -> float:
+def _log_p_of_tail(problem: ConditioningProblem) -> float:
     """log P(tail), which the evidence is relative to."""
-    if not asked.tail:
+    if not problem.tail:
         return 0.0
-    dfa = opened_as(asked.source, preceded(asked.tail, anything()))
-    target = _target(asked, dfa, False, len(asked.tail) + 1, None)
-    if _few(asked.source, target):
-        found = float(_every(asked.source, target).evidence[0])
+    dfa = allow_opening_space(problem.source, preceded(problem.tail, anything()))
+    target = _token_condition(problem, dfa, False, len(problem.tail) + 1, None)
+    if _is_enumerable(problem.source, target):
+        found = float(_enumerate_texts(problem.source, target).evidence[0])
     else:
-        chain = product(asked.source, target)
+        chain = build_product(problem.source, target)
         if chain is not None:
-            found = float(backward(chain, target)[0, 0])
+            found = float(compute_backward(chain, target)[0, 0])
         else:
-            assert asked.bytes_of is not None  # noqa: S101  (ours: there is a tail)
-            found = float(asked.bytes_of.forward([list(asked.tail)]).logp[0].sum())
+            assert problem.byte_lm is not None  # noqa: S101  (ours: there is a tail)
+            found = float(problem.byte_lm.forward([list(problem.tail)]).logp[0].sum())
     if found == -math.inf:
         raise Impossible(
-            f"expected a prefix of positive probability to condition on, found {show(asked.given)} with P = 0 "
+            f"expected a prefix of positive probability to condition on, found {show(problem.given)} with P = 0 "
             "under this model",
             "use a smoothed model, or a prefix it can produce",
         )
@@ -185,32 +195,32 @@ def _of_tail(asked: Question) -> float:
 
 
 def _record(
-    asked: Question,
-    paths: Sequence[Path],
+    problem: ConditioningProblem,
+    paths: Sequence[WeightedPath],
     method: Method,
     calls: int,
     runs: NDArray[np.float64],
     part: Callable[[bytes], bytes],
 ) -> Conditioned:
-    behind_it = runs - _of_tail(asked)
+    behind_it = runs - _log_p_of_tail(problem)
     found = (
         evidence(behind_it) if len(runs) > 1 else Evidence(float(behind_it[0]), 0.0, (float(behind_it[0]),))
     )
     log_weights = np.array([p.weight for p in paths])
     weights = np.exp(log_weights - logsumexp(log_weights))
     order = np.argsort(-weights, kind="stable")
-    drawn = tuple(_draw(asked, paths[k]) for k in order)
-    kept = [part(asked.cut(d.bytes)) for d in drawn]
+    drawn = tuple(_draw(problem, paths[k]) for k in order)
+    kept = [part(problem.cut(d.bytes)) for d in drawn]
     which = np.array([paths[k].run for k in order])
     ess = None if method == "enumeration" else effective(log_weights)
     outcomes = _outcomes(kept, weights[order], which, method, len(runs))
-    if method == "forward-backward" and asked.ends and asked.source.vocab.unambiguous:
+    if method == "forward-backward" and problem.ends and problem.source.vocab.unambiguous:
         nats = dict(zip(kept, (d.total for d in drawn)))
         sure = (replace(o, p=math.exp(nats[o.bytes] - found.log), se=0.0) for o in outcomes)
         outcomes = tuple(sorted(sure, key=lambda o: -o.p))
     return Conditioned(
-        asked.on,
-        asked.given,
+        problem.on,
+        problem.given,
         outcomes,
         drawn,
         weights[order],
@@ -219,19 +229,21 @@ def _record(
         ess,
         found.runs,
         method,
-        asked.most,
+        problem.max_tokens,
         calls,
     )
 
 
-def _draw(asked: Question, path: Path) -> Draw:
-    vocab = asked.source.vocab
-    spelled = vocab.decode(path.tokens)[len(asked.tail) :]  # type: ignore[arg-type]
-    given_bytes = len(to_bytes(asked.given))
-    small_print = terms(asked.lm, len(path.tokens), len(spelled), given_bytes, asked.ends)
-    if asked.tail:
+def _draw(problem: ConditioningProblem, path: WeightedPath) -> Draw:
+    vocab = problem.source.vocab
+    spelled = vocab.decode(path.tokens)[len(problem.tail) :]  # type: ignore[arg-type]
+    given_bytes = len(to_bytes(problem.given))
+    small_print = terms(problem.lm, len(path.tokens), len(spelled), given_bytes, problem.ends)
+    if problem.tail:
         small_print = replace(small_print, boundary="exact")
-    return Draw(spelled.decode("utf-8", "replace"), spelled, path.tokens, path.logp, asked.ends, small_print)
+    return Draw(
+        spelled.decode("utf-8", "replace"), spelled, path.tokens, path.logp, problem.ends, small_print
+    )
 
 
 def _outcomes(

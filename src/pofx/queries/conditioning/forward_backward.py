@@ -11,9 +11,9 @@ from pofx.algorithms.byte_ranges import logsumexp_runs
 from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
-from pofx.queries.conditioning.particles import Path
+from pofx.queries.conditioning.particles import WeightedPath
 from pofx.queries.conditioning.token_automaton import TokenAutomaton
-from pofx.queries.conditioning.twisting_function import Logs, Target
+from pofx.queries.conditioning.twisting_function import Logs, TokenCondition
 
 # Histories times tokens that are looked up, 1 µs each; tokens of all moves, 0.2 µs each; moves, 16 bytes each.
 LOOKED = 3_000_000
@@ -26,7 +26,7 @@ TABLE = 1 << 25
 
 
 @dataclass(frozen=True, eq=False)
-class Product:
+class ProductChain:
     """States (history, automaton state), the first one the start, and the moves between them, sorted by where they begin.
 
     first: `[G + 1]`, where the moves of each state begin. to, logp: `[M]`, of each move, all tokens that lead from one
@@ -48,12 +48,12 @@ class Product:
         """The tokens that lead from one state to another, and log p of each."""
         h = int(self.history[source])
         law = self.histories.laws[h]
-        same = (self.automaton.after(int(self.q[source])) == self.q[to]) & (law > -np.inf)
+        same = (self.automaton.next_states(int(self.q[source])) == self.q[to]) & (law > -np.inf)
         token = np.flatnonzero(same & (self.histories.next[h] == self.history[to]))
         return token, law[token]
 
 
-def product(lm: LM, target: Target) -> Product | None:
+def build_product(lm: LM, target: TokenCondition) -> ProductChain | None:
     """The chain that the target's texts run through; None where there are too many states, or it is not known that
     they are few (`LM.sufficient`, `LM.memory`).
 
@@ -69,22 +69,22 @@ def product(lm: LM, target: Target) -> Product | None:
     parts: list[tuple[Ints, Ints, Logs]] = []
     edges = moves = done = 0
     rows = max(1, BLOCK // lm.vocab.size)
-    for _ in range(target.most):
+    for _ in range(target.max_tokens):
         if not len(waiting):
             break
         found: list[Ints] = []
         for lo in range(0, len(waiting), rows):
             block = waiting[lo : lo + rows]
-            alive = np.stack([target.automaton.after(int(q)) for q in block[:, 1]])
+            alive = np.stack([target.automaton.next_states(int(q)) for q in block[:, 1]])
             logp = histories.laws[block[:, 0]]
             row, token = np.nonzero((alive > 0) & (logp > -np.inf))
             edges += len(row)
             if edges > EDGES:
                 return None
-            behind = histories.behind(block[row, 0], token)
-            if behind is None:
+            successor = histories.successors(block[row, 0], token)
+            if successor is None:
                 return None
-            code = behind * size + alive[row, token]
+            code = successor * size + alive[row, token]
             distinct = _distinct(code)
             pairs = np.stack([distinct // size, distinct % size], axis=1)
             known = len(names)
@@ -99,7 +99,7 @@ def product(lm: LM, target: Target) -> Product | None:
             count = np.diff(np.append(first, len(code)))
             parts.append((source + done + lo, to, logsumexp_runs(logp[row, token][order], count)))
             moves += len(to)
-            if moves > MOVES or len(names) * (target.most + 1) > TABLE:
+            if moves > MOVES or len(names) * (target.max_tokens + 1) > TABLE:
                 return None
         done += len(waiting)
         waiting = np.concatenate(found)
@@ -113,7 +113,7 @@ def product(lm: LM, target: Target) -> Product | None:
     if target.end is not None:
         end = histories.laws[every[:, 0], target.end]
     first = np.searchsorted(source, np.arange(len(every) + 1))
-    return Product(
+    return ProductChain(
         histories, target.automaton, first, to, logp, end, every[:, 0], every[:, 1], histories.calls
     )
 
@@ -149,7 +149,7 @@ class _Histories:
         keys: list[bytes] = rows.view(np.dtype((np.void, width))).ravel().tolist()  # type: ignore[assignment]
         return keys
 
-    def behind(self, history: Ints, token: Ints) -> Ints | None:
+    def successors(self, history: Ints, token: Ints) -> Ints | None:
         """The histories behind some tokens; None where there are too many."""
         size = self.lm.vocab.size
         code = _distinct((history * size + token)[self.next[history, token] < 0])
@@ -189,13 +189,13 @@ def _distinct(a: Ints) -> Ints:
     return a[np.append(True, a[1:] != a[:-1])] if len(a) else a
 
 
-def backward(chain: Product, target: Target) -> Logs:
+def compute_backward(chain: ProductChain, target: TokenCondition) -> Logs:
     """log P(the condition is met | t tokens are read, in each state), `[T + 1, G]`; the first entry is the evidence."""
     count = np.diff(chain.first)
-    out = np.full((target.most + 1, len(chain.q)), -np.inf)
-    for t in range(target.most, -1, -1):
-        over = target.over(t)[chain.q]
-        if t < target.most:
+    out = np.full((target.max_tokens + 1, len(chain.q)), -np.inf)
+    for t in range(target.max_tokens, -1, -1):
+        over = target.may_stop(t)[chain.q]
+        if t < target.max_tokens:
             out[t] = logsumexp_runs(chain.logp + out[t + 1, chain.to], count)
         if target.end is None:
             out[t, over] = 0.0
@@ -204,22 +204,26 @@ def backward(chain: Product, target: Target) -> Logs:
     return out
 
 
-def draws(chain: Product, target: Target, ahead: Logs, n: int, rng: np.random.Generator) -> list[Path]:
+def draw_texts(
+    chain: ProductChain, target: TokenCondition, ahead: Logs, n: int, rng: np.random.Generator
+) -> list[WeightedPath]:
     """n independent texts from the condition's posterior: each token by p(v) · ahead behind it. Weights are equal."""
     at = np.zeros(n, dtype=np.int64)
     tokens: list[list[int]] = [[] for _ in range(n)]
     nats: list[list[float]] = [[] for _ in range(n)]
     live = np.arange(n)
-    for t in range(target.most + 1):
+    for t in range(target.max_tokens + 1):
         u, v = rng.random(n), rng.random(n)
-        over = target.over(t)[chain.q]
+        over = target.may_stop(t)[chain.q]
         going = []
         for g in np.unique(at[live]).tolist():
             mine = live[at[live] == g]
             lo, hi = int(chain.first[g]), int(chain.first[g + 1])
             if over[g] and target.end is None:
                 continue
-            further = chain.logp[lo:hi] + ahead[t + 1, chain.to[lo:hi]] if t < target.most else np.zeros(0)
+            further = (
+                chain.logp[lo:hi] + ahead[t + 1, chain.to[lo:hi]] if t < target.max_tokens else np.zeros(0)
+            )
             share = np.append(further, chain.end[g] if over[g] else -np.inf)
             mass = np.cumsum(np.exp(share - share.max()))
             k = np.minimum(np.searchsorted(mass, u[mine] * mass[-1], side="right"), len(mass) - 1)
@@ -238,4 +242,6 @@ def draws(chain: Product, target: Target, ahead: Logs, n: int, rng: np.random.Ge
         live = np.array(sorted(row for row, _ in going))
         for row, g in going:
             at[row] = g
-    return [Path(0, np.array(ids, dtype=np.int64), np.array(logp), 0.0) for ids, logp in zip(tokens, nats)]
+    return [
+        WeightedPath(0, np.array(ids, dtype=np.int64), np.array(logp), 0.0) for ids, logp in zip(tokens, nats)
+    ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pofx.algorithms.automata.automaton import Dfa, followed
 from pofx.errors import BadValue
 from pofx.lm.model import LM
-from pofx.queries.conditioning.conditioned import Conditioned, answer, sampling
+from pofx.queries.conditioning.conditioned import Conditioned, check_sampling, solve
 from pofx.queries.conditioning.conditions import Anything, Condition
-from pofx.queries.conditioning.problem import Boundary, question
+from pofx.queries.conditioning.problem import Boundary, pose_problem
 from pofx.transforms.given import show
 from pofx.vocab.vocabulary import to_bytes
 
@@ -55,6 +55,6 @@ def infill(
 
     what = "" if isinstance(middle, Anything) else f", and the middle {middle}"
     on = f"{'the text ends with' if ends else 'later in the text comes'} {show(suffix)}{what}"
-    n, runs, seed = sampling(n, runs, seed)
-    asked = question(lm, make, on, prefix, data, boundary, ends, max_tokens, None)
-    return answer(asked, n, runs, seed, lambda text: text[: len(text) - len(data)])
+    n, runs, seed = check_sampling(n, runs, seed)
+    problem = pose_problem(lm, make, on, prefix, data, boundary, ends, max_tokens, None)
+    return solve(problem, n, runs, seed, lambda text: text[: len(text) - len(data)])

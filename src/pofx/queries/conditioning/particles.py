@@ -13,7 +13,7 @@ from pofx.algorithms.statistics.smc import thinned
 from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
-from pofx.queries.conditioning.twisting_function import Logs, Lookahead, Target
+from pofx.queries.conditioning.twisting_function import Logs, TokenCondition, TwistingFunction
 
 # Numbers of the laws that are held at a time, as float32 512 MB; more particles go in groups of runs.
 NUMBERS = 1 << 27
@@ -22,7 +22,7 @@ BLOCK = 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
+class WeightedPath:
     """One sequence of tokens that meets the condition. run: whose; weight: log; logp: of each token, EOS last if there
     is one."""
 
@@ -33,18 +33,18 @@ class Path:
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class PathSample:
     """What `runs` independent runs found. evidence: `[runs]`, log of the sum of weights of each; whole: nothing was left
     out, so that it is the sum itself; calls: of the model."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[WeightedPath, ...]
     evidence: Logs
-    whole: bool
+    exhaustive: bool
     calls: int
 
 
 @dataclass(frozen=True, eq=False)
-class _Live:
+class _Particles:
     """Particles side by side, sorted by run. at: row of the state; q: of the automaton; node: in the tree; weight: log."""
 
     state: State
@@ -55,7 +55,7 @@ class _Live:
     weight: Logs
 
 
-class _Tree:
+class _Ancestry:
     """Where each particle came from: parent, token and its log p, by node; node 0 is the beginning."""
 
     def __init__(self) -> None:
@@ -88,9 +88,13 @@ class _Tree:
         return out
 
 
-def draw(
-    lm: LM, target: Target, ahead: Lookahead, n: int | None, rngs: Sequence[np.random.Generator]
-) -> Drawn:
+def run_particles(
+    lm: LM,
+    target: TokenCondition,
+    ahead: TwistingFunction,
+    n: int | None,
+    rngs: Sequence[np.random.Generator],
+) -> PathSample:
     """Σ p(text) over the texts that meet the condition, and texts that stand for the sum: a run for each of `rngs`.
 
     A particle is a sequence of tokens that can still meet the condition; its weight w has E[Σ w over particles with
@@ -103,29 +107,33 @@ def draw(
     """
     size = lm.vocab.size
     group = len(rngs) if n is None else max(1, NUMBERS // (n * size))
-    parts = [_draw(lm, target, ahead, n, rngs[lo : lo + group]) for lo in range(0, len(rngs), group)]
+    parts = [_run_group(lm, target, ahead, n, rngs[lo : lo + group]) for lo in range(0, len(rngs), group)]
     if len(parts) == 1:
         return parts[0]
     paths = tuple(
-        Path(p.run + k * group, p.tokens, p.logp, p.weight)
+        WeightedPath(p.run + k * group, p.tokens, p.logp, p.weight)
         for k, part in enumerate(parts)
         for p in part.paths
     )
     evidence = np.concatenate([part.evidence for part in parts])
-    return Drawn(paths, evidence, all(p.whole for p in parts), sum(p.calls for p in parts))
+    return PathSample(paths, evidence, all(p.exhaustive for p in parts), sum(p.calls for p in parts))
 
 
-def _draw(
-    lm: LM, target: Target, ahead: Lookahead, n: int | None, rngs: Sequence[np.random.Generator]
-) -> Drawn:
+def _run_group(
+    lm: LM,
+    target: TokenCondition,
+    ahead: TwistingFunction,
+    n: int | None,
+    rngs: Sequence[np.random.Generator],
+) -> PathSample:
     runs = len(rngs)
     zero = np.zeros(runs, dtype=np.int64)
     start = np.full(runs, target.automaton.dfa.start)
-    live = _Live(lm.start(1), zero, start, zero, np.arange(runs), np.zeros(runs))
-    tree, whole, calls = _Tree(), True, 1
+    live = _Particles(lm.start(1), zero, start, zero, np.arange(runs), np.zeros(runs))
+    tree, exhaustive, calls = _Ancestry(), True, 1
     over: list[tuple[Ints, Ints, Logs, Logs]] = []  # node, run, weight, log p(EOS)
-    for t in range(target.most + 1):
-        done = target.over(t)[live.q]
+    for t in range(target.max_tokens + 1):
+        done = target.may_stop(t)[live.q]
         if target.end is not None:
             at = np.flatnonzero(done)
             last = np.zeros(0)
@@ -137,19 +145,21 @@ def _draw(
         else:  # over without EOS: its weight is what it is
             at = np.flatnonzero(done)
             over.append((live.node[at], live.run[at], live.weight[at], np.full(len(at), np.nan)))
-            live = _kept(live, np.flatnonzero(~done))
-        if t == target.most or not len(live.q):
+            live = _select(live, np.flatnonzero(~done))
+        if t == target.max_tokens or not len(live.q):
             break
-        live, all_kept = _step(lm, target, ahead, live, tree, t, n, rngs)
-        whole &= all_kept
+        live, all_kept = _advance(lm, target, ahead, live, tree, t, n, rngs)
+        exhaustive &= all_kept
         calls += len(live.q) > 0
     node, run, weight, last = (np.concatenate(column) for column in zip(*over))
     sums = np.array([logsumexp(weight[run == r]) for r in range(runs)])
-    kept = np.concatenate([_ends(weight, np.flatnonzero(run == r), n, rngs[r]) for r in range(runs)], axis=1)
+    kept = np.concatenate(
+        [_thin_finished(weight, np.flatnonzero(run == r), n, rngs[r]) for r in range(runs)], axis=1
+    )
     chosen, factor = kept[0].astype(np.int64), kept[1]
     found = tree.paths(node[chosen].tolist())
     paths = tuple(
-        Path(
+        WeightedPath(
             int(run[k]),
             np.array(ids, dtype=np.int64),
             np.array(nats if np.isnan(last[k]) else [*nats, float(last[k])]),
@@ -157,10 +167,10 @@ def _draw(
         )
         for k, f, (ids, nats) in zip(chosen, factor, found)
     )
-    return Drawn(paths, sums, whole, calls)
+    return PathSample(paths, sums, exhaustive, calls)
 
 
-def _ends(weight: Logs, mine: Ints, n: int | None, rng: np.random.Generator) -> NDArray[np.float64]:
+def _thin_finished(weight: Logs, mine: Ints, n: int | None, rng: np.random.Generator) -> NDArray[np.float64]:
     """Of one run's finished texts about n, and log of the probability with which each was kept."""
     peak = weight[mine].max(initial=-np.inf)
     if n is None or len(mine) <= n or np.isneginf(peak):
@@ -169,30 +179,32 @@ def _ends(weight: Logs, mine: Ints, n: int | None, rng: np.random.Generator) -> 
     return np.stack([mine[k].astype(np.float64), log_kept])
 
 
-def _kept(live: _Live, rows: Ints) -> _Live:
-    return _Live(live.state, live.at[rows], live.q[rows], live.node[rows], live.run[rows], live.weight[rows])
+def _select(live: _Particles, rows: Ints) -> _Particles:
+    return _Particles(
+        live.state, live.at[rows], live.q[rows], live.node[rows], live.run[rows], live.weight[rows]
+    )
 
 
-def _step(
+def _advance(
     lm: LM,
-    target: Target,
-    ahead: Lookahead,
-    live: _Live,
-    tree: _Tree,
+    target: TokenCondition,
+    ahead: TwistingFunction,
+    live: _Particles,
+    tree: _Ancestry,
     t: int,
     n: int | None,
     rngs: Sequence[np.random.Generator],
-) -> tuple[_Live, bool]:
+) -> tuple[_Particles, bool]:
     """All particles a token further, and whether no branch was dropped."""
-    rows, tokens, factors, whole = [], [], [], True
+    rows, tokens, factors, exhaustive = [], [], [], True
     for r in np.unique(live.run):
         mine = np.flatnonzero(live.run == r)
         if n is None:
-            row, token = _all(lm, target, ahead, live, mine, t)
+            row, token = _keep_all_branches(lm, target, ahead, live, mine, t)
             factor = np.zeros(len(row))
         else:
-            row, token, factor, kept = _some(target, ahead, live, mine, t, n, rngs[r])
-            whole &= kept
+            row, token, factor, kept = _sample_branches(target, ahead, live, mine, t, n, rngs[r])
+            exhaustive &= kept
         rows.append(row)
         tokens.append(token)
         factors.append(factor)
@@ -201,7 +213,7 @@ def _step(
     q = np.zeros(len(row), dtype=np.int64)
     for state in np.unique(live.q[row]):
         here = live.q[row] == state
-        q[here] = target.automaton.after(int(state))[token[here]]
+        q[here] = target.automaton.next_states(int(state))[token[here]]
     node = tree.add(live.node[row], token, logp)
     # Particles of several runs that have read the same tokens share a row of the state.
     size = lm.vocab.size
@@ -209,33 +221,43 @@ def _step(
     state = live.state
     if len(pair):
         state = lm.extend(state.take(pair // size), (pair % size)[:, None])
-    return _Live(state, at, q, node, live.run[row], live.weight[row] + logp - factor), whole
+    return _Particles(state, at, q, node, live.run[row], live.weight[row] + logp - factor), exhaustive
 
 
-def _worth(target: Target, ahead: Lookahead, live: _Live, some: Ints, t: int) -> Logs:
+def _log_branch_weights(
+    target: TokenCondition, ahead: TwistingFunction, live: _Particles, some: Ints, t: int
+) -> Logs:
     """log of weight times p(v) times look-ahead, of each branch `[rows, V]`; −inf where the condition cannot be met."""
     worth = np.asarray(live.state.logp[live.at[some]], dtype=np.float64) + live.weight[some, None]
     for q in np.unique(live.q[some]):
         here = np.flatnonzero(live.q[some] == q)
-        worth[here] += ahead.ahead(t + 1, target.automaton.after(int(q)))
+        worth[here] += ahead.log_h(t + 1, target.automaton.next_states(int(q)))
     return worth
 
 
-def _all(lm: LM, target: Target, ahead: Lookahead, live: _Live, mine: Ints, t: int) -> tuple[Ints, Ints]:
+def _keep_all_branches(
+    lm: LM, target: TokenCondition, ahead: TwistingFunction, live: _Particles, mine: Ints, t: int
+) -> tuple[Ints, Ints]:
     rows, tokens = [], []
     block = max(1, BLOCK // lm.vocab.size)
     for lo in range(0, len(mine), block):
         some = mine[lo : lo + block]
-        row, token = np.nonzero(np.isfinite(_worth(target, ahead, live, some, t)))
+        row, token = np.nonzero(np.isfinite(_log_branch_weights(target, ahead, live, some, t)))
         rows.append(some[row])
         tokens.append(token)
     return np.concatenate(rows), np.concatenate(tokens)
 
 
-def _some(
-    target: Target, ahead: Lookahead, live: _Live, mine: Ints, t: int, n: int, rng: np.random.Generator
+def _sample_branches(
+    target: TokenCondition,
+    ahead: TwistingFunction,
+    live: _Particles,
+    mine: Ints,
+    t: int,
+    n: int,
+    rng: np.random.Generator,
 ) -> tuple[Ints, Ints, Logs, bool]:
-    worth = _worth(target, ahead, live, mine, t)
+    worth = _log_branch_weights(target, ahead, live, mine, t)
     u = rng.random()
     peak = worth.max()
     if np.isneginf(peak):

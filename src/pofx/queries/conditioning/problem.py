@@ -19,7 +19,7 @@ Boundary = Literal["token", "exact"]
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class ConditioningProblem:
     """What is asked of which model. source: the model behind what of the prefix is read as tokens; tail: the rest of the
     prefix, with which its texts begin; bytes_of: the law of their bytes, where there is a tail. dfa: what the texts must
     be; on: the same in words; ends: and then end.
@@ -30,18 +30,18 @@ class Question:
 
     lm: LM
     source: LM
-    bytes_of: LM | None
+    byte_lm: LM | None
     given: str | bytes
     tail: bytes
     dfa: Dfa
     on: str
     ends: bool
-    most: int
+    max_tokens: int
     tokens: int | None
     cut: Callable[[bytes], bytes]
 
 
-def question(
+def pose_problem(
     lm: LM,
     make: Callable[[], Dfa],
     on: str,
@@ -51,7 +51,7 @@ def question(
     ends: bool,
     max_tokens: int,
     tokens: int | None,
-) -> Question:
+) -> ConditioningProblem:
     """The model and the automaton of a question; suffix: what the texts end with, to which `max_tokens` does not apply."""
     refuse_normalizing(lm.vocab, "conditioning, which asks of the bytes that tokens spell")
     max_tokens = check_whole_number("max_tokens", max_tokens)
@@ -65,10 +65,10 @@ def question(
                 Advice("name a token that ends texts", "end=…", "--end"),
             ],
         )
-    tail, source, bytes_of = b"", lm, None
+    tail, source, byte_lm = b"", lm, None
     if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
         join = given_string(lm, given)
-        tail, source, bytes_of = join.tail, join.source, join.lm
+        tail, source, byte_lm = join.tail, join.source, join.lm
     elif len(given):
         source = behind(lm, given)
     if tokens is not None and tail:
@@ -78,25 +78,27 @@ def question(
         )
     try:
         made = make() if ends else stopping(make())
-        dfa = opened_as(source, preceded(tail, made))
+        dfa = allow_opening_space(source, preceded(tail, made))
     except TooLarge:
         raise BadValue(
             f"condition: expected one of at most {MOST:,} states, found more for: {on}", "shorten it"
         ) from None
 
     def cut(spelled: bytes) -> bytes:
-        return spelled[: None if ends else _first(made, spelled)]
+        return spelled[: None if ends else _accepted_length(made, spelled)]
 
-    most = max_tokens + _tokens(source, tail) + _tokens(source, suffix) if tokens is None else tokens
-    return Question(lm, source, bytes_of, given, tail, dfa, on, ends, most, tokens, cut)
+    most = (
+        max_tokens + _count_tokens(source, tail) + _count_tokens(source, suffix) if tokens is None else tokens
+    )
+    return ConditioningProblem(lm, source, byte_lm, given, tail, dfa, on, ends, most, tokens, cut)
 
 
-def opened_as(source: LM, dfa: Dfa) -> Dfa:
+def allow_opening_space(source: LM, dfa: Dfa) -> Dfa:
     """For texts whose first token may open with a space that is no part of them."""
     return opened(dfa, ord(" ")) if source.vocab.opening else dfa
 
 
-def _tokens(lm: LM, data: bytes) -> int:
+def _count_tokens(lm: LM, data: bytes) -> int:
     """Tokens that some bytes take, by themselves."""
     try:
         return len(lm.vocab.encode(data))
@@ -104,7 +106,7 @@ def _tokens(lm: LM, data: bytes) -> int:
         return len(data)
 
 
-def _first(dfa: Dfa, data: bytes) -> int:
+def _accepted_length(dfa: Dfa, data: bytes) -> int:
     """How many bytes of a text are read until the automaton accepts."""
     q = dfa.start
     for k, b in enumerate(data):
@@ -114,11 +116,11 @@ def _first(dfa: Dfa, data: bytes) -> int:
     return len(data)
 
 
-def impossible(asked: Question, why: str) -> Impossible:
+def impossible_condition(problem: ConditioningProblem, why: str) -> Impossible:
     """The error of a condition that no text meets."""
-    behind_it = f" behind {show(asked.given)}" if len(asked.given) else ""
+    behind_it = f" behind {show(problem.given)}" if len(problem.given) else ""
     return Impossible(
-        f"expected a condition of positive probability, found P = 0{behind_it} for: {asked.on} (at most "
-        f"{max(asked.most, 0):,} tokens): {why}",
+        f"expected a condition of positive probability, found P = 0{behind_it} for: {problem.on} (at most "
+        f"{max(problem.max_tokens, 0):,} tokens): {why}",
         "take another condition, a smoothed model, or a larger max_tokens",
     )

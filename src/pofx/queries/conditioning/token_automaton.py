@@ -17,7 +17,7 @@ KEPT = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
-class Spelled:
+class ByteColumns:
     """A vocabulary laid out by byte position. ids: the tokens that spell something, the longest first; columns[j]:
     byte j of those of them that have one."""
 
@@ -27,7 +27,7 @@ class Spelled:
 
 
 @lru_cache(maxsize=4)
-def spelled(token_bytes: tuple[bytes | None, ...], end: int | None) -> Spelled:
+def spelled(token_bytes: tuple[bytes | None, ...], end: int | None) -> ByteColumns:
     """The layout of a vocabulary; the last few are kept."""
     some = [(len(b), i, b) for i, b in enumerate(token_bytes) if b and i != end]
     some.sort(key=lambda x: -x[0])
@@ -36,7 +36,7 @@ def spelled(token_bytes: tuple[bytes | None, ...], end: int | None) -> Spelled:
     starts = np.cumsum(lengths) - lengths
     longest = int(lengths[0]) if len(lengths) else 0
     columns = tuple(flat[starts[: int(np.sum(lengths > j))] + j] for j in range(longest))
-    return Spelled(len(token_bytes), np.array([i for _, i, _ in some], dtype=np.int64), columns)
+    return ByteColumns(len(token_bytes), np.array([i for _, i, _ in some], dtype=np.int64), columns)
 
 
 class TokenAutomaton:
@@ -52,7 +52,7 @@ class TokenAutomaton:
         self._flat = dfa.next.ravel()
         self._known: OrderedDict[int, NDArray[np.int32]] = OrderedDict()
 
-    def after(self, q: int) -> NDArray[np.int32]:
+    def next_states(self, q: int) -> NDArray[np.int32]:
         """The state behind each token from state q."""
         found = self._known.get(q)
         if found is not None:
@@ -77,7 +77,7 @@ class TokenAutomaton:
         if self.dfa.empty:
             return np.zeros(0, dtype=np.int64)
         while waiting:
-            new = set(np.unique(self.after(waiting.pop())).tolist()) - known - {DEAD}
+            new = set(np.unique(self.next_states(waiting.pop())).tolist()) - known - {DEAD}
             known |= new
             waiting.extend(new)
         return np.array(sorted(known), dtype=np.int64)
@@ -86,7 +86,7 @@ class TokenAutomaton:
         """Which state leads to which, and the mass `[V]` of the tokens that do, summed; sorted by source."""
         source, target, share = [], [], []
         for q in self.states.tolist():
-            after = self.after(q)
+            after = self.next_states(q)
             total = np.bincount(after, weights=mass, minlength=self.dfa.size)
             total[DEAD] = 0.0
             to = np.flatnonzero(total)

@@ -26,7 +26,7 @@ FLOOR = 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class TokenCondition:
     """A condition as seen from tokens. end: EOS, or None where texts may go on once the automaton accepts.
 
     most: the longest text, in tokens. tokens: how many it must have, None for any number.
@@ -34,17 +34,17 @@ class Target:
 
     automaton: TokenAutomaton
     end: int | None
-    most: int
+    max_tokens: int
     tokens: int | None
 
-    def over(self, t: int) -> NDArray[np.bool_]:
+    def may_stop(self, t: int) -> NDArray[np.bool_]:
         """Whether a text of t tokens in each state may be over, `[S]`."""
         accept = self.automaton.dfa.accept
         return accept if self.tokens is None or t == self.tokens else np.zeros_like(accept)
 
 
 @dataclass(frozen=True, eq=False)
-class Crude:
+class PilotLaw:
     """A law of the next token that depends on one token or none: `law[A, V]`, probabilities, all positive.
 
     A is 1, or V + 1: a row for each token that may come last, and one for the beginning.
@@ -59,7 +59,7 @@ class Crude:
 
 
 @dataclass(frozen=True, eq=False)
-class Lookahead:
+class TwistingFunction:
     """log h(t, q, a) = log P(the condition is met | t tokens are read, state q, last token a) under a crude law.
 
     table: `[T + 1, S, A]`. Right: as a factor of what a particle is worth. Wrong: as an answer.
@@ -68,28 +68,28 @@ class Lookahead:
     table: Logs
     pairs: bool
 
-    def ahead(self, t: int, after: NDArray[np.int32]) -> Logs:
+    def log_h(self, t: int, after: NDArray[np.int32]) -> Logs:
         """log h behind each token `[V]`, which leads to `after[V]` at time t."""
         now = self.table[t]
         out: Logs = now[after, np.arange(len(after))] if self.pairs else now[after, 0]
         return out
 
 
-def pilot(lm: LM, target: Target, rng: np.random.Generator) -> Crude:
+def fit_pilot_law(lm: LM, target: TokenCondition, rng: np.random.Generator) -> PilotLaw:
     """The crude law of some draws of the model, unconditioned: means of its laws, by the last token where V is small."""
     size = lm.vocab.size
     states = len(target.automaton.states)
-    pairs = size <= PAIRS and (target.most + 1) * states * size <= TABLE
+    pairs = size <= PAIRS and (target.max_tokens + 1) * states * size <= TABLE
     rows, steps = PILOTS[pairs]
     state = lm.start(rows)
     sums = np.zeros((size + 1 if pairs else 1, size))
     last = np.full(rows, size)
-    for step in range(min(steps, target.most + 1)):
+    for step in range(min(steps, target.max_tokens + 1)):
         p = np.exp(np.asarray(state.logp, dtype=np.float64))
         np.add.at(sums, last if pairs else np.zeros(len(last), dtype=np.int64), p)
         ids = inverse(p, rng.random(len(p)))
         going = np.flatnonzero(ids != lm.vocab.end) if lm.vocab.end is not None else np.arange(len(ids))
-        if not len(going) or step + 1 == min(steps, target.most + 1):
+        if not len(going) or step + 1 == min(steps, target.max_tokens + 1):
             break
         if len(going) < len(ids):
             state, ids = state.take(going), ids[going]
@@ -97,30 +97,30 @@ def pilot(lm: LM, target: Target, rng: np.random.Generator) -> Crude:
     everywhere = sums.sum(axis=0)
     law = FLOOR / size + (1 - FLOOR) * everywhere / everywhere.sum()
     if not pairs:
-        return Crude(law[None, :])
+        return PilotLaw(law[None, :])
     # A token that came k times says k parts of what comes behind it, all tokens together four.
-    return Crude((sums + 4 * law) / (sums.sum(axis=1, keepdims=True) + 4))
+    return PilotLaw((sums + 4 * law) / (sums.sum(axis=1, keepdims=True) + 4))
 
 
-def lookahead(target: Target, crude: Crude) -> Lookahead:
+def twisting_function(target: TokenCondition, crude: PilotLaw) -> TwistingFunction:
     """h by recursion from the last token to the first: h(t) = P(over) + Σ_v P(v) h(t + 1, behind v)."""
     if crude.pairs:
-        return Lookahead(_by_pairs(target, crude.law), True)
+        return TwistingFunction(_log_masses_by_last_token(target, crude.law), True)
     end = 0.0 if target.end is None else float(np.log(crude.law[0, target.end]))
-    return Lookahead(by_state(target, crude.law[0], end)[:, :, None], False)
+    return TwistingFunction(log_masses_by_state(target, crude.law[0], end)[:, :, None], False)
 
 
-def by_state(target: Target, mass: NDArray[np.float64], end: float) -> Logs:
+def log_masses_by_state(target: TokenCondition, mass: NDArray[np.float64], end: float) -> Logs:
     """log of the mass of all that meets the condition, from each state at each time, `[T + 1, S]`, where tokens have
     `mass[V]` and the end has log mass `end`. Masses of 1 count the token sequences."""
     source, to, share = target.automaton.moves(mass)
     sources, count = np.unique(source, return_counts=True)
     with np.errstate(divide="ignore"):
         log_share = np.log(share)
-    out = np.full((target.most + 1, target.automaton.dfa.size), -np.inf)
-    for t in range(target.most, -1, -1):
-        over = target.over(t)
-        if t < target.most:
+    out = np.full((target.max_tokens + 1, target.automaton.dfa.size), -np.inf)
+    for t in range(target.max_tokens, -1, -1):
+        over = target.may_stop(t)
+        if t < target.max_tokens:
             out[t, sources] = logsumexp_runs(log_share + out[t + 1, to], count)
         if target.end is None:  # whoever is over goes no further
             out[t, over] = end
@@ -129,16 +129,16 @@ def by_state(target: Target, mass: NDArray[np.float64], end: float) -> Logs:
     return out
 
 
-def _by_pairs(target: Target, law: NDArray[np.float64]) -> Logs:
+def _log_masses_by_last_token(target: TokenCondition, law: NDArray[np.float64]) -> Logs:
     size = law.shape[1]
     states: Ints = target.automaton.states
-    after = np.stack([target.automaton.after(int(q)) for q in states])
+    after = np.stack([target.automaton.next_states(int(q)) for q in states])
     column = np.arange(size)
-    out = np.full((target.most + 1, target.automaton.dfa.size, size + 1), -np.inf)
-    for t in range(target.most, -1, -1):
-        over = target.over(t)[states]
+    out = np.full((target.max_tokens + 1, target.automaton.dfa.size, size + 1), -np.inf)
+    for t in range(target.max_tokens, -1, -1):
+        over = target.may_stop(t)[states]
         now = np.full((len(states), size + 1), -np.inf)
-        if t < target.most:
+        if t < target.max_tokens:
             ahead = out[t + 1][after, column]
             # Scaled by the best token ahead: the crude law gives every token at least FLOOR / V.
             peak = ahead.max(axis=1, keepdims=True)

@@ -12,14 +12,13 @@ from pofx.algorithms.logspace import entropy
 from pofx.lm.begin import Begin
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
-from pofx.queries.audit.begin.first_bytes import by_first_byte, first_bytes
 from pofx.queries.audit.begin.openings import FEWEST, material
-from pofx.queries.audit.effort import effort
-from pofx.queries.audit.held_out import HeldOut, builtin_openings, spell
-from pofx.queries.audit.law_statistics import law
+from pofx.queries.audit.held_out import HeldOut, budget_for, builtin_first_tokens, spell_text
+from pofx.queries.audit.law_statistics import log_laws
 from pofx.queries.findings import BeginCandidate, CheckVerdict, Measure
 from pofx.transforms.with_begin import token_name
 from pofx.units import bits
+from pofx.vocab.vocabulary import Vocab
 
 # Tokens of no meaning that stand first, one after the other: what the model says behind any.
 STRANGERS = 32
@@ -31,6 +30,20 @@ SAME = 0.5
 REST = 1.0
 # Roles that a model may be taken to have been trained with, where its files do not say so.
 ADOPTED = ("bos", "separator", "eos", "unk")
+
+# The class of what spells no first byte: control tokens, EOS, and the space that some tokenizers put before a text.
+NO_BYTE = 256
+
+
+def first_bytes(vocab: Vocab) -> Ints:
+    """The first byte that each id adds to a text it opens, `[V]`; 256 for none."""
+    spelled = (b.removeprefix(b" ") if vocab.opening and b is not None else b for b in vocab.token_bytes)
+    return np.array([b[0] if b else NO_BYTE for b in spelled], dtype=np.int64)
+
+
+def by_first_byte(laws: NDArray[np.float64], of: Ints) -> NDArray[np.float64]:
+    """Laws of tokens, `[k, V]` probabilities, as laws of the first byte, `[k, 257]`."""
+    return np.stack([np.bincount(of, weights=p, minlength=NO_BYTE + 1) for p in laws])
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +75,9 @@ def try_candidates(
     tried = _tried(core, begin)
     laws = _laws(core, [ids for _, _, ids in tried])
     rest = _rest(core, [ids for _, _, ids in tried], held)
-    strangers = _strangers(core, held, seed)
+    strangers = _average_law_after_tokens(core, held, seed)
     found = _openings(core, held.openings)
-    junk = _is_junk(strangers, [found, _openings(core, builtin_openings(core.vocab))])
+    junk = _is_junk(strangers, [found, _openings(core, builtin_first_tokens(core.vocab))])
     least = int(np.argmin([r.mean() for r in rest])) if len(rest[0]) else 0
     out = []
     for (role, i, ids), p, r in zip(tried, laws, rest):
@@ -100,7 +113,7 @@ def try_candidates(
     return tuple(out)
 
 
-def adopted(tried: Sequence[BeginCandidate]) -> BeginCandidate | None:
+def choose_candidate(tried: Sequence[BeginCandidate]) -> BeginCandidate | None:
     """The x0 that evidence alone speaks for, where the model has none; by role, since log p is no evidence."""
     sound = [c for c in tried if c.verdict == "pass" and c.role in ADOPTED]
     return min(sound, key=lambda c: ADOPTED.index(c.role), default=None)
@@ -115,7 +128,7 @@ def _tried(core: LM, begin: Begin) -> list[tuple[str, int | None, list[int]]]:
     out: list[tuple[str, int | None, list[int]]] = [(role, i, [i]) for role, i in vocab.control.candidates]
     if begin.id is not None and begin.id not in [i for _, i, _ in out]:
         out.insert(0, ("begin", begin.id, [begin.id]))
-    newline = spell(vocab, "\n")[0]
+    newline = spell_text(vocab, "\n")[0]
     if newline is not None and len(newline) == 1 and newline[0] not in [i for _, i, _ in out]:
         out.append(("newline", int(newline[0]), [int(newline[0])]))
     out.append(("none", None, []))
@@ -127,25 +140,29 @@ def _tried(core: LM, begin: Begin) -> list[tuple[str, int | None, list[int]]]:
 
 def _laws(core: LM, before: Sequence[list[int]]) -> list[NDArray[np.float64] | None]:
     """p(x1 | what stands before), `[V]`; None where nothing does."""
-    return [np.exp(law(core.extend(core.start(1), np.array([ids])))[0]) if ids else None for ids in before]
+    return [
+        np.exp(log_laws(core.extend(core.start(1), np.array([ids])))[0]) if ids else None for ids in before
+    ]
 
 
 def _rest(core: LM, before: Sequence[list[int]], held: HeldOut) -> list[NDArray[np.float64]]:
     """Bits of a token of documents' heads, all but the first, a document: behind each of what stands before."""
-    much = effort(core)
-    room = much.head_tokens if core.context is None else min(much.head_tokens, core.context - 2)
-    heads = [p[:room] for p in held.paths if len(p) > 1][: much.heads] if room > 1 else []
+    budget = budget_for(core)
+    room = budget.head_tokens if core.context is None else min(budget.head_tokens, core.context - 2)
+    heads = [p[:room] for p in held.paths if len(p) > 1][: budget.heads] if room > 1 else []
     paths = [np.array([*ids, *head], dtype=np.int64) for ids in before for head in heads]
     skips = [len(ids) + 1 for ids in before for _ in heads]
     found = [bits(float(-x.mean())) for x in core.forward(paths, skip=skips).logp]
     return [np.array(found[k * len(heads) : (k + 1) * len(heads)]) for k in range(len(before))]
 
 
-def _strangers(core: LM, held: HeldOut, seed: int) -> NDArray[np.float64]:
+def _average_law_after_tokens(core: LM, held: HeldOut, seed: int) -> NDArray[np.float64]:
     """The average of p(· | one token), for tokens from inside documents, `[V]`."""
     inside = np.unique(np.concatenate([p[1:] for p in held.paths if len(p) > 1] or [_letters(core)]))
     some = np.random.default_rng([seed, 8]).choice(inside, STRANGERS)
-    mean: NDArray[np.float64] = np.exp(law(core.extend(core.start(STRANGERS), some[:, None]))).mean(axis=0)
+    mean: NDArray[np.float64] = np.exp(log_laws(core.extend(core.start(STRANGERS), some[:, None]))).mean(
+        axis=0
+    )
     return mean
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
-from pofx.queries.audit.law_statistics import Survey, law
+from pofx.queries.audit.law_statistics import LawStatistics, log_laws
 from pofx.queries.findings import BeginEvidence, Check, CheckVerdict, Finding, Measure, Series
 from pofx.units import bits
 
@@ -30,7 +30,7 @@ def material(uniform: float) -> float:
 
 
 def begin_finding(
-    lm: LM, paths: Sequence[Ints], average: Survey | None, begun: bool
+    lm: LM, paths: Sequence[Ints], average: LawStatistics | None, begun: bool
 ) -> tuple[Finding, BeginEvidence | None]:
     """Bits of the first tokens of documents under p(·|x0), held against the uniform and the average law.
 
@@ -53,7 +53,7 @@ def begin_finding(
     if average is None or not average.rows or not n:
         evidence = BeginEvidence(x0, lm.begin.known, float("nan"), uniform, float("nan"), float("nan"), n)
         return Finding(Check.BEGIN, "warn", None, None, Measure.BITS, _few(n)), evidence
-    start = law(lm.start(1))[0]
+    start = log_laws(lm.start(1))[0]
     own = -start[first]
     with np.errstate(divide="ignore"):
         rival = -np.log(average.mean[first])
