@@ -1,8 +1,8 @@
-"""p(x) for language models: a joint probability distribution over strings, to fit, score, sample and audit.
+"""Language models as joint probability distributions over strings: fit, score, sample and audit them.
 
     p(x) = p(x1|x0) · p(x2|x0,x1) · … · p(EOS|x0,x)
 
-Names load on first use, so that `import pofx` costs nothing and torch is only loaded by what needs it.
+Each name is imported on first use. So `import pofx` is fast, and loads neither numpy nor torch.
 """
 
 from __future__ import annotations

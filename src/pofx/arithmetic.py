@@ -13,21 +13,21 @@ from typing import Any
 
 import numpy as np
 
-# A library that PyTorch brings, and where `torch.__config__` states its version.
+# The libraries that PyTorch brings, and the place of their versions in `torch.__config__`.
 _WITHIN_TORCH = (
     ("oneDNN", re.compile(r"MKL-DNN v?([\w.]+)")),
     ("MKL", re.compile(r"Math Kernel Library Version ([\w.]+)")),
 )
-# A part of a longer value is enough to tell it from another.
+# A message shows so many characters of a value.
 _SHOWN = 80
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """All that decides how a sum of floating-point numbers is rounded, beside the numbers.
+    """All that decides the rounding of a sum of floating-point numbers, beside the numbers themselves.
 
     Attributes:
-        device: Where the model computes: "cpu".
+        device: The device on which the model computes: "cpu".
         machine: The kind of processor, as Python names it: "x86_64", "arm64".
         instructions: The instruction set that each library uses, in the words of the library.
         threads: How many threads share a product; None where the number decides no bit.
@@ -42,7 +42,7 @@ class Arithmetic:
 
     @property
     def parts(self) -> dict[str, str]:
-        """Part by part as text, for a file."""
+        """Each part by its name, as text, for a file."""
         return {
             "device": self.device,
             "machine": self.machine,
@@ -54,14 +54,15 @@ class Arithmetic:
 
 @dataclass(frozen=True)
 class Engine:
-    """What a model computes with; together with the machine, that decides the `Arithmetic`.
+    """The libraries and the device that compute for a model; together with the machine they decide the `Arithmetic`.
 
     Attributes:
-        libraries: Packages that compute for the model, beside numpy, which computes for every model.
-        device: Where the model computes.
+        libraries: The packages that compute for the model, beside numpy, which computes for every model.
+        device: The device on which the model computes.
         threaded: Whether several threads share a product, so that their number decides how a sum is parted.
 
-    Right: `Engine(("torch",), threaded=True)`. Wrong: a library that reads or cuts texts only, and computes nothing.
+    Right: `Engine(("torch",), threaded=True)`. Wrong: `Engine(("tokenizers",))`, since that library cuts texts and computes
+    no probability.
     """
 
     libraries: tuple[str, ...] = ()
@@ -69,7 +70,7 @@ class Engine:
     threaded: bool = False
 
     def arithmetic(self) -> Arithmetic:
-        """The arithmetic of this process, now. No library is imported for it but those of the model itself."""
+        """The arithmetic of this process. The call imports the libraries of the model, and no others."""
         instructions = [f"{_numpy_instructions()} (numpy)"]
         libraries = {"numpy": np.__version__}
         threads = None
@@ -86,12 +87,12 @@ class Engine:
         )
 
 
-# What computes a model that uses no library but numpy.
+# The engine of a model that uses no library but numpy.
 NUMPY = Engine()
 
 
 def join_engines(engines: Iterable[Engine]) -> Engine:
-    """What several models together compute with."""
+    """The engine of several models that compute one number together."""
     every = list(engines)
     return Engine(
         tuple(dict.fromkeys(name for e in every for name in e.libraries)),
@@ -102,7 +103,7 @@ def join_engines(engines: Iterable[Engine]) -> Engine:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for torch, if a model has loaded it; as many as before afterwards."""
+    """Let torch compute with one thread inside this context, if a model has loaded torch."""
     torch: Any = sys.modules.get("torch")
     before = 1 if torch is None else torch.get_num_threads()
     if before == 1:
@@ -116,9 +117,14 @@ def one_thread() -> Iterator[None]:
 
 
 def list_differences(was: Iterable[Mapping[str, str]], here: Mapping[str, str]) -> tuple[str, ...]:
-    """In which parts earlier arithmetic is not that of `here`, a line for each part; () where all of it is the same.
+    """List the parts in which earlier arithmetic differs from that of `here`.
 
-    was: `Arithmetic.parts` of one computation or several; the first one that differs is told.
+    Args:
+        was: `Arithmetic.parts` of each earlier computation. The first one that differs is reported.
+        here: `Arithmetic.parts` of this computation.
+
+    Returns:
+        A line for each part that differs; () where all parts are equal.
     """
     for there in was:
         parts = [name for name in {**there, **here} if there.get(name) != here.get(name)]
@@ -136,7 +142,7 @@ def _numpy_instructions() -> str:
 
 
 def _torch_libraries(own: str, told: str) -> dict[str, str]:
-    """PyTorch's version, and the versions of the libraries in it, as far as it tells them."""
+    """The version of PyTorch, and the versions of the libraries in it that `told` states."""
     found = {name: pattern.search(told) for name, pattern in _WITHIN_TORCH}
     return {"torch": own, **{name: match[1] for name, match in found.items() if match}}
 
@@ -151,6 +157,6 @@ def _version(name: str) -> str:
 
 
 def _shown(value: str | None) -> str:
-    # A file says it, and whoever wrote the file may have put anything there.
+    # The value comes from a file, which may hold anything.
     plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in (value or "nothing")[:_SHOWN])
     return plain if len(plain) < _SHOWN else f"{plain[: _SHOWN - 1]}…"

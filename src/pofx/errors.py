@@ -1,23 +1,23 @@
-"""What can go wrong, as a tree.
+"""The errors of pofx, as a tree.
 
     PofxError (ValueError)
-    ├── NoBOS          the model never learned p(x1): only p(continuation | text) exists
-    ├── NoEOS          the model never ends a text: only prefix probabilities exist
-    ├── TooLong        a text does not fit the model's window, and no window rule was chosen
+    ├── NoBOS          the model never learned p(x_1); it only knows p(continuation | text)
+    ├── NoEOS          the model never ends a text; it only knows prefix probabilities
+    ├── TooLong        a text exceeds the context of the model, and no window rule applies
     ├── NotText        the input is no text of the vocabulary (lone surrogate, unknown character, …)
-    ├── BadSource      a file, directory or name that holds no readable model or corpus
-    ├── BadValue       an argument outside its domain
-    ├── Impossible     conditioning on an event of probability zero
-    ├── NoLaw          a model whose probabilities are no numbers (nan, or +∞)
+    ├── BadSource      a file, directory or name holds no readable model or corpus
+    ├── BadValue       an argument is outside its domain
+    ├── Impossible     the event to condition on has probability zero
+    ├── NoLaw          the probabilities of a model are no numbers (nan, or +∞)
     ├── Unreached      no particle met a condition, whose probability may be zero or just small
-    ├── Undecodable    a compressed file that is damaged, or was made by another model
-    ├── OutOfMemory    more memory is needed than there is
-    ├── Interrupted    a fit was stopped by the user; it says where it can be taken up
-    ├── JobStopped     a job was interrupted; it says which rows are kept (`pofx.jobs`)
+    ├── Undecodable    a compressed file is damaged, or another model made it
+    ├── OutOfMemory    the work needs more memory than the machine has
+    ├── Interrupted    the user stopped a fit; the error says how to continue it
+    ├── JobStopped     the user stopped a job; the error says which rows are kept (`pofx.jobs`)
     └── MissingExtra   an optional dependency is not installed
 
-An error says what was expected and what was found (`message`), and what to do (`advice`); `str` is both in one line.
-Each class has a `code` that stays as it is from version to version, for HTTP answers and JSON.
+The field `message` says what was expected and what was found, and the field `advice` says what to do; `str` joins both in
+one line. Each class has a `code` for HTTP answers and JSON, which stays the same from version to version.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from typing import Any, ClassVar, Self
 
 @dataclass(frozen=True)
 class Advice:
-    """Something to do about an error, with the spelling of Python and that of the command line.
+    """One way out of an error, as Python spells it and as the command line spells it.
 
     Attributes:
-        do: the advice in words that hold in both places, an imperative.
-        python: the argument or function that does it, "" where the words are enough.
-        shell: the option of the command line that does it, "" where the words are enough.
-        parameter: the parameter that a verb must have for the advice to be of use there; "" where any verb will do.
+        do: An imperative that holds in both places.
+        python: The argument or function of Python for it; "" where the imperative is enough.
+        shell: The option of the command line for it; "" where the imperative is enough.
+        parameter: The parameter that a verb needs for the advice to be of use; "" where the advice suits every verb.
     """
 
     do: str
@@ -54,23 +54,28 @@ class Advice:
 
 @dataclass(frozen=True)
 class Argument:
-    """What a message is about: the name of an argument in Python, and that of its option on the command line."""
+    """The argument that a message is about.
+
+    Attributes:
+        python: The name of the argument in Python.
+        shell: The option of the command line for it.
+    """
 
     python: str
     shell: str
 
 
 class PofxError(ValueError):
-    """The root: an input that pofx cannot answer for. Never a bug of pofx itself.
+    """The root of all errors of pofx: an input for which there is no answer, and never a bug of pofx itself.
 
     Attributes:
-        code: the name of the class for programs that read it as text, such as "bad-value"; stable.
-        message: what was expected and what was found.
-        advice: ways out, any of which will do; empty where the message alone says what to do.
-        argument: what the message is about, where Python and the command line call that by different names.
+        code: A stable name of the class for programs, such as "bad-value".
+        message: What was expected, and what was found.
+        advice: Ways out, any of which will do; empty where the message alone says what to do.
+        argument: The argument that the message is about, where Python and the command line name it differently.
 
-    Right: `BadValue(f"order: expected at least 1, found {n}", "write a larger one")`. Wrong: advice within the message,
-    which the command line could not spell its own way.
+    Right: `except PofxError as e: print(e.message)`; `BadValue(f"order: expected at least 1, found {n}", "write a larger
+    number")`. Wrong: advice inside the message, since the command line spells advice in its own way.
     """
 
     code: ClassVar[str] = "error"
@@ -94,92 +99,104 @@ class PofxError(ValueError):
         return _remade, (type(self), self.args, self.__dict__)
 
     def within(self, where: str) -> Self:
-        """The same error with a name before its message: that of the file or document where it happened."""
+        """A copy of the error, whose message begins with the name of the file or document where it happened."""
         out = copy.copy(self)
         out.message = f"{where}: {self.message}"
         return out
 
 
 def one_line(message: str, ways: Sequence[str]) -> str:
-    """A message and the ways out of it, as every error is told."""
+    """Join a message and the ways out into the one line that every error shows."""
     return f"{message}; {', or '.join(ways)}" if ways else message
 
 
 def _remade(kind: type[PofxError], args: tuple[Any, ...], fields: dict[str, Any]) -> PofxError:
-    """A copy of an error, whatever its class asks for when it is made: what `copy` and `pickle` call."""
+    """Make a copy of an error for `copy` and `pickle`, without calling `__init__` of its class."""
     out = kind.__new__(kind, *args)
     out.__dict__.update(fields)
     return out
 
 
 class NoBOS(PofxError):
-    """An unconditional question to a model that has no trained x0, so no p(x1)."""
+    """An unconditional question to a model without x0, which has no p(x_1).
+
+    Right: `pofx.log_prob(lm, "a text", given="Once ")`. Wrong: `pofx.log_prob(lm, "a text")` of such a model.
+    """
 
     code = "no-bos"
 
 
 class NoEOS(PofxError):
-    """The probability of a complete text, asked of a model that never ends one."""
+    """A question about a complete text to a model that never ends a text.
+
+    Right: `pofx.prefix_log_prob(lm, "a text")`. Wrong: `pofx.log_prob(lm, "a text")` of such a model.
+    """
 
     code = "no-eos"
 
 
 class TooLong(PofxError):
-    """A text longer than the model's window where no window rule applies."""
+    """A text that exceeds the context of the model, where no window rule applies.
+
+    Right: `pofx.score(pofx.windowed(lm), texts)`. Wrong: cutting the text, whose probability is then another one.
+    """
 
     code = "too-long"
 
 
 class NotText(PofxError):
-    """Input that is not a text of the vocabulary."""
+    """An input that is no text of the vocabulary, such as a lone surrogate or an unknown character."""
 
     code = "not-text"
 
 
 class BadSource(PofxError):
-    """A path or a name that holds no readable model or corpus."""
+    """A file, directory or name that holds no readable model or corpus."""
 
     code = "bad-source"
 
 
 class BadValue(PofxError):
-    """An argument outside its domain."""
+    """An argument that is outside its domain.
+
+    Right: `pofx.warp(lm, temperature=0.7)`. Wrong: `pofx.warp(lm, temperature=-1)`, which raises this error.
+    """
 
     code = "bad-value"
 
 
 class Impossible(PofxError):
-    """Conditioning on an event of probability zero."""
+    """A condition or prefix of probability zero, given which nothing has a probability."""
 
     code = "impossible"
 
 
 class NoLaw(PofxError):
-    """A model whose log-probabilities are no numbers: nan, or +∞."""
+    """A model whose log-probabilities are nan or +∞, from damaged weights or an overflow."""
 
     code = "no-law"
 
 
 class Unreached(PofxError):
-    """A condition that no particle met; whether it is impossible or only improbable is not known."""
+    """A condition that no particle met, so that nobody knows whether it is impossible or only improbable."""
 
     code = "unreached"
 
 
 class Undecodable(PofxError):
-    """A compressed file that is damaged, or that another model, version or machine made."""
+    """A compressed file that is damaged, or was made by another model, version or machine."""
 
     code = "undecodable"
 
 
 class OutOfMemory(PofxError):
-    """Work that needs more memory than this machine or its accelerator gives."""
+    """Work that needs more memory than the machine or its accelerator has."""
 
     code = "out-of-memory"
 
 
 def not_replaced(path: str | Path) -> BadValue:
-    """The refusal of a path to be written where a finished output stands: the same words from every verb."""
+    """The error of an output path at which a finished output stands already."""
     return BadValue(
         f"{path}: expected a name that is free, found an output that is finished",
         ["name another", Advice("replace it", "overwrite=True", "--overwrite")],
@@ -187,9 +204,11 @@ def not_replaced(path: str | Path) -> BadValue:
 
 
 def no_documents(where: str = "documents", of: str = "") -> BadSource:
-    """The refusal of an input in which no document is left: the same words from every verb that reads documents.
+    """The error of an input that holds no document.
 
-    where: the files, or the argument. of: which documents were looked for, where they are not just any.
+    Args:
+        where: The name of the files, or of the argument.
+        of: The kind of documents that were looked for, such as " of class a"; "" for any.
     """
     return BadSource(
         f"{where}: expected at least one document{of}, found none",
@@ -198,12 +217,12 @@ def no_documents(where: str = "documents", of: str = "") -> BadSource:
 
 
 class Interrupted(PofxError):
-    """A fit that was stopped between two steps.
+    """A fit that the user stopped between two steps.
 
     Attributes:
-        step: steps that were done.
-        fraction: the share of the fit that was done.
-        checkpoint: where the fit can be taken up, or None.
+        step: How many steps are done.
+        fraction: The share of the fit that is done.
+        checkpoint: The file from which the fit can be continued, or None.
     """
 
     code = "interrupted"
@@ -227,7 +246,7 @@ class Interrupted(PofxError):
 
 @contextmanager
 def not_resumable(advice: str | Advice) -> Iterator[None]:
-    """Where a fit is part of something that keeps no checkpoint: `Interrupted` gives this advice instead."""
+    """Replace the advice of `Interrupted` inside this context, where a fit is part of work that keeps no checkpoint."""
     try:
         yield
     except Interrupted as e:
@@ -241,7 +260,19 @@ class MissingExtra(PofxError):
 
 
 def require(module: str, extra: str, purpose: str) -> ModuleType:
-    """Import an optional module, or raise `MissingExtra` with the command that installs it."""
+    """Import an optional module.
+
+    Args:
+        module: The name of the module.
+        extra: The extra of pofx that installs it.
+        purpose: The work that needs the module, as the message names it.
+
+    Returns:
+        The module.
+
+    Raises:
+        MissingExtra: The module is not installed; the advice is the command that installs it.
+    """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as e:

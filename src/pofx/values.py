@@ -1,4 +1,4 @@
-"""Numbers that a caller hands in: each is checked here, once, before it decides anything."""
+"""Checks of the numbers that a caller passes as arguments."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ MOST = 2**63 - 1  # what numpy and torch hold as a whole number
 def check_whole_number(
     name: str | Argument, value: Any, least: int = 0, most: int = MOST, advice: str | Advice = ""
 ) -> int:
-    """A whole number n with least ≤ n ≤ most, as an `int`.
+    """Check that a value is a whole number n with least ≤ n ≤ most.
 
-    An integer of numpy is one; `True`, `2.0` and `"2"` are none.
+    An integer of numpy is a whole number; `True`, `2.0` and `"2"` are not.
 
     Args:
-        name: How the caller knows the number; the message begins with it.
-        value: What the caller gave.
+        name: The name of the argument, with which the message begins.
+        value: The value that the caller passed.
         least: The smallest number that is allowed.
-        most: The largest one.
+        most: The largest number that is allowed.
         advice: What the message tells the caller to do.
 
+    Returns:
+        The value as an `int`.
+
     Raises:
-        BadValue: The value is no such number.
+        BadValue: The value is no whole number, or is out of range.
 
     Right: `check_whole_number("order", order, 1, 16)`. Wrong: `int(order)`, which makes 2 of 2.9.
     """
@@ -45,21 +48,24 @@ def check_real_number(
     below: bool = False,
     advice: str | Advice = "",
 ) -> float:
-    """A finite number x with low ≤ x ≤ high, as a `float`.
+    """Check that a value is a finite number x with low ≤ x ≤ high.
 
-    An integer is one, and so is a number of numpy; NaN, infinities, `True` and `"1"` are none.
+    An integer is a number, and so is a number of numpy; NaN, infinities, `True` and `"1"` are not.
 
     Args:
-        name: How the caller knows the number; the message begins with it.
-        value: What the caller gave.
+        name: The name of the argument, with which the message begins.
+        value: The value that the caller passed.
         low: The lower end of the range.
-        high: The upper end.
-        above: The lower end itself is excluded.
-        below: The upper end itself is excluded.
+        high: The upper end of the range.
+        above: Whether the lower end itself is excluded.
+        below: Whether the upper end itself is excluded.
         advice: What the message tells the caller to do.
 
+    Returns:
+        The value as a `float`.
+
     Raises:
-        BadValue: The value is no such number.
+        BadValue: The value is no finite number, or is out of range.
 
     Right: `check_real_number("alpha", alpha, 0, above=True)`. Wrong: `not alpha <= 0`, which lets NaN and ∞ pass.
     """
@@ -69,15 +75,20 @@ def check_real_number(
 
 
 def check_weights(name: str, values: Any, n: int) -> list[float]:
-    """n finite numbers of at least 0 that are not all 0, as weights are; they need not sum to 1.
+    """Check that values are n weights: finite, at least 0, and not all 0; they need not sum to 1.
 
     Args:
-        name: How the caller knows the weights; the message begins with it.
+        name: The name of the argument, with which the message begins.
         values: A sequence of numbers, or an array of numpy with one axis.
-        n: How many there must be.
+        n: How many weights there must be.
+
+    Returns:
+        The weights as a list of `float`.
 
     Raises:
-        BadValue: The values are no such numbers, or their sum overflows.
+        BadValue: The values are no such weights, or their sum overflows.
+
+    Right: `check_weights("weights", [1, 3], 2)`. Wrong: `check_weights("weights", [0, 0], 2)`.
     """
     try:
         found = [] if isinstance(values, str | bytes) else list(values)
@@ -96,7 +107,11 @@ def check_weights(name: str, values: Any, n: int) -> list[float]:
 
 
 def check_bool(name: str, value: Any) -> bool:
-    """`True` or `False`, as a `bool`; `BadValue` for anything else, since every string would be taken for yes."""
+    """Check that a value is `True` or `False`, and return it as a `bool`.
+
+    Raises:
+        BadValue: The value is anything else, such as "no", which Python would take for true.
+    """
     found = value.item() if getattr(value, "ndim", None) == 0 else value
     if not isinstance(found, bool):
         raise BadValue(f"{name}: expected True or False, found {show_value(value)}", None)
@@ -104,7 +119,7 @@ def check_bool(name: str, value: Any) -> bool:
 
 
 def why_not_whole(value: Any, least: int, most: int) -> str | None:
-    """Why a value is no whole number of a range, in the words of messages; None where it is one."""
+    """The reason, for a message, why a value is no whole number from `least` to `most`; None where it is one."""
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= most:
         return f"expected {_whole_range(value, least, most)}, found {show_value(value)}"
     return None
@@ -113,7 +128,7 @@ def why_not_whole(value: Any, least: int, most: int) -> str | None:
 def why_not_real(
     value: Any, low: float, high: float, *, above: bool = False, below: bool = False
 ) -> str | None:
-    """Why a value is no finite number of a range, in the words of messages; None where it is one."""
+    """The reason, for a message, why a value is no finite number in a range; None where it is one."""
     x = _float(value)
     if math.isfinite(x) and (x > low if above else x >= low) and (x < high if below else x <= high):
         return None
@@ -125,7 +140,7 @@ def why_not_real(
 
 
 def show_value(value: Any) -> str:
-    """A value as a message shows it: the number of a numpy scalar, and no more than 60 characters of anything."""
+    """Write a value as a message shows it, in at most 60 characters; a numpy scalar as a plain number."""
     if isinstance(value, Number) and hasattr(value, "item"):
         value = value.item()
     if isinstance(value, int) and value.bit_length() > 180:
@@ -142,7 +157,7 @@ def _whole_range(value: Any, least: int, most: int) -> str:
 
 
 def _float(value: Any) -> float:
-    """The value as a float; NaN for what is no number, which no range contains."""
+    """The value as a float; NaN, which no range contains, for a value that is no number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return math.nan
     try:

@@ -43,8 +43,8 @@ def test_of_a_large_corpus_a_sample_is_kept(monkeypatch: pytest.MonkeyPatch) -> 
     kept = recorder.finish()
     assert (kept.documents, len(kept.codes)) == (5000, 500)
     assert kept.share == pytest.approx(0.1, abs=0.02)
-    assert kept.holds(texts).sum() == 500
-    assert not kept.holds([f"new {i}" for i in range(5000)]).any()
+    assert kept.contains(texts).sum() == 500
+    assert not kept.contains([f"new {i}" for i in range(5000)]).any()
     assert np.array_equal(kept.codes, record_documents(reversed(texts)).codes)  # in any order
 
 

@@ -1,1 +1,1 @@
-"""The core: a language model, states and bounds, the record of a pass. This room knows no family of models."""
+"""The core nouns: a language model, its states, bounds, and the record of a pass; no family of models is known here."""

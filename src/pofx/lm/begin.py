@@ -1,4 +1,4 @@
-"""x0, the begin-of-text symbol of a model: what it is, and what is refused without it."""
+"""The symbol x0 that stands before every text: its id, how it is known, and the refusal of a model that has none."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ Known = Literal["trained", "declared", "assumed", "none"]
 
 @dataclass(frozen=True)
 class Begin:
-    """What x0 is, and how we know that the model knows p(x1 | x0).
+    """The symbol x0 of a model, and how we know that the model has learned p(x_1 | x0).
 
-    known: "trained" (every training text stood behind it), "declared" (the author of the LM says so),
-    "assumed" (the caller chose it), "none" (there is no x0: the model only continues texts).
-    id: one past the last outcome for an x0 of our own; a control token of the vocabulary for a pretrained model.
-    note: with known "none", why there is no x0, for the message of `NoBOS`; advice: what can be done.
+    Attributes:
+        known: "trained" where every training text stood behind x0, or a pinned audit found so; "declared" where the
+            author of the LM, or the tokenizer, says so; "assumed" where the caller chose x0; "none" where there is no
+            x0, and the model only continues texts.
+        text: The name of x0, such as "<s>".
+        id: The id of x0, or None. In a model fitted here the id is one past the last outcome. In a pretrained model x0
+            is a control token of the vocabulary.
+        note: Why there is no x0, for the message of `NoBOS`; "" where the model was fitted without x0.
+        advice: Ways out of having no x0.
+
+    Right: `pofx.load("smollm2", begin="<|endoftext|>").begin.known`, which is "assumed". Wrong: taking an x0 that is
+    "assumed" for one that was trained; `pofx.audit` tells.
     """
 
     known: Known
@@ -30,13 +38,13 @@ class Begin:
         return "none" if self.known == "none" else f"{self.text or 'x0'} ({self.known})"
 
 
-# What a model says that leaves x0 to itself.
+# The default of an LM that says nothing of x0.
 DECLARED = Begin("declared")
 
-# The first advice to whoever has no x0; the command line gives it where the verb at hand takes a prefix.
+# The first advice where there is no x0; the command line gives it where the verb takes a prefix.
 NAME_A_PREFIX = Advice("condition on a text you name", "given=…", "--given", parameter="given")
 
-# What `refuse_unconditional` says of a model that was fitted without x0.
+# The reason in `refuse_unconditional` for a model that was fitted without x0.
 _FITTED_WITHOUT = (
     "this model was fitted without a begin-of-text symbol x0, so it never learned how texts begin"
 )
@@ -44,9 +52,11 @@ _FIT_WITH = Advice("fit with x0", "begin=True", "without --no-begin")
 
 
 def refuse_unconditional(begin: Begin, what: str = "p(x1)") -> NoBOS:
-    """The error of a model that has no x0, to be raised by whoever is asked for the first factor.
+    """The error to raise where the first factor p(x_1 | x0) is asked of a model that has no x0.
 
-    begin: of the model; its `note` says why there is none and what to do, else the model was fitted so.
+    Args:
+        begin: The `begin` of the model, whose `note` says why there is no x0.
+        what: The quantity that was asked for.
     """
     return NoBOS(
         f"{what} needs p(x1 | x0), the first factor of the chain rule, but {begin.note or _FITTED_WITHOUT}",

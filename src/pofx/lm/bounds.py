@@ -1,4 +1,4 @@
-"""Bounds on the probabilities of a state whose law sums some of many terms."""
+"""Bounds on the probabilities of a state whose next-token distribution sums only some of many terms."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Logs = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """What the law behind each of n prefixes counts, and what the law leaves out; nats.
+    """The mass that is counted and the mass that is left out behind each of n prefixes, nats.
 
-    For every prefix x and every token v there is a mass d that is left out, of which only a bound is known:
+    For every prefix x and every token v some mass d is left out, and only an upper bound of d is known:
 
         P(x) = exp(kept) + d(x),   P(xv) = exp(kept + logp[v]) + d(xv),   0 ≤ d(xv) ≤ d(x) ≤ exp(dropped)
 
-    V is the number of outcomes. Each row has an unknown constant factor, the same for a prefix and for all its
-    continuations: compare `kept` and `dropped` of a prefix with those of its continuations only.
+    V is the number of outcomes. Each row has an unknown constant factor, which a prefix shares with its continuations.
+    So `kept` and `dropped` of a prefix may be compared with those of its continuations only.
 
     Attributes:
         kept: `[n]`, log of the mass of x that is counted.
         dropped: `[n]`, log of the mass of x that is not counted; −∞ where nothing is left out.
-        logp: `[n, V]`, log p(v | x) by the counted mass alone; the mass that is left out adds nothing to it.
+        logp: `[n, V]`, log p(v | x) of the counted mass alone.
 
     Right: `state.bounds.following()` for bounds on log p(v | x). Wrong: reading `kept` as log P(x).
     """
@@ -37,13 +37,13 @@ class Bounds:
 
     @classmethod
     def unknown(cls, logp: Floats) -> Bounds:
-        """Bounds of a law of which nothing is certain: 0 ≤ p(v | x) ≤ 1."""
+        """Bounds of a distribution of which nothing is certain: 0 ≤ p(v | x) ≤ 1."""
         n = len(logp)
         return cls(np.full(n, -np.inf), np.zeros(n), logp)
 
     @classmethod
     def exact(cls, kept: Logs, logp: Floats) -> Bounds:
-        """Bounds of a law that leaves nothing out. kept: log P of each prefix."""
+        """Bounds of a distribution that leaves nothing out; `kept` is log P of each prefix."""
         return cls(kept, np.full(len(kept), -np.inf), logp)
 
     @property
@@ -52,7 +52,7 @@ class Bounds:
         return np.logaddexp(self.kept, self.dropped)
 
     def following(self) -> tuple[Logs, Logs]:
-        """Bounds (low, high) of log p(v | x) for every v, `[n, V]` each; (−∞, 0) behind a prefix of no known mass."""
+        """Bounds (low, high) of log p(v | x) for every token v, `[n, V]` each; (−∞, 0) behind a prefix of no known mass."""
         most = self.most[:, None]
         blind = np.isneginf(most)
         whole = np.where(blind, 0.0, most)
@@ -65,7 +65,7 @@ class Bounds:
         return low, np.where(blind, 0.0, high)
 
     def shares(self, row: int) -> tuple[float, float]:
-        """log of the shares of a prefix's mass that are counted and left out: (−∞, 0) where nothing is known."""
+        """The logarithms of the shares of a prefix's mass that are counted and left out; (−∞, 0) where nothing is known."""
         most = float(self.most[row])
         if most == -np.inf:
             return -np.inf, 0.0

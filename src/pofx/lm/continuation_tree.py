@@ -1,4 +1,4 @@
-"""Laws behind the nodes of a growing tree of continuations: many histories at once, what they share read once."""
+"""A growing tree of continuations: next-token distributions behind many prefixes, each shared part read once."""
 
 from __future__ import annotations
 
@@ -13,27 +13,33 @@ from pofx.lm.trace import Ints
 
 
 class Branches(Protocol):
-    """Prefixes that branch off the rows of a state. Nodes are numbered 0, 1, … as they are grown."""
+    """A tree of prefixes that branch off the rows of a state; nodes are numbered 0, 1, … in the order of growth."""
 
     def grow(self, parent: Ints, token: Ints) -> Iterator[tuple[Ints, Floats]]:
-        """New nodes: `parent[m]` followed by `token[m]`; yields numbers of nodes and log p(· | node), `[k, V]` nats.
+        """Grow one node for each pair of a parent and a token.
 
-        parent: the number of an older node, also one of this call that stands before it, or −1 − r for row r of the
-        state. Every new node is yielded once, in blocks as they come; the iterator is to be used up.
+        Args:
+            parent: `[m]`, the number of each new node's parent. A parent may be a new node that stands earlier in this
+                call; −1 − r names row r of the state.
+            token: `[m]`, the token by which each new node follows its parent.
+
+        Yields:
+            Blocks of new nodes: their numbers `[k]`, and log p(· | node), `[k, V]` nats. Every new node comes once. The
+            caller must use the iterator up.
         """
 
 
 class ExtensionBranches:
-    """Branches of any LM, off a `State`: one `extend` a generation of nodes."""
+    """The tree of any LM, by one call of `extend` for each generation of nodes."""
 
     def __init__(self, extend: Callable[[State, Ints], State], root: State) -> None:
         self._extend = extend
         self._batches = [root]
-        self._batch = np.zeros(0, dtype=np.int64)  # of each node, and its row there
-        self._row = np.zeros(0, dtype=np.int64)
+        self._batch = np.zeros(0, dtype=np.int64)  # the state that holds each node
+        self._row = np.zeros(0, dtype=np.int64)  # the row of each node in that state
 
     def grow(self, parent: Ints, token: Ints) -> Iterator[tuple[Ints, Floats]]:
-        """As `Branches` says."""
+        """Grow nodes as `Branches.grow` does, one generation at a time."""
         first = len(self._row)
         age = count_generations(parent, first)
         self._batch = np.append(self._batch, np.zeros_like(parent))
@@ -56,7 +62,7 @@ class ExtensionBranches:
 
 
 def count_generations(parent: Ints, first: int) -> Ints:
-    """How many nodes from number `first` on stand above each new one."""
+    """Count the ancestors of each new node among the new nodes, whose numbers begin at `first`."""
     age = np.zeros(len(parent), dtype=np.int64)
     for k in np.flatnonzero(parent >= first):
         age[k] = age[parent[k] - first] + 1

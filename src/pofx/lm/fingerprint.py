@@ -1,4 +1,4 @@
-"""What decides the numbers of a run, part by part, so that two runs can be told to be the same, or what differs."""
+"""Fingerprints of models and files: equal fingerprints mean equal numbers, and unequal ones say which part differs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ from pofx.lm.model import LM
 
 
 def model_fingerprint(lm: LM, name: str) -> dict[str, Any]:
-    """What of a model decides its numbers: weights and tokenizer, x0 and how it is known, EOS, window rule, dtype.
+    """The parts of a model that decide its numbers: weights and tokenizer, x0, EOS, window rule, dtype.
 
-    name: what the user calls it; it stands for the weights of a model that has no fingerprint of its own.
-    Right: `fingerprint(a, "a") == fingerprint(b, "b")` before numbers of both go into one table.
+    Args:
+        lm: The model.
+        name: The user's name of the model, which stands for the weights of a model without a fingerprint of its own.
+
+    Returns:
+        Each part by its name, ready for JSON.
+
+    Right: `model_fingerprint(a, "a") == model_fingerprint(b, "b")` before numbers of both go into one table.
     """
     return {
         "model": lm.fingerprint or name,
@@ -27,9 +33,12 @@ def model_fingerprint(lm: LM, name: str) -> dict[str, Any]:
 
 
 def file_fingerprint(path: str | os.PathLike[str]) -> str:
-    """The content of a file as a hash and a size: the same after a copy or a touch, another after any edit.
+    """The content of a file as a size and a hash: equal after a copy or a touch, unequal after any edit.
 
-    All of it is read, 1 GB in about a second, which no model comes near. `BadSource` where it cannot be.
+    The whole file is read, 1 GB in about a second, which is little beside the time of any model.
+
+    Raises:
+        BadSource: The file cannot be read.
     """
     try:
         with open(path, "rb") as f:

@@ -1,4 +1,4 @@
-"""Which documents a model was fitted on: hashes, so that a number of one of them can be told to flatter."""
+"""Hashes of the documents that a model was fitted on, since a probability of such a document flatters the model."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ from pofx.vocab.vocabulary import to_bytes
 Text = TypeVar("Text", bound=str | bytes)
 Codes = NDArray[np.uint64]
 
-# Hashes kept: 8 MB. Of a larger corpus those below a threshold are, a random sample that decides alike everywhere.
+# A record keeps so many hashes, 8 MB. Of a larger corpus it keeps the lowest ones: a random sample, the same everywhere.
 MOST = 1_000_000
-SIZE = 8
+SIZE = 8  # bytes of a hash
 
 
 @dataclass(frozen=True, eq=False)
 class FittedDocuments:
-    """The documents that a model was fitted on, by 64-bit hashes of their bytes.
+    """The documents that a model was fitted on, as 64-bit hashes of their bytes.
 
-    codes: distinct hashes in order, the lowest `MOST` of them where there are more. documents: how many were read.
-    A text that was not among them is taken for one with probability `len(codes)` / 2^64. Of a corpus with more distinct
-    documents than `MOST` some are not known any more; `share` is how many still are.
-    validation: hashes, kept alike, of documents that the fit did not learn from but chose its weights by (early stopping).
+    A new text is taken for one of the documents with probability `len(codes)` / 2^64. Of a corpus with more than `MOST`
+    distinct documents the record knows the share `share` only.
+
+    Attributes:
+        codes: Distinct hashes in rising order; the lowest `MOST` where there are more.
+        documents: How many documents the fit read.
+        validation: Hashes, likewise, of the documents by which the fit chose its weights (early stopping) without
+            learning from them.
     """
 
     codes: Codes
@@ -36,27 +40,27 @@ class FittedDocuments:
 
     @property
     def share(self) -> float:
-        """The share of distinct documents that can be told: 1 where all are kept."""
+        """The share of distinct documents whose hashes are kept: 1 up to `MOST` documents."""
         return 1.0 if len(self.codes) < MOST else float(self.codes[-1]) / 2.0**64
 
-    def holds(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
+    def contains(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
         """Whether each text is one of the documents, byte for byte; `[n]`."""
         return _among(texts, self.codes)
 
     def chose_by(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-        """Whether each text is one that the weights were chosen by, and none that the model was fitted on; `[n]`."""
-        return _among(texts, self.validation) & ~self.holds(texts)
+        """Whether the weights were chosen by each text, and not fitted on it; `[n]`."""
+        return _among(texts, self.validation) & ~self.contains(texts)
 
 
 class DocumentRecorder:
-    """Gathers the hashes of documents while they are read. Local to one fit."""
+    """Gathers the hashes of documents while a fit reads them. Local to one fit."""
 
     def __init__(self) -> None:
         self.documents = 0
         self._digests = bytearray()
 
     def record(self, texts: Iterable[Text]) -> Iterator[Text]:
-        """The texts, unchanged, each noted as it passes."""
+        """Yield the texts unchanged, and record the hash of each."""
         for text in texts:
             self._digests += _digest(text)
             self.documents += 1
@@ -65,7 +69,7 @@ class DocumentRecorder:
             yield text
 
     def finish(self) -> FittedDocuments:
-        """The record of what has passed."""
+        """The record of all texts so far."""
         return FittedDocuments(self._lowest(), self.documents)
 
     def _lowest(self) -> Codes:
@@ -73,7 +77,7 @@ class DocumentRecorder:
 
 
 def record_documents(texts: Iterable[str | bytes]) -> FittedDocuments:
-    """The record of documents that are at hand."""
+    """Make the record of documents that need no streaming."""
     recorder = DocumentRecorder()
     for _ in recorder.record(texts):
         pass
@@ -81,7 +85,7 @@ def record_documents(texts: Iterable[str | bytes]) -> FittedDocuments:
 
 
 class HasFittedDocuments(Protocol):
-    """A model that has records of what it was fitted on."""
+    """A model with records of the documents that it was fitted on."""
 
     @property
     def fitted(self) -> tuple[FittedDocuments, ...]:
@@ -91,19 +95,17 @@ class HasFittedDocuments(Protocol):
 def was_fitted_on(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
     """Whether each text is a document that the model, or a part of it, was fitted on; `[n]`.
 
-    Right: `was_fitted_on(lm, held_out).any()` before an evaluation. Wrong: taking no record for a proof that a text is new.
+    Right: `was_fitted_on(lm, held_out).any()` before an evaluation. Wrong: taking a False for a proof that a text is new,
+    since a model without a record says False of every text.
     """
     out = np.zeros(len(texts), dtype=np.bool_)
     for record in lm.fitted:
-        out |= record.holds(texts)
+        out |= record.contains(texts)
     return out
 
 
 def was_chosen_by(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-    """Whether each text is one that the weights of the model, or of a part of it, were chosen by; `[n]`.
-
-    Those that it was fitted on are not among them.
-    """
+    """Whether the weights of the model, or of a part of it, were chosen by each text, and not fitted on it; `[n]`."""
     out = np.zeros(len(texts), dtype=np.bool_)
     for record in lm.fitted:
         out |= record.chose_by(texts)

@@ -1,4 +1,4 @@
-"""One pass over known paths by one `extend` a position: the definition of `LM.forward`, and the slow way."""
+"""The pass over known paths by one `extend` a position: the definition of `LM.forward`, and its slow form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pofx.vocab.vocabulary import Vocab
 
 
 class Extendable(Protocol):
-    """What a pass by extension asks of a model."""
+    """The part of a model that a pass by extension uses."""
 
     @property
     def vocab(self) -> Vocab:
@@ -25,27 +25,27 @@ class Extendable(Protocol):
 
     @property
     def interval(self) -> bool:
-        """Whether its states have bounds that are not exact."""
+        """Whether its states have bounds."""
 
     @property
     def leaks(self) -> bool:
         """Whether its states have a leak."""
 
     def start(self, n: int) -> State:
-        """n empty prefixes."""
+        """The state of `n` empty prefixes."""
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Each prefix followed by its row of ids."""
+        """The state of each prefix followed by its row of ids."""
 
 
 def forward_by_extension(
     lm: Extendable, paths: Sequence[Path], want: Want, skip: int | Sequence[int] = 0
 ) -> Trace:
-    """`LM.forward` by one `extend` a position over all paths at once, bounds and leak of the states included."""
+    """Compute `LM.forward` by one `extend` a position over all paths at once, with the bounds and the leak of the states."""
     ids = [np.asarray(p, dtype=np.int64) for p in paths]
     skips = skip_per_path(skip, ids)
     out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, lm.vocab.end)
-    told = [_Told(len(p)) for p in ids]
+    records = [_StateRecord(len(p)) for p in ids]
     order = np.array(sorted(range(len(ids)), key=lambda i: -len(ids[i])), dtype=np.int64)
     state = lm.start(len(ids))
     state = state.take(order)
@@ -60,27 +60,27 @@ def forward_by_extension(
             at = np.array([out.offset(order[j]) + i - skips[order[j]] for j in asked], dtype=np.int64)
             out.put_laws(at, state.logp[asked], now[asked])
             for j, k in enumerate(order.tolist() if lm.interval or lm.leaks else ()):
-                told[k].listen(lm.interval, lm.leaks, i, state, j, int(now[j]))
+                records[k].add(lm.interval, lm.leaks, i, state, j, int(now[j]))
         if any(len(ids[k]) > i + 1 for k in order):
             state = lm.extend(state, now[:, None])
     trace = out.build()
     if lm.interval:
-        pairs = [t.terms(s, logp) for t, s, logp in zip(told, skips, trace.logp)]
+        pairs = [t.terms(s, logp) for t, s, logp in zip(records, skips, trace.logp)]
         trace = replace(trace, low=tuple(a for a, _ in pairs), high=tuple(b for _, b in pairs))
     if lm.leaks:
-        trace = replace(trace, leak=tuple(t.leak[s:] for t, s in zip(told, skips)))
+        trace = replace(trace, leak=tuple(t.leak[s:] for t, s in zip(records, skips)))
     return trace
 
 
-class _Told:
-    """What states say of one path: running bounds of log P before and behind each position, and the leak at each."""
+class _StateRecord:
+    """What the states of one path say: bounds of log P before and after each position, and the leak at each."""
 
     def __init__(self, n: int) -> None:
         self.least, self.most = np.full(n + 1, -np.inf), np.zeros(n + 1)
         self.leak = np.zeros(n)
 
-    def listen(self, interval: bool, leaks: bool, i: int, state: State, row: int, token: int) -> None:
-        """Write down what a row of the state before position i says, where `token` comes."""
+    def add(self, interval: bool, leaks: bool, i: int, state: State, row: int, token: int) -> None:
+        """Record what one row of the state before position i says of the token at i."""
         if leaks:
             leak = state.leak
             assert leak is not None  # noqa: S101  (ours: an LM with `leaks` has states with a leak)

@@ -1,4 +1,4 @@
-"""Log-probabilities are numbers of at most 0, or −∞; whatever is none is refused before anything is made of it."""
+"""Checks that log-probabilities are numbers: finite, or −∞, but never nan or +∞."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from pofx.errors import Advice, NoLaw
 
 
 def check_logs(logs: NDArray[np.floating[Any]], what: str = "log-probabilities") -> None:
-    """`NoLaw` where an entry is nan or +∞; −∞ is the logarithm of nothing, and a number.
+    """Check that no logarithm is nan or +∞; −∞ is the logarithm of 0, and passes.
 
-    Right: `check_logs(state_logp)` before a sum over it. Wrong: for a check that rows sum to 1, which `audit` makes.
+    Args:
+        logs: Log-probabilities of any shape, nats.
+        what: The name of the numbers in the message, in the plural.
+
+    Raises:
+        NoLaw: An entry is nan or +∞.
     """
-    # The largest entry says it all in one pass: nan passes on through a maximum.
+    # A maximum over all entries is enough, since a nan among them makes the maximum nan.
     with np.errstate(invalid="ignore"):
         peak = float(np.max(logs, initial=-np.inf))
     if not peak < np.inf:
@@ -24,7 +29,7 @@ def check_logs(logs: NDArray[np.floating[Any]], what: str = "log-probabilities")
 
 
 def check_all_logs(parts: Sequence[NDArray[np.floating[Any]]], what: str) -> None:
-    """As `check_logs`, of many short arrays."""
+    """Check many short arrays as `check_logs` checks one."""
     with np.errstate(invalid="ignore"):
         total = sum((float(np.sum(a)) for a in parts), 0.0)
     if not total < np.inf:
@@ -32,7 +37,7 @@ def check_all_logs(parts: Sequence[NDArray[np.floating[Any]]], what: str) -> Non
 
 
 def no_law_error(what: str, found: float) -> NoLaw:
-    """The error of a model whose arithmetic gave no number."""
+    """The error of a model whose arithmetic gave nan or +∞."""
     return NoLaw(
         f"the model: expected {what} that are numbers, found {found}; its weights are damaged or its "
         "arithmetic overflows",

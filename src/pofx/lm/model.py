@@ -1,4 +1,4 @@
-"""The one noun: a language model is a joint distribution over strings of a vocabulary."""
+"""A language model: a joint distribution over the strings of a vocabulary."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ from pofx.vocab.vocabulary import Vocab
 
 @dataclass(frozen=True)
 class Termination:
-    """How the texts of a model end, exactly. never: P(a text never ends), the limit of P(length > L).
+    """The exact distribution of the length of a model's texts.
 
-    alive: P(length > L) for the first so many L that were asked; empty where only `never` is known.
+    Attributes:
+        alive: P(length > L) for the first of the lengths L that were asked for; empty where only `never` is known.
+        never: P(a text never ends), the limit of P(length > L).
     """
 
     alive: tuple[float, ...]
@@ -37,11 +39,14 @@ class Termination:
 
 @dataclass(frozen=True)
 class Portable:
-    """A law that comes out the same, to the last bit, on every machine.
+    """A next-token distribution that is the same on every machine, to the last bit.
 
-    laws: p(next token | prefix) of a state, `[n, V]` (not its logarithm), from stored numbers by + − × ÷ and
-    comparisons of float64 alone, which IEEE 754 defines to the bit; no exp, no log, no sum whose order a library
-    chooses. Rows sum to 1 up to 1e-9. fingerprint: a hash of those numbers.
+    `laws` uses + − × ÷ and comparisons of float64 alone, which IEEE 754 defines to the bit. `laws` calls no exp and no
+    log, and takes no sum whose order a library chooses.
+
+    Attributes:
+        fingerprint: A hash of the stored numbers from which `laws` computes.
+        laws: A function of a state: p(next token | prefix), `[n, V]`, not its logarithm. Rows sum to 1 up to 1e-9.
     """
 
     fingerprint: str
@@ -50,22 +55,23 @@ class Portable:
 
 @dataclass(frozen=True)
 class Info:
-    """What an LM says of itself: all that a transform passes on, changes by name, or denies.
+    """All that an LM says of itself. A transform passes on the fields that it does not change by name.
 
     Attributes:
-        vocab: The vocabulary whose strings it is a distribution over.
+        vocab: The vocabulary whose strings the LM is a distribution over.
         context: The longest window in tokens, x0 counted as one; None for unbounded.
-        begin: What x0 is.
+        begin: The symbol x0, and how x0 is known.
         window: The rule for texts longer than `context`.
         dtype: The dtype of the arithmetic.
-        fingerprint: A name of weights and tokenizer, whatever x0 and window rule are put around them; "" for none.
-        positive: No token ever has probability 0 (a softmax), so no prefix needs to be checked for it.
+        fingerprint: A name of weights and tokenizer, whatever x0 and window rule a transform puts around them; "" for none.
+        positive: No token ever has probability 0, as behind a softmax; so no prefix can be impossible.
         work: About how many multiplications a token takes; 0 where a token costs next to nothing.
-        memory: The law depends on the last so many tokens alone, x0 counted as one; None where that is not known.
-        interval: The numbers stand for sums of which some terms are left out: states and traces have bounds.
-        leaks: Laws renormalise tokens away that spell nothing: states and traces have a leak.
-        fitted: Records of the documents that it, or a model it is made of, was fitted on; () where none is known.
-        engine: What it computes with: libraries and device.
+        memory: The number of last tokens that a next-token distribution depends on, x0 counted as one; None where the
+            number is not known.
+        interval: Each probability stands for a sum of which some terms are left out, so states and traces have bounds.
+        leaks: Next-token distributions renormalise tokens away that spell nothing, so states and traces have a leak.
+        fitted: A record of the documents of each fit behind this LM; () where none is known.
+        engine: The libraries and the device that compute for the LM.
     """
 
     vocab: Vocab
@@ -90,7 +96,7 @@ class Parts:
     Attributes:
         lms: The models.
         log_weights: `[C]`, the log of the weight of each; the weights sum to 1.
-        draws: What a model is drawn for: a whole "text", or every "token" anew.
+        draws: "text" where one model is drawn for a whole text, "token" where one is drawn for every token.
     """
 
     lms: tuple[LM, ...]
@@ -100,7 +106,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Warping:
-    """What a temperature, top-k or top-p has changed.
+    """The change that a temperature, top-k or top-p has made to a model.
 
     Attributes:
         lm: The model before the change.
@@ -112,11 +118,23 @@ class Warping:
 
 
 class LM(ABC):
-    """p(x) = Π p(x_i | x0, x_<i) · p(EOS | x0, x): the joint distribution over strings of `vocab`.
+    """A language model: the joint distribution over the strings of a vocabulary.
 
-    A subclass sets `vocab`, and `context` (the longest window, None for unbounded), and writes `start` and
-    `extend`. Nothing is to be registered: every query and transform works on it. A subclass may set the other
-    attributes of `Info`, too, before anybody else sees it: an LM is a value, made once and never changed.
+        p(x) = Π_i p(x_i | x0, x_<i) · p(EOS | x0, x)
+
+    x0 stands before every text with probability one, and EOS ends a text. A subclass sets `vocab` and writes `start`
+    and `extend`; every query and every transform then works on it, and nothing has to be registered. An LM is a value:
+    a subclass sets its attributes while it is made, and nobody changes them later.
+
+    Attributes:
+        vocab: The vocabulary: token ids, the bytes that each spells, and the id of EOS.
+        context: The longest window in tokens, x0 counted as one; None, the default, for unbounded.
+        begin: The symbol x0, and how x0 is known; by default declared by the author of the LM.
+        window, dtype, fingerprint, positive, work, memory, interval, leaks, fitted, engine: As in `Info`, each with a
+            default that is right for exact float64 arithmetic over whole prefixes.
+
+    Right: `class Coin(pofx.LM)` with `vocab`, `start` and `extend`, then `pofx.log_prob(Coin(), "abba")`.
+    Wrong: `lm.context = 64` on an LM that somebody holds; `pofx.windowed(lm, 64)` makes another LM.
     """
 
     vocab: Vocab
@@ -135,14 +153,20 @@ class LM(ABC):
 
     @property
     def info(self) -> Info:
-        """All that the model says of itself, as one value."""
+        """All that the model says of itself, as one record."""
         return Info(**{f.name: getattr(self, f.name) for f in fields(Info)})
 
     def with_info(self, **changes: Any) -> Self:
-        """The same model, which says something else of itself: fields of `Info` by name.
+        """The same model with other values in some fields of its `Info`.
 
-        Right: `lm.with_info(fingerprint=digest)`. Wrong: a new `context`, which the model would
-        not read by; `windowed` is for that.
+        Args:
+            **changes: The new values, by the name of the field.
+
+        Returns:
+            A copy of the model; this one stays as it is.
+
+        Right: `lm.with_info(fingerprint=digest)`. Wrong: `lm.with_info(context=64)`, since the model would still read as
+        before; `windowed` makes it read by windows.
         """
         other = copy.copy(self)
         set_info(other, dataclasses.replace(self.info, **changes))
@@ -150,11 +174,27 @@ class LM(ABC):
 
     @abstractmethod
     def start(self, n: int) -> State:
-        """n copies of the empty prefix, behind x0. Without x0, reading `.logp` of it raises `NoBOS`."""
+        """The state of `n` empty prefixes, each behind x0.
+
+        Args:
+            n: How many prefixes.
+
+        Returns:
+            A state whose `logp` is log p(x_1 | x0), `[n, V]` nats. Of a model without x0 the state can be extended, but
+            reading its `logp` raises `NoBOS`.
+        """
 
     @abstractmethod
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Every prefix of the batch followed by its row of `ids[n, t]`; a new state, the old one unchanged."""
+        """The state of every prefix of a batch followed by more tokens.
+
+        Args:
+            state: The state of n prefixes, made by this model.
+            ids: `[n, t]`, the t tokens that follow each prefix.
+
+        Returns:
+            A new state; the old one is unchanged, and so are its siblings.
+        """
 
     def forward(
         self,
@@ -162,66 +202,86 @@ class LM(ABC):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """log p(path[i] | path[:i]) of every position i ≥ skip of every path, in one teacher-forced pass.
+        """Log-probabilities log p(path[i] | path[:i]) along known paths, in one teacher-forced pass.
 
-        Positions before `skip` are conditioned on, not scored. This default walks by `extend`; a family may be
-        faster, but must agree with it.
+        This default calls `extend` once a position. A family may be faster, but must agree with this default.
+
+        Args:
+            paths: Token ids of each path, without x0; EOS stands at the end of a complete text.
+            want: What to report beside log p of each token.
+            skip: How many positions of each path are conditioned on and not scored: one number for all paths, or one a
+                path.
+
+        Returns:
+            A `Trace` with one entry for every position i ≥ `skip` of every path, nats.
+
+        Raises:
+            NoBOS: Position 0 is to be scored, and the model has no x0.
+
+        Right: `lm.forward([[*lm.vocab.encode("a text"), lm.vocab.end]])`. Wrong: x0 within a path; the model puts it there.
         """
         return forward_by_extension(self, paths, want, skip)
 
     def branches(self, state: State) -> Branches:
-        """Laws behind many prefixes that branch off the rows of a state, to be grown node by node.
+        """A tree of continuations of the prefixes of a state, for next-token distributions behind many prefixes.
 
-        This default extends a generation of nodes at a time; a family may read them all in one pass.
+        This default extends one generation of nodes at a time; a family may read all of them in one pass.
         """
         return ExtensionBranches(self.extend, state)
 
     def seen(self, n: int) -> Ints:
-        """How many tokens the law at each position of a path of n tokens is conditioned on: effective context, `[n]`.
+        """The effective context at each position of a path of n tokens, `[n]`.
 
-        x0 is counted, and so is a prefix put before the path (`given`): they are read like any other token. So 1
-        to n with x0, 0 to n − 1 without, but for a bounded `context`. It depends on the position only.
+        The effective context is the number of tokens that a next-token distribution is conditioned on. x0 counts, and
+        so do the tokens of a prefix (`given`). With x0 the numbers are 1 to n, without x0 they are 0 to n − 1, each at
+        most `context`. They depend on the position only.
         """
         before = np.arange(n, dtype=np.int64) + (self.begin.known != "none")
         return before if self.context is None else np.minimum(before, self.context)
 
     def bare(self) -> LM | None:
-        """The model without the x0 that `with_begin` put before it, itself if it has none; None where x0 is its own."""
+        """The model without the x0 that `with_begin` put before it.
+
+        A model without x0 returns itself. A model whose own training had an x0 returns None.
+        """
         return self if self.begin.known == "none" else None
 
     def portable(self) -> Portable | None:
-        """The law by arithmetic that every machine does alike, so that one decodes what another has coded.
+        """The next-token distribution by arithmetic that is the same on every machine, so that any machine can decode.
 
-        This default has none: exp, log and the order of a sum differ between machines.
+        This default is None, since exp, log and the order of a sum differ between machines.
         """
         return None
 
     def parts(self) -> Parts | None:
-        """The models it draws from, of a mixture; None for any other model."""
+        """The models that a mixture is made of; None for any model that is no mixture."""
         return None
 
     def warping(self) -> Warping | None:
-        """What a temperature, top-k or top-p has changed; None for a model as it is."""
+        """The change by a temperature, top-k or top-p; None for a model without such a change."""
         return None
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
-        """A sufficient statistic of each prefix, `[n, k]` of integers; None where none is known, as here.
+        """A sufficient statistic of each prefix, `[n, k]` of integers; None, the default, where none is known.
 
-        Rows that are equal have the same law, now and behind whatever follows: prefixes that can be merged, as a
-        family with finitely many states knows.
+        Prefixes with equal rows have the same next-token distribution, now and after any further tokens. So a query may
+        merge them. A family with finitely many states has such a statistic.
         """
         return None
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
-        """P(length > L) for each L of `lengths`, and P(never ends), exact; None where that is not known exactly.
+        """The exact distribution of the length of a text; None, the default, where it is not known exactly.
 
-        This default knows nothing. A family with finitely many states can compute it; `audit` else estimates it.
+        A family with finitely many states can compute the distribution. `audit` estimates it for the other families.
+
+        Args:
+            lengths: The lengths L, in tokens, for which P(length > L) is asked.
         """
         return None
 
 
 def set_info(lm: LM, info: Info) -> None:
-    """Let a model that is being made say this of itself."""
+    """Set the fields of `Info` on a model that is being made."""
     for f in fields(Info):
         setattr(lm, f.name, getattr(info, f.name))
 
@@ -229,7 +289,11 @@ def set_info(lm: LM, info: Info) -> None:
 def prepare_paths(
     lm: LM, paths: Sequence[Path], skip: int | Sequence[int]
 ) -> tuple[list[NDArray[np.int64]], list[int]]:
-    """What `forward` is given, as arrays and one skip a path; `NoBOS` where p(x1) is asked of a model without x0."""
+    """The arguments of `forward` as arrays, with one skip a path.
+
+    Raises:
+        NoBOS: A path is to be scored from its first token, and the model has no x0.
+    """
     ids = [np.asarray(p, dtype=np.int64) for p in paths]
     skips = skip_per_path(skip, ids)
     if lm.begin.known == "none" and any(s == 0 < len(p) for s, p in zip(skips, ids)):
@@ -238,8 +302,11 @@ def prepare_paths(
 
 
 def encode_whole_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[NDArray[np.int64]], list[int]]:
-    """Paths of complete texts, EOS behind each, and the skips that leave out what the model cannot know: p(x1)
-    where it has no x0."""
+    """Paths of complete texts, with EOS behind each, and the skip of each path.
+
+    Returns:
+        The paths, and the skips: 1 for a model without x0, which does not know p(x_1), else 0.
+    """
     end = [] if lm.vocab.end is None else [lm.vocab.end]
     paths = [np.append(ids, end).astype(np.int64) for ids in lm.vocab.encode_many(texts)]
     free = int(lm.begin.known == "none")

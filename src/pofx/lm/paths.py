@@ -1,4 +1,4 @@
-"""Token ids that a caller hands in, as arrays: rows to extend by, and how much of a path is conditioned on."""
+"""Token ids that a caller passes, as checked arrays: rows to extend by, and the skip of each path."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from pofx.lm.trace import Ints
 
 
 def as_id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
-    """What `extend` is given, as an array `[n, t]`."""
+    """The ids that `extend` is called with, as an array `[n, t]`.
+
+    Raises:
+        ValueError: The rows differ in length, or there is not one row for each of the n prefixes.
+    """
     if not isinstance(ids, np.ndarray) and len({len(row) for row in ids}) > 1:
         sizes = [len(row) for row in ids]
         raise ValueError(
@@ -30,7 +34,11 @@ def as_id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
 
 
 def skip_per_path(skip: int | Sequence[int], paths: Sequence[NDArray[Any]]) -> list[int]:
-    """`skip` as one number a path, checked."""
+    """The argument `skip` as one number a path.
+
+    Raises:
+        ValueError: A number is negative or exceeds the length of its path, or the numbers are not as many as the paths.
+    """
     skips = [skip] * len(paths) if isinstance(skip, int) else list(skip)
     if len(skips) != len(paths) or any(not 0 <= s <= len(p) for s, p in zip(skips, paths)):
         raise ValueError("skip: expected one number a path, between 0 and the path's length")

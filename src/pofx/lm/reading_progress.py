@@ -1,4 +1,4 @@
-"""How far a model has come with the texts it was given, told after each pass: a long text of a large model takes hours."""
+"""Progress inside one pass of a model: how many tokens of a call of `LM.forward` are read, since a pass can take hours."""
 
 from __future__ import annotations
 
@@ -6,49 +6,53 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-# Called with how many tokens of a call of `LM.forward` are done, and how many it has.
+# Called with the number of tokens of a call of `LM.forward` that are read, and with the number of all its tokens.
 ReadingListener = Callable[[int, int], None]
 
-_told: ContextVar[ReadingListener | None] = ContextVar("told", default=None)
-_recalled: ContextVar[ReadingListener | None] = ContextVar("recalled", default=None)
+_on_read: ContextVar[ReadingListener | None] = ContextVar("on_read", default=None)
+_on_recalled: ContextVar[ReadingListener | None] = ContextVar("on_recalled", default=None)
 
 
 @contextmanager
-def listen_to_reading(told: ReadingListener, recalled: ReadingListener | None = None) -> Iterator[None]:
-    """Whatever families read inside is told to `told`: a listener reaches the family through all transforms.
+def listen_to_reading(on_read: ReadingListener, on_recalled: ReadingListener | None = None) -> Iterator[None]:
+    """Call a listener after each pass that a model makes inside this context, however many transforms are around it.
 
-    recalled: is told instead of tokens that an earlier run had read (`tape`), which say nothing of the speed.
+    Args:
+        on_read: The listener for tokens that the model reads.
+        on_recalled: The listener for tokens that come from the reading tape of an earlier run. They are no measure of
+            speed, so `on_read` does not hear of them.
 
-    Right: `with listening(lambda done, of: …): score(lm, texts)`. Wrong: to rely on it: a fast family tells nothing.
+    Right: `with listen_to_reading(lambda done, of: …): score(lm, texts)`. Wrong: relying on a
+    call, since a fast family makes none.
     """
-    before = _told.set(told), _recalled.set(recalled)
+    before = _on_read.set(on_read), _on_recalled.set(on_recalled)
     try:
         yield
     finally:
-        _told.reset(before[0])
-        _recalled.reset(before[1])
+        _on_read.reset(before[0])
+        _on_recalled.reset(before[1])
 
 
 @contextmanager
 def offset_reading(done: int, of: int) -> Iterator[None]:
-    """What is told inside is of one of several calls: `done` tokens of `of` came before it."""
-    told = _told.get()
-    if told is None:
+    """Report each call of `LM.forward` inside as a part of a larger one, of which `done` tokens of `of` are read."""
+    listener = _on_read.get()
+    if listener is None:
         yield
         return
-    with listen_to_reading(lambda n, _: told(done + n, of), _recalled.get()):
+    with listen_to_reading(lambda n, _: listener(done + n, of), _on_recalled.get()):
         yield
 
 
 def report_read(done: int, of: int) -> None:
-    """To be called by a family behind each pass of its `forward`, and behind parts of a long pass."""
-    told = _told.get()
-    if told is not None:
-        told(done, of)
+    """Tell the listener that `done` tokens of `of` are read; a family calls this after each pass of its `forward`."""
+    listener = _on_read.get()
+    if listener is not None:
+        listener(done, of)
 
 
 def report_recalled(done: int, of: int) -> None:
-    """To be called instead of `report_read` where the tokens were read by an earlier run."""
-    told = _recalled.get()
-    if told is not None:
-        told(done, of)
+    """Tell the listener that `done` tokens of `of` are known, the last ones from the tape of an earlier run."""
+    listener = _on_recalled.get()
+    if listener is not None:
+        listener(done, of)

@@ -1,4 +1,4 @@
-"""Running bounds on log P of the beginnings of a text, and the terms whose sums they are."""
+"""Bounds on log P of every prefix of a text, as terms whose running sums are the bounds."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ Logs = NDArray[np.float64]
 
 
 def terms_of_bounds(least: Logs, most: Logs, before: float, logp: Logs) -> tuple[Logs, Logs]:
-    """`Trace.low` and `Trace.high` of one path: bounds on log P(x_s … x_i | x_<s), as terms.
+    """Turn bounds of log P of each prefix into `Trace.low` and `Trace.high` of one path.
+
+    Behind a prefix of probability 0 the bounds are −∞ and 0.
 
     Args:
         least: `[n]`, a lower bound of log P(x_≤i) for each position i ≥ s.
-        most: `[n]`, an upper bound.
+        most: `[n]`, an upper bound of log P(x_≤i).
         before: An upper bound of log P(x_<s), on the same scale.
-        logp: `[n]`, the terms of the law that is computed. The bounds are widened, where that is needed, to hold their
-            running sums, too.
+        logp: `[n]`, the terms of the computed log P. Where the bounds do not hold the running sums of these terms, the
+            bounds are widened to hold them.
 
-    Behind a prefix that cannot be, everything can: the bounds are −∞ and 0.
+    Returns:
+        Terms of the lower and of the upper bound of log P(x_s … x_i | x_<s), `[n]` each.
     """
     if not len(logp):
         return np.zeros(0), np.zeros(0)
@@ -31,12 +34,12 @@ def terms_of_bounds(least: Logs, most: Logs, before: float, logp: Logs) -> tuple
 
 
 def terms_of_sums(running: Logs, first: float = 0.0) -> Logs:
-    """The terms whose running sums, from `first` on, are given, `[n]`; two equal neighbours, −∞ and −∞ too, give 0."""
+    """The differences of running sums, `[n]`, the first from `first`; equal neighbours give 0, even −∞ and −∞."""
     before = np.concatenate([[first], running[:-1]])
     with np.errstate(invalid="ignore"):
         return np.where(running == before, 0.0, running - before)
 
 
 def unknown_terms(logp: Sequence[Logs]) -> tuple[tuple[Logs, ...], tuple[Logs, ...]]:
-    """`Trace.low` and `Trace.high` of paths of which nothing is certain: 0 ≤ P ≤ 1."""
+    """`Trace.low` and `Trace.high` of paths of which only 0 ≤ P ≤ 1 is certain."""
     return tuple(terms_of_sums(np.full(len(p), -np.inf)) for p in logp), tuple(np.zeros(len(p)) for p in logp)

@@ -1,4 +1,4 @@
-"""A batch of prefixes with the law of the next token behind each: what `LM.start` and `LM.extend` give."""
+"""A batch of prefixes with the next-token distribution behind each, as `LM.start` and `LM.extend` return it."""
 
 from __future__ import annotations
 
@@ -15,38 +15,48 @@ from pofx.lm.trace import Ints
 
 
 class CarryRows(Protocol):
-    """A value with one row a prefix."""
+    """Data of a batch of prefixes, one row a prefix, in any representation."""
 
     def take(self, rows: Ints, /) -> Self:
-        """The rows at these places, in that order, repeats allowed."""
+        """The data of the prefixes `rows`, in that order, repeats allowed."""
 
     def cat(self, others: Sequence[Self], /) -> Self:
-        """These rows and then the rows of the others."""
+        """The data of these prefixes, followed by those of the others."""
 
 
-# What a model keeps of each prefix to go on from: the model that made a state alone reads its carry.
+# The data from which a model continues each prefix. Nobody but the model that made a state reads its carry.
 Carry: TypeAlias = Union[NDArray[Any], "State", CarryRows, "tuple[Carry, ...]", None]
 
 
 class State:
-    """A batch of n prefixes: `logp[n, V]` in nats, each row the normalised law of the next token.
+    """A batch of n prefixes x, with the next-token distribution behind each.
 
-    A value: neither `take` nor `cat` nor `LM.extend` changes it.
+        logp[i, v] = log p(v | x0, x_i),   Σ_v exp(logp[i, v]) = 1
+
+    A state is a value: neither `take` nor `cat` nor `LM.extend` changes it.
 
     Args:
-        logp: The laws, or a function that gives them, called at most once: a law may cost something, or may not exist
-            (then the function raises, e.g. `NoBOS`).
-        carry: What the model needs to go on from each prefix: None, a numpy array whose first axis is the row, another
-            State, any object with `take(rows)` and `cat(others)`, or a tuple of such.
-        n: How many prefixes there are; needed with a function.
-        bounds: A function of the carry: bounds on the probabilities, for a law that sums some of many terms.
-        leak: A function of the carry: the mass of tokens that spell nothing, for a law that renormalises them away.
-        held: A function of the carry: how many numbers of laws it holds on to; n · V without.
+        logp: The distributions `[n, V]`, nats, or a function that returns them. The function is called at most once, and
+            only when `logp` is read. It may raise, such as `NoBOS`, where a distribution does not exist.
+        carry: The data from which the model continues each prefix: None, a numpy array whose first axis is the row,
+            another `State`, an object with `take(rows)` and `cat(others)`, or a tuple of these.
+        n: How many prefixes there are; required where `logp` is a function.
+        bounds: A function of the carry that returns bounds on the probabilities, for an LM with `interval`.
+        leak: A function of the carry that returns the mass of tokens that spell nothing, for an LM with `leaks`.
+        held: A function of the carry that returns how many numbers of distributions the state keeps; n · V by default.
 
-    Right: `lm.extend(lm.start(1), [[72, 105]]).logp`. Wrong: `state.logp[0] = …`, the array is read-only.
+    Attributes:
+        n: How many prefixes there are.
+        logp: The distributions `[n, V]`, nats, read-only.
+        carry: The data of the model; nobody else reads it.
+        bounds: The `Bounds` of the prefixes, or None.
+        leak: The mass of tokens that spell nothing, `[n]`, or None.
+        held: How many numbers of distributions the state keeps in memory.
+
+    Right: `lm.extend(lm.start(1), [[72, 105]]).logp`. Wrong: `state.logp[0] = …`, since the array is read-only.
     """
 
-    __slots__ = ("_about", "_bounds", "_law", "_lawful", "_logp", "carry", "n")
+    __slots__ = ("_about", "_bounds", "_checked", "_law", "_logp", "carry", "n")
 
     def __init__(
         self,
@@ -63,25 +73,25 @@ class State:
         if n is None and self._logp is None:
             raise TypeError("State(function, …) needs n, the number of rows")
         self.n: int = n if n is not None else len(self._logp)  # type: ignore[arg-type]
-        self.carry: Any = carry  # its model knows the type, and nobody else reads it
+        self.carry: Any = carry  # the model knows the type
         self._about = (bounds, leak, held)
         self._bounds: Bounds | None = None
-        self._lawful = False
+        self._checked = False
 
     @property
     def logp(self) -> Floats:
-        """log p(next token | prefix), `[n, V]` nats; read-only. `NoLaw` where one is no number."""
+        """The next-token distributions log p(v | x), `[n, V]` nats, read-only; `NoLaw` where an entry is nan or +∞."""
         if self._logp is None:
             assert self._law is not None  # noqa: S101  (ours: one of the two is always there)
             self._logp = _frozen(self._law())
-        if not self._lawful:
+        if not self._checked:
             check_logs(self._logp)
-            self._lawful = True
+            self._checked = True
         return self._logp
 
     @property
     def bounds(self) -> Bounds | None:
-        """Bounds on the probabilities, of a model that says `interval`; None for a law that leaves nothing out."""
+        """Bounds on the probabilities, of an LM with `interval`; None where nothing is left out."""
         find = self._about[0]
         if self._bounds is None and find is not None:
             self._bounds = find(self.carry)
@@ -89,18 +99,18 @@ class State:
 
     @property
     def leak(self) -> NDArray[np.float64] | None:
-        """Mass of tokens that spell nothing behind each prefix, renormalised away, `[n]`; None where no law loses any."""
+        """The mass of tokens that spell nothing, renormalised away behind each prefix, `[n]`; None where there is none."""
         find = self._about[1]
         return None if find is None else find(self.carry)
 
     @property
     def held(self) -> int:
-        """How many numbers of laws this state keeps in memory, n · V by default, for a caller that bounds memory."""
+        """How many numbers of distributions this state keeps in memory, for a caller that bounds memory."""
         find = self._about[2]
         return int(self.logp.size) if find is None else find(self.carry)
 
     def take(self, rows: Sequence[int] | Ints) -> State:
-        """The prefixes `rows`, in that order, repeats allowed."""
+        """The state of the prefixes `rows`, in that order, repeats allowed."""
         at = np.ascontiguousarray(rows, dtype=np.int64)  # torch refuses negative strides
         law: Floats | Callable[[], Floats] = (
             self._logp[at] if self._logp is not None else (lambda: self.logp[at])
@@ -108,7 +118,7 @@ class State:
         return self._like(law, _take(self.carry, at), len(at))
 
     def cat(self, *others: State) -> State:
-        """This batch followed by others of the same model."""
+        """The state of this batch followed by other batches of the same model."""
         all_states = (self, *others)
         return self._like(
             lambda: np.concatenate([s.logp for s in all_states]),
@@ -117,7 +127,7 @@ class State:
         )
 
     def without_law(self) -> State:
-        """The same prefixes, to be extended; their laws, V numbers each, are not kept."""
+        """The state of the same prefixes without their distributions, V numbers each; it can only be extended."""
 
         def law() -> Floats:
             raise AssertionError("ours: the law of these prefixes was read before it was let go")

@@ -1,4 +1,4 @@
-"""What one teacher-forced pass reports: the log-probability of each token, and more only on request."""
+"""The record of one teacher-forced pass: the log-probability of each token, and more on request."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from pofx.values import check_whole_number
 
 Ints = NDArray[np.int64]
 Path = Sequence[int] | NDArray[Any]
-MOST_TOP = 1_000_000  # more likeliest tokens than any vocabulary has
+MOST_TOP = 1_000_000  # beyond the size of any vocabulary
 
 
 @dataclass(frozen=True)
 class Want:
-    """What a pass should report beside log p of each token. All of it is off by default, since it costs.
+    """A request for what a pass reports beside log p of each token; everything is off by default, since it costs time.
 
-    entropy: −Σ p log p of the law at each position, nats.
-    rank: 1 + the number of tokens strictly likelier than the one that came.
-    top: the k likeliest tokens of each position with their log-probabilities.
-    end: log p(EOS) at each position.
-    masses: `[k, V]` of bool: log of the mass of each of k sets of tokens, at each position.
+    Attributes:
+        entropy: Report the entropy −Σ_v p(v) log p(v) of the next-token distribution at each position, nats.
+        rank: Report the rank of the token at each position: 1 + the number of tokens that are strictly likelier.
+        top: Report so many likeliest tokens at each position, with their log-probabilities; 0 for none.
+        end: Report log p(EOS) at each position, nats.
+        masses: `[k, V]` of bool, k sets of tokens: report the log of the mass of each set at each position; None for none.
+
+    Right: `lm.forward(paths, Want(entropy=True, top=5))`. Wrong: `Want(top=True)`, since `top` is a number.
     """
 
     entropy: bool = False
@@ -41,24 +44,37 @@ class Want:
 
     @property
     def rows(self) -> bool:
-        """Whether anything asked for needs the whole law of a position."""
+        """Whether the request needs the whole next-token distribution of a position."""
         return self.entropy or self.rank or self.top > 0 or self.end or self.masses is not None
 
     @property
     def key(self) -> tuple[object, ...]:
-        """All that is wanted, the sets of tokens included, to be told from another by (`read_once`)."""
+        """All fields as a tuple, the sets of tokens included, which tells one request from another."""
         return self.entropy, self.rank, self.top, self.end, self.masses
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Per path, per position: `logp[i] = log p(x_i | x_<i)` in nats, and what `Want` asked for.
+    """The record of a pass over many paths: log p(x_i | x_<i) of each position, and what a `Want` asked for.
 
-    Every field is a tuple over paths. With `skip = s`, arrays begin at position s: shape `[len(path) − s]`.
+    Each field is a tuple with one array a path, or None where it was not asked for. The array of a path x of length t
+    begins at the first position s that is scored, so it has t − s rows.
 
-    low, high: of an LM that sums over some of many terms (`LM.interval`). Terms like those of `logp`: for every i
-    Σ_{j≤i} low[j] ≤ log P(x_s … x_i | x_<s) ≤ Σ_{j≤i} high[j], of the value it stands for. leak: of an LM that
-    renormalises them away, the mass on tokens that spell nothing, at each position.
+    Attributes:
+        logp: `[t − s]`, log p(x_i | x_<i), nats.
+        entropy: `[t − s]`, the entropy of the next-token distribution, nats.
+        rank: `[t − s]`, 1 + the number of tokens that are strictly likelier than x_i.
+        top_ids: `[t − s, top]`, the likeliest tokens, the likeliest one first.
+        top_logp: `[t − s, top]`, their log-probabilities, nats.
+        end: `[t − s]`, log p(EOS | x_<i), nats.
+        masses: `[t − s, k]`, the log of the mass of each set of tokens, nats.
+        low: `[t − s]`, for an LM with `interval`, terms of a lower bound, nats:
+            Σ_{j≤i} low[j] ≤ log P(x_s … x_i | x_<s) for every i.
+        high: `[t − s]`, likewise terms of an upper bound.
+        leak: `[t − s]`, for an LM with `leaks`, the mass of tokens that spell nothing, before it is renormalised away.
+
+    Right: `trace.logp[0].sum()`, log p of the first path. Wrong: `trace.entropy[0]` without
+    `Want(entropy=True)`, since the field is None then.
     """
 
     logp: tuple[NDArray[np.float64], ...]
@@ -73,7 +89,7 @@ class Trace:
     leak: tuple[NDArray[np.float64], ...] | None = None
 
     def __post_init__(self) -> None:
-        """`NoLaw` where any of these is no number, whoever made them."""
+        """Raise `NoLaw` where a number of any field is nan or +∞."""
         check_all_logs(self.logp, "log p of tokens")
         for name in _NUMBERS:
             found = getattr(self, name)
@@ -82,7 +98,7 @@ class Trace:
 
 
 _NUMBERS = ("entropy", "top_logp", "end", "masses", "low", "high", "leak")
-# exp of a lower logarithm has lost digits in float64, or all of them.
+# In float64 exp of a lower logarithm loses digits, or all of them.
 FAINT = -690.0
 
 
@@ -90,7 +106,7 @@ _FILLED = ("logp", "entropy", "rank", "top_ids", "top_logp", "end", "masses")
 
 
 class TraceBuilder:
-    """Collects positions in any order and hands out the `Trace`. Local to one call of `forward`."""
+    """Collects values position by position, in any order, and builds the `Trace`. Local to one call of `forward`."""
 
     def __init__(self, lengths: Sequence[int], want: Want, end: int | None) -> None:
         self._offsets = np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))])
@@ -105,31 +121,31 @@ class TraceBuilder:
         self.masses = np.full((0, 0) if want.masses is None else (n, len(want.masses)), -np.inf)
 
     def offset(self, path: int) -> int:
-        """Where the positions of a path begin in the flat arrays."""
+        """The flat position of the first position of a path."""
         return int(self._offsets[path])
 
     def put_laws(self, at: Ints, logp: Floats, ids: Ints, which: Ints | None = None) -> None:
-        """Read what is wanted off whole next-token distributions, and put it at flat positions `at[p]`.
+        """Compute the requested values from whole next-token distributions, and store them at flat positions.
 
         Args:
-            at: `[p]`, flat positions.
+            at: `[p]`, the flat positions.
             logp: `[m, V]` nats, the distributions.
-            ids: `[p]`, the token that came at each position.
-            which: `[p]`, the row of `logp` that holds at each position; row i at position i without.
+            ids: `[p]`, the token at each position.
+            which: `[p]`, the row of `logp` for each position; by default row i for position i.
         """
         check_logs(logp)
         each = np.arange(len(ids)) if which is None else which
         self.put(at, _off_whole_laws(logp, each, ids, self._want, self._end))
 
     def values_at(self, places: Ints) -> dict[str, NDArray[Any]]:
-        """What is known of flat positions, by field."""
+        """The stored values at flat positions, by field."""
         filled = {name: getattr(self, name) for name in _FILLED}
         return {name: a[places] for name, a in filled.items() if len(a)}
 
     def put(self, places: Ints, found: Mapping[str, NDArray[Any]]) -> None:
-        """Values of fields at flat positions: what `at` gave of these, or what was read there.
+        """Store values at flat positions, by field, as `values_at` returns them.
 
-        Of the likeliest tokens there may be fewer than are wanted, where the vocabulary has no more.
+        The likeliest tokens may be fewer than requested, where the vocabulary is smaller.
         """
         for name, values in found.items():
             into = getattr(self, name)
@@ -159,7 +175,7 @@ class TraceBuilder:
 def _off_whole_laws(
     logp: Floats, each: Ints, ids: Ints, want: Want, end: int | None
 ) -> dict[str, NDArray[Any]]:
-    """What `Want` names of p (distribution, token) pairs, by field of `Trace`: rows `each[p]` of `logp[m, V]`."""
+    """The requested values of p pairs of a distribution `logp[each[p]]` and a token `ids[p]`, by field of `Trace`."""
     own = logp[each, ids]
     out: dict[str, NDArray[Any]] = {"logp": own.astype(np.float64)}
     if want.entropy:
@@ -178,7 +194,7 @@ def _off_whole_laws(
 
 
 def log_masses(logp: Floats, sets: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """log Σ_{v in a set} p(v) of rows `logp[m, V]` and sets `[k, V]`, `[m, k]` nats, however small a mass is."""
+    """The log of the mass of k sets `[k, V]` in m distributions `logp[m, V]`, `[m, k]` nats, accurate for tiny masses."""
     with np.errstate(divide="ignore"):
         out: NDArray[np.float64] = np.log(np.exp(logp.astype(np.float64)) @ sets.T)
     for k in np.flatnonzero((out < FAINT).any(axis=0) & sets.any(axis=1)):

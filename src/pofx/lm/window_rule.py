@@ -1,4 +1,4 @@
-"""How a model reads texts that are longer than its context: the window rule, as a value."""
+"""The window rule of a model: how the model reads texts that are longer than its context."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class WindowRule:
-    """What of a long text the law of a token is conditioned on.
+    """The rule for which earlier tokens the distribution of a token is conditioned on.
 
     Attributes:
         text: The rule in words.
-        beyond: The rule says how texts longer than the context are read. False: a bounded context is a longest text.
+        beyond: Whether the rule reads texts longer than the context. If False, a bounded context bounds the texts.
 
-    Right: `str(lm.window)` in a table, `lm.window.beyond` to decide. Wrong: to decide by words of the text.
+    Right: `str(lm.window)` in a table, `lm.window.beyond` to decide. Wrong: deciding by the words of `text`.
     """
 
     text: str
@@ -28,10 +28,13 @@ WHOLE = WindowRule("no window: every token sees the whole prefix", beyond=False)
 
 
 def whole_within(context: int) -> WindowRule:
-    """Every token sees the whole prefix. x0 and the text have at most `context` tokens; EOS is predicted, not read."""
+    """The rule that every token sees the whole prefix, where x0 and the text have at most `context` tokens.
+
+    EOS is predicted and never read, so it takes no place in the context.
+    """
     return WindowRule(f"no window: at most {context:,} tokens", beyond=False)
 
 
 def join_rules(rules: Sequence[WindowRule], beyond: bool) -> WindowRule:
-    """The rules of several models that read a text together, each by its own."""
+    """The rules of several models that each read the text by their own rule, as one rule."""
     return WindowRule(" | ".join(map(str, dict.fromkeys(rules))), beyond)

@@ -1,4 +1,4 @@
-"""Fitting: from documents to the distribution that makes them likeliest, L(θ) = −(1/N) Σ_n log p_θ(xⁿ)."""
+"""Fitting: the model of a family that makes given documents likeliest."""
 
 from __future__ import annotations
 
@@ -24,15 +24,30 @@ def fit(
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> LM:
-    """The model of a family that minimises L(θ) = −(1/N) Σ_n log p_θ(xⁿ), nats per document, EOS counted.
+    """Fit the model of a family to documents by minimising the loss, nats a document, EOS counted.
 
-    documents: texts, the units of the i.i.d. assumption; each is wrapped as x0 … EOS. An n-gram over bytes reads
-    them once, as a stream. The rest applies to the transformer: validation texts choose the best weights (none:
-    one document in twenty, by hash); progress is called with a `FitProgress` at every step; checkpoint is a file
-    written now and then, from which `resume=True` goes on.
+        L(θ) = −(1/N) Σ_n log p_θ(xⁿ)
 
-    `BadSource` for no documents at all. Right: `fit(documents("corpus.txt"))`. Wrong: `fit("corpus.txt")`, a name
-    is not an iterable of documents.
+    Args:
+        documents: The texts, which are the units of the i.i.d. assumption. The fit puts x0 before and EOS behind each. An
+            n-gram over bytes reads the documents once, as a stream.
+        spec: The family and its sizes: an `NgramSpec` or a `TransformerSpec`.
+        validation: Texts by whose loss the best weights of a transformer are chosen. By default one document in twenty is
+            taken from `documents`, by its hash.
+        progress: A function that is called with a `FitProgress` at every step of a transformer.
+        checkpoint: A file to which the state of a transformer's fit is written every 30 seconds, and at its end.
+        resume: Whether to continue the fit that `checkpoint` holds.
+
+    Returns:
+        The model, with a record of its documents in `fitted`.
+
+    Raises:
+        BadSource: There are no documents, or the checkpoint is damaged.
+        BadValue: `documents` is one text, `spec` is no spec, or the checkpoint is of another fit.
+        Interrupted: Ctrl-C or SIGTERM came between two steps of a transformer.
+
+    Right: `pofx.fit(pofx.documents("corpus.txt"), pofx.NgramSpec(order=4))`. Wrong: `pofx.fit("corpus.txt")`, since the name
+    of a file is no iterable of documents.
     """
     if isinstance(documents, str | bytes):
         raise BadValue(

@@ -1,4 +1,4 @@
-"""Any model by its name: built in, saved here, an ARPA file, or a pretrained checkpoint from anywhere."""
+"""Loading a model by its name: built in, saved by pofx, an ARPA file, or a pretrained checkpoint."""
 
 from __future__ import annotations
 
@@ -33,35 +33,41 @@ def load(
     rope: str = "short",
     progress: StageListener | None = None,
 ) -> LM:
-    """A model by its name: "builtin", "smollm2", "gemma3-270m", a directory, a .gguf or .arpa file, or a hub id.
+    """Load a model by its name; nothing in the files of a model is ever executed.
 
-    A directory is one that `save` wrote, or a checkpoint in the layout of Hugging Face (config.json, safetensors,
-    tokenizer.json); a hub id is "organisation/name" or "organisation/name@revision". What a GGUF file holds is
-    dequantised once, into the cache.
+    Args:
+        source: "builtin", a name such as "smollm2" or "gemma3-270m", a directory, a .gguf or .arpa file, or a hub id
+            ("organisation/name" or "organisation/name@revision"). A directory is one that `save` wrote, or a checkpoint in
+            the layout of Hugging Face. A GGUF file is dequantised once, into the cache.
+        begin: The token, by text or id, to take for x0; it is then *assumed*, and `audit` says how good the choice is. By
+            default a fitted model has the x0 of its training. A pretrained model has the x0 of a pinned audit, else the
+            one that its tokenizer puts before every text, else none. A BOS that is only declared is no evidence.
+        end: The token, by text or id, to take for EOS, in place of the EOS that a checkpoint declares, or for a fitted
+            model without EOS.
+        dtype: "float32"; or "bfloat16" for the matrix products of a pretrained model, which is faster, and off by 0.03 nats
+            a token.
+        context: The longest window in tokens, by default the context of the model. Longer texts are read by windows, each
+            with x0 at its front (`windowed`).
+        stride: How many tokens later each window begins; half of `context` by default.
+        budget: How many tokens a pretrained model reads in a pass. Memory grows with it, and no result depends on it.
+        pre: The rule by which the tokenizer of a GGUF file splits a text before it merges byte pairs, as llama.cpp names the
+            rule ("qwen2"); for a file that does not name it.
+        normalize: Whether to score a text as the normalizer of a pretrained tokenizer changes it (NFKC, lower case); the
+            terms then say so. By default a text that the normalizer would change is refused.
+        unknown: How an ARPA file treats a word that it does not have: "refuse", or "class" (`read_arpa`).
+        rope: The rotary factors of a model with LongRoPE. "short" ends the context at the original length; "long" takes
+            the factors of longer texts for texts of all lengths. Either way every text has one distribution.
+        progress: A function that is called with a stage and the fraction of the stage that is done.
 
-    begin: a token (text or id) to stand for x0. Without it a fitted model has the x0 it was trained with, a
-    pretrained one what a pinned audit found, else what its tokenizer really puts before every text, else none: a
-    BOS that is declared but never added is no evidence (`NoBOS` then names the candidates). What the caller names
-    is *assumed*, and `audit` says what it is worth. end: a token whose coming ends a text, in place of the EOS that
-    a checkpoint declares, or for a fitted model that has none. An x0 or EOS that a fitted model was trained with is
-    not replaced (`BadValue`).
+    Returns:
+        The model, whose `begin` says how x0 is known.
 
-    dtype: "float32", or of a pretrained model's matrix products "bfloat16": faster, and off by 0.03 nats a token.
-    context, stride: longer texts are read in windows of so many tokens, x0 at the front of each, the next beginning
-    `stride` later (`windowed`; by default the model's own context, and half of it). budget: tokens of a pass of a
-    pretrained model; memory grows with it, no result depends on it. rope: of a model with LongRoPE, whose rotary
-    factors are short up to its original length, and long in longer texts: "short" ends the context at the original
-    length, so that every text has one law; "long" takes the long factors for texts of all lengths.
+    Raises:
+        BadSource: The name, file or directory holds no readable model.
+        BadValue: An argument is outside its domain, or would replace the x0 or EOS that a fitted model was trained with.
 
-    pre: how the tokenizer of a GGUF file splits text before byte pairs are merged, by llama.cpp's name ("qwen2"),
-    where the file does not say. normalize: texts that the normalizer of a pretrained tokenizer changes (NFKC, lower
-    case) are scored as it leaves them, and their terms say so; else such a text is refused. progress: is given
-    (stage, fraction done).
-    unknown: what becomes of a word that an ARPA file has not, "refuse" or "class" (`read_arpa`).
-
-    `BadSource` for what holds no readable model. Nothing in a model's files is ever executed.
-    Right: `load("smollm2", begin="<|endoftext|>")`. Wrong: `load("model", begin="<|endoftext|>")` where x0 was
-    trained as "<s>".
+    Right: `pofx.load("smollm2", begin="<|endoftext|>")`. Wrong: `pofx.load("model", begin="<|endoftext|>")`, where the model
+    was fitted with "<s>" as x0.
     """
     if dtype not in ("float32", "bfloat16"):
         raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}", None)
@@ -112,7 +118,7 @@ def load(
 
 
 def _fitted(source: str | Path, unknown: str) -> LM | None:
-    """One of our own models, or None where the name is that of a pretrained one."""
+    """A model that pofx fitted or an ARPA file, or None where the name is the name of a pretrained model."""
     from pofx.models.ngram.arpa import check_unknown, read_arpa
     from pofx.models.ngram.arpa_text import holds_arpa
 
@@ -153,7 +159,7 @@ def _pretrained(
     rope: str,
     progress: StageListener | None,
 ) -> LM:
-    """A checkpoint: its laws, the x0 that evidence speaks for, and a rule for long texts."""
+    """A pretrained checkpoint, with the x0 for which there is evidence, and a window rule for long texts."""
     from pofx.models.pretrained.checkpoint.rules import check_checkpoint
     from pofx.models.pretrained.checkpoint.source import find_checkpoint
 
@@ -192,7 +198,7 @@ def _pretrained(
 
 
 def _builtin() -> LM:
-    """The n-gram of the built-in documents: read from the cache, or fitted (about a second) and put there."""
+    """The n-gram of the built-in documents, from the cache; else it is fitted in about a second, and put there."""
     from pofx.corpus.builtin import builtin_documents
     from pofx.models.fitting import fit
     from pofx.version import __version__
@@ -211,5 +217,5 @@ def _builtin() -> LM:
             home.unlink(missing_ok=True)
         save(lm, home)
     except (PofxError, OSError):
-        pass  # a cache that cannot be written costs a second a call, no answer
+        pass  # without the cache each call takes a second longer
     return lm

@@ -1,4 +1,4 @@
-"""Models on disk: a directory of JSON and safetensors that other tools can open, never pickle."""
+"""Fitted models on disk: a directory of JSON and safetensors that other tools can open, and never pickle."""
 
 from __future__ import annotations
 
@@ -19,20 +19,29 @@ from pofx.models.fitted_file import read_record, write_record
 
 FORMAT = 1
 CARD = "pofx.json"
-# A card that does not vouch for these would let a damaged file pass unread.
-RECORD = "fitted.safetensors"  # hashes of the documents; a model without it is read as before
+RECORD = "fitted.safetensors"  # hashes of the documents; a model without this file is read as before
+# A card must have the hash of each of these files, or a damaged file would pass unnoticed.
 HASHED = ("config.json", "model.safetensors", "tokenizer.json")
 
 
 def save(lm: LM, directory: str | Path) -> None:
-    """Write a fitted model as a directory: config.json, model.safetensors, tokenizer.json, pofx.json (with hashes).
+    """Write a fitted model to a directory that `load` and other tools can read.
 
-    The directory appears in one step; an older pofx model there is replaced, anything else is left alone
-    (`BadSource`). x0 and EOS stand in the files as "<s>" and "</s>", x0 never with id 0. `BadValue` for an LM that
-    is no fitted model: save what a mixture is made of. A name that ends in .arpa or .arpa.gz makes an ARPA file
-    instead, for an n-gram over bytes or words, which `load` reads back (others: `write_arpa`, `read_arpa`).
+    The directory holds config.json, model.safetensors, tokenizer.json, and pofx.json with the hash of each file. It
+    appears in one step, and replaces an older model of pofx. In the files x0 is "<s>" and EOS is "</s>"; x0 never has
+    id 0. Pickle is never used.
 
-    Right: `save(fit(texts), "model")`. Wrong: `save(given(lm, "x"), "model")`.
+    Args:
+        lm: A model that `fit` returned, or `load` read from such a directory.
+        directory: The directory to write. A name that ends in .arpa or .arpa.gz makes an ARPA file instead, for an n-gram
+            over bytes or words; `write_arpa` and `read_arpa` do so for other vocabularies.
+
+    Raises:
+        BadSource: The directory cannot be written, or holds anything but a model of pofx.
+        BadValue: The LM is no fitted model, such as a mixture, whose parts can be saved one by one.
+
+    Right: `pofx.save(pofx.fit(texts), "model")`. Wrong: `pofx.save(pofx.given(lm, "x"), "model")`, since a transform is made
+    again after loading.
     """
     check_target(directory)
     if is_arpa_name(directory):
@@ -63,7 +72,7 @@ def save(lm: LM, directory: str | Path) -> None:
 
 
 def is_arpa_name(name: str | Path) -> bool:
-    """Whether a name is that of an ARPA file, by its ending."""
+    """Whether a name is the name of an ARPA file, by its ending."""
     return str(name).lower().endswith((".arpa", ".arpa.gz"))
 
 
@@ -88,7 +97,7 @@ def _save_arpa(lm: LM, path: Path) -> None:
 
 
 def check_target(directory: str | Path) -> None:
-    """Refuse, before any work is done, to write a model over something that is none."""
+    """Refuse, before any work is done, to write a model over anything but a model."""
     if not is_arpa_name(directory):
         check_directory(directory, CARD, "model")
     elif os.path.isdir(directory):
@@ -115,7 +124,7 @@ def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
 
 
 def read_card(directory: Path) -> dict[str, Any]:
-    """pofx.json of a model directory, checked."""
+    """The checked content of pofx.json in a model directory."""
     if not (directory / CARD).is_file():
         raise BadSource(
             f"{directory}: expected a model directory with {CARD}, found none in it",
@@ -137,7 +146,7 @@ def read_card(directory: Path) -> dict[str, Any]:
 
 
 def _seal(card: dict[str, Any]) -> str:
-    """A hash of the card itself, which decides how the numbers in the other files are read."""
+    """A hash of the card itself, since the card decides how the numbers in the other files are read."""
     return hashlib.sha256(json.dumps(card, sort_keys=True).encode("utf-8")).hexdigest()
 
 
@@ -155,7 +164,7 @@ def read_directory(directory: Path) -> LM:
                 f"{file}: expected the content that {CARD} has the hash of, found another",
                 "copy or fit it again",
             )
-    # The documents decide no number: two copies of one model are the same, with their record and without.
+    # The record of documents decides no number, so the fingerprint is the same with the record and without it.
     own = _seal({name: h for name, h in card["sha256"].items() if name != RECORD})
     fitted = (read_record(directory / RECORD),) if RECORD in card["sha256"] else ()
     return _of_family(directory, card).with_info(fingerprint=own, fitted=fitted)

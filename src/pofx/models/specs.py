@@ -1,4 +1,4 @@
-"""What to fit: plain records, free of torch and numpy, so that `import pofx` stays light."""
+"""The specs of models to fit: plain records, which import neither torch nor numpy."""
 
 from __future__ import annotations
 
@@ -13,19 +13,29 @@ if TYPE_CHECKING:
 
 SMOOTHINGS = ("kneser-ney", "additive", "mle")
 MOST_ORDER = 16
-# A network beyond these sizes has more weights than a machine has memory.
+# The smallest and the largest size of each kind; a larger network has more weights than a machine has memory.
 SIZES = {"layers": (1, 1_000), "width": (2, 65_536), "heads": (1, 1_024), "context": (4, 1_000_000)}
 
 
 @dataclass(frozen=True)
 class NgramSpec:
-    """An n-gram model: p(x_i | x_<i) = p(x_i | the last `order − 1` tokens).
+    """The spec of an n-gram model, whose tokens depend on the `order − 1` tokens before them.
 
-    smoothing: "kneser-ney" (interpolated, modified; Chen & Goodman 1999), "additive" (c + α)/(C + αV), or "mle"
-    c/C. vocab: "bytes", "chars", "chars+bytes", "bpe:8000" (8,000 subwords), or a `Vocab`.
-    begin: put x0 before every text, so that p(x1) is learned. end: count EOS as the last event of every text.
+        p(x) = Π_i p(x_i | x_{i−order+1}, …, x_{i−1})
 
-    Right: `NgramSpec(order=6)`. Wrong: `NgramSpec(order=0)`, an n-gram has at least one token.
+    Attributes:
+        order: How many tokens an n-gram has, from 1 to 16.
+        smoothing: "kneser-ney" (interpolated and modified; Chen & Goodman 1999), "additive" ((c + α) / (C + αV)), or "mle"
+            (c / C, which gives probability 0 to all that was not seen).
+        alpha: The α of additive smoothing, above 0.
+        vocab: "bytes", "chars", "chars+bytes" (bytes spell unknown characters), "bpe:8000" (8,000 subwords), or a `Vocab`.
+        begin: Whether x0 stands before every text, so that the model learns p(x_1).
+        end: Whether EOS is the last event of every text, so that texts end.
+
+    Raises:
+        BadValue: A field is out of its range.
+
+    Right: `pofx.fit(documents, NgramSpec(order=4))`. Wrong: `NgramSpec(order=0)`, since an n-gram has at least one token.
     """
 
     order: int = 6
@@ -49,13 +59,29 @@ class NgramSpec:
 
 @dataclass(frozen=True)
 class TransformerSpec:
-    """A decoder-only transformer (RoPE, RMSNorm, QK-norm, SwiGLU), trained to minimise L(θ) = −(1/N) Σ log p(xⁿ).
+    """The spec of a decoder-only transformer with RoPE, RMSNorm, QK-norm and SwiGLU.
 
-    seconds: stop after so much wall time, the learning rate falling by the clock; epochs: stop after so many
-    passes, which two runs repeat to the bit on one thread. With neither: 60 seconds.
-    tie: use the embedding as the output matrix. The rest as in `NgramSpec`.
+        θ = argmin −(1/N) Σ_n log p_θ(xⁿ)
 
-    Right: `TransformerSpec(seconds=30)`. Wrong: `TransformerSpec(width=100, heads=3)`, heads must divide width.
+    Attributes:
+        layers: How many blocks the network has.
+        width: The size of a hidden state; an even multiple of `heads`.
+        heads: How many attention heads a block has.
+        context: The longest window in tokens; longer texts are read by windows.
+        vocab: As in `NgramSpec`.
+        begin: Whether x0 stands before every text, so that the model learns p(x_1).
+        end: Whether EOS is the last event of every text, so that texts end.
+        seconds: How long to train, in seconds of wall time; 60 where `epochs` is not given either.
+        epochs: How often to read the documents, in place of `seconds`. Two fits by epochs are equal to the bit on one
+            thread.
+        seed: The seed of the first weights and of the order of documents.
+        tie: Whether the embedding is the output matrix, too.
+
+    Raises:
+        BadValue: A field is out of its range, or both `seconds` and `epochs` are given.
+
+    Right: `pofx.fit(documents, TransformerSpec(seconds=30))`. Wrong: `TransformerSpec(width=100, heads=3)`, since `heads`
+    must divide `width`.
     """
 
     layers: int = 4

@@ -19,7 +19,8 @@ from pofx.cli.output.fit_progress import Told
 from pofx.cli.output.fit_report import read_of
 from pofx.errors import BadSource, Interrupted
 from pofx.models.specs import TransformerSpec
-from pofx.models.transformer.training import FitProgress, train
+from pofx.models.transformer.fit_state import FitProgress
+from pofx.models.transformer.training import train
 from pofx.vocab.vocabulary import CharVocab
 
 CHARS = CharVocab("abcd")

@@ -22,9 +22,10 @@ from pofx.lm.trace import Trace, Want  # noqa: E402
 from pofx.models.fitting import fit  # noqa: E402
 from pofx.models.specs import NgramSpec, TransformerSpec  # noqa: E402
 from pofx.models.transformer.files import from_files, silence_begin, to_files  # noqa: E402
+from pofx.models.transformer.fit_state import FitProgress  # noqa: E402
 from pofx.models.transformer.model import TransformerLM, build  # noqa: E402
 from pofx.models.transformer.objective import loss_and_gradients, split_batch  # noqa: E402
-from pofx.models.transformer.training import FitProgress, train  # noqa: E402
+from pofx.models.transformer.training import train  # noqa: E402
 from pofx.models.transformer.windows import Pieces, cut_windows  # noqa: E402
 from pofx.transforms.given import given  # noqa: E402
 from pofx.transforms.interpolate import interpolate  # noqa: E402

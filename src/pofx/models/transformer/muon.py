@@ -1,4 +1,4 @@
-"""The optimiser: Muon for the hidden matrices, AdamW for everything else."""
+"""The optimiser of a fit: Muon for the hidden matrices, Adam for all other weights."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -27,17 +27,25 @@ ROUNDS = (
 
 @dataclass(frozen=True)
 class Rates:
-    """Learning rates at the top of the schedule, and the momenta."""
+    """Learning rates at the top of the schedule, and the momenta.
+
+    Attributes:
+        muon: The learning rate of the hidden matrices.
+        adam: The learning rate of all other weights.
+        momentum: The momentum of Muon after its warm-up.
+        betas: The momenta of Adam.
+        epsilon: The ε of Adam.
+    """
 
     muon: float = 0.03
     adam: float = 0.01
-    momentum: float = 0.95  # from 0.85, over the first 100 steps: 1.851 nats where 0.95 throughout gave 1.865
+    momentum: float = 0.95  # it rises from 0.85 over 100 steps: 1.851 nats; 0.95 throughout gave 1.865
     betas: tuple[float, float] = (0.8, 0.95)
     epsilon: float = 1e-8
 
 
 def orthogonalise(g: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """About U Vᵀ of each matrix of `g[b, m, n]`, m ≥ n: every singular value of any size comes near 1."""
+    """Map each matrix U S Vᵀ of `g[b, m, n]`, m ≥ n, to about U Vᵀ, whose singular values are near 1."""
     x: Tensor = g / (torch.linalg.vector_norm(g, dim=(1, 2), keepdim=True) + 1e-7)
     x = x.to(dtype)
     for a, b, c in ROUNDS:
@@ -47,12 +55,16 @@ def orthogonalise(g: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
 
 
 class Optimiser:
-    """Muon: W −= η √max(1, out/in) · U Vᵀ of the momentum. Adam, without decay: vectors, embedding, head.
+    """The optimiser of one fit.
 
-    All matrices of one shape are orthogonalised as one batch: q, k, v and out as squares; gate, up and down
-    (transposed) as tall ones. `torch.optim.Muon` has one set of coefficients for all rounds, and takes a parameter as one
-    matrix: q, k and v, which lie in one parameter, would be orthogonalised together, and no matrices as a batch.
+    Muon moves each hidden matrix: W −= η √max(1, out/in) · U Vᵀ of the momentum. Adam, without weight decay, moves the
+    vectors, the embedding and the head. All matrices of one shape are orthogonalised as one batch: q, k, v and out as
+    squares; gate, up and the transpose of down as tall matrices.
     """
+
+    # `torch.optim.Muon` of torch 2.13 always computes its rounds in bfloat16, one matrix at a time. With the default spec on
+    # docs/proverbs.txt and 20 s of CPU time without native bfloat16, three runs each: 3.27 to 3.33 held-out bits a byte
+    # after 113 to 128 steps of ours, 3.58 to 3.61 after 18 or 19 steps of torch's.
 
     def __init__(self, net: Net, rates: Rates = Rates(), dtype: torch.dtype = torch.float32) -> None:
         self.dtype = dtype
@@ -67,7 +79,7 @@ class Optimiser:
         self.steps = torch.zeros(())
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that a later step depends on, by name."""
+        """The state on which later steps depend, by name."""
         out = {f"muon.{n}": t for n, t in self.momenta.items()}
         out |= {f"first.{n}": t for n, t in self.first.items()}
         out |= {f"second.{n}": t for n, t in self.second.items()}
@@ -75,7 +87,7 @@ class Optimiser:
 
     @torch.no_grad()
     def step(self, scale: float) -> None:
-        """One step along the gradients, both rates times `scale`."""
+        """Take one step along the gradients, with both learning rates times `scale`."""
         self.steps += 1
         self._adam(scale)
         self._muon(scale)

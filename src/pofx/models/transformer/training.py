@@ -1,242 +1,36 @@
-"""Fitting a transformer: L(θ) = −(1/N) Σ_n log p_θ(xⁿ) over whole documents, minimised."""
+"""Fitting a transformer: L(θ) = −(1/N) Σ_n log p_θ(xⁿ) over whole documents, minimised step by step."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from pofx.arithmetic import list_differences
 from pofx.errors import BadValue, Interrupted, require
 
 require("torch", "torch", "fitting a transformer")
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from pofx.models.specs import TransformerSpec
-from pofx.models.threads import engine_for, threads_for
+from pofx.models.threads import threads_for
 from pofx.models.transformer import checkpoint as checkpoints
 from pofx.models.transformer.files import silence_begin
-from pofx.models.transformer.interrupts import catch_interrupts
-from pofx.models.transformer.model import TransformerLM, build
-from pofx.models.transformer.muon import Optimiser
-from pofx.models.transformer.objective import batch_nats, fast_dtype, loss_and_gradients
-from pofx.models.transformer.windows import Pieces, default_overlap
-from pofx.units import bits
+from pofx.models.transformer.fit_state import VALIDATE_AT, FitDocuments, FitProgress, FitState
+from pofx.models.transformer.model import TransformerLM
+from pofx.models.transformer.windows import default_overlap
 from pofx.vocab.vocabulary import Vocab
 
-SECONDS = 60.0  # where neither seconds nor epochs are given
-STEP_TOKENS = 768  # a step; at equal CPU time 512 and 1,024 were no better
-WARM_UP = 10  # steps
-COOL_DOWN = 0.8  # of the fit, linear, to nothing; 0.6 was 0.004 nats worse
-VALIDATE_AT = (0.25, 0.5, 0.75, 0.9, 1.0)  # of the fit
-VALIDATION_TOKENS = 65_536
 CHECKPOINT_EVERY = 30.0  # seconds
-
-
-@dataclass(frozen=True)
-class FitProgress:
-    """Where a fit stands. Losses: nats a document (EOS counted) and bits a byte.
-
-    The training loss is that of the last 20 steps. The validation loss (None before the first) is exact, in
-    float32, over the held-out documents from the first on, as far as 3 % of the tokens that the fit reads go
-    (at most 65,536), scaled to all of them. best: the lowest of all sittings, whose weights are kept. elapsed: of all
-    sittings, seconds. passes: how often the documents were read, 0.25 for a quarter of their tokens.
-    """
-
-    step: int
-    fraction: float
-    elapsed: float
-    eta: float
-    tokens_per_second: float
-    train_nats: float
-    train_bits_per_byte: float
-    validation_nats: float | None = None
-    validation_bits_per_byte: float | None = None
-    best_bits_per_byte: float | None = None
-    passes: float = 0.0
-
-
-class FitDocuments:
-    """Documents as pieces to predict: x0 in front and EOS behind, as the spec has it."""
-
-    def __init__(self, documents: Sequence[NDArray[Any]], spec: TransformerSpec, vocab: Vocab) -> None:
-        if spec.end and vocab.end is None:
-            raise BadValue(
-                "end: expected a vocabulary with an EOS, found one without", "or fit with end=False"
-            )
-        lead = [vocab.size] if spec.begin else []
-        tail = [vocab.end] if spec.end else []
-        self.pieces = Pieces(
-            [np.array([*lead, *np.asarray(d).tolist(), *tail], dtype=np.int64) for d in documents],
-            spec.context,
-            default_overlap(spec.context),
-        )
-        sizes = np.array([len(b or b"") for b in (*vocab.token_bytes, None)], dtype=np.int64)
-        self.documents = max(1, len(documents))
-        self.bytes = max(1, int(sizes[self.pieces.stream].sum()))
-
-    def per_document(self, nats_per_target: float) -> float:
-        """Nats a document, of nats a target."""
-        return nats_per_target * self.pieces.targets / self.documents
-
-    def per_byte(self, nats_per_target: float) -> float:
-        """Bits a byte, of nats a target."""
-        return bits(nats_per_target * self.pieces.targets / self.bytes)
-
-
-class FitState:
-    """One fit under way: all that changes from step to step, and nothing else."""
-
-    def __init__(
-        self, corpus: FitDocuments, held_out: FitDocuments, spec: TransformerSpec, vocab: Vocab
-    ) -> None:
-        self.corpus, self.held_out, self.spec, self.vocab = corpus, held_out, spec, vocab
-        self.net = build(spec, vocab)
-        self.dtype = fast_dtype()
-        self.optimiser = Optimiser(self.net, dtype=self.dtype)
-        self.step = self.epoch = self.position = self.read = self.validations = 0
-        self.before = 0.0  # seconds, in earlier sittings
-        self.began = time.perf_counter()
-        self.recent: list[tuple[float, int]] = []
-        self.validation: float | None = None  # nats a target, the latest
-        self.best: float | None = None
-        self.best_weights: dict[str, torch.Tensor] = {}
-        self.order: list[NDArray[np.int64]] = self._shuffled()
-        self.arithmetic = [engine_for(spec.width).arithmetic().parts]  # of each sitting
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds of fitting, earlier sittings included."""
-        return self.before + time.perf_counter() - self.began
-
-    @property
-    def fraction(self) -> float:
-        """How much of the fit is done: by clock, or by tokens read."""
-        if self.spec.epochs is None:
-            return self.elapsed / (self.spec.seconds or SECONDS)
-        return self.read / (self.spec.epochs * int(self.corpus.pieces.lengths.sum()))
-
-    def _shuffled(self) -> list[NDArray[np.int64]]:
-        draw = np.random.default_rng([self.spec.seed, self.epoch])
-        pieces = self.corpus.pieces
-        return pieces.groups(draw.permutation(len(pieces)), self._step_tokens())
-
-    def _step_tokens(self) -> int:
-        # A small corpus gets smaller steps, that there be 100 or so: the step count is what Muon lives on.
-        total = int(self.corpus.pieces.lengths.sum()) * (self.spec.epochs or 100.0)
-        return int(min(STEP_TOKENS, max(64, total // 100)))
-
-    def advance(self) -> None:
-        """One step."""
-        batch = self.corpus.pieces.pack(self.order[self.position])
-        loss = loss_and_gradients(self.net, self.vocab.size, batch, dtype=self.dtype)
-        warm = (self.step + 1) / WARM_UP
-        self.optimiser.step(min(1.0, warm, max(0.0, 1 - self.fraction) / COOL_DOWN))
-        self.recent = [*self.recent[-19:], (loss, len(batch.targets))]
-        self.step += 1
-        self.read += len(batch.inputs)
-        self.position += 1
-        if self.position == len(self.order):
-            self.epoch, self.position = self.epoch + 1, 0
-            self.order = self._shuffled()
-
-    def validate(self) -> None:
-        """Measure the loss on the held-out documents, and keep the weights if they are the best yet."""
-        self.validations = sum(at <= self.fraction for at in VALIDATE_AT)
-        if not len(self.held_out.pieces):
-            return
-        value = self.measure(self.held_out.pieces, self._validation_tokens())
-        self.validation = value
-        if self.best is None or value < self.best:
-            self.best = value
-            self.best_weights = {k: p.detach().clone() for k, p in self.net.named_parameters()}
-
-    def _validation_tokens(self) -> int:
-        # Reading is three times as fast as learning, so each of the five measurements costs 1 % of the fit.
-        total = self.read / max(self.fraction, 1e-9)
-        if self.spec.epochs is not None:  # the same number in every run: the best weights depend on it
-            total = self.spec.epochs * int(self.corpus.pieces.lengths.sum())
-        return int(min(VALIDATION_TOKENS, max(2048, 0.03 * total)))
-
-    @torch.no_grad()
-    def measure(self, pieces: Pieces, tokens: int) -> float:
-        """Exact nats a target over the first `tokens` inputs, whole pieces, in float32."""
-        within = np.flatnonzero(np.cumsum(pieces.lengths) - pieces.lengths < tokens)
-        total, count = 0.0, 0
-        for group in pieces.groups(within, 4096):
-            batch = pieces.pack(group)
-            total += float(batch_nats(self.net, self.vocab.size, batch))
-            count += len(batch.targets)
-        return total / count
-
-    def report(self) -> FitProgress:
-        """Where the fit stands."""
-        elapsed, fraction = self.elapsed, min(1.0, self.fraction)
-        train = sum(loss for loss, _ in self.recent) / max(1, sum(n for _, n in self.recent))
-        held, best = self.validation, self.best
-        return FitProgress(
-            self.step,
-            fraction,
-            elapsed,
-            elapsed / max(fraction, 1e-9) * (1 - fraction),
-            self.read / max(elapsed, 1e-9),
-            self.corpus.per_document(train),
-            self.corpus.per_byte(train),
-            None if held is None else self.held_out.per_document(held),
-            None if held is None else self.held_out.per_byte(held),
-            None if best is None else self.held_out.per_byte(best),
-            self.read / int(self.corpus.pieces.lengths.sum()),
-        )
-
-    def save(self, path: Path, same: dict[str, Any]) -> None:
-        """Write all of this to a checkpoint."""
-        tensors: dict[str, torch.Tensor] = {f"net.{k}": p for k, p in self.net.named_parameters()}
-        tensors |= {f"optimiser.{k}": t for k, t in self.optimiser.tensors().items()}
-        tensors |= {f"best.{k}": t for k, t in self.best_weights.items()}
-        facts = {k: getattr(self, k) for k in NUMBERS}
-        checkpoints.write(
-            path, tensors, facts | {"same": same, "elapsed": self.elapsed, "arithmetic": self.arithmetic}
-        )
-
-    @torch.no_grad()
-    def restore(self, path: Path, same: dict[str, Any]) -> None:
-        """Take up the fit that a checkpoint describes."""
-        was = checkpoints.read(path, same)
-        try:
-            for k, p in self.net.named_parameters():
-                p.copy_(was.tensors[f"net.{k}"])
-            for k, t in self.optimiser.tensors().items():
-                t.copy_(was.tensors[f"optimiser.{k}"])
-            for k in NUMBERS:
-                setattr(self, k, was.facts[k])
-            self.before = float(was.facts["elapsed"])
-            others = [dict(a) for a in was.facts["arithmetic"] if a != self.arithmetic[0]]
-        except (KeyError, RuntimeError, TypeError, ValueError) as e:
-            raise checkpoints.damaged_checkpoint(path, e) from None
-        if others:
-            differing = "; ".join(list_differences(others, self.arithmetic[0]))
-            warnings.warn(
-                f"{path}: this fit goes on under other arithmetic ({differing}), so its weights will not be those of a "
-                "fit in one sitting; for a fit under one arithmetic, fit afresh",
-                RuntimeWarning,
-                stacklevel=1,
-            )
-        self.arithmetic = [*others, *self.arithmetic]
-        self.best_weights = was.part("best.")
-        self.order = self._shuffled()
-        self.began = time.perf_counter()
-
-
-NUMBERS = ("step", "epoch", "position", "read", "validations", "recent", "validation", "best")
+# SIGTERM is what batch systems, service managers and `kill` send before they kill.
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def train(
@@ -314,3 +108,30 @@ def flush_denormals() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(was)
+
+
+@contextmanager
+def catch_interrupts() -> Iterator[threading.Event]:
+    """A signal sets the event, so that a step is finished first; a second one ends the process as it always does.
+
+    A signal that the process was started to ignore stays ignored.
+    """
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heeded = [number for number in SIGNALS if before[number] not in (signal.SIG_IGN, None)]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+        for each in heeded:
+            signal.signal(each, before[each])
+
+    for number in heeded:
+        signal.signal(number, stop)
+    try:
+        yield stopped
+    finally:
+        for number in heeded:
+            signal.signal(number, before[number])
