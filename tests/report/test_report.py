@@ -28,9 +28,12 @@ from pofx.report.html import charts
 from pofx.report.html import page as html
 from pofx.report.html.heat_text import LIMIT, heat_html
 from pofx.report.html.score import ROWS, chain_table_html
-from pofx.report.numerals import fixed, probability, significant, trimmed, typeset
+from pofx.report.numerals import fixed_point, probability, significant_digits, trim_zeros, typeset
 from pofx.report.pieces import character_ends, pieces
-from pofx.report.terminal import render as terminal
+from pofx.report.terminal.audit import audit_headline, audit_table
+from pofx.report.terminal.draws import draws_table
+from pofx.report.terminal.next_unit import next_table
+from pofx.report.terminal.score import chain_table, heat_text, legend, score_panel
 from pofx.report.visible import visible, visible_bytes
 from pofx.vocab.vocabulary import ByteVocab, CharVocab, Vocab
 from pofx.vocab.words import WordVocab
@@ -246,7 +249,7 @@ def test_heat_text_has_every_character_once(text: str | bytes, vocab: Vocab) -> 
     data = text if isinstance(text, bytes) else text.encode()
     assert b"".join(p.data for p in pieces(s)) == data
     shown = visible_bytes(data)
-    assert terminal.heat_text(s).plain == shown.replace("⏎", "⏎\n") + "∎"
+    assert heat_text(s).plain == shown.replace("⏎", "⏎\n") + "∎"
     # The page keeps line ends, and draws ⏎ by its style sheet.
     assert "".join(Reader(heat_html(s)).pieces) == shown.replace("⏎", "\n")
     whole = -sum(p.surprisal for p in pieces(s))
@@ -258,10 +261,10 @@ def test_an_emoji_of_bytes_is_one_piece() -> None:
     found = pieces(s)
     assert [(p.lo, p.hi, p.data.decode()) for p in found] == [(0, 1, "a"), (1, 5, "🙂"), (5, 7, "é")]
     assert found[1].surprisal == pytest.approx(-s.logp[1:5].sum())
-    rows = show(terminal.chain_table(s))
+    rows = show(chain_table(s))
     for byte in ("\\xf0", "\\x9f", "\\x99", "\\x82", "\\xc3", "\\xa9"):
         assert byte in rows
-    assert "🙂" in terminal.heat_text(s).plain
+    assert "🙂" in heat_text(s).plain
 
 
 def test_stray_bytes_stand_alone() -> None:
@@ -294,8 +297,8 @@ def test_words_take_their_spaces_along() -> None:
 def test_tables_end_in_the_total(lm: NgramLM, length: int) -> None:
     s = scored(("the cat sat " * 60)[:length], lm)
     value = s.total if s.terms.end else s.prefix_total
-    shown = show(terminal.chain_table(s))
-    assert shown.split()[-1] == fixed(value)
+    shown = show(chain_table(s))
+    assert shown.split()[-1] == fixed_point(value)
     assert ("EOS" in shown) == s.terms.end
     assert ("hidden" in shown) == (length > 60)
     if length > 60:
@@ -306,20 +309,20 @@ def test_tables_end_in_the_total(lm: NgramLM, length: int) -> None:
     if length > 60:
         assert int(rows[40]) == length - 19
     page = chain_table_html(s)
-    assert f"{typeset(fixed(value))}</td>" in page.split("<tfoot>")[1]
+    assert f"{typeset(fixed_point(value))}</td>" in page.split("<tfoot>")[1]
     assert ('<tr class="eos">' in page) == s.terms.end
     assert page.count("<tr") == 2 + min(length, ROWS) + s.terms.end + (length > ROWS)
     running = factors(s, range(len(s.logp)))
     assert not running or running[-1].running == pytest.approx(value)
-    panel = show(terminal.score_panel(s))
-    assert fixed(value) in panel
+    panel = show(score_panel(s))
+    assert fixed_point(value) in panel
     assert ("log p(x)" if s.terms.end else "log P(x)") in panel
     assert "perplexity" not in (panel + shown + page).lower()
 
 
 def test_absent_columns_are_left_out() -> None:
     bare = scored("the cat", want=Want())
-    shown = show(terminal.chain_table(bare))
+    shown = show(chain_table(bare))
     assert "rank" not in shown
     assert "entropy" not in shown
     page = html.page("bare", [html.score_section([bare])])
@@ -327,7 +330,7 @@ def test_absent_columns_are_left_out() -> None:
     data = json.loads(next(body for kind, body in Reader(page).raw if kind == "script"))
     assert set(data) == {"token", "size", "logp", "outcomes", "names"}
     half = scored("the cat", want=Want(rank=True))
-    assert "rank" in show(terminal.chain_table(half))
+    assert "rank" in show(chain_table(half))
 
 
 def test_hover_data_is_the_record() -> None:
@@ -345,11 +348,11 @@ def test_hover_data_is_the_record() -> None:
 def test_impossible_texts() -> None:
     s = scored("zzz", fitted(ByteVocab(), smoothing="mle"))
     assert s.total == -INF
-    assert "-∞" in show(terminal.chain_table(s))
+    assert "-∞" in show(chain_table(s))
     page = html.page("x", [html.score_section([s, s])])
     assert "−∞" in page
     json.loads(next(body for kind, body in Reader(page).raw if kind == "script"))
-    terminal.heat_text(s)
+    heat_text(s)
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -359,15 +362,15 @@ def test_nothing_overflows(width: int) -> None:
         AUDIT, findings=(*AUDIT.findings, Finding("w" * 90, "pass", 1.0, 2.0, "u" * 40, "y" * 200))
     )
     for item in (
-        terminal.chain_table(hostile),
-        terminal.chain_table(scored("the 🙂 cat")),
-        terminal.heat_text(hostile),
-        terminal.legend(),
-        terminal.score_panel(hostile),
-        terminal.next_table(next_token(LM, "the ", k=12)),
-        terminal.draws_table(sample(LM, 4, seed=2, max_tokens=60)),
-        terminal.audit_table(long_token),
-        terminal.audit_headline(AUDIT),
+        chain_table(hostile),
+        chain_table(scored("the 🙂 cat")),
+        heat_text(hostile),
+        legend(),
+        score_panel(hostile),
+        next_table(next_token(LM, "the ", k=12)),
+        draws_table(sample(LM, 4, seed=2, max_tokens=60)),
+        audit_table(long_token),
+        audit_headline(AUDIT),
     ):
         console = Console(width=width, file=io.StringIO(), color_system="truecolor", force_terminal=True)
         lines = console.render_lines(item, pad=False)
@@ -379,16 +382,16 @@ def test_nothing_overflows(width: int) -> None:
 @pytest.mark.parametrize("width", [80, 120])
 def test_numbers_are_never_cut(width: int) -> None:
     s = scored("the cat sat on the mat " * 500)
-    shown = show(terminal.chain_table(s), width)
-    assert fixed(s.total) in shown
+    shown = show(chain_table(s), width)
+    assert fixed_point(s.total) in shown
     assert "…" not in re.sub(r"\n\s*…\s+11,440 hidden\s*\n", "\n", shown)
 
 
 def test_no_information_in_colour_alone() -> None:
-    audit = show(terminal.audit_table(AUDIT))
+    audit = show(audit_table(AUDIT))
     for mark in ("✓ pass", "! warn", "✗ fail"):
         assert mark in audit
-    head = show(terminal.audit_headline(AUDIT))
+    head = show(audit_headline(AUDIT))
     assert "✗ improper" in head
     assert "2 pass, 1 warn, 1 fail on 512 documents; seed 3" in head
     assert "1.70 ± 0.060" in head
@@ -401,26 +404,26 @@ def test_no_information_in_colour_alone() -> None:
 
 def test_markup_of_rich_is_only_text() -> None:
     s = scored("[bold red]x[/] :smile:")
-    assert "[bold red]x[/] :smile:" in show(terminal.heat_text(s))
-    assert "[red]" in show(terminal.audit_headline(replace(AUDIT, reason="[red]")))
+    assert "[bold red]x[/] :smile:" in show(heat_text(s))
+    assert "[red]" in show(audit_headline(replace(AUDIT, reason="[red]")))
 
 
 def test_draws_say_how_they_ended() -> None:
     draws = sample(LM, 20, seed=0, max_tokens=12)
     assert {d.ended for d in draws} == {True, False}
-    shown = show(terminal.draws_table(draws))
+    shown = show(draws_table(draws))
     assert shown.count("cut off") == sum(not d.ended for d in draws)
     page = html.page("d", [html.draws_section(draws, "Draws")])
     assert page.count("<b>cut off</b>") == sum(not d.ended for d in draws)
-    assert all(fixed(d.total) in shown for d in draws)
+    assert all(fixed_point(d.total) in shown for d in draws)
 
 
 def test_next_sums_to_one() -> None:
     law = next_token(LM, "the ", k=3)
-    shown = show(terminal.next_table(law))
+    shown = show(next_table(law))
     assert f"{law.n_rest} others" in shown
     assert all(probability(a.logp) in shown for a in law.top)
-    assert "others" not in show(terminal.next_table(next_token(LM, "the ", k=257)))
+    assert "others" not in show(next_table(next_token(LM, "the ", k=257)))
 
 
 @pytest.mark.parametrize("kind", ["bars", "line"])
@@ -488,8 +491,8 @@ def test_a_long_text_stays_light() -> None:
     assert page.count('<span class="h') <= LIMIT
     left = n - sum(json.loads(next(b for k, b in Reader(page).raw if k == "script"))["size"])
     assert f"{left:,} more tokens of {n:,} not shown" in page
-    assert typeset(fixed(s.total)) in page
-    assert "more" in terminal.heat_text(s).plain
+    assert typeset(fixed_point(s.total)) in page
+    assert "more" in heat_text(s).plain
 
 
 def test_behind_a_given_text() -> None:
@@ -497,7 +500,7 @@ def test_behind_a_given_text() -> None:
     assert total(s).name == "log p(x | given)"
     page = html.page("g", [html.score_section([s])])
     assert "behind: the cat" in page
-    assert "given" in show(terminal.score_panel(s))
+    assert "given" in show(score_panel(s))
 
 
 def contrast(a: str, b: str) -> float:
@@ -537,15 +540,15 @@ def test_shades() -> None:
      (-2.5, "-2.50"), (NAN, "nan"), (INF, "∞"), (-INF, "-∞"), (None, ""), (1e-4, "0.000100"), (1e12, "1.00e12")],
 )  # fmt: skip
 def test_three_significant_digits(x: float | None, shown: str) -> None:
-    assert significant(x) == shown
+    assert significant_digits(x) == shown
 
 
 def test_numbers() -> None:
-    assert fixed(-0.0001) == "0.000"
-    assert fixed(-1.5) == "-1.500"
+    assert fixed_point(-0.0001) == "0.000"
+    assert fixed_point(-1.5) == "-1.500"
     assert probability(-INF) == "0"
     assert probability(0.0) == "1.00"
     assert probability(-1000 * math.log(10) + math.log(2.5)) == "2.50e-1000"
-    assert trimmed(0.001) == "0.001"
-    assert trimmed(1000.0) == "1,000"
+    assert trim_zeros(0.001) == "0.001"
+    assert trim_zeros(1000.0) == "1,000"
     assert visible("a\x1b\u202e\n b") == "a\\x1b\\u202e⏎ b"

@@ -38,7 +38,7 @@ class Total:
     complete: bool
 
     @property
-    def what(self) -> str:
+    def description(self) -> str:
         """What the number is, in words."""
         return "complete text" if self.complete else "prefix probability, no EOS term"
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-from pofx.units import count_noun as count_noun
-
 INFINITY = "∞"
 
 
-def fixed(x: float | None, digits: int = 3) -> str:
+def fixed_point(x: float | None, digits: int = 3) -> str:
     """`x` with so many decimals, "∞", "-∞" or "nan"; "" for None. Log-probabilities: columns must align."""
     if x is None:
         return ""
@@ -20,7 +18,7 @@ def fixed(x: float | None, digits: int = 3) -> str:
     return shown[1:] if shown.startswith("-") and not shown.strip("-0.") else shown
 
 
-def significant(x: float | None, digits: int = 3) -> str:
+def significant_digits(x: float | None, digits: int = 3) -> str:
     """`x` to so many significant digits: 0.0123, 41.2, 1,230, 1.2e-7; inf and nan safe; "" for None."""
     if x is None:
         return ""
@@ -38,9 +36,9 @@ def significant(x: float | None, digits: int = 3) -> str:
     return f"{rounded:.{digits - 1 - math.floor(math.log10(abs(rounded)))}f}"
 
 
-def trimmed(x: float | None) -> str:
-    """`significant` without idle zeros: 0.001, 1e-9. For what was chosen, not measured, such as a bound."""
-    mantissa, mark, exponent = significant(x).partition("e")
+def trim_zeros(x: float | None) -> str:
+    """`significant_digits` without idle zeros: 0.001, 1e-9. For what was chosen, not measured, such as a bound."""
+    mantissa, mark, exponent = significant_digits(x).partition("e")
     return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + mark + exponent
 
 
@@ -54,13 +52,13 @@ def probability(logp: float) -> str:
     if logp == -math.inf:
         return "0"
     if logp > -690:
-        return significant(math.exp(logp))
+        return significant_digits(math.exp(logp))
     exponent = math.floor(logp / math.log(10))
     mantissa = round(math.exp(logp - exponent * math.log(10)), 2)
     return f"1.00e{exponent + 1}" if mantissa >= 10 else f"{mantissa:.2f}e{exponent}"
 
 
-def whole(n: int) -> str:
+def with_commas(n: int) -> str:
     """A count with thousands marked."""
     return f"{n:,}"
 

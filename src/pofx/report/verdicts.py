@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from pofx.queries.findings import Audit, BeginEvidence, CheckVerdict, Finding, Verdict
-from pofx.report.numerals import count_noun, significant
+from pofx.report.numerals import significant_digits
+from pofx.units import count_noun
 
 SYMBOL: Final[dict[CheckVerdict, str]] = {"pass": "✓", "warn": "!", "fail": "✗"}
 AUDIT_SYMBOL: Final[dict[Verdict, str]] = {
@@ -31,11 +32,11 @@ def begin_evidence(begin: BeginEvidence) -> str:
     few = f"; {count_noun(begin.n, 'document')}"
     if math.isnan(gain):  # no document could be read, or none has a second position
         return f"{name}: no first token to measure what is known of how texts begin{few}"
-    error = "" if math.isnan(begin.se) else f" ± {significant(begin.se, 2)}"
+    error = "" if math.isnan(begin.se) else f" ± {significant_digits(begin.se, 2)}"
     return (
-        f"{name}: {significant(begin.bits)} bits per first token, against {significant(begin.average_bits)} "
-        f"without knowing where texts begin (gain {significant(gain)}{error}) and "
-        f"{significant(begin.uniform_bits)} for the uniform law{few}"
+        f"{name}: {significant_digits(begin.bits)} bits per first token, against {significant_digits(begin.average_bits)} "
+        f"without knowing where texts begin (gain {significant_digits(gain)}{error}) and "
+        f"{significant_digits(begin.uniform_bits)} for the uniform law{few}"
     )
 
 

@@ -6,7 +6,7 @@ import math
 from typing import Final
 
 from pofx.queries.findings import Audit, BeginCandidate, EndCandidate
-from pofx.report.numerals import fixed, significant
+from pofx.report.numerals import fixed_point, significant_digits
 from pofx.report.verdicts import SYMBOL
 
 HEADINGS: Final = ("", "x0", "role", "token 1", "byte 1", "anyway", "rest", "entropy")
@@ -29,7 +29,7 @@ def candidate_row(c: BeginCandidate) -> tuple[str, ...]:
 
 def candidate_note(c: BeginCandidate) -> str:
     """Its likeliest first tokens."""
-    return " · ".join(f"{token} {significant(p, 2)}" for token, p in c.top)
+    return " · ".join(f"{token} {significant_digits(p, 2)}" for token, p in c.top)
 
 
 def ending_row(e: EndCandidate) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def ending_row(e: EndCandidate) -> tuple[str, ...]:
         _number(e.at_end, 1),
         _number(e.elsewhere, 1),
         f"{_number(e.gain, 1)} ± {_number(e.se, 1)}",
-        significant(e.sum, 2),
+        significant_digits(e.sum, 2),
     )
 
 
@@ -61,4 +61,4 @@ END_NOTE: Final = (
 
 
 def _number(x: float, digits: int) -> str:
-    return "" if math.isnan(x) else fixed(x, digits)
+    return "" if math.isnan(x) else fixed_point(x, digits)

@@ -31,7 +31,7 @@ from pofx.queries.audit.canonical import canonical_finding
 from pofx.queries.audit.held_out import OPENING, choose_documents, first_tokens
 from pofx.queries.findings import Audit, BeginCandidate, Finding
 from pofx.report.html import page as html
-from pofx.report.terminal import render as terminal
+from pofx.report.terminal.audit import audit_candidates
 from pofx.transforms.given import Given
 from pofx.transforms.windowed import windowed
 from pofx.transforms.with_begin import with_begin
@@ -451,7 +451,7 @@ def shown(item, width: int = 100) -> str:
 
 def test_reports_show_every_candidate_and_ending() -> None:
     a = audit(with_begin(sink(), "<s>", "declared"), HELD)
-    text, page = shown(terminal.audit_candidates(a)), html.page("a", [html.audit_section(a, "m")])
+    text, page = shown(audit_candidates(a)), html.page("a", [html.audit_section(a, "m")])
     for c in a.candidates:
         assert c.name in text
         assert c.name.replace("<", "&lt;").replace(">", "&gt;") in page
@@ -460,8 +460,8 @@ def test_reports_show_every_candidate_and_ending() -> None:
         assert "chance is 2.32" in found
     assert "<s> ←" in text
     long = replace(a, candidates=tuple(replace(c, name="<|im_start|> twice") for c in a.candidates))
-    assert shown(terminal.audit_candidates(long), 80).count("<|im_start|> twice") >= len(a.candidates)
-    assert shown(terminal.audit_candidates(audit(_BEHIND_X0_ALONE, HELD))).strip() == ""
+    assert shown(audit_candidates(long), 80).count("<|im_start|> twice") >= len(a.candidates)
+    assert shown(audit_candidates(audit(_BEHIND_X0_ALONE, HELD))).strip() == ""
 
 
 @pytest.fixture

@@ -101,13 +101,13 @@ def command(
     else:
         from rich.console import Console
 
-        from pofx.report.terminal import render
+        from pofx.report.terminal.audit import audit_candidates, audit_headline, audit_table
 
         console = Console()
-        console.print(render.audit_headline(result))
+        console.print(audit_headline(result))
         if result.candidates or result.endings:
-            console.print(render.audit_candidates(result))
-        console.print(render.audit_table(result))
+            console.print(audit_candidates(result))
+        console.print(audit_table(result))
     if keep:
         _keep(name, lm, result)
     if result.failed:

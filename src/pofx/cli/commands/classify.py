@@ -234,15 +234,17 @@ def _texts(rows: ClassRows, texts: list[str | bytes], as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from pofx.report.numerals import fixed, significant
-    from pofx.report.terminal.classification import posterior_table
+    from pofx.report.numerals import fixed_point, significant_digits
+    from pofx.report.terminal.classification import class_posterior_table
 
     console = Console()
     for found in rows.classify(texts):
-        console.print(posterior_table([str(t) for t in rows.joint.classes], found.log_p))
-        told = f"log p(text) = {fixed(found.log_evidence)} nats"
+        console.print(class_posterior_table([str(t) for t in rows.joint.classes], found.log_p))
+        told = f"log p(text) = {fixed_point(found.log_evidence)} nats"
         if found.outlier_p is not None:
-            told += f"; as improbable a byte: {significant(100 * found.outlier_p)} % of the texts held out"
+            told += (
+                f"; as improbable a byte: {significant_digits(100 * found.outlier_p)} % of the texts held out"
+            )
             if rows.reject is not None and found.outlier_p <= rows.reject:
                 told += " (rejected)"
         click.echo(told)
@@ -271,8 +273,8 @@ def _show(joint: Joint, evaluation: Evaluation, as_json: bool) -> None:
     from pofx.report.terminal.classification import (
         SQUARE,
         calibration_table,
-        confused,
         confusion_table,
+        most_confused_pairs,
         summary_lines,
     )
 
@@ -280,7 +282,7 @@ def _show(joint: Joint, evaluation: Evaluation, as_json: bool) -> None:
     for told in summary_lines(evaluation):
         click.echo(told)
     console.print(calibration_table(evaluation))
-    if confused(evaluation) or len(names) <= SQUARE:
+    if most_confused_pairs(evaluation) or len(names) <= SQUARE:
         console.print(confusion_table(names, evaluation))
 
 

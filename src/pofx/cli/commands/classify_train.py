@@ -212,7 +212,7 @@ def train(
             reference = rejection(posterior.log_evidence, found.sizes)
     save_joint(joint, Settings(spec, asked_prior, length, em, background), reference, out)
     if left_out:
-        from pofx.report.numerals import count_noun
+        from pofx.units import count_noun
 
         click.echo(
             f"pofx: warning: {count_noun(left_out, 'document')} held out with probability zero under every class, counted "
@@ -257,7 +257,7 @@ def _with_labels(texts: list[str], labels: list[str | None], em: int) -> tuple[l
     """All, or without --em those that have a label; how many were left out is told."""
     some = [i for i, t in enumerate(labels) if t is not None or em]
     if len(some) < len(texts):
-        from pofx.report.numerals import count_noun
+        from pofx.units import count_noun
 
         click.echo(
             f"pofx: warning: {count_noun(len(texts) - len(some), 'document')} without a label left out; --em 20 learns "

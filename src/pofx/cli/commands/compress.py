@@ -96,12 +96,12 @@ def command(
     else:
         from rich.console import Console
 
-        from pofx.report.terminal.compression import account, compression_table
+        from pofx.report.terminal.compression import break_even_sentence, compression_table
 
         console = Console()
         console.print(compression_table(made, xz))
         if chosen is not None:
-            console.print(account(made, model, xz), highlight=False)
+            console.print(break_even_sentence(made, model, xz), highlight=False)
 
 
 def _record(made: Compression, model: int, xz: int) -> dict[str, Any]:

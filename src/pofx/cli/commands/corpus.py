@@ -109,11 +109,11 @@ def command(
     else:
         from rich.console import Console
 
-        from pofx.report.terminal import corpus
+        from pofx.report.terminal.corpus import checks_table, corpus_headline
 
         console = Console()
-        console.print(corpus.headline(report))
-        console.print(corpus.checks(report))
+        console.print(corpus_headline(report))
+        console.print(checks_table(report))
     if strict and report.verdict == "fail":
         click.get_current_context().exit(1)
 

@@ -173,20 +173,20 @@ def _print_rows(console: Console, headings: list[str], rows: list[list[str]]) ->
 
 
 def _print_scored(console: Console, scored: Scored) -> None:
-    from pofx.report.terminal import render
+    from pofx.report.terminal.score import chain_table, heat_text, legend
 
-    console.print(render.chain_table(scored))
-    console.print(render.heat_text(scored))
-    console.print(render.legend())
+    console.print(chain_table(scored))
+    console.print(heat_text(scored))
+    console.print(legend())
 
 
 def _print_draws(console: Console, free: list[Draw], behind: list[Draw]) -> None:
-    from pofx.report.terminal import render
+    from pofx.report.terminal.draws import draws_table
 
     console.print(DRAWN)
-    console.print(render.draws_table(free))
+    console.print(draws_table(free))
     console.print(GIVEN)
-    console.print(render.draws_table(behind))
+    console.print(draws_table(behind))
 
 
 def _sections(
@@ -210,7 +210,8 @@ def _sections(
         ),
         page.score_section([scored], f"The chain rule, by the {best.name}"),
         page.prose_section(
-            f"Draws from the {best.name}", [DRAWN, page.draws_block(free), GIVEN, page.draws_block(behind)]
+            f"Draws from the {best.name}",
+            [DRAWN, page.draws_fragment(free), GIVEN, page.draws_fragment(behind)],
         ),
         page.prose_section("Four audits", [AUDITED, page.table(["model", "verdict", "why"], verdicts)]),
         *[page.audit_section(found, name) for name, found in audits],

@@ -55,7 +55,7 @@ def command(given: str, k: int, unit: Any, calls: int, chosen: Chosen, as_json: 
     else:
         from rich.console import Console
 
-        from pofx.report.terminal import render
+        from pofx.report.terminal.next_unit import next_table
 
-        Console().print(render.next_table(law))
+        Console().print(next_table(law))
         print_line(chosen.name, law.terms)

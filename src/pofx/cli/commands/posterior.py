@@ -85,9 +85,9 @@ def command(
     else:
         from rich.console import Console
 
-        from pofx.report.terminal.posterior import posterior_table
+        from pofx.report.terminal.posterior import mixture_posterior_table
 
-        Console().print(posterior_table(found, names))
+        Console().print(mixture_posterior_table(found, names))
 
 
 def _loaded(name: str, begin: str | None, end: str | None) -> LM:

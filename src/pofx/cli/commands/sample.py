@@ -78,7 +78,7 @@ def command(
     else:
         from rich.console import Console
 
-        from pofx.report.terminal import render
+        from pofx.report.terminal.draws import draws_table
 
-        Console().print(render.draws_table(draws))
+        Console().print(draws_table(draws))
         print_line(chosen.name, terms(lm, 0, 0, 0, end=False))

@@ -256,16 +256,16 @@ def _texts(
     else:
         from rich.console import Console
 
-        from pofx.report.terminal import render
+        from pofx.report.terminal.score import chain_table, heat_text, legend, score_panel
 
         console = Console()
         for s in scored:
-            console.print(render.score_panel(s))
+            console.print(score_panel(s))
             console.print()
-            console.print(render.chain_table(s))
+            console.print(chain_table(s))
             console.print()
-            console.print(render.heat_text(s))
-            console.print(render.legend())
+            console.print(heat_text(s))
+            console.print(legend())
     from pofx.cli.output.fitted_notice import tell_fitted
 
     tell_fitted(sum(s.terms.fitted for s in scored), sum(s.terms.chosen for s in scored), len(scored))

@@ -94,11 +94,11 @@ def _ours(lm: LM, text: str | bytes) -> str:
     """What pofx itself says of the text, so that the two can be told apart; or why it says nothing."""
     from pofx.errors import PofxError
     from pofx.queries.scoring.score import score
-    from pofx.report.numerals import fixed
+    from pofx.report.numerals import fixed_point
     from pofx.report.visible import visible
 
     try:
         (found,) = score(lm, [text])
-        return f"pofx: log p(x) = {fixed(found.total)} nats; {visible(str(found.terms))}"
+        return f"pofx: log p(x) = {fixed_point(found.total)} nats; {visible(str(found.terms))}"
     except PofxError as e:
         return f"pofx: no log p(x): {visible(str(in_shell(e)))}"

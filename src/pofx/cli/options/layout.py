@@ -106,7 +106,7 @@ class Layout(ReadOptions):
             found = found_by(path, self.format)
             out += found.files
             if found.others:
-                from pofx.report.numerals import count_noun
+                from pofx.units import count_noun
 
                 click.echo(
                     f"pofx: {path}: {count_noun(len(found.files), 'file')} read, {len(found.others):,} of another ending "

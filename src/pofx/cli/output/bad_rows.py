@@ -48,7 +48,7 @@ class BadRows:
 
 def left_out(bad: int, read: int, blank: int = 0) -> None:
     """Say on standard error how many rows and blank lines were left out, if any, and how many documents were read."""
-    from pofx.report.numerals import count_noun
+    from pofx.units import count_noun
 
     if blank and read:  # with nothing read, the refusal that follows stands alone
         click.echo(f"pofx: {count_noun(blank, 'blank line')} skipped", err=True)

@@ -43,7 +43,8 @@ def report(
     """The classifier that was made, and how it does on what was held out; model: what `predict` has to be given, or ''."""
     import math
 
-    from pofx.report.numerals import count_noun, fixed
+    from pofx.report.numerals import fixed_point
+    from pofx.units import count_noun
 
     if as_json:
         from pofx.cli.output.json_records import dumps
@@ -75,7 +76,7 @@ def report(
     if evaluation is None:
         click.echo("held out: no document, so this says nothing of how it does on new text")
     else:
-        loss = fixed(evaluation.log_loss, 4)
+        loss = fixed_point(evaluation.log_loss, 4)
         click.echo(
             f"held out: {count_noun(evaluation.n, 'document')}, accuracy {100 * evaluation.accuracy:.2f} %, log-loss "
             f"{loss} nats"

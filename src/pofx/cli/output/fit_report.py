@@ -23,7 +23,7 @@ def print_report(
     as_json: bool,
 ) -> None:
     """The model, what it was fitted on, and L(θ) on the documents kept aside."""
-    from pofx.report.numerals import count_noun
+    from pofx.units import count_noun
 
     n_bytes = sum(len(t.encode("utf-8")) for t in train)
     if len(train) == 1:

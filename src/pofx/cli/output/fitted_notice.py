@@ -26,6 +26,6 @@ def tell_fitted(fitted: int, chosen: int, n: int, advice: str = SCORE) -> None:
 
 
 def _of(some: int, n: int) -> str:
-    from pofx.report.numerals import count_noun
+    from pofx.units import count_noun
 
     return "the text is one" if n == 1 else f"{some:,} of {count_noun(n, 'text')} are ones"

@@ -32,7 +32,7 @@ def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking:
     from pofx.errors import PofxError
     from pofx.queries.scoring.stream import blocks
     from pofx.queries.scoring.terms import terms
-    from pofx.report.numerals import count_noun
+    from pofx.units import count_noun
 
     columns = rows.columns({})
     n = n_bytes = failed = 0

@@ -88,8 +88,7 @@ def _followed(events: Iterator[Event], job: Job, quiet: bool) -> JobEnd | None:
 
 def summary(n: int, n_bytes: int, nats: float, prefix: bool) -> str:
     """The sum over all documents, in a line."""
-    from pofx.report.numerals import count_noun
-    from pofx.units import bits_per_byte
+    from pofx.units import bits_per_byte, count_noun
 
     if not n:
         return "pofx: no document has a score"
@@ -107,7 +106,7 @@ def _interrupted(stopped: Exception) -> None:
 def _tell_begun(begun: JobStart) -> None:
     """What a stopped run left, if there was one."""
     from pofx.jobs.job import count_stretches
-    from pofx.report.numerals import count_noun
+    from pofx.units import count_noun
 
     if begun.stretches:
         where = (
@@ -138,7 +137,7 @@ def _tell_arithmetic(differences: Sequence[str], dtype: str) -> None:
 def _tell_ended(job: Job, ended: JobEnd, quiet: bool) -> None:
     from pofx.cli.output.terms import line
     from pofx.queries.scoring.terms import terms
-    from pofx.report.numerals import count_noun
+    from pofx.units import count_noun
 
     prefix = job.rows.prefix
     did = "nothing to do (--overwrite makes it anew): this very run wrote" if ended.already else "wrote"

@@ -60,7 +60,7 @@ def print_blocks(
     """
     from pofx.cli.output.run_job import summary
     from pofx.queries.scoring.score import Scored
-    from pofx.report.numerals import count_noun
+    from pofx.units import count_noun
 
     n = n_bytes = failed = fitted = chosen = 0
     nats = 0.0

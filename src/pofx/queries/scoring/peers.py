@@ -87,6 +87,7 @@ class PeerScore:
         peer: The tool.
         value: The number, in `unit`.
         unit: Its unit.
+        statistic: What the tool makes of the terms: their sum, mean, perplexity, or sum in log10.
         terms: Every token of the text, counted or not.
         note: Which terms the number is made of, in words.
     """
@@ -94,6 +95,7 @@ class PeerScore:
     peer: str
     value: float
     unit: str
+    statistic: Statistic
     terms: tuple[PeerTerm, ...]
     note: str
 
@@ -232,7 +234,7 @@ def _score_whole(
     note = f"{_STATISTIC_NAMES[rule.sum]} of {n} of {len(ids) + 1} terms: "
     note += f"behind {front}" if before else "nothing before the text, so the first token is dropped"
     note += ", EOS included" if after else ", no EOS"
-    return PeerScore(peer, _summarise(counted, rule.sum), rule.unit, tuple(terms), note)
+    return PeerScore(peer, _summarise(counted, rule.sum), rule.unit, rule.sum, tuple(terms), note)
 
 
 def _score_chunks(lm: LM, marks: _Marks, ids: list[int], peer: str, rule: PeerRule, size: int) -> PeerScore:
@@ -262,7 +264,7 @@ def _score_chunks(lm: LM, marks: _Marks, ids: list[int], peer: str, rule: PeerRu
         f"{_STATISTIC_NAMES[rule.sum]} of {len(counted):,} of {len(ids) + 1:,} terms: the second halves of chunks of "
         f"{size:,} tokens, {front}, the rest unscored, no EOS"
     )
-    return PeerScore(peer, _summarise(counted, rule.sum), rule.unit, tuple(terms), note)
+    return PeerScore(peer, _summarise(counted, rule.sum), rule.unit, rule.sum, tuple(terms), note)
 
 
 _STATISTIC_NAMES: Mapping[Statistic, str] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pofx.queries.findings import Audit, Finding
 from pofx.report.html.charts import chart
-from pofx.report.html.sections import Block, Numeral, Section, table, text
-from pofx.report.numerals import count_noun, significant, trimmed, typeset
+from pofx.report.html.sections import Fragment, Numeral, Section, table, text
+from pofx.report.numerals import significant_digits, trim_zeros, typeset
 from pofx.report.verdicts import AUDIT_SYMBOL, GLOSS, SYMBOL, begin_evidence, tally
 from pofx.report.x0_tables import (
     END_HEADINGS,
@@ -16,20 +16,21 @@ from pofx.report.x0_tables import (
     candidates_note,
     ending_row,
 )
+from pofx.units import count_noun
 
 
 def audit_section(audit: Audit, name: str) -> Section:
     """The audit of the model called `name`."""
-    return Section(f"Audit of {name}", (audit_block(audit),))
+    return Section(f"Audit of {name}", (audit_fragment(audit),))
 
 
-def audit_block(audit: Audit) -> Block:
+def audit_fragment(audit: Audit) -> Fragment:
     """The verdict badge, the reason, the evidence for x0, the findings and their charts."""
     of = f" on {count_noun(audit.documents, 'document')}" if audit.documents else ""
     figures = [chart(f.series) for f in audit.findings if f.series]
     told = audit.begin is not None and not audit.candidates
     evidence = f"<p>{text(begin_evidence(audit.begin))}.</p>" if audit.begin and told else ""
-    return Block(
+    return Fragment(
         f'<div class="verdict"><span class="badge {audit.verdict}"><span aria-hidden="true">'
         f"{AUDIT_SYMBOL[audit.verdict]}</span> {audit.verdict}</span>"
         f'<span class="gloss">{text(GLOSS[audit.verdict])}</span></div>'
@@ -63,10 +64,12 @@ def _finding(finding: Finding) -> str:
     bound = (
         ""
         if finding.bound is None
-        else f'<span class="bound"><small>bound</small> {typeset(trimmed(finding.bound))}</span>'
+        else f'<span class="bound"><small>bound</small> {typeset(trim_zeros(finding.bound))}</span>'
     )
     value = (
-        "" if finding.value is None else f'<span class="value">{typeset(significant(finding.value))}</span>'
+        ""
+        if finding.value is None
+        else f'<span class="value">{typeset(significant_digits(finding.value))}</span>'
     )
     unit = f'<span class="unit">{text(finding.unit)}</span>' if value or bound else ""
     return (

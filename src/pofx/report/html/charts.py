@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pofx.queries.findings import Series
 from pofx.report.html.sections import text
-from pofx.report.numerals import significant, typeset
+from pofx.report.numerals import significant_digits, typeset
 
 WIDTH = 340
 BESIDE = 10
@@ -30,7 +30,7 @@ def chart(series: Series) -> str:
     """A figure of the series, with its title, unit and labelled values."""
     drawing = bars(series) if series.kind == "bars" else line(series)
     caption = f"{text(series.title)} <small>{text(series.unit)}</small>"
-    odd = [typeset(significant(v)) for _, v in series.points if not math.isfinite(v)]
+    odd = [typeset(significant_digits(v)) for _, v in series.points if not math.isfinite(v)]
     if odd and series.kind == "line":
         # A bar says its value; a line only has a gap.
         caption += f" <small>({len(odd)} not drawn: {', '.join(dict.fromkeys(odd))})</small>"
@@ -56,7 +56,7 @@ def bars(series: Series) -> str:
         parts.append(
             f'<text x="0" y="{y + 13}" class="name">{text(_short(name, 52))}</text>'
             f'<rect x="{x:.1f}" y="{y + drop}" width="{max(width, 0.5):.1f}" height="10" class="mark"/>'
-            f'<text x="{max(zero, end) + 6:.1f}" y="{y + drop + 9}">{typeset(significant(value))}</text>'
+            f'<text x="{max(zero, end) + 6:.1f}" y="{y + drop + 9}">{typeset(significant_digits(value))}</text>'
         )
     height = max(len(series.points), 1) * row
     axis = f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="{height}" class="axis"/>' if low < 0 else ""
@@ -84,7 +84,7 @@ def line(series: Series) -> str:
         kind = "axis" if level == 0 else "grid"
         parts.append(
             f'<line x1="{LEFT}" x2="{WIDTH - 8}" y1="{y:.1f}" y2="{y:.1f}" class="{kind}"/>'
-            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" class="tick end">{typeset(significant(level))}</text>'
+            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" class="tick end">{typeset(significant_digits(level))}</text>'
         )
     for run in _runs(xs, ys):
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in (at(x, y) for x, y in run))
@@ -137,9 +137,9 @@ def surprisals(logp: NDArray[np.float64], entropy: NDArray[np.float64] | None, e
     return (
         '<figure class="chart">'
         f'<figcaption><span class="key mark">{what}, nats</span>{also}{note}</figcaption>'
-        f'<div class="plot"><div class="y"><span>{significant(top)}</span><span>0</span></div>'
+        f'<div class="plot"><div class="y"><span>{significant_digits(top)}</span><span>0</span></div>'
         f'<svg viewBox="0 0 {len(heights)} 100" width="{BAR * len(heights)}" '
-        f'preserveAspectRatio="none" role="img" aria-label="surprisals, at most {significant(top)} nats">'
+        f'preserveAspectRatio="none" role="img" aria-label="surprisals, at most {significant_digits(top)} nats">'
         f"{rects}{steps}</svg>"
         f'<div class="x">{"" if n == 1 else "<span>1</span>"}<span>{last}</span></div></div></figure>'
     )
@@ -153,7 +153,7 @@ def _svg(height: float, label: str, inner: str) -> str:
 
 
 def _spoken(series: Series) -> str:
-    shown = [f"{name} {significant(value)}" for name, value in series.points[:12]]
+    shown = [f"{name} {significant_digits(value)}" for name, value in series.points[:12]]
     return "; ".join(shown) + ("; …" if len(series.points) > 12 else "")
 
 

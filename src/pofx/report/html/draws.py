@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pofx.queries.sample import Draw
-from pofx.report.html.sections import Block, Section, text
-from pofx.report.numerals import count_noun, fixed, significant, typeset
-from pofx.units import bits_per_byte
+from pofx.report.html.sections import Fragment, Section, text
+from pofx.report.numerals import fixed_point, significant_digits, typeset
+from pofx.units import bits_per_byte, count_noun
 
 
 def draws_section(draws: Sequence[Draw], title: str = "Draws from p") -> Section:
     """Every draw as it is, with log p, bits per byte, and whether it ended or was cut off."""
-    return Section(title, (draws_block(draws),))
+    return Section(title, (draws_fragment(draws),))
 
 
-def draws_block(draws: Sequence[Draw]) -> Block:
+def draws_fragment(draws: Sequence[Draw]) -> Fragment:
     """The same as a block, to stand among paragraphs."""
-    return Block(f'<ol class="draws">{"".join(_item(d) for d in draws)}</ol>')
+    return Fragment(f'<ol class="draws">{"".join(_item(d) for d in draws)}</ol>')
 
 
 def _item(draw: Draw) -> str:
@@ -26,14 +26,14 @@ def _item(draw: Draw) -> str:
     name = "log <var>p</var>" if draw.ended else "log <var>P</var>"
     if draw.warp:
         name = name.replace("p</var>", "q</var>").replace("P</var>", "Q</var>")
-    facts = [f"{name} = {typeset(fixed(draw.total))} nats"]
+    facts = [f"{name} = {typeset(fixed_point(draw.total))} nats"]
     if draw.warp:
         facts.append(f"<var>q</var>: <var>p</var> at {text(draw.warp)}, renormalised token by token")
     if draw.own_total is not None:
         own = "log <var>p</var>" if draw.ended else "log <var>P</var>"
-        facts.append(f"{own} = {typeset(fixed(draw.own_total))} nats")
+        facts.append(f"{own} = {typeset(fixed_point(draw.own_total))} nats")
     if draw.bytes:
-        facts.append(f"{significant(bits_per_byte(-draw.total, len(draw.bytes)))} bits per byte")
+        facts.append(f"{significant_digits(bits_per_byte(-draw.total, len(draw.bytes)))} bits per byte")
     facts.append(count_noun(len(draw.tokens), "token"))
     facts.append("ended by EOS" if draw.ended else "<b>cut off</b>: a draw of a prefix, not of <var>p</var>")
     end = '<span class="eos">EOS</span>' if draw.ended else ""

@@ -11,9 +11,10 @@ from pofx.queries.scoring.score import Scored
 from pofx.report import heat
 from pofx.report.chain import token_ids
 from pofx.report.html.sections import text
-from pofx.report.numerals import count_noun, whole
+from pofx.report.numerals import with_commas
 from pofx.report.pieces import Piece, pieces
 from pofx.report.visible import token_name
+from pofx.units import count_noun
 
 # Spans a browser still lays out and moves through without delay.
 LIMIT = 5000
@@ -34,7 +35,7 @@ def heat_html(scored: Scored, below: str = "", limit: int = LIMIT) -> str:
         step = heat.shade(-float(scored.logp[-1]))
         spans.append(f'<span class="eos h{step}">EOS</span>')
     note = (
-        f'<p class="note">{count_noun(left_out, "more token")} of {whole(len(scored.tokens))} not shown here; '
+        f'<p class="note">{count_noun(left_out, "more token")} of {with_commas(len(scored.tokens))} not shown here; '
         "the numbers are of all.</p>"
         if left_out
         else ""

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from pofx.report import heat
-from pofx.report.html.audit import audit_block, audit_section
-from pofx.report.html.draws import draws_block, draws_section
-from pofx.report.html.score import score_block, score_section
+from pofx.report.html.audit import audit_fragment, audit_section
+from pofx.report.html.draws import draws_fragment, draws_section
+from pofx.report.html.score import score_fragment, score_section
 from pofx.report.html.sections import (
-    Block,
+    Fragment,
     Section,
     code,
     paragraph,
@@ -30,18 +30,18 @@ from pofx.report.html.sections import (
 )
 
 __all__ = [
-    "Block",
+    "Fragment",
     "Section",
-    "audit_block",
+    "audit_fragment",
     "audit_section",
     "code",
-    "draws_block",
+    "draws_fragment",
     "draws_section",
     "page",
     "paragraph",
     "prose_section",
     "quote",
-    "score_block",
+    "score_fragment",
     "score_section",
     "table",
     "table_section",
@@ -74,7 +74,7 @@ def page(title: str, sections: Sequence[Section], lead: str = "") -> str:
 
 
 def _section(k: int, section: Section) -> str:
-    blocks = "\n".join(b.html for b in section.blocks)
+    blocks = "\n".join(b.html for b in section.fragments)
     if not section.title:
         return f'<section id="s{k}">\n{blocks}\n</section>\n'
     heading = f'<h2 id="h{k}">{text(section.title)}</h2>'

@@ -9,9 +9,10 @@ from pofx.report import heat
 from pofx.report.chain import Factor, factors, total
 from pofx.report.html import charts
 from pofx.report.html.heat_text import heat_html
-from pofx.report.html.sections import Block, Numeral, Section, scrolling, table, text
-from pofx.report.numerals import count_noun, fixed, probability, significant, typeset, whole
+from pofx.report.html.sections import Fragment, Numeral, Section, scrolling, table, text
+from pofx.report.numerals import fixed_point, probability, significant_digits, typeset, with_commas
 from pofx.report.visible import excerpt
+from pofx.units import count_noun
 
 ROWS = 200
 FACTOR = "<var>p</var>(<var>x<sub>i</sub></var>|<var>x</var><sub>&lt;<var>i</var></sub>)"
@@ -25,13 +26,13 @@ def score_section(scored_list: Sequence[Scored], title: str = "log p(x), term by
     Several texts are compared in a table first. What was not asked for with `Want` is left out.
     """
     blocks = [] if len(scored_list) < 2 else [_comparison(scored_list)]
-    return Section(title, (*blocks, *(score_block(s) for s in scored_list)))
+    return Section(title, (*blocks, *(score_fragment(s) for s in scored_list)))
 
 
-def score_block(scored: Scored) -> Block:
+def score_fragment(scored: Scored) -> Fragment:
     """One text: the sum, the formula, the heat text, the bars and the chain table."""
     drawing = charts.surprisals(scored.logp, scored.entropy, len(scored.logp) > len(scored.tokens))
-    return Block(
+    return Fragment(
         f'<article class="scored">{_headline(scored)}{heat_html(scored, drawing)}{_chain(scored)}</article>'
     )
 
@@ -68,7 +69,7 @@ def chain_table_html(scored: Scored, rows: int = ROWS) -> str:
     empty = "<td></td>" * (len(columns) - 2)
     foot = (
         f'<tr><td></td><th scope="row" colspan="3">Σ = {_italic(sum_up.name)}</th>'
-        f'<td class="n">{typeset(fixed(sum_up.value))}</td>{empty}</tr>'
+        f'<td class="n">{typeset(fixed_point(sum_up.value))}</td>{empty}</tr>'
     )
     heads = "".join(f'<th scope="col" class="n">{c}</th>' for c in columns)
     return scrolling(
@@ -82,14 +83,14 @@ def chain_table_html(scored: Scored, rows: int = ROWS) -> str:
 def _headline(scored: Scored) -> str:
     sum_up = total(scored)
     per_byte = (
-        f'<span class="per"><b>{typeset(significant(sum_up.bits_per_byte))}</b> bits per byte</span>'
+        f'<span class="per"><b>{typeset(significant_digits(sum_up.bits_per_byte))}</b> bits per byte</span>'
         if scored.terms.bytes
         else ""
     )
     prefix = "" if sum_up.complete else '<span class="per">prefix probability, no EOS term</span>'
     given = f'<p class="note">behind: {text(excerpt(scored.given))}</p>' if scored.given else ""
     return (
-        f'<p class="total"><span>{_italic(sum_up.name)} = <b>{typeset(fixed(sum_up.value))}</b> nats</span>'
+        f'<p class="total"><span>{_italic(sum_up.name)} = <b>{typeset(fixed_point(sum_up.value))}</b> nats</span>'
         f"{per_byte}{prefix}</p>"
         f"{formula(sum_up.complete, scored.terms.given_bytes > 0)}"
         f'<p class="terms">{text(str(scored.terms))}</p>{given}'
@@ -107,28 +108,28 @@ def _chain(scored: Scored) -> str:
 
 def _row(f: Factor) -> str:
     kind = ' class="eos"' if f.is_end else ""
-    numbers = [probability(f.logp), fixed(f.logp), fixed(f.running)]
-    numbers += [] if f.rank is None else [whole(f.rank)]
-    numbers += [] if f.entropy is None else [fixed(f.entropy)]
+    numbers = [probability(f.logp), fixed_point(f.logp), fixed_point(f.running)]
+    numbers += [] if f.rank is None else [with_commas(f.rank)]
+    numbers += [] if f.entropy is None else [fixed_point(f.entropy)]
     cells = "".join(f'<td class="n">{typeset(v)}</td>' for v in numbers)
     token = f'<bdi class="h{heat.shade(-f.logp)}">{text(f.token)}</bdi>'
-    return f'<tr{kind}><td class="n i">{whole(f.i)}</td><td class="tok">{token}</td>{cells}</tr>'
+    return f'<tr{kind}><td class="n i">{with_commas(f.i)}</td><td class="tok">{token}</td>{cells}</tr>'
 
 
-def _comparison(scored_list: Sequence[Scored]) -> Block:
+def _comparison(scored_list: Sequence[Scored]) -> Fragment:
     sums = [total(s) for s in scored_list]
     names = sorted({s.name for s in sums})
     rows = [
         (
             excerpt(s.text, 60) or "(empty)",
-            Numeral(fixed(t.value)),
+            Numeral(fixed_point(t.value)),
             t.bits_per_byte if s.terms.bytes else None,
             s.terms.tokens,
         )
         for s, t in zip(scored_list, sums)
     ]
     compared = table(("text", f"{' or '.join(names)}, nats", "bits per byte", "tokens"), rows)
-    return Block(f'<div class="comparison">{compared.html}</div>')
+    return Fragment(f'<div class="comparison">{compared.html}</div>')
 
 
 def _italic(name: str) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from pofx.report.numerals import significant, typeset, whole
+from pofx.report.numerals import significant_digits, typeset, with_commas
 from pofx.report.visible import visible, visible_bytes
 
 
 @dataclass(frozen=True)
-class Block:
+class Fragment:
     """HTML made by this package, never by a caller: whatever a user gave is escaped in it."""
 
     html: str
@@ -23,7 +23,7 @@ class Section:
     """One part of a page. title: plain text, "" for none."""
 
     title: str
-    blocks: tuple[Block, ...]
+    fragments: tuple[Fragment, ...]
 
 
 class Numeral(str):
@@ -40,41 +40,41 @@ def text(given: str | bytes) -> str:
     return escape(visible_bytes(given) if isinstance(given, bytes) else visible(given))
 
 
-def paragraph(words: str) -> Block:
+def paragraph(words: str) -> Fragment:
     """A paragraph; `between backticks` is set as code."""
     parts = re.split(r"`([^`]+)`", words)
-    return Block(
+    return Fragment(
         "<p>" + "".join(f"<code>{text(p)}</code>" if k % 2 else text(p) for k, p in enumerate(parts)) + "</p>"
     )
 
 
-def code(source: str, label: str = "") -> Block:
+def code(source: str, label: str = "") -> Fragment:
     """Lines of a program or a shell, as they are."""
-    return Block(
+    return Fragment(
         _labelled(label, "code", f'<pre tabindex="0" aria-label="code"><code>{_lines(source)}</code></pre>')
     )
 
 
-def quote(words: str, label: str = "") -> Block:
+def quote(words: str, label: str = "") -> Fragment:
     """A text as it stands, such as a document of a corpus."""
-    return Block(_labelled(label, "quote", f'<blockquote dir="auto">{_lines(words)}</blockquote>'))
+    return Fragment(_labelled(label, "quote", f'<blockquote dir="auto">{_lines(words)}</blockquote>'))
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "") -> Block:
+def table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "") -> Fragment:
     """Rows of texts and numbers. Numbers stand right, floats with 3 significant digits; None is empty."""
     head = "".join(
         f'<th scope="col"{_right(k, rows)}>{text(heading)}</th>' for k, heading in enumerate(headings)
     )
     body = "".join("<tr>" + "".join(_cell(c) for c in row) + "</tr>" for row in rows)
-    return Block(
+    return Fragment(
         scrolling(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", "table")
         + (f'<p class="note">{text(note)}</p>' if note else "")
     )
 
 
-def prose_section(title: str, paragraphs: Sequence[str | Block]) -> Section:
+def prose_section(title: str, paragraphs: Sequence[str | Fragment]) -> Section:
     """A section of paragraphs, with any blocks between them."""
-    return Section(title, tuple(p if isinstance(p, Block) else paragraph(p) for p in paragraphs))
+    return Section(title, tuple(p if isinstance(p, Fragment) else paragraph(p) for p in paragraphs))
 
 
 def table_section(
@@ -111,4 +111,4 @@ def _cell(cell: Cell) -> str:
         return f'<td class="n">{text(typeset(cell))}</td>'
     if isinstance(cell, str | bytes):
         return f'<td dir="auto">{text(cell)}</td>'
-    return f'<td class="n">{typeset(whole(cell) if isinstance(cell, int) else significant(cell))}</td>'
+    return f'<td class="n">{typeset(with_commas(cell) if isinstance(cell, int) else significant_digits(cell))}</td>'

@@ -1,1 +1,1 @@
-"""Records as rich renderables, one kind of record a file. Nothing is printed here."""
+"""Records as rich renderables, a module a query; nothing here prints."""

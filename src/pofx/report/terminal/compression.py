@@ -1,4 +1,4 @@
-"""Where the bits of a compressed file go, as a table; and when a model pays for itself."""
+"""The bits of a compressed file as a table, and the size of text from which on a model pays for itself."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from pofx.report.numerals import count_noun
+from pofx.units import count_noun
 
 if TYPE_CHECKING:
     from pofx.queries.compression.compress import Compression
 
 
 def compression_table(made: Compression, xz: int) -> Table:
-    """The account of its bits, which adds up, and xz -9 of the same bytes beside it."""
+    """The parts of a compressed file in bits and bytes, their sum, and the size that xz -9 takes.
+
+    Args:
+        made: The compressed file.
+        xz: The bytes that xz -9 takes for the same input.
+    """
     table = Table(box=SIMPLE_HEAD)
     table.add_column("")
     table.add_column("bits", justify="right", no_wrap=True)
@@ -41,8 +46,14 @@ def compression_table(made: Compression, xz: int) -> Table:
     return table
 
 
-def account(made: Compression, model: int, xz: int) -> str:
-    """The model's own size, and how much text it takes until both together are shorter than xz."""
+def break_even_sentence(made: Compression, model: int, xz: int) -> str:
+    """The model's own size, and the bytes of text from which on model and code together are shorter than xz.
+
+    Args:
+        made: The compressed file.
+        model: The bytes of the model.
+        xz: The bytes that xz -9 takes for the same input.
+    """
     even = break_even(made, model, xz)
     if not made.bytes:
         then = "of nothing it cannot be told when that pays"
@@ -55,17 +66,25 @@ def account(made: Compression, model: int, xz: int) -> str:
 
 
 def break_even(made: Compression, model: int, xz: int) -> int | None:
-    """n* = (model and header) / (xz's bytes a byte − those of the code), of text like this; None where xz takes no
-    more, where the model coded nothing of it, and for nothing."""
+    """The bytes of text from which on model and code together are shorter than xz.
+
+    n* = (model + header) / (bytes of xz a byte − bytes of the code a byte), for text like this input.
+
+    Args:
+        made: The compressed file.
+        model: The bytes of the model.
+        xz: The bytes that xz -9 takes for the same input.
+
+    Returns:
+        n* in bytes; None where xz takes no more than the code, where the model coded nothing, and for an empty input.
+    """
     header = made.header_bits // 8
     saved = xz - (len(made.blob) - header)
-    return (
-        None
-        if saved <= 0 or not made.tokens or not made.bytes
-        else round((model + header) * made.bytes / saved)
-    )
+    if saved <= 0 or not made.tokens or not made.bytes:
+        return None
+    return round((model + header) * made.bytes / saved)
 
 
 def _cells(bits: float, n: int) -> tuple[str, str, str]:
-    each = f"{bits / n:.4f}" if n else ""
-    return f"{bits:,.1f}", f"{bits / 8:,.1f}", each
+    per_byte = f"{bits / n:.4f}" if n else ""
+    return f"{bits:,.1f}", f"{bits / 8:,.1f}", per_byte

@@ -1,52 +1,54 @@
-"""Which model each text is from, as a table for a terminal."""
+"""Which model of a mixture each text is from, as a table in a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
-from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from pofx.queries.posterior import MixturePosterior
-from pofx.report.numerals import fixed, probability
+from pofx.report.numerals import fixed_point, probability
+from pofx.report.terminal.cells import BOLD, DIM, make_table
 from pofx.report.visible import excerpt, visible
 
-DIM = Style(dim=True)
-BOLD = Style(bold=True)
 
+def mixture_posterior_table(records: Sequence[MixturePosterior], names: Sequence[str]) -> Table:
+    """Each text with a row a model (log p of the text, prior, posterior), and a row of the mixture.
 
-def posterior_table(found: Sequence[MixturePosterior], names: Sequence[str]) -> Table:
-    """Under each text its models: log p of the text, its bounds where they are seen to differ, prior and posterior; then the
-    mixture. names: of the models, in its order."""
-    known = not any(_bounds(r, c) for r in found for c in range(len(names)))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    A column holds the bounds of log p, where the bounds of any model differ as they are written.
+
+    Args:
+        records: A record a text.
+        names: The names of the models, in the order of the mixture.
+    """
+    exact = not any(_bounds(r, c) for r in records for c in range(len(names)))
+    table = make_table()
     table.add_column("text", overflow="ellipsis", min_width=8)
     table.add_column("model", overflow="fold")
     table.add_column("log p", justify="right", no_wrap=True)
-    if not known:
+    if not exact:
         table.add_column("bounds", justify="right", style=DIM, no_wrap=True)
     table.add_column("prior", justify="right", no_wrap=True)
     table.add_column("posterior", justify="right", no_wrap=True)
-    for record in found:
+    for record in records:
         likeliest = int(record.posterior.argmax())
         text = Text(excerpt(record.text) or "(empty)", no_wrap=True)
         for c, name in enumerate(names):
             table.add_row(
                 "" if c else text,
                 Text(visible(name)),
-                fixed(float(record.evidence[c])),
-                *([] if known else [_bounds(record, c)]),
+                fixed_point(float(record.evidence[c])),
+                *([] if exact else [_bounds(record, c)]),
                 probability(float(record.prior[c])),
                 probability(float(record.posterior[c])),
                 style=BOLD if c == likeliest else None,
             )
-        table.add_row("", "mixture", fixed(record.total), *([] if known else [""]), "", "", style=DIM)
+        table.add_row("", "mixture", fixed_point(record.total), *([] if exact else [""]), "", "", style=DIM)
         table.add_section()
     return table
 
 
 def _bounds(record: MixturePosterior, c: int) -> str:
-    low, high = fixed(float(record.low[c])), fixed(float(record.high[c]))
+    low, high = fixed_point(float(record.low[c])), fixed_point(float(record.high[c]))
     return "" if low == high else f"{low} … {high}"
