@@ -22,7 +22,7 @@ from pofx.files.directory import check_target as check_directory
 from pofx.files.json_file import read_object
 from pofx.lm.model import LM
 from pofx.models.fitting import Spec
-from pofx.models.saving import read_directory, save
+from pofx.models.saving import read_directory, write_model
 from pofx.models.specs import NgramSpec, TransformerSpec
 from pofx.vocab.vocabulary import refuse_normalizing, to_bytes
 
@@ -86,9 +86,9 @@ def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, di
     }
     with in_one_step(directory, "classifier") as part:
         for i, lm in enumerate([] if outside else own):
-            save(lm, part / f"{i:04d}")
+            write_model(lm, part / f"{i:04d}")
         if pooled is not None:
-            save(pooled, part / BACKGROUND)
+            write_model(pooled, part / BACKGROUND)
         card["sha256"] = {p.name: _sha256(p / "pofx.json") for p in sorted(part.iterdir())}
         text = json.dumps({**card, "seal": _seal(card)}) + "\n"
         if len(text) > MOST_CARD:

@@ -47,28 +47,43 @@ def save(lm: LM, directory: str | Path) -> None:
     if is_arpa_name(directory):
         _save_arpa(lm, Path(directory))
         return
-    family, write, extra = _writer(lm)
     with in_one_step(directory, "model") as part:
-        write(part)
-        from pofx.vocab.tokenizer.files.saved_vocab import write_tokenizer
+        write_model(lm, part)
 
-        begin = lm.begin.known != "none"
-        write_tokenizer(lm.vocab, part, begin)
-        if lm.fitted:
-            write_record(lm.fitted[0], part / RECORD)  # a model of one family has one record
-        card = {
-            "format": FORMAT,
-            "family": family,
-            "begin": begin,
-            "end": lm.vocab.end is not None,
-            "window": str(lm.window),
-            "sha256": {p.name: _sha256(p) for p in sorted(part.iterdir())},
-            **extra,
-        }
-        (part / CARD).write_text(json.dumps({**card, "seal": _seal(card)}, indent=2) + "\n")
-        # The safetensors library lets nobody but the owner read; the card has the mode that the user's umask asks for.
-        for file in part.iterdir():
-            file.chmod((part / CARD).stat().st_mode)
+
+def write_model(lm: LM, directory: Path) -> None:
+    """Write the files of a fitted model into an empty directory, which is made if need be.
+
+    Args:
+        lm: A fitted n-gram or transformer.
+        directory: Where to write; a part of something larger that appears in one step.
+
+    Raises:
+        BadValue: The LM is no fitted model.
+        OSError: The place cannot be written, or the disk is full.
+    """
+    from pofx.vocab.tokenizer.files.saved_vocab import write_tokenizer
+
+    family, write, extra = _writer(lm)
+    directory.mkdir(exist_ok=True)
+    write(directory)
+    begin = lm.begin.known != "none"
+    write_tokenizer(lm.vocab, directory, begin)
+    if lm.fitted:
+        write_record(lm.fitted[0], directory / RECORD)  # a model of one family has one record
+    card = {
+        "format": FORMAT,
+        "family": family,
+        "begin": begin,
+        "end": lm.vocab.end is not None,
+        "window": str(lm.window),
+        "sha256": {p.name: _sha256(p) for p in sorted(directory.iterdir())},
+        **extra,
+    }
+    (directory / CARD).write_text(json.dumps({**card, "seal": _seal(card)}, indent=2) + "\n")
+    # The safetensors library lets nobody but the owner read; the card has the mode that the user's umask asks for.
+    for file in directory.iterdir():
+        file.chmod((directory / CARD).stat().st_mode)
 
 
 def is_arpa_name(name: str | Path) -> bool:
