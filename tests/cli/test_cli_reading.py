@@ -81,7 +81,7 @@ def test_a_mistyped_field_is_refused_before_a_model_is_loaded(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     Path("a.jsonl").write_text("".join(json.dumps({"body": t, "n": 1}) + "\n" for t in LINES * 900))
-    monkeypatch.setattr(chosen.Chosen, "load", lambda *_: pytest.fail("loaded a model"))
+    monkeypatch.setattr(chosen.ModelOptions, "load", lambda *_: pytest.fail("loaded a model"))
     arguments = ["a.jsonl" if a == "FILE" else "nowhere" if a == "MODEL" else a for a in VERBS_OF_FILES[verb]]
     code, out, err = run(capsys, *arguments, "--field", "boddy")
     assert (code, out, err.count("\n")) == (2, "", 1)

@@ -74,7 +74,7 @@ class Runs:
 
         self.calls += 1
         lm = Dying(Path(f"calls{self.calls}"), dies_at, die)
-        self.patch.setattr("pofx.cli.options.model.Chosen.load", lambda self, **_: windowed(lm))
+        self.patch.setattr("pofx.cli.options.model.ModelOptions.load", lambda self, **_: windowed(lm))
         self.capture.readouterr()
         with pytest.raises((SystemExit, Stopped)) as ended:
             main([*arguments])
@@ -223,7 +223,7 @@ pofx.files.reading_tape_file.SECONDS = 0.0
 from test_midtext import Dying, main, windowed
 import pofx.cli.options.model
 lm = windowed(Dying(Path("calls"), int(sys.argv[1]), lambda: os.kill(os.getpid(), signal.SIGKILL)))
-pofx.cli.options.model.Chosen.load = lambda self, **_: lm
+pofx.cli.options.model.ModelOptions.load = lambda self, **_: lm
 main(["score", "in.txt", "-o", "o.jsonl", "--quiet"])
 """
 

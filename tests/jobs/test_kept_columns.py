@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 import pofx
 from pofx.cli.main import main
-from pofx.cli.output.notices import tell
 from pofx.corpus.documents import Document
 from pofx.jobs.repeated_ids import RepeatedIds
 
@@ -191,7 +190,7 @@ def rows_of(*ids: str) -> list[Document]:
 
 
 def warned(capsys: pytest.CaptureFixture[str], ids: list[str], most: int = 100) -> str:
-    assert [d.id for d in RepeatedIds(most).watch(iter(rows_of(*ids)), tell)] == ids
+    assert [d.id for d in RepeatedIds(most).watch(iter(rows_of(*ids)), print_notice)] == ids
     return capsys.readouterr().err
 
 

@@ -11,7 +11,7 @@ import click
 
 from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
-from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Whole
 from pofx.cli.options.written import Verb, lock_output
 
@@ -47,7 +47,7 @@ def command(
     keep: bool,
     forget: bool,
     layout: Layout,
-    chosen: Chosen,
+    options: ModelOptions,
     as_json: bool,
     html_path: str | None,
 ) -> None:
@@ -64,11 +64,11 @@ def command(
     from pofx.errors import no_documents
     from pofx.queries.audit.audit import audit
 
-    name = chosen.name
+    name = options.name
     if forget:
         if keep:
             raise click.UsageError("expected --pin or --unpin, found both.")
-        _forget(name, chosen.pre)
+        _forget(name, options.pre)
         return
     texts = None
     if test_files:
@@ -77,7 +77,7 @@ def command(
         tally(found)
         if not texts:
             raise no_documents(" ".join(test_files))
-    lm = chosen.load(name)
+    lm = options.load(name)
     pretrained = _is_pretrained(lm)
     if keep and not pretrained:
         raise click.UsageError(
@@ -89,7 +89,7 @@ def command(
 
         lock_output(check_pin(lm.fingerprint))
     with _working(f"auditing {name}"):
-        result = audit(lm, texts, seed, _coarse(chosen, name) if pretrained else None)
+        result = audit(lm, texts, seed, _coarse(options, name) if pretrained else None)
     if html_path:
         from pofx.report.html import page
 
@@ -127,9 +127,9 @@ def _working(what: str) -> AbstractContextManager[Any]:
     return Console(stderr=True).status(f"{what} …")
 
 
-def _coarse(chosen: Chosen, name: str) -> LM | None:
+def _coarse(options: ModelOptions, name: str) -> LM | None:
     """The same model in bfloat16, to see what that changes; None where that is what is audited."""
-    return None if chosen.dtype == "bfloat16" else replace(chosen, dtype="bfloat16").load(name)
+    return None if options.dtype == "bfloat16" else replace(options, dtype="bfloat16").load(name)
 
 
 def _keep(name: str, lm: LM, result: Audit) -> None:

@@ -12,13 +12,13 @@ import click
 from pofx.cli.command import Group
 from pofx.cli.commands.classify_train import train
 from pofx.cli.options import arguments
+from pofx.cli.options.arguments import Keeping, keeping_options
 from pofx.cli.options.classify_input import label_option, labelled, likelihoods, prior_of, prior_option
-from pofx.cli.options.keeping import Keeping, keeping_options
 from pofx.cli.options.layout import Layout, layout_options
-from pofx.cli.options.model import Chosen, optional_model
+from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Real
 from pofx.cli.options.written import Verb, Written, rows_beside, rows_finished
-from pofx.cli.output.fitted_notice import EVALUATE, tell_fitted
+from pofx.cli.output.notices import EVALUATE, print_fitted
 from pofx.cli.output.terms import terms_option
 from pofx.cli.spelling import shell_line
 from pofx.units import count_noun
@@ -96,7 +96,7 @@ def predict(
     with_terms: bool,
     keeping: Keeping,
     layout: Layout,
-    chosen: Chosen | None,
+    options: ModelOptions | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -123,7 +123,7 @@ def predict(
     asked = Documents(layout.files(files), layout, keep=keep)
     if files:  # what can be refused before a model is loaded
         asked.look()
-    joint, reference = _loaded(directory, chosen, prior)
+    joint, reference = _loaded(directory, options, prior)
     if reject is not None and reference is None:
         raise BadValue(
             "--reject: expected a classifier that was trained with documents held out, found none in "
@@ -139,7 +139,7 @@ def predict(
     elif out is not None:
         asked.items()
         check_out(out, rows)
-        budget = None if chosen is None else chosen.budget
+        budget = None if options is None else options.budget
         decided = {"--budget": budget}
         job = Job(
             joint.lms[0], directory, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line
@@ -163,7 +163,7 @@ def evaluate(
     label_field: str | None,
     prior: str | None,
     layout: Layout,
-    chosen: Chosen | None,
+    options: ModelOptions | None,
     as_json: bool,
 ) -> None:
     """Hold posteriors against labels: of documents that the classifier was not trained on.
@@ -175,7 +175,7 @@ def evaluate(
     from pofx.classification.evaluation import evaluate as evaluated
     from pofx.errors import BadSource
 
-    joint, _ = _loaded(directory, chosen, prior)
+    joint, _ = _loaded(directory, options, prior)
     at = {str(t): i for i, t in enumerate(joint.classes)}
     texts, labels = labelled(files, label_field, layout, at)
     some = [i for i, t in enumerate(labels) if t in at]
@@ -204,7 +204,7 @@ def evaluate(
             f"{' '.join(files)}: expected documents that some class can produce, found none", None
         )
     read = [texts[i] for i in some]
-    tell_fitted(int(joint.fitted_on(read).sum()), int(joint.chosen_by(read).sum()), len(read), EVALUATE)
+    print_fitted(int(joint.fitted_on(read).sum()), int(joint.chosen_by(read).sum()), len(read), EVALUATE)
     _show(
         joint,
         evaluated(bayes(found.log_likelihood, joint.log_prior, joint.power).log_p, found.truth),
@@ -214,14 +214,16 @@ def evaluate(
         click.get_current_context().exit(1)
 
 
-def _loaded(directory: str, chosen: Chosen | None, prior: str | None) -> tuple[Joint, Rejection | None]:
+def _loaded(
+    directory: str, options: ModelOptions | None, prior: str | None
+) -> tuple[Joint, Rejection | None]:
     """The classifier of a directory, with the model from outside that -m names, and the prior asked for.
 
     Under another prior log p(x) is another: the texts held out then say nothing.
     """
     from pofx.classification.files import load_joint
 
-    joint, _, reference = load_joint(directory, None if chosen is None else chosen.load())
+    joint, _, reference = load_joint(directory, None if options is None else options.load())
     return (joint, reference) if prior is None else (joint.with_prior(prior_of(prior)), None)
 
 

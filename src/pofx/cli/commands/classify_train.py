@@ -18,7 +18,7 @@ from pofx.cli.options.classify_input import (
     set_aside,
 )
 from pofx.cli.options.layout import Layout, layout_options
-from pofx.cli.options.model import Chosen, optional_model
+from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Verb, Written
 from pofx.cli.output.classify_report import report, told
@@ -146,7 +146,7 @@ def train(
     given: tuple[str, ...],
     held_out: float,
     layout: Layout,
-    chosen: Chosen | None,
+    options: ModelOptions | None,
     as_json: bool,
 ) -> None:
     """Fit p(text | class) to the documents of each class, and count P(class).
@@ -165,7 +165,7 @@ def train(
     from pofx.errors import BadSource
     from pofx.models.specs import NgramSpec, TransformerSpec
 
-    _check_heeded(family, smoothing, given, chosen)
+    _check_heeded(family, smoothing, given, options)
     check_target(out)
     asked_prior = "empirical" if prior is None else prior_of(prior)
     prefixes = parted(given, "--given") or None
@@ -182,9 +182,9 @@ def train(
     if unknown is not None:
         raise BadSource(f"--given: expected a prefix for each label, found none for {unknown!r}", "add it")
     spec: Any = None
-    if chosen is None and family == "ngram":
+    if options is None and family == "ngram":
         spec = NgramSpec(order, smoothing, alpha, vocab)
-    elif chosen is None:
+    elif options is None:
         spec = TransformerSpec(vocab=vocab, seconds=seconds)
     places = np.array(
         [UNLABELLED if labels[i] is None else at[str(labels[i])] for i in fitted], dtype=np.int64
@@ -193,7 +193,7 @@ def train(
         [texts[i] for i in fitted],
         places,
         classes,
-        spec if chosen is None else chosen.load(),
+        spec if options is None else options.load(),
         prefixes,
         asked_prior,
         length,
@@ -219,7 +219,7 @@ def train(
             "in no number; smoothing and --vocab bytes give every text its share",
             err=True,
         )
-    model = "" if chosen is None or is_savable(joint.lms[0]) else chosen.name
+    model = "" if options is None or is_savable(joint.lms[0]) else options.name
     report(joint, out, model, len(fitted), steps, evaluation, as_json)
 
 
@@ -227,18 +227,18 @@ def train(
 ONLY = {"ngram": ("order", "smoothing", "alpha"), "transformer": ("seconds",)}
 
 
-def _check_heeded(family: str, smoothing: str, given: tuple[str, ...], chosen: Chosen | None) -> None:
-    if chosen is not None and not given:
+def _check_heeded(family: str, smoothing: str, given: tuple[str, ...], options: ModelOptions | None) -> None:
+    if options is not None and not given:
         raise click.UsageError("-m: expected with a prefix for each class, --given LABEL=TEXT, found none.")
     for owner, names in ONLY.items():
-        idle = [f"--{name}" for name in names if (chosen or owner != family) and arguments.typed(name)]
+        idle = [f"--{name}" for name in names if (options or owner != family) and arguments.typed(name)]
         if idle:
-            found = "-m, which fits nothing" if chosen else f"--family {family}"
+            found = "-m, which fits nothing" if options else f"--family {family}"
             raise click.UsageError(
                 f"{', '.join(idle)}: expected only with --family {owner}, found {found}; change one."
             )
     for name in ("vocab", "family"):
-        if chosen and arguments.typed(name):
+        if options and arguments.typed(name):
             raise click.UsageError(
                 f"--{name}: expected only where models are fitted, found -m; leave one out."
             )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pofx.cli.options import arguments, packing
-from pofx.cli.options.model import Chosen, optional_model
+from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Whole
 from pofx.cli.options.written import Verb, Written
 from pofx.units import count_noun
@@ -44,7 +45,7 @@ def command(
     out: str | None,
     explain: bool,
     lanes: int | None,
-    chosen: Chosen | None,
+    options: ModelOptions | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -59,7 +60,7 @@ def command(
     """
     from pofx.queries.compression.compress import compression
 
-    if lanes is not None and chosen is None:
+    if lanes is not None and options is None:
         raise click.UsageError("--lanes: expected only with -m MODEL, found without.")
     path = packing.packed_name({"file": file}) if out is None else out
     if path == "-" and (explain or as_json):
@@ -69,7 +70,7 @@ def command(
     if path == "-" and sys.stdout.isatty():
         raise click.UsageError("-: expected a pipe or a file to write to (-o FILE), found a terminal.")
     data = packing.read(file)
-    lm = None if chosen is None else chosen.load()
+    lm = None if options is None else options.load()
     with packing.shown(quiet) as progress:
         made = compression(lm, data, lanes, progress=progress)
     packing.write(path, made.blob, quiet)
@@ -84,10 +85,8 @@ def command(
     import lzma
 
     model = 0
-    if chosen is not None:
-        from pofx.cli.options.model_size import model_size
-
-        model = model_size(chosen.name)
+    if options is not None:
+        model = _model_size(options.name)
     xz = len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
     if as_json:
         from pofx.cli.output.json_records import dumps
@@ -100,7 +99,7 @@ def command(
 
         console = Console()
         console.print(compression_table(made, xz))
-        if chosen is not None:
+        if options is not None:
             console.print(break_even_sentence(made, model, xz), highlight=False)
 
 
@@ -116,3 +115,29 @@ def _record(made: Compression, model: int, xz: int) -> dict[str, Any]:
         "model_bytes": model,
         "break_even_bytes": break_even(made, model, xz),
     }
+
+
+def _model_size(name: str) -> int:
+    """Bytes of the files of a model, by its name: a decoder needs them beside the compressed file."""
+    from pofx.models.saving import RECORD
+
+    path = Path(name)
+    if path.is_file():
+        return path.stat().st_size
+    if not path.is_dir():
+        path = _in_cache(name)
+    # What it was fitted on decides no number, so nobody needs the record to decode.
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file() and p.name != RECORD)
+
+
+def _in_cache(name: str) -> Path:
+    from pofx.files.cache import cache_dir
+    from pofx.models.loading import BUILTIN
+
+    if name == BUILTIN:
+        models = [p for p in cache_dir().glob("builtin-*") if p.is_dir()]  # beside them are the documents
+        made = sorted(models, key=lambda p: p.stat().st_mtime)
+        return made[-1] if made else cache_dir() / BUILTIN
+    from pofx.models.pretrained.checkpoint.source import find
+
+    return find(name)

@@ -9,7 +9,7 @@ import click
 from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.conditions import condition_options, sampling_options, show
-from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.model import ModelOptions, model_options
 
 if TYPE_CHECKING:
     from pofx.queries.conditioning.conditions import Condition
@@ -26,7 +26,7 @@ def command(
     given: str,
     how: dict[str, Any],
     show_: int,
-    chosen: Chosen,
+    options: ModelOptions,
     as_json: bool,
 ) -> None:
     """p(x | x meets the condition), and log of the probability that it does, with its standard error.
@@ -42,6 +42,6 @@ def command(
 
     if on is None:
         raise click.UsageError("expected --contains, --matches or --length, found none.")
-    lm = chosen.load()
+    lm = options.load()
     found = condition(lm, on, given=arguments.argument_text(given), **how)
-    show(found, "text", show_, as_json, lm, chosen.name)
+    show(found, "text", show_, as_json, lm, options.name)

@@ -12,7 +12,7 @@ import click
 from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
-from pofx.cli.options.model import Chosen, optional_model
+from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Real, Whole
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def command(
     seed: int,
     strict: bool,
     layout: Layout,
-    chosen: Chosen | None,
+    options: ModelOptions | None,
     as_json: bool,
 ) -> None:
     """What maximum likelihood assumes of FILES, and whether it holds: independent draws of one p, from x0 to EOS.
@@ -90,7 +90,7 @@ def command(
         tally(tests)
         if not aside:
             raise no_documents(" ".join(test_files), " held out")
-    lm = None if chosen is None else chosen.load()
+    lm = None if options is None else options.load()
     both = [*documents, *(aside if isinstance(aside, list) else [])]
     with _stages() as tell:
         report = corpus_report(

@@ -6,7 +6,7 @@ import click
 
 from pofx.cli.options import packing
 from pofx.cli.options.arguments import json_option, quiet_option
-from pofx.cli.options.model import Chosen, optional_model
+from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Whole
 from pofx.cli.options.written import Verb, Written
 from pofx.units import count_noun
@@ -31,7 +31,12 @@ from pofx.units import count_noun
 @quiet_option
 @json_option
 def command(
-    file: str, out: str | None, chosen: Chosen | None, max_bytes: int | None, quiet: bool, as_json: bool
+    file: str,
+    out: str | None,
+    options: ModelOptions | None,
+    max_bytes: int | None,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """The bytes that FILE (- for standard input) stands for, or an error and no file.
 
@@ -55,7 +60,7 @@ def command(
         coded = read_compressed(blob)
         check_claim(coded, len(blob), max_bytes)
         needed = bool(coded.identity)
-        lm = chosen.load() if needed and chosen is not None else None
+        lm = options.load() if needed and options is not None else None
         with packing.shown(quiet) as progress:
             data = decompress(lm, blob, max_bytes=max_bytes, progress=progress)
     except Undecodable as e:

@@ -12,8 +12,7 @@ from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Verb, Written, model_finished
-from pofx.cli.output.fit_progress import Told
-from pofx.cli.output.fit_report import print_report
+from pofx.cli.output.fit_report import FitProgress, print_report
 from pofx.models.specs import MOST_ORDER, SIZES
 
 if TYPE_CHECKING:
@@ -119,6 +118,7 @@ def _finished(out: Path, values: Values) -> bool:
 @click.option("--seed", type=Whole(), default=0, show_default=True, help="transformer: of the first weights.")
 @click.option("--resume", is_flag=True, help="transformer: go on where an interrupted fit stopped.")
 @layout_options
+@arguments.quiet_option
 @arguments.json_option
 def command(
     files: tuple[str, ...],
@@ -140,6 +140,7 @@ def command(
     seed: int,
     resume: bool,
     layout: Layout,
+    quiet: bool,
     as_json: bool,
     save_held_out: str | None,
 ) -> None:
@@ -189,7 +190,7 @@ def command(
     if family == "transformer":
         _prepare(checkpoint, resume)
     started = time.perf_counter()
-    told = Told()
+    told = FitProgress(quiet)
     lm = fit(train, spec, validation=kept, progress=told, checkpoint=checkpoint, resume=resume)
     # A fit that was resumed has taken the time of its earlier sittings as well.
     took = time.perf_counter() - started if told.last is None else told.last.elapsed
@@ -197,7 +198,7 @@ def command(
     if (
         save_held_out is not None
     ):  # behind the model: a fit that goes on finds no output of its own in its way
-        _write_held_out(save_held_out, aside)
+        _write_held_out(save_held_out, aside, quiet)
     if family == "transformer":
         checkpoint.unlink(missing_ok=True)  # only now: had saving failed, --resume would still go on from it
     print_report(
@@ -205,14 +206,15 @@ def command(
     )
 
 
-def _write_held_out(path: str, kept: list[str]) -> None:
+def _write_held_out(path: str, kept: list[str], quiet: bool) -> None:
     """The documents kept aside, as JSONL. An n-gram has not seen them; a transformer chose its weights by them."""
     from pofx.cli.output.json_records import dumps
     from pofx.files.atomic import write_atomically
 
     lines = "".join(dumps({"text": text}) + "\n" for text in kept)
     write_atomically(Path(path), lines.encode("utf-8"))
-    click.echo(f"pofx: wrote {path}", err=True)
+    if not quiet:
+        click.echo(f"pofx: wrote {path}", err=True)
 
 
 def _prepare(checkpoint: Path, resume: bool) -> None:

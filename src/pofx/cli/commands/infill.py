@@ -9,7 +9,7 @@ import click
 from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.conditions import condition_options, sampling_options, show
-from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.model import ModelOptions, model_options
 
 if TYPE_CHECKING:
     from pofx.queries.conditioning.conditions import Condition
@@ -28,7 +28,7 @@ def command(
     on: Condition | None,
     how: dict[str, Any],
     show_: int,
-    chosen: Chosen,
+    options: ModelOptions,
     as_json: bool,
 ) -> None:
     """p(middle | prefix, suffix), and log P(the text ends with the suffix | it begins with the prefix).
@@ -43,7 +43,7 @@ def command(
     from pofx.queries.conditioning.conditions import Anything
     from pofx.queries.conditioning.infill import infill
 
-    lm = chosen.load()
+    lm = options.load()
     found = infill(
         lm,
         arguments.argument_text(given),
@@ -51,4 +51,4 @@ def command(
         middle=Anything() if on is None else on,
         **how,
     )
-    show(found, "middle", show_, as_json, lm, chosen.name)
+    show(found, "middle", show_, as_json, lm, options.name)

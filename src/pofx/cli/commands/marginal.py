@@ -6,7 +6,7 @@ import click
 
 from pofx.cli.command import Command
 from pofx.cli.options import arguments
-from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Real, Whole
 
 
@@ -44,7 +44,7 @@ def command(
     calls: int | None,
     seconds: float | None,
     seed: int,
-    chosen: Chosen,
+    options: ModelOptions,
     as_json: bool,
 ) -> None:
     """log p(text) = log of the sum of p over every sequence of tokens that spells it, in nats.
@@ -58,7 +58,7 @@ def command(
     """
     from pofx.queries.marginal.marginal import marginal
 
-    lm = chosen.load()
+    lm = options.load()
     found = [marginal(lm, arguments.argument_text(t), beam, draws, calls, seconds, seed) for t in texts]
     if as_json:
         from pofx.cli.output.json_records import dumps, marginal_record

@@ -8,7 +8,7 @@ import click
 
 from pofx.cli.command import Command
 from pofx.cli.options import arguments
-from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Whole
 from pofx.cli.output.terms import print_line
 
@@ -35,7 +35,7 @@ from pofx.cli.output.terms import print_line
 )
 @model_options
 @arguments.json_option
-def command(given: str, k: int, unit: Any, calls: int, chosen: Chosen, as_json: bool) -> None:
+def command(given: str, k: int, unit: Any, calls: int, options: ModelOptions, as_json: bool) -> None:
     """p(v | prefix) of the likeliest v to come next. Without --given: p(x1 | x0), how texts begin.
 
     A word ends at the next boundary, white space or the end of the text. The first word may go on with one that the
@@ -47,15 +47,15 @@ def command(given: str, k: int, unit: Any, calls: int, chosen: Chosen, as_json: 
     """
     from pofx.queries.next_unit.next import next_token
 
-    law = next_token(chosen.load(), arguments.argument_text(given), k, unit, calls)
+    law = next_token(options.load(), arguments.argument_text(given), k, unit, calls)
     if as_json:
         from pofx.cli.output.json_records import dumps, next_record
 
-        click.echo(dumps({**next_record(law), "model": chosen.name}))
+        click.echo(dumps({**next_record(law), "model": options.name}))
     else:
         from rich.console import Console
 
         from pofx.report.terminal.next_unit import next_table
 
         Console().print(next_table(law))
-        print_line(chosen.name, law.terms)
+        print_line(options.name, law.terms)

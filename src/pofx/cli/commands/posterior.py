@@ -9,7 +9,7 @@ import click
 
 from pofx.cli.command import Command
 from pofx.cli.options import arguments
-from pofx.cli.options.model import Chosen, ModelName
+from pofx.cli.options.model import ModelName, ModelOptions
 from pofx.cli.options.numbers import Real, Whole
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ def command(
 
 def _loaded(name: str, begin: str | None, end: str | None) -> LM:
     """The model, with a stand-in for x0 or EOS only where it has none: those of fitted models are not replaced."""
-    chosen = Chosen(name, None, None, "float32", None, None, None)
-    lm = chosen.load()
+    options = ModelOptions(name, None, None, "float32", None, None, None)
+    lm = options.load()
     first = begin if lm.begin.known == "none" else None
     last = end if lm.vocab.end is None else None
     if first is None and last is None:
         return lm
-    return dataclasses.replace(chosen, begin=first, end=last).load()
+    return dataclasses.replace(options, begin=first, end=last).load()

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pofx.cli.options import arguments
-from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Verb
 from pofx.cli.output.terms import print_line
@@ -46,7 +46,7 @@ def command(
     temperature: float | None,
     top_k: int | None,
     top_p: float | None,
-    chosen: Chosen,
+    options: ModelOptions,
     as_json: bool,
     html_path: str | None,
 ) -> None:
@@ -60,7 +60,7 @@ def command(
     from pofx.queries.scoring.terms import terms
     from pofx.transforms.warp import warp
 
-    lm = chosen.load()
+    lm = options.load()
     if temperature is not None or top_k is not None or top_p is not None:
         lm = warp(lm, 1.0 if temperature is None else temperature, top_k, top_p)
     draws = sample(lm, n, arguments.argument_text(given), max_tokens, seed, boundary)
@@ -74,11 +74,11 @@ def command(
         from pofx.cli.output.json_records import draw_record, dumps
 
         for d in draws:
-            click.echo(dumps({**draw_record(d), "model": chosen.name}))
+            click.echo(dumps({**draw_record(d), "model": options.name}))
     else:
         from rich.console import Console
 
         from pofx.report.terminal.draws import draws_table
 
         Console().print(draws_table(draws))
-        print_line(chosen.name, terms(lm, 0, 0, 0, end=False))
+        print_line(options.name, terms(lm, 0, 0, 0, end=False))

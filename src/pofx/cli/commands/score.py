@@ -8,9 +8,9 @@ import click
 
 from pofx.cli.commands.score_cross import Cross, cross_options, print_cross
 from pofx.cli.options import arguments
-from pofx.cli.options.keeping import Keeping, keeping_options
+from pofx.cli.options.arguments import Keeping, keeping_options
 from pofx.cli.options.layout import Layout, layout_options
-from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Whole
 from pofx.cli.options.written import Verb, Written, rows_beside, rows_finished
 from pofx.cli.output.terms import terms_option
@@ -118,7 +118,7 @@ def command(
     tokens: bool,
     peer: str | None,
     layout: Layout,
-    chosen: Chosen,
+    options: ModelOptions,
     unknown: str,
     deterministic: bool,
     cross: Cross | None,
@@ -147,7 +147,7 @@ def command(
     asked = Documents(layout.files(files), layout, behind, given_field, keep)
     has_given = bool(given) or given_field is not None
     rows: RowQuery = ScoreRows(
-        per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary, chosen.normalize
+        per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary, options.normalize
     )
     if files:  # what can be refused before a model is loaded
         asked.look()
@@ -155,13 +155,13 @@ def command(
         from pofx.jobs.job import check_out
         from pofx.jobs.term_columns import WithTerms
 
-        rows = WithTerms(rows, chosen.name) if with_terms else rows
+        rows = WithTerms(rows, options.name) if with_terms else rows
         check_out(out, rows)
     if cross is not None:
         if print_cross(cross, asked, tokens, as_json, quiet):
             click.get_current_context().exit(1)
         return
-    lm = chosen.load(unknown=unknown)
+    lm = options.load(unknown=unknown)
     if deterministic:
         from pofx.transforms.deterministic import deterministic as alone
 
@@ -185,8 +185,8 @@ def command(
         from pofx.cli.output.run_job import run_job
         from pofx.jobs.job import Job
 
-        decided = {"--budget": chosen.budget, "--deterministic": deterministic, "--unknown": unknown}
-        job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
+        decided = {"--budget": options.budget, "--deterministic": deterministic, "--unknown": unknown}
+        job = Job(lm, options.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
         run_job(job, quiet)
     else:
         from pofx.cli.output.score_lines import print_lines
@@ -266,9 +266,9 @@ def _texts(
             console.print()
             console.print(heat_text(s))
             console.print(legend())
-    from pofx.cli.output.fitted_notice import tell_fitted
+    from pofx.cli.output.notices import print_fitted
 
-    tell_fitted(sum(s.terms.fitted for s in scored), sum(s.terms.chosen for s in scored), len(scored))
+    print_fitted(sum(s.terms.fitted for s in scored), sum(s.terms.chosen for s in scored), len(scored))
 
 
 def _page(scored: list[Scored], path: str, quiet: bool) -> None:

@@ -11,7 +11,6 @@ import click
 
 from pofx.cli.options import arguments
 from pofx.cli.options.numbers import Real, Whole
-from pofx.cli.output.notices import tell
 from pofx.jobs.documents import Documents
 from pofx.models.specs import MOST_ORDER, SMOOTHINGS, NgramSpec
 
@@ -114,7 +113,7 @@ def print_cross(cross: Cross, asked: Documents, tokens: bool, as_json: bool, qui
     from pofx.corpus.documents import Document
     from pofx.cross_fitting.folds import cross_fit
 
-    items = list(asked.items(tell))
+    items = list(asked.items(print_notice))
     texts = [i.text for i in items if isinstance(i, Document)]
     if not texts:
         raise asked.no_rows_error()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.output.notices import tell
 from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
 
@@ -37,7 +36,7 @@ def _lines(lm: LM, peer: str, asked: Documents, as_json: bool) -> None:
     from pofx.report.terminal.peers import peer_value
 
     n = failed = 0
-    for item in asked.items(tell):
+    for item in asked.items(print_notice):
         n += 1
         here = item.id
         found = asked.ask(item)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pofx.cli.options import arguments
-from pofx.cli.options.keeping import Keeping, keeping_options
+from pofx.cli.options.arguments import Keeping, keeping_options
 from pofx.cli.options.layout import Layout, layout_options
-from pofx.cli.options.model import Chosen, model_options
+from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Real
 from pofx.cli.options.written import Verb, Written, rows_beside, rows_finished
 from pofx.cli.output.terms import print_line, terms_option
@@ -84,7 +84,7 @@ def command(
     with_terms: bool,
     keeping: Keeping,
     layout: Layout,
-    chosen: Chosen,
+    options: ModelOptions,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -117,21 +117,21 @@ def command(
     behind = arguments.argument_text(given)
     asked = Documents(layout.files(files), layout, behind, given_field, keep)
     own = WordRows(units, keep)
-    rows: RowQuery = WithTerms(own, chosen.name) if with_terms else own
+    rows: RowQuery = WithTerms(own, options.name) if with_terms else own
     if files:  # what can be refused before a model is loaded
         asked.look()
     if out is not None:
         check_out(out, rows)
-    lm = chosen.load()
+    lm = options.load()
     if texts:
-        _texts(lm, [arguments.argument_text(t) for t in texts], units, behind, as_json, chosen.name)
+        _texts(lm, [arguments.argument_text(t) for t in texts], units, behind, as_json, options.name)
     elif out is not None:
-        decided = {"--budget": chosen.budget}
-        job = Job(lm, chosen.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
+        decided = {"--budget": options.budget}
+        job = Job(lm, options.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
         run_job(job, quiet)
     else:
         asked.check(lm, complete=True)
-        print_rows(lm, asked, rows, as_json, "score", "" if quiet else chosen.name)
+        print_rows(lm, asked, rows, as_json, "score", "" if quiet else options.name)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

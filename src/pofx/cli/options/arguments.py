@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from pofx.cli.options.written import Written
+from pofx.cli.options.written import Written, may_overwrite
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 quiet_option = click.option(
     "--quiet",
@@ -89,3 +95,30 @@ def write_page(path: str, page: str, quiet: bool = False) -> None:
     write_atomically(Path(path), page.encode("utf-8"))
     if not quiet:
         click.echo(f"pofx: wrote {path}", err=True)
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Whether earlier output may be lost.
+
+    Attributes:
+        fresh: The rows that a stopped run left may be lost.
+        overwrite: The file that an earlier run finished may be replaced.
+    """
+
+    fresh: bool
+    overwrite: bool
+
+
+def keeping_options(function: F) -> F:
+    """--fresh, and the --overwrite of every verb that writes, as one `keeping`; --fresh is refused without -o."""
+
+    @functools.wraps(function)
+    def with_keeping(*args: Any, fresh: bool, out: str | None, **others: Any) -> Any:
+        if out is None and typed("fresh"):
+            raise click.UsageError("--fresh: expected only with -o FILE, found without.")
+        return function(*args, keeping=Keeping(fresh, may_overwrite()), out=out, **others)
+
+    found: Any = with_keeping
+    option = click.option("--fresh", is_flag=True, help="-o: start over, whatever a stopped run left.")
+    return option(found)  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pofx.cli.options.layout import Layout, Told
-from pofx.cli.output.bad_rows import left_out
+from pofx.cli.output.notices import left_out
 from pofx.corpus.readers.fasttext import LABEL
 from pofx.corpus.readers.labels import labels_of
 from pofx.errors import BadSource, no_documents

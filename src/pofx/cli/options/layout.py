@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pofx.cli.options.numbers import Real
-from pofx.cli.output.bad_rows import BadRows, left_out
+from pofx.cli.output.notices import BadRows, left_out
 from pofx.files.limits import DEFAULT, size_of
 from pofx.jobs.documents import ReadOptions
 

@@ -90,7 +90,7 @@ _OTHERS = ("begin", "end", "dtype", "context", "stride", "budget", "rope", "pre"
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ModelOptions:
     """What the user said of the model."""
 
     name: str
@@ -135,10 +135,10 @@ class Chosen:
 
 
 def model_options(function: F) -> F:
-    """-m, --begin, --end, --dtype and the other options of a model, which reach the verb as one `chosen`."""
+    """-m, --begin, --end, --dtype and the other options of a model, which reach the verb as one `options`."""
 
     @functools.wraps(function)
-    def with_chosen(
+    def with_options(
         *args: Any,
         model_name: str,
         begin: str | None,
@@ -153,35 +153,37 @@ def model_options(function: F) -> F:
         normalize: bool,
         **others: Any,
     ) -> Any:
-        chosen = Chosen(model_name, begin, end, dtype, context, stride, budget, rope, pre, chat, normalize)
-        return function(*args, chosen=chosen, **others)
+        options = ModelOptions(
+            model_name, begin, end, dtype, context, stride, budget, rope, pre, chat, normalize
+        )
+        return function(*args, options=options, **others)
 
-    out: Any = with_chosen
+    out: Any = with_options
     for option in reversed(OPTIONS):
         out = option(out)
     return out  # type: ignore[no-any-return]
 
 
 def optional_model(help: str, environment: bool = True) -> Callable[[F], F]:
-    """-m of a verb that can do without, and the other options of a model; they reach it as one `chosen`, or None.
+    """-m of a verb that can do without, and the other options of a model; they reach it as one `options`, or None.
 
     environment: whether POFX_MODEL names one, too; not where most inputs are refused together with a model.
     """
 
     def decorate(function: F) -> F:
         @functools.wraps(function)
-        def with_chosen(*args: Any, model_name: str | None, **others: Any) -> Any:
+        def with_options(*args: Any, model_name: str | None, **others: Any) -> Any:
             said = {name: others.pop(name) for name in _OTHERS}
-            chosen = None if model_name is None else Chosen(model_name, **said)
-            if chosen is None:
+            options = None if model_name is None else ModelOptions(model_name, **said)
+            if options is None:
                 unheeded = next(
                     (n for n in _OTHERS if said[n] not in (None, False, "short") and n != "dtype"), None
                 )
                 if unheeded:
                     raise click.UsageError(f"--{unheeded}: expected only with -m MODEL, found without.")
-            return function(*args, chosen=chosen, **others)
+            return function(*args, options=options, **others)
 
-        out: Any = with_chosen
+        out: Any = with_options
         for option in reversed(OPTIONS[1:]):
             out = option(out)
         variable: dict[str, Any] = {"envvar": "POFX_MODEL", "show_envvar": True} if environment else {}

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.output.bad_rows import BadRows
-from pofx.cli.output.notices import tell
+from pofx.cli.output.notices import BadRows
 from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
 from pofx.jobs.row_query import Entry, RowQuery
@@ -39,7 +38,7 @@ def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking:
     nats = 0.0
     told = BadRows()
     answer = rows.bind(lm)
-    for block in blocks(asked.items(tell), asked.ask, rows.block_size(lm)):
+    for block in blocks(asked.items(print_notice), asked.ask, rows.block_size(lm)):
         for item, found in zip(block.items, block.answers(answer)):
             if not as_json and n + failed == 0:
                 click.echo("\t".join(c.name for c in columns))

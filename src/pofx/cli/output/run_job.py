@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pofx.cli.output.fitted_notice import tell_fitted
-from pofx.cli.output.notices import tell
+from pofx.cli.output.notices import print_fitted, print_notice
 from pofx.jobs.events import (
     BlankLines,
     BlockEnd,
@@ -82,7 +81,7 @@ def _followed(events: Iterator[Event], job: Job, quiet: bool) -> JobEnd | None:
                 case JobEnd():
                     return event
                 case BlankLines() | RepeatedId() | UncomparedIds():
-                    tell(event)
+                    print_notice(event)
     return None
 
 
@@ -145,7 +144,7 @@ def _tell_ended(job: Job, ended: JobEnd, quiet: bool) -> None:
         click.echo(summary(ended.scored, ended.bytes, ended.nats, prefix), err=True)
         click.echo(f"pofx: {line(job.name, terms(job.lm, 0, 0, 0, end=not prefix))}", err=True)
         click.echo(f"pofx: {did} {ended.path}", err=True)
-    tell_fitted(ended.fitted, ended.chosen, ended.scored)
+    print_fitted(ended.fitted, ended.chosen, ended.scored)
     failed = ended.rows - ended.scored
     if failed:
         click.echo(

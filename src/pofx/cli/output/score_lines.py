@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.output.bad_rows import BadRows
-from pofx.cli.output.fitted_notice import tell_fitted
-from pofx.cli.output.notices import tell
+from pofx.cli.output.notices import BadRows, print_fitted
 from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
 
@@ -38,7 +36,7 @@ def print_lines(
     from pofx.lm.trace import Want
     from pofx.queries.scoring.stream import score_stream
 
-    items = asked.items(tell)
+    items = asked.items(print_notice)
     asked.check(lm, complete=False)
     want = Want(entropy=True, rank=True, top=5) if wants_page else Want()
     blocks = score_stream(lm, items, asked.ask, want, boundary=boundary)
@@ -87,7 +85,7 @@ def print_blocks(
         click.echo(f"pofx: warning: {failed:,} of {count_noun(n + failed, 'row')} without a score", err=True)
     if not quiet:
         click.echo(summary(n, n_bytes, nats, prefix), err=True)
-    tell_fitted(fitted, chosen, n)
+    print_fitted(fitted, chosen, n)
     return kept, failed
 
 
