@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import pofx
 from pofx.cli.main import main
+from pofx.cli.output.notices import print_notice
 from pofx.corpus.documents import Document
 from pofx.jobs.repeated_ids import RepeatedIds
 

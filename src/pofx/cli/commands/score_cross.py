@@ -11,6 +11,7 @@ import click
 
 from pofx.cli.options import arguments
 from pofx.cli.options.numbers import Real, Whole
+from pofx.cli.output.notices import print_notice
 from pofx.jobs.documents import Documents
 from pofx.models.specs import MOST_ORDER, SMOOTHINGS, NgramSpec
 

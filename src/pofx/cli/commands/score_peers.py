@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pofx.cli.output.notices import print_notice
 from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.output.notices import BadRows
+from pofx.cli.output.notices import BadRows, print_notice
 from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
 from pofx.jobs.row_query import Entry, RowQuery

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.output.notices import BadRows, print_fitted
+from pofx.cli.output.notices import BadRows, print_fitted, print_notice
 from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
 
