@@ -138,6 +138,6 @@ def _in_cache(name: str) -> Path:
         models = [p for p in cache_dir().glob("builtin-*") if p.is_dir()]  # beside them are the documents
         made = sorted(models, key=lambda p: p.stat().st_mtime)
         return made[-1] if made else cache_dir() / BUILTIN
-    from pofx.models.pretrained.checkpoint.source import find
+    from pofx.models.pretrained.checkpoint.source import find_checkpoint
 
-    return find(name)
+    return find_checkpoint(name)
