@@ -133,9 +133,9 @@ def test_overwrite_without_anything_to_write_is_a_mistake(run: Run) -> None:
 
 def test_a_stopped_fit_goes_on_over_the_older_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
-    from pofx.cli.output.fit_progress import Told
+    from pofx.cli.output.fit_report import ProgressPrinter
 
-    class Stopped(Told):
+    class Stopped(ProgressPrinter):
         def __call__(self, p: Any) -> None:
             super().__call__(p)
             raise KeyboardInterrupt
@@ -147,7 +147,7 @@ def test_a_stopped_fit_goes_on_over_the_older_model(run: Run, monkeypatch: pytes
     older = stamps(Path("model"))
     assert run(fit) == (2, "", f"pofx: error: model: {REFUSAL}\n")
     with monkeypatch.context() as m:
-        m.setattr("pofx.cli.commands.fit.Told", Stopped)
+        m.setattr("pofx.cli.commands.fit.ProgressPrinter", Stopped)
         code, _, err = run(f"{fit} --overwrite")
     assert (code, "--resume" in err) == (130, True), err
     assert stamps(Path("model")) == older

@@ -14,9 +14,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-
 from pofx.cli.main import main
-from pofx.cli.output.fit_report import FitProgress, read_of
+from pofx.cli.output.fit_report import ProgressPrinter, read_of
 from pofx.errors import BadSource, Interrupted
 from pofx.models.specs import TransformerSpec
 from pofx.models.transformer.fit_state import FitProgress
@@ -71,7 +70,7 @@ def test_the_best_and_the_time_are_of_all_sittings(tmp_path: Path) -> None:
 
 def test_the_line_shows_the_best_of_the_fit(capsys: pytest.CaptureFixture[str]) -> None:
     at = FitProgress(9, 0.5, 100.0, 100.0, 50.0, 3.0, 2.0, 5.0, 2.5, best_bits_per_byte=2.25, passes=0.1)
-    told = FitProgress()
+    told = ProgressPrinter()
     told(at)
     err = capsys.readouterr().err
     assert "100 s,  100 s to go" in err
@@ -145,7 +144,7 @@ def test_on_the_command_line(
             main(["fit", "corpus.txt", "-o", "m", "--family", "transformer", *sizes, *more])
         return ended.value.code, *capsys.readouterr()
 
-    class Terminated(FitProgress):
+    class Terminated(ProgressPrinter):
         """Sends SIGTERM after a second of fitting."""
 
         def __call__(self, p: FitProgress) -> None:
@@ -153,7 +152,7 @@ def test_on_the_command_line(
             if p.elapsed >= 1:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("pofx.cli.commands.fit.FitProgress", Terminated)
+    monkeypatch.setattr("pofx.cli.commands.fit.ProgressPrinter", Terminated)
     code, out, err = run("--seconds", "60")
     assert (code, out) == (130, ""), err
     assert "--resume" in err.splitlines()[-1]

@@ -12,7 +12,7 @@ from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Verb, Written, model_finished
-from pofx.cli.output.fit_report import FitProgress, print_report
+from pofx.cli.output.fit_report import ProgressPrinter, print_report
 from pofx.models.specs import MOST_ORDER, SIZES
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def command(
     if family == "transformer":
         _prepare(checkpoint, resume)
     started = time.perf_counter()
-    told = FitProgress(quiet)
+    told = ProgressPrinter(quiet)
     lm = fit(train, spec, validation=kept, progress=told, checkpoint=checkpoint, resume=resume)
     # A fit that was resumed has taken the time of its earlier sittings as well.
     took = time.perf_counter() - started if told.last is None else told.last.elapsed

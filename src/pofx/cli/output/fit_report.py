@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pofx.lm.model import LM
 
 
-class FitProgress:
+class ProgressPrinter:
     """Prints the progress of a fit on standard error: one live line on a terminal, else a line every ten seconds.
 
     Attributes:

@@ -54,7 +54,7 @@ class BadRows:
 
 def left_out(bad: int, read: int, blank: int = 0) -> None:
     """Say on standard error how many rows and blank lines were left out, if any, and how many documents were read."""
-    from pofx.report.numerals import count_noun
+    from pofx.units import count_noun
 
     if blank and read:  # with nothing read, the refusal that follows stands alone
         click.echo(f"pofx: {count_noun(blank, 'blank line')} skipped", err=True)
@@ -106,6 +106,6 @@ def print_fitted(fitted: int, chosen: int, n: int, advice: str = SCORE) -> None:
 
 
 def _of(number: int, n: int) -> str:
-    from pofx.report.numerals import count_noun
+    from pofx.units import count_noun
 
     return "the text is one" if n == 1 else f"{number:,} of {count_noun(n, 'text')} are ones"
