@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from test_config_fields import MORE, VALUES, law
 
+from hostile_configs import MORE, VALUES, law
 from refusals import decided
 from tiny_checkpoints import FAMILIES, write
 

@@ -14,52 +14,18 @@ import pytest
 from transformers import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from hostile_configs import MORE, VALUES, law
 from pofx.errors import BadSource
 from pofx.models.pretrained.checkpoint.config_check import check_config
 from pofx.models.pretrained.checkpoint.rules import check_checkpoint
 from pofx.models.pretrained.checkpoint.text_model import WRAPPERS
-from pofx.models.pretrained.files import read_pretrained
 from pofx.models.pretrained.library.body import quiet
 from refusals import decided, refusal
 from tiny_checkpoints import write
 
-IDS = [0, 9, 70, 33, 12]
-VALUES: list[Any] = [
-    None,
-    True,
-    False,
-    0,
-    1,
-    -1,
-    2.5,
-    10**9,
-    -(10**9),
-    float("inf"),
-    float("nan"),
-    "",
-    "x",
-    "1",
-]
-VALUES += ["org/name", [], [1], ["a"], [None], [[1]], {}, {"a": 1}]
-# Fields that published configs have beside those that the library writes.
-_MORE = (
-    "bos_token_id eos_token_id pad_token_id rope_scaling rope_theta sliding_window layer_types head_dim "
-    "max_window_layers sliding_window_pattern no_rope_layers partial_rotary_factor torch_dtype quantization_config "
-    "quantization text_config per_layer_config fusion_config id2label num_labels is_decoder is_encoder_decoder auto_map "
-    "use_bidirectional_attention attn_temperature_tuning n_ctx original_max_position_embeddings"
-)
-MORE = _MORE.split()
-
 
 def changed(home: Path, base: dict[str, Any], field: str, value: Any) -> None:
     (home / "config.json").write_text(json.dumps(base | {field: value}))
-
-
-def law(home: Path) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        lm = read_pretrained(check_checkpoint(home), None, "float32", None)
-        return lm.forward([IDS], skip=1).logp[0]
 
 
 @pytest.mark.thorough
