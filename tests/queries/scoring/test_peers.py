@@ -224,10 +224,10 @@ def test_on_the_command_line(
     pofx.save(lm, "m")
     assert tuple(PEERS) == OFFERED
 
-    def run(*arguments: str) -> tuple[int, str, str]:
+    def run(*arguments: str, model: str = "m") -> tuple[int, str, str]:
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            main(["score", "-m", "m", *arguments])
+            main(["score", "-m", model, *arguments])
         return (int(ended.value.code or 0), *capsys.readouterr())
 
     value = as_peer(lm, "the cat", "minicons").value
@@ -258,6 +258,6 @@ def test_on_the_command_line(
     assert "hidden" in out
     assert run("--text", "a", "--as", "gpt")[0] == 2
     pofx.save(pofx.fit(["the cat"] * 3, pofx.NgramSpec(order=3, begin=False)), "m2")
-    code, out, _ = run("-m", "m2", "--text", "the cat", "--as", "minicons")
+    code, out, _ = run("--text", "the cat", "--as", "minicons", model="m2")
     assert code == 0
     assert "pofx: no log p(x): " in out
