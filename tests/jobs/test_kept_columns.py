@@ -14,12 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import pofx
-from pofx.cli.main import main
-from pofx.cli.output.notices import print_notice
-from pofx.corpus.documents import Document
-from pofx.jobs.repeated_ids import RepeatedIds
-
 # What a field of JSON lines held, and the type of Parquet that holds it; the types are those of the formats' own
 # specifications, and "json" stands for a string that holds the value as JSON.
 JSON = {
@@ -40,16 +34,13 @@ JSON = {
 }
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("model") / "m"
-    pofx.save(pofx.fit(["the cat", "a cat", "the end"], pofx.NgramSpec(order=2)), home)
-    return home
-
-
 @pytest.fixture
 def kept(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    code: Callable[[list[str]], object],
 ) -> Callable[[str, str, list[str]], Path]:
     monkeypatch.chdir(tmp_path)
 
@@ -60,12 +51,6 @@ def kept(
         return tmp_path / out
 
     return score
-
-
-def code(arguments: list[str]) -> object:
-    with pytest.raises(SystemExit) as e:
-        main(arguments)
-    return e.value.code
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -181,46 +166,3 @@ def test_any_value_of_json_comes_back(tmp_path: Path, kept: Callable[..., Path],
     (tmp_path / "in.jsonl").write_text(row + "\n")
     assert same(lines_of(kept("in.jsonl", "out.jsonl", ["v"]))[0]["v"], value)
     assert pq.read_table(kept("in.jsonl", "out.parquet", ["v"])).num_rows == 1
-
-
-# Ids that rows share ----------------------------------------------------------------------------------------------
-
-
-def rows_of(*ids: str) -> list[Document]:
-    return [Document("a", i, "in.jsonl", n) for n, i in enumerate(ids, 1)]
-
-
-def warned(capsys: pytest.CaptureFixture[str], ids: list[str], most: int = 100) -> str:
-    assert [d.id for d in RepeatedIds(most).watch(iter(rows_of(*ids)), print_notice)] == ids
-    return capsys.readouterr().err
-
-
-def test_ids_that_rows_share_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert warned(capsys, ["a", "b", "c"]) == ""
-    one = warned(capsys, ["a", "b", "a"])
-    assert "id 'a' stands at in.jsonl:1 and in.jsonl:3;" in one
-    assert one.count("\n") == 1
-    more = warned(capsys, ["a", "b", "b", "a", "b"])
-    assert "id 'b' stands at in.jsonl:2 and in.jsonl:3, and 2 more rows repeat an id;" in more
-    assert "1 more row repeats an id" in warned(capsys, ["a", "a", "a"])
-
-
-def test_memory_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
-    told = warned(capsys, ["a", "b", "c", "c", "a"], most=2)
-    assert "id 'a' stands at in.jsonl:1 and in.jsonl:5" in told
-    assert "the first 2 different ones only" in told
-
-
-def test_a_run_names_them(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    rows = [{"text": "the cat", "key": k} for k in ("x", "y", "x")]
-    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for more in (["-o", "out.jsonl"], []):
-        assert code(["score", "in.jsonl", "--id", "key", "-m", str(model), *more]) == 0
-        assert "id 'x' stands at in.jsonl:1 and in.jsonl:3;" in capsys.readouterr().err
-    assert code(["score", "in.jsonl", "-m", str(model)]) == 0
-    assert "stands at" not in capsys.readouterr().err
-    assert code(["score", "in.jsonl", "in.jsonl", "-m", str(model)]) == 0
-    assert "id 'in.jsonl:1' stands at in.jsonl:1 and in.jsonl:1, and 2 more rows" in capsys.readouterr().err
