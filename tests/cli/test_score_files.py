@@ -28,9 +28,9 @@ from hypothesis import strategies as st
 import pofx
 from laws import laws
 from pofx.cli.main import main
-from pofx.corpus.writing import Column, common_kind, kind_of, line, maker, target_of
+from pofx.corpus.writing import Column, common_kind, encode_row, kind_of_value, target_of, target_writer
 from pofx.errors import BadSource, BadValue, NoBOS, NotText, PofxError
-from pofx.files.journal import Journal, opened
+from pofx.files.journal import Journal, open_journal
 from pofx.files.journal_files import part_of, progress_of
 from pofx.lm.fingerprint import file_fingerprint, model_fingerprint
 from pofx.lm.model import LM
@@ -841,12 +841,12 @@ def test_two_runs_do_not_write_through_each_other(run: Callable[..., Ran]) -> No
 def test_a_journal_counts_only_what_was_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pofx.files.journal.SECONDS", 1e9)
     target = tmp_path / "o.jsonl"
-    journal = opened(target, {"a": 1}, {}, {"n": 0}, fresh=False)
+    journal = open_journal(target, {"a": 1}, {}, {"n": 0}, fresh=False)
     journal.append(b"1\n", {"n": 1})
     journal.checkpoint()
     journal.append(b"2\n", {"n": 2})
     journal.close()
-    again = opened(target, {"a": 1}, {}, {"n": 0}, fresh=False)
+    again = open_journal(target, {"a": 1}, {}, {"n": 0}, fresh=False)
     assert (again.saved.state, again.saved.offset) == ({"n": 1}, 2)
     again.append(b"two\n", {"n": 2})
     again.finish(None)
@@ -856,7 +856,7 @@ def test_a_journal_counts_only_what_was_on_the_disk(tmp_path: Path, monkeypatch:
 
 def test_a_file_that_cannot_be_made_leaves_the_rows(tmp_path: Path) -> None:
     target = tmp_path / "o.csv"
-    journal: Journal = opened(target, {}, {}, {}, fresh=False)
+    journal: Journal = open_journal(target, {}, {}, {}, fresh=False)
     journal.append(b"1\n", {"n": 1})
 
     def fails(rows: Path, new: Path) -> None:
@@ -867,7 +867,7 @@ def test_a_file_that_cannot_be_made_leaves_the_rows(tmp_path: Path) -> None:
         journal.finish(fails)
     journal.close()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["o.csv.part", "o.csv.progress"]
-    again = opened(target, {}, {}, {}, fresh=False)
+    again = open_journal(target, {}, {}, {}, fresh=False)
     again.close()
     assert again.saved.state == {"n": 1}
     assert (part_of(target).name, progress_of(target).name) == ("o.csv.part", "o.csv.progress")
@@ -878,8 +878,8 @@ def test_row_groups_depend_on_the_rows_alone(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("pofx.corpus.writing.GROUP_BYTES", 400)
     rows = tmp_path / "rows"
     values = [{"a": "x" * (i % 7) * 10, "n": i} for i in range(57)]
-    rows.write_bytes(b"".join(map(line, values)))
-    make = maker(target_of(tmp_path / "o.parquet"), [Column("a", "text"), Column("n", "int")], {})
+    rows.write_bytes(b"".join(map(encode_row, values)))
+    make = target_writer(target_of(tmp_path / "o.parquet"), [Column("a", "text"), Column("n", "int")], {})
     assert make is not None
     make(rows, tmp_path / "o.parquet")
     file = pq.ParquetFile(tmp_path / "o.parquet")
@@ -894,9 +894,9 @@ def test_row_groups_depend_on_the_rows_alone(tmp_path: Path, monkeypatch: pytest
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), min_size=1, max_size=6))
 def test_what_is_written_is_read(tmp_path: Path, texts: list[str]) -> None:
     rows = tmp_path / "rows"
-    rows.write_bytes(b"".join(line({"id": str(k), "text": t}) for k, t in enumerate(texts)))
+    rows.write_bytes(b"".join(encode_row({"id": str(k), "text": t}) for k, t in enumerate(texts)))
     for name in ("o.csv", "o.tsv.gz", "o.parquet"):
-        make = maker(target_of(tmp_path / name), [Column("id", "text"), Column("text", "text")], {})
+        make = target_writer(target_of(tmp_path / name), [Column("id", "text"), Column("text", "text")], {})
         assert make is not None
         make(rows, tmp_path / name)
         found = [(d.id, d.text) for d in pofx.records(tmp_path / name, id="id")]
@@ -911,9 +911,9 @@ def test_lines_are_strict_json() -> None:
         "e": "\udc80é",
         "f": np.float64(2),
     }
-    data = line(row).decode()
+    data = encode_row(row).decode()
     assert data == '{"a": null, "b": ["inf", [1, "-inf"]], "c": {"d": null}, "e": "\\\\udc80é", "f": 2.0}\n'
-    assert json.loads(line({"a": b"ab\xff"})) == {
+    assert json.loads(encode_row({"a": b"ab\xff"})) == {
         "a": "ab\\xff"
     }  # the text of bytes, as in the column of texts
 
@@ -940,7 +940,7 @@ def test_kinds_of_kept_columns() -> None:
         ([[[1]]], "any"),
         ([{"a": 1}], "any"),
     ):
-        assert common_kind([kind_of(v) for v in values]) == kind, values
+        assert common_kind([kind_of_value(v) for v in values]) == kind, values
 
 
 def test_fingerprints(models: Path, tmp_path: Path) -> None:

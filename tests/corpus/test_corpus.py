@@ -153,7 +153,7 @@ def test_lines_by_definition(tmp_path_factory, data):
 def test_pieces_are_those_of_split_whatever_the_chunks(data, mark, n):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "_CHUNK", n)
-        found = list(streams.pieces("x", io.BufferedReader(io.BytesIO(data.encode()), n), mark.encode()))
+        found = list(streams.read_pieces("x", io.BufferedReader(io.BytesIO(data.encode()), n), mark.encode()))
     assert [p.decode() for p, _ in found] == data.split(mark)
     assert [end.decode() for _, end in found] == [mark] * (len(found) - 1) + [""]
 
@@ -163,7 +163,7 @@ def test_pieces_are_those_of_split_whatever_the_chunks(data, mark, n):
 def test_blocks_are_whole_lines_whatever_the_chunks(data, n):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "_CHUNK", n)
-        found = list(streams.blocks("x", io.BufferedReader(io.BytesIO(data.encode()), n)))
+        found = list(streams.read_line_blocks("x", io.BufferedReader(io.BytesIO(data.encode()), n)))
     assert b"".join(found).decode() == data
     assert all(b.endswith(b"\n") for b in found[:-1])
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pofx.corpus.readers.parquet_pages import BadPage, _header, unfolded
+from pofx.corpus.readers.parquet_pages import BadPage, _header, unpacked_size
 
 WRITTEN = list(
     itertools.product(["none", "zstd", "gzip"], [True, False], ["1.0", "2.0"], [True, False], [1000, 1 << 20])
@@ -41,7 +41,7 @@ def test_pages_unfold_to_what_an_honest_footer_says(
         metadata = pq.ParquetFile(stream).metadata
         for g, c in itertools.product(range(metadata.num_row_groups), range(metadata.num_columns)):
             chunk = metadata.row_group(g).column(c)
-            found = unfolded(stream, chunk)
+            found = unpacked_size(stream, chunk)
             # Headers are counted by the footer alone; one with long minima and maxima takes thousands of bytes.
             assert 0 < found <= chunk.total_uncompressed_size
             if not statistics and size > 1000:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from pofx.corpus.documents import BadRow, documents, records
 from pofx.corpus.readers import json_array
-from pofx.corpus.readers.fields import Fields
-from pofx.corpus.readers.layout import Layout
+from pofx.corpus.readers.fields import FieldSearch
+from pofx.corpus.readers.layout import DocumentLayout
 from pofx.errors import BadSource
 from pofx.files.limits import Limits
 
@@ -55,7 +55,9 @@ def test_arrays_by_definition(rows: list[Any], indent: Any, ascii: bool, chunk: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_array, "_CHUNK", chunk)
         stream = io.BufferedReader(io.BytesIO(data.encode()), 16)  # type: ignore[arg-type]
-        found: list[Any] = list(json_array.array_rows("x", stream, Layout(keep=("x",)), Fields(())))
+        found: list[Any] = list(
+            json_array.array_rows("x", stream, DocumentLayout(keep=("x",)), FieldSearch(()))
+        )
     assert [(text, kept) for _, text, _, _, kept in found] == [(r["text"], (r["x"],)) for r in rows]
     assert all(data.split("\n")[line - 1].lstrip(" \t[").startswith("{") for line, *_ in found)
 

@@ -19,7 +19,7 @@ import pytest
 from pofx.corpus.documents import documents, records
 from pofx.errors import BadSource, BadValue
 from pofx.files import limits
-from pofx.files.limits import size_of
+from pofx.files.limits import parse_size
 from refusals import decided, refusal
 
 pa = pytest.importorskip("pyarrow")
@@ -256,12 +256,12 @@ def test_every_cut_of_a_packed_table_is_noticed(tmp_path: Path, kind: str) -> No
     [("1", 1), ("500", 500), ("64M", 64 * 10**6), ("1.5G", 15 * 10**8), (" 2 kb", 2000), ("1T", 10**12)],
 )
 def test_sizes(text: str, size: int) -> None:
-    assert size_of(text) == size
+    assert parse_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1e9", "5 X", "9" * 99, "nan", "inf", "\u0661"])
 def test_sizes_that_are_none(text: str) -> None:
-    assert size_of(text) is None
+    assert parse_size(text) is None
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, None, "1G", float("nan")])

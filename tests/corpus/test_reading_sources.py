@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pofx.corpus import streams
 from pofx.corpus.documents import BadRow, Document, documents, records
-from pofx.corpus.source import named
+from pofx.corpus.source import expand_path
 from pofx.errors import BadSource
 
 pa = pytest.importorskip("pyarrow")
@@ -48,7 +48,7 @@ def corpus(tmp_path: Path) -> Path:
 
 def test_a_directory_is_the_files_below_it(corpus: Path) -> None:
     assert read(corpus)[0] == ["a", "b", "c"]
-    assert [os.path.basename(p) for p in named(corpus).others] == ["README.md", "scores.part"]
+    assert [os.path.basename(p) for p in expand_path(corpus).others] == ["README.md", "scores.part"]
     assert [d.id for d in records(corpus)] == [
         f"{corpus}/{n}:1" for n in ("a.txt", "b.txt", "sub/deep/c.jsonl")
     ]
@@ -182,7 +182,7 @@ def test_pieces_do_not_hang_on_the_chunks(data: str, mark: str, n: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "_CHUNK", n)
         raw: Any = io.BytesIO(data.encode())
-        found = [p.decode() for p, _ in streams.pieces("x", io.BufferedReader(raw, n), mark.encode())]
+        found = [p.decode() for p, _ in streams.read_pieces("x", io.BufferedReader(raw, n), mark.encode())]
     assert found == [*pieces, data[at:]]
 
 

@@ -93,11 +93,11 @@ def test_an_entry_appears_whole_and_is_verified(home: Path) -> None:
         (part / "a").write_bytes(b"1234")
         seen.append([p.name for p in (home / "models").iterdir() if not p.name.startswith(".")])
 
-    path = cache.keep("one", 4, fill)
+    path = cache.keep_model("one", 4, fill)
     assert path == cache.model_path("one") == home / "models" / "one"
     assert seen == [[]], "nobody sees it before it is done"
     assert (path / "a").read_bytes() == b"1234"
-    assert cache.is_whole(path)
+    assert cache.is_intact(path)
     assert models() == ["one"]
     assert [p.name for p in (home / "models").iterdir()] == ["one"], "and nothing is left over"
     assert stat.S_IMODE((home / "models").stat().st_mode) == 0o700
@@ -120,10 +120,10 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_seen_and_mended(damage: str) -> None:
-    path = cache.keep("one", 10, filled(10))
+    path = cache.keep_model("one", 10, filled(10))
     DAMAGES[damage](path)
-    assert not cache.is_whole(path)
-    assert cache.is_whole(cache.keep("one", 10, filled(10)))
+    assert not cache.is_intact(path)
+    assert cache.is_intact(cache.keep_model("one", 10, filled(10)))
 
 
 def test_a_failure_leaves_nothing(home: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_failure_leaves_nothing(home: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cache.keep("one", 4, fail)
+        cache.keep_model("one", 4, fail)
     assert list((home / "models").iterdir()) == []
     assert models() == []
 
@@ -141,24 +141,24 @@ def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cache.LIMIT_VARIABLE, "5k")
     for i, name in enumerate("abc"):
         past = 1000.0 + i
-        os.utime(cache.keep(name, 1500, filled(1000)) / cache.CARD, (past, past))
+        os.utime(cache.keep_model(name, 1500, filled(1000)) / cache.CARD, (past, past))
         os.utime(cache.model_path(name) / "data", (past, past))
         os.utime(cache.model_path(name), (past, past))
-    assert cache.is_whole(cache.model_path("a"))  # which makes it the latest used
+    assert cache.is_intact(cache.model_path("a"))  # which makes it the latest used
     assert models() == ["a", "c", "b"]
-    cache.keep("d", 2500, filled(1000))
+    cache.keep_model("d", 2500, filled(1000))
     assert set(models()) == {"d", "a", "c"}, "b was used longest ago"
-    cache.keep("e", 5000, filled(1000))
+    cache.keep_model("e", 5000, filled(1000))
     assert models() == ["e"], "and the one that is made stays"
     with pytest.raises(BadSource, match=r"POFX_CACHE_LIMIT=1G"):
-        cache.keep("f", 5001, filled(1))
+        cache.keep_model("f", 5001, filled(1))
     assert models() == ["e"], "nothing makes room for what cannot stay"
 
 
 def test_a_full_disk_is_told_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
     with pytest.raises(BadSource, match="free"):
-        cache.keep("one", 11, lambda part: pytest.fail("worked"))
+        cache.keep_model("one", 11, lambda part: pytest.fail("worked"))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def _made_by_a_process(name: str, barrier: Any) -> None:
         barrier.wait(30)  # all are in the middle at once
         (part / "data").write_text("same" * 10_000)
 
-    cache.keep(name, 10, fill)
+    cache.keep_model(name, 10, fill)
 
 
 def test_processes_that_make_the_same_at_once(home: Path) -> None:
@@ -201,7 +201,7 @@ def test_processes_that_make_the_same_at_once(home: Path) -> None:
     for p in processes:
         p.join(60)
     assert [p.exitcode for p in processes] == [0] * 4
-    assert cache.is_whole(cache.model_path("one"))
+    assert cache.is_intact(cache.model_path("one"))
     assert [p.name for p in (home / "models").iterdir()] == ["one"]
 
 
@@ -209,27 +209,27 @@ def test_what_another_made_meanwhile_is_left_to_its_readers() -> None:
     there: list[int] = []
 
     def fill(part: Path) -> None:
-        other = cache.keep("one", 1, filled(3))
+        other = cache.keep_model("one", 1, filled(3))
         there.append((other / "data").stat().st_ino)
         filled(3)(part)
 
-    assert (cache.keep("one", 1, fill) / "data").stat().st_ino == there[0]
+    assert (cache.keep_model("one", 1, fill) / "data").stat().st_ino == there[0]
 
 
 def test_what_killed_processes_left_is_removed(home: Path) -> None:
-    cache.keep("one", 1, filled(1))
+    cache.keep_model("one", 1, filled(1))
     for name in (".two.abc.part", ".three.abc.old"):
         (home / "models" / name).mkdir()
         (home / "models" / name / "data").write_text("x")
         os.utime(home / "models" / name, (0, 0))
     (home / "models" / ".young.abc.part").mkdir()
-    cache.keep("four", 1, filled(1))
+    cache.keep_model("four", 1, filled(1))
     assert {p.name for p in (home / "models").iterdir()} == {"one", "four", ".young.abc.part"}
 
 
 def test_clearing_removes_what_pofx_made_and_no_more(home: Path) -> None:
-    cache.keep("one", 1, filled(1))
-    cache.keep("two", 1, filled(1))
+    cache.keep_model("one", 1, filled(1))
+    cache.keep_model("two", 1, filled(1))
     (home / "builtin-1.json").write_text("[]")
     (home / "thesis.txt").write_text("years of work")
     (home / "models" / "stranger").mkdir()
@@ -262,13 +262,13 @@ def test_records_of_finished_runs_and_others_are_listed_and_removed(home: Path, 
 
 
 def test_a_cache_of_another_user(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache.keep("one", 1, filled(1))
+    cache.keep_model("one", 1, filled(1))
     (home / "models").chmod(0o777)
-    cache.keep("two", 1, filled(1))
+    cache.keep_model("two", 1, filled(1))
     assert stat.S_IMODE((home / "models").stat().st_mode) == 0o700
     monkeypatch.setattr(cache.os, "geteuid", lambda: (home / "models").stat().st_uid + 1)
     with pytest.raises(BadSource, match="another user"):
-        cache.keep("three", 1, filled(1))
+        cache.keep_model("three", 1, filled(1))
 
 
 # --- files and directories -------------------------------------------------------------------------------------------
@@ -576,8 +576,8 @@ def test_pofx_cache(capsys: pytest.CaptureFixture[str], home: Path) -> None:
     code, out, err = run(capsys, "cache")
     assert (code, out) == (0, "")
     assert str(home) in err
-    cache.keep("one", 1, filled(1_500_000))
-    cache.keep("[red]two", 1, filled(1))
+    cache.keep_model("one", 1, filled(1_500_000))
+    cache.keep_model("[red]two", 1, filled(1))
     code, out, err = run(capsys, "cache")
     assert code == 0
     assert "1.5 MB" in out

@@ -104,8 +104,8 @@ def test_broken_records_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     target = tmp_path / "t"
     target.write_text("x")
     finished.remember(target, {"a": 1}, {"items": 2})
-    assert finished.state_of(target, {"a": 1}) == {"items": 2}
-    assert finished.state_of(target, {"a": 2}) is None
+    assert finished.final_state(target, {"a": 1}) == {"items": 2}
+    assert finished.final_state(target, {"a": 2}) is None
     (place,) = (tmp_path / "cache" / finished.FINISHED).iterdir()
     whole = place.read_bytes()
     for broken in (

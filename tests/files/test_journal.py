@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pofx.errors import BadSource, BadValue, PofxError
-from pofx.files.journal import Journal, opened
+from pofx.files.journal import Journal, open_journal
 from pofx.files.journal_files import part_of, progress_of
 from refusals import decided
 
@@ -22,7 +22,7 @@ ROWS = [b'{"id": "a.txt:1", "nats": -3.5}\n', b'{"id": "a.txt:2", "nats": -14.25
 
 def stopped(target: Path) -> None:
     """What a run leaves that was killed behind two blocks."""
-    journal = opened(target, PARTS, HERE, {"items": 0}, fresh=True)
+    journal = open_journal(target, PARTS, HERE, {"items": 0}, fresh=True)
     for k, rows in enumerate(ROWS):
         journal.append(rows, {"items": k + 1})
     journal.checkpoint()
@@ -38,7 +38,9 @@ def write_number(
     """One run: it writes its number, or says why not."""
     at_once.wait()
     try:
-        journal = opened(target, {**PARTS, "n": n}, HERE, {"items": 0}, fresh=False, overwrite=overwrite)
+        journal = open_journal(
+            target, {**PARTS, "n": n}, HERE, {"items": 0}, fresh=False, overwrite=overwrite
+        )
     except PofxError as e:
         told.append(str(e))
         return
@@ -75,13 +77,13 @@ def test_of_runs_that_start_at_once_one_wins_and_the_others_say_so(tmp_path: Pat
 def test_a_run_that_was_refused_leaves_what_the_other_wrote(tmp_path: Path) -> None:
     pytest.importorskip("fcntl")
     target = tmp_path / "o.jsonl"
-    first = opened(target, PARTS, HERE, {"items": 0}, fresh=False)
+    first = open_journal(target, PARTS, HERE, {"items": 0}, fresh=False)
     first.append(ROWS[0], {"items": 1})
     first.checkpoint()
     before = progress_of(target).read_bytes(), part_of(target).read_bytes()
     for fresh in (False, True):
         with pytest.raises(BadSource, match="another run that is writing it"):
-            opened(target, PARTS, HERE, {"items": 0}, fresh=fresh)
+            open_journal(target, PARTS, HERE, {"items": 0}, fresh=fresh)
     assert (progress_of(target).read_bytes(), part_of(target).read_bytes()) == before
     first.finish(None)
     assert target.read_bytes() == ROWS[0]
@@ -93,7 +95,7 @@ def test_a_run_that_finishes_before_the_lock_keeps_its_file(
     """Between the opening of the rows and the lock on them they may have become the target of another run."""
     fcntl = pytest.importorskip("fcntl")
     target = tmp_path / "o.jsonl"
-    first = opened(target, PARTS, HERE, {"items": 0}, fresh=False)
+    first = open_journal(target, PARTS, HERE, {"items": 0}, fresh=False)
     first.append(ROWS[0], {"items": 1})
     real, waiting = fcntl.flock, [first]
 
@@ -103,7 +105,7 @@ def test_a_run_that_finishes_before_the_lock_keeps_its_file(
         real(file, how)
 
     monkeypatch.setattr("pofx.files.locks.fcntl.flock", flock)
-    second = opened(target, PARTS, HERE, {"items": 0}, fresh=False, overwrite=True)
+    second = open_journal(target, PARTS, HERE, {"items": 0}, fresh=False, overwrite=True)
     assert target.read_bytes() == ROWS[0]
     second.append(ROWS[1], {"items": 1})
     second.finish(None)
@@ -118,14 +120,14 @@ def test_a_finished_file_is_not_overwritten(tmp_path: Path) -> None:
     target.write_bytes(b"a week of work\n")
     for fresh in (False, True):
         with pytest.raises(BadValue, match="found an output that is finished.*overwrite=True"):
-            opened(target, PARTS, HERE, {"items": 0}, fresh=fresh, overwrite=False)
+            open_journal(target, PARTS, HERE, {"items": 0}, fresh=fresh, overwrite=False)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("o.jsonl", b"a week of work\n")]
-    journal = opened(target, PARTS, HERE, {"items": 0}, fresh=False, overwrite=True)
+    journal = open_journal(target, PARTS, HERE, {"items": 0}, fresh=False, overwrite=True)
     journal.append(ROWS[0], {"items": 1})
     journal.checkpoint()
     journal.close()
     # The run that may replace the file was stopped: to go on takes no new leave.
-    again = opened(target, PARTS, HERE, {"items": 0}, fresh=False, overwrite=False)
+    again = open_journal(target, PARTS, HERE, {"items": 0}, fresh=False, overwrite=False)
     assert again.saved.state == {"items": 1}
     again.finish(None)
     assert target.read_bytes() == ROWS[0]
@@ -137,14 +139,14 @@ def test_a_run_that_was_killed_behind_its_last_step_is_known_to_be_done(
 ) -> None:
     target = tmp_path / "o.csv"
     stopped(target)
-    journal = opened(target, PARTS, HERE, {"items": 0}, fresh=False)
+    journal = open_journal(target, PARTS, HERE, {"items": 0}, fresh=False)
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "discard", Journal.close)
         journal.finish((lambda rows, new: new.write_bytes(b"1\n")) if made else None)  # type: ignore[arg-type]
     if made:
         part_of(target).unlink()
     done = target.read_bytes()
-    again = opened(target, PARTS, HERE, {"items": 0}, fresh=False, overwrite=False)
+    again = open_journal(target, PARTS, HERE, {"items": 0}, fresh=False, overwrite=False)
     assert (again.saved.finished, again.saved.state) == (True, {"items": 2})
     again.discard()
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("o.csv", done)]
@@ -174,12 +176,12 @@ def test_no_damage_gives_other_rows(tmp_path: Path, data: st.DataObject) -> None
                 data.draw(st.sampled_from([b"", b"{}", b"null", b"[" * 9999, b"\xff", b'{"format":2}']))
             )
         path(target).write_bytes(raw)
-    journal = decided(lambda: opened(target, PARTS, HERE, {"items": 0}, fresh=False))
+    journal = decided(lambda: open_journal(target, PARTS, HERE, {"items": 0}, fresh=False))
     if journal is not None:
         begun, left = journal.saved, part_of(target).read_bytes()
         journal.close()
         assert (begun.state, left) in (({"items": 2}, b"".join(ROWS)), ({"items": 0}, b""))
-    opened(target, PARTS, HERE, {"items": 0}, fresh=True).discard()
+    open_journal(target, PARTS, HERE, {"items": 0}, fresh=True).discard()
 
 
 def test_a_state_with_another_number_is_damaged(tmp_path: Path) -> None:
@@ -189,10 +191,10 @@ def test_a_state_with_another_number_is_damaged(tmp_path: Path) -> None:
     record["state"]["items"] = 1  # a row would come twice
     progress_of(target).write_text(json.dumps(record))
     with pytest.raises(BadSource, match="found a damaged file"):
-        opened(target, PARTS, HERE, {"items": 0}, fresh=False)
+        open_journal(target, PARTS, HERE, {"items": 0}, fresh=False)
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no directory in which nobody may write")
 def test_a_directory_in_which_nobody_may_write() -> None:
     with pytest.raises(BadSource, match="expected a place to write"):
-        opened(Path("/proc/o.jsonl"), PARTS, HERE, {}, fresh=False)
+        open_journal(Path("/proc/o.jsonl"), PARTS, HERE, {}, fresh=False)

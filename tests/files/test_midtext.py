@@ -18,8 +18,8 @@ import pytest
 
 from pofx.cli.main import main
 from pofx.files import reading_tape_file as tape_file
-from pofx.files.journal import opened
-from pofx.files.journal_files import beside, passes_of, progress_of
+from pofx.files.journal import open_journal
+from pofx.files.journal_files import files_beside, passes_of, progress_of
 from pofx.files.reading_tape import recording
 from pofx.files.reading_tape_file import TapeFile
 from pofx.lm.model import LM
@@ -124,7 +124,7 @@ def test_stopped_anywhere_it_reads_no_stretch_twice(runs: Runs, form: str) -> No
     assert calls + ran.calls == whole.calls
     assert lost == (len(whole.calls) - 1) // 2
     assert Path("o.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
-    assert not [p for p in beside(Path("o.jsonl")) if p.exists()]
+    assert not [p for p in files_beside(Path("o.jsonl")) if p.exists()]
 
 
 def test_words_are_taken_up_in_the_middle_of_a_text(runs: Runs) -> None:
@@ -163,7 +163,7 @@ def test_another_run_does_not_take_the_stretches(runs: Runs) -> None:
     assert "--prefix: false there, true here" in ran.err
     assert Path("o.jsonl.passes").read_bytes() == left
     assert runs("score", "in.txt", "-o", "o.jsonl", "--prefix", "--fresh").code == 0
-    assert not [p for p in beside(Path("o.jsonl")) if p.exists()]
+    assert not [p for p in files_beside(Path("o.jsonl")) if p.exists()]
 
 
 def test_a_run_that_kept_nothing_is_begun_again_and_says_so(runs: Runs) -> None:
@@ -363,7 +363,7 @@ def test_stretches_hold_each_window_once() -> None:
 
 def test_a_tape_of_another_place_does_not_count(tmp_path: Path) -> None:
     target = tmp_path / "o.jsonl"
-    journal = opened(target, {"m": 1}, {}, {"items": 0}, fresh=False)
+    journal = open_journal(target, {"m": 1}, {}, {"items": 0}, fresh=False)
     journal.tape.record("00" * 16, {"a": np.arange(3)})
     journal.tape.flush()
     stale = passes_of(target).read_bytes()
@@ -374,7 +374,7 @@ def test_a_tape_of_another_place_does_not_count(tmp_path: Path) -> None:
     )  # what took time is on the disk at once
     journal.close()
     passes_of(target).write_bytes(stale)  # as if it had been killed before the tape was taken away
-    again = opened(target, {"m": 1}, {}, {"items": 0}, fresh=False)
+    again = open_journal(target, {"m": 1}, {}, {"items": 0}, fresh=False)
     assert (again.saved.state, again.tape.left) == ({"items": 1}, 0)
     assert again.tape.recall("00" * 16) is None
     again.discard()

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pofx.errors import BadSource, BadValue
-from pofx.files.pins import Pin, check_pin, data_dir, pin, pinned, unpin
+from pofx.files.pins import Pin, check_pin, data_dir, find_pin, pin, unpin
 from pofx.lm.begin import Begin, refuse_unconditional
 from pofx.models.begin_evidence import begin_evidence
 from pofx.transforms.with_begin import with_begin
@@ -49,22 +49,22 @@ class Names(ToyVocab):
 
 
 def test_a_verdict_is_kept_replaced_and_forgotten(data: Path) -> None:
-    assert pinned("weights") is None
+    assert find_pin("weights") is None
     assert not unpin("weights")
     path = pin("weights", JOINT)
     assert path.is_relative_to(data)
-    assert pinned("weights") == JOINT
-    assert pinned("other weights") is None
+    assert find_pin("weights") == JOINT
+    assert find_pin("other weights") is None
     later = Pin(None, None, "conditional", "reason: é –")
     pin("weights", later)
-    assert pinned("weights") == later
+    assert find_pin("weights") == later
     assert [p.name for p in path.parent.iterdir()] == [path.name]  # nothing half-written beside it
     assert unpin("weights")
-    assert pinned("weights") is None
+    assert find_pin("weights") is None
 
 
 def test_a_model_without_a_fingerprint_has_no_verdict() -> None:
-    assert pinned("") is None
+    assert find_pin("") is None
     assert not unpin("")
     with pytest.raises(BadValue, match="fingerprint"):
         pin("", JOINT)
@@ -81,7 +81,7 @@ def test_where_it_is_kept(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
 def test_a_name_of_a_model_is_no_path(data: Path) -> None:
     for name in ("../../etc/passwd", "/abs", "a" * 5000, "\ud800", "nul\0"):
         assert pin(name, JOINT).parent == data / "pins"
-        assert pinned(name) == JOINT
+        assert find_pin(name) == JOINT
 
 
 def sealed(record: dict[str, object]) -> bytes:
@@ -123,10 +123,10 @@ def test_a_damaged_verdict_is_said_to_be_damaged(raw: bytes) -> None:
     path = pin("w", JOINT)
     path.write_bytes(raw)
     with pytest.raises(BadSource, match="--unpin") as e:
-        pinned("w")
+        find_pin("w")
     assert "\n" not in str(e.value)
     assert unpin("w")
-    assert pinned("w") is None
+    assert find_pin("w") is None
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -136,7 +136,7 @@ def test_a_flipped_byte_never_makes_another_verdict(data: Path, draws: st.DataOb
     raw = bytearray(path.read_bytes())
     raw[draws.draw(st.integers(0, len(raw) - 1))] ^= draws.draw(st.integers(1, 255))
     path.write_bytes(raw[: draws.draw(st.integers(len(raw) - 3, len(raw)))])
-    assert decided(lambda: pinned("w")) in (JOINT, None)  # white space may change
+    assert decided(lambda: find_pin("w")) in (JOINT, None)  # white space may change
 
 
 # What a version without seals has written for JOINT.
@@ -157,11 +157,11 @@ OLD = """{
 def test_a_verdict_without_a_seal_is_read_by_its_fields(data: Path) -> None:
     path = pin("w", Pin(1, 1, "improper", "another"))
     path.write_text(OLD)
-    assert pinned("w") == JOINT
+    assert find_pin("w") == JOINT
     later = Pin(None, 2, "conditional", "no x0")
     pin("w", later)
     assert json.loads(path.read_text())["format"] == 2  # and with a seal again
-    assert pinned("w") == later
+    assert find_pin("w") == later
     for old, new in (
         ('"begin": 0', '"begin": -1'),
         ('"begin": 0', '"begin": false'),
@@ -178,20 +178,20 @@ def test_a_verdict_without_a_seal_is_read_by_its_fields(data: Path) -> None:
         assert old in OLD
         path.write_text(OLD.replace(old, new))
         with pytest.raises(BadSource, match="--unpin"):
-            pinned("w")
+            find_pin("w")
 
 
 def test_a_place_that_cannot_be_written_or_read(data: Path) -> None:
     data.write_text("a file")
     with pytest.raises(BadSource, match="POFX_DATA"):
         pin("w", JOINT)
-    assert pinned("w") is None
+    assert find_pin("w") is None
     assert not unpin("w")
     data.unlink()
     path = pin("w", JOINT)
     path.unlink()
     path.mkdir()
-    for do in (pinned, unpin):
+    for do in (find_pin, unpin):
         with pytest.raises(BadSource):
             do("w")
 
@@ -201,7 +201,7 @@ def test_a_place_that_cannot_be_written_or_read(data: Path) -> None:
 def test_any_verdict_comes_back(name: str, reason: str, begin: int | None) -> None:
     found = Pin(begin, None, "improper", reason)
     pin(name, found)
-    assert pinned(name) == found
+    assert find_pin(name) == found
 
 
 # What decides ---------------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ def test_a_bos_that_is_declared_and_never_added_is_not_used() -> None:
     assert (found.known, found.id) == ("none", None)
     said = str(refuse_unconditional(found))
     assert "candidates are <|im_start|> (declared as BOS, never added), <|im_end|>, <|endoftext|>" in said
-    for word in ("p(x1)", "pofx audit smol", "begin=", "given="):
+    for word in ("p(x1)", "pofx audit -m smol", "begin=", "given="):
         assert word in said
     assert "\n" not in said
     assert "fitted without" not in said
@@ -255,7 +255,7 @@ def test_what_is_no_token_is_refused() -> None:
         begin_evidence(Names(), None, "ab", "m")
     with pytest.raises(BadValue, match="id in"):
         begin_evidence(Names(), None, 6, "m")
-    with pytest.raises(BadSource, match="audit m --unpin"):
+    with pytest.raises(BadSource, match="audit -m m --unpin"):
         begin_evidence(Names(), Pin(99, None, "joint", "…"), None, "m")
 
 
@@ -278,7 +278,7 @@ def test_a_place_that_takes_no_file_is_told_before_an_audit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_pin("w")
-    assert pinned("w") is None
+    assert find_pin("w") is None
     (tmp_path / "file").write_text("mine")
     for place in (tmp_path / "file", tmp_path / "file" / "inside", Path("/proc/nowhere")):
         monkeypatch.setenv("POFX_DATA", str(place))

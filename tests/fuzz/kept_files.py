@@ -13,7 +13,7 @@ from unittest import mock
 
 import pofx
 from pofx.errors import BadSource
-from pofx.files.pins import Pin, pin, pinned
+from pofx.files.pins import Pin, find_pin, pin
 
 CASES = 60
 TEXTS = ["the cat sat", "a dog ran far", "the dog sat on the mat", "a cat ran away"]
@@ -32,7 +32,7 @@ def _classes(home: Path) -> object:
 
 def _verdict(home: Path) -> object:
     with mock.patch.dict(os.environ, {"POFX_DATA": str(home)}):
-        return pinned(FOUND)
+        return find_pin(FOUND)
 
 
 READERS: dict[str, Callable[[Path], object]] = {

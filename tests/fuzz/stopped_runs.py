@@ -16,7 +16,7 @@ import pofx
 from fuzz.kept_files import damaged
 from pofx.cli.main import main
 from pofx.errors import BadSource, Interrupted
-from pofx.files.journal_files import beside
+from pofx.files.journal_files import files_beside
 from pofx.lm.trace import Path as Ids
 from pofx.lm.trace import Trace, Want
 from pofx.transforms import windowed as rule
@@ -78,7 +78,7 @@ def run_left(name: str) -> tuple[Path, dict[Path, bytes], bytes]:
     whole = out.read_bytes()
     out.unlink()
     assert score(home, out, STOPPED[name])[0] is None
-    left = {path: path.read_bytes() for path in beside(out) if path.exists()}
+    left = {path: path.read_bytes() for path in files_beside(out) if path.exists()}
     assert len(left) > 1
     return out, left, whole
 
@@ -101,7 +101,7 @@ def run_again(rng: random.Random) -> None:
             assert code == 0, told
             assert out.read_bytes() == whole, told
     finally:
-        for path in (out, *beside(out)):
+        for path in (out, *files_beside(out)):
             path.unlink(missing_ok=True)
 
 

@@ -17,7 +17,7 @@ import pofx
 from pofx.arithmetic import Arithmetic, Engine, join_engines, list_differences
 from pofx.cli.main import main
 from pofx.errors import BadSource, Interrupted
-from pofx.files.journal import Journal, opened
+from pofx.files.journal import Journal, open_journal
 from pofx.files.journal_files import progress_of
 from pofx.models.threads import engine_for
 from toy import ToyLM
@@ -105,7 +105,7 @@ def test_a_mixture_computes_with_what_its_models_compute_with() -> None:
 
 def stopped(target: Path, arithmetic: Arithmetic, done: int) -> Journal:
     """A run that has done one row more."""
-    journal = opened(target, {"m": 1}, arithmetic.parts, {"items": 0}, fresh=False)
+    journal = open_journal(target, {"m": 1}, arithmetic.parts, {"items": 0}, fresh=False)
     journal.append(b"%d\n" % done, {"items": done})
     journal.checkpoint()
     journal.close()
@@ -122,11 +122,11 @@ def test_a_journal_keeps_every_arithmetic_of_its_rows(tmp_path: Path) -> None:
     # Said again by every run that goes on, whichever of the two it has.
     assert stopped(target, HERE, 4).other_arithmetic == (SAID,)
     assert len(stopped(target, THERE, 5).other_arithmetic) == 1
-    last = opened(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
+    last = open_journal(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
     assert last.saved.arithmetic == (THERE.parts, HERE.parts)
     last.finish(None)
     assert target.read_bytes() == b"1\n2\n3\n4\n5\n"
-    anew = opened(target, {"m": 1}, THERE.parts, {"items": 0}, fresh=True)
+    anew = open_journal(target, {"m": 1}, THERE.parts, {"items": 0}, fresh=True)
     assert anew.other_arithmetic == ()
     anew.discard()
 
@@ -135,14 +135,14 @@ def test_a_row_is_computed_under_one_arithmetic(tmp_path: Path) -> None:
     """What was read of a text under other arithmetic is read again."""
     target = tmp_path / "o.jsonl"
     stopped(target, THERE, 1)
-    journal = opened(target, {"m": 1}, THERE.parts, {"items": 0}, fresh=False)
+    journal = open_journal(target, {"m": 1}, THERE.parts, {"items": 0}, fresh=False)
     journal.tape.record("00" * 16, {"a": np.arange(3)})
     journal.tape.flush()
     journal.close()
-    same = opened(target, {"m": 1}, THERE.parts, {"items": 0}, fresh=False)
+    same = open_journal(target, {"m": 1}, THERE.parts, {"items": 0}, fresh=False)
     assert same.tape.left == 1
     same.close()
-    other = opened(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
+    other = open_journal(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
     assert other.tape.left == 0
     other.close()
 
@@ -159,7 +159,7 @@ def test_a_record_without_arithmetic_is_damaged(
     record = json.loads(progress_of(target).read_bytes())
     progress_of(target).write_text(json.dumps({**record, "arithmetic": value, "seal": "sealed"}))
     with pytest.raises(BadSource, match="found a damaged file"):
-        opened(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
+        open_journal(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
 
 
 def test_a_run_of_an_earlier_version_is_refused_by_name(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_run_of_an_earlier_version_is_refused_by_name(tmp_path: Path) -> None:
     record = json.loads(progress_of(target).read_bytes())
     progress_of(target).write_text(json.dumps({**record, "format": 2}))
     with pytest.raises(BadSource, match=r"found format 2, of an earlier version of pofx; .*start over"):
-        opened(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
+        open_journal(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
 
 
 # On the command line ----------------------------------------------------------------------------------------------

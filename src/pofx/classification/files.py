@@ -17,8 +17,7 @@ from pofx.classification.joint import Joint
 from pofx.classification.outliers import Rejection
 from pofx.classification.priors import Prior
 from pofx.errors import Advice, BadSource, BadValue, PofxError
-from pofx.files.directory import MOST_CARD, in_one_step
-from pofx.files.directory import check_target as check_directory
+from pofx.files.directory import MOST_CARD, check_output_directory, replaced_output
 from pofx.files.json_file import read_object
 from pofx.lm.model import LM
 from pofx.models.fitting import Spec
@@ -84,7 +83,7 @@ def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, di
             "held_out": [None if np.isneginf(v) else float(v) for v in rejection.held_out],
         },
     }
-    with in_one_step(directory, "classifier") as part:
+    with replaced_output(directory, "classifier") as part:
         for i, lm in enumerate([] if outside else own):
             write_model(lm, part / f"{i:04d}")
         if pooled is not None:
@@ -192,7 +191,7 @@ def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ..
 
 def check_target(directory: str | Path) -> None:
     """Refuse, before any work is done, to write a classifier over something that is none."""
-    check_directory(directory, CARD, "classifier")
+    check_output_directory(directory, CARD, "classifier")
 
 
 def _read_card(home: Path) -> dict[str, Any]:

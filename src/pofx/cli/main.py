@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
     Exit codes: 0 done; 1 an audit failed, or some rows have no score; 2 refused, with one line on stderr; 130 Ctrl-C.
     """
     from pofx.errors import Interrupted, PofxError
-    from pofx.files.exhausted import out_of_memory, ran_out
+    from pofx.files.out_of_memory import is_out_of_memory, out_of_memory_error
 
     streams.prepare()
     try:
@@ -125,8 +125,8 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as e:
         where = "" if e.filename is None else f"{os.fsdecode(e.filename)}: "
         said = f"{where}{e.strerror or e}"
-        if ran_out(e):
-            said = str(in_shell(out_of_memory()))
+        if is_out_of_memory(e):
+            said = str(in_shell(out_of_memory_error()))
         elif e.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
             said = f"{where}expected room to write, found: {e.strerror}; make room, or choose another place"
         elif e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -136,9 +136,9 @@ def main(arguments: list[str] | None = None) -> None:
         code = _say(f"error: {_one_line(said)}", 2)
         streams.silence()
     except (MemoryError, RuntimeError) as e:
-        if not ran_out(e):
+        if not is_out_of_memory(e):
             raise
-        code = _say(f"error: {in_shell(out_of_memory())}", 2)
+        code = _say(f"error: {in_shell(out_of_memory_error())}", 2)
     sys.exit(code if isinstance(code, int) else 0)
 
 

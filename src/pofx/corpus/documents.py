@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pofx.corpus.readers import Fault, Layout, Quoting, Row, Run, Split
-from pofx.corpus.readers.held import look, rows_of_all
-from pofx.corpus.readers.plan import plan
+from pofx.corpus.readers import DocumentLayout, Fault, LineRun, Quoting, Row, Split
+from pofx.corpus.readers.all_files import check_beginnings, rows_of_all
+from pofx.corpus.readers.plan import plan_reading
 from pofx.corpus.source import Source
 from pofx.errors import Advice, BadSource, BadValue
 from pofx.files.limits import DEFAULT
@@ -87,7 +87,7 @@ class _Tally:
 class _Files:
     """Files that can be read again and again, and the counts of the latest reading."""
 
-    def __init__(self, sources: tuple[Source, ...], layout: Layout, report: Report | None) -> None:
+    def __init__(self, sources: tuple[Source, ...], layout: DocumentLayout, report: Report | None) -> None:
         self.sources = sources
         self.layout = layout
         self._report = report
@@ -114,7 +114,7 @@ class _Files:
         """The first 100 bad rows of the latest reading."""
         return list(self._tally.bad)
 
-    def _read(self) -> Iterator[tuple[Source, _Tally, Row | Run]]:
+    def _read(self) -> Iterator[tuple[Source, _Tally, Row | LineRun]]:
         """What holds documents. Whoever iterates counts those, as they are handed out."""
         if any(s.is_stdin for s in self.sources):
             if self._stdin_read:
@@ -141,7 +141,7 @@ class _Files:
 
         So a mistake is told before hours of work. Nothing is read where an input can be read only once.
         """
-        look(self.sources, self.layout)
+        check_beginnings(self.sources, self.layout)
 
     def _note(self, tally: _Tally, bad: BadRow) -> None:
         tally.n_bad += 1
@@ -162,8 +162,8 @@ class Documents(_Files):
 
     def __iter__(self) -> Iterator[str]:
         for _, tally, found in self._read():
-            for text in found.texts if isinstance(found, Run) else (found[1],):
-                if text or not isinstance(found, Run):
+            for text in found.texts if isinstance(found, LineRun) else (found[1],):
+                if text or not isinstance(found, LineRun):
                     tally.n += 1
                     yield text
                 else:
@@ -176,7 +176,7 @@ class Records(_Files):
     def __iter__(self) -> Iterator[Document]:
         for source, tally, found in self._read():
             name = source.name
-            if not isinstance(found, Run):
+            if not isinstance(found, LineRun):
                 line, text, id_, given, kept = found
                 tally.n += 1
                 yield Document(text, f"{name}:{line}" if id_ is None else id_, name, line, given, kept)
@@ -242,7 +242,7 @@ def documents(
     Wrong: `documents(["a.txt", "b.txt"])`, which is one argument; write `documents(*paths)`.
     """
     how = (delimiter, quoting, encoding, max_document, max_expansion)
-    return Documents(*plan(paths, field, id, split, separator, format, *how), report)
+    return Documents(*plan_reading(paths, field, id, split, separator, format, *how), report)
 
 
 def records(
@@ -273,7 +273,7 @@ def records(
     Wrong: `records("a.txt", id="key")`: lines of text have no fields.
     """
     how = (delimiter, quoting, encoding, max_document, max_expansion)
-    return Records(*plan(paths, field, id, split, separator, format, *how, given, keep), report)
+    return Records(*plan_reading(paths, field, id, split, separator, format, *how, given, keep), report)
 
 
 def split_documents(

@@ -24,7 +24,7 @@ _MARKS = (
 _NO_ENCODINGS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
 
 
-def checked(encoding: str) -> str:
+def check_encoding(encoding: str) -> str:
     """The name of an encoding as Python has it; `BadValue` where it is none of text."""
     try:
         found = codecs.lookup(encoding)

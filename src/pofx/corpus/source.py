@@ -60,14 +60,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ExpandedPath:
     """What a path stands for: files, and of a directory those that it holds without a known ending."""
 
     files: tuple[str, ...]
     others: tuple[str, ...] = ()
 
 
-def named(path: str | os.PathLike[str], format: str | None = None) -> Named:
+def expand_path(path: str | os.PathLike[str], format: str | None = None) -> ExpandedPath:
     """The files that a path names: itself, those below a directory, or those that match `*`, `?`, `[…]` or `**`.
 
     Sorted by their paths. Of a directory: files with a known ending, or all if `format` is given; hidden ones never.
@@ -80,9 +80,9 @@ def named(path: str | os.PathLike[str], format: str | None = None) -> Named:
             raise BadSource(
                 f"{text!r}: expected files that match, found none", ["check the pattern", *_as_text(text)]
             )
-        return Named(tuple(matches))
+        return ExpandedPath(tuple(matches))
     if text == "-" or not os.path.isdir(text):
-        return Named((text,))
+        return ExpandedPath((text,))
     names = set(os.listdir(text)) if os.access(text, os.R_OK) else set()
     if "pofx.json" in names or ("config.json" in names and any(n.endswith(".safetensors") for n in names)):
         raise BadSource(
@@ -100,7 +100,7 @@ def named(path: str | os.PathLike[str], format: str | None = None) -> Named:
             f"{text!r}: expected a directory with files that end in {_KNOWN}, found {found}",
             ["name another", Advice("say that they are text", "format='txt'", "--format txt")],
         )
-    return Named(files, tuple(p for p in below if p not in set(files)))
+    return ExpandedPath(files, tuple(p for p in below if p not in set(files)))
 
 
 def _matching(pattern: str) -> list[str]:

@@ -23,7 +23,7 @@ _CHUNK = 1 << 20
 
 
 @contextmanager
-def opened(
+def open_text(
     source: Source, encoding: str | None = None, limits: Limits = DEFAULT
 ) -> Iterator[io.BufferedReader]:
     """The text of a source in UTF-8 (the bytes, if Parquet). What goes wrong inside the `with` becomes `BadSource`.
@@ -92,7 +92,7 @@ def check_expansion(source: Source, limits: Limits) -> None:
             pass
 
 
-def lines(name: str, stream: BinaryIO, limits: Limits = DEFAULT) -> Iterator[bytes]:
+def read_lines(name: str, stream: BinaryIO, limits: Limits = DEFAULT) -> Iterator[bytes]:
     """Lines with their endings, cut at \\n alone, in C: linear in the input, however long a line is."""
     longest = limits.document
     for n, line in enumerate(iter(partial(stream.readline, longest + 1), b""), 1):
@@ -101,7 +101,7 @@ def lines(name: str, stream: BinaryIO, limits: Limits = DEFAULT) -> Iterator[byt
         yield line
 
 
-def blocks(name: str, stream: io.BufferedReader, limits: Limits = DEFAULT) -> Iterator[bytes]:
+def read_line_blocks(name: str, stream: io.BufferedReader, limits: Limits = DEFAULT) -> Iterator[bytes]:
     """About a megabyte of whole lines at a time (more where one line is longer); linear in the input."""
     held: list[bytes] = []
     size, line = 0, 1
@@ -130,7 +130,7 @@ def _check_lines(name: str, line: int, block: bytes, limits: Limits) -> None:
             raise too_long(name, n, limits)
 
 
-def pieces(
+def read_pieces(
     name: str, stream: io.BufferedReader, separator: bytes, limits: Limits = DEFAULT
 ) -> Iterator[tuple[bytes, bytes]]:
     r"""The stream cut at each separator: pieces with the separator that ends each, b"" behind the last.

@@ -82,7 +82,7 @@ def target_of(path: str | os.PathLike[str]) -> Target:
     return Target(Path(path), _FORMATS[last], packing)
 
 
-def line(row: Mapping[str, Any]) -> bytes:
+def encode_row(row: Mapping[str, Any]) -> bytes:
     """A row as one line of strict JSON in UTF-8; ±∞, which JSON has no number for, is a string, nan is null."""
     try:  # almost every row is plain as it is; to look at each value first takes three times as long
         return _dumped(row)
@@ -94,7 +94,7 @@ def _dumped(row: Mapping[str, Any]) -> bytes:
     return (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
 
 
-def kind_of(value: object) -> str:
+def kind_of_value(value: object) -> str:
     """The kind that one value alone would give a column of its own: "" for None, "any" where none fits.
 
     "list" for a list without values, which is of every kind of list.
@@ -106,7 +106,7 @@ def kind_of(value: object) -> str:
     if isinstance(value, datetime):
         return "time" if value.utcoffset() is None else "utc"
     if isinstance(value, list):
-        held = {kind_of(v) for v in value} - {""}
+        held = {kind_of_value(v) for v in value} - {""}
         every = f"{common_kind(tuple(held))}s"
         return "list" if not held else every if every in _LISTS else "any"
     return {bool: "bool", float: "float", str: "text", date: "date"}.get(type(value), "any")
@@ -131,10 +131,10 @@ def common_kind(kinds: Sequence[str]) -> Kind:
     return kind
 
 
-def maker(
+def target_writer(
     target: Target, columns: Sequence[Column], metadata: Mapping[str, Any]
 ) -> Callable[[Path, Path], None] | None:
-    """What makes the target of a file of `line`s: a function of (those lines, a new file); None if they are it.
+    """What makes the target of a file of rows (`encode_row`): a function of (those lines, a new file); None if they are it.
 
     Constant memory, and the same bytes for the same lines. metadata: goes into Parquet, under "pofx".
     """

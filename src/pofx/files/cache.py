@@ -18,7 +18,7 @@ import platformdirs
 from pofx.errors import BadSource, BadValue
 from pofx.files.atomic import is_leftover, remove, replaced_directory, write_atomically
 from pofx.files.json_file import read_object
-from pofx.files.limits import size_of
+from pofx.files.limits import parse_size
 
 MODELS = "models"
 HASHES = "hashes"
@@ -69,7 +69,7 @@ def model_path(name: str) -> Path:
     return cache_dir() / MODELS / name
 
 
-def is_whole(path: Path) -> bool:
+def is_intact(path: Path) -> bool:
     """Whether a converted model is there, byte for byte as it was made; if so, it counts as used now.
 
     SHA-256 reads 1.4 GB/s here: 0.4 s for SmolLM2 in float32, which a caller can spend while torch is imported.
@@ -92,14 +92,14 @@ def is_whole(path: Path) -> bool:
     return True
 
 
-def keep(name: str, size: int, fill: Callable[[Path], object]) -> Path:
+def keep_model(name: str, size: int, fill: Callable[[Path], object]) -> Path:
     """The converted model of that name: a directory that `fill` writes files into, then seen all at once.
 
     size: bytes it will take, about. Models that were used longest ago make room for it, up to `limit()`;
     `BadSource` where it alone is too large for that, or for the disk. What is there under the name is replaced if
     it is damaged. Two that make the same one at once do not meet: the first to be done is kept.
 
-    Right: `keep("smollm2-0a1b", 540_000_000, write)`. Wrong: a name for content that can change.
+    Right: `keep_model("smollm2-0a1b", 540_000_000, write)`. Wrong: a name for content that can change.
     """
     home = private_directory(cache_dir() / MODELS)
     target = home / name
@@ -118,7 +118,7 @@ def keep(name: str, size: int, fill: Callable[[Path], object]) -> Path:
             "free some, or set POFX_CACHE to a larger disk",
         )
     try:
-        with replaced_directory(target, 0o700, is_kept=is_whole) as part:
+        with replaced_directory(target, 0o700, is_kept=is_intact) as part:
             fill(part)
             files = {p.name: (p.stat().st_size, _digest(p)) for p in sorted(part.iterdir())}
             (part / CARD).write_text(json.dumps({"files": files}) + "\n")
@@ -149,7 +149,7 @@ def limit() -> int:
     chosen = os.environ.get(LIMIT_VARIABLE, "").strip()
     if not chosen:
         return LIMIT
-    size = size_of(chosen)
+    size = parse_size(chosen)
     if size is None:
         raise BadValue(f"{LIMIT_VARIABLE}: expected a size such as 500M or 20G, found {chosen!r:.40}", None)
     return size

@@ -15,12 +15,12 @@ MOST_CARD = 1 << 20  # bytes of a card, by which a directory is known
 
 
 @contextmanager
-def in_one_step(directory: str | Path, what: str) -> Iterator[Path]:
+def replaced_output(directory: str | Path, what: str) -> Iterator[Path]:
     """A new directory to write into; when all is written it stands as `directory`, in place of an older one.
 
     Whatever goes wrong, Ctrl-C included: the older one is back in its place, or the new one is whole. what: "model",
     for the message. `BadSource` where the place cannot be written.
-    Right: `check_target(d, …)`, then this. Wrong: on a directory that holds other files, which go with the older one.
+    Right: `check_output_directory(d, …)`, then this. Wrong: on a directory that holds other files.
     """
     try:
         with replaced_directory(
@@ -37,7 +37,7 @@ def in_one_step(directory: str | Path, what: str) -> Iterator[Path]:
         ) from None
 
 
-def check_target(directory: str | Path, card: str, what: str) -> None:
+def check_output_directory(directory: str | Path, card: str, what: str) -> None:
     """Refuse, before any work is done, to write over something else: `BadSource`.
 
     card: the name of the file by which a directory is known to be an older one of its kind. what: "model".

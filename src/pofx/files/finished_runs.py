@@ -36,7 +36,7 @@ def is_known(target: Path) -> bool:
     return _record(target) is not None
 
 
-def state_of(target: Path, parts: Mapping[str, Any]) -> dict[str, Any] | None:
+def final_state(target: Path, parts: Mapping[str, Any]) -> dict[str, Any] | None:
     """Where the run of these very parts ended that made the file as it is; None where that is not known."""
     record = _record(target)
     if record is None or record["run"] != _hash(parts):

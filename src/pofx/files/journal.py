@@ -17,17 +17,17 @@ from pofx.files import locks
 from pofx.files.atomic import replaced_file
 from pofx.files.journal_files import (
     START_OVER,
-    Saved,
-    hidden,
+    JournalState,
+    file_size,
+    hidden_name,
     is_finished,
-    left_by,
     new_hash,
     open_rows,
     part_of,
     passes_of,
     progress_of,
+    read_stopped_run,
     record_of,
-    size_of,
     write_progress,
 )
 from pofx.files.reading_tape_file import TapeFile
@@ -41,7 +41,7 @@ class Journal:
     TARGET.passes, what was read of the texts whose rows come next (`tape`).
 
     A block of rows is appended as a whole. What stands in the file behind the last checkpoint is cut off when the
-    run is taken up again, so a torn line never counts. Not a record: it is written to; made by `opened`. `BadSource`
+    run is taken up again, so a torn line never counts. Not a record: it is written to; made by `open_journal`. `BadSource`
     where a disk is full or fails: the rows of the last checkpoint stay.
     """
 
@@ -51,7 +51,7 @@ class Journal:
         parts: Mapping[str, Any],
         arithmetic: Mapping[str, str],
         file: BufferedRandom,
-        saved: Saved,
+        saved: JournalState,
         rows: hashlib.blake2b,
         began: bool = False,
     ) -> None:
@@ -71,7 +71,7 @@ class Journal:
         return part_of(self.target)
 
     @property
-    def kept(self) -> Saved:
+    def kept(self) -> JournalState:
         """What another run would go on with: the last checkpoint."""
         return self._kept
 
@@ -109,7 +109,7 @@ class Journal:
             if write is None:
                 os.replace(self.part, self.target)
             else:
-                with replaced_file(self.target, hidden(self.target, "new")) as new:
+                with replaced_file(self.target, hidden_name(self.target, "new")) as new:
                     write(self.part, new)
         self.discard()
 
@@ -119,7 +119,7 @@ class Journal:
             self.close()  # such a system removes no file that is open
         # All of them under the lock: a run that waits for it would take what it opened for its own. Another may begin as
         # soon as the rows have no name; what it writes at once must not be taken away.
-        early = passes_of(self.target), hidden(self.target, "progress")
+        early = passes_of(self.target), hidden_name(self.target, "progress")
         # The rows before .progress: that without .part is nobody's, .part without it would be somebody else's.
         for leftover in (*early, self.part, progress_of(self.target)):
             leftover.unlink(missing_ok=True)
@@ -155,7 +155,7 @@ class Journal:
             ) from None
 
 
-def opened(
+def open_journal(
     target: Path,
     parts: Mapping[str, Any],
     arithmetic: Mapping[str, str],
@@ -193,7 +193,7 @@ def opened(
             left = _taken_up(target, parts, file, fresh, overwrite)
             if left is None:
                 passes_of(target).unlink(missing_ok=True)
-                left = Saved(0, state)
+                left = JournalState(0, state)
                 write_progress(target, record_of(parts, left, new_hash().hexdigest()))
             rows = new_hash()
             if not left.finished:
@@ -218,25 +218,25 @@ def opened(
 
 def _taken_up(
     target: Path, parts: Mapping[str, Any], file: BufferedRandom, fresh: bool, overwrite: bool
-) -> Saved | None:
+) -> JournalState | None:
     """What a stopped run left, None where there is nothing to go on with."""
     if fresh:
         return None
     # A run claims the name before it has rows, so rows without .progress are in somebody else's file.
     if not progress_of(target).exists():
-        if size_of(file):
+        if file_size(file):
             raise BadSource(
                 f"{part_of(target)}: expected no such file, or one that a stopped run left with its .progress, "
                 "found one without",
                 ["move it away", START_OVER],
             )
         return None
-    return left_by(target, parts, size_of(file), overwrite)
+    return read_stopped_run(target, parts, file_size(file), overwrite)
 
 
 def _let_go(target: Path, file: BufferedRandom) -> None:
     """Leave no empty file behind that a refused run made to lock it."""
     with suppress(OSError):
-        if not size_of(file) and not progress_of(target).exists():
+        if not file_size(file) and not progress_of(target).exists():
             part_of(target).unlink(missing_ok=True)
     file.close()

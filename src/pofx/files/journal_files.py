@@ -26,7 +26,7 @@ START_OVER = Advice("start over", "fresh=True", "--fresh")
 
 
 @dataclass(frozen=True)
-class Saved:
+class JournalState:
     """How far a run has come: `offset` bytes of rows, and what its caller wants to know again (plain JSON).
 
     Attributes:
@@ -43,10 +43,10 @@ class Saved:
     finished: bool = False
     arithmetic: tuple[Mapping[str, str], ...] = ()
 
-    def moved(self, more: int, state: Mapping[str, Any], arithmetic: Mapping[str, str]) -> Saved:
+    def moved(self, more: int, state: Mapping[str, Any], arithmetic: Mapping[str, str]) -> JournalState:
         """Behind `more` bytes of rows that were computed under this arithmetic."""
         under = self.arithmetic if arithmetic in self.arithmetic else (*self.arithmetic, dict(arithmetic))
-        return Saved(self.offset + more, state, arithmetic=under)
+        return JournalState(self.offset + more, state, arithmetic=under)
 
 
 def part_of(target: Path) -> Path:
@@ -69,18 +69,18 @@ def passes_of(target: Path) -> Path:
     return target.with_name(target.name + ".passes")
 
 
-def beside(target: Path) -> tuple[Path, ...]:
+def files_beside(target: Path) -> tuple[Path, ...]:
     """All files that a run writes on the way to its target."""
     return (
         part_of(target),
         progress_of(target),
         passes_of(target),
-        hidden(target, "progress"),
-        hidden(target, "new"),
+        hidden_name(target, "progress"),
+        hidden_name(target, "new"),
     )
 
 
-def hidden(target: Path, what: str) -> Path:
+def hidden_name(target: Path, what: str) -> Path:
     """A file of a moment: what will be the progress, or the target."""
     return target.with_name(f".{target.name}.{what}")
 
@@ -100,11 +100,13 @@ def open_rows(target: Path) -> BufferedRandom:
 def write_progress(target: Path, record: Mapping[str, Any]) -> None:
     """Replace .progress in one step."""
     # Not write_atomically: a kill in the middle would leave a file of another name each time.
-    with replaced_file(progress_of(target), hidden(target, "progress")) as new:
+    with replaced_file(progress_of(target), hidden_name(target, "progress")) as new:
         new.write_bytes(json.dumps(record).encode("ascii") + b"\n")
 
 
-def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool = True) -> Saved | None:
+def read_stopped_run(
+    target: Path, parts: Mapping[str, Any], size: int, overwrite: bool = True
+) -> JournalState | None:
     """How far the run came that left .progress beside `size` bytes of rows; None where there is none to go on with.
 
     overwrite: whether the file of another run that has finished may be replaced.
@@ -143,13 +145,13 @@ def left_by(target: Path, parts: Mapping[str, Any], size: int, overwrite: bool =
     if differing:
         raise _another_run(target, was, now, differing)
     if made:
-        return Saved(offset, state, finished=True, arithmetic=tuple(under))
+        return JournalState(offset, state, finished=True, arithmetic=tuple(under))
     if offset > size:
         raise BadSource(
             f"{part_of(target)}: expected at least the {offset:,} bytes that its .progress counts, found fewer",
             START_OVER,
         )
-    return Saved(offset, state, record.get("rows"), arithmetic=tuple(under))
+    return JournalState(offset, state, record.get("rows"), arithmetic=tuple(under))
 
 
 def _is_arithmetic(value: object) -> bool:
@@ -170,7 +172,7 @@ def new_hash() -> hashlib.blake2b:
     return hashlib.blake2b(digest_size=16)
 
 
-def record_of(parts: Mapping[str, Any], saved: Saved, rows: str) -> dict[str, Any]:
+def record_of(parts: Mapping[str, Any], saved: JournalState, rows: str) -> dict[str, Any]:
     """What .progress says of rows whose hash is `rows`."""
     record = {
         "format": FORMAT,
@@ -212,6 +214,6 @@ def _shown(value: Any) -> str:
     return shown if len(shown) <= 80 else shown[:79] + "…"
 
 
-def size_of(file: BufferedRandom) -> int:
+def file_size(file: BufferedRandom) -> int:
     """In bytes."""
     return os.fstat(file.fileno()).st_size

@@ -52,7 +52,7 @@ def too_long(name: str, line: int | None, limits: Limits) -> BadSource:
     )
 
 
-def size_of(text: str) -> int | None:
+def parse_size(text: str) -> int | None:
     """The bytes of a size such as 500M or 20G; None where the text is none."""
     parts = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMGT]?)B?", text.strip().upper(), re.ASCII)
     return None if parts is None else int(float(parts[1]) * _UNITS[parts[2]])

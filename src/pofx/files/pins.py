@@ -96,7 +96,7 @@ def _no_place(path: Path, e: OSError) -> BadSource:
     )
 
 
-def pinned(fingerprint: str) -> Pin | None:
+def find_pin(fingerprint: str) -> Pin | None:
     """The verdict that is kept for a model, None where there is none. `BadSource` for a damaged file.
 
     A damaged one is no missing one: without it a model would silently be given another x0.

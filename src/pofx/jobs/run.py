@@ -13,10 +13,10 @@ from typing import Any
 
 from pofx.arithmetic import list_differences
 from pofx.corpus.documents import BadRow, Document
-from pofx.corpus.writing import kind_of, line, maker
+from pofx.corpus.writing import encode_row, kind_of_value, target_writer
 from pofx.errors import BadSource, BadValue, PofxError
-from pofx.files.finished_runs import remember, state_of
-from pofx.files.journal import Journal, opened
+from pofx.files.finished_runs import final_state, remember
+from pofx.files.journal import Journal, open_journal
 from pofx.files.journal_files import START_OVER, damaged_progress, part_of, progress_of
 from pofx.files.reading_tape import recording
 from pofx.jobs.events import (
@@ -108,13 +108,13 @@ class JobRun:
         self._parts, here = job.settings(), job.lm.engine.arithmetic().parts
         # A model without a fingerprint may have been fitted anew under its name.
         self._sure = self.resumable and bool(job.lm.fingerprint)
-        before = None if job.overwrite or not self._sure else state_of(path, self._parts)
+        before = None if job.overwrite or not self._sure else final_state(path, self._parts)
         if before is not None and "arithmetic" in before:
             self.other_arithmetic = list_differences(before["arithmetic"], here)
             self.ended = self._ended(before, already=True)
             return self
         fresh = job.fresh or not self.resumable
-        self._journal = opened(path, self._parts, here, BEGIN, fresh, job.overwrite)
+        self._journal = open_journal(path, self._parts, here, BEGIN, fresh, job.overwrite)
         self.other_arithmetic = self._journal.other_arithmetic
         try:
             _check_state(self._journal)
@@ -208,7 +208,7 @@ class JobRun:
         about = terms(job.lm, 0, 0, 0, end=not job.rows.prefix)
         under = {"arithmetic": [dict(a) for a in journal.saved.arithmetic]}
         metadata = {**self._parts, "name": job.name, "kind": about.kind, **under}
-        journal.finish(maker(self._target, job.rows.columns(state["kinds"]), metadata))
+        journal.finish(target_writer(self._target, job.rows.columns(state["kinds"]), metadata))
         if self._sure:
             remember(self._target.path, self._parts, {**state, **under})
         self.ended = self._ended(state)
@@ -223,20 +223,20 @@ class JobRun:
         for item, found in zip(block.items, answers):
             entry = Entry(item.id, item.kept)
             for name, value in zip(rows.keep, item.kept):
-                kinds[name].add(kind_of(value))
+                kinds[name].add(kind_of_value(value))
             if isinstance(item, Document):
                 entry = replace(entry, text=item.text, given=self._job.documents.prefix(item))
             if isinstance(found, PofxError):
                 told = self._job.spell(found)
                 why = f"{type(found).__name__}: {told}" if isinstance(item, Document) else told
-                lines += [line(r) for r in rows.make_rows(entry, " ".join(why.split()))]
+                lines += [encode_row(r) for r in rows.make_rows(entry, " ".join(why.split()))]
             else:
                 state["scored"] += 1
                 state["bytes"] += found.terms.bytes
                 state["nats"] += rows.nats(found)
                 for name in SEEN:
                     state[name] = state.get(name, 0) + getattr(found.terms, name)
-                lines += [line(r) for r in rows.make_rows(entry, found)]
+                lines += [encode_row(r) for r in rows.make_rows(entry, found)]
         state["kinds"] = {name: sorted(held) for name, held in kinds.items()}
         return b"".join(lines), state
 

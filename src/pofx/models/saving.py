@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pofx.errors import BadSource, BadValue
-from pofx.files.directory import MOST_CARD, in_one_step
-from pofx.files.directory import check_target as check_directory
+from pofx.files.directory import MOST_CARD, check_output_directory, replaced_output
 from pofx.files.json_file import read_object
 from pofx.lm.model import LM
 from pofx.models.fitted_file import read_record, write_record
@@ -47,7 +46,7 @@ def save(lm: LM, directory: str | Path) -> None:
     if is_arpa_name(directory):
         _save_arpa(lm, Path(directory))
         return
-    with in_one_step(directory, "model") as part:
+    with replaced_output(directory, "model") as part:
         write_model(lm, part)
 
 
@@ -114,7 +113,7 @@ def _save_arpa(lm: LM, path: Path) -> None:
 def check_target(directory: str | Path) -> None:
     """Refuse, before any work is done, to write a model over anything but a model."""
     if not is_arpa_name(directory):
-        check_directory(directory, CARD, "model")
+        check_output_directory(directory, CARD, "model")
     elif os.path.isdir(directory):
         raise BadSource(f"{directory}: expected a file to write, found a directory", "choose another")
 

@@ -149,12 +149,12 @@ def test_hashes_are_paid_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_card_is_believed_in_the_cache_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pofx.files.cache import cache_dir, keep
+    from pofx.files.cache import cache_dir, keep_model
 
     plain = check_checkpoint(home).fingerprint
     (home / "pofx-gguf.json").write_text(json.dumps({"sha256": "a" * 64}))
     assert check_checkpoint(home).fingerprint == plain
-    kept = keep("from-a-gguf", 10**4, lambda part: shutil.copytree(home, part, dirs_exist_ok=True))  # type: ignore[arg-type,return-value]
+    kept = keep_model("from-a-gguf", 10**4, lambda part: shutil.copytree(home, part, dirs_exist_ok=True))  # type: ignore[arg-type,return-value]
     assert kept.parent.parent == cache_dir()
     assert check_checkpoint(kept).fingerprint != plain
     shutil.rmtree(kept)

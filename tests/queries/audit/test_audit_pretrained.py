@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from pofx.cli.main import pofx as cli
 from pofx.errors import BadSource, NotText
 from pofx.files.locks import locked_outputs
-from pofx.files.pins import Pin, check_pin, pin, pinned
+from pofx.files.pins import Pin, check_pin, find_pin, pin
 from pofx.lm.begin import Begin, refuse_unconditional
 from pofx.lm.model import LM
 from pofx.lm.paths import as_id_rows
@@ -481,7 +481,7 @@ def test_a_verdict_is_kept_for_the_next_time(home: Path, monkeypatch: pytest.Mon
     ran = run(monkeypatch, windowed(trained()), "--test", str(home), "--pin")
     assert ran.exit_code == 0, ran.output
     assert "kept: toy is joint, x0 <s>" in ran.stderr
-    found = pinned("core")
+    found = find_pin("core")
     assert found is not None
     assert (found.begin, found.end, found.verdict, found.begin_text) == (X0, END, "joint", "<s>")
     assert found.reason
@@ -490,7 +490,7 @@ def test_a_verdict_is_kept_for_the_next_time(home: Path, monkeypatch: pytest.Mon
     ran = run(monkeypatch, windowed(sink()), "--test", str(home), "--pin", "--json")
     assert ran.exit_code == 1
     assert '"candidates"' in ran.stdout
-    found = pinned("core")
+    found = find_pin("core")
     assert found is not None
     assert (found.begin, found.verdict) == (None, "conditional")
     assert "no x0" in ran.stderr

@@ -154,9 +154,9 @@ def _groups(files: tuple[str, ...], label_field: str | None) -> list[tuple[str, 
 
 
 def _records(files: tuple[str, ...], label_field: str | None, layout: Layout) -> Told:
-    from pofx.corpus.source import named, source_of
+    from pofx.corpus.source import expand_path, source_of
 
-    sources = (source_of(f, layout.format) for p in files for f in named(p, layout.format).files)
+    sources = (source_of(f, layout.format) for p in files for f in expand_path(p, layout.format).files)
     if label_field is not None and any(s.format == "txt" for s in sources):
         raise click.UsageError(
             "--label-field: expected files with fields (jsonl, json, csv, tsv, parquet), found txt; write LABEL=FILE "

@@ -12,7 +12,7 @@ import click
 
 from pofx.cli.options.numbers import Real
 from pofx.cli.output.notices import BadRows, left_out
-from pofx.files.limits import DEFAULT, size_of
+from pofx.files.limits import DEFAULT, parse_size
 from pofx.jobs.documents import ReadOptions
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _unescaped(context: click.Context, option: click.Parameter, text: str | None
 
 
 def _bytes(context: click.Context, option: click.Parameter, text: str) -> int:
-    size = size_of(text)
+    size = parse_size(text)
     if size is None:
         raise click.UsageError(f"--max-document: expected a size such as 500M or 1G, found {text!r:.40}.")
     return size
@@ -99,11 +99,11 @@ class Layout(ReadOptions):
 
     def files(self, named: tuple[str, ...]) -> tuple[str, ...]:
         """The files that the user named, directories and patterns spelled out; those left out are told."""
-        from pofx.corpus.source import named as found_by
+        from pofx.corpus.source import expand_path
 
         out: list[str] = []
         for path in named:
-            found = found_by(path, self.format)
+            found = expand_path(path, self.format)
             out += found.files
             if found.others:
                 from pofx.units import count_noun

@@ -75,9 +75,9 @@ def may_overwrite() -> bool:
 
 def rows_beside(path: Path) -> Iterator[Path]:
     """What stands beside a file of rows while it is made."""
-    from pofx.files.journal_files import beside
+    from pofx.files.journal_files import files_beside
 
-    yield from beside(path)
+    yield from files_beside(path)
 
 
 def rows_finished(path: Path, values: Values) -> bool:

@@ -27,7 +27,7 @@ def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking:
     """
     from pofx.cli.output.run_job import summary
     from pofx.cli.output.terms import line as told_terms
-    from pofx.corpus.writing import line
+    from pofx.corpus.writing import encode_row
     from pofx.errors import PofxError
     from pofx.queries.scoring.stream import blocks
     from pofx.queries.scoring.terms import terms
@@ -50,7 +50,7 @@ def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking:
                 n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + rows.nats(found)
                 cells = rows.make_rows(Entry(item.id), found)
             for row in cells:
-                click.echo(line(row).decode().rstrip("\n") if as_json else _tabbed(row, columns))
+                click.echo(encode_row(row).decode().rstrip("\n") if as_json else _tabbed(row, columns))
     told.rest()
     if not n and not failed:
         raise asked.no_rows_error()

@@ -5,33 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pofx.corpus.readers.fasttext import fasttext_rows
-from pofx.corpus.readers.fields import Fields
+from pofx.corpus.readers.fields import FieldSearch
 from pofx.corpus.readers.json_array import array_rows
 from pofx.corpus.readers.json_lines import json_rows
+from pofx.corpus.readers.layout import DocumentLayout as DocumentLayout
 from pofx.corpus.readers.layout import Fault as Fault
-from pofx.corpus.readers.layout import Found as Found
-from pofx.corpus.readers.layout import Layout as Layout
+from pofx.corpus.readers.layout import LineRun as LineRun
 from pofx.corpus.readers.layout import Quoting as Quoting
 from pofx.corpus.readers.layout import Row as Row
-from pofx.corpus.readers.layout import Run as Run
+from pofx.corpus.readers.layout import RowOutcome as RowOutcome
 from pofx.corpus.readers.layout import Split as Split
 from pofx.corpus.readers.parquet import parquet_rows
 from pofx.corpus.readers.table import csv_rows
 from pofx.corpus.readers.text import text_rows
 from pofx.corpus.source import Source
-from pofx.corpus.streams import opened
+from pofx.corpus.streams import open_text
 
 
-def rows(source: Source, layout: Layout, fields: Fields | None = None) -> Iterator[Found]:
+def rows(source: Source, layout: DocumentLayout, fields: FieldSearch | None = None) -> Iterator[RowOutcome]:
     """The rows of one file in order, in constant memory: a document, a fault, or None for a blank.
 
     fields: told of objects of JSON, whose fields no header names. `BadSource` where the file itself is at fault: then
     everything whole before that place has been yielded.
     Right: `for row in rows(source, Layout()): …`. Wrong: `list(rows(…))` of a file larger than the memory.
     """
-    fields = Fields(()) if fields is None else fields
+    fields = FieldSearch(()) if fields is None else fields
     name = source.name
-    with opened(source, layout.encoding, layout.limits) as stream:
+    with open_text(source, layout.encoding, layout.limits) as stream:
         if source.format == "txt":
             yield from text_rows(name, stream, layout, source.told)
         elif source.format == "jsonl":

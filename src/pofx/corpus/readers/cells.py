@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pofx.corpus.readers.fields import MISSING, listed, meant
-from pofx.corpus.readers.layout import AS_WINDOWS, Content, Layout, NotHere, in_windows
+from pofx.corpus.readers.fields import MISSING, field_advice, shown_names
+from pofx.corpus.readers.layout import AS_WINDOWS, Content, DocumentLayout, NoDocument, windows_1252_hint
 from pofx.errors import Advice, BadSource
 from pofx.files.json_file import json_kind
 
@@ -13,7 +13,7 @@ from pofx.files.json_file import json_kind
 ANOTHER = Advice("mend the row, or name another field", "field=…", "--field")
 
 
-def document(cells: Sequence[object], layout: Layout, record: Iterable[object] = ()) -> Content:
+def read_document(cells: Sequence[object], layout: DocumentLayout, record: Iterable[object] = ()) -> Content:
     """Text, id, prefix and kept fields out of a row's cells, which stand in the order of `columns`."""
     encoding = layout.encoding
     if len(cells) == 1:
@@ -27,7 +27,7 @@ def document(cells: Sequence[object], layout: Layout, record: Iterable[object] =
         text = _checked(cells[0], layout.field, record, encoding, ANOTHER)
         if layout.given is not None:
             given = _checked(cells[at - 1], layout.given, record, encoding)
-    except NotHere as e:
+    except NoDocument as e:
         e.id, e.kept = id_, kept
         raise
     return text, id_, given, kept
@@ -36,14 +36,16 @@ def document(cells: Sequence[object], layout: Layout, record: Iterable[object] =
 def _checked(
     value: object, field: str, record: Iterable[object], encoding: str | None, *advice: Advice
 ) -> str:
-    """The value as a text that UTF-8 can spell, or `NotHere`.
+    """The value as a text that UTF-8 can spell, or `NoDocument`.
 
     record: the fields there are, for a message. advice: where the row has no such field.
     """
     if not isinstance(value, str):
         if value is MISSING:
-            raise NotHere(f"expected a field {field!r}, found {listed(record) or 'no fields'}", *advice)
-        raise NotHere(f"expected a string in field {field!r}, found {json_kind(value)}")
+            raise NoDocument(
+                f"expected a field {field!r}, found {shown_names(record) or 'no fields'}", *advice
+            )
+        raise NoDocument(f"expected a string in field {field!r}, found {json_kind(value)}")
     try:
         value.isascii() or value.encode()
     except UnicodeEncodeError as e:
@@ -54,8 +56,8 @@ def _checked(
         ):  # bytes are decoded with surrogateescape, which spells the stray byte XX as U+DCXX
             found = f"byte 0x{code - 0xDC00:02X}"
         if 0xDC80 <= code <= 0xDCFF and encoding is None:
-            shown, then = in_windows(code - 0xDC00), (AS_WINDOWS,)
-        raise NotHere(
+            shown, then = windows_1252_hint(code - 0xDC00), (AS_WINDOWS,)
+        raise NoDocument(
             f"expected Unicode text in field {field!r}, found {found} at character {e.start}{shown}", *then
         ) from None
     return value
@@ -65,7 +67,7 @@ def _as_id(value: object, field: str, record: Iterable[object], encoding: str | 
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) and value is not MISSING:
-        raise NotHere(f"expected a string or an integer in field {field!r}, found {json_kind(value)}")
+        raise NoDocument(f"expected a string or an integer in field {field!r}, found {json_kind(value)}")
     return _checked(value, field, record, encoding)
 
 
@@ -80,7 +82,7 @@ def column_of(
         return columns.index(wanted)
     found = "it twice in" if wanted in columns else "only"
     then: str | Advice = (
-        "name one that is there once" if wanted in columns else meant(wanted, columns, of_text)
+        "name one that is there once" if wanted in columns else field_advice(wanted, columns, of_text)
     )
     if delimiter is not None and len(columns) == 1:
         other = next((d for d in ";\t,|" if d != delimiter and wanted in columns[0].split(d)), None)
@@ -91,7 +93,7 @@ def column_of(
                 f"--delimiter {_typed(other)}",
             )
     raise BadSource(
-        f"{name}: expected one column {wanted!r}, found {found} {listed(columns) or 'no columns'}", then
+        f"{name}: expected one column {wanted!r}, found {found} {shown_names(columns) or 'no columns'}", then
     )
 
 

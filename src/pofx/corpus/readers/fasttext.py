@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from io import BufferedReader
 
-from pofx.corpus.readers.cells import document
-from pofx.corpus.readers.fields import Fields, value_at
-from pofx.corpus.readers.layout import Found, Layout, NotHere, not_text
-from pofx.corpus.streams import lines
+from pofx.corpus.readers.cells import read_document
+from pofx.corpus.readers.fields import FieldSearch, value_at
+from pofx.corpus.readers.layout import DocumentLayout, NoDocument, RowOutcome, not_text
+from pofx.corpus.streams import read_lines
 
 MARK = "__label__"
 # The fields of a row: what a caller names them by.
@@ -17,9 +17,11 @@ TEXT, LABEL = "text", "label"
 _LABELS = re.compile(rf"(?:{MARK}([^ \t]*)(?:[ \t]+|$))*")
 
 
-def fasttext_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields) -> Iterator[Found]:
+def fasttext_rows(
+    name: str, stream: BufferedReader, layout: DocumentLayout, fields: FieldSearch
+) -> Iterator[RowOutcome]:
     """A row a line, with the fields `text` and `label` (a string; null for none, a list for more than one)."""
-    for line, data in enumerate(lines(name, stream, layout.limits), 1):
+    for line, data in enumerate(read_lines(name, stream, layout.limits), 1):
         data = data.removesuffix(b"\n").removesuffix(b"\r")
         if not data:
             yield None
@@ -27,13 +29,13 @@ def fasttext_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fie
         try:
             record = _record(data.decode())
         except UnicodeDecodeError as e:
-            yield NotHere(*not_text(e, "line", layout.encoding)).at(line)
+            yield NoDocument(*not_text(e, "line", layout.encoding)).at(line)
             continue
         if fields.missing:
-            fields.saw(record)
+            fields.note(record)
         try:
-            yield (line, *document([value_at(record, f) for f in layout.columns], layout, record))
-        except NotHere as e:
+            yield (line, *read_document([value_at(record, f) for f in layout.columns], layout, record))
+        except NoDocument as e:
             yield e.at(line)
 
 

@@ -26,14 +26,14 @@ def value_at(record: Mapping[str, Any], field: str) -> object:
     return value
 
 
-def listed(names: Any) -> str:
+def shown_names(names: Any) -> str:
     """The first names for a message, each cut short: a hostile file may have a million, or one of 50 MB."""
     shown = [repr(str(n)[:40]) for n, _ in zip(names, range(10))]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def meant(wanted: str, names: Iterable[str], of_text: bool) -> Advice:
+def field_advice(wanted: str, names: Iterable[str], of_text: bool) -> Advice:
     """What to do about a field that is not there: the one that looks like it, if there is one.
 
     of_text: whether the text was looked for in it, which has a field by default; whoever wants another names the option.
@@ -45,7 +45,7 @@ def meant(wanted: str, names: Iterable[str], of_text: bool) -> Advice:
     return Advice(do, "field=…", "--field") if of_text else Advice(do)
 
 
-class Fields:
+class FieldSearch:
     """The fields that are wanted, the text's first, and that no row has had so far. Not a record: rows are told to it."""
 
     def __init__(self, wanted: Iterable[str]) -> None:
@@ -54,7 +54,7 @@ class Fields:
         self.objects = 0
         self._names: dict[str, None] = {}
 
-    def saw(self, record: Mapping[str, Any]) -> None:
+    def note(self, record: Mapping[str, Any]) -> None:
         """One more row, an object of JSON."""
         self.objects += 1
         self.missing = [name for name in self.missing if value_at(record, name) is MISSING]
@@ -69,9 +69,9 @@ class Fields:
     def check(self, name: str) -> None:
         """`BadSource` if a field is still missing, and there were objects that could have had it."""
         if self.objects and self.missing:
-            found = f"only {listed(list(self._names))}" if self._names else "no fields"
+            found = f"only {shown_names(list(self._names))}" if self._names else "no fields"
             rows = "the only row" if self.objects == 1 else f"any of the first {self.objects:,} rows"
             raise BadSource(
                 f"{name}: expected a field {self.missing[0]!r} in {rows}, found {found}",
-                meant(self.missing[0], self._names, self.missing[0] in self._text),
+                field_advice(self.missing[0], self._names, self.missing[0] in self._text),
             )

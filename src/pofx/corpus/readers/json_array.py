@@ -10,9 +10,9 @@ from dataclasses import replace
 from io import BufferedReader
 from itertools import count
 
-from pofx.corpus.readers.fields import Fields
+from pofx.corpus.readers.fields import FieldSearch
 from pofx.corpus.readers.json_lines import ObjectDecoder, json_rows, no_json, row_of
-from pofx.corpus.readers.layout import Found, Layout, NotHere
+from pofx.corpus.readers.layout import DocumentLayout, NoDocument, RowOutcome
 from pofx.errors import BadSource
 from pofx.files.limits import too_long
 
@@ -20,7 +20,9 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _CHUNK = 1 << 16
 
 
-def array_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields) -> Iterator[Found]:
+def array_rows(
+    name: str, stream: BufferedReader, layout: DocumentLayout, fields: FieldSearch
+) -> Iterator[RowOutcome]:
     """A row an element, at the line where it begins and named by its place; `BadSource` where the array is broken.
 
     Elements may share a line, often all do, so that the line does not tell them apart.
@@ -41,7 +43,7 @@ def array_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields
 class _Text:
     """The text of a stream as far as it was read, from the element that is being read on."""
 
-    def __init__(self, name: str, stream: BufferedReader, layout: Layout) -> None:
+    def __init__(self, name: str, stream: BufferedReader, layout: DocumentLayout) -> None:
         self.name, self.layout = name, layout
         self._stream = stream
         self._decode = codecs.getincrementaldecoder("utf-8")("surrogateescape")
@@ -80,7 +82,9 @@ class _Text:
         )
 
 
-def _elements(name: str, stream: BufferedReader, layout: Layout, fields: Fields) -> Iterator[Found]:
+def _elements(
+    name: str, stream: BufferedReader, layout: DocumentLayout, fields: FieldSearch
+) -> Iterator[RowOutcome]:
     text, decoder = _Text(name, stream, layout), ObjectDecoder()
     first = text.next()
     if not first:
@@ -96,7 +100,7 @@ def _elements(name: str, stream: BufferedReader, layout: Layout, fields: Fields)
             try:
                 document, id_, given, kept = row_of(_element(text, decoder), layout, fields)
                 yield line, document, place if id_ is None else id_, given, kept
-            except NotHere as e:
+            except NoDocument as e:
                 yield replace(e.at(line), id=place if e.id is None else e.id)
             mark = text.next()
             if mark not in (",", "]"):

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from io import BufferedReader
 from typing import Any
 
-from pofx.corpus.readers.cells import document
-from pofx.corpus.readers.fields import Fields, value_at
-from pofx.corpus.readers.layout import Content, Found, Layout, NotHere, not_text
-from pofx.corpus.streams import lines
+from pofx.corpus.readers.cells import read_document
+from pofx.corpus.readers.fields import FieldSearch, value_at
+from pofx.corpus.readers.layout import Content, DocumentLayout, NoDocument, RowOutcome, not_text
+from pofx.corpus.streams import read_lines
 from pofx.errors import Advice, BadSource
 from pofx.files.json_file import json_kind, key_twice, unreadable
 
@@ -18,10 +18,12 @@ from pofx.files.json_file import json_kind, key_twice, unreadable
 DIGITS = Advice("write the number as a string")
 
 
-def json_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields) -> Iterator[Found]:
+def json_rows(
+    name: str, stream: BufferedReader, layout: DocumentLayout, fields: FieldSearch
+) -> Iterator[RowOutcome]:
     """A row a line; blank lines are blanks. `BadSource` where the first line begins an array of objects."""
     first, decoder = True, ObjectDecoder()
-    for line, data in enumerate(lines(name, stream, layout.limits), 1):
+    for line, data in enumerate(read_lines(name, stream, layout.limits), 1):
         if not data.strip():
             yield None
             continue
@@ -33,7 +35,7 @@ def json_rows(name: str, stream: BufferedReader, layout: Layout, fields: Fields)
         first = False
         try:
             yield (line, *row_of(_parsed(data, layout, decoder), layout, fields))
-        except NotHere as e:
+        except NoDocument as e:
             yield e.at(line)
 
 
@@ -45,7 +47,7 @@ class ObjectDecoder:
         self._json = json.JSONDecoder(object_pairs_hook=self._object)
 
     def decode(self, text: str) -> object:
-        """The value that is the whole text. `NotHere` where an object in it has a key twice."""
+        """The value that is the whole text. `NoDocument` where an object in it has a key twice."""
         self._twice = None
         return self.checked(self._json.decode(text))
 
@@ -55,9 +57,9 @@ class ObjectDecoder:
         return self._json.raw_decode(text, at)
 
     def checked(self, value: object) -> object:
-        """The last value that was read. `NotHere` where an object in it has a key twice."""
+        """The last value that was read. `NoDocument` where an object in it has a key twice."""
         if self._twice is not None:
-            raise NotHere(f"expected a JSON object with each key once, found {self._twice}")
+            raise NoDocument(f"expected a JSON object with each key once, found {self._twice}")
         return value
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -67,30 +69,30 @@ class ObjectDecoder:
         return record
 
 
-def row_of(record: object, layout: Layout, fields: Fields) -> Content:
-    """The document of an object, or `NotHere`; `fields` is told of it."""
+def row_of(record: object, layout: DocumentLayout, fields: FieldSearch) -> Content:
+    """The document of an object, or `NoDocument`; `fields` is told of it."""
     if not isinstance(record, dict):
-        raise NotHere(f"expected a JSON object, found {json_kind(record)}")
+        raise NoDocument(f"expected a JSON object, found {json_kind(record)}")
     if fields.missing:
-        fields.saw(record)
+        fields.note(record)
     cells = [record[name] if name in record else value_at(record, name) for name in layout.columns]
-    return document(cells, layout, record)
+    return read_document(cells, layout, record)
 
 
-def no_json(e: ValueError | RecursionError) -> NotHere:
+def no_json(e: ValueError | RecursionError) -> NoDocument:
     """Why text is no JSON: as the parser of Python's `json` raised it."""
     if isinstance(e, json.JSONDecodeError):
-        return NotHere(f"expected a JSON object, found no JSON: {e.msg} at character {e.pos}")
+        return NoDocument(f"expected a JSON object, found no JSON: {e.msg} at character {e.pos}")
     if isinstance(e, RecursionError):
-        return NotHere("expected a JSON object, found one nested too deep to be read")
-    return NotHere(f"expected a JSON object, found {unreadable(e)}", DIGITS)
+        return NoDocument("expected a JSON object, found one nested too deep to be read")
+    return NoDocument(f"expected a JSON object, found {unreadable(e)}", DIGITS)
 
 
-def _parsed(data: bytes, layout: Layout, decoder: ObjectDecoder) -> object:
+def _parsed(data: bytes, layout: DocumentLayout, decoder: ObjectDecoder) -> object:
     try:
         return decoder.decode(data.decode())
     except UnicodeDecodeError as e:
-        raise NotHere(*not_text(e, "line", layout.encoding)) from None
+        raise NoDocument(*not_text(e, "line", layout.encoding)) from None
     except (ValueError, RecursionError) as e:
         raise no_json(e) from None
 

@@ -30,7 +30,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class LineRun:
     """Many lines of text at once, the first of them at `line`; an empty one is a blank."""
 
     line: int
@@ -38,7 +38,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Layout:
+class DocumentLayout:
     """Where the documents stand in a file: `split` and `separator` for txt, the fields for the rest.
 
     delimiter, quoting: of CSV and TSV. encoding: of all but Parquet. None: what the format has, and doubts are told.
@@ -67,10 +67,10 @@ class Layout:
 
 
 # What a reader meets: a document, a run of lines, a bad row, or a blank.
-Found = Row | Run | Fault | None
+RowOutcome = Row | LineRun | Fault | None
 
 
-class NotHere(Exception):
+class NoDocument(Exception):
     """Why a row holds no document; its id and kept fields where they are known all the same."""
 
     id: str | None = None
@@ -92,7 +92,7 @@ def not_text(e: UnicodeDecodeError, where: str, encoding: str | None) -> tuple[s
         place = f"byte 0x{byte:02X} at byte {e.start} of the {where}"
         if encoding:
             return (f"expected UTF-8, found {place}",)
-        return f"expected UTF-8, found {place}{in_windows(byte)}", AS_WINDOWS
+        return f"expected UTF-8, found {place}{windows_1252_hint(byte)}", AS_WINDOWS
     # What the encoding does not know was made a stray byte: 0xFF where it was none above 0x7F.
     found = "bytes that spell none" if byte == 0xFF else f"byte 0x{byte:02X}"
     other = Advice("name another encoding, or mend the bytes", "encoding=…", "--encoding")
@@ -103,7 +103,7 @@ def not_text(e: UnicodeDecodeError, where: str, encoding: str | None) -> tuple[s
 AS_WINDOWS = Advice("say so if the file is in Windows-1252", "encoding='cp1252'", "--encoding cp1252")
 
 
-def in_windows(byte: int) -> str:
+def windows_1252_hint(byte: int) -> str:
     """What a byte that is no UTF-8 would be in Windows-1252, in brackets; "" where nothing can be shown."""
     meant = bytes([byte]).decode("cp1252", "ignore")
     return f" ({meant!r} in Windows-1252)" if meant and meant.isprintable() else ""

@@ -7,10 +7,10 @@ from dataclasses import replace
 from io import BufferedReader
 from typing import Any, cast
 
-from pofx.corpus.readers.cells import document
-from pofx.corpus.readers.fields import listed, meant
-from pofx.corpus.readers.layout import Found, Layout, NotHere
-from pofx.corpus.readers.parquet_pages import BadPage, unfolded
+from pofx.corpus.readers.cells import read_document
+from pofx.corpus.readers.fields import field_advice, shown_names
+from pofx.corpus.readers.layout import DocumentLayout, NoDocument, RowOutcome
+from pofx.corpus.readers.parquet_pages import BadPage, unpacked_size
 from pofx.errors import Advice, BadSource, require
 from pofx.files.limits import FLOOR
 
@@ -20,7 +20,7 @@ _BATCH = 8192
 _ROW = 8
 
 
-def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[Found]:
+def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> Iterator[RowOutcome]:
     """A row of the table each; `BadSource` for a broken file, or a column that does not hold strings."""
     arrow = require("pyarrow", "data", f"reading {name}")
     parquet = require("pyarrow.parquet", "data", f"reading {name}")
@@ -71,8 +71,8 @@ def parquet_rows(name: str, stream: BufferedReader, layout: Layout) -> Iterator[
         for cells in zip(*columns):
             line += 1
             try:
-                yield (line, *document(cells, layout))
-            except NotHere as e:
+                yield (line, *read_document(cells, layout))
+            except NoDocument as e:
                 yield e.at(line)
 
 
@@ -85,9 +85,11 @@ class _Place:
         if schema.names.count(parts[0]) != 1:
             found = "it twice in" if parts[0] in schema.names else "only"
             twice = parts[0] in schema.names
-            then = Advice("name one that is there once") if twice else meant(field, schema.names, of_text)
+            then = (
+                Advice("name one that is there once") if twice else field_advice(field, schema.names, of_text)
+            )
             raise BadSource(
-                f"{name}: expected one column {parts[0]!r}, found {found} {listed(schema.names) or 'no columns'}",
+                f"{name}: expected one column {parts[0]!r}, found {found} {shown_names(schema.names) or 'no columns'}",
                 then,
             )
         self.top, self.inner = parts[0], parts[1:]
@@ -96,8 +98,8 @@ class _Place:
             inside = [f.name for f in self.kind] if arrow.types.is_struct(self.kind) else []
             if inside.count(part) != 1:
                 raise BadSource(
-                    f"{name}: expected a field {part!r} in column {field!r}, found {listed(inside) or self.kind}",
-                    meant(part, inside, of_text),
+                    f"{name}: expected a field {part!r} in column {field!r}, found {shown_names(inside) or self.kind}",
+                    field_advice(part, inside, of_text),
                 )
             self.kind = self.kind.field(part).type
         if arrow.types.is_dictionary(self.kind):
@@ -108,7 +110,7 @@ class _Place:
         """Whether it is a column of strings."""
         return not self.inner and str(self.kind) in ("string", "large_string", "string_view")
 
-    def check_text(self, arrow: Any, layout: Layout, name: str) -> None:
+    def check_text(self, arrow: Any, layout: DocumentLayout, name: str) -> None:
         """`BadSource` where it holds no strings. Nulls alone are no string in any row, and end no reading."""
         if str(self.kind) in ("string", "large_string", "string_view", "null"):
             return
@@ -125,7 +127,7 @@ def _claimed(stream: BufferedReader, metadata: Any, columns: set[str]) -> int:
     groups = [metadata.row_group(g) for g in range(metadata.num_row_groups)]
     chunks = [group.column(c) for group in groups for c in range(group.num_columns)]
     return sum(
-        max(chunk.total_uncompressed_size, unfolded(stream, chunk))
+        max(chunk.total_uncompressed_size, unpacked_size(stream, chunk))
         for chunk in chunks
         if any(chunk.path_in_schema == c or chunk.path_in_schema.startswith(f"{c}.") for c in columns)
     )
@@ -182,7 +184,7 @@ def _inside(value: object, inner: list[str]) -> object:
 
 
 def _cell(value: Any) -> object:
-    """A value; bytes that are no UTF-8 come out as the surrogates that `document` refuses."""
+    """A value; bytes that are no UTF-8 come out as the surrogates that `read_document` refuses."""
     try:
         return cast(object, value.as_py())
     except UnicodeDecodeError as e:

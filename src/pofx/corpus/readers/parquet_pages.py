@@ -14,7 +14,7 @@ class BadPage(Exception):
     """There is no header where the page of a column should begin."""
 
 
-def unfolded(stream: BufferedReader, chunk: Any) -> int:
+def unpacked_size(stream: BufferedReader, chunk: Any) -> int:
     """Bytes that the pages of a column chunk say they unfold to, read without unpacking any.
 
     Raises:

@@ -6,16 +6,16 @@ import csv
 import os
 from collections.abc import Sequence
 
-from pofx.corpus.encoding import checked
-from pofx.corpus.readers.layout import Layout, Quoting, Split
-from pofx.corpus.source import Source, named, source_of
+from pofx.corpus.encoding import check_encoding
+from pofx.corpus.readers.layout import DocumentLayout, Quoting, Split
+from pofx.corpus.source import Source, expand_path, source_of
 from pofx.errors import Advice, Argument, BadValue
 from pofx.files.limits import Limits
 from pofx.values import check_real_number, check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
 
-def plan(
+def plan_reading(
     paths: tuple[str | os.PathLike[str], ...],
     field: str,
     id: str | None,
@@ -29,7 +29,7 @@ def plan(
     max_expansion: float,
     given: str | None = None,
     keep: Sequence[str] = (),
-) -> tuple[tuple[Source, ...], Layout]:
+) -> tuple[tuple[Source, ...], DocumentLayout]:
     """The files that the paths name, and where documents stand in them; arguments as in `records`."""
     if not paths:
         raise BadValue("expected at least one path, found none", "name a file, or '-' for standard input")
@@ -39,12 +39,14 @@ def plan(
         raise BadValue(
             f"keep: expected a list of fields, found the string {keep!r}", f"write keep=[{keep!r}]"
         )
-    encoding = None if encoding is None else checked(encoding)
+    encoding = None if encoding is None else check_encoding(encoding)
     limits = _limits(max_document, max_expansion)
-    sources = tuple(source_of(f, format) for p in paths for f in named(p, format).files)
+    sources = tuple(source_of(f, format) for p in paths for f in expand_path(p, format).files)
     if sum(s.is_stdin for s in sources) > 1:
         raise BadValue("expected standard input ('-') once, found it more often", "name it once")
-    layout = Layout(field, id, split, separator, given, tuple(keep), delimiter, quoting, encoding, limits)
+    layout = DocumentLayout(
+        field, id, split, separator, given, tuple(keep), delimiter, quoting, encoding, limits
+    )
     _check_heeded({s.format for s in sources}, layout)
     return sources, layout
 
@@ -101,7 +103,7 @@ def _limits(document: int, expansion: float) -> Limits:
     )
 
 
-def _check_heeded(kinds: set[str], layout: Layout) -> None:
+def _check_heeded(kinds: set[str], layout: DocumentLayout) -> None:
     """`BadValue` for an option that no file heeds: a mistake, which would pass unseen."""
     found = ", ".join(sorted(kinds))
     if "txt" not in kinds and (layout.separator is not None or layout.split != "line"):

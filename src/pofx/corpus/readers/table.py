@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from io import BufferedReader
 
-from pofx.corpus.readers.cells import column_of, document
-from pofx.corpus.readers.layout import Fault, Found, Layout, NotHere
-from pofx.corpus.streams import lines
+from pofx.corpus.readers.cells import column_of, read_document
+from pofx.corpus.readers.layout import DocumentLayout, Fault, NoDocument, RowOutcome
+from pofx.corpus.streams import read_lines
 from pofx.errors import Advice, BadSource
 from pofx.files.limits import too_long
 
@@ -22,21 +22,21 @@ _MINIMAL = Advice("say so if a quote may hold line breaks", "quoting='minimal'",
 class _Table:
     """The rows of a table as cells, and the line where the latest one begins."""
 
-    def __init__(self, name: str, stream: BufferedReader, layout: Layout, kind: str) -> None:
+    def __init__(self, name: str, stream: BufferedReader, layout: DocumentLayout, kind: str) -> None:
         self.name, self.layout, self.kind = name, layout, kind
         self.delimiter = layout.delimiter or ("\t" if kind == "TSV" else ",")
         self.width: int | None = None
         # The line where the row begins, and the lines that it takes.
         self.line = 1
         self._row: list[str] = []
-        self._lines = lines(name, stream, layout.limits)
+        self._lines = read_lines(name, stream, layout.limits)
         # The limit is one of the whole process, so it is never lowered. A C long bounds it.
         csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
         # strict: otherwise a quote that is never closed takes the rest of the file into one field without a word.
         self._reader = csv.reader(self._taken(), delimiter=self.delimiter, strict=True)
 
     def next(self) -> list[str] | None:
-        """The cells of the next row ([] for a blank line), None at the end; `NotHere` for a row that cannot be parted."""
+        """The cells of the next row ([] for a blank line), None at the end; `NoDocument` for a row that cannot be parted."""
         self.line += len(self._row)
         self._row = []
         if self.layout.quoting == "none":
@@ -56,11 +56,11 @@ class _Table:
             raise self._fault(found, _NONE, _MINIMAL)
         return cells
 
-    def _fault(self, found: str, *advice: Advice) -> NotHere:
+    def _fault(self, found: str, *advice: Advice) -> NoDocument:
         last = self.line + len(self._row) - 1
         to = f" (lines {self.line} to {last})" if last > self.line else ""
         told = advice if self.layout.quoting is None else ()
-        return NotHere(f"expected a row of {self.kind}, found {found}{to}", *told)
+        return NoDocument(f"expected a row of {self.kind}, found {found}{to}", *told)
 
     def _are_rows(self) -> bool:
         """Whether a row of several lines may be as many rows: files with tabs are written with quotes, and without."""
@@ -99,7 +99,7 @@ class _Table:
         return True
 
 
-def csv_rows(name: str, stream: BufferedReader, layout: Layout, kind: str) -> Iterator[Found]:
+def csv_rows(name: str, stream: BufferedReader, layout: DocumentLayout, kind: str) -> Iterator[RowOutcome]:
     """A row of the table each, behind the first, which names the columns; `BadSource` where that is none."""
     table = _Table(name, stream, layout, kind)
     header: list[str] | None = None
@@ -107,7 +107,7 @@ def csv_rows(name: str, stream: BufferedReader, layout: Layout, kind: str) -> It
     while True:
         try:
             row = table.next()
-        except NotHere as e:
+        except NoDocument as e:
             if header is None:
                 raise BadSource(
                     f"{name}:{table.line}: {e.why}",
@@ -135,8 +135,8 @@ def csv_rows(name: str, stream: BufferedReader, layout: Layout, kind: str) -> It
             )
         else:
             try:
-                yield (table.line, *document([row[at] for at in places], layout))
-            except NotHere as e:
+                yield (table.line, *read_document([row[at] for at in places], layout))
+            except NoDocument as e:
                 yield e.at(table.line)
 
 

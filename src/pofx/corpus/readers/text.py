@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from io import BufferedReader
 
 from pofx.corpus.readers.fasttext import MARK
-from pofx.corpus.readers.layout import Found, Layout, NotHere, Run, not_text
-from pofx.corpus.streams import blocks, pieces
+from pofx.corpus.readers.layout import DocumentLayout, LineRun, NoDocument, RowOutcome, not_text
+from pofx.corpus.streams import read_line_blocks, read_pieces
 from pofx.errors import Advice, BadSource
 from pofx.files.limits import too_long
 
 
-def text_rows(name: str, stream: BufferedReader, layout: Layout, told: bool) -> Iterator[Found]:
+def text_rows(name: str, stream: BufferedReader, layout: DocumentLayout, told: bool) -> Iterator[RowOutcome]:
     """A line each (in runs), the whole file, or a piece between separators. told: whether the caller said so."""
     if not told and layout.split == "line" and stream.peek(len(MARK)).startswith(MARK.encode()):
         raise BadSource(
@@ -32,22 +32,22 @@ def text_rows(name: str, stream: BufferedReader, layout: Layout, told: bool) -> 
         try:
             yield (1, data.decode(), None, None, ()) if data else None
         except UnicodeDecodeError as e:
-            yield NotHere(*not_text(e, "file", layout.encoding)).at(1)
+            yield NoDocument(*not_text(e, "file", layout.encoding)).at(1)
         return
     line = 1
-    for block in blocks(name, stream, layout.limits):
+    for block in read_line_blocks(name, stream, layout.limits):
         # By the block is twice as fast as by the line; only one with a fault is taken apart first.
         try:
             run = _cut(block.decode())
         except UnicodeDecodeError:
             for data in block.removesuffix(b"\n").split(b"\n"):
                 try:
-                    yield Run(line, _cut(data.decode() + "\n"))
+                    yield LineRun(line, _cut(data.decode() + "\n"))
                 except UnicodeDecodeError as e:
-                    yield NotHere(*not_text(e, "line", layout.encoding)).at(line)
+                    yield NoDocument(*not_text(e, "line", layout.encoding)).at(line)
                 line += 1
         else:
-            yield Run(line, run)
+            yield LineRun(line, run)
             line += len(run)
 
 
@@ -58,9 +58,11 @@ def _cut(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
-def _separated_rows(name: str, stream: BufferedReader, layout: Layout, separator: str) -> Iterator[Found]:
+def _separated_rows(
+    name: str, stream: BufferedReader, layout: DocumentLayout, separator: str
+) -> Iterator[RowOutcome]:
     line, k = 1, 0
-    for piece, mark in pieces(name, stream, separator.encode("utf-8"), layout.limits):
+    for piece, mark in read_pieces(name, stream, separator.encode("utf-8"), layout.limits):
         data = piece
         if not mark:
             # The line ending that editors put at the end of a file is no part of its last document.
@@ -69,7 +71,7 @@ def _separated_rows(name: str, stream: BufferedReader, layout: Layout, separator
         try:
             text = data.decode()
         except UnicodeDecodeError as e:
-            yield NotHere(*not_text(e, "document", layout.encoding)).at(line)
+            yield NoDocument(*not_text(e, "document", layout.encoding)).at(line)
         else:
             yield (line, text, f"{name}#{k}", None, ()) if text else None
         line += piece.count(b"\n") + mark.count(b"\n")

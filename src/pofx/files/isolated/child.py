@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pofx.errors import PofxError
-from pofx.files.exhausted import ran_out
+from pofx.files.out_of_memory import is_out_of_memory
 
 MOST_ANSWER = 1 << 22  # characters
 Task = Callable[[Mapping[str, Any]], Callable[[], Any]]
@@ -29,7 +29,7 @@ def serve(tasks: Mapping[str, Task]) -> None:
         answer = {"answer": work()}
     except BaseException as e:  # a panic of tokenizers is no Exception; the answer is all that is heard of it
         answer = {"error": " ".join(f"{type(e).__name__}: {e}".split())[:300], "kind": "raised"}
-        if ran_out(e):
+        if is_out_of_memory(e):
             answer = {"error": f"more than {request['memory'] / 1e9:.1f} GB of memory", "kind": "failed"}
         elif isinstance(e, PofxError):
             answer = {"refused": e.message, "advice": [asdict(a) for a in e.advice]}

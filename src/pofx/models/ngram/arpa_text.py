@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pofx.corpus.source import Packing, Source
-from pofx.corpus.streams import opened
+from pofx.corpus.streams import open_text
 from pofx.errors import BadSource
 
 # Tokens, log10 p and log10 of the back-off weight of the n-grams of each order.
@@ -80,7 +80,7 @@ def _lines(path: Path) -> Iterator[Iterator[str]]:
     if found := next((what for magic, what in _BINARY.items() if head.startswith(magic)), None):
         raise BadSource(f"{name}: expected the text of an ARPA file, found {found}", None)
     packing: Packing = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), "")
-    with opened(Source(name, "txt", packing)) as stream:
+    with open_text(Source(name, "txt", packing)) as stream:
         yield _decoded(stream, name)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pofx.errors import NotText
-from pofx.files.exhausted import out_of_memory, ran_out
+from pofx.files.out_of_memory import is_out_of_memory, out_of_memory_error
 
 _STRAY = re.compile("([\udc80-\udcff]+)")
 
@@ -21,8 +21,8 @@ def encoding() -> Iterator[None]:
     try:
         yield
     except BaseException as e:  # a panic of tokenizers is no Exception
-        if ran_out(e):
-            raise out_of_memory() from None
+        if is_out_of_memory(e):
+            raise out_of_memory_error() from None
         if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
             raise
         raise NotText(

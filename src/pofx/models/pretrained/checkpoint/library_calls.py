@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pofx.errors import BadSource
-from pofx.files.exhausted import out_of_memory, ran_out
+from pofx.files.out_of_memory import is_out_of_memory, out_of_memory_error
 
 # Fields that decide nothing here: the caller says the dtype, and labels are a classifier's (10^9 of them took minutes).
 _UNUSED = (
@@ -58,8 +58,8 @@ def library_call(directory: Path) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except Exception as e:  # the library's alone: it raises of every class on a file that is odd
-        if ran_out(e):
-            raise out_of_memory() from None
+        if is_out_of_memory(e):
+            raise out_of_memory_error() from None
         why = " ".join(_said(e).split())
         why = "".join(c if c.isprintable() else "?" for c in why)
         raise BadSource(

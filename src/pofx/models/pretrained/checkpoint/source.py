@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pofx.errors import BadSource, BadValue, require
-from pofx.files.cache import CARD, is_whole, keep, model_path, sha256
+from pofx.files.cache import CARD, is_intact, keep_model, model_path, sha256
 from pofx.models.pretrained.checkpoint.kinds import check_no_pointer, unknown_layout
 from pofx.models.pretrained.checkpoint.rules import ADAPTER, CONFIG
 from pofx.models.pretrained.checkpoint.stages import Stage, StageListener
@@ -170,7 +170,7 @@ def _gguf(path: Path, name: str, report: StageListener, pre: str | None = None) 
     if there is not None:
         return there
     size = converted_size(path)  # refuses a damaged file before anything is made
-    return keep(entry, size, lambda part: convert(path, part, name, report, pre))
+    return keep_model(entry, size, lambda part: convert(path, part, name, report, pre))
 
 
 def _smollm2(report: StageListener) -> Path:
@@ -211,7 +211,7 @@ def _gemma(report: StageListener) -> Path:
 
     parts = [p for p in map(_package, _GEMMA_PARTS) if p is not None]
     bytes_ = sum(f.stat().st_size for p in parts for f in p.glob("data/*"))
-    return keep(entry, _GEMMA_GROWS * bytes_, fill)
+    return keep_model(entry, _GEMMA_GROWS * bytes_, fill)
 
 
 def _ready(entry: str) -> Path | None:
@@ -220,7 +220,7 @@ def _ready(entry: str) -> Path | None:
     if not (home / CARD).is_file():
         return None
     with ThreadPoolExecutor(1) as pool:
-        whole = pool.submit(is_whole, home)
+        whole = pool.submit(is_intact, home)
         require("torch", "hf", "a pretrained model")
         return home if whole.result() else None
 

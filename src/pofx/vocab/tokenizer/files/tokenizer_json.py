@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pofx.errors import BadSource, NotText, PofxError
-from pofx.files.exhausted import out_of_memory, ran_out
+from pofx.files.out_of_memory import is_out_of_memory, out_of_memory_error
 from pofx.vocab.tokenizer.files.refused_steps import check_steps
 
 FILE = "tokenizer.json"
@@ -72,8 +72,8 @@ def refusing(name: str) -> Iterator[None]:
             raise
         raise BadSource(f"{name}: {e.message}", "fetch it again") from None
     except BaseException as e:  # a panic of tokenizers is no Exception
-        if ran_out(e):
-            raise out_of_memory() from None
+        if is_out_of_memory(e):
+            raise out_of_memory_error() from None
         if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
             raise
         what = " ".join(str(e).split())[:200] or type(e).__name__

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pofx.errors import BadSource
-from pofx.files.exhausted import out_of_memory, ran_out
+from pofx.files.out_of_memory import is_out_of_memory, out_of_memory_error
 from pofx.models.pretrained.checkpoint.gguf.header import ELSE
 
 
@@ -29,8 +29,8 @@ def gguf_library_call(path: Path) -> Iterator[None]:
     except OSError:
         raise
     except BaseException as e:
-        if ran_out(e):
-            raise out_of_memory() from None
+        if is_out_of_memory(e):
+            raise out_of_memory_error() from None
         if (
             not isinstance(e, Exception) and type(e).__name__ != "PanicException"
         ):  # what Rust raises is no Exception

@@ -15,7 +15,7 @@ _SAID = re.compile(
 )
 
 
-def ran_out(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that there is no more memory: Python's, the system's, or torch's on any device."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
@@ -24,7 +24,7 @@ def ran_out(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and _SAID.search(str(error)) is not None
 
 
-def out_of_memory() -> OutOfMemory:
+def out_of_memory_error() -> OutOfMemory:
     """The error for work that found no more memory."""
     return OutOfMemory(
         "out of memory: expected more than this machine gives, found none left",

@@ -6,8 +6,8 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 
-from pofx.corpus.readers import Found, Layout, rows
-from pofx.corpus.readers.fields import CHARACTERS, ROWS, Fields
+from pofx.corpus.readers import DocumentLayout, RowOutcome, rows
+from pofx.corpus.readers.fields import CHARACTERS, ROWS, FieldSearch
 from pofx.corpus.source import Source
 from pofx.corpus.streams import check_expansion
 
@@ -15,13 +15,13 @@ from pofx.corpus.streams import check_expansion
 _LOOK = 1 << 20
 
 
-def rows_of_all(sources: Sequence[Source], layout: Layout) -> Iterator[tuple[Source, Found]]:
+def rows_of_all(sources: Sequence[Source], layout: DocumentLayout) -> Iterator[tuple[Source, RowOutcome]]:
     """Each row with its file. `BadSource` where a field is in none of the first rows, before any is handed out.
 
     Only rows of JSON and of fastText are held back, for a thousand rows at most: a table names its columns itself.
     """
-    fields = Fields(layout.columns)
-    held: list[tuple[Source, Found]] = []
+    fields = FieldSearch(layout.columns)
+    held: list[tuple[Source, RowOutcome]] = []
     size = documents = 0
     for source in sources:
         for found in rows(source, layout, fields):
@@ -49,7 +49,7 @@ def rows_of_all(sources: Sequence[Source], layout: Layout) -> Iterator[tuple[Sou
         )
 
 
-def look(sources: Sequence[Source], layout: Layout) -> None:
+def check_beginnings(sources: Sequence[Source], layout: DocumentLayout) -> None:
     """Read the beginning of each file, and refuse what can be refused by it; nothing of an input that is read once."""
     if not all(source.is_regular for source in sources):
         return
@@ -63,7 +63,7 @@ def look(sources: Sequence[Source], layout: Layout) -> None:
             next(rows(source, layout), None)
 
 
-def _check_rows(source: Source, layout: Layout) -> None:
+def _check_rows(source: Source, layout: DocumentLayout) -> None:
     """Read a table's first megabyte, and on for as long as much comes of little; the reader refuses what is too much."""
     size, unfolded = os.path.getsize(source.path), 0
     for found in rows(source, layout):
