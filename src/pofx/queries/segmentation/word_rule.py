@@ -57,7 +57,7 @@ class WordRule:
             raise BadValue(f"punctuation: expected one of {PUNCTUATION}, found {self.punctuation!r}", None)
         if self.punctuation != "attached" and self.how != "words":
             raise BadValue(
-                f"punctuation: expected 'attached' with units other than 'words', found {self.punctuation!r}",
+                f"punctuation: expected 'attached', since others go only with units='words', found {self.punctuation!r}",
                 None,
             )
 
