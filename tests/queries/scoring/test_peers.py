@@ -14,7 +14,8 @@ from pofx.cli.commands.score import PEERS as OFFERED
 from pofx.cli.main import main
 from pofx.errors import BadValue, NoEOS, TooLong
 from pofx.lm.model import LM
-from pofx.queries.scoring.peers import PEERS, PeerScore, as_peer
+from pofx.queries.scoring.peer_rules import PEERS
+from pofx.queries.scoring.peers import PeerScore, as_peer
 from pofx.transforms.deterministic import deterministic
 from pofx.transforms.windowed import windowed
 from pofx.transforms.with_begin import with_begin

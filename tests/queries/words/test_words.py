@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
-import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given as over
 from hypothesis import settings
@@ -20,11 +15,9 @@ from hypothesis import strategies as st
 
 import pofx
 from enumerated import Pieces
-from pofx.cli.main import main
 from pofx.errors import BadValue, NoBOS, NoEOS, PofxError
 from pofx.lm.begin import Begin
 from pofx.lm.model import LM
-from pofx.queries.segmentation.characters import graphemes
 from pofx.queries.segmentation.word_rule import PUNCTUATION, WordRule
 from pofx.queries.words.boundaries import BoundaryTokens
 from pofx.queries.words.words import Word, Worded
@@ -268,30 +261,7 @@ def test_what_is_impossible_is_infinite_and_never_nan() -> None:
     assert found.words[0].surprisal == pytest.approx(0, abs=1e-9)
 
 
-# --- where words are ---------------------------------------------------------------------------------------------
-
-
-def cut(text: str, **how: object) -> list[str]:
-    return [text[lo:hi] for lo, hi in WordRule(**how).of(text).spans]  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("punctuation", "expected"),
-    [
-        ("attached", ["“Don't”,", "said", "well-known", "Zoë…", "—"]),
-        ("own", ["“", "Don't", "”", ",", "said", "well-known", "Zoë", "…", "—"]),
-        ("boundary", ["Don't", "said", "well-known", "Zoë"]),
-    ],
-)
-def test_punctuation(punctuation: str, expected: list[str]) -> None:
-    assert cut(" “Don't”,\u00a0said\nwell-known Zoë… — ", punctuation=punctuation) == expected
-
-
-def test_graphemes_are_what_a_reader_sees_and_spaces_are_none() -> None:
-    assert cut("日本 語e\u0301👨\u200d👩\u200d👧🇫🇷\r\n각", how="graphemes") == [
-        "日", "本", "語", "e\u0301", "👨\u200d👩\u200d👧", "🇫🇷", "각",
-    ]  # fmt: skip
-    assert len(graphemes("")) == 0
+def test_the_surprisal_of_graphemes_is_that_of_prefixes() -> None:
     lm = pofx.fit(["日本語", "日本"], pofx.NgramSpec(order=4))
     (found,) = pofx.words(lm, ["日本語"], units="graphemes")
     assert [(w.text, w.start, w.end_byte, w.tokens) for w in found.words] == [
@@ -386,7 +356,7 @@ def test_boundaries_are_made_of_bytes() -> None:
         ({"units": [[(0, 1)], []]}, "found 2"),
         ({"units": [[(0, 9)]]}, "(0, 9)"),
         ({"units": [[(1, 1)]]}, "(1, 1)"),
-        ({"units": [[(0, 2), (1, 3)]]}, "behind 2"),
+        ({"units": [[(0, 2), (1, 3)]]}, "after 2"),
         ({"given": ["a", "b"]}, "found 2"),
     ],
 )
@@ -401,129 +371,6 @@ def test_models_that_cannot_answer() -> None:
     with pytest.raises(NoEOS, match="end"):
         pofx.words(pofx.fit(["a b"], pofx.NgramSpec(order=2, end=False)), ["a b"])
     assert Begin("none").known == "none"
-
-
-# --- the verb ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Ran]:
-    pofx.save(
-        pofx.fit(["the cat sat.", "a dog ran.", "the dog sat down."], pofx.NgramSpec(order=4)), tmp_path / "m"
-    )
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("POFX_MODEL", str(tmp_path / "m"))
-
-    def call(*arguments: str) -> Ran:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["words", *arguments])
-        out, err = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Ran(ended.value.code, out, err)
-
-    return call
-
-
-def test_files_of_rows(run: Callable[..., Ran]) -> None:
-    lines = ["The dog sat.", "  ", "a cat, naïve"]
-    Path("in.jsonl").write_text(
-        "".join(json.dumps({"text": t, "key": f"k{i}", "group": i}) + "\n" for i, t in enumerate(lines))
-        + "{\n"
-    )
-    options = ("in.jsonl", "--id", "key", "--keep", "group", "--punctuation", "own")
-    for name in ("o.csv", "o.jsonl", "o.parquet"):
-        ran = run(*options, "-o", name)
-        assert ran.code == 1, ran.err  # the row that is no JSON
-        assert f"wrote {name}" in ran.err
-    read = pofx.load("m")
-    rows = [json.loads(line) for line in Path("o.jsonl").read_text().splitlines()]
-    assert [r["word"] for r in rows] == ["The", "dog", "sat", ".", "  ", "a", "cat", ",", "naïve", None]
-    assert [r["index"] for r in rows] == [0, 1, 2, 3, None, 0, 1, 2, 3, None]
-    assert "JSON" in rows[-1]["error"]
-    for i, text in enumerate(lines):
-        mine = [r for r in rows if r["id"] == f"k{i}"]
-        assert {r["group"] for r in mine} == {i}
-        assert math.fsum(r["surprisal_nats"] for r in mine) == pytest.approx(
-            -pofx.log_prob(read, text), abs=1e-9
-        )
-        assert all(r["surprisal_bits"] == pytest.approx(r["surprisal_nats"] / math.log(2)) for r in mine)
-        assert all(text[r["start"] : r["end"]] == r["word"] and len(r["word"]) == r["length"] for r in mine)
-    assert pq.read_table("o.parquet").to_pylist() == rows
-    cells = list(csv.DictReader(Path("o.csv").read_text().splitlines()))
-    assert [float(c["surprisal_nats"]) for c in cells[:-1]] == [r["surprisal_nats"] for r in rows[:-1]]
-
-
-def test_a_stopped_run_goes_on_and_another_question_does_not(
-    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import pofx.queries.scoring.stream as stream
-    import pofx.queries.words.words as module
-
-    Path("in.txt").write_text("".join(f"the dog sat {k}.\n" for k in range(7)))
-    monkeypatch.setattr(stream, "TEXTS", 2)
-    assert run("in.txt", "-o", "whole.csv").code == 0
-    real, calls = module.read_words, itertools.count()
-
-    def stopping(*a: object, **k: object) -> list[Worded]:
-        if next(calls) == 2:
-            raise KeyboardInterrupt
-        return real(*a, **k)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(module, "read_words", stopping)
-    assert run("in.txt", "-o", "o.csv").code == 130
-    ran = run("in.txt", "-o", "o.csv", "--punctuation", "own")
-    assert (ran.code, "--punctuation" in ran.err) == (2, True), ran.err
-    ran = run("in.txt", "-o", "o.csv")
-    assert (ran.code, "going on after 4 rows" in ran.err) == (0, True), ran.err
-    assert Path("o.csv").read_bytes() == Path("whole.csv").read_bytes()
-
-
-def test_lines_and_tables(run: Callable[..., Ran]) -> None:
-    Path("in.txt").write_text("the dog sat.\n")
-    head, *rows = run("in.txt").out.splitlines()
-    assert head.split("\t")[:3] == ["id", "index", "word"]
-    assert [r.split("\t")[2] for r in rows] == ["the", "dog", "sat."]
-    told = [json.loads(line) for line in run("in.txt", "--json", "--pattern", "[a-z]").out.splitlines()]
-    assert [r["word"] for r in told] == [*"thedogsat", "."]
-    table = run("--text", "the dog sat.")
-    assert re.search(r"1\s+dog\s+4–7\s+[\d.]+\s+[\d.]+", table.out), table.out
-    total = -pofx.log_prob(pofx.load("m"), "the dog sat.")
-    assert f"{total:.3f}" in table.out
-    record = json.loads(run("--text", "the dog sat.", "--json", "--given", "the ").out)
-    assert math.fsum(w["surprisal_nats"] for w in record["words"]) == pytest.approx(-record["total_nats"])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        ((), "found neither"),
-        (("in.txt", "--text", "a"), "found both"),
-        (("--text", "a", "-o", "o.csv"), "-o: expected FILES"),
-        (("--text", "a", "--keep", "x"), "--keep: expected only with -o"),
-        (("--text", "a", "--pattern", "("), "regular expression"),
-        (("--text", "a", "--pattern", "a", "--unit", "words"), "instead of --unit"),
-        (("--text", "a", "--pattern", "a", "--punctuation", "own"), "only with units='words'"),
-        (("in.txt", "-o", "o.csv", "--json"), "found with --json"),
-        (("in.csv", "-o", "o.csv", "--keep", "word"), "--keep: expected each field once"),
-    ],
-)
-def test_what_the_verb_refuses(run: Callable[..., Ran], arguments: tuple[str, ...], says: str) -> None:
-    Path("in.txt").write_text("a\n")
-    Path("in.csv").write_text("text,word\na,b\n")
-    ran = run(*arguments)
-    assert ran.code == 2, ran.err
-    assert says in ran.err
-    assert ran.err.count("\n") == 1
 
 
 def test_records_are_values() -> None:

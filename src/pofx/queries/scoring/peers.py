@@ -3,63 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from pofx.errors import Advice, BadValue, NoEOS, TooLong
 from pofx.lm.model import LM
+from pofx.queries.scoring.peer_rules import PEERS, STATISTIC_NAMES, PeerRule, Statistic
 from pofx.transforms.with_begin import token_name
 from pofx.units import LN10
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
-
-BeginSource = Literal["tokenizer", "bos", "bos or eos", "x0"]
-Statistic = Literal["sum", "mean", "perplexity", "log10"]
-
-# Tokens in a chunk of llama-perplexity without its option -c.
-CHUNK = 512
-
-
-@dataclass(frozen=True)
-class PeerRule:
-    """Which terms of log p(x1|B) … log p(xn|x<n), log p(E|x) a tool adds up, and what the tool makes of the sum.
-
-    Attributes:
-        call: How the tool is called.
-        front: Where the B of the tool comes from: the tokens that the tokenizer adds by itself ("tokenizer"; without
-            any, the first token is dropped), the declared BOS ("bos"), BOS or else EOS ("bos or eos"), or the x0 of an
-            n-gram ("x0").
-        end: Whether the tool counts p(EOS|x).
-        sum: What the tool prints: the sum, the mean, exp(−mean), or the sum in log10.
-        unit: Unit of the printed number.
-        chunk: Tokens in a chunk, for a tool that cuts texts into chunks; else None.
-    """
-
-    call: str
-    front: BeginSource
-    end: bool
-    sum: Statistic
-    unit: str
-    chunk: int | None = None
-
-
-PEERS: Mapping[str, PeerRule] = {
-    "minicons": PeerRule(
-        "IncrementalLMScorer(model, 'cpu').sequence_score(text)", "tokenizer", False, "mean", "nats a token"
-    ),
-    "lm-eval": PeerRule("HFLM.loglikelihood of ('', text)", "bos or eos", False, "sum", "nats"),
-    "lmppl": PeerRule(
-        "LM(model).get_perplexity(text)", "tokenizer", False, "perplexity", "perplexity a token"
-    ),
-    "lm-scorer": PeerRule("sentence_score(text, log=True)", "bos", True, "sum", "nats"),
-    "llama-perplexity": PeerRule(
-        f"llama-perplexity -c {CHUNK} -f file", "tokenizer", False, "perplexity", "perplexity a token", CHUNK
-    ),
-    "kenlm": PeerRule("model.score(text)", "x0", True, "log10", "log10"),
-}
 
 
 @dataclass(frozen=True)
@@ -231,7 +186,7 @@ def _score_whole(
     counted = [t.nats for t in terms if t.counted and t.nats is not None]
     n = len(counted)
     front = _show_token(lm, before[0], marks) if before else ""
-    note = f"{_STATISTIC_NAMES[rule.sum]} of {n} of {len(ids) + 1} terms: "
+    note = f"{STATISTIC_NAMES[rule.sum]} of {n} of {len(ids) + 1} terms: "
     note += f"behind {front}" if before else "nothing before the text, so the first token is dropped"
     note += ", EOS included" if after else ", no EOS"
     return PeerScore(peer, _summarise(counted, rule.sum), rule.unit, rule.sum, tuple(terms), note)
@@ -261,18 +216,10 @@ def _score_chunks(lm: LM, marks: _Marks, ids: list[int], peer: str, rule: PeerRu
         f"{_show_token(lm, marks.before[0], marks)} before each" if marks.before else "nothing before them"
     )
     note = (
-        f"{_STATISTIC_NAMES[rule.sum]} of {len(counted):,} of {len(ids) + 1:,} terms: the second halves of chunks of "
+        f"{STATISTIC_NAMES[rule.sum]} of {len(counted):,} of {len(ids) + 1:,} terms: the second halves of chunks of "
         f"{size:,} tokens, {front}, the rest unscored, no EOS"
     )
     return PeerScore(peer, _summarise(counted, rule.sum), rule.unit, rule.sum, tuple(terms), note)
-
-
-_STATISTIC_NAMES: Mapping[Statistic, str] = {
-    "sum": "sum",
-    "mean": "mean",
-    "perplexity": "exp(−mean)",
-    "log10": "sum / ln 10",
-}
 
 
 def _summarise(nats: Sequence[float], how: Statistic) -> float:

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 
 import pofx
 from byte_toys import Brute, Pieces, Toy, leave_unread, toy
+from first_units import units_of
 from pofx.cli.main import pofx as command
 from pofx.errors import BadValue, Impossible, NoBOS
 from pofx.lm.model import LM
 from pofx.queries.next_unit import unit_search
 from pofx.queries.next_unit.next import Next, next_token
 from pofx.queries.segmentation.unit_automata import (
-    DONE,
     CharacterAutomaton,
     TextUnit,
     UnitAutomaton,
@@ -52,37 +52,14 @@ PIECES = (
 EOS = 13
 
 
-def units_of(cut_of: type[UnitAutomaton], given: bytes, whole: bytes) -> TextUnit | None:
-    """The first unit behind `given` of a text, by reading all of it; the definition in terms of str."""
-    data = whole[len(given) :]
-    if cut_of is CharacterAutomaton:
-        held = whole.decode("utf-8", "surrogateescape")
-        at = 0
-        for c in held:
-            at += len(c.encode("utf-8", "surrogateescape"))
-            if at > len(given):
-                return TextUnit(whole[len(given) : at])
-        return TextUnit(b"", end=True)
-    at, read, begun = 0, b"", False
-    for c in whole.decode("utf-8", "surrogateescape"):
-        at += len(c.encode("utf-8", "surrogateescape"))
-        if at <= len(given):
-            continue
-        if c.isspace() and begun:
-            return TextUnit(read)
-        begun = begun or not c.isspace()
-        read = whole[len(given) : at]
-    return TextUnit(data, end=not begun)
-
-
 class Sums(Brute):
     """The law of the first unit, by enumeration of all texts of the toy model; texts that are cut off are left over."""
 
-    def units(self, cut_of: type[UnitAutomaton], given: bytes) -> tuple[Counter[TextUnit], float]:
+    def units(self, automaton_of: type[UnitAutomaton], given: bytes) -> tuple[Counter[TextUnit], float]:
         found: Counter[TextUnit] = Counter()
         for text, p in self.strings.items():
             if text.startswith(given):
-                found[units_of(cut_of, given, text)] += p / self.prefixes[given]
+                found[units_of(automaton_of, given, text)] += p / self.prefixes[given]
         return found, 1 - sum(found.values())
 
 
@@ -220,45 +197,6 @@ def test_little_memory_loses_no_mass(monkeypatch: pytest.MonkeyPatch) -> None:
     others = [p for u, p in law.items() if u.spelled not in {a.bytes or b"" for a in found.top}]
     assert max(others) <= math.exp(found.others_below) + 1e-9
     assert len(found.top) >= len(every) or found.top
-
-
-@pytest.mark.parametrize("cut_of", [CharacterAutomaton, WordAutomaton])
-def test_automata_read_as_strings_do(cut_of: type[UnitAutomaton]) -> None:
-    rng = np.random.default_rng(0)
-    letters = [
-        b"a",
-        b" ",
-        b"\n",
-        "é".encode(),
-        "\u00a0".encode(),
-        "\u2003".encode(),
-        "—".encode(),
-        "🤦".encode(),
-    ]
-    letters += [
-        b"\xc2",
-        b"\xe2",
-        b"\xe2\x80",
-        b"\x80",
-        b"\xa9",
-        b"\xf0\x9f",
-        b"\xff",
-        b"\xed\xa0",
-        b"\xe3\x80\x80",
-    ]
-    for _ in range(800):
-        parts = [letters[i] for i in rng.integers(len(letters), size=rng.integers(0, 6))]
-        whole = b"".join(parts)
-        given = whole[: rng.integers(0, len(whole) + 1)]
-        cut, read = cut_of(given), b""
-        at, found = cut.first, None
-        for byte in whole[len(given) :]:
-            now = int(cut.table(at)[byte])
-            if now == DONE:
-                found = cut.unit(at, read, byte)
-                break
-            read, at = read + bytes([byte]), now
-        assert (found or cut.ended(at, read)) == units_of(cut_of, given, whole), (given, whole)
 
 
 @pytest.mark.parametrize(

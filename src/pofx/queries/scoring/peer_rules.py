@@ -1,0 +1,59 @@
+"""Which terms of the chain rule other tools add up, and with which x0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+BeginSource = Literal["tokenizer", "bos", "bos or eos", "x0"]
+Statistic = Literal["sum", "mean", "perplexity", "log10"]
+
+# Tokens in a chunk of llama-perplexity without its option -c.
+CHUNK = 512
+
+
+@dataclass(frozen=True)
+class PeerRule:
+    """Which terms of log p(x1|B) … log p(xn|x<n), log p(E|x) a tool adds up, and what the tool makes of the sum.
+
+    Attributes:
+        call: How the tool is called.
+        front: Where the B of the tool comes from: the tokens that the tokenizer adds by itself ("tokenizer"; without
+            any, the first token is dropped), the declared BOS ("bos"), BOS or else EOS ("bos or eos"), or the x0 of an
+            n-gram ("x0").
+        end: Whether the tool counts p(EOS|x).
+        sum: What the tool prints: the sum, the mean, exp(−mean), or the sum in log10.
+        unit: Unit of the printed number.
+        chunk: Tokens in a chunk, for a tool that cuts texts into chunks; else None.
+    """
+
+    call: str
+    front: BeginSource
+    end: bool
+    sum: Statistic
+    unit: str
+    chunk: int | None = None
+
+
+PEERS: Mapping[str, PeerRule] = {
+    "minicons": PeerRule(
+        "IncrementalLMScorer(model, 'cpu').sequence_score(text)", "tokenizer", False, "mean", "nats a token"
+    ),
+    "lm-eval": PeerRule("HFLM.loglikelihood of ('', text)", "bos or eos", False, "sum", "nats"),
+    "lmppl": PeerRule(
+        "LM(model).get_perplexity(text)", "tokenizer", False, "perplexity", "perplexity a token"
+    ),
+    "lm-scorer": PeerRule("sentence_score(text, log=True)", "bos", True, "sum", "nats"),
+    "llama-perplexity": PeerRule(
+        f"llama-perplexity -c {CHUNK} -f file", "tokenizer", False, "perplexity", "perplexity a token", CHUNK
+    ),
+    "kenlm": PeerRule("model.score(text)", "x0", True, "log10", "log10"),
+}
+
+STATISTIC_NAMES: Mapping[Statistic, str] = {
+    "sum": "sum",
+    "mean": "mean",
+    "perplexity": "exp(−mean)",
+    "log10": "sum / ln 10",
+}
