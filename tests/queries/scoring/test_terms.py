@@ -46,9 +46,9 @@ def run(
     "command",
     [
         "words --text a",
-        "next the --unit token -k 1",
+        "next --given the --unit token -k 1",
         "sample -n 1 --max-tokens 3",
-        "infill the end --max-tokens 6 -n 8",
+        "infill --given the --suffix end --max-tokens 6 -n 8",
         "condition --contains a --max-tokens 6 -n 8",
     ],
 )
