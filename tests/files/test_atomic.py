@@ -72,3 +72,17 @@ def test_a_place_that_takes_no_file_is_named_as_the_caller_named_it(place: str) 
     with pytest.raises(OSError, match=place) as e:
         write_atomically(Path(place), b"data")
     assert (e.value.filename, e.value.filename2) == (place, None)
+
+
+def test_write_atomically_leaves_the_old_or_the_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "deep" / "file"
+    write_atomically(path, b"old")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "disk full")
+
+    monkeypatch.setattr("pofx.files.atomic.os.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
