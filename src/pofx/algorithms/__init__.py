@@ -1,1 +1,1 @@
-"""Algorithms that know nothing of language: log-space sums, sorted tables, EM. They import nothing of pofx."""
+"""Algorithms that know nothing of language: log-space sums, sorted tables, automata, coding, statistics."""

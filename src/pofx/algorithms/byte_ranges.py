@@ -1,4 +1,4 @@
-"""A sorted vocabulary: the tokens that begin with given bytes are neighbours, so a prefix is a range of them."""
+"""A sorted vocabulary, in which the tokens that begin with given bytes are a range of neighbours."""
 
 from __future__ import annotations
 
@@ -12,19 +12,27 @@ from pofx.algorithms.logspace import Floats
 
 Ints = NDArray[np.int64]
 
-# Values gathered at once: a step of many hypotheses is summed in blocks of 8 MB.
+# How many values are gathered at once: 8 MB.
 BLOCK = 1 << 20
 
 
 class ByteRanges:
-    """The S strings that spell something, in order of their bytes; equal ones lie side by side.
+    """The S non-empty strings of a vocabulary in the order of their bytes; equal strings are neighbours.
 
-    ids: `[S]`, which string stands at each place. twins: `[S]`, how many strings from this place on are equal to the
-    one here. A prefix of `depth` bytes is a range [lo, hi) of places, the empty one all of them.
+    The strings that begin with a prefix of `depth` bytes are a range [lo, hi) of places; the empty prefix has all places.
+    The strings lie in arrays: the 255,895 tokens of Gemma 3 take 10 MB, and a step of 80 ranges takes 0.8 ms.
 
-    Arrays, not a trie of Python objects: the 255,895 tokens of Gemma 3 take 10 MB, and a step of 80 hypotheses 0.8 ms.
+    Args:
+        strings: The string of each id; None or an empty string for an id that spells nothing.
 
-    Right: `lo, hi = ranges.narrow(lo, hi, depth, byte)`, then depth + 1. Wrong: a `hi` that counts as inside.
+    Attributes:
+        size: The number S of places.
+        ids: `[S]`, the id of the string at each place.
+        length: `[S]`, the number of bytes of the string at each place.
+        twins: `[S]`, how many strings from each place on are equal to the string at that place.
+        complete: Whether each of the 256 bytes is a string of its own.
+
+    Right: `lo, hi = ranges.narrow(lo, hi, depth, byte)`, then `depth + 1`. Wrong: taking place `hi` for a part of the range.
     """
 
     def __init__(self, strings: Iterable[bytes | None]) -> None:
@@ -41,18 +49,18 @@ class ByteRanges:
         self.complete = {b for b, _ in spelled if len(b) == 1} == {bytes([b]) for b in range(256)}
 
     def byte_at(self, place: Ints, depth: Ints) -> Ints:
-        """Byte `depth` of the string at each place; −1 behind its end."""
+        """The byte at `depth` of the string at each place; −1 where the string has ended."""
         inside = depth < self.length[place]
         at = np.where(inside, self._from[place] + depth, 0)
         return np.where(inside, self._bytes[at].astype(np.int64), -1)
 
     def narrow(self, lo: Ints, hi: Ints, depth: Ints, byte: Ints) -> tuple[Ints, Ints]:
-        """Of each range of strings that share `depth` bytes, those that go on with `byte`; lo = hi for none."""
+        """Narrow ranges of strings that share `depth` bytes to the strings whose next byte is `byte`; lo = hi for none."""
         first = self._first(lo, hi, depth, byte)
         return first, self._first(first, hi, depth, byte + 1)
 
     def count_closed(self, lo: Ints, hi: Ints, depth: Ints) -> Ints:
-        """How many strings of each range are over after `depth` bytes; they are its first."""
+        """Count the strings of each range that end after `depth` bytes; they are the first of the range."""
         out = np.zeros(len(lo), dtype=np.int64)
         some = np.flatnonzero(lo < hi)
         over = self.length[lo[some]] == depth[some]
@@ -60,7 +68,7 @@ class ByteRanges:
         return out
 
     def reach(self, text: bytes) -> Ints:
-        """How many bytes of the text, from each of its places on, some string begins with, `[len(text)]`."""
+        """For each place of a text, the length of the longest prefix of some string that stands there, `[len(text)]`."""
         data = np.frombuffer(text, dtype=np.uint8).astype(np.int64)
         out = np.zeros(len(data), dtype=np.int64)
         at = np.arange(len(data), dtype=np.int64)
@@ -75,7 +83,7 @@ class ByteRanges:
         return out
 
     def _first(self, lo: Ints, hi: Ints, depth: Ints, byte: Ints) -> Ints:
-        """The first place of each range whose byte at `depth` is at least `byte`: bisection, all ranges at once."""
+        """Find the first place of each range whose byte at `depth` is at least `byte`, by one bisection of all ranges."""
         lo, hi = lo.copy(), hi.copy()
         while len(going := np.flatnonzero(lo < hi)):
             middle = (lo[going] + hi[going]) // 2
@@ -85,10 +93,10 @@ class ByteRanges:
         return lo
 
     def mass(self, logp: Floats, row: Ints, lo: Ints, hi: Ints) -> NDArray[np.float64]:
-        """log Σ exp(logp[row, id]) over the strings of each range, −inf for an empty one.
+        """The log of the mass of each range: log Σ exp(logp[row, id]) over its strings; −inf for an empty range.
 
-        Summed directly. A row's running sum would cost all of V where most ranges hold a few strings, and the
-        difference of two running sums loses a range of 1e-16 altogether.
+        The sum is direct. Running sums over a row would cost V steps, where most ranges hold few strings; and a
+        difference of running sums loses a mass of 1e-16.
         """
         out = np.full(len(lo), -np.inf)
         for some in _blocks(hi - lo):
@@ -98,7 +106,7 @@ class ByteRanges:
         return out
 
     def next_bytes(self, logp: Floats, row: Ints, lo: Ints, hi: Ints, depth: Ints) -> NDArray[np.float64]:
-        """The mass of each range by the byte at `depth`: `[ranges, 256]`, logs."""
+        """The log of the mass of each range, split by the byte at `depth`: `[ranges, 256]`."""
         out = np.full((len(lo), 256), -np.inf)
         for some in _blocks(hi - lo):
             which, place = expand_ranges(lo[some], hi[some])
@@ -113,14 +121,14 @@ class ByteRanges:
 
 
 def expand_ranges(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
-    """The integers of [lo[k], hi[k]) for each k, one after the other: whose each is, and itself."""
+    """Expand ranges [lo[k], hi[k]) into their integers: the number k of each integer's range, and the integer."""
     count = np.maximum(hi - lo, 0)
     which = np.repeat(np.arange(len(lo), dtype=np.int64), count)
     return which, np.arange(len(which), dtype=np.int64) + np.repeat(lo - (np.cumsum(count) - count), count)
 
 
 def logsumexp_runs(values: NDArray[np.float64], count: Ints) -> NDArray[np.float64]:
-    """log Σ exp of the first count[0] values, of the next count[1] ones, …; −inf for none."""
+    """The values log Σ exp of the first `count[0]` values, of the next `count[1]` values, and so on; −inf for none."""
     out = np.full(len(count), -np.inf)
     some = np.flatnonzero(count > 0)
     if len(some):
@@ -134,7 +142,7 @@ def logsumexp_runs(values: NDArray[np.float64], count: Ints) -> NDArray[np.float
 
 
 def _blocks(count: Ints) -> Iterator[Ints]:
-    """The ranges in groups of at most `BLOCK` strings, or of one range."""
+    """Cut the ranges into groups of at most `BLOCK` strings, at least one range a group."""
     total = np.cumsum(count)
     at = 0
     while at < len(count):

@@ -13,7 +13,7 @@ Floats = NDArray[np.floating[Any]]
 
 
 def logsumexp(a: Floats, axis: int = -1) -> NDArray[np.float64]:
-    """`log Σ exp(a)` along one axis, in float64; all −inf (or an empty axis) gives −inf, without a warning."""
+    """Compute `log Σ exp(a)` along one axis, in float64; an empty axis, or one of −inf alone, gives −inf."""
     a = np.asarray(a, dtype=np.float64)
     if a.shape[axis] == 0:
         return np.full(np.delete(a.shape, axis), -np.inf)
@@ -25,7 +25,7 @@ def logsumexp(a: Floats, axis: int = -1) -> NDArray[np.float64]:
 
 
 def logsumexp_few(values: Sequence[float]) -> float:
-    """`log Σ exp` of a few Python numbers, −∞ for none: below a dozen numbers faster than arrays."""
+    """Compute `log Σ exp` of a few Python numbers; −∞ for none. Below a dozen numbers this is faster than arrays."""
     peak = max(values, default=-math.inf)
     if not math.isfinite(peak):
         return peak
@@ -33,7 +33,7 @@ def logsumexp_few(values: Sequence[float]) -> float:
 
 
 def entropy(logp: Floats) -> NDArray[np.float64]:
-    """`−Σ p log p` of each row of normalised log-probabilities; 0 · log 0 is 0."""
+    """Compute the entropy `−Σ p log p` of each row of normalised log-probabilities, nats; 0 · log 0 is 0."""
     p = np.exp(np.asarray(logp, dtype=np.float64))
     out: NDArray[np.float64] = -np.sum(np.where(p > 0, p * np.where(p > 0, logp, 0.0), 0.0), axis=-1)
     return out

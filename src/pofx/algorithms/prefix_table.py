@@ -1,9 +1,9 @@
-"""A sorted set of code strings, answering "how long a prefix of this string is in the set, and where?".
+"""A sorted set of code strings, which finds the longest prefix of a query that some string of the set begins with.
 
-Every string has the same length, `depth`; code 0 pads the end of a shorter one. Codes are packed, most
-significant first, into as many 63-bit words as they need: 7 codes of 9 bits (bytes, EOS, x0 and the padding)
-are one word, so that one `np.sort` orders all 7-grams of a text and, by their prefixes, all shorter ones too.
-One binary search then finds the longest prefix of a query: it is shared with a neighbour of its place.
+Every string has `depth` codes; code 0 pads the end of a shorter string. Codes are packed into 63-bit words, the first
+code in the highest bits. For example, 7 codes of 9 bits make one word, so one `np.sort` orders all 7-grams of a text,
+and by their prefixes all shorter n-grams, too. One binary search then finds the longest prefix of a query, which the
+query shares with a neighbour of its place.
 """
 
 from __future__ import annotations
@@ -20,42 +20,47 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Packing:
-    """How code strings lie in 63-bit words: `depth` codes of `bits` bits, `per_word` to a word."""
+    """The packing of code strings into 63-bit words.
+
+    Attributes:
+        bits: How many bits a code has.
+        depth: How many codes a string has.
+    """
 
     bits: int
     depth: int
 
     @property
     def per_word(self) -> int:
-        """Codes in a word."""
+        """How many codes a word holds."""
         return min(63 // self.bits, self.depth)
 
     @property
     def words(self) -> int:
-        """Words in a string."""
+        """How many words a string takes."""
         return -(-self.depth // self.per_word)
 
     def shift(self, place: int) -> np.uint64:
-        """How far the code at `place` (of its word) is shifted up."""
+        """By how many bits the code at `place` of its word is shifted."""
         return np.uint64(self.bits * (self.per_word - 1 - place))
 
     def pack_columns(self, columns: list[NDArray[np.uint64]]) -> PackedStrings:
-        """Words `[rows, words]` of strings given as one array a place."""
+        """Pack strings that are given as one array a place into words `[rows, words]`."""
         out = np.zeros((len(columns[0]), self.words), dtype=np.uint64)
         for k, c in enumerate(columns):
             out[:, k // self.per_word] |= c << self.shift(k % self.per_word)
         return out
 
     def code(self, words: PackedStrings, place: int) -> NDArray[np.uint64]:
-        """The codes at one place of all strings."""
+        """Read the codes at one place of all strings."""
         mask = np.uint64((1 << self.bits) - 1)
         return (words[:, place // self.per_word] >> self.shift(place % self.per_word)) & mask
 
 
 def backward_strings(codes: NDArray[np.uint64], packing: Packing) -> PackedStrings:
-    """At every position of a sequence, the string read backwards from there: its code, the one before, …
+    """For every position of a sequence, pack its code and the codes before it, the newest first.
 
-    The first `depth − 1` positions read code 0 (padding) before the beginning.
+    At the first `depth − 1` positions the string ends in code 0, the padding.
     """
     n, m = len(codes), packing.per_word
     out = np.empty((n, packing.words), dtype=np.uint64)
@@ -65,7 +70,7 @@ def backward_strings(codes: NDArray[np.uint64], packing: Packing) -> PackedStrin
         first[k:] |= shifted[k:]
     out[:, 0] = first
     for w in range(1, packing.words):
-        # A later word holds what the first word held m·w positions earlier, less the codes beyond the depth.
+        # A later word is the first word of the position m·w earlier, without the codes beyond the depth.
         out[:, w] = 0
         lag, used = w * m, min(m, packing.depth - w * m)
         drop = np.uint64(packing.bits * (m - used))
@@ -75,7 +80,7 @@ def backward_strings(codes: NDArray[np.uint64], packing: Packing) -> PackedStrin
 
 
 def count_distinct(words: PackedStrings, weights: Index | None = None) -> tuple[PackedStrings, Index]:
-    """The sorted distinct strings, and the sum of their weights (how often each occurs, without any)."""
+    """Sort the distinct strings, and sum the weights of each; without weights, count how often each occurs."""
     if not len(words):
         return words, np.zeros(0, dtype=np.int64)
     if weights is None and words.shape[1] == 1:
@@ -96,11 +101,11 @@ def count_distinct(words: PackedStrings, weights: Index | None = None) -> tuple[
 def merge_counts(
     a: tuple[PackedStrings, Index], b: tuple[PackedStrings, Index]
 ) -> tuple[PackedStrings, Index]:
-    """The sums of two results of `distinct`."""
+    """Merge two results of `count_distinct` into the result for all their strings."""
     (wide, weights), (narrow, more) = (a, b) if len(a[0]) >= len(b[0]) else (b, a)
     if wide.shape[1] > 1:
         return count_distinct(np.concatenate([wide, narrow]), np.concatenate([weights, more]))
-    # One word: a search and an insertion, a tenth of the time of sorting both again.
+    # With one word, a search and an insertion take a tenth of the time of sorting both again.
     at = np.searchsorted(wide[:, 0], narrow[:, 0])
     known = at < len(wide)
     known[known] = wide[at[known], 0] == narrow[known, 0]
@@ -111,15 +116,18 @@ def merge_counts(
 
 
 class PrefixTable:
-    """Sorted distinct strings `words[rows, w]`, and for each level k the groups of rows that share k codes.
+    """A sorted table of distinct strings, whose rows form groups at each level k: rows of a group share k codes.
 
-    Groups of a level are numbered in sorted order: `group(k)[row]` is a row's group, `first(k)[g]` the first
-    row of group g. Level 0 is one group.
+    The groups of a level are numbered in sorted order; level 0 has one group of all rows.
+
+    Args:
+        words: `[rows, w]`, the packed strings, distinct and in rising order.
+        packing: The packing of the strings.
     """
 
     def __init__(self, words: PackedStrings, packing: Packing) -> None:
         self.words, self.packing = words, packing
-        # `find` names row 0 where nothing is found, which level 0 must have even in an empty table.
+        # `find` returns row 0 where it finds nothing, so level 0 needs this row even in an empty table.
         self._group: dict[int, NDArray[np.int32]] = {0: np.zeros(max(len(words), 1), dtype=np.int32)}
         self._first: dict[int, Index] = {0: np.zeros(1, dtype=np.int64)}
         fresh = np.zeros(len(words), dtype=bool)
@@ -145,12 +153,12 @@ class PrefixTable:
         return self._first[level]
 
     def oldest(self, level: int) -> NDArray[np.uint64]:
-        """The last code of each group's prefix at a level ≥ 1 (0: the strings there are shorter)."""
+        """The last code of the prefix that each group of a level ≥ 1 shares; 0 where its strings are shorter."""
         return self.packing.code(self.words[self.first(level)], level - 1)
 
     @cached_property
     def _stages(self) -> list[tuple[NDArray[np.uint64], Index]]:
-        """For each word: the distinct values below each distinct prefix of earlier words, with the row of each."""
+        """For each word, its distinct values behind each distinct prefix of earlier words, and the row of each value."""
         stages = []
         for w in range(self.packing.words):
             level = min((w + 1) * self.packing.per_word, self.packing.depth)
@@ -159,9 +167,14 @@ class PrefixTable:
         return stages
 
     def find(self, queries: PackedStrings) -> tuple[Index, NDArray[np.int8]]:
-        """For each query the length of its longest prefix in the table, and a row that has this prefix.
+        """Find the longest prefix of each query that a string of the table begins with.
 
-        For queries of code strings that end early, cap the length: padding matches padding.
+        Args:
+            queries: `[n, w]`, packed strings.
+
+        Returns:
+            A row of the table with that prefix, `[n]`, and the length of the prefix in codes, `[n]`. Padding matches
+            padding, so the caller must cap the length for a query that ends early.
         """
         n = len(queries)
         row, length = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int8)
@@ -193,7 +206,7 @@ class PrefixTable:
 
 
 def _search_within(keys: NDArray[np.uint64], queries: NDArray[np.uint64], lo: Index, hi: Index) -> Index:
-    """`searchsorted` of each query within its own range [lo, hi) of keys."""
+    """Compute `searchsorted` of each query within its own range [lo, hi) of keys."""
     lo, hi = lo.copy(), hi.copy()
     while True:
         active = lo < hi

@@ -1,1 +1,1 @@
-"""Where probability comes from: one family a file."""
+"""The families of models: how each is specified, fitted, saved and loaded, one family a folder."""

@@ -1,4 +1,4 @@
-"""A buffer that grows at its end, shared by the values that hold a part of it."""
+"""An append-only buffer of tensors, which several states share without copies."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ T = TypeVar("T", Tensor, list[Tensor])
 
 
 class SharedBuffer(Generic[T]):
-    """Data shared by the states of one line of descent: a tensor, or one a layer.
+    """The data that a state and its extensions share: a tensor, or one tensor a layer.
 
-    A state may append in place while nobody else has: it holds the buffer's newest version, and takes the
-    next. Whoever holds an older one copies first. So 200 extensions copy nothing, and no sibling changes.
+    Each state holds a version of the buffer. The state with the newest version may append in place, and takes the next
+    version. A state with an older version must copy the data first. So 200 extensions in a row copy nothing, and no
+    sibling changes.
+
+    Args:
+        data: The tensor or tensors.
     """
 
     def __init__(self, data: T) -> None:
@@ -28,7 +32,7 @@ class SharedBuffer(Generic[T]):
         self._lock = threading.Lock()
 
     def claim(self, version: int) -> bool:
-        """Whether the holder of `version` may write on; only one can."""
+        """Claim the right to append for the holder of `version`; only one holder of a version gets it."""
         with self._lock:
             if self.version != version:
                 return False

@@ -1,4 +1,4 @@
-"""What stands before a pretrained model's texts: evidence, not configuration."""
+"""The x0 of a pretrained model, chosen by evidence and not by configuration alone."""
 
 from __future__ import annotations
 
@@ -10,13 +10,24 @@ from pofx.vocab.vocabulary import Vocab
 
 
 def begin_evidence(vocab: Vocab, pin: Pin | None, begin: str | int | None, model: str) -> Begin:
-    """x0 of a pretrained model, and how we know: the caller's, else a pinned verdict, else the tokenizer's, else none.
+    """Choose the x0 of a pretrained model: the caller's, else a pinned one, else the tokenizer's, else none.
 
-    begin: what the caller names (a token's text or id): assumed. pin: "joint" and "prefix-only" give the x0 they
-    were found with, as trained; "conditional" and "improper" give none, whatever the tokenizer adds. vocab: its
-    `control.adds_before` are the ids that the tokenizer itself puts before a text; a single one is declared. A BOS that is
-    named but never added is none: SmolLM2's costs "The cat sat on the mat." 22 nats. With none, `note` says why,
-    for the message of `NoBOS`. `BadValue` for a `begin` that is no token.
+    A BOS that the files name but the tokenizer never adds is no evidence. That of SmolLM2 would cost the text "The cat sat
+    on the mat." 22 nats.
+
+    Args:
+        vocab: The vocabulary. A single id in `control.adds_before`, which the tokenizer puts before a text, is declared.
+        pin: The pinned audit, or None. The verdicts "joint" and "prefix-only" give the x0 that they were found with, as
+            trained. "conditional" and "improper" give none, whatever the tokenizer adds.
+        begin: The text or id of a token that the caller assumes to be x0, or None.
+        model: The name of the model, for messages.
+
+    Returns:
+        The x0; where there is none, `note` says why.
+
+    Raises:
+        BadSource: The pinned x0 is no id of the vocabulary.
+        BadValue: `begin` is no token.
 
     Right: `begin_evidence(vocab, pinned(fingerprint), None, "smollm2")`, then `with_begin(core, found.id,
     found.known)` unless `found.known` is "none". Wrong: `vocab.control.names[config["bos_token"]]`.
@@ -48,7 +59,7 @@ def _pinned(vocab: Vocab, pin: Pin, model: str) -> Begin:
 
 
 def _none(vocab: Vocab, model: str, why: str, audited: bool = False) -> Begin:
-    """No x0: why, which tokens may stand for one, and what can be done."""
+    """The absence of x0: the reason, the candidates, and the advice."""
     named = [
         f"{token_name(vocab, i)} (declared as BOS, never added)" if role == "bos" else token_name(vocab, i)
         for role, i in vocab.control.candidates

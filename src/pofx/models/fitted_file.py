@@ -1,4 +1,4 @@
-"""The record of a model's documents as a file beside the model."""
+"""The file beside a saved model that holds the hashes of its documents."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ from pofx.lm.fitted_documents import MOST, FittedDocuments
 
 
 def write_record(record: FittedDocuments, path: Path) -> None:
-    """Write the hashes and the number of documents; at most 8 MB, and as much for those that chose the weights."""
+    """Write the record: at most 8 MB for the documents, and as much for the validation documents."""
     held = {"codes": record.codes, "documents": np.array([record.documents], dtype=np.int64)}
     write_tensors(path, {**held, "validation": record.validation} if len(record.validation) else held)
 
 
 def read_record(path: Path) -> FittedDocuments:
-    """Read what `write_record` wrote; `BadSource` for anything else."""
+    """Read a record that `write_record` wrote.
+
+    Raises:
+        BadSource: The file is damaged, or is no such record.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 

@@ -1,1 +1,1 @@
-"""The n-gram family: counts, smoothing, the model, and its files."""
+"""The n-gram family: counts, smoothing, the model, ARPA files, and saved files."""

@@ -1,4 +1,4 @@
-"""ARPA files: n-grams as text, log10 at this border only. Plain or .gz; KenLM, SRILM and others read them."""
+"""ARPA files: n-grams as text with decimal logarithms, which KenLM, SRILM and other tools read and write."""
 
 from __future__ import annotations
 
@@ -22,17 +22,27 @@ from pofx.vocab.subwords import BYTE_CHARACTERS
 from pofx.vocab.vocabulary import BEGIN_TEXT, END_TEXT, ByteVocab, CharVocab, Vocab
 from pofx.vocab.words import CLASS, ClassedWords, WordVocab
 
-OTHER_CLASS = "<UNK>"  # as the toolkits of CMU and SRI may write it
+OTHER_CLASS = "<UNK>"  # the spelling in some files of the toolkits of CMU and SRI
 SEPARATORS = frozenset(" \t\r\n")
-NEVER = -99.0  # what ARPA writes for log10(0)
+NEVER = -99.0  # stands for log10(0)
 
 
 def write_arpa(lm: NgramLM, path: str | Path) -> None:
-    """Write an n-gram model: `log10 p <tab> tokens <tab> log10 back-off weight`, ten digits.
+    """Write an n-gram model as an ARPA file.
 
-    Tokens over bytes, characters or subwords are spelled byte by byte in the printable alphabet of GPT-2 (a space
-    is Ġ), words as they are. `BadValue` for additive smoothing of order > 1, which does not back off to shorter
-    histories, and so has no ARPA form.
+    Each line is `log10 p <tab> tokens <tab> log10 back-off weight`, with ten digits. Words are written as they are. Other
+    tokens are spelled byte by byte in the printable alphabet of GPT-2, where a space is Ġ.
+
+    Args:
+        lm: The model.
+        path: The file to write; it is packed where the name ends in .gz.
+
+    Raises:
+        BadValue: The model is no n-gram, or has additive smoothing of order > 1, which does not back off to shorter
+            histories.
+
+    Right: `pofx.write_arpa(lm, "lm.arpa.gz")`. Wrong: an n-gram with additive smoothing, which has no
+    ARPA form.
     """
     if not isinstance(lm, NgramLM):
         raise BadValue(
@@ -57,7 +67,7 @@ def _lines(lm: NgramLM) -> Iterator[str]:
     with_x0 = lm.begin.known != "none"
     yield "\\data\\\n" + f"ngram 1={lm.vocab.size + with_x0}\n"
     yield "".join(f"ngram {k}={len(listed[k])}\n" for k in range(2, order + 1))
-    # All outcomes are listed as 1-grams, since ARPA has no uniform law below them.
+    # All outcomes are listed as 1-grams, since ARPA has no uniform distribution below the 1-grams.
     law, weights = np.exp(lm.unigram()), lm.unigram_weights()
     yield "\n\\1-grams:\n"
     if with_x0:
@@ -104,20 +114,25 @@ def _names(vocab: Vocab) -> list[str]:
 
 
 def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str = "refuse") -> NgramLM:
-    """Read an n-gram model. Its laws are the file's own, not renormalised (`audit` says whether they sum to 1).
+    """Read an n-gram model from an ARPA file.
 
-    vocab: what the tokens spell: "bytes" or "chars" as `write_arpa` spells them, a `Vocab` of one's own whose
-    tokens are spelled likewise, or None: bytes if the 1-grams are the 256 bytes, else words, one space between.
-    x0 is `<s>` where the file has it, EOS `</s>`; `<unk>` (or `<UNK>`) spells nothing: its mass is a leak.
+    The distributions are those of the file, and are not renormalised; `audit` says whether they sum to 1. x0 is `<s>` where
+    the file has it, and EOS is `</s>`. `<unk>` (or `<UNK>`) spells nothing, so its mass is a leak. Only spaces and tabs
+    separate tokens. A preamble, a byte order mark and packing (gz, zst) are recognised by the content of the file.
 
-    unknown: "refuse" a text with a word that the file has not; or score it as one of the "class" `<unk>`, as KenLM does.
-    The number is then p of all texts that have unknown words where this one has, which no text has alone, and the terms
-    say so.
+    Args:
+        path: The file.
+        vocab: What the tokens spell: "bytes" or "chars" as `write_arpa` spells them, or a `Vocab` whose tokens are spelled
+            likewise. By default the tokens are bytes if the 1-grams are the 256 bytes, else words with a space between.
+        unknown: "refuse" refuses a text with a word that the file does not have. "class" scores such a word as the class
+            `<unk>`, as KenLM does. The number is then p of all texts with unknown words in the same places, and the terms
+            say so.
 
-    Only spaces and tabs separate tokens. A preamble before \\data\\, a byte order mark and packing (gz, zst) are read
-    whatever the name says. `BadSource` for a file that is no ARPA file, breaks off, or disagrees with its own counts.
+    Raises:
+        BadSource: The file is no ARPA file, breaks off, or disagrees with its own counts.
+        BadValue: `vocab` or `unknown` is none of these.
 
-    Right: `read_arpa("lm.arpa.gz")`. Wrong: reading log10 values of it as nats.
+    Right: `pofx.read_arpa("lm.arpa.gz")`. Wrong: taking the decimal logarithms in the file for nats.
     """
     check_unknown(unknown)
     name = str(path)
@@ -145,7 +160,7 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
 
 
 def check_unknown(unknown: str) -> None:
-    """`BadValue` for what says nothing of unknown words."""
+    """Check the argument `unknown` of `read_arpa`; raise `BadValue` where it is no rule for unknown words."""
     if unknown not in ("refuse", "class"):
         raise BadValue(f"unknown: expected 'refuse' or 'class', found {unknown!r:.60}", "choose one of them")
 
@@ -197,7 +212,7 @@ def _model(
         return packing.pack_columns(list(padded.T))
 
     keys = {k: packed(g[0], k) for k, g in grams.items()}
-    # A pruned file may lack the history of an n-gram: it must be there to be found, with the back-off law's p.
+    # A pruned file may lack the history of an n-gram. The table gets the history, with the p of the back-off distribution.
     contexts = [packed(list({t[:-1] for t in g[0]}), k - 1) for k, g in grams.items() if k > 1]
     table = PrefixTable(count_distinct(np.concatenate([*keys.values(), *contexts]))[0], packing)
     history = find_histories(table)
@@ -217,7 +232,7 @@ def _model(
         seen[where[k]] = True
         seen &= table.packing.code(table.words[table.first(k)], 0) != codes.begin
         levels.prob[k], levels.seen[k] = prob, seen
-    # Files carry six or seven digits, so their laws are those of float32.
+    # Files have six or seven digits, which is the precision of float32.
     return NgramLM(vocab, table, levels, begin, dtype="float32")
 
 

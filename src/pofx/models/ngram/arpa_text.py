@@ -1,4 +1,4 @@
-"""The text of an ARPA file: known by what it holds, cut at spaces and tabs only, checked line by line."""
+"""The text of an ARPA file, recognised by its content, cut at spaces and tabs only, and checked line by line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pofx.errors import BadSource
 Grams = dict[int, tuple[list[tuple[str, ...]], list[float], list[float]]]
 
 MOST_ORDER = 16
-# Toolkits write a preamble of some lines before \data\; a file without the mark is not read to its end.
+# How many lines are searched for the mark \data\, since toolkits write a preamble of some lines before it.
 PREAMBLE = 10_000
 LONGEST = 1 << 20
 HEAD = 1 << 16
@@ -43,7 +43,7 @@ _COUNT = re.compile(r"ngram[ \t]+([0-9]{1,3})[ \t]*=[ \t]*([0-9]{1,15})")
 
 
 def holds_arpa(path: Path) -> bool:
-    """Whether a file is an n-gram model of this kind, by what it holds: text, packed text or a toolkit's binary."""
+    """Whether the content of a file is an n-gram model: ARPA text, packed ARPA text, or the binary of a toolkit."""
     with path.open("rb") as raw:
         head = raw.read(HEAD)
     if head.startswith(tuple(b for b in _BINARY if len(b) > 4)):
@@ -57,9 +57,10 @@ def holds_arpa(path: Path) -> bool:
 
 
 def read_grams(path: Path) -> Grams:
-    """The n-grams of an ARPA file, as they stand in it.
+    """Read the n-grams of an ARPA file, unchanged.
 
-    `BadSource` for a file that is none, breaks off, or disagrees with its own counts.
+    Raises:
+        BadSource: The file is no ARPA file, breaks off, or disagrees with its own counts.
     """
     with _lines(path) as lines:
         return _Reader(str(path)).read(lines)
@@ -67,7 +68,7 @@ def read_grams(path: Path) -> Grams:
 
 @contextmanager
 def _lines(path: Path) -> Iterator[Iterator[str]]:
-    """Its lines without their ends; packed files are known by their first bytes, whatever their name says."""
+    """The lines of a file without their ends; packed files are recognised by their first bytes, not by their names."""
     name = str(path)
     try:
         with path.open("rb") as raw:
@@ -103,7 +104,7 @@ def _decoded(stream: io.BufferedReader, name: str) -> Iterator[str]:
 
 
 class _Reader:
-    """One pass over the lines; the order of sections and the counts are those that the head promises."""
+    """One pass over the lines, which checks the sections and counts that the head of the file promises."""
 
     def __init__(self, name: str) -> None:
         self.name, self.line = name, 0
@@ -156,7 +157,7 @@ class _Reader:
         self.promised[int(found[1])] = int(found[2])
 
     def _section(self, head: str, before: int) -> int:
-        """The order that a section's head names; orders of which none are promised may lack a section."""
+        """The order that the head of a section names; an order without promised n-grams may lack its section."""
         for k in range(before + 1, MOST_ORDER + 1):
             if head == f"\\{k}-grams:" and k in self.promised:
                 self.grams[k] = ([], [], [])

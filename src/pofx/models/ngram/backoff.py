@@ -1,4 +1,4 @@
-"""A table of n-grams as the law it stands for: p of a token, and p of every token, behind a history."""
+"""The next-token distributions of a table of n-grams: p of one token, or of every token, behind a history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pofx.models.ngram.smoothing import Levels
 
 
 class Backoff:
-    """`Levels` over a `PrefixTable`, for a vocabulary of `size` outcomes."""
+    """The back-off distribution of `Levels` over a `PrefixTable`, for a vocabulary of `size` outcomes."""
 
     def __init__(self, table: PrefixTable, levels: Levels, size: int) -> None:
         self.table, self.levels, self.size = table, levels, size
@@ -21,16 +21,20 @@ class Backoff:
     def log_prob(
         self, row: Index, length: NDArray[np.int8], at: Index, known: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """log p of the token at each position: its longest n-gram, and the weights of longer histories.
+        """Compute log p of the token at each position from its longest n-gram and the weights of longer histories, nats.
 
-        known: the length of each history as it stands in the text, found or not.
+        Args:
+            row: The row of the table that `PrefixTable.find` returned for each position of a text.
+            length: The length of the prefix that it returned, likewise.
+            at: `[p]`, the positions whose tokens are asked for.
+            known: `[p]`, how many tokens each history has in the text, whether the table has them or not.
         """
         levels, table = self.levels, self.table
         token_row, token_length = row[at], length[at]
         history_row, history_length = row[at - 1], np.minimum(length[at - 1], self.order - 1)
         p = np.full(len(at), levels.prob[0][0])
         if not levels.chain:
-            # Only the whole history counts: its n-gram, or its share of 1/V, or 1/V where it was not found.
+            # Only the whole history counts: its n-gram, or its share of 1/V, or 1/V where the table lacks the history.
             whole = history_length == np.minimum(known, self.order - 1)
             token_length = np.where(whole & (token_length == history_length + 1), token_length, 0)
             history_length = np.where(whole, history_length, -1)
@@ -49,7 +53,7 @@ class Backoff:
 
     @cached_property
     def _children(self) -> dict[int, tuple[Index, Index, Index]]:
-        """For each level k: n-gram groups ordered by history, where each history's begin, and their tokens."""
+        """For each level k, the n-grams ordered by history, the first n-gram of each history, and the tokens."""
         out = {}
         for k in range(1, self.order + 1):
             seen = np.flatnonzero(self.levels.seen[k])
@@ -63,7 +67,17 @@ class Backoff:
     def laws(
         self, row: Index, length: NDArray[np.integer], known: NDArray[np.int64], exponent: bool = False
     ) -> NDArray[np.float64]:
-        """p(· | history) for histories given by a row and the length found; `[q, V]`, logarithms unless `exponent`."""
+        """Compute the next-token distributions behind q histories.
+
+        Args:
+            row: `[q]`, a row of the table that begins with each history.
+            length: `[q]`, the length of the part of each history that the table has.
+            known: `[q]`, the length of each history in the text.
+            exponent: Whether to return p and not log p.
+
+        Returns:
+            p(· | history) or its logarithm, `[q, V]`.
+        """
         levels, table = self.levels, self.table
         laws = np.full((len(row), self.size), levels.prob[0][0])
         for k in range(self.order):
@@ -75,7 +89,7 @@ class Backoff:
             laws[some] *= levels.weight[k][group][:, None]
             order, offsets, tokens = self._children[k + 1]
             n_children = offsets[group + 1] - offsets[group]
-            # Ragged ranges, flattened: position j of the batch reads child offsets[g] + (0 … n_children − 1).
+            # History g has the n-grams offsets[g] … offsets[g] + n_children − 1; the ranges are laid end to end.
             ends = np.cumsum(n_children)
             flat = np.arange(ends[-1]) + np.repeat(offsets[group] - ends + n_children, n_children)
             laws[np.repeat(some, n_children), tokens[flat]] = levels.prob[k + 1][order[flat]]

@@ -1,4 +1,4 @@
-"""An n-gram model as a finite chain of histories, so that how its texts end is computed, not sampled."""
+"""An n-gram model as a finite Markov chain of histories, which gives the exact distribution of its text lengths."""
 
 from __future__ import annotations
 
@@ -14,23 +14,30 @@ from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.smoothing import Levels
 from pofx.models.ngram.survival import survival_by_backoff
 
-# Laws looked at, and transitions kept. 1.2 M transitions take 6 ms a move, so 512 moves are 3 s. A smoothed
-# model has a transition for every token of every history: over bytes that is 5,800 histories, which is order
-# 3.
+# How many probabilities may be computed, and how many transitions kept. 1.2 M transitions take 6 ms a move, so 512 moves
+# take 3 s. A smoothed model has a transition for every token of every history: over bytes 1.5 M transitions are 5,800
+# histories, which is order 3.
 LAWS = 20_000_000
 EDGES = 1_500_000
-ROWS = 2048
+ROWS = 2048  # how many histories are looked up at once
 
 
 def termination(law: Backoff, end: int, lengths: Sequence[int]) -> Termination | None:
-    """P(length > L) for each L, and P(the text never ends), exact; the law must know x0 and EOS.
+    """Compute P(length > L) for each length L, and P(the text never ends), exactly.
 
-    The histories are the states, EOS is the stop. Beyond 1.5 million transitions the seen n-grams alone are
-    followed (`survival_by_backoff`), for as many of the lengths as 4 s allow; `never` is 0 if every history gives
-    EOS something (Du et al. 2023: finitely many states, each of which can end, cannot go on for ever). None where
-    that is not so.
+    The histories are the states of a chain, and EOS stops the chain. Beyond 1.5 million transitions only the seen n-grams
+    are followed (`survival_by_backoff`), for as many of the lengths as 4 s allow. Then `never` is 0 if EOS has positive
+    probability behind every history, since a chain of finitely many such states ends (Du et al. 2023).
 
-    Right: `lm.termination([1, 2, 4])` of an n-gram. Wrong: asking it of a law that was fitted without x0.
+    Args:
+        law: The back-off distribution of a model with x0 and EOS.
+        end: The id of EOS.
+        lengths: The lengths L, in tokens.
+
+    Returns:
+        The distribution of lengths; None where it cannot be computed exactly.
+
+    Right: `lm.termination([1, 2, 4])` of an n-gram. Wrong: a model that was fitted without x0, whose texts have no start.
     """
     chain = build_chain(law, end)
     if chain is None:
@@ -45,9 +52,9 @@ def termination(law: Backoff, end: int, lengths: Sequence[int]) -> Termination |
 
 
 def build_chain(law: Backoff, end: int) -> Chain | None:
-    """The chain of histories reachable from x0 (state 0), or None where it is too large.
+    """Build the chain of the histories that x0, state 0, can reach; None where the chain is too large.
 
-    A history counts only by its longest part that the table knows, so there are no more states than n-grams.
+    Histories with the same longest part that the table has are one state. So there are at most as many states as n-grams.
     """
     size = law.size
     longest = max((len(law.table.first(k)) for k in range(law.order)), default=1)
@@ -90,10 +97,11 @@ def build_chain(law: Backoff, end: int) -> Chain | None:
 def shorten_histories(
     law: Backoff, history: NDArray[np.uint64], known: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Histories without what the table does not know, and a key of each: its codes, packed, and how long it
-    is.
+    """Shorten each history to the longest part that the table has, and make a key of each.
 
-    Where only the whole history counts (no back-off chain), its true length is part of the key.
+    Returns:
+        The shortened histories, and their keys: the packed codes, followed by the length. Where the model has no back-off
+        chain, the length is the one of the whole history, since only the whole history counts.
     """
     history = history.copy()
     if law.order == 1:
@@ -107,9 +115,9 @@ def shorten_histories(
 
 
 def _distinct(key: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where each distinct row stands first, in sorted order, and which of them every row is.
+    """Find the first place of each distinct row, in sorted order, and the number of each row among the distinct rows.
 
-    `np.unique(key, axis=0)` finds the same, but compares rows field by field: four times as long.
+    `np.unique(key, axis=0)` returns the same, but takes four times as long, since it compares rows field by field.
     """
     order = np.lexsort(key.T[::-1])
     fresh = np.ones(len(key), dtype=bool)

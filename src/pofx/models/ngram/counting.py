@@ -1,4 +1,4 @@
-"""Counting n-grams: from documents to a sorted table of the longest ones, in bounded memory."""
+"""Counting the n-grams of documents into a sorted table of the longest ones, block by block."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ from pofx.algorithms.prefix_table import (
     merge_counts,
 )
 
-# Positions counted at a time. A block of 4 M takes 32 MB of packed words a 63 bits and as much again to sort;
-# larger blocks were no faster (sorting is n log n, merging is linear).
+# How many positions are counted at a time. A block of 4 M takes 32 MB for each packed word of 63 bits, and as much again to
+# sort. Larger blocks were no faster, since sorting takes n log n steps, and merging n.
 BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
 class Codes:
-    """How tokens become codes of a table: 0 pads, token t is t + 1, x0 is the last code."""
+    """The codes of tokens in a table: 0 is padding, token t has code t + 1, and x0 has the last code.
+
+    Attributes:
+        size: The number of outcomes of the vocabulary.
+    """
 
     size: int
 
@@ -41,7 +45,14 @@ class Codes:
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """`events[r]`: how often the n-gram of row r was an event (x0 itself never is one)."""
+    """The counts of n-grams in documents.
+
+    Attributes:
+        table: The distinct n-grams of the full order.
+        events: `[rows]`, how often the n-gram of each row was an event. x0 itself is never an event.
+        documents: How many documents were counted.
+        tokens: How many tokens were events.
+    """
 
     table: PrefixTable
     events: Index
@@ -50,13 +61,17 @@ class Counts:
 
 
 def count_ngrams(documents: Iterable[NDArray[np.int64]], size: int, order: int, begin: bool) -> Counts:
-    """Count the n-grams of documents of token ids (EOS included by the caller), newest token first.
+    """Count the n-grams of documents.
 
-    With `begin`, x0 stands before each document and every token is an event. Without, the first token of each
-    document is only a history: nothing was there to predict it from.
+    A block takes 100 bytes a position of memory (0.4 GB for 4 M positions). A distinct n-gram of the full order takes 90
+    bytes: 76 to 86 were measured at order 6, look-up tables included.
 
-    Memory: 100 bytes a position of one block (4 M positions: 0.4 GB), and 90 bytes a distinct n-gram of the full
-    order (76 to 86 measured at order 6, look-up tables included).
+    Args:
+        documents: The token ids of each document, EOS at their end where it counts.
+        size: The number of outcomes of the vocabulary.
+        order: How many tokens the longest n-grams have.
+        begin: Whether x0 stands before each document, so that every token is an event. Without x0 the first token of a
+            document is only a history of others.
     """
     codes = Codes(size)
     packing = codes.packing(order)
@@ -85,9 +100,10 @@ def count_ngrams(documents: Iterable[NDArray[np.int64]], size: int, order: int, 
 def _blocks(
     documents: Iterable[NDArray[np.int64]], order: int, codes: Codes, begin: bool
 ) -> Iterator[tuple[list[NDArray[np.uint64]], int]]:
-    """Pieces of documents as codes, about `BLOCK` codes at a time; each piece opens with `order` codes of context.
+    """Yield pieces of documents as codes, about `BLOCK` codes at a time, and how many documents have been read.
 
-    That is padding where a document begins; a document longer than a block is cut, and goes on behind its own.
+    Each piece begins with `order` codes of context. The context is padding at the start of a document. A document longer
+    than a block is cut, and the context of its next piece is the end of the piece before.
     """
     gap = np.zeros(order, dtype=np.uint64)
     head = np.array([codes.begin] if begin else [], dtype=np.uint64)
@@ -106,7 +122,7 @@ def _blocks(
 
 
 def _laid_out(pieces: list[NDArray[np.uint64]], order: int) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """Pieces in a row, and which positions are theirs to count: all but the context they open with."""
+    """Join pieces in a row, and mark the positions that count: all but the context at the start of each piece."""
     block = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.uint64)
     ours = np.ones(len(block), dtype=bool)
     starts = np.cumsum([0] + [len(p) for p in pieces])[:-1].astype(np.int64)
@@ -115,7 +131,7 @@ def _laid_out(pieces: list[NDArray[np.uint64]], order: int) -> tuple[NDArray[np.
 
 
 def _merge_in(parts: list[tuple[PackedStrings, Index]], part: tuple[PackedStrings, Index]) -> None:
-    """Keep the parts geometric in size, so that all merges together are O(n log n)."""
+    """Add a part, and keep the sizes of parts geometric, so that all merges together take n log n steps."""
     if not len(part[0]):
         return
     parts.append(part)

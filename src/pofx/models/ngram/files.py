@@ -1,4 +1,4 @@
-"""An n-gram model as files: its table and probabilities in model.safetensors, its shape in config.json."""
+"""A saved n-gram model: the table and the probabilities in model.safetensors, the sizes in config.json."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODEL_TYPE = "pofx-ngram"
 
 
 def to_files(lm: NgramLM, directory: Path) -> None:
-    """Write config.json and model.safetensors; probabilities as float64, so that reading gives the same bits."""
+    """Write config.json and model.safetensors, with float64 probabilities, so that reading returns the same bits."""
     tensors: dict[str, np.ndarray[Any, Any]] = {"words": np.ascontiguousarray(lm.table.words)}
     for k in range(1, lm.order + 1):
         tensors[f"prob.{k}"] = lm.levels.prob[k]
@@ -42,7 +42,11 @@ def to_files(lm: NgramLM, directory: Path) -> None:
 
 
 def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: bool) -> NgramLM:
-    """Read what `to_files` wrote. `BadSource` where a file is damaged or disagrees with the others."""
+    """Read the files that `to_files` wrote.
+
+    Raises:
+        BadSource: A file is damaged, or disagrees with the others.
+    """
     path = directory / "model.safetensors"
 
     def bad(what: str) -> BadSource:

@@ -1,4 +1,4 @@
-"""The n-gram family: p(x_i | x_<i) depends on the last `order − 1` tokens (x0 among them)."""
+"""An n-gram model as an LM: the next-token distribution depends on the last `order − 1` tokens, x0 among them."""
 
 from __future__ import annotations
 
@@ -24,18 +24,27 @@ from pofx.models.ngram.smoothing import Levels, smooth
 from pofx.models.specs import NgramSpec
 from pofx.vocab.vocabulary import BEGIN_TEXT, Vocab
 
-# Rows of a law computed at once while reading whole laws along a text: 2,048 × 257 float64 is 4 MB.
+# How many whole distributions are computed at once along a text: 2,048 × 257 float64 take 4 MB.
 ROWS = 2048
 
-# Positions looked up at once: each takes 150 bytes meanwhile, so a block takes 40 MB, and texts of any length no more.
+# How many positions are looked up at once, at 150 bytes each: 40 MB, for texts of any length.
 POSITIONS = 1 << 18
 
 
 class NgramLM(LM):
-    """A back-off table over a vocabulary; made by `fit`, by `load` or by `read_arpa`.
+    """An n-gram model, which `fit`, `load` or `read_arpa` returns.
 
-    Exact: every row sums to 1, for seen, unseen and empty histories. No window: the state is the last
-    `order − 1` tokens, and nothing is lost by any cut.
+        p(x) = Π_i p(x_i | x_{i−order+1}, …, x_{i−1})
+
+    The distributions of a fitted model sum to 1 behind seen, unseen and empty histories. A model needs no window rule,
+    since the last `order − 1` tokens decide the next one.
+
+    Attributes:
+        table: The distinct n-grams.
+        levels: The probabilities and back-off weights.
+        order: How many tokens an n-gram has.
+        backoff: The distributions of `levels` over `table`.
+        codes: The codes of tokens in `table`.
     """
 
     def __init__(
@@ -51,13 +60,13 @@ class NgramLM(LM):
         self.window = WindowRule(f"n-gram: the last {self.order - 1} tokens")
 
     def unigram(self) -> NDArray[np.float64]:
-        """log p of every outcome behind the empty history, `[V]`."""
+        """The log-probabilities of all outcomes behind the empty history, `[V]`, nats."""
         root = np.zeros(1, dtype=np.int64)
         law: NDArray[np.float64] = self.backoff.laws(root, root, root)[0]
         return law
 
     def unigram_weights(self) -> NDArray[np.float64]:
-        """The back-off weight of every history of one code (token id + 1, x0 last), 1 where it has none."""
+        """The back-off weights of the histories of one code, by the code (token id + 1, x0 last); 1 where there is none."""
         out = np.ones(self.codes.begin + 1)
         if self.order > 1:
             newest = self.table.packing.code(self.table.words[self.table.first(1)], 0)
@@ -65,7 +74,7 @@ class NgramLM(LM):
         return out
 
     def start(self, n: int) -> State:
-        """n times x0; without x0, the law of the first token raises `NoBOS`."""
+        """The state of `n` prefixes that are x0 alone; without x0, reading its `logp` raises `NoBOS`."""
         history = np.zeros((n, max(self.order - 1, 1)), dtype=np.uint64)
         if self.begin.known == "none":
 
@@ -78,7 +87,7 @@ class NgramLM(LM):
         return self._state(history)
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The last tokens shift by `ids[n, t]`."""
+        """The state of each history followed by its row of `ids[n, t]`."""
         new = as_id_rows(ids, state.n)
         if not new.shape[1]:
             return state
@@ -93,7 +102,7 @@ class NgramLM(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """All positions of all texts by one sorted look-up each; whole laws only where `want` needs them."""
+        """Compute `LM.forward` by one sorted look-up a position, and whole distributions only where `want` needs them."""
         ids, skips = prepare_paths(self, paths, skip)
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
         if not ids:
@@ -103,7 +112,7 @@ class NgramLM(LM):
         codes, kept = self._laid_out(flat, np.array([len(p) for p in ids]), np.array(skips))
         done = 0
         for lo in range(0, len(codes), POSITIONS):
-            # A block opens with the codes its first position looks back at, which it does not report again.
+            # A block begins with the history of its first position, which it does not report again.
             context = max(0, lo - self.order - 1)
             block, mine = codes[context : lo + POSITIONS], kept[context : lo + POSITIONS].copy()
             mine[: lo - context] = False
@@ -113,7 +122,7 @@ class NgramLM(LM):
     def _laid_out(
         self, flat: Ints, lengths: Ints, skips: Ints
     ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-        """All paths as codes in a row, `order` paddings (the last one x0) before each; and what is to be scored."""
+        """Lay all paths out as codes, `order` paddings before each (the last one x0), and mark the scored positions."""
         inside = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         starts = np.cumsum(lengths + self.order) - lengths
         places = inside + np.repeat(starts, lengths)
@@ -126,14 +135,14 @@ class NgramLM(LM):
         return codes, kept
 
     def _read(self, codes: NDArray[np.uint64], at: Index, done: int, out: TraceBuilder, want: Want) -> int:
-        """Report the positions `at` of a block, the first of them as position `done` of the trace; how many."""
+        """Report the positions `at` of a block as positions `done`, `done + 1`, … of the trace, and return their number."""
         known = self._known(codes)
         row, length = self.table.find(backward_strings(codes, self.table.packing))
         length = np.minimum(length, known).astype(np.int8)
         out.logp[done : done + len(at)] = self.backoff.log_prob(row, length, at, known[at - 1])
         if not want.rows:
             return len(at)
-        # Positions behind one history have one law, and much of a text is behind histories that it has seen before.
+        # Positions behind one history share a distribution, and most histories of a text occur more than once.
         short, seen = np.minimum(length[at - 1], self.order - 1), np.minimum(known[at - 1], self.order - 1)
         history = (row[at - 1].astype(np.int64) * self.order + short) * self.order + seen
         order = np.argsort(history, kind="stable")
@@ -147,28 +156,28 @@ class NgramLM(LM):
         return len(at)
 
     def seen(self, n: int) -> Ints:
-        """At most the last `order − 1` tokens, x0 among them."""
+        """The effective context: at most the last `order − 1` tokens, x0 among them."""
         return np.minimum(super().seen(n), self.order - 1)
 
     def sufficient(self, state: State) -> NDArray[np.uint64]:
-        """Of each history the longest part that the table knows."""
+        """The longest part of each history that the table has, as a key."""
         history: NDArray[np.uint64] = state.carry
         known = np.sum(history[:, : self.order - 1] != 0, axis=1)
         return shorten_histories(self.backoff, history, known)[1]
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
-        """Exact, by the chain of histories, where that is small enough and there are x0 and EOS."""
+        """The exact distribution of lengths, by the chain of histories; None without x0 or EOS, or where it is too large."""
         if self.vocab.end is None or self.begin.known == "none":
             return None
         return termination(self.backoff, self.vocab.end, lengths)
 
     def portable(self) -> Portable:
-        """Look-ups and products of stored probabilities, and nothing else."""
+        """The next-token distributions by look-ups and products of stored probabilities alone."""
         return Portable(self._numbers_hash, lambda state: self._law(state.carry))
 
     @cached_property
     def _numbers_hash(self) -> str:
-        """Of all numbers that the law is made from, in the order of the lowest byte first."""
+        """A hash of all numbers that decide the distributions, the lowest byte of each number first."""
         packing = self.table.packing
         shape = (packing.bits, packing.depth, self.vocab.size, self.levels.chain, self.begin.known)
         h = hashlib.sha256(repr(shape).encode())
@@ -184,13 +193,13 @@ class NgramLM(LM):
             raise IndexError(f"expected token ids in [0, {self.vocab.size}), found {ids.min()} … {ids.max()}")
 
     def _known(self, codes: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """How many real codes end at each position, up to the order."""
+        """How many codes without padding between them end at each position, up to the order."""
         here = np.arange(len(codes))
         last_gap = np.maximum.accumulate(np.where(codes == 0, here, -1))
         return np.minimum(here - last_gap, self.order)
 
     def _law(self, history: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """p(· | history) of histories, the newest code first; zeros pad what is not there."""
+        """Compute p(· | history) of histories of codes, the newest code first, with zeros for codes that are not there."""
         blank = np.zeros((len(history), 1), dtype=np.uint64)
         queries = np.concatenate([history[:, : self.order - 1], blank], axis=1)
         row, length = self.table.find(self.table.packing.pack_columns(list(queries.T)))
@@ -206,7 +215,13 @@ class NgramLM(LM):
 
 
 def fit_ngram(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab: Vocab) -> NgramLM:
-    """Count token ids of documents (without EOS: it is added here, if the vocabulary has one) and smooth."""
+    """Fit an n-gram model by counting and smoothing.
+
+    Args:
+        documents: The token ids of each document, without x0 and EOS; EOS is added here, if the vocabulary has one.
+        spec: The order, the smoothing, and whether there is an x0.
+        vocab: The vocabulary of the ids.
+    """
     end = [] if vocab.end is None else [vocab.end]
     whole = (np.append(ids, end).astype(np.int64) for ids in documents)
     counts = count_ngrams(whole, vocab.size, spec.order, spec.begin)

@@ -1,12 +1,13 @@
-"""From counts to probabilities, all in one back-off form.
+"""Smoothing: from counts of n-grams to probabilities, in one back-off form for all estimates.
 
-Every estimate is stored as `prob[k][g]`, the probability of the last token of n-gram g of length k given the
-tokens before it, and `weight[k][h]`, the weight a history h of length k gives to the next shorter one:
+Every estimate has two kinds of numbers. `prob[k][g]` is the probability of the last token of n-gram g of length k, given
+its history. `weight[k][h]` is the weight that a history h of length k gives to the next shorter history h':
 
     p(w | h) = prob(hw)                 if hw was seen
-             = weight(h) · p(w | h')    otherwise; h' is h without its oldest token; weight 1 for unseen h,
+             = weight(h) · p(w | h')    otherwise; h' is h without its oldest token; weight 1 for unseen h
 
-down to the uniform law 1/V below the empty history. Interpolated estimates fit in, since `prob` holds the sum.
+Below the empty history stands the uniform distribution 1/V. Interpolated estimates have this form, too, since `prob` holds
+their sums.
 """
 
 from __future__ import annotations
@@ -25,10 +26,15 @@ Probs = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """`prob[k]`, k = 1 … order, and `weight[k]`, k = 0 … order − 1, by group of the table's level k.
+    """The numbers of an estimate, by the length k of the n-gram, one number for each group of the table's level k.
 
-    history[k][g]: the group at level k − 1 of the n-gram's history. seen[k]: whether the n-gram is an event.
-    chain: whether an unseen token falls back to the next shorter history (else to the uniform law at once).
+    Attributes:
+        prob: For k = 1 … order, the probability of the last token of each n-gram.
+        weight: For k = 0 … order − 1, the weight that each history gives to the next shorter one.
+        history: For k = 1 … order, the group at level k − 1 of the history of each n-gram.
+        seen: For k = 1 … order, whether each n-gram was an event.
+        chain: Whether an unseen token falls back to the next shorter history; else it falls back to 1/V at once.
+        discounts: Of Kneser–Ney, for each k the discounts of n-grams that were counted once, twice and more often.
     """
 
     prob: dict[int, Probs]
@@ -40,7 +46,7 @@ class Levels:
 
 
 def smooth(counts: Counts, vocab_size: int, smoothing: str, alpha: float, begin_code: int) -> Levels:
-    """The levels of a smoothing by its name."""
+    """Estimate probabilities from counts by the smoothing of a name, as in `NgramSpec`."""
     table, order = counts.table, counts.table.packing.depth
     history = find_histories(table)
     raw = {
@@ -53,10 +59,10 @@ def smooth(counts: Counts, vocab_size: int, smoothing: str, alpha: float, begin_
 
 
 def find_histories(table: PrefixTable) -> dict[int, NDArray[np.int64]]:
-    """For each level k and group, the group at level k − 1 of its string without the first (newest) code.
+    """Find, for each level k and group, the group at level k − 1 of its string without the first, newest code.
 
-    One search serves all levels: the string of a row without its newest code is a prefix of some row, since
-    the text had it one position earlier.
+    One search serves all levels. The string of a row without its newest code is a prefix of some row, since the text had
+    that string one position earlier.
     """
     pk, n = table.packing, len(table)
     columns = [pk.code(table.words, k) for k in range(1, pk.depth)]
@@ -85,11 +91,12 @@ def _kneser_ney(
     vocab_size: int,
     begin_code: int,
 ) -> Levels:
-    """Interpolated modified Kneser–Ney (Chen & Goodman 1999, §4.1.6):
+    """Estimate by interpolated modified Kneser–Ney smoothing (Chen & Goodman 1999, §4.1.6).
 
     p(w|h) = (a(hw) − D(a))/Σ_v a(hv) + weight(h) · p(w|h'),   weight(h) = Σ_v D(a(hv)) / Σ_v a(hv).
 
-    a is the count at the longest length and behind x0, elsewhere the number of distinct tokens seen before hw.
+    a is a count for the longest n-grams and for those behind x0. For all others a is the number of distinct tokens that were
+    seen before hw.
     """
     order = table.packing.depth
     prob: dict[int, Probs] = {0: np.array([1.0 / vocab_size])}
@@ -116,11 +123,10 @@ def _kneser_ney(
 
 
 def _discounts(adjusted: NDArray[np.int64]) -> tuple[float, float, float]:
-    """D_j = j − (j+1) · Y · n_{j+1}/n_j with Y = n1/(n1 + 2 n2), n_j the number of n-grams counted j times.
+    """Estimate D_j = j − (j+1) · Y · n_{j+1}/n_j with Y = n1/(n1 + 2 n2), n_j the number of n-grams counted j times.
 
-    Small or closed data have no n_j to divide by, or give D outside [0, j]; KenLM stops there. We take the
-    fallback 0.5, 1, 1.5 for what cannot be estimated, and never a discount below 0.01, which would leave
-    nothing to unseen tokens.
+    Small data may have n_j = 0, or a D_j outside [0, j]; KenLM stops there. Here such a D_j falls back to 0.5, 1 or 1.5. A
+    D_j below 0.01 falls back, too, since it would leave nothing to unseen tokens.
     """
     n = np.bincount(np.minimum(adjusted, 5), minlength=6)
     out = []
@@ -138,10 +144,10 @@ def _relative(
     vocab_size: int,
     alpha: float,
 ) -> Levels:
-    """(c(hw) + α) / (c(h) + αV); α = 0 is maximum likelihood, c(hw)/c(h).
+    """Estimate by (c(hw) + α) / (c(h) + αV); α = 0 is maximum likelihood, c(hw)/c(h).
 
-    With α, a token unseen behind h gets α/(c(h) + αV), and an unseen history the uniform law. Without, a token
-    unseen behind h gets 0, and an unseen history the law of the longest seen one that ends it.
+    With α > 0, a token unseen behind h has α/(c(h) + αV), and an unseen history has the uniform distribution. With α = 0, a
+    token unseen behind h has 0, and an unseen history has the distribution of its longest suffix that was seen.
     """
     order = table.packing.depth
     prob: dict[int, Probs] = {0: np.array([1.0 / vocab_size])}

@@ -1,4 +1,4 @@
-"""How long the texts of a smoothed n-gram live, exactly, in time linear in the n-grams that were seen."""
+"""The exact distribution of text lengths of a smoothed n-gram, in time linear in the n-grams that were seen."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from numpy.typing import NDArray
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.counting import Codes
 
-# n-grams times tokens: 150 M are about 4 s. So an order-6 model of 1.7 MB of text is followed for 128 tokens.
+# The bound on n-grams times tokens: 150 M take about 4 s. An order-6 model of 1.7 MB of text is so followed for 128 tokens.
 WORK = 150_000_000
 
 
 def survival_by_backoff(law: Backoff, end: int, lengths: Sequence[int]) -> tuple[float, ...]:
-    """P(length > L) for the first of `lengths` that the work allows, exact, for a law that backs off.
+    """Compute P(length > L) exactly, for as many of the lengths as the bound on the work allows.
 
-    Let a_t(h) be the probability that t more tokens come behind history h without EOS. A smoothed row has an entry
-    for every token, but all tokens unseen behind h are those of the shorter h', scaled by one weight:
+    Let a_t(h) be the probability that t more tokens follow history h without EOS. A token unseen behind h has its
+    probability behind the shorter h', times one weight. So one step takes time linear in the seen n-grams:
 
         a_t(h) = weight(h) · [a_t(h') − Σ_{w seen} p(w|h') a_{t−1}(h'w)] + Σ_{w seen} p(w|h) a_{t−1}(hw)
 
-    so one step costs the n-grams that were seen, and no more. Begins at x0.
-
-    Right: for Kneser–Ney or maximum likelihood. Wrong: for additive smoothing of order > 1, which does not back off.
+    Right: a law by Kneser–Ney or maximum likelihood. Wrong: additive smoothing of order > 1, which does not back off.
     """
     assert law.levels.chain or law.order == 1  # noqa: S101  (ours)
     table, levels, order = law.table, law.levels, law.order
@@ -49,7 +47,7 @@ def survival_by_backoff(law: Backoff, end: int, lengths: Sequence[int]) -> tuple
 
 
 class _Step:
-    """The seen n-grams of one length: where they come from, where they lead, and what they weigh."""
+    """The seen n-grams of one length k: their histories, the histories that they lead to, and their probabilities."""
 
     def __init__(self, law: Backoff, k: int, end: int) -> None:
         table, levels = law.table, law.levels
@@ -63,12 +61,12 @@ class _Step:
         self.p_below = levels.prob[k - 1][self.parent]
 
     def own(self, alive: dict[int, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Σ p(w|h) a(hw) over the tokens seen behind each history."""
+        """The sum Σ p(w|h) a(hw) over the tokens w that were seen behind each history."""
         lived = alive[self.k - 1][self.parent] if self.last else alive[self.k][self.gram]
         return np.bincount(self.history, weights=self.p * lived, minlength=self.size).astype(np.float64)
 
     def shared(self, alive: dict[int, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Σ p(w|h') a(h'w) over the same tokens: what the shorter history's own sum counts of them."""
+        """The sum Σ p(w|h') a(h'w) over the same tokens: their part of the sum of the shorter history."""
         if self.k == 1:
             lived = alive[0][self.parent] if self.last else alive[1][self.gram]
         else:

@@ -1,4 +1,4 @@
-"""Additive n-grams of documents that count by weights: what expectation–maximisation fits again and again."""
+"""Additive n-grams of weighted documents, which expectation–maximisation fits again and again."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ from pofx.vocab.vocabulary import Vocab
 
 
 class WeightedNgrams:
-    """The n-grams of documents, and which document each of their positions is of.
+    """The n-grams of documents, with the document of each position.
 
-    Right: `WeightedNgrams(ids, spec, vocab).fit(weights)`. Wrong: for Kneser–Ney, whose discounts are ratios of how
-    many n-grams occur once, twice, …, which no fractional counts have.
+    Args:
+        documents: The token ids of each document, without x0 and EOS.
+        spec: The spec of an n-gram with additive smoothing.
+        vocab: The vocabulary of the ids.
+
+    Right: `WeightedNgrams(ids, spec, vocab).fit(weights)`. Wrong: a spec with Kneser–Ney, whose discounts need the
+    numbers of n-grams that occur once, twice and so on, which fractional counts do not have.
     """
 
     def __init__(self, documents: Sequence[NDArray[np.int64]], spec: NgramSpec, vocab: Vocab) -> None:
@@ -40,7 +45,11 @@ class WeightedNgrams:
         self._document = np.repeat(np.arange(len(laid)), [len(a) for a in laid])[event]
 
     def fit(self, weights: NDArray[np.float64]) -> NgramLM:
-        """(Σ_d w_d c_d(hv) + α) / (Σ_d w_d c_d(h) + αV): with weights 0 and 1, the model of the documents of weight 1."""
+        """Fit p(v | h) = (Σ_d w_d c_d(hv) + α) / (Σ_d w_d c_d(h) + αV).
+
+        Args:
+            weights: `[documents]`, the weight of each document. Weights 0 and 1 give the model of the documents of weight 1.
+        """
         table = self.counts.table
         events: Any = np.bincount(self._row, weights[self._document], minlength=len(table))
         weighted = Counts(table, events, self.counts.documents, self.counts.tokens)

@@ -1,1 +1,1 @@
-"""The transformer family: the network, how texts are windowed and packed, training, and its files. Needs torch."""
+"""The transformer family: windows and packing of texts, the network, training, and saved files; it needs torch."""

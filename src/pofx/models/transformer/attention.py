@@ -1,4 +1,4 @@
-"""Attention over packed pieces: causal within a piece, blind across pieces, and without padded tokens."""
+"""Attention over packed pieces: causal within a piece, blind to other pieces, without padded tokens."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from torch import Tensor
 from pofx.models.transformer.ops import inverse_rms, rms_norm
 
 THETA = 10_000.0
-SHORT = (
-    128  # up to here whole score matrices fit the cache, and beat the blockwise kernel (2.2 ms to 3.1 at 64)
-)
+# Up to this length whole score matrices fit the cache, and beat the blockwise kernel (2.2 ms to 3.1 at 64 tokens).
+SHORT = 128
 
 
 def rotary_table(positions: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """cos and sin of the angles by which positions turn the halves of a head: `[…, dim]` each.
+    """Compute the cosines and sines of RoPE for positions, `[…, dim]` each.
 
-    The halves are turned against one another, as Hugging Face does: x·cos + swap(x)·sin, where the sine of
-    the first half is negative.
+    The two halves of a head are rotated against one another, as Hugging Face does: x·cos + swap_halves(x)·sin. The sine of the
+    first half is negative for this.
     """
     speed = 1.0 / THETA ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim)
     angle = positions[..., None].float() * speed
@@ -37,24 +36,28 @@ def rotary_table(positions: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 
 
 def swap_halves(x: Tensor) -> Tensor:
-    """The halves of the last axis exchanged."""
+    """Exchange the halves of the last axis."""
     a, b = x.chunk(2, dim=-1)
     return torch.cat([b, a], dim=-1)
 
 
 def turn_heads(x: Tensor, gain: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Heads `x[…, D]` normalised and turned by their positions."""
+    """Normalise heads `x[…, D]`, and rotate them by their positions (RoPE)."""
     y = rms_norm(x, gain)
     return y * cos + swap_halves(y) * sin
 
 
 class PackedLayout:
-    """Where the pieces of a packed batch lie.
+    """The layout of the pieces of a packed batch, for attention.
 
-    Pieces of equal length are a plain causal batch. Ragged ones are sorted into groups of like length, and each
-    group is laid out with blanks behind its shorter pieces, for attention alone: a query never looks ahead, so
-    none sees a blank, and what the blanks see is dropped. No other layer meets one. (A mask over the packed
-    row, which needs no blanks, took 17 ms a layer and step where this takes 8.)
+    Pieces of equal length are a plain causal batch. Pieces of unequal length are sorted into groups of similar length. Each
+    group is laid out with blanks behind its shorter pieces, for attention alone. No query sees a blank, since attention is
+    causal, and the outputs of blanks are dropped. (A mask over the packed row, without blanks, took 17 ms a layer and step
+    where this takes 8.)
+
+    Args:
+        lengths: The length of each piece.
+        dim: The dimensions of a head.
     """
 
     def __init__(self, lengths: Sequence[int], dim: int) -> None:
@@ -81,7 +84,7 @@ class PackedLayout:
         self.back = torch.from_numpy(back)
 
     def attend(self, qkv: Tensor, gain_q: Tensor, gain_k: Tensor) -> Tensor:
-        """softmax(q kᵀ / √D) v within each piece, of turned heads: `[N, 3, H, D]` to `[N, H·D]`."""
+        """Compute softmax(q kᵀ / √D) v within each piece, with RoPE: `[N, 3, H, D]` to `[N, H·D]`."""
         parts = []
         for length, tokens in self.groups:
             own = qkv if tokens is None else qkv.index_select(0, tokens)
@@ -89,7 +92,7 @@ class PackedLayout:
         return parts[0] if self.back is None else torch.cat(parts).index_select(0, self.back)
 
     def _equal(self, qkv: Tensor, gain_q: Tensor, gain_k: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """The same for pieces of one length."""
+        """Compute the same for pieces of one length."""
         if len(cos) <= SHORT:
             out: Tensor = ShortAttention.apply(qkv, gain_q, gain_k, cos, sin)  # type: ignore[no-untyped-call]
             return out
@@ -101,7 +104,7 @@ class PackedLayout:
 
 
 def _alike(sizes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Pieces in groups, longest first, none in a group shorter than half of its longest; up to 32 tokens, all together."""
+    """Group pieces, longest first, so that none is shorter than half the longest; up to 32 tokens all are one group."""
     order = np.argsort(-sizes, kind="stable")
     groups, start = [], 0
     while start < len(order):
@@ -114,14 +117,14 @@ def _alike(sizes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 
 class ShortAttention(torch.autograd.Function):
-    """The same for equal pieces of at most `SHORT` tokens, forward and backward in as few passes as may be.
+    """Attention for equal pieces of at most `SHORT` tokens, forward and backward in few passes over memory.
 
-    Everything lies as `[3, B, H, T, D]`, so that one table `[T, D]` turns all heads in long vector loops.
+    Queries, keys and values lie as `[3, B, H, T, D]`, so that one table `[T, D]` rotates all heads in long vector loops.
     """
 
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, gain_q: Tensor, gain_k: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """`qkv[N, 3, H, D]`, `cos[T, D]`, `sin[T, D]` to `[N, H·D]`, float32."""
+        """Compute `[N, H·D]`, float32, from `qkv[N, 3, H, D]`, `cos[T, D]` and `sin[T, D]`."""
         n, _, heads, dim = qkv.shape
         t = len(cos)
         x = torch.empty(3, n // t, heads, t, dim)
@@ -142,7 +145,7 @@ class ShortAttention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Of qkv and of the two gains."""
+        """Compute the gradients of qkv and of the two gains."""
         unit, r, gain, cos, sin, q, k, v, p = ctx.saved_tensors
         _, b, heads, t, dim = unit.shape
         g = torch.empty(b, heads, t, dim)

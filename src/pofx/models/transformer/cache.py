@@ -1,4 +1,4 @@
-"""Keys and values of a batch of prefixes: a value to whoever holds it, an append-only buffer inside."""
+"""The key-value cache of a batch of prefixes, over an append-only buffer that states share."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -22,10 +22,14 @@ from pofx.models.transformer.ops import rms_norm
 
 
 class KeyValueCache:
-    """n prefixes, each with the current window it has read.
+    """The keys and values of n prefixes, and the current window of each. A cache never changes once it is made.
 
-    window: `[n, context]` ids, of which the first `length[i]` are read. hidden: `[n, d]`, the final state of
-    the last of them. Never changed once made.
+    Attributes:
+        buffer: The keys and values, `[layers, 2, n, heads, capacity, head_dim]`.
+        version: The version of the buffer that belongs to this cache.
+        window: `[n, context]`, the ids of the current window.
+        length: `[n]`, how many ids of each window are read.
+        hidden: `[n, d]`, the final hidden state of the last id that is read.
     """
 
     def __init__(
@@ -36,7 +40,7 @@ class KeyValueCache:
 
     @classmethod
     def empty(cls, net: Net, n: int) -> KeyValueCache:
-        """n prefixes that have read nothing."""
+        """The cache of `n` prefixes that have read nothing."""
         s = net.shape
         data = torch.zeros(s.layers, 2, n, s.heads, 0, s.head_dim)
         window = np.zeros((n, s.context), dtype=np.int64)
@@ -44,18 +48,18 @@ class KeyValueCache:
 
     @property
     def used(self) -> int:
-        """The longest window of the batch."""
+        """The length of the longest window of the batch."""
         return int(self.length.max(initial=0))
 
     def take(self, rows: Ints) -> KeyValueCache:
-        """The prefixes `rows`, copied."""
+        """A copy of the prefixes `rows`."""
         at = torch.from_numpy(np.asarray(rows, dtype=np.int64))
         length = self.length[rows]
         data = self.buffer.data[:, :, :, :, : int(length.max(initial=0))][:, :, at]
         return KeyValueCache(SharedBuffer(data), 0, self.window[rows], length, self.hidden[at])
 
     def cat(self, others: Sequence[KeyValueCache]) -> KeyValueCache:
-        """These prefixes, then those of others."""
+        """A copy of these prefixes, followed by those of the others."""
         every = [self, *others]
         used = max(c.used for c in every)
         parts = [c.buffer.data[:, :, :, :, :used] for c in every]
@@ -71,16 +75,26 @@ class KeyValueCache:
 
 @torch.inference_mode()
 def extend_cache(net: Net, cache: KeyValueCache, ids: Ints, overlap: int) -> KeyValueCache:
-    """The cache after reading `ids[n, t]`, t ≥ 1; a full window gives way to one that re-reads `overlap`."""
+    """Extend a cache by ids.
+
+    Args:
+        net: The network.
+        cache: The cache of n prefixes, which stays as it is.
+        ids: `[n, t]`, t ≥ 1, the ids that follow each prefix.
+        overlap: How many ids of a full window the next window re-reads.
+
+    Returns:
+        The cache of the longer prefixes.
+    """
     n, t = ids.shape
     context = net.shape.context
     need = int(min(context, cache.used + t))
-    # A window that begins anew is written from the front, over what an older state still reads.
+    # A new window is written from the front of the buffer, over data that an older state still reads.
     grows = cache.buffer.data.shape[4] >= need and cache.used + t <= context
     if grows and cache.buffer.claim(cache.version):
         buffer, version = cache.buffer, cache.version + 1
     else:
-        # Twice the room that is needed: the copies of a growing buffer add up to its final size.
+        # The buffer gets twice the room that is needed, so that all its copies add up to its final size.
         room = min(context, 2 * need)
         old = cache.buffer.data[:, :, :, :, : cache.used]
         buffer, version = SharedBuffer(F.pad(old, (0, 0, 0, room - old.shape[4]))), 0
@@ -91,7 +105,7 @@ def extend_cache(net: Net, cache: KeyValueCache, ids: Ints, overlap: int) -> Key
         queue = np.minimum(t - done, context - np.where(full, overlap, length))
         chunk = np.where(full, overlap, 0) + queue
         length[full] = 0
-        # Rows that read equally many tokens go together, so that nothing is padded: mostly one group or two.
+        # Rows that read equally many tokens are one group, so that nothing is padded; mostly there are one or two groups.
         for size in np.unique(chunk[done < t]):
             rows = np.flatnonzero((chunk == size) & (done < t))
             reread = int(size) - queue[rows]
@@ -111,7 +125,7 @@ def extend_cache(net: Net, cache: KeyValueCache, ids: Ints, overlap: int) -> Key
 
 
 def _read(net: Net, data: Tensor, rows: Ints, ids: Ints, places: Ints) -> Tensor:
-    """Read `ids[r, m]` into `rows`, at `places[r, m]` of their windows; the last state `[r, d]`."""
+    """Read `ids[r, m]` into `rows` at `places[r, m]` of their windows, and return the last hidden states `[r, d]`."""
     r, m = ids.shape
     s = net.shape
     used = int(places.max()) + 1
@@ -138,7 +152,7 @@ def _read(net: Net, data: Tensor, rows: Ints, ids: Ints, places: Ints) -> Tensor
         keys, values = keys[:, :, :used], values[:, :, :used]
         if not everyone:
             keys, values = keys[row[:, 0]], values[row[:, 0]]
-        if i == s.layers - 1 and m > 1:  # only the last token's state is asked for
+        if i == s.layers - 1 and m > 1:  # only the state of the last token is needed
             q, x = q[:, -1:], x.view(r, m, -1)[:, -1]
             mask = None if mask is None else mask[:, :, -1:]
         out = F.scaled_dot_product_attention(q.transpose(1, 2), keys, values, attn_mask=mask)

@@ -1,4 +1,4 @@
-"""A fit, put down and taken up again: one safetensors file, with the plain facts as JSON in its header."""
+"""The checkpoint of a fit: one safetensors file, with numbers and settings as JSON in its header."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -26,25 +26,33 @@ from pofx.vocab.vocabulary import Vocab
 
 FORMAT = "pofx fit 3"
 
-FREE = ("vocab", "seconds")  # the vocabulary is compared by what it spells
+FREE = (
+    "vocab",
+    "seconds",
+)  # fields that are not compared; the vocabulary is compared by the bytes of its tokens
 
 
 @dataclass(frozen=True, eq=False)
 class FitCheckpoint:
-    """What a fit needs to go on: tensors by name, and numbers by name."""
+    """The state from which a fit continues.
+
+    Attributes:
+        tensors: Weights and the state of the optimiser, by name.
+        facts: Numbers and settings, by name.
+    """
 
     tensors: dict[str, Tensor]
     facts: dict[str, Any]
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors whose name starts so, without it."""
+        """The tensors whose names begin with `prefix`, by the rest of the name."""
         return {k[len(prefix) :]: t for k, t in self.tensors.items() if k.startswith(prefix)}
 
 
 def fit_identity(spec: TransformerSpec, vocab: Vocab, documents: Sequence[NDArray[Any]]) -> dict[str, Any]:
-    """What must agree for a fit to be taken up: the spec, the vocabulary, the documents.
+    """The identity of a fit, which must agree for a fit to continue: the spec, the vocabulary, the documents.
 
-    All of the spec but the number of seconds: who resumes may give the fit more time, or less.
+    The number of seconds is no part of the identity, so a resumed fit may get more time, or less.
     """
     same: dict[str, Any] = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name not in FREE}
     tokens = hashlib.sha256(repr((vocab.token_bytes, vocab.end)).encode())
@@ -55,15 +63,15 @@ def fit_identity(spec: TransformerSpec, vocab: Vocab, documents: Sequence[NDArra
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write a checkpoint in one go."""
+    """Write a checkpoint in one step."""
     plain = {k: t.detach().contiguous() for k, t in tensors.items()}
-    told = json.dumps(dict(facts))
-    head = {"format": FORMAT, "facts": told, "sha256": _hash(plain, told)}
+    text = json.dumps(dict(facts))
+    head = {"format": FORMAT, "facts": text, "sha256": _hash(plain, text)}
     write_atomically(path, save(plain, metadata=head))
 
 
 def _hash(tensors: Mapping[str, Tensor], facts: str) -> str:
-    """Of all that is taken up: names, types, shapes and bytes of the tensors, and the facts as they are written."""
+    """A hash of the names, types, shapes and bytes of the tensors, and of the facts as they are written."""
     h = hashlib.sha256(facts.encode("utf-8"))
     for name in sorted(tensors):
         t = tensors[name]
@@ -73,7 +81,16 @@ def _hash(tensors: Mapping[str, Tensor], facts: str) -> str:
 
 
 def read(path: Path, same: Mapping[str, Any]) -> FitCheckpoint:
-    """Read a checkpoint of the fit that `same` identifies; `BadSource` names what differs."""
+    """Read the checkpoint of a fit.
+
+    Args:
+        path: The file.
+        same: The identity of the fit, as `fit_identity` returns it.
+
+    Raises:
+        BadSource: The file is missing, damaged, or of another version.
+        BadValue: The checkpoint is of another fit; the message names the difference.
+    """
     if not path.is_file():
         raise BadSource(f"expected a checkpoint at {path}, found none", "start the fit without resume")
     try:
@@ -104,7 +121,7 @@ def read(path: Path, same: Mapping[str, Any]) -> FitCheckpoint:
 
 
 def damaged_checkpoint(path: Path, cause: Exception) -> BadSource:
-    """The error of a file that is no whole checkpoint."""
+    """The error of a checkpoint that is damaged or incomplete."""
     why = " ".join(str(cause).split())
     return BadSource(
         f"{path}: expected a checkpoint ({FORMAT}), found a damaged file ({why})",

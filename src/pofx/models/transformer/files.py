@@ -1,4 +1,4 @@
-"""A transformer as files that every tool of the Qwen3 family reads: config.json and model.safetensors."""
+"""A saved transformer: config.json and model.safetensors in the layout of Qwen3, which other tools read."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from pofx.models.transformer.ops import EPS
 from pofx.models.transformer.windows import Pieces
 from pofx.vocab.vocabulary import Vocab
 
-QUIET = -30.0  # the logit that x0 gets, for tools that count it among the outcomes
+QUIET = -30.0  # the logit of x0, for tools whose softmax includes x0
 QUIET_TOKENS = 4096
 MOST_CONFIG = 1 << 20
 
 
 def to_files(lm: TransformerLM, directory: Path) -> None:
-    """Write config.json, generation_config.json and model.safetensors, each in one go.
+    """Write config.json, generation_config.json and model.safetensors, each in one step.
 
-    `transformers.AutoModelForCausalLM.from_pretrained(directory)` gives the same logits (1e-4). Its softmax
-    is over one id more where there is an x0, whose logit is about −30; generation_config.json suppresses it.
+    `transformers.AutoModelForCausalLM.from_pretrained(directory)` then has the same logits (1e-4). Where there is an x0, the
+    softmax of `transformers` includes x0, whose logit is about −30; generation_config.json suppresses it in samples.
     """
     begin, end = lm.begin.id, lm.vocab.end
     s = lm.net.shape
@@ -75,9 +75,16 @@ def to_files(lm: TransformerLM, directory: Path) -> None:
 
 
 def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> TransformerLM:
-    """The model in a directory, with the vocabulary and window rule it was fitted with.
+    """Read the model that `to_files` wrote to a directory.
 
-    `BadSource` names the file that is missing, damaged, or at odds with the rest.
+    Args:
+        directory: The directory.
+        vocab: The vocabulary of the model.
+        begin: Whether the model has an x0.
+        overlap: How many tokens each window re-reads.
+
+    Raises:
+        BadSource: A file is missing, damaged, or disagrees with the others.
     """
     config_file, weights_file = directory / "config.json", directory / "model.safetensors"
     shape = _shape(config_file, vocab, begin)
@@ -119,7 +126,7 @@ def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> Tran
 
 
 def named_weights(net: Net) -> dict[str, Tensor]:
-    """The weights under their Hugging Face names, as views: writing to one writes to the network."""
+    """The weights by their Hugging Face names, as views: writing to a view writes to the network."""
     out: dict[str, Tensor] = {"model.embed_tokens.weight": net.embed, "model.norm.weight": net.norm}
     if net.lm_head is not None:
         out["lm_head.weight"] = net.lm_head
@@ -145,9 +152,9 @@ def named_weights(net: Net) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def silence_begin(net: Net, pieces: Pieces) -> None:
-    """Set the head's row of x0 so that h·w ≈ −30 on sample states: argmin_w Σ (h·w + 30)² + λ|w|².
+    """Set the row of x0 in the head so that its logit is about −30: argmin_w Σ_h (h·w + 30)² + λ|w|² over sample states h.
 
-    Our own softmax never sees that row; it is for tools whose softmax runs over all V + 1 rows.
+    The softmax of pofx never includes this row. It serves tools whose softmax includes all V + 1 rows.
     """
     assert net.lm_head is not None  # noqa: S101  (ours: a tied head has no row to spare)
     within = np.flatnonzero(np.cumsum(pieces.lengths) - pieces.lengths < QUIET_TOKENS)

@@ -41,12 +41,23 @@ NUMBERS = ("step", "epoch", "position", "read", "validations", "recent", "valida
 
 @dataclass(frozen=True)
 class FitProgress:
-    """Where a fit stands. Losses: nats a document (EOS counted) and bits a byte.
+    """The progress of a fit. A resumed fit counts all its sittings.
 
-    The training loss is that of the last 20 steps. The validation loss (None before the first) is exact, in
-    float32, over the held-out documents from the first on, as far as 3 % of the tokens that the fit reads go
-    (at most 65,536), scaled to all of them. best: the lowest of all sittings, whose weights are kept. elapsed: of all
-    sittings, seconds. passes: how often the documents were read, 0.25 for a quarter of their tokens.
+    The validation loss is exact, in float32, over the first held-out documents, as many as have 3 % of the tokens of the fit
+    (at most 65,536 tokens). It is scaled to all held-out documents.
+
+    Attributes:
+        step: How many steps are done.
+        fraction: The share of the fit that is done, 0 to 1.
+        elapsed: The time of the fit so far, seconds.
+        eta: An estimate of the time that is left, seconds.
+        tokens_per_second: How many tokens the fit reads a second.
+        train_nats: The training loss of the last 20 steps, nats a document, EOS counted.
+        train_bits_per_byte: The same in bits a byte.
+        validation_nats: The latest validation loss, nats a document; None before the first.
+        validation_bits_per_byte: The same in bits a byte.
+        best_bits_per_byte: The lowest validation loss, whose weights are kept, bits a byte.
+        passes: How often the documents were read; 0.25 for a quarter of their tokens.
     """
 
     step: int
@@ -63,7 +74,7 @@ class FitProgress:
 
 
 class FitDocuments:
-    """Documents as pieces to predict: x0 in front and EOS behind, as the spec has it."""
+    """The documents of a fit as pieces, with x0 before and EOS behind each as the spec says."""
 
     def __init__(self, documents: Sequence[NDArray[Any]], spec: TransformerSpec, vocab: Vocab) -> None:
         if spec.end and vocab.end is None:
@@ -82,16 +93,16 @@ class FitDocuments:
         self.bytes = max(1, int(sizes[self.pieces.stream].sum()))
 
     def per_document(self, nats_per_target: float) -> float:
-        """Nats a document, of nats a target."""
+        """Convert nats a target to nats a document."""
         return nats_per_target * self.pieces.targets / self.documents
 
     def per_byte(self, nats_per_target: float) -> float:
-        """Bits a byte, of nats a target."""
+        """Convert nats a target to bits a byte."""
         return bits(nats_per_target * self.pieces.targets / self.bytes)
 
 
 class FitState:
-    """One fit under way: all that changes from step to step, and nothing else."""
+    """The state of one fit: all that changes from step to step."""
 
     def __init__(
         self, corpus: FitDocuments, held_out: FitDocuments, spec: TransformerSpec, vocab: Vocab
@@ -112,12 +123,12 @@ class FitState:
 
     @property
     def elapsed(self) -> float:
-        """Seconds of fitting, earlier sittings included."""
+        """The time of the fit in all sittings, seconds."""
         return self.before + time.perf_counter() - self.began
 
     @property
     def fraction(self) -> float:
-        """How much of the fit is done: by clock, or by tokens read."""
+        """The share of the fit that is done, by the clock or by the tokens read."""
         if self.spec.epochs is None:
             return self.elapsed / (self.spec.seconds or SECONDS)
         return self.read / (self.spec.epochs * int(self.corpus.pieces.lengths.sum()))
@@ -128,12 +139,12 @@ class FitState:
         return pieces.groups(draw.permutation(len(pieces)), self._step_tokens())
 
     def _step_tokens(self) -> int:
-        # A small corpus gets smaller steps, that there be 100 or so: the step count is what Muon lives on.
+        # A small corpus gets smaller steps, so that there are about 100: Muon needs many steps.
         total = int(self.corpus.pieces.lengths.sum()) * (self.spec.epochs or 100.0)
         return int(min(STEP_TOKENS, max(64, total // 100)))
 
     def advance(self) -> None:
-        """One step."""
+        """Take one step of the optimiser."""
         batch = self.corpus.pieces.pack(self.order[self.position])
         loss = loss_and_gradients(self.net, self.vocab.size, batch, dtype=self.dtype)
         warm = (self.step + 1) / WARM_UP
@@ -147,7 +158,7 @@ class FitState:
             self.order = self._shuffled()
 
     def validate(self) -> None:
-        """Measure the loss on the held-out documents, and keep the weights if they are the best yet."""
+        """Measure the loss on the held-out documents, and keep the weights if the loss is the lowest so far."""
         self.validations = sum(at <= self.fraction for at in VALIDATE_AT)
         if not len(self.held_out.pieces):
             return
@@ -158,15 +169,17 @@ class FitState:
             self.best_weights = {k: p.detach().clone() for k, p in self.net.named_parameters()}
 
     def _validation_tokens(self) -> int:
-        # Reading is three times as fast as learning, so each of the five measurements costs 1 % of the fit.
+        # Reading is three times as fast as learning, so each of the five measurements takes 1 % of the fit.
         total = self.read / max(self.fraction, 1e-9)
-        if self.spec.epochs is not None:  # the same number in every run: the best weights depend on it
+        if (
+            self.spec.epochs is not None
+        ):  # the best weights depend on this number, so it is the same in every run
             total = self.spec.epochs * int(self.corpus.pieces.lengths.sum())
         return int(min(VALIDATION_TOKENS, max(2048, 0.03 * total)))
 
     @torch.no_grad()
     def measure(self, pieces: Pieces, tokens: int) -> float:
-        """Exact nats a target over the first `tokens` inputs, whole pieces, in float32."""
+        """Compute the exact loss, nats a target, over the first pieces with `tokens` inputs, in float32."""
         within = np.flatnonzero(np.cumsum(pieces.lengths) - pieces.lengths < tokens)
         total, count = 0.0, 0
         for group in pieces.groups(within, 4096):
@@ -176,7 +189,7 @@ class FitState:
         return total / count
 
     def report(self) -> FitProgress:
-        """Where the fit stands."""
+        """The progress of the fit."""
         elapsed, fraction = self.elapsed, min(1.0, self.fraction)
         train = sum(loss for loss, _ in self.recent) / max(1, sum(n for _, n in self.recent))
         held, best = self.validation, self.best
@@ -195,7 +208,7 @@ class FitState:
         )
 
     def save(self, path: Path, same: dict[str, Any]) -> None:
-        """Write all of this to a checkpoint."""
+        """Write the state to a checkpoint."""
         tensors: dict[str, torch.Tensor] = {f"net.{k}": p for k, p in self.net.named_parameters()}
         tensors |= {f"optimiser.{k}": t for k, t in self.optimiser.tensors().items()}
         tensors |= {f"best.{k}": t for k, t in self.best_weights.items()}
@@ -206,7 +219,7 @@ class FitState:
 
     @torch.no_grad()
     def restore(self, path: Path, same: dict[str, Any]) -> None:
-        """Take up the fit that a checkpoint describes."""
+        """Replace the state by that of a checkpoint."""
         was = checkpoints.read(path, same)
         try:
             for k, p in self.net.named_parameters():

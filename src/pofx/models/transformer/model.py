@@ -1,4 +1,4 @@
-"""The transformer family: p(x) = Π p(x_i | window of x0 … x_{i−1}), by a plain Qwen3 decoder."""
+"""A transformer as an LM: p(x) = Π_i p(x_i | the window of x0 … x_{i−1}), by a plain Qwen3 decoder."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ from pofx.models.transformer.windows import (
 from pofx.vocab.vocabulary import BEGIN_TEXT, Vocab
 
 CHUNK_BYTES = 1 << 26  # of logits held at a time: 64 MB
-TOKENS = 2048  # of a packed batch of `forward`: 1,024 to 8,192 are equally fast, and small ones stay in cache
+TOKENS = 2048  # of a packed batch of `forward`: 1,024 to 8,192 are equally fast, and small batches stay in the cache
 
 
 def hidden_width(width: int) -> int:
-    """The inner width of SwiGLU: 8/3 of the model's (the parameters of a plain MLP), in 32s."""
+    """The inner width of SwiGLU: 8/3 of the width, as many weights as in a plain MLP, rounded to 32s."""
     return max(32, round(width * 8 / 3 / 32) * 32)
 
 
 def shape_of(spec: TransformerSpec, vocab: Vocab) -> Shape:
-    """The sizes that a spec asks for; x0, if any, is the row after the vocabulary."""
+    """The sizes of the network of a spec; x0, if there is one, has the row after the vocabulary."""
     rows = vocab.size + spec.begin
     return Shape(rows, spec.width, spec.layers, spec.heads, hidden_width(spec.width), spec.context, spec.tie)
 
 
 def build(spec: TransformerSpec, vocab: Vocab) -> Net:
-    """A network before training, a function of `spec.seed`: it gives every outcome 1/V (untied).
+    """Build a network before training, by the seed of the spec; untied, it gives every outcome 1/V.
 
-    Output projections and the head start at zero, the rest normal with variance 1/width; the embedding with
-    variance 1 (untied) or, as it is the head too, 1/width (tied).
+    Output projections and the head are zero. The other matrices are normal with variance 1/width. The embedding has variance
+    1; tied, where the embedding is the head, too, it has variance 1/width.
     """
     net = Net(shape_of(spec, vocab))
     draw = torch.Generator().manual_seed(spec.seed)
@@ -70,12 +70,20 @@ def build(spec: TransformerSpec, vocab: Vocab) -> Net:
 
 
 class TransformerLM(LM):
-    """log p(x) = Σ log softmax(W h(window before i))[x_i], nats; the softmax over the V outcomes only.
+    """A transformer over a vocabulary, which `fit` or `load` returns.
 
-    x0 is row V of the embedding, and no outcome: its probability is exactly zero. Longer texts than `context`
-    are read by windows (see `window`), so p is a distribution over strings of any length.
+        log p(x) = Σ_i log softmax(W h(window before i))[x_i]
 
-    Right: `lm.forward([vocab.encode("a text") + [vocab.end]])`. Wrong: passing x0 in a path, it is put there.
+    The softmax is over the V outcomes. x0 is row V of the embedding and no outcome, so its probability is exactly zero.
+    Texts longer than `context` are read by windows (see `window`), so p is a distribution over strings of any length.
+
+    Args:
+        net: The network.
+        vocab: The vocabulary.
+        begin: Whether the model has an x0.
+        overlap: How many tokens each window re-reads; an eighth of the context by default.
+
+    Right: `lm.forward([vocab.encode("a text") + [vocab.end]])`. Wrong: x0 within a path; the model puts it there.
     """
 
     def __init__(self, net: Net, vocab: Vocab, *, begin: bool = True, overlap: int | None = None) -> None:
@@ -94,14 +102,14 @@ class TransformerLM(LM):
         self.engine = engine_for(shape.width)
 
     def start(self, n: int) -> State:
-        """n empty prefixes, behind x0. Without an x0 they can be extended, but their law raises `NoBOS`."""
+        """The state of `n` empty prefixes behind x0; without x0, reading its `logp` raises `NoBOS`."""
         cache = KeyValueCache.empty(self.net, 1)
         if self.begin.id is not None:
             cache = extend_cache(self.net, cache, np.array([[self.begin.id]]), self.overlap)
         return self._state(cache.take(np.zeros(n, dtype=np.int64)))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Every prefix followed by its row of `ids[n, t]`; keys and values of what was read are kept."""
+        """The state of each prefix followed by its row of `ids[n, t]`; keys and values of the prefixes are kept."""
         new = as_id_rows(ids, state.n)
         if not new.size:
             return state
@@ -116,9 +124,9 @@ class TransformerLM(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """log p(path[i] | path[:i]) for i ≥ skip, nats: packed batches, no padding, logits in chunks.
+        """Compute `LM.forward` by packed batches without padding, with logits in chunks.
 
-        What several paths begin with alike, and is skipped, is read once (`group_by_prefix`).
+        A prefix that several paths share, and that is skipped, is read once (`group_by_prefix`).
         """
         ids, skips = prepare_paths(self, paths, skip)
         for p in ids:
@@ -158,18 +166,18 @@ class TransformerLM(LM):
         return out.build()
 
     def seen(self, n: int) -> Ints:
-        """By the window rule: inputs of the window up to the one that predicts, x0 among them in the first."""
+        """The effective context by the window rule: the inputs of the window so far, with x0 in the first window."""
         lead = int(self.begin.id is not None)
         inputs = context_lengths(max(n - 1 + lead, 0), self.context or 0, self.overlap)
         return np.concatenate([np.zeros(n - len(inputs), dtype=np.int64), inputs])
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """W h over the V outcomes, `[n, d]` to `[n, V]`: x0 is none of them."""
+        """Compute the logits W h of the V outcomes, without x0: `[n, d]` to `[n, V]`."""
         return F.linear(hidden, self.net.head[: self.vocab.size])
 
     @torch.inference_mode()
     def hidden(self, batch: Batch) -> Tensor:
-        """Final hidden states `[M, d]` of the inputs asked for."""
+        """Compute the final hidden states `[M, d]` of the inputs that predict a target."""
         return self.net.forward(
             torch.from_numpy(batch.inputs),
             PackedLayout(batch.lengths, self.net.shape.head_dim),
@@ -177,7 +185,7 @@ class TransformerLM(LM):
         )
 
     def _read(self, batch: Batch | PrefixedBatch, at: Ints, out: TraceBuilder, want: Want) -> Arrays:
-        """What the network says of a batch, which is written to `out`, too."""
+        """Read a batch, write its values to `out`, and return them."""
         hidden = batch.hidden() if isinstance(batch, PrefixedBatch) else self.hidden(batch)
         self._trace(hidden, batch.targets, at, out, want)
         return out.values_at(at)

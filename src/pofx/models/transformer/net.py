@@ -1,4 +1,4 @@
-"""The network of the transformer family: a plain Qwen3 decoder, packed, and on one page."""
+"""The network of the transformer family: a plain Qwen3 decoder over packed batches."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -20,7 +20,17 @@ from pofx.models.transformer.ops import add_linear, norm_linear, rms_norm, swigl
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a network. rows: of the embedding, V outcomes and one more where there is an x0."""
+    """The sizes of a network.
+
+    Attributes:
+        rows: The rows of the embedding: V outcomes, and one more where there is an x0.
+        width: The size of a hidden state.
+        layers: How many blocks.
+        heads: How many attention heads a block has.
+        hidden: The inner width of SwiGLU.
+        context: The longest window, in tokens.
+        tie: Whether the embedding is the output matrix, too.
+    """
 
     rows: int
     width: int
@@ -32,12 +42,12 @@ class Shape:
 
     @property
     def head_dim(self) -> int:
-        """Dimensions of one head."""
+        """The dimensions of one head."""
         return self.width // self.heads
 
 
 class Block(nn.Module):
-    """x + attention(norm x), then x + SwiGLU(norm x). q, k, v share one matrix, and so do gate and up."""
+    """One block: x + attention(norm x), then x + SwiGLU(norm x); q, k, v share one matrix, and so do gate and up."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -53,17 +63,17 @@ class Block(nn.Module):
         self.norm_k = nn.Parameter(torch.ones(self.dim))
 
     def heads_of(self, x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Queries, keys and values of `x[N, d]`, as they leave the matrix: `[N, 3, H, D]`."""
+        """Compute queries, keys and values of `x[N, d]` before RoPE: `[N, 3, H, D]`."""
         return norm_linear(x, self.norm_in, self.qkv, dtype).view(-1, 3, self.heads, self.dim)
 
     def finish(self, x: Tensor, attended: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """What follows attention: `[N, d]` and `[N, H·D]` to `[N, d]`."""
+        """Compute the rest of the block after attention: `[N, d]` and `[N, H·D]` to `[N, d]`."""
         x = add_linear(x, attended, self.out, dtype)
         return add_linear(x, swiglu(norm_linear(x, self.norm_mid, self.gate_up, dtype)), self.down, dtype)
 
 
 class Net(nn.Module):
-    """Token ids to final hidden states; the head is applied by whoever knows which rows he wants."""
+    """The network from token ids to final hidden states; callers apply the head to the rows that they need."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -87,16 +97,22 @@ class Net(nn.Module):
     def forward(
         self, ids: Tensor, layout: PackedLayout, asked: Tensor, dtype: torch.dtype = torch.float32
     ) -> Tensor:
-        """Final hidden states `[M, d]` at the inputs `asked[M]` of a packed batch `ids[N]`.
+        """Compute the final hidden states of some inputs of a packed batch.
 
-        dtype: of the matrix products alone; all else is float32.
+        Args:
+            ids: `[N]`, the inputs.
+            layout: The layout of the pieces.
+            asked: `[M]`, the inputs whose final hidden states are needed.
+            dtype: The dtype of the matrix products; everything else is float32.
+
+        Returns:
+            The final hidden states, `[M, d]`.
         """
         x = F.embedding(ids, self.embed)
         for i, block in enumerate(self.layers()):
             attended = layout.attend(block.heads_of(x, dtype), block.norm_q, block.norm_k)
-            if i == self.shape.layers - 1 and len(asked) < len(
-                x
-            ):  # re-read tokens need no state after the last attention
+            # Re-read tokens need no state after the last attention.
+            if i == self.shape.layers - 1 and len(asked) < len(x):
                 x, attended = x[asked], attended[asked]
             x = block.finish(x, attended, dtype)
         return rms_norm(x, self.norm)

@@ -1,4 +1,4 @@
-"""The training objective, L = −Σ log p(targets) / their number, and its gradient."""
+"""The training objective, −Σ log p(targets) / number of targets, and its gradient."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ CHUNK_BYTES = 1 << 26  # of logits held at a time
 
 
 def fast_dtype() -> torch.dtype:
-    """bfloat16 where the processor multiplies it natively (twice as fast), else float32."""
+    """The dtype of matrix products: bfloat16 where the processor has it (twice as fast), else float32."""
     names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     native = any(getattr(torch.cpu, name, bool)() for name in names)
     return torch.bfloat16 if native else torch.float32
 
 
 class SummedNats(torch.autograd.Function):
-    """−Σ log softmax(h Wᵀ)[target], by chunks of rows: logits and their gradient never exist as a whole."""
+    """The sum −Σ log softmax(h Wᵀ)[target], by chunks of rows, so that logits never exist as a whole."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
-        """`hidden[M, d]`, `head[V, d]`, `targets[M]` to the sum, nats; gradients are computed on the way."""
+        """Compute the sum, nats, from `hidden[M, d]`, `head[V, d]` and `targets[M]`, and the gradients on the way."""
         rows = max(1, CHUNK_BYTES // (4 * len(head)))
         d_hidden, d_head = torch.empty_like(hidden), torch.zeros_like(head)
         total = torch.zeros((), dtype=torch.float64)
@@ -50,14 +50,14 @@ class SummedNats(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
-        """The stored gradients times what comes down."""
+        """Multiply the stored gradients by the incoming gradient."""
         d_hidden, d_head = ctx.saved_tensors
         scale = float(grads[0])
         return d_hidden.mul_(scale), d_head.mul_(scale), None
 
 
 def batch_nats(net: Net, outcomes: int, batch: Batch, dtype: torch.dtype = torch.float32) -> Tensor:
-    """−Σ log p of the batch's targets, nats, to differentiate."""
+    """Compute −Σ log p of the targets of a batch, nats, as a tensor to differentiate."""
     layout, asked = PackedLayout(batch.lengths, net.shape.head_dim), torch.from_numpy(batch.asked)
     hidden = net(torch.from_numpy(batch.inputs), layout, asked, dtype)
     out: Tensor = SummedNats.apply(hidden, net.head[:outcomes], torch.from_numpy(batch.targets))  # type: ignore[no-untyped-call]
@@ -67,10 +67,15 @@ def batch_nats(net: Net, outcomes: int, batch: Batch, dtype: torch.dtype = torch
 def loss_and_gradients(
     net: Net, outcomes: int, batch: Batch, micro_batches: int = 1, dtype: torch.dtype = torch.float32
 ) -> float:
-    """−Σ log p(targets), nats; leaves the gradient of that sum *divided once* by the number of targets.
+    """Compute −Σ log p(targets), nats, and leave the gradient of that sum divided once by the number of targets.
 
-    The pieces may be taken in `micro_batches` parts to save memory: sums are accumulated, never means of
-    means, so loss and gradient do not depend on the cut (1e-6, rounding).
+    Args:
+        net: The network, whose gradients are overwritten.
+        outcomes: The number V of outcomes.
+        batch: The batch.
+        micro_batches: In how many parts the batch is read, to save memory. Sums are accumulated, so loss and gradient do not
+            depend on the number of parts, but for rounding (1e-6).
+        dtype: The dtype of the matrix products.
     """
     for p in net.parameters():
         p.grad = None
@@ -83,7 +88,7 @@ def loss_and_gradients(
 
 
 def split_batch(batch: Batch, parts: int) -> list[Batch]:
-    """A batch as several of about equally many pieces."""
+    """Split a batch into parts of about equally many pieces."""
     if parts == 1:
         return [batch]
     ends = np.cumsum(batch.lengths)

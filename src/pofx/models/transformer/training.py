@@ -43,14 +43,24 @@ def train(
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> TransformerLM:
-    """argmin over θ of L(θ) = −(1/N) Σ_n log p_θ(xⁿ), by Muon and AdamW; the best weights on `validation`.
+    """Fit a transformer: minimise L(θ) = −(1/N) Σ_n log p_θ(xⁿ) by Muon and Adam.
 
-    documents, validation: the ids of each text, without x0 or EOS, which the spec adds. Every target of every
-    document counts once an epoch; a step divides summed nats once by their number. With `epochs` two runs, or
-    one run interrupted and resumed, end in the same bits on one thread; with `seconds` the clock decides.
-    checkpoint: a file written every 30 s, at the end, and when interrupted (Ctrl-C or SIGTERM: `Interrupted` says how
-    to go on). resume: go on from it; `BadValue` if it is of another spec or other documents, and a `RuntimeWarning` if
-    it was written under other arithmetic.
+    Every target of every document counts once an epoch; a step divides the sum of nats once by the number of targets. With
+    `epochs` two fits end in the same bits on one thread, even if one of them is interrupted and resumed.
+
+    Args:
+        documents: The ids of each text, without x0 and EOS, which the spec adds.
+        spec: The spec of the transformer.
+        vocab: The vocabulary of the ids.
+        validation: The ids of held-out texts, by whose loss the best weights are chosen.
+        progress: A function that is called with a `FitProgress` at every step.
+        checkpoint: A file that is written every 30 s, at the end, and at an interrupt.
+        resume: Whether to continue from `checkpoint`. A `RuntimeWarning` says if it was written under other arithmetic.
+
+    Raises:
+        BadValue: The checkpoint is of another fit, or there is nothing to predict.
+        BadSource: The checkpoint is missing or damaged.
+        Interrupted: Ctrl-C or SIGTERM came; the fit stopped after a whole step.
     """
     corpus, held_out = FitDocuments(documents, spec, vocab), FitDocuments(validation, spec, vocab)
     if not len(corpus.pieces):
@@ -101,7 +111,7 @@ def _run(
 
 @contextmanager
 def flush_denormals() -> Iterator[None]:
-    """Numbers below 1e-38 count as zero meanwhile: Adam's moments of rare rows fall there, and are slow."""
+    """Let numbers below 1e-38 count as zero inside this context, since such moments of rare rows slow Adam down."""
     was = float(torch.tensor([1e-39]) * 1.0) == 0.0
     torch.set_flush_denormal(True)
     try:
@@ -112,9 +122,10 @@ def flush_denormals() -> Iterator[None]:
 
 @contextmanager
 def catch_interrupts() -> Iterator[threading.Event]:
-    """A signal sets the event, so that a step is finished first; a second one ends the process as it always does.
+    """Catch Ctrl-C and SIGTERM inside this context, so that the current step can finish.
 
-    A signal that the process was started to ignore stays ignored.
+    The first signal sets the event that the context returns. A second signal ends the process as usual. A signal that the
+    process ignored before stays ignored.
     """
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():

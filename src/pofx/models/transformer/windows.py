@@ -1,4 +1,4 @@
-"""The window rule: which tokens a model of bounded context reads to predict each position, stated once."""
+"""The window rule of the transformer, and token sequences cut into windows and packed into batches."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from pofx.lm.window_rule import WindowRule
 
 
 def default_overlap(context: int) -> int:
-    """How many tokens a new window re-reads: an eighth of the context.
+    """The number of tokens that a new window re-reads by default: an eighth of the context.
 
-    Re-read tokens earn no loss in training, and lengthen the shortest context in use. At 64 tokens and 250
-    steps of 768, Shakespeare's characters: 1.854 nats with an eighth, 1.870 with a quarter; at 128 tokens and 1,200 steps
-    1.565 and 1.580.
+    Re-read tokens add no loss in training, but lengthen the shortest context. On the characters of Shakespeare an
+    eighth gave 1.854 nats and a quarter 1.870 (64 tokens, 250 steps of 768); 1.565 and 1.580 (128 tokens, 1,200 steps).
     """
     return max(1, context // 8)
 
 
 def window_rule(context: int, overlap: int) -> WindowRule:
-    """The rule, for `LM.window`."""
+    """The window rule, for `LM.window`."""
     return WindowRule(
         f"windows of {context} tokens; a full window is followed by one that re-reads its last {overlap}; "
         "x0 stands in the first only"
@@ -31,11 +30,11 @@ def window_rule(context: int, overlap: int) -> WindowRule:
 
 
 def cut_windows(n: int, context: int, overlap: int) -> Ints:
-    """Cut n inputs into windows `[k, 3]`: start, stop, and the first input whose target counts here.
+    """Cut n inputs into windows `[k, 3]`: start, stop, and the first input whose target counts in the window.
 
-    Window j holds inputs `j·s … j·s + context`, s = context − overlap; its first `overlap` inputs (none of
-    them in window 0) are re-read: their targets were predicted before. So every target is counted once, and
-    its window depends on its position only, whatever follows: the product over positions is a distribution.
+    Window j has the inputs from j·s up to j·s + context, where s = context − overlap. Each window but the first re-reads
+    `overlap` inputs, whose targets an earlier window predicted. So every target counts once. Its window depends on its
+    position only, so the product over positions is a distribution.
     """
     if n <= 0:
         return np.zeros((0, 3), dtype=np.int64)
@@ -49,7 +48,7 @@ def cut_windows(n: int, context: int, overlap: int) -> Ints:
 
 
 def context_lengths(n: int, context: int, overlap: int) -> Ints:
-    """How many inputs of its window stand up to each of n inputs, itself included: what its target is given, `[n]`."""
+    """For each of n inputs, how many inputs of its window stand up to and with it, `[n]`: the context of its target."""
     out = np.zeros(n, dtype=np.int64)
     for start, stop, fresh in cut_windows(n, context, overlap).tolist():
         out[fresh:stop] = np.arange(fresh, stop) - start + 1
@@ -58,10 +57,13 @@ def context_lengths(n: int, context: int, overlap: int) -> Ints:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Pieces packed end to end, without padding: N input tokens, M ≤ N targets that count.
+    """Pieces packed end to end without padding: N inputs, and M ≤ N targets that count.
 
-    inputs: `[N]` ids. lengths: of the pieces, they sum to N. asked: `[M]`, which inputs have a target that
-    counts, ascending. targets: `[M]` ids.
+    Attributes:
+        inputs: `[N]`, the ids.
+        lengths: The lengths of the pieces, which sum to N.
+        asked: `[M]`, the inputs that have a target that counts, in rising order.
+        targets: `[M]`, the ids of these targets.
     """
 
     inputs: Ints
@@ -71,11 +73,17 @@ class Batch:
 
 
 class Pieces:
-    """Windows of many token sequences, ready to be packed.
+    """The windows of many token sequences, which can be packed into batches.
 
-    The sequence of a text is `x0 x1 … xT` (EOS among the x where it counts), or `x1 … xT` without an x0: its
-    inputs are all but the last, its targets all but the first. Skipped targets are read, not counted, and a
-    window in which none counts is left out.
+    The sequence of a text is x0, its tokens, and EOS where EOS counts; without x0 it begins with the first token. All but
+    the last id of a sequence are inputs, and all but the first are targets. A skipped target is read and does not count. A
+    window without a target that counts is left out.
+
+    Args:
+        sequences: The ids of each sequence.
+        context: The longest window.
+        overlap: How many inputs a window re-reads.
+        first: The first input of each sequence whose target counts; 0 by default.
     """
 
     def __init__(
@@ -111,23 +119,23 @@ class Pieces:
 
     @property
     def lengths(self) -> Ints:
-        """Inputs of each piece."""
+        """The number of inputs of each piece."""
         return self.stop - self.start
 
     @property
     def targets(self) -> int:
-        """How many targets count, over all pieces."""
+        """The number of targets that count, over all pieces."""
         return int((self.stop - self.fresh).sum())
 
     def pack(self, which: Ints) -> Batch:
-        """The pieces `which`, end to end."""
+        """Pack the pieces `which` end to end."""
         lengths = self.lengths[which]
         at = spread_ranges(self.start[which], lengths)  # [N] into the stream
         asked = np.flatnonzero(at >= np.repeat(self.fresh[which], lengths))
         return Batch(self.stream[at], tuple(lengths.tolist()), asked, self.stream[at[asked] + 1])
 
     def groups(self, order: Ints, tokens: int) -> list[Ints]:
-        """`order` cut into runs of about `tokens` inputs, every run at least one piece."""
+        """Cut `order` into runs of pieces with about `tokens` inputs, at least one piece a run."""
         ends = np.cumsum(self.lengths[order])
         if not len(ends):
             return []
@@ -136,6 +144,6 @@ class Pieces:
 
 
 def spread_ranges(start: Ints, lengths: Ints) -> Ints:
-    """`start[0], start[0]+1, …` for `lengths[0]` numbers, then the same from start[1], …"""
+    """Join ranges: `lengths[0]` numbers from `start[0]` on, then `lengths[1]` numbers from `start[1]` on, and so on."""
     offset = np.cumsum(lengths) - lengths
     return np.repeat(start - offset, lengths) + np.arange(int(lengths.sum()), dtype=np.int64)
