@@ -26,8 +26,8 @@ SHORT = 128
 def rotary_table(positions: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """Compute the cosines and sines of RoPE for positions, `[…, dim]` each.
 
-    The two halves of a head are rotated against one another, as Hugging Face does: x·cos + swap_halves(x)·sin. The sine of the
-    first half is negative for this.
+    The two halves of a head are rotated against one another, as Hugging Face does: x·cos + swap_halves(x)·sin, where the
+    sine of the first half is negative.
     """
     speed = 1.0 / THETA ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim)
     angle = positions[..., None].float() * speed
