@@ -38,7 +38,7 @@ def test_it_is_one_option_with_one_help() -> None:
         for parameter in verb.params
         if parameter.name == "quiet"
     }
-    assert set(found) == {"score", "words", "compress", "decompress", "classify predict"}
+    assert set(found) == {"fit", "score", "words", "compress", "decompress", "classify predict"}
     assert len(set(found.values())) == 1
 
 
@@ -58,6 +58,8 @@ def test_it_is_one_option_with_one_help() -> None:
         "classify predict classes new.jsonl -o o.csv",
         "compress new.jsonl -m model",
         "decompress old.pofx",
+        "fit new.jsonl -o fitted --save-held-out aside.jsonl",
+        "fit new.jsonl -o fitted --family transformer --layers 1 --width 16 --heads 2 --epochs 1",
     ],
 )
 def test_a_run_without_a_warning_says_nothing(run: Run, command: str) -> None:
