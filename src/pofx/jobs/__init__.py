@@ -1,1 +1,1 @@
-"""Jobs: long runs of a query over documents, which write a file of rows and can be stopped and taken up again."""
+"""Jobs: long runs of a query over documents, which write a file of rows and can be stopped and resumed."""

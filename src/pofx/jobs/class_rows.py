@@ -1,4 +1,4 @@
-"""Texts and the classes they are taken for, as rows of plain data, one a text."""
+"""The classes of texts as rows, a text a row."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.stream import BlockSize, Query
     from pofx.queries.scoring.terms import Terms
 
-# A block of texts, whose prefixes a shared model reads once: larger than those that are scored one by one.
+# Blocks are larger than in scoring: a model that all classes share reads the prefixes once a block.
 TEXTS, BYTES = 4096, 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class Classified:
-    """What the classifier says of one text.
+    """The posterior of one text.
 
     Attributes:
         log_p: `[C]`, log P(t | x) of every class, nats.
         log_evidence: log p(x), whatever the class, nats.
-        outlier_p: The share, 0 to 1, of held-out texts that are at most as probable; None where none were kept aside.
-        terms: What the numbers are of.
+        outlier_p: The share, 0 to 1, of held-out texts that are at most as probable; None where no text was held out.
+        terms: The terms of the numbers.
     """
 
     log_p: np.ndarray[Any, Any]
@@ -42,16 +42,16 @@ class Classified:
 
 @dataclass(frozen=True)
 class ClassRows:
-    """The query of `classify predict`, and its rows.
+    """The query of `classify predict`: a row a text.
 
     Attributes:
         joint: The classifier.
-        rejection: How probable held-out texts are; None without outliers.
-        reject: Texts with an `outlier_p` of at most this get no label: about this share of good texts is lost. None for no
-            rejection.
+        rejection: The log-probabilities of held-out texts; None where `outlier_p` is not asked for.
+        reject: The largest `outlier_p` of a text that gets no label, about the share of good texts that is lost; None
+            where every text gets a label.
         all_classes: Whether a row holds the posterior of every class.
-        keep: Fields of the input that are passed on.
-        prefix: Whether texts need not end.
+        keep: The fields of the input that the rows repeat.
+        prefix: Whether texts are prefixes.
     """
 
     joint: Joint
@@ -63,7 +63,7 @@ class ClassRows:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the rows, by the name of its option."""
+        """The settings that the rows depend on, by the name of their option."""
         return {
             "rows": "classes",
             "classes": [str(t) for t in self.joint.classes],
@@ -87,60 +87,69 @@ class ClassRows:
         return add_kept_columns(self.keep, kept, ours)
 
     def block_size(self, lm: LM) -> BlockSize:
-        """By the work of all models: every class reads the text."""
+        """The block size that the work of all models allows: the model of every class reads each text."""
         from pofx.queries.scoring.stream import BlockSize, block_bytes
 
         most = max(1, block_bytes(lm) // len(self.joint.lms)) if lm.work else BYTES
         return BlockSize(TEXTS, most)
 
     def bind(self, lm: LM) -> Query[Classified]:
-        """`classify`; the prefix that stands for a class belongs to the classifier."""
+        """`classify`. Texts have no prefix of their own: the prefix that stands for a class belongs to the classifier."""
         return lambda texts, given: self.classify(texts)
 
     def classify(self, texts: Sequence[str | bytes]) -> list[Classified]:
-        """The classes of texts."""
+        """The posteriors of texts.
+
+        Args:
+            texts: The texts.
+
+        Returns:
+            A record a text.
+        """
         from pofx.classification.bayes import bayes
         from pofx.queries.scoring.terms import terms
         from pofx.vocab.vocabulary import to_bytes
 
         lm = self.joint.lms[0]
         likelihoods = self.joint.likelihoods(texts)
-        found = bayes(likelihoods.log_p, self.joint.log_prior, self.joint.power)
+        posterior = bayes(likelihoods.log_p, self.joint.log_prior, self.joint.power)
         sizes = np.array([len(to_bytes(t)) for t in texts], dtype=np.int64)
-        p = None if self.rejection is None else self.rejection.p(found.log_evidence, sizes)
+        p = None if self.rejection is None else self.rejection.p(posterior.log_evidence, sizes)
         return [
             Classified(
-                found.log_p[i],
-                float(found.log_evidence[i]),
+                posterior.log_p[i],
+                float(posterior.log_evidence[i]),
                 None if p is None else float(p[i]),
                 terms(lm, int(n_tokens), int(sizes[i]), 0, True),
             )
             for i, n_tokens in enumerate(likelihoods.tokens)
         ]
 
-    def nats(self, found: Classified) -> float:
-        """log p(x), whatever its class."""
-        return found.log_evidence
+    def nats(self, result: Classified) -> float:
+        """The log evidence log p(x), whatever the class; nats."""
+        return result.log_evidence
 
-    def make_rows(self, entry: Entry, found: Classified | str) -> Iterable[dict[str, Any]]:
+    def make_rows(self, entry: Entry, result: Classified | str) -> Iterable[dict[str, Any]]:
         """The row of one text."""
         row = row_head(entry, self.keep)
-        if isinstance(found, str):
+        if isinstance(result, str):
             names = [c.name for c in self.columns({}) if c.name not in ("id", "error", *self.keep)]
-            return [{**row, **dict.fromkeys(names), "error": found}]
-        return [{**row, **self.record(found), "error": None}]
+            return [{**row, **dict.fromkeys(names), "error": result}]
+        return [{**row, **self.record(result), "error": None}]
 
-    def record(self, found: Classified) -> dict[str, Any]:
-        """The cells of one text."""
-        best = int(np.argmax(found.log_p))
-        rejected = None if self.reject is None or found.outlier_p is None else found.outlier_p <= self.reject
+    def record(self, result: Classified) -> dict[str, Any]:
+        """The cells of one text, by column name."""
+        best = int(np.argmax(result.log_p))
+        rejected = (
+            None if self.reject is None or result.outlier_p is None else result.outlier_p <= self.reject
+        )
         out: dict[str, Any] = {
             "label": None if rejected else self.joint.classes[best],
-            "posterior": math.exp(found.log_p[best]),
-            "log_evidence_nats": found.log_evidence,
-            "outlier_p": found.outlier_p,
+            "posterior": math.exp(result.log_p[best]),
+            "log_evidence_nats": result.log_evidence,
+            "outlier_p": result.outlier_p,
             "rejected": rejected,
         }
         if self.all_classes:
-            out["posteriors"] = {str(t): math.exp(p) for t, p in zip(self.joint.classes, found.log_p)}
+            out["posteriors"] = {str(t): math.exp(p) for t, p in zip(self.joint.classes, result.log_p)}
         return out

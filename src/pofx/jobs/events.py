@@ -1,4 +1,4 @@
-"""What a job tells while it runs: values, which a command line prints and a server sends."""
+"""The events of a job while it runs: values, which a command line prints and a server sends."""
 
 from __future__ import annotations
 
@@ -13,20 +13,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BlankLines:
-    """So many lines of the input were blank, and are no documents."""
+    """Some lines of the input were blank, and are no documents.
+
+    Attributes:
+        lines: The number of blank lines.
+    """
 
     lines: int
 
 
 @dataclass(frozen=True)
 class RepeatedId:
-    """Two rows of the input have one id; `more` further rows repeat an id.
+    """Two rows of the input have the same id.
 
     Attributes:
-        id: the first id that was repeated.
-        first: file and line of the row that had the id first.
-        second: file and line of the row that repeated the id.
-        more: how many further rows repeat an id, be it this one or another.
+        id: The first id that was repeated.
+        first: File and line of the row that had the id first.
+        second: File and line of the row that repeated the id.
+        more: How many further rows repeat this id or another.
     """
 
     id: str
@@ -37,7 +41,11 @@ class RepeatedId:
 
 @dataclass(frozen=True)
 class UncomparedIds:
-    """Ids were compared with the first `most` different ones only, since more are not remembered."""
+    """Some ids were not compared, since the job remembers a limited number of ids.
+
+    Attributes:
+        most: How many different ids are remembered.
+    """
 
     most: int
 
@@ -48,20 +56,20 @@ Notify = Callable[[Notice], None]
 
 @dataclass(frozen=True)
 class UnresumableInput:
-    """The input is standard input or a pipe: a job that is stopped cannot be taken up again."""
+    """The input is standard input or a pipe: a job that is stopped cannot be resumed."""
 
 
 @dataclass(frozen=True)
 class JobStart:
-    """The job has begun, or goes on where a stopped job was.
+    """The job begins, or goes on where a stopped run was.
 
     Attributes:
-        rows: rows of the input that the stopped job had done.
-        stretches: parts of the next text that the stopped job had read.
-        rows_file: where the rows are kept.
-        reads_file: where the parts of the next text are kept.
-        progress_file: where it is kept how many of the rows count.
-        in_vain: whether a stopped job had kept no row.
+        rows: How many rows of the input the stopped run had answered.
+        stretches: How many stretches of the next text the stopped run had read.
+        rows_file: The file that the rows are kept in.
+        reads_file: The file that the stretches are kept in.
+        progress_file: The file that says how many of the kept rows count.
+        in_vain: Whether there was a stopped run that had kept no row.
     """
 
     rows: int
@@ -74,14 +82,14 @@ class JobStart:
 
 @dataclass(frozen=True)
 class OtherArithmetic:
-    """Rows that are kept were computed under other arithmetic than this run's.
+    """Rows of an earlier run were computed under other arithmetic than this run's.
 
-    Log p may differ by about 1e-4 nats a token in float32. `fresh=True` computes all rows again, and `overwrite=True` those
-    of a file that is finished.
+    Log p may differ by about 1e-4 nats a token in float32. `fresh=True` computes all rows again, and `overwrite=True`
+    computes those of a finished file again.
 
     Attributes:
-        differences: a line for each part of the arithmetic that differs, with both values.
-        dtype: the dtype that the model computes in.
+        differences: A line for each part of the arithmetic that differs, with both values.
+        dtype: The dtype that the model computes in.
     """
 
     differences: tuple[str, ...]
@@ -90,7 +98,12 @@ class OtherArithmetic:
 
 @dataclass(frozen=True)
 class BlockStart:
-    """A block of the input was read, and is about to be answered: its first and its last row."""
+    """A block of the input was read, and is answered next.
+
+    Attributes:
+        first: The first row of the block.
+        last: The last row of the block.
+    """
 
     first: Document | BadRow
     last: Document | BadRow
@@ -98,7 +111,7 @@ class BlockStart:
 
 @dataclass(frozen=True)
 class BlockEnd:
-    """A block was answered and kept.
+    """A block was answered, and its rows are kept.
 
     Attributes:
         last: The last row of the input in the block.
@@ -113,17 +126,17 @@ class BlockEnd:
 
 @dataclass(frozen=True)
 class JobEnd:
-    """The file is made.
+    """The file is written.
 
     Attributes:
-        path: the file.
-        rows: rows of the input.
-        scored: rows of the input that have a score; of the others the column `error` says why.
-        bytes: bytes of the texts that have a score.
-        nats: log p of all those texts, or log P of them as prefixes.
-        fitted: how many of those texts the model was fitted on.
-        chosen: how many of those texts the model's weights were chosen by.
-        already: whether this very job had made the file before.
+        path: The file.
+        rows: The number of rows of the input.
+        scored: How many of them have a score. In the others the column `error` says why.
+        bytes: The bytes of the texts that have a score.
+        nats: The sum of log p over those texts, or of log P where they are prefixes; nats.
+        fitted: How many of those texts the model was fitted on.
+        chosen: How many of those texts the model's weights were chosen by.
+        already: Whether an earlier run of the same job had written the file.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""Ids that several rows of an input have: whoever joins files by id would mix such rows."""
+"""A check for ids that several rows of an input share: a join of files by id would mix such rows."""
 
 from __future__ import annotations
 
@@ -12,28 +12,38 @@ from pofx.jobs.events import Notify, RepeatedId, UncomparedIds
 if TYPE_CHECKING:
     from pofx.corpus.documents import BadRow, Document
 
-# Ids that are remembered, by 64 bits of a hash and a place: some 130 MB. Two of so many agree by chance once in 10^7 runs.
+# The most ids that are remembered, each as 64 bits of a hash and a place: some 130 MB. Two different ids among them
+# have the same hash once in 10^7 runs.
 MOST = 1_000_000
 
 
 class RepeatedIds:
-    """The ids of the rows so far. Not a record: rows are told to it."""
+    """The ids of the rows so far. It is a collector, not a record: each row changes it.
+
+    Args:
+        most: The most different ids that are remembered.
+    """
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._first: dict[int, int] = {}  # of a hash: the file's number and the line
+        self._first: dict[int, int] = {}  # hash: number of the file << 48 | line
         self._files: dict[str, int] = {}
         self._repeated: RepeatedId | None = None
-        self._unseen = 0
+        self._uncompared = 0
 
     def watch(self, items: Iterator[Document | BadRow], notify: Notify) -> Iterator[Document | BadRow]:
-        """The items themselves; behind the last one `notify` is told of the ids that were repeated."""
+        """The items themselves, unchanged.
+
+        Args:
+            items: Documents and bad rows.
+            notify: A function that is called, behind the last item, with the first id that was repeated.
+        """
         for item in items:
             self._note(item)
             yield item
         if self._repeated is not None:
             notify(self._repeated)
-        if self._unseen:
+        if self._uncompared:
             notify(UncomparedIds(self._most))
 
     def _note(self, item: Document | BadRow) -> None:
@@ -48,7 +58,7 @@ class RepeatedIds:
             if len(self._first) < self._most:
                 self._first[key] = place
             else:
-                self._unseen += 1
+                self._uncompared += 1
         elif self._repeated is not None:
             self._repeated = replace(self._repeated, more=self._repeated.more + 1)
         else:

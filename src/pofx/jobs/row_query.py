@@ -1,4 +1,4 @@
-"""What a job writes of each text, whatever the query: which columns there are, and how an answer becomes rows."""
+"""The query of a job as a protocol: how texts are answered, and which rows and columns an answer becomes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """One text of the input, as its rows tell of it.
+    """A text of the input, as far as its rows repeat it.
 
     Attributes:
-        id: what names the text.
-        kept: the values of the fields that are passed on; () where the row of the input could not be read.
-        text: the text; None where there is no row, or the rows need not show the text.
-        given: the prefix of the text; None likewise.
+        id: The id of the text.
+        kept: The values of the kept fields; () where the row of the input could not be read.
+        text: The text; None where the input could not be read, or the rows do not repeat the text.
+        given: The prefix of the text; None in the same cases.
     """
 
     id: str
@@ -32,45 +32,74 @@ class Entry:
 
 
 class RowQuery(Protocol):
-    """The query of a job, and the rows that its answers become."""
+    """A query whose answers become rows of a file.
+
+    `ScoreRows`, `WordRows` and `ClassRows` are such queries; `WithTerms` adds columns to any of them.
+    """
 
     @property
     def keep(self) -> tuple[str, ...]:
-        """The fields of the input that are passed on."""
+        """The fields of the input that the rows repeat."""
 
     @property
     def prefix(self) -> bool:
-        """Whether texts need not end: log P is summed, not log p."""
+        """Whether texts are prefixes: the job then sums log P, not log p."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the rows, by the name of its option."""
+        """The settings that the rows depend on, by the name of their option; plain JSON."""
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
-        """All columns of the file, left to right. kept: for each kept field, the kinds of its values."""
+        """All columns of the file, left to right.
+
+        Args:
+            kept: For each kept field, the kinds of its values.
+
+        Raises:
+            BadValue: Two columns have the same name.
+        """
 
     def block_size(self, lm: LM) -> BlockSize:
-        """How much of the input is answered together, by the model and the query alone."""
+        """The most texts and bytes that are answered together. The size depends on the model and the query alone."""
 
     def bind(self, lm: LM) -> Query[Any]:
-        """What answers texts behind prefixes: a record with `terms` for each text."""
+        """The query of this model: a function of texts and prefixes that returns a record with `terms` for each text."""
 
-    def nats(self, found: Any) -> float:
-        """Log p of a text, for the sum of all."""
+    def nats(self, result: Any) -> float:
+        """The term of one text in the sum over all texts: log p, or log P of a prefix; nats."""
 
-    def make_rows(self, entry: Entry, found: Any) -> Iterable[dict[str, Any]]:
-        """The rows of one text; found: a record, or, as a string, why there is none."""
+    def make_rows(self, entry: Entry, result: Any) -> Iterable[dict[str, Any]]:
+        """The rows of one text.
+
+        Args:
+            entry: The text.
+            result: The record of the text, or an error message where there is no record.
+        """
 
 
 def row_head(entry: Entry, keep: Sequence[str]) -> dict[str, Any]:
-    """What every row of a text begins with; a row of the input that could not be read has kept nothing."""
+    """The first cells of every row of a text: the id and the kept fields.
+
+    Args:
+        entry: The text. Where its row could not be read, the kept fields are None.
+        keep: The names of the kept fields.
+    """
     return {"id": entry.id, **dict(zip(keep, entry.kept or [None] * len(keep)))}
 
 
 def add_kept_columns(
     keep: Sequence[str], kept: Mapping[str, Sequence[str]], ours: Sequence[Column]
 ) -> list[Column]:
-    """All columns: the id, the kept ones, ours, the error. `BadValue` where two have one name."""
+    """All columns of a file: the id, the kept fields, the query's own columns, and the error.
+
+    Args:
+        keep: The names of the kept fields.
+        kept: For each kept field, the kinds of its values.
+        ours: The query's own columns.
+
+    Raises:
+        BadValue: Two columns have the same name.
+    """
     out = [
         Column("id", "text"),
         *(Column(name, common_kind(kept.get(name, []))) for name in keep),
@@ -81,7 +110,15 @@ def add_kept_columns(
 
 
 def check_names(columns: list[Column], expected: str) -> list[Column]:
-    """The columns; `BadValue` where two have one name, which only a kept field can share with another."""
+    """The columns themselves, if their names differ. Only a kept field can share its name with another column.
+
+    Args:
+        columns: The columns.
+        expected: What the message says was expected.
+
+    Raises:
+        BadValue: Two columns have the same name.
+    """
     names = [c.name for c in columns]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -94,5 +131,5 @@ def check_names(columns: list[Column], expected: str) -> list[Column]:
 
 
 def plain_text(text: str | bytes) -> str:
-    """A text for a column of strings; bytes that are no UTF-8 as escapes."""
+    """A text for a column of strings; bytes that are not UTF-8 become escapes."""
     return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""A job at work: blocks of the input are answered, their rows kept in a journal, and the file made of it at the end."""
+"""The run of a job: blocks of the input are answered, a journal keeps their rows, and the file is made at the end."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from pofx.jobs.row_query import Entry
 from pofx.queries.scoring.stream import Query, TextBlock, blocks
 from pofx.queries.scoring.terms import terms
 
-# Texts that the model knows, by the names of `Terms`.
+# Counts of texts that the model was fitted on or its weights were chosen by, by the names of `Terms`.
 SEEN = ("fitted", "chosen")
-# Where a run begins. items: rows of the input that are done; kinds: what each kept column held, for its type.
+# The state before the first row. items: answered rows of the input; kinds: the kinds of values of each kept column.
 BEGIN: dict[str, Any] = {"items": 0, "scored": 0, "bytes": 0, "nats": 0.0, "kinds": {}}
 
 Item = Document | BadRow
@@ -44,47 +44,60 @@ Answers = Sequence[Any | PofxError]
 
 
 def run(job: Job) -> Generator[Event, None, None]:
-    """Run the job in this process; what it tells comes as it happens, `JobEnd` last.
+    """Run the job in this process.
 
-    Whatever stops the run (an error, Ctrl-C, a caller that asks for no further event), what was done is kept. The same
-    job, run again, goes on from there and makes the same bytes.
+    Whatever stops the run (an error, Ctrl-C, a caller that asks for no further event), the answered rows are kept. The
+    same job, run again, goes on from there and makes the same bytes.
+
+    Args:
+        job: The job.
+
+    Yields:
+        The events of the run as they happen, `JobEnd` last.
 
     Raises:
-        PofxError: where the job cannot be done; `JobStopped` behind Ctrl-C.
+        PofxError: The job cannot be done; `JobStopped` after Ctrl-C.
     """
-    at_work = JobRun(job)
-    if not at_work.resumable:
+    job_run = JobRun(job)
+    if not job_run.resumable:
         yield UnresumableInput()
-    with at_work:
-        if at_work.other_arithmetic:
-            yield OtherArithmetic(at_work.other_arithmetic, job.lm.dtype)
-        if at_work.ended is None:
-            yield at_work.begun()
-            for block in at_work.blocks():
-                yield from at_work.notices()
+    with job_run:
+        if job_run.other_arithmetic:
+            yield OtherArithmetic(job_run.other_arithmetic, job.lm.dtype)
+        if job_run.ended is None:
+            yield job_run.begun()
+            for block in job_run.blocks():
+                yield from job_run.notices()
                 yield BlockStart(block.items[0], block.items[-1])
-                yield at_work.keep(block, at_work.answer(block))
-            yield from at_work.notices()
-            at_work.finish()
-    assert at_work.ended is not None  # noqa: S101  (ours)
-    yield at_work.ended
+                yield job_run.keep(block, job_run.answer(block))
+            yield from job_run.notices()
+            job_run.finish()
+    assert job_run.ended is not None  # noqa: S101  (ours)
+    yield job_run.ended
 
 
 class JobRun:
-    """A job between its beginning and its end, in parts: for whoever answers blocks elsewhere. `run` is all of them.
+    """The run of a job in parts, for callers whose workers answer the blocks. `run` calls all parts in one process.
 
-    Not a record: it is a context, which locks the journal and keeps what was done whatever happens. A block is a value,
-    so a worker may answer it, in any order; `keep` takes blocks in the order in which `blocks` gave them.
+    The run is a context manager, not a record: it locks the journal, and keeps the answered rows whatever happens. A
+    block is a value, so workers may answer blocks in any order. `keep` takes the answers in the order of `blocks`.
 
-    Where the very same run has finished the file before, `ended` holds its event as soon as the context is entered:
-    there is nothing to answer, and `blocks`, `keep` and `finish` must not be called. `resumable` says whether the input
-    can be read again, and `other_arithmetic` names each part in which the arithmetic of kept rows differs.
-
-    Raises:
-        BadSource: The input is a pipe, and rows of a stopped run lie there; or the journal is damaged or of another run.
+    An earlier run of the same job may have finished the file. `ended` is then set as soon as the context is entered, and
+    `blocks`, `keep` and `finish` must not be called.
 
     Right: `with JobRun(job) as r: if r.ended is None: [r.keep(b, work(b)) for b in r.blocks()]; r.finish()`.
     Wrong: `keep` of the second block before the first.
+
+    Args:
+        job: The job.
+
+    Attributes:
+        resumable: Whether the input can be read again.
+        ended: The last event of the run; None before the file is finished.
+        other_arithmetic: A line for each part in which the arithmetic of kept rows differs from that of this run.
+
+    Raises:
+        BadSource: The input is a pipe and rows of a stopped run exist, or the journal is damaged or of another run.
     """
 
     def __init__(self, job: Job) -> None:
@@ -94,7 +107,6 @@ class JobRun:
         job.documents.check(job.lm, complete=not job.rows.prefix)
         self.resumable = job.resumable
         self.ended: JobEnd | None = None
-        # In which parts the arithmetic of rows that are kept is not that of this run: a line for each part.
         self.other_arithmetic: tuple[str, ...] = ()
         if not self.resumable and part_of(self._target.path).exists() and not job.fresh:
             raise BadSource(
@@ -151,36 +163,43 @@ class JobRun:
         return self._job.rows.bind(self._job.lm)
 
     def begun(self) -> JobStart:
-        """Where the run begins."""
+        """The event of the beginning: what a stopped run had kept."""
         j = self._journal
         rows = j.saved.state["items"]
         return JobStart(rows, j.tape.left, j.part, j.tape.path, progress_of(j.target), j.in_vain)
 
     def blocks(self) -> Iterator[TextBlock[Item]]:
-        """The blocks of the input that are not done, in order."""
+        """The blocks of the input that no run has answered, in order."""
         job, done = self._job, self._journal.saved.state["items"]
         rest = itertools.islice(self._items, done, None)
         return blocks(rest, job.documents.ask, job.rows.block_size(job.lm), done)
 
     def notices(self) -> Iterator[Notice]:
-        """What was noticed of the input since the last call."""
+        """The notices about the input since the last call."""
         while self._notices:
             yield self._notices.popleft()
 
     def answer(self, block: TextBlock[Item]) -> Answers:
-        """The answers to the next block, by this process.
+        """The answers to the next block, computed in this process.
 
-        What is read of a long text is kept: a run that is killed in the middle of the text goes on there.
+        Stretches of a long text are kept as they are read: a run that is killed in the middle of the text goes on there.
+
+        Args:
+            block: The next block.
         """
         with recording(self._journal.tape) if self.resumable else nullcontext():
             return block.answers(self._query)
 
     def keep(self, block: TextBlock[Item], answers: Answers) -> BlockEnd:
-        """Keep the rows of the next block; on the disk within a second or so.
+        """Keep the rows of the next block. They are on the disk within a second or so.
+
+        Args:
+            block: The next block.
+            answers: An answer, or an error, for each item of the block.
 
         Raises:
-            BadValue: for another block than the next one, or answers that are not one for each of its items.
-            BadSource: where nothing more can be written.
+            BadValue: The block is not the next one, or the number of answers is not that of its items.
+            BadSource: The journal cannot be written.
         """
         journal = self._journal
         done = journal.saved.state["items"]
@@ -196,11 +215,15 @@ class JobRun:
             )
         lines, state = self._rows(block, answers)
         journal.append(lines, state)
-        held = [found.terms for found in answers if not isinstance(found, PofxError)]
-        return BlockEnd(block.items[-1], sum(t.tokens + t.end for t in held), len(block.items))
+        term_records = [answer.terms for answer in answers if not isinstance(answer, PofxError)]
+        return BlockEnd(block.items[-1], sum(t.tokens + t.end for t in term_records), len(block.items))
 
     def finish(self) -> JobEnd:
-        """Make the file of all rows, in one step; `BadSource` where the input held no row."""
+        """Make the file of all rows, in one step.
+
+        Raises:
+            BadSource: The input held no row.
+        """
         job, journal = self._job, self._journal
         state = journal.saved.state
         if not state["items"]:
@@ -215,33 +238,33 @@ class JobRun:
         return self.ended
 
     def _rows(self, block: TextBlock[Item], answers: Answers) -> tuple[bytes, dict[str, Any]]:
-        """The lines of a block, and where the run stands behind it."""
+        """The lines of a block, and the state of the run after the block."""
         rows, before = self._job.rows, self._journal.saved.state
         state = {**before, "items": before["items"] + len(block.items)}
         kinds = {name: set(before["kinds"].get(name, [])) for name in rows.keep}
         lines = []
-        for item, found in zip(block.items, answers):
+        for item, answer in zip(block.items, answers):
             entry = Entry(item.id, item.kept)
             for name, value in zip(rows.keep, item.kept):
                 kinds[name].add(kind_of_value(value))
             if isinstance(item, Document):
                 entry = replace(entry, text=item.text, given=self._job.documents.prefix(item))
-            if isinstance(found, PofxError):
-                told = self._job.spell(found)
-                why = f"{type(found).__name__}: {told}" if isinstance(item, Document) else told
+            if isinstance(answer, PofxError):
+                message = self._job.spell(answer)
+                why = f"{type(answer).__name__}: {message}" if isinstance(item, Document) else message
                 lines += [encode_row(r) for r in rows.make_rows(entry, " ".join(why.split()))]
             else:
                 state["scored"] += 1
-                state["bytes"] += found.terms.bytes
-                state["nats"] += rows.nats(found)
+                state["bytes"] += answer.terms.bytes
+                state["nats"] += rows.nats(answer)
                 for name in SEEN:
-                    state[name] = state.get(name, 0) + getattr(found.terms, name)
-                lines += [encode_row(r) for r in rows.make_rows(entry, found)]
-        state["kinds"] = {name: sorted(held) for name, held in kinds.items()}
+                    state[name] = state.get(name, 0) + getattr(answer.terms, name)
+                lines += [encode_row(r) for r in rows.make_rows(entry, answer)]
+        state["kinds"] = {name: sorted(names) for name, names in kinds.items()}
         return b"".join(lines), state
 
     def _stopped(self) -> JobStopped:
-        """Keep what was done, and say what that is."""
+        """Keep the answered rows, and make the error that names them."""
         journal = self._journal
         journal.tape.flush()
         rows: int | None = journal.saved.state["items"]

@@ -1,4 +1,4 @@
-"""Scored texts as rows of plain data: one a text, or one a token, always with the same columns."""
+"""log p of texts as rows, a text a row or a token a row, always with the same columns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.stream import BlockSize, Query
     from pofx.vocab.vocabulary import Vocab
 
-# The names and units of `--json`; the terms stand in the row instead of an object of their own.
+# The names and units are those of `--json`. The terms are columns of the row, not an object of their own.
 NUMBERS = (
     Column("total_nats", "float"),
     Column("prefix_nats", "float"),
@@ -51,7 +51,20 @@ TOP = (Column("top_ids", "ints"), Column("top_tokens", "texts"), Column("top_nat
 
 @dataclass(frozen=True)
 class ScoreRows:
-    """What the rows are of, and which columns they have besides those that all have."""
+    """The query of `score`: a row a text, or a row a token.
+
+    Attributes:
+        per: Whether a row stands for a text or for a token.
+        prefix: Whether texts are prefixes: no EOS term.
+        top: How many likeliest tokens a row of a token names.
+        entropy: Whether a row of a token holds the entropy of its distribution, nats.
+        rank: Whether a row of a token holds the rank of the token.
+        text: Whether a row of a text repeats the text.
+        given: Whether a row of a text repeats its prefix.
+        keep: The fields of the input that the rows repeat.
+        boundary: How prefix and text are joined, as in `score`.
+        normalize: Whether a row of a text says how the vocabulary changed the text.
+    """
 
     per: Literal["text", "token"] = "text"
     prefix: bool = False
@@ -66,7 +79,7 @@ class ScoreRows:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the rows, by the name of its option."""
+        """The settings that the rows depend on, by the name of their option."""
         return {
             "--per": self.per,
             "--prefix": self.prefix,
@@ -79,13 +92,13 @@ class ScoreRows:
         }
 
     def block_size(self, lm: LM) -> BlockSize:
-        """By the work of the model."""
+        """The block size that the work of the model allows."""
         from pofx.queries.scoring.stream import block_size
 
         return block_size(lm)
 
     def bind(self, lm: LM) -> Query[Scored]:
-        """`score`, with what the columns ask for."""
+        """`score` of this model, with entropy, rank and likeliest tokens where the columns hold them."""
         from pofx.lm.trace import Want
         from pofx.queries.scoring.score import score
 
@@ -93,7 +106,14 @@ class ScoreRows:
         return lambda texts, given: score(lm, texts, given, want, self.boundary)
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
-        """In order. kept: the kinds of values that each kept column held. `BadValue` where two have one name."""
+        """All columns of the file, left to right.
+
+        Args:
+            kept: For each kept field, the kinds of its values.
+
+        Raises:
+            BadValue: Two columns have the same name.
+        """
         ours: list[Column] = []
         if self.per == "text":
             ours += [Column("text", "text")] * self.text + [Column("given", "text")] * self.given
@@ -105,18 +125,23 @@ class ScoreRows:
             ours += TOP if self.top else ()
         return add_kept_columns(self.keep, kept, ours)
 
-    def nats(self, found: Scored) -> float:
-        """Log p, or log P of prefixes."""
-        return found.prefix_total if self.prefix else found.total
+    def nats(self, result: Scored) -> float:
+        """The log p of a complete text, or log P of a prefix; nats."""
+        return result.prefix_total if self.prefix else result.total
 
-    def make_rows(self, entry: Entry, found: Scored | str) -> Iterable[dict[str, Any]]:
-        """The rows of one text: `found` is its score, or why it has none."""
+    def make_rows(self, entry: Entry, result: Scored | str) -> Iterable[dict[str, Any]]:
+        """The rows of one text.
+
+        Args:
+            entry: The text.
+            result: Its score, or an error message where it has none.
+        """
         first = row_head(entry, self.keep)
-        scored = None if isinstance(found, str) else (found.without_end() if self.prefix else found)
-        error = found if isinstance(found, str) else None
+        scored = None if isinstance(result, str) else (result.without_end() if self.prefix else result)
+        error = result if isinstance(result, str) else None
         if self.per == "token":
             if scored is None:
-                return [{**first, **self._blank, "error": error}]
+                return [{**first, **self._empty_cells, "error": error}]
             return ({**first, **cells, "error": None} for cells in self._tokens(scored))
         if self.text:
             first["text"] = None if entry.text is None else plain_text(entry.text)
@@ -128,7 +153,7 @@ class ScoreRows:
         return [{**first, **cells, "error": error}]
 
     @property
-    def _blank(self) -> dict[str, None]:
+    def _empty_cells(self) -> dict[str, None]:
         extra = (
             ["entropy_nats"] * self.entropy + ["rank"] * self.rank + [c.name for c in TOP] * (self.top > 0)
         )
@@ -164,13 +189,13 @@ class ScoreRows:
 
 
 def token_text(vocab: Vocab, i: int) -> str:
-    """What a token spells, a part of a character as an escape; a control token by its name."""
+    """The text of a token: a part of a character as an escape, a control token by its name."""
     spelled = vocab.token_bytes[i]
     return vocab.show(i) if spelled is None else spelled.decode("utf-8", "backslashreplace")
 
 
 def _or_null(name: str, value: Any) -> Any:
-    """What there is none of is null, in every column."""
+    """The value of a term; None where the term says that there is none."""
     return None if value == "none" or (name == "boundary" and not value) else value
 
 

@@ -1,4 +1,4 @@
-"""What a number is of, in columns beside the number: the model, x0, the window rule, the dtype, the kind."""
+"""The terms of a number as columns beside the number: the model, x0, the window rule, the dtype, the kind."""
 
 from __future__ import annotations
 
@@ -27,12 +27,17 @@ COLUMNS = (
 
 
 def term_cells(model: str, terms: Terms) -> dict[str, Any]:
-    """The terms as cells, by column name; a missing value is None. Of the window rule only the first clause is told."""
-    none = terms.begin_known == "none"
+    """The terms of a number as cells, by column name; a missing value is None.
+
+    Args:
+        model: The name of the model.
+        terms: The terms. Of the window rule the cell holds the first clause only.
+    """
+    without_x0 = terms.begin_known == "none"
     return {
         "model": model,
-        "begin": None if none else terms.begin,
-        "begin_known": None if none else terms.begin_known,
+        "begin": None if without_x0 else terms.begin,
+        "begin_known": None if without_x0 else terms.begin_known,
         "first": terms.first,
         "window": terms.window.partition(";")[0],
         "dtype": terms.dtype,
@@ -43,28 +48,37 @@ def term_cells(model: str, terms: Terms) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class WithTerms:
-    """Other rows, with the columns of `term_cells` that those lack, before the error."""
+    """Another query, whose rows get the columns of `term_cells` that they lack, before the error.
+
+    Attributes:
+        rows: The other query.
+        model: The name of the model.
+    """
 
     rows: RowQuery
     model: str
 
     @property
     def keep(self) -> tuple[str, ...]:
-        """As the other rows'."""
+        """As of the other query."""
         return self.rows.keep
 
     @property
     def prefix(self) -> bool:
-        """As the other rows'."""
+        """As of the other query."""
         return self.rows.prefix
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The option itself, too."""
+        """The settings of the other query, and `--terms`."""
         return {**self.rows.settings, "--terms": True}
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
-        """The other rows', with those of the terms before the last. `BadValue` where a kept field has the name of one."""
+        """The columns of the other query, and those of the terms before the last column.
+
+        Raises:
+            BadValue: A kept field has the name of a column of terms.
+        """
         *own, error = self.rows.columns(kept)
         names = {c.name for c in own} - set(self.keep)
         return check_names(
@@ -73,28 +87,28 @@ class WithTerms:
         )
 
     def block_size(self, lm: LM) -> BlockSize:
-        """As the other rows'."""
+        """As of the other query."""
         return self.rows.block_size(lm)
 
     def bind(self, lm: LM) -> Query[Any]:
-        """As the other rows'."""
+        """As of the other query."""
         return self.rows.bind(lm)
 
-    def nats(self, found: Any) -> float:
-        """As the other rows'."""
-        return self.rows.nats(found)
+    def nats(self, result: Any) -> float:
+        """As of the other query."""
+        return self.rows.nats(result)
 
-    def make_rows(self, entry: Entry, found: Any) -> Iterator[dict[str, Any]]:
-        """The other rows, and in each the terms of its text."""
+    def make_rows(self, entry: Entry, result: Any) -> Iterator[dict[str, Any]]:
+        """The rows of the other query, each with the terms of its text."""
         ours = (
             dict.fromkeys(c.name for c in COLUMNS)
-            if isinstance(found, str)
-            else term_cells(self.model, found.terms)
+            if isinstance(result, str)
+            else term_cells(self.model, result.terms)
         )
-        for row in self.rows.make_rows(entry, found):
+        for row in self.rows.make_rows(entry, result):
             error = row.pop("error")
-            yield {**row, **_new(ours, row), "error": error}
+            yield {**row, **_missing(ours, row), "error": error}
 
 
-def _new(ours: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+def _missing(ours: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in ours.items() if name not in row}

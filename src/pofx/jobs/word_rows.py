@@ -1,4 +1,4 @@
-"""Words as rows of plain data, one a word: what a study of reading times loads."""
+"""The words of texts as rows, a word a row, for studies of reading times."""
 
 from __future__ import annotations
 
@@ -37,7 +37,13 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class WordRows:
-    """What a word is, and which fields of the input are passed on."""
+    """The query of `words`: a row a word.
+
+    Attributes:
+        units: The rule that cuts texts into words.
+        keep: The fields of the input that the rows repeat.
+        prefix: Whether texts are prefixes.
+    """
 
     units: WordRule
     keep: tuple[str, ...] = ()
@@ -45,7 +51,7 @@ class WordRows:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the rows, by the name of its option."""
+        """The settings that the rows depend on, by the name of their option."""
         how = self.units.how
         return {
             "rows": "words",
@@ -58,33 +64,33 @@ class WordRows:
         return add_kept_columns(self.keep, kept, COLUMNS)
 
     def block_size(self, lm: LM) -> BlockSize:
-        """By the work of the model."""
+        """The block size that the work of the model allows."""
         from pofx.queries.scoring.stream import block_size
 
         return block_size(lm)
 
     def bind(self, lm: LM) -> Query[Worded]:
-        """`words`; the sets of tokens that end a word are made once."""
+        """`words` of this model. The sets of tokens that end a word are made once."""
         from pofx.queries.words.boundaries import BoundaryTokens
         from pofx.queries.words.words import read_words
 
         boundaries = BoundaryTokens(lm.vocab, self.units)
         return lambda texts, given: read_words(lm, boundaries, texts, given)
 
-    def nats(self, found: Worded) -> float:
-        """Log p of the text."""
-        return found.total
+    def nats(self, result: Worded) -> float:
+        """The log p of the text, nats."""
+        return result.total
 
-    def make_rows(self, entry: Entry, found: Worded | str) -> Iterable[dict[str, Any]]:
-        """A row a word; one without a word, if the text has no score."""
+    def make_rows(self, entry: Entry, result: Worded | str) -> Iterable[dict[str, Any]]:
+        """A row a word; a text without a score has one row without a word."""
         first = row_head(entry, self.keep)
-        if isinstance(found, str):
-            return [{**first, **dict.fromkeys(c.name for c in COLUMNS), "error": found}]
-        return ({**first, **word_record(w), "error": None} for w in found.words)
+        if isinstance(result, str):
+            return [{**first, **dict.fromkeys(c.name for c in COLUMNS), "error": result}]
+        return ({**first, **word_record(w), "error": None} for w in result.words)
 
 
 def word_record(word: Word) -> dict[str, Any]:
-    """The cells of one word."""
+    """The cells of a word, by column name."""
     return {
         "index": word.index,
         "word": word.text,
