@@ -1,5 +1,4 @@
-"""Records made visible: `terminal` for rich renderables, `html` for one self-contained page.
+"""Reports: records of queries become tables for a terminal (`terminal`) or one self-contained page (`html`).
 
-Nothing here prints, and nothing here knows a model family: records of queries go in, renderables or
-strings come out.
+No module here prints or knows a model family. Each function takes records, and returns a renderable or a string.
 """

@@ -1,4 +1,4 @@
-"""The chain rule of one text as rows: what both the terminal and the page show."""
+"""The factors of the chain rule and their total, as terminal and page show them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,16 @@ from pofx.units import bits_per_byte
 
 @dataclass(frozen=True)
 class Factor:
-    """One factor p(x_i | x_<i): nats.
+    """One factor p(x_i | x_<i) of the chain rule.
 
-    i counts from 1; `running` is the sum so far; rank and entropy are there where they were asked for.
+    Attributes:
+        i: The position, from 1.
+        token: The printable name of the token.
+        logp: log p(x_i | x_<i), nats.
+        running: The sum of log p up to this factor, nats.
+        rank: The rank of the token in its distribution, from 1; None where the record has no ranks.
+        entropy: The entropy of the distribution, nats; None where the record has no entropies.
+        is_end: Whether the token is EOS.
     """
 
     i: int
@@ -30,7 +37,14 @@ class Factor:
 
 @dataclass(frozen=True)
 class Total:
-    """The sum and what to call it. name: "log p(x)" of a complete text, "log P(x)" of a prefix; nats."""
+    """The sum of all factors, and its name.
+
+    Attributes:
+        name: "log p(x)" of a complete text, "log P(x)" of a prefix.
+        value: The sum, nats.
+        bits_per_byte: The same in bits per byte of text.
+        complete: Whether the text is complete: EOS is a factor.
+    """
 
     name: str
     value: float
@@ -39,12 +53,17 @@ class Total:
 
     @property
     def description(self) -> str:
-        """What the number is, in words."""
+        """The kind of the number, in words."""
         return "complete text" if self.complete else "prefix probability, no EOS term"
 
 
-def factors(scored: Scored, which: Iterable[int]) -> list[Factor]:
-    """The factors at positions `which` (from 0); the running sums are of all positions before them."""
+def factors(scored: Scored, positions: Iterable[int]) -> list[Factor]:
+    """The factors at some positions. Each running sum is of all positions up to its own.
+
+    Args:
+        scored: The text.
+        positions: The positions, from 0.
+    """
     sums = np.cumsum(scored.logp)
     ids = token_ids(scored)
     return [
@@ -57,17 +76,17 @@ def factors(scored: Scored, which: Iterable[int]) -> list[Factor]:
             None if scored.entropy is None else float(scored.entropy[k]),
             k >= len(scored.tokens),
         )
-        for k in which
+        for k in positions
     ]
 
 
 def total(scored: Scored) -> Total:
-    """`Scored.total`, or `prefix_total` where texts never end."""
+    """The total of a text: log p of a complete text, or log P where EOS is no term."""
     complete = scored.terms.end
     value = scored.total if complete else scored.prefix_total
-    behind = " | given" if scored.terms.given_bytes else ""
+    prefix = " | given" if scored.terms.given_bytes else ""
     return Total(
-        f"log {'p' if complete else 'P'}(x{behind})",
+        f"log {'p' if complete else 'P'}(x{prefix})",
         value,
         bits_per_byte(-value, scored.terms.bytes),
         complete,

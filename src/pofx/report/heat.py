@@ -1,8 +1,7 @@
-"""The heat scale: surprisal in nats to one of eight shades, the same in terminal and page.
+"""The heat scale: eight shades for surprisals in nats, the same in terminal and page.
 
-Steps are wider where surprisal is high, so that a shade is roughly a factor: 0.5 nats against 1 is as
-visible as 8 against 12. Colours are equal steps of lightness and chroma in OKLCH, from the paper to a warm
-orange.
+Steps widen as surprisal grows, so 0.5 nats and 1 nat differ as visibly as 8 and 12. The colours are equal steps of
+lightness and chroma in OKLCH, from the colour of the paper to a warm orange.
 """
 
 from __future__ import annotations
@@ -17,17 +16,26 @@ LIGHT = ("#ffffff", "#fbf2e2", "#f9e2c4", "#f8d1a6", "#f8be8b", "#f8a971", "#f79
 LIGHT_INK = "#1c1917"
 DARK = ("#131313", "#231b12", "#352210", "#48280c", "#5d2e09", "#723207", "#89350c", "#a03817")
 DARK_INK = "#f5f0e8"
-# A terminal may be dark or light, and does not say. So lightness stays in the middle and only chroma rises;
-# the first two steps have no background at all.
+# A program cannot know whether its terminal is dark or light. So all shades have a middle lightness, only chroma
+# rises, and the first two steps have no background.
 TERMINAL = (None, None, "#d3c6a7", "#d8ba8a", "#e0ac6f", "#e89b55", "#f08740", "#f77132")
 TERMINAL_INK = "#111111"
 
 
 def shade(surprisal: float) -> int:
-    """0 … 7 for a surprisal in nats; the last also for ∞ and nan, which nobody should overlook."""
+    """The shade of a surprisal, 0 … 7. ∞ and nan have the last shade, so that nobody overlooks them.
+
+    Args:
+        surprisal: −log p, nats.
+    """
     return len(EDGES) if math.isnan(surprisal) else bisect_right(EDGES, surprisal)
 
 
 def css_variables(colours: tuple[str, ...], ink: str) -> str:
-    """The scale as CSS custom properties `--h0` … `--h7` and `--h-ink`."""
+    """The scale as CSS custom properties `--h0` … `--h7` and `--h-ink`.
+
+    Args:
+        colours: The backgrounds, one a step.
+        ink: The colour of the text.
+    """
     return "".join(f"--h{i}:{c};" for i, c in enumerate(colours)) + f"--h-ink:{ink};"

@@ -1,4 +1,4 @@
-"""How numbers are written in a report. Units stand in headings, never here."""
+"""The notations of numbers in a report. Units stand in headings, never beside a number."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ INFINITY = "∞"
 
 
 def fixed_point(x: float | None, digits: int = 3) -> str:
-    """`x` with so many decimals, "∞", "-∞" or "nan"; "" for None. Log-probabilities: columns must align."""
+    """A number with a fixed count of decimals, so that the columns of log-probabilities align.
+
+    Args:
+        x: The number; None becomes "".
+        digits: The count of decimals.
+    """
     if x is None:
         return ""
     if not math.isfinite(x):
@@ -19,7 +24,12 @@ def fixed_point(x: float | None, digits: int = 3) -> str:
 
 
 def significant_digits(x: float | None, digits: int = 3) -> str:
-    """`x` to so many significant digits: 0.0123, 41.2, 1,230, 1.2e-7; inf and nan safe; "" for None."""
+    """A number with a count of significant digits: 0.0123, 41.2, 1,230, 1.2e-7.
+
+    Args:
+        x: The number, which may be ∞ or nan; None becomes "".
+        digits: The count of significant digits.
+    """
     if x is None:
         return ""
     if not math.isfinite(x):
@@ -37,18 +47,24 @@ def significant_digits(x: float | None, digits: int = 3) -> str:
 
 
 def trim_zeros(x: float | None) -> str:
-    """`significant_digits` without idle zeros: 0.001, 1e-9. For what was chosen, not measured, such as a bound."""
+    """Three significant digits without zeros at the end: 0.001, 1e-9. For numbers that were chosen, such as bounds."""
     mantissa, mark, exponent = significant_digits(x).partition("e")
     return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + mark + exponent
 
 
 def typeset(number: str) -> str:
-    """The number with a true minus sign, for a page. A terminal keeps the hyphen, for programs."""
+    """A number with a true minus sign, for a page. A terminal keeps the hyphen, since programs read it."""
     return number.replace("-", "−")
 
 
 def probability(logp: float) -> str:
-    """`exp(logp)` to 3 significant digits. Below 1e-300, where floats end, from the logarithm."""
+    """The probability p = exp(log p) with 3 significant digits.
+
+    Below 1e-300, where floats end, the digits come from the logarithm.
+
+    Args:
+        logp: log p, nats.
+    """
     if logp == -math.inf:
         return "0"
     if logp > -690:
@@ -59,7 +75,7 @@ def probability(logp: float) -> str:
 
 
 def with_commas(n: int) -> str:
-    """A count with thousands marked."""
+    """A count with a comma at each thousand."""
     return f"{n:,}"
 
 

@@ -1,4 +1,4 @@
-"""Tokens to what a reader sees: the smallest runs of tokens that spell whole characters."""
+"""Pieces of a text: the shortest runs of tokens that spell whole characters."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ from pofx.vocab.vocabulary import to_bytes
 
 @dataclass(frozen=True)
 class Piece:
-    """Tokens `lo … hi − 1`, the bytes they spell, and −Σ log p of them, nats.
+    """A run of tokens that spells whole characters.
 
-    One token nearly always; more where a character is spread over several (an emoji of a byte vocabulary).
-    A byte that belongs to no character is a piece of its own.
+    A piece is nearly always one token. It is several where they spell parts of one character, such as an emoji of a byte
+    vocabulary. A byte that belongs to no character is a piece of its own.
+
+    Attributes:
+        lo: The position of the first token.
+        hi: The position behind the last token.
+        data: The bytes that the tokens spell.
+        surprisal: −Σ log p of the tokens, nats.
     """
 
     lo: int
@@ -26,9 +32,11 @@ class Piece:
 
 
 def pieces(scored: Scored, limit: int | None = None) -> list[Piece]:
-    """The pieces of the first `limit` tokens (all by default), in order; together they spell each byte once.
+    """The pieces of a text, in order. Together they spell each byte once.
 
-    The last piece may reach past `limit`, to the end of its character.
+    Args:
+        scored: The text.
+        limit: The most tokens; None for all. The last piece may reach past the limit, to the end of its character.
     """
     data = to_bytes(scored.text)
     whole = character_ends(data)
@@ -54,7 +62,14 @@ def pieces(scored: Scored, limit: int | None = None) -> list[Piece]:
 
 
 def character_ends(data: bytes) -> NDArray[np.bool_]:
-    """`[len + 1]`: whether a character begins or ends at each byte offset; every stray byte counts as one."""
+    """Whether a character begins or ends at each byte offset. A byte that belongs to no character counts as a character.
+
+    Args:
+        data: The bytes.
+
+    Returns:
+        `[len(data) + 1]`.
+    """
     decoded = data.decode("utf-8", "surrogateescape")
     points = np.frombuffer(decoded.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     stray = (points >= 0xDC80) & (points <= 0xDCFF)

@@ -1,4 +1,4 @@
-"""The words and symbols of an audit: never a colour alone."""
+"""The words and symbols of an audit, so that no verdict is shown by a colour alone."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ GLOSS: Final[dict[Verdict, str]] = {
 
 
 def begin_evidence(begin: BeginEvidence) -> str:
-    """What the model knows of how texts begin, as one sentence; bits per first token, less is better."""
+    """The evidence that the model knows how texts begin, as one sentence; bits per first token, less is better."""
     gain = begin.average_bits - begin.bits
     name = f"x0 {begin.text} ({begin.known})" if begin.known != "none" else "no x0"
     few = f"; {count_noun(begin.n, 'document')}"
-    if math.isnan(gain):  # no document could be read, or none has a second position
+    if math.isnan(gain):  # no document could be read, or no document has a second position
         return f"{name}: no first token to measure what is known of how texts begin{few}"
     error = "" if math.isnan(begin.se) else f" ± {significant_digits(begin.se, 2)}"
     return (
@@ -41,11 +41,11 @@ def begin_evidence(begin: BeginEvidence) -> str:
 
 
 def tally(audit: Audit) -> str:
-    """`5 pass, 1 warn, 0 fail`."""
+    """The counts of outcomes of an audit: `5 pass, 1 warn, 0 fail`."""
     return outcomes(audit.findings)
 
 
 def outcomes(findings: Sequence[Finding]) -> str:
-    """The same of any findings."""
+    """The counts of outcomes of findings: `5 pass, 1 warn, 0 fail`."""
     words: tuple[CheckVerdict, ...] = ("pass", "warn", "fail")
     return ", ".join(f"{sum(f.verdict == w for f in findings)} {w}" for w in words)

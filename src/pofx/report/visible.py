@@ -1,4 +1,4 @@
-"""Text for people: what cannot be seen, or would move other text about, is written by its name."""
+"""Text for people: characters that cannot be seen, or that move other text about, are written by name."""
 
 from __future__ import annotations
 
@@ -11,26 +11,36 @@ NEWLINE = "⏎"
 
 
 def visible(text: str) -> str:
-    """The text with control and format characters escaped (`\\x1b`, `\\u202e`); spaces stay spaces.
+    r"""The text with control and format characters escaped (`\x1b`, `\u202e`). Spaces stay spaces.
 
-    A direction override or an escape sequence thus cannot reach the terminal or the page.
+    So no direction override and no escape sequence reaches the terminal or the page.
     """
     return text if text.isprintable() else "".join(_shown(ch) for ch in text)
 
 
 def visible_bytes(data: bytes) -> str:
-    """The same of bytes; those that are no UTF-8 as `\\xNN`."""
+    r"""Bytes as visible text. Bytes that are not UTF-8 become `\xNN`."""
     return visible(data.decode("utf-8", "backslashreplace"))
 
 
 def token_name(vocab: Vocab, i: int) -> str:
-    """A printable name of an id, spaces as ␣; a combining mark gets a ◌ to sit on."""
+    """The printable name of a token. A space is ␣, and a combining mark gets a ◌ to sit on.
+
+    Args:
+        vocab: The vocabulary.
+        i: The id of the token.
+    """
     name = visible(vocab.show(i))
     return f"◌{name}" if name and unicodedata.combining(name[0]) else name
 
 
 def excerpt(text: str | bytes, longest: int = 80) -> str:
-    """The beginning of a text on one line."""
+    """The beginning of a text on one line.
+
+    Args:
+        text: The text.
+        longest: The most characters; a longer text ends in "…".
+    """
     cut = text[: longest + 1]
     shown = visible_bytes(cut) if isinstance(cut, bytes) else visible(cut)
     return shown if len(text) <= longest else shown[: longest - 1] + "…"

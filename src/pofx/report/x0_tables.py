@@ -1,4 +1,4 @@
-"""What may stand for x0 and for EOS of a pretrained model, as rows of a table: the same for terminal and page."""
+"""The candidates for x0 and EOS of a pretrained model as rows of tables, for terminal and page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ END_HEADINGS: Final = ("", "EOS", "where documents end", "elsewhere", "gain", "s
 
 
 def candidate_row(c: BeginCandidate) -> tuple[str, ...]:
-    """Mark, name, role, bits of the first token and byte, the share said anyway, bits of the rest, entropy."""
+    """The cells of a candidate for x0, under `HEADINGS`."""
     return (
         f"{SYMBOL[c.verdict]} {c.verdict}",
         c.name + (" ←" if c.current else ""),
@@ -28,12 +28,12 @@ def candidate_row(c: BeginCandidate) -> tuple[str, ...]:
 
 
 def candidate_note(c: BeginCandidate) -> str:
-    """Its likeliest first tokens."""
+    """The likeliest first tokens behind a candidate, with their probabilities."""
     return " · ".join(f"{token} {significant_digits(p, 2)}" for token, p in c.top)
 
 
 def ending_row(e: EndCandidate) -> tuple[str, ...]:
-    """Mark, name, log2 p where documents end and elsewhere, the gain with its standard error, Σ p a document."""
+    """The cells of a candidate for EOS, under `END_HEADINGS`."""
     return (
         "EOS" if e.current else "",
         e.name,
@@ -45,7 +45,7 @@ def ending_row(e: EndCandidate) -> tuple[str, ...]:
 
 
 def candidates_note(audit: Audit) -> str:
-    """How the columns are to be read."""
+    """The note that explains the columns of `HEADINGS`."""
     c = audit.candidates[0]
     return (
         f"Bits, less is better. The first token and first byte of {c.n:,} documents: chance is {c.uniform_bits:.2f} and "

@@ -1,4 +1,4 @@
-"""An audit as a section of a page: the verdict, what it rests on, and every check with its bound."""
+"""An audit as a section of a page: the verdict, its reason and evidence, and every check with its bound."""
 
 from __future__ import annotations
 
@@ -20,16 +20,21 @@ from pofx.units import count_noun
 
 
 def audit_section(audit: Audit, name: str) -> Section:
-    """The audit of the model called `name`."""
+    """The audit of a model.
+
+    Args:
+        audit: The audit.
+        name: The name of the model.
+    """
     return Section(f"Audit of {name}", (audit_fragment(audit),))
 
 
 def audit_fragment(audit: Audit) -> Fragment:
-    """The verdict badge, the reason, the evidence for x0, the findings and their charts."""
+    """The verdict, the reason, the evidence for x0, the findings and their charts."""
     of = f" on {count_noun(audit.documents, 'document')}" if audit.documents else ""
     figures = [chart(f.series) for f in audit.findings if f.series]
-    told = audit.begin is not None and not audit.candidates
-    evidence = f"<p>{text(begin_evidence(audit.begin))}.</p>" if audit.begin and told else ""
+    has_evidence = audit.begin is not None and not audit.candidates
+    evidence = f"<p>{text(begin_evidence(audit.begin))}.</p>" if audit.begin and has_evidence else ""
     return Fragment(
         f'<div class="verdict"><span class="badge {audit.verdict}"><span aria-hidden="true">'
         f"{AUDIT_SYMBOL[audit.verdict]}</span> {audit.verdict}</span>"
@@ -42,7 +47,7 @@ def audit_fragment(audit: Audit) -> Fragment:
 
 
 def _candidates(audit: Audit) -> str:
-    """What may stand for x0 and for EOS of a pretrained model."""
+    """The tables of candidates for x0 and EOS of a pretrained model."""
     out = ""
     if audit.candidates:
         rows = [_cells(candidate_row(c), 3) for c in audit.candidates]
@@ -56,7 +61,7 @@ def _candidates(audit: Audit) -> str:
 
 
 def _cells(row: tuple[str, ...], words: int) -> tuple[str, ...]:
-    """Text, and from the column `words` on numerals."""
+    """The cells as text, and from column `words` on as numerals."""
     return (*row[:words], *(Numeral(cell) for cell in row[words:]))
 
 

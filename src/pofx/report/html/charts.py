@@ -1,7 +1,6 @@
-"""Small SVG charts, written by hand: bars and a line for a `Series`, and the surprisals of a text.
+"""Small SVG charts: bars or a line for a `Series`, and the surprisals of a text.
 
-Colours and type come from the page's style sheet. inf and nan get no mark, but their label says what
-they are.
+Colours and type come from the page's style sheet. An infinite value or nan has a label, but no mark.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ WIDTH = 340
 BESIDE = 10
 PLOT_HEIGHT = 130
 LEFT, TOP, BOTTOM = 46, 10, 22
-# Above so many tokens a bar is the mean of several: a bar under a pixel wide shows nothing.
+# The most bars. In a longer text each bar is the mean of several tokens, since a bar under a pixel wide shows nothing.
 BARS = 240
 BAR = 16
 
@@ -38,7 +37,7 @@ def chart(series: Series) -> str:
 
 
 def bars(series: Series) -> str:
-    """Horizontal bars from zero, each under its name, its value at its end. Negative values run left."""
+    """Horizontal bars from zero, each with its name and its value. The bars of negative values run left."""
     finite = [v for _, v in series.points if math.isfinite(v)]
     low, high = min([0.0, *finite]), max([0.0, *finite])
     span = (high - low) or 1.0
@@ -64,7 +63,10 @@ def bars(series: Series) -> str:
 
 
 def line(series: Series) -> str:
-    """A line through the points, left to right; by their names where all are numbers, else evenly spaced."""
+    """A line through the points, left to right.
+
+    Where all names are rising numbers, they are the abscissae; else the points are evenly spaced.
+    """
     xs = _abscissae([name for name, _ in series.points])
     ys = [v for _, v in series.points]
     finite = [v for v in ys if math.isfinite(v)]
@@ -107,9 +109,14 @@ def line(series: Series) -> str:
 
 
 def surprisals(logp: NDArray[np.float64], entropy: NDArray[np.float64] | None, end: bool) -> str:
-    """−log p of every token as bars, the surprisal that was expected (the entropy) as a line over them; nats.
+    """The surprisal of every token as a bar, and the entropy, which is the expected surprisal, as a line over the bars.
 
-    Long texts: each bar is a mean of several tokens, and the caption says of how many. ∞ is drawn to the top.
+    In a long text each bar is the mean of several tokens, and the caption says of how many. ∞ is drawn to the top.
+
+    Args:
+        logp: `[T]`, log p of each token, nats.
+        entropy: `[T]`, the entropy of each distribution, nats; None for no line.
+        end: Whether the last token is EOS.
     """
     n = len(logp)
     if not n:
@@ -171,7 +178,7 @@ def _abscissae(names: Sequence[str]) -> list[float]:
 
 
 def _runs(xs: Sequence[float], ys: Sequence[float]) -> list[list[tuple[float, float]]]:
-    """The points in stretches without inf or nan: a gap is a gap."""
+    """The runs of points between infinite values and nan. The line has a gap between two runs."""
     runs: list[list[tuple[float, float]]] = [[]]
     for x, y in zip(xs, ys):
         if math.isfinite(y):

@@ -11,12 +11,17 @@ from pofx.units import bits_per_byte, count_noun
 
 
 def draws_section(draws: Sequence[Draw], title: str = "Draws from p") -> Section:
-    """Every draw as it is, with log p, bits per byte, and whether it ended or was cut off."""
+    """Every draw with its log p, its bits per byte, and whether EOS ended it.
+
+    Args:
+        draws: The draws.
+        title: The heading of the section.
+    """
     return Section(title, (draws_fragment(draws),))
 
 
 def draws_fragment(draws: Sequence[Draw]) -> Fragment:
-    """The same as a block, to stand among paragraphs."""
+    """The draws as a fragment, to stand among paragraphs."""
     return Fragment(f'<ol class="draws">{"".join(_item(d) for d in draws)}</ol>')
 
 

@@ -1,4 +1,4 @@
-"""The heat text of a page: each piece a span in its shade, and each token's numbers for page.js to show."""
+"""The heat text of a page: each piece is a span in its shade, and page.js shows the numbers of a chosen token."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ from pofx.report.pieces import Piece, pieces
 from pofx.report.visible import token_name
 from pofx.units import count_noun
 
-# Spans a browser still lays out and moves through without delay.
+# The most spans that a browser lays out and moves through without delay.
 LIMIT = 5000
 
 
 def heat_html(scored: Scored, below: str = "", limit: int = LIMIT) -> str:
-    """The text, every character once, on its surprisal; arrow keys, pointer and touch choose a token.
+    """The text on shades of surprisal, every character once. Arrow keys, pointer and touch choose a token.
 
-    After `limit` tokens the number left out is said. The chosen token's numbers come from a JSON block. `below`:
-    HTML to stand under the legend.
+    The numbers of the tokens lie in a JSON script beside the text.
+
+    Args:
+        scored: The text.
+        below: HTML that stands under the legend.
+        limit: The most tokens that are shown; a note says how many more there are.
     """
     shown = pieces(scored, limit)
     stop = shown[-1].hi if shown else 0
@@ -56,20 +60,20 @@ def legend_html() -> str:
 
 
 def script_json(value: Any) -> str:
-    """JSON that no text can break out of: no `<`, so neither `</script>` nor `<!--`."""
+    """A value as JSON for a script element. It holds no `<`, so no text can end the element by `</script>` or `<!--`."""
     packed = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return packed.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _span(piece: Piece) -> str:
     step = heat.shade(piece.surprisal)
-    # The ⏎ is drawn by the style sheet: a copied text has its line ends, and nothing else.
+    # The style sheet draws the ⏎, so a text that is copied has its line ends and nothing else.
     inner = '<i class="nl">\n</i>'.join(text(line) for line in piece.data.split(b"\n"))
     return f'<span class="h{step}">{inner}</span>'
 
 
 def _numbers(scored: Scored, shown: Sequence[Piece], stop: int) -> dict[str, Any]:
-    """What page.js needs of tokens `0 … stop − 1`. −∞ is null: JSON has no infinity."""
+    """The numbers of tokens `0 … stop − 1` for page.js. −∞ is null, since JSON has no infinity."""
     names: dict[int, int] = {}
 
     def named(i: int) -> int:
@@ -86,7 +90,7 @@ def _numbers(scored: Scored, shown: Sequence[Piece], stop: int) -> dict[str, Any
     if scored.entropy is not None:
         out["entropy"] = [_rounded(v) for v in scored.entropy[:stop].tolist()]
     if scored.top_ids is not None and scored.top_logp is not None:
-        # Fewer outcomes than asked for leave places with p = 0: no outcomes at all.
+        # Where the vocabulary is smaller than k, the places left over have p = 0; they are dropped.
         rows = list(zip(scored.top_ids[:stop].tolist(), scored.top_logp[:stop].tolist()))
         out["top"] = [[named(i) for i, v in zip(*row) if v > -math.inf] for row in rows]
         out["topLogp"] = [[_rounded(v) for v in values if v > -math.inf] for _, values in rows]

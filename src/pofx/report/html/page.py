@@ -1,9 +1,8 @@
-"""One self-contained page: no network, no external file, works from a disk.
+"""A report as one self-contained page, which needs no network and no other file.
 
     page("A title", [prose_section(…), score_section(…), audit_section(…)])
 
-The page's own style and script are named by their hashes in its Content-Security-Policy, so nothing else
-can run.
+The Content-Security-Policy names the page's own style and script by their hashes, so no other script can run.
 """
 
 from __future__ import annotations
@@ -47,12 +46,20 @@ __all__ = [
     "table_section",
 ]
 
-# A page of this many sections gets a list of them at its top.
+# A page of at least so many sections has a list of them at its top.
 CONTENTS_FROM = 4
 
 
 def page(title: str, sections: Sequence[Section], lead: str = "") -> str:
-    """A complete HTML document of the sections, in order; `lead` is a line under the title."""
+    """A complete HTML document.
+
+    Args:
+        title: The title of the page.
+        sections: The sections, in order.
+        lead: A line under the title; "" for none.
+
+    Right: `page("A title", [score_section(records)])`. Wrong: HTML in `title`; all text is escaped.
+    """
     style = _style()
     script = _asset("page.js")
     policy = (

@@ -16,33 +16,42 @@ from pofx.units import count_noun
 
 ROWS = 200
 FACTOR = "<var>p</var>(<var>x<sub>i</sub></var>|<var>x</var><sub>&lt;<var>i</var></sub>)"
-# A chain of this many factors is read at a glance, so it stands open.
+# A chain of at most so many factors is shown open.
 OPEN = 12
 
 
 def score_section(scored_list: Sequence[Scored], title: str = "log p(x), term by term") -> Section:
     """Each text with its total, its heat text, its surprisals as bars, and its chain of factors.
 
-    Several texts are compared in a table first. What was not asked for with `Want` is left out.
+    Several texts have a table before them that compares their totals.
+
+    Args:
+        scored_list: The texts. Entropy, rank and likeliest tokens are shown where the records have them.
+        title: The heading of the section.
     """
     blocks = [] if len(scored_list) < 2 else [_comparison(scored_list)]
     return Section(title, (*blocks, *(score_fragment(s) for s in scored_list)))
 
 
 def score_fragment(scored: Scored) -> Fragment:
-    """One text: the sum, the formula, the heat text, the bars and the chain table."""
+    """One text: the total, the formula, the heat text, the bars and the chain table."""
     drawing = charts.surprisals(scored.logp, scored.entropy, len(scored.logp) > len(scored.tokens))
     return Fragment(
         f'<article class="scored">{_headline(scored)}{heat_html(scored, drawing)}{_chain(scored)}</article>'
     )
 
 
-def formula(complete: bool, behind: bool) -> str:
-    """The chain rule as HTML, for a complete text or for a prefix, behind a given text or not."""
+def formula(complete: bool, conditional: bool) -> str:
+    """The chain rule as HTML.
+
+    Args:
+        complete: Whether the text is complete, so that EOS is a factor.
+        conditional: Whether the text is conditioned on a prefix.
+    """
     given = '<span class="fn">given</span>'
-    x0 = f"{given}, " if behind else ""
+    x0 = f"{given}, " if conditional else ""
     x = "<var>x</var>"
-    left = f"log {'<var>p</var>' if complete else '<var>P</var>'}({x}{' | ' + given if behind else ''})"
+    left = f"log {'<var>p</var>' if complete else '<var>P</var>'}({x}{' | ' + given if conditional else ''})"
     each = (
         '<span class="sum">Σ<sub><var>i</var></sub></span> log <var>p</var>'
         f"({x}<sub><var>i</var></sub> | {x0}{x}<sub>&lt;<var>i</var></sub>)"
@@ -53,7 +62,12 @@ def formula(complete: bool, behind: bool) -> str:
 
 
 def chain_table_html(scored: Scored, rows: int = ROWS) -> str:
-    """The chain rule as a table; at most so many rows, then a note, EOS and the sum, which is of all."""
+    """The chain rule as a table, a token a row, EOS last, and the total below.
+
+    Args:
+        scored: The text.
+        rows: The most tokens that are shown; a row says how many more there are. The sums are of all tokens.
+    """
     n = len(scored.logp)
     tokens = len(scored.tokens)
     head = min(tokens, rows)
@@ -62,14 +76,14 @@ def chain_table_html(scored: Scored, rows: int = ROWS) -> str:
     columns += ["entropy"] if scored.entropy is not None else []
     body = [_row(f) for f in factors(scored, range(head))]
     if tokens > head:
-        said = f"… {count_noun(tokens - head, 'more token')}, counted in the sums"
-        body.append(f'<tr class="more"><td></td><td colspan="{len(columns) + 2}">{said}</td></tr>')
+        note = f"… {count_noun(tokens - head, 'more token')}, counted in the sums"
+        body.append(f'<tr class="more"><td></td><td colspan="{len(columns) + 2}">{note}</td></tr>')
     body += [_row(f) for f in factors(scored, range(tokens, n))]
-    sum_up = total(scored)
+    text_total = total(scored)
     empty = "<td></td>" * (len(columns) - 2)
     foot = (
-        f'<tr><td></td><th scope="row" colspan="3">Σ = {_italic(sum_up.name)}</th>'
-        f'<td class="n">{typeset(fixed_point(sum_up.value))}</td>{empty}</tr>'
+        f'<tr><td></td><th scope="row" colspan="3">Σ = {_italic(text_total.name)}</th>'
+        f'<td class="n">{typeset(fixed_point(text_total.value))}</td>{empty}</tr>'
     )
     heads = "".join(f'<th scope="col" class="n">{c}</th>' for c in columns)
     return scrolling(
@@ -81,18 +95,18 @@ def chain_table_html(scored: Scored, rows: int = ROWS) -> str:
 
 
 def _headline(scored: Scored) -> str:
-    sum_up = total(scored)
+    text_total = total(scored)
     per_byte = (
-        f'<span class="per"><b>{typeset(significant_digits(sum_up.bits_per_byte))}</b> bits per byte</span>'
+        f'<span class="per"><b>{typeset(significant_digits(text_total.bits_per_byte))}</b> bits per byte</span>'
         if scored.terms.bytes
         else ""
     )
-    prefix = "" if sum_up.complete else '<span class="per">prefix probability, no EOS term</span>'
+    prefix = "" if text_total.complete else '<span class="per">prefix probability, no EOS term</span>'
     given = f'<p class="note">behind: {text(excerpt(scored.given))}</p>' if scored.given else ""
     return (
-        f'<p class="total"><span>{_italic(sum_up.name)} = <b>{typeset(fixed_point(sum_up.value))}</b> nats</span>'
+        f'<p class="total"><span>{_italic(text_total.name)} = <b>{typeset(fixed_point(text_total.value))}</b> nats</span>'
         f"{per_byte}{prefix}</p>"
-        f"{formula(sum_up.complete, scored.terms.given_bytes > 0)}"
+        f"{formula(text_total.complete, scored.terms.given_bytes > 0)}"
         f'<p class="terms">{text(str(scored.terms))}</p>{given}'
     )
 

@@ -1,4 +1,4 @@
-"""The parts of a page: a document is a list of `Section`, each a title and blocks. Text is escaped here."""
+"""The parts of a page: sections, each with a title and fragments of HTML. All text is escaped here."""
 
 from __future__ import annotations
 
@@ -13,21 +13,30 @@ from pofx.report.visible import visible, visible_bytes
 
 @dataclass(frozen=True)
 class Fragment:
-    """HTML made by this package, never by a caller: whatever a user gave is escaped in it."""
+    """A fragment of HTML, made by this package and never by a caller. All text of a user in it is escaped.
+
+    Attributes:
+        html: The HTML.
+    """
 
     html: str
 
 
 @dataclass(frozen=True)
 class Section:
-    """One part of a page. title: plain text, "" for none."""
+    """A part of a page.
+
+    Attributes:
+        title: The heading, plain text; "" for none.
+        fragments: The content.
+    """
 
     title: str
     fragments: tuple[Fragment, ...]
 
 
 class Numeral(str):
-    """A number that is written already, to stand right like any number."""
+    """A number as text, which is aligned to the right like any number."""
 
     __slots__ = ()
 
@@ -36,12 +45,12 @@ Cell = str | bytes | int | float | None
 
 
 def text(given: str | bytes) -> str:
-    """Plain text for HTML: escaped, and with control characters written by name."""
+    """Plain text as HTML: escaped, and control characters written by name."""
     return escape(visible_bytes(given) if isinstance(given, bytes) else visible(given))
 
 
 def paragraph(words: str) -> Fragment:
-    """A paragraph; `between backticks` is set as code."""
+    """A paragraph. Words between backticks are set as code."""
     parts = re.split(r"`([^`]+)`", words)
     return Fragment(
         "<p>" + "".join(f"<code>{text(p)}</code>" if k % 2 else text(p) for k, p in enumerate(parts)) + "</p>"
@@ -49,19 +58,35 @@ def paragraph(words: str) -> Fragment:
 
 
 def code(source: str, label: str = "") -> Fragment:
-    """Lines of a program or a shell, as they are."""
+    """Lines of a program or a shell.
+
+    Args:
+        source: The lines.
+        label: A caption; "" for none.
+    """
     return Fragment(
         _labelled(label, "code", f'<pre tabindex="0" aria-label="code"><code>{_lines(source)}</code></pre>')
     )
 
 
 def quote(words: str, label: str = "") -> Fragment:
-    """A text as it stands, such as a document of a corpus."""
+    """A text with its line ends, such as a document of a corpus.
+
+    Args:
+        words: The text.
+        label: A caption; "" for none.
+    """
     return Fragment(_labelled(label, "quote", f'<blockquote dir="auto">{_lines(words)}</blockquote>'))
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "") -> Fragment:
-    """Rows of texts and numbers. Numbers stand right, floats with 3 significant digits; None is empty."""
+    """A table of texts and numbers.
+
+    Args:
+        headings: The headings of the columns.
+        rows: The cells. Numbers are aligned to the right, floats have 3 significant digits, and None is an empty cell.
+        note: A line below the table; "" for none.
+    """
     head = "".join(
         f'<th scope="col"{_right(k, rows)}>{text(heading)}</th>' for k, heading in enumerate(headings)
     )
@@ -73,19 +98,29 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "
 
 
 def prose_section(title: str, paragraphs: Sequence[str | Fragment]) -> Section:
-    """A section of paragraphs, with any blocks between them."""
+    """A section of paragraphs and other fragments.
+
+    Args:
+        title: The heading of the section.
+        paragraphs: Fragments, and strings, which become paragraphs.
+    """
     return Section(title, tuple(p if isinstance(p, Fragment) else paragraph(p) for p in paragraphs))
 
 
 def table_section(
     title: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = ""
 ) -> Section:
-    """A section that is one table."""
+    """A section that is one table; the arguments are those of `table`."""
     return Section(title, (table(headings, rows, note),))
 
 
 def scrolling(inner: str, label: str) -> str:
-    """HTML that may be wider than a phone, in a box that scrolls, by keyboard as well."""
+    """HTML in a box that scrolls, also by keyboard, for content that may be wider than a phone.
+
+    Args:
+        inner: The HTML.
+        label: The name of the box for screen readers.
+    """
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{text(label)}">{inner}</div>'
 
 
@@ -95,7 +130,7 @@ def _labelled(label: str, kind: str, inner: str) -> str:
 
 
 def _lines(source: str) -> str:
-    """Text whose line ends and tabs stay what they are."""
+    """Text as HTML that keeps its line ends and tabs."""
     return "\n".join("\t".join(text(part) for part in line.split("\t")) for line in source.split("\n"))
 
 

@@ -46,7 +46,7 @@ def conditioned_table(record: Conditioned, outcome: str = "text", most: int = 10
 
 
 def evidence_line(record: Conditioned) -> Text:
-    """log P of the condition in nats, with its standard error where P is estimated, and P itself."""
+    """The log P of the condition in nats, with its standard error where P is estimated, and P itself."""
     prefix = f" | {excerpt(record.given, 40)!r}" if len(record.given) else ""
     error = "" if record.exact else f" ± {significant_digits(record.se, 2)}"
     log_p, p = fixed_point(record.log_evidence), probability(record.log_evidence)

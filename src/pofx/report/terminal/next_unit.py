@@ -60,6 +60,6 @@ def _entropy_note(law: Next) -> str:
 
 
 def _bar(logp: float) -> Text:
-    """p as a bar whose length is a whole number of eighths of a column."""
+    """A bar for p, whose length is a whole number of eighths of a column."""
     eighths = round(8 * BAR * math.exp(logp))
     return Text("█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip(), DIM)
