@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -109,3 +110,20 @@ OPENING = (b" ", b" a", b"a", b"b", b" ab", None)
 def leave_unread(patched: pytest.MonkeyPatch) -> None:
     """Most that is closed stays unread, until nothing else goes on."""
     patched.setattr("pofx.transforms.bytewise.pruning.worth", lambda beam: -0.1)
+
+
+# The length of the strings that are enumerated, and strings up to it, some of them no UTF-8.
+LONGEST = 4
+SHORT_TEXTS = [bytes(t) for n in range(LONGEST + 1) for t in itertools.product(b"abc", repeat=n)]
+SHORT_TEXTS += [
+    "é".encode(),
+    b"\xc3",
+    b"\xa9",
+    "aé".encode(),
+    "éb".encode(),
+    b"a\xc3",
+    b"\xc3\xc3",
+    b"bcd",
+    b"bcda",
+    b"x",
+]

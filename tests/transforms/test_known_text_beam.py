@@ -1,4 +1,4 @@
-"""Beams of known texts, the model asked about many histories at once, against the walk byte by byte."""
+"""Beams of known texts, the model asked about many histories at once, against the steps byte by byte."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from byte_toys import Pieces, Toy, leave_unread, toy
 from pofx.lm.continuation_tree import ExtensionBranches
 from pofx.lm.model import LM
 from pofx.lm.state import State
-from pofx.lm.trace import TraceBuilder, Want
 from pofx.models.specs import NgramSpec
-from pofx.transforms.bytewise import shared_history_tree as ahead
+from pofx.transforms.bytewise import shared_history_tree
 from pofx.transforms.bytewise.bytewise import Bytewise, bytewise
+from pofx.transforms.bytewise.steps import read_steps
 from pofx.transforms.windowed import windowed
 from tiny_checkpoints import write
 
@@ -29,24 +29,16 @@ def apart(lm: LM, paths: list[list[int]]) -> float:
     fast = lm.forward(paths)
     if not any(paths):
         return 0.0
-    out = TraceBuilder([len(p) for p in ids], Want(), lm.vocab.end)
-    extra = [np.zeros((3, len(p))) for p in ids]
-    lm._walk(
-        sorted((i for i, p in enumerate(ids) if len(p)), key=lambda i: -len(ids[i])),
-        ids,
-        [0] * len(ids),
-        Want(),
-        out,
-        extra,
-    )
-    slow = out.build()
+    longest = sorted((i for i, p in enumerate(ids) if len(p)), key=lambda i: -len(ids[i]))
+    steps = dict(zip(longest, lm.in_lockstep([ids[i] for i in longest])))
+    slow = [read_steps(steps.get(i, []), 0, lm.vocab.size) for i in range(len(ids))]
     worst = 0.0
     for i in range(len(paths)):
         for a, b in (
-            (fast.logp[i], slow.logp[i]),
-            (fast.low[i], extra[i][0]),
-            (fast.high[i], extra[i][1]),
-            (fast.leak[i], extra[i][2]),
+            (fast.logp[i], slow[i].logp),
+            (fast.low[i], slow[i].low),
+            (fast.high[i], slow[i].high),
+            (fast.leak[i], slow[i].leak),
         ):
             assert (np.isneginf(a) == np.isneginf(b)).all()
             worst = max(
@@ -81,14 +73,14 @@ TEXTS = st.lists(st.text("abcdé", max_size=12), min_size=1, max_size=4)
     horizon=st.sampled_from([4, 64]),
     lazy=st.booleans(),
 )
-def test_ahead_is_byte_by_byte(
+def test_a_known_text_is_read_as_byte_by_byte(
     texts: list[str], beam: int, seed: int, ended: bool, horizon: int, lazy: bool
 ) -> None:
     paths = [[*t.encode(), *([256] if ended else [])] for t in texts]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ahead, "HORIZON", horizon)
-        patched.setattr(ahead, "LEAST", 3)
-        patched.setattr(ahead, "MOST", 5)
+        patched.setattr(shared_history_tree, "HORIZON", horizon)
+        patched.setattr(shared_history_tree, "LEAST", 3)
+        patched.setattr(shared_history_tree, "MOST", 5)
         if lazy:
             leave_unread(patched)
         assert apart(bytewise(toy(seed=seed), beam), paths) < 1e-11
@@ -106,9 +98,9 @@ def test_through_windows(beam: int, tmp_path: Path) -> None:
     lm = pofx.load(write(tmp_path, "llama", "bos"), context=16, stride=5)
     text = b"the cat sat on the mat, and the dog beside it."
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ahead, "MOST", 20)
-        patched.setattr(ahead, "HORIZON", 24)
-        patched.setattr(ahead, "LEAST", 12)
+        patched.setattr(shared_history_tree, "MOST", 20)
+        patched.setattr(shared_history_tree, "HORIZON", 24)
+        patched.setattr(shared_history_tree, "LEAST", 12)
         assert apart(bytewise(lm, beam), [[*text], [*text[:20]]]) < 1e-4
 
 

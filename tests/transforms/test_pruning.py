@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pofx.transforms.bytewise.pruning import OPEN, OVER, Candidate, pruned
+from pofx.transforms.bytewise.pruning import OPEN, OVER, Candidate, prune
 
 FOUND = st.lists(
     st.tuples(st.integers(0, 6), st.sampled_from([OPEN, 3, 5]), st.floats(-30, 0)), min_size=1, max_size=14
@@ -25,7 +25,7 @@ def mass(found: list[Candidate]) -> float:
 @given(found=FOUND, beam=st.integers(1, 8), spare=st.floats(-30, 0) | st.just(-math.inf))
 def test_the_rule_keeps_what_its_definition_keeps(found: list[Candidate], beam: int, spare: float) -> None:
     whole = mass(found)
-    cut = pruned(found, math.log(whole), beam, spare)
+    cut = prune(found, math.log(whole), beam, spare)
     histories: dict[int, float] = defaultdict(float)
     for c in found:
         histories[c.parent] += math.exp(c.weight)
@@ -50,6 +50,6 @@ def test_the_rule_keeps_what_its_definition_keeps(found: list[Candidate], beam: 
 
 @pytest.mark.parametrize("found", [[], [Candidate(0, OVER, -1.0), Candidate(1, OVER, -2.0)]])
 def test_behind_the_end_nothing_goes_on_and_the_reserve_is_dropped(found: list[Candidate]) -> None:
-    cut = pruned(found, -0.5, 2, -3.0)
+    cut = prune(found, -0.5, 2, -3.0)
     assert (list(cut.kept), cut.reserve, cut.cleared) == ([], None, True)
     assert (cut.total, cut.dropped) == (-0.5, -3.0)

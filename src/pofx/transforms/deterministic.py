@@ -16,10 +16,14 @@ from pofx.transforms.wrapper import LMWrapper
 
 
 def deterministic(lm: LM) -> LM:
-    """p itself, each path scored in a pass of its own: log p of a text is bit-equal in any batch and any order.
+    """The same distribution, each path in a pass of its own: log p is bit-equal in any batch and any order.
 
-    A batch lets a family share prefixes and fill the machine's registers; how it sums then depends on what else is
-    in it, by some 1e-6 nats a token in float32. Alone there is nothing to depend on. It costs what batches save.
+    In a batch a model shares prefixes and fills the machine's registers. The order of its sums then depends on the
+    other texts of the batch, by some 1e-6 nats a token in float32. A path alone has no neighbours to depend on; it
+    costs the time that batches save.
+
+    Args:
+        lm: The model; a deterministic one is returned as it is.
 
     Right: `score(deterministic(lm), texts)`. Wrong: expecting equal bits from another machine, another number of
     threads or another version of torch.
@@ -28,10 +32,10 @@ def deterministic(lm: LM) -> LM:
 
 
 class Deterministic(LMWrapper):
-    """One path a pass; made by `deterministic`."""
+    """A model that reads one path a pass; made by `deterministic`."""
 
     def over(self, lm: LM) -> LM:
-        """One path a pass of this model."""
+        """This model, with one path a pass."""
         return deterministic(lm)
 
     def forward(
@@ -40,7 +44,7 @@ class Deterministic(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """The model's pass over each path alone."""
+        """The traces of the model over each path alone, put together."""
         skips = skip_per_path(skip, [np.asarray(p) for p in paths])
         if not skips:
             return self.lm.forward(paths, want, skip)
@@ -49,12 +53,12 @@ class Deterministic(LMWrapper):
             with offset_reading(done, of):
                 traces.append(self.lm.forward([path], want, [s]))
             done += len(path) - s
-        return _joined(traces)
+        return _concatenate(traces)
 
     def parts(self) -> Parts | None:
-        """The parts of the model, just as deterministic."""
-        found = self.lm.parts()
-        return None if found is None else replace(found, lms=tuple(deterministic(lm) for lm in found.lms))
+        """The parts of the model, each of them deterministic."""
+        parts = self.lm.parts()
+        return None if parts is None else replace(parts, lms=tuple(deterministic(lm) for lm in parts.lms))
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
         """As the model itself."""
@@ -65,10 +69,10 @@ class Deterministic(LMWrapper):
         return self.lm.portable()
 
 
-def _joined(traces: Sequence[Trace]) -> Trace:
-    """One trace of all paths; whatever a trace may report, it reports a path."""
-    joined: dict[str, Any] = {}
+def _concatenate(traces: Sequence[Trace]) -> Trace:
+    """One trace of all paths: every field of a trace has an entry a path."""
+    values: dict[str, Any] = {}
     for f in fields(Trace):
         parts = [getattr(t, f.name) for t in traces]
-        joined[f.name] = None if parts[0] is None else tuple(a for part in parts for a in part)
-    return Trace(**joined)
+        values[f.name] = None if parts[0] is None else tuple(a for part in parts for a in part)
+    return Trace(**values)

@@ -1,4 +1,4 @@
-"""A law of the length put on a model that ends no text: each text goes on with the same probability, everywhere."""
+"""An EOS for a model that ends no text: every text ends with the same probability at each token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pofx.vocab.wrapper import VocabWrapper
 
 
 class GeometricVocab(VocabWrapper):
-    """A vocabulary without EOS, and an EOS behind it."""
+    """A vocabulary without EOS, to which one more outcome, EOS, is added."""
 
     def __init__(self, vocab: Vocab) -> None:
         super().__init__(vocab)
@@ -32,16 +32,23 @@ class GeometricVocab(VocabWrapper):
         self.token_bytes = (*vocab.token_bytes, None)
 
     def over(self, vocab: Vocab) -> Vocab:
-        """Another vocabulary with the same EOS behind it."""
+        """Another vocabulary with an EOS added in the same way."""
         return GeometricVocab(vocab)
 
 
 def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:
     """p(x) = P(x) · (1 − q)^|x| · q: a text ends at each token with probability q, whatever stands before.
 
-    For a model without EOS (`BadValue` where it has one): of the texts of one length its P is a distribution, and
-    the geometric law says how many there are of each. stop: q, in (0, 1). vocab: that of another such model over
-    the same vocabulary, to be shared.
+    Over the texts of one length P of a model without EOS is a distribution, and the geometric law spreads probability
+    over the lengths.
+
+    Args:
+        lm: A model without EOS.
+        stop: q, in (0, 1).
+        vocab: The vocabulary of another geometric model over the same vocabulary, for models that are to share one.
+
+    Raises:
+        BadValue: The model has an EOS.
 
     Right: `geometric(fit(texts, NgramSpec(end=False)), 0.01)`. Wrong: for texts whose length depends on what they say.
     """
@@ -55,7 +62,7 @@ def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:
 
 
 class Geometric(LMWrapper):
-    """The laws of a model, and EOS with one probability everywhere; made by `geometric`."""
+    """The laws of a model, with an EOS of one probability everywhere; made by `geometric`."""
 
     def __init__(self, lm: LM, stop: float, vocab: Vocab) -> None:
         super().__init__(lm, replace(lm.info, vocab=vocab))
@@ -63,27 +70,27 @@ class Geometric(LMWrapper):
         self._go, self._end = float(np.log1p(-stop)), float(np.log(stop))
 
     def over(self, lm: LM) -> LM:
-        """The same law of the length; the vocabulary is one, so that models share it."""
+        """Another model under the same law of the length, over the same vocabulary."""
         return Geometric(lm, self.stop, self.vocab)
 
     def start(self, n: int) -> State:
-        """The model at its start."""
+        """The start of the model."""
         return self._state(self.lm.start(n), np.zeros(n, dtype=np.int64))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The model goes on."""
+        """The model, extended; behind EOS the law is that of some other token."""
         new = as_id_rows(ids, state.n)
         inner, size = state.carry
-        # What follows EOS is nobody's business, but must be a law: the model, which has no EOS, is given another token.
+        # Nobody asks what follows EOS, but a state must have a law. The model has no EOS, and reads token 0 instead.
         longer = self.lm.extend(inner, np.where(new == self.vocab.end, 0, new))
         return self._state(longer, size + new.shape[1])
 
     def branches(self, state: State) -> Branches:
-        """By extension: each law has an EOS more."""
+        """Branches by `extend`: each law has one more outcome."""
         return ExtensionBranches(self.extend, state)
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
-        """As the model itself: how long a text is so far says nothing of what follows."""
+        """As the model itself: the length so far does not change the law."""
         return self.lm.sufficient(state.carry[0])
 
     def _state(self, inner: State, size: Ints) -> State:
@@ -100,11 +107,11 @@ class Geometric(LMWrapper):
         return np.concatenate([going, np.full((len(logp), 1), self._end)], axis=1)
 
     def _bounds(self, carry: tuple[State, Ints]) -> Bounds:
-        """Those of the model: P(x) times (1 − q) for each token so far."""
+        """The bounds of the model, times (1 − q) for each token so far."""
         inner, size = carry
-        found, gone = inner.bounds, size * self._go
-        assert found is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)
-        return Bounds(found.kept + gone, found.dropped + gone, self._law(found.logp))
+        bounds, going = inner.bounds, size * self._go
+        assert bounds is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)
+        return Bounds(bounds.kept + going, bounds.dropped + going, self._law(bounds.logp))
 
     def forward(
         self,
@@ -112,7 +119,7 @@ class Geometric(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """The model's own pass over what precedes EOS."""
+        """The model's own pass over the tokens before EOS."""
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
         whole = want.rows or self.interval or self.leaks
         if whole or any((p[:-1] == self.vocab.end).any() for p in ids):

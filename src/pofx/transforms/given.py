@@ -1,4 +1,4 @@
-"""p(· | prefix): the distribution of what follows a prefix."""
+"""The distribution of what follows a prefix: p(· | prefix)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,14 @@ from pofx.vocab.vocabulary import show_bytes, to_bytes
 def given(lm: LM, prefix: str | bytes | Prefix) -> LM:
     """p(y | x) = p(xy) / P(x), as an LM over y; nats: log p(xy) = log P(x) + log p(y|x).
 
-    The prefix is conditioned on token by token (as `encode` cuts it, or the ids that a `Prefix` holds); the empty prefix
-    gives `lm` itself. This is how a model without x0 answers: its texts begin behind what the caller names. `Impossible`
-    if P(x) = 0.
+    The prefix is conditioned on token by token. A model without x0 can answer behind a prefix: its texts begin there.
+
+    Args:
+        lm: The model.
+        prefix: A text, which `encode` cuts into tokens, or a `Prefix` of ids; the empty prefix gives `lm` itself.
+
+    Raises:
+        Impossible: P(x) = 0.
 
     Right: `log_prob(given(lm, "To be"), ", or not")`. Wrong: `log p(x) + log p(y|x)` for log p(xy): p(x) has
     the EOS term of a text that ends after x.
@@ -39,9 +44,17 @@ def given(lm: LM, prefix: str | bytes | Prefix) -> LM:
 
 
 def check_possible(lm: LM, paths: Sequence[Path], prefixes: Sequence[str | bytes]) -> None:
-    """Raise `Impossible` for the first path of probability zero; the first token of a model without x0 is free.
+    """Check that every path has a positive probability; without x0 the first token is not counted.
 
-    A model that says it is `positive` is believed: the check costs a pass over all prefixes.
+    The check costs a pass over all paths, and is left out for a model that is `positive`.
+
+    Args:
+        lm: The model.
+        paths: Ids of the prefixes.
+        prefixes: The prefixes as a message shows them.
+
+    Raises:
+        Impossible: A path has probability zero; the message names the first.
     """
     if lm.positive:
         return
@@ -52,7 +65,7 @@ def check_possible(lm: LM, paths: Sequence[Path], prefixes: Sequence[str | bytes
 
 
 def impossible(prefix: str | bytes) -> Impossible:
-    """The error of whoever is to condition on a prefix of probability zero."""
+    """The error for a prefix of probability zero, which nothing can be conditioned on."""
     return Impossible(
         f"expected a prefix of positive probability to condition on, found {show(prefix)} with P = 0 under "
         "this model",
@@ -61,24 +74,24 @@ def impossible(prefix: str | bytes) -> Impossible:
 
 
 def show(text: str | bytes, most: int = 40) -> str:
-    """A text in a message: quoted, and cut when long."""
+    """A text for a message: quoted, and cut to `most` characters."""
     shown = show_bytes(to_bytes(text)[: 4 * most]).replace("␣", " ")
     return f"'{shown[:most]}…'" if len(shown) > most else f"'{shown}'"
 
 
 class Given(LMWrapper):
-    """Behind a fixed prefix of ids; made by `given`."""
+    """A model behind a fixed prefix of ids; made by `given`."""
 
     def __init__(self, lm: LM, ids: Sequence[int], prefix: str | bytes, info: Info | None = None) -> None:
         self.ids, self.prefix = np.asarray(ids, dtype=np.int64), prefix
-        super().__init__(lm, info or _behind(lm, len(self.ids) > 0, show(prefix)))
+        super().__init__(lm, info or _info(lm, len(self.ids) > 0, show(prefix)))
 
     def over(self, lm: LM) -> LM:
-        """Behind the same prefix."""
+        """Another model behind the same prefix."""
         return Given(lm, self.ids.tolist(), self.prefix)
 
     def start(self, n: int) -> State:
-        """n times the state behind the prefix, computed once."""
+        """The state behind the prefix, computed once and taken n times."""
         state = self.lm.extend(self.lm.start(1), self.ids[None, :])
         return state.take(np.zeros(n, dtype=np.int64))
 
@@ -88,25 +101,25 @@ class Given(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """The model's pass over prefix + path, the prefix not scored."""
+        """The model's pass over prefix and path; the prefix is not scored."""
         k = len(self.ids)
         skips = [k + skip] * len(paths) if isinstance(skip, int) else [k + s for s in skip]
         return self.lm.forward([np.append(self.ids, p).astype(np.int64) for p in paths], want, skips)
 
     def seen(self, n: int) -> Ints:
-        """As the model itself: the prefix is seen, too."""
+        """As the model itself behind the prefix, whose tokens count as seen."""
         k = len(self.ids)
         return self.lm.seen(k + n)[k:]
 
     def bare(self) -> LM | None:
-        """None: what is given is no x0 to be taken off."""
+        """None: a prefix is no x0 that could be taken off."""
         return None
 
 
-def _behind(lm: LM, some: bool, prefix: str) -> Info:
+def _info(lm: LM, continues: bool, prefix: str) -> Info:
     """What a model says of itself behind a prefix."""
     if lm.begin.known == "none":
         begin = Begin("assumed", prefix)
     else:
         begin = Begin(lm.begin.known, f"{lm.begin.text} {prefix}", lm.begin.id)
-    return replace(lm.info, vocab=lm.vocab.continuation if some else lm.vocab, begin=begin)
+    return replace(lm.info, vocab=lm.vocab.continuation if continues else lm.vocab, begin=begin)

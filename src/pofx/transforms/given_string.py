@@ -1,4 +1,4 @@
-"""p(· | prefix) for a prefix that is a string: what follows may be spelled by tokens that begin inside it."""
+"""The distribution behind a prefix that is a string: the text may be spelled by tokens that begin in the prefix."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.transforms.bytewise.bytewise import BATCH, Bytewise, over_bytes
-from pofx.transforms.bytewise.hypotheses import END, Covers
+from pofx.transforms.bytewise.hypotheses import END, Hypotheses
 from pofx.transforms.bytewise.shared_history_tree import beams
 from pofx.transforms.bytewise.sorted_tokens import Tokens, sorted_tokens
+from pofx.transforms.bytewise.steps import StepTerms, read_steps
 from pofx.transforms.given import Given
 from pofx.vocab.vocabulary import to_bytes
 
-# Histories of a join, and bytes at the end of a prefix that are read as bytes, at least. Both cost calls of the model, and
-# every byte widens the bounds of what follows.
+# Histories that a join keeps, and the least number of bytes at the end of a prefix that are read as bytes. Both cost calls
+# of the model, and every byte widens the bounds of the text that follows.
 BEAM, TAIL = 16, 16
-# The same above so many tokens, where a history costs milliseconds: behind prefixes that end with a space, SmolLM2's answers
-# differ from those by 6e-4 nats in the mean over 24 prefixes, at a quarter of the time.
+# The same two numbers for a vocabulary larger than LARGE, where a history costs milliseconds. Behind 24 prefixes that end
+# with a space, SmolLM2's answers differ by 6e-4 nats in the mean from those with 16, at a quarter of the time.
 LARGE = 10_000
 BEAM_OF_LARGE, TAIL_OF_LARGE = 7, 8
 # Tokens of the heads of a batch: 190 MB of keys and values of SmolLM2.
@@ -35,11 +36,16 @@ HELD = 4096
 
 @dataclass(frozen=True)
 class Join:
-    """A prefix in two parts: `head`, read as tokens, and `tail`, the rest, whose bytes any tokens may spell.
-
-    lm: the law of bytes behind the head, whose tokens are `ids`; source: the law of tokens there.
+    """A prefix in two parts: a head that is read as tokens, and a tail whose bytes any tokens may spell.
 
     p(y | prefix) = p(tail y) / P(tail), both under `lm`.
+
+    Attributes:
+        lm: The distribution over bytes behind the head.
+        source: The distribution over tokens behind the head.
+        head: The bytes of the head.
+        tail: The bytes of the tail.
+        ids: The tokens of the head.
     """
 
     lm: LM
@@ -49,35 +55,45 @@ class Join:
     ids: tuple[int, ...] = ()
 
     @cached_property
-    def covers(self) -> Covers:
+    def hypotheses(self) -> Hypotheses:
         """The hypotheses behind the tail."""
-        covers: Covers = self.lm.extend(self.lm.start(1), [list(self.tail)]).carry
-        return covers
+        hypotheses: Hypotheses = self.lm.extend(self.lm.start(1), [list(self.tail)]).carry
+        return hypotheses
 
     def draw(self, u: NDArray[np.float64]) -> Opened:
-        """Covers of the prefix, drawn by P(cover | prefix) from uniform numbers `u[n, 2]`."""
-        c = self.covers
-        ranges, logp = c.tokens.ranges, c.inner.logp
-        spelled = c.prior - c.spelling[c.at] + ranges.mass(logp, c.at, c.lo, c.hi)
-        weight = np.where(c.ends, c.prior, spelled)
+        """Draw covers of the prefix by P(cover | prefix).
+
+        Args:
+            u: Uniform numbers in [0, 1), `[n, 2]`: the first chooses a hypothesis, the second its open token.
+        """
+        h = self.hypotheses
+        ranges, logp = h.tokens.ranges, h.histories.logp
+        spelled = h.prior - h.spelling[h.history] + ranges.mass(logp, h.history, h.lo, h.hi)
+        weight = np.where(h.ends, h.prior, spelled)
         share = weight - logsumexp(weight)
-        k = _drawn(share, u[:, 0])
-        gain, token = share[k], np.full(len(k), -1)
-        for h in np.unique(k[c.depth[k] > 0]):
-            ids = ranges.ids[c.lo[h] : c.hi[h]]
-            law = logp[c.at[h], ids].astype(np.float64)
+        drawn = _draw(share, u[:, 0])
+        gain, token = share[drawn], np.full(len(drawn), -1)
+        for k in np.unique(drawn[h.depth[drawn] > 0]):
+            ids = ranges.ids[h.lo[k] : h.hi[k]]
+            law = logp[h.history[k], ids].astype(np.float64)
             law -= logsumexp(law)
-            rows = np.flatnonzero(k == h)
-            t = _drawn(law, u[rows, 1])
+            rows = np.flatnonzero(drawn == k)
+            t = _draw(law, u[rows, 1])
             token[rows] = ids[t]
             gain[rows] += law[t]
-        return Opened(c.inner.take(c.at[k]), token, c.depth[k], gain)
+        return Opened(h.histories.take(h.history[drawn]), token, h.depth[drawn], gain)
 
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """n covers of a prefix. state: of the tokens before the last one. token: the last one, of which `depth` bytes lie
-    in the prefix; −1 where the prefix ends with a token. logp: log P(cover | prefix), nats."""
+    """Covers of a prefix that were drawn, n of them.
+
+    Attributes:
+        state: The state behind the tokens before the last one, n rows.
+        token: The id of the last token, `[n]`; −1 where the prefix ends with a token.
+        depth: How many bytes of the last token lie in the prefix, `[n]`.
+        logp: log P(cover | prefix), `[n]`, nats.
+    """
 
     state: State
     token: Ints
@@ -85,20 +101,28 @@ class Opened:
     logp: NDArray[np.float64]
 
 
-def _drawn(logp: NDArray[np.float64], u: NDArray[np.float64]) -> Ints:
+def _draw(logp: NDArray[np.float64], u: NDArray[np.float64]) -> Ints:
     mass = np.cumsum(np.exp(logp))
-    found: Ints = np.searchsorted(mass, u * mass[-1], "right").astype(np.int64)
-    return np.minimum(found, len(mass) - 1)
+    place: Ints = np.searchsorted(mass, u * mass[-1], "right").astype(np.int64)
+    return np.minimum(place, len(mass) - 1)
 
 
 def given_string(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "auto") -> Join:
-    """The law of bytes behind the head of the prefix, and the tail that is to be conditioned on under it.
+    """The distribution over bytes behind the head of a prefix, and the tail to condition on under it.
 
-    The tail is the whole prefix up to 16 bytes; else it begins at the last place, 16 bytes or more before the end,
-    that no token straddles: between words, where tokens are parts of words. What is before it is read as `encode`
-    cuts it. Of a large vocabulary it is 8 bytes. A model without x0 is given at least the first token, which it cannot
-    predict (`NoBOS` where there is none). beam: "auto" for 16 histories, 7 of a large vocabulary, and all of an n-gram,
-    which are few (`LM.sufficient`): exact, and faster than 16.
+    A prefix of up to 16 bytes is all tail. Else the tail begins at the last place, 16 bytes or more before the end, that
+    no token straddles; where tokens are parts of words, this is between words. The head is read as `encode` cuts it. For
+    a large vocabulary 8 bytes take the place of 16. A model without x0 has at least the first token in the head, as it
+    cannot predict it.
+
+    Args:
+        lm: A model of tokens.
+        prefix: The prefix.
+        beam: How many histories are kept; None for all. "auto" keeps 16, of a large vocabulary 7, and all of an n-gram:
+            these are few (`LM.sufficient`), so that the sum is exact, and faster than with 16.
+
+    Raises:
+        NoBOS: The model has no x0, and the prefix has no token.
 
     Right: `join = given_string(lm, "free soft")`, then `log_prob(join.lm, "ware", given=join.tail)`; or, for short,
     `log_prob(lm, "ware", given="free soft", boundary="exact")`. Wrong: forgetting the tail.
@@ -116,15 +140,15 @@ def given_string(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None
     opening = b" " if lm.vocab.opening else b""
     reach = sorted_tokens(lm.vocab.token_bytes).reach(opening + text)
     furthest = np.maximum.accumulate(np.arange(len(reach)) + reach) - len(opening)
-    latest = len(text) - max(tail, 1)  # a token that reaches the end may go on in what follows
+    latest = len(text) - max(tail, 1)  # a token that reaches the end may go on in the text that follows
     clean = [
         k for k in range(1, len(ids)) if ends[k] <= latest and furthest[ends[k] - 1 + len(opening)] <= ends[k]
     ]
     k = max(clean, default=least)
     at = int(ends[k])
-    behind = Given(lm, ids[:k], text[:at]) if k else lm
+    source = Given(lm, ids[:k], text[:at]) if k else lm
     return Join(
-        over_bytes(behind, _beam(behind, beam)), behind, text[:at], text[at:], tuple(map(int, ids[:k]))
+        over_bytes(source, _beam(source, beam)), source, text[:at], text[at:], tuple(map(int, ids[:k]))
     )
 
 
@@ -144,28 +168,36 @@ def forward_joins(
     want: Want,
     skips: Sequence[int],
 ) -> Trace:
-    """`joins[which[i]].lm.forward` of each path of bytes; where no more than log p is wanted, all paths side by side."""
+    """Score each path of bytes behind its own join; where log p alone is wanted, all paths are read side by side.
+
+    Args:
+        lm: The model of tokens that all joins have.
+        joins: The joins.
+        which: The join of each path.
+        paths: Ids of bytes.
+        want: The other numbers to report.
+        skips: How many positions at the front of each path are not asked for.
+    """
     laws = [join.lm for join in joins]
     first = laws[0] if laws else None
     ids = [np.asarray(p, dtype=np.int64) for p in paths]
     if not isinstance(first, Bytewise) or not first.looks_ahead(want) or any(END in p[:-1] for p in ids):
         return _one_by_one(laws, which, paths, want, skips)
     tokens = Tokens.of(lm)
-    logp = [np.zeros(len(p) - s) for p, s in zip(ids, skips)]
-    extra = [np.zeros((3, len(p) - s)) for p, s in zip(ids, skips)]
+    terms = [StepTerms(*np.zeros((4, 0)))] * len(ids)
     heads = sorted(range(len(joins)), key=lambda k: len(joins[k].ids))
-    for some in _batches(heads, [len(joins[k].ids) for k in heads]):
-        states = [_behind_head(lm, joins[k]) for k in some]
+    for batch in _batches(heads, [len(joins[k].ids) for k in heads]):
+        states = [_behind_head(lm, joins[k]) for k in batch]
         root = states[0].cat(*states[1:]) if len(states) > 1 else states[0]
-        rows = {k: r for r, k in enumerate(some)}
+        rows = {k: r for r, k in enumerate(batch)}
         mine = [i for i, k in enumerate(which) if k in rows and len(ids[i])]
         if not mine:
             continue
-        found = beams(tokens, [ids[i] for i in mine], first.beam or 1, root, [rows[which[i]] for i in mine])
-        for i, steps in zip(mine, found):
-            first.write(steps, skips[i], logp[i], extra[i])
-    low, high, leak = (tuple(e[k] for e in extra) for k in range(3))
-    return Trace(tuple(logp), low=low, high=high, leak=leak)
+        steps = beams(tokens, [ids[i] for i in mine], first.beam or 1, root, [rows[which[i]] for i in mine])
+        for i, each in zip(mine, steps):
+            terms[i] = read_steps(each, skips[i], first.vocab.size)
+    logp, low, high, leak = (tuple(getattr(t, f) for t in terms) for f in StepTerms._fields)
+    return Trace(logp, low=low, high=high, leak=leak)
 
 
 def _behind_head(lm: LM, join: Join) -> State:
@@ -173,7 +205,7 @@ def _behind_head(lm: LM, join: Join) -> State:
 
 
 def _batches(heads: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
-    """Heads, the shortest first, side by side as long as they hold no more than so many tokens together."""
+    """Group heads, the shortest first; the heads of a group hold at most `HELD` tokens together."""
     out: list[list[int]] = []
     for k, size in zip(heads, sizes):
         if out and (len(out[-1]) + 1) * max(size, 1) <= HELD and len(out[-1]) < BATCH:
@@ -186,7 +218,7 @@ def _batches(heads: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
 def _one_by_one(
     laws: Sequence[LM], which: Sequence[int], paths: Sequence[Path], want: Want, skips: Sequence[int]
 ) -> Trace:
-    """Each law's own pass over its paths, put together."""
+    """One trace of the passes that each law makes over its own paths."""
     traces: dict[int, tuple[Trace, dict[int, int]]] = {}
     for k, law in enumerate(laws):
         mine = [i for i, w in enumerate(which) if w == k]

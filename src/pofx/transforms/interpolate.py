@@ -1,4 +1,4 @@
-"""Linear interpolation: the weights are the same at every token, whatever came before."""
+"""Linear interpolation: next-token distributions are averaged with the same weights at every token."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ def interpolate(
 ) -> LM:
     """p(v | x_<i) = Σ_c w_c p_c(v | x_<i) (Jelinek & Mercer 1980): a new draw of the model at every token.
 
-    weights: w, normalised here; or found by expectation–maximisation as those that make `held_out` texts
-    likeliest (texts that no component was fitted on). One of the two. All models share one vocabulary.
+    Args:
+        lms: Models over one vocabulary.
+        weights: w, in any scale. Either `weights` or `held_out` is given.
+        held_out: Texts that no model was fitted on. Expectation–maximisation finds the weights that make them likeliest.
+
+    Raises:
+        BadValue: Neither or both of `weights` and `held_out` are given, or the models do not go together.
 
     Right: `interpolate([ngram, transformer], held_out=texts_kept_aside)`. Wrong: weights found on the training
     texts, which favour the model that memorised them. `mixture` instead weighs whole texts.
@@ -39,7 +44,15 @@ def interpolate(
 
 
 def interpolation_weights(lms: Sequence[LM], held_out: Sequence[str | bytes]) -> NDArray[np.float64]:
-    """The weights that maximise Σ log p of the held-out texts, EOS counted; `[models]`, sums to 1."""
+    """The weights that maximise Σ log p of held-out texts, EOS counted.
+
+    Args:
+        lms: Models over one vocabulary.
+        held_out: Texts that no model was fitted on.
+
+    Returns:
+        The weights, `[models]`; they sum to 1.
+    """
     check_components(lms, None)
     if isinstance(held_out, str | bytes):
         raise BadValue("held_out: expected a list of texts, found one text", "write [text]")
@@ -53,26 +66,26 @@ def interpolation_weights(lms: Sequence[LM], held_out: Sequence[str | bytes]) ->
 
 
 class Interpolation(LM):
-    """Laws mixed with fixed weights; made by `interpolate`."""
+    """A model whose laws are averages with fixed weights; made by `interpolate`."""
 
     def __init__(self, lms: Sequence[LM], log_weights: NDArray[np.float64]) -> None:
         self.lms, self.log_weights = tuple(lms), log_weights
         set_info(self, joint_info(lms))
 
     def parts(self) -> Parts:
-        """The models: one is drawn for each token."""
+        """The models, of which one is drawn for each token."""
         return Parts(self.lms, self.log_weights, "token")
 
     def start(self, n: int) -> State:
-        """Every model at its start."""
+        """The start of every model."""
         return self._state(tuple(lm.start(n) for lm in self.lms))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Every model goes on."""
+        """Every model, extended."""
         return self._state(tuple(lm.extend(s, ids) for lm, s in zip(self.lms, state.carry)))
 
     def seen(self, n: int) -> Ints:
-        """Of the model that sees most."""
+        """The effective context of the model that sees most."""
         most: Ints = np.max([lm.seen(n) for lm in self.lms], axis=0)
         return most
 
@@ -81,7 +94,7 @@ class Interpolation(LM):
             lambda: self._law(states),
             states,
             states[0].n,
-            # What a model leaves out of the mass of a prefix counts anew at every token: no bound adds up.
+            # The mass that a model leaves out of a prefix enters once more at every token, so no bounds add up.
             bounds=(lambda carry: Bounds.unknown(self._law(carry))) if self.interval else None,
             leak=self._leak if self.leaks else None,
         )
@@ -100,7 +113,7 @@ class Interpolation(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Each model's own pass, mixed position by position."""
+        """Each model's own pass, averaged position by position."""
         if want.rows:
             return super().forward(paths, want, skip)
         traces = [lm.forward(paths, skip=skip) for lm in self.lms]

@@ -1,4 +1,4 @@
-"""A mixture of whole-string distributions: the weights are a prior, and the text read so far updates it."""
+"""A mixture of distributions over whole strings: the weights are a prior, which the text so far updates."""
 
 from __future__ import annotations
 
@@ -27,17 +27,24 @@ from pofx.values import check_weights, check_whole_number
 def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int | None = None) -> LM:
     """p(x) = Σ_c π_c p_c(x): draw a model by π, then the whole text from it.
 
-    Its next-token law mixes the laws of the models by their posterior, π_c P_c(x_<i) / Σ: the model that has
-    predicted the text better so far counts more, and the regret against the best one is at most −log π_c nats
-    a text. weights: π, normalised here; equal without. What they become behind a text: `posterior`.
+    The next-token law averages the laws of the models by their posterior, π_c P_c(x_<i) / Σ. A model that has
+    predicted the text better so far counts more, and the regret against the best model is at most −log π_c nats a
+    text. `posterior` gives the weights behind a text; `interpolate` keeps the weights fixed at every token.
 
-    Models of different vocabularies speak of different events; what they share is strings, so each then enters as
-    `bytewise(lm, beam)`: the sum over all its spellings, or with a beam bounds on it, which the mixture passes on
-    (`Trace.low`, `.high`). beam: of that; only where vocabularies differ. `BadValue` where some models have x0 or
-    EOS and some have not; `NoBOS` for different vocabularies without x0.
+    Tokens of different vocabularies are different events, but their strings are the same. Where vocabularies differ,
+    each model enters as `bytewise(lm, beam)`: the sum over all its spellings, or with a beam bounds on it, which the
+    mixture passes on (`Trace.low`, `Trace.high`).
 
-    Right: `mixture([news, plays], [0.5, 0.5])`. Wrong: averaging log_prob, which is no distribution. For weights
-    that stay fixed at every token see `interpolate`.
+    Args:
+        lms: The models; all have x0 or none has, and all have EOS or none has.
+        weights: π, in any scale; equal weights without.
+        beam: How many histories `bytewise` keeps; only for models of different vocabularies.
+
+    Raises:
+        BadValue: Some models have x0 or EOS and some have not, or a beam is given for one vocabulary.
+        NoBOS: The vocabularies differ, and the models have no x0.
+
+    Right: `mixture([news, plays], [0.5, 0.5])`. Wrong: averaging log_prob, which is no distribution.
     """
     lms = list(lms)
     beam = None if beam is None else check_whole_number("beam", beam, 1)
@@ -54,7 +61,7 @@ def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int
 
 
 def same_vocab(a: LM, b: LM) -> bool:
-    """Whether the ids of two models mean the same."""
+    """Whether two models have the same tokens under the same ids."""
     alike = a.vocab.normalizes == b.vocab.normalizes
     return alike and a.vocab.end == b.vocab.end and a.vocab.token_bytes == b.vocab.token_bytes
 
@@ -85,7 +92,18 @@ def _check_ends(lms: Sequence[LM]) -> None:
 
 
 def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDArray[np.float64]:
-    """The log weights; `BadValue` where the models do not go together."""
+    """The log weights of models that go together.
+
+    Args:
+        lms: The models.
+        weights: Their weights, in any scale; equal weights without.
+
+    Returns:
+        The logarithms of the normalised weights, `[models]`, nats.
+
+    Raises:
+        BadValue: There is no model, or the models differ in vocabulary, x0 or EOS.
+    """
     if not lms:
         raise BadValue("expected at least one model to mix, found none", None)
     pi = np.array([1.0] * len(lms) if weights is None else check_weights("weights", weights, len(lms)))
@@ -103,22 +121,22 @@ def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDAr
 
 
 class Mixture(LM):
-    """Posterior-weighted laws; made by `mixture`."""
+    """A model whose laws are averages by the posterior of its models; made by `mixture`."""
 
     def __init__(self, lms: Sequence[LM], log_weights: NDArray[np.float64]) -> None:
         self.lms, self.log_weights = tuple(lms), log_weights
         set_info(self, joint_info(lms))
 
     def parts(self) -> Parts:
-        """The models: one is drawn for a whole text."""
+        """The models, of which one is drawn for a whole text."""
         return Parts(self.lms, self.log_weights, "text")
 
     def seen(self, n: int) -> Ints:
-        """All of the path, whatever the models see: it decides how much each of them counts."""
+        """All of the path: every token changes how much each model counts."""
         return np.arange(n, dtype=np.int64) + (self.begin.known != "none")
 
     def start(self, n: int) -> State:
-        """The prior, and every model at its start."""
+        """The prior, and the start of every model."""
         posterior = np.tile(self.log_weights, (n, 1))
         states = tuple(lm.start(n) for lm in self.lms)
         scale = np.zeros((n, len(states)))
@@ -129,7 +147,7 @@ class Mixture(LM):
         return self._state(_Known(posterior, np.zeros_like(scale), scale, fresh), states)
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Every model goes on, and each token tells of them (the first one does not, where there is no x0)."""
+        """Every model, extended; each token updates the posterior, but for the first token where there is no x0."""
         known, states = state.carry
         for token in as_id_rows(ids, state.n).T:
             if not known.fresh.all():
@@ -161,15 +179,15 @@ class Mixture(LM):
         known, states = carry
         each = []
         for c, s in enumerate(states):
-            found = s.bounds if self.lms[c].interval else None
-            if found is None:
-                found = Bounds.exact(known.total[:, c], s.logp)
+            bounds = s.bounds if self.lms[c].interval else None
+            if bounds is None:
+                bounds = Bounds.exact(known.total[:, c], s.logp)
             weight = self.log_weights[c] - known.scale[:, c]
-            each.append(Bounds(found.kept + weight, found.dropped + weight, found.logp))
+            each.append(Bounds(bounds.kept + weight, bounds.dropped + weight, bounds.logp))
         kept = logsumexp(np.stack([b.kept for b in each]), axis=0)
         counted = logsumexp(np.stack([b.kept[:, None] + b.logp for b in each]), axis=0)
-        whole = np.where(np.isneginf(kept), 0.0, kept)[:, None]
-        return Bounds(kept, logsumexp(np.stack([b.dropped for b in each]), axis=0), counted - whole)
+        mass = np.where(np.isneginf(kept), 0.0, kept)[:, None]
+        return Bounds(kept, logsumexp(np.stack([b.dropped for b in each]), axis=0), counted - mass)
 
     def forward(
         self,
@@ -177,27 +195,27 @@ class Mixture(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Each model's own pass; the mixture's log p of token i is log Σ π_c P_c(x_≤i) − log Σ π_c P_c(x_<i)."""
+        """Each model's own pass, from which log p of token i is log Σ π_c P_c(x_≤i) − log Σ π_c P_c(x_<i)."""
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
         skips = skip_per_path(skip, ids)
-        # Positions before `skip` tell of the models, too; without x0 the first one cannot.
+        # Tokens before `skip` update the posterior, too; without x0 the first token cannot.
         free = [min(s, 1) if self.begin.known == "none" else 0 for s in skips]
         if want.rows and not self.interval and not self.leaks:
             return forward_by_extension(self, ids, want, skips)
         traces = [lm.forward(ids, skip=free) for lm in self.lms]
-        behind = [s - f for s, f in zip(skips, free)]
+        given = [s - f for s, f in zip(skips, free)]
         if want.rows:
             return with_extras(
-                forward_by_extension(self, ids, want, skips), self.lms, self.log_weights, traces, behind
+                forward_by_extension(self, ids, want, skips), self.lms, self.log_weights, traces, given
             )
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
-        for i, at in enumerate(behind):
+        for i, at in enumerate(given):
             gains = self._gains(np.stack([t.logp[i] for t in traces]))[at:]
             out.logp[out.offset(i) : out.offset(i) + len(gains)] = gains
-        return with_extras(out.build(), self.lms, self.log_weights, traces, behind)
+        return with_extras(out.build(), self.lms, self.log_weights, traces, given)
 
     def _gains(self, logp: NDArray[np.float64]) -> NDArray[np.float64]:
-        """log p of each token under the mixture, from that under each model, `[models, positions]`."""
+        """The mixture's log p of each token, `[n]`, from log p under each model, `[models, n]`, nats."""
         joint = np.cumsum(np.concatenate([self.log_weights[:, None], logp], axis=1), axis=1)
         evidence = logsumexp(joint, axis=0)
         if not np.isneginf(evidence[:-1]).any():
@@ -212,11 +230,13 @@ class Mixture(LM):
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """What the texts so far say of the models, a row a text.
+    """The evidence of n texts about C models.
 
-    posterior: `[n, C]`, log of the weight of each model now. total: `[n, C]`, log P_c of the text so far, of a model
-    that leaves nothing out. scale: `[n, C]`, log of the mass of the empty text on the scale of a model's bounds.
-    fresh: `[n]`, the first token is to come, and there is no x0.
+    Attributes:
+        posterior: Log of the weight of each model behind each text, `[n, C]`, nats.
+        total: log P_c of each text, `[n, C]`, nats; only for models without bounds.
+        scale: Log of the mass of the empty text on the scale of a model's bounds, `[n, C]`, nats.
+        fresh: Whether the first token of a text is to come and there is no x0, `[n]`.
     """
 
     posterior: NDArray[np.float64]
@@ -225,16 +245,16 @@ class _Known:
     fresh: NDArray[np.bool_]
 
     def take(self, rows: Ints) -> _Known:
-        """These rows."""
+        """The evidence of these texts."""
         return _Known(self.posterior[rows], self.total[rows], self.scale[rows], self.fresh[rows])
 
     def cat(self, others: Sequence[_Known]) -> _Known:
-        """These rows and then those."""
+        """The evidence of these texts, and then of the others."""
         every = [self, *others]
         return _Known(*(np.concatenate([getattr(k, f.name) for k in every]) for f in fields(_Known)))
 
     def gained(self, rows: Ints, gain: NDArray[np.float64]) -> _Known:
-        """Behind one more token of some rows: gain, log p_c of it, `[rows, C]`."""
+        """The evidence behind one more token of some texts; gain: log p_c of the token, `[rows, C]`, nats."""
         posterior, total = self.posterior.copy(), self.total.copy()
         posterior[rows] = updated(posterior[rows], gain)
         total[rows] += gain
@@ -242,7 +262,7 @@ class _Known:
 
 
 def _leak(carry: tuple[_Known, tuple[State, ...]]) -> NDArray[np.float64]:
-    """The leak of the model that is drawn, weighed by the posterior, `[n]`."""
+    """The leaks of the models, averaged by the posterior, `[n]`."""
     known, states = carry
     leaks = np.stack([np.zeros(s.n) if s.leak is None else s.leak for s in states], axis=1)
     out: NDArray[np.float64] = np.sum(np.exp(known.posterior) * leaks, axis=1)
@@ -250,7 +270,12 @@ def _leak(carry: tuple[_Known, tuple[State, ...]]) -> NDArray[np.float64]:
 
 
 def updated(posterior: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bayes' rule in logs, a row a text. A token impossible under every model tells nothing of them."""
+    """Bayes' rule in logs; a token that is impossible under every model changes nothing.
+
+    Args:
+        posterior: Log of the weights, a row a text, `[n, C]`, nats.
+        gain: log p_c of the next token, `[n, C]`, nats.
+    """
     joint = posterior + gain
     total = logsumexp(joint, axis=1)[:, None]
     dead = np.isneginf(total)
@@ -258,15 +283,15 @@ def updated(posterior: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArra
 
 
 def joint_begin(lms: Sequence[LM]) -> Begin:
-    """x0 of several models together: what they share, else the weakest knowledge among them."""
+    """The x0 of several models together: the least well known among theirs."""
     order = ("none", "assumed", "declared", "trained")
     return min((lm.begin for lm in lms), key=lambda b: order.index(b.known))
 
 
 def joint_info(lms: Sequence[LM]) -> Info:
-    """What several models over one vocabulary say of themselves together.
+    """The description of several models over one vocabulary together.
 
-    Nothing is claimed that holds of some models only: no fingerprint, no bounded memory.
+    Properties that only some of them have are left out: there is no fingerprint and no bounded memory.
     """
     contexts = [lm.context for lm in lms if lm.context is not None]
     ruling = [lm for lm in lms if lm.context is not None] or lms

@@ -1,4 +1,4 @@
-"""What a mixture passes on of its models' passes: bounds on log p, and mass on tokens that spell nothing."""
+"""The bounds and the leak of a mixture, from the passes of its models."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ Logs = NDArray[np.float64]
 def running_bounds(lm: LM, trace: Trace, i: int) -> tuple[Logs, Logs]:
     """Bounds (low, high) of log P(x_≤j) of path i for j from before its first token on, `[n + 1]` each.
 
-    What is computed is its own bounds; an interval of which nothing is known is all of them.
+    A model without bounds has log P itself as both. A model whose bounds are missing has 0 ≤ P ≤ 1.
+
+    Args:
+        lm: The model.
+        trace: Its pass over whole paths.
+        i: Which path.
     """
     logp = trace.logp[i]
     low, high = logp, logp
@@ -33,11 +38,17 @@ def running_bounds(lm: LM, trace: Trace, i: int) -> tuple[Logs, Logs]:
 def with_extras(
     trace: Trace, lms: Sequence[LM], log_weights: Logs, traces: Sequence[Trace], skip: Sequence[int]
 ) -> Trace:
-    """The mixture's trace with `low` and `high` where a model has bounds, and `leak` where one has a leak.
+    """Add `low`, `high` and `leak` to the trace of a mixture, where a model has bounds or a leak.
 
-    log Σ π_c L_c ≤ log Σ π_c P_c ≤ log Σ π_c H_c, for sums keep order; behind a prefix the bounds of the whole less
-    those of the prefix. A leak is that of the model drawn, so it is weighed by the posterior. traces: of each model,
-    over whole paths; skip: how many positions at the front of each path are conditioned on.
+    log Σ π_c L_c ≤ log Σ π_c P_c ≤ log Σ π_c H_c, since sums keep order. Behind a prefix the bounds are those of the
+    whole text less those of the prefix. The leak is the average of the models' leaks by the posterior.
+
+    Args:
+        trace: The trace of the mixture.
+        lms: The models.
+        log_weights: Log of the prior, `[models]`, nats.
+        traces: The trace of each model over whole paths.
+        skip: How many positions at the front of each path are conditioned on.
     """
     if any(lm.interval for lm in lms):
         pairs = [_terms(lms, log_weights, traces, i, at) for i, at in enumerate(skip)]
@@ -55,7 +66,7 @@ def _terms(
     low, high = (logsumexp(log_weights[:, None] + np.stack(b), axis=0) for b in zip(*each))
     if not at:
         return terms_of_sums(low[1:], low[0]), terms_of_sums(high[1:], high[0])
-    if np.isneginf(high[at]):  # behind what is impossible anything may be
+    if np.isneginf(high[at]):  # behind an impossible prefix any law is possible
         return terms_of_sums(np.full(len(low) - at - 1, -np.inf)), np.zeros(len(low) - at - 1)
     least = low[at:] - high[at]
     with np.errstate(invalid="ignore"):
@@ -65,7 +76,7 @@ def _terms(
 
 
 def mixed_leak(log_weights: Logs, traces: Sequence[Trace], i: int) -> Logs:
-    """Mass on control tokens at each position, under the posterior behind what comes before it, `[n]`."""
+    """The leaks of the models at each position of path i, averaged by the posterior there, `[n]`."""
     logp = np.stack([t.logp[i] for t in traces])
     joint = np.cumsum(np.concatenate([log_weights[:, None], logp[:, :-1]], axis=1), axis=1)[
         :, : logp.shape[1]

@@ -1,4 +1,4 @@
-"""A prefix that holds ids: what no text can say, such as the control tokens of a conversation."""
+"""A prefix of ids, such as the control tokens of a conversation, which no text can spell."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Prefix:
-    """Ids to condition on, and the text that they are shown as.
+    """Ids to condition on; the text that follows begins with a new token.
 
-    Wherever `given=` takes one, what follows begins with a new token.
+    Attributes:
+        ids: The ids.
+        text: How a message shows them.
+
+    Right: `log_prob(lm, "Hello.", given=Prefix((1, 4093, 2), "a greeting"))`. Wrong: a text with names of control tokens.
     """
 
     ids: tuple[int, ...]

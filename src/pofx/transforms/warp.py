@@ -1,4 +1,4 @@
-"""Temperature, top-k and top-p: the law that a sampler with these knobs really draws from."""
+"""Temperature, top-k and top-p: the distribution that a sampler with these settings draws from."""
 
 from __future__ import annotations
 
@@ -22,8 +22,17 @@ from pofx.values import check_real_number, check_whole_number
 def warp(lm: LM, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None) -> LM:
     """q(v | x) ∝ p(v | x)^(1/temperature) over the k likeliest, then over the fewest that hold mass p; nats.
 
-    Each next-token law is renormalised, so q is a distribution, and `score` under q is what `sample` draws from.
-    Ties are broken by id. Renormalised token by token: q(x) is not p(x)^(1/temperature) over whole strings.
+    Each next-token law is renormalised, so q is a distribution, which `score` and `sample` share. As the laws are
+    renormalised token by token, q(x) is not p(x)^(1/temperature) over whole strings. Ties are broken by id.
+
+    Args:
+        lm: The model.
+        temperature: Above 0.
+        top_k: How many of the likeliest tokens are kept; None for all.
+        top_p: The mass that the kept tokens hold at least, in (0, 1]; None for all tokens.
+
+    Raises:
+        BadValue: A setting is outside its range.
 
     Right: `sample(warp(lm, temperature=0.8), 3)`. Wrong: temperature=0; the likeliest token is `top_k=1`.
     """
@@ -36,31 +45,31 @@ def warp(lm: LM, temperature: float = 1.0, top_k: int | None = None, top_p: floa
 
 
 class Warp(LMWrapper):
-    """Next-token laws of another model, warped; made by `warp`."""
+    """A model with warped next-token laws; made by `warp`."""
 
     def __init__(self, lm: LM, temperature: float, top_k: int | None, top_p: float | None) -> None:
         self.temperature, self.top_k, self.top_p = temperature, top_k, top_p
-        # Another law than that of the weights, with zeros where top-k cuts.
+        # The law is not that of the weights, and top-k makes probabilities of zero.
         super().__init__(lm, replace(lm.info, fingerprint="", positive=False))
 
     def over(self, lm: LM) -> LM:
-        """The same knobs."""
+        """Another model, warped by the same settings."""
         return Warp(lm, self.temperature, self.top_k, self.top_p)
 
     @property
-    def told(self) -> str:
-        """What was changed, in words."""
+    def settings(self) -> str:
+        """The settings in words."""
         parts = [f"temperature {self.temperature:g}"] if self.temperature != 1 else []
         parts += [f"top-k {self.top_k}"] if self.top_k is not None else []
         parts += [f"top-p {self.top_p:g}"] if self.top_p is not None else []
         return ", ".join(parts)
 
     def start(self, n: int) -> State:
-        """As the model itself, warped."""
+        """The state of the model, with warped laws."""
         return self._warped(self.lm.start(n))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """As the model itself, warped."""
+        """The state of the model, with warped laws."""
         return self._warped(self.lm.extend(state.carry, ids))
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
@@ -68,26 +77,26 @@ class Warp(LMWrapper):
         return self.lm.sufficient(state.carry)
 
     def branches(self, state: State) -> Branches:
-        """By extension: each law is warped."""
+        """Branches by `extend`: each law is warped."""
         return ExtensionBranches(self.extend, state)
 
     def bare(self) -> LM | None:
-        """None for a model with an x0: the laws behind another one would be warped, too."""
+        """The model itself without x0; None for a model with x0, as the laws behind another x0 would be warped, too."""
         return self if self.begin.known == "none" else None
 
     def warping(self) -> Warping:
-        """The model before, and the knobs."""
-        return Warping(self.lm, self.told)
+        """The model before warping, and the settings."""
+        return Warping(self.lm, self.settings)
 
     def _warped(self, inner: State) -> State:
-        # Which tokens a cut leaves hangs on the exact law, so bounds of the model say nothing of the warped one.
+        # A cut chooses tokens by the exact law, so bounds on the model's law say nothing of the warped law.
         unknown = (lambda carry: Bounds.unknown(self._law(carry.logp))) if self.interval else None
         leak = (lambda carry: carry.leak) if self.leaks else None
         return State(lambda: self._law(inner.logp), inner, inner.n, bounds=unknown, leak=leak)
 
     def _law(self, logp: Floats) -> Floats:
         out: NDArray[np.float64] = np.asarray(logp, dtype=np.float64)
-        # The best at 0 first: a temperature near 0 would otherwise overflow all of a row to −inf.
+        # The largest entry becomes 0 first: else a temperature near 0 turns a whole row into −inf.
         with np.errstate(over="ignore"):
             out = (out - out.max(axis=1, keepdims=True)) / self.temperature
         out = out - logsumexp(out)[:, None]
@@ -98,7 +107,7 @@ class Warp(LMWrapper):
         if self.top_p is not None and self.top_p < 1:
             best = np.argsort(-out, axis=1, kind="stable")
             p = np.exp(np.take_along_axis(out, best, axis=1))
-            # A token stays if the mass before it is still short of top_p; the likeliest always does.
+            # A token stays where the likelier tokens hold less than top_p; the likeliest token always stays.
             beyond = np.cumsum(p, axis=1) - p >= self.top_p
             beyond[:, 0] = False
             np.put_along_axis(

@@ -1,4 +1,4 @@
-"""Where a long path is cut into windows, and which windows are read together."""
+"""The places where a window rule cuts a long path, and the windows that are read together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pofx.lm.window_rule import WindowRule
 
 
 def rule(context: int, stride: int, lead: int) -> WindowRule:
-    """The rule, for `LM.window`."""
+    """The window rule in words, for `LM.window`; lead: how many tokens stand at the front of each window."""
     front = ("no x0", "x0 at the front of each")[lead] if lead < 2 else "x0 and what is given before each"
     return WindowRule(
         f"windows of {context:,} tokens, {front}; the next begins {stride:,} later; "
@@ -21,10 +21,18 @@ def rule(context: int, stride: int, lead: int) -> WindowRule:
 
 
 def cuts(n: int, skip: int, room: int, stride: int) -> list[tuple[int, int, int]]:
-    """Windows (start, stop, first position that counts) of a path of n tokens, those before `skip` not asked for.
+    """The windows of a path: window k holds the positions from k·stride up to k·stride + room.
 
-    Window k holds the positions k·stride … k·stride + room, and predicts those that no earlier one holds. At
-    least one, for a path of which nothing is asked an empty one.
+    A window predicts the positions that no earlier window holds. A path of which nothing is asked has one empty window.
+
+    Args:
+        n: How many tokens the path has.
+        skip: How many positions at its front are not asked for.
+        room: How many positions a window holds.
+        stride: How far apart windows begin.
+
+    Returns:
+        For each window its start, its stop, and the first position that it predicts.
     """
     if skip >= n:
         return [(0, 0, 0)]
@@ -40,10 +48,15 @@ def cuts(n: int, skip: int, room: int, stride: int) -> list[tuple[int, int, int]
 
 
 def stretches(sizes: Sequence[int], ends: Sequence[int], most: int) -> list[list[int]]:
-    """The windows, of so many tokens each, in the order in which they are read, some at a time.
+    """Group windows in the order in which they are read.
 
-    First those that are a whole path, all at once: what they have in common is read once. Then the others, about `most`
-    tokens at a time. Path i has the windows from `ends[i − 1]` up to `ends[i]`.
+    The first group has every window that is a whole path, since prefixes that such paths share are read once. The other
+    windows follow in groups of about `most` tokens.
+
+    Args:
+        sizes: How many tokens each window has.
+        ends: Path i has the windows from `ends[i − 1]` up to `ends[i]`.
+        most: How many tokens a group has at most, unless it is one window.
     """
     alone: list[int] = []
     out: list[list[int]] = []
@@ -61,10 +74,10 @@ def stretches(sizes: Sequence[int], ends: Sequence[int], most: int) -> list[list
     return [alone, *out] if alone else out
 
 
-def joined(found: Sequence[NDArray[Any]], ends: Sequence[int]) -> tuple[NDArray[Any], ...]:
-    """Arrays of windows as arrays of paths; path i has those up to `ends[i]`."""
+def concatenate_windows(windows: Sequence[NDArray[Any]], ends: Sequence[int]) -> tuple[NDArray[Any], ...]:
+    """The arrays of windows as arrays of paths; path i has the windows from `ends[i − 1]` up to `ends[i]`."""
     out, lo = [], 0
     for hi in ends:
-        out.append(found[lo] if hi - lo == 1 else np.concatenate(found[lo:hi]))
+        out.append(windows[lo] if hi - lo == 1 else np.concatenate(windows[lo:hi]))
         lo = hi
     return tuple(out)

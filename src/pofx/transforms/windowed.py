@@ -18,12 +18,12 @@ from pofx.lm.paths import as_id_rows, skip_per_path
 from pofx.lm.reading_progress import offset_reading, report_read, report_recalled
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
-from pofx.transforms.window_cuts import cuts, joined, rule, stretches
+from pofx.transforms.window_cuts import concatenate_windows, cuts, rule, stretches
 from pofx.transforms.windowed_branches import WindowedBranches
 from pofx.transforms.wrapper import LMWrapper
 from pofx.values import check_whole_number
 
-# Of a stretch: so many products of a network, some 5 s of a core, or of what takes next to none so many tokens.
+# The size of a stretch: products of a network, some 5 s of a core; or tokens, for a model that takes next to no time.
 PRODUCTS = 2 * 10**11
 TOKENS = 1 << 14
 
@@ -31,15 +31,23 @@ TOKENS = 1 << 14
 def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> LM:
     """p(x) = Π p(x_i | x0, its window before i): texts longer than `context` are read by windows.
 
-    Every window is a path of the model of its own, so x0 stands at the front of each, and counts as one of the
-    `context` tokens that are read. The last token of a window is predicted and not read, so that a text of which
-    all but EOS fits is read whole. Each further window begins `stride` tokens later (half the context) and
-    re-reads what it shares with the last; a token is predicted once, by the first window that holds it, which
-    gives it the longest context of those that do. Which one depends on its position only, never on what follows,
-    so p stays a distribution: `seen` says how much a position is given, `window` states the rule.
+    Every window is a path of the model, so x0 stands at its front and counts as one of the `context` tokens that are
+    read. The last token of a window is predicted and not read, so a text that fits but for EOS is read whole. Each
+    further window begins `stride` tokens later and reads again the tokens that it shares with the last window.
 
-    context: at most the model's own (`BadValue`), which is the default; a model without one is given back as it
-    is. Right: `windowed(lm)` for whole books. Wrong: comparing log p of long texts under two strides.
+    A token is predicted once, by the first window that holds it, which gives it the longest context. That window
+    depends on the position only, so p stays a distribution: `seen` says how many tokens a position is conditioned on,
+    and `window` states the rule in words.
+
+    Args:
+        lm: The model; a model without a context window is returned as it is, if `context` is left out.
+        context: How many tokens a window reads, at most the model's own context, which is the default.
+        stride: How far apart windows begin; half the context without.
+
+    Raises:
+        BadValue: The context is longer than the model's own or too short, or a stride leaves tokens out.
+
+    Right: `windowed(lm)` for whole books. Wrong: comparing log p of long texts under two strides.
     """
     most = lm.context if context is None else check_whole_number("context", context, 2)
     if most is None:
@@ -65,25 +73,25 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
 
 
 class Windowed(LMWrapper):
-    """Windows of `room` predicted tokens behind x0, each `stride` after the last; made by `windowed`."""
+    """A model that reads windows of `room` predicted tokens, each `stride` after the last; made by `windowed`."""
 
     def __init__(self, lm: LM, context: int, room: int, stride: int) -> None:
         self.room, self.stride = room, stride
         window = rule(context, stride, context - room + 1)
-        # What a token is conditioned on hangs on its place in the text, so no number of last tokens decides its law.
+        # The place of a token in the text decides its context, so no number of last tokens decides its law.
         super().__init__(lm, replace(lm.info, context=context, window=window, memory=None))
 
     def over(self, lm: LM) -> LM:
-        """The same windows."""
+        """Another model, read by the same windows."""
         return Windowed(lm, self.context or 0, self.room, self.stride)
 
     def start(self, n: int) -> State:
-        """n times the model's start, in an empty window."""
-        empty = Rows(np.zeros((n, 0), dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros((n, 2)))
+        """The start of the model n times, each in an empty window."""
+        empty = OpenWindows(np.zeros((n, 0), dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros((n, 2)))
         return self._state(self.lm.start(n), empty)
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Rows whose window is full begin the next one, and re-read what it shares with the last."""
+        """The state, extended; a row whose window is full begins the next window with the tokens that the two share."""
         new = as_id_rows(ids, state.n)
         if not new.size:
             return state
@@ -96,16 +104,16 @@ class Windowed(LMWrapper):
         full = longer.fill >= self.room
         if not full.any():
             return self._state(self.lm.extend(inner, new), longer)
-        # A full window may be followed by several, of which only the last is to be read.
+        # Several windows may follow a full one; only the last of them is to be read.
         skipped = np.where(full, 1 + (longer.fill - self.room) // self.stride, 0) * self.stride
         kept = longer.without(skipped)
         going = np.flatnonzero(~full)
         states, order = [self.lm.extend(inner.take(going), new[going])] if len(going) else [], [going]
         for size in np.unique(kept.fill[full]):
-            some = np.flatnonzero(full & (kept.fill == size))
-            fresh = self.lm.start(len(some))
-            states.append(self.lm.extend(fresh, kept.ids[some, :size]) if size else fresh)
-            order.append(some)
+            same = np.flatnonzero(full & (kept.fill == size))
+            empty = self.lm.start(len(same))
+            states.append(self.lm.extend(empty, kept.ids[same, :size]) if size else empty)
+            order.append(same)
         back = np.argsort(np.concatenate(order))
         every = states[0].cat(*states[1:]) if len(states) > 1 else states[0]
         after = every if len(states) == 1 else every.take(back)
@@ -119,10 +127,10 @@ class Windowed(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """All windows of all paths, but for those in which nothing is asked.
+        """The model's passes over all windows in which something is asked.
 
-        Paths of one window go through the model together; the windows of longer ones in stretches of some seconds, each
-        of which is recorded (`tape`). Where stretches are cut depends on the paths and the model alone.
+        Paths of one window go through the model together. The windows of longer paths are read in stretches of some
+        seconds, and each stretch is recorded (`read_once`). The paths and the model alone decide where stretches are cut.
         """
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
         skips = skip_per_path(skip, ids)
@@ -137,52 +145,52 @@ class Windowed(LMWrapper):
         sizes = [len(w) - r for w, r in zip(cut, read)]
         parts = stretches(sizes, ends, max(1, PRODUCTS // self.work) if self.work else TOKENS)
         done, of = 0, sum(sizes)
-        found: list[dict[str, NDArray[Any]]] = [{} for _ in cut]
-        for some in parts:
+        traced: list[dict[str, NDArray[Any]]] = [{} for _ in cut]
+        for stretch in parts:
             with offset_reading(done, of):
-                trace, known = self._read([cut[w] for w in some], [read[w] for w in some], want)
-            done += sum(sizes[w] for w in some)
+                trace, known = self._read([cut[w] for w in stretch], [read[w] for w in stretch], want)
+            done += sum(sizes[w] for w in stretch)
             (report_recalled if known else report_read)(done, of)
             for name, values in trace.items():
-                for w, part in zip(some, np.split(values, np.cumsum([sizes[w] for w in some])[:-1])):
-                    found[w][name] = part
-        # Whatever a trace reports of positions, this does.
-        names = found[0] if found else {}
-        return Trace(**{"logp": (), **{n: joined([f[n] for f in found], ends) for n in names}})
+                for w, part in zip(stretch, np.split(values, np.cumsum([sizes[w] for w in stretch])[:-1])):
+                    traced[w][name] = part
+        # Every field of the model's trace is a field of this one.
+        names = traced[0] if traced else {}
+        return Trace(**{"logp": (), **{n: concatenate_windows([t[n] for t in traced], ends) for n in names}})
 
     def _read(self, cut: Sequence[Ints], read: Sequence[int], want: Want) -> tuple[Arrays, bool]:
-        """What the model says of the positions of some windows, laid end to end; and whether it had said so before."""
+        """The fields of the model's trace of some windows, laid end to end, and whether a recording had them."""
 
         def ask() -> Arrays:
             trace = self.lm.forward(cut, want, read)
-            told = {f.name: getattr(trace, f.name) for f in fields(trace)}
-            return {name: np.concatenate(values) for name, values in told.items() if values is not None}
+            by_field = {f.name: getattr(trace, f.name) for f in fields(trace)}
+            return {name: np.concatenate(values) for name, values in by_field.items() if values is not None}
 
         return read_once(("windows", *want.key, *read, *cut), ask)
 
     def branches(self, state: State) -> Branches:
-        """As the model's own, in the window of each row."""
+        """Branches inside the window of each row, and by `extend` beyond it."""
         inner, rows = state.carry
         return WindowedBranches(
             self.lm.branches(inner), ExtensionBranches(self.extend, state), rows.fill, self.room
         )
 
     def seen(self, n: int) -> Ints:
-        """By the window rule: what the model is given in the window that predicts the position."""
+        """The effective context by the window rule: that of the position in the window that predicts it."""
         at = np.arange(n, dtype=np.int64)
         before = np.where(at < self.room, 0, 1 + (at - self.room) // self.stride) * self.stride
         seen: Ints = self.lm.seen(min(n, self.room))[at - before]
         return seen
 
     def bare(self) -> LM | None:
-        """As the model itself, without windows."""
+        """The model itself without x0 and without windows."""
         return self.lm.bare()
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
-        """None: what a window will drop hangs on where the text began."""
+        """None: where the text began decides which tokens a window will drop."""
         return None
 
-    def _state(self, inner: State, rows: Rows) -> State:
+    def _state(self, inner: State, rows: OpenWindows) -> State:
         return State(
             lambda: inner.logp,
             (inner, rows),
@@ -194,61 +202,69 @@ class Windowed(LMWrapper):
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """The tokens of each row's window so far: `ids[n, w]`, of which the first `fill[n]` count.
+class OpenWindows:
+    """The open windows of n texts.
 
-    before: `[n, 2]`, of a model with bounds: what is added to log of the mass that the window counts, and to the
-    upper bound of that, for bounds of log P of the whole text.
+    Attributes:
+        ids: The tokens of each window so far, `[n, w]`.
+        fill: How many entries of each row of `ids` count, `[n]`.
+        before: For a model with bounds, log of the counted mass and its upper bound before the window, `[n, 2]`, nats.
+            Added to the bounds of the window they give bounds on log P of the whole text.
     """
 
     ids: Ints
     fill: Ints
     before: NDArray[np.float64]
 
-    def take(self, rows: Ints) -> Rows:
-        """These rows."""
-        return Rows(self.ids[rows], self.fill[rows], self.before[rows])
+    def take(self, rows: Ints) -> OpenWindows:
+        """The windows of these texts."""
+        return OpenWindows(self.ids[rows], self.fill[rows], self.before[rows])
 
-    def cat(self, others: Sequence[Rows]) -> Rows:
-        """These rows and then those."""
+    def cat(self, others: Sequence[OpenWindows]) -> OpenWindows:
+        """The windows of these texts, and then of the others."""
         every = [self, *others]
         width = max(r.ids.shape[1] for r in every)
         ids = [np.pad(r.ids, ((0, 0), (0, width - r.ids.shape[1]))) for r in every]
-        return Rows(
+        return OpenWindows(
             np.concatenate(ids),
             np.concatenate([r.fill for r in every]),
             np.concatenate([r.before for r in every]),
         )
 
-    def followed(self, new: Ints) -> Rows:
-        """Each row followed by its row of `new[n, t]`."""
+    def followed(self, new: Ints) -> OpenWindows:
+        """Each window followed by its row of `new[n, t]`."""
         t = new.shape[1]
         ids = np.pad(self.ids, ((0, 0), (0, t)))
         np.put_along_axis(ids, self.fill[:, None] + np.arange(t), new, axis=1)
-        return Rows(ids, self.fill + t, self.before)
+        return OpenWindows(ids, self.fill + t, self.before)
 
-    def without(self, first: Ints) -> Rows:
-        """Each row without its first so many tokens."""
+    def without(self, first: Ints) -> OpenWindows:
+        """Each window without its first tokens; first: how many of them, `[n]`."""
         fill = self.fill - first
         at = np.minimum(first[:, None] + np.arange(int(fill.max(initial=0))), self.ids.shape[1] - 1)
-        return Rows(np.take_along_axis(self.ids, at, axis=1), fill, self.before)
+        return OpenWindows(np.take_along_axis(self.ids, at, axis=1), fill, self.before)
 
 
-def _bounds(carry: tuple[State, Rows]) -> Bounds:
-    """Those of the window, times what the windows before it have: P(x) = P(x up to the window) · P(window) / P(re-read)."""
+def _bounds(carry: tuple[State, OpenWindows]) -> Bounds:
+    """The bounds of the whole text: P(x) = P(x up to the window) · P(window) / P(tokens read again)."""
     inner, rows = carry
-    found, (least, most) = inner.bounds, rows.before.T
-    assert found is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)
+    bounds, (least, most) = inner.bounds, rows.before.T
+    assert bounds is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)
     with np.errstate(divide="ignore", invalid="ignore"):
-        spare = most + found.most + np.log1p(-np.exp(np.minimum(least + found.kept - most - found.most, 0.0)))
-    dropped = np.where(least == most, least + found.dropped, spare)
-    return Bounds(least + found.kept, np.where(np.isnan(dropped), -np.inf, dropped), found.logp)
+        spare = (
+            most + bounds.most + np.log1p(-np.exp(np.minimum(least + bounds.kept - most - bounds.most, 0.0)))
+        )
+    dropped = np.where(least == most, least + bounds.dropped, spare)
+    return Bounds(least + bounds.kept, np.where(np.isnan(dropped), -np.inf, dropped), bounds.logp)
 
 
 def _passed_on(
     old: State, new: State, before: NDArray[np.float64], token: Ints, full: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """`Rows.before` of rows whose full window is followed by another: old and new, their states in either window."""
+    """`OpenWindows.before` where a full window is followed by another.
+
+    old and new are the states in the full window and in the next one.
+    """
     last, first = old.bounds, new.bounds
     assert last is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)
     assert first is not None  # noqa: S101

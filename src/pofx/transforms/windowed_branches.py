@@ -1,4 +1,4 @@
-"""Branches under a window rule: as the model's own while they fit its window, by extension beyond."""
+"""Branches under a window rule: the model's own inside its window, and branches by `extend` beyond it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from pofx.lm.trace import Ints
 
 
 class WindowedBranches:
-    """near: branches of the model in the window of each row, which holds `fill[r]` of `room` tokens. far: under the rule.
+    """The laws behind the nodes of a growing tree, under a window rule.
 
-    A full window is another pass of the model, so a node that fills it is read by `far`, with all that stands above it.
+    Where a node fills its window, the model has to read a new window. Such a node and its ancestors are read by `far`.
+
+    Args:
+        near: Branches of the model inside the window of each row.
+        far: Branches under the window rule.
+        fill: How many tokens the window of each row holds, `[rows]`.
+        room: How many tokens a window can hold.
     """
 
     def __init__(self, near: Branches, far: ExtensionBranches, fill: Ints, room: int) -> None:
@@ -27,7 +33,7 @@ class WindowedBranches:
         self._count = [0, 0]
 
     def grow(self, parent: Ints, token: Ints) -> Iterator[tuple[Ints, Floats]]:
-        """As `Branches` says."""
+        """New nodes; see `Branches.grow`."""
         first = len(self._parent)
         blank = np.full(len(parent), -1)
         self._parent, self._token = np.append(self._parent, parent), np.append(self._token, token)
@@ -43,13 +49,13 @@ class WindowedBranches:
             yield from self._grown(1, self._far, self._away, self._with_ancestors(full), full)
 
     def _with_ancestors(self, nodes: Ints) -> Ints:
-        """The nodes and what stands above them, but for what `far` has read."""
-        found = set()
+        """The nodes and their ancestors, without those that `far` has read."""
+        unread = set()
         for node in nodes.tolist():
-            while node >= 0 and node not in found and self._away[node] < 0:
-                found.add(node)
+            while node >= 0 and node not in unread and self._away[node] < 0:
+                unread.add(node)
                 node = int(self._parent[node])
-        return np.array(sorted(found), dtype=np.int64)
+        return np.array(sorted(unread), dtype=np.int64)
 
     def _grown(
         self, side: int, branches: Branches, number: Ints, nodes: Ints, asked: Ints
@@ -63,6 +69,6 @@ class WindowedBranches:
             np.where(above < 0, above, number[np.maximum(above, 0)]), self._token[nodes]
         ):
             mine = nodes[read - start]
-            told = np.flatnonzero(np.isin(mine, asked))
-            if len(told):
-                yield mine[told], logp[told]
+            answers = np.flatnonzero(np.isin(mine, asked))
+            if len(answers):
+                yield mine[answers], logp[answers]

@@ -1,4 +1,4 @@
-"""A token put before every text as x0, for a model that has none of its own."""
+"""An x0 for a model that has none: a token that is put before every text."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ from pofx.vocab.vocabulary import Vocab
 
 
 def with_begin(lm: LM, begin: str | int, known: Literal["trained", "declared", "assumed"] = "assumed") -> LM:
-    """p(· | begin) used as p(·): behind a token that stands for x0.
+    r"""Use p(· | begin) as p(·): a token stands for x0.
 
-    begin: a control token by its name, an id (0 is one), or the text of a single token. known: what speaks for it:
-    "trained" (an audit found so), "declared" (the tokenizer puts it there by itself), "assumed" (the caller says
-    so). Only for a model without x0 (`BadValue` for one that has its own). Whether p(x1 | begin) knows how texts
-    begin is for `audit` to say.
+    `audit` says whether p(x1 | begin) knows how texts begin.
 
-    Right: `with_begin(lm, "\\n")` for a model of lines. Wrong: as a cure of `NoBOS`: the number is still an assumption.
+    Args:
+        lm: A model without x0.
+        begin: A control token by its name, an id (0 is a valid id), or the text of a single token.
+        known: The evidence: "trained" by an audit, "declared" by the tokenizer, which adds the token itself, or "assumed"
+            by the caller.
+
+    Raises:
+        BadValue: The model has an x0 of its own, or `begin` is no single token.
+
+    Right: `with_begin(lm, "\n")` for a model of lines. Wrong: as a cure of `NoBOS`: the number is still an assumption.
     """
     if lm.begin.known != "none":
         raise BadValue(
@@ -34,17 +40,17 @@ def with_begin(lm: LM, begin: str | int, known: Literal["trained", "declared", "
 
 
 class WithBegin(Given):
-    """Behind one token that stands for x0; made by `with_begin`."""
+    """A model with a token that stands for x0; made by `with_begin`."""
 
     def __init__(self, lm: LM, i: int, known: Literal["trained", "declared", "assumed"]) -> None:
-        # The vocabulary stays: texts open behind x0, they do not go on.
+        # The vocabulary stays as it is: behind x0 a text begins, and does not continue.
         info = replace(lm.info, begin=Begin(known, token_name(lm.vocab, i), i))
         super().__init__(lm, [i], lm.vocab.token_bytes[i] or b"", info)
         self._known = known
         self._control = lm.vocab.token_bytes[i] is None
 
     def over(self, lm: LM) -> LM:
-        """Behind the same x0."""
+        """Another model behind the same x0."""
         return WithBegin(lm, int(self.ids[0]), self._known)
 
     def forward(
@@ -53,8 +59,12 @@ class WithBegin(Given):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """The model's pass over x0 + path. `BadValue` for a path that begins with x0, where no text spells it."""
-        # x0 twice raises the log p of a short sentence by 2 nats and costs a paragraph 7 to 14 (Gemma 3 270M).
+        """The model's pass over x0 and path.
+
+        Raises:
+            BadValue: A path begins with x0, and x0 is a control token, which no text spells.
+        """
+        # A second x0 raises log p of a short sentence by 2 nats, and costs a paragraph 7 to 14 nats (Gemma 3 270M).
         skips = [skip] * len(paths) if isinstance(skip, int) else skip
         if self._control and any(self._doubled(p) for p, s in zip(paths, skips) if s == 0):
             raise BadValue(
@@ -65,9 +75,10 @@ class WithBegin(Given):
         return super().forward(paths, want, skip)
 
     def _doubled(self, path: Path) -> bool:
-        """Whether a path begins with x0. Where that is EOS, too, the path of the empty text is EOS alone.
+        """Whether a path begins with x0.
 
-        A window may begin with an x0 that was drawn inside a text: it is read there, not scored.
+        Where x0 is EOS, too, the path of the empty text is EOS alone, which is no second x0. A window may begin with an x0
+        that was drawn inside a text; there it is read, not scored.
         """
         over = len(path) == 1 and self.begin.id == self.vocab.end
         return len(path) > 0 and path[0] == self.begin.id and not over
@@ -78,12 +89,21 @@ class WithBegin(Given):
 
 
 def token_name(vocab: Vocab, i: int) -> str:
-    """A control token by its own name, any other as `show` writes it."""
+    """The name of a control token; of any other token its bytes, as `show` writes them."""
     return next((name for name, at in vocab.control.names.items() if at == i), "") or vocab.show(i)
 
 
 def token_id(vocab: Vocab, token: str | int, what: str) -> int:
-    """The id of a token given by id, by a control token's name or by its text; `BadValue` where it is no token."""
+    """The id of a token.
+
+    Args:
+        vocab: The vocabulary.
+        token: An id, the name of a control token, or the text of a single token.
+        what: The argument that a message names.
+
+    Raises:
+        BadValue: There is no such token.
+    """
     if not isinstance(token, str):
         if why_not_whole(token, 0, vocab.size - 1):
             raise BadValue(
@@ -104,5 +124,5 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
 
 
 def list_names(named: Sequence[str], most: int = 6) -> str:
-    """Names in a message, the first few of many."""
+    """The first few of many names, for a message."""
     return ", ".join(named[:most]) + (f" and {len(named) - most} more" if len(named) > most else "")

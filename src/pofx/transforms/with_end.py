@@ -1,4 +1,4 @@
-"""A token standing in for EOS: where it comes, the text is over."""
+"""An EOS for a model that has none: a token at which a text ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pofx.vocab.wrapper import VocabWrapper
 
 
 class VocabWithEnd(VocabWrapper):
-    """A vocabulary one of whose tokens ends texts, and therefore spells nothing any more."""
+    """A vocabulary in which one token has become EOS, and no longer spells bytes."""
 
     def __init__(self, vocab: Vocab, end: int) -> None:
         super().__init__(vocab)
@@ -29,11 +29,15 @@ class VocabWithEnd(VocabWrapper):
         self._spelled = vocab.token_bytes[end] or b""
 
     def over(self, vocab: Vocab) -> Vocab:
-        """Another vocabulary ended by the same token."""
+        """Another vocabulary in which the same token is EOS."""
         return VocabWithEnd(vocab, self.ending)
 
     def encode(self, text: str | bytes) -> list[int]:
-        """As before; a text that contains the ending token is two texts: `NotText`."""
+        """The ids of a text.
+
+        Raises:
+            NotText: The text contains the token that ends texts, so it is several texts.
+        """
         ids = self.vocab.encode(text)
         self._check(ids)
         return ids
@@ -52,20 +56,26 @@ class VocabWithEnd(VocabWrapper):
         return every
 
     def _check(self, ids: Sequence[int] | NDArray[np.int64]) -> None:
-        found = np.flatnonzero(np.asarray(ids) == self.ending)
-        if len(found):
+        places = np.flatnonzero(np.asarray(ids) == self.ending)
+        if len(places):
             raise NotText(
                 f"expected a text without the token that ends texts, {self._spelled!r}, found it at token "
-                f"{found[0]}",
+                f"{places[0]}",
                 "split the text there",
             )
 
 
 def with_end(lm: LM, end: str | int) -> LM:
-    """The distribution of texts up to the first `end` token: p(x) = P(x · end).
+    r"""The distribution of texts up to the first `end` token: p(x) = P(x · end).
 
-    For a model that never ends a text, such as one of a running stream (`BadValue` where there is an EOS).
-    Right: `with_end(lm, "\\n")` for the law of lines. Wrong: expecting to score a text with `end` inside.
+    Args:
+        lm: A model that ends no text, such as a model of a running stream.
+        end: A control token by its name, an id, or the text of a single token.
+
+    Raises:
+        BadValue: The model has an EOS, or `end` is no single token.
+
+    Right: `with_end(lm, "\n")` for the law of lines. Wrong: expecting to score a text with `end` inside.
     """
     if lm.vocab.end is not None:
         raise BadValue(
@@ -76,14 +86,14 @@ def with_end(lm: LM, end: str | int) -> LM:
 
 
 class WithEnd(LMWrapper):
-    """The same laws over another vocabulary; made by `with_end`."""
+    """A model with the same laws, in which one token is EOS; made by `with_end`."""
 
     def __init__(self, lm: LM, end: int) -> None:
         self.end = end
         super().__init__(lm, replace(lm.info, vocab=VocabWithEnd(lm.vocab, end)))
 
     def over(self, lm: LM) -> LM:
-        """Ended by the same token."""
+        """Another model in which the same token is EOS."""
         return WithEnd(lm, self.end)
 
     def forward(
@@ -92,5 +102,5 @@ class WithEnd(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """As the model itself, but for log p(EOS), which only this vocabulary can ask for."""
+        """The model's own pass, unless log p(EOS) is asked for, which the model does not know as EOS."""
         return LM.forward(self, paths, want, skip) if want.end else self.lm.forward(paths, want, skip)

@@ -1,4 +1,4 @@
-"""The base of transforms that keep the laws of a model and change what stands around them."""
+"""The base of transforms that keep most of another model and change the rest."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pofx.lm.trace import Ints
 
 
 class LMWrapper(LM):
-    """Another LM, `lm`, law by law; a subclass says what is different about it.
+    """A model with the laws of another model, `lm`; a subclass changes some of them.
 
     `start`, `extend`, `branches`, `seen` and `sufficient` are passed on to `lm`; `bare` and `warping` are those of `lm`
     inside the same transform. `forward`, `portable`, `parts` and `termination` are the defaults of `LM`.
 
     Args:
         lm: The model inside.
-        info: What the wrapper says of itself, where that is not what the model says:
-            `dataclasses.replace(lm.info, …)`, which names what is changed and passes everything else on.
+        info: The description of the wrapper, where it differs from that of the model:
+            `dataclasses.replace(lm.info, …)`, which names the changed fields and passes on the others.
     """
 
     def __init__(self, lm: LM, info: Info | None = None) -> None:
@@ -60,6 +60,6 @@ class LMWrapper(LM):
         return None if core is None else self.over(core)
 
     def warping(self) -> Warping | None:
-        """As the model itself: what was warped is the same transform of the model before it was."""
-        found = self.lm.warping()
-        return None if found is None else Warping(self.over(found.lm), found.text)
+        """The warping of the model; the model before warping gets the same transform."""
+        warping = self.lm.warping()
+        return None if warping is None else Warping(self.over(warping.lm), warping.text)

@@ -1,4 +1,4 @@
-"""The byte-level law of a token model: the probability of a string, however tokens spell it."""
+"""The distribution over bytes of a token model: the probability of a string, however tokens spell it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from pofx.lm.begin import Begin, refuse_unconditional
 from pofx.lm.bounds import Bounds
 from pofx.lm.model import LM, prepare_paths, set_info
 from pofx.lm.paths import as_id_rows
-from pofx.lm.running_bounds import terms_of_bounds
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
-from pofx.transforms.bytewise.expansion import followed
-from pofx.transforms.bytewise.hypotheses import END, Covers
+from pofx.transforms.bytewise.expansion import expand
+from pofx.transforms.bytewise.hypotheses import END, Hypotheses
 from pofx.transforms.bytewise.reserve import Reserve
 from pofx.transforms.bytewise.shared_history_tree import beams
 from pofx.transforms.bytewise.sorted_tokens import Tokens
-from pofx.transforms.bytewise.steps import Step, terms
+from pofx.transforms.bytewise.steps import Step, StepTerms, read_steps
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import ByteVocab, refuse_normalizing
 
-# Texts walked side by side at most, and numbers of the laws they may hold: 256 MB in float32, so 42 texts at 5
+# The most texts read side by side, and the most numbers that their laws may hold: 256 MB in float32, so 42 texts at 5
 # hypotheses each over 262,144 tokens.
 BATCH = 64
 NUMBERS = 1 << 26
@@ -36,18 +35,23 @@ def bytewise(lm: LM, beam: int | None = None) -> LM:
     """P(x) = Σ P(t) over the covers t of x, p(x) = Σ p(t) over its tokenisations, as an LM over 256 bytes and EOS.
 
     A cover is a token sequence whose bytes begin with x and whose last token is needed to get there (Vieira et al.
-    2024); the law of the next byte is P(xb) / P(x), mid-token and mid-character, too. Control tokens spell nothing:
-    at every token their mass is renormalised away, and the share is in `Terms.leak`.
+    2024). The law of the next byte is P(xb) / P(x), inside a token and inside a character, too. Control tokens spell
+    nothing: at every token their mass is renormalised away, and `Terms.leak` has their share.
 
-    beam: None for the exact sum, whose cost may double with every byte (`TooLong` beyond 1 GB of laws), but not of an
-    n-gram, whose histories are one where they end alike (`LM.sufficient`); or the number
-    of histories kept a text, and unread one closed token where these close none, so that a beam does not die. The law is
-    then that of the hypotheses kept, renormalised, but for 1 % of what is unread, which goes to all bytes alike: a
-    distribution of its own. What was dropped is counted, so that every text has bounds lo ≤ log p ≤ hi on both that
-    and the exact value: `Scored.interval`, `Trace.low` and `.high`.
+    With a beam the law is that of the histories kept, renormalised. Where these close no token, one closed token is
+    held in reserve unread, so that the beam does not die, and 1 % of its mass goes to all bytes alike. Such a law is a
+    distribution of its own. The mass that was dropped is counted: every text has bounds lo ≤ log p ≤ hi, which hold
+    for this law and for the exact value (`Scored.interval`, `Trace.low`, `Trace.high`).
 
-    `NoBOS` for a model without x0: name what stands before, bytewise(given(lm, "…")). `BadValue` for a vocabulary
-    that spells nothing.
+    Args:
+        lm: A model of tokens.
+        beam: How many histories of a text are kept; None for the exact sum, whose cost may double with every byte. Of
+            an n-gram the exact sum is cheap: histories that end alike are one (`LM.sufficient`).
+
+    Raises:
+        NoBOS: The model has no x0. Name what stands before the text: bytewise(given(lm, "…")).
+        BadValue: The vocabulary spells nothing, or changes texts before it reads them.
+        TooLong: The laws of an exact sum are larger than 1 GB.
 
     Right: `log_prob(bytewise(lm, beam=5), "ware", given="soft")`. Wrong: exact on a page of a pretrained model.
     """
@@ -56,7 +60,7 @@ def bytewise(lm: LM, beam: int | None = None) -> LM:
 
 
 def over_bytes(lm: LM, beam: int | None = None) -> LM:
-    """`bytewise`, for texts that are read as the model reads them before they come here."""
+    """`bytewise` for texts that have been changed as the vocabulary changes them."""
     beam = None if beam is None else check_whole_number("beam", beam, 1, advice="None keeps all hypotheses")
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "the law of bytes")
@@ -66,7 +70,7 @@ def over_bytes(lm: LM, beam: int | None = None) -> LM:
 
 
 class Bytewise(LM):
-    """Sums over the ways to spell a text; made by `bytewise`."""
+    """A model of bytes that sums over the ways to spell a text in tokens; made by `bytewise`."""
 
     def __init__(self, lm: LM, beam: int | None) -> None:
         self.lm, self.beam = lm, beam
@@ -91,14 +95,17 @@ class Bytewise(LM):
         set_info(self, own)
 
     @cached_property
-    def _first(self) -> Covers:
-        """The empty text, one row. Where the tokens of a text open with a space that is no part of it, that is read."""
-        root = Covers.start(self.tokens, 1, self.beam)
+    def _first(self) -> Hypotheses:
+        """The hypotheses of one empty text.
+
+        Where the tokenizer opens a text with a space that is no part of it, the hypotheses have read this space.
+        """
+        root = Hypotheses.start(self.tokens, 1, self.beam)
         if not self.lm.vocab.opening:
             return root
-        behind = followed(replace(root, beam=None), np.array([ord(" ")])).kept(np.array([0]))
+        opened = expand(replace(root, beam=None), np.array([ord(" ")])).keep(np.array([0]))
         lo, hi = self.tokens.ranges.narrow(root.lo, root.hi, root.depth, np.array([ord(" ")]))
-        # Spelled without it: the empty text, and texts whose first token is another.
+        # Hypotheses without the space: the empty text, and texts whose first token does not begin with a space.
         without = root.take(np.array([0, 0]))
         without = replace(
             without,
@@ -106,7 +113,7 @@ class Bytewise(LM):
             hi=np.array([lo[0], without.hi[0]]),
             ends=np.array([True, False]),
         )
-        both = behind.cat([without])
+        both = opened.cat([without])
         return replace(
             both,
             row=np.zeros_like(both.row),
@@ -118,17 +125,17 @@ class Bytewise(LM):
         )
 
     def start(self, n: int) -> State:
-        """n empty texts behind x0."""
+        """The state of n empty texts, behind x0."""
         return _state(self._first.take(np.zeros(n, dtype=np.int64)))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """Each text followed by its row of bytes `ids[n, t]`: at most one call of the model a byte."""
         new = as_id_rows(ids, state.n)
         self._check(new)
-        covers: Covers = state.carry
+        hypotheses: Hypotheses = state.carry
         for byte in new.T:
-            covers = followed(covers, byte).kept(np.arange(covers.n))
-        return _state(covers) if new.size else state
+            hypotheses = expand(hypotheses, byte).keep(np.arange(hypotheses.n))
+        return _state(hypotheses) if new.size else state
 
     def forward(
         self,
@@ -136,110 +143,97 @@ class Bytewise(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Known texts many histories at a time; where whole laws are wanted all in lockstep, a call of the model a byte."""
+        """Score known texts, many histories in one pass of the model.
+
+        Where whole laws are wanted, or all hypotheses are kept, the texts are read side by side with a pass a byte.
+        """
         ids, skips = prepare_paths(self, paths, skip)
         for p in ids:
             self._check(p)
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
-        extra = [np.zeros((3, len(p) - s)) for p, s in zip(ids, skips)]
+        terms = [StepTerms(*np.zeros((4, 0)))] * len(ids)
         longest = sorted((i for i, p in enumerate(ids) if len(p)), key=lambda i: -len(ids[i]))
+        ahead = [k for k in longest if END not in ids[k][:-1]] if self.looks_ahead(want) else []
+        for at in range(0, len(ahead), BATCH):
+            group = ahead[at : at + BATCH]
+            for k, steps in zip(group, beams(self.tokens, [ids[k] for k in group], self.beam or 1)):
+                terms[k] = read_steps(steps, skips[k], self.vocab.size)
         held = self.lm.vocab.size * (1 if self.beam is None else 2 * self.beam)
         batch = max(1, min(BATCH, NUMBERS // held))
-        # Where only the bytes of the texts matter, the model is asked about many histories in one pass.
-        known = [k for k in longest if END not in ids[k][:-1]] if self.looks_ahead(want) else []
-        for at in range(0, len(known), BATCH):
-            some = known[at : at + BATCH]
-            steps = beams(self.tokens, [ids[k] for k in some], self.beam or 1)
-            self._write_all(some, steps, ids, skips, out, extra)
-        ahead = set(known)
-        rest = [k for k in longest if k not in ahead]
+        rest = sorted(set(longest) - set(ahead), key=longest.index)
         for at in range(0, len(rest), batch):
-            self._walk(rest[at : at + batch], ids, skips, want, out, extra)
+            group = rest[at : at + batch]
+            places = [(skips[k], out.offset(k)) for k in group] if want.rows else []
+            for k, steps in zip(group, self.in_lockstep([ids[k] for k in group], out, places)):
+                terms[k] = read_steps(steps, skips[k], self.vocab.size)
+        for k, mine in enumerate(terms):
+            out.logp[out.offset(k) :][: len(mine.logp)] = mine.logp
         trace = out.build()
-        low, high, leak = (tuple(e[k] for e in extra) for k in range(3))
         kept = {f.name: getattr(trace, f.name) for f in fields(trace)}
         if self.beam is not None:
-            kept |= {"low": low, "high": high}
-        return Trace(**{**kept, "leak": leak})
+            kept |= {"low": tuple(t.low for t in terms), "high": tuple(t.high for t in terms)}
+        return Trace(**{**kept, "leak": tuple(t.leak for t in terms)})
 
     def looks_ahead(self, want: Want) -> bool:
-        """Whether texts that are known are read many histories at a time, and not byte by byte."""
+        """Whether the model reads many histories of a known text in one pass, and not those of one byte."""
         return self.beam is not None and not want.rows and not self.lm.vocab.opening
 
-    def write(
-        self, steps: Sequence[Step], skip: int, logp: NDArray[np.float64], extra: NDArray[np.float64]
-    ) -> None:
-        """Steps of a path, read off into its log p, and its bounds and leak `[3, n]`, from position `skip` on."""
-        some = steps[skip:]
-        if not some:
-            return
-        logp[:] = terms(some, self.vocab.size)
-        least, most, leak = np.array([(s.after, s.most, s.leak) for s in some]).T
-        extra[:2] = terms_of_bounds(least, most, steps[skip - 1].most if skip else 0.0, logp)
-        extra[2] = leak
+    def in_lockstep(
+        self, paths: Sequence[Ints], out: TraceBuilder | None = None, places: Sequence[tuple[int, int]] = ()
+    ) -> list[list[Step]]:
+        """The steps of texts that are read side by side, with a call of the model a byte.
 
-    def _walk(
-        self,
-        some: Sequence[int],
-        ids: Sequence[Ints],
-        skips: Sequence[int],
-        want: Want,
-        out: TraceBuilder,
-        extra: Sequence[NDArray[np.float64]],
-    ) -> None:
-        """The paths `some`, the longest first: log p into `out`; bounds and leak of each position into `extra`."""
-        covers = self._first.take(np.zeros(len(some), dtype=np.int64))
-        steps: list[list[Step]] = [[] for _ in some]
-        for i in range(len(ids[some[0]])):
-            byte = np.array([ids[k][i] for k in some[: covers.n]], dtype=np.int64)
-            after = followed(covers, byte)
-            told = (covers.total, covers.reserve.weight, after.total, after.anew, after.most, covers.leak)
-            for mine, *step in zip(steps, *(a.tolist() for a in told)):
+        Args:
+            paths: Ids of bytes, the longest path first; none is empty.
+            out: What takes whole laws.
+            places: Of each path how many bytes at its front are not asked for, and its offset in `out`; empty where no
+                laws are wanted.
+        """
+        before = self._first.take(np.zeros(len(paths), dtype=np.int64))
+        steps: list[list[Step]] = [[] for _ in paths]
+        for i in range(len(paths[0])):
+            byte = np.array([p[i] for p in paths[: before.n]], dtype=np.int64)
+            after = expand(before, byte)
+            columns = (
+                before.total,
+                before.reserve.weight,
+                after.total,
+                after.restarted,
+                after.most,
+                before.leak,
+            )
+            for mine, *step in zip(steps, *(c.tolist() for c in columns)):
                 mine.append(Step(*step))
-            first = np.array([skips[k] for k in some[: covers.n]])
-            asked = np.flatnonzero(first <= i)
-            if want.rows and len(asked):
-                places = [out.offset(some[j]) + i - first[j] for j in asked.tolist()]
-                out.put_laws(np.array(places, dtype=np.int64), covers.take(asked).law(), byte[asked])
-            going = np.array([j for j in range(covers.n) if len(ids[some[j]]) > i + 1], dtype=np.int64)
+            asked = [(j, at + i - skip) for j, (skip, at) in enumerate(places[: before.n]) if skip <= i]
+            if out is not None and asked:
+                rows, at = np.array(asked, dtype=np.int64).T
+                out.put_laws(at, before.take(rows).law(), byte[rows])
+            going = np.array([j for j in range(before.n) if len(paths[j]) > i + 1], dtype=np.int64)
             if not len(going):
                 break
-            covers = after.kept(going)
-        self._write_all(some, steps, ids, skips, out, extra)
-
-    def _write_all(
-        self,
-        some: Sequence[int],
-        steps: Sequence[Sequence[Step]],
-        ids: Sequence[Ints],
-        skips: Sequence[int],
-        out: TraceBuilder,
-        extra: Sequence[NDArray[np.float64]],
-    ) -> None:
-        for k, mine in zip(some, steps):
-            n = len(ids[k]) - skips[k]
-            self.write(mine, skips[k], out.logp[out.offset(k) :][:n], extra[k])
+            before = after.keep(going)
+        return steps
 
     def _check(self, ids: Ints) -> None:
         if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab.size:
             raise IndexError(f"expected ids below {self.vocab.size}, found {ids.min()} … {ids.max()}")
 
     def bare(self) -> LM | None:
-        """None: without what stands before it there is no law of bytes."""
+        """None: without x0 there is no law of bytes."""
         return None
 
 
-def _state(covers: Covers) -> State:
-    return State(covers.law, covers, covers.n, bounds=_bounds, leak=_leak, held=_held)
+def _state(hypotheses: Hypotheses) -> State:
+    return State(hypotheses.law, hypotheses, hypotheses.n, bounds=_bounds, leak=_leak, held=_held)
 
 
-def _bounds(covers: Covers) -> Bounds:
-    return Bounds(covers.total, covers.pruned, covers.kept_law)
+def _bounds(hypotheses: Hypotheses) -> Bounds:
+    return Bounds(hypotheses.total, hypotheses.pruned, hypotheses.kept_law)
 
 
-def _leak(covers: Covers) -> NDArray[np.float64]:
-    return covers.leak
+def _leak(hypotheses: Hypotheses) -> NDArray[np.float64]:
+    return hypotheses.leak
 
 
-def _held(covers: Covers) -> int:
-    return covers.inner.n * covers.tokens.lm.vocab.size
+def _held(hypotheses: Hypotheses) -> int:
+    return hypotheses.histories.n * hypotheses.tokens.lm.vocab.size

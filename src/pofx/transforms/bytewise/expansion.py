@@ -1,4 +1,4 @@
-"""What the hypotheses of a law of bytes become behind one more byte, and which of them are kept."""
+"""The expansion of hypotheses by one more byte, and the choice of those that are kept."""
 
 from __future__ import annotations
 
@@ -13,86 +13,100 @@ from pofx.algorithms.byte_ranges import expand_ranges, logsumexp_runs
 from pofx.errors import TooLong
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
-from pofx.transforms.bytewise.hypotheses import END, Covers
-from pofx.transforms.bytewise.pruning import OPEN, OVER, Candidate, pruned
+from pofx.transforms.bytewise.hypotheses import END, Hypotheses
+from pofx.transforms.bytewise.pruning import OPEN, OVER, Candidate, prune
 from pofx.transforms.bytewise.reserve import Reserve
 from pofx.transforms.bytewise.sorted_tokens import Logs
 
-# Numbers of next-token laws held at a time: 1 GB in float32; 5,461 hypotheses with 49,152 tokens.
+# Numbers of next-token distributions held at a time: 1 GB in float32; 5,461 hypotheses with 49,152 tokens.
 MOST = 1 << 28
 
 
-def followed(covers: Covers, byte: Ints) -> Candidates:
-    """What becomes of the hypotheses when each row goes on with its byte, or EOS.
+def expand(hypotheses: Hypotheses, byte: Ints) -> Expansion:
+    """Follow each text by its byte, or by EOS.
 
-    Where none goes on, what is in reserve does: it is read now, from its own place on. Else no model is called.
+    Where no hypothesis of a text goes on, the token in its reserve does: the model reads it now, and the text is read
+    once more from the place where that token ends. No other call of the model is made.
+
+    Args:
+        hypotheses: The hypotheses of n texts.
+        byte: What follows each text, `[n]`; `END` for EOS.
     """
-    found = _one_byte(covers, byte)
-    anew = np.isneginf(found.total)
-    while len(dead := np.flatnonzero(np.isneginf(found.total) & (found.before.reserve.at >= 0))):
-        found = _one_byte(_healed(found.before, dead), byte)
-    return replace(found, asked=covers, anew=anew)
+    expansion = _expand(hypotheses, byte)
+    restarted = np.isneginf(expansion.total)
+    while len(dead := np.flatnonzero(np.isneginf(expansion.total) & (expansion.before.reserve.history >= 0))):
+        expansion = _expand(_restart(expansion.before, dead), byte)
+    return replace(expansion, asked=hypotheses, restarted=restarted)
 
 
-def _healed(covers: Covers, rows: Ints) -> Covers:
-    """These rows begun anew with what they have in reserve."""
-    t, spare = covers.tokens, covers.reserve.take(rows)
-    new = Covers.start(t, len(rows), covers.beam)
+def _restart(hypotheses: Hypotheses, rows: Ints) -> Hypotheses:
+    """Replace the hypotheses of some texts by those that begin with the token in reserve."""
+    t, spare = hypotheses.tokens, hypotheses.reserve.take(rows)
+    new = Hypotheses.start(t, len(rows), hypotheses.beam)
     new = replace(
         new,
-        inner=t.lm.extend(covers.inner.take(spare.at), spare.token[:, None]),
-        known=np.full(len(rows), np.nan),
-        at=np.arange(len(rows)),
+        histories=t.lm.extend(hypotheses.histories.take(spare.history), spare.token[:, None]),
+        spelling_read=np.full(len(rows), np.nan),
+        history=np.arange(len(rows)),
         prior=spare.weight,
         total=spare.weight,
-        lost=covers.lost[rows],
+        lost=hypotheses.lost[rows],
     )
     size = np.array([len(b) for b in spare.since])
     parts, order = [], []
     for n in np.unique(size):
-        some = np.flatnonzero(size == n)
-        part = new.take(some)
-        for byte in np.array([list(spare.since[k]) for k in some], dtype=np.int64).reshape(len(some), n).T:
-            part = followed(part, byte).kept(np.arange(len(some)))
+        same = np.flatnonzero(size == n)
+        part = new.take(same)
+        for byte in np.array([list(spare.since[k]) for k in same], dtype=np.int64).reshape(len(same), n).T:
+            part = expand(part, byte).keep(np.arange(len(same)))
         parts.append(part)
-        order.append(rows[some])
-    alive = np.setdiff1d(np.arange(covers.n), rows)
-    return covers.take(alive).cat(parts).take(np.argsort(np.concatenate([alive, *order])))
+        order.append(rows[same])
+    alive = np.setdiff1d(np.arange(hypotheses.n), rows)
+    return hypotheses.take(alive).cat(parts).take(np.argsort(np.concatenate([alive, *order])))
 
 
-def _one_byte(covers: Covers, byte: Ints) -> Candidates:
-    t, logp, base = covers.tokens, covers.inner.logp, covers.base
-    theirs = byte[covers.row]
-    over = np.flatnonzero((theirs == END) & covers.ends)
-    last = base[over] + logp[covers.at[over], t.end] if len(over) else np.zeros(0)
-    lo, hi = t.ranges.narrow(covers.lo, covers.hi, covers.depth, np.minimum(theirs, 255))
+def _expand(hypotheses: Hypotheses, byte: Ints) -> Expansion:
+    """Follow each text by its byte, without its reserve and without a call of the model."""
+    t, logp, base = hypotheses.tokens, hypotheses.histories.logp, hypotheses.base
+    history, theirs = hypotheses.history, byte[hypotheses.row]
+    over = np.flatnonzero((theirs == END) & hypotheses.ends)
+    over_weight = base[over] + logp[history[over], t.end] if len(over) else np.zeros(0)
+    lo, hi = t.ranges.narrow(hypotheses.lo, hypotheses.hi, hypotheses.depth, np.minimum(theirs, 255))
     going = np.flatnonzero((lo < hi) & (theirs != END))
-    lo, hi, depth = lo[going], hi[going], covers.depth[going] + 1
-    closed = t.ranges.count_closed(lo, hi, depth)
-    which, place = expand_ranges(lo, lo + closed)
+    lo, hi, depth = lo[going], hi[going], hypotheses.depth[going] + 1
+    n_closed = t.ranges.count_closed(lo, hi, depth)
+    which, place = expand_ranges(lo, lo + n_closed)
     parent, token = going[which], t.ranges.ids[place]
-    shut = base[parent] + logp[covers.at[parent], token].astype(np.float64)
-    lo = lo + closed
-    wide = base[going] + t.ranges.mass(logp, covers.at[going], lo, hi)
-    k = len(parent)
-    found = Candidates(
-        asked=covers,
-        before=covers,
+    closed_weight = base[parent] + logp[history[parent], token].astype(np.float64)
+    lo = lo + n_closed
+    open_weight = base[going] + t.ranges.mass(logp, history[going], lo, hi)
+    none, all_over = np.zeros(len(parent), dtype=np.int64), np.zeros(len(over), dtype=np.int64)
+    expansion = Expansion(
+        asked=hypotheses,
+        before=hypotheses,
         byte=byte,
-        anew=np.zeros(covers.n, dtype=np.bool_),
+        restarted=np.zeros(hypotheses.n, dtype=np.bool_),
         parent=np.concatenate([parent, going, over]),
         token=np.concatenate([token, np.full(len(going), OPEN), np.full(len(over), OVER)]),
-        lo=np.concatenate([np.zeros(k, dtype=np.int64), lo, np.zeros(len(over), dtype=np.int64)]),
-        hi=np.concatenate([np.full(k, t.ranges.size), hi, np.zeros(len(over), dtype=np.int64)]),
-        depth=np.concatenate([np.zeros(k, dtype=np.int64), depth, np.zeros(len(over), dtype=np.int64)]),
-        weight=np.concatenate([shut, wide, last]),
+        lo=np.concatenate([none, lo, all_over]),
+        hi=np.concatenate([np.full(len(parent), t.ranges.size), hi, all_over]),
+        depth=np.concatenate([none, depth, all_over]),
+        weight=np.concatenate([closed_weight, open_weight, over_weight]),
     )
-    return found.sorted()
+    return expansion.sorted()
 
 
 @dataclass(frozen=True, eq=False)
-class _Cut:
-    """The decisions of `pruned` for n rows: places among all candidates, −1 for no new reserve; and logs, `[n]` each."""
+class _Prunings:
+    """What the pruning rule decides of m texts.
+
+    Attributes:
+        kept: Places of the candidates that are kept, among the candidates of all texts.
+        reserve: The place of the new reserve of each text, `[m]`; −1 for none.
+        cleared: Whether the former reserve of a text is given up, `[m]`.
+        total: log of the mass that is kept, `[m]`, nats.
+        dropped: log of the mass that is dropped, `[m]`, nats.
+    """
 
     kept: Ints
     reserve: Ints
@@ -102,17 +116,28 @@ class _Cut:
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
-    """What hypotheses become behind one more byte, before any model is called; sorted by row, the heaviest first.
+class Expansion:
+    """The candidates that the hypotheses of n texts become behind one more byte, before any call of the model.
 
-    asked: whose they are. before: the same, but `anew`, `[n]`, with what was in reserve. byte: `[n]`, what follows.
-    parent: which hypothesis. token: the id that is closed, `OPEN` for one still open (lo, hi, depth), or `OVER`.
+    Candidates are sorted by text, and the heaviest of a text comes first.
+
+    Attributes:
+        asked: The hypotheses that were to be followed.
+        before: The same, but for texts that were restarted with the token in their reserve.
+        byte: What follows each text, `[n]`.
+        restarted: Whether no hypothesis of a text went on, `[n]`.
+        parent: Which hypothesis of `before` each candidate continues, `[c]`.
+        token: The id of the token that the byte closes, `OPEN` where the token stays open, or `OVER`, `[c]`.
+        lo: The first place that the open token may have in the sorted vocabulary, `[c]`.
+        hi: One past the last such place, `[c]`.
+        depth: How many bytes of the text the open token shares, `[c]`.
+        weight: log of the mass of the candidate, `[c]`, nats.
     """
 
-    asked: Covers
-    before: Covers
+    asked: Hypotheses
+    before: Hypotheses
     byte: Ints
-    anew: NDArray[np.bool_]
+    restarted: NDArray[np.bool_]
     parent: Ints
     token: Ints
     lo: Ints
@@ -122,119 +147,132 @@ class Candidates:
 
     @property
     def row(self) -> Ints:
-        """Whose each is."""
+        """Which text each candidate is of, `[c]`."""
         return self.before.row[self.parent]
 
     @cached_property
     def total(self) -> Logs:
-        """log of the mass of each row's candidates, `[n]`: a lower bound of log P(text), the whole of it if exact."""
+        """Log of the mass of the candidates of each text, `[n]`, nats: a lower bound of log P(text, byte).
+
+        The exact sum has it as log P(text, byte) itself.
+        """
         return logsumexp_runs(self.weight, np.bincount(self.row, minlength=self.before.n))
-
-    def _pick(self, k: Ints) -> Candidates:
-        picked: dict[str, Any] = {
-            f: getattr(self, f)[k] for f in ("parent", "token", "lo", "hi", "depth", "weight")
-        }
-        return replace(self, **picked)
-
-    def sorted(self) -> Candidates:
-        """By row and weight, those of weight 0 left out."""
-        some = self._pick(np.flatnonzero(self.weight > -np.inf))
-        return some._pick(np.lexsort((-some.weight, some.row)))
 
     @property
     def most(self) -> Logs:
-        """An upper bound of log P(text and byte), `[n]`; `total` is a lower one."""
+        """An upper bound of log P(text, byte), `[n]`, nats."""
         return np.logaddexp(self.total, self.before.pruned)
 
-    def kept(self, rows: Ints) -> Covers:
-        """These rows go on, each with the candidates that the rule of `pruned` keeps.
+    def sorted(self) -> Expansion:
+        """The candidates of some weight, sorted by text and weight."""
+        possible = self._pick(np.flatnonzero(self.weight > -np.inf))
+        return possible._pick(np.lexsort((-possible.weight, possible.row)))
 
-        One call of the model for all tokens that were closed.
+    def keep(self, rows: Ints) -> Hypotheses:
+        """The hypotheses that the pruning rule keeps of some texts; one call of the model reads all closed tokens.
+
+        Raises:
+            TooLong: The exact sum has more hypotheses than can be held.
         """
         old, t = self.before, self.before.tokens
         place = np.full(old.n, -1)
         place[rows] = np.arange(len(rows))
-        cut = self._cut(rows)
-        now, spare = self._pick(cut.kept), self._reserve(rows, cut)
+        prunings = self._prune(rows)
+        now, spare = self._pick(prunings.kept), self._reserve(rows, prunings)
         if len(now.token) * t.lm.vocab.size > MOST:
             raise TooLong(
                 f"expected a text of which all tokenisations can be held, found {len(now.token):,} ways to spell "
                 f"its first bytes with {t.lm.vocab.size:,} tokens",
                 "keep the heaviest: bytewise(lm, beam=5)",
             )
-        inner, known, at, behind = now._histories(spare.at)
-        shut_now = now.token >= 0
+        histories, spelling_read, history, spare_history = now._histories(spare.history)
+        closed = now.token >= 0
         order = np.argsort(place[now.row], kind="stable")
-        covers = Covers(
+        hypotheses = Hypotheses(
             tokens=t,
-            inner=inner,
-            known=known,
+            histories=histories,
+            spelling_read=spelling_read,
             row=place[now.row][order],
-            at=at[order],
+            history=history[order],
             lo=now.lo[order],
             hi=now.hi[order],
             depth=now.depth[order],
-            prior=np.where(shut_now, now.weight, old.prior[now.parent])[order],
-            ends=shut_now[order],
-            fresh=shut_now[order],
-            total=cut.total,
-            lost=np.logaddexp(old.lost[rows], cut.dropped),
+            prior=np.where(closed, now.weight, old.prior[now.parent])[order],
+            ends=closed[order],
+            fresh=closed[order],
+            total=prunings.total,
+            lost=np.logaddexp(old.lost[rows], prunings.dropped),
             beam=old.beam,
-            reserve=replace(spare, at=behind),
+            reserve=replace(spare, history=spare_history),
         )
-        return covers.merged() if old.beam is None else covers
+        return hypotheses.merged() if old.beam is None else hypotheses
 
-    def _cut(self, rows: Ints) -> _Cut:
-        """The pruning rule, applied to each of these rows; without a beam all candidates go on."""
+    def _pick(self, k: Ints) -> Expansion:
+        picked: dict[str, Any] = {
+            f: getattr(self, f)[k] for f in ("parent", "token", "lo", "hi", "depth", "weight")
+        }
+        return replace(self, **picked)
+
+    def _prune(self, rows: Ints) -> _Prunings:
+        """Apply the pruning rule to each of these texts; the exact sum keeps all candidates."""
         total, beam = self.total[rows], self.before.beam
         if beam is None:
-            place = np.zeros(self.before.n, dtype=np.bool_)
-            place[rows] = True
-            some = np.flatnonzero(place[self.row] & (self.token != OVER))
+            asked = np.zeros(self.before.n, dtype=np.bool_)
+            asked[rows] = True
+            kept = np.flatnonzero(asked[self.row] & (self.token != OVER))
             none = np.full(len(rows), -1)
-            return _Cut(some, none, none < 0, total, np.full(len(rows), -np.inf))
+            return _Prunings(kept, none, none < 0, total, np.full(len(rows), -np.inf))
         first, last = (np.searchsorted(self.row, rows, side).tolist() for side in ("left", "right"))
-        found = [Candidate(*c) for c in zip(self.parent.tolist(), self.token.tolist(), self.weight.tolist())]
+        every = [Candidate(*c) for c in zip(self.parent.tolist(), self.token.tolist(), self.weight.tolist())]
         spare = self.before.reserve.weight[rows].tolist()
-        cuts = [pruned(found[a:b], t, beam, s) for a, b, t, s in zip(first, last, total.tolist(), spare)]
-        return _Cut(
-            np.sort(np.array([a + k for a, cut in zip(first, cuts) for k in cut.kept], dtype=np.int64)),
-            np.array([-1 if cut.reserve is None else a + cut.reserve for a, cut in zip(first, cuts)]),
-            np.array([cut.cleared for cut in cuts], dtype=np.bool_),
-            np.array([cut.total for cut in cuts]),
-            np.array([cut.dropped for cut in cuts]),
+        each = [prune(every[a:b], t, beam, s) for a, b, t, s in zip(first, last, total.tolist(), spare)]
+        return _Prunings(
+            np.sort(np.array([a + k for a, p in zip(first, each) for k in p.kept], dtype=np.int64)),
+            np.array([-1 if p.reserve is None else a + p.reserve for a, p in zip(first, each)]),
+            np.array([p.cleared for p in each], dtype=np.bool_),
+            np.array([p.total for p in each]),
+            np.array([p.dropped for p in each]),
         )
 
-    def _reserve(self, rows: Ints, cut: _Cut) -> Reserve:
-        """What these rows have in reserve now, `at` in the states before."""
-        old = self.before.reserve.take(rows)
+    def _reserve(self, rows: Ints, prunings: _Prunings) -> Reserve:
+        """The reserve of each of these texts, with the histories of `before`."""
+        old, cleared = self.before.reserve.take(rows), prunings.cleared
         since = [
-            b"" if c else b + bytes([x]) for b, c, x in zip(old.since, cut.cleared, self.byte[rows].tolist())
+            b"" if c else b + bytes([x])
+            for b, c, x in zip(old.since, cleared.tolist(), self.byte[rows].tolist())
         ]
-        at, token = np.where(cut.cleared, -1, old.at), np.where(cut.cleared, -1, old.token)
-        weight = np.where(cut.cleared, -np.inf, old.weight)
-        new = np.flatnonzero(cut.reserve >= 0)
-        k = cut.reserve[new]
-        at[new], token[new], weight[new] = self.before.at[self.parent[k]], self.token[k], self.weight[k]
-        return Reserve(at, token, weight, tuple(since))
+        history, token = np.where(cleared, -1, old.history), np.where(cleared, -1, old.token)
+        weight = np.where(cleared, -np.inf, old.weight)
+        new = np.flatnonzero(prunings.reserve >= 0)
+        k = prunings.reserve[new]
+        history[new] = self.before.history[self.parent[k]]
+        token[new], weight[new] = self.token[k], self.weight[k]
+        return Reserve(history, token, weight, tuple(since))
 
     def _histories(self, spare: Ints) -> tuple[State, Logs, Ints, Ints]:
-        """States of the candidates' histories, each once, what is known of their laws, and whose is which; the same for
-        the states `spare` (−1: none) of what is in reserve."""
+        """The histories of the candidates and of the reserves, each once.
+
+        Args:
+            spare: The history of each reserve, a row of `before.histories`; −1 for none.
+
+        Returns:
+            The states of the histories; log(1 − p(control tokens)) of their laws, nan where not yet read; the row of
+            each candidate's history among them; the row of each reserve's history, −1 for none.
+        """
         old, t = self.before, self.before.tokens
-        come_from = old.at[self.parent]
-        shut = np.flatnonzero(self.token >= 0)
-        wide = np.flatnonzero(self.token < 0)
+        come_from = old.history[self.parent]
+        closed = np.flatnonzero(self.token >= 0)
+        still_open = np.flatnonzero(self.token < 0)
         held = np.flatnonzero(spare >= 0)
-        at, behind = np.zeros(len(self.token), dtype=np.int64), np.full(len(spare), -1)
-        same, mine = np.unique(np.concatenate([come_from[wide], spare[held]]), return_inverse=True)
-        at[wide], behind[held] = mine[: len(wide)], mine[len(wide) :]
+        history, spare_history = np.zeros(len(self.token), dtype=np.int64), np.full(len(spare), -1)
+        same, mine = np.unique(np.concatenate([come_from[still_open], spare[held]]), return_inverse=True)
+        history[still_open], spare_history[held] = mine[: len(still_open)], mine[len(still_open) :]
         size = t.lm.vocab.size
-        pair, mine = np.unique(come_from[shut] * size + self.token[shut], return_inverse=True)
-        at[shut] = mine + len(same)
-        known = np.concatenate([old.spelling[same], np.full(len(pair), np.nan)])
-        stay = old.inner.take(same) if len(same) != old.inner.n else old.inner
+        pair, mine = np.unique(come_from[closed] * size + self.token[closed], return_inverse=True)
+        history[closed] = mine + len(same)
+        spelling_read = np.concatenate([old.spelling[same], np.full(len(pair), np.nan)])
+        stay = old.histories.take(same) if len(same) != old.histories.n else old.histories
         if not len(pair):
-            return stay, known, at, behind
-        longer = t.lm.extend(old.inner.take(pair // size), (pair % size)[:, None])
-        return (stay.cat(longer) if len(same) else longer), known, at, behind
+            return stay, spelling_read, history, spare_history
+        longer = t.lm.extend(old.histories.take(pair // size), (pair % size)[:, None])
+        return (stay.cat(longer) if len(same) else longer), spelling_read, history, spare_history

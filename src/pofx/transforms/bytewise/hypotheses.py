@@ -1,4 +1,4 @@
-"""The ways in which tokens can spell the bytes so far: closed tokens, and an open one that begins with the rest."""
+"""Hypotheses: the ways in which closed tokens and one open token can spell the bytes so far, of many texts in arrays."""
 
 from __future__ import annotations
 
@@ -17,27 +17,37 @@ from pofx.lm.trace import Ints
 from pofx.transforms.bytewise.reserve import Reserve, uniform_share, with_uniform
 from pofx.transforms.bytewise.sorted_tokens import Logs, Tokens
 
-# EOS of the law over bytes.
+# The id of EOS in a distribution over bytes.
 END = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Covers:
-    """Hypotheses of n rows, sorted by row: a token history, and the range of tokens its next one is among.
+class Hypotheses:
+    """The hypotheses of n texts, sorted by text: arrays of h numbers, one a hypothesis, and of n numbers, one a text.
 
-    row, at: whose it is, and the row of `inner`, the states of the histories (hypotheses with one history share it).
-    lo, hi, depth: the open token is one of the places [lo, hi), which share `depth` bytes with the text.
-    prior: log P(history). ends: the text may end here (depth 0). fresh: no byte of the open token is read yet.
-    total, lost: `[n]`, log of the mass of all hypotheses of a row, and of those that were dropped on the way.
-    beam: how many histories a row keeps, None for all. reserve: what it keeps besides, unread.
-    known: log(1 − p(control tokens)) of the laws of `inner`, nan where not yet read.
+    Attributes:
+        tokens: The token model, and its vocabulary sorted by bytes.
+        histories: The states of the token histories, a row a history.
+        spelling_read: log(1 − p(control tokens)) of the law of each history, nats; nan where the law is not yet read.
+        row: Which text each hypothesis is of, `[h]`.
+        history: The row of `histories` of each hypothesis, `[h]`; several hypotheses may share one.
+        lo: The first place, in the sorted vocabulary, that the open token may have, `[h]`.
+        hi: One past the last such place, `[h]`.
+        depth: How many bytes of the text the open token shares, `[h]`.
+        prior: log P(history), `[h]`, nats.
+        ends: Whether the text may end here, `[h]`; then depth is 0.
+        fresh: Whether no byte of the open token has been read yet, `[h]`.
+        total: log of the mass of all hypotheses of a text, `[n]`, nats.
+        lost: log of the mass that was dropped on the way, `[n]`, nats.
+        beam: How many histories of a text are kept; None for all.
+        reserve: The closed tokens that are kept unread, one a text.
     """
 
     tokens: Tokens
-    inner: State
-    known: Logs
+    histories: State
+    spelling_read: Logs
     row: Ints
-    at: Ints
+    history: Ints
     lo: Ints
     hi: Ints
     depth: Ints
@@ -50,15 +60,15 @@ class Covers:
     reserve: Reserve
 
     @classmethod
-    def start(cls, tokens: Tokens, n: int, beam: int | None) -> Covers:
-        """n texts of which nothing is read."""
+    def start(cls, tokens: Tokens, n: int, beam: int | None) -> Hypotheses:
+        """The hypotheses of n empty texts: any token may follow."""
         zero, yes = np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.bool_)
         return cls(
             tokens=tokens,
-            inner=tokens.lm.start(1),
-            known=np.array([np.nan]),
+            histories=tokens.lm.start(1),
+            spelling_read=np.array([np.nan]),
             row=np.arange(n, dtype=np.int64),
-            at=zero,
+            history=zero,
             lo=zero,
             hi=np.full(n, tokens.ranges.size),
             depth=zero,
@@ -73,46 +83,46 @@ class Covers:
 
     @property
     def n(self) -> int:
-        """Rows."""
+        """How many texts there are."""
         return len(self.total)
 
-    def take(self, rows: Ints) -> Covers:
-        """These rows; histories are not copied."""
+    def take(self, rows: Ints) -> Hypotheses:
+        """The hypotheses of these texts; the histories are shared, not copied."""
         first = np.searchsorted(self.row, np.arange(self.n + 1))
         row, k = expand_ranges(first[:-1][rows], first[1:][rows])
         picked: dict[str, Any] = {
-            f: getattr(self, f)[k] for f in ("at", "lo", "hi", "depth", "prior", "ends", "fresh")
+            f: getattr(self, f)[k] for f in ("history", "lo", "hi", "depth", "prior", "ends", "fresh")
         }
         total, lost = self.total[rows], self.lost[rows]
         return replace(self, row=row, total=total, lost=lost, reserve=self.reserve.take(rows), **picked)
 
-    def cat(self, others: Sequence[Covers]) -> Covers:
-        """These rows and then those."""
+    def cat(self, others: Sequence[Hypotheses]) -> Hypotheses:
+        """The hypotheses of these texts, and then of the others."""
         every = [self, *others]
-        inner = self.inner.cat(*[c.inner for c in others])
-        at = np.cumsum([0, *[c.inner.n for c in every]])
-        row = np.cumsum([0, *[c.n for c in every]])
-        joined: dict[str, Any] = {
+        histories = self.histories.cat(*[c.histories for c in others])
+        first_history = np.cumsum([0, *[c.histories.n for c in every]])
+        first_row = np.cumsum([0, *[c.n for c in every]])
+        concatenated: dict[str, Any] = {
             f: np.concatenate([getattr(c, f) for c in every])
-            for f in ("lo", "hi", "depth", "prior", "ends", "fresh", "total", "lost", "known")
+            for f in ("lo", "hi", "depth", "prior", "ends", "fresh", "total", "lost", "spelling_read")
         }
         return replace(
             self,
-            inner=inner,
-            at=np.concatenate([c.at + k for c, k in zip(every, at)]),
-            row=np.concatenate([c.row + k for c, k in zip(every, row)]),
-            reserve=self.reserve.cat([c.reserve for c in others], at.tolist()),
-            **joined,
+            histories=histories,
+            history=np.concatenate([c.history + k for c, k in zip(every, first_history)]),
+            row=np.concatenate([c.row + k for c, k in zip(every, first_row)]),
+            reserve=self.reserve.cat([c.reserve for c in others], first_history.tolist()),
+            **concatenated,
         )
 
-    def merged(self) -> Covers:
-        """Hypotheses that nothing to come can tell apart as one: of an n-gram, histories that end with the same tokens."""
-        known = self.tokens.lm.sufficient(self.inner)
-        if known is None or not len(self.row):
+    def merged(self) -> Hypotheses:
+        """Add up hypotheses that nothing to come can tell apart, such as n-gram histories that end with the same tokens."""
+        sufficient = self.tokens.lm.sufficient(self.histories)
+        if sufficient is None or not len(self.row):
             return self
-        _, first, same = np.unique(known, axis=0, return_index=True, return_inverse=True)
-        at = same.reshape(-1)[self.at]
-        every = np.stack([self.row, at, self.lo, self.hi, self.depth, self.ends, self.fresh], axis=1)
+        _, first, same = np.unique(sufficient, axis=0, return_index=True, return_inverse=True)
+        history = same.reshape(-1)[self.history]
+        every = np.stack([self.row, history, self.lo, self.hi, self.depth, self.ends, self.fresh], axis=1)
         _, k, which = np.unique(every, axis=0, return_index=True, return_inverse=True)
         if len(k) == len(self.row):
             return self
@@ -121,61 +131,73 @@ class Covers:
         picked: dict[str, Any] = {
             f: getattr(self, f)[k] for f in ("row", "lo", "hi", "depth", "ends", "fresh")
         }
-        inner, spelling = self.inner.take(first), self.known[first]
-        return replace(self, inner=inner, known=spelling, at=at[k], prior=prior, **picked)
+        return replace(
+            self,
+            histories=self.histories.take(first),
+            spelling_read=self.spelling_read[first],
+            history=history[k],
+            prior=prior,
+            **picked,
+        )
 
     @cached_property
     def spelling(self) -> Logs:
-        """log(1 − p(control tokens)) of each law of `inner`."""
-        out = self.known.copy()
+        """log(1 − p(control tokens)) of the law of each history, `[m]`, nats."""
+        out = self.spelling_read.copy()
         new = np.flatnonzero(np.isnan(out))
         if len(new):
-            out[new] = self.tokens.spelling(self.inner.logp, new)
+            out[new] = self.tokens.spelling(self.histories.logp, new)
         return out
 
     @property
     def pruned(self) -> Logs:
-        """log of the mass of all that is not among the hypotheses, `[n]`: dropped, or in reserve."""
+        """Log of the mass that is not among the hypotheses, `[n]`, nats: dropped, or in reserve."""
         return np.logaddexp(self.lost, self.reserve.weight)
 
     @cached_property
-    def flat(self) -> Logs:
-        """The share of the law that is uniform, `[n]`: for what is in reserve."""
+    def uniform(self) -> Logs:
+        """The share of each law that is uniform, `[n]`; it stands for the mass in reserve."""
         return uniform_share(self.total, self.reserve.weight)
 
     @property
     def size(self) -> int:
-        """How many outcomes the law has: the bytes, and EOS where the model has one."""
+        """How many outcomes a law has: 256 bytes, and EOS where the model has one."""
         return END + (self.tokens.end is not None)
 
     @property
     def base(self) -> Logs:
-        """log P(history) / (1 − p(control tokens)): times the mass of tokens, the weight of a hypothesis."""
+        """Logarithm of P(history) / (1 − p(control tokens)), `[h]`, nats.
+
+        With log of the mass of the open token's range added, it is log of the mass of a hypothesis.
+        """
         with np.errstate(invalid="ignore"):
-            base: Logs = self.prior - self.spelling[self.at]
+            base: Logs = self.prior - self.spelling[self.history]
         return np.where(np.isfinite(base), base, -np.inf)
 
     @property
     def leak(self) -> Logs:
-        """Mass of control tokens in the laws that are opened here, `[n]`: p(control | text so far)."""
+        """p(control token | text so far), `[n]`: the mass of control tokens in the laws whose token opens here."""
         out = np.zeros(self.n)
         k = np.flatnonzero(self.fresh & np.isfinite(self.total[self.row]))
         share = np.exp(self.prior[k] - self.total[self.row[k]])
-        np.add.at(out, self.row[k], share * -np.expm1(self.spelling[self.at[k]]))
+        np.add.at(out, self.row[k], share * -np.expm1(self.spelling[self.history[k]]))
         return out
 
     def law(self) -> Logs:
-        """log p(next byte | text), `[n, 256]`, or `[n, 257]` with EOS; uniform where no hypothesis is left."""
-        return with_uniform(self.kept_law, self.flat[:, None], self.size)
+        """The law of the next byte: log p(byte | text), `[n, 256]`, or `[n, 257]` with EOS, nats.
+
+        A text without hypotheses has a uniform law.
+        """
+        return with_uniform(self.kept_law, self.uniform[:, None], self.size)
 
     @cached_property
     def kept_law(self) -> Logs:
-        """The law of the hypotheses alone: without the uniform share for what is in reserve."""
-        logp, base = self.inner.logp, self.base
+        """The law of the hypotheses alone, `[n, size]`, nats: without the uniform share."""
+        logp, base = self.histories.logp, self.base
         each = np.full((len(self.row), self.size), -np.inf)
-        each[:, :END] = self.tokens.ranges.next_bytes(logp, self.at, self.lo, self.hi, self.depth)
+        each[:, :END] = self.tokens.ranges.next_bytes(logp, self.history, self.lo, self.hi, self.depth)
         if self.tokens.end is not None:
-            each[:, END] = np.where(self.ends, logp[self.at, self.tokens.end], -np.inf)
+            each[:, END] = np.where(self.ends, logp[self.history, self.tokens.end], -np.inf)
         each += base[:, None]
         out = np.full((self.n, self.size), -np.inf)
         rows, starts = np.unique(self.row, return_index=True)

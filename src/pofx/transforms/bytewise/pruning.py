@@ -1,4 +1,4 @@
-"""The pruning rule of a beam over token histories: which candidates go on, which one is held in reserve, what is dropped."""
+"""The pruning rule of a beam: which candidates go on, which one is held in reserve, and which are dropped."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Pruning:
 
 
 def worth(beam: int) -> float:
-    """log of the least share of a text's mass for which a closed token is worth a call of the model.
+    """Log of the least share of a text's mass for which a closed token is worth a call of the model.
 
     The share is 10^(−beam) for five or more histories, and 10^(−(beam + 5) / 2) for fewer.
 
@@ -57,7 +57,7 @@ def worth(beam: int) -> float:
     return -max(beam, (beam + 5) / 2) * math.log(10)
 
 
-def pruned(found: Sequence[Candidate], total: float, beam: int, spare: float) -> Pruning:
+def prune(candidates: Sequence[Candidate], total: float, beam: int, spare: float) -> Pruning:
     """Keep the open and the closed candidates of the `beam` heaviest histories.
 
     A closed token is kept from the share `worth(beam)` on; the heaviest candidate is kept in any case. Where no closed
@@ -65,15 +65,15 @@ def pruned(found: Sequence[Candidate], total: float, beam: int, spare: float) ->
     is kept needs no reserve. A new reserve takes the place of the former reserve, since the new token ends later.
 
     Args:
-        found: The candidates of one text, the heaviest first.
+        candidates: The candidates of one text, the heaviest first.
         total: log of the mass of all of them.
         beam: How many histories are kept.
         spare: log of the mass of the former reserve, −∞ for none.
     """
-    if not found or found[0].token == OVER:  # EOS ends every hypothesis that it follows
+    if not candidates or candidates[0].token == OVER:  # EOS ends every hypothesis that it follows
         return Pruning((), None, True, total, spare)
     weights: dict[int, list[float]] = {}
-    for c in found:
+    for c in candidates:
         weights.setdefault(c.parent, []).append(c.weight)
     heavy = set(weights)
     if len(weights) > beam:
@@ -82,15 +82,15 @@ def pruned(found: Sequence[Candidate], total: float, beam: int, spare: float) ->
     least = total + worth(beam)
     kept = [
         k
-        for k, c in enumerate(found)
+        for k, c in enumerate(candidates)
         if k == 0 or (c.parent in heavy and (c.token == OPEN or c.weight >= least))
     ]
-    cleared = any(found[k].token != OPEN for k in kept)
-    reserve = None if cleared else next((k for k, c in enumerate(found) if c.token != OPEN), None)
+    cleared = any(candidates[k].token != OPEN for k in kept)
+    reserve = None if cleared else next((k for k, c in enumerate(candidates) if c.token != OPEN), None)
     cleared = cleared or reserve is not None
-    gone = [spare] if cleared else []
-    if len(kept) < len(found):
+    dropped = [spare] if cleared else []
+    if len(kept) < len(candidates):
         inside = {*kept, reserve}
-        gone += [c.weight for k, c in enumerate(found) if k not in inside]
-        total = logsumexp_few([found[k].weight for k in kept])
-    return Pruning(kept, reserve, cleared, total, logsumexp_few(gone))
+        dropped += [c.weight for k, c in enumerate(candidates) if k not in inside]
+        total = logsumexp_few([candidates[k].weight for k in kept])
+    return Pruning(kept, reserve, cleared, total, logsumexp_few(dropped))

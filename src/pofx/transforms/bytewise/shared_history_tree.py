@@ -1,4 +1,4 @@
-"""Beams of texts that are known beforehand: the model is asked about many of their histories in one pass."""
+"""Beams of known texts, side by side: the model is asked about the histories of all of them in few passes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from pofx.lm.continuation_tree import Branches
 from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
-from pofx.transforms.bytewise.histories import Histories
+from pofx.transforms.bytewise.beam import BeamOverText
+from pofx.transforms.bytewise.history_tree import HistoryTree
 from pofx.transforms.bytewise.hypotheses import END
-from pofx.transforms.bytewise.known_text_beam import Walk
+from pofx.transforms.bytewise.known_text_beam import KnownTextBeam
 from pofx.transforms.bytewise.sorted_tokens import Tokens
 from pofx.transforms.bytewise.steps import Step
-from pofx.transforms.bytewise.token_masses import Spellings, readings
+from pofx.transforms.bytewise.token_masses import Spellings, token_masses
 
-# Bytes looked ahead, of all texts together.
+# How many bytes all texts together are looked ahead, and the fewest of each text.
 HORIZON = 1024
-LEAST = 64  # of each text, however many there are
-# Histories after which the tree is begun anew: SmolLM2 asks for 1 to 4 a byte, of 46 kB each.
+LEAST = 64
+# Histories after which the tree is made again: SmolLM2 asks for 1 to 4 a byte, of 46 kB each.
 MOST = 3000
-# Histories that a pass reads in the time of one, as its weights have to be fetched anyway: of 1,000 bytes, beam 3, 1,800
+# Histories that a pass reads in the time of one, as it has to fetch the weights anyway: of 1,000 bytes, beam 3, 1,800
 # in 226 passes and 33 s; with guesses up to 24 a pass, 2,300 in 70 and 17 s; 8 was best.
 SPARE = 8
 
@@ -31,42 +32,45 @@ SPARE = 8
 def beams(
     tokens: Tokens, paths: Sequence[Ints], beam: int, root: State | None = None, row: Sequence[int] = ()
 ) -> list[list[Step]]:
-    """Step for step what `Covers` does byte by byte, of each path of bytes; EOS, id 256, may only stand last.
+    """The steps of a beam over each path of bytes: the same as `followed` gives byte by byte.
 
-    root, row: the paths stand behind these rows of a state of the model, else behind x0.
+    Each beam goes as far as the masses at hand allow, and beyond by trial, to find which histories it will ask for.
+    One pass of the model reads these, and so on: 118 bytes take 7 to 16 passes, where byte by byte takes 118.
 
-    Walks go as far as the laws at hand allow, and beyond on trial, to find which histories will be asked for; these
-    are read in one pass, and so on: 118 bytes in 7 to 16 passes of the model, where byte by byte takes 118.
+    Args:
+        tokens: The token model.
+        paths: Ids of bytes; EOS, id 256, may only stand last.
+        beam: How many histories a beam keeps.
+        root: A state of the token model whose rows the paths begin at; x0 without.
+        row: The row of `root` that each path begins at; row 0 without.
     """
-    walks = [_walk(tokens, p, beam) for p in paths]
-    root = tokens.lm.start(1) if root is None else root
-    row = row or [0] * len(walks)
-    fronts = [(r, w.tree.spellings, 0) for r, w in zip(row, walks)]
-    for walk, reading in zip(walks, readings(tokens, root.logp, fronts)):
-        walk.tree.nodes[0].reading = reading
-    grove = _Grove(tokens, root, walks, row)
-    stops = [0] * len(walks)
-    while active := [k for k, w in enumerate(walks) if not w.done]:
-        there = all(len(walks[k].steps) >= stops[k] for k in active)
-        if there and grove.size > MOST:
-            grove = grove.again(active)
+    known = [_known_text_beam(tokens, p, beam) for p in paths]
+    tree = SharedHistoryTree(
+        tokens, tokens.lm.start(1) if root is None else root, known, row or [0] * len(known)
+    )
+    tree.read_roots(range(len(known)))
+    stops = [0] * len(known)
+    while active := [k for k, b in enumerate(known) if not b.done]:
+        there = all(len(known[k].steps) >= stops[k] for k in active)
+        if there and tree.size > MOST:
+            tree = tree.rerooted(active)
         for k in active:
-            if there or grove.size <= MOST:
-                stops[k] = len(walks[k].steps) + max(HORIZON // len(active), LEAST)
-            walks[k].go(stops[k], SPARE // len(active))
-            walks[k].seed(stops[k])
-        grove.read([k for k in active if walks[k].missing])
-    return [w.steps for w in walks]
+            if there or tree.size <= MOST:
+                stops[k] = len(known[k].steps) + max(HORIZON // len(active), LEAST)
+            known[k].advance(stops[k], SPARE // len(active))
+            known[k].ask_tokenizer(stops[k])
+        tree.read_missing([k for k in active if known[k].missing])
+    return [b.steps for b in known]
 
 
-def _walk(tokens: Tokens, path: Ints, beam: int) -> Walk:
+def _known_text_beam(tokens: Tokens, path: Ints, beam: int) -> KnownTextBeam:
     data = path[:-1] if len(path) and path[-1] == END else path
-    tree = Histories(Spellings(tokens.ranges, data), _cuts(tokens.lm, bytes(data.tolist())))
-    return Walk(path.tolist(), tree, beam)
+    tree = HistoryTree(Spellings(tokens.ranges, data), _cuts(tokens.lm, bytes(data.tolist())))
+    return KnownTextBeam(BeamOverText(path.tolist(), tree, beam))
 
 
 def _cuts(lm: LM, text: bytes) -> list[tuple[int, int]]:
-    """(end, id) of each token as the tokenizer has it; none where it does not spell these bytes."""
+    """The end and the id of each token of the tokenizer's own spelling; empty where it does not spell these bytes."""
     try:
         ids = lm.vocab.encode(text)
     except NotText:
@@ -77,17 +81,35 @@ def _cuts(lm: LM, text: bytes) -> list[tuple[int, int]]:
     return list(zip(np.cumsum([len(b or b"") for b in spelled]).tolist(), ids))
 
 
-class _Grove:
-    """The histories of all walks as branches of one state; `row`: which row of it each walk stands behind."""
+class SharedHistoryTree:
+    """The histories of several beams as branches of one state of the model.
 
-    def __init__(self, tokens: Tokens, state: State, walks: Sequence[Walk], row: Sequence[int]) -> None:
-        self.tokens, self.state, self.walks, self.row = tokens, state, walks, row
+    Args:
+        tokens: The token model.
+        state: The state that the branches grow from.
+        beams: The beams.
+        row: The row of `state` that each beam begins at.
+    """
+
+    def __init__(
+        self, tokens: Tokens, state: State, beams: Sequence[KnownTextBeam], row: Sequence[int]
+    ) -> None:
+        self.tokens, self.state, self.beams, self.row = tokens, state, beams, row
         self.branches: Branches = tokens.lm.branches(state)
         self.size = 0
+        # Of each beam the number of each of its histories here: of the tree's root −1 − row.
         self.number: list[dict[int, int]] = [{0: -1 - r} for r in row]
 
-    def read(self, asking: Sequence[int]) -> None:
-        """What the walks miss, each history once."""
+    def read_roots(self, asking: Sequence[int]) -> None:
+        """Give the first history of some beams its masses, from the laws of the state."""
+        roots = [self.beams[k].tree.nodes[0] for k in asking]
+        wanted = [(self.row[k], self.beams[k].tree.spellings, root.place) for k, root in zip(asking, roots)]
+        if wanted:
+            for root, masses in zip(roots, token_masses(self.tokens, self.state.logp, wanted)):
+                root.masses = masses
+
+    def read_missing(self, asking: Sequence[int]) -> None:
+        """Ask the model about the histories that some beams miss, about each history once."""
         if not asking:
             return
         parent: list[int] = []
@@ -95,9 +117,9 @@ class _Grove:
         known: dict[tuple[int, int], int] = {}
         readers: dict[int, list[tuple[int, int]]] = {}
         for k in asking:
-            walk, number = self.walks[k], self.number[k]
-            for node in walk.missing:
-                above, last = number[walk.tree.nodes[node].above], walk.tree.nodes[node].token
+            beam, number = self.beams[k], self.number[k]
+            for node in beam.missing:
+                above, last = number[beam.tree.nodes[node].parent], beam.tree.nodes[node].token
                 if (above, last) not in known:
                     known[above, last] = self.size + len(parent)
                     parent.append(above)
@@ -105,41 +127,36 @@ class _Grove:
                 number[node] = known[above, last]
                 readers.setdefault(number[node], []).append((k, node))
         self.size += len(parent)
-        for nodes, logp in self.branches.grow(
+        for numbers, logp in self.branches.grow(
             np.array(parent, dtype=np.int64), np.array(token, dtype=np.int64)
         ):
-            found = [(row, k, node) for row, n in enumerate(nodes.tolist()) for k, node in readers[n]]
-            wanted = [
-                (row, self.walks[k].tree.spellings, self.walks[k].tree.nodes[node].place)
-                for row, k, node in found
+            reading = [
+                (row, self.beams[k].tree, node)
+                for row, n in enumerate(numbers.tolist())
+                for k, node in readers[n]
             ]
-            for (_, k, node), reading in zip(found, readings(self.tokens, logp, wanted)):
-                self.walks[k].tree.nodes[node].reading = reading
+            wanted = [(row, tree.spellings, tree.nodes[node].place) for row, tree, node in reading]
+            for (_, tree, node), masses in zip(reading, token_masses(self.tokens, logp, wanted)):
+                tree.nodes[node].masses = masses
 
-    def again(self, active: Sequence[int]) -> _Grove:
-        """Begun anew behind what the living histories of each walk share; the rest of them is read once more."""
+    def rerooted(self, active: Sequence[int]) -> SharedHistoryTree:
+        """A new tree that holds the living histories alone; the model reads these once more."""
         rows: dict[tuple[int, ...], int] = {}
         states: list[State] = []
-        row = [0] * len(self.walks)
+        row = [0] * len(self.beams)
         for k in active:
-            path = self.walks[k].reroot()
+            path = self.beams[k].reroot()
             key = (self.row[k], *path)
             if key not in rows:
                 rows[key] = len(states)
                 state = self.state.take([self.row[k]])
                 states.append(self.tokens.lm.extend(state, np.array([path])) if path else state)
             row[k] = rows[key]
-        joined = states[0].cat(*states[1:]) if len(states) > 1 else states[0]
-        grove = _Grove(self.tokens, joined, self.walks, row)
-        unread = [k for k in active if self.walks[k].tree.nodes[0].reading is None]
-        if unread:
-            fronts = [
-                (row[k], self.walks[k].tree.spellings, self.walks[k].tree.nodes[0].place) for k in unread
-            ]
-            for k, reading in zip(unread, readings(self.tokens, joined.logp, fronts)):
-                self.walks[k].tree.nodes[0].reading = reading
+        together = states[0].cat(*states[1:]) if len(states) > 1 else states[0]
+        tree = SharedHistoryTree(self.tokens, together, self.beams, row)
+        tree.read_roots([k for k in active if self.beams[k].tree.nodes[0].masses is None])
         for k in active:
-            self.walks[k].missing = list(range(1, len(self.walks[k].tree.nodes)))
-        if any(self.walks[k].missing for k in active):
-            grove.read(active)
-        return grove
+            self.beams[k].missing = list(range(1, len(self.beams[k].tree.nodes)))
+        if any(self.beams[k].missing for k in active):
+            tree.read_missing(active)
+        return tree

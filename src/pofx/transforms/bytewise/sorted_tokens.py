@@ -1,4 +1,4 @@
-"""A token model as seen from its bytes: its vocabulary sorted, and what spells nothing."""
+"""A token model as its bytes see it: the vocabulary sorted by bytes, and the control tokens that spell nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ Logs = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """A token model as seen from its bytes. silent: ids that spell nothing and are not EOS; `end`: EOS."""
+    """A token model and its vocabulary, sorted by bytes.
+
+    Attributes:
+        lm: The token model.
+        ranges: Its tokens, sorted by bytes.
+        silent: Ids of the control tokens: they spell nothing, and none is EOS.
+        end: The id of EOS, None for a model without EOS.
+    """
 
     lm: LM
     ranges: ByteRanges
@@ -27,13 +34,18 @@ class Tokens:
 
     @classmethod
     def of(cls, lm: LM) -> Tokens:
-        """Its vocabulary, sorted."""
+        """Sort the vocabulary of a token model."""
         spelled, end = lm.vocab.token_bytes, lm.vocab.end
         silent = [i for i, b in enumerate(spelled) if not b and i != end]
         return cls(lm, sorted_tokens(spelled), np.array(silent, dtype=np.int64), end)
 
     def spelling(self, logp: Floats, rows: Ints) -> Logs:
-        """log(1 − p(silent)) of some rows of laws, `[m, V]` to `[rows]`."""
+        """log(1 − p(control tokens)) of some next-token distributions.
+
+        Args:
+            logp: Next-token distributions, `[m, V]`, nats.
+            rows: Which of them, `[n]`.
+        """
         if not len(self.silent):
             return np.zeros(len(rows))
         lost = np.exp(logsumexp(logp[np.ix_(rows, self.silent)]))
@@ -45,5 +57,5 @@ class Tokens:
 
 @lru_cache(maxsize=4)  # a vocabulary of 262,144 tokens takes a second to sort, and 10 MB
 def sorted_tokens(spelled: tuple[bytes | None, ...]) -> ByteRanges:
-    """A vocabulary by its bytes; the last few are kept."""
+    """Sort a vocabulary by bytes; the last four are kept."""
     return ByteRanges(spelled)

@@ -7,38 +7,72 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pofx.lm.running_bounds import terms_of_bounds
 from pofx.transforms.bytewise.reserve import uniform_share, with_uniform
 from pofx.transforms.bytewise.sorted_tokens import Logs
 
 
 class Step(NamedTuple):
-    """What a beam says of one byte, nats.
+    """What a beam says of one byte.
 
     Attributes:
-        total: log of the mass of the hypotheses before the byte.
-        spare: log of the mass in reserve before the byte.
-        after: log of the mass of the hypotheses that the byte is read with: a lower bound of log P(text, byte).
-        anew: Whether no hypothesis went on and the reserve was read.
-        most: An upper bound of log P(text, byte).
-        leak: Mass of control tokens in the laws that are opened before the byte, p(control | text).
+        total: log of the mass of the hypotheses before the byte, nats.
+        spare: log of the mass in reserve before the byte, nats.
+        after: log of the mass of the hypotheses that the byte is read with, nats: a lower bound of log P(text, byte).
+        restarted: Whether no hypothesis went on, so that the reserve was read.
+        most: An upper bound of log P(text, byte), nats.
+        leak: p(control token | text): mass of control tokens in the laws that are opened before the byte.
     """
 
     total: float
     spare: float
     after: float
-    anew: bool
+    restarted: bool
     most: float
     leak: float
 
 
-def terms(steps: Sequence[Step], size: int) -> Logs:
-    """log p of each byte by the law of the beam, `[n]`; size: how many outcomes that law has.
+class StepTerms(NamedTuple):
+    """The terms of log P of one text, an entry a byte, `[n]` each.
+
+    Attributes:
+        logp: log p of the byte under the law of the beam, nats.
+        low: A lower bound of the term, nats.
+        high: An upper bound of the term, nats.
+        leak: p(control token | text before the byte).
+    """
+
+    logp: Logs
+    low: Logs
+    high: Logs
+    leak: Logs
+
+
+def read_steps(steps: Sequence[Step], skip: int, size: int) -> StepTerms:
+    """The terms of a text from its steps, from byte `skip` on.
+
+    Args:
+        steps: The steps of the whole text, one a byte.
+        skip: How many bytes at the front are not asked for.
+        size: How many outcomes the law has.
+    """
+    asked = steps[skip:]
+    if not asked:
+        return StepTerms(*np.zeros((4, 0)))
+    logp = _logp(asked, size)
+    least, most, leak = np.array([(s.after, s.most, s.leak) for s in asked]).T
+    low, high = terms_of_bounds(least, most, steps[skip - 1].most if skip else 0.0, logp)
+    return StepTerms(logp, low, high, leak)
+
+
+def _logp(steps: Sequence[Step], size: int) -> Logs:
+    """The law of the beam at each byte: log p, `[n]`, nats.
 
     Where the reserve was read, the probability of the byte is the uniform share alone. Behind a text of no mass the law is
     uniform.
     """
-    total, spare, after, anew, _, _ = np.array(steps, dtype=np.float64).T
+    total, spare, after, restarted, _, _ = np.array(steps, dtype=np.float64).T
     dead = np.isneginf(total)
-    kept = np.where(anew > 0, -np.inf, after - np.where(dead, 0.0, total))
-    found: Logs = np.where(dead, -np.log(size), with_uniform(kept, uniform_share(total, spare), size))
-    return found
+    kept = np.where(restarted > 0, -np.inf, after - np.where(dead, 0.0, total))
+    logp: Logs = np.where(dead, -np.log(size), with_uniform(kept, uniform_share(total, spare), size))
+    return logp

@@ -1,4 +1,4 @@
-"""What a law says of the text that follows: the masses of the tokens that begin it, of each that it closes, of EOS."""
+"""The masses that a next-token distribution gives to the tokens that spell what follows in a known text."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from pofx.transforms.bytewise.sorted_tokens import Tokens
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Of one law, at one place of a text; logs, nats.
+class TokenMasses:
+    """One next-token distribution, read at one place of a text.
 
-    spelling: log(1 − p(control tokens)). end: log p(EOS). open: at [d], the mass of the tokens that go on behind the d
-    next bytes of the text. closed: at [d], (id, log p) of the tokens that are these d bytes. Both begin with d = 1.
+    Attributes:
+        spelling: log(1 − p(control tokens)), nats.
+        end: log p(EOS), nats.
+        open: Entry d − 1 is the log mass of the tokens that begin with the d next bytes of the text and are longer, nats.
+        closed: Entry d − 1 holds (id, log p) of each token that is exactly the d next bytes, nats.
     """
 
     spelling: float
@@ -29,13 +32,18 @@ class Reading:
 
 
 class Spellings:
-    """The tokens that begin at each place of a text, by how many of its bytes they share: ranges of the vocabulary."""
+    """For each place of a text, the ranges of the sorted vocabulary that begin with its next 1, 2, … bytes.
+
+    Args:
+        ranges: The sorted vocabulary.
+        data: The bytes of the text, `[n]`.
+    """
 
     def __init__(self, ranges: ByteRanges, data: Ints) -> None:
         n = len(data)
         at, lo, hi = np.arange(n), np.zeros(n, dtype=np.int64), np.full(n, ranges.size)
         self._ranges = ranges
-        self._found: list[list[tuple[int, int, int]]] = [[] for _ in range(n)]
+        self._by_place: list[list[tuple[int, int, int]]] = [[] for _ in range(n)]
         depth = 0
         while True:
             inside = np.flatnonzero(at + depth < n)
@@ -48,33 +56,48 @@ class Spellings:
             depth += 1
             closed = ranges.count_closed(lo, hi, np.full(len(at), depth))
             for k, a, b, c in zip(at.tolist(), lo.tolist(), hi.tolist(), closed.tolist()):
-                self._found[k].append((a, a + c, b))
+                self._by_place[k].append((a, a + c, b))
 
     def of(self, place: int) -> list[tuple[int, int, int]]:
-        """At [d − 1]: tokens that are the next d bytes, and those that go on behind them: places [lo, mid) and [mid, hi)."""
-        return self._found[place] if place < len(self._found) else []
+        """The ranges at a place of the text.
+
+        Returns:
+            Entry d − 1 is (lo, mid, hi): tokens [lo, mid) are the next d bytes, tokens [mid, hi) begin with them.
+        """
+        return self._by_place[place] if place < len(self._by_place) else []
 
     def token(self, at: int) -> int:
-        """The id at a place of the sorted vocabulary."""
+        """The id of the token at one place of the sorted vocabulary."""
         return int(self._ranges.ids[at])
 
 
-def readings(tokens: Tokens, logp: Floats, wanted: Sequence[tuple[int, Spellings, int]]) -> list[Reading]:
-    """Rows of laws `[m, V]`, each read at a place of a text: (row, text, place). `NoLaw` where one is no number."""
+def token_masses(
+    tokens: Tokens, logp: Floats, wanted: Sequence[tuple[int, Spellings, int]]
+) -> list[TokenMasses]:
+    """Read next-token distributions, each at one place of a text.
+
+    Args:
+        tokens: The vocabulary, sorted.
+        logp: Next-token distributions, `[m, V]`, nats.
+        wanted: For each result the row of `logp`, the text and the place in the text.
+
+    Raises:
+        NoLaw: A number among `logp` is no log-probability.
+    """
     check_logs(logp)
     rows = np.unique([r for r, _, _ in wanted])
     spelling = dict(zip(rows.tolist(), tokens.spelling(logp, rows).tolist()))
-    found = [spellings.of(place) for _, spellings, place in wanted]
-    row = np.array([r for (r, _, _), f in zip(wanted, found) for _ in f], dtype=np.int64)
-    bounds = np.array([b for f in found for b in f], dtype=np.int64).reshape(-1, 3)
+    ranges = [spellings.of(place) for _, spellings, place in wanted]
+    row = np.array([r for (r, _, _), mine in zip(wanted, ranges) for _ in mine], dtype=np.int64)
+    bounds = np.array([b for mine in ranges for b in mine], dtype=np.int64).reshape(-1, 3)
     mass = tokens.ranges.mass(logp, row, bounds[:, 1], bounds[:, 2]).tolist()
     out, at = [], 0
-    for (r, _, _), f in zip(wanted, found):
+    for (r, _, _), mine in zip(wanted, ranges):
         closed = []
-        for lo, mid, _ in f:
+        for lo, mid, _ in mine:
             ids = tokens.ranges.ids[lo:mid]
             closed.append(tuple(zip(ids.tolist(), logp[r, ids].astype(np.float64).tolist())))
         end = float(logp[r, tokens.end]) if tokens.end is not None else -np.inf
-        out.append(Reading(spelling[r], end, tuple(mass[at : at + len(f)]), tuple(closed)))
-        at += len(f)
+        out.append(TokenMasses(spelling[r], end, tuple(mass[at : at + len(mine)]), tuple(closed)))
+        at += len(mine)
     return out

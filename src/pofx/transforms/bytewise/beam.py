@@ -1,0 +1,186 @@
+"""One byte of a beam over a known text: hypotheses as records, and the masses of what follows from a history tree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pofx.algorithms.logspace import logsumexp_few
+from pofx.transforms.bytewise.history_tree import HistoryTree
+from pofx.transforms.bytewise.hypotheses import END
+from pofx.transforms.bytewise.pruning import OPEN, OVER, Candidate, prune
+from pofx.transforms.bytewise.steps import Step
+from pofx.transforms.bytewise.token_masses import TokenMasses
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A history, and an open token that begins with the next bytes of the text.
+
+    Attributes:
+        node: The number of the history in the tree.
+        depth: How many bytes of the text the open token shares.
+        prior: log P(history), nats.
+        ends: Whether the text may end here: no byte of the open token has been read.
+    """
+
+    node: int
+    depth: int
+    prior: float
+    ends: bool
+
+
+@dataclass(frozen=True)
+class Beam:
+    """The hypotheses at one place of a text.
+
+    Attributes:
+        alive: The hypotheses that go on.
+        total: log of their mass, nats.
+        lost: log of the mass that was dropped on the way, nats.
+        reserve: A closed token whose next-token distribution is not read, unless no other hypothesis goes on.
+    """
+
+    alive: tuple[Hypothesis, ...]
+    total: float
+    lost: float
+    reserve: Hypothesis | None = None
+
+    @property
+    def spare(self) -> float:
+        """Log of the mass in reserve, nats; −∞ for none."""
+        return -math.inf if self.reserve is None else self.reserve.prior
+
+    @property
+    def pruned(self) -> float:
+        """Log of the mass that is not among the hypotheses: dropped, or in reserve, nats."""
+        return logsumexp_few([self.lost, self.spare])
+
+
+# The beam before the first byte.
+EMPTY_TEXT = Beam((Hypothesis(0, 0, 0.0, True),), 0.0, -math.inf)
+
+
+class Continuation(NamedTuple):
+    """A beam and what becomes of its hypotheses behind one more byte.
+
+    Attributes:
+        beam: The beam that the byte is read with; it began at the reserve where no other hypothesis went on.
+        candidates: What the hypotheses become, the heaviest first.
+        unread: Hypotheses whose masses are missing; where there are any, the candidates are not known.
+    """
+
+    beam: Beam
+    candidates: list[Candidate]
+    unread: list[Hypothesis]
+
+    @property
+    def after(self) -> float:
+        """Log of the mass of the candidates, nats."""
+        return logsumexp_few([c.weight for c in self.candidates])
+
+
+@dataclass(frozen=True)
+class BeamOverText:
+    """The rules by which a beam moves along one known text.
+
+    Attributes:
+        data: The bytes of the text, and `END` where the text is over.
+        tree: The histories of the text.
+        size: How many histories a beam keeps.
+    """
+
+    data: Sequence[int]
+    tree: HistoryTree
+    size: int
+
+    def unread(self, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """The hypotheses whose history the model has not been asked about."""
+        return [h for h in hypotheses if self.tree.nodes[h.node].masses is None]
+
+    def continued(self, beam: Beam, i: int) -> Continuation:
+        """Read byte i of the text; where no hypothesis goes on, start again with the one in reserve."""
+        unread = self.unread(beam.alive)
+        if unread:
+            return Continuation(beam, [], unread)
+        candidates = self.candidates(beam.alive, i)
+        if candidates or beam.reserve is None:
+            return Continuation(beam, candidates, [])
+        restarted = Beam((beam.reserve,), beam.reserve.prior, beam.lost)
+        for k in range(self.tree.nodes[beam.reserve.node].place, i):
+            following = self.continued(restarted, k)
+            if following.unread:
+                return following
+            restarted = self.kept(following.beam, following.candidates, following.after, k + 1)
+        return self.continued(restarted, i)
+
+    def candidates(self, hypotheses: Sequence[Hypothesis], i: int) -> list[Candidate]:
+        """What hypotheses with known masses become behind byte i of the text, the heaviest first."""
+        byte = self.data[i]
+        closed: list[Candidate] = []
+        still: list[Candidate] = []
+        over: list[Candidate] = []
+        for k, h in enumerate(hypotheses):
+            masses = self._masses(h)
+            base = h.prior - masses.spelling
+            if not math.isfinite(base):
+                continue
+            if byte == END:
+                if h.ends:
+                    over.append(Candidate(k, OVER, base + masses.end))
+            elif h.depth < len(masses.open):
+                closed.extend(Candidate(k, t, base + logp) for t, logp in masses.closed[h.depth])
+                still.append(Candidate(k, OPEN, base + masses.open[h.depth]))
+        possible = [c for c in (*closed, *still, *over) if c.weight > -math.inf]
+        return sorted(possible, key=lambda c: -c.weight)
+
+    def kept(self, beam: Beam, candidates: Sequence[Candidate], after: float, place: int) -> Beam:
+        """Apply the pruning rule.
+
+        Args:
+            beam: The beam that the byte was read with.
+            candidates: What its hypotheses became, the heaviest first.
+            after: log of the mass of the candidates, nats.
+            place: The place behind the byte.
+        """
+        pruning = prune(candidates, after, self.size, beam.spare)
+        alive = tuple(self._hypothesis(beam, candidates[k], place) for k in pruning.kept)
+        reserve = None if pruning.cleared else beam.reserve
+        if pruning.reserve is not None:
+            reserve = self._hypothesis(beam, candidates[pruning.reserve], place)
+        return Beam(alive, pruning.total, logsumexp_few([beam.lost, pruning.dropped]), reserve)
+
+    def step(self, before: Beam, following: Continuation) -> Step:
+        """What the beam `before` says of the byte that it was continued with."""
+        after = following.after
+        return Step(
+            total=before.total,
+            spare=before.spare,
+            after=after,
+            restarted=following.beam is not before,
+            most=logsumexp_few([after, following.beam.pruned]),
+            leak=self._leak(before),
+        )
+
+    def _leak(self, beam: Beam) -> float:
+        if beam.total == -math.inf:
+            return 0.0
+        return sum(
+            math.exp(h.prior - beam.total) * -math.expm1(self._masses(h).spelling)
+            for h in beam.alive
+            if h.ends
+        )
+
+    def _masses(self, h: Hypothesis) -> TokenMasses:
+        masses = self.tree.nodes[h.node].masses
+        assert masses is not None  # noqa: S101  (ours: hypotheses without masses are left out)
+        return masses
+
+    def _hypothesis(self, beam: Beam, c: Candidate, place: int) -> Hypothesis:
+        h = beam.alive[c.parent]
+        if c.token == OPEN:
+            return Hypothesis(h.node, h.depth + 1, h.prior, False)
+        node = self.tree.child(h.node, c.token, place, self.tree.nodes[h.node].age + 1)
+        return Hypothesis(node, 0, c.weight, True)
