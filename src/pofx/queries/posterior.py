@@ -14,8 +14,8 @@ from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
 from pofx.queries.scoring.terms import Terms, name_normalizers, read_texts, terms
-from pofx.transforms.mixture import updated
 from pofx.transforms.mixture_bounds import mixed_leak, running_bounds
+from pofx.transforms.model_weights import update_posterior
 from pofx.vocab.vocabulary import to_bytes
 
 Logs = NDArray[np.float64]
@@ -129,5 +129,5 @@ def _posterior_path(prior: Logs, logp: Logs) -> Logs:
     """The log posterior before each token and after the last, `[n + 1, K]`."""
     rows = [prior]
     for gain in logp.T:
-        rows.append(updated(rows[-1][None, :], gain[None, :])[0])
+        rows.append(update_posterior(rows[-1][None, :], gain[None, :])[0])
     return np.array(rows)

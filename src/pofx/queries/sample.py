@@ -13,10 +13,9 @@ from pofx.errors import BadValue
 from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.queries.scoring.terms import Given, Terms, terms, terms_given_ids
-from pofx.transforms.given import check_possible
+from pofx.transforms.given import Prefix, check_possible
 from pofx.transforms.given import given as with_prefix
 from pofx.transforms.given_string import given_string
-from pofx.transforms.prefix_ids import Prefix
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import Vocab, to_bytes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,9 +12,26 @@ from pofx.lm.begin import Begin
 from pofx.lm.model import LM, Info
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
-from pofx.transforms.prefix_ids import Prefix
 from pofx.transforms.wrapper import LMWrapper
 from pofx.vocab.vocabulary import show_bytes, to_bytes
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Ids to condition on; the text that follows begins with a new token.
+
+    Attributes:
+        ids: The ids.
+        text: How a message shows them.
+
+    Right: `log_prob(lm, "Hello.", given=Prefix((1, 4093, 2), "a greeting"))`. Wrong: a text with names of control tokens.
+    """
+
+    ids: tuple[int, ...]
+    text: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 def given(lm: LM, prefix: str | bytes | Prefix) -> LM:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.lm.window_rule import join_rules
 from pofx.transforms.bytewise.bytewise import bytewise
 from pofx.transforms.mixture_bounds import with_extras
+from pofx.transforms.model_weights import ModelWeights, update_posterior
 from pofx.values import check_weights, check_whole_number
 
 
@@ -144,45 +145,45 @@ class Mixture(LM):
             if self.lms[c].interval and s.bounds is not None:
                 scale[:, c] = s.bounds.most
         fresh = np.full(n, self.begin.known == "none")
-        return self._state(_Known(posterior, np.zeros_like(scale), scale, fresh), states)
+        return self._state(ModelWeights(posterior, np.zeros_like(scale), scale, fresh), states)
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """Every model, extended; each token updates the posterior, but for the first token where there is no x0."""
-        known, states = state.carry
+        weights, states = state.carry
         for token in as_id_rows(ids, state.n).T:
-            if not known.fresh.all():
-                seen = np.flatnonzero(~known.fresh)
+            if not weights.fresh.all():
+                seen = np.flatnonzero(~weights.fresh)
                 gain = np.stack(
                     [s.take(seen).logp[np.arange(len(seen)), token[seen]] for s in states], axis=1
                 )
-                known = known.gained(seen, gain)
-            known = replace(known, fresh=np.zeros_like(known.fresh))
+                weights = weights.gained(seen, gain)
+            weights = replace(weights, fresh=np.zeros_like(weights.fresh))
             states = tuple(lm.extend(s, token[:, None]) for lm, s in zip(self.lms, states))
-        return self._state(known, states)
+        return self._state(weights, states)
 
-    def _state(self, known: _Known, states: tuple[State, ...]) -> State:
+    def _state(self, weights: ModelWeights, states: tuple[State, ...]) -> State:
         def law() -> Floats:
             return logsumexp(
-                np.stack([s.logp + known.posterior[:, c, None] for c, s in enumerate(states)]), axis=0
+                np.stack([s.logp + weights.posterior[:, c, None] for c, s in enumerate(states)]), axis=0
             )
 
         return State(
             law,
-            (known, states),
-            len(known.posterior),
+            (weights, states),
+            len(weights.posterior),
             bounds=self._bounds if self.interval else None,
             leak=_leak if self.leaks else None,
         )
 
-    def _bounds(self, carry: tuple[_Known, tuple[State, ...]]) -> Bounds:
+    def _bounds(self, carry: tuple[ModelWeights, tuple[State, ...]]) -> Bounds:
         """Σ_c π_c of the masses that each model counts, and of the masses that each leaves out."""
-        known, states = carry
+        weights, states = carry
         each = []
         for c, s in enumerate(states):
             bounds = s.bounds if self.lms[c].interval else None
             if bounds is None:
-                bounds = Bounds.exact(known.total[:, c], s.logp)
-            weight = self.log_weights[c] - known.scale[:, c]
+                bounds = Bounds.exact(weights.total[:, c], s.logp)
+            weight = self.log_weights[c] - weights.scale[:, c]
             each.append(Bounds(bounds.kept + weight, bounds.dropped + weight, bounds.logp))
         kept = logsumexp(np.stack([b.kept for b in each]), axis=0)
         counted = logsumexp(np.stack([b.kept[:, None] + b.logp for b in each]), axis=0)
@@ -224,62 +225,16 @@ class Mixture(LM):
         posterior, gains = self.log_weights[None, :], np.empty(logp.shape[1])
         for j, gain in enumerate(logp.T):
             gains[j] = logsumexp(posterior[0] + gain)
-            posterior = updated(posterior, gain[None, :])
+            posterior = update_posterior(posterior, gain[None, :])
         return gains
 
 
-@dataclass(frozen=True, eq=False)
-class _Known:
-    """The evidence of n texts about C models.
-
-    Attributes:
-        posterior: Log of the weight of each model behind each text, `[n, C]`, nats.
-        total: log P_c of each text, `[n, C]`, nats; only for models without bounds.
-        scale: Log of the mass of the empty text on the scale of a model's bounds, `[n, C]`, nats.
-        fresh: Whether the first token of a text is to come and there is no x0, `[n]`.
-    """
-
-    posterior: NDArray[np.float64]
-    total: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    fresh: NDArray[np.bool_]
-
-    def take(self, rows: Ints) -> _Known:
-        """The evidence of these texts."""
-        return _Known(self.posterior[rows], self.total[rows], self.scale[rows], self.fresh[rows])
-
-    def cat(self, others: Sequence[_Known]) -> _Known:
-        """The evidence of these texts, and then of the others."""
-        every = [self, *others]
-        return _Known(*(np.concatenate([getattr(k, f.name) for k in every]) for f in fields(_Known)))
-
-    def gained(self, rows: Ints, gain: NDArray[np.float64]) -> _Known:
-        """The evidence behind one more token of some texts; gain: log p_c of the token, `[rows, C]`, nats."""
-        posterior, total = self.posterior.copy(), self.total.copy()
-        posterior[rows] = updated(posterior[rows], gain)
-        total[rows] += gain
-        return replace(self, posterior=posterior, total=total)
-
-
-def _leak(carry: tuple[_Known, tuple[State, ...]]) -> NDArray[np.float64]:
+def _leak(carry: tuple[ModelWeights, tuple[State, ...]]) -> NDArray[np.float64]:
     """The leaks of the models, averaged by the posterior, `[n]`."""
-    known, states = carry
+    weights, states = carry
     leaks = np.stack([np.zeros(s.n) if s.leak is None else s.leak for s in states], axis=1)
-    out: NDArray[np.float64] = np.sum(np.exp(known.posterior) * leaks, axis=1)
+    out: NDArray[np.float64] = np.sum(np.exp(weights.posterior) * leaks, axis=1)
     return out
-
-
-def updated(posterior: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bayes' rule in logs; a token that is impossible under every model changes nothing.
-
-    Args:
-        posterior: Log of the weights, a row a text, `[n, C]`, nats.
-        gain: log p_c of the next token, `[n, C]`, nats.
-    """
-    joint = posterior + gain
-    total = logsumexp(joint, axis=1)[:, None]
-    dead = np.isneginf(total)
-    return np.where(dead, posterior, joint - np.where(dead, 0.0, total))
 
 
 def joint_begin(lms: Sequence[LM]) -> Begin:

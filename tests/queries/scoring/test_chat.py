@@ -18,7 +18,7 @@ import pofx
 import tiny_checkpoints as tiny
 from pofx.cli.main import pofx as command
 from pofx.models.pretrained.library.body import quiet
-from pofx.transforms.prefix_ids import Prefix
+from pofx.transforms.given import Prefix
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # importing it warns of what it imports

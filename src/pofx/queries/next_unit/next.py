@@ -17,10 +17,9 @@ from pofx.queries.next_unit.unit_entropy import entropy_bounds, entropy_of_chara
 from pofx.queries.next_unit.unit_search import UnitSearch, search_units
 from pofx.queries.scoring.terms import Given, Terms, terms, terms_given_ids
 from pofx.queries.segmentation.unit_automata import CharacterAutomaton, TextUnit, WordAutomaton
-from pofx.transforms.given import check_possible
+from pofx.transforms.given import Prefix, check_possible
 from pofx.transforms.given import given as with_prefix
 from pofx.transforms.given_string import given_string
-from pofx.transforms.prefix_ids import Prefix
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import show_bytes, to_bytes
 

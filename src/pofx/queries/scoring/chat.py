@@ -7,7 +7,7 @@ from typing import Any
 
 from pofx.errors import Advice, BadValue
 from pofx.lm.model import LM
-from pofx.transforms.prefix_ids import Prefix
+from pofx.transforms.given import Prefix
 
 MOST_MESSAGES = 10_000
 

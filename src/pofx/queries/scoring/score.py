@@ -12,8 +12,8 @@ from pofx.queries.scoring.joins import JoinRequest, choose_joins, score_exact, s
 from pofx.queries.scoring.scored import Scored as Scored
 from pofx.queries.scoring.scored import score_tokens
 from pofx.queries.scoring.terms import Given, name_normalizers, read_texts, terms_given_ids
+from pofx.transforms.given import Prefix
 from pofx.transforms.given import given as with_prefix
-from pofx.transforms.prefix_ids import Prefix
 
 
 def score(

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeVar
 
 from pofx.lm.begin import Known
 from pofx.lm.model import LM
-from pofx.transforms.prefix_ids import Prefix
+from pofx.transforms.given import Prefix
 from pofx.units import count_noun
 from pofx.vocab.vocabulary import to_bytes
 

@@ -1,0 +1,60 @@
+"""The weights of the models of a mixture behind a text, and Bayes' rule, which updates them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.logspace import logsumexp
+from pofx.lm.trace import Ints
+
+
+@dataclass(frozen=True, eq=False)
+class ModelWeights:
+    """The weights of C models behind n texts.
+
+    Attributes:
+        posterior: Log of the weight of each model behind each text, `[n, C]`, nats.
+        total: log P_c of each text, `[n, C]`, nats; only for models without bounds.
+        scale: Log of the mass of the empty text on the scale of a model's bounds, `[n, C]`, nats.
+        fresh: Whether the first token of a text is to come and there is no x0, `[n]`.
+    """
+
+    posterior: NDArray[np.float64]
+    total: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    fresh: NDArray[np.bool_]
+
+    def take(self, rows: Ints) -> ModelWeights:
+        """The weights behind these texts."""
+        return ModelWeights(self.posterior[rows], self.total[rows], self.scale[rows], self.fresh[rows])
+
+    def cat(self, others: Sequence[ModelWeights]) -> ModelWeights:
+        """The weights behind these texts, and then of the others."""
+        every = [self, *others]
+        return ModelWeights(
+            *(np.concatenate([getattr(k, f.name) for k in every]) for f in fields(ModelWeights))
+        )
+
+    def gained(self, rows: Ints, gain: NDArray[np.float64]) -> ModelWeights:
+        """The weights behind one more token of some texts; gain: log p_c of the token, `[rows, C]`, nats."""
+        posterior, total = self.posterior.copy(), self.total.copy()
+        posterior[rows] = update_posterior(posterior[rows], gain)
+        total[rows] += gain
+        return replace(self, posterior=posterior, total=total)
+
+
+def update_posterior(posterior: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bayes' rule in logs; a token that is impossible under every model changes nothing.
+
+    Args:
+        posterior: Log of the weights, a row a text, `[n, C]`, nats.
+        gain: log p_c of the next token, `[n, C]`, nats.
+    """
+    joint = posterior + gain
+    total = logsumexp(joint, axis=1)[:, None]
+    dead = np.isneginf(total)
+    return np.where(dead, posterior, joint - np.where(dead, 0.0, total))
