@@ -10,7 +10,9 @@ import pytest
 import torch
 
 import pofx
+import tiny_checkpoints
 from pofx.errors import OutOfMemory
+from pofx.files.isolated.process import Raised
 from pofx.models.pretrained import files
 from pofx.models.pretrained.checkpoint.gguf.library import gguf_library_call
 from pofx.models.pretrained.checkpoint.library_calls import library_call
@@ -18,8 +20,11 @@ from pofx.models.pretrained.checkpoint.rules import check_checkpoint
 from pofx.models.pretrained.library import model as library_model
 from pofx.models.pretrained.library import reader as library_reader
 from pofx.queries.compression import parallel_streams
-from pofx.vocab.tokenizer.files.tokenizer_json import refusing
-from pofx.vocab.tokenizer.stretches import encoding
+from pofx.vocab.tokenizer import text as tokenizer_text
+from pofx.vocab.tokenizer import vetting
+from pofx.vocab.tokenizer import vocabulary as tokenizer_vocabulary
+from pofx.vocab.tokenizer.files import tokenizer_json
+from pofx.vocab.tokenizer.library_calls import file_call, text_call
 from pofx.vocab.tokenizer.text import TextTokenizer
 from tiny_checkpoints import write
 from toy import ToyLM
@@ -68,10 +73,54 @@ def test_a_mistake_in_the_reader_of_the_library_looks_like_one(
         library_reader.compare_with_library(model, home, None)
 
 
+@pytest.mark.parametrize("error", [KeyError, TypeError, RecursionError])
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        (tokenizer_vocabulary, "parse"),
+        (tokenizer_vocabulary, "token_bytes"),
+        (tokenizer_vocabulary, "control_names"),
+        (tokenizer_vocabulary, "ids_around_text"),
+        (tokenizer_json, "declared_tokens"),
+        (tokenizer_json, "flat_steps"),
+        (tokenizer_text, "merges_of"),
+        (tokenizer_text, "remove_opening_space"),
+        (tokenizer_text, "Normalization"),
+        (TextTokenizer, "_ids_of"),
+    ],
+)
+def test_a_mistake_in_the_reader_of_tokenizers_looks_like_one(
+    place: Any, name: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: Any, **__: Any) -> Any:
+        raise error("a mistake of ours")
+
+    monkeypatch.setattr(place, name, mistaken)
+    with pytest.raises(error, match="a mistake of ours"):
+        tokenizer_vocabulary.TokenizerVocab(tiny_checkpoints.tokenizer(), tiny_checkpoints.ROWS)
+
+
+def test_a_mistake_in_the_process_that_tries_a_tokenizer_looks_like_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: Any) -> Any:
+        raise Raised("KeyError: 'a mistake of ours'")
+
+    monkeypatch.setattr(vetting, "apart", mistaken)
+    monkeypatch.setattr(vetting, "_here", set())
+    with pytest.raises(Raised, match="a mistake of ours"):
+        vetting.vet(home, tiny_checkpoints.ROWS, [1, 2, 3])
+
+
 @pytest.mark.parametrize("error", NO_MEMORY, ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize(
     "around",
-    [lambda: library_call(Path("m")), lambda: gguf_library_call(Path("m")), lambda: refusing("m"), encoding],
+    [
+        lambda: library_call(Path("m")),
+        lambda: gguf_library_call(Path("m")),
+        lambda: file_call("m"),
+        text_call,
+    ],
     ids=["checkpoint", "gguf", "tokenizer", "text"],
 )
 def test_memory_that_ran_out_is_said_and_is_not_the_files_fault(

@@ -20,7 +20,7 @@ import transformers
 import pofx
 import tiny_checkpoints as tiny
 from pofx.models.pretrained.library.body import quiet
-from pofx.vocab.tokenizer.files.tokenizer_json import is_mark
+from pofx.vocab.tokenizer.files.control_tokens import is_mark
 
 TEXT = "the cat saw the cat!"
 TABLE: dict[str, int] = tiny.tokenizer()["model"]["vocab"]

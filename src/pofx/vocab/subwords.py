@@ -51,9 +51,10 @@ def _byte_characters() -> str:
 
 BYTE_CHARACTERS = _byte_characters()
 _BYTE_OF = {c: b for b, c in enumerate(BYTE_CHARACTERS)}
-# Runs of stray bytes. One ASCII character between two is its own token anyway, and joins the run: alternating
-# ones took 4.7 s a megabyte as texts of one character.
-_STRAY = re.compile("([\udc80-\udcff]+(?:[\\x00-\\x7f][\udc80-\udcff]+)*)")
+STRAY = re.compile("([\udc80-\udcff]+)")
+# A run of stray bytes here takes in single ASCII characters, each of which is its own token between two stray bytes.
+# Bytes that alternate with letters took 4.7 s a megabyte as texts of one character.
+_STRAY_WITH_ASCII = re.compile("([\udc80-\udcff]+(?:[\\x00-\\x7f][\udc80-\udcff]+)*)")
 
 
 def bpe_model(
@@ -133,15 +134,15 @@ class SubwordVocab(Vocab):
 
     def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
         """`encode_array` of each text, on all cores."""
-        split = [_stretches(t) for t in texts]
-        encoded = iter(self._encode_all([s for stretches in split for s in stretches if isinstance(s, str)]))
+        split = [_runs(t) for t in texts]
+        encoded = iter(self._encode_all([s for runs in split for s in runs if isinstance(s, str)]))
         out = []
-        for stretches in split:
+        for runs in split:
             parts = [
                 next(encoded)
                 if isinstance(s, str)
                 else np.array([self._byte_ids[b] for b in s], dtype=np.int64)
-                for s in stretches
+                for s in runs
             ]
             out.append(parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype=np.int64), *parts]))
         return out
@@ -200,21 +201,28 @@ def _tokenizer(vocab: Mapping[str, int], merges: Sequence[tuple[str, str]]) -> T
     return Tokenizer.from_str(json.dumps({**description, "model": bpe_model(vocab, merges)}))
 
 
-def _stretches(text: str | bytes) -> list[str | bytes]:
-    """A text as runs of valid UTF-8 (str) and of stray bytes (bytes)."""
-    data = to_bytes(text)
-    if isinstance(text, str):
-        return [text]
+def utf8_runs(data: bytes, stray: re.Pattern[str] = STRAY) -> list[str | bytes]:
+    """A text as runs of valid UTF-8 (str) and of stray bytes (bytes), in order; no run for an empty text.
+
+    Args:
+        data: The bytes of the text.
+        stray: The pattern of a run of stray bytes, each as the surrogate that Python's "surrogateescape" makes of it.
+    """
     try:
-        return [data.decode("utf-8")]
+        return [data.decode()] if data else []
     except UnicodeDecodeError:
-        runs = _STRAY.split(data.decode("utf-8", "surrogateescape"))
+        runs = stray.split(data.decode("utf-8", "surrogateescape"))
         return [r.encode("utf-8", "surrogateescape") if k % 2 else r for k, r in enumerate(runs) if r]
+
+
+def _runs(text: str | bytes) -> list[str | bytes]:
+    data = to_bytes(text)
+    return [text] if isinstance(text, str) else utf8_runs(data, _STRAY_WITH_ASCII)
 
 
 def _training_blocks(texts: Iterable[str | bytes]) -> Iterator[str]:
     for text in texts:
-        for s in _stretches(text):
+        for s in _runs(text):
             if isinstance(s, str):
                 for at in range(
                     0, len(s), BLOCK

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pofx.vocab.tokenizer.files.tokenizer_json import is_mark
+from pofx.vocab.tokenizer.files.control_tokens import is_mark
 from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
 
 # What speaks for a token as EOS: it is a control token; its name looks like one; no token has the id; it spells text; the

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pofx.vocab.tokenizer.files.tokenizer_json import Added
-from pofx.vocab.tokenizer.stretches import encoding
+from pofx.vocab.tokenizer.files.control_tokens import Added
+from pofx.vocab.tokenizer.library_calls import file_call, text_call
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -15,41 +15,59 @@ if TYPE_CHECKING:
 EMPTY_MODEL = {"type": "BPE", "vocab": {}, "merges": []}
 
 
-def normalizer_function(step: Mapping[str, Any]) -> Callable[[str], str]:
-    """What one normalizer makes of a text."""
+def normalizer_function(step: Mapping[str, Any], name: str) -> Callable[[str], str]:
+    """Make one normalizer of a file: the function from a text to the normalized text.
+
+    Args:
+        step: The normalizer as tokenizer.json describes it.
+        name: The file, for messages.
+
+    Raises:
+        BadSource: The library cannot make it. The function itself raises `NotText`.
+    """
     from tokenizers import Tokenizer
 
     skeleton = {"version": "1.0", "added_tokens": [], "normalizer": step, "model": EMPTY_MODEL}
-    found: Callable[[str], str] = Tokenizer.from_str(json.dumps(skeleton)).normalizer.normalize_str
+    with file_call(name):
+        apply: Callable[[str], str] = Tokenizer.from_str(json.dumps(skeleton)).normalizer.normalize_str
 
     def normalized(text: str) -> str:
-        with encoding():
-            return found(text)
+        with text_call():
+            return apply(text)
 
     return normalized
 
 
 class Normalization:
-    """The texts that some normalizers make, with spaces as spaces and bytes as bytes.
+    """The texts that the normalizers of a file make, with spaces as spaces and bytes as bytes.
 
-    steps: the normalizers. space: what stands for a space in the table of tokens, or None. kept: added tokens that are
-    looked for in the text as it was written; each stays what it is, and what stands between two is normalized by itself.
-    names: of the normalizers that may change a text. spelling: the normalizer, or None, that writes the result in the
-    letters of the table.
+    Args:
+        steps: The normalizers, in order.
+        space: The character that stands for a space in the table of tokens, or None.
+        kept: The added tokens that are looked for in the text as it was written. Each of them stays as it is, and the
+            text between two of them is normalized by itself.
+        name: The file, for messages.
+
+    Attributes:
+        names: The types of the normalizers that may change a text.
+        spelling: The normalizer that writes the result in the letters of the table, or None.
     """
 
-    def __init__(self, steps: Sequence[Mapping[str, Any]], space: str | None, kept: Sequence[Added]) -> None:
+    def __init__(
+        self, steps: Sequence[Mapping[str, Any]], space: str | None, kept: Sequence[Added], name: str
+    ) -> None:
+        made = [(step, normalizer_function(step, name)) for step in steps]
         changing = [
-            s
-            for s in steps
+            (s, function)
+            for s, function in made
             if s["type"] != "ByteLevel"
             and ((s["type"], s.get("content")) != ("Replace", space) or s["pattern"] != {"String": " "})
         ]
-        self.names = [s["type"] for s in changing]
-        self._changes = [(s["type"], normalizer_function(s)) for s in changing]
+        self.names = [s["type"] for s, _ in changing]
+        self._changes = [(s["type"], function) for s, function in changing]
         self._space = space or " "
-        self._finder = _finder(kept) if kept and changing else None
-        self.spelling = self._spelling(steps)
+        self._finder = _finder(kept, name) if kept and changing else None
+        self.spelling = self._spelling(made)
 
     def of(self, text: str) -> tuple[str, list[str]]:
         """The text, and the names of the normalizers that changed it."""
@@ -70,7 +88,7 @@ class Normalization:
         at = 0
         whole: Sequence[tuple[int, int]] = ()
         if self._finder is not None:
-            with encoding():
+            with text_call():
                 whole = self._finder.encode(text).offsets
         for lo, hi in whole:
             if lo > at:
@@ -80,21 +98,24 @@ class Normalization:
         if at < len(text):
             yield text[at:], False
 
-    def _spelling(self, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    def _spelling(
+        self, made: Sequence[tuple[Mapping[str, Any], Callable[[str], str]]]
+    ) -> dict[str, Any] | None:
         between = "a b"
-        for step in steps:
-            between = normalizer_function(step)(between)
+        for _, function in made:
+            between = function(between)
         out: list[dict[str, Any]] = []
         if self._space != " " and self._space in between:
             out.append({"type": "Replace", "pattern": {"String": " "}, "content": self._space})
-        out += [{"type": "ByteLevel"} for s in steps if s["type"] == "ByteLevel"]
+        out += [{"type": "ByteLevel"} for s, _ in made if s["type"] == "ByteLevel"]
         return {"type": "Sequence", "normalizers": out} if out else None
 
 
-def _finder(kept: Sequence[Added]) -> Tokenizer:
+def _finder(kept: Sequence[Added], name: str) -> Tokenizer:
     """A tokenizer whose only tokens are these."""
     from tokenizers import AddedToken, Tokenizer
 
-    out = Tokenizer.from_str(json.dumps({"version": "1.0", "added_tokens": [], "model": EMPTY_MODEL}))
-    out.add_tokens([AddedToken(a.content, single_word=a.single_word, normalized=False) for a in kept])
+    with file_call(name):
+        out = Tokenizer.from_str(json.dumps({"version": "1.0", "added_tokens": [], "model": EMPTY_MODEL}))
+        out.add_tokens([AddedToken(a.content, single_word=a.single_word, normalized=False) for a in kept])
     return out

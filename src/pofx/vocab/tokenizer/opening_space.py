@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pofx.errors import BadSource
-from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile, flat_steps
+from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile
 from pofx.vocab.tokenizer.normalized import normalizer_function
 
 # Before which parts of a text, between control tokens, a tokenizer puts a space: none; each; each that begins with none; the
@@ -16,16 +16,30 @@ Opens = Literal["none", "every part", "bare parts", "first part"]
 
 def remove_opening_space(
     file: TokenizerFile, mark: str | None
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None, Opens, str]:
-    """Normalizer and pre_tokenizer that put no space before a text, whether they used to, and what the normalizer put."""
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]], Opens, str]:
+    """The steps of a tokenizer without the space that they put before a text.
+
+    Args:
+        file: The tokenizer.
+        mark: The character that stands for a space in the table of tokens, or None.
+
+    Returns:
+        The normalizers and the pre_tokenizers, before which parts of a text they put a space, and the text that the
+        normalizers put there.
+
+    Raises:
+        BadSource: A step puts a space before every piece, or the space before a text is unlike any other space.
+    """
     opens: Opens = "none"
-    prepended, normalizers, pre_tokenizers = "", [], []
-    for step in flat_steps(file.normalizer):
+    prepended = ""
+    normalizers: list[Mapping[str, Any]] = []
+    pre_tokenizers: list[Mapping[str, Any]] = []
+    for step in file.normalizers:
         if step["type"] == "Prepend" and step["prepend"] in (mark, " "):
             opens, prepended = "every part", step["prepend"] + prepended
         else:
             normalizers.append(step)
-    for k, step in enumerate(flat_steps(file.pre_tokenizer)):
+    for k, step in enumerate(file.pre_tokenizers):
         puts = step.get("add_prefix_space", step["type"] in ("Metaspace", "ByteLevel"))
         scheme = step.get("prepend_scheme", "always" if puts else "never")
         if scheme == "always" and k > 0:
@@ -37,18 +51,12 @@ def remove_opening_space(
         if scheme != "never":
             if opens == "none":
                 opens = "first part" if scheme == "first" else "bare parts"
-            step = {**step, "add_prefix_space": False}
-            if step["type"] == "Metaspace":
-                step["prepend_scheme"] = "never"
+            never = {"prepend_scheme": "never"} if step["type"] == "Metaspace" else {}
+            step = {**step, "add_prefix_space": False, **never}
         pre_tokenizers.append(step)
     if prepended:
         _check_opening(file, normalizers, pre_tokenizers, mark)
-    return (
-        {"type": "Sequence", "normalizers": normalizers} if normalizers else None,
-        {"type": "Sequence", "pretokenizers": pre_tokenizers} if pre_tokenizers else None,
-        opens,
-        prepended,
-    )
+    return normalizers, pre_tokenizers, opens, prepended
 
 
 def _check_opening(
@@ -59,10 +67,10 @@ def _check_opening(
 ) -> None:
     """`BadSource` where a space before a text is not what the file's own normalizer puts there."""
     own, opened = "a", " a"
-    for step in flat_steps(file.normalizer):
-        own = normalizer_function(step)(own)
+    for step in file.normalizers:
+        own = normalizer_function(step, file.name)(own)
     for step in normalizers:
-        opened = normalizer_function(step)(opened)
+        opened = normalizer_function(step, file.name)(opened)
     if any(step["type"] == "Metaspace" for step in pre_tokenizers):
         own, opened = own.replace(" ", mark or " "), opened.replace(" ", mark or " ")
     if own != opened:

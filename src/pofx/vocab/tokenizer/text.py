@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadSource
 from pofx.files.isolated.muffled_stderr import muffled
+from pofx.vocab.tokenizer.files.control_tokens import Added
 from pofx.vocab.tokenizer.files.refused_steps import may_panic
-from pofx.vocab.tokenizer.files.tokenizer_json import Added, TokenizerFile, flat_steps, refusing
+from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile, merges_of
+from pofx.vocab.tokenizer.library_calls import file_call, text_call
 from pofx.vocab.tokenizer.normalized import EMPTY_MODEL, Normalization
 from pofx.vocab.tokenizer.opening_space import remove_opening_space
 from pofx.vocab.tokenizer.safe_cuts import SafeCuts
-from pofx.vocab.tokenizer.stretches import encoding
 from pofx.vocab.tokenizer.token_bytes import Spelling
 
 if TYPE_CHECKING:
@@ -54,39 +55,34 @@ class TextTokenizer:
     ) -> None:
         from tokenizers import Tokenizer
 
-        self._spelled, self._byte_level = spelled, spelling.byte_level
-        with refusing(file.name):
-            normalizer, pre_tokenizer, self.opens, prepended = remove_opening_space(file, spelling.space)
-            self.opening = self.opens != "none"
-            skeleton: dict[str, Any] = {
-                "version": "1.0",
-                "added_tokens": [],
-                "normalizer": normalizer,
-                "pre_tokenizer": pre_tokenizer,
-                "model": EMPTY_MODEL,
-            }
-            self._tokenizer: Tokenizer = Tokenizer.from_str(json.dumps(skeleton))
-            self.opened = tuple(a.content for a in added if a.normalized and prepended)
-            others = "|".join(re.escape(a.content) for a in added if not a.normalized)
-            found = "|".join(map(re.escape, self.opened))
-            self._section = re.compile(f"({others})(?= *(?:{found}))") if others and found else None
-            added = [
-                self._as_normalized(a, prepended, file) if a.content in self.opened else a for a in added
-            ]
-            normalize = getattr(self._tokenizer.normalizer, "normalize_str", str)
-            lost = next((a.content for a in added if a.normalized and not normalize(a.content)), None)
-            if lost is not None:  # the library would find it everywhere
-                raise BadSource(
-                    f"{file.name}: expected an added token that its own normalizer leaves something of, found "
-                    f"{lost!r:.60}",
-                    "get the file again, or use another model",
-                )
-            self._tokenizer.model = _model(file, control, added)
-            self._add(added)
-        before, behind = flat_steps(normalizer), flat_steps(pre_tokenizer)
+        self._name, self._spelled, self._byte_level = file.name, spelled, spelling.byte_level
+        before, behind, self.opens, prepended = remove_opening_space(file, spelling.space)
+        self.opening = self.opens != "none"
+        self._behind = {"type": "Sequence", "pretokenizers": behind} if behind else None
+        normalizer = {"type": "Sequence", "normalizers": before} if before else None
+        with file_call(file.name):
+            self._tokenizer: Tokenizer = Tokenizer.from_str(json.dumps(_skeleton(normalizer, self._behind)))
+        self.opened = tuple(a.content for a in added if a.normalized and prepended)
+        others = "|".join(re.escape(a.content) for a in added if not a.normalized)
+        opened = "|".join(map(re.escape, self.opened))
+        self._section = re.compile(f"({others})(?= *(?:{opened}))") if others and opened else None
+        added = [self._as_normalized(a, prepended, file) if a.content in self.opened else a for a in added]
+        lost = next((a.content for a in added if a.normalized and not self._normalize(a.content)), None)
+        if lost is not None:  # the library would find it everywhere
+            raise BadSource(
+                f"{file.name}: expected an added token that its own normalizer leaves something of, found "
+                f"{lost!r:.60}",
+                "get the file again, or use another model",
+            )
+        model = _model(file, control, added)
+        with file_call(file.name):
+            self._tokenizer.model = model
+        self._add(added)
         self._panics = may_panic([*before, *behind], len(before))
-        self._added, self._behind = added, pre_tokenizer
-        self._reading = Normalization(before, spelling.space, [a for a in added if not a.normalized])
+        self._added = added
+        self._reading = Normalization(
+            before, spelling.space, [a for a in added if not a.normalized], file.name
+        )
         self.normalizers = self._reading.names
 
     def normalized(self, text: str) -> tuple[str, list[str]]:
@@ -112,34 +108,37 @@ class TextTokenizer:
 
         out = copy.copy(self)
         out.__dict__.pop("_cuts", None)
-        skeleton: dict[str, Any] = {
-            "version": "1.0",
-            "added_tokens": [],
-            "normalizer": self._reading.spelling,
-            "pre_tokenizer": self._behind,
-            "model": EMPTY_MODEL,
-        }
-        out._tokenizer = Tokenizer.from_str(json.dumps(skeleton))
-        out._tokenizer.model = self._tokenizer.model
+        with file_call(self._name):
+            out._tokenizer = Tokenizer.from_str(json.dumps(_skeleton(self._reading.spelling, self._behind)))
+            out._tokenizer.model = self._tokenizer.model
         out._add(self._added)
         return out
 
     def _add(self, added: Sequence[Added]) -> None:
         from tokenizers import AddedToken
 
-        self._tokenizer.add_tokens(
-            [AddedToken(a.content, single_word=a.single_word, normalized=a.normalized) for a in added]
-        )
+        with file_call(self._name):
+            self._tokenizer.add_tokens(
+                [AddedToken(a.content, single_word=a.single_word, normalized=a.normalized) for a in added]
+            )
         self._renumbered = self._ids_of(added)
+
+    def _normalize(self, text: str) -> str:
+        """What the library's normalizer makes of a text."""
+        normalizer = self._tokenizer.normalizer
+        if normalizer is None:
+            return text
+        with file_call(self._name):
+            out: str = normalizer.normalize_str(text)
+        return out
 
     def _as_normalized(self, a: Added, prepended: str, file: TokenizerFile) -> Added:
         """The added token under a text that the normalizer here makes of it what the file's own makes of its text.
 
         That one puts its space before the token's text, too, as if it were a text of its own.
         """
-        normalize = getattr(self._tokenizer.normalizer, "normalize_str", str)
-        wanted = normalize(prepended + a.content)
-        texts = [t for t in (" " + a.content, prepended + a.content) if normalize(t) == wanted]
+        wanted = self._normalize(prepended + a.content)
+        texts = [t for t in (" " + a.content, prepended + a.content) if self._normalize(t) == wanted]
         # Not that of a token of the table, whose id it would take.
         return replace(a, content=next((t for t in texts if t not in file.table), texts[-1]))
 
@@ -163,10 +162,10 @@ class TextTokenizer:
 
     def _encode_batch(self, texts: list[str]) -> Iterator[list[int]]:
         if len(texts) == 1 and len(texts[0]) < 4096:  # no thread pool, which would make later forks warn
-            with encoding(), muffled(self._panics):
+            with text_call(), muffled(self._panics):
                 encodings = [self._tokenizer.encode(texts[0], add_special_tokens=False)]
         elif texts:  # no offsets either: half the time and memory
-            with encoding(), muffled(self._panics):
+            with text_call(), muffled(self._panics):
                 encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         else:
             return
@@ -197,7 +196,8 @@ class TextTokenizer:
 
         It numbers added tokens itself, behind the model's table. Those of BPE stand in the table.
         """
-        theirs = {self._tokenizer.token_to_id(a.content): a.id for a in added}
+        with file_call(self._name):
+            theirs = {self._tokenizer.token_to_id(a.content): a.id for a in added}
         if all(i == j for i, j in theirs.items()):
             return None
         out = np.arange(self._tokenizer.get_vocab_size() + 1)
@@ -210,14 +210,10 @@ def ids_around_text(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tu
     """The ids that the post_processor puts before and after a text, found by running it on one."""
     from tokenizers import Tokenizer
 
-    model = {**EMPTY_MODEL, "vocab": {"x": 0}}
-    skeleton: dict[str, Any] = {
-        "version": "1.0",
-        "added_tokens": [],
-        "post_processor": file.post_processor,
-        "model": model,
-    }
-    encoding = Tokenizer.from_str(json.dumps(skeleton)).encode("x")
+    skeleton = {**_skeleton(None, None), "post_processor": file.post_processor}
+    skeleton["model"] = {**EMPTY_MODEL, "vocab": {"x": 0}}
+    with file_call(file.name):
+        encoding = Tokenizer.from_str(json.dumps(skeleton)).encode("x")
     of_text = [k for k, special in enumerate(encoding.special_tokens_mask) if not special]
     if len(of_text) != 1 or any(i >= rows for i in encoding.ids):
         raise BadSource(
@@ -239,15 +235,18 @@ def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added])
             for i, (piece, score) in enumerate(file.model["vocab"])
         ]
         unknown, fallback = file.model.get("unk_id"), bool(file.model.get("byte_fallback"))
-        return Unigram(pieces, unk_id=unknown, byte_fallback=fallback)
+        with file_call(file.name):
+            return Unigram(pieces, unk_id=unknown, byte_fallback=fallback)
 
     # A word that BPE makes one token is made so from its own merges alone, whatever stands beside it. So it
     # is enough to try each control token's text as a word: only if one is found is the table gone through.
     table = {**file.table, **{a.content: a.id for a in added}}
-    merges = _merges(file.model.get("merges") or [])
+    merges = merges_of(file)
     model = _bpe(file, table, merges)
     names = [t for t, i in table.items() if i in control]
-    if any(token.id in control for name in names if name for token in model.tokenize(name)):
+    with file_call(file.name):
+        alone = {token.id for name in names if name for token in model.tokenize(name)}
+    if alone & control:
         table = {(f"\ufffe control {i}" if i in control else t): i for t, i in table.items()}
         merges = [(a, b) for a, b in merges if a in table and b in table and a + b in table]
         model = _bpe(file, table, merges)
@@ -257,17 +256,22 @@ def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added])
 def _bpe(file: TokenizerFile, table: dict[str, int], merges: list[tuple[str, str]]) -> BPE:
     from tokenizers.models import BPE
 
-    return BPE(
-        vocab=table,
-        merges=merges,
-        fuse_unk=bool(file.model.get("fuse_unk")),
-        byte_fallback=bool(file.model.get("byte_fallback")),
-        ignore_merges=bool(file.model.get("ignore_merges")),
-    )
+    with file_call(file.name):
+        return BPE(
+            vocab=table,
+            merges=merges,
+            fuse_unk=bool(file.model.get("fuse_unk")),
+            byte_fallback=bool(file.model.get("byte_fallback")),
+            ignore_merges=bool(file.model.get("ignore_merges")),
+        )
 
 
-def _merges(found: Sequence[Any]) -> list[tuple[str, str]]:
-    """Pairs, which older files write as one string with a space between."""
-    if found and isinstance(found[0], str):
-        return [(a, b) for a, b in (m.split(" ") for m in found if not m.startswith("#version"))]
-    return [(a, b) for a, b in found]
+def _skeleton(normalizer: dict[str, Any] | None, pre_tokenizer: dict[str, Any] | None) -> dict[str, Any]:
+    """A tokenizer.json with these steps, whose model has no tokens."""
+    return {
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": normalizer,
+        "pre_tokenizer": pre_tokenizer,
+        "model": EMPTY_MODEL,
+    }

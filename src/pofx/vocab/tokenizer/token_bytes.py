@@ -9,7 +9,7 @@ from typing import Any
 
 from pofx.errors import BadSource
 from pofx.vocab.subwords import BYTE_CHARACTERS
-from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile, flat_steps
+from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile
 
 _BYTE_TOKEN = re.compile("<0x([0-9A-Fa-f]{2})>")
 # Alphabet → Latin-1. Characters of Latin-1 that are not in the alphabet must not pass for bytes.
@@ -34,10 +34,7 @@ class Spelling:
     @classmethod
     def of(cls, file: TokenizerFile) -> Spelling:
         """The spelling of a tokenizer; `BadSource` for one whose tokens do not say what they spell."""
-        before, decoders = (
-            flat_steps(file.normalizer) + flat_steps(file.pre_tokenizer),
-            flat_steps(file.decoder),
-        )
+        before, decoders = file.normalizers + file.pre_tokenizers, file.decoders
         for step in before + decoders:
             if step["type"] in _INEXACT + _LOSSY:
                 what = "drops white space" if step["type"] in _LOSSY else "does not say where the spaces are"

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadValue, NotText
 from pofx.vocab.control_tokens import ControlTokens
+from pofx.vocab.subwords import utf8_runs
 from pofx.vocab.tokenizer.files.chat_template import Template, render_chat
 from pofx.vocab.tokenizer.files.control_tokens import control_candidates, control_names
-from pofx.vocab.tokenizer.files.tokenizer_json import FILE, parse, refusing
-from pofx.vocab.tokenizer.stretches import stretches
+from pofx.vocab.tokenizer.files.tokenizer_json import FILE, parse
+from pofx.vocab.tokenizer.library_calls import samples_of
 from pofx.vocab.tokenizer.text import TextTokenizer, ids_around_text
 from pofx.vocab.tokenizer.token_bytes import Spelling, token_bytes
 from pofx.vocab.tokenizer.unencodable import unencodable_error
@@ -76,7 +77,7 @@ class TokenizerVocab(Vocab):
         self.size, self.end = rows, end
         file = parse(tokenizer, config or {}, name)
         self._control = frozenset([*beside, *file.special.values(), *([] if end is None else [end])])
-        with refusing(name):
+        with samples_of(name):
             spelling = Spelling.of(file)
             self.token_bytes = token_bytes(file, spelling, self._control, rows)
             added = [a for a in file.added if a.id < rows and self.token_bytes[a.id] == a.content.encode()]
@@ -87,7 +88,7 @@ class TokenizerVocab(Vocab):
             # Added tokens are looked for in another form than the one they have.
             self._normal = {a.id: self._tokenizer.shown(a).encode() for a in added if a.normalized}
             before, after = ids_around_text(file, rows)
-            names = control_names(file, self._control, rows)
+            names = control_names(file.table, file.added, self._control, rows)
         self.declared = file.declared
         self.control = ControlTokens(
             names, control_candidates(file.declared, end, names, rows), before, after
@@ -163,11 +164,11 @@ class TokenizerVocab(Vocab):
         made, by = self._normalized(text)
         if not by:
             return text, ""
-        theirs = self._written._encode_parts([stretches(to_bytes(text))])[0]
+        theirs = self._written._encode_parts([utf8_runs(to_bytes(text))])[0]
         if self._as_normalized(theirs) != to_bytes(made):
             return made, by  # some character has no token: `encode` says so
         read = self.continuation.decode(theirs)
-        if self.continuation._encode_parts([stretches(read)])[0] != theirs:
+        if self.continuation._encode_parts([utf8_runs(read)])[0] != theirs:
             raise NotText(
                 "expected a text that the tokenizer reads as it reads the normalized text, found one whose "
                 f"normalized text {made!a:.60} has other tokens (its normalizer is {by})",
@@ -183,7 +184,7 @@ class TokenizerVocab(Vocab):
 
     def _normalized(self, text: str | bytes) -> tuple[str | bytes, str]:
         names: list[str] = []
-        parts = stretches(to_bytes(text))
+        parts = utf8_runs(to_bytes(text))
         for k, part in enumerate(parts):
             if isinstance(part, str):
                 parts[k], changed = self._tokenizer.normalized(part)
@@ -232,7 +233,7 @@ class TokenizerVocab(Vocab):
         data = [to_bytes(t) for t in texts]
         if self.listener is not None:
             self.listener(self.control.names, data)
-        encoded = self._encode_parts([stretches(d) for d in data])
+        encoded = self._encode_parts([utf8_runs(d) for d in data])
         return [ids if self._spells(ids, d) else self._by_other_tokens(d) for ids, d in zip(encoded, data)]
 
     def _encode_parts(self, split: Sequence[Sequence[str | bytes]]) -> list[list[int]]:
@@ -265,7 +266,7 @@ class TokenizerVocab(Vocab):
 
     def _by_other_tokens(self, data: bytes) -> list[int]:
         """Ids of a text whose characters the tokenizer mistakes for its own marks, or `NotText`."""
-        ids = self._encode_parts([[p for stretch in stretches(data) for p in self._cut(stretch)]])[0]
+        ids = self._encode_parts([[p for run in utf8_runs(data) for p in self._cut(run)]])[0]
         if self._spells(ids, data):
             return ids
         read, by = self._normalized(data)
@@ -276,7 +277,7 @@ class TokenizerVocab(Vocab):
 
     def _is_text(self, data: bytes) -> bool:
         """Whether the tokenizer spells these bytes as they are."""
-        return self._spells(self._encode_parts([stretches(data)])[0], data)
+        return self._spells(self._encode_parts([utf8_runs(data)])[0], data)
 
     def _say(self, text: str) -> bytes:
         return self._said(self._encode_parts([[text]])[0])
@@ -284,9 +285,9 @@ class TokenizerVocab(Vocab):
     def _said(self, ids: Sequence[int]) -> bytes:
         return self.decode([i for i in ids if i < self.size])
 
-    def _cut(self, stretch: str | bytes) -> list[str | bytes]:
+    def _cut(self, run: str | bytes) -> list[str | bytes]:
         """The text "<0x0A>" in two, and the mark of the space as bytes."""
-        if isinstance(stretch, bytes):
-            return [stretch]
-        parts = [p for p in self._mistaken.split(stretch) if p]
+        if isinstance(run, bytes):
+            return [run]
+        parts = [p for p in self._mistaken.split(run) if p]
         return [p.encode() if self._mark and p.startswith(self._mark) else p for p in parts]

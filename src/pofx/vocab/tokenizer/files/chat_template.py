@@ -75,8 +75,8 @@ def read_template(folder: Path, config: Mapping[str, Any]) -> Template | None:
         return Template(path.read_text("utf-8", "replace"), named)
     found = config.get("chat_template")
     if isinstance(found, list):  # by name, an old way to have several
-        by_name = {t.get("name"): t.get("template") for t in found if isinstance(t, dict)}
-        found = by_name.get("default")
+        templates = [t for t in found if isinstance(t, dict) and t.get("name") == "default"]
+        found = templates[-1].get("template") if templates else None
     return Template(found, named) if isinstance(found, str) and found else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -17,6 +17,68 @@ _QUIET = {
     *("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "ByteLevel"),
     *("Digits", "Metaspace", "UnicodeScripts", "Punctuation"),
 }
+
+
+# The fields that our own code reads of a step, each a text.
+_TEXTS = {"Replace": "content", "Metaspace": "replacement", "Prepend": "prepend"}
+_INNER = ("normalizers", "pretokenizers", "decoders")
+_MOST_DEPTH = 64
+
+
+def flat_steps(part: object, name: str, depth: int = 0) -> tuple[Mapping[str, Any], ...]:
+    """The steps of a normalizer, pre_tokenizer or decoder in order, with each Sequence replaced by its steps.
+
+    Args:
+        part: The parsed JSON of that part of the file; None for no step.
+        name: The file, for the message.
+        depth: How many Sequences the part lies within.
+
+    Raises:
+        BadSource: A step is no object, or a field that our own code reads is missing or of another type.
+    """
+    if part is None:
+        return ()
+    if depth > _MOST_DEPTH:
+        _refuse(name, f"at most {_MOST_DEPTH} steps, one within the other", "more")
+    if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
+        # Without a type, the library guesses which one is meant.
+        _refuse(name, "an object with a type as each step of the pipeline", type(part).__name__)
+    kind = part["type"]
+    for key in _INNER:
+        if kind == "Sequence" and key in part:
+            inner = part[key]
+            if not isinstance(inner, list | tuple):
+                _refuse(name, f"a list of steps for {key}", type(inner).__name__)
+            return tuple(step for p in inner for step in flat_steps(p, name, depth + 1))
+    if kind in _TEXTS:
+        _check_text(part.get(_TEXTS[kind]), f"{_TEXTS[kind]} of {kind}", name)
+    if kind == "Replace":
+        pattern = part.get("pattern")
+        if not isinstance(pattern, Mapping) or pattern.keys() not in ({"String"}, {"Regex"}):
+            _refuse(name, "a String or a Regex as the pattern of Replace", type(pattern).__name__)
+        for text in pattern.values():
+            _check_text(text, "pattern of Replace", name)
+    return (part,)
+
+
+def _check_text(value: object, what: str, name: str) -> None:
+    if not isinstance(value, str):
+        _refuse(name, f"a text as the {what}", type(value).__name__)
+    if has_surrogates(value):
+        _refuse(name, f"Unicode text as the {what}", f"lone surrogates in {value!r:.60}")
+
+
+def has_surrogates(text: str) -> bool:
+    """Whether a text has lone surrogates, which JSON can write and no UTF-8 spells."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _refuse(name: str, expected: str, found: str) -> NoReturn:
+    raise BadSource(f"{name}: expected {expected}, found {found}", "fetch it again")
 
 
 def check_steps(

@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-from pofx.errors import BadSource, NotText, PofxError
-from pofx.files.out_of_memory import is_out_of_memory, out_of_memory_error
-from pofx.vocab.tokenizer.files.refused_steps import check_steps
+from pofx.errors import BadSource
+from pofx.vocab.tokenizer.files.control_tokens import Added, declared_tokens
+from pofx.vocab.tokenizer.files.refused_steps import check_steps, flat_steps, has_surrogates
 
 FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
 SPECIAL_FILE = "special_tokens_map.json"
 MAX_BYTES = 1 << 27  # Gemma's 262,144 tokens take 33 MB, pretty-printed; nobody's take 128
-LISTS = ("additional_special_tokens", "extra_special_tokens")
-# Names of control tokens are put between signs: <|im_end|>, </s>, [PAD], {{eot}}.
-_ENCLOSED = re.compile(r"[▁Ġ ]*[<\[{(|].*\w.*[>\]})|]", re.DOTALL)
-# So is text, which no file but the one that names it as a control token would take for one: <div>, [i].
-_MARK = re.compile(r"[▁Ġ ]*(?:<[^<>\s]*\w[^<>\s]*>|\[/?[A-Z][A-Z_]+\]|\[gMASK\])")
-_TAG = re.compile(r"[▁Ġ ]*</?(?!(?:s|bos|eos|unk|pad|eod|eot|eom|sep|cls|mask)>)[a-z][a-z0-9]*/?>")
-
-
-@dataclass(frozen=True)
-class Added:
-    """A token that is found in the text before the model sees it."""
-
-    content: str
-    id: int
-    special: bool
-    normalized: bool
-    single_word: bool
-    lstrip: bool
-    rstrip: bool
 
 
 @dataclass(frozen=True, eq=False)
 class TokenizerFile:
     """What a tokenizer.json says, and which of its tokens the files beside it declare as control tokens.
 
-    table: the model's tokens and ids. special: control tokens by text. declared: ids by role, "bos", "eos",
-    "unk", "pad" and others, where a token of that text exists.
+    Attributes:
+        name: The file, for messages.
+        kind: "BPE" or "Unigram".
+        table: The model's tokens and their ids.
+        model: The model as the file describes it.
+        added: Tokens that are found in a text before the model sees it.
+        normalizers: The steps that change a text, in order.
+        pre_tokenizers: The steps that split a text, in order.
+        decoders: The steps that make a text of tokens, in order.
+        post_processor: What is put around the ids of a text, as the file describes it.
+        special: Control tokens, by text.
+        declared: Ids by role ("bos", "eos", "unk", "pad" and others), where a token of that text exists.
     """
 
     name: str
@@ -51,86 +40,109 @@ class TokenizerFile:
     table: Mapping[str, int]
     model: Mapping[str, Any]
     added: tuple[Added, ...]
-    normalizer: Mapping[str, Any] | None
-    pre_tokenizer: Mapping[str, Any] | None
-    post_processor: Mapping[str, Any] | None
-    decoder: Mapping[str, Any] | None
+    normalizers: tuple[Mapping[str, Any], ...]
+    pre_tokenizers: tuple[Mapping[str, Any], ...]
+    decoders: tuple[Mapping[str, Any], ...]
+    post_processor: Any
     special: Mapping[str, int]
     declared: Mapping[str, int]
 
 
-@contextmanager
-def refusing(name: str) -> Iterator[None]:
-    """Whatever goes wrong inside is the file's fault: `BadSource` in one line.
-
-    Rust's panics too: `tokenizers` raises them as a BaseException that `except Exception` lets through.
-    """
-    try:
-        yield
-    except PofxError as e:
-        if not isinstance(e, NotText):
-            raise
-        raise BadSource(f"{name}: {e.message}", "fetch it again") from None
-    except BaseException as e:  # a panic of tokenizers is no Exception
-        if is_out_of_memory(e):
-            raise out_of_memory_error() from None
-        if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
-            raise
-        what = " ".join(str(e).split())[:200] or type(e).__name__
-        raise BadSource(
-            f"{name}: expected a tokenizer.json that the tokenizers library can run, found: "
-            f"{type(e).__name__}: {what}",
-            "fetch it again",
-        ) from None
-
-
 def parse(tokenizer: Mapping[str, Any], config: Mapping[str, Any], name: str) -> TokenizerFile:
-    """The checked content of a parsed tokenizer.json and of its tokenizer_config.json; `BadSource` for any other."""
-    with refusing(name):
-        model = tokenizer["model"]
-        kind = model.get("type") or ("BPE" if "merges" in model else "none named")
-        if kind == "BPE":
-            table = _checked_table(model["vocab"], name)
-        elif kind == "Unigram":
-            table = _checked_pieces(model["vocab"], name)
-        else:
-            raise BadSource(
-                f"{name}: expected a BPE or Unigram model, whose tokens spell a text exactly, found {kind!s:.40}",
-                "that model's tokens do not say where the spaces were",
-            )
-        added = _checked_added(tokenizer.get("added_tokens") or (), len(table), table, name)
-        special, declared = _control_tokens(table, added, model, config)
-        check_steps(flat_steps(tokenizer.get("normalizer")), flat_steps(tokenizer.get("pre_tokenizer")), name)
-        return TokenizerFile(
-            name=name,
-            kind=kind,
-            table=table,
-            model=model,
-            added=tuple(added),
-            normalizer=tokenizer.get("normalizer"),
-            pre_tokenizer=tokenizer.get("pre_tokenizer"),
-            post_processor=tokenizer.get("post_processor"),
-            decoder=tokenizer.get("decoder"),
-            special=special,
-            declared=declared,
+    """Check a parsed tokenizer.json and its tokenizer_config.json, and return their content.
+
+    No library is called. Each field that our own code reads is checked for its type here.
+
+    Args:
+        tokenizer: The JSON of tokenizer.json.
+        config: The JSON of tokenizer_config.json; `{}` without such a file.
+        name: The file, for messages.
+
+    Raises:
+        BadSource: The content is no BPE or Unigram tokenizer whose tokens spell a text exactly.
+    """
+    model = tokenizer.get("model")
+    if not isinstance(model, Mapping):
+        _refuse(name, "an object as the model", type(model).__name__)
+    kind = model.get("type") or ("BPE" if "merges" in model else "none named")
+    if kind == "BPE":
+        table = _checked_table(model.get("vocab"), name)
+    elif kind == "Unigram":
+        table = _checked_pieces(model.get("vocab"), name)
+    else:
+        raise BadSource(
+            f"{name}: expected a BPE or Unigram model, whose tokens spell a text exactly, found {kind!s:.40}",
+            "that model's tokens do not say where the spaces were",
         )
+    _check_unknown(model, kind, len(table), name)
+    added = _checked_added(tokenizer.get("added_tokens") or (), len(table), table, name)
+    _check_unicode(table, name)
+    _check_unicode((a.content for a in added), name)
+    special, declared = declared_tokens(table, added, model, config, name)
+    normalizers, pre_tokenizers, decoders = (
+        flat_steps(tokenizer.get(part), name) for part in ("normalizer", "pre_tokenizer", "decoder")
+    )
+    check_steps(normalizers, pre_tokenizers, name)
+    return TokenizerFile(
+        name=name,
+        kind=kind,
+        table=table,
+        model=model,
+        added=tuple(added),
+        normalizers=normalizers,
+        pre_tokenizers=pre_tokenizers,
+        decoders=decoders,
+        post_processor=tokenizer.get("post_processor"),
+        special=special,
+        declared=declared,
+    )
 
 
-def flat_steps(part: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """The steps of a normalizer, pre_tokenizer or decoder, a Sequence of them laid out flat."""
-    if part is None:
-        return []
-    if not isinstance(part.get("type"), str):  # the library guesses what is meant
-        raise TypeError(f"a step of the pipeline without a type: {part!r:.60}")
-    for inner in ("normalizers", "pretokenizers", "decoders"):
-        if part["type"] == "Sequence" and inner in part:
-            return [step for p in part[inner] for step in flat_steps(p)]
-    return [part]
+def merges_of(file: TokenizerFile) -> list[tuple[str, str]]:
+    """The merges of a BPE model as pairs; older files write a pair as one text with a space between.
+
+    Raises:
+        BadSource: An entry is no pair of texts.
+    """
+    entries = file.model.get("merges") or []
+    if not isinstance(entries, list | tuple):
+        _refuse(file.name, "a list of merges", type(entries).__name__)
+    joined = isinstance(next(iter(entries), None), str)
+    out = []
+    for entry in entries:
+        pair = entry
+        if joined and isinstance(entry, str):
+            if entry.startswith("#version"):
+                continue
+            pair = entry.split(" ")
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            _refuse(file.name, "a pair of tokens as each merge", f"{entry!r:.60}")
+        left, right = pair
+        if not isinstance(left, str) or not isinstance(right, str):
+            _refuse(file.name, "a pair of tokens as each merge", f"{entry!r:.60}")
+        out.append((left, right))
+    return out
 
 
-def is_mark(text: str) -> bool:
-    """Whether a token's text looks like the name of a control token, as "</s>" and "<|im_end|>" do and "<div>" does not."""
-    return _MARK.fullmatch(text) is not None and _TAG.fullmatch(text) is None
+def _refuse(name: str, expected: str, found: str) -> NoReturn:
+    raise BadSource(f"{name}: expected {expected}, found {found}", "fetch it again")
+
+
+def _check_unicode(texts: Iterable[str], name: str) -> None:
+    """Refuse tokens that no UTF-8 spells."""
+    texts = tuple(texts)
+    if has_surrogates("".join(texts)):
+        wrong = next((t for t in texts if has_surrogates(t)), texts[0])
+        _refuse(name, "Unicode text in each token", f"lone surrogates in {wrong!r:.60}")
+
+
+def _check_unknown(model: Mapping[str, Any], kind: str, size: int, name: str) -> None:
+    """Refuse an unknown token that is no text, or no id of a piece."""
+    token, i = model.get("unk_token"), model.get("unk_id")
+    if not isinstance(token, str | None):
+        _refuse(name, "a text as unk_token", type(token).__name__)
+    if i is not None and (kind != "Unigram" or type(i) is not int or not 0 <= i < size):
+        _refuse(name, f"the id of one of {size} pieces as unk_id", f"{i!r:.40} in a {kind} model")
 
 
 def _checked_table(table: object, name: str) -> Mapping[str, int]:
@@ -161,8 +173,14 @@ def _checked_pieces(pieces: object, name: str) -> Mapping[str, int]:
             f"{name}: expected a list of pieces, found {type(pieces).__name__} (empty, or no list)", None
         )
     table = {}
-    for i, (piece, log_probability) in enumerate(pieces):
-        if not isinstance(piece, str) or not math.isfinite(log_probability):
+    for i, entry in enumerate(pieces):
+        piece, score = entry if isinstance(entry, list | tuple) and len(entry) == 2 else (None, None)
+        # Not `math.isfinite`, which raises on whole numbers that no float holds.
+        if (
+            not isinstance(piece, str)
+            or not isinstance(score, int | float)
+            or not abs(score) <= sys.float_info.max
+        ):
             raise BadSource(
                 f"{name}: expected a piece and its log-probability, found {pieces[i]!r:.60} as id {i}", None
             )
@@ -175,9 +193,7 @@ def _checked_pieces(pieces: object, name: str) -> Mapping[str, int]:
     return table
 
 
-def _checked_added(
-    entries: Iterable[Mapping[str, Any]], size: int, table: Mapping[str, int], name: str
-) -> list[Added]:
+def _checked_added(entries: object, size: int, table: Mapping[str, int], name: str) -> list[Added]:
     """The added tokens, each with the id that `tokenizers` gives it: the table's, else the next free one.
 
     It numbers them itself and only warns where a file says otherwise, so such a file means two things.
@@ -186,8 +202,12 @@ def _checked_added(
     seen: dict[str, int] = {}
     free = size
     taken = {i for i in table.values() if i >= size}  # only where the table has holes
+    if not isinstance(entries, list | tuple):
+        _refuse(name, "a list of added tokens", type(entries).__name__)
     for entry in entries:
-        content, declared = entry["content"], entry["id"]
+        content, declared = (
+            (entry.get("content"), entry.get("id")) if isinstance(entry, Mapping) else (None, None)
+        )
         if not isinstance(content, str) or type(declared) is not int:
             raise BadSource(
                 f"{name}: expected a text and an id in each added token, found {entry!r:.80}", None
@@ -208,48 +228,6 @@ def _checked_added(
             flags = [bool(entry.get(f)) for f in ("special", "normalized", "single_word", "lstrip", "rstrip")]
             out.append(Added(content, given, *flags))
     return out
-
-
-def _control_tokens(
-    table: Mapping[str, int], added: Iterable[Added], model: Mapping[str, Any], config: Mapping[str, Any]
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Control tokens by text, and ids by role. Both files count: transformers makes special what either names.
-
-    A token of the model's table that spells text stays text, though the file beside names it in a role ("!" as padding,
-    an old habit), unless tokenizer.json itself marks it special.
-    """
-    ids = {a.content: a.id for a in added}
-
-    def id_of(content: str | None) -> int | None:
-        return None if content is None else ids.get(content, table.get(content))
-
-    special = {a.content: a.id for a in added if a.special}
-    named = [t for t in (config.get("added_tokens_decoder") or {}).values() if t.get("special")]
-    for key in LISTS:
-        found = config.get(key) or ()
-        named += found.values() if isinstance(found, dict) else found
-    declared = {}
-    for key, value in config.items():
-        if key.endswith("_token") and (i := id_of(_content(value))) is not None:
-            declared[key.removesuffix("_token")] = i
-            named.append(value)
-    for content in map(_content, named):
-        i = id_of(content)
-        if content is not None and i is not None and (content in ids or _ENCLOSED.fullmatch(content)):
-            special[content] = i
-    unknown = model.get("unk_token")
-    if model.get("unk_id") is not None:
-        unknown = model["vocab"][model["unk_id"]][0]
-    if unknown and (i := id_of(unknown)) is not None:
-        special[unknown] = i
-        declared.setdefault("unk", i)
-    return special, declared
-
-
-def _content(token: object) -> str | None:
-    """The text of a token, which these files write as a string or as a record."""
-    found = token.get("content") if isinstance(token, dict) else token
-    return found if isinstance(found, str) and found else None
 
 
 def _twice(values: Iterable[Any]) -> object:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pofx.errors import BadSource
+from pofx.files.isolated.muffled_stderr import is_panic
 from pofx.files.out_of_memory import is_out_of_memory, out_of_memory_error
 from pofx.models.pretrained.checkpoint.gguf.header import ELSE
 
@@ -31,9 +32,7 @@ def gguf_library_call(path: Path) -> Iterator[None]:
     except BaseException as e:
         if is_out_of_memory(e):
             raise out_of_memory_error() from None
-        if (
-            not isinstance(e, Exception) and type(e).__name__ != "PanicException"
-        ):  # what Rust raises is no Exception
+        if not (isinstance(e, Exception) or is_panic(e)):
             raise
         raise _refusal(path, e) from None
     finally:
