@@ -1,6 +1,7 @@
-"""What every LM must obey, by enumeration on a tiny vocabulary. `laws(lm)` raises `Broken` on the first breach.
+"""The laws that every LM must obey, checked by enumeration on a tiny vocabulary.
 
-Each law is a function of its own, so that a planted fault can be shown to turn exactly that law red.
+`laws(lm)` raises `Broken` at the first law that fails. Each law is a function of its own, so that a test can show that a
+planted fault breaks this law.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ def _has_begin(lm: LM) -> bool:
 
 
 def _paths(lm: LM, longest: int = LONGEST) -> list[tuple[int, ...]]:
-    """All texts the model can be asked about; without x0, all but the empty one."""
+    """All texts up to `longest` tokens that the model can score; without x0, all but the empty text."""
     return [p for p in texts(lm.vocab, longest) if p or _has_begin(lm)]
 
 
 def rows_sum_to_one(lm: LM) -> None:
-    """1. Every row of State.logp sums to 1: seen, unseen and empty prefixes."""
+    """1. Every row of `State.logp` sums to 1, behind seen, unseen and empty prefixes."""
     for n, group in itertools.groupby(_paths(lm), key=len):
         batch = list(group)
         state = lm.extend(lm.start(len(batch)), np.array(batch, dtype=np.int64).reshape(len(batch), n))
@@ -70,7 +71,7 @@ def strings_sum_to_one(lm: LM) -> None:
     if lm.vocab.end is not None:
         letters = letters_of(lm.vocab)
         if len(letters) == len(others):  # no mass on control tokens, and few enough to enumerate
-            # By whole passes, as a query scores: steps of which each row sums to 1 cannot fail to sum up.
+            # The sums are over whole passes, as queries score. Sums over steps would be 1 whenever each row sums to 1.
             strings = [[*p, lm.vocab.end] for p in texts(lm.vocab, LONGEST)]
             longer = [list(p) for p in itertools.product(letters, repeat=LONGEST + 1)]
             total, alive = (
@@ -86,7 +87,7 @@ def strings_sum_to_one(lm: LM) -> None:
 
 
 def forward_is_extend(lm: LM) -> None:
-    """3. extend ≡ forward; in one go ≡ a token at a time; any batch ≡ one by one ≡ permuted."""
+    """3. `extend` and `forward` agree, and a batch agrees with its texts one by one and permuted."""
     rng = np.random.default_rng(5)
     every = [p for p in _paths(lm) if len(p)]
     some = [every[i] for i in rng.choice(len(every), size=min(40, len(every)), replace=False)]
@@ -135,11 +136,11 @@ def _near(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
 
 
 def chain_rule_through_given(lm: LM) -> None:
-    """4. log p(xy) = log P(x) + log p(y | x), with empty x and empty y; token by token."""
+    """4. log p(xy) = log P(x) + log p(y | x), with empty x and empty y, token by token."""
     tolerance = 1e-9 if lm.dtype == "float64" else 1e-4
     free = 0 if _has_begin(lm) else 1
     every = list(texts(lm.vocab, 2))
-    # Without x0, behind the first token, which is conditioned on.
+    # Without x0 the first token is conditioned on.
     walks = {x[:free]: Walks(lm, x[:free]) for x in every if len(x) == 1}
     heads = [p for p in every if p and (free or math.isfinite(walks[()].prefix(p)))]
     for x in heads:
@@ -168,7 +169,7 @@ def chain_rule_through_given(lm: LM) -> None:
 
 
 def draws_follow_p(lm: LM, n: int = 2000) -> None:
-    """5. A draw's logp is its score; frequencies match p (chi-square); same seed, same draws, whatever n."""
+    """5. A draw has the log p that `score` gives it, frequencies match p (chi-square), and a seed fixes the draws for any n."""
     given = "" if _has_begin(lm) else lm.vocab.decode(letters_of(lm.vocab)[:1])
     draws = sample(lm, n, given=given, max_tokens=3, seed=7)
     again = sample(lm, 5, given=given, max_tokens=3, seed=7)
@@ -202,7 +203,7 @@ def draws_follow_p(lm: LM, n: int = 2000) -> None:
 
 
 def states_are_values(lm: LM) -> None:
-    """6. take, cat and extend leave siblings untouched."""
+    """6. `take`, `cat` and `extend` leave siblings untouched."""
     letters = letters_of(lm.vocab)
     first = lm.vocab.encode(lm.vocab.decode(letters[:1]))[0]
     state = lm.extend(lm.start(3), [[letters[0]], [letters[-1]], [first]])
@@ -251,7 +252,7 @@ def parts_sum_to_total(lm: LM) -> None:
 
 
 def unseen_does_not_matter(lm: LM) -> None:
-    """9. `seen` depends on the position only, and the law at a position on no more tokens than it says."""
+    """9. `seen` depends on the position only, and the distribution at a position depends on at most `seen` tokens."""
     tolerance = 1e-9 if lm.dtype == "float64" else 1e-5
     n = 2 * LONGEST
     seen = lm.seen(n)
@@ -268,7 +269,7 @@ def unseen_does_not_matter(lm: LM) -> None:
 
 
 def branches_are_extend(lm: LM) -> None:
-    """10. The law behind a node of a tree ≡ that of its path, whatever is grown beside it, before and after."""
+    """10. The distribution behind a node of a tree is that of its path, whatever other nodes the tree has."""
     rng = np.random.default_rng(7)
     letters = letters_of(lm.vocab)
     first = [[letters[0]], [letters[-1]]]
@@ -281,15 +282,15 @@ def branches_are_extend(lm: LM) -> None:
         for above, last in zip(parent, token):
             row, before = paths[above] if above >= 0 else (-1 - above, [])
             paths.append((row, [*before, last]))
-        told = []
+        reported = []
         for nodes, logp in tree.grow(np.array(parent), np.array(token)):
             for node, law in zip(nodes.tolist(), logp):
                 row, path = paths[node]
                 alone = lm.extend(lm.start(1), [[*first[row], *path]]).logp[0]
                 tolerance = 1e-9 if lm.dtype == "float64" else 1e-4
                 hold(_near(np.array(law), np.array(alone), tolerance), "branch ≡ extend", (row, path))
-                told.append(node)
-        hold(sorted(told) == list(range(len(paths) - n, len(paths))), "every new node once", told)
+                reported.append(node)
+        hold(sorted(reported) == list(range(len(paths) - n, len(paths))), "every new node once", reported)
 
 
 def _few(lm: LM) -> list[list[int]]:
@@ -310,9 +311,11 @@ def _walked(lm: LM, path: list[int]) -> list[State]:
 
 
 def bounds_hold(lm: LM, exact: LM | None = None) -> None:
-    """11. Bounds of traces and states hold the exact value, and a leak is what the states say.
+    """11. Bounds of traces and states hold the exact value, and the leak of a trace is the leak of the states.
 
-    exact: the model whose values the bounds are about; the model itself without.
+    Args:
+        lm: The model.
+        exact: The model whose values the bounds must hold; by default the model itself.
     """
     exact = exact or lm
     tolerance = 1e-9 if lm.dtype == "float64" else 1e-4
@@ -320,7 +323,7 @@ def bounds_hold(lm: LM, exact: LM | None = None) -> None:
         free = 0 if _has_begin(lm) else 1
         truth = exact.forward([path], skip=free).logp[0]
         if np.isneginf(truth[:-1]).any():
-            continue  # behind what cannot be, there is nothing to be right about
+            continue  # behind an impossible prefix every bound is right
         running = np.cumsum(np.append(0.0, truth))
         for skip in sorted({free, len(path) // 2} - ({0} if free else set())):
             trace = lm.forward([path], skip=skip)
@@ -356,7 +359,7 @@ def bounds_hold(lm: LM, exact: LM | None = None) -> None:
 
 
 def asking_changes_nothing(lm: LM) -> None:
-    """12. Whatever else is asked for, log p, bounds and leak are the same; entropy, rank, top, EOS and masses are right."""
+    """12. A `Want` changes no log p, bound or leak, and entropy, rank, top, log p(EOS) and masses are right."""
     tolerance = 1e-9 if lm.dtype == "float64" else 1e-4
     free = 0 if _has_begin(lm) else 1
     paths = _few(lm)
@@ -397,7 +400,7 @@ def asking_changes_nothing(lm: LM) -> None:
 
 
 def threads_do_not_matter(lm: LM) -> None:
-    """13. Threads that use one model at once get what one thread gets."""
+    """13. Several threads that use one model at once get the numbers that one thread gets."""
     tolerance = 1e-12 if lm.dtype == "float64" else 1e-5
     free = 0 if _has_begin(lm) else 1
 
@@ -436,9 +439,11 @@ LAWS = {
 
 
 def laws(lm: LM, exact: LM | None = None) -> None:
-    """All of them. Law 7, training loss = −score, belongs to a family and is tested beside its fit.
+    """Check all laws but law 7 (the training loss is −score), which each family tests beside its fit.
 
-    exact: the model whose values the bounds of `lm` are about, where `lm` leaves terms out.
+    Args:
+        lm: The model.
+        exact: The model whose values the bounds of `lm` must hold, where `lm` leaves terms out.
     """
     for name, law in LAWS.items():
         if name == "11 bounds":

@@ -141,9 +141,9 @@ def _numpy_instructions() -> str:
     return " ".join(sets.get("found") or sets.get("baseline") or ["none"])
 
 
-def _torch_libraries(own: str, told: str) -> dict[str, str]:
-    """The version of PyTorch, and the versions of the libraries in it that `told` states."""
-    found = {name: pattern.search(told) for name, pattern in _WITHIN_TORCH}
+def _torch_libraries(own: str, config: str) -> dict[str, str]:
+    """The version of PyTorch, and the versions of the libraries in it that `config` states."""
+    found = {name: pattern.search(config) for name, pattern in _WITHIN_TORCH}
     return {"torch": own, **{name: match[1] for name, match in found.items() if match}}
 
 
