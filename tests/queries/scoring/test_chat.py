@@ -226,6 +226,16 @@ def test_a_control_tokens_name_in_a_text_is_said_once(home: Path) -> None:
     assert "control token" not in quiet_one.stderr
 
 
+def test_an_audit_says_it_of_the_texts_of_the_user_alone(home: Path, tmp_path: Path) -> None:
+    """The audit itself makes up texts that name control tokens."""
+    file = tmp_path / "a.txt"
+    for text, times in (("the cat", 0), ("the <eos> cat", 1)):
+        file.write_text("".join(f"{text} {k}\n" for k in range(9)))
+        done = CliRunner().invoke(command, ["audit", "-m", str(home), "--test", str(file)])
+        assert "improper" in done.stdout
+        assert done.stderr.count("read as text and not as the control token") == times
+
+
 def test_a_prefix_is_a_value() -> None:
     assert Prefix((1, 2), "a") == Prefix((1, 2), "a")
     assert len({Prefix((1, 2), "a"), Prefix((1, 2), "a")}) == 1

@@ -77,7 +77,7 @@ def command(
         tally(found)
         if not texts:
             raise no_documents(" ".join(test_files))
-    lm = options.load(name)
+    lm = _note_marks_in(texts or [], options.load(name))
     pretrained = _is_pretrained(lm)
     if keep and not pretrained:
         raise click.UsageError(
@@ -129,7 +129,18 @@ def _working(what: str) -> AbstractContextManager[Any]:
 
 def _coarse(options: ModelOptions, name: str) -> LM | None:
     """The same model in bfloat16, to see what that changes; None where that is what is audited."""
-    return None if options.dtype == "bfloat16" else replace(options, dtype="bfloat16").load(name)
+    if options.dtype == "bfloat16":
+        return None
+    return _note_marks_in([], replace(options, dtype="bfloat16").load(name))
+
+
+def _note_marks_in(texts: list[str], lm: LM) -> LM:
+    """Say now if one of the user's texts names a control token, and nothing of the texts that the audit makes up."""
+    listener = lm.vocab.listener
+    if listener is not None:
+        listener(lm.vocab.control.names, [text.encode("utf-8", "surrogateescape") for text in texts])
+    lm.vocab.listener = None
+    return lm
 
 
 def _keep(name: str, lm: LM, result: Audit) -> None:
