@@ -53,10 +53,8 @@ def once(rng: random.Random) -> None:
     name = rng.choice(sorted(files))
     raw = files[name]
     head = len(raw) if name == INDEX else _LENGTH + int.from_bytes(raw[:_LENGTH], "little")
-    if rng.randrange(4):
-        raw = damaged(rng, raw[:head]) + raw[head:]
-    else:
-        raw = damaged(rng, raw)
+    at = head if rng.randrange(4) else len(raw)
+    raw = damaged(rng, raw[:at]) + raw[at:]
     (home / name).write_bytes(raw)
     try:
         got = decided(lambda: law(home))
