@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from fuzz.kept_files import damaged
 from safetensors.torch import load_file, save_file
 
 import tiny_checkpoints
+from fuzz.kept_files import damaged
 from hostile_configs import law
 from refusals import decided
 
