@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pofx import errors
     from pofx.classification.estimator import GenerativeClassifier
     from pofx.corpus.builtin import builtin_documents
-    from pofx.corpus.documents import Document, documents, records, split_documents
+    from pofx.corpus.documents import Document, documents, records
+    from pofx.corpus.split import split_documents
     from pofx.cross_fitting.assumptions import corpus_report
     from pofx.cross_fitting.folds import cross_fit
     from pofx.errors import (
@@ -76,7 +77,8 @@ _HOMES = {
     "cross_fitting.assumptions": "corpus_report",
     "corpus.builtin": "builtin_documents",
     "classification.estimator": "GenerativeClassifier",
-    "corpus.documents": "Document documents records split_documents",
+    "corpus.documents": "Document documents records",
+    "corpus.split": "split_documents",
     "cross_fitting.folds": "cross_fit",
     "models.fitting": "fit",
     "models.loading": "load",

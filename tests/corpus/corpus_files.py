@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pofx.corpus.documents import BadRow, documents
+from pofx.corpus.bad_rows import BadRow
+from pofx.corpus.documents import documents
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

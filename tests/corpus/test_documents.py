@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pofx.corpus import streams
-from pofx.corpus.documents import BadRow, Document, documents, records
+from pofx.corpus.bad_rows import BadRow
+from pofx.corpus.documents import Document, documents, records
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pofx.corpus.documents import BadRow, documents
+from pofx.corpus.bad_rows import BadRow
+from pofx.corpus.documents import documents
 from pofx.errors import BadSource, BadValue
 
 TEXTS = ["Crème brûlée", "naïve façade", "€ 5 – “so”"]

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pofx.corpus.documents import BadRow, documents, records
+from pofx.corpus.bad_rows import BadRow
+from pofx.corpus.documents import documents, records
 from pofx.corpus.readers import json_array
 from pofx.corpus.readers.fields import FieldSearch
 from pofx.corpus.readers.layout import DocumentLayout

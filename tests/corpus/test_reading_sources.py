@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pofx.corpus import streams
-from pofx.corpus.documents import BadRow, Document, documents, records
+from pofx.corpus.bad_rows import BadRow
+from pofx.corpus.documents import Document, documents, records
 from pofx.corpus.source import expand_path
 from pofx.errors import BadSource
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pofx.cli.spelling import in_shell
-from pofx.corpus.documents import BadRow, documents, records
+from pofx.corpus.bad_rows import BadRow
+from pofx.corpus.documents import documents, records
 from pofx.errors import BadSource, BadValue
 
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from pofx.corpus.documents import split_documents
+from pofx.corpus.split import split_documents
 from pofx.errors import BadValue, NotText
 
 pa = pytest.importorskip("pyarrow")

@@ -1,35 +1,36 @@
-"""Documents: read from files one at a time, and parted into those to fit and those to validate."""
+"""Documents are read from files one at a time, in constant memory."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
+from pofx.corpus.bad_rows import BadRow, BadRowWarning, Report
 from pofx.corpus.readers import DocumentLayout, Fault, LineRun, Quoting, Row, Split
 from pofx.corpus.readers.all_files import check_beginnings, rows_of_all
 from pofx.corpus.readers.plan import plan_reading
 from pofx.corpus.source import Source
-from pofx.errors import Advice, BadSource, BadValue
+from pofx.errors import BadSource
 from pofx.files.limits import DEFAULT
-from pofx.values import MOST, check_real_number, check_whole_number
-from pofx.vocab.vocabulary import to_bytes
 
 # Bad rows that are kept; the rest are only counted, so that memory stays constant.
 KEPT = 100
 
-Text = TypeVar("Text", bound=str | bytes)
-
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document and where it stands: `line` counts from 1, and is the row number in Parquet.
+    """One document, and where it stands in its file.
 
-    given: the prefix of its row, and kept: the values of the fields that were asked for; see `records`.
+    Attributes:
+        text: The text of the document.
+        id: The id from its row, or else "path:line".
+        source: The path of the file; "stdin" for standard input.
+        line: The line where the document begins, counted from 1; the number of the row in Parquet.
+        given: The prefix from its row, None without one; see `records`.
+        kept: The values of the fields that `keep` named, in that order.
     """
 
     text: str
@@ -40,43 +41,8 @@ class Document:
     kept: tuple[object, ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that holds no document, and why: what was expected and what was found. id, kept: as in `Document`.
-
-    advice: what can be done.
-    """
-
-    source: str
-    line: int
-    why: str
-    id: str = field(default="", compare=False)
-    kept: tuple[object, ...] = field(default=(), compare=False, repr=False)
-    advice: tuple[Advice, ...] = field(default=(), compare=False, repr=False)
-
-    def __str__(self) -> str:
-        return f"{self.source}:{self.line}: {self.error}"
-
-    @property
-    def error(self) -> BadSource:
-        """Why, and what can be done, as the error that stands in for the document."""
-        return BadSource(self.why, self.advice)
-
-    @property
-    def kind(self) -> str:
-        """What was expected, without what was found in this very row: equal for rows with the same mistake."""
-        return self.why.partition(", found ")[0]
-
-
-class BadRowWarning(UserWarning):
-    """A row of a corpus was left out, since it holds no document."""
-
-
-Report = Callable[[BadRow], None]
-
-
 class _Tally:
-    """What one pass over the files has met so far."""
+    """The counts of one pass over the files."""
 
     def __init__(self) -> None:
         self.n = self.n_bad = self.n_blank = 0
@@ -115,7 +81,7 @@ class _Files:
         return list(self._tally.bad)
 
     def _read(self) -> Iterator[tuple[Source, _Tally, Row | LineRun]]:
-        """What holds documents. Whoever iterates counts those, as they are handed out."""
+        """The rows that hold documents. The caller counts the documents as it hands them out."""
         if any(s.is_stdin for s in self.sources):
             if self._stdin_read:
                 raise BadSource(
@@ -137,9 +103,12 @@ class _Files:
             warnings.warn(f"{tally.n_bad:,} bad rows in all: {told}", BadRowWarning, stacklevel=3)
 
     def look(self) -> None:
-        """Read the beginning of each file, and refuse what can be refused by it, such as a field that no row has.
+        """Read the beginning of each file, so that a mistake is reported before hours of work.
 
-        So a mistake is told before hours of work. Nothing is read where an input can be read only once.
+        Nothing is read where an input can be read only once.
+
+        Raises:
+            BadSource: The beginning shows a fault, such as a field that no row has.
         """
         check_beginnings(self.sources, self.layout)
 
@@ -158,7 +127,7 @@ class _Files:
 
 
 class Documents(_Files):
-    """What `documents` returns: iterate over it for `str`, and ask it afterwards how many there were."""
+    """Documents as `str`, which `documents` returns; after an iteration it has the counts."""
 
     def __iter__(self) -> Iterator[str]:
         for _, tally, found in self._read():
@@ -171,7 +140,7 @@ class Documents(_Files):
 
 
 class Records(_Files):
-    """What `records` returns: iterate over it for `Document`, and ask it afterwards how many there were."""
+    """Documents as `Document`, which `records` returns; after an iteration it has the counts."""
 
     def __iter__(self) -> Iterator[Document]:
         for source, tally, found in self._read():
@@ -203,43 +172,53 @@ def documents(
     max_expansion: float = DEFAULT.expansion,
     report: Report | None = None,
 ) -> Documents:
-    r"""The documents of files, as `str`, read one at a time in constant memory; iterate as often as you like.
+    r"""Read the documents of files, one at a time, in constant memory.
 
-    The ending of a path says what it holds: .txt, .jsonl or .ndjson, .json, .csv, .tsv, .parquet, and .gz or
-    .zst behind any of these but the last (.zst and .parquet need `pip install 'pofx[data]'`). "-" is standard
-    input: text, and to be read once. A directory is the files below it that have such an ending, a pattern with
-    *, ? or ** those that match, sorted. `format`, such as "jsonl" or "csv.gz", overrules the endings of all.
+    The ending of a path names the format: .txt, .jsonl or .ndjson, .json, .csv, .tsv, .parquet. An ending .gz or .zst
+    behind any of these but .parquet means that the file is packed. Files in .zst and .parquet need
+    `pip install 'pofx[data]'`. Files are UTF-8 unless `encoding` says otherwise, and are read strictly; a byte order mark
+    at the start of a file is removed.
 
-    txt: a document is a line (`split="line"`), a whole file as it is (`split="file"`), or what stands between
-    two `separator`s. A line ends in \n or \r\n, which is no part of the document; a lone \r, U+2028 and the
-    like are text. A line without characters is no document: it is counted in `.n_blank`. So is nothing
-    between two separators. A \n in `separator` is \r\n, too. One line ending at the very end of the file is no
-    part of its last document.
-    jsonl, json, csv, tsv, parquet: a document is the string in `field` of every object or row; "a.b" is the field
-    b of the object in a. It may be empty. json is one array of objects. CSV and TSV start with a row of column
-    names; `delimiter` overrules the comma and the tab. `quoting="minimal"`: a cell in " may hold line breaks,
-    delimiters and doubled quotes; "none": a quote is a character like any other, a line is a row. Without it
-    quotes are read as "minimal", and a row that could be read both ways is a bad row. Blank lines are counted
-    in `.n_blank`.
-    fasttext (by `format` alone): lines of text behind `__label__…`, as the fields "text" and "label".
-    All are UTF-8, read strictly, or in `encoding`; a byte order mark at the start of a file is removed. `id`
-    names a field that every row must have too; `records` hands it out.
+    - txt: a document is a line, a whole file, or the text between two separators. A line ends in \n or \r\n, which is not
+      part of the document; a lone \r, U+2028 and the like are text. An empty line is no document; `.n_blank` counts it.
+    - jsonl, json, csv, tsv, parquet: a document is the string in `field` of each object or row, and may be empty. "a.b"
+      names the field b of the object in a. json is one array of objects. CSV and TSV start with a row of column names.
+    - fasttext (only by `format`): a line is labels, `__label__…`, and a text. The fields are "text" and "label".
 
-    A bad row (no JSON, no such field, no string, no UTF-8, a lone surrogate, the wrong number of columns)
-    is left out, counted, and told to `report(BadRow)`; without `report`, a `BadRowWarning` says so for the
-    first of each kind, and another one how many there were. After an iteration `.n` counts the documents, `.n_bad`
-    the bad rows, `.bad` lists 100 of them.
+    A bad row (no JSON, no such field, no string, no UTF-8, a lone surrogate, the wrong number of columns) is left out and
+    counted. After an iteration `.n` counts the documents, `.n_bad` the bad rows, `.n_blank` the blank lines, and `.bad`
+    lists the first 100 bad rows.
 
-    `max_document`: bytes of the longest document or row. `max_expansion`: bytes, at most, for each byte of a packed
-    file, once it has given 16 MiB.
+    Args:
+        *paths: Files. "-" is standard input, which is text and is read once. A directory stands for the files below it
+            with a known ending, a pattern with *, ? or ** for the files that match; both are sorted.
+        field: The field of the text.
+        id: A field that every row must have, too; `records` hands it out as the id.
+        split: For txt: "line" or "file", whether a document is a line or a whole file as it is.
+        separator: For txt: the string between documents. A \n in it also matches \r\n. One line ending at the end of a
+            file is not part of its last document.
+        format: The format of all files, such as "jsonl" or "csv.gz", whatever their endings.
+        delimiter: For CSV and TSV: the character between columns, instead of the comma or the tab.
+        quoting: For CSV and TSV. "minimal": a cell in quotes may hold line breaks, delimiters and doubled quotes. "none": a
+            quote is a character like any other. None: quotes are read as "minimal", and a row that could be read both
+            ways is a bad row.
+        encoding: The encoding of all files, such as "latin-1", instead of UTF-8.
+        max_document: The largest document or row, in bytes.
+        max_expansion: The most bytes for each byte of a packed file, once the file has given 16 MiB.
+        report: A function that is called with each `BadRow`. Without it a `BadRowWarning` reports the first bad row of
+            each kind, and a last one their number.
 
-    `BadSource`: a missing file, an unknown ending, a column that is not there, a field that none of the first
-    thousand objects has, another encoding, a packed file that breaks off (after all whole documents before), a
-    document or a file above the limits. An empty file has no documents, and is no error.
-    `BadValue`: an argument outside its domain. `MissingExtra`: see above.
+    Returns:
+        An iterable of `str`, which can be iterated again and again. An empty file has no documents, and is no error.
 
-    Right: `for text in documents("a.txt", "b.jsonl.gz"): …`; `documents("novel.txt", separator="\n\n")`.
-    Wrong: `documents(["a.txt", "b.txt"])`, which is one argument; write `documents(*paths)`.
+    Raises:
+        BadSource: A file is missing, has an unknown ending or another encoding, breaks off, or is above the limits; or the
+            column is missing, or none of the first thousand objects has the field.
+        BadValue: An argument is outside its domain.
+        MissingExtra: The format needs a package that is not installed.
+
+    Right: `for text in documents("a.txt", "b.jsonl.gz"): …`; `documents("novel.txt", separator="\n\n")`. Wrong:
+    `documents(["a.txt", "b.txt"])`, which is one argument; write `documents(*paths)`.
     """
     how = (delimiter, quoting, encoding, max_document, max_expansion)
     return Documents(*plan_reading(paths, field, id, split, separator, format, *how), report)
@@ -261,41 +240,35 @@ def records(
     given: str | None = None,
     keep: Sequence[str] = (),
 ) -> Records:
-    """`documents`, each as a `Document` with its id, its source and its line; errors and counts are the same.
+    """Read the documents of files as `documents` does, each with its id, its source and its line.
 
-    `id` names the field of JSON, CSV, TSV or Parquet that holds the id, a string or an integer (as `str`);
-    a row without one is a bad row. Otherwise the id is "path:line", or "path#k" for the k-th piece between
-    separators. `given` names a field that every row must have, of strings: the prefix that the row's text is to be
-    conditioned on. `keep` names further fields whose values are handed out as they are in `Document.kept`; None
-    where an object of JSONL has no such field.
+    Args:
+        *paths: Files, as in `documents`.
+        field: The field of the text.
+        id: A field of strings or integers that every row must have: the id, as `str`. Without it the id is "path:line", or
+            "path#k" for the k-th piece between separators.
+        split: As in `documents`.
+        separator: As in `documents`.
+        format: As in `documents`.
+        delimiter: As in `documents`.
+        quoting: As in `documents`.
+        encoding: As in `documents`.
+        max_document: As in `documents`.
+        max_expansion: As in `documents`.
+        report: As in `documents`.
+        given: A field of strings that every row must have: the prefix on which the text of the row is conditioned.
+        keep: Further fields, whose values are handed out in `Document.kept`; None where an object has no such field.
 
-    Right: `{d.id: d.text for d in records("a.jsonl", id="key")}`.
-    Wrong: `records("a.txt", id="key")`: lines of text have no fields.
+    Returns:
+        An iterable of `Document`, with the counts that `documents` has.
+
+    Raises:
+        BadSource: As in `documents`.
+        BadValue: As in `documents`; also where `id`, `given` or `keep` names a field of a txt file, which has none.
+        MissingExtra: As in `documents`.
+
+    Right: `{d.id: d.text for d in records("a.jsonl", id="key")}`. Wrong: `records("a.txt", id="key")`, since lines of text
+    have no fields.
     """
     how = (delimiter, quoting, encoding, max_document, max_expansion)
     return Records(*plan_reading(paths, field, id, split, separator, format, *how, given, keep), report)
-
-
-def split_documents(
-    documents: Iterable[Text], held_out: float = 0.1, seed: int = 0
-) -> tuple[list[Text], list[Text]]:
-    """Two lists, (train, validation), in the order given: `held_out` is the share of validation.
-
-    A hash of its UTF-8 and of `seed` decides, for each document alone: equal documents are on the same side,
-    as are a `str` and its bytes, in any order, whatever else is in the corpus, and on any machine. So the
-    share is exact only on average, and of ten documents none may be held out.
-
-    `BadValue`: `held_out` outside [0, 1], or one string in place of many. `NotText`: a lone surrogate.
-    Right: `train, validation = split_documents(documents("a.txt"))`.
-    Wrong: splitting tokens or lines of one document, which puts near copies on both sides.
-    """
-    held_out = check_real_number("held_out", held_out, 0, 1)
-    if isinstance(documents, str | bytes):
-        raise BadValue("expected an iterable of documents, found one string", "for one document write [text]")
-    key = str(check_whole_number("seed", seed, -MOST)).encode("ascii")
-    bound = held_out * 2.0**64
-    sides: tuple[list[Text], list[Text]] = ([], [])
-    for text in documents:
-        code = hashlib.blake2b(to_bytes(text), digest_size=8, key=key).digest()
-        sides[int.from_bytes(code, "big") < bound].append(text)
-    return sides

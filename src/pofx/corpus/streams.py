@@ -93,7 +93,7 @@ def check_expansion(source: Source, limits: Limits) -> None:
 
 
 def read_lines(name: str, stream: BinaryIO, limits: Limits = DEFAULT) -> Iterator[bytes]:
-    """Lines with their endings, cut at \\n alone, in C: linear in the input, however long a line is."""
+    r"""Read lines with their endings, cut at \n only; in C, so linear in the input however long a line is."""
     longest = limits.document
     for n, line in enumerate(iter(partial(stream.readline, longest + 1), b""), 1):
         if len(line) > longest:
@@ -102,7 +102,7 @@ def read_lines(name: str, stream: BinaryIO, limits: Limits = DEFAULT) -> Iterato
 
 
 def read_line_blocks(name: str, stream: io.BufferedReader, limits: Limits = DEFAULT) -> Iterator[bytes]:
-    """About a megabyte of whole lines at a time (more where one line is longer); linear in the input."""
+    """Read whole lines, about a megabyte at a time (more where one line is longer); linear in the input."""
     held: list[bytes] = []
     size, line = 0, 1
     while chunk := stream.read1(_CHUNK):
@@ -173,7 +173,7 @@ def _cut_at(separator: bytes) -> tuple[re.Pattern[bytes], int]:
 
 
 def _marks(data: bytes, separator: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[bytes, int, int]]:
-    """Where separators stand in `data`; by `bytes.find` where no \\r can be part of one, which is faster."""
+    r"""Find the separators in `data`; without any \r in the data by `bytes.find`, which is faster."""
     if b"\r" in data:
         for found in pattern.finditer(data):
             yield found[0], found.start(), found.end()

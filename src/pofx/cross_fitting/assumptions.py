@@ -6,7 +6,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from pofx.corpus.documents import Document, split_documents
+from pofx.corpus.documents import Document
+from pofx.corpus.split import split_documents
 from pofx.errors import Advice, BadValue, NoEOS, no_documents
 from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM

@@ -171,7 +171,7 @@ def open_journal(
         target: The file to write in the end.
         parts: Whatever decides the rows, by the name that a message should give it, as plain JSON.
         arithmetic: What decides their last digits (`Arithmetic.parts`). A run that was stopped goes on under another
-            one: `Journal.other_arithmetic` says so, to be told, and `Saved.arithmetic` keeps both.
+            one: `Journal.other_arithmetic` says so, to be told, and `JournalState.arithmetic` keeps both.
         state: That of a run that begins.
         fresh: Throw away what was left.
         overwrite: Replace a finished target in the end.

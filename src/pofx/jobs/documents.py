@@ -13,7 +13,8 @@ from pofx.jobs.events import BlankLines, Notice, Notify
 from pofx.jobs.repeated_ids import RepeatedIds
 
 if TYPE_CHECKING:
-    from pofx.corpus.documents import BadRow, Document, Records
+    from pofx.corpus.bad_rows import BadRow
+    from pofx.corpus.documents import Document, Records
     from pofx.corpus.readers import Quoting, Split
     from pofx.lm.model import LM
     from pofx.queries.scoring.stream import Question

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pofx.corpus.documents import BadRow, Document
+    from pofx.corpus.bad_rows import BadRow
+    from pofx.corpus.documents import Document
 
 
 @dataclass(frozen=True)

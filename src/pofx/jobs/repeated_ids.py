@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from pofx.jobs.events import Notify, RepeatedId, UncomparedIds
 
 if TYPE_CHECKING:
-    from pofx.corpus.documents import BadRow, Document
+    from pofx.corpus.bad_rows import BadRow
+    from pofx.corpus.documents import Document
 
 # The most ids that are remembered, each as 64 bits of a hash and a place: some 130 MB. Two different ids among them
 # have the same hash once in 10^7 runs.

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Any
 
 from pofx.arithmetic import list_differences
-from pofx.corpus.documents import BadRow, Document
+from pofx.corpus.bad_rows import BadRow
+from pofx.corpus.documents import Document
 from pofx.corpus.writing import encode_row, kind_of_value, target_writer
 from pofx.errors import BadSource, BadValue, PofxError
 from pofx.files.finished_runs import final_state, remember

@@ -83,7 +83,7 @@ def _fit_transformer(
     checkpoint: str | Path | None,
     resume: bool,
 ) -> LM:
-    from pofx.corpus.documents import split_documents
+    from pofx.corpus.split import split_documents
     from pofx.lm.fitted_documents import DocumentRecorder, record_documents
 
     if not texts:

@@ -61,7 +61,7 @@ def command(out: str, seconds: float, seed: int) -> None:
     from rich.console import Console
 
     from pofx.corpus.builtin import builtin_documents
-    from pofx.corpus.documents import split_documents
+    from pofx.corpus.split import split_documents
 
     console = Console()
     started = time.perf_counter()

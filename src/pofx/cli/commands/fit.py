@@ -154,7 +154,7 @@ def command(
     pofx fit corpus.txt -o lm.arpa.gz
     pofx fit novel.txt --separator "\\n\\n" -o model --family transformer --seconds 120
     """
-    from pofx.corpus.documents import split_documents
+    from pofx.corpus.split import split_documents
     from pofx.errors import no_documents
     from pofx.models.fitting import Spec, fit
     from pofx.models.saving import check_target, is_arpa_name, save

@@ -62,7 +62,7 @@ def labelled(
 
 def set_aside(texts: list[str], labels: list[str | None], held_out: float) -> tuple[list[int], list[int]]:
     """Places of the documents to fit, and of those kept aside: these have labels, and leave some of each class."""
-    from pofx.corpus.documents import split_documents
+    from pofx.corpus.split import split_documents
 
     aside = set(split_documents(texts, held_out)[1])
     kept = [i for i, text in enumerate(texts) if labels[i] is not None and text in aside]

@@ -11,7 +11,7 @@ from pofx.cli.spelling import in_shell
 from pofx.jobs.events import BlankLines, Notice, RepeatedId, UncomparedIds
 
 if TYPE_CHECKING:
-    from pofx.corpus.documents import BadRow
+    from pofx.corpus.bad_rows import BadRow
     from pofx.errors import PofxError
 
 # Kinds that are told apart; a file that has more is no corpus.

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from pofx.corpus.documents import BadRow, Document
+    from pofx.corpus.bad_rows import BadRow
+    from pofx.corpus.documents import Document
 
 # Without a terminal: seconds to the first line, and between two at most; each takes twice as long as the one before.
 FIRST, MOST = 3.0, 600.0

@@ -12,7 +12,8 @@ from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
 
 if TYPE_CHECKING:
-    from pofx.corpus.documents import BadRow, Document
+    from pofx.corpus.bad_rows import BadRow
+    from pofx.corpus.documents import Document
     from pofx.errors import PofxError
     from pofx.lm.model import LM
     from pofx.queries.scoring.joins import JoinRequest

@@ -1,4 +1,4 @@
-"""Where documents lie in a file, and what a reader meets there."""
+"""The layout of documents in a file, and the outcomes of reading a row."""
 
 from __future__ import annotations
 
@@ -19,8 +19,15 @@ Row = tuple[int, str, str | None, str | None, tuple[object, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A row that holds no document: its line, what was expected there and what was found, what can be done;
-    the rest as in a `Row`."""
+    """A row that holds no document.
+
+    Attributes:
+        line: The line where the row begins, counted from 1.
+        why: The reason: what was expected, and what was found.
+        id: The id of the row, None where it is not known.
+        kept: The values of the fields that `keep` named.
+        advice: What can be done about the row.
+    """
 
     line: int
     why: str
@@ -31,7 +38,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class LineRun:
-    """Many lines of text at once, the first of them at `line`; an empty one is a blank."""
+    """Consecutive lines of text, of which an empty line is no document.
+
+    Attributes:
+        line: The number of the first line, counted from 1.
+        texts: The lines without their endings.
+    """
 
     line: int
     texts: list[str]
@@ -39,9 +51,19 @@ class LineRun:
 
 @dataclass(frozen=True)
 class DocumentLayout:
-    """Where the documents stand in a file: `split` and `separator` for txt, the fields for the rest.
+    """How documents stand in a file.
 
-    delimiter, quoting: of CSV and TSV. encoding: of all but Parquet. None: what the format has, and doubts are told.
+    Attributes:
+        field: The field of the text, in formats that have fields.
+        id: The field of the id; None where rows are named by their place.
+        split: Whether a document of txt is a line or a whole file.
+        separator: The string between documents of txt; None where `split` says it.
+        given: The field of the prefix; None without prefixes.
+        keep: Further fields, which are handed out as they are.
+        delimiter: The character between columns of CSV and TSV; None for the comma or the tab.
+        quoting: The meaning of quotes in CSV and TSV; None where rows that could be read both ways are bad rows.
+        encoding: The encoding of all formats but Parquet; None for UTF-8.
+        limits: The largest document and the largest expansion.
     """
 
     field: str = "text"
@@ -62,16 +84,16 @@ class DocumentLayout:
 
     @cached_property
     def columns(self) -> list[str]:
-        """All fields that are read: those needed, then those kept."""
+        """All fields that are read: the needed fields, then the kept fields."""
         return [*self.needed, *self.keep]
 
 
-# What a reader meets: a document, a run of lines, a bad row, or a blank.
+# The outcome of reading a row: a document, a run of lines, a bad row, or None for a blank line.
 RowOutcome = Row | LineRun | Fault | None
 
 
 class NoDocument(Exception):
-    """Why a row holds no document; its id and kept fields where they are known all the same."""
+    """A row holds no document; the error has the reason, and the id and the kept fields where they are known."""
 
     id: str | None = None
     kept: tuple[object, ...] = ()
@@ -86,14 +108,23 @@ class NoDocument(Exception):
 
 
 def not_text(e: UnicodeDecodeError, where: str, encoding: str | None) -> tuple[str, *tuple[Advice, ...]]:
-    """Why bytes are no text, and what can be done; where: of what the offset counts. encoding: as the caller named it."""
+    """Say why bytes are no text, and what can be done.
+
+    Args:
+        e: The error of decoding.
+        where: The thing within which the offset counts, such as "line".
+        encoding: The encoding that the caller named, None for UTF-8.
+
+    Returns:
+        The reason, and advice if there is any.
+    """
     byte = e.object[e.start]
     if encoding in (None, "utf-8"):
         place = f"byte 0x{byte:02X} at byte {e.start} of the {where}"
         if encoding:
             return (f"expected UTF-8, found {place}",)
         return f"expected UTF-8, found {place}{windows_1252_hint(byte)}", AS_WINDOWS
-    # What the encoding does not know was made a stray byte: 0xFF where it was none above 0x7F.
+    # A byte that the encoding does not know was made a stray byte: 0xFF where the byte was below 0x80.
     found = "bytes that spell none" if byte == 0xFF else f"byte 0x{byte:02X}"
     other = Advice("name another encoding, or mend the bytes", "encoding=…", "--encoding")
     return f"expected {encoding}, found {found} in the {where}", other
@@ -104,6 +135,6 @@ AS_WINDOWS = Advice("say so if the file is in Windows-1252", "encoding='cp1252'"
 
 
 def windows_1252_hint(byte: int) -> str:
-    """What a byte that is no UTF-8 would be in Windows-1252, in brackets; "" where nothing can be shown."""
+    """The character of a byte in Windows-1252, in brackets; "" where the character cannot be shown."""
     meant = bytes([byte]).decode("cp1252", "ignore")
     return f" ({meant!r} in Windows-1252)" if meant and meant.isprintable() else ""
