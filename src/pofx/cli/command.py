@@ -1,4 +1,4 @@
-"""What every command of `pofx` has in common: options that are given once, help in groups, and "did you mean"."""
+"""The base of all commands of `pofx`: options are given once, help is grouped, and a mistyped word gets the nearest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HEADING = {name: heading for heading, names in _GROUPS.items() for name in name
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """`; did you mean 'score'?` where one known word is near, else nothing."""
+    """Return `; did you mean 'score'?` where a known word is near, else an empty string."""
     near = difflib.get_close_matches(word, known, 1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -97,5 +97,5 @@ class Group(click.Group):
 
 
 def _spelled(option: click.Option) -> str:
-    """The option as users know it: `-m`, `--given`."""
+    """Return the shortest spelling of an option: `-m`, `--given`."""
     return min(option.opts, key=len)

@@ -1,4 +1,4 @@
-"""What of Python's warnings reaches whoever types a command: those of pofx, as the other messages look."""
+"""Warnings of Python on the command line: those of pofx are shown as one line each, those of libraries are not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_PROGRAMS = (
 
 @contextmanager
 def heard() -> Iterator[None]:
-    """Warnings that pofx gives are lines on standard error; those of libraries are not shown."""
+    """Show warnings of pofx as lines on standard error, and no warnings of libraries."""
 
     def show(
         message: Warning | str, category: type[Warning], filename: str, *about: object, **more: object

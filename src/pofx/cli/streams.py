@@ -1,4 +1,4 @@
-"""The three standard streams of a process, as a verb may rely on them: whatever the caller closed, or let run full."""
+"""The three standard streams of the process, made usable whatever the caller closed or let run full."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 
 
 class _Absent(io.RawIOBase):
-    """In place of a stream that the caller closed: to read or to write is an error that names it."""
+    """A stream that stands for one that the caller closed: each read or write is an error that names the stream."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -33,7 +33,7 @@ class _Absent(io.RawIOBase):
 
 
 class _Lenient(io.TextIOWrapper):
-    """Standard error: what nobody can be told is no reason for a run to fail that has done its work."""
+    """Standard error that never fails: a finished run does not fail because a message cannot be written."""
 
     def write(self, text: str, /) -> int:
         try:
@@ -57,7 +57,7 @@ class _Lenient(io.TextIOWrapper):
 
 
 def prepare() -> None:
-    """Make all three usable: a closed one fails where it is used, and standard error never fails."""
+    """Make all three streams usable: a closed stream fails at its first use, and standard error never fails."""
     for number, name in ((0, "standard input"), (1, "standard output"), (2, "standard error")):
         try:
             os.fstat(number)
@@ -86,7 +86,7 @@ def prepare() -> None:
 
 
 def silence() -> None:
-    """Give what standard output still holds to nobody: Python would try once more at exit, and complain again."""
+    """Discard what standard output still holds: Python would try to write it once more at exit, and complain again."""
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
         return

@@ -1,4 +1,4 @@
-"""What several verbs share: how texts are named, and where answers go."""
+"""Options and checks that several verbs share: how texts are named, and where answers go."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ boundary_option = click.option(
 
 
 def argument_text(argument: str) -> str | bytes:
-    """A command-line argument as text, or as the bytes it was where it is no UTF-8."""
+    """Return a command-line argument as text, or as bytes where the argument is no UTF-8."""
     try:
         argument.encode("utf-8")
     except UnicodeEncodeError:
@@ -54,7 +54,7 @@ def argument_text(argument: str) -> str | bytes:
 
 
 def check_texts(files: tuple[str, ...], texts: tuple[str, ...], given: str, given_field: str | None) -> None:
-    """Refuse what does not say which texts are meant, or behind what: FILES or --text, --given or --given-field."""
+    """Refuse options that do not say which texts are meant (FILES or --text), or name two prefixes."""
     if bool(files) == bool(texts):
         raise click.UsageError(
             "expected FILES or --text, found both."
@@ -68,7 +68,7 @@ def check_texts(files: tuple[str, ...], texts: tuple[str, ...], given: str, give
 
 
 def check_out(files: tuple[str, ...], out: str | None, as_json: bool, verb: str) -> None:
-    """Refuse what -o does not go with, and what goes only with it."""
+    """Refuse options that contradict -o, and options that need -o where -o is missing."""
     if out is None:
         unheeded = next(
             (flag for name, flag in (("keep", "--keep"), ("with_terms", "--terms")) if typed(name)), None
@@ -82,12 +82,12 @@ def check_out(files: tuple[str, ...], out: str | None, as_json: bool, verb: str)
 
 
 def typed(name: str) -> bool:
-    """Whether the user wrote this option or argument on the command line."""
+    """Return whether the user wrote this option or argument on the command line."""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def write_page(path: str, page: str, quiet: bool = False) -> None:
-    """Write a page in one step, and say where, unless quiet."""
+    """Write a page in one step; name the file on standard error unless `quiet`."""
     from pathlib import Path
 
     from pofx.files.atomic import write_atomically
@@ -111,7 +111,7 @@ class Keeping:
 
 
 def keeping_options(function: F) -> F:
-    """--fresh, and the --overwrite of every verb that writes, as one `keeping`; --fresh is refused without -o."""
+    """Give a verb --fresh, and --overwrite, as one argument `keeping`; --fresh is refused without -o."""
 
     @functools.wraps(function)
     def with_keeping(*args: Any, fresh: bool, out: str | None, **others: Any) -> Any:

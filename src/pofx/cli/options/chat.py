@@ -1,4 +1,4 @@
-"""Conversations on the command line: their file, and what is said of a text that spells a control token."""
+"""Conversations on the command line: reading their file, and the notice of a text that spells a control token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_BYTES = 1 << 22
 
 
 def read_messages(path: str) -> list[dict[str, Any]]:
-    """The messages of a file, a JSON object a line; `BadSource` for what is none."""
+    """Return the messages of a file with one JSON object a line; `BadSource` where a line is no message."""
     from pofx.errors import BadSource
     from pofx.files.json_file import parse_object
 
@@ -33,7 +33,7 @@ def read_messages(path: str) -> list[dict[str, Any]]:
 
 
 class Marks:
-    """Says once on standard error that a control token's name in a text is read as text."""
+    """Prints once on standard error that the name of a control token in a text is read as text."""
 
     def __init__(self) -> None:
         self._said = False

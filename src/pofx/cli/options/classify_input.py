@@ -1,4 +1,4 @@
-"""What `pofx classify` learns from and is held against: documents with labels, by a field of theirs or a file a class."""
+"""Documents with labels for `pofx classify`: labels from a field of the rows, or one file for each class."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def likelihoods(
 
 
 def parted(pairs: tuple[str, ...], option: str) -> dict[str, str]:
-    """LABEL=WHAT of a repeated option."""
+    """Split the values LABEL=TEXT of a repeated option into a mapping."""
     out: dict[str, str] = {}
     for pair in pairs:
         label, sign, what = pair.partition("=")
@@ -123,7 +123,7 @@ def parted(pairs: tuple[str, ...], option: str) -> dict[str, str]:
 
 
 def prior_of(asked: str) -> Any:
-    """empirical, uniform, or LABEL=P,LABEL=P,… as a mapping."""
+    """Return the prior that a user named: "empirical", "uniform", or a mapping from LABEL=P,LABEL=P,…."""
     if "=" not in asked:
         if asked not in ("empirical", "uniform"):
             raise click.UsageError(

@@ -1,4 +1,4 @@
-"""What `pofx condition` and `pofx infill` share: how a condition is named, and how the answer is printed."""
+"""Options that `pofx condition` and `pofx infill` share, and the printing of their answers."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ SAMPLING = (
 
 
 def condition_options(function: F) -> F:
-    """--contains, --matches, --length and --unit, which reach the verb as one `on`, or None."""
+    """Give a verb --contains, --matches, --length and --unit as one argument `on`, which is None without them."""
 
     @functools.wraps(function)
     def with_condition(
@@ -87,7 +87,7 @@ def condition_options(function: F) -> F:
 
 
 def sampling_options(function: F) -> F:
-    """-n, --boundary, --runs, --seed, --max-tokens and --open, which reach the verb as one `how`; and -k."""
+    """Give a verb -n, --boundary, --runs, --seed, --max-tokens and --open as one argument `how`; and -k."""
 
     @functools.wraps(function)
     def with_sampling(
@@ -122,7 +122,7 @@ def _decorated(function: Any, options: Sequence[Callable[[Any], Any]]) -> Any:
 def _named(
     contains: tuple[str, ...], matches: str | None, length: int | None, unit: Unit
 ) -> Condition | None:
-    """The condition that the options name; None for none."""
+    """Return the condition that the options name, None without such options."""
     from pofx.queries.conditioning.conditions import Contains, Length, Matches
 
     if length is None and arguments.typed("unit"):
@@ -139,7 +139,7 @@ def _named(
 
 
 def show(found: Conditioned, what: str, most: int, as_json: bool, lm: LM, model: str) -> None:
-    """Print the answer, and what it is of. model: the name that the user gave `lm`."""
+    """Print the answer and its terms; `model` is the name that the user gave `lm`."""
     from pofx.queries.scoring.terms import terms
 
     about = terms(lm, 0, 0, 0, end=False)
@@ -157,7 +157,7 @@ def show(found: Conditioned, what: str, most: int, as_json: bool, lm: LM, model:
 
 
 def record(found: Conditioned) -> dict[str, Any]:
-    """The whole answer: evidence, outcomes, and the draws with their weights."""
+    """Return the whole answer as plain data: evidence, outcomes, and the draws with their weights."""
     from pofx.cli.output.json_records import draw_record
 
     return {

@@ -1,4 +1,4 @@
-"""How documents lie in files: the options that say it, and the records that are read by it."""
+"""Options that say how documents lie in files, and the reading of documents by them."""
 
 from __future__ import annotations
 
@@ -95,10 +95,10 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class Layout(ReadOptions):
-    """How documents lie in files, as the user said it; files that are left out and bad rows are told."""
+    """How documents lie in files, as the user said. Files that are left out and bad rows are named on standard error."""
 
     def files(self, named: tuple[str, ...]) -> tuple[str, ...]:
-        """The files that the user named, directories and patterns spelled out; those left out are told."""
+        """Return the files that the user named, directories and patterns expanded; name skipped ones on standard error."""
         from pofx.corpus.source import expand_path
 
         out: list[str] = []
@@ -116,7 +116,10 @@ class Layout(ReadOptions):
         return tuple(out)
 
     def documents(self, files: tuple[str, ...], keep: tuple[str, ...] = ()) -> Told:
-        """The records of files; bad rows are told on standard error, the first of each kind, and counted: see `tally`."""
+        """Return the documents of files.
+
+        The first bad row of each kind is named on standard error; `tally` prints the counts.
+        """
         told = BadRows()
         found = self.records(self.files(files), told.saw, keep=keep)
         found.look()
@@ -125,7 +128,7 @@ class Layout(ReadOptions):
 
 @dataclass(frozen=True)
 class Told:
-    """Records, and what was told of the bad rows among them."""
+    """Documents that were read, and the count of bad rows among them."""
 
     records: Records
     bad: BadRows
@@ -135,7 +138,7 @@ class Told:
 
 
 def layout_options(function: F) -> F:
-    """The options of how documents lie in files, which reach the verb as one `layout`."""
+    """Give a verb the options that say how documents lie in files, as one argument `layout`."""
     names = [f.name for f in fields(Layout)]
 
     @functools.wraps(function)
@@ -150,6 +153,6 @@ def layout_options(function: F) -> F:
 
 
 def tally(found: Told) -> None:
-    """Say on standard error how many rows were left out, if any."""
+    """Print on standard error how many rows were left out, if any."""
     found.bad.rest()
     left_out(found.records.n_bad, found.records.n, found.records.n_blank)

@@ -1,4 +1,4 @@
-"""The model that the options of a verb name, and how it is loaded while a person waits."""
+"""Options that name a model, and the loading of that model with a bar for the person who waits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class ModelName(click.types.StringParamType):
-    """The name of a model; a shell completes the names that pofx knows, and files."""
+    """The type of a parameter that names a model; a shell completes known names and files."""
 
     name = "model"
 
@@ -91,7 +91,7 @@ _OTHERS = ("begin", "end", "dtype", "context", "stride", "budget", "rope", "pre"
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """What the user said of the model."""
+    """The options of a model, as the user gave them; `load` loads the model."""
 
     name: str
     begin: str | None
@@ -106,7 +106,7 @@ class ModelOptions:
     normalize: bool = False
 
     def load(self, name: str | None = None, unknown: str = "refuse") -> LM:
-        """The model, by another name if one is given; slow stages are shown on standard error."""
+        """Load the model, under another `name` if given; slow stages are shown on standard error."""
         from pofx.models.loading import load
 
         messages = None if self.chat is None else read_messages(self.chat)
@@ -135,7 +135,7 @@ class ModelOptions:
 
 
 def model_options(function: F) -> F:
-    """-m, --begin, --end, --dtype and the other options of a model, which reach the verb as one `options`."""
+    """Give a verb -m, --begin, --end, --dtype and the other options of a model as one argument `options`."""
 
     @functools.wraps(function)
     def with_options(
@@ -197,7 +197,7 @@ def optional_model(help: str, environment: bool = True) -> Callable[[F], F]:
 
 @contextmanager
 def _shown() -> Iterator[StageListener]:
-    """A bar where standard error is a terminal; elsewhere one line for what is done once and takes long."""
+    """Show a bar where standard error is a terminal; elsewhere print one line for a slow stage that happens once."""
     if not sys.stderr.isatty():
         told = False
 

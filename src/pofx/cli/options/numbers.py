@@ -1,4 +1,4 @@
-"""Numbers of the command line: read from text, and checked as Python's are."""
+"""Types of options that take a number: the text is read as a number, and checked as in Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Whole(click.IntRange):
         self.least, self.most = least, MOST if most is None else most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number that a text is; a usage error says what was expected."""
+        """Return the text as a number; a usage error says which number was expected."""
         number = _number(int, value)
         if why := why_not_whole(number, self.least, self.most):
             self.fail(why, param, ctx)
@@ -25,7 +25,7 @@ class Whole(click.IntRange):
 
 
 class Real(click.FloatRange):
-    """A finite number from `low` to `high`; above, below: the end itself is excluded."""
+    """A finite number from `low` to `high`; `above` and `below` exclude the ends."""
 
     def __init__(
         self, low: float = 0, high: float | None = None, *, above: bool = False, below: bool = False
@@ -34,7 +34,7 @@ class Real(click.FloatRange):
         self.low, self.high = low, float("inf") if high is None else high
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number that a text is; a usage error says what was expected."""
+        """Return the text as a number; a usage error says which number was expected."""
         number = _number(float, value)
         if why := why_not_real(number, self.low, self.high, above=self.min_open, below=self.max_open):
             self.fail(why, param, ctx)
@@ -42,7 +42,7 @@ class Real(click.FloatRange):
 
 
 def _number(kind: type[int] | type[float], value: Any) -> Any:
-    """The text as a number, or the text itself, which is none."""
+    """Return the text as a number, or the text itself where it is no number."""
     try:
         return kind(value) if isinstance(value, str) else value
     except ValueError:

@@ -1,4 +1,4 @@
-"""What compress and decompress share: one file in, one file out."""
+"""Reading and writing of `pofx compress` and `pofx decompress`: one file in, one file out."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ ENDING = ".pofx"
 
 
 def read(name: str) -> bytes:
-    """The bytes of a file, or of standard input."""
+    """Return the bytes of a file, or of standard input for `-`."""
     return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
 
 
 def packed_name(values: Mapping[str, Any]) -> str:
-    """Where compress writes unless -o names a place: beside FILE; standard output for standard input."""
+    """Return the default output of compress: FILE.pofx; standard output where FILE is standard input."""
     name: str = values["file"]
     return "-" if name == "-" else name + ENDING
 
 
 def unpacked_name(values: Mapping[str, Any]) -> str | None:
-    """Where decompress writes unless -o names a place: FILE without its ending; None where it has another."""
+    """Return the default output of decompress: FILE without .pofx; None where FILE has another ending."""
     name: str = values["file"]
     return "-" if name == "-" else name.removesuffix(ENDING) if name.endswith(ENDING) else None
 
 
 @contextmanager
 def shown(quiet: bool) -> Iterator[CodingProgress | None]:
-    """A bar on a terminal: a pretrained model codes some dozen tokens a second."""
+    """Show a bar on a terminal: a pretrained model codes about a dozen tokens a second."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -55,7 +55,7 @@ def shown(quiet: bool) -> Iterator[CodingProgress | None]:
 
 
 def write(path: str, data: bytes, quiet: bool) -> None:
-    """A file in one step, or all of it on standard output."""
+    """Write a file in one step, or the bytes on standard output for `-`."""
     if path == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

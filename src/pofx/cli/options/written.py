@@ -69,19 +69,19 @@ class Verb(Command):
 
 
 def may_overwrite() -> bool:
-    """Whether the command that runs may replace what is finished."""
+    """Return whether the running command may replace a finished output."""
     return bool(click.get_current_context().meta.get(_OVERWRITE, False))
 
 
 def rows_beside(path: Path) -> Iterator[Path]:
-    """What stands beside a file of rows while it is made."""
+    """Yield the files that stand beside a file of rows while the run lasts."""
     from pofx.files.journal_files import files_beside
 
     yield from files_beside(path)
 
 
 def rows_finished(path: Path, values: Values) -> bool:
-    """Whether rows are finished; a file that is known is compared with this very run when the model is loaded."""
+    """Return whether a file of rows is finished. A known file is compared with this run once the model is loaded."""
     from pofx.files.finished_runs import is_known
     from pofx.files.journal_files import is_finished
 
@@ -89,7 +89,7 @@ def rows_finished(path: Path, values: Values) -> bool:
 
 
 def model_finished(path: Path, values: Values) -> bool:
-    """Whether a whole model stands there: a directory of pofx, or an ARPA file; other directories are refused later."""
+    """Return whether a whole model stands at the path: a directory of pofx, or an ARPA file."""
     from pofx.models.saving import CARD, is_arpa_name
 
     return path.is_file() if is_arpa_name(path) else (path / CARD).is_file()
@@ -106,13 +106,13 @@ class _Place:
     directory: bool
 
     def is_(self, other: _Place) -> bool:
-        """Whether both are one file: by name, by a symbolic link or by a hard link."""
+        """Return whether both places are one file: by name, by a symbolic link or by a hard link."""
         if self.inode is not None and other.inode is not None:
             return self.inode == other.inode
         return self.real is not None and self.real == other.real
 
     def is_in(self, other: _Place) -> bool:
-        """Whether this lies in that directory."""
+        """Return whether this place lies in that directory."""
         return self.real is not None and other.real is not None and other.real in self.real.parents
 
 

@@ -1,4 +1,4 @@
-"""What pofx classify train says: the steps of EM as they are done, and the classifier at the end."""
+"""Messages of `pofx classify train`: the steps of EM while they run, and the classifier at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def told(em: int) -> Callable[[Step], None] | None:
-    """EM on standard error, a line a step, where a person is looking."""
+    """Print each step of EM on standard error, where that is a terminal."""
     if not em or not sys.stderr.isatty():
         return None
     done = 0
@@ -40,7 +40,11 @@ def report(
     evaluation: Evaluation | None,
     as_json: bool,
 ) -> None:
-    """The classifier that was made, and how it does on what was held out; model: what `predict` has to be given, or ''."""
+    """Print the classifier and its evaluation on held-out documents.
+
+    Args:
+        model: The name of the model that `predict` must be given, empty where the classifier holds its models.
+    """
     import math
 
     from pofx.report.numerals import fixed_point

@@ -1,4 +1,4 @@
-"""Records as plain data for --json. −inf, which JSON has no number for, is the string "-inf"."""
+"""Records as plain data for --json. JSON has no number for −∞, which is written as the string "-inf"."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def dumps(record: Any) -> str:
-    """One line of strict JSON; in ASCII where stdout, or any UTF-8, cannot spell it."""
+    """Return one line of strict JSON; in ASCII where standard output or UTF-8 cannot spell the text."""
     plain = _plain(record)
     line = json.dumps(plain, ensure_ascii=False, allow_nan=False)
     try:

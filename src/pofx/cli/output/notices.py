@@ -24,18 +24,18 @@ EVALUATE = "evaluate on documents that it has not seen"
 
 
 class BadRows:
-    """What was told of the rows so far. Not a record: rows are told to it, one by one."""
+    """Prints the first bad row of each kind on standard error, and at the end how many more there were."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._first: dict[str, str] = {}
 
     def saw(self, bad: BadRow) -> None:
-        """A row that holds no document."""
+        """Note a row that holds no document."""
         self.failed(f"{bad.source}:{bad.line}", bad.error)
 
     def failed(self, where: str, error: PofxError) -> None:
-        """A row that has no document, or no answer, and why; it is told if it is the first of its kind."""
+        """Note a row without a document or an answer; print its error if it is the first of its kind."""
         kind = error.message.partition(", found ")[0]
         if kind not in self._counts and len(self._counts) == KINDS:
             kind = "errors of further kinds"
@@ -45,7 +45,7 @@ class BadRows:
             click.echo(f"pofx: warning: {where}: {in_shell(error)}", err=True)
 
     def rest(self) -> None:
-        """How many more there were of each kind."""
+        """Print how many more rows of each kind there were."""
         for kind, n in self._counts.most_common():
             if n > 1:
                 rows = "1 more row" if n == 2 else f"{n - 1:,} more rows"
@@ -53,7 +53,7 @@ class BadRows:
 
 
 def left_out(bad: int, read: int, blank: int = 0) -> None:
-    """Say on standard error how many rows and blank lines were left out, if any, and how many documents were read."""
+    """Print how many bad rows and blank lines were left out, if any, and how many documents were read."""
     from pofx.units import count_noun
 
     if blank and read:  # with nothing read, the refusal that follows stands alone
@@ -91,7 +91,7 @@ def _repeated(notice: RepeatedId) -> str:
 
 
 def print_fitted(fitted: int, chosen: int, n: int, advice: str = SCORE) -> None:
-    """On standard error, if there are any: of n texts those fitted on, and those that chose the weights."""
+    """Print how many of n texts the model was fitted on, and how many chose its weights, if any."""
     if fitted:
         click.echo(
             f"pofx: warning: {_of(fitted, n)} that the model was fitted on, so the numbers flatter it; {advice}",

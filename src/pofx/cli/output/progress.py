@@ -1,4 +1,4 @@
-"""How far a long run has come, on standard error: after each block, and after each pass inside a block."""
+"""The progress of a long run on standard error: after each block, and after each pass inside a block."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIRST, MOST = 3.0, 600.0
 
 @contextmanager
 def meter(files: tuple[str, ...], shown: bool) -> Iterator[SoFar]:
-    """Rows, tokens a second and, for plain files, the time that is left: one live line, or without a terminal a few."""
+    """Show rows, tokens a second and, for plain files, the time left: one live line, or a few lines without a terminal."""
     from pofx.lm.reading_progress import listen_to_reading
 
     if not shown:
@@ -55,7 +55,7 @@ def meter(files: tuple[str, ...], shown: bool) -> Iterator[SoFar]:
 
 
 class SoFar:
-    """Where a run stands. Not a record: rows, blocks and passes are told to it, and it tells `tell(text, share)`."""
+    """The state of a run. The run reports rows, blocks and passes; the state calls `tell(text, share)`."""
 
     def __init__(self, place: _Place, tell: Callable[[str, float], None]) -> None:
         self._place, self._tell = place, tell
@@ -67,29 +67,29 @@ class SoFar:
         self._latest: Document | BadRow | None = None
 
     def begin(self, rows: int) -> None:
-        """So many rows were done by an earlier run."""
+        """Note how many rows an earlier run has done."""
         self._rows, self._first_known = rows, not rows
 
     def read(self, first: Document | BadRow, last: Document | BadRow) -> None:
-        """A block is about to be answered: its first row, and its last one, which says how far the block reaches."""
+        """Note the first and the last row of a block that is about to be answered."""
         if not self._first_known:  # a run that is taken up again begins where it was
             self._first = self._at = self._place.of(first)
             self._first_known = True
         self._latest = last
 
     def moved(self, item: Document | BadRow, tokens: int, rows: int) -> None:
-        """A block is done: its last row, and how many tokens and rows it has."""
+        """Note that a block is done: its last row, and its numbers of tokens and rows."""
         self._tokens += tokens
         self._rows += rows
         self._at = self._place.of(item)
         self._say(self._tokens, self._at)
 
     def inside(self, done: int, of: int) -> None:
-        """A pass of the block at work is done, behind which so many of its tokens are."""
+        """Note how many tokens of the current block have been read after a pass."""
         self._say(self._tokens + done, self._inside(done, of))
 
     def recalled(self, done: int, of: int) -> None:
-        """So many tokens of the block at work were read by an earlier run: they took this one no time."""
+        """Note how many tokens of the current block an earlier run has read, at no cost to this run."""
         self._recalled = self._tokens + done
         self._first = self._inside(done, of)
 
@@ -112,7 +112,7 @@ class SoFar:
 
 
 class _Rarely:
-    """Lines for a file or a pipe. Not a record: it remembers when the latest was written."""
+    """Progress lines for a file or a pipe, which are written rarely."""
 
     def __init__(self) -> None:
         self._latest, self._wait = time.monotonic(), FIRST
@@ -169,7 +169,7 @@ def _lines(path: str) -> int | None:
 
 
 def _cores() -> str:
-    """How many a neural network computes on: the estimate holds for so many."""
+    """Return on how many cores a neural network computes, since the estimate holds for that number."""
     torch = sys.modules.get("torch")  # where it is not loaded, no network is at work
     n = 1 if torch is None else torch.get_num_threads()
     return f" on {n} core{'s' if n > 1 else ''}"

@@ -1,4 +1,4 @@
-"""FILE… without -o, of verbs whose answer is rows: a line a row on standard output, after one with the columns' names."""
+"""Rows on standard output, for verbs whose answer is rows: the names of the columns, then one line for each row."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking:
 
 
 def _tabbed(row: Mapping[str, Any], columns: Sequence[Column]) -> str:
-    """A row as one tab-separated line: strings as they are, nothing for None, anything else as JSON."""
+    """Return a row as one tab-separated line: strings as they are, nothing for None, other values as JSON."""
     values = (row[c.name] for c in columns)
     cells = (v if isinstance(v, str) else "" if v is None else json.dumps(v) for v in values)
     # A word of a pattern, or a label, may hold tabs and line ends; -o writes them as they are.

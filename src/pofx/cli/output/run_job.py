@@ -1,4 +1,4 @@
-"""FILE… -o OUT, of several verbs: a job is run, and what it tells is printed on standard error."""
+"""The running of a job for FILES -o OUT: the events of the job are printed on standard error."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def run_job(job: Job, quiet: bool) -> None:
 
 
 def _followed(events: Iterator[Event], job: Job, quiet: bool) -> JobEnd | None:
-    """Print what happens, and give the end back."""
+    """Print the events, and return the last one."""
     from pofx.cli.output.progress import meter
 
     with ExitStack() as stack:
@@ -86,7 +86,7 @@ def _followed(events: Iterator[Event], job: Job, quiet: bool) -> JobEnd | None:
 
 
 def summary(n: int, n_bytes: int, nats: float, prefix: bool) -> str:
-    """The sum over all documents, in a line."""
+    """Return the sum over all documents as one line."""
     from pofx.units import bits_per_byte, count_noun
 
     if not n:
@@ -103,7 +103,7 @@ def _interrupted(stopped: Exception) -> None:
 
 
 def _tell_begun(begun: JobStart) -> None:
-    """What a stopped run left, if there was one."""
+    """Print what a stopped run left, if there was one."""
     from pofx.jobs.job import count_stretches
     from pofx.units import count_noun
 

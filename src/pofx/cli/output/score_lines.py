@@ -1,4 +1,4 @@
-"""pofx score FILE… without -o: a line a document on standard output, and the sum on standard error."""
+"""`pofx score FILES` without -o: one line for each document on standard output, and the sum on standard error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def print_lines(
     quiet: bool,
     wants_page: bool,
 ) -> tuple[list[Scored], int]:
-    """Print a line a row, in order; give the first texts, for a page, and how many rows have no score."""
+    """Print one line for each row, in order; return the first texts, for a page, and the number of rows without a score."""
     from pofx.lm.trace import Want
     from pofx.queries.scoring.stream import score_stream
 

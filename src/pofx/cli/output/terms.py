@@ -1,4 +1,4 @@
-"""What a number is of, beside the number: one line under a table, and the option of columns of rows."""
+"""The terms of a number beside the number: one line under a table, and the option of columns in rows."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ terms_option = click.option(
 
 
 def line(model: str, terms: Terms) -> str:
-    """The model and what all its numbers have in common."""
+    """Return the model and the terms that all its numbers share, as one line."""
     from pofx.report.visible import visible
 
     return f"{visible(model)}: {visible(terms.common)}"
 
 
 def print_line(model: str, terms: Terms) -> None:
-    """The line under a table, no wider than the terminal."""
+    """Print the line under a table, no wider than the terminal."""
     from rich.console import Console
     from rich.text import Text
 
