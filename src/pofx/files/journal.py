@@ -1,4 +1,4 @@
-"""The rows of a long run, kept as they come: whoever is killed goes on after the last whole block."""
+"""The journal of a long run keeps its rows block by block; a run that was killed goes on after the last whole block."""
 
 from __future__ import annotations
 
@@ -37,12 +37,21 @@ SECONDS = 1.0
 
 
 class Journal:
-    """TARGET.part, rows as lines of JSON, TARGET.progress, how many of its bytes count and what they are of, and
-    TARGET.passes, what was read of the texts whose rows come next (`tape`).
+    """Three files beside a target, from which a run that was stopped goes on.
 
-    A block of rows is appended as a whole. What stands in the file behind the last checkpoint is cut off when the
-    run is taken up again, so a torn line never counts. Not a record: it is written to; made by `open_journal`. `BadSource`
-    where a disk is full or fails: the rows of the last checkpoint stay.
+    TARGET.part has rows as lines of JSON. TARGET.progress says how many bytes of them count, and which run wrote them.
+    TARGET.passes is the `tape`: what a model has read of the texts whose rows come next.
+
+    A block of rows is appended as a whole. When a run is taken up again, the bytes behind the last checkpoint are cut off,
+    so a torn line never counts. A journal is written to, so it is no record; `open_journal` makes it. Where a disk is full
+    or fails, its methods raise `BadSource`, and the rows of the last checkpoint stay.
+
+    Attributes:
+        target: The file that the run makes in the end.
+        saved: The state behind the last block that was appended.
+        other_arithmetic: Lines for people that say in which parts the arithmetic of the kept rows differs from this run's.
+        tape: What was read of the texts whose rows come next.
+        in_vain: Whether a stopped run had begun and kept nothing.
     """
 
     def __init__(
@@ -67,21 +76,29 @@ class Journal:
 
     @property
     def part(self) -> Path:
-        """The rows."""
+        """The file of the rows."""
         return part_of(self.target)
 
     @property
     def kept(self) -> JournalState:
-        """What another run would go on with: the last checkpoint."""
+        """The state at the last checkpoint, from which another run would go on."""
         return self._kept
 
     @property
     def keeps(self) -> bool:
-        """Whether another run would find anything to go on with, be it passes over a text that has no row yet."""
+        """Whether another run would find rows, or passes over a text that has no row yet, to go on with."""
         return bool(self._kept.offset or self.tape.kept or self.tape.left)
 
     def append(self, lines: bytes, state: Mapping[str, Any]) -> None:
-        """One block of whole lines, and the state behind it; on the disk within a second or so."""
+        """Append one block of rows, which is on the disk within about a second.
+
+        Args:
+            lines: Whole lines of JSON.
+            state: The state behind the block, as plain JSON.
+
+        Raises:
+            BadSource: The disk is full or fails.
+        """
         with self._on_the_disk():
             self._file.write(lines)
         self._rows.update(lines)
@@ -92,7 +109,7 @@ class Journal:
         self.tape.restart(self._seal())
 
     def checkpoint(self) -> None:
-        """Put what was appended on the disk, then say so: in that order, or a power cut could promise lost rows."""
+        """Put the rows on the disk, then count them: in the other order a power cut could leave a count of lost rows."""
         saved = self.saved
         with self._on_the_disk():
             self._file.flush()
@@ -103,7 +120,14 @@ class Journal:
         self._written = time.monotonic()
 
     def finish(self, write: Callable[[Path, Path], None] | None) -> None:
-        """Make TARGET in one step. write(rows, new) makes the file `new` of the rows; None: they are the file."""
+        """Make the target in one step, and take the journal away.
+
+        Args:
+            write: A function of the file of rows and a new file, which it fills. None where the file of rows is the target.
+
+        Raises:
+            BadSource: The disk is full or fails.
+        """
         self.checkpoint()
         with self._on_the_disk():
             if write is None:
@@ -114,7 +138,7 @@ class Journal:
         self.discard()
 
     def discard(self) -> None:
-        """Take the files away: there is nothing to go on with."""
+        """Take the files away, so that the next run begins anew."""
         if locks.fcntl is None:
             self.close()  # such a system removes no file that is open
         # All of them under the lock: a run that waits for it would take what it opened for its own. Another may begin as
@@ -132,8 +156,7 @@ class Journal:
             self._file.close()
 
     def _seal(self) -> str:
-        """Where the run is, and its arithmetic: the tape of another place is of other texts, and a row is computed
-        under one arithmetic."""
+        # The tape of another place is of other texts, and a row is computed under one arithmetic.
         found = new_hash()
         place = (self._parts, self._arithmetic, self.saved.offset, self._rows.hexdigest())
         found.update(repr(place).encode())
@@ -163,18 +186,21 @@ def open_journal(
     fresh: bool,
     overwrite: bool = True,
 ) -> Journal:
-    """The journal of a run: a new one, or the one that a stopped run left, if it was of the same `parts`.
+    """Open the journal of a run: a new journal, or the journal that a stopped run of the same `parts` left.
 
-    Of two runs that begin at once one has the journal, the other is refused.
+    Of two runs that begin at once the second is refused.
 
     Args:
         target: The file to write in the end.
-        parts: Whatever decides the rows, by the name that a message should give it, as plain JSON.
+        parts: The inputs that decide the rows, as plain JSON, by the names that messages give them.
         arithmetic: What decides their last digits (`Arithmetic.parts`). A run that was stopped goes on under another
             one: `Journal.other_arithmetic` says so, to be told, and `JournalState.arithmetic` keeps both.
-        state: That of a run that begins.
-        fresh: Throw away what was left.
-        overwrite: Replace a finished target in the end.
+        state: The state of a run that begins, as plain JSON.
+        fresh: Whether to throw away what a stopped run left.
+        overwrite: Whether to replace a finished target in the end.
+
+    Returns:
+        The open journal, whose rows are locked until it is closed.
 
     Raises:
         BadValue: The parts differ, which the message names, or the target is finished.
@@ -219,7 +245,7 @@ def open_journal(
 def _taken_up(
     target: Path, parts: Mapping[str, Any], file: BufferedRandom, fresh: bool, overwrite: bool
 ) -> JournalState | None:
-    """What a stopped run left, None where there is nothing to go on with."""
+    """The state that a stopped run left; None where no rows can be kept."""
     if fresh:
         return None
     # A run claims the name before it has rows, so rows without .progress are in somebody else's file.

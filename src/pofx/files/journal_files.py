@@ -1,4 +1,4 @@
-"""What a run leaves on the disk to be taken up again: its rows, how many of them count, and a lock on both."""
+"""The files of a journal: their names, the record of progress, and the lock on the rows."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ START_OVER = Advice("start over", "fresh=True", "--fresh")
 
 @dataclass(frozen=True)
 class JournalState:
-    """How far a run has come: `offset` bytes of rows, and what its caller wants to know again (plain JSON).
+    """How far a run has come.
 
     Attributes:
         offset: Bytes of rows that count.
-        state: What the caller wants to know again, plain JSON.
-        rows: The hash of those bytes, None where there is none to compare.
-        finished: The target is made, and only the files beside it were left.
+        state: The state of the caller, as plain JSON.
+        rows: The hash of those bytes, None where there is no hash to compare.
+        finished: Whether the target is made, so that only the files beside it are left.
         arithmetic: Under which arithmetic the rows were computed (`Arithmetic.parts`), each once, in the order of the rows.
     """
 
@@ -44,33 +44,33 @@ class JournalState:
     arithmetic: tuple[Mapping[str, str], ...] = ()
 
     def moved(self, more: int, state: Mapping[str, Any], arithmetic: Mapping[str, str]) -> JournalState:
-        """Behind `more` bytes of rows that were computed under this arithmetic."""
+        """The state behind `more` bytes of rows, which were computed under this arithmetic."""
         under = self.arithmetic if arithmetic in self.arithmetic else (*self.arithmetic, dict(arithmetic))
         return JournalState(self.offset + more, state, arithmetic=under)
 
 
 def part_of(target: Path) -> Path:
-    """Where the rows are kept."""
+    """The file of the rows."""
     return target.with_name(target.name + ".part")
 
 
 def progress_of(target: Path) -> Path:
-    """Where it is kept how far they count."""
+    """The file that says how many bytes of the rows count."""
     return target.with_name(target.name + ".progress")
 
 
 def is_finished(target: Path) -> bool:
-    """Whether a file stands there that no stopped run is on the way to replace: its .progress would say so."""
+    """Whether the target is there, and no stopped run is about to replace it, as a .progress would show."""
     return target.is_file() and not progress_of(target).exists()
 
 
 def passes_of(target: Path) -> Path:
-    """Where the passes over the texts at work are kept, whose rows are not there yet."""
+    """The file of the passes over texts that have no row yet."""
     return target.with_name(target.name + ".passes")
 
 
 def files_beside(target: Path) -> tuple[Path, ...]:
-    """All files that a run writes on the way to its target."""
+    """All files that a run writes before its target."""
     return (
         part_of(target),
         progress_of(target),
@@ -81,12 +81,12 @@ def files_beside(target: Path) -> tuple[Path, ...]:
 
 
 def hidden_name(target: Path, what: str) -> Path:
-    """A file of a moment: what will be the progress, or the target."""
+    """The name that the progress or the target has until it is whole."""
     return target.with_name(f".{target.name}.{what}")
 
 
 def open_rows(target: Path) -> BufferedRandom:
-    """The rows' file, for this process alone: two runs of one command would write through each other.
+    """Open the file of the rows for this process alone: two runs of one command would overwrite each other's rows.
 
     The lock is on the rows themselves, so that it also holds for callers that have another cache, or none.
     """
@@ -168,12 +168,12 @@ def _was_made(target: Path, offset: int) -> bool:
 
 
 def new_hash() -> hashlib.blake2b:
-    """Of rows, and of what is said of them."""
+    """A new hash, for rows and for records of progress."""
     return hashlib.blake2b(digest_size=16)
 
 
 def record_of(parts: Mapping[str, Any], saved: JournalState, rows: str) -> dict[str, Any]:
-    """What .progress says of rows whose hash is `rows`."""
+    """The record of progress for rows whose hash is `rows`."""
     record = {
         "format": FORMAT,
         "parts": dict(parts),
@@ -186,14 +186,14 @@ def record_of(parts: Mapping[str, Any], saved: JournalState, rows: str) -> dict[
 
 
 def _seal(record: Mapping[str, Any]) -> str:
-    """A hash of what .progress says: one flipped digit of it would repeat rows, or lose some."""
+    """A hash of the record of progress: one flipped digit in it would repeat rows, or lose some."""
     found = new_hash()
     found.update(json.dumps(record, sort_keys=True).encode("ascii"))
     return found.hexdigest()
 
 
 def damaged_progress(target: Path) -> BadSource:
-    """The error of a .progress that says nothing that can be true."""
+    """The error of a record of progress that cannot be true."""
     return BadSource(f"{progress_of(target)}: expected {STATE}, found a damaged file", START_OVER)
 
 
@@ -215,5 +215,5 @@ def _shown(value: Any) -> str:
 
 
 def file_size(file: BufferedRandom) -> int:
-    """In bytes."""
+    """The size of an open file, in bytes."""
     return os.fstat(file.fileno()).st_size

@@ -24,8 +24,9 @@ class Raised(Failed):
 
 
 def apart(task: str, request: dict[str, Any], seconds: float, memory: int, child: str) -> Any:
-    """The answer of a task of a module to a request, both plain data; `Failed` where there is none, and
-    `BadSource` where our own code refused the input.
+    """The answer of a task of a module to a request, both plain data.
+
+    `Failed` where there is no answer, and `BadSource` where our own code refused the input.
 
     child: the module that the process runs, which hands its tasks to `pofx.files.isolated.child.serve`. `OSError` where
     the system refused the work a file or room on its disk.
