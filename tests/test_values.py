@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pofx
-from pofx.classification.outliers import rejection
+from pofx.classification.outliers import make_rejection
 from pofx.cli.main import main
 from pofx.cli.main import pofx as command_line
 from pofx.cli.options.numbers import Real, Whole
@@ -125,7 +125,9 @@ INNER: dict[str, Callable[[Any], Any]] = {
     "GenerativeClassifier.sample max_tokens": lambda v: _classifier().sample("x", max_tokens=v),
     "SubwordVocab.learn size": lambda v: pofx.SubwordVocab.learn(TEXTS, v),
     "geometric stop": lambda v: geometric(pofx.fit(TEXTS, pofx.NgramSpec(order=1, end=False)), v),
-    "Rejection.threshold share": lambda v: rejection(np.zeros(3), np.ones(3, dtype=np.int64)).threshold(v),
+    "Rejection.threshold share": lambda v: make_rejection(np.zeros(3), np.ones(3, dtype=np.int64)).threshold(
+        v
+    ),
     "as_peer chunk": lambda v: as_peer(LM, "ab", "llama-perplexity", chunk=v),
     "stream texts": lambda v: stream([], lambda x: x, lambda x, g: [], texts=v),
     "token_id": lambda v: token_id(LM.vocab, v, "x0"),

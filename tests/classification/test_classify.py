@@ -49,10 +49,10 @@ from pofx.algorithms.logspace import logsumexp
 from pofx.algorithms.statistics.em import mixture_weights
 from pofx.classification.bayes import bayes, log_evidence, log_likelihoods, log_likelihoods_behind
 from pofx.classification.evaluation import evaluate
-from pofx.classification.families import joined
+from pofx.classification.families import concatenate
 from pofx.classification.files import CARD, load_joint
 from pofx.classification.joint import Joint
-from pofx.classification.outliers import KEPT, Rejection, rejection
+from pofx.classification.outliers import KEPT, Rejection, make_rejection
 from pofx.classification.training import fit_joint
 from pofx.errors import BadSource, BadValue, Impossible, NoBOS, NoEOS, NotText, PofxError
 from pofx.jobs.class_rows import ClassRows
@@ -711,7 +711,7 @@ class TestPrefixes:
             ours.predict_joint_log_proba(["mot"])[0] - ours.class_log_prior_,
             [pofx.log_prob(one, "mot", given=g) for g in ("E\n", "F\n")],
         )
-        assert joined("a", b"b") == b"ab"
+        assert concatenate("a", b"b") == b"ab"
 
     def test_prefixes_are_read_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip("transformers")
@@ -847,13 +847,13 @@ class TestEM:
 class TestRejection:
     def test_p_is_conformal(self) -> None:
         values = np.array([-5.0, -4.0, -3.0, -2.0])
-        reference = rejection(values, np.zeros(4, dtype=np.int64))
+        reference = make_rejection(values, np.zeros(4, dtype=np.int64))
         asked = np.array([-9.0, -5.0, -3.5, 0.0])
         assert reference.p(asked, np.zeros(4, dtype=np.int64)).tolist() == [0.2, 0.4, 0.6, 1.0]
         # Exchangeable: each of the five places is as probable, so that P(p ≤ s) ≤ s, by enumeration.
         pool = np.array([-3.0, -2.5, -1.0, -0.5, -0.1])
         p = [
-            rejection(np.delete(pool, i), np.zeros(4, dtype=np.int64)).p(
+            make_rejection(np.delete(pool, i), np.zeros(4, dtype=np.int64)).p(
                 pool[i : i + 1], np.zeros(1, dtype=np.int64)
             )[0]
             for i in range(5)
@@ -873,7 +873,7 @@ class TestRejection:
     def test_many_are_thinned(self) -> None:
         rng = np.random.default_rng(0)
         values = rng.normal(size=20_000)
-        reference = rejection(values, np.zeros(20_000, dtype=np.int64), per="text")
+        reference = make_rejection(values, np.zeros(20_000, dtype=np.int64), per="text")
         assert len(reference.held_out) == KEPT
         asked = np.array([-2.0, 0.0, 1.0])
         exact = [(1 + (values <= v).sum()) / 20_001 for v in asked]
@@ -892,9 +892,9 @@ class TestRejection:
 
     def test_refused(self) -> None:
         with pytest.raises(BadValue, match="at least one text"):
-            rejection(np.zeros(0), np.zeros(0, dtype=np.int64))
+            make_rejection(np.zeros(0), np.zeros(0, dtype=np.int64))
         with pytest.raises(BadValue, match="per: expected"):
-            rejection(np.zeros(1), np.zeros(1, dtype=np.int64), per="token")  # type: ignore[arg-type]
+            make_rejection(np.zeros(1), np.zeros(1, dtype=np.int64), per="token")  # type: ignore[arg-type]
         for share in (0, 1, math.nan):
             with pytest.raises(BadValue, match="share"):
                 Rejection(np.zeros(1)).threshold(share)
@@ -1067,10 +1067,10 @@ class TestFiles:
 
     def test_labels_that_no_file_holds(self, tmp_path: Path) -> None:
         joint = Joint(((1, 2), (3, 4)), (ToyLM(), ToyLM()), None, np.ones(2), np.log([0.5, 0.5]))
-        from pofx.classification.files import Settings, save_joint
+        from pofx.classification.files import ClassifierSettings, save_joint
 
         with pytest.raises(BadValue, match="labels: expected strings"):
-            save_joint(joint, Settings(NAIVE), None, tmp_path / "c")
+            save_joint(joint, ClassifierSettings(NAIVE), None, tmp_path / "c")
 
 
 # --- what is loaded when ---------------------------------------------------------------------------------------------

@@ -91,24 +91,24 @@ def log_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Floats:
     spell. Right: `log_likelihoods([english, french], texts)`. Wrong: log P of prefixes, which are no alternatives
     that exclude each other.
     """
-    return counted_likelihoods(lms, texts).log_p
+    return likelihoods_and_tokens(lms, texts).log_p
 
 
-def counted_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Likelihoods:
+def likelihoods_and_tokens(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Likelihoods:
     """As `log_likelihoods`, with the tokens of each text: whoever counts them need not cut the texts again."""
     for lm in lms:
         check_whole(lm)
         refuse_normalizing(lm.vocab, "a classifier")
     out = np.empty((len(texts), len(lms)))
     tokens = np.zeros(len(texts), dtype=np.int64)
-    parts = [part for lm in lms for part in _drawn_for_tokens(lm)]
+    parts = [part for lm in lms for part in _interpolated_parts(lm)]
     common = {i for i, n in Counter(map(id, parts)).items() if n > 1}
-    for at in _blocks(texts, 1):
+    for at in _split_blocks(texts, 1):
         paths: dict[int, list[Path]] = {}
         known: dict[int, Floats] = {}
         for c, lm in enumerate(lms):
             if id(lm.vocab) not in paths:
-                spelled = _naming(texts, at, lm.vocab.encode_many)
+                spelled = _with_document_number(texts, at, lm.vocab.encode_many)
                 end = np.array([lm.vocab.end])
                 paths[id(lm.vocab)] = [np.concatenate([ids, end]) for ids in spelled]
             mine = paths[id(lm.vocab)]
@@ -120,7 +120,7 @@ def counted_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Like
     return Likelihoods(out, tokens)
 
 
-def _drawn_for_tokens(lm: LM) -> tuple[LM, ...]:
+def _interpolated_parts(lm: LM) -> tuple[LM, ...]:
     """The models of an interpolation, which several classes may have in common; else the model itself."""
     mixed = lm.parts()
     return mixed.lms if mixed is not None and mixed.draws == "token" else (lm,)
@@ -146,25 +146,25 @@ def log_likelihoods_behind(lm: LM, prefixes: Sequence[str | bytes], texts: Seque
     All texts behind all prefixes go into one pass: a model that shares what its paths have in common reads each
     prefix once. Errors as of `score`, and `NoEOS`. Right: `log_likelihoods_behind(lm, ["En: ", "Fr: "], texts)`.
     """
-    return counted_likelihoods_behind(lm, prefixes, texts).log_p
+    return likelihoods_and_tokens_behind(lm, prefixes, texts).log_p
 
 
-def counted_likelihoods_behind(
+def likelihoods_and_tokens_behind(
     lm: LM, prefixes: Sequence[str | bytes], texts: Sequence[str | bytes]
 ) -> Likelihoods:
     """As `log_likelihoods_behind`, with the tokens of each text behind the first prefix."""
     if lm.vocab.end is None:
-        raise no_end()
+        raise no_end_error()
     out = np.empty((len(texts), len(prefixes)))
     tokens = np.zeros(len(texts), dtype=np.int64)
     n_classes = len(prefixes)
-    for at in _blocks(texts, n_classes):
+    for at in _split_blocks(texts, n_classes):
 
         def passed(some: Sequence[str | bytes]) -> list[Scored]:
             asked = [x for _ in prefixes for x in some]
             return score(lm, asked, [g for g in prefixes for _ in some])
 
-        found = _naming(texts, at, passed)
+        found = _with_document_number(texts, at, passed)
         out[at] = np.array([s.total for s in found]).reshape(n_classes, -1).T
         tokens[at] = [s.terms.tokens for s in found[: at.stop - at.start]]
     return Likelihoods(out, tokens)
@@ -175,10 +175,10 @@ def check_whole(lm: LM) -> None:
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "p(x | t)")
     if lm.vocab.end is None:
-        raise no_end()
+        raise no_end_error()
 
 
-def no_end() -> NoEOS:
+def no_end_error() -> NoEOS:
     """The error of a model that ends no text."""
     return NoEOS(
         "p(x | t) needs p(EOS | x, t), but this model ends no text, so that a text and its beginnings are "
@@ -191,7 +191,7 @@ def no_end() -> NoEOS:
     )
 
 
-def _blocks(texts: Sequence[str | bytes], models: int) -> Iterator[slice]:
+def _split_blocks(texts: Sequence[str | bytes], models: int) -> Iterator[slice]:
     """Neighbouring texts, of `BYTES` together."""
     lo = held = 0
     for i, text in enumerate(texts):
@@ -204,7 +204,9 @@ def _blocks(texts: Sequence[str | bytes], models: int) -> Iterator[slice]:
         yield slice(lo, len(texts))
 
 
-def _naming(texts: Sequence[str | bytes], at: slice, do: Callable[[Sequence[str | bytes]], R]) -> R:
+def _with_document_number(
+    texts: Sequence[str | bytes], at: slice, do: Callable[[Sequence[str | bytes]], R]
+) -> R:
     """`do` of a block; where that meets what is no text, the error says which of all it is."""
     some = texts[at]
     try:

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from pofx.classification.bayes import Posterior
 from pofx.classification.families import Length
-from pofx.classification.files import Settings, load_joint, save_joint
-from pofx.classification.joint import Joint
+from pofx.classification.files import ClassifierSettings, load_joint, save_joint
+from pofx.classification.joint import Joint, warn_if_known
 from pofx.classification.labels import places
-from pofx.classification.outliers import Per, Rejection, rejection
+from pofx.classification.outliers import Per, Rejection, make_rejection
 from pofx.classification.priors import Prior
-from pofx.classification.seen import warn_seen
 from pofx.classification.training import fit_joint
 from pofx.errors import BadValue, require
 from pofx.lm.model import LM
@@ -138,7 +137,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         """Accuracy of `predict`; `UserWarning` if some texts are ones that the classifier was fitted on."""
         found = float(super().score(X, y, sample_weight))
         # An estimator built on this one may read something else than texts.
-        warn_seen(self.joint_, [x for x in X if isinstance(x, str | bytes)])
+        warn_if_known(self.joint_, [x for x in X if isinstance(x, str | bytes)])
         return found
 
     def log_evidence(self, X: Sequence[str | bytes]) -> Floats:
@@ -167,7 +166,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     def fit_rejection(self, X: Sequence[str | bytes], per: Per = "byte") -> Self:
         """Hold out: keep log p(x) of texts that were not fitted on, to tell outliers by; self. See `Rejection`."""
         texts = _texts(X)
-        self.rejection_ = rejection(self.log_evidence(texts), _lengths(texts), per)
+        self.rejection_ = make_rejection(self.log_evidence(texts), _lengths(texts), per)
         return self
 
     def outlier_p(self, X: Sequence[str | bytes]) -> Floats:
@@ -185,7 +184,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         """Write a directory of JSON and safetensors; a pretrained `LM` is named in it by fingerprint, not copied."""
         self._check_fitted()
         spec = NgramSpec() if self.spec is None else self.spec
-        settings = Settings(
+        settings = ClassifierSettings(
             None if isinstance(spec, LM) else spec, self.prior, self.length, self.em, self.background
         )
         save_joint(self.joint_, settings, getattr(self, "rejection_", None), directory)

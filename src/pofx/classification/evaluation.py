@@ -14,7 +14,7 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class Bin:
+class CalibrationBin:
     """Texts whose most probable class has a posterior in (low, high]: how many, its mean, and the share that is right."""
 
     low: float
@@ -38,7 +38,7 @@ class Evaluation:
     accuracy: float
     log_loss: float
     calibration_error: float
-    bins: tuple[Bin, ...]
+    bins: tuple[CalibrationBin, ...]
     confusion: NDArray[np.int64]
 
     @property
@@ -72,7 +72,7 @@ def evaluate(log_posterior: NDArray[np.float64], truth: NDArray[np.int64]) -> Ev
         some = places == b
         if some.any():
             bins.append(
-                Bin(
+                CalibrationBin(
                     b / BINS,
                     (b + 1) / BINS,
                     int(some.sum()),

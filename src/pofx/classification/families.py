@@ -26,7 +26,7 @@ Weights = NDArray[np.float64]
 Fitter = Callable[[Weights], tuple[LM, ...]]
 
 
-def fitter(texts: Texts, spec: Spec, length: Length, background: float, soft: bool) -> Fitter:
+def make_fitter(texts: Texts, spec: Spec, length: Length, background: float, soft: bool) -> Fitter:
     """A model for each class, over one vocabulary learned from all texts; `soft`: weights need not be 0 or 1.
 
     length="own": each class learns its EOS, so that lengths are evidence. "shared": none has one, and a geometric law
@@ -53,12 +53,16 @@ def fitter(texts: Texts, spec: Spec, length: Length, background: float, soft: bo
         def one(weights: Weights) -> LM:
             return fit([texts[int(i)] for i in np.flatnonzero(weights)], spec)
 
-    stop = None if length == "own" else shared_stop([len(x) for x in ids])
+    stop = None if length == "own" else estimate_stop([len(x) for x in ids])
     pooled = fit(texts, spec) if background else None
-    return lambda weights: assembled([one(column) for column in weights.T], stop, pooled, background)
+    return lambda weights: assemble_class_models(
+        [one(column) for column in weights.T], stop, pooled, background
+    )
 
 
-def assembled(lms: Sequence[LM], stop: float | None, pooled: LM | None, background: float) -> tuple[LM, ...]:
+def assemble_class_models(
+    lms: Sequence[LM], stop: float | None, pooled: LM | None, background: float
+) -> tuple[LM, ...]:
     """The models of the classes, with a law of the length where there is a `stop`, and mixed with the model of all."""
     if stop is not None:
         ending = GeometricVocab(lms[0].vocab)
@@ -70,7 +74,7 @@ def assembled(lms: Sequence[LM], stop: float | None, pooled: LM | None, backgrou
     return tuple(mixed)
 
 
-def taken_apart(lm: LM) -> tuple[LM, float | None, LM | None]:
+def split_class_model(lm: LM) -> tuple[LM, float | None, LM | None]:
     """What `assembled` made a model of: the class's own, the law of the length, the model of all."""
     own, pooled = lm.lms if isinstance(lm, Interpolation) else (lm, None)
     if isinstance(own, Geometric):
@@ -78,17 +82,17 @@ def taken_apart(lm: LM) -> tuple[LM, float | None, LM | None]:
     return own, None, pooled
 
 
-def behind(texts: Texts, prefixes: Sequence[str | bytes], spec: Spec) -> Fitter:
+def fit_behind_prefixes(texts: Texts, prefixes: Sequence[str | bytes], spec: Spec) -> Fitter:
     """One model for all classes, fitted to every text behind the prefix of its class."""
 
     def one(weights: Weights) -> tuple[LM, ...]:
-        whole = [joined(prefixes[c], texts[i]) for i, c in zip(*np.nonzero(weights))]
+        whole = [concatenate(prefixes[c], texts[i]) for i, c in zip(*np.nonzero(weights))]
         return (fit(whole, spec),)
 
     return one
 
 
-def joined(prefix: str | bytes, text: str | bytes) -> str | bytes:
+def concatenate(prefix: str | bytes, text: str | bytes) -> str | bytes:
     """One after the other, as str where both are."""
     if isinstance(prefix, str) and isinstance(text, str):
         return prefix + text
@@ -116,6 +120,6 @@ def with_vocab(spec: Spec, texts: Texts, length: Length) -> Spec:
     return replace(spec, **changes)
 
 
-def shared_stop(lengths: Sequence[int]) -> float:
+def estimate_stop(lengths: Sequence[int]) -> float:
     """q of the geometric law of all lengths: (N + 1) / (N + Σ lengths + 2), Laplace's, so that none is impossible."""
     return (len(lengths) + 1) / (len(lengths) + sum(lengths) + 2)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pofx.classification.families import Length, assembled, taken_apart
+from pofx.classification.families import Length, assemble_class_models, split_class_model
 from pofx.classification.joint import Joint
 from pofx.classification.outliers import Rejection
 from pofx.classification.priors import Prior
@@ -37,7 +37,7 @@ SPECS: dict[str, type[NgramSpec] | type[TransformerSpec]] = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class ClassifierSettings:
     """How a joint was made. spec: None where the model came from outside."""
 
     spec: Spec | None
@@ -47,7 +47,9 @@ class Settings:
     background: float = 0.0
 
 
-def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, directory: str | Path) -> None:
+def save_joint(
+    joint: Joint, settings: ClassifierSettings, rejection: Rejection | None, directory: str | Path
+) -> None:
     """Write a classifier as a directory, in one step; an older classifier there is replaced, nothing else is.
 
     A model that did not come from `fit` (a pretrained one) is not copied: the card holds its fingerprint, and
@@ -59,16 +61,16 @@ def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, di
     pooled: LM | None = None
     outside = joint.given is not None and not is_savable(own[0])
     if joint.given is None:
-        _, stop, pooled = taken_apart(own[0])
-        own = [taken_apart(lm)[0] for lm in own]
+        _, stop, pooled = split_class_model(own[0])
+        own = [split_class_model(lm)[0] for lm in own]
     card: dict[str, Any] = {
         "format": FORMAT,
-        "classes": _labels(joint.classes),
+        "classes": _labels_to_json(joint.classes),
         "count": joint.count.tolist(),
         "log_prior": [None if np.isneginf(p) else float(p) for p in joint.log_prior],
-        "given": None if joint.given is None else [_text(g) for g in joint.given],
-        "spec": _spec(settings.spec),
-        "prior": _prior(settings.prior, joint),
+        "given": None if joint.given is None else [_text_to_json(g) for g in joint.given],
+        "spec": _spec_to_json(settings.spec),
+        "prior": _prior_to_json(settings.prior, joint),
         "length": settings.length,
         "em": settings.em,
         "power": joint.power,
@@ -99,7 +101,9 @@ def save_joint(joint: Joint, settings: Settings, rejection: Rejection | None, di
         (part / CARD).write_text(text, encoding="utf-8")
 
 
-def load_joint(directory: str | Path, lm: LM | None = None) -> tuple[Joint, Settings, Rejection | None]:
+def load_joint(
+    directory: str | Path, lm: LM | None = None
+) -> tuple[Joint, ClassifierSettings, Rejection | None]:
     """What `save_joint` wrote, its hashes checked. lm: the model from outside, where there is one.
 
     `BadSource` for a directory that is damaged or none; `BadValue` for another model, or one too few or too many.
@@ -118,11 +122,13 @@ def load_joint(directory: str | Path, lm: LM | None = None) -> tuple[Joint, Sett
         ) from None
 
 
-def _joint(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[Joint, Settings, Rejection | None]:
+def _joint(
+    home: Path, card: dict[str, Any], lm: LM | None
+) -> tuple[Joint, ClassifierSettings, Rejection | None]:
     lms = _from_outside(home, card, lm) if card["models"] == 0 else _from_files(home, card, lm)
     one = LABELS[card["classes"]["type"]]
     classes = tuple(one(v) for v in card["classes"]["values"])
-    given = None if card["given"] is None else tuple(_of_text(g) for g in card["given"])
+    given = None if card["given"] is None else tuple(_text_from_json(g) for g in card["given"])
     count = np.array(card["count"], dtype=np.float64)
     log_prior = np.array([-np.inf if p is None else p for p in card["log_prior"]], dtype=np.float64)
     if len({len(classes), len(count), len(log_prior), len(given if given is not None else lms)}) != 1:
@@ -139,11 +145,11 @@ def _joint(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[Joint, Sett
     if card["spec"] is not None:
         fields = dict(card["spec"])
         family = SPECS[fields.pop("family")]
-        vocab = (lms[0] if given is not None else taken_apart(lms[0])[0]).vocab
+        vocab = (lms[0] if given is not None else split_class_model(lms[0])[0]).vocab
         spec = family(**{**fields, "vocab": vocab if fields["vocab"] is None else fields["vocab"]})
     return (
         Joint(classes, lms, given, count, log_prior, float(card["power"])),
-        Settings(spec, card["prior"], card["length"], card["em"], card["background"]),
+        ClassifierSettings(spec, card["prior"], card["length"], card["em"], card["background"]),
         rejection,
     )
 
@@ -186,7 +192,7 @@ def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ..
     if card["given"] is not None:
         return tuple(found)
     pooled = found.pop() if card["background"] > 0 else None
-    return assembled(found, card["stop"], pooled, card["background"])
+    return assemble_class_models(found, card["stop"], pooled, card["background"])
 
 
 def check_target(directory: str | Path) -> None:
@@ -222,7 +228,7 @@ def is_savable(lm: LM) -> bool:
     return type(lm).__name__ in ("NgramLM", "TransformerLM")
 
 
-def _labels(classes: tuple[Any, ...]) -> dict[str, Any]:
+def _labels_to_json(classes: tuple[Any, ...]) -> dict[str, Any]:
     values = [t.item() if isinstance(t, np.generic) else t for t in classes]
     kinds = {type(v).__name__ for v in values}
     if len(kinds) != 1 or not kinds <= set(LABELS):
@@ -234,7 +240,7 @@ def _labels(classes: tuple[Any, ...]) -> dict[str, Any]:
     return {"type": kinds.pop(), "values": values}
 
 
-def _prior(prior: Prior, joint: Joint) -> Any:
+def _prior_to_json(prior: Prior, joint: Joint) -> Any:
     if isinstance(prior, str):
         return prior
     if isinstance(prior, Mapping):
@@ -242,7 +248,7 @@ def _prior(prior: Prior, joint: Joint) -> Any:
     return np.asarray(prior, dtype=np.float64).tolist()
 
 
-def _spec(spec: Spec | None) -> dict[str, Any] | None:
+def _spec_to_json(spec: Spec | None) -> dict[str, Any] | None:
     if spec is None:
         return None
     family = next(name for name, kind in SPECS.items() if isinstance(spec, kind))
@@ -250,11 +256,11 @@ def _spec(spec: Spec | None) -> dict[str, Any] | None:
     return {"family": family, **fields, "vocab": spec.vocab if isinstance(spec.vocab, str) else None}
 
 
-def _text(text: str | bytes) -> dict[str, str]:
+def _text_to_json(text: str | bytes) -> dict[str, str]:
     return {"text": text} if isinstance(text, str) else {"hex": to_bytes(text).hex()}
 
 
-def _of_text(found: dict[str, str]) -> str | bytes:
+def _text_from_json(found: dict[str, str]) -> str | bytes:
     return str(found["text"]) if "text" in found else bytes.fromhex(found["hex"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,11 +14,11 @@ from pofx.classification.bayes import (
     Likelihoods,
     Posterior,
     bayes,
-    counted_likelihoods,
-    counted_likelihoods_behind,
+    likelihoods_and_tokens,
+    likelihoods_and_tokens_behind,
     log_evidence,
 )
-from pofx.classification.families import taken_apart
+from pofx.classification.families import split_class_model
 from pofx.classification.priors import Prior, log_prior
 from pofx.errors import BadValue
 from pofx.lm.fitted_documents import was_chosen_by, was_fitted_on
@@ -47,7 +48,7 @@ class Joint:
     @property
     def fingerprint(self) -> list[str]:
         """What names the weights of all models."""
-        apart = [(lm,) if self.given is not None else taken_apart(lm)[::2] for lm in self.lms]
+        apart = [(lm,) if self.given is not None else split_class_model(lm)[::2] for lm in self.lms]
         return [part.fingerprint for parts in apart for part in parts if part is not None]
 
     def log_likelihood(self, texts: Sequence[str | bytes]) -> NDArray[np.float64]:
@@ -57,8 +58,8 @@ class Joint:
     def likelihoods(self, texts: Sequence[str | bytes]) -> Likelihoods:
         """log p(x | t), nats, EOS included, and the tokens of each text."""
         if self.given is not None:
-            return counted_likelihoods_behind(self.lms[0], self.given, texts)
-        return counted_likelihoods(self.lms, texts)
+            return likelihoods_and_tokens_behind(self.lms[0], self.given, texts)
+        return likelihoods_and_tokens(self.lms, texts)
 
     def posterior(self, texts: Sequence[str | bytes]) -> Posterior:
         """log P(t | x) and log p(x), nats; `Impossible` for a text that no class can produce."""
@@ -101,3 +102,17 @@ class Joint:
         if self.given is not None:
             return sample(self.lms[0], n, self.given[c], max_tokens, seed)
         return sample(self.lms[c], n, "", max_tokens, seed)
+
+
+def warn_if_known(joint: Joint, texts: Sequence[str | bytes]) -> None:
+    """`UserWarning` if some texts are ones that a class's model was fitted on, or that its weights were chosen by."""
+    fitted, chosen = int(joint.fitted_on(texts).sum()), int(joint.chosen_by(texts).sum())
+    told = [f"the classifier was fitted on {fitted:,}"] if fitted else []
+    told += [f"its weights were chosen by {chosen:,}"] if chosen else []
+    if told:
+        warnings.warn(
+            f"X: expected texts that the classifier has not seen, found {len(texts):,} of which {' and '.join(told)}, so "
+            "the score flatters it; score others",
+            UserWarning,
+            stacklevel=3,
+        )

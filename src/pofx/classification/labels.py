@@ -27,10 +27,10 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     if isinstance(y, list | tuple):  # numpy would make NaN beside strings the string "nan"
         y = np.array(y, dtype=object)
     labels = column_or_1d(y, warn=True)
-    missing = _missing(labels, partial)
+    missing = _is_missing(labels, partial)
     known = labels[~missing]
     if known.dtype == object:
-        known = _alike(known)
+        known = _unify_numbers(known)
     if not len(known) and given is None:
         raise BadValue("y: expected documents with labels, found none", "label some of each class")
     assert_all_finite(known, input_name="y")
@@ -49,7 +49,7 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     return classes, out
 
 
-def _missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
+def _is_missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
     """Which documents have no label: None, NaN, pandas' NA, and −1 among whole numbers where `partial` allows it."""
     if labels.dtype == object:
         none = np.array([_is_none(t) for t in labels], dtype=bool)
@@ -78,7 +78,7 @@ def _is_none(label: object) -> bool:
     return label is None or type(label).__name__ == "NAType" or bool(label != label)
 
 
-def _alike(known: NDArray[Any]) -> NDArray[Any]:
+def _unify_numbers(known: NDArray[Any]) -> NDArray[Any]:
     """Labels of Python as an array: 1 and 1.0 are one label, whatever stands beside them."""
     labels = known.tolist()
     if all(isinstance(t, float) for t in labels):

@@ -48,7 +48,9 @@ class Rejection:
         return -np.inf if at < 0 else float(self.held_out[at])
 
 
-def rejection(log_evidence: NDArray[np.float64], n_bytes: NDArray[np.int64], per: Per = "byte") -> Rejection:
+def make_rejection(
+    log_evidence: NDArray[np.float64], n_bytes: NDArray[np.int64], per: Per = "byte"
+) -> Rejection:
     """The reference of texts that were not fitted on; `BadValue` without any.
 
     Right: of documents held out. Wrong: of those the model was fitted on, which it knows by heart.

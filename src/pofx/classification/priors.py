@@ -23,10 +23,10 @@ def log_prior(prior: Prior, classes: Sequence[Any], count: NDArray[np.float64]) 
     Right: `log_prior({"ham": 9, "spam": 1}, ["ham", "spam"], count)`. Wrong: logarithms, or one number for two classes.
     """
     with np.errstate(divide="ignore"):
-        return np.log(_weights(prior, list(classes), count))
+        return np.log(_prior_weights(prior, list(classes), count))
 
 
-def _weights(prior: Prior, classes: list[Any], count: NDArray[np.float64]) -> NDArray[np.float64]:
+def _prior_weights(prior: Prior, classes: list[Any], count: NDArray[np.float64]) -> NDArray[np.float64]:
     n = len(classes)
     if isinstance(prior, str):
         if prior == "uniform":

@@ -9,8 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.classification.bayes import check_whole, log_evidence, no_end
-from pofx.classification.families import Fitter, Length, Texts, Weights, behind, fitter, is_soft
+from pofx.classification.bayes import check_whole, log_evidence, no_end_error
+from pofx.classification.families import (
+    Fitter,
+    Length,
+    Texts,
+    Weights,
+    fit_behind_prefixes,
+    is_soft,
+    make_fitter,
+)
 from pofx.classification.joint import Joint
 from pofx.classification.priors import Prior, log_prior
 from pofx.errors import Advice, BadSource, BadValue, not_resumable
@@ -26,7 +34,7 @@ SETTLED = 1e-6
 
 
 @dataclass(frozen=True)
-class Step:
+class EMStep:
     """One step of EM. log_likelihood: Σ log P(x, t) of labelled and Σ log p(x) of other documents, nats, before it.
     moved: the largest change of a posterior by it."""
 
@@ -45,8 +53,8 @@ def fit_joint(
     em: int = 0,
     power: float = 1.0,
     background: float = 0.0,
-    progress: Callable[[Step], None] | None = None,
-) -> tuple[Joint, list[Step]]:
+    progress: Callable[[EMStep], None] | None = None,
+) -> tuple[Joint, list[EMStep]]:
     """P(x, t) of documents, labels[n] being places in `classes`, or −1 for documents without label; the steps of EM.
 
     spec: what to fit for each class; an `LM` is taken as it is, conditioned on given[label]. With both a spec and
@@ -104,7 +112,7 @@ def fit_joint(
     known = np.flatnonzero(labels != UNLABELLED)
     weights[known, labels[known]] = 1.0
     joint = joint_of(weights)
-    steps: list[Step] = []
+    steps: list[EMStep] = []
     fixed = isinstance(spec, LM)  # nothing but the prior moves, so that one pass serves all steps
     undivided = not soft and not fixed
     likelihood = np.zeros((0, 0))
@@ -112,10 +120,10 @@ def fit_joint(
         if not (fixed and steps):
             likelihood = joint.log_likelihood(texts)
         after = weights.copy()
-        after[free] = _responsibilities(likelihood[free] + joint.log_prior, undivided)
+        after[free] = _posterior_weights(likelihood[free] + joint.log_prior, undivided)
         now = float((likelihood + joint.log_prior)[known, labels[known]].sum())
         now += float(log_evidence(likelihood[free], joint.log_prior).sum())
-        steps.append(Step(now, float(np.abs(after - weights).max())))
+        steps.append(EMStep(now, float(np.abs(after - weights).max())))
         if progress is not None:
             progress(steps[-1])
         weights, done = after, steps[-1].moved < SETTLED
@@ -125,7 +133,7 @@ def fit_joint(
     return joint, steps
 
 
-def _responsibilities(joint: NDArray[np.float64], whole: bool) -> Weights:
+def _posterior_weights(joint: NDArray[np.float64], whole: bool) -> Weights:
     """P(t | x) of documents without label; 0 for all classes of one that none can produce: it says nothing."""
     possible = np.isfinite(joint.max(axis=1))
     out = np.zeros_like(joint)
@@ -150,17 +158,17 @@ def _fitter(
     if isinstance(spec, LM):
         lm = spec
         if lm.vocab.end is None:
-            raise no_end()
+            raise no_end_error()
         return lambda weights: (lm,)
     empty = np.flatnonzero(np.bincount(labels[labels >= 0], minlength=len(classes)) == 0)
     if prefixes is not None:
-        return behind(texts, prefixes, spec)
+        return fit_behind_prefixes(texts, prefixes, spec)
     if len(empty):
         raise BadSource(
             f"class {classes[empty[0]]!r}: expected at least one document to fit p(x | t) to, found none",
             "leave the class out, or use one LM with a prefix for each label",
         )
-    made = fitter(texts, spec, length, background, soft)
+    made = make_fitter(texts, spec, length, background, soft)
 
     def checked(weights: Weights) -> tuple[LM, ...]:
         lms = made(weights)

@@ -14,13 +14,13 @@ from pofx.lm.model import LM
 from pofx.lm.trace import Ints
 from pofx.models.fitting import fit
 from pofx.models.specs import NgramSpec
-from pofx.queries.corpus_audit.duplicates import duplicate_findings, largest
+from pofx.queries.corpus_audit.duplicates import duplicate_findings, largest_groups
 from pofx.queries.corpus_audit.exchangeability import order_finding
 from pofx.queries.corpus_audit.fragments import PAIRS as JOINS
-from pofx.queries.corpus_audit.fragments import midway_finding
-from pofx.queries.corpus_audit.loss import What, effective_finding, loss_finding, loss_of
-from pofx.queries.corpus_audit.near_duplicates import exact_groups, near_groups
-from pofx.queries.corpus_audit.neighbours import PAIRS, neighbour_finding, neighbour_pairs
+from pofx.queries.corpus_audit.fragments import fragment_finding
+from pofx.queries.corpus_audit.loss import ClusterNoun, effective_finding, estimate_loss, loss_finding
+from pofx.queries.corpus_audit.near_duplicates import group_exact_copies, group_near_copies
+from pofx.queries.corpus_audit.neighbours import PAIRS, choose_neighbour_pairs, neighbour_finding
 from pofx.queries.corpus_audit.record import Corpus, CorpusReport
 from pofx.queries.scoring.score import Scored, score
 from pofx.values import check_real_number, check_whole_number
@@ -69,8 +69,8 @@ def corpus_report(
         )
     scored, seed = check_whole_number("scored", scored, 1), check_whole_number("seed", seed)
     tell("looking for copies")
-    exact = exact_groups(corpus.texts)
-    near = near_groups(corpus.texts, seed)
+    exact = group_exact_copies(corpus.texts)
+    near = group_near_copies(corpus.texts, seed)
     findings = duplicate_findings(corpus, exact, near)
     tell("shuffling")
     findings.append(order_finding(corpus.first(n), seed))
@@ -90,12 +90,12 @@ def corpus_report(
     name = (
         f"the model (x0 {lm.begin})" if not ours else f"a byte 5-gram of {'the rest' if kept else 'the same'}"
     )
-    loss = loss_of(nats, labels[at], labels, copies, name, seed)
+    loss = estimate_loss(nats, labels[at], labels, copies, name, seed)
     tell("comparing neighbours")
-    pairs = neighbour_pairs(corpus, PAIRS, seed, kept)
+    pairs = choose_neighbour_pairs(corpus, PAIRS, seed, kept)
     findings.append(neighbour_finding(corpus, lm, pairs, seed))
     effective, number = effective_finding(loss, corpus.n, what, len(np.unique(labels)))
-    midway, begun = midway_finding(corpus, lm, pairs[:JOINS], seed)
+    midway, begun = fragment_finding(corpus, lm, pairs[:JOINS], seed)
     findings += [effective, loss_finding(loss, what, kept, _seen(found)), midway]
     return CorpusReport(
         tuple(findings),
@@ -105,7 +105,7 @@ def corpus_report(
         corpus.names,
         number,
         loss,
-        tuple(tuple(corpus.ids[i] for i in g[:SHOWN].tolist()) for g in largest(near, SHOWN)),
+        tuple(tuple(corpus.ids[i] for i in g[:SHOWN].tolist()) for g in largest_groups(near, SHOWN)),
         tuple(corpus.ids[i] for i in begun[:SHOWN].tolist()),
         seed,
     )
@@ -124,7 +124,9 @@ def _corpus(documents: Iterable[Text], held_out: float | Iterable[Text], seed: i
 
     def read(many: Iterable[Text], where: str) -> int:
         for k, item in enumerate(many, 1):
-            document = item if isinstance(item, Document) else Document(_text(item), f"{where}{k}", where, k)
+            document = (
+                item if isinstance(item, Document) else Document(_as_text(item), f"{where}{k}", where, k)
+            )
             texts.append(document.text)
             ids.append(document.id)
             source.append(names.setdefault(document.source, len(names)))
@@ -143,7 +145,7 @@ def _corpus(documents: Iterable[Text], held_out: float | Iterable[Text], seed: i
     return Corpus(tuple(texts), tuple(ids), np.array(source, dtype=np.int64), aside, tuple(names)), n
 
 
-def _text(text: str | bytes) -> str:
+def _as_text(text: str | bytes) -> str:
     to_bytes(text)
     return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
 
@@ -173,7 +175,7 @@ def _check(lm: LM) -> None:
 
 def _clusters(
     corpus: Corpus, clusters: Sequence[Hashable] | None, near: Ints, pool: Ints
-) -> tuple[Ints, What, bool]:
+) -> tuple[Ints, ClusterNoun, bool]:
     """A number a document, what it numbers, and whether these are groups of copies."""
     if clusters is not None:
         seen: dict[Hashable, int] = {}

@@ -23,17 +23,17 @@ from pofx.algorithms.statistics.permutation import p_value, paired_p_value
 from pofx.algorithms.statistics.shingles import jaccard, minima, shingles
 from pofx.cli.commands.corpus import command
 from pofx.corpus.documents import Document
-from pofx.queries.corpus_audit.duplicates import across, largest
+from pofx.queries.corpus_audit.duplicates import count_crossing, largest_groups
 from pofx.queries.corpus_audit.exchangeability import (
     LEVEL,
+    choose_runs,
     hashed_vectors,
     order_finding,
     order_test,
-    runs_of,
 )
-from pofx.queries.corpus_audit.fragments import broken_joins, common_length, join_table
-from pofx.queries.corpus_audit.near_duplicates import ALIKE, exact_groups, near_groups
-from pofx.queries.corpus_audit.neighbours import STRENGTHS, cache_gain, neighbour_pairs
+from pofx.queries.corpus_audit.fragments import common_length, join_table, looks_broken
+from pofx.queries.corpus_audit.near_duplicates import ALIKE, group_exact_copies, group_near_copies
+from pofx.queries.corpus_audit.neighbours import STRENGTHS, cache_gain, choose_neighbour_pairs
 from pofx.queries.corpus_audit.record import Corpus, CorpusReport
 from toy import ToyLM, log_string
 
@@ -124,7 +124,7 @@ def test_neighbours_across_files_are_none() -> None:
 def test_a_large_corpus_is_tested_on_runs() -> None:
     some = documents(5000, 4, words=2)
     assert order_finding(corpus(some), 0).verdict == "pass"
-    at, follows = runs_of(corpus(some), np.random.default_rng(0))
+    at, follows = choose_runs(corpus(some), np.random.default_rng(0))
     assert len(at) == len(set(at.tolist())) == 4096
     assert follows.sum() == 4096 - 64
     assert all(at[k] == at[k - 1] + 1 for k in np.flatnonzero(follows))
@@ -195,22 +195,22 @@ def test_near_groups_are_those_of_all_pairs() -> None:
             groups.join(i, j)
     expected = groups.labels()
     assert len(np.unique(expected)) < len(some) - 20
-    assert near_groups(some).tolist() == expected.tolist()
-    assert near_groups([]).tolist() == []
+    assert group_near_copies(some).tolist() == expected.tolist()
+    assert group_near_copies([]).tolist() == []
 
 
 def test_a_crowd_of_copies_is_one_group() -> None:
     base = documents(1, 10, words=200)[0]
     some = [f"{base} {k}" for k in range(300)] + documents(5, 11)
-    assert near_groups(some).tolist() == [0] * 300 + [300, 301, 302, 303, 304]
+    assert group_near_copies(some).tolist() == [0] * 300 + [300, 301, 302, 303, 304]
 
 
 def test_copies_across_the_split_are_counted_on_the_held_out_side() -> None:
-    groups = exact_groups(["a", "b", "a", "c", "c", "b", "b"])
+    groups = group_exact_copies(["a", "b", "a", "c", "c", "b", "b"])
     assert groups.tolist() == [0, 1, 0, 3, 3, 1, 1]
     held_out = np.array([False, False, True, True, True, False, True])
-    assert across(groups, held_out) == 2  # the third a, the last b; both c are held out
-    assert [g.tolist() for g in largest(groups, 2)] == [[1, 5, 6], [0, 2]]
+    assert count_crossing(groups, held_out) == 2  # the third a, the last b; both c are held out
+    assert [g.tolist() for g in largest_groups(groups, 2)] == [[1, 5, 6], [0, 2]]
 
 
 # --------------------------------------------------------------------------------------------------- clusters
@@ -321,12 +321,12 @@ def test_the_gain_sees_what_neighbours_share() -> None:
 
 def test_pairs_are_disjoint_neighbours_of_one_file() -> None:
     some = corpus(documents(40, 16), held_out=0.5, source=[0] * 20 + [1] * 20)
-    pairs = neighbour_pairs(some, 100, 0, True)
+    pairs = choose_neighbour_pairs(some, 100, 0, True)
     used = [*pairs.tolist(), *(pairs - 1).tolist()]
     assert len(pairs) >= 5
     assert len(set(used)) == len(used)
     assert all(some.held_out[i] and some.source[i] == some.source[i - 1] for i in pairs)
-    assert len(neighbour_pairs(some, 3, 0, True)) == 3
+    assert len(choose_neighbour_pairs(some, 3, 0, True)) == 3
 
 
 # ----------------------------------------------------------------------------------------------------- mid-way
@@ -334,8 +334,8 @@ def test_pairs_are_disjoint_neighbours_of_one_file() -> None:
 
 def test_form_needs_both_sides_of_a_join() -> None:
     some = ["It was late", "and it rained.", "and nobody came.", "The end", "Ǆ", "", "), he said", "12"]
-    assert broken_joins(corpus(some)).tolist() == [False, True, False, False, False, False, False, False]
-    assert broken_joins(corpus(some[:2], source=[0, 1])).tolist() == [False, False]
+    assert looks_broken(corpus(some)).tolist() == [False, True, False, False, False, False, False, False]
+    assert looks_broken(corpus(some[:2], source=[0, 1])).tolist() == [False, False]
 
 
 def test_common_lengths() -> None:

@@ -159,8 +159,8 @@ def train(
 
     from pofx.classification.bayes import bayes
     from pofx.classification.evaluation import evaluate
-    from pofx.classification.files import Settings, check_target, is_savable, save_joint
-    from pofx.classification.outliers import rejection
+    from pofx.classification.files import ClassifierSettings, check_target, is_savable, save_joint
+    from pofx.classification.outliers import make_rejection
     from pofx.classification.training import UNLABELLED, fit_joint
     from pofx.errors import BadSource
     from pofx.models.specs import NgramSpec, TransformerSpec
@@ -209,8 +209,8 @@ def train(
         if len(found.truth):
             posterior = bayes(found.log_likelihood, joint.log_prior, joint.power)
             evaluation = evaluate(posterior.log_p, found.truth)
-            reference = rejection(posterior.log_evidence, found.sizes)
-    save_joint(joint, Settings(spec, asked_prior, length, em, background), reference, out)
+            reference = make_rejection(posterior.log_evidence, found.sizes)
+    save_joint(joint, ClassifierSettings(spec, asked_prior, length, em, background), reference, out)
     if left_out:
         from pofx.units import count_noun
 

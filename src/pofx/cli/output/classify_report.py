@@ -11,16 +11,16 @@ import click
 if TYPE_CHECKING:
     from pofx.classification.evaluation import Evaluation
     from pofx.classification.joint import Joint
-    from pofx.classification.training import Step
+    from pofx.classification.training import EMStep
 
 
-def told(em: int) -> Callable[[Step], None] | None:
+def told(em: int) -> Callable[[EMStep], None] | None:
     """Print each step of EM on standard error, where that is a terminal."""
     if not em or not sys.stderr.isatty():
         return None
     done = 0
 
-    def tell(step: Step) -> None:
+    def tell(step: EMStep) -> None:
         nonlocal done
         done += 1
         click.echo(
@@ -36,7 +36,7 @@ def report(
     out: str,
     model: str,
     n: int,
-    steps: list[Step],
+    steps: list[EMStep],
     evaluation: Evaluation | None,
     as_json: bool,
 ) -> None:

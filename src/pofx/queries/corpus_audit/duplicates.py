@@ -24,7 +24,7 @@ def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Find
     n = corpus.n
     again = int(np.sum(exact != np.arange(n)))
     alike = int(np.sum(near != np.arange(n))) - again
-    crossed = across(near, corpus.held_out)
+    crossed = count_crossing(near, corpus.held_out)
     n_held = int(corpus.held_out.sum())
     share = crossed / max(1, n_held)
     outcome: CheckVerdict = "pass" if not crossed else "warn" if share <= CROSSED else "fail"
@@ -62,14 +62,14 @@ def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Find
     ]
 
 
-def across(groups: Labels, held_out: Labels | np.ndarray) -> int:
+def count_crossing(groups: Labels, held_out: Labels | np.ndarray) -> int:
     """How many held-out documents share their group with one that is not held out."""
     fitted = np.zeros(len(groups), dtype=np.bool_)
     fitted[groups[~held_out]] = True
     return int(np.sum(fitted[groups[held_out]]))
 
 
-def largest(groups: Labels, most: int) -> list[np.ndarray]:
+def largest_groups(groups: Labels, most: int) -> list[np.ndarray]:
     """Members of the largest groups of more than one, the largest first."""
     first, sizes = np.unique(groups, return_counts=True)
     order = np.argsort(-sizes, kind="stable")[:most]

@@ -34,7 +34,7 @@ def order_finding(corpus: Corpus, seed: int) -> Finding:
     the whole.
     """
     rng = np.random.default_rng(seed)
-    at, follows = runs_of(corpus, rng)
+    at, follows = choose_runs(corpus, rng)
     if follows.sum() < FEWEST:
         return Finding(
             Check.ORDER,
@@ -97,7 +97,7 @@ def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
-def runs_of(corpus: Corpus, rng: np.random.Generator) -> tuple[Ints, NDArray[np.bool_]]:
+def choose_runs(corpus: Corpus, rng: np.random.Generator) -> tuple[Ints, NDArray[np.bool_]]:
     """Places of the documents to test, and whether each is a neighbour of the one before it there."""
     follows = corpus.follows
     if corpus.n <= RUNS * LONGEST:

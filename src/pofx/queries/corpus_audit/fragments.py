@@ -34,14 +34,14 @@ OPEN = ",;:)]}»”’…%"
 FINAL = ".!?…。！？｡।؟\"'”’»)]}>"
 
 
-def midway_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Finding, Ints]:
+def fragment_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Finding, Ints]:
     """Share of the documents that look as if they began mid-way, by three kinds of evidence; and which they are.
 
     By form: it begins in lower case or with a mark that opens nothing, and the document before it does not end a
     sentence. By length: many documents have the very same one. By the model: log P(head | tail of the document
     before) against tails of others, p by permutation. Form alone is a warning; with another of the three, a failure.
     """
-    looks = broken_joins(corpus)
+    looks = looks_broken(corpus)
     share = float(looks.mean())
     same, length, unit = common_length(corpus.texts)
     found, usual, p = 0.0, 0.0, float("nan")
@@ -77,20 +77,20 @@ def midway_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Find
     return Finding(Check.STARTS, outcome, share, FEW, Measure.OF_DOCUMENTS, why), np.flatnonzero(looks)
 
 
-def broken_joins(corpus: Corpus) -> NDArray[np.bool_]:
+def looks_broken(corpus: Corpus) -> NDArray[np.bool_]:
     """Whether each document looks by its form as if it went on where the one before stopped, `[n]`."""
     out = corpus.follows
     for i in np.flatnonzero(out).tolist():
-        out[i] = _goes_on(corpus.texts[i]) and not _ended(corpus.texts[i - 1])
+        out[i] = _continues_sentence(corpus.texts[i]) and not _ends_sentence(corpus.texts[i - 1])
     return out
 
 
-def _goes_on(text: str) -> bool:
+def _continues_sentence(text: str) -> bool:
     first = text.lstrip()[:1]
     return bool(first) and (first.islower() or first in OPEN or unicodedata.combining(first) > 0)
 
 
-def _ended(text: str) -> bool:
+def _ends_sentence(text: str) -> bool:
     last = text.rstrip()[-1:]
     return not last or last in FINAL
 

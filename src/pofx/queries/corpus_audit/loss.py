@@ -20,7 +20,7 @@ LEVEL = 0.95
 DRAWS = 2000
 SHUFFLES = 199
 # What documents are grouped by: one, and several.
-What = tuple[str, str]
+ClusterNoun = tuple[str, str]
 # Above this p a ρ may as well be 0, and nothing has failed.
 UNSURE = 0.01
 # Fewer clusters than this say little of a cluster that was not drawn.
@@ -29,7 +29,7 @@ FEWEST = 8
 ENOUGH, HALF = 0.9, 0.5
 
 
-def loss_of(
+def estimate_loss(
     minus_log_p: Floats, clusters: Labels, all_clusters: Labels, copies: bool, model: str, seed: int
 ) -> Loss:
     """Mean of −log p(xⁿ), nats a document. clusters: of the documents that were scored; all_clusters: of all.
@@ -56,7 +56,7 @@ def _rho(values: Floats, labels: Labels, seed: int) -> tuple[float, float]:
     return found, p_value(found, null)
 
 
-def effective_finding(loss: Loss, documents: int, what: What, groups: int) -> tuple[Finding, float]:
+def effective_finding(loss: Loss, documents: int, what: ClusterNoun, groups: int) -> tuple[Finding, float]:
     """n / DEFF, DEFF = 1 + (m − 1) ρ: documents that are as good for a mean as all of these."""
     effective = documents / loss.design_effect
     share = effective / documents
@@ -87,7 +87,7 @@ def effective_finding(loss: Loss, documents: int, what: What, groups: int) -> tu
     )
 
 
-def loss_finding(loss: Loss, what: What, held_out: bool, seen: str = "") -> Finding:
+def loss_finding(loss: Loss, what: ClusterNoun, held_out: bool, seen: str = "") -> Finding:
     """L(θ) with its interval: how well the corpus determines what is minimised. seen: what the model knows of it."""
     of = f"{count_noun(loss.n, 'held-out document' if held_out else 'document')} in {count_noun(loss.clusters, *what)}"
     if not np.isfinite(loss.value):

@@ -21,32 +21,32 @@ CROWD = 32
 HOPELESS = 0.65
 
 
-def exact_groups(texts: Sequence[str]) -> Labels:
+def group_exact_copies(texts: Sequence[str]) -> Labels:
     """For each text the place of the first that is equal to it, `[n]`."""
     first: dict[str, int] = {}
     return np.array([first.setdefault(t, i) for i, t in enumerate(texts)], dtype=np.int64)
 
 
-def near_groups(texts: Sequence[str], seed: int = 0) -> Labels:
+def group_near_copies(texts: Sequence[str], seed: int = 0) -> Labels:
     """For each text the first of its group: equal texts, and texts whose 5-character shingles have a Jaccard
     similarity of 0.8 or more, also by way of others.
 
     Candidates are found by MinHash (Broder 1997) of 126 permutations in 21 bands, in time linear in the corpus, and
     each pair is then computed exactly: none is reported that is not one, one of 500 may be missed.
     """
-    groups = exact_groups(texts)
+    groups = group_exact_copies(texts)
     distinct = np.unique(groups)
     some = [texts[i] for i in distinct.tolist()]
-    near = distinct[_joined(some, minima(some, BANDS * ROWS, seed))]
+    near = distinct[_merge_pairs(some, minima(some, BANDS * ROWS, seed))]
     out: Labels = near[np.searchsorted(distinct, groups)]
     return out
 
 
-def _joined(texts: Sequence[str], rows: NDArray[np.uint32]) -> Labels:
+def _merge_pairs(texts: Sequence[str], rows: NDArray[np.uint32]) -> Labels:
     """The first of each text's group. Pairs that a group already holds are not computed again."""
     groups = Groups(len(texts))
     refused: set[tuple[int, int]] = set()
-    for i, j in _met(rows):
+    for i, j in _candidate_pairs(rows):
         if groups.together(i, j) or (i, j) in refused:
             continue
         if (rows[i] == rows[j]).mean() >= HOPELESS and jaccard(texts[i], texts[j]) >= ALIKE:
@@ -56,7 +56,7 @@ def _joined(texts: Sequence[str], rows: NDArray[np.uint32]) -> Labels:
     return groups.labels()
 
 
-def _met(rows: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
+def _candidate_pairs(rows: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
     """Pairs i < j that agree in all minima of some band."""
     for b in range(BANDS):
         band = np.ascontiguousarray(rows[:, b * ROWS : (b + 1) * ROWS])

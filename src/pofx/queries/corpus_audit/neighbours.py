@@ -31,7 +31,7 @@ STRENGTHS = (0.5, 2.0, 8.0)
 MATERIAL = 0.01
 
 
-def neighbour_pairs(corpus: Corpus, most: int, seed: int, held_out: bool) -> Ints:
+def choose_neighbour_pairs(corpus: Corpus, most: int, seed: int, held_out: bool) -> Ints:
     """Places of at most so many documents that stand right behind another of their file, no two pairs sharing one.
 
     Since they are disjoint, any pairing of the first with the second ones is as likely, if documents are
