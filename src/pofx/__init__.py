@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from pofx.models.saving import save
     from pofx.models.specs import NgramSpec, TransformerSpec
     from pofx.queries.audit.audit import audit
-    from pofx.queries.compression.compress import Compression, compress, compression, decompress
+    from pofx.queries.compression.compress import Compression, compress, compression
+    from pofx.queries.compression.decompress import decompress
     from pofx.queries.conditioning.condition import condition
     from pofx.queries.conditioning.conditioned import Conditioned, Outcome
     from pofx.queries.conditioning.conditions import Condition, Contains, Length, Matches
@@ -88,7 +89,8 @@ _HOMES = {
     "models.ngram.arpa": "read_arpa write_arpa",
     "queries.audit.audit": "audit",
     "queries.scoring.chat": "chat",
-    "queries.compression.compress": "Compression compress compression decompress",
+    "queries.compression.compress": "Compression compress compression",
+    "queries.compression.decompress": "decompress",
     "queries.corpus_audit.record": "CorpusReport",
     "queries.conditioning.condition": "condition",
     "queries.conditioning.conditioned": "Conditioned Outcome",

@@ -11,7 +11,8 @@ import pofx
 from pofx.errors import Undecodable
 from pofx.lm.model import LM
 from pofx.queries.compression.blocks import CodeBlock, CompressedFile, hash_block, read_compressed
-from pofx.queries.compression.compress import compress, decompress
+from pofx.queries.compression.compress import compress
+from pofx.queries.compression.decompress import decompress
 
 CASES = 100
 TEXTS = (

@@ -1,170 +1,42 @@
-"""The audit of models whose x0 is a matter of evidence: what may stand for it, what convicts it, and what is kept."""
+"""Which token stood before texts in training: verdicts and numbers of every candidate for x0."""
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from named_core import (
+    _BEHIND_X0_ALONE,
+    _VOCAB,
+    END,
+    HELD,
+    PAD,
+    X0,
+    Core,
+    Names,
+    as_of_a_large_vocabulary,  # noqa: F401  (a fixture that each test uses)
+    corpus,
+    find,
+    law,
+    openly,
+    row,
+    sink,
+    trained,
+)
 
-from pofx.cli.main import pofx as cli
-from pofx.errors import BadSource, NotText
-from pofx.files.locks import locked_outputs
-from pofx.files.pins import Pin, check_pin, find_pin, pin
-from pofx.lm.begin import Begin, refuse_unconditional
-from pofx.lm.model import LM
-from pofx.lm.paths import as_id_rows
 from pofx.lm.state import State
-from pofx.lm.trace import Ints, Want
-from pofx.lm.window_rule import whole_within
-from pofx.models.ngram.model import fit_ngram
-from pofx.models.specs import NgramSpec
+from pofx.lm.trace import Want
 from pofx.queries.audit import trial_texts
 from pofx.queries.audit.audit import audit
 from pofx.queries.audit.begin.candidates import by_first_byte, choose_candidate, first_bytes
 from pofx.queries.audit.canonical import canonical_finding
 from pofx.queries.audit.held_out import OPENING, choose_documents, first_tokens
-from pofx.queries.findings import Audit, BeginCandidate, Finding
-from pofx.report.html import page as html
-from pofx.report.terminal.audit import audit_candidates
+from pofx.queries.findings import BeginCandidate
 from pofx.transforms.given import Given
 from pofx.transforms.windowed import windowed
 from pofx.transforms.with_begin import with_begin
-from pofx.vocab.control_tokens import ControlTokens
-from pofx.vocab.vocabulary import Vocab
-
-LETTERS = "abcde"
-END, X0, PAD, SEP = 5, 6, 7, 8
-
-
-class Names(Vocab):
-    """a … e, EOS, then three control tokens, the first of them declared as BOS."""
-
-    size, end = 9, END
-    token_bytes = (*(c.encode() for c in LETTERS), None, None, None, None)
-    control = ControlTokens(
-        {"</s>": END, "<s>": X0, "<pad>": PAD, "<sep>": SEP},
-        (("bos", X0), ("eos", END), ("pad", PAD), ("separator", SEP)),
-    )
-
-    def encode(self, text: str | bytes) -> list[int]:
-        text = text if isinstance(text, str) else text.decode("latin-1")
-        if set(text) - set(LETTERS):
-            raise NotText("expected a … e")
-        return [LETTERS.index(c) for c in text]
-
-
-def corpus(n: int, seed: int) -> list[str]:
-    """Texts that open with a, go on in b, c, d and close with e."""
-    rng = np.random.default_rng(seed)
-    return ["a" + "".join(rng.choice(list("bcd"), rng.integers(2, 9))) + "e" for _ in range(n)]
-
-
-HELD = corpus(40, seed=2)
-_VOCAB = Names()
-# What is behind x0: a model with an x0 of its own. What is behind anything else: one without.
-_BEHIND_X0 = fit_ngram(_VOCAB.encode_many(corpus(120, seed=1)), NgramSpec(3, vocab=_VOCAB), _VOCAB)
-_ELSEWHERE = fit_ngram(
-    _VOCAB.encode_many(corpus(120, seed=1)), NgramSpec(3, vocab=_VOCAB, begin=False), _VOCAB
-)
-
-
-def law(**p: float) -> np.ndarray:
-    """Letters with these probabilities, the rest spread over letters and EOS."""
-    out = np.where(np.arange(_VOCAB.size) <= END, (1 - sum(p.values())) / (END + 1), 0.0)
-    for c, q in p.items():
-        out[LETTERS.index(c)] += q
-    return out
-
-
-class Core(LM):
-    """Purely conditional. first: the law behind a token that stands first, by its id. lost: the share of further
-    laws that is noise where another token than one of `known` stood first."""
-
-    fingerprint = "core"
-    positive = True
-    context = 300
-
-    def __init__(
-        self, first, known: Sequence[int] = (X0,), lost: float = 0.0, dtype: str = "float64"
-    ) -> None:
-        self.vocab, self.begin, self.dtype = Names(), Begin("none", note="ask the audit"), dtype
-        self.window = whole_within(300)
-        self.first, self.known, self.lost = first, tuple(known), lost
-
-    def start(self, n: int) -> State:
-        zeros = np.zeros(n, dtype=np.int64)
-        return self.state(_BEHIND_X0.start(n), _ELSEWHERE.start(n), zeros - 1, zeros)
-
-    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        a, b, opened, length = state.carry
-        for token in as_id_rows(ids, state.n).T:
-            spelled = np.where(token > END, 0, token)
-            # The first token is x0's place: what is behind x0 begins after it.
-            grown = _BEHIND_X0.extend(a, spelled[:, None])
-            at = np.arange(state.n)
-            a = grown.cat(_BEHIND_X0.start(state.n)).take(np.where(length == 0, state.n + at, at))
-            b = _ELSEWHERE.extend(b, spelled[:, None])
-            opened = np.where(length == 0, token, opened)
-            length = length + 1
-        return self.state(a, b, opened, length)
-
-    def state(self, a: State, b: State, opened: Ints, length: Ints) -> State:
-        def rows() -> np.ndarray:
-            out = []
-            for i in range(len(opened)):
-                if length[i] == 0:
-                    raise refuse_unconditional(self.begin)
-                if length[i] == 1:
-                    p = self.first(int(opened[i]))
-                elif opened[i] in self.known:
-                    p = np.exp(a.logp[i])
-                else:
-                    noise = law(a=0.9)
-                    p = (1 - self.lost) * np.exp(b.logp[i]) + self.lost * noise
-                # All outcomes are possible, and few leak.
-                p[END + 1 :] = 1e-9 if length[i] > 1 else p[END + 1 :] + 1e-9
-                out.append(np.log(p / p.sum()))
-            return np.array(out).reshape(len(opened), self.vocab.size)
-
-        return State(rows, (a, b, opened, length), len(opened))
-
-
-def openly(i: int) -> np.ndarray:
-    """Behind x0 texts begin, behind another control token now and then; behind a letter it comes again."""
-    return law(a=0.95) if i == X0 else law(**({LETTERS[i]: 0.9} if i < 5 else {"a": 0.6}))
-
-
-def trained(**how) -> Core:
-    """An x0 that stood before texts in training, and was never missing."""
-    return Core(openly, lost=0.95, **how)
-
-
-def sink() -> Core:
-    """Whatever stands first, an e comes: no text begins so, and no x0 was ever learned."""
-    return Core(lambda i: law(e=0.8, **({"a": 0.1} if i == SEP else {})), known=range(9))
-
-
-def find(a: Audit, check: str = "p(x1) is trained") -> Finding:
-    return next(f for f in a.findings if f.check == check)
-
-
-def row(a: Audit, name: str) -> BeginCandidate:
-    return next(c for c in a.candidates if c.name == name)
-
-
-@pytest.fixture(autouse=True)
-def as_of_a_large_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nine outcomes, read as sparingly as 49,152."""
-    monkeypatch.setattr("pofx.queries.audit.held_out.LARGE", 1)
-
-
-# Verdicts -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("known", ["declared", "assumed", "trained"])
@@ -282,9 +154,6 @@ def test_few_documents_and_none() -> None:
     assert audit(trained(), ["a", "b"] * 8).candidates
 
 
-# What is measured -----------------------------------------------------------------------------------------------
-
-
 def test_the_numbers_of_a_candidate_by_hand() -> None:
     core = trained()
     a = audit(with_begin(core, "<s>", "declared"), HELD)
@@ -365,13 +234,6 @@ def test_openings_are_read_of_many_documents_and_of_long_ones() -> None:
     assert len(choose_documents(_BEHIND_X0_ALONE, HELD, 0).openings) == 0
 
 
-class _Plain(Names):
-    control = replace(Names.control, candidates=())
-
-
-_BEHIND_X0_ALONE = fit_ngram(_Plain().encode_many(HELD), NgramSpec(2, vocab=_Plain()), _Plain())
-
-
 def test_draws_spelled_otherwise() -> None:
     class Two(Names):
         """ "ab" is a token, and what encode gives for it."""
@@ -436,99 +298,3 @@ def test_a_model_in_bfloat16_is_held_to_its_precision() -> None:
 def test_given_text_is_no_x0_to_be_tried() -> None:
     behind = Given(with_begin(trained(), "<s>"), [0], "a")
     assert audit(behind, HELD).candidates == ()
-
-
-# Reports and the command ----------------------------------------------------------------------------------------
-
-
-def shown(item, width: int = 100) -> str:
-    from rich.console import Console
-
-    console = Console(width=width, record=True, file=io.StringIO())
-    console.print(item)
-    return console.export_text()
-
-
-def test_reports_show_every_candidate_and_ending() -> None:
-    a = audit(with_begin(sink(), "<s>", "declared"), HELD)
-    text, page = shown(audit_candidates(a)), html.page("a", [html.audit_section(a, "m")])
-    for c in a.candidates:
-        assert c.name in text
-        assert c.name.replace("<", "&lt;").replace(">", "&gt;") in page
-    for found in (text, page):
-        assert f"{100 * row(a, '<s>').same:.0f} %" in found
-        assert "chance is 2.32" in found
-    assert "<s> ←" in text
-    long = replace(a, candidates=tuple(replace(c, name="<|im_start|> twice") for c in a.candidates))
-    assert shown(audit_candidates(long), 80).count("<|im_start|> twice") >= len(a.candidates)
-    assert shown(audit_candidates(audit(_BEHIND_X0_ALONE, HELD))).strip() == ""
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("POFX_DATA", str(tmp_path / "data"))
-    path = tmp_path / "texts.txt"
-    path.write_text("\n".join(HELD))
-    return path
-
-
-def run(monkeypatch: pytest.MonkeyPatch, lm: LM, *arguments: str):
-    monkeypatch.setattr("pofx.models.loading.load", lambda *a, **k: lm)
-    return CliRunner().invoke(cli, ["audit", "-m", "toy", *arguments])
-
-
-def test_a_verdict_is_kept_for_the_next_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = run(monkeypatch, windowed(trained()), "--test", str(home), "--pin")
-    assert ran.exit_code == 0, ran.output
-    assert "kept: toy is joint, x0 <s>" in ran.stderr
-    found = find_pin("core")
-    assert found is not None
-    assert (found.begin, found.end, found.verdict, found.begin_text) == (X0, END, "joint", "<s>")
-    assert found.reason
-    assert found.date
-    assert found.version
-    ran = run(monkeypatch, windowed(sink()), "--test", str(home), "--pin", "--json")
-    assert ran.exit_code == 1
-    assert '"candidates"' in ran.stdout
-    found = find_pin("core")
-    assert found is not None
-    assert (found.begin, found.verdict) == (None, "conditional")
-    assert "no x0" in ran.stderr
-
-
-def test_a_verdict_is_forgotten_even_a_damaged_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Found:
-        fingerprint = "core"
-
-    monkeypatch.setattr("pofx.models.pretrained.checkpoint.source.find", lambda name, **how: Path(name))
-    monkeypatch.setattr("pofx.models.pretrained.checkpoint.rules.check_checkpoint", lambda path: Found)
-    pin("core", Pin(X0, END, "joint", "")).write_text("{")
-    for said in ("forgot the verdict on toy", "no verdict was kept on toy"):
-        ran = CliRunner().invoke(cli, ["audit", "-m", "toy", "--unpin"])
-        assert (ran.exit_code, said in ran.stderr) == (0, True)
-    assert CliRunner().invoke(cli, ["audit", "-m", "toy", "--pin", "--unpin"]).exit_code == 2
-
-
-def test_a_verdict_without_a_place_costs_no_audit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POFX_DATA", str(home))  # a file
-    monkeypatch.setattr("pofx.queries.audit.audit.audit", lambda *a: pytest.fail("an audit was made"))
-    ran = run(monkeypatch, windowed(trained()), "--test", str(home), "--pin")
-    assert isinstance(ran.exception, BadSource)
-    assert "expected a place to keep the verdict" in str(ran.exception)
-
-
-def test_a_verdict_that_another_audit_is_about_to_keep_costs_no_audit(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("fcntl")
-    monkeypatch.setattr("pofx.queries.audit.audit.audit", lambda *a: pytest.fail("an audit was made"))
-    with locked_outputs([check_pin("core")]):
-        ran = run(monkeypatch, windowed(trained()), "--texts", str(home), "--pin")
-    assert isinstance(ran.exception, BadSource)
-    assert "expected to write it alone" in str(ran.exception)
-
-
-def test_our_own_models_have_nothing_to_be_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = run(monkeypatch, _BEHIND_X0_ALONE, "--test", str(home), "--pin")
-    assert ran.exit_code == 2
-    assert "expected a pretrained model" in ran.stderr

@@ -10,7 +10,8 @@ import pofx
 from pofx.errors import Undecodable
 from pofx.lm.model import LM
 from pofx.queries.compression.blocks import CodeBlock, CompressedFile, hash_block, read_compressed
-from pofx.queries.compression.compress import PLENTY, TIMES, compress, decompress
+from pofx.queries.compression.compress import compress
+from pofx.queries.compression.decompress import PLENTY, TIMES, decompress
 from pofx.queries.compression.identity import identify_model
 from toy import ToyLM
 
@@ -21,7 +22,7 @@ def test_a_file_that_claims_much_is_refused_before_it_is_decoded(monkeypatch: py
     def never(*_: object) -> bytes:
         raise AssertionError("it is decoded")
 
-    monkeypatch.setattr("pofx.queries.compression.compress._decode_block", never)
+    monkeypatch.setattr("pofx.queries.compression.decompress._decode_block", never)
     code = bytes(7_100)  # enough, for the adaptive code, to stand for 10^7 bytes
     lm = ToyLM()
     for whose, block in (
@@ -41,7 +42,7 @@ def test_a_file_that_claims_much_is_refused_before_it_is_decoded(monkeypatch: py
 
 def test_so_much_and_a_hundred_times_its_size_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (PLENTY, TIMES) == (1 << 20, 100)
-    monkeypatch.setattr("pofx.queries.compression.compress.PLENTY", 20_000)  # a megabyte takes seconds
+    monkeypatch.setattr("pofx.queries.compression.decompress.PLENTY", 20_000)  # a megabyte takes seconds
     plain = b"0" * 20_000
     assert decompress(None, compress(None, plain)) == plain
     data = random.Random(0).randbytes(20_001)

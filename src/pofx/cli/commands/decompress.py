@@ -45,7 +45,7 @@ def command(
     """
     from pofx.errors import Undecodable
     from pofx.queries.compression.blocks import read_compressed
-    from pofx.queries.compression.compress import check_claim, decompress
+    from pofx.queries.compression.decompress import check_claim, decompress
 
     path = packing.unpacked_name({"file": file}) if out is None else out
     if path is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from pofx.queries.compression.compress import CodingProgress
+    from pofx.queries.compression.decompress import CodingProgress
 
 ENDING = ".pofx"
 

@@ -1,4 +1,4 @@
-"""Whether all ways to ask a model for the same number give the same number."""
+"""Checks that all ways to ask a model for the same number give the same number."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pofx.units import count_noun
 
 # Between the bound and this many times it, float32 may be rounding: a warning. In float64 it is a fault.
 ROUNDING = 10.0
-# Texts enumerated by `sums_to_one`, which is for vocabularies of at most 8 outcomes.
+# Most texts that `strings_finding` enumerates, and its largest vocabulary.
 ENUMERATED, TINY = 3_000, 8
 
 
 def exact_arithmetic(lm: LM) -> bool:
-    """Whether the model works in float64: it says so, and a law of it is so. An author may forget to say."""
+    """Whether the model says that it works in float64, and a next-token distribution of it does."""
     if lm.dtype != "float64":
         return False
     a_token = next(i for i, b in enumerate(lm.vocab.token_bytes) if b is not None)
@@ -31,24 +31,24 @@ def exact_arithmetic(lm: LM) -> bool:
 
 
 def row_bound(lm: LM) -> float:
-    """How far a row of probabilities may be off: 1e-9 in float64, else 1e-5."""
+    """Return how far the sum of a next-token distribution may be from 1: 1e-9 in float64, else 1e-5."""
     return 1e-9 if exact_arithmetic(lm) else 1e-5
 
 
 def law_bound(lm: LM) -> float:
-    """How far one law may be from itself, computed another way: as rows, but in bfloat16, which has 8 bits, 0.05."""
+    """Return how far one probability computed in two ways may differ: as `row_bound`, but 0.05 in bfloat16."""
     return 0.05 if lm.dtype == "bfloat16" else row_bound(lm)
 
 
 def text_bound(lm: LM, tokens: int) -> float:
-    """How far log p of a text may be off, nats: in float64 1e-9 a token, in float32 1e-5, in bfloat16 0.1."""
+    """Return how far log p of a text may differ, nats: 1e-9 a token in float64, 1e-5 in float32, 0.1 in bfloat16."""
     if exact_arithmetic(lm):
         return 1e-9 * max(tokens, 1)
     return 0.1 * max(tokens, 1) if lm.dtype == "bfloat16" else max(1e-4, 1e-5 * tokens)
 
 
 def largest_gap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """The largest difference of log P over all prefixes of a text, nats; equal infinities do not differ."""
+    """Return the largest difference of log P over all prefixes of a text, nats; equal infinities do not differ."""
     if a.shape != b.shape:
         return float("inf")
     with np.errstate(invalid="ignore"):
@@ -59,7 +59,7 @@ def largest_gap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
-    """Check 1, from |Σp − 1| of every row that was read."""
+    """Check 1: |Σp − 1| of every next-token distribution that was read."""
     bound = row_bound(lm)
     why = (
         f"Each next-token law is a distribution, so its probabilities sum to 1; of {count_noun(rows, 'law')} (start, "
@@ -72,10 +72,17 @@ def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
 def forward_finding(
     lm: LM, paths: Sequence[Ints], plain: Sequence[NDArray[np.float64]], free: int, long: Ints | None = None
 ) -> Finding:
-    """Check 2: one teacher-forced pass against one `extend` a token, for log p of tokens and of EOS.
+    """Check 2: log p of tokens and of EOS in one pass over each text, against one `extend` a token.
 
-    plain: `lm.forward(paths, skip=free).logp`, as of the next check. long: a text about as long as the context, read
-    in one pass and by a few steps of many tokens.
+    Args:
+        lm: The model.
+        paths: The texts, as token ids.
+        plain: `lm.forward(paths, skip=free).logp`.
+        free: Positions at the start that are not compared.
+        long: A text about as long as the context, read in one pass and by a few steps of many tokens; or None.
+
+    Returns:
+        The finding, nats.
     """
     want = Want(end=True)
     fast = lm.forward(paths, want, free)
@@ -102,7 +109,7 @@ def forward_finding(
 
 
 def _by_long_steps(lm: LM, path: Ints, free: int) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """log p of single tokens of a text, in one pass over all of it, and behind prefixes of it."""
+    """Return log p of single tokens of a text, in one pass over the text, and behind prefixes of it."""
     whole = lm.forward([path], skip=free).logp[0]
     n = len(path)
     at = sorted({k for k in (n // 64, n // 16, n // 4, n // 2, 3 * n // 4, n - 1) if k >= max(free, 1)})
@@ -116,7 +123,7 @@ def _by_long_steps(lm: LM, path: Ints, free: int) -> list[tuple[NDArray[np.float
 def batch_finding(
     lm: LM, paths: Sequence[Ints], plain: Sequence[NDArray[np.float64]], free: int, seed: int
 ) -> Finding:
-    """Check 3: a ragged batch against its texts one by one, and against itself permuted."""
+    """Check 3: a batch of texts of several lengths, against its texts one by one and in another order."""
     order = np.random.default_rng([seed, 4]).permutation(len(paths))
     shuffled = lm.forward([paths[i] for i in order], skip=free).logp
     alone = [lm.forward([p], skip=free).logp[0] for p in paths]
@@ -130,7 +137,7 @@ def batch_finding(
 
 
 def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
-    """Check 3b: `extend`, `take` and `cat` leave the state they come from, and its siblings, as they were."""
+    """Check 3b: `extend`, `take` and `cat` leave a state and its siblings unchanged."""
 
     def fresh() -> State:
         return lm.extend(lm.start(len(prefixes)), prefixes)
@@ -177,7 +184,7 @@ def draws_finding(lm: LM, paths: Sequence[Ints], drawn: Sequence[NDArray[np.floa
 
 
 def strings_finding(lm: LM) -> Finding | None:
-    """Check 10, by enumeration over tiny vocabularies: Σ p(x) of texts up to a length, and P of all that go on."""
+    """Check 10: over a tiny vocabulary, Σ p(x) of all short texts and P of all longer prefixes make 1."""
     end = lm.vocab.end
     others = [i for i in range(lm.vocab.size) if i != end]
     if end is None or lm.vocab.size > TINY or not others:
@@ -213,7 +220,7 @@ def strings_finding(lm: LM) -> Finding | None:
 
 
 def _totals(lm: LM, paths: Sequence[Ints]) -> Iterator[float]:
-    """log p of each path, in any order."""
+    """Yield log p of each path, in any order."""
     for batch in split_batches(lm, paths):
         for logp in lm.forward(batch).logp:
             yield float(logp.sum())
@@ -222,7 +229,7 @@ def _totals(lm: LM, paths: Sequence[Ints]) -> Iterator[float]:
 def _compare(
     lm: LM, pairs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]
 ) -> tuple[float, float, CheckVerdict]:
-    """The pair that is furthest apart for its length: by how much, the bound for it, and what that means."""
+    """Return the largest gap relative to the length of its text, the bound for it, and the verdict."""
     gaps = [(largest_gap(a, b), text_bound(lm, len(b))) for a, b in pairs]
     worst, bound = max(gaps, key=lambda g: g[0] / g[1], default=(0.0, text_bound(lm, 1)))
     slack = 1.0 if exact_arithmetic(lm) else ROUNDING

@@ -1,4 +1,4 @@
-"""Is this model the joint distribution it claims to be? One finding a check, and a verdict."""
+"""An audit of a model as a joint distribution over strings: a finding for each check, and a verdict."""
 
 from __future__ import annotations
 
@@ -39,28 +39,35 @@ from pofx.values import check_whole_number
 def audit(
     lm: LM, texts: Sequence[str | bytes] | None = None, seed: int = 0, coarse: LM | None = None
 ) -> Audit:
-    """Evidence that p(x) = p(x1|x0) · … · p(EOS|x0,x) holds for a model: a `Finding` a check, and a verdict.
+    """Audit whether p(x) = p(x1|x0) · … · p(EOS|x0,x) holds for a model: a `Finding` for each check, and a verdict.
 
-    Checked: laws sum to 1; one pass, token by token, in any batch and as drawn, log p is the same (nats);
-    p(x1|x0) beats the model's average law on how documents begin (bits); EOS stands where they end (bits);
-    P(length > L) falls; no mass leaks to control tokens; the vocabulary spells texts faithfully. See Du et
-    al. 2023 for texts that never end.
+    The checks: Next-token distributions sum to 1. log p is the same in one pass, token by token, in any batch, and as drawn
+    (nats). p(x1|x0) predicts how documents begin better than the model's average next-token distribution does (bits). EOS is
+    likelier where documents end (bits). P(length > L) falls. No mass leaks to control tokens. The vocabulary spells texts
+    faithfully. Du et al. 2023 treat texts that never end.
 
-    texts: documents the model was not fitted on, whole ones; None takes the built-in ones, on which a model fitted
-    here can pass, but not fail, what is asked of openings and endings: it may be of another kind. At most 200 of at
-    most 1,000 tokens are read; what was left out is said under "p(x1) is trained". The same seed, the same
-    audit, but that a slow model is followed to a smaller L: its draws get 8 s.
-    coarse: the same model in another precision (`load(…, dtype="bfloat16")`), to be held against this one.
+    A pretrained model is tried with every candidate for x0. What an x0 knows of how texts begin decides, and log p does not.
+    A model without x0 is audited with the candidate that was found trained, if there is one, and `Audit.begin` names that
+    candidate. `Audit.endings` lists the control tokens that end texts.
 
-    A pretrained model is tried with everything that may stand for x0 (`candidates`): what an x0 knows of how texts
-    begin decides, not log p. One without x0 is audited with the candidate that was found trained, if there is one:
-    `Audit.begin` names it. What else ends texts than its EOS is in `endings`.
+    Args:
+        lm: The model.
+        texts: Whole documents that the model was not fitted on. At most 200 documents of at most 1,000 tokens are read, and
+            the finding "p(x1) is trained" says what was left out. None takes the built-in documents. On these, the checks of
+            openings and endings cannot fail a model fitted here, whose texts may be of another kind.
+        seed: Seed of the audit. The same seed gives the same audit, except that a slow model, whose draws get 8 s, is
+            followed to a smaller L.
+        coarse: The same model in another precision (`load(…, dtype="bfloat16")`), to be compared with `lm`.
 
-    verdict: "improper", else "conditional" (no x0, or p(x1) not learned), else "prefix-only" (no EOS, or not
-    learned), else "joint". `BadValue` for a text in place of a list, or laws that are not `[n, vocab.size]`.
+    Returns:
+        The findings and the verdict: "improper", else "conditional" (no x0, or p(x1) not learned), else "prefix-only" (no
+        EOS, or EOS not learned), else "joint".
 
-    Right: `audit(lm, held_out).verdict`. Wrong: `audit(lm, training_texts)`, which flatters memory, and
-    `audit(lm, "a text")`, one string is no sample.
+    Raises:
+        BadValue: `texts` is one text, or the model's distributions do not have the shape `[n, vocab.size]`.
+
+    Right: `audit(lm, held_out).verdict`. Wrong: `audit(lm, training_texts)`, which flatters memory; and
+    `audit(lm, "a text")`, since one string is no sample.
     """
     seed = check_whole_number("seed", seed)
     held = choose_documents(lm, texts, seed)
@@ -75,7 +82,7 @@ def audit(
 def _audited(
     lm: LM, texts: Sequence[str | bytes] | None, seed: int, coarse: LM | None, held: HeldOut
 ) -> Audit:
-    """All checks of a model whose laws are numbers; else `NoLaw`."""
+    """Run all checks of a model whose numbers are finite or −∞; else raise `NoLaw`."""
     average = collect_law_statistics(lm, held.paths, seed) if held.paths else None
     model, tried = _with_x0(lm, held, average, seed)
     if model is not lm and average is not None:
@@ -132,7 +139,7 @@ def _audited(
 def _with_x0(
     lm: LM, held: HeldOut, average: LawStatistics | None, seed: int
 ) -> tuple[LM, tuple[BeginCandidate, ...]]:
-    """A pretrained model with the x0 that evidence speaks for, if it has none yet; and what every candidate showed."""
+    """Put the x0 that evidence speaks for before a pretrained model without x0; also return every candidate."""
     core = lm.bare()
     if core is None or not lm.vocab.control.candidates or not held.paths:
         return lm, ()
@@ -149,7 +156,7 @@ def _with_note(finding: Finding, held: HeldOut) -> Finding:
 
 
 def _of_another_kind(finding: Finding) -> Finding:
-    """What the built-in documents hold against a model that was trained behind its x0: they may not be its kind.
+    """Turn a failure on the built-in documents into a warning, where the model was trained behind its x0.
 
     A model of "abc" and "abd" knows nothing of how English documentation begins, and is joint all the same.
     """

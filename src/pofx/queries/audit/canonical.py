@@ -1,4 +1,4 @@
-"""How much of what a model draws is spelled otherwise than its tokenizer spells it."""
+"""The share of a model's draws that its tokenizer would spell with other tokens."""
 
 from __future__ import annotations
 
@@ -12,18 +12,25 @@ from pofx.lm.trace import Ints
 from pofx.queries.findings import Check, Finding, Measure
 from pofx.units import count_noun
 
-# The last tokens of a draw that was cut off may only look so: what would have come decides how they are spelled.
+# The last tokens of a draw that was cut off do not count: the tokens to come decide how the tokenizer spells them.
 OPEN = 2
 # Above this share of draws the canonical spelling is the lesser part of a text's probability.
 HALF = 0.5
 
 
 def canonical_finding(lm: LM, draws: Sequence[Ints], behind: int) -> Finding | None:
-    """The share of draws whose ids are not those that `encode` gives for what they spell; None where texts have one
-    spelling.
+    """Check the share of draws whose ids differ from `encode` of the text they spell.
 
-    draws: ids, EOS included where they ended, the first `behind` of them given. Log p of a text is that of one
-    spelling, a lower bound of the text's own; the share says how much mass lies on the others.
+    log p of a text is that of one spelling, a lower bound of the text's own log p. The share says how much mass lies on the
+    other spellings.
+
+    Args:
+        lm: The model.
+        draws: Token ids, EOS included where a draw ended.
+        behind: How many ids at the front of each draw were given.
+
+    Returns:
+        The finding; None where every text has one spelling.
     """
     if lm.vocab.unambiguous or not draws:
         return None

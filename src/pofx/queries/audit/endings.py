@@ -1,4 +1,4 @@
-"""Whether EOS stands where texts end, and what is impossible."""
+"""Checks that EOS stands where texts end, and that the documents are possible."""
 
 from __future__ import annotations
 
@@ -29,13 +29,20 @@ SUMS, LIKELIER = (0.25, 4.0), 2.0
 def end_findings(
     lm: LM, paths: Sequence[Ints], free: int, average: LawStatistics | None
 ) -> tuple[list[Finding], tuple[EndCandidate, ...]]:
-    """p(EOS) at true ends of documents against elsewhere, and whether the documents are possible at all.
+    """Check p(EOS) at the ends of documents against p(EOS) elsewhere, and whether the documents have positive probability.
 
-    paths: whole documents without EOS. Pass if log2 p(EOS) at the end of a document exceeds that of its other
-    positions by more than 2 standard errors (and 0.1 bit), document by document, and if EOS has the mass of an outcome
-    that was learned: it costs less there than under the uniform law (by as much), or else Σ p(EOS) over a document is 1/4
-    to 4, and EOS two bits likelier where it ends. For a pretrained model the same is measured of every control token that
-    might be EOS.
+    EOS passes two tests. First, log2 p(EOS) at the end of a document exceeds that at its other positions, by more than 2
+    standard errors and 0.1 bit. Second, EOS has the mass of an outcome that was learned: at ends it costs less than under
+    the uniform distribution (by as much), or Σ p(EOS) over a document is 1/4 to 4 and EOS is two bits likelier at ends.
+
+    Args:
+        lm: The model.
+        paths: Whole documents, as token ids without EOS.
+        free: Positions at the start without a distribution.
+        average: Statistics of the next-token distributions along the documents, or None.
+
+    Returns:
+        The two findings, and the same measurements of every control token of a pretrained model that might be EOS.
 
     Right: on whole documents. Wrong: on chunks of a fixed length, which end where no text ends.
     """
@@ -65,15 +72,21 @@ def end_findings(
 
 
 def _end_candidates(vocab: Vocab) -> list[int]:
-    """Control tokens of a pretrained model that may end texts, EOS first; none for our own, which have one or none."""
+    """Control tokens of a pretrained model that may end texts, EOS first; none for our own models."""
     found = [i for _, i in vocab.control.candidates]
     return list(dict.fromkeys([*([] if vocab.end is None else [vocab.end]), *found])) if found else []
 
 
 @dataclass(frozen=True, eq=False)
 class EndMasses:
-    """log2 of p(token) at the end of documents, its mean elsewhere in them, and Σ p(token) over all their positions,
-    `[documents, tokens]`; log p of each document."""
+    """How likely each candidate for EOS is at the ends of documents and elsewhere.
+
+    Attributes:
+        at_end: log2 p(token) at the end of each document, `[documents, tokens]`.
+        elsewhere: The mean of log2 p(token) over the other positions, `[documents, tokens]`.
+        sums: Σ p(token) over all positions, `[documents, tokens]`.
+        totals: log p of each document, nats.
+    """
 
     at_end: NDArray[np.float64]
     elsewhere: NDArray[np.float64]
@@ -82,7 +95,7 @@ class EndMasses:
 
 
 def _read(lm: LM, paths: Sequence[Ints], free: int, enders: Sequence[int]) -> EndMasses:
-    """Of EOS, or of all `enders`, in one pass over the documents."""
+    """Measure EOS, or every candidate for EOS, in one pass over the documents."""
     end = lm.vocab.end
     closing = [i for i in (end, *enders) if i is not None][:1]  # whose law is that of the last position
     masses = np.zeros((len(enders), lm.vocab.size), dtype=np.bool_)
@@ -139,7 +152,7 @@ def _learned(
     uniform: float,
     average: LawStatistics | None,
 ) -> Finding:
-    """uniform: bits of an outcome under the uniform law."""
+    """Check that EOS was learned; `uniform`: bits of an outcome under the uniform distribution."""
     check, n = Check.END, len(at_end)
     if n < FEWEST:
         why = f"Too few whole documents ({n}, at least {FEWEST} needed) to see whether EOS stands where texts end."
@@ -184,7 +197,7 @@ def _learned(
 
 
 def _summed(sums: NDArray[np.float64]) -> str:
-    """Σ p(EOS) of a document in words."""
+    """Describe Σ p(EOS) of a document in words."""
     mean, se = float(sums.mean()), _se(sums)
     told = f"Σ p(EOS) over a document is {mean:.3g} ± {se:.2g}, where a calibrated model has 1"
     if mean + 2 * se < 0.5:

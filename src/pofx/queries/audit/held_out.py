@@ -1,4 +1,4 @@
-"""Which documents an audit reads, and whether the vocabulary spells them."""
+"""Which documents an audit reads, whether the vocabulary spells them, and how much the audit reads in all."""
 
 from __future__ import annotations
 
@@ -15,25 +15,30 @@ from pofx.lm.trace import Ints
 from pofx.vocab.vocabulary import Vocab, show_bytes, to_bytes
 
 DOCUMENTS = 200
-# Documents of which the first token is read: it costs no pass of the model, since p(·|x0) is one law.
+# Documents whose first token is read, without a pass of the model for each: p(·|x0) is one distribution.
 OPENINGS = 2_000
 # Characters that decide on the first token: the longest tokens of SmolLM2 and Gemma 3 spell fewer than 170 bytes.
 OPENING = 400
-# Of one document: longer ones are passed over, since 40 of them would be the whole sample.
+# Longest document, in tokens: 40 longer documents would be the whole sample.
 LONGEST = 1000
-# Of all documents. The whole law is read at each position, so a large vocabulary gets fewer: 40,000 up to
-# V = 6,000, 5,000 at V = 49,152, never below 4,000.
+# Tokens of all documents. Each position costs V numbers, so a large vocabulary gets fewer tokens: 40,000 up to V = 6,000,
+# 5,000 at V = 49,152, never below 4,000.
 TOKENS, LEAST_TOKENS, CELLS = 40_000, 4_000, 250_000_000
-# Built-in documents tried before giving up on a vocabulary that spells few of them.
+# Built-in documents to try, where a vocabulary spells few of them.
 TRIED = 2_000
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Token ids of documents, without EOS. whole: False for one that had to be cut (its end is no end).
+    """The documents that an audit reads.
 
-    note: how they were chosen. no_text: how many texts the vocabulary refused. wrong: what is wrong with the
-    spelling of others, one line each. openings: first tokens of up to 2,000 documents, for a pretrained model.
+    Attributes:
+        paths: Token ids of each document, without EOS.
+        whole: Whether each document is whole; False for a document that was cut, whose end is no end of a text.
+        note: How the documents were chosen.
+        no_text: How many texts the vocabulary refused.
+        wrong: A line for each text that is not spelled faithfully.
+        openings: First tokens of up to 2,000 documents, for a pretrained model.
     """
 
     paths: tuple[Ints, ...]
@@ -45,12 +50,20 @@ class HeldOut:
 
 
 def longest_path(lm: LM) -> int | None:
-    """The longest text, EOS included, of a model with a window and no rule for it; None where any length goes."""
+    """Return the longest text, EOS included, of a model with a window and no rule beyond it; None for any length."""
     return None if lm.window.beyond else lm.context
 
 
 def spell_text(vocab: Vocab, text: str | bytes) -> tuple[Ints | None, str]:
-    """Token ids of a text, or None and what is wrong; None and "" where the vocabulary says `NotText`."""
+    """Encode a text, and check that the ids spell it.
+
+    Args:
+        vocab: The vocabulary.
+        text: The text.
+
+    Returns:
+        The ids and "". Or None and a description of the fault; or None and "" where the vocabulary says `NotText`.
+    """
     try:
         ids = np.asarray(list(vocab.encode(text)), dtype=np.int64)
     except NotText:
@@ -69,10 +82,21 @@ def spell_text(vocab: Vocab, text: str | bytes) -> tuple[Ints | None, str]:
 
 
 def choose_documents(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> HeldOut:
-    """At most 200 documents of at most 1,000 tokens, in an order drawn by the seed; `note` says what was left
-    out.
+    """Choose at most 200 documents of at most 1,000 tokens, in an order drawn by the seed.
 
-    Documents are cut only where none is short enough. Without texts: the built-in ones.
+    Documents are cut only where none is short enough.
+
+    Args:
+        lm: The model.
+        texts: The documents; None for the built-in ones.
+        seed: Seed of the order.
+
+    Returns:
+        The documents as token ids; their note says what was left out.
+
+    Raises:
+        BadValue: `texts` is one text.
+        NotText: The vocabulary spells none of the texts.
     """
     if isinstance(texts, str | bytes):
         raise BadValue("texts: expected a list of texts, found one text", "write audit(lm, [text])")
@@ -126,13 +150,13 @@ def choose_documents(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> 
 
 
 def first_tokens(vocab: Vocab, texts: Sequence[str | bytes]) -> Ints:
-    """The first token of each text that has one."""
+    """Return the first token of each text that has one."""
     first = (spell_text(vocab, vocab.read(t[:OPENING])[0])[0] for t in texts)
     return np.array([ids[0] for ids in first if ids is not None and len(ids)], dtype=np.int64)
 
 
 def builtin_first_tokens(vocab: Vocab) -> Ints:
-    """First tokens of built-in documents, evenly spread; none where there are no such documents."""
+    """Return first tokens of built-in documents, evenly spread; none where there are no built-in documents."""
     texts = _source(None)[0]
     return first_tokens(vocab, texts[:: max(1, len(texts) // (OPENINGS // 4))])
 
@@ -152,18 +176,28 @@ def _shown(text: str | bytes) -> str:
     return f"'{shown[:24]}…'" if len(shown) > 24 else f"'{shown}'"
 
 
-# Outcomes from which on a model is a large one: pretrained ones have 32,000 to 262,144, our own at most a few thousand.
+# Vocabulary size from which on a model gets the small budget: pretrained models have 32,000 to 262,144 ids, our own at
+# most a few thousand.
 LARGE = 16_384
 
 
 @dataclass(frozen=True)
 class AuditBudget:
-    """laws: whole laws read along texts, of law_documents, of the first law_tokens of each (None: of all).
+    """How much an audit reads: enough for small errors, and minutes where a token costs milliseconds.
 
-    documents, draws, tokens: texts on which the ways to compute log p are compared, and how much of each. reach: tokens
-    of the one text that is as long as the context, if that is shorter. drawn: tokens of a draw. lives: draws followed
-    until they end, at most for `alive` tokens. heads, head_tokens: documents, and how much of each, read behind every
-    candidate for x0.
+    Attributes:
+        laws: Next-token distributions read along texts.
+        law_documents: Documents that they are read along.
+        law_tokens: First tokens of each document that are read; None for all.
+        documents: Heads of documents on which the ways to compute log p are compared.
+        draws: Draws on which they are compared.
+        tokens: Tokens of each head.
+        reach: Longest text that is compared, in tokens, where the context is longer.
+        drawn: Tokens of a draw.
+        lives: Draws that are followed until they end.
+        alive: Most tokens of such a draw.
+        heads: Documents read behind every candidate for x0.
+        head_tokens: Tokens of each such document.
     """
 
     laws: int = 2_000
@@ -199,5 +233,5 @@ SMALL_BUDGET = AuditBudget(
 
 
 def budget_for(lm: LM) -> AuditBudget:
-    """By the size of the vocabulary, which is what laws cost."""
+    """Return the budget by the size of the vocabulary, which decides what a next-token distribution costs."""
     return AuditBudget() if lm.vocab.size < LARGE else SMALL_BUDGET

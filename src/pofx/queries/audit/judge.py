@@ -1,4 +1,4 @@
-"""From findings to the verdict, and the evidence that decided it."""
+"""The verdict of an audit, and the evidence that decided it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,18 @@ def judge(
     alive: Survival | None,
     tried: Sequence[BeginCandidate] = (),
 ) -> tuple[Verdict, str]:
-    """The verdict, and the evidence that decided it. tried: what may stand for x0 of a pretrained model."""
+    """Reach the verdict from the findings.
+
+    Args:
+        lm: The model.
+        findings: A finding for each check.
+        begin: The evidence about x0; None without x0.
+        alive: P(length > L); None without EOS.
+        tried: The candidates for x0 of a pretrained model.
+
+    Returns:
+        The verdict, and a sentence with the evidence that decided it.
+    """
     by = {f.check: f for f in findings}
     for check in SUMS:
         f = by.get(check)

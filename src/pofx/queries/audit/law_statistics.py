@@ -1,4 +1,4 @@
-"""Whole laws read along texts, in bounded memory: their average, their sums, their leak."""
+"""Statistics of next-token distributions along texts, in bounded memory: their average, sums and leak."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from pofx.lm.state import State
 from pofx.lm.trace import Ints
 from pofx.queries.audit.held_out import budget_for
 
-# Entries of a batch of laws held at once: 32 MB in float64.
+# Numbers of a batch of distributions held at once: 32 MB in float64.
 CELLS = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class LawStatistics:
-    """mean: the average of the laws read, `[V]`. worst: largest |Σp − 1| of them (inf where one is no
-    number). noise: squared relative standard error of
-    each entry of `mean`, `[V]`. leak: average mass on control tokens other than EOS. spread: the largest
-    difference of any entry from the
-    first law. rows: how many."""
+    """Statistics of the next-token distributions that were read.
+
+    Attributes:
+        mean: Their average, `[V]`.
+        noise: The squared relative standard error of each entry of `mean`, `[V]`.
+        worst: The largest |Σp − 1|; inf where an entry is no number.
+        leak: The average mass on control tokens other than EOS.
+        spread: The largest difference of any entry from the first distribution.
+        rows: How many distributions were read.
+    """
 
     mean: NDArray[np.float64]
     noise: NDArray[np.float64]
@@ -35,7 +40,7 @@ class LawStatistics:
 
 
 def split_batches(lm: LM, paths: Sequence[Ints]) -> Iterator[list[Ints]]:
-    """The paths, longest first, as many at a time as their laws fit in memory."""
+    """Yield the paths, longest first, as many at a time as their distributions fit in memory."""
     rows = max(1, CELLS // max(lm.vocab.size, 1))
     ordered = sorted(paths, key=len, reverse=True)
     for lo in range(0, len(ordered), rows):
@@ -43,7 +48,7 @@ def split_batches(lm: LM, paths: Sequence[Ints]) -> Iterator[list[Ints]]:
 
 
 def has_begin(lm: LM) -> bool:
-    """Whether the model answers for p(x1): it names an x0, and does not refuse the law of first tokens."""
+    """Whether the model answers for p(x1): it names an x0, and has a distribution of first tokens."""
     if lm.begin.known == "none":
         return False
     try:
@@ -53,12 +58,12 @@ def has_begin(lm: LM) -> bool:
 
 
 def log_laws(state: State) -> NDArray[np.float64]:
-    """The laws of a state as float64 log-probabilities."""
+    """Return the next-token distributions of a state as log-probabilities in float64, `[n, V]`."""
     return np.asarray(state.logp, dtype=np.float64)
 
 
 def iterate_laws(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iterator[NDArray[np.float64]]:
-    """log-laws `[k, V]` behind the first `first`, `first + stride`, … tokens of each path, the end included."""
+    """Yield log-distributions `[k, V]` behind the first `first`, `first + stride`, … tokens of each path."""
     for batch in split_batches(lm, paths):
         live = [p for p in batch if len(p) >= first]
         if not live:
@@ -78,10 +83,18 @@ def iterate_laws(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iter
 
 
 def collect_law_statistics(lm: LM, paths: Sequence[Ints], seed: int) -> LawStatistics:
-    """Laws spread evenly over the texts, about 2,000 (400 of a large vocabulary), never that of first tokens.
+    """Read about 2,000 next-token distributions (400 of a large vocabulary), spread evenly over the texts.
 
-    The whole law is dear where the cache of a transformer must be walked: 200 documents and 4,000 laws took 70 s
-    of a busy machine, half of both 10.
+    The distribution of first tokens is not among them. Whole distributions are dear where the cache of a transformer grows:
+    200 documents and 4,000 distributions took 70 s of a busy machine, half of both 10 s.
+
+    Args:
+        lm: The model.
+        paths: The texts, as token ids.
+        seed: Seed of the first position.
+
+    Returns:
+        The statistics.
     """
     budget = budget_for(lm)
     paths = [p[: budget.law_tokens] for p in paths[: budget.law_documents]]
@@ -110,7 +123,7 @@ def collect_law_statistics(lm: LM, paths: Sequence[Ints], seed: int) -> LawStati
 
 
 def worst_sum_error(logp: NDArray[np.float64]) -> float:
-    """The largest |Σp − 1| over rows of log-probabilities; inf where a row is no number."""
+    """Return the largest |Σp − 1| over rows of log-probabilities; inf where a row is no number."""
     with np.errstate(all="ignore"):
         off = np.abs(np.exp(logp).sum(axis=1) - 1.0)
     return float(np.max(np.where(np.isfinite(off), off, np.inf), initial=0.0))

@@ -1,4 +1,4 @@
-"""Mass on ids that spell no text: what is missing from the sum over strings."""
+"""Mass on ids that spell no text, which is missing from the sum over strings."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ LEAK, LEAK_FAIL = 1e-6, 1e-3
 
 
 def leak_finding(lm: LM, average: LawStatistics | None) -> Finding:
-    """Mass on ids that spell no text, a token: pass below 1e-6, fail above 1e-3.
+    """Check the mass a token that is on ids which spell no text: pass below 1e-6, fail above 1e-3.
 
-    A class of unknown words is no fault of the law: it is an outcome like the others, so its mass is a warning at most.
+    A class of unknown words is an outcome like the others, so its mass is a warning at most.
+
+    Args:
+        lm: The model.
+        average: Statistics of next-token distributions, or None.
+
+    Returns:
+        The finding.
     """
     control = [i for i, b in enumerate(lm.vocab.token_bytes) if b is None and i != lm.vocab.end]
     if not control:
@@ -42,7 +49,14 @@ def leak_finding(lm: LM, average: LawStatistics | None) -> Finding:
 
 
 def leak_note(lm: LM, found: Finding) -> str:
-    """What a verdict of "joint" must add: over what p sums to 1, where some of it spells no text; else "".
+    """Say what a verdict of "joint" must add where an unknown class holds mass: over what p sums to 1; else "".
+
+    Args:
+        lm: The model.
+        found: The finding of the leak.
+
+    Returns:
+        A sentence, or "".
 
     Right: behind "laws sum to 1". Wrong: in place of the finding.
     """

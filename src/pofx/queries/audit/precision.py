@@ -1,4 +1,4 @@
-"""What another precision of the arithmetic changes."""
+"""The difference that another precision of the arithmetic makes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,17 @@ BOUND = 0.1
 def precision_finding(
     lm: LM, coarse: LM, paths: Sequence[Ints], plain: Sequence[NDArray[np.float64]], free: int
 ) -> Finding:
-    """|Δ log p| of a token between two precisions of one model, mean and worst, nats; warns above 0.1 on average.
+    """Check |Δ log p| of a token between two precisions of one model, mean and worst, nats; warns above 0.1 on average.
 
-    plain: log p of the paths under `lm`, positions before `free` left out.
+    Args:
+        lm: The model.
+        coarse: The same model in another precision.
+        paths: The texts, as token ids.
+        plain: log p of the paths under `lm`, without the first `free` positions.
+        free: Positions at the start that are not compared.
+
+    Returns:
+        The finding.
     """
     rough = _behind_x0_of(lm, coarse).forward(paths, skip=free).logp
     gaps = np.concatenate([np.abs(a - b) for a, b in zip(plain, rough)] or [np.zeros(0)])
@@ -36,7 +44,7 @@ def precision_finding(
 
 
 def _behind_x0_of(lm: LM, coarse: LM) -> LM:
-    """The other model, behind the x0 that this one has: an audit may have put another there."""
+    """Put the x0 of one model before the other, since an audit may have changed the x0."""
     core = coarse.bare()
     if core is None or lm.begin.id is None:
         return coarse

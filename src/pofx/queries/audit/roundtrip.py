@@ -1,4 +1,4 @@
-"""decode ∘ encode = id, on documents and on strings made to break it."""
+"""The check that decode ∘ encode = id, on documents and on strings made to break it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAMES = 8
 
 
 def roundtrip_finding(vocab: Vocab, held: HeldOut) -> Finding:
-    """How many texts come back other than they went in, or yield a control token. `NotText` is no failure."""
+    """Count the texts that come back changed or yield a control token. `NotText` is no failure."""
     wrong, refused = list(held.wrong), held.no_text
     hostile = (*HOSTILE, *list(vocab.control.names)[:NAMES])
     for text in hostile:

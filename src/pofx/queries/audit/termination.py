@@ -1,4 +1,4 @@
-"""P(length > L): whether, and how soon, the texts of a model end."""
+"""Termination: P(length > L), which says whether, and how soon, the texts of a model end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ LEAK = 1e-6
 
 @dataclass(frozen=True)
 class Survival:
-    """P(length > L) for each of `lengths`, its standard errors (0 where exact); `never`: its limit, if known."""
+    """P(length > L) of a model's texts.
+
+    Attributes:
+        lengths: The lengths L, in tokens.
+        alive: P(length > L) for each L.
+        se: The standard error of each; 0 where it is exact.
+        never: The limit of P(length > L), if it is known; else None.
+        draws: Draws of the estimate; 0 where `alive` is exact.
+    """
 
     lengths: tuple[int, ...]
     alive: tuple[float, ...]
@@ -35,12 +43,12 @@ class Survival:
 
     @property
     def exact(self) -> bool:
-        """Whether these are computed, not estimated."""
+        """Whether the probabilities are computed, not estimated."""
         return self.draws == 0
 
 
 def choose_lengths(lm: LM) -> tuple[int, ...]:
-    """1, 2, 4, … up to 512, fewer for a large vocabulary or a short window."""
+    """Return 1, 2, 4, … up to 512; fewer for a large vocabulary or a short window."""
     budget = budget_for(lm)
     most = min(budget.alive, max(64, CELLS // (budget.lives * max(lm.vocab.size, 1))))
     room = longest_path(lm)
@@ -52,13 +60,21 @@ def choose_lengths(lm: LM) -> tuple[int, ...]:
 def estimate_survival(
     lm: LM, state: State, lengths: Sequence[int], rng: np.random.Generator, seconds: float = math.inf
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Means and standard errors of Π_{i ≤ L} (1 − p(EOS | x_<i)) over draws x that never take EOS; unbiased.
+    """Estimate Π_{i ≤ L} (1 − p(EOS | x_<i)) by its mean over draws x that never take EOS; unbiased.
 
-    Rao–Blackwell: instead of counting draws that happen to be longer than L, each draw carries the
-    probability that it would have lived so long. `state`: the rows to begin from, one a draw. What of
-    `lengths` would not be reached in `seconds` of wall time is left out; what is there does not depend on it.
+    Each draw carries the probability of living so long, which is less noisy than counting long draws (Rao–Blackwell).
 
-    Right: `estimate_alive(lm, lm.start(128), [1, 2, 4], rng)`. Wrong: for a model without EOS, where it is 1.
+    Args:
+        lm: The model, with EOS.
+        state: The rows to begin from, one a draw.
+        lengths: The lengths L.
+        rng: Generator of the draws.
+        seconds: Wall time; lengths that would take longer are left out. The other numbers do not depend on the time.
+
+    Returns:
+        Means and standard errors, for the lengths that were reached.
+
+    Right: `estimate_survival(lm, lm.start(128), [1, 2, 4], rng)`. Wrong: for a model without EOS, where P is 1.
     """
     end = lm.vocab.end
     assert end is not None  # noqa: S101  (ours: the caller asks only where there is an EOS)
@@ -95,7 +111,7 @@ def estimate_survival(
 
 
 def measure_survival(lm: LM, state: State, behind: bool, seed: int) -> Survival:
-    """Exact where the model knows (and texts begin at x0), else estimated from draws. `state`: one row."""
+    """Compute P(length > L) where the model knows it and texts begin at x0; else estimate it from one row of `state`."""
     lengths = choose_lengths(lm)
     known = None if behind else lm.termination(lengths)
     if known is not None and known.alive:
@@ -108,7 +124,7 @@ def measure_survival(lm: LM, state: State, behind: bool, seed: int) -> Survival:
 
 
 def termination_finding(lm: LM, found: Survival | None, where: str) -> Finding:
-    """What the survival of texts says; None for a model without EOS."""
+    """Check that texts end; fails for a model without EOS, where `found` is None."""
     check = Check.ALIVE
     if found is None:
         return Finding(

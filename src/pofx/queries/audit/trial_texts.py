@@ -14,26 +14,34 @@ from pofx.queries.audit.held_out import HeldOut, budget_for, longest_path
 from pofx.queries.sample import draw_paths
 from pofx.vocab.vocabulary import Vocab
 
-# Random sequences among them: laws must sum to 1 behind what no text looks like, too.
+# Random sequences: distributions must sum to 1 behind such prefixes, too.
 NOISE = 4
 
 
 def choose_opening(lm: LM, held: HeldOut) -> int:
-    """Where there is no x0: the commonest first token of the documents, to stand before all that is drawn."""
+    """Choose the commonest first token of the documents, to stand before all draws of a model without x0."""
     first = Counter(int(p[0]) for p in held.paths if len(p))
     return first.most_common(1)[0][0] if first else int(letters(lm.vocab)[0])
 
 
 def letters(vocab: Vocab) -> Ints:
-    """Ids that spell text."""
+    """Return the ids that spell text."""
     return np.array([i for i, b in enumerate(vocab.token_bytes) if b is not None], dtype=np.int64)
 
 
 def draw_texts(source: LM, behind: Ints, seed: int) -> tuple[list[Ints], list[NDArray[np.float64]]]:
-    """Draws as `sample` makes them, EOS included, behind what they are conditioned on; and their log p, a token.
+    """Draw texts as `sample` does, EOS included, behind the tokens they are conditioned on; also return log p of each token.
 
-    One that opens with x0 is left out where x0 is a control token of the law: it is no text, and no path either. Where
-    x0 is EOS, too, it is the empty text.
+    A draw that opens with x0 is left out where x0 is a control token: such a draw is no text. Where x0 is EOS, too, the draw
+    is the empty text.
+
+    Args:
+        source: The model to draw from, already behind `behind`.
+        behind: Token ids to put before each draw.
+        seed: Seed of the draws.
+
+    Returns:
+        The paths, and log p of the drawn tokens of each, nats.
     """
     budget = budget_for(source)
     most = min(budget.drawn, (longest_path(source) or budget.drawn + 1) - len(behind))
@@ -48,27 +56,36 @@ def _is_x0(lm: LM, i: int) -> bool:
 
 
 def make_noise(lm: LM, behind: Ints, seed: int) -> list[Ints]:
-    """Sequences that no text looks like."""
+    """Make random token sequences that look like no text."""
     rng, some = np.random.default_rng([seed, 6]), letters(lm.vocab)
     return [np.concatenate([behind, rng.choice(some, 3)]).astype(np.int64) for _ in range(NOISE)]
 
 
 def make_branches(lm: LM, seed: int) -> tuple[Ints, Ints]:
-    """Three prefixes of one token, and two ways for each to go on."""
+    """Make three prefixes of one token, and two next tokens for each."""
     rng, some = np.random.default_rng([seed, 7]), letters(lm.vocab)
     return rng.choice(some, (3, 1)), rng.choice(some, (3, 2))
 
 
 def without_end(lm: LM, paths: Sequence[Ints]) -> list[Ints]:
-    """The paths without EOS."""
+    """Return the paths without EOS."""
     return [p[:-1] if len(p) and p[-1] == lm.vocab.end else p for p in paths]
 
 
 def make_long_text(lm: LM, held: HeldOut, behind: Ints, seed: int) -> Ints:
-    """One text as long as the context, or as the audit can afford: documents end to end, and noise behind them.
+    """Make one text as long as the context, or as the budget allows: documents end to end, then noise.
 
-    A law that depends on how long the text is, as rotary positions can make it, shows at such lengths alone. None of a
-    model without a bound: its heads of documents are long enough.
+    A distribution that depends on the length of the text, as rotary positions can make it, shows only at such lengths. The
+    text of a model without a context is empty, since heads of documents are long enough.
+
+    Args:
+        lm: The model.
+        held: The documents.
+        behind: Token ids to begin with.
+        seed: Seed of the noise.
+
+    Returns:
+        Token ids.
     """
     most = min(lm.context or 0, budget_for(lm).reach)
     some = np.random.default_rng([seed, 8]).choice(letters(lm.vocab), most)
@@ -77,7 +94,7 @@ def make_long_text(lm: LM, held: HeldOut, behind: Ints, seed: int) -> Ints:
 
 
 def cut_heads(lm: LM, held: HeldOut) -> list[Ints]:
-    """The heads of some documents; with EOS where that is all of one."""
+    """Cut the heads of some documents; EOS follows a document that is whole."""
     budget, out = budget_for(lm), []
     for path, whole in list(zip(held.paths, held.whole))[: budget.documents]:
         most = min(budget.tokens, longest_path(lm) or budget.tokens)

@@ -1,10 +1,10 @@
-"""The file that `compress` makes: a header, and blocks, each with the hash of its code and of what it stands for.
+"""The file that `compress` makes: a header, and blocks, each with the hash of its code and of the data it stands for.
 
     "pofx"  1 byte: format  header  8 bytes: hash of all before  codes of the blocks, in order
 
-The header is numbers and one text: how many bytes the text (JSON: the model's identity, deflated) has, the text, how
-many blocks, and of each its kind, bytes, tokens, lanes, bytes of code, and the two hashes. Numbers are LEB128, seven bits
-a byte.
+The header holds the model's identity and a row for each block. The identity is a JSON text, deflated, with its length
+before it. A block's row holds its kind, bytes, tokens, parallel streams, bytes of code, and the two hashes. Numbers are
+LEB128: seven bits a byte.
 """
 
 from __future__ import annotations
@@ -22,18 +22,27 @@ MAGIC = b"pofx"
 FORMAT = 2
 KINDS = ("raw", "adaptive", "model")
 Kind = Literal["raw", "adaptive", "model"]
-HASH = 6  # bytes: one damaged file in 2^48 would pass one of them
-# What identities have in common, for deflate to refer to: an n-gram's takes 58 bytes in place of 180. Part of the format.
+HASH = 6  # bytes: one damaged block in 2^48 would pass
+# Text that identities share, which deflate refers to: 58 bytes in place of 180 for an n-gram. Part of the format.
 COMMON = (
     b'"}","machine":"aarch64","machine":"x86_64","numpy":"2.","torch":"2.","constriction":"0.","threads":"1"}{"model":"",'
     b'"x0":"<s> (trained), id 257","EOS":"id 256","window":"n-gram: the last 5 tokens","dtype":"float64","tokens":"","law":"'
 )
-LONGEST = 1 << 20  # bytes of an identity: a short text that stands for a huge one was made to fill memory
+LONGEST = 1 << 20  # bytes of an identity: a short deflated text could claim enough to fill memory
 
 
 @dataclass(frozen=True)
 class CodeBlock:
-    """Some bytes of the data and their code: as they are, by the adaptive model, or by the model."""
+    """A piece of the data, and its code.
+
+    Attributes:
+        kind: "raw", bytes as they are; "adaptive", coded by adaptive counts; "model", coded by the model.
+        size: Bytes of data.
+        code: The code.
+        data_hash: Hash of the data.
+        tokens: Tokens that the model coded, EOS counted; else 0.
+        streams: Parts of the text coded side by side; 0 without the model.
+    """
 
     kind: Kind
     size: int
@@ -45,13 +54,18 @@ class CodeBlock:
 
 @dataclass(frozen=True)
 class CompressedFile:
-    """A file: which model's blocks it holds (empty without one), and the blocks."""
+    """The parsed content of a compressed file.
+
+    Attributes:
+        identity: The identity of the model, part by part; empty without a model.
+        blocks: The blocks, in the order of the data.
+    """
 
     identity: dict[str, str]
     blocks: tuple[CodeBlock, ...]
 
     def to_bytes(self) -> bytes:
-        """As it is written."""
+        """Return the bytes of the file."""
         identity_bytes = _deflate_identity(self.identity) if self.identity else b""
         out = bytearray(
             MAGIC
@@ -70,12 +84,22 @@ class CompressedFile:
 
 
 def hash_block(data: bytes) -> bytes:
-    """The hash of a block."""
+    """Hash the data or the code of a block, 6 bytes."""
     return hashlib.sha256(data).digest()[:HASH]
 
 
 def read_compressed(blob: bytes) -> CompressedFile:
-    """What `to_bytes` wrote, every hash of codes checked. `Undecodable` for anything else, or less, or more."""
+    """Parse the bytes that `to_bytes` wrote, and check the hash of the header and of every code.
+
+    Args:
+        blob: The bytes of the file.
+
+    Returns:
+        The parsed file.
+
+    Raises:
+        Undecodable: The bytes are anything else, or too few, or too many.
+    """
     if blob[: len(MAGIC)] != MAGIC:
         found = f"{count_noun(len(blob), 'byte')} that begin otherwise" if blob else "nothing"
         raise Undecodable(
@@ -142,7 +166,7 @@ def _deflate_identity(identity: dict[str, str]) -> bytes:
 
 
 def _inflate_identity(identity_bytes: bytes) -> object:
-    """What `_deflated` was given. `ValueError` or `zlib.error` for what is no such text, or more than one."""
+    """Invert `_deflate_identity`; `ValueError` or `zlib.error` for other bytes, or too many."""
     of = zlib.decompressobj(wbits=-15, zdict=COMMON)
     text = of.decompress(identity_bytes, LONGEST)
     if not of.eof or of.unused_data:

@@ -1,4 +1,4 @@
-"""What must agree for a decoder to compute what the encoder computed: model, tokens, window rule, machine."""
+"""The identity of a model: what must agree for a decoder to compute what the encoder computed."""
 
 from __future__ import annotations
 
@@ -15,20 +15,26 @@ from pofx.lm.model import LM
 from pofx.vocab.vocabulary import Vocab
 
 STEPS = 3
-# Letters of a hash, 64 bits: enough to tell models apart, and what they decode to has a hash of its own.
+# Letters of a hash, 64 bits: enough to tell models apart, since decoded data has a hash of its own.
 LETTERS = 16
 CODER = "constriction"
-# A model in torch codes on so many threads, whatever there are (`one_thread`). Files of earlier versions have theirs here.
+# Threads that a model in torch codes on (`one_thread`). Files of earlier versions name the threads they were made with.
 THREADS = 1
 LIBRARIES = ("numpy", "torch", "transformers", CODER)
 
 
 def identify_model(lm: LM) -> dict[str, str]:
-    """Part by part, as text: what `decompress` compares before it decodes anything.
+    """Name every part of a model that decoding depends on, as text.
 
-    law: a hash of the laws themselves along the likeliest path, which any transform changes. A model whose law is
-    portable is named by its numbers, and the coder is told for the record; of any other the machine and the libraries
-    are part.
+    The part "law" hashes next-token distributions along the likeliest path, which any transform changes. A model with
+    portable numbers is named by these numbers, and the version of the coder is recorded. The identity of any other model
+    includes the machine and the libraries.
+
+    Args:
+        lm: The model.
+
+    Returns:
+        The name of each part, and its value.
     """
     portable = lm.portable()
     known = model_fingerprint(lm, "")
@@ -45,9 +51,16 @@ def identify_model(lm: LM) -> dict[str, str]:
 
 
 def list_differences(made: dict[str, str], lm: LM) -> list[str]:
-    """In which parts a model differs from the one that `made` names, each as a line for people; none if in none.
+    """List the parts in which a model differs from an identity.
 
-    A library that was not loaded then had no part in it, though it may be loaded now.
+    A library that was not loaded at encoding had no part in the numbers, though it may be loaded now.
+
+    Args:
+        made: The identity that a file holds.
+        lm: The model to decode with.
+
+    Returns:
+        A line for each part that differs.
     """
     here = identify_model(lm)
     here |= {name: _version(name) for name in LIBRARIES if name in made and name not in here}
@@ -66,18 +79,18 @@ def list_differences(made: dict[str, str], lm: LM) -> list[str]:
 
 
 def describe_identity(made: dict[str, str]) -> str:
-    """A model in a few words, for the message to one who has not named it."""
+    """Describe a model in a few words, for a message to a user who has not named it."""
     return f"{_short(made.get('window'))}; x0 {_short(made.get('x0'))}; law {_short(made.get('law'))[:8]}"
 
 
 def _short(part: str | None) -> str:
-    """A part as a message shows it: whoever wrote the file may have put anything there."""
+    """Return a part that is safe to show: the writer of a file may have put anything there."""
     plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in (part or "none")[:61])
     return plain if len(plain) <= 60 else f"{plain[:60]}…"
 
 
 def hash_vocab(vocab: Vocab) -> str:
-    """A hash of what each id spells, and of which is EOS: all that decoding needs of a tokenizer."""
+    """Hash the bytes that each id spells, and which id is EOS: all that decoding needs of a tokenizer."""
     h = hashlib.sha256(f"{type(vocab).__name__} {vocab.size} {vocab.end}".encode())
     for spelled in vocab.token_bytes:
         h.update(b"-" if spelled is None else b"%d:" % len(spelled) + spelled)

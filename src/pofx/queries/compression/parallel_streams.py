@@ -1,4 +1,4 @@
-"""Tokens coded by the law of a model: parts of one text side by side, the same steps for encoder and decoder."""
+"""Arithmetic coding of tokens in parallel streams: the parts of one text side by side, in equal steps for both sides."""
 
 from __future__ import annotations
 
@@ -15,19 +15,29 @@ from pofx.lm.state import State
 from pofx.lm.trace import Ints
 from pofx.units import bits, count_noun
 
-# A model of short memory loses little where a part begins without what came before, and gains a factor of speed. So
-# many parts, the most first, but never for more than so many bits a token.
+# A model of short memory loses little where a part begins without the text before, and gains a factor of speed.
+# Numbers of parts to try, the most first, and the most bits a token they may cost.
 STREAM_COUNTS = (64, 16, 4)
 MOST_LOST = 0.02
 BOUND = 0.03  # bits a token that lanes and frequencies together may take
 MAX_STREAMS = 1024
-# Bits that the symbols of a code may cost beyond its length, since its last word of 32 may be left off. A few bytes that
-# claim a huge text were made to keep a decoder busy.
+# Bits that symbols may cost beyond the length of the code, whose last word of 32 bits may be left off. The bound stops a
+# few bytes that claim a huge text from keeping a decoder busy.
 SLACK = 128
 
 
 def encode(lm: LM, path: Ints, streams: int, tell: Tell = silent) -> bytes:
-    """A path in `lanes` parts, one step a token of the longest, as the code of its tokens. tell: as in `_walk`."""
+    """Code a path in parallel streams, one step a token of the longest part.
+
+    Args:
+        lm: The model.
+        path: Token ids, EOS last where the model has it.
+        streams: Parts of the path.
+        tell: Called with the share of steps that is done.
+
+    Returns:
+        The code.
+    """
     parts = np.array_split(path, _part_starts(len(path), streams))
     out = Encoder()
 
@@ -41,7 +51,21 @@ def encode(lm: LM, path: Ints, streams: int, tell: Tell = silent) -> bytes:
 
 
 def decode(lm: LM, payload: bytes, n: int, streams: int, tell: Tell = silent) -> Ints:
-    """The path of n tokens that `encode` was given. `Undecodable` where the payload is of no such path."""
+    """Invert `encode`.
+
+    Args:
+        lm: The model.
+        payload: The code.
+        n: Tokens of the path.
+        streams: Parts of the path.
+        tell: Called with the share of steps that is done.
+
+    Returns:
+        The path, `[n]`.
+
+    Raises:
+        Undecodable: The payload is no code of such a path.
+    """
     code = Decoder(payload)
     columns: list[Ints] = []
     left = 8.0 * len(payload) + SLACK
@@ -64,40 +88,46 @@ def decode(lm: LM, payload: bytes, n: int, streams: int, tell: Tell = silent) ->
 
 
 def encode_path(lm: LM, data: bytes) -> Ints:
-    """The tokens of a text, and EOS where the model has it."""
+    """Return the tokens of a text, and EOS where the model has it."""
     end = [] if lm.vocab.end is None else [lm.vocab.end]
     return np.append(lm.vocab.encode_array(data), end).astype(np.int64)
 
 
 def ideal_bits(lm: LM, path: Ints, streams: int = 1) -> float:
-    """−log2 p of a path, or of its parts one by one."""
+    """Return −log2 p of a path, or the sum of −log2 p over its parts."""
     trace = lm.forward(np.array_split(path, _part_starts(len(path), streams)))
     return bits(-sum(float(np.sum(logp)) for logp in trace.logp))
 
 
 def choose_stream_count(lm: LM, path: Ints, whole: float) -> int:
-    """How many parts a path is coded in: what costs little where the model says how short its memory is, else one.
+    """Choose how many parts a path is coded in.
 
-    whole: −log2 p of the path.
+    Args:
+        lm: The model. A model that states no short memory gets one part.
+        path: The path.
+        whole: −log2 p of the path.
+
+    Returns:
+        The most parts that cost little.
     """
     if lm.memory is None:
         return 1
     spare = min(MOST_LOST, 0.99 * (BOUND - floor_bits(lm.vocab.size)))
     for most in STREAM_COUNTS:
         streams = part_count(most, len(path))
-        # Of shorter parts the beginnings cost too much: some 10 bits each.
+        # The beginning of each part costs some 10 bits, too much for shorter parts.
         if len(path) >= 512 * streams and ideal_bits(lm, path, streams) <= whole + spare * len(path):
             return streams
     return 1
 
 
 def part_count(streams: int, n: int) -> int:
-    """The number of parts that n tokens make, up to so many: all of one length, the last may be shorter."""
+    """Return the number of parts of n tokens, at most `streams`: parts are equally long, the last may be shorter."""
     return -(-n // -(-n // streams)) if n else 1
 
 
 def _part_starts(n: int, streams: int) -> list[int]:
-    """Where the parts after the first begin. `Undecodable` for a number of parts that is never made."""
+    """Return where the parts after the first begin; `Undecodable` for a number of parts that is never made."""
     if not 1 <= streams <= MAX_STREAMS or streams != part_count(streams, n):
         raise Undecodable(
             f"expected {count_noun(n, 'token')} in parts that have some, found {count_noun(streams, 'part')}",
@@ -109,10 +139,9 @@ def _part_starts(n: int, streams: int) -> list[int]:
 def _code_steps(
     lm: LM, lengths: list[int], turn: Callable[[int, NDArray[np.float32]], Ints], tell: Tell
 ) -> None:
-    """One `extend` a step for all parts that have not ended; `turn` is given the frequencies, and says the tokens.
+    """Extend all unfinished parts by a token a step: `turn` is given the frequencies and returns the tokens.
 
-    tell: is given the share of the steps that is done.
-    Encoder and decoder both go through here, so that a float model does the same sums in the same order for both.
+    Encoder and decoder both run this loop, so that a float model does the same sums in the same order for both.
     """
     portable = lm.portable()
     state = lm.start(len(lengths))

@@ -1,4 +1,4 @@
-"""Bytes cut into pieces that are texts of a vocabulary, and pieces that are none."""
+"""Bytes split into pieces that a vocabulary spells, and pieces that it cannot spell."""
 
 from __future__ import annotations
 
@@ -8,24 +8,36 @@ from dataclasses import dataclass
 
 from pofx.vocab.vocabulary import Vocab
 
-# A text among bytes that are none costs 17 bytes of the header, a word of 32 bits, x0 and EOS: shorter ones do not pay.
+# A text between unencodable bytes costs 17 bytes of header, a word of 32 bits, x0 and EOS: shorter texts do not pay.
 SHORTEST = 32
-# Halving stops here; what is no text is then trimmed from both ends.
+# Halving stops at this many bytes; shorter pieces are trimmed from both ends.
 _LEAF = 128
 
 
 @dataclass(frozen=True)
 class TextPiece:
-    """Some bytes, and whether the vocabulary spells exactly these."""
+    """A piece of the data.
+
+    Attributes:
+        data: The bytes.
+        text: Whether the vocabulary spells exactly these bytes.
+    """
 
     data: bytes
     text: bool
 
 
 def split_pieces(vocab: Vocab, data: bytes) -> list[TextPiece]:
-    """`data` in pieces, as few of them texts of the vocabulary as are found; no two that are none side by side.
+    """Split data into pieces, with as few texts of the vocabulary as are found.
 
-    A piece is a text if encoding and decoding give its bytes again: tokenizers drop, normalise or refuse some.
+    A piece is a text if decoding its encoding gives its bytes again: tokenizers drop, normalise or refuse some bytes.
+
+    Args:
+        vocab: The vocabulary.
+        data: The data.
+
+    Returns:
+        The pieces in order. No two neighbours are both unencodable.
     """
     if spells(vocab, data):
         return [TextPiece(data, True)]
@@ -52,7 +64,7 @@ def spells(vocab: Vocab, data: bytes) -> bool:
 
 
 def _candidate_pieces(vocab: Vocab, data: bytes) -> Iterator[TextPiece]:
-    """Bytes that are no UTF-8 or that no token has, which need no search, and what there is between."""
+    """Split off bytes that are no UTF-8 or that no token has, and search between them."""
     spelled = set(b"".join(piece for piece in vocab.token_bytes if piece))
     never = re.escape(bytes(b for b in range(256) if b not in spelled))
     parted = re.split("([\udc80-\udcff]+)", data.decode("utf-8", "surrogateescape"))
@@ -80,7 +92,7 @@ def _split_by_halves(vocab: Vocab, data: bytes) -> list[TextPiece]:
 
 
 def _trim_ends(vocab: Vocab, data: bytes) -> list[TextPiece]:
-    """The longest text it begins with, by bisection, what is none, and the longest text it ends with."""
+    """Find by bisection the longest text at the beginning and at the end; the piece between is unencodable."""
     lo, hi = 0, len(data)
     while hi - lo > 1:
         middle = (lo + hi) // 2
@@ -95,7 +107,7 @@ def _trim_ends(vocab: Vocab, data: bytes) -> list[TextPiece]:
 
 
 def _cut_point(data: bytes) -> int:
-    """About the middle: behind a line if one ends near, else before a character."""
+    """Return a place near the middle: behind a line if one ends near, else before a character."""
     middle = len(data) // 2
     line = data.rfind(b"\n", middle // 2, middle)
     if line >= 0:

@@ -1,1 +1,1 @@
-"""p(text | condition): exact where states are few, else by particles."""
+"""p(text | condition): computed exactly where few states can be told apart, else estimated by particles."""

@@ -1,4 +1,4 @@
-"""p(text | condition): the law of texts that contain a string, match a pattern or have a length."""
+"""p(text | condition): the distribution of texts that contain a string, match a pattern or have a length."""
 
 from __future__ import annotations
 
@@ -20,25 +20,39 @@ def condition(
     runs: int = 8,
     seed: int | None = 0,
 ) -> Conditioned:
-    """p(x | x is in a set, given), for texts x of at most `max_tokens` tokens; and log of the probability of the set.
+    """Condition a model on a set of strings: p(x | x is in the set, given), and log of the probability of the set.
 
-    on: `Contains(text)`, `Matches(pattern)`, `Length(n, unit)`, or several with &. ends: x is complete, EOS counted;
-    False: the set is of beginnings, and texts go on behind the first one that is in it. Strings are what counts, however
-    tokens spell them; sequences with control tokens are not among them. given, boundary: as in `sample`.
+    The set is one of strings: every spelling of a string in tokens counts. Token sequences with control tokens do not.
 
-    Exact by enumeration where few sequences of tokens meet the condition, and by forward–backward where the model has
-    finitely many states that can be told apart (`LM.sufficient`, `LM.memory`) and they are not too many. Else by
-    sequential Monte Carlo with look-ahead: n particles in `runs` independent runs or more, each of which estimates the
-    probability without bias; `se` is from run to run. Draws are weighted: see `Conditioned`.
+    Three methods are tried in this order. Enumeration serves where few token sequences meet the condition.
+    Forward–backward serves where the model has few states that can be told apart (`LM.sufficient`, `LM.memory`). Both
+    are exact. Otherwise sequential Monte Carlo with a twisting function estimates the probability without bias
+    (Fearnhead & Clifford 2003 on which particles are kept; Lew et al. 2023 and Zhao et al. 2024 on twisting).
 
-    `Impossible` for a condition of probability 0; `Unreached` where no particle met it, and that is not known; `NoBOS`
-    for a model without x0 and an empty `given`; `NoEOS` for ends=True and a model that ends no text; `BadValue` for a
-    pattern of `Matches` that has no automaton.
+    Args:
+        lm: The model.
+        on: The set: `Contains(text)`, `Matches(pattern)`, `Length(n, unit)`, or several of these joined by `&`.
+        n: Particles in all runs together; for forward–backward, the number of draws.
+        given: A prefix to condition on, too, as in `sample`.
+        boundary: How the prefix joins the text: "exact" or "token", as in `sample`.
+        ends: True: the text is complete, and EOS is counted. False: the set is one of beginnings, and a text may go on
+            behind the first beginning that is in the set.
+        max_tokens: The longest text that counts, in tokens.
+        runs: Independent runs of the particles, at least 8; the standard error is taken from run to run.
+        seed: Seed of the draws; None draws a fresh seed.
 
-    Fearnhead & Clifford 2003 (which particles are kept); Lew et al. 2023, Zhao et al. 2024 (look-ahead).
+    Returns:
+        Weighted draws and the log-probability of the condition, nats; see `Conditioned`.
 
-    Right: `condition(lm, Contains("cat") & Length(20), n=1000).outcomes[0]`. Wrong: taking the draws for equally
-    likely: each has its weight.
+    Raises:
+        Impossible: The condition has probability 0.
+        Unreached: No particle met the condition, whose probability may be 0 or only small.
+        NoBOS: The model has no x0, and `given` is empty.
+        NoEOS: `ends` is True, and the model ends no text.
+        BadValue: An argument is outside its domain, or no automaton exists for the pattern of `Matches`.
+
+    Right: `condition(lm, Contains("cat") & Length(20), n=1000).outcomes[0]`. Wrong: taking the draws for equally likely,
+    though each draw has a weight.
     """
     if not isinstance(on, Condition):
         raise BadValue(

@@ -1,4 +1,4 @@
-"""p(text | a condition), by whichever way is exact, else by particles; what `condition` and `infill` have in common."""
+"""The distribution of texts that meet a condition: an exact answer where there is one, else an estimate."""
 
 from __future__ import annotations
 
@@ -35,19 +35,23 @@ from pofx.vocab.vocabulary import to_bytes
 
 Method = Literal["enumeration", "forward-backward", "smc"]
 
-# Token sequences that are enumerated rather than sampled: at most so many, and so many numbers of their laws.
+# Token sequences are enumerated up to this many, and while their next-token distributions hold this many numbers.
 ENUMERATED, NUMBERS = 4_096, 1 << 24
-# The longest text, of which a step takes 20 µs at least; and that times the states of the automaton: tables of 512 MB.
+# The longest text: a step takes at least 20 µs. TABLE bounds length times automaton states: tables of 512 MB.
 LONGEST, TABLE = 100_000, 1 << 26
-# Particles of one run; more of them are more runs, and a better standard error.
+# Particles of one run. More particles make more runs, and so a better standard error.
 PARTICLES = 256
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One string, and its probability given the condition, with its standard error (0 where it is exact).
+    """One string, and its probability given the condition.
 
-    bytes: what it spells; text: the same as UTF-8, stray bytes shown as U+FFFD.
+    Attributes:
+        text: The string as UTF-8; stray bytes show as U+FFFD.
+        bytes: The bytes of the string.
+        p: Its probability given the condition.
+        se: The standard error of `p`; 0 where `p` is exact.
     """
 
     text: str
@@ -58,21 +62,26 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Conditioned:
-    """The law of texts given a condition: weighted draws, and how probable the condition is.
+    """The distribution of texts given a condition: weighted draws, and how probable the condition is.
 
-    on: the condition, in words. given: the prefix, which is conditioned on, too. outcomes: distinct strings, the
-    likeliest first, their probabilities summed over draws and tokenisations. Where each string has one spelling and the
-    evidence is exact, so are they, and what they miss to 1 is of strings that were not drawn; else they sum to 1.
-
-    draws, weights: sequences of tokens and their weights, which sum to 1. Expectations under the law are weighted means.
-    Behind an exact join tokens and logp begin with those that spell the end of the prefix; text and bytes do not.
-    log_evidence: log P(condition | given), nats; se: its standard error, which is that of P relative to P; runs: log of
-    P as each run estimates it, every one of them unbiased for P. ess: effective number of draws, (Σ w)² / Σ w², None
-    where every text is among them. By "smc" no run draws a sequence twice, so that it is at most runs / Σ p² of the
-    sequences, whatever n is: how good the estimate is, se says.
-
-    method: "enumeration", all texts that meet the condition; "forward-backward", the evidence exact and n independent
-    draws; "smc", sequential Monte Carlo with n particles in all. max_tokens: the longest text, in tokens, that counts.
+    Attributes:
+        on: The condition in words.
+        given: The prefix, on which the texts are conditioned, too.
+        outcomes: Distinct strings, the likeliest first, with probabilities summed over draws and tokenisations. Where
+            each string has one spelling and the evidence is exact, the probabilities are exact, and strings that were not
+            drawn hold the rest up to 1. Otherwise the probabilities sum to 1.
+        draws: Token sequences, the heaviest first. Behind an exact join, tokens and logp begin with the tokens that spell
+            the end of the prefix; text and bytes do not.
+        weights: The weight of each draw, `[draws]`; the weights sum to 1. An expectation is the weighted mean.
+        log_evidence: log P(condition | given), nats.
+        se: The standard error of P(condition | given), relative to it; 0 where the evidence is exact.
+        ess: The effective number of draws, (Σ w)² / Σ w²; None where every text is among the draws. By "smc" no run draws
+            a sequence twice, so `ess` is at most runs / Σ p² of the sequences; judge the estimate by `se`.
+        runs: log of the unbiased estimate of P by each run, nats.
+        method: "enumeration" of all texts that meet the condition; "forward-backward", with exact evidence and n
+            independent draws; or "smc", sequential Monte Carlo with n particles in all.
+        max_tokens: The longest text that counts, in tokens.
+        calls: Calls of the model.
     """
 
     on: str
@@ -95,7 +104,7 @@ class Conditioned:
 
 
 def check_sampling(n: int, runs: int, seed: int | None) -> tuple[int, int, int | None]:
-    """The particles, runs and seed that `answer` takes, checked: before a condition is compiled, which takes longer."""
+    """Check particles, runs and seed before a condition is compiled, which takes longer."""
     runs = check_whole_number("runs", runs, 8, advice="the standard error is taken from run to run")
     n = check_whole_number("n", n, runs, advice="each run has a particle; -k shows fewer outcomes")
     return (
@@ -108,9 +117,21 @@ def check_sampling(n: int, runs: int, seed: int | None) -> tuple[int, int, int |
 def solve(
     problem: ConditioningProblem, n: int, runs: int, seed: int | None, part: Callable[[bytes], bytes] = bytes
 ) -> Conditioned:
-    """Its exact answer where there is one, else an estimate. part: what of a text is the outcome.
+    """Answer a conditioning problem exactly where that is possible, else by particles.
 
-    `Impossible` where no text meets the condition; `Unreached` where no particle did, and one may.
+    Args:
+        problem: The condition, prefix and model.
+        n: Particles in all runs together, or draws of forward–backward.
+        runs: Independent runs of the particles.
+        seed: Seed of the draws.
+        part: Which part of a text is the outcome; the whole text by default.
+
+    Returns:
+        The conditioned distribution.
+
+    Raises:
+        Impossible: No text meets the condition.
+        Unreached: No particle met the condition, though some text may.
     """
     source = problem.source
     if problem.dfa.empty or problem.max_tokens < 0:
@@ -158,7 +179,7 @@ def _token_condition(
 
 
 def _is_enumerable(source: LM, target: TokenCondition) -> bool | None:
-    """Whether the token sequences that meet the condition are few enough to go through; None if there are none."""
+    """Whether few enough token sequences meet the condition to enumerate them; None if there are none."""
     ways = log_masses_by_state(target, np.ones(source.vocab.size), 0.0)[0, target.automaton.dfa.start]
     most = min(ENUMERATED, max(NUMBERS // source.vocab.size, 1))
     return None if np.isneginf(ways) else math.exp(min(ways, 700.0)) < most + 0.5
@@ -171,7 +192,7 @@ def _enumerate_texts(source: LM, target: TokenCondition) -> PathSample:
 
 
 def _log_p_of_tail(problem: ConditioningProblem) -> float:
-    """log P(tail), which the evidence is relative to."""
+    """Return log P(tail), nats, by which the evidence is divided."""
     if not problem.tail:
         return 0.0
     dfa = allow_opening_space(problem.source, preceded(problem.tail, anything()))
@@ -249,7 +270,7 @@ def _draw(problem: ConditioningProblem, path: WeightedPath) -> Draw:
 def _outcomes(
     strings: Sequence[bytes], weights: NDArray[np.float64], run: NDArray[np.int64], method: Method, runs: int
 ) -> tuple[Outcome, ...]:
-    """Weights of equal strings together, each with its standard error: of independent draws, or from run to run."""
+    """Sum the weights of equal strings; the standard error is that of independent draws, or taken from run to run."""
     distinct = {s: k for k, s in enumerate(dict.fromkeys(strings))}
     which = np.array([distinct[s] for s in strings], dtype=np.int64)
     p = np.bincount(which, weights=weights)

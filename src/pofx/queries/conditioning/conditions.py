@@ -1,4 +1,4 @@
-"""What a text can be conditioned on: small values, each a set of strings that an automaton can follow byte by byte."""
+"""Conditions on texts: small values, each a set of strings that an automaton follows byte by byte."""
 
 from __future__ import annotations
 
@@ -30,15 +30,18 @@ Unit = Literal["bytes", "characters", "tokens"]
 
 
 class Condition(ABC):
-    """A set of strings. `a & b` is in both. Its own kinds: `Contains`, `Matches`, `Length`; `Anything` is all."""
+    """A set of strings to condition on; `a & b` is the intersection of two sets.
+
+    The kinds are `Contains`, `Matches` and `Length`; `Anything` is the set of all strings.
+    """
 
     @abstractmethod
     def automaton(self) -> Dfa:
-        """The strings in the set, in bytes."""
+        """Return an automaton over bytes that accepts the strings of the set."""
 
     @property
     def tokens(self) -> int | None:
-        """How many tokens the text must have; None where any number will do."""
+        """How many tokens the text must have; None for any number."""
         return None
 
     def __and__(self, other: Condition) -> Condition:
@@ -50,7 +53,7 @@ class Anything(Condition):
     """Every string."""
 
     def automaton(self) -> Dfa:
-        """All strings."""
+        """Return an automaton that accepts every string."""
         return anything()
 
     def __str__(self) -> str:
@@ -59,9 +62,13 @@ class Anything(Condition):
 
 @dataclass(frozen=True)
 class Contains(Condition):
-    """The strings in which `text` occurs, as bytes: also inside a word.
+    """The strings in which `text` occurs, compared as bytes: also inside a word.
 
-    Right: `Contains(" cat ")` for a word between spaces. Wrong: `Contains("a.c")` as a pattern; see `Matches`.
+    Attributes:
+        text: The string to contain.
+
+    Right: `Contains(" cat ")` for a word between spaces. Wrong: `Contains("a.c")` as a pattern, for which there is
+    `Matches`.
     """
 
     text: str | bytes
@@ -70,7 +77,7 @@ class Contains(Condition):
         to_bytes(self.text)  # `NotText` now, not when it is used
 
     def automaton(self) -> Dfa:
-        """The matcher of Knuth, Morris and Pratt: as many states as bytes, and one."""
+        """Return the matcher of Knuth, Morris and Pratt, with one state more than bytes."""
         return _sized(lambda: containing(to_bytes(self.text)), str(self))
 
     def __str__(self) -> str:
@@ -81,12 +88,14 @@ class Contains(Condition):
 class Matches(Condition):
     r"""The strings that a regular expression matches as a whole (`re.fullmatch`), in UTF-8.
 
-    Everything means what it means to `re`: \w is of Unicode unless (?a) says ASCII, and `.` is any character but a line
-    end, with (?s) that, too. Look-around, back-references and conditional groups are refused; so are atomic groups and
-    possessive quantifiers of more than single characters.
+    Patterns mean what they mean to `re`: \w matches Unicode letters unless (?a) asks for ASCII, and `.` matches any
+    character but a line end unless (?s) is set. Look-around, back-references and conditional groups are refused, and so
+    are atomic groups and possessive quantifiers of more than single characters.
 
-    Right: `Matches(r"[A-Z].*\.")`. Wrong: `Matches("cat")` for texts that contain it: `Matches("(?s:.*cat.*)")`, or
-    `Contains`.
+    Attributes:
+        pattern: The regular expression.
+
+    Right: `Matches(r"[A-Z].*\.")`. Wrong: `Matches("cat")` for texts that contain the word; write `Contains("cat")`.
     """
 
     pattern: str
@@ -95,7 +104,7 @@ class Matches(Condition):
         parse_language(self.pattern)  # `BadValue` now, not when it is used
 
     def automaton(self) -> Dfa:
-        """The tree that `re` parses, as an automaton over bytes."""
+        """Return the tree that `re` parses, as an automaton over bytes."""
         return regular(self.pattern)
 
     def __str__(self) -> str:
@@ -106,7 +115,11 @@ class Matches(Condition):
 class Length(Condition):
     """The strings of exactly n bytes, characters (of valid UTF-8), or tokens.
 
-    Right: `Length(5, "characters")`. Wrong: tokens, to compare two models: theirs differ.
+    Attributes:
+        n: The length.
+        unit: "bytes", "characters" or "tokens".
+
+    Right: `Length(5, "characters")`. Wrong: a length in tokens to compare two models, whose tokens differ.
     """
 
     n: int
@@ -118,7 +131,7 @@ class Length(Condition):
         object.__setattr__(self, "n", check_whole_number("length", self.n))
 
     def automaton(self) -> Dfa:
-        """A counter; of tokens, of which bytes know nothing, all strings."""
+        """Return a counter of bytes or characters; all strings for a length in tokens, which bytes cannot tell."""
         if self.unit == "tokens":
             return anything()
         return _sized(self._counter, str(self))
@@ -136,7 +149,7 @@ class Length(Condition):
 
     @property
     def tokens(self) -> int | None:
-        """n, if tokens are counted."""
+        """The length, if it is counted in tokens; else None."""
         return self.n if self.unit == "tokens" else None
 
     def __str__(self) -> str:
@@ -145,18 +158,23 @@ class Length(Condition):
 
 @dataclass(frozen=True)
 class Both(Condition):
-    """The strings of two sets; written `a & b`."""
+    """The strings that are in two sets; written `a & b`.
+
+    Attributes:
+        first: One set.
+        second: The other set.
+    """
 
     first: Condition
     second: Condition
 
     def automaton(self) -> Dfa:
-        """The product of the two."""
+        """Return the product of the two automata."""
         return _sized(lambda: both(self.first.automaton(), self.second.automaton()), str(self))
 
     @property
     def tokens(self) -> int | None:
-        """The one that is asked for; −1, which no text has, for two different ones."""
+        """The number of tokens that the two sets ask for; −1, which no text has, where they ask for different numbers."""
         asked = {n for n in (self.first.tokens, self.second.tokens) if n is not None}
         return None if not asked else asked.pop() if len(asked) == 1 else -1
 

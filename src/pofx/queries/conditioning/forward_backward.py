@@ -1,4 +1,4 @@
-"""A condition under a model of finitely many states: exact, by forward–backward over states of model and automaton."""
+"""Forward–backward: exact answers under a model whose histories fall into few states that can be told apart."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pofx.queries.conditioning.particles import WeightedPath
 from pofx.queries.conditioning.token_automaton import TokenAutomaton
 from pofx.queries.conditioning.twisting_function import Logs, TokenCondition
 
-# Histories times tokens that are looked up, 1 µs each; tokens of all moves, 0.2 µs each; moves, 16 bytes each.
+# Most histories times tokens that are looked up (1 µs each), tokens of all moves (0.2 µs each), moves (16 bytes each).
 LOOKED = 3_000_000
 EDGES = 24_000_000
 MOVES = 8_000_000
-# Tokens that are looked at side by side: 64 MB.
+# Tokens looked at side by side: 64 MB.
 BLOCK = 1 << 21
 # States times the longest text: 256 MB.
 TABLE = 1 << 25
@@ -27,11 +27,21 @@ TABLE = 1 << 25
 
 @dataclass(frozen=True, eq=False)
 class ProductChain:
-    """States (history, automaton state), the first one the start, and the moves between them, sorted by where they begin.
+    """The product of a model's histories and the states of an automaton, and the moves between these pairs.
 
-    first: `[G + 1]`, where the moves of each state begin. to, logp: `[M]`, of each move, all tokens that lead from one
-    state to another together: under a smoothed model of bytes these are five times as many, and so they are not kept
-    (`tokens`). end: `[G]`, log p(EOS); history, q: `[G]`, what each state is made of; calls: of the model.
+    All tokens that lead from one pair to another form one move. Under a smoothed model of bytes the tokens are five times
+    as many as the moves, so `tokens` looks them up when they are needed.
+
+    Attributes:
+        histories: The histories of the model.
+        automaton: The automaton, moved by tokens.
+        first: Where the moves of each pair begin, `[G + 1]`; moves are sorted by the pair at which they begin.
+        to: The pair that each move leads to, `[M]`.
+        logp: log p of each move, `[M]`, nats.
+        end: log p(EOS) at each pair, `[G]`, nats.
+        history: The history of each pair, `[G]`; pair 0 is the start.
+        q: The automaton state of each pair, `[G]`.
+        calls: Calls of the model.
     """
 
     histories: _Histories
@@ -45,7 +55,7 @@ class ProductChain:
     calls: int
 
     def tokens(self, source: int, to: int) -> tuple[Ints, Logs]:
-        """The tokens that lead from one state to another, and log p of each."""
+        """Return the tokens that lead from one pair to another, and log p of each."""
         h = int(self.history[source])
         law = self.histories.laws[h]
         same = (self.automaton.next_states(int(self.q[source])) == self.q[to]) & (law > -np.inf)
@@ -54,10 +64,17 @@ class ProductChain:
 
 
 def build_product(lm: LM, target: TokenCondition) -> ProductChain | None:
-    """The chain that the target's texts run through; None where there are too many states, or it is not known that
-    they are few (`LM.sufficient`, `LM.memory`).
+    """Build the chain that the texts of a condition run through.
 
-    Right: `product(ngram, target)`. Wrong: a model whose `memory` is shorter than what its law depends on.
+    Args:
+        lm: The model behind the prefix.
+        target: The condition.
+
+    Returns:
+        The chain; None where the pairs are too many, or where the model does not say which histories are equivalent
+        (`LM.sufficient`, `LM.memory`).
+
+    Right: `build_product(ngram, target)`. Wrong: a model whose `memory` is shorter than the history that p depends on.
     """
     histories = _Histories.of(lm)
     if histories is None:
@@ -90,7 +107,7 @@ def build_product(lm: LM, target: TokenCondition) -> ProductChain | None:
             known = len(names)
             to = np.array([names.setdefault((h, s), len(names)) for h, s in pairs.tolist()], dtype=np.int64)
             found.append(pairs[to >= known])
-            # All tokens of a move together: sorted by where it begins and leads to.
+            # Sorted by begin and end, all tokens of a move stand together.
             code = row * (int(to.max(initial=0)) + 1) + to[np.searchsorted(distinct, code)]
             order = np.argsort(code, kind="stable")
             code = code[order]
@@ -119,7 +136,7 @@ def build_product(lm: LM, target: TokenCondition) -> ProductChain | None:
 
 
 class _Histories:
-    """The histories of a model that are met, each once: laws `[H, V]`, and which one comes behind a token."""
+    """The distinct histories met so far: their next-token distributions `[H, V]`, and the history behind each token."""
 
     def __init__(self, lm: LM, state: State, names: NDArray[np.int64] | None) -> None:
         self.lm, self.state, self.windows, self.calls = lm, state, names, 1
@@ -130,13 +147,13 @@ class _Histories:
 
     @classmethod
     def of(cls, lm: LM) -> _Histories | None:
-        """The start, of a model of which it is known when two histories are one."""
+        """Return the start, where the model says which histories are equivalent; else None."""
         state = lm.start(1)
         if lm.sufficient(state) is not None:
             return cls(lm, state, None)
         if lm.memory is None:
             return None
-        # x0, and whatever is given, is one more token, that is remembered as long.
+        # The start, x0 or a prefix, counts as one more token of the history.
         return cls(lm, state, np.full((1, lm.memory), -1, dtype=np.int64))
 
     def _keys(self, state: State, windows: NDArray[np.int64] | None) -> list[bytes]:
@@ -150,7 +167,7 @@ class _Histories:
         return keys
 
     def successors(self, history: Ints, token: Ints) -> Ints | None:
-        """The histories behind some tokens; None where there are too many."""
+        """Return the history behind each token; None where there are too many histories."""
         size = self.lm.vocab.size
         code = _distinct((history * size + token)[self.next[history, token] < 0])
         h, v = code // size, code % size
@@ -169,7 +186,7 @@ class _Histories:
             new = np.unique(place, return_index=True)
             fresh = new[1][new[0] >= known]
             if len(fresh):
-                # Extended again, alone: a law that is asked for is computed for all rows of a state, new or not.
+                # Extended again without the known rows: reading a distribution computes all rows of a state.
                 once = self.lm.extend(self.state.take(h[fresh]), v[fresh, None])
                 self._add(once, None if windows is None else windows[fresh])
         return self.next[history, token]
@@ -184,13 +201,21 @@ class _Histories:
 
 
 def _distinct(a: Ints) -> Ints:
-    """`np.unique`, whose hash table is ten times slower than sorting on a million integers."""
+    """Sort and drop repeats: ten times faster than the hash table of `np.unique` on a million integers."""
     a = np.sort(a)
     return a[np.append(True, a[1:] != a[:-1])] if len(a) else a
 
 
 def compute_backward(chain: ProductChain, target: TokenCondition) -> Logs:
-    """log P(the condition is met | t tokens are read, in each state), `[T + 1, G]`; the first entry is the evidence."""
+    """Compute log P(the condition is met | t tokens are read) at each pair of the chain.
+
+    Args:
+        chain: The chain.
+        target: The condition.
+
+    Returns:
+        Log probabilities `[T + 1, G]`, nats; entry [0, 0] is the evidence.
+    """
     count = np.diff(chain.first)
     out = np.full((target.max_tokens + 1, len(chain.q)), -np.inf)
     for t in range(target.max_tokens, -1, -1):
@@ -207,7 +232,18 @@ def compute_backward(chain: ProductChain, target: TokenCondition) -> Logs:
 def draw_texts(
     chain: ProductChain, target: TokenCondition, ahead: Logs, n: int, rng: np.random.Generator
 ) -> list[WeightedPath]:
-    """n independent texts from the condition's posterior: each token by p(v) · ahead behind it. Weights are equal."""
+    """Draw independent texts from the distribution given the condition, token by token in proportion to p(v) · backward.
+
+    Args:
+        chain: The chain.
+        target: The condition.
+        ahead: The result of `compute_backward`.
+        n: Number of draws.
+        rng: Generator of the draws.
+
+    Returns:
+        n sequences of equal weight.
+    """
     at = np.zeros(n, dtype=np.int64)
     tokens: list[list[int]] = [[] for _ in range(n)]
     nats: list[list[float]] = [[] for _ in range(n)]

@@ -1,4 +1,4 @@
-"""p(middle | prefix, suffix): what may stand between two strings."""
+"""p(middle | prefix, suffix): the distribution of strings between two given strings."""
 
 from __future__ import annotations
 
@@ -24,19 +24,34 @@ def infill(
     runs: int = 8,
     seed: int | None = 0,
 ) -> Conditioned:
-    """p(middle | prefix, suffix) = p(prefix · middle · suffix) / Σ over middles; and log of the sum, given the prefix.
+    """Fill in a middle: p(middle | prefix, suffix) = p(prefix · middle · suffix) / Σ over middles.
 
-    The sum, `log_evidence`, is log p(the text goes on to end with the suffix | it begins with the prefix), nats: with
-    log P(prefix) added, that of both. ends: EOS stands behind the suffix; False: the text may go on, and the middle is
-    what comes before the first place where the suffix stands behind one.
+    `log_evidence` of the result is log p(the text goes on to end with the suffix | it begins with the prefix), nats.
+    Adding log P(prefix) gives the log-probability of both. Strings are what counts: tokens may span both joins, and
+    every spelling of a middle is counted.
 
-    Strings are what counts: tokens may span both joins (boundary="token": not the first one), and every spelling of a
-    middle is counted with it. middle: what it must be, too. max_tokens: of the middle, at most, where tokens are bytes;
-    else of the middle, and of what the suffix takes more than `encode` needs for it. How it is computed, what is
-    returned and what is raised: as for `condition`.
+    Args:
+        lm: The model.
+        prefix: The string before the middle.
+        suffix: The string behind the middle.
+        n: Particles in all runs together, as in `condition`.
+        middle: A condition that the middle must meet, too.
+        boundary: "exact", or "token": no token spans the end of the prefix.
+        ends: True: EOS stands behind the suffix. False: the text may go on, and the middle ends before the first place
+            where the suffix stands behind a middle.
+        max_tokens: The longest middle, in tokens, where tokens are bytes. For other tokens the bound also covers what the
+            suffix takes beyond the tokens that `encode` needs for it.
+        runs: Independent runs of the particles, as in `condition`.
+        seed: Seed of the draws.
 
-    Right: `infill(lm, "The ", " sat on the mat.").outcomes[:3]`. Wrong: comparing `log_evidence` of two suffixes as if
-    it were p(suffix) alone: it is given the prefix.
+    Returns:
+        Weighted middles and the log-probability of the suffix given the prefix; see `Conditioned`.
+
+    Raises:
+        PofxError: As for `condition`.
+
+    Right: `infill(lm, "The ", " sat on the mat.").outcomes[:3]`. Wrong: taking `log_evidence` of two suffixes for
+    log p(suffix) alone, though it is conditioned on the prefix.
     """
     if not isinstance(middle, Condition):
         raise BadValue(

@@ -15,16 +15,22 @@ from pofx.lm.state import State
 from pofx.lm.trace import Ints
 from pofx.queries.conditioning.twisting_function import Logs, TokenCondition, TwistingFunction
 
-# Numbers of the laws that are held at a time, as float32 512 MB; more particles go in groups of runs.
+# Numbers of next-token distributions held at a time: 512 MB as float32. More particles go in groups of runs.
 NUMBERS = 1 << 27
-# Laws turned into weights at a time where all candidates are kept: 1,024 rows of 257 bytes, 42 of 49,152 tokens.
+# Numbers turned into weights at a time in an enumeration: 8,160 rows of 257 outcomes, 42 of 49,152.
 BLOCK = 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
 class WeightedPath:
-    """One sequence of tokens that meets the condition. run: whose; weight: log; logp: of each token, EOS last if there
-    is one."""
+    """One token sequence that meets the condition.
+
+    Attributes:
+        run: The run that drew the sequence.
+        tokens: Token ids, without EOS.
+        logp: log p of each token, nats; of EOS last, where the text ends.
+        weight: log of the weight.
+    """
 
     run: int
     tokens: Ints
@@ -34,8 +40,14 @@ class WeightedPath:
 
 @dataclass(frozen=True, eq=False)
 class PathSample:
-    """What `runs` independent runs found. evidence: `[runs]`, log of the sum of weights of each; whole: nothing was left
-    out, so that it is the sum itself; calls: of the model."""
+    """The token sequences that independent runs drew.
+
+    Attributes:
+        paths: The weighted sequences of all runs.
+        evidence: log of the sum of weights of each run, `[runs]`.
+        exhaustive: Whether no branch was left out, so that the evidence is exact.
+        calls: Calls of the model.
+    """
 
     paths: tuple[WeightedPath, ...]
     evidence: Logs
@@ -45,7 +57,16 @@ class PathSample:
 
 @dataclass(frozen=True, eq=False)
 class _Particles:
-    """Particles side by side, sorted by run. at: row of the state; q: of the automaton; node: in the tree; weight: log."""
+    """Particles side by side, sorted by run.
+
+    Attributes:
+        state: The model state; particles that have read the same tokens share a row.
+        at: The row of `state` of each particle.
+        q: The automaton state.
+        node: The node in the ancestry.
+        run: The run.
+        weight: log of the weight.
+    """
 
     state: State
     at: Ints
@@ -56,7 +77,7 @@ class _Particles:
 
 
 class _Ancestry:
-    """Where each particle came from: parent, token and its log p, by node; node 0 is the beginning."""
+    """Parent, token and log p of each node in the tree of particles; node 0 is the start."""
 
     def __init__(self) -> None:
         self.parent: list[Ints] = [np.array([-1])]
@@ -65,7 +86,7 @@ class _Ancestry:
         self.size = 1
 
     def add(self, parent: Ints, token: Ints, logp: Logs) -> Ints:
-        """New nodes, and their numbers."""
+        """Add nodes, and return their numbers."""
         self.parent.append(parent)
         self.token.append(token)
         self.logp.append(logp)
@@ -73,7 +94,7 @@ class _Ancestry:
         return np.arange(self.size - len(parent), self.size)
 
     def paths(self, nodes: Sequence[int]) -> list[tuple[list[int], list[float]]]:
-        """Tokens and log p on the way to each node."""
+        """Return tokens and log p on the way to each node."""
         parent, token, logp = (np.concatenate(x) for x in (self.parent, self.token, self.logp))
         out = []
         for node in nodes:
@@ -95,15 +116,26 @@ def run_particles(
     n: int | None,
     rngs: Sequence[np.random.Generator],
 ) -> PathSample:
-    """Σ p(text) over the texts that meet the condition, and texts that stand for the sum: a run for each of `rngs`.
+    """Estimate Σ p(text) over the texts that meet the condition, by a run for each generator.
 
-    A particle is a sequence of tokens that can still meet the condition; its weight w has E[Σ w over particles with
-    this beginning] = P(beginning). Each step every particle branches into every token that keeps the condition alive,
-    with weight w p(v | so far), and about n of all branches are kept: with probability in proportion to weight times the
-    look-ahead, the heaviest for sure (`thinned`). Where the text may end, w p(EOS | so far) is counted whole, and the
-    particle goes on. n None keeps all: enumeration.
+    A particle is a token sequence that can still meet the condition. Its weight w satisfies E[Σ w over particles with
+    this beginning] = P(beginning). At each step a particle branches into every token that keeps the condition possible,
+    with weight w p(v | prefix). About n of all branches are kept: with probability in proportion to weight times twisting
+    function, the heaviest for certain (`thinned`). Where the text may end, w p(EOS | prefix) is added to the sum, and
+    the particle goes on.
 
-    Right: `draw(lm, target, ahead, 64, rngs)`. Wrong: more particles than n of the texts: ends are thinned to n, too.
+    Args:
+        lm: The model behind the prefix.
+        target: The condition.
+        ahead: The twisting function.
+        n: Particles of a run; None keeps every branch, which is enumeration.
+        rngs: A generator for each run.
+
+    Returns:
+        The evidence of each run, and weighted sequences: at most about n finished texts a run.
+
+    Right: `run_particles(lm, target, ahead, 64, rngs)`. Wrong: expecting more than n texts of a run, since finished texts
+    are thinned to n, too.
     """
     size = lm.vocab.size
     group = len(rngs) if n is None else max(1, NUMBERS // (n * size))
@@ -137,12 +169,12 @@ def _run_group(
         if target.end is not None:
             at = np.flatnonzero(done)
             last = np.zeros(0)
-            if len(at):  # a law that is not looked at is not computed
+            if len(at):  # an unread distribution is not computed
                 last = np.asarray(live.state.logp[live.at[at], target.end], dtype=np.float64)
             some = np.isfinite(last)
             at, last = at[some], last[some]
             over.append((live.node[at], live.run[at], live.weight[at] + last, last))
-        else:  # over without EOS: its weight is what it is
+        else:  # the text stops without EOS, so its weight stays
             at = np.flatnonzero(done)
             over.append((live.node[at], live.run[at], live.weight[at], np.full(len(at), np.nan)))
             live = _select(live, np.flatnonzero(~done))
@@ -171,7 +203,7 @@ def _run_group(
 
 
 def _thin_finished(weight: Logs, mine: Ints, n: int | None, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Of one run's finished texts about n, and log of the probability with which each was kept."""
+    """Keep about n finished texts of a run, each with log of the probability of being kept."""
     peak = weight[mine].max(initial=-np.inf)
     if n is None or len(mine) <= n or np.isneginf(peak):
         return np.stack([mine.astype(np.float64), np.zeros(len(mine))])
@@ -195,7 +227,7 @@ def _advance(
     n: int | None,
     rngs: Sequence[np.random.Generator],
 ) -> tuple[_Particles, bool]:
-    """All particles a token further, and whether no branch was dropped."""
+    """Extend all particles by a token; also return whether no branch was dropped."""
     rows, tokens, factors, exhaustive = [], [], [], True
     for r in np.unique(live.run):
         mine = np.flatnonzero(live.run == r)
@@ -227,7 +259,7 @@ def _advance(
 def _log_branch_weights(
     target: TokenCondition, ahead: TwistingFunction, live: _Particles, some: Ints, t: int
 ) -> Logs:
-    """log of weight times p(v) times look-ahead, of each branch `[rows, V]`; −inf where the condition cannot be met."""
+    """Return log of weight · p(v) · h of each branch, `[rows, V]`; −∞ where the condition cannot be met."""
     worth = np.asarray(live.state.logp[live.at[some]], dtype=np.float64) + live.weight[some, None]
     for q in np.unique(live.q[some]):
         here = np.flatnonzero(live.q[some] == q)

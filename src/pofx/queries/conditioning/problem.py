@@ -1,4 +1,4 @@
-"""What is asked of which model: a condition on strings as an automaton, and a prefix in tokens and bytes."""
+"""A conditioning problem: a condition on strings as an automaton, a prefix in tokens and bytes, and a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from pofx.algorithms.automata.automaton import MOST, Dfa, TooLarge, opened, preceded, stopping
 from pofx.errors import Advice, BadValue, Impossible, NoEOS, NotText
 from pofx.lm.model import LM
-from pofx.transforms.given import given as behind
+from pofx.transforms.given import given as condition_on
 from pofx.transforms.given import show
 from pofx.transforms.given_string import given_string
 from pofx.values import check_whole_number
@@ -20,12 +20,22 @@ Boundary = Literal["token", "exact"]
 
 @dataclass(frozen=True, eq=False)
 class ConditioningProblem:
-    """What is asked of which model. source: the model behind what of the prefix is read as tokens; tail: the rest of the
-    prefix, with which its texts begin; bytes_of: the law of their bytes, where there is a tail. dfa: what the texts must
-    be; on: the same in words; ends: and then end.
+    """Which texts of which model are asked for.
 
-    most: tokens of a text; tokens: how many exactly, or None. cut: what of a text, without the tail, decided that the
-    condition is met.
+    The part of the prefix that a token may span together with the text is its tail: texts of `source` begin with it.
+
+    Attributes:
+        lm: The model as the caller named it.
+        source: The model behind the part of the prefix before the tail.
+        byte_lm: The distribution over the bytes of the texts of `source`; None without a tail.
+        given: The whole prefix.
+        tail: The rest of the prefix, with which the texts begin.
+        dfa: The automaton that accepts tail and text.
+        on: The condition in words.
+        ends: Whether EOS must follow.
+        max_tokens: The longest text, in tokens, the tail included.
+        tokens: The exact number of tokens, or None.
+        cut: Cuts a text without its tail after the byte at which the condition is met.
     """
 
     lm: LM
@@ -52,7 +62,26 @@ def pose_problem(
     max_tokens: int,
     tokens: int | None,
 ) -> ConditioningProblem:
-    """The model and the automaton of a question; suffix: what the texts end with, to which `max_tokens` does not apply."""
+    """Build the automaton of a condition, and the model behind its prefix.
+
+    Args:
+        lm: The model.
+        make: Makes the automaton of the condition.
+        on: The condition in words.
+        given: The prefix.
+        suffix: The string that every text ends with; its tokens are added to `max_tokens`.
+        boundary: "exact" or "token".
+        ends: Whether EOS must follow.
+        max_tokens: The longest text, in tokens, without tail and suffix.
+        tokens: The exact number of tokens, or None.
+
+    Returns:
+        The problem, ready to be solved.
+
+    Raises:
+        BadValue: An argument is outside its domain, or the automaton is too large.
+        NoEOS: `ends` is True, and the model ends no text.
+    """
     refuse_normalizing(lm.vocab, "conditioning, which asks of the bytes that tokens spell")
     max_tokens = check_whole_number("max_tokens", max_tokens)
     if boundary not in ("token", "exact"):
@@ -70,7 +99,7 @@ def pose_problem(
         join = given_string(lm, given)
         tail, source, byte_lm = join.tail, join.source, join.lm
     elif len(given):
-        source = behind(lm, given)
+        source = condition_on(lm, given)
     if tokens is not None and tail:
         raise BadValue(
             "length: expected bytes or characters where tokens may span the end of the prefix, found tokens",
@@ -94,12 +123,12 @@ def pose_problem(
 
 
 def allow_opening_space(source: LM, dfa: Dfa) -> Dfa:
-    """For texts whose first token may open with a space that is no part of them."""
+    """Let the first token open with a space that is no part of the text, where the tokenizer adds one."""
     return opened(dfa, ord(" ")) if source.vocab.opening else dfa
 
 
 def _count_tokens(lm: LM, data: bytes) -> int:
-    """Tokens that some bytes take, by themselves."""
+    """How many tokens `encode` needs for some bytes; one a byte where it refuses them."""
     try:
         return len(lm.vocab.encode(data))
     except NotText:
@@ -107,7 +136,7 @@ def _count_tokens(lm: LM, data: bytes) -> int:
 
 
 def _accepted_length(dfa: Dfa, data: bytes) -> int:
-    """How many bytes of a text are read until the automaton accepts."""
+    """How many bytes of a text the automaton reads until it accepts."""
     q = dfa.start
     for k, b in enumerate(data):
         if dfa.accept[q]:
@@ -117,7 +146,7 @@ def _accepted_length(dfa: Dfa, data: bytes) -> int:
 
 
 def impossible_condition(problem: ConditioningProblem, why: str) -> Impossible:
-    """The error of a condition that no text meets."""
+    """Return the error of a condition that no text meets."""
     behind_it = f" behind {show(problem.given)}" if len(problem.given) else ""
     return Impossible(
         f"expected a condition of positive probability, found P = 0{behind_it} for: {problem.on} (at most "

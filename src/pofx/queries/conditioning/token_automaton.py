@@ -18,8 +18,13 @@ KEPT = 1 << 24
 
 @dataclass(frozen=True, eq=False)
 class ByteColumns:
-    """A vocabulary laid out by byte position. ids: the tokens that spell something, the longest first; columns[j]:
-    byte j of those of them that have one."""
+    """The tokens of a vocabulary laid out by byte position.
+
+    Attributes:
+        size: Ids of the vocabulary, V.
+        ids: The ids that spell something, the longest first.
+        columns: `columns[j]` holds byte j of each id that has more than j bytes, in the order of `ids`.
+    """
 
     size: int
     ids: Ints
@@ -28,7 +33,7 @@ class ByteColumns:
 
 @lru_cache(maxsize=4)
 def spelled(token_bytes: tuple[bytes | None, ...], end: int | None) -> ByteColumns:
-    """The layout of a vocabulary; the last few are kept."""
+    """Lay out a vocabulary by byte position; the last four layouts are kept."""
     some = [(len(b), i, b) for i, b in enumerate(token_bytes) if b and i != end]
     some.sort(key=lambda x: -x[0])
     lengths = np.array([n for n, _, _ in some], dtype=np.int64)
@@ -40,10 +45,10 @@ def spelled(token_bytes: tuple[bytes | None, ...], end: int | None) -> ByteColum
 
 
 class TokenAutomaton:
-    """`after(q)`: the state behind each token, `[V]`; dead for tokens that spell nothing, EOS among them.
+    """An automaton over bytes that moves by tokens.
 
-    Right: `TokenAutomaton(dfa, vocab.token_bytes, vocab.end).after(dfa.start)`. Wrong: following control tokens, which
-    move no automaton, and are in no text.
+    Right: `TokenAutomaton(dfa, vocab.token_bytes, vocab.end).next_states(dfa.start)`. Wrong: following control tokens,
+    which move no automaton and are in no text.
     """
 
     def __init__(self, dfa: Dfa, token_bytes: tuple[bytes | None, ...], end: int | None) -> None:
@@ -53,7 +58,7 @@ class TokenAutomaton:
         self._known: OrderedDict[int, NDArray[np.int32]] = OrderedDict()
 
     def next_states(self, q: int) -> NDArray[np.int32]:
-        """The state behind each token from state q."""
+        """Return the state that each token leads to from state q, `[V]`; dead for EOS and for tokens that spell nothing."""
         found = self._known.get(q)
         if found is not None:
             self._known.move_to_end(q)
@@ -72,7 +77,7 @@ class TokenAutomaton:
 
     @cached_property
     def states(self) -> Ints:
-        """The states that tokens reach from the start, in order; the dead one is not among them."""
+        """The states that tokens reach from the start, in order, without the dead state."""
         known, waiting = {self.dfa.start}, [self.dfa.start]
         if self.dfa.empty:
             return np.zeros(0, dtype=np.int64)
@@ -83,7 +88,14 @@ class TokenAutomaton:
         return np.array(sorted(known), dtype=np.int64)
 
     def moves(self, mass: NDArray[np.float64]) -> tuple[Ints, Ints, NDArray[np.float64]]:
-        """Which state leads to which, and the mass `[V]` of the tokens that do, summed; sorted by source."""
+        """List the moves between states, and the mass of the tokens that make each move.
+
+        Args:
+            mass: The mass of each token, `[V]`.
+
+        Returns:
+            Source states, target states and summed masses, `[M]` each, sorted by source.
+        """
         source, target, share = [], [], []
         for q in self.states.tolist():
             after = self.next_states(q)

@@ -1,4 +1,4 @@
-"""Look-ahead for a condition: what a crude model of the tokens to come says of the chance that it will be met."""
+"""The twisting function: how likely a crude model of the tokens to come thinks that a condition will be met."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ from pofx.queries.conditioning.token_automaton import TokenAutomaton
 
 Logs = NDArray[np.float64]
 
-# Up to so many outcomes the crude model knows the last token: tables of 1,024² take 8 MB.
+# The pilot law depends on the last token up to this vocabulary size: a table of 1,024² takes 8 MB.
 PAIRS = 1_024
-# Numbers of a table: 256 MB. Beyond it, tokens are taken to be independent.
+# Numbers of a table: 256 MB. Beyond this size the pilot law takes tokens for independent.
 TABLE = 1 << 25
-# Texts that the crude model is made of, and their longest: a step of 16 rows is 0.2 s under SmolLM2.
+# Draws that the pilot law averages, and their length in tokens: SmolLM2 takes 0.2 s for a step of 16 rows.
 PILOTS = {True: (256, 64), False: (16, 24)}
-# Share of the uniform law: no token may be impossible ahead, or the estimates would be biased.
+# Share of the uniform law: a token of pilot probability 0 would bias the estimates.
 FLOOR = 0.02
 
 
 @dataclass(frozen=True, eq=False)
 class TokenCondition:
-    """A condition as seen from tokens. end: EOS, or None where texts may go on once the automaton accepts.
+    """A condition as seen from tokens.
 
-    most: the longest text, in tokens. tokens: how many it must have, None for any number.
+    Attributes:
+        automaton: The automaton of the condition, moved by tokens.
+        end: The id of EOS; None where a text may go on once the automaton accepts.
+        max_tokens: The longest text, in tokens.
+        tokens: The exact number of tokens, or None.
     """
 
     automaton: TokenAutomaton
@@ -38,45 +42,50 @@ class TokenCondition:
     tokens: int | None
 
     def may_stop(self, t: int) -> NDArray[np.bool_]:
-        """Whether a text of t tokens in each state may be over, `[S]`."""
+        """Whether a text of t tokens in each state may stop there, `[S]`."""
         accept = self.automaton.dfa.accept
         return accept if self.tokens is None or t == self.tokens else np.zeros_like(accept)
 
 
 @dataclass(frozen=True, eq=False)
 class PilotLaw:
-    """A law of the next token that depends on one token or none: `law[A, V]`, probabilities, all positive.
+    """A crude next-token distribution that depends on the last token at most.
 
-    A is 1, or V + 1: a row for each token that may come last, and one for the beginning.
+    Attributes:
+        law: Probabilities `[A, V]`, all positive. A is 1, or V + 1: a row for each last token, and a row for the start.
     """
 
     law: NDArray[np.float64]
 
     @property
     def pairs(self) -> bool:
-        """Whether the last token counts."""
+        """Whether the distribution depends on the last token."""
         return len(self.law) > 1
 
 
 @dataclass(frozen=True, eq=False)
 class TwistingFunction:
-    """log h(t, q, a) = log P(the condition is met | t tokens are read, state q, last token a) under a crude law.
+    """log h(t, q, a) = log P(the condition is met | t tokens are read, state q, last token a) under a pilot law.
 
-    table: `[T + 1, S, A]`. Right: as a factor of what a particle is worth. Wrong: as an answer.
+    Attributes:
+        table: log h, `[T + 1, S, A]`.
+        pairs: Whether h depends on the last token.
+
+    Right: a factor of what a particle is worth. Wrong: an answer, since the pilot law is not the model.
     """
 
     table: Logs
     pairs: bool
 
     def log_h(self, t: int, after: NDArray[np.int32]) -> Logs:
-        """log h behind each token `[V]`, which leads to `after[V]` at time t."""
+        """Return log h behind each token, `[V]`, where token v leads to state `after[v]` at time t."""
         now = self.table[t]
         out: Logs = now[after, np.arange(len(after))] if self.pairs else now[after, 0]
         return out
 
 
 def fit_pilot_law(lm: LM, target: TokenCondition, rng: np.random.Generator) -> PilotLaw:
-    """The crude law of some draws of the model, unconditioned: means of its laws, by the last token where V is small."""
+    """Average the next-token distributions of unconditioned draws; by last token where the vocabulary is small."""
     size = lm.vocab.size
     states = len(target.automaton.states)
     pairs = size <= PAIRS and (target.max_tokens + 1) * states * size <= TABLE
@@ -98,12 +107,20 @@ def fit_pilot_law(lm: LM, target: TokenCondition, rng: np.random.Generator) -> P
     law = FLOOR / size + (1 - FLOOR) * everywhere / everywhere.sum()
     if not pairs:
         return PilotLaw(law[None, :])
-    # A token that came k times says k parts of what comes behind it, all tokens together four.
+    # A token that occurred k times weighs k in its row; the average over all tokens weighs 4.
     return PilotLaw((sums + 4 * law) / (sums.sum(axis=1, keepdims=True) + 4))
 
 
 def twisting_function(target: TokenCondition, crude: PilotLaw) -> TwistingFunction:
-    """h by recursion from the last token to the first: h(t) = P(over) + Σ_v P(v) h(t + 1, behind v)."""
+    """Compute h from the last token to the first: h(t) = P(stop) + Σ_v P(v) h(t + 1, behind v).
+
+    Args:
+        target: The condition.
+        crude: The pilot law.
+
+    Returns:
+        The twisting function of the condition.
+    """
     if crude.pairs:
         return TwistingFunction(_log_masses_by_last_token(target, crude.law), True)
     end = 0.0 if target.end is None else float(np.log(crude.law[0, target.end]))
@@ -111,8 +128,16 @@ def twisting_function(target: TokenCondition, crude: PilotLaw) -> TwistingFuncti
 
 
 def log_masses_by_state(target: TokenCondition, mass: NDArray[np.float64], end: float) -> Logs:
-    """log of the mass of all that meets the condition, from each state at each time, `[T + 1, S]`, where tokens have
-    `mass[V]` and the end has log mass `end`. Masses of 1 count the token sequences."""
+    """Compute log of the mass of all texts that meet the condition, from each state at each time.
+
+    Args:
+        target: The condition.
+        mass: The mass of each token, `[V]`. Masses of 1 count the token sequences.
+        end: log of the mass of EOS.
+
+    Returns:
+        Log masses, `[T + 1, S]`.
+    """
     source, to, share = target.automaton.moves(mass)
     sources, count = np.unique(source, return_counts=True)
     with np.errstate(divide="ignore"):
@@ -122,7 +147,7 @@ def log_masses_by_state(target: TokenCondition, mass: NDArray[np.float64], end: 
         over = target.may_stop(t)
         if t < target.max_tokens:
             out[t, sources] = logsumexp_runs(log_share + out[t + 1, to], count)
-        if target.end is None:  # whoever is over goes no further
+        if target.end is None:  # a text that stops goes no further
             out[t, over] = end
         else:
             out[t, over] = np.logaddexp(out[t, over], end)
@@ -140,7 +165,7 @@ def _log_masses_by_last_token(target: TokenCondition, law: NDArray[np.float64]) 
         now = np.full((len(states), size + 1), -np.inf)
         if t < target.max_tokens:
             ahead = out[t + 1][after, column]
-            # Scaled by the best token ahead: the crude law gives every token at least FLOOR / V.
+            # Scaled by the best next token: the pilot law gives every token at least FLOOR / V.
             peak = ahead.max(axis=1, keepdims=True)
             peak = np.where(np.isfinite(peak), peak, 0.0)
             with np.errstate(divide="ignore"):

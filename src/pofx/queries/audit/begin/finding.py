@@ -1,4 +1,4 @@
-"""What the candidates for x0 of a pretrained model come to: the check of p(x1|x0), and the evidence."""
+"""The check of p(x1|x0) of a pretrained model, and its evidence, from the candidates for x0."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pofx.lm.begin import Begin
-from pofx.queries.audit.begin.candidates import ADOPTED
+from pofx.queries.audit.begin.judgement import ADOPTED
 from pofx.queries.findings import (
     OPENING_MEASURES,
     BeginCandidate,
@@ -20,10 +20,17 @@ from pofx.queries.findings import (
 
 
 def x0_finding(tried: Sequence[BeginCandidate], begin: Begin) -> tuple[Finding, BeginEvidence | None]:
-    """The check of p(x1|x0) for a pretrained model, from what its candidates showed.
+    """Check p(x1|x0) of a pretrained model by its candidates for x0.
 
-    An x0 that its files put before every text, or that was audited before, is not convicted by openings alone: the
-    documents may be of another kind than it was trained on.
+    An x0 that the model's files declare, or that was audited before, is not convicted by openings alone: the documents may
+    be of another kind than those of training.
+
+    Args:
+        tried: The candidates.
+        begin: The x0 that the model is audited with, or none.
+
+    Returns:
+        The finding, and the evidence; None without x0.
     """
     chart = Series(
         "the first token of a document, behind", "bits", "bars",
@@ -57,7 +64,7 @@ def x0_finding(tried: Sequence[BeginCandidate], begin: Begin) -> tuple[Finding, 
 
 
 def none_is_x0(tried: Sequence[BeginCandidate]) -> str:
-    """Why no candidate was adopted: of the declared BOS, and of the one behind which openings cost least."""
+    """Say why no candidate was adopted: the declared BOS, and the candidate that predicts openings best."""
     by = [c for c in tried if c.role in ADOPTED]
     if not by:
         return "Nothing in the vocabulary may stand for it."

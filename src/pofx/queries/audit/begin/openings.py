@@ -1,4 +1,4 @@
-"""Whether p(x1 | x0) was ever learned: what it knows of how real texts begin."""
+"""The check that p(x1 | x0) was learned: what it knows of how real texts begin."""
 
 from __future__ import annotations
 
@@ -25,18 +25,27 @@ SAME = 1e-6
 
 
 def material(uniform: float) -> float:
-    """The least gain that matters where the uniform law costs so much; bits."""
+    """Return the least gain that matters, bits, where the uniform distribution costs `uniform` bits."""
     return max(MATERIAL, SHARE * uniform)
 
 
 def begin_finding(
     lm: LM, paths: Sequence[Ints], average: LawStatistics | None, begun: bool
 ) -> tuple[Finding, BeginEvidence | None]:
-    """Bits of the first tokens of documents under p(·|x0), held against the uniform and the average law.
+    """Check the bits of documents' first tokens under p(·|x0), against the uniform and the average distribution.
 
-    The average law is that of all other positions: what the model would say of x1 if it did not know that a
-    text begins here. Pass if p(·|x0) gains more than 2 standard errors (and 0.1 bit, and 2.5 % of the bits of the uniform
-    law, and the average's own noise) over it, and beats the uniform law.
+    The average is over all other positions: how the model would predict x1 if it did not know that a text begins. p(·|x0)
+    passes if it beats the uniform distribution, and if its gain over the average exceeds three bounds: 2 standard errors,
+    0.1 bit, and 2.5 % of the bits of the uniform distribution, with the noise of the average added.
+
+    Args:
+        lm: The model.
+        paths: The documents, as token ids.
+        average: Statistics of the next-token distributions at all other positions, or None.
+        begun: Whether the model has an x0.
+
+    Returns:
+        The finding in bits, and the evidence; None without x0.
 
     Right: on documents the model was not fitted on. Wrong: reading `bos_token_id is not None` as evidence.
     """
@@ -111,7 +120,7 @@ _MEANING = {
 def _gain(
     own: NDArray[np.float64], rival: NDArray[np.float64], letters: int
 ) -> tuple[NDArray[np.float64], int]:
-    """Bits gained a document, and how many of them have an opening of probability 0."""
+    """Return the bits gained on each document, and how many documents have an opening of probability 0."""
     impossible = int(np.sum(~np.isfinite(own)))
     if impossible or not np.all(np.isfinite(rival)):
         floor = MIXED / max(letters, 1)

@@ -1,0 +1,108 @@
+"""The verdict on a candidate for x0: did it stand before texts in training?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.queries.audit.begin.openings import FEWEST, material
+from pofx.queries.findings import BeginCandidate, CheckVerdict, Measure
+
+# The share of p(x1|x0) said behind strangers as well, from which on x0 says nothing. SmolLM2, all candidates: 0.74 to
+# 0.96 on eight kinds of documents (it says "-" with p = 0.4 behind every token). Gemma 3 270M, <bos>: 0.07 to 0.12.
+SAME = 0.5
+# Bits that each further token may cost more than behind another candidate. Gemma without its <bos>: 2 to 8. A newline
+# beats every control token as x0 of SmolLM2 by up to 1.0, on proverbs, and x0 twice costs Gemma 0.1 to 0.4.
+REST = 1.0
+# Roles that a model may be taken to have been trained with, where its files do not say so.
+ADOPTED = ("bos", "separator", "eos", "unk")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdict on a candidate, and the number that decided it.
+
+    Attributes:
+        verdict: Whether the candidate stood before texts in training.
+        value: The number that decided.
+        bound: The bound for the number.
+        unit: The unit of both.
+        why: The verdict in a sentence.
+    """
+
+    verdict: CheckVerdict
+    value: float
+    bound: float
+    unit: Measure
+    why: str
+
+
+def judge_candidate(
+    row: BeginCandidate,
+    token: NDArray[np.float64],
+    byte: NDArray[np.float64],
+    over: NDArray[np.float64],
+    junk: bool,
+    least: str,
+) -> Judged:
+    """Judge a candidate.
+
+    `token` and `byte` are bits gained over the uniform distribution on each document; `over` is gained on first tokens over
+    the model's average next-token distribution.
+    """
+    nan = float("nan")
+    if row.role == "none":
+        return Judged("fail", nan, nan, Measure.NONE, "without an x0 there is no p(x1).")
+    if row.role == "twice":
+        return Judged("fail", row.behind, REST, Measure.BITS_EACH, "x0 stands before a text once.")
+    anyway = f"{100 * row.same:.0f} % of p(x1|{row.name}) is what the model says behind any token that stands first"
+    if row.same >= SAME and junk:
+        said = ", ".join(f'"{token}" {p:.2f}' for token, p in row.top[:3])
+        return Judged("fail", row.same, SAME, Measure.SHARE, f"{anyway} ({said}), and texts do not begin so.")
+    if row.behind > REST and row.behind > 2 * row.rest_se:
+        why = (
+            f"behind {row.name} the rest of a document costs {row.behind:.1f} ± {row.rest_se:.1f} bits a token more "
+            f"than behind {least}, which no x0 does that texts stood behind in training."
+        )
+        return Judged("fail", row.behind, REST, Measure.BITS_EACH, why)
+    if row.n < FEWEST:
+        why = f"of {row.name} only {row.n} documents can tell, of at least {FEWEST}."
+        return Judged("warn", nan, nan, Measure.BITS, why)
+    ways = [
+        (mean(gain), max(2 * standard_error(gain), material(uniform)), unit)
+        for gain, uniform, unit in (
+            (token, row.uniform_bits, Measure.BITS_OPENING),
+            (byte, row.uniform_byte_bits, Measure.BITS_FIRST_BYTE),
+        )
+    ]
+    gain, bound, unit = max(ways, key=lambda w: w[0] / w[1])
+    told = (
+        f"behind {row.name} the first token of {row.n:,} documents costs {row.first_bits:.2f} bits (uniform law "
+        f"{row.uniform_bits:.2f}), its first byte {row.byte_bits:.2f} ({row.uniform_byte_bits:.2f})"
+    )
+    if gain <= bound:
+        return Judged("fail", gain, bound, unit, f"{told}, no better than chance.")
+    more, enough = mean(over), max(2 * standard_error(over), material(row.uniform_bits))
+    if row.same >= SAME and more <= enough:
+        why = (
+            f"{anyway}, and beyond what it says at any other place of a text it gains {more:.2f} bits on how documents "
+            "begin: it was trained as one token among others."
+        )
+        return Judged("fail", more, enough, Measure.BITS_OPENING, why)
+    if row.role not in ("begin", *ADOPTED):
+        return Judged("warn", gain, bound, unit, f"{told}; but behind a {row.role} more than texts begins.")
+    if ways[0][0] <= 0:
+        told += ": not its words, but their letters"
+    return Judged("pass", gain, bound, unit, f"{told}; {anyway}.")
+
+
+def mean(a: NDArray[np.float64]) -> float:
+    """Return the mean; nan of no numbers."""
+    return float(a.mean()) if len(a) else float("nan")
+
+
+def standard_error(a: NDArray[np.float64]) -> float:
+    """Return the standard error of the mean; nan of fewer than two numbers."""
+    return float(a.std(ddof=1) / np.sqrt(len(a))) if len(a) > 1 else float("nan")

@@ -1,0 +1,152 @@
+"""Decompression: the data that was compressed, every byte of it, or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pofx.algorithms.coding import adaptive
+from pofx.arithmetic import one_thread
+from pofx.errors import Advice, PofxError, Undecodable
+from pofx.lm.model import LM
+from pofx.queries.compression import parallel_streams
+from pofx.queries.compression.blocks import CodeBlock, CompressedFile, hash_block, read_compressed
+from pofx.queries.compression.identity import THREADS, describe_identity, list_differences
+from pofx.values import check_whole_number
+from pofx.vocab.vocabulary import refuse_normalizing
+
+SHOWN = 4  # differences of two models that a message names
+# A small file may claim much data to keep a decoder busy: 7 KB can claim 10 MB, which take half a minute to decode. Texts
+# shrink to a tenth, seldom to a hundredth.
+PLENTY, TIMES = 1 << 20, 100
+
+
+# Called with a stage, and the share of the stage that is done.
+CodingProgress = Callable[[str, float], None]
+
+
+def decompress(
+    lm: LM | None, blob: bytes, *, max_bytes: int | None = None, progress: CodingProgress | None = None
+) -> bytes:
+    """Return the data that `compress` was given, every byte of it, or raise an error.
+
+    Args:
+        lm: The model that the file was compressed with; may be None for a file of the adaptive code.
+        blob: The file.
+        max_bytes: The most data that the file may claim, in bytes; more is refused before decoding. None: at most a
+            megabyte, or 100 times the size of the file if that is more.
+        progress: Called with a stage and the share of it that is done.
+
+    Returns:
+        The data.
+
+    Raises:
+        Undecodable: The file is damaged or truncated, or claims too much. Or the model, tokenizer, x0 or window rule is
+            another one, or (but for n-grams) the machine or a library; the message says which.
+
+    Right: `decompress(lm, blob)`. Wrong: `decompress(other_lm, blob)`, which is refused.
+    """
+    if lm is not None:
+        refuse_normalizing(lm.vocab, "decompressing, which gives back every byte")
+    blob = bytes(blob)
+    if max_bytes is not None:
+        check_whole_number("max_bytes", max_bytes)
+    packed = read_compressed(blob)
+    check_claim(packed, len(blob), max_bytes)
+    with one_thread():
+        return decode_all(lm, packed, BlockProgress(progress, "decoding", 0))
+
+
+def check_claim(packed: CompressedFile, size: int, max_bytes: int | None = None) -> None:
+    """Refuse a file that claims to stand for too much data; see `decompress`.
+
+    Args:
+        packed: The parsed file.
+        size: Bytes of the file.
+        max_bytes: The most bytes of data, or None.
+
+    Raises:
+        Undecodable: The file claims more.
+    """
+    most = max(PLENTY, TIMES * size) if max_bytes is None else max_bytes
+    claimed = sum(max(block.size, block.tokens - 1) for block in packed.blocks)  # EOS spells nothing
+    if claimed > most:
+        raise Undecodable(
+            f"expected a file that stands for at most {most:,} bytes, found one of {size:,} bytes that claims "
+            f"{claimed:,}",
+            Advice("allow them if you trust it", f"max_bytes={claimed}", f"--max-bytes {claimed}"),
+        )
+
+
+def decode_all(lm: LM | None, packed: CompressedFile, shares: BlockProgress) -> bytes:
+    """Decode all blocks of a file, after comparing its identity with that of the model; else `Undecodable`."""
+    if packed.identity:
+        if lm is None:
+            raise Undecodable(
+                f"expected the model that this was compressed with ({describe_identity(packed.identity)}), found none",
+                Advice("name it", "decompress(lm, …)", "-m MODEL"),
+            )
+        differing = list_differences(packed.identity, lm)
+        if differing:
+            more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+            then, threads = None, packed.identity.get("threads", str(THREADS))
+            if threads != str(THREADS) and any(line.startswith("threads: ") for line in differing):
+                then = f"decompress it with the version that wrote it, and OMP_NUM_THREADS={threads:.4}"
+            raise Undecodable(
+                "expected the model that this was compressed with, found another "
+                f"({'; '.join(differing[:SHOWN])}{more})",
+                then,
+            )
+    shares.total = sum(block.size for block in packed.blocks)
+    return b"".join(_decode_block(lm, block, shares.next(block.size)) for block in packed.blocks)
+
+
+class BlockProgress:
+    """Progress by bytes of the data, summed over blocks that each report a share of their own."""
+
+    def __init__(self, progress: CodingProgress | None, stage: str, total: int) -> None:
+        self.progress, self.stage, self.total, self.before = progress, stage, total, 0
+
+    def next(self, size: int) -> adaptive.Tell:
+        """Return what the next block of this many bytes reports its share to."""
+        before, progress = self.before, self.progress
+        self.before += size
+        if progress is None:
+            return adaptive.silent
+        return lambda share: progress(self.stage, (before + share * size) / max(self.total, 1))
+
+
+def _decode_block(lm: LM | None, block: CodeBlock, tell: adaptive.Tell) -> bytes:
+    if block.kind == "raw":
+        data = block.code
+    elif block.kind == "adaptive":
+        # A small block must not claim enough data to fill memory.
+        if block.size * adaptive.LEAST_COST > 8 * len(block.code) + 64:
+            raise Undecodable(
+                f"expected a block that its {len(block.code):,} bytes can stand for, found one of {block.size:,} bytes",
+                None,
+            )
+        data = adaptive.decode(block.code, block.size, tell)
+    else:
+        assert lm is not None  # noqa: S101  (ours: `read_compressed` refuses such a block without an identity)
+        data = _decode_tokens(lm, block, tell)
+    if len(data) != block.size or hash_block(data) != block.data_hash:
+        raise Undecodable(
+            "expected to decode the data that was compressed, found other data: this model's numbers are not "
+            "those that it was compressed with",
+            "use the same model, machine and libraries",
+        )
+    return data
+
+
+def _decode_tokens(lm: LM, block: CodeBlock, tell: adaptive.Tell) -> bytes:
+    if len(block.code) % 4:
+        raise Undecodable(f"expected a code in words of 32 bits, found {len(block.code):,} bytes", None)
+    try:
+        path = parallel_streams.decode(lm, block.code, block.tokens, block.streams, tell)
+        return lm.vocab.decode([int(i) for i in path if i != lm.vocab.end])
+    except Undecodable:
+        raise
+    except PofxError as e:
+        raise Undecodable(
+            f"expected the code of a text, found one that this model cannot follow: {e.message}", e.advice
+        ) from None
