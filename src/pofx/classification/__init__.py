@@ -1,1 +1,1 @@
-"""P(x, t) = P(t) p(x | t): a model for each class, or one behind what stands for it; fitted, saved, and as an estimator."""
+"""P(x, t) = P(t) p(x | t): class models and a prior, fitted, saved, and offered as a scikit-learn estimator."""

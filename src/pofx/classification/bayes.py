@@ -28,25 +28,37 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """log P(t | x), `[n, C]`, every row a normalised log-distribution over the classes; log p(x), `[n]`; nats."""
+    """The posterior of classes given texts.
+
+    Attributes:
+        log_p: log P(t | x), `[n, C]`, nats; every row is a normalised distribution over the classes.
+        log_evidence: log p(x), `[n]`, nats.
+    """
 
     log_p: Floats
     log_evidence: Floats
 
     @property
     def best(self) -> NDArray[np.int64]:
-        """The most probable class of each text, `[n]`; of equals the first."""
+        """The most probable class of each text, `[n]`; the first of equally probable classes."""
         out: NDArray[np.int64] = np.argmax(self.log_p, axis=1)
         return out
 
 
 def bayes(log_likelihood: Floats, log_prior: Floats, power: float = 1.0) -> Posterior:
-    """log P(t|x) = log P(t) + log p(x|t) − log p(x), with log p(x) = log Σ_t P(t) p(x|t); nats.
+    """Apply Bayes' rule: log P(t|x) = log P(t) + log p(x|t) − log p(x), with log p(x) = log Σ_t P(t) p(x|t); nats.
 
-    log_likelihood: `[n, C]`, log p(x|t) of whole texts, never divided by a length: that is no likelihood. log_prior:
-    `[C]`. power: 1 is Bayes' rule; another β gives the power posterior, P(t) p(x|t)^β normalised, which is not: a
-    model that counts the same evidence twice is then less sure of itself (`log_evidence` stays what it is).
-    `Impossible` where p(x) = 0: nothing can be said given what cannot happen; `log_evidence` gives −∞ there.
+    Args:
+        log_likelihood: log p(x|t) of whole texts, `[n, C]`. Divided by a length it would be no likelihood.
+        log_prior: log P(t), `[C]`.
+        power: 1 is Bayes' rule. Another β gives the power posterior, P(t) p(x|t)^β normalised, which is not: it tempers a
+            model that counts the same evidence twice. `log_evidence` does not depend on β.
+
+    Returns:
+        The posterior and the evidence.
+
+    Raises:
+        Impossible: p(x) = 0 for some text; `log_evidence` gives −∞ there.
 
     Right: `bayes(log_likelihoods(lms, texts), np.log([0.5, 0.5]))`. Wrong: a softmax of bits per byte.
     """
@@ -67,7 +79,7 @@ def bayes(log_likelihood: Floats, log_prior: Floats, power: float = 1.0) -> Post
 
 
 def log_evidence(log_likelihood: Floats, log_prior: Floats) -> Floats:
-    """log p(x) = log Σ_t P(t) p(x|t), nats, `[n]`; −∞ for a text that no class can produce."""
+    """Compute log p(x) = log Σ_t P(t) p(x|t), nats, `[n]`; −∞ for a text that no class can produce."""
     return logsumexp(log_likelihood + log_prior, axis=1)
 
 
@@ -85,17 +97,27 @@ class Likelihoods:
 
 
 def log_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Floats:
-    """log p_c(x), nats, EOS included, `[n, C]`, of every text under every model: one pass a model over all texts.
+    """Compute log p_c(x), nats, EOS included, of every text under every model, in one pass of each model over all texts.
 
-    `NoEOS`, `NoBOS`: the models must give whole texts a probability. `NotText` names the first text that they cannot
-    spell. Right: `log_likelihoods([english, french], texts)`. Wrong: log P of prefixes, which are no alternatives
-    that exclude each other.
+    Args:
+        lms: The models.
+        texts: The texts.
+
+    Returns:
+        Log-likelihoods, `[n, C]`.
+
+    Raises:
+        NoEOS: A model ends no text.
+        NoBOS: A model has no x0.
+        NotText: A vocabulary cannot spell a text; the message names the first such text.
+
+    Right: `log_likelihoods([english, french], texts)`. Wrong: log P of prefixes, which do not exclude each other.
     """
     return likelihoods_and_tokens(lms, texts).log_p
 
 
 def likelihoods_and_tokens(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Likelihoods:
-    """As `log_likelihoods`, with the tokens of each text: whoever counts them need not cut the texts again."""
+    """Compute `log_likelihoods`, and count the tokens of each text in the same pass."""
     for lm in lms:
         check_whole(lm)
         refuse_normalizing(lm.vocab, "a classifier")
@@ -121,13 +143,13 @@ def likelihoods_and_tokens(lms: Sequence[LM], texts: Sequence[str | bytes]) -> L
 
 
 def _interpolated_parts(lm: LM) -> tuple[LM, ...]:
-    """The models of an interpolation, which several classes may have in common; else the model itself."""
+    """Return the models of an interpolation, which several classes may share; else the model itself."""
     mixed = lm.parts()
     return mixed.lms if mixed is not None and mixed.draws == "token" else (lm,)
 
 
 def _terms(lm: LM, paths: Sequence[Path], common: set[int], known: dict[int, Floats]) -> Floats:
-    """log p of all positions of all paths in a row. A part that several models have in `common` reads them once."""
+    """Return log p of all positions of all paths in a row; a part in `common` reads the paths once."""
     mixed = lm.parts()
     if mixed is not None and mixed.draws == "token":
         parts = [_terms(part, paths, common, known) + w for part, w in zip(mixed.lms, mixed.log_weights)]
@@ -141,10 +163,22 @@ def _terms(lm: LM, paths: Sequence[Path], common: set[int], known: dict[int, Flo
 
 
 def log_likelihoods_behind(lm: LM, prefixes: Sequence[str | bytes], texts: Sequence[str | bytes]) -> Floats:
-    """log p(x | prefix_c), nats, EOS included, `[n, C]`: one model, conditioned on what stands for each class.
+    """Compute log p(x | prefix_c), nats, EOS included, of one model conditioned on a prefix for each class.
 
-    All texts behind all prefixes go into one pass: a model that shares what its paths have in common reads each
-    prefix once. Errors as of `score`, and `NoEOS`. Right: `log_likelihoods_behind(lm, ["En: ", "Fr: "], texts)`.
+    All texts behind all prefixes go into one pass, and a model that shares what paths have in common reads each prefix once.
+
+    Args:
+        lm: The model.
+        prefixes: The prefix of each class.
+        texts: The texts.
+
+    Returns:
+        Log-likelihoods, `[n, C]`.
+
+    Raises:
+        PofxError: As for `score`; and `NoEOS`, if the model ends no text.
+
+    Right: `log_likelihoods_behind(lm, ["En: ", "Fr: "], texts)`. Wrong: prefixes that already begin the text.
     """
     return likelihoods_and_tokens_behind(lm, prefixes, texts).log_p
 
@@ -152,7 +186,7 @@ def log_likelihoods_behind(lm: LM, prefixes: Sequence[str | bytes], texts: Seque
 def likelihoods_and_tokens_behind(
     lm: LM, prefixes: Sequence[str | bytes], texts: Sequence[str | bytes]
 ) -> Likelihoods:
-    """As `log_likelihoods_behind`, with the tokens of each text behind the first prefix."""
+    """Compute `log_likelihoods_behind`, and count the tokens of each text behind the first prefix."""
     if lm.vocab.end is None:
         raise no_end_error()
     out = np.empty((len(texts), len(prefixes)))
@@ -171,7 +205,7 @@ def likelihoods_and_tokens_behind(
 
 
 def check_whole(lm: LM) -> None:
-    """Refuse a model that gives whole texts no probability: without x0, or without EOS."""
+    """Refuse a model without x0 or without EOS, which gives whole texts no probability."""
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "p(x | t)")
     if lm.vocab.end is None:
@@ -179,7 +213,7 @@ def check_whole(lm: LM) -> None:
 
 
 def no_end_error() -> NoEOS:
-    """The error of a model that ends no text."""
+    """Return the error of a model that ends no text."""
     return NoEOS(
         "p(x | t) needs p(EOS | x, t), but this model ends no text, so that a text and its beginnings are "
         "not alternatives",
@@ -192,7 +226,7 @@ def no_end_error() -> NoEOS:
 
 
 def _split_blocks(texts: Sequence[str | bytes], models: int) -> Iterator[slice]:
-    """Neighbouring texts, of `BYTES` together."""
+    """Yield runs of neighbouring texts with at most `BYTES` together."""
     lo = held = 0
     for i, text in enumerate(texts):
         more = models * (len(text) + 1)
@@ -207,7 +241,7 @@ def _split_blocks(texts: Sequence[str | bytes], models: int) -> Iterator[slice]:
 def _with_document_number(
     texts: Sequence[str | bytes], at: slice, do: Callable[[Sequence[str | bytes]], R]
 ) -> R:
-    """`do` of a block; where that meets what is no text, the error says which of all it is."""
+    """Apply `do` to a block; where a document is no text, the error names its number among all documents."""
     some = texts[at]
     try:
         return do(some)

@@ -14,7 +14,7 @@ from pofx.classification.bayes import Posterior
 from pofx.classification.families import Length
 from pofx.classification.files import ClassifierSettings, load_joint, save_joint
 from pofx.classification.joint import Joint, warn_if_known
-from pofx.classification.labels import places
+from pofx.classification.labels import as_texts, byte_lengths, places
 from pofx.classification.outliers import Per, Rejection, make_rejection
 from pofx.classification.priors import Prior
 from pofx.classification.training import fit_joint
@@ -24,7 +24,6 @@ from pofx.models.fitting import Spec
 from pofx.models.specs import NgramSpec
 from pofx.queries.sample import Draw
 from pofx.values import check_whole_number
-from pofx.vocab.vocabulary import to_bytes
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -46,30 +45,38 @@ Floats = NDArray[np.float64]
 
 
 class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """P(t | x) = P(t) p(x | t) / p(x): the joint distribution of texts and labels, and Bayes' rule; nats.
+    """A generative classifier of texts: P(t | x) = P(t) p(x | t) / p(x), by Bayes' rule; nats.
 
-    spec: what to fit for each class, `NgramSpec(…)` or `TransformerSpec(…)` (None: `NgramSpec()`), whose time is that
-    of each class; or an `LM`, the same for all. given: for an LM, the prefix that stands for each label, p(x | t) =
-    p(x | given[t]); its keys are the classes. With a spec, one model is fitted to the texts behind their prefixes.
-    prior: "empirical", "uniform", numbers in the order of `classes_`, or a mapping from label; see `with_prior`.
-    length: "own", each class learns its EOS, so that lengths are evidence; "shared", one law of the length for all,
-    which cancels: with `NgramSpec(order=1, smoothing="additive")` that is multinomial naive Bayes.
-    background: weight of a model of all documents in each class's law of the next token (Jelinek & Mercer 1980; 0: none):
-    what a class has not seen, it then holds as the others do. With few documents of many classes 0.7 to 0.9 help most.
-    em: learn from documents without label, None (or −1, beside whole numbers), by at most so many steps of
-    expectation–maximisation; with 0 such are refused, and −1 is a label.
-    power: 1, Bayes' rule. Another β gives the power posterior, P(t) p(x | t)^β normalised, and is no longer that rule:
-    less than 1 where the model counts the same evidence twice and is too sure. `log_evidence` does not depend on it.
+    X is a list (or one-dimensional array) of texts, str or bytes. Log-likelihoods are those of whole texts, never divided by
+    a length. A text that no class can produce raises `Impossible`; `log_evidence` is −∞ there. A text that a vocabulary of
+    characters cannot spell raises `NotText`; the vocabulary "bytes" spells every text. A model is data, not code: use `save`
+    and `load`, never pickle.
 
-    X: a list (or one-dimensional array) of texts, str or bytes. Log-likelihoods are those of whole texts, never
-    divided by a length. A text that no class can produce raises `Impossible`; `log_evidence` is −∞ there. What a
-    vocabulary of characters cannot spell raises `NotText`; "bytes" spells everything.
-    Kept after `fit`: `classes_`, `class_count_`, `class_log_prior_`, `joint_`, `n_iter_` and `em_steps_`.
+    Args:
+        spec: What is fitted for each class, `NgramSpec(…)` or `TransformerSpec(…)`, whose time is that of each class. None
+            is `NgramSpec()`. Or an `LM`, the same for all classes.
+        given: The prefix that stands for each label; its keys are the classes. For an LM, p(x | t) = p(x | given[t]). With a
+            spec, one model is fitted to the texts behind their prefixes.
+        prior: "empirical", "uniform", numbers in the order of `classes_`, or a mapping from label; see `with_prior`.
+        length: "own": each class learns its EOS, so that lengths are evidence. "shared": one distribution of the length for
+            all classes, which cancels; with `NgramSpec(order=1, smoothing="additive")` this is multinomial naive Bayes.
+        em: Most steps of expectation–maximisation over documents without label. None marks such documents, and so does −1
+            among whole numbers. With 0 they are refused, and −1 is a label.
+        power: 1 is Bayes' rule. Another β gives the power posterior, P(t) p(x | t)^β normalised. Less than 1 tempers a model
+            that counts the same evidence twice. `log_evidence` does not depend on β.
+        background: Weight of a model of all documents in each class's next-token distribution (Jelinek & Mercer 1980); 0 for
+            none. With few documents of many classes 0.7 to 0.9 help most.
 
-    A model is data, not code: `save` and `load`, never pickle.
+    Attributes:
+        classes_: The sorted labels, `[C]`.
+        class_count_: Documents of each class, `[C]`; expected numbers with EM.
+        class_log_prior_: log P(t), `[C]`, nats.
+        joint_: The fitted joint distribution.
+        n_iter_: Steps of EM, at least 1.
+        em_steps_: A record for each step of EM.
 
-    Right: `GenerativeClassifier(NgramSpec(order=4)).fit(texts, labels).predict_proba(others)`.
-    Wrong: comparing `log_evidence` of texts of different lengths as if it were a rate.
+    Right: `GenerativeClassifier(NgramSpec(order=4)).fit(texts, labels).predict_proba(others)`. Wrong: comparing
+    `log_evidence` of texts of different lengths as if it were a rate.
     """
 
     def __init__(
@@ -92,10 +99,10 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.background = background
 
     def fit(self, X: Sequence[str | bytes], y: Any) -> Self:
-        """argmax Σ log P(t) p(x | t): a model for each class, and the prior; self. Errors as of `fit_joint`."""
+        """Fit a model for each class and the prior, argmax Σ log P(t) p(x | t); errors as of `fit_joint`."""
         from sklearn.utils.validation import check_consistent_length
 
-        texts = _texts(X)
+        texts = as_texts(X)
         classes, labels = places(y, self.given, check_whole_number("em", self.em) > 0)
         check_consistent_length(texts, labels)
         spec = NgramSpec() if self.spec is None else self.spec
@@ -114,40 +121,40 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         return self._fitted(joint, classes, steps)
 
     def predict(self, X: Sequence[str | bytes]) -> NDArray[Any]:
-        """argmax_t P(t | x) of each text, `[n]`; of equals the first of `classes_`."""
+        """Return argmax_t P(t | x) of each text, `[n]`; the first of `classes_` among equals."""
         best = self._posterior(X).best
         out: NDArray[Any] = self.classes_[best]
         return out
 
     def predict_log_proba(self, X: Sequence[str | bytes]) -> Floats:
-        """log P(t | x), nats, `[n, C]`, in the order of `classes_`."""
+        """Return log P(t | x), nats, `[n, C]`, in the order of `classes_`."""
         return self._posterior(X).log_p
 
     def predict_proba(self, X: Sequence[str | bytes]) -> Floats:
-        """P(t | x), `[n, C]`; rows sum to 1."""
+        """Return P(t | x), `[n, C]`; rows sum to 1."""
         return np.exp(self.predict_log_proba(X))
 
     def predict_joint_log_proba(self, X: Sequence[str | bytes]) -> Floats:
-        """log P(x, t) = log P(t) + log p(x | t), nats, `[n, C]`."""
+        """Return log P(x, t) = log P(t) + log p(x | t), nats, `[n, C]`."""
         self._check_fitted()
         joint: Joint = self.joint_
-        return joint.log_likelihood(_texts(X)) + joint.log_prior
+        return joint.log_likelihood(as_texts(X)) + joint.log_prior
 
     def score(self, X: Sequence[str | bytes], y: Any, sample_weight: Any = None) -> float:
-        """Accuracy of `predict`; `UserWarning` if some texts are ones that the classifier was fitted on."""
+        """Return the accuracy of `predict`; `UserWarning` if the classifier was fitted on some of the texts."""
         found = float(super().score(X, y, sample_weight))
         # An estimator built on this one may read something else than texts.
         warn_if_known(self.joint_, [x for x in X if isinstance(x, str | bytes)])
         return found
 
     def log_evidence(self, X: Sequence[str | bytes]) -> Floats:
-        """log p(x) = log Σ_t P(t) p(x | t), nats, `[n]`, EOS included; −∞ for a text that no class can produce."""
+        """Return log p(x) = log Σ_t P(t) p(x | t), nats, EOS included, `[n]`; −∞ if no class can produce x."""
         self._check_fitted()
         joint: Joint = self.joint_
-        return joint.log_evidence(_texts(X))
+        return joint.log_evidence(as_texts(X))
 
     def with_prior(self, prior: Prior) -> Self:
-        """The fitted classifier with another P(t): the models are shared, nothing is fitted again."""
+        """Return the classifier with another P(t); the models are shared, and nothing is fitted again."""
         self._check_fitted()
         other = type(self)(**{**self.get_params(deep=False), "prior": prior})
         other.__dict__.update(
@@ -158,30 +165,30 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         return other
 
     def sample(self, label: Any, n: int = 1, max_tokens: int = 256, seed: int | None = None) -> list[Draw]:
-        """n draws of p(x | label); the same seed gives the same draws. See `sample`."""
+        """Draw n texts from p(x | label); the same seed gives the same draws. See `sample`."""
         self._check_fitted()
         joint: Joint = self.joint_
         return joint.sample(label, n, max_tokens, seed)
 
     def fit_rejection(self, X: Sequence[str | bytes], per: Per = "byte") -> Self:
-        """Hold out: keep log p(x) of texts that were not fitted on, to tell outliers by; self. See `Rejection`."""
-        texts = _texts(X)
-        self.rejection_ = make_rejection(self.log_evidence(texts), _lengths(texts), per)
+        """Keep log p(x) of held-out texts, to tell outliers by; return self. See `Rejection`."""
+        texts = as_texts(X)
+        self.rejection_ = make_rejection(self.log_evidence(texts), byte_lengths(texts), per)
         return self
 
     def outlier_p(self, X: Sequence[str | bytes]) -> Floats:
-        """How few of the held-out texts are as improbable as x: a conformal p-value, `[n]`; small for outliers."""
+        """Return a conformal p-value of each text, `[n]`: small where few held-out texts are as improbable."""
         self._check_fitted()
         if not hasattr(self, "rejection_"):
             raise BadValue(
                 "outlier_p: expected texts held out to compare with, found none", "call fit_rejection(texts)"
             )
-        texts = _texts(X)
+        texts = as_texts(X)
         reference: Rejection = self.rejection_
-        return reference.p(self.log_evidence(texts), _lengths(texts))
+        return reference.p(self.log_evidence(texts), byte_lengths(texts))
 
     def save(self, directory: str | Path) -> None:
-        """Write a directory of JSON and safetensors; a pretrained `LM` is named in it by fingerprint, not copied."""
+        """Write a directory of JSON and safetensors; a pretrained `LM` is named by fingerprint, not copied."""
         self._check_fitted()
         spec = NgramSpec() if self.spec is None else self.spec
         settings = ClassifierSettings(
@@ -191,7 +198,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     @classmethod
     def load(cls, directory: str | Path, lm: LM | None = None) -> Self:
-        """What `save` wrote; lm: the pretrained model, where it was made with one."""
+        """Read what `save` wrote; `lm` is the pretrained model, where the classifier was made with one."""
         joint, settings, reference = load_joint(directory, lm)
         given = None if joint.given is None else dict(zip(joint.classes, joint.given))
         out = cls(
@@ -226,7 +233,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     def _posterior(self, X: Sequence[str | bytes]) -> Posterior:
         self._check_fitted()
         joint: Joint = self.joint_
-        return joint.posterior(_texts(X))
+        return joint.posterior(as_texts(X))
 
     def __sklearn_clone__(self) -> Self:
         # scikit-learn copies parameters; a model is a value, and copying 500 MB of one says nothing new.
@@ -265,30 +272,3 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array, tags.input_tags.two_d_array, tags.input_tags.string = True, False, True
         return tags
-
-
-def _texts(X: Any) -> list[str | bytes]:
-    """X as a list of texts; `BadValue` for anything else."""
-    if isinstance(X, str | bytes):
-        raise BadValue("X: expected a list of texts, found one text", "write [text]")
-    shape = getattr(X, "shape", None)
-    if shape is not None and len(shape) != 1:
-        raise BadValue(
-            f"X: expected a list or one-dimensional array of texts, found an array of shape {list(shape)}",
-            "for a column of a table write table['name']",
-        )
-    try:
-        texts = X.tolist() if isinstance(X, np.ndarray) else list(X)
-    except TypeError:
-        raise BadValue(f"X: expected a list of texts, found {type(X).__name__}", None) from None
-    for i, text in enumerate(texts):
-        if not isinstance(text, str | bytes):
-            raise BadValue(
-                f"X: expected texts (str or bytes), found {type(text).__name__} as document {i}",
-                "leave it out, or convert it",
-            )
-    return texts
-
-
-def _lengths(texts: Sequence[str | bytes]) -> NDArray[np.int64]:
-    return np.array([len(to_bytes(t)) for t in texts], dtype=np.int64)

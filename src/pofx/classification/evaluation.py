@@ -1,4 +1,4 @@
-"""How good posteriors are: accuracy, log-loss, calibration, and which class is taken for which."""
+"""The quality of posteriors: accuracy, log-loss, calibration, and the confusion of classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ BINS = 10
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Texts whose most probable class has a posterior in (low, high]: how many, its mean, and the share that is right."""
+    """The texts whose most probable class has a posterior in (low, high].
+
+    Attributes:
+        low: The lower edge.
+        high: The upper edge.
+        n: How many texts there are.
+        confidence: The mean posterior of the most probable class.
+        accuracy: The share whose most probable class is the true class.
+    """
 
     low: float
     high: float
@@ -26,12 +34,15 @@ class CalibrationBin:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Posteriors held against the truth.
+    """Posteriors compared with the true classes.
 
-    accuracy: the share whose most probable class is the true one. log_loss: mean of −log P(true class | x), nats, not
-    clipped: ∞ where a true class was given probability 0. bins: reliability, by the posterior of the most probable
-    class. calibration_error: Σ n_b/n |accuracy_b − confidence_b|. confusion: `[C, C]`, the true class by row, the
-    most probable one by column.
+    Attributes:
+        n: How many texts there are.
+        accuracy: The share whose most probable class is the true class.
+        log_loss: The mean of −log P(true class | x), nats, not clipped: ∞ where a true class has probability 0.
+        calibration_error: Σ n_b/n |accuracy_b − confidence_b| over the bins.
+        bins: Texts by the posterior of their most probable class.
+        confusion: Counts `[C, C]`, the true class by row, the most probable class by column.
     """
 
     n: int
@@ -48,14 +59,24 @@ class Evaluation:
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """Of the texts taken for each class, the share that is of it, `[C]`; nan for a class that none is taken for."""
+        """Of the texts assigned to each class, the share that belongs to it, `[C]`; nan for a class without any."""
         return _share(np.diag(self.confusion), self.confusion.sum(axis=0))
 
 
 def evaluate(log_posterior: NDArray[np.float64], truth: NDArray[np.int64]) -> Evaluation:
-    """Posteriors `[n, C]`, log, against the places of the true classes `[n]`; `BadValue` without any text.
+    """Compare posteriors with the true classes.
 
-    Right: of texts that were not fitted on. Wrong: of those that were, which every model of strings knows too well.
+    Args:
+        log_posterior: log P(t | x), `[n, C]`.
+        truth: The place of each true class, `[n]`.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        BadValue: There is no text.
+
+    Right: on texts that were not fitted on. Wrong: on fitted texts, which every model of strings knows too well.
     """
     n, n_classes = log_posterior.shape
     if not n:

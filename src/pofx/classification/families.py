@@ -1,4 +1,4 @@
-"""What is fitted of p(x | t): a model a class, one model behind prefixes, or nothing, where the model is there."""
+"""Fitting p(x | t): a model for each class, one model behind prefixes, or a model that is already there."""
 
 from __future__ import annotations
 
@@ -27,11 +27,18 @@ Fitter = Callable[[Weights], tuple[LM, ...]]
 
 
 def make_fitter(texts: Texts, spec: Spec, length: Length, background: float, soft: bool) -> Fitter:
-    """A model for each class, over one vocabulary learned from all texts; `soft`: weights need not be 0 or 1.
+    """Make a function that fits a model for each class, over one vocabulary learned from all texts.
 
-    length="own": each class learns its EOS, so that lengths are evidence. "shared": none has one, and a geometric law
-    of the length, the same for all, makes texts of what they say: it cancels in the posterior. background: the weight
-    that a model of all texts has in each class's law of the next token.
+    Args:
+        texts: The documents.
+        spec: What is fitted.
+        length: "own": each class learns its EOS, so that lengths are evidence. "shared": a geometric distribution of the
+            length, the same for all classes, ends the texts, and cancels in the posterior.
+        background: Weight of a model of all texts in each class's next-token distribution.
+        soft: Whether weights may be other numbers than 0 and 1.
+
+    Returns:
+        A function from weights `[n, C]` to a model for each class.
     """
     spec = with_vocab(spec, texts, length)
     vocab: Vocab = spec.vocab  # type: ignore[assignment]  # it has just been made
@@ -63,7 +70,7 @@ def make_fitter(texts: Texts, spec: Spec, length: Length, background: float, sof
 def assemble_class_models(
     lms: Sequence[LM], stop: float | None, pooled: LM | None, background: float
 ) -> tuple[LM, ...]:
-    """The models of the classes, with a law of the length where there is a `stop`, and mixed with the model of all."""
+    """Add the distribution of the length where there is a `stop`, and mix in the background model."""
     if stop is not None:
         ending = GeometricVocab(lms[0].vocab)
         lms = [geometric(lm, stop, ending) for lm in lms]
@@ -75,7 +82,7 @@ def assemble_class_models(
 
 
 def split_class_model(lm: LM) -> tuple[LM, float | None, LM | None]:
-    """What `assembled` made a model of: the class's own, the law of the length, the model of all."""
+    """Invert `assemble_class_models`: the class's own model, the `stop` of the length, the background model."""
     own, pooled = lm.lms if isinstance(lm, Interpolation) else (lm, None)
     if isinstance(own, Geometric):
         return own.lm, own.stop, pooled.lm if isinstance(pooled, Geometric) else None
@@ -83,7 +90,7 @@ def split_class_model(lm: LM) -> tuple[LM, float | None, LM | None]:
 
 
 def fit_behind_prefixes(texts: Texts, prefixes: Sequence[str | bytes], spec: Spec) -> Fitter:
-    """One model for all classes, fitted to every text behind the prefix of its class."""
+    """Make a function that fits one model to every text behind the prefix of its class."""
 
     def one(weights: Weights) -> tuple[LM, ...]:
         whole = [concatenate(prefixes[c], texts[i]) for i, c in zip(*np.nonzero(weights))]
@@ -93,7 +100,7 @@ def fit_behind_prefixes(texts: Texts, prefixes: Sequence[str | bytes], spec: Spe
 
 
 def concatenate(prefix: str | bytes, text: str | bytes) -> str | bytes:
-    """One after the other, as str where both are."""
+    """Join a prefix and a text, as str where both are."""
     if isinstance(prefix, str) and isinstance(text, str):
         return prefix + text
     return to_bytes(prefix) + to_bytes(text)
@@ -105,7 +112,7 @@ def is_soft(spec: object) -> bool:
 
 
 def with_vocab(spec: Spec, texts: Texts, length: Length) -> Spec:
-    """The spec with its vocabulary made from all texts: one class may have letters that another has not."""
+    """Return the spec with a vocabulary made from all texts: one class may lack characters of another."""
     if not isinstance(spec, NgramSpec | TransformerSpec):
         raise BadValue(f"spec: expected NgramSpec(…), TransformerSpec(…) or an LM, found {spec!r:.60}", None)
     if length == "shared":
@@ -121,5 +128,5 @@ def with_vocab(spec: Spec, texts: Texts, length: Length) -> Spec:
 
 
 def estimate_stop(lengths: Sequence[int]) -> float:
-    """q of the geometric law of all lengths: (N + 1) / (N + Σ lengths + 2), Laplace's, so that none is impossible."""
+    """Return q of the geometric distribution of lengths: (N + 1) / (N + Σ lengths + 2), by Laplace's rule."""
     return (len(lengths) + 1) / (len(lengths) + sum(lengths) + 2)

@@ -1,4 +1,4 @@
-"""A fitted classifier on disk: classifier.json beside a directory for each model, as `save` writes those. Never pickle."""
+"""A fitted classifier on disk: classifier.json beside a directory for each model, as `save` writes them. Never pickle."""
 
 from __future__ import annotations
 
@@ -38,7 +38,15 @@ SPECS: dict[str, type[NgramSpec] | type[TransformerSpec]] = {
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """How a joint was made. spec: None where the model came from outside."""
+    """How a joint distribution was fitted.
+
+    Attributes:
+        spec: What was fitted; None for a model that the caller gave.
+        prior: The prior.
+        length: "own" or "shared".
+        em: Most steps of EM.
+        background: Weight of the background model.
+    """
 
     spec: Spec | None
     prior: Prior = "empirical"
@@ -50,10 +58,19 @@ class ClassifierSettings:
 def save_joint(
     joint: Joint, settings: ClassifierSettings, rejection: Rejection | None, directory: str | Path
 ) -> None:
-    """Write a classifier as a directory, in one step; an older classifier there is replaced, nothing else is.
+    """Write a classifier as a directory, in one step.
 
-    A model that did not come from `fit` (a pretrained one) is not copied: the card holds its fingerprint, and
-    `load_joint` is given it again. `BadValue` for labels that are no strings, numbers or booleans.
+    An older classifier there is replaced; no other directory is. A model that did not come from `fit`, such as a pretrained
+    one, is not copied: the card holds its fingerprint, and `load_joint` needs the model again.
+
+    Args:
+        joint: The joint distribution.
+        settings: How it was fitted.
+        rejection: The reference of outliers, or None.
+        directory: Where to write.
+
+    Raises:
+        BadValue: The labels are no strings, numbers or booleans.
     """
     check_target(directory)
     own = list(joint.lms)
@@ -104,9 +121,18 @@ def save_joint(
 def load_joint(
     directory: str | Path, lm: LM | None = None
 ) -> tuple[Joint, ClassifierSettings, Rejection | None]:
-    """What `save_joint` wrote, its hashes checked. lm: the model from outside, where there is one.
+    """Read what `save_joint` wrote, and check its hashes.
 
-    `BadSource` for a directory that is damaged or none; `BadValue` for another model, or one too few or too many.
+    Args:
+        directory: Where the classifier is.
+        lm: The model that the classifier does not hold; or None.
+
+    Returns:
+        The joint distribution, its settings, and the reference of outliers or None.
+
+    Raises:
+        BadSource: The directory is damaged, or holds no classifier.
+        BadValue: `lm` is another model, or missing, or not needed.
     """
     if lm is not None:
         refuse_normalizing(lm.vocab, "a classifier")
@@ -196,7 +222,7 @@ def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ..
 
 
 def check_target(directory: str | Path) -> None:
-    """Refuse, before any work is done, to write a classifier over something that is none."""
+    """Refuse to write a classifier over anything else, before any work is done."""
     check_output_directory(directory, CARD, "classifier")
 
 
@@ -224,7 +250,7 @@ def _read_card(home: Path) -> dict[str, Any]:
 
 
 def is_savable(lm: LM) -> bool:
-    """Whether a model is one of our own, which `save` writes."""
+    """Whether `save` writes this model, as one of our own families."""
     return type(lm).__name__ in ("NgramLM", "TransformerLM")
 
 

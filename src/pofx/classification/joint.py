@@ -1,4 +1,4 @@
-"""P(x, t) as a value: the classes, their models, and how probable each is."""
+"""P(x, t) as a value: the classes, their models, and how probable each class is."""
 
 from __future__ import annotations
 
@@ -29,13 +29,17 @@ from pofx.vocab.vocabulary import to_bytes
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """P(x, t) = P(t) p(x | t), over texts x and `classes`.
+    """P(x, t) = P(t) p(x | t), over texts x and classes t.
 
-    lms: a model for each class; or one for all, and `given`, the prefix that it is conditioned on for each.
-    count: documents of each class, `[C]` (EM: expected ones). log_prior: log P(t), `[C]`, nats. power: 1, or β of the
-    power posterior (`bayes`).
+    Attributes:
+        classes: The labels.
+        lms: A model for each class; or one model for all, conditioned on `given`.
+        given: The prefix that stands for each class; None with a model for each class.
+        count: Documents of each class, `[C]`; expected numbers with EM.
+        log_prior: log P(t), `[C]`, nats.
+        power: 1, or β of the power posterior (`bayes`).
 
-    Right: `joint.posterior(["a text"]).log_p`. Wrong: changing an array of it; `with_prior` gives another joint.
+    Right: `joint.posterior(["a text"]).log_p`. Wrong: changing an array of it; `with_prior` returns another joint.
     """
 
     classes: tuple[Any, ...]
@@ -47,38 +51,38 @@ class Joint:
 
     @property
     def fingerprint(self) -> list[str]:
-        """What names the weights of all models."""
+        """The fingerprints of the weights of all models."""
         apart = [(lm,) if self.given is not None else split_class_model(lm)[::2] for lm in self.lms]
         return [part.fingerprint for parts in apart for part in parts if part is not None]
 
     def log_likelihood(self, texts: Sequence[str | bytes]) -> NDArray[np.float64]:
-        """log p(x | t), nats, EOS included, `[n, C]`."""
+        """Compute log p(x | t), nats, EOS included, `[n, C]`."""
         return self.likelihoods(texts).log_p
 
     def likelihoods(self, texts: Sequence[str | bytes]) -> Likelihoods:
-        """log p(x | t), nats, EOS included, and the tokens of each text."""
+        """Compute log p(x | t), nats, EOS included, and count the tokens of each text."""
         if self.given is not None:
             return likelihoods_and_tokens_behind(self.lms[0], self.given, texts)
         return likelihoods_and_tokens(self.lms, texts)
 
     def posterior(self, texts: Sequence[str | bytes]) -> Posterior:
-        """log P(t | x) and log p(x), nats; `Impossible` for a text that no class can produce."""
+        """Compute log P(t | x) and log p(x), nats; `Impossible` for a text that no class can produce."""
         return bayes(self.log_likelihood(texts), self.log_prior, self.power)
 
     def log_evidence(self, texts: Sequence[str | bytes]) -> NDArray[np.float64]:
-        """log p(x) = log Σ_t P(t) p(x | t), nats, `[n]`; −∞ for a text that no class can produce."""
+        """Compute log p(x) = log Σ_t P(t) p(x | t), nats, `[n]`; −∞ for a text that no class can produce."""
         return log_evidence(self.log_likelihood(texts), self.log_prior)
 
     def with_prior(self, prior: Prior) -> Joint:
-        """The same models with another P(t)."""
+        """Return the same models with another P(t)."""
         return replace(self, log_prior=log_prior(prior, self.classes, self.count))
 
     def fitted_on(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-        """Whether each text is a document that the model of some class was fitted on, `[n]`; False where nobody knows."""
+        """Whether some class's model was fitted on each text, `[n]`; False where this is not known."""
         return self._any(was_fitted_on, texts)
 
     def chosen_by(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-        """Whether the weights of some class's model were chosen by each text, and none fitted on it; `[n]`."""
+        """Whether each text helped to choose the weights of some class's model, and none was fitted on it; `[n]`."""
         return self._any(was_chosen_by, texts) & ~self.fitted_on(texts)
 
     def _any(
@@ -93,7 +97,7 @@ class Joint:
         return out
 
     def sample(self, label: Any, n: int, max_tokens: int = 256, seed: int | None = None) -> list[Draw]:
-        """n draws of p(x | label); see `sample`."""
+        """Draw n texts from p(x | label); see `sample`."""
         try:
             c = self.classes.index(label)
         except ValueError:
@@ -105,7 +109,7 @@ class Joint:
 
 
 def warn_if_known(joint: Joint, texts: Sequence[str | bytes]) -> None:
-    """`UserWarning` if some texts are ones that a class's model was fitted on, or that its weights were chosen by."""
+    """Give a `UserWarning` if some texts were fitted on, or helped to choose weights."""
     fitted, chosen = int(joint.fitted_on(texts).sum()), int(joint.chosen_by(texts).sum())
     told = [f"the classifier was fitted on {fitted:,}"] if fitted else []
     told += [f"its weights were chosen by {chosen:,}"] if chosen else []

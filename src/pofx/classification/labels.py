@@ -1,8 +1,8 @@
-"""Labels as scikit-learn reads them, and the places of their classes."""
+"""Texts and labels as scikit-learn reads them, and the place of each label among the classes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,23 @@ from numpy.typing import NDArray
 
 from pofx.classification.training import UNLABELLED
 from pofx.errors import BadValue, require
+from pofx.vocab.vocabulary import to_bytes
 
 
 def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The sorted classes, and the place of each label among them, −1 for those without.
+    """Find the sorted classes, and the place of each label among them.
 
-    given: its keys are the classes, whether or not they have documents. partial: None, NaN, or −1 among whole numbers,
-    stands for no label, as in scikit-learn's semi-supervised estimators; else None and NaN are refused.
+    Args:
+        y: The labels.
+        given: A mapping whose keys are the classes, whether or not they have documents; or None.
+        partial: Whether None, NaN, and −1 among whole numbers stand for no label, as in scikit-learn's semi-supervised
+            estimators. Otherwise None and NaN are refused.
+
+    Returns:
+        The classes, and the place of each label; −1 for no label.
+
+    Raises:
+        BadValue: There are no labels, a label has no prefix in `given`, or a label is missing.
     """
     require("sklearn", "classify", "reading labels")
     from sklearn.utils.multiclass import check_classification_targets
@@ -49,6 +59,34 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     return classes, out
 
 
+def as_texts(X: Any) -> list[str | bytes]:
+    """Return X as a list of texts; `BadValue` for anything else."""
+    if isinstance(X, str | bytes):
+        raise BadValue("X: expected a list of texts, found one text", "write [text]")
+    shape = getattr(X, "shape", None)
+    if shape is not None and len(shape) != 1:
+        raise BadValue(
+            f"X: expected a list or one-dimensional array of texts, found an array of shape {list(shape)}",
+            "for a column of a table write table['name']",
+        )
+    try:
+        texts = X.tolist() if isinstance(X, np.ndarray) else list(X)
+    except TypeError:
+        raise BadValue(f"X: expected a list of texts, found {type(X).__name__}", None) from None
+    for i, text in enumerate(texts):
+        if not isinstance(text, str | bytes):
+            raise BadValue(
+                f"X: expected texts (str or bytes), found {type(text).__name__} as document {i}",
+                "leave it out, or convert it",
+            )
+    return texts
+
+
+def byte_lengths(texts: Sequence[str | bytes]) -> NDArray[np.int64]:
+    """Return the bytes of each text, `[n]`."""
+    return np.array([len(to_bytes(t)) for t in texts], dtype=np.int64)
+
+
 def _is_missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
     """Which documents have no label: None, NaN, pandas' NA, and −1 among whole numbers where `partial` allows it."""
     if labels.dtype == object:
@@ -74,12 +112,12 @@ def _is_missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
 
 
 def _is_none(label: object) -> bool:
-    """Whether it stands for no label. NaN alone differs from itself; pandas' NA has no truth value to ask for."""
+    """Whether a label stands for no label. NaN alone differs from itself; pandas' NA has no truth value."""
     return label is None or type(label).__name__ == "NAType" or bool(label != label)
 
 
 def _unify_numbers(known: NDArray[Any]) -> NDArray[Any]:
-    """Labels of Python as an array: 1 and 1.0 are one label, whatever stands beside them."""
+    """Return labels as an array in which 1 and 1.0 are one label, whatever the other labels are."""
     labels = known.tolist()
     if all(isinstance(t, float) for t in labels):
         return np.array(labels)

@@ -1,4 +1,4 @@
-"""Whether a text is an outlier: how few held-out texts are as improbable as it."""
+"""Outliers: the share of held-out texts that are as improbable as a text."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from pofx.errors import BadValue
 from pofx.values import check_real_number
 
 Per = Literal["text", "byte"]
-# Values kept of a large held-out set: evenly spaced quantiles, which move no p-value by more than 1/1,000.
+# Most values kept: evenly spaced quantiles, which move no p-value by more than 1/1,000.
 KEPT = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class Rejection:
-    """The evidence of texts that were held out, to hold others against.
+    """The evidence of held-out texts, for comparison with other texts.
 
-    held_out: log p(x) of each, or, per="byte", log p(x) over (1 + its bytes); sorted, nats.
-    Posteriors are never divided by a length; this statistic may be, since p below holds for any: log p(x) itself is
-    mostly a measure of the length, so that per="text" rejects what is long.
+    Posteriors are never divided by a length. This statistic may be, since `p` holds for any statistic. log p(x)
+    itself mostly measures the length, so that per="text" rejects long texts.
+
+    Attributes:
+        held_out: log p(x) of each held-out text, or with per="byte" log p(x) over (1 + its bytes); sorted, nats.
+        per: "text" or "byte".
     """
 
     held_out: NDArray[np.float64]
     per: Per = "byte"
 
     def p(self, log_evidence: NDArray[np.float64], n_bytes: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(1 + number of held-out texts at most as probable) / (n + 1), `[n]`.
+        """Compute (1 + number of held-out texts at most as probable) / (n + 1), `[n]`.
 
-        Of a text exchangeable with them, P(p ≤ s) ≤ s for every s: a conformal p-value (Vovk et al. 2005).
+        For a text exchangeable with the held-out texts, P(p ≤ s) ≤ s for every s: a conformal p-value (Vovk et al. 2005).
         """
         values = statistic(log_evidence, n_bytes, self.per)
         below = np.searchsorted(self.held_out, values, side="right")
@@ -39,9 +42,16 @@ class Rejection:
         return out
 
     def threshold(self, share: float) -> float:
-        """The value below which p ≤ `share`: rejecting there loses at most that share of good texts; −∞: too few held out.
+        """Return the value below which p ≤ `share`, so that rejecting there loses at most that share of good texts.
 
-        In nats a text, or a byte. `BadValue` for a share outside (0, 1).
+        Args:
+            share: A number in (0, 1).
+
+        Returns:
+            The threshold, nats a text or a byte; −∞ where too few texts are held out.
+
+        Raises:
+            BadValue: `share` is outside (0, 1).
         """
         share = check_real_number("share", share, 0, 1, above=True, below=True)
         at = int(np.floor(share * (len(self.held_out) + 1) + 1e-9)) - 1
@@ -51,9 +61,20 @@ class Rejection:
 def make_rejection(
     log_evidence: NDArray[np.float64], n_bytes: NDArray[np.int64], per: Per = "byte"
 ) -> Rejection:
-    """The reference of texts that were not fitted on; `BadValue` without any.
+    """Make the reference of held-out texts.
 
-    Right: of documents held out. Wrong: of those the model was fitted on, which it knows by heart.
+    Args:
+        log_evidence: log p(x) of each held-out text, nats.
+        n_bytes: Bytes of each text.
+        per: "text" or "byte".
+
+    Returns:
+        The reference.
+
+    Raises:
+        BadValue: There is no text.
+
+    Right: of documents held out. Wrong: of documents the model was fitted on, which it knows by heart.
     """
     if not len(log_evidence):
         raise BadValue("held out: expected at least one text to hold others against, found none", None)
@@ -64,7 +85,7 @@ def make_rejection(
 
 
 def statistic(log_evidence: NDArray[np.float64], n_bytes: NDArray[np.int64], per: Per) -> NDArray[np.float64]:
-    """What is compared: log p(x), or log p(x) over 1 + its bytes, EOS counted as one."""
+    """Return log p(x), or with per="byte" log p(x) over 1 + its bytes, where EOS counts as one byte."""
     if per not in ("text", "byte"):
         raise BadValue(f"per: expected 'text' or 'byte', found {per!r}", None)
     return log_evidence if per == "text" else log_evidence / (1 + n_bytes)

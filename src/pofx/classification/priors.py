@@ -15,10 +15,19 @@ Prior = str | Sequence[float] | NDArray[np.float64] | Mapping[Any, float]
 
 
 def log_prior(prior: Prior, classes: Sequence[Any], count: NDArray[np.float64]) -> NDArray[np.float64]:
-    """log P(t), `[C]`, in the order of `classes`.
+    """Compute log P(t), `[C]`, in the order of `classes`.
 
-    "empirical": count / Σ count, so −∞ for a class without documents; "uniform": 1/C; an array in the order of
-    `classes`, or a mapping from label to number: normalised here, zeros allowed. `BadValue` for anything else.
+    Args:
+        prior: "empirical": count / Σ count, so −∞ for a class without documents. "uniform": 1/C. Or weights, as an array in
+            the order of `classes` or a mapping from label; these are normalised, and zeros are allowed.
+        classes: The labels.
+        count: Documents of each class, `[C]`.
+
+    Returns:
+        log P(t), nats.
+
+    Raises:
+        BadValue: The prior is anything else.
 
     Right: `log_prior({"ham": 9, "spam": 1}, ["ham", "spam"], count)`. Wrong: logarithms, or one number for two classes.
     """

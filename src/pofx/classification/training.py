@@ -1,4 +1,4 @@
-"""Fitting P(x, t): from documents and labels, and by expectation–maximisation from documents without."""
+"""Fitting P(x, t) to documents with labels, and by expectation–maximisation to documents without labels."""
 
 from __future__ import annotations
 
@@ -35,8 +35,12 @@ SETTLED = 1e-6
 
 @dataclass(frozen=True)
 class EMStep:
-    """One step of EM. log_likelihood: Σ log P(x, t) of labelled and Σ log p(x) of other documents, nats, before it.
-    moved: the largest change of a posterior by it."""
+    """One step of EM.
+
+    Attributes:
+        log_likelihood: Σ log P(x, t) of labelled documents and Σ log p(x) of the others before the step, nats.
+        moved: The largest change of a posterior by the step.
+    """
 
     log_likelihood: float
     moved: float
@@ -55,18 +59,35 @@ def fit_joint(
     background: float = 0.0,
     progress: Callable[[EMStep], None] | None = None,
 ) -> tuple[Joint, list[EMStep]]:
-    """P(x, t) of documents, labels[n] being places in `classes`, or −1 for documents without label; the steps of EM.
+    """Fit P(x, t) to documents.
 
-    spec: what to fit for each class; an `LM` is taken as it is, conditioned on given[label]. With both a spec and
-    `given`, one model of all classes is fitted to the texts behind their prefixes.
+    EM computes P(t | x) of each document without label (E), and fits models and empirical prior again (M). Where the family
+    has fractional counts, as additive n-grams have, a document counts in class t with weight P(t | x) (Nigam et al. 2000).
+    Otherwise it counts as a whole in its most probable class (classification EM; Celeux & Govaert 1992). For a fixed LM only
+    the prior is fitted.
 
-    em: at most so many steps over documents without labels (0: `BadValue` for those). E: P(t | x) of each. M: models
-    and empirical prior again, each such document counted in class t with weight P(t | x) where the family has
-    fractional counts (additive n-grams; Nigam et al. 2000), else as a whole in its most probable class
-    (classification EM; Celeux & Govaert 1992). A fixed LM has nothing but its prior to fit.
-    background: λ of p(v | h, t) = (1 − λ) p_t(v | h) + λ p(v | h), p being fitted to the documents of all classes, with
-    labels or without; the M-step stays that of p_t. `BadSource` for a class without documents, where a model is fitted
-    for each.
+    Args:
+        texts: The documents.
+        labels: The place of each label in `classes`, or −1 for no label, `[n]`.
+        classes: The labels.
+        spec: What is fitted for each class. An `LM` is not fitted, and is conditioned on given[label]. With a spec and
+            `given`, one model of all classes is fitted to the texts behind their prefixes.
+        given: The prefix for each label, or None.
+        prior: The prior; see `log_prior`.
+        length: "own" or "shared"; see `make_fitter`.
+        em: Most steps of EM; with 0 a document without label is refused.
+        power: 1, or β of the power posterior.
+        background: λ of p(v | h, t) = (1 − λ) p_t(v | h) + λ p(v | h). The model p is fitted to the documents of
+        all classes,
+            with labels or without; the M-step stays that of p_t.
+        progress: Called with each step of EM.
+
+    Returns:
+        The joint distribution, and the steps of EM.
+
+    Raises:
+        BadValue: An argument is outside its domain.
+        BadSource: A class has no document, where a model is fitted for each class.
     """
     if isinstance(spec, LM):
         refuse_normalizing(spec.vocab, "a classifier")
@@ -134,7 +155,7 @@ def fit_joint(
 
 
 def _posterior_weights(joint: NDArray[np.float64], whole: bool) -> Weights:
-    """P(t | x) of documents without label; 0 for all classes of one that none can produce: it says nothing."""
+    """Return P(t | x) of documents without label; 0 for all classes where none can produce the document."""
     possible = np.isfinite(joint.max(axis=1))
     out = np.zeros_like(joint)
     peak = joint[possible].max(axis=1, keepdims=True)

@@ -1,1 +1,1 @@
-"""Questions to a corpus that fit models of their own to answer."""
+"""Queries to a corpus that fit models of their own to answer."""

@@ -1,4 +1,4 @@
-"""What maximum likelihood assumes of a corpus, checked: independent draws of one p, each from x0 to EOS."""
+"""The assumptions of maximum likelihood about a corpus, checked: independent draws of one p, each from x0 to EOS."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from pofx.queries.scoring.score import Scored, score
 from pofx.values import check_real_number, check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
-# What answers where no model is named: fitted on 4 MB in 4 seconds, scores 1 MB a second.
+# The model where none is named: fitted on 4 MB in 4 seconds, it scores 1 MB a second.
 QUICK = NgramSpec(order=5)
 FITTED_BYTES = 1 << 22
-# Groups of copies, and documents that start mid-way, of which a report gives the ids.
+# Most groups of copies, and documents that start mid-way, whose ids a report gives.
 SHOWN = 10
 
 Text = str | bytes | Document
@@ -45,20 +45,33 @@ def corpus_report(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> CorpusReport:
-    """Whether documents are what L(θ) = −(1/N) Σ log p(xⁿ) takes them for: independent draws of one p, x0 to EOS.
+    """Check whether documents are what L(θ) = −(1/N) Σ log p(xⁿ) assumes: independent draws of one p, from x0 to EOS.
 
-    Copies inside and across the split, a permutation test of their order, what a document tells of the next one, the
-    effective number of documents, L(θ) with a cluster-bootstrap interval (nats a document), documents that start
-    mid-way. documents: in the order of their files, as `records` gives them or as texts; held in memory.
+    The report covers copies inside and across the split, a permutation test of the order, and the gain from knowing the
+    document before. It gives the effective number of documents, L(θ) with a cluster-bootstrap interval (nats a
+    document), and documents that start mid-way.
 
-    lm: under which log p is taken; without, a byte 5-gram fitted on the documents that are not held out. held_out: a
-    share, chosen by hash as `split_documents` does, or held-out documents themselves. clusters: a label a document
-    (an author, a page), held-out ones last; without, the files if there are several, else groups of copies. scored:
-    at most so many documents are scored for L(θ), drawn by `seed`. progress: is told what is being done.
+    Args:
+        documents: Documents in the order of their files, as `records` gives them, or as texts; held in memory.
+        lm: The model of log p; None fits a byte 5-gram on the documents that are not held out.
+        held_out: A share, chosen by hash as `split_documents` does, or the held-out documents themselves.
+        clusters: A label for each document, such as its author or page, held-out documents last. None takes the files if
+            there are several, else groups of copies.
+        scored: Most documents that are scored for L(θ), drawn by `seed`.
+        seed: Seed of the report.
+        progress: Called with the name of each stage.
 
-    `BadSource` for no documents; `NoBOS`, `NoEOS` for an lm without p(x1) or p(EOS).
-    Right: `corpus_report(records("a.txt", "b.txt"))`. Wrong: `corpus_report(sorted(texts))`, whose order means
-    something by construction.
+    Returns:
+        The report.
+
+    Raises:
+        BadSource: There are no documents.
+        BadValue: An argument is outside its domain.
+        NoBOS: `lm` has no p(x1).
+        NoEOS: `lm` has no p(EOS).
+
+    Right: `corpus_report(records("a.txt", "b.txt"))`. Wrong: `corpus_report(sorted(texts))`, whose order means something by
+    construction.
     """
     tell = progress or (lambda stage: None)
     tell("reading")
@@ -80,7 +93,8 @@ def corpus_report(
         lm = _quick(corpus, seed)
     _check(lm)
     tell("scoring")
-    # A model fitted here has read the rest; of another one nobody knows, but for a list of held-out documents.
+    # A model fitted here has read all but the held-out share. What a named model has read is known only where held-out
+    # documents are a list.
     kept = bool(corpus.held_out.any()) and (ours or n < corpus.n)
     pool = np.flatnonzero(corpus.held_out) if kept else np.arange(corpus.n)
     labels, what, copies = _clusters(corpus, clusters, near, pool)
@@ -112,7 +126,7 @@ def corpus_report(
 
 
 def _corpus(documents: Iterable[Text], held_out: float | Iterable[Text], seed: int) -> tuple[Corpus, int]:
-    """What is read, and how many documents of it are not from a list of held-out ones."""
+    """Read the documents; also return how many of them are not from a list of held-out documents."""
     if isinstance(documents, str | bytes):
         raise BadValue(
             "documents: expected an iterable of texts, found one text", "write records(path) or [text]"
@@ -151,7 +165,7 @@ def _as_text(text: str | bytes) -> str:
 
 
 def _quick(corpus: Corpus, seed: int) -> LM:
-    """An n-gram of the documents that are not held out; of some of them, by hash, where they are many."""
+    """Fit an n-gram on the documents that are not held out; on some of them, by hash, where they are many."""
     train = [t for t, aside in zip(corpus.texts, corpus.held_out) if not aside]
     size = sum(map(len, train))
     if size > FITTED_BYTES:
@@ -176,7 +190,7 @@ def _check(lm: LM) -> None:
 def _clusters(
     corpus: Corpus, clusters: Sequence[Hashable] | None, near: Ints, pool: Ints
 ) -> tuple[Ints, ClusterNoun, bool]:
-    """A number a document, what it numbers, and whether these are groups of copies."""
+    """Return a cluster number for each document, the noun for a cluster, and whether clusters are groups of copies."""
     if clusters is not None:
         seen: dict[Hashable, int] = {}
         labels = np.array([seen.setdefault(c, len(seen)) for c in clusters], dtype=np.int64)
@@ -187,7 +201,7 @@ def _clusters(
 
 
 def _seen(found: Sequence[Scored]) -> str:
-    """How many documents the model knows already, and what for, in a sentence; "" for none."""
+    """Say how many scored documents the model has seen, and in which role; "" for none."""
     fitted, chosen = sum(s.terms.fitted for s in found), sum(s.terms.chosen for s in found)
     told = [f"the model was fitted on {fitted:,} of them"] if fitted else []
     told += [f"its weights were chosen by {chosen:,} of them"] if chosen else []

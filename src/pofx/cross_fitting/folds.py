@@ -1,4 +1,4 @@
-"""Scores that do not flatter: each document by a model that was fitted without it."""
+"""Cross-fitting: each document is scored by a model that was fitted without it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ MOST_FOLDS = 1_000
 def cross_fit(
     documents: Iterable[str | bytes], spec: Spec = NgramSpec(), folds: int = 10, seed: int = 0
 ) -> list[Scored]:
-    """log p(x) of each document x under argmax L(θ) over the documents outside its fold; nats, in their order.
+    """Score each document by argmax L(θ) over the documents outside its fold: log p(x), nats, in order.
 
     Args:
-        documents: Texts, as `fit` takes them; they are held in memory.
+        documents: Texts, as `fit` takes them; held in memory.
         spec: What is fitted, once for each fold.
-        folds: K. A hash of a document and of the seed says which of K folds it is in, so equal documents share one: the
-            model that scores a document has seen no copy of it.
-        seed: Of the folds.
+        folds: K. A hash of document and seed chooses one of K folds, so equal documents share a fold, and the model that
+            scores a document has seen no copy of it.
+        seed: Seed of the folds.
 
     Returns:
-        A record for each document. Their mean is an estimate of the loss on new documents, of a model that was fitted on
-        (K − 1)/K of them. Each is the distribution of its fold's own model: numbers of two folds belong to two laws.
+        A record for each document. Their mean estimates the loss on new documents of a model fitted on (K − 1)/K of them.
+        Numbers of two folds belong to two distributions.
 
     Raises:
         BadValue: There are fewer than two folds with documents, or K is no number from 2 to 1,000.
@@ -60,7 +60,7 @@ def cross_fit(
 
 
 def fold_of(text: str | bytes, folds: int, seed: int) -> int:
-    """Which fold a document is in, by a hash of it and of the seed: the same on any machine, in any corpus."""
+    """Return the fold of a document, by a hash of it and of the seed: the same on any machine, in any corpus."""
     key = str(seed).encode("ascii")
     digest = hashlib.blake2b(to_bytes(text), digest_size=8, key=key, person=b"cross-fit").digest()
     return int.from_bytes(digest, "little") % folds

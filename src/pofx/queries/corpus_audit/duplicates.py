@@ -1,4 +1,4 @@
-"""Whether a corpus holds copies, and whether copies stand on both sides of its split."""
+"""Checks that a corpus holds few copies, and that no copies stand on both sides of its split."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ from pofx.queries.corpus_audit.record import Corpus
 from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.units import count_noun
 
-# Shares of documents. Web corpora that were not cleaned hold 2 to 14 % of near-duplicates (Lee et al. 2022); of a
-# held-out side one copy in a hundred is what the smallest differences between models that are reported come to.
+# Shares of documents. Web corpora that were not cleaned hold 2 to 14 % of near-duplicates (Lee et al. 2022). One copy in
+# a hundred held-out documents moves the loss by as much as the smallest differences between models that are reported.
 FEW, MANY = 0.01, 0.1
 CROSSED = 0.01
 
 
 def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Finding]:
-    """Shares of exact copies, of near copies, and of held-out documents that have either in the training side.
+    """Check the shares of exact copies, of near copies, and of held-out documents that have a copy in the training side.
 
-    exact, near: for each document the first of its group (`exact_groups`, `near_groups`).
+    Args:
+        corpus: The corpus.
+        exact: For each document the first of its group (`group_exact_copies`).
+        near: The same for near copies (`group_near_copies`).
+
+    Returns:
+        A finding for each share.
     """
     n = corpus.n
     again = int(np.sum(exact != np.arange(n)))
@@ -63,14 +69,14 @@ def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Find
 
 
 def count_crossing(groups: Labels, held_out: Labels | np.ndarray) -> int:
-    """How many held-out documents share their group with one that is not held out."""
+    """Count the held-out documents that share their group with a document that is not held out."""
     fitted = np.zeros(len(groups), dtype=np.bool_)
     fitted[groups[~held_out]] = True
     return int(np.sum(fitted[groups[held_out]]))
 
 
 def largest_groups(groups: Labels, most: int) -> list[np.ndarray]:
-    """Members of the largest groups of more than one, the largest first."""
+    """Return the members of the largest groups of more than one document, the largest group first."""
     first, sizes = np.unique(groups, return_counts=True)
     order = np.argsort(-sizes, kind="stable")[:most]
     return [np.flatnonzero(groups == first[k]) for k in order if sizes[k] > 1]

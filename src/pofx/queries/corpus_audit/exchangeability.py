@@ -1,4 +1,4 @@
-"""Whether the order of the documents means anything: a permutation test of exchangeability."""
+"""A permutation test of exchangeability: does the order of the documents mean anything?"""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ from pofx.queries.findings import Check, Finding, Measure
 from pofx.units import count_noun
 
 LEVEL = 0.01
-# At most so many runs of so many documents in a row: 4,096 neighbours, 999 shuffles in a second.
+# Most runs, and documents in a row of each: 4,096 neighbours, 999 shuffles in a second.
 RUNS, LONGEST = 64, 64
 FEWEST = 16
 SHUFFLES = 999
-# Numbers that a document is held as, and its characters that are read.
+# Length of the vector of a document, and its characters that are read.
 WIDTH = 128
 HEAD = 20_000
 
 
 def order_finding(corpus: Corpus, seed: int) -> Finding:
-    """Neighbours against shuffles: p = (1 + #{shuffles whose neighbours are as alike}) / (M + 1), uniform if
-    the documents are exchangeable, whatever they are.
+    """Test neighbours against shuffles: p = (1 + #{shuffles whose neighbours are as alike}) / (M + 1).
 
-    The statistic is the mean cosine of neighbours' hashed 5-character shingles, less what all documents share. (The
-    code length of an adaptive n-gram, which is tempting, has no power: one that only counts gives every order of the
-    documents the same length.) Of a large corpus 64 runs of 64 documents are taken, which are as exchangeable as
-    the whole.
+    p is uniform if the documents are exchangeable, whatever they are. The statistic is the mean cosine of neighbours' hashed
+    5-character shingles, less their mean over all documents. The code length of an adaptive n-gram would have no
+    power, since a code that only counts gives every order the same length. Of a large corpus 64 runs of 64 documents are
+    tested, which are as exchangeable as the whole.
+
+    Args:
+        corpus: The corpus.
+        seed: Seed of the runs and shuffles.
+
+    Returns:
+        The finding, a p-value.
     """
     rng = np.random.default_rng(seed)
     at, follows = choose_runs(corpus, rng)
@@ -64,8 +70,17 @@ def order_finding(corpus: Corpus, seed: int) -> Finding:
 def order_test(
     vectors: NDArray[np.float64], follows: NDArray[np.bool_], shuffles: int, rng: np.random.Generator
 ) -> tuple[float, float, float]:
-    """(mean inner product of neighbours, its mean over shuffles, p). vectors: `[n, d]`; follows: `[n]`, whether each
-    is a neighbour of the one before."""
+    """Test whether neighbours are more alike than after a shuffle.
+
+    Args:
+        vectors: A vector for each document, `[n, d]`.
+        follows: Whether each document is a neighbour of the one before, `[n]`.
+        shuffles: Number of shuffles.
+        rng: Generator of the shuffles.
+
+    Returns:
+        The mean inner product of neighbours, its mean over shuffles, and p.
+    """
     second = np.flatnonzero(follows)
     single = vectors.astype(np.float32)
 
@@ -79,7 +94,7 @@ def order_test(
 
 
 def hashed_vectors(texts: Sequence[str]) -> NDArray[np.float64]:
-    """Counts of shingles hashed to 128 places with a sign (Weinberger 2009), less their mean, of length 1; `[n, 128]`."""
+    """Hash shingle counts to 128 places with a sign (Weinberger 2009), subtract the mean, scale to length 1."""
     rows = []
     for hashes, offsets in shingles([t[:HEAD] for t in texts]):
         place = (hashes % np.uint64(WIDTH)).astype(np.int64)
@@ -98,7 +113,7 @@ def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def choose_runs(corpus: Corpus, rng: np.random.Generator) -> tuple[Ints, NDArray[np.bool_]]:
-    """Places of the documents to test, and whether each is a neighbour of the one before it there."""
+    """Choose places of the documents to test, and say whether each is a neighbour of the one before."""
     follows = corpus.follows
     if corpus.n <= RUNS * LONGEST:
         return np.arange(corpus.n), follows

@@ -1,4 +1,4 @@
-"""Documents that begin in the middle of a text: pieces without an x0 of their own."""
+"""A check for fragments: documents that begin in the middle of a text, and so have no x0 of their own."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.queries.scoring.score import score
 from pofx.units import count_noun
 
-# Share of documents that may look so by chance: names, verse, code.
+# Share of documents that may look like fragments by chance: names, verse, code.
 FEW = 0.05
 LEVEL = 0.01
-# So many of one length, in characters or words, and at least so long: cut by length.
+# Share of documents of one length, and the least such length in characters or words, that mean a cut by length.
 SAME, LONG = 0.2, 64
 # Pairs whose joins are computed, all with all; characters on either side.
 PAIRS = 24
@@ -35,11 +35,20 @@ FINAL = ".!?…。！？｡।؟\"'”’»)]}>"
 
 
 def fragment_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Finding, Ints]:
-    """Share of the documents that look as if they began mid-way, by three kinds of evidence; and which they are.
+    """Check the share of documents that look like fragments, by three kinds of evidence.
 
-    By form: it begins in lower case or with a mark that opens nothing, and the document before it does not end a
-    sentence. By length: many documents have the very same one. By the model: log P(head | tail of the document
-    before) against tails of others, p by permutation. Form alone is a warning; with another of the three, a failure.
+    By form: a document begins in lower case or with a closing mark, and the document before does not end a sentence. By
+    length: many documents have the very same length. By the model: log P(head | tail of the document before) is higher than
+    behind tails of other documents, with p by permutation. Form alone is a warning; with other evidence it is a failure.
+
+    Args:
+        corpus: The corpus.
+        lm: The model.
+        pairs: Places of documents behind another one, whose joins the model scores.
+        seed: Seed of the permutations.
+
+    Returns:
+        The finding, and the places of the documents that look like fragments.
     """
     looks = looks_broken(corpus)
     share = float(looks.mean())
@@ -48,7 +57,7 @@ def fragment_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Fi
     if len(pairs) >= FEWEST:
         tails = [corpus.texts[int(i) - 1][-TAIL:] for i in pairs]
         heads = [corpus.texts[int(i)][:HEAD] for i in pairs]
-        with suppress(Impossible):  # a model that rules some ends out has nothing to say of joins
+        with suppress(Impossible):  # a model that gives some tail probability 0 cannot score joins
             table = join_table(lm, tails, heads)
             if np.isfinite(table).all():
                 found, usual, p = paired_p_value(table, SHUFFLES, np.random.default_rng(seed))
@@ -78,7 +87,7 @@ def fragment_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Fi
 
 
 def looks_broken(corpus: Corpus) -> NDArray[np.bool_]:
-    """Whether each document looks by its form as if it went on where the one before stopped, `[n]`."""
+    """Whether each document looks by its form as if it continued the document before, `[n]`."""
     out = corpus.follows
     for i in np.flatnonzero(out).tolist():
         out[i] = _continues_sentence(corpus.texts[i]) and not _ends_sentence(corpus.texts[i - 1])
@@ -96,7 +105,7 @@ def _ends_sentence(text: str) -> bool:
 
 
 def common_length(texts: tuple[str, ...]) -> tuple[float, int, str]:
-    """(share of the texts that have the commonest length, that length, its unit), of lengths of at least 64."""
+    """Return the share of texts that have the commonest length of at least 64, that length, and its unit."""
     best = 0.0, 0, "characters"
     if len(texts) < FEWEST:
         return best
@@ -108,12 +117,22 @@ def common_length(texts: tuple[str, ...]) -> tuple[float, int, str]:
 
 
 def join_table(lm: LM, tails: list[str], heads: list[str]) -> NDArray[np.float64]:
-    """log P(head_j | tail_i), nats, `[n, n]`: the mean of P right behind the tail, behind a space, and behind a newline,
-    for one of these is what the cut took away."""
+    """Compute log P(head_j | tail_i): the mean of P behind the tail alone, behind a space, and behind a newline.
+
+    One of the three gaps is what the cut took away.
+
+    Args:
+        lm: The model.
+        tails: Ends of documents.
+        heads: Beginnings of documents.
+
+    Returns:
+        Log-probabilities `[n, n]`, nats.
+    """
     gaps = [gap for gap in GAPS if _spells(lm, gap)]
     rows = []
     for tail in tails:
-        # Joined as tokens: what it loses by a cut within a word is lost behind every tail.
+        # Joined as tokens: a cut within a word costs the same behind every tail.
         behind = [tail + gap for gap in gaps for _ in heads]
         found = score(lm, heads * len(gaps), behind, boundary="token")
         ways = np.array([s.prefix_total for s in found]).reshape(len(gaps), len(heads))

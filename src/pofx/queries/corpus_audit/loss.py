@@ -1,4 +1,4 @@
-"""L(θ) of a corpus with an interval that knows of clusters, and how many independent documents it comes to."""
+"""L(θ) of a corpus with an interval that knows of clusters, and the effective number of documents."""
 
 from __future__ import annotations
 
@@ -19,22 +19,31 @@ from pofx.units import count_noun
 LEVEL = 0.95
 DRAWS = 2000
 SHUFFLES = 199
-# What documents are grouped by: one, and several.
+# The noun for a cluster, in the singular and the plural.
 ClusterNoun = tuple[str, str]
-# Above this p a ρ may as well be 0, and nothing has failed.
+# Above this p-value ρ may be 0, and nothing has failed.
 UNSURE = 0.01
-# Fewer clusters than this say little of a cluster that was not drawn.
+# Fewer clusters than this say little of a further cluster.
 FEWEST = 8
-# Of the documents there are, the effective ones should be so many; less than half of them is a failure.
+# Least share of effective documents among all to pass, and to warn.
 ENOUGH, HALF = 0.9, 0.5
 
 
 def estimate_loss(
     minus_log_p: Floats, clusters: Labels, all_clusters: Labels, copies: bool, model: str, seed: int
 ) -> Loss:
-    """Mean of −log p(xⁿ), nats a document. clusters: of the documents that were scored; all_clusters: of all.
+    """Estimate L(θ), the mean of −log p(xⁿ), nats a document.
 
-    copies: clusters are groups of near-duplicates, which say nothing new, so that ρ = 1; else ρ is estimated.
+    Args:
+        minus_log_p: −log p of each scored document, nats.
+        clusters: The cluster of each scored document.
+        all_clusters: The cluster of every document.
+        copies: Whether clusters are groups of near-duplicates, so that ρ = 1; else ρ is estimated.
+        model: The name of the model.
+        seed: Seed of bootstrap and permutations.
+
+    Returns:
+        The loss, its interval, and the design effect.
     """
     finite = bool(np.isfinite(minus_log_p).all())
     value = float(minus_log_p.mean())
@@ -57,7 +66,7 @@ def _rho(values: Floats, labels: Labels, seed: int) -> tuple[float, float]:
 
 
 def effective_finding(loss: Loss, documents: int, what: ClusterNoun, groups: int) -> tuple[Finding, float]:
-    """n / DEFF, DEFF = 1 + (m − 1) ρ: documents that are as good for a mean as all of these."""
+    """Check n / DEFF with DEFF = 1 + (m − 1) ρ: as many independent documents would say as much of a mean."""
     effective = documents / loss.design_effect
     share = effective / documents
     unsure = loss.rho_p > UNSURE
@@ -88,7 +97,7 @@ def effective_finding(loss: Loss, documents: int, what: ClusterNoun, groups: int
 
 
 def loss_finding(loss: Loss, what: ClusterNoun, held_out: bool, seen: str = "") -> Finding:
-    """L(θ) with its interval: how well the corpus determines what is minimised. seen: what the model knows of it."""
+    """Report L(θ) with its interval; `seen` says which scored documents the model has seen."""
     of = f"{count_noun(loss.n, 'held-out document' if held_out else 'document')} in {count_noun(loss.clusters, *what)}"
     if not np.isfinite(loss.value):
         return Finding(

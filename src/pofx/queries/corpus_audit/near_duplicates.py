@@ -1,4 +1,4 @@
-"""Documents that are copies of one another, letter by letter or nearly so."""
+"""Groups of documents that are copies of one another, letter by letter or nearly so."""
 
 from __future__ import annotations
 
@@ -15,24 +15,30 @@ from pofx.algorithms.statistics.shingles import jaccard, minima
 ALIKE = 0.8
 # 21 bands of 6 minima: two documents at 0.8 meet in one with probability 0.998, at 0.5 with 0.28, at 0.3 with 0.02.
 BANDS, ROWS = 21, 6
-# In a band's bucket of more than so many all are held against the first and the one before, not against all.
+# In a larger bucket, each text is compared with the first and the previous text only.
 CROWD = 32
-# Where the share of equal minima (standard error 0.04) is below this, no sets are made.
+# Below this share of equal minima (standard error 0.04) the similarity is not computed.
 HOPELESS = 0.65
 
 
 def group_exact_copies(texts: Sequence[str]) -> Labels:
-    """For each text the place of the first that is equal to it, `[n]`."""
+    """Return for each text the place of the first text that is equal to it, `[n]`."""
     first: dict[str, int] = {}
     return np.array([first.setdefault(t, i) for i, t in enumerate(texts)], dtype=np.int64)
 
 
 def group_near_copies(texts: Sequence[str], seed: int = 0) -> Labels:
-    """For each text the first of its group: equal texts, and texts whose 5-character shingles have a Jaccard
-    similarity of 0.8 or more, also by way of others.
+    """Group texts that are equal, or whose 5-character shingles have a Jaccard similarity of 0.8 or more.
 
-    Candidates are found by MinHash (Broder 1997) of 126 permutations in 21 bands, in time linear in the corpus, and
-    each pair is then computed exactly: none is reported that is not one, one of 500 may be missed.
+    Similar pairs link into groups. MinHash (Broder 1997) of 126 permutations in 21 bands finds candidates, in time linear in
+    the corpus, and each candidate pair is then computed exactly. No pair is reported wrongly, and one of 500 may be missed.
+
+    Args:
+        texts: The texts.
+        seed: Seed of the permutations.
+
+    Returns:
+        For each text the place of the first text of its group, `[n]`.
     """
     groups = group_exact_copies(texts)
     distinct = np.unique(groups)
@@ -43,7 +49,7 @@ def group_near_copies(texts: Sequence[str], seed: int = 0) -> Labels:
 
 
 def _merge_pairs(texts: Sequence[str], rows: NDArray[np.uint32]) -> Labels:
-    """The first of each text's group. Pairs that a group already holds are not computed again."""
+    """Return the first of each text's group; pairs that are already in one group are not computed again."""
     groups = Groups(len(texts))
     refused: set[tuple[int, int]] = set()
     for i, j in _candidate_pairs(rows):
@@ -57,7 +63,7 @@ def _merge_pairs(texts: Sequence[str], rows: NDArray[np.uint32]) -> Labels:
 
 
 def _candidate_pairs(rows: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
-    """Pairs i < j that agree in all minima of some band."""
+    """Yield pairs i < j that agree in all minima of some band."""
     for b in range(BANDS):
         band = np.ascontiguousarray(rows[:, b * ROWS : (b + 1) * ROWS])
         key = band.view(np.dtype((np.void, band.dtype.itemsize * ROWS))).ravel()

@@ -1,4 +1,4 @@
-"""What a document tells of the one behind it: the gain of knowing it, and whether the one goes on where it stops."""
+"""A check of independence: the gain in log p of a document from knowing the document before it."""
 
 from __future__ import annotations
 
@@ -18,24 +18,32 @@ from pofx.queries.scoring.terms import read_texts
 from pofx.units import count_noun
 
 LEVEL = 0.01
-# Pairs of neighbours; a table of all ways to pair them is computed, so the work grows with the square.
+# Pairs of neighbours. The work grows with the square, since all ways to pair the documents are computed.
 PAIRS = 64
 FEWEST = 8
 SHUFFLES = 999
 # Characters of a document that are read.
 HEAD = 2000
-# The context of a cache spells about so many bytes; and how much the model weighs against a count in it.
+# Bytes that the context of a cache spells, and weights of the model against a count.
 CONTEXT = 4
 STRENGTHS = (0.5, 2.0, 8.0)
-# A gain of less than this share of −log p(x_i) does not matter, however surely it is there.
+# A significant gain below this share of −log p(x_i) is a warning, no failure.
 MATERIAL = 0.01
 
 
 def choose_neighbour_pairs(corpus: Corpus, most: int, seed: int, held_out: bool) -> Ints:
-    """Places of at most so many documents that stand right behind another of their file, no two pairs sharing one.
+    """Choose documents that stand right behind another document of their file, such that no two pairs overlap.
 
-    Since they are disjoint, any pairing of the first with the second ones is as likely, if documents are
-    exchangeable. held_out: second ones are of the held-out side, where the model has not read them.
+    Disjoint pairs make every pairing of first with second documents equally likely, if documents are exchangeable.
+
+    Args:
+        corpus: The corpus.
+        most: Most pairs.
+        seed: Seed of the choice.
+        held_out: Whether second documents must be held out, where the model has not read them.
+
+    Returns:
+        Places of the second documents.
     """
     fit = corpus.follows & (corpus.held_out if held_out else True)
     picked: list[int] = []
@@ -50,10 +58,19 @@ def choose_neighbour_pairs(corpus: Corpus, most: int, seed: int, held_out: bool)
 
 
 def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding:
-    """Mean of log p(x_i | x_{i−1}) − log p(x_i), nats a document, with p from permuting who stands behind whom.
+    """Test the mean of log p(x_i | x_{i−1}) − log p(x_i), nats a document, by permuting which document stands behind which.
 
-    Of each document the first 2,000 characters are read. The conditional is the model with a cache of the neighbour
-    (`cache_gain`), so what is found is a lower bound of what there is to know.
+    The first 2,000 characters of each document are read. The conditional is the model with a cache of the neighbour
+    (`cache_gain`), so the gain is a lower bound.
+
+    Args:
+        corpus: The corpus.
+        lm: The model.
+        pairs: Places of the second documents.
+        seed: Seed of the permutations.
+
+    Returns:
+        The finding, nats a document.
     """
     texts = [corpus.texts[i][:HEAD] for i in pairs.tolist()]
     traces = score(lm, texts)
@@ -95,13 +112,21 @@ def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding
 def cache_gain(
     lm: LM, before: Sequence[Ints], paths: Sequence[Ints], logp: Sequence[NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """log p(y_j | x_i) − log p(y_j) for every document before, i, and every one behind, j; nats, `[n, n]`.
+    """Compute log p(y_j | x_i) − log p(y_j) for every first document x_i and every second document y_j.
 
-    Given x the model is ½ as it is, and ½ with a cache of x: p(v|c) = (N_x(c v) + μ p(v)) / (N_x(c) + μ), with
-    N_x the counts of x and c the last tokens (about 4 bytes), μ one of three with equal weights. Each is a
+    Behind x the model is a mixture: ½ as it is, and ½ with a cache of x, p(v|c) = (N_x(c v) + μ p(v)) / (N_x(c) + μ).
+    N_x are
+    the counts of x, c the last tokens (about 4 bytes), and μ is one of three numbers with equal weights. Each component is a
     distribution over whole texts, so the gain is one of log-probabilities, and never below −log 2.
 
-    logp: log p of each token of `paths` under the model, EOS counted.
+    Args:
+        lm: The model.
+        before: Token ids of the first documents.
+        paths: Token ids of the second documents, EOS counted.
+        logp: log p of each token of `paths` under the model, nats.
+
+    Returns:
+        Gains in nats, `[n, n]`.
     """
     context = _context(lm, before)
     keys = [_keys(p, context, lm.vocab.size) for p in paths]
@@ -128,14 +153,14 @@ def _path(lm: LM, tokens: Ints) -> Ints:
 
 
 def _context(lm: LM, paths: Sequence[Ints]) -> int:
-    """How many tokens spell about 4 bytes."""
+    """Return how many tokens spell about 4 bytes."""
     n = max(1, sum(len(x) for x in paths))
     spelled = sum(len(lm.vocab.decode(x.tolist())) for x in paths)
     return max(1, round(CONTEXT * n / max(1, spelled)))
 
 
 def _keys(ids: Ints, context: int, size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Hashes of the `context` tokens before each token, and of the token with them; x0 stands before the first."""
+    """Hash the `context` tokens before each token, and the token with them; x0 stands before the first token."""
     padded = np.concatenate([np.full(context, size), ids]).astype(np.uint64) + np.uint64(1)
     history = np.zeros(len(ids), dtype=np.uint64)
     for k in range(context):

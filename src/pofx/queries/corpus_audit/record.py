@@ -1,4 +1,4 @@
-"""A corpus as the checks see it, and what they say of it."""
+"""A corpus as the checks see it, and the report that they make."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ from pofx.queries.findings import CheckVerdict, Finding
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Documents in the order of the files. ids: of each. source: the number of the file each stands in, `[n]`.
-    held_out: whether each is kept aside, `[n]`. names: of the files."""
+    """Documents in the order of the files.
+
+    Attributes:
+        texts: The documents.
+        ids: The id of each document.
+        source: The number of the file that each document stands in, `[n]`.
+        held_out: Whether each document is held out, `[n]`.
+        names: The names of the files.
+    """
 
     texts: tuple[str, ...]
     ids: tuple[str, ...]
@@ -24,16 +31,16 @@ class Corpus:
 
     @property
     def n(self) -> int:
-        """Documents."""
+        """How many documents there are."""
         return len(self.texts)
 
     def first(self, n: int) -> Corpus:
-        """The first n documents alone."""
+        """Return the first n documents alone."""
         return Corpus(self.texts[:n], self.ids[:n], self.source[:n], self.held_out[:n], self.names)
 
     @property
     def follows(self) -> NDArray[np.bool_]:
-        """Whether each document stands behind another one of its file, `[n]`."""
+        """Whether each document stands behind another document of its file, `[n]`."""
         out = np.zeros(self.n, dtype=np.bool_)
         out[1:] = self.source[1:] == self.source[:-1]
         return out
@@ -41,11 +48,19 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Loss:
-    """L(θ) = −(1/N) Σ log p(xⁿ), nats a document, EOS counted, with a cluster-bootstrap interval low … high at `level`.
+    """L(θ) = −(1/N) Σ log p(xⁿ), nats a document, EOS counted, with a cluster-bootstrap interval.
 
-    model: whose p. n: documents it is the mean of, in so many clusters. design_effect: 1 + (m − 1) ρ, with the mean
-    size m of a document's cluster in the whole corpus and the intraclass correlation rho of log p. rho_p: p-value of
-    a rho so large where labels are permuted; 0 where clusters are copies, whose rho is 1 by definition.
+    Attributes:
+        value: L(θ).
+        low: The lower end of the interval.
+        high: The upper end of the interval.
+        level: The confidence level of the interval.
+        n: Scored documents.
+        clusters: Clusters of the scored documents.
+        rho: The intraclass correlation of log p.
+        rho_p: The p-value of `rho` under permuted labels; 0 where clusters are copies, whose ρ is 1 by definition.
+        design_effect: 1 + (m − 1) ρ, with the mean size m of a document's cluster in the whole corpus.
+        model: The name of the model.
     """
 
     value: float
@@ -62,11 +77,19 @@ class Loss:
 
 @dataclass(frozen=True)
 class CorpusReport:
-    """What maximum likelihood assumes of a corpus, and whether it holds: one finding a check.
+    """The assumptions of maximum likelihood about a corpus, and whether they hold: a finding for each check.
 
-    documents, bytes, held_out: how many; of the documents so many are kept aside. effective: the number of
-    independent documents that say as much of L(θ). loss: L(θ) itself. copies: ids of documents that are one another's
-    near or exact duplicates, the largest groups first. midway: ids of documents that seem to start mid-way.
+    Attributes:
+        findings: The findings.
+        documents: How many documents there are.
+        bytes: How many bytes of UTF-8 they have.
+        held_out: How many documents are held out.
+        sources: The names of the files.
+        effective: The number of independent documents that would say as much of L(θ).
+        loss: L(θ).
+        copies: Ids of near or exact duplicates, the largest groups first.
+        midway: Ids of documents that seem to start mid-way.
+        seed: The seed of the report.
     """
 
     findings: tuple[Finding, ...]
