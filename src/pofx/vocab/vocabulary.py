@@ -103,13 +103,18 @@ class Vocab(ABC):
 
     @property
     def continuation(self) -> Vocab:
-        """The vocabulary of texts that go on behind others: another one only where texts are opened in a way of their
-        own, such as by a space that is no part of them."""
+        """The vocabulary of texts that continue others.
+
+        It is another vocabulary only where the first token of a text is special, such as by a space that is no part of
+        the text.
+        """
         return self
 
     def read(self, text: str | bytes) -> tuple[str | bytes, str]:
-        """The text that is scored in place of this one, and what changed it: the text itself and "", unless the user asked
-        that the normalizers of a pretrained tokenizer be heeded."""
+        """The text that is scored in place of this one, and the names of the normalizers that changed it.
+
+        The result is the text itself and "", unless the user asked for the normalizers of a pretrained tokenizer.
+        """
         return text, ""
 
     @property

@@ -73,7 +73,7 @@ class PretrainedLM(LM):
         return BUDGET if not self.work else max(LEAST, min(BUDGET, PRODUCTS // self.work))
 
     def start(self, n: int) -> State:
-        """n empty prefixes, to be extended; their law raises `NoBOS`."""
+        """The state of n empty prefixes, to be extended; their next-token distribution raises `NoBOS`."""
         return self._state(n, self.body.empty(n))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
@@ -92,7 +92,7 @@ class PretrainedLM(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """log p(path[i] | path[:i]) for i ≥ skip, nats: what paths share is computed once, logits a block at a time."""
+        """Compute log p(path[i] | path[:i]) for i ≥ skip, nats; prefixes that paths share are computed once."""
         ids, skips = prepare_paths(self, paths, skip)
         for p in ids:
             self._check(p)

@@ -61,7 +61,7 @@ def probe_ids(rows: int, tokens: int) -> Ints:
 
 @torch.inference_mode()
 def library_logp(model: Any, ids: Ints, where: Path) -> tuple[Floats, float]:
-    """log p of ids[1:] by `model(ids[:-1]).logits`, nats, the softmax in float64; and the size of the largest logit.
+    """Compute log p of ids[1:] by the library's logits, nats, the softmax in float64, and the size of the largest logit.
 
     where: the files of the model, for the error of a library that cannot run it.
     """
@@ -73,7 +73,7 @@ def library_logp(model: Any, ids: Ints, where: Path) -> tuple[Floats, float]:
 
 
 def read_probe(body: Body, head: Head, ids: Ints) -> Floats:
-    """log p of ids[1:] by a body and a head, in one pass."""
+    """Compute log p of ids[1:] by a body and a head in one pass, nats."""
     return _model(body, head).forward([ids], skip=1).logp[0]
 
 

@@ -28,7 +28,8 @@ from pofx.models.pretrained.checkpoint.config_fields import (
 )
 from pofx.models.pretrained.checkpoint.kinds import check_kind
 
-# Decoders that are known by name, so that `transformers` need not be asked, which takes 0.8 s to import.
+# Decoders whose names are kept here, since the table of `transformers` takes 0.8 s to import. Every other type is looked
+# up in that table (`library_class`). The sizes of these types are compared with the weights before anything is loaded.
 _KNOWN = (
     "llama mistral mixtral qwen2 qwen3 qwen2_moe qwen3_moe gemma gemma2 gemma3_text smollm3 phi phi3 gpt2 gpt_neo "
     "gpt_neox gptj gpt_bigcode opt bloom falcon mpt stablelm starcoder2 olmo olmo2 olmo3 granite cohere cohere2 "

@@ -13,7 +13,8 @@ from pofx.models.pretrained.checkpoint.safetensors_header import StoredTensor
 
 POINTER = b"version https://git-lfs.github.com/spec/"
 CAUSAL = ("ForCausalLM", "LMHeadModel")
-# Readers in both directions, which are causal only where the config says so; and orders other than left to right.
+# Types that read in both directions unless the config has `is_decoder`, and types of another order than left to right.
+# The library calls the classes of both causal, so that its tables cannot tell.
 _TWO_WAY = (
     "bert bert-generation big_bird camembert data2vec-text electra ernie megatron-bert rembert roberta "
     "roberta-prelayernorm roc_bert roformer xlm-roberta xlm-roberta-xl xmod"

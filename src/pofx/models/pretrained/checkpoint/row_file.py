@@ -19,10 +19,10 @@ _DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "
 
 
 class RowFile:
-    """A matrix `[rows, width]` in a file. 1,000 rows take 2 ms, where the pass they are for takes seconds.
+    """A matrix `[rows, width]` in a file, whose rows are read when they are asked for. 1,000 rows take 2 ms.
 
-    A mapping of the file would do, but each row that is touched brings 16 pages with it: all 113 MB of SmolLM2's
-    embedding were resident after a few texts.
+    Each row is one `pread`, and no slice of `safe_open`, which maps the file. Each row that is touched in a mapping
+    brings 16 pages with it: all 113 MB of SmolLM2's embedding were resident after a few texts.
     """
 
     def __init__(self, stored: StoredTensor) -> None:

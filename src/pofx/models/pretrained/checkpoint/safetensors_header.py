@@ -1,6 +1,8 @@
 """The header of a safetensors file, checked before any library maps the file.
 
 n:u64 | n bytes of JSON: {name: {dtype, shape, data_offsets: [start, end]}, …} | data
+
+`safe_open` gives shapes and dtypes, too, but it maps the file of a stranger first, and tells no place of a tensor.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """A stage; the value is what a person who waits reads."""
+    """A stage of loading; its value is the line that a person who waits reads."""
 
     FETCHING = "fetching the model"
     READING = "reading"
@@ -25,5 +25,5 @@ class Stage(StrEnum):
         return self in (Stage.CONVERTING_WEIGHTS, Stage.CONVERTING_TOKENIZER)
 
 
-# What is called with a stage and the fraction of it that is done.
+# A function that is called with a stage and the fraction of it that is done.
 StageListener = Callable[[Stage, float], None]

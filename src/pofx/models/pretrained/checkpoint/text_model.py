@@ -14,7 +14,8 @@ from pofx.models.pretrained.checkpoint.config_fields import bad, check_fields
 from pofx.models.pretrained.checkpoint.library_calls import library_call, library_config
 from pofx.models.pretrained.checkpoint.safetensors_header import StoredTensor
 
-# Wrappers whose logits of a text alone are those of their language model; the tests hold each against the whole.
+# Wrappers whose logits of a text alone are those of their language model. The library has no such list: a test compares
+# each of them with the whole model.
 WRAPPERS = ("gemma3", "gemma3n", "gemma4", "llama4", "llava", "mistral3", "qwen3_5", "qwen3_5_moe")
 _TEXT = "text_config"
 # Old and new names of the language model's tensors, and how they begin where it is saved by itself.

@@ -63,7 +63,7 @@ class Body(Protocol):
         """
 
     def empty(self, n: int) -> Any:
-        """n prefixes that have read nothing: a `Carry` of the body's own."""
+        """The `Carry` of n prefixes that have read nothing, in the form of this body."""
 
     def extend(self, carry: Any, ids: Ints) -> Any:
         """The prefixes after each has read its row of `ids[n, t]`."""

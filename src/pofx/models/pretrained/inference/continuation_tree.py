@@ -75,8 +75,16 @@ class DecoderBranches:
 
 @dataclass(frozen=True, eq=False)
 class _Chunk:
-    """Nodes [lo, hi) of a pass, behind row `root`. pool: what any of them sees. hidden: `[hi − lo, pool]`, what is not
-    seen. at: positions of the pool's nodes."""
+    """Nodes [lo, hi) of a pass, all of which continue the prefix `root`.
+
+    Attributes:
+        lo: The first node.
+        hi: One past the last node.
+        root: The row of the prefix.
+        pool: The nodes that any of them sees.
+        hidden: `[hi − lo, pool]`, the nodes of the pool that each of them does not see.
+        at: `[pool]`, the positions of the nodes of the pool.
+    """
 
     lo: int
     hi: int

@@ -51,7 +51,7 @@ class DecoderLayer:
 
 
 def rms_norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
-    """x / √(mean x² + ε) · gain, over the last axis."""
+    """RMS norm over the last axis: x / √(mean x² + ε) · gain."""
     r: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
     r = r.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
     return (x * r).mul_(gain)

@@ -120,7 +120,7 @@ class Head:
 
     @torch.inference_mode()
     def read(self, hidden: Tensor, row: Ints, ids: Ints, want: Want, end: int | None) -> HeadOutput:
-        """log p of `ids[p]` at rows `row[p]` of `hidden[m, d]`, and what is wanted of each row; m ≤ `ROWS`."""
+        """Read log p of the ids `ids[p]` at rows `row[p]` of `hidden[m, d]`, and what each row wants; m ≤ `ROWS`."""
         m = len(hidden)
         pairs, normaliser = Pairs(row, ids), LogSumExp(m)
         targets = Targets(pairs)

@@ -37,7 +37,7 @@ class Prefixes:
 
     @classmethod
     def empty(cls, decoder: Decoder, n: int) -> Prefixes:
-        """n prefixes that have read nothing."""
+        """The state of n prefixes that have read nothing."""
         s = decoder.shape
         return cls(
             torch.zeros(len(s.layers), 2, s.kv_heads, 0, s.head_dim),
