@@ -13,7 +13,8 @@ import pytest
 
 import pofx
 from byte_toys import toy
-from pofx.lm.model import LM, Info
+from pofx.lm.info import Info
+from pofx.lm.model import LM
 from pofx.lm.trace import Want
 from pofx.transforms.bytewise.bytewise import bytewise
 from pofx.transforms.deterministic import deterministic

@@ -9,7 +9,8 @@ import numpy as np
 
 from pofx.errors import Impossible
 from pofx.lm.begin import Begin
-from pofx.lm.model import LM, Info
+from pofx.lm.info import Info
+from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.transforms.wrapper import LMWrapper

@@ -14,7 +14,8 @@ from pofx.errors import Advice, BadValue
 from pofx.lm.begin import Begin
 from pofx.lm.bounds import Bounds
 from pofx.lm.forward_by_extension import forward_by_extension
-from pofx.lm.model import LM, Info, Parts, set_info
+from pofx.lm.info import Info
+from pofx.lm.model import LM, Parts, set_info
 from pofx.lm.paths import as_id_rows, skip_per_path
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want

@@ -9,7 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pofx.lm.continuation_tree import Branches
-from pofx.lm.model import LM, Info, Warping, set_info
+from pofx.lm.info import Info
+from pofx.lm.model import LM, Warping, set_info
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
 

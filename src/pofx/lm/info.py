@@ -1,0 +1,47 @@
+"""The record of all that a language model says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pofx.arithmetic import NUMPY, Engine
+from pofx.lm.begin import DECLARED, Begin
+from pofx.lm.fitted_documents import FittedDocuments
+from pofx.lm.window_rule import WHOLE, WindowRule
+from pofx.vocab.vocabulary import Vocab
+
+
+@dataclass(frozen=True)
+class Info:
+    """All that an LM says of itself. A transform passes on the fields that it does not change by name.
+
+    Attributes:
+        vocab: The vocabulary whose strings the LM is a distribution over.
+        context: The longest window in tokens, x0 counted as one; None for unbounded.
+        begin: The symbol x0, and how x0 is known.
+        window: The rule for texts longer than `context`.
+        dtype: The dtype of the arithmetic.
+        fingerprint: A name of weights and tokenizer, whatever x0 and window rule a transform puts around them; "" for none.
+        positive: No token ever has probability 0, as behind a softmax; so no prefix can be impossible.
+        work: About how many multiplications a token takes; 0 where a token costs next to nothing.
+        memory: The number of last tokens that a next-token distribution depends on, x0 counted as one; None where the
+            number is not known.
+        interval: Each probability stands for a sum of which some terms are left out, so states and traces have bounds.
+        leaks: Next-token distributions renormalise tokens away that spell nothing, so states and traces have a leak.
+        fitted: A record of the documents of each fit behind this LM; () where none is known.
+        engine: The libraries and the device that compute for the LM.
+    """
+
+    vocab: Vocab
+    context: int | None = None
+    begin: Begin = DECLARED
+    window: WindowRule = WHOLE
+    dtype: str = "float64"
+    fingerprint: str = ""
+    positive: bool = False
+    work: int = 0
+    memory: int | None = None
+    interval: bool = False
+    leaks: bool = False
+    fitted: tuple[FittedDocuments, ...] = ()
+    engine: Engine = NUMPY
