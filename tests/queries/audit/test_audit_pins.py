@@ -90,7 +90,9 @@ def test_a_verdict_is_forgotten_even_a_damaged_one(home: Path, monkeypatch: pyte
     class Found:
         fingerprint = "core"
 
-    monkeypatch.setattr("pofx.models.pretrained.checkpoint.source.find", lambda name, **how: Path(name))
+    monkeypatch.setattr(
+        "pofx.models.pretrained.checkpoint.source.find_checkpoint", lambda name, **how: Path(name)
+    )
     monkeypatch.setattr("pofx.models.pretrained.checkpoint.rules.check_checkpoint", lambda path: Found)
     pin("core", Pin(X0, END, "joint", "")).write_text("{")
     for said in ("forgot the verdict on toy", "no verdict was kept on toy"):
@@ -113,7 +115,7 @@ def test_a_verdict_that_another_audit_is_about_to_keep_costs_no_audit(
     pytest.importorskip("fcntl")
     monkeypatch.setattr("pofx.queries.audit.audit.audit", lambda *a: pytest.fail("an audit was made"))
     with locked_outputs([check_pin("core")]):
-        ran = run(monkeypatch, windowed(trained()), "--texts", str(home), "--pin")
+        ran = run(monkeypatch, windowed(trained()), "--test", str(home), "--pin")
     assert isinstance(ran.exception, BadSource)
     assert "expected to write it alone" in str(ran.exception)
 
