@@ -198,3 +198,41 @@ def test_a_state_with_another_number_is_damaged(tmp_path: Path) -> None:
 def test_a_directory_in_which_nobody_may_write() -> None:
     with pytest.raises(BadSource, match="expected a place to write"):
         open_journal(Path("/proc/o.jsonl"), PARTS, HERE, {}, fresh=False)
+
+
+def test_a_run_that_ends_holds_its_target_until_its_files_are_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the renaming of the rows and the end of .progress another run must not take that for its own."""
+    pytest.importorskip("fcntl")
+    target = tmp_path / "o.jsonl"
+    first = open_journal(target, PARTS, HERE, {"items": 0}, fresh=False)
+    first.append(ROWS[0], {"items": 1})
+    said: list[str] = []
+
+    def discard(journal: Journal) -> None:
+        for fresh in (False, True):
+            with pytest.raises(BadSource, match="another run that is writing it") as caught:
+                open_journal(target, PARTS, HERE, {"items": 0}, fresh=fresh)
+            said.append(str(caught.value))
+        real(journal)
+
+    real = Journal.discard
+    monkeypatch.setattr(Journal, "discard", discard)
+    first.finish(None)
+    assert len(said) == 2
+    assert target.read_bytes() == ROWS[0]
+    assert [p.name for p in tmp_path.iterdir()] == ["o.jsonl"]
+    monkeypatch.undo()
+    open_journal(target, PARTS, HERE, {"items": 0}, fresh=False).discard()
+
+
+def test_files_that_vanish_are_those_of_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "o.csv"
+
+    def vanished(*_: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", str(target))
+
+    monkeypatch.setattr("pofx.files.journal._taken_up", vanished)
+    with pytest.raises(BadSource, match="another run that is writing it"):
+        open_journal(target, PARTS, HERE, {"items": 0}, fresh=False)

@@ -232,6 +232,9 @@ def open_journal(
                     f"{part_of(target)}: expected the rows that its .progress has the hash of, found others",
                     START_OVER,
                 )
+        except FileNotFoundError:  # the files of another run, which ended in between and took them away
+            _let_go(target, file)
+            raise locks.written_by_another(target) from None
         except BaseException:  # also Ctrl-C: the lock is let go, and whatever it was goes on
             _let_go(target, file)
             raise

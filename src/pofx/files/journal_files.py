@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedRandom
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from pofx.errors import Advice, BadSource, BadValue
 from pofx.files.atomic import replaced_file
 from pofx.files.json_file import read_object
-from pofx.files.locks import open_locked, written_by_another
+from pofx.files.locks import is_locked, open_locked, written_by_another
 
 FORMAT = 3
 EARLIER = (1, 2)
@@ -92,9 +93,18 @@ def open_rows(target: Path) -> BufferedRandom:
     """
     part = part_of(target)
     try:
-        return open_locked(part)
+        file = open_locked(part)
     except BlockingIOError:
         raise written_by_another(part) from None
+    # A run that ends gives its rows the name of the target, and takes its .progress away after that. Until then it holds
+    # the lock of those rows, which a new file of rows cannot show.
+    if is_locked(target):
+        with suppress(OSError):
+            if not file_size(file):
+                part.unlink(missing_ok=True)
+        file.close()
+        raise written_by_another(target)
+    return file
 
 
 def write_progress(target: Path, record: Mapping[str, Any]) -> None:

@@ -54,6 +54,20 @@ def open_locked(path: Path) -> BufferedRandom:
         file.close()
 
 
+def is_locked(path: Path) -> bool:
+    """Return whether another holder has the lock of a file; a file that is missing or cannot be read has no lock."""
+    if fcntl is None:
+        return False
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def written_by_another(path: Path | str) -> BadSource:
     """The error of a path that another process is writing."""
     return BadSource(
