@@ -53,11 +53,11 @@ class Nfa:
         return len(self.moves) - 1
 
     def move(self, source: int, by: Set, to: int) -> None:
-        """source reads one character."""
+        """Add a transition from `source` to `to` that reads one character of the set `by`."""
         self.moves[source].append((by, to))
 
     def jump(self, source: int, to: int, before: Side = ANY, after: Side = ANY, mode: int = ANYWHERE) -> None:
-        """source goes on as `to`, where these stand on either side."""
+        """Add a transition from `source` to `to` that reads nothing, where `before` and `after` stand on either side."""
         self.jumps[source].append((to, before, after, mode))
 
 

@@ -18,10 +18,15 @@ DENSE = 2000
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """From state `source[e]` to state `to[e]` with probability `prob[e]`, edge by edge; `stop[s]` to stop in
-    s.
+    """A finite Markov chain that may stop in any state.
 
-    The edges out of a state and its stop sum to 1. `source` is sorted.
+    The probabilities of the edges out of a state and of its stop sum to 1.
+
+    Attributes:
+        source: State that edge e leaves, `[edges]`, sorted.
+        to: State that edge e enters, `[edges]`.
+        prob: Probability of edge e, `[edges]`.
+        stop: Probability of stopping in state s, `[states]`.
     """
 
     source: Index
@@ -66,8 +71,9 @@ def survival(chain: Chain, start: int, moves: Sequence[int]) -> tuple[float, ...
 def never_stops(
     chain: Chain, start: int, tolerance: float = 1e-12, most: int = 100_000
 ) -> tuple[float, float]:
-    """Bounds (lo, hi) of P(the chain from `start` never stops); equal up to rounding for at most 2,000
-    states.
+    """Bounds (lo, hi) of P(the chain from `start` never stops).
+
+    The bounds are equal up to rounding for at most 2,000 states.
 
     A finite chain that can always still stop does so with probability 1. So it never stops just if it falls
     into the trap Z, the states from which no stop can be reached, and P(reach Z) is the minimal non-negative

@@ -27,13 +27,13 @@ def intraclass_correlation(values: Floats, labels: Labels) -> float:
 
 
 def mean_size(labels: Labels) -> float:
-    """m = Σ m_k² / n: how many documents are in the group of a document drawn at random, itself counted."""
+    """The mean size of the group of a random document: m = Σ m_k² / n."""
     sizes = np.unique(labels, return_counts=True)[1]
     return float(np.sum(sizes.astype(np.float64) ** 2) / len(labels))
 
 
 def design_effect(labels: Labels, rho: float) -> float:
-    """1 + (m − 1) ρ (Kish 1965): how much larger the variance of a mean is than of as many independent values."""
+    """The variance of a mean over that of as many independent values: 1 + (m − 1) ρ (Kish 1965)."""
     return 1.0 + (mean_size(labels) - 1.0) * rho
 
 

@@ -11,10 +11,18 @@ from pofx.algorithms.logspace import logsumexp
 def mixture_weights(
     logp: NDArray[np.float64], tolerance: float = 1e-9, most: int = 1000
 ) -> NDArray[np.float64]:
-    """argmax over w of Σ_i log Σ_c w_c p_c(i), for `logp[c, i] = log p_c(i)`; `[components]`, sums to 1.
+    """The weights that make events likeliest: argmax over w of Σ_i log Σ_c w_c p_c(i).
 
     Each step gives a component the average of its posterior (Dempster, Laird & Rubin 1977); the objective never
     falls and is concave, so the limit is the maximum. Stops when a step gains less than `tolerance` nats an event.
+
+    Args:
+        logp: log p_c(i) of component c and event i, `[components, events]`.
+        tolerance: The least gain of a step, in nats an event.
+        most: The most steps.
+
+    Returns:
+        The weights, `[components]`, which sum to 1.
     """
     w = np.full(len(logp), 1.0 / len(logp))
     usable = logp[:, np.isfinite(logp).any(axis=0)]

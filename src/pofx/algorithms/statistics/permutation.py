@@ -18,8 +18,15 @@ def p_value(found: float, shuffled: NDArray[np.float64]) -> float:
 def paired_p_value(
     table: NDArray[np.float64], shuffles: int, rng: np.random.Generator
 ) -> tuple[float, float, float]:
-    """Whether partners belong together: (mean of the diagonal, its mean over shuffles, p). table: `[n, n]`,
-    what each left partner makes of each right one. Large is close.
+    """Test whether partners belong together.
+
+    Args:
+        table: `[n, n]`, the likeness of each left partner to each right one; large is close.
+        shuffles: The number of permutations.
+        rng: The source of the permutations.
+
+    Returns:
+        The mean of the diagonal, its mean over shuffles, and the p-value.
     """
     n = len(table)
     rows = np.arange(n)

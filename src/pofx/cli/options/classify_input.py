@@ -83,8 +83,10 @@ class Known:
 def likelihoods(
     joint: Joint, texts: list[str], labels: list[str | None], some: list[int], places: dict[str, int]
 ) -> Known:
-    """Of the documents `some`, those that a class of positive prior can produce: all but what has probability zero,
-    or cannot be spelled."""
+    """Compute the log-likelihoods of the documents `some` that a class of positive prior can produce.
+
+    A document of probability zero under every class, or one that no class can spell, is left out.
+    """
     import numpy as np
 
     from pofx.classification.bayes import log_evidence

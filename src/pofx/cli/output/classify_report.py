@@ -42,8 +42,7 @@ def report(
 ) -> None:
     """Print the classifier and its evaluation on held-out documents.
 
-    Args:
-        model: The name of the model that `predict` must be given, empty where the classifier holds its models.
+    `model` is the name that `predict` must be given with -m, empty where the classifier holds its models.
     """
     import math
 
