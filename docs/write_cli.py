@@ -37,8 +37,7 @@ One thing is spelled one way in every verb:
 
 An option with one value is given once; a second one is refused. A shell completes verbs, options and the names of models:
 
-<!-- slow -->
-```sh
+```text
 eval "$(_POFX_COMPLETE=bash_source pofx)"   # in ~/.bashrc; zsh_source and fish_source for other shells
 ```
 """

@@ -29,6 +29,8 @@ COMPRESS = "compress in.txt -m model.arpa -o out"
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """A command in a directory with a text and a model: its exit code and its standard error."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POFX_CACHE", str(tmp_path / "cache"))  # other workers lock in the cache of all tests
+    (tmp_path / "cache").mkdir(mode=0o700)
     Path("in.txt").write_text("a cat\n")
     pofx.save(pofx.fit(["a cat"], pofx.NgramSpec(order=2)), "model.arpa")
 

@@ -71,7 +71,7 @@ def forged(rng: random.Random, blob: bytes) -> bytes:
         code[rng.randrange(len(code))] ^= 1 << rng.randrange(8)
     if rng.random() < 0.3:
         code = code[: rng.randrange(len(code) + 1)] + rng.randbytes(rng.choice((0, 1, 4, 400)))
-    changes = {"size": NUMBERS, "tokens": NUMBERS, "lanes": NUMBERS, "kind": ("raw", "adaptive", "model")}
+    changes = {"size": NUMBERS, "tokens": NUMBERS, "streams": NUMBERS, "kind": ("raw", "adaptive", "model")}
     some = {name: rng.choice(changes[name]) for name in rng.sample(sorted(changes), rng.randint(0, 3))}
     blocks[at] = replace(blocks[at], code=bytes(code), **some)
     blocks = blocks * rng.choice((1, 1, 1, 2))

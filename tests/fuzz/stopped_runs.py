@@ -54,7 +54,7 @@ def score(home: Path, out: Path, dies_at: int = 0) -> tuple[object, str]:
     """The exit code of `pofx score … -o out`, and what it says; the code of a run that dies is None."""
     lm, said = Dying(dies_at), io.StringIO()
     with (
-        mock.patch("pofx.cli.options.model.Chosen.load", return_value=windowed(lm)),
+        mock.patch("pofx.cli.options.model.ModelOptions.load", return_value=windowed(lm)),
         mock.patch("pofx.files.reading_tape_file.SECONDS", 0.0),
         mock.patch("pofx.files.journal.SECONDS", 0.0),
         contextlib.redirect_stderr(said),

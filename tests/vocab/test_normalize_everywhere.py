@@ -33,14 +33,14 @@ HONOURED: dict[str, list[str]] = {
     "score --as": ["--text", TEXT, "--as", "minicons"],
     "score --boundary": ["--text", "Cat", "--given", "THE ", "--boundary", "exact"],
     "words": ["--text", TEXT],
-    "next": [TEXT],
-    "next --unit": [TEXT, "--unit", "byte"],
+    "next": ["--given", TEXT],
+    "next --unit": ["--given", TEXT, "--unit", "byte"],
     "sample": ["--given", TEXT, "--seed", "1", "--max-tokens", "4"],
-    "marginal": [TEXT, "--seed", "1"],
+    "marginal": ["--text", TEXT, "--seed", "1"],
 }
 REFUSED: dict[str, list[str]] = {
     "condition": ["--matches", "the.*"],
-    "infill": [TEXT, " sat"],
+    "infill": ["--given", TEXT, "--suffix", " sat"],
     "compress": ["FILE", "-o", "OUT"],
     "classify train": [
         "TABLE",

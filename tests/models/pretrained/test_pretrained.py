@@ -346,7 +346,9 @@ class TestLoading:
         from pofx.models.pretrained.inference import decoder
 
         monkeypatch.setenv("POFX_CACHE", str(tmp_path))
-        monkeypatch.setattr(decoder, "turns", lambda rope, dim, at: _turns(rope, dim, at + 1 + at // 2))
+        monkeypatch.setattr(
+            decoder, "rotation_table", lambda rope, dim, at: _turns(rope, dim, at + 1 + at // 2)
+        )
         with pytest.warns(RuntimeWarning, match="the library's forward is used"):
             lm = core(made())
         assert isinstance(lm.body, LibraryBody)
