@@ -1,7 +1,7 @@
 """Sequential Monte Carlo as it is usually done, particle by particle: what `pofx.queries.conditioning.particles` is held against.
 
-Each particle draws one token in proportion to p(v) times the look-ahead, EOS among them, its weight takes the sum that it
-was drawn from, and where the effective number falls below n / 2 all particles are drawn anew (Doucet & Johansen 2011;
+Each particle draws one token in proportion to p(v) times the twisting function, EOS among them, its weight takes the sum
+that it was drawn from, and where the effective number falls below n / 2 all particles are drawn anew (Doucet & Johansen 2011;
 Lew et al. 2023). Slow, and of one step at a time.
 """
 
@@ -36,7 +36,7 @@ def resampled(
     assert target.end is not None  # a condition on complete texts
     state = lm.start(n)
     q = np.full(n, target.automaton.dfa.start)
-    weight = np.zeros(n)  # log, with the look-ahead that was drawn with still in it
+    weight = np.zeros(n)  # log, with the twisting function that was drawn with still in it
     hope = np.zeros(n)  # log of that look-ahead
     over = np.zeros(n, dtype=bool)
     for t in range(target.max_tokens + 1):

@@ -29,7 +29,7 @@ def begin_evidence(vocab: Vocab, pin: Pin | None, begin: str | int | None, model
         BadSource: The pinned x0 is no id of the vocabulary.
         BadValue: `begin` is no token.
 
-    Right: `begin_evidence(vocab, pinned(fingerprint), None, "smollm2")`, then `with_begin(core, found.id,
+    Right: `begin_evidence(vocab, find_pin(fingerprint), None, "smollm2")`, then `with_begin(core, found.id,
     found.known)` unless `found.known` is "none". Wrong: `vocab.control.names[config["bos_token"]]`.
     """
     if begin is not None:

@@ -32,7 +32,7 @@ SPARE = 8
 def beams(
     tokens: Tokens, paths: Sequence[Ints], beam: int, root: State | None = None, row: Sequence[int] = ()
 ) -> list[list[Step]]:
-    """The steps of a beam over each path of bytes: the same as `followed` gives byte by byte.
+    """The steps of a beam over each path of bytes: the same as `Bytewise.extend` gives byte by byte.
 
     Each beam goes as far as the masses at hand allow, and beyond by trial, to find which histories it will ask for.
     One pass of the model reads these, and so on: 118 bytes take 7 to 16 passes, where byte by byte takes 118.

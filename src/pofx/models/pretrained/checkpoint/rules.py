@@ -88,7 +88,7 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
     `BadSource`, in one line and without reading a weight, for pickles, code of its own, another kind of model,
     damaged or contradictory files, and sizes that the weights do not have. Nothing switches this off.
 
-    Right: `check_checkpoint(find("smollm2"))`. Wrong: on a directory of `pofx.save`, which `pofx.load` reads.
+    Right: `check_checkpoint(find_checkpoint("smollm2"))`. Wrong: on a directory of `pofx.save`, which `pofx.load` reads.
     """
     directory = Path(directory)
     if (directory / ADAPTER).exists() or (

@@ -39,7 +39,7 @@ class PackagedModel:
 
 
 def packaged_models() -> list[PackagedModel]:
-    """The models that `find` knows by name. Nothing is imported to know whether they are there."""
+    """The models that `find_checkpoint` knows by name. Nothing is imported to know whether they are there."""
     return [
         PackagedModel(
             "smollm2",

@@ -58,7 +58,7 @@ def convert(
     it that is done. `BadSource`, in one line, for a file that is damaged, of an architecture that is not in
     `ARCHITECTURES`, or that the conversion would change. `MissingExtra` without the extra [hf].
 
-    Right: `keep("smollm2-0a1b", converted_size(path), lambda part: convert(path, part, "smollm2"))`.
+    Right: `keep_model("smollm2-0a1b", converted_size(path), lambda part: convert(path, part, "smollm2"))`.
     Wrong: into a directory that others read meanwhile.
     """
     for module in ("torch", "transformers", "gguf"):
