@@ -106,7 +106,7 @@ def test_a_mistake_in_the_process_that_tries_a_tokenizer_looks_like_one(
     def mistaken(*_: Any) -> Any:
         raise Raised("KeyError: 'a mistake of ours'")
 
-    monkeypatch.setattr(vetting, "apart", mistaken)
+    monkeypatch.setattr(vetting, "run_isolated", mistaken)
     monkeypatch.setattr(vetting, "_here", set())
     with pytest.raises(Raised, match="a mistake of ours"):
         vetting.vet(home, tiny_checkpoints.ROWS, [1, 2, 3])

@@ -32,7 +32,7 @@ from pofx.queries.next_unit.next import next_token
 from pofx.queries.sample import sample
 from pofx.queries.scoring.score import log_prob, prefix_log_prob, score
 from pofx.transforms.bytewise.bytewise import bytewise
-from pofx.transforms.bytewise.sorted_tokens import Tokens
+from pofx.transforms.bytewise.sorted_tokens import SortedVocabulary
 from pofx.transforms.given import given as behind
 from pofx.transforms.mixture import mixture
 from pofx.transforms.with_begin import with_begin
@@ -139,7 +139,7 @@ def test_laws_with_a_beam(beam: int, lazy: bool, monkeypatch: pytest.MonkeyPatch
 
 
 def test_laws_catch_control_tokens_that_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Tokens, "spelling", lambda self, logp, rows: np.zeros(len(rows)))
+    monkeypatch.setattr(SortedVocabulary, "spelling", lambda self, logp, rows: np.zeros(len(rows)))
     with pytest.raises(Broken):
         laws(bytewise(toy()))
 

@@ -17,11 +17,11 @@ import pytest
 
 import pofx
 import tiny_checkpoints as tiny
-from pofx.cli.python_warnings import heard
+from pofx.cli.python_warnings import shown_warnings
 from pofx.errors import BadSource, NotText
 from pofx.files.isolated import process as apart_module
 from pofx.files.isolated.muffled_stderr import muffled
-from pofx.files.isolated.process import Failed, apart
+from pofx.files.isolated.process import Failed, run_isolated
 from pofx.models.pretrained import vocabulary
 from pofx.vocab.tokenizer import vetting
 from pofx.vocab.tokenizer.files.chat_template import TASKS
@@ -156,7 +156,7 @@ def test_a_map_of_characters_that_leads_outside_is_refused(changed: tuple[dict[i
 
 def test_it_is_asked_once_for_each_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(vetting, "apart", lambda *about: asked.append(about))
+    monkeypatch.setattr(vetting, "run_isolated", lambda *about: asked.append(about))
     monkeypatch.setattr(vetting, "_here", set())
     a, b = written(tmp_path / "a", {"type": "NFC"}), written(tmp_path / "b", {"type": "NFC"})
     c = written(tmp_path / "c", {"type": "NFD"})
@@ -193,13 +193,13 @@ def test_checkpoints_are_vetted_before_they_are_opened(
 def test_a_process_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart_module, "GRACE", 0.01)
     with pytest.raises(Failed, match="more than 0.001 s of work"):
-        apart("render", {}, 0.001, 1 << 28, TASKS)
+        run_isolated("render", {}, 0.001, 1 << 28, TASKS)
 
 
 def test_warnings_of_libraries_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        with heard():
+        with shown_warnings():
             warnings.warn("of another file", UserWarning, stacklevel=1)
             warnings.warn_explicit("nested set", FutureWarning, pofx.__file__, 1)
             warnings.warn_explicit("of\nours", RuntimeWarning, pofx.__file__, 1)

@@ -12,7 +12,7 @@ import click
 
 from pofx.cli import streams
 from pofx.cli.command import Group
-from pofx.cli.python_warnings import heard
+from pofx.cli.python_warnings import shown_warnings
 from pofx.cli.spelling import in_shell
 
 # verb -> what `pofx --help` says of it; the module pofx.cli.commands.<verb> holds `command`.
@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     streams.prepare()
     try:
-        with heard():
+        with shown_warnings():
             code = pofx.main(args=arguments, standalone_mode=False, prog_name="pofx")
         sys.stdout.flush()  # a full disk is found here, or not at all
     except click.exceptions.Abort:

@@ -22,7 +22,7 @@ _OF_PROGRAMS = (
 
 
 @contextmanager
-def heard() -> Iterator[None]:
+def shown_warnings() -> Iterator[None]:
     """Show warnings of pofx as lines on standard error, and no warnings of libraries."""
 
     def show(

@@ -1,4 +1,4 @@
-"""Files that are no text under a name of text: known by the bytes that they begin with."""
+"""Binary files whose name says text, recognised by their first bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packed streams, .gz and .zst, as unpacked ones: to be buffered, in constant memory, and within limits."""
+"""Files in .gz and .zst as unpacked streams, in constant memory and within limits of size."""
 
 from __future__ import annotations
 

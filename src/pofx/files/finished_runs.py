@@ -1,4 +1,4 @@
-"""Files that runs have finished, remembered in the cache: so that the same run, given again, is known to be done."""
+"""The finished output files, remembered in the cache, so that a repeated run can tell that it has nothing to do."""
 
 from __future__ import annotations
 

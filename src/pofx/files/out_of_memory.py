@@ -1,4 +1,4 @@
-"""Memory that has run out, in the several ways in which libraries say so."""
+"""An out-of-memory failure, recognised in the forms in which Python, the system and torch report it."""
 
 from __future__ import annotations
 

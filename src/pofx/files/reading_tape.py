@@ -1,4 +1,4 @@
-"""What a model has read of the texts at work, in order: a run that is taken up again reads none of it a second time."""
+"""The results of a model in the order of reading, so that a resumed run does not compute them again."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.transforms.bytewise.bytewise import BATCH, Bytewise, over_bytes
 from pofx.transforms.bytewise.hypotheses import END, Hypotheses
 from pofx.transforms.bytewise.shared_history_tree import beams
-from pofx.transforms.bytewise.sorted_tokens import Tokens, sorted_tokens
+from pofx.transforms.bytewise.sorted_tokens import SortedVocabulary, sorted_tokens
 from pofx.transforms.bytewise.steps import StepTerms, read_steps
 from pofx.transforms.given import Given
 from pofx.vocab.vocabulary import to_bytes
@@ -183,7 +183,7 @@ def forward_joins(
     ids = [np.asarray(p, dtype=np.int64) for p in paths]
     if not isinstance(first, Bytewise) or not first.looks_ahead(want) or any(END in p[:-1] for p in ids):
         return _one_by_one(laws, which, paths, want, skips)
-    tokens = Tokens.of(lm)
+    tokens = SortedVocabulary.of(lm)
     terms = [StepTerms(*np.zeros((4, 0)))] * len(ids)
     heads = sorted(range(len(joins)), key=lambda k: len(joins[k].ids))
     for batch in _batches(heads, [len(joins[k].ids) for k in heads]):

@@ -1,4 +1,4 @@
-"""A vocabulary around another one: whatever the subclass does not say anew is that of the other."""
+"""A vocabulary that passes everything on to another one; subclasses override parts."""
 
 from __future__ import annotations
 

@@ -108,10 +108,14 @@ def test_what_is_made_is_opened_apart_too_once(
     monkeypatch.setenv("POFX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(vetting, "_here", set())
     asked: list[tuple[Any, ...]] = []
-    apart = vetting.apart
-    monkeypatch.setattr(vetting, "apart", lambda *about: (asked.append(about), apart(*about))[1])
+    run_isolated = vetting.run_isolated
+    monkeypatch.setattr(
+        vetting, "run_isolated", lambda *about: (asked.append(about), run_isolated(*about))[1]
+    )
     made: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(tokenizer_apart, "apart", lambda *about: (made.append(about), apart(*about))[1])
+    monkeypatch.setattr(
+        tokenizer_apart, "run_isolated", lambda *about: (made.append(about), run_isolated(*about))[1]
+    )
     for _ in range(2):
         pofx.load(llama)
         monkeypatch.setattr(vetting, "_here", set())  # as in another process

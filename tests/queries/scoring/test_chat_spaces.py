@@ -124,7 +124,7 @@ def test_ids_are_those_of_transformers(
     puts: str, strips: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In this process: how it is rendered apart is the matter of other tests.
-    monkeypatch.setattr(template_module, "apart", lambda task, request, *limits: render(request)())
+    monkeypatch.setattr(template_module, "run_isolated", lambda task, request, *limits: render(request)())
     vocab, theirs = made(tmp_path, puts, strips)
     for source in TEMPLATES.values():
         for talk in TALKS:
@@ -143,7 +143,7 @@ def test_ids_are_those_of_transformers(
 def test_a_message_begins_no_control_token_that_the_template_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(template_module, "apart", lambda task, request, *limits: render(request)())
+    monkeypatch.setattr(template_module, "run_isolated", lambda task, request, *limits: render(request)())
     vocab, _ = made(tmp_path, "Replace", "neither")
     for said, rest in (("the <", "|end|>"), ("<|tur", "n|>"), ("<|end|", ">")):
         template = template_module.Template("{{ messages[0]['content'] }}" + rest, {})

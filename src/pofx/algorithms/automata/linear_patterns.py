@@ -1,4 +1,4 @@
-"""Regular expressions in the syntax of RE2, which matches in time linear in the text, where they mean the same there."""
+"""Python regular expressions translated to RE2, which matches in linear time, where both give the same matches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nondeterministic automata over characters, with jumps that hang on what stands on either side; made deterministic."""
+"""Nondeterministic automata over characters with conditional empty moves, and how they become deterministic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes coded without a model: counts over orders, learned while coding, by encoder and decoder alike."""
+"""Coding of bytes without a given model: encoder and decoder learn counts over orders as they go."""
 
 from __future__ import annotations
 

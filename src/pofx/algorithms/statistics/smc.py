@@ -1,4 +1,4 @@
-"""Sequential Monte Carlo over discrete choices: which of many weighted candidates go on, and what the runs estimate."""
+"""Sequential Monte Carlo: the selection of weighted particles, and the estimate from independent runs."""
 
 from __future__ import annotations
 

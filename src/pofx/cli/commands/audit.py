@@ -1,4 +1,4 @@
-"""pofx audit: is it a joint distribution?"""
+"""pofx audit: check whether a model is a joint distribution over strings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pofx cache: what is kept because it can be made again."""
+"""pofx cache: list and clear files that pofx can make again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pofx corpus: is it what maximum likelihood takes it for?"""
+"""pofx corpus: check whether documents are independent draws from one distribution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models of the demo: fitted, interpolated, and what each of them costs and reaches."""
+"""The models of the demo: each is fitted, and its time and loss are recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pofx models: what is at hand."""
+"""pofx models: list the models that can be loaded."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.options.layout import Layout, Told
+from pofx.cli.options.layout import CountedDocuments, Layout
 from pofx.cli.output.notices import left_out
 from pofx.corpus.readers.fasttext import LABEL
 from pofx.corpus.readers.labels import labels_of
@@ -155,7 +155,7 @@ def _groups(files: tuple[str, ...], label_field: str | None) -> list[tuple[str, 
     return [(label, tuple(paths)) for label, paths in groups.items()]
 
 
-def _records(files: tuple[str, ...], label_field: str | None, layout: Layout) -> Told:
+def _records(files: tuple[str, ...], label_field: str | None, layout: Layout) -> CountedDocuments:
     from pofx.corpus.source import expand_path, source_of
 
     sources = (source_of(f, layout.format) for p in files for f in expand_path(p, layout.format).files)

@@ -115,7 +115,7 @@ class Layout(ReadOptions):
                 )
         return tuple(out)
 
-    def documents(self, files: tuple[str, ...], keep: tuple[str, ...] = ()) -> Told:
+    def documents(self, files: tuple[str, ...], keep: tuple[str, ...] = ()) -> CountedDocuments:
         """Return the documents of files.
 
         The first bad row of each kind is named on standard error; `tally` prints the counts.
@@ -123,11 +123,11 @@ class Layout(ReadOptions):
         told = BadRows()
         found = self.records(self.files(files), told.saw, keep=keep)
         found.look()
-        return Told(found, told)
+        return CountedDocuments(found, told)
 
 
 @dataclass(frozen=True)
-class Told:
+class CountedDocuments:
     """Documents that were read, and the count of bad rows among them."""
 
     records: Records
@@ -152,7 +152,7 @@ def layout_options(function: F) -> F:
     return out  # type: ignore[no-any-return]
 
 
-def tally(found: Told) -> None:
+def tally(found: CountedDocuments) -> None:
     """Print on standard error how many rows were left out, if any."""
     found.bad.rest()
     left_out(found.records.n_bad, found.records.n, found.records.n_blank)

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from pofx.cli.options.chat import Marks, read_messages
 from pofx.cli.options.numbers import Whole
-from pofx.cli.python_warnings import heard
+from pofx.cli.python_warnings import shown_warnings
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
@@ -110,7 +110,7 @@ class ModelOptions:
         from pofx.models.loading import load
 
         messages = None if self.chat is None else read_messages(self.chat)
-        with _shown() as progress, heard():
+        with _shown() as progress, shown_warnings():
             lm = load(
                 name or self.name,
                 self.begin,

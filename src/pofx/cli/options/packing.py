@@ -1,4 +1,4 @@
-"""Reading and writing of `pofx compress` and `pofx decompress`: one file in, one file out."""
+"""The reading of the input and the writing of the output of `pofx compress` and `pofx decompress`."""
 
 from __future__ import annotations
 

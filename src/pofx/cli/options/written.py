@@ -1,4 +1,4 @@
-"""One rule for every path that a verb writes: none that it reads, no other that it writes, and none that is finished."""
+"""Checks of every path that a verb writes: the path is no input, no second output, and no finished result."""
 
 from __future__ import annotations
 

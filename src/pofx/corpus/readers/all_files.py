@@ -1,4 +1,4 @@
-"""The rows of all files of an input, which are held back until each field that is wanted was seen in one of them."""
+"""The rows of all files of an input, held back until every wanted field has occurred in one of them."""
 
 from __future__ import annotations
 

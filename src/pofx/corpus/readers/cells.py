@@ -1,4 +1,4 @@
-"""The cells of a row as a document, or why they are none."""
+"""The cells of a row become a document, or the reason why the row holds none."""
 
 from __future__ import annotations
 

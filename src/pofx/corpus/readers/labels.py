@@ -1,4 +1,4 @@
-"""The value of a field as a label: equal numbers are one label, and what stands for no value is none."""
+"""The value of a field as a label: equal numbers give equal labels, and a missing value gives none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages of a Parquet file unfold to, by their own headers: the footer may claim less."""
+"""The unpacked size of a Parquet file, read from its page headers, since the footer may understate it."""
 
 from __future__ import annotations
 

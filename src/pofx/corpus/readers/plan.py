@@ -1,4 +1,4 @@
-"""What `documents` and `records` were asked for, as sources and a layout; refused before the first file is opened."""
+"""The arguments of `documents` and `records` as sources and a layout, checked before the first file is opened."""
 
 from __future__ import annotations
 

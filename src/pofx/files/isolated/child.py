@@ -1,4 +1,4 @@
-"""What the process that `apart` starts does: reads one request, works within limits, writes one answer."""
+"""What the process that `run_isolated` starts does: reads one request, works within limits, writes one answer."""
 
 from __future__ import annotations
 

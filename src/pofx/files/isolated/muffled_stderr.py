@@ -1,4 +1,4 @@
-"""Standard error while a library works that prints what it panics of: kept, and written unless it panicked."""
+"""Standard error is held back while a Rust library runs; it is dropped if the library panicked, and written otherwise."""
 
 from __future__ import annotations
 

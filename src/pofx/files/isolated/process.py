@@ -1,4 +1,4 @@
-"""Work on a stranger's file in a process of its own, with limits on time and memory, where no library is heard."""
+"""Work on an untrusted file in a process of its own, limited in time and memory, with the output of libraries silenced."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Raised(Failed):
     """The work raised what nobody foresaw: a mistake of ours, or a library's where its calls are not wrapped."""
 
 
-def apart(task: str, request: dict[str, Any], seconds: float, memory: int, child: str) -> Any:
+def run_isolated(task: str, request: dict[str, Any], seconds: float, memory: int, child: str) -> Any:
     """The answer of a task of a module to a request, both plain data.
 
     `Failed` where there is no answer, and `BadSource` where our own code refused the input.
@@ -34,7 +34,8 @@ def apart(task: str, request: dict[str, Any], seconds: float, memory: int, child
     seconds, memory: processor time and bytes that the work may take, once its libraries are loaded. Where a system cannot
     limit them, only the whole time is limited.
 
-    Right: `apart("render", {…}, seconds=5, memory=1 << 30)`. Wrong: for work whose answer is large: it travels as JSON.
+    Right: `run_isolated("render", {…}, seconds=5, memory=1 << 30)`.
+    Wrong: a large answer, which would travel as JSON.
     """
     root = str(Path(__file__).resolve().parents[3])
     path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)

@@ -1,4 +1,4 @@
-"""A checked checkpoint directory to a `PretrainedLM`."""
+"""A checked checkpoint directory, loaded as a `PretrainedLM`."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pretrained family: p(x_i | x_<i) as a checkpoint says it, for whoever names what stands before."""
+"""A pretrained checkpoint as an LM without x0: p(x_i | x_<i), once a caller supplies the beginning."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A checkpoint's vocabulary, with the EOS that the caller names or that the evidence of its files speaks for."""
+"""The vocabulary of a checkpoint, with EOS as the caller names it, or as its files say."""
 
 from __future__ import annotations
 

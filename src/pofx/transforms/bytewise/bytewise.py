@@ -20,7 +20,7 @@ from pofx.transforms.bytewise.expansion import expand
 from pofx.transforms.bytewise.hypotheses import END, Hypotheses
 from pofx.transforms.bytewise.reserve import Reserve
 from pofx.transforms.bytewise.shared_history_tree import beams
-from pofx.transforms.bytewise.sorted_tokens import Tokens
+from pofx.transforms.bytewise.sorted_tokens import SortedVocabulary
 from pofx.transforms.bytewise.steps import Step, StepTerms, read_steps
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import ByteVocab, refuse_normalizing
@@ -74,7 +74,7 @@ class Bytewise(LM):
 
     def __init__(self, lm: LM, beam: int | None) -> None:
         self.lm, self.beam = lm, beam
-        self.tokens = Tokens.of(lm)
+        self.tokens = SortedVocabulary.of(lm)
         if not self.tokens.ranges.size:
             raise BadValue(
                 "expected a vocabulary with tokens that spell something, found control tokens only", None

@@ -15,7 +15,7 @@ from pofx.algorithms.logspace import logsumexp
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
 from pofx.transforms.bytewise.reserve import Reserve, uniform_share, with_uniform
-from pofx.transforms.bytewise.sorted_tokens import Logs, Tokens
+from pofx.transforms.bytewise.sorted_tokens import Logs, SortedVocabulary
 
 # The id of EOS in a distribution over bytes.
 END = 256
@@ -43,7 +43,7 @@ class Hypotheses:
         reserve: The closed tokens that are kept unread, one a text.
     """
 
-    tokens: Tokens
+    tokens: SortedVocabulary
     histories: State
     spelling_read: Logs
     row: Ints
@@ -60,7 +60,7 @@ class Hypotheses:
     reserve: Reserve
 
     @classmethod
-    def start(cls, tokens: Tokens, n: int, beam: int | None) -> Hypotheses:
+    def start(cls, tokens: SortedVocabulary, n: int, beam: int | None) -> Hypotheses:
         """The hypotheses of n empty texts: any token may follow."""
         zero, yes = np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.bool_)
         return cls(

@@ -15,7 +15,7 @@ from pofx.transforms.bytewise.beam import BeamOverText
 from pofx.transforms.bytewise.history_tree import HistoryTree
 from pofx.transforms.bytewise.hypotheses import END
 from pofx.transforms.bytewise.known_text_beam import KnownTextBeam
-from pofx.transforms.bytewise.sorted_tokens import Tokens
+from pofx.transforms.bytewise.sorted_tokens import SortedVocabulary
 from pofx.transforms.bytewise.steps import Step
 from pofx.transforms.bytewise.token_masses import Spellings, token_masses
 
@@ -30,7 +30,11 @@ SPARE = 8
 
 
 def beams(
-    tokens: Tokens, paths: Sequence[Ints], beam: int, root: State | None = None, row: Sequence[int] = ()
+    tokens: SortedVocabulary,
+    paths: Sequence[Ints],
+    beam: int,
+    root: State | None = None,
+    row: Sequence[int] = (),
 ) -> list[list[Step]]:
     """The steps of a beam over each path of bytes: the same as `Bytewise.extend` gives byte by byte.
 
@@ -63,7 +67,7 @@ def beams(
     return [b.steps for b in known]
 
 
-def _known_text_beam(tokens: Tokens, path: Ints, beam: int) -> KnownTextBeam:
+def _known_text_beam(tokens: SortedVocabulary, path: Ints, beam: int) -> KnownTextBeam:
     data = path[:-1] if len(path) and path[-1] == END else path
     tree = HistoryTree(Spellings(tokens.ranges, data), _cuts(tokens.lm, bytes(data.tolist())))
     return KnownTextBeam(BeamOverText(path.tolist(), tree, beam))
@@ -92,7 +96,7 @@ class SharedHistoryTree:
     """
 
     def __init__(
-        self, tokens: Tokens, state: State, beams: Sequence[KnownTextBeam], row: Sequence[int]
+        self, tokens: SortedVocabulary, state: State, beams: Sequence[KnownTextBeam], row: Sequence[int]
     ) -> None:
         self.tokens, self.state, self.beams, self.row = tokens, state, beams, row
         self.branches: Branches = tokens.lm.branches(state)

@@ -1,4 +1,4 @@
-"""A token model as its bytes see it: the vocabulary sorted by bytes, and the control tokens that spell nothing."""
+"""A token model with its vocabulary sorted by bytes, and its control tokens listed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Logs = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Tokens:
+class SortedVocabulary:
     """A token model and its vocabulary, sorted by bytes.
 
     Attributes:
@@ -33,7 +33,7 @@ class Tokens:
     end: int | None
 
     @classmethod
-    def of(cls, lm: LM) -> Tokens:
+    def of(cls, lm: LM) -> SortedVocabulary:
         """Sort the vocabulary of a token model."""
         spelled, end = lm.vocab.token_bytes, lm.vocab.end
         silent = [i for i, b in enumerate(spelled) if not b and i != end]

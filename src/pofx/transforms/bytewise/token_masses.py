@@ -11,7 +11,7 @@ from pofx.algorithms.byte_ranges import ByteRanges
 from pofx.algorithms.logspace import Floats
 from pofx.lm.log_checks import check_logs
 from pofx.lm.trace import Ints
-from pofx.transforms.bytewise.sorted_tokens import Tokens
+from pofx.transforms.bytewise.sorted_tokens import SortedVocabulary
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Spellings:
 
 
 def token_masses(
-    tokens: Tokens, logp: Floats, wanted: Sequence[tuple[int, Spellings, int]]
+    tokens: SortedVocabulary, logp: Floats, wanted: Sequence[tuple[int, Spellings, int]]
 ) -> list[TokenMasses]:
     """Read next-token distributions, each at one place of a text.
 

@@ -1,4 +1,4 @@
-"""The space that a tokenizer puts before a text, taken out of its steps: it is no part of what the text says."""
+"""The space that a tokenizer puts before a text is taken out of its steps, since it is no part of the text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pretrained tokenizer that reads text as text: the same ids for it, and no way to write a control token."""
+"""A pretrained tokenizer that encodes text, and never makes a control token of text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a text is none of a pretrained vocabulary: the first place where its tokens say something else."""
+"""The error of a text that a pretrained tokenizer cannot spell: it names the first place where decoding differs."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pofx.errors import BadSource
 from pofx.files.atomic import write_atomically
 from pofx.files.cache import HASHES, cache_dir, sha256
-from pofx.files.isolated.process import Failed, Raised, apart
+from pofx.files.isolated.process import Failed, Raised, run_isolated
 from pofx.vocab.tokenizer.files.chat_template import TASKS
 from pofx.vocab.tokenizer.files.tokenizer_json import CONFIG_FILE, FILE, MAX_BYTES, SPECIAL_FILE
 
@@ -39,7 +39,9 @@ def vet(folder: Path, rows: int, control: Sequence[int]) -> None:
         _here.add(key)
         return
     try:
-        apart("open", {"folder": str(folder), "rows": rows, "control": list(control)}, SECONDS, MEMORY, TASKS)
+        run_isolated(
+            "open", {"folder": str(folder), "rows": rows, "control": list(control)}, SECONDS, MEMORY, TASKS
+        )
     except Raised:  # each call of the library is wrapped (`file_call`), so that this one is a mistake of ours
         raise
     except Failed as e:

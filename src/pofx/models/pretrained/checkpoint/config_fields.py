@@ -1,4 +1,4 @@
-"""The fields of a config.json: of which type each must be, and the most that is believed of it.
+"""The type and the largest accepted value of each field of config.json.
 
 A library takes some values as they come: a million layers are built before the weights are looked at. So sizes have
 bounds for every kind of model. What our own decoder reads is held to types too; the other fields of a kind of model

@@ -1,4 +1,4 @@
-"""Kinds of checkpoint that are no plain causal language model in floats: each by its name, with the next step."""
+"""Checkpoints that pofx does not read (quantised, masked, adapters, …), recognised by name, with the next step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The language model within a model of texts and images or sounds: its config, and its tensors by their usual names."""
+"""The text model within a multimodal checkpoint, its tensors renamed to their usual names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attention of packed runs to their ancestors and to themselves, and of states to what they have read."""
+"""Attention for runs of tokens packed in a tree, and for states that extend cached prefixes."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations

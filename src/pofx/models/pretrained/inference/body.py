@@ -1,4 +1,4 @@
-"""What turns tokens into hidden states: our own decoder, or the library's."""
+"""The interface that turns tokens into hidden states, implemented by our decoder and by the library's."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations

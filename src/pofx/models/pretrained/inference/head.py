@@ -1,4 +1,4 @@
-"""Hidden states to log-probabilities in one visit, a block of the vocabulary at a time."""
+"""Log-probabilities from hidden states, computed one block of the vocabulary at a time."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What states have read: keys and values of a batch of prefixes, what all of them share held once."""
+"""Keys and values of a batch of prefixes; a prefix that all of them share is stored once."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations

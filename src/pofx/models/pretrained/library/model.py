@@ -1,4 +1,4 @@
-"""The library's model of a checked checkpoint: of the tensors that were checked, every one of them, and no others."""
+"""The library's model, built from exactly the tensors that were checked."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the library's model is read: its body with our head where the two say the same, else its logits as a whole."""
+"""How a model of the library is read: by its hidden states and our output layer if both agree, else by its logits."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pofx.errors import BadSource, BadValue
-from pofx.files.isolated.process import Failed, apart
+from pofx.files.isolated.process import Failed, run_isolated
 from pofx.vocab.control_tokens import ControlTokens
 from pofx.vocab.vocabulary import Vocab
 
@@ -101,7 +101,7 @@ def render_chat(
         "most": MOST_RENDERED,
     }
     try:
-        found: str = apart("render", request, SECONDS, MEMORY, TASKS)
+        found: str = run_isolated("render", request, SECONDS, MEMORY, TASKS)
     except Failed as e:
         raise BadValue(
             f"messages: expected a conversation that the model's chat template takes, found: {e!s:.200}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pofx.errors import BadSource
-from pofx.files.isolated.process import Failed, Raised, apart
+from pofx.files.isolated.process import Failed, Raised, run_isolated
 from pofx.models.pretrained.checkpoint.gguf.header import ELSE
 
 CHILD = "pofx.models.pretrained.checkpoint.gguf.child"
@@ -23,7 +23,7 @@ def write_tokenizer_apart(path: Path, rows: int, directory: Path, pre: str | Non
     """
     request = {"path": str(path), "rows": rows, "directory": str(directory), "pre": pre}
     try:
-        apart("make", request, SECONDS, MEMORY, CHILD)
+        run_isolated("make", request, SECONDS, MEMORY, CHILD)
     except (
         Raised
     ):  # calls of libraries are wrapped (`gguf_library_call`), so that this one is a mistake of ours
