@@ -69,7 +69,7 @@ class Body(Protocol):
         """The prefixes after each has read its row of `ids[n, t]`."""
 
     def branches(self, carry: Any, head: Head, fits: Callable[[int], None]) -> Branches | None:
-        """What branches off the prefixes, checked by `fits(tokens)`; None where only `extended` can say."""
+        """What branches off the prefixes, checked by `fits(tokens)`; None where only `extend` can say."""
 
 
 class DecoderBody:
