@@ -262,7 +262,7 @@ def test_one_model_is_fitted_behind_prefixes(here: Path, capsys: pytest.CaptureF
         ("--label-field: expected files with fields", ("train", str(DOCS / "proverbs.txt"), "--label-field", "x", "-o", "c")),
         ("expected a file, found", ("train", "en=no such.txt", "-o", "c")),
         ("--prior", ("train", *FILES, "-o", "c", "--prior", "flat")),
-        ("expected a number behind en=", ("train", *FILES, "-o", "c", "--prior", "en=x,fr=1")),
+        ("expected a number after en=", ("train", *FILES, "-o", "c", "--prior", "en=x,fr=1")),
         ("prior: expected a number for each", ("train", *FILES, "-o", "c", "--prior", "en=1")),
         ("--alpha", ("train", *FILES, "-o", "c", "--alpha", "2")),
         ("--seconds", ("train", *FILES, "-o", "c", "--seconds", "2")),

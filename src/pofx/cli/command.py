@@ -17,7 +17,7 @@ _GROUPS = {
     "delimiter quoting max_document max_expansion max_bytes test_files",
     "Model": "model model_name names begin end dtype context stride budget rope pre normalize unknown",
     "Output": "out per k top show_ entropy rank keep with_terms no_text fresh overwrite tokens quiet as_json html_path "
-    "explain save_held_out all_classes _click_default_help",
+    "explain save_held_out all_classes forget _click_default_help",
 }
 _HEADING = {name: heading for heading, names in _GROUPS.items() for name in names.split()}
 

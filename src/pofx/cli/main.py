@@ -18,21 +18,21 @@ from pofx.cli.spelling import in_shell
 # verb -> what `pofx --help` says of it; the module pofx.cli.commands.<verb> holds `command`.
 VERBS = {
     "fit": "Fit a model to documents.",
-    "score": "The log-probability of texts, term by term.",
-    "words": "The surprisal of words, which add up to the text's.",
-    "marginal": "The probability of a string, over all its tokenisations.",
-    "next": "What comes next: words, characters, bytes or tokens.",
+    "score": "Give the log-probability of texts, term by term.",
+    "words": "Give the surprisal of each word; the sum is that of the text.",
+    "marginal": "Give the probability of a string, summed over all its tokenisations.",
+    "next": "List what may come next: words, characters, bytes or tokens.",
     "sample": "Draw texts from a model.",
-    "infill": "What may stand between a prefix and a suffix.",
-    "condition": "The law of texts that meet a condition.",
-    "compress": "A file in -log2 p(its text) bits.",
-    "decompress": "What compress was given, every byte.",
+    "infill": "Fill the gap between a prefix and a suffix.",
+    "condition": "Give the distribution of texts that meet a condition.",
+    "compress": "Compress a file to about -log2 p(its text) bits.",
+    "decompress": "Restore every byte of what was compressed.",
     "audit": "Check whether a model is the joint distribution it claims to be.",
     "corpus": "Check whether documents are independent draws of one p.",
-    "classify": "The class of texts, by a model of each class and Bayes' rule.",
-    "posterior": "Which of several models a text is from.",
+    "classify": "Classify texts, by one model per class and Bayes' rule.",
+    "posterior": "Tell which of several models a text is from.",
     "models": "List the models at hand.",
-    "cache": "What is kept because it can be made again, and how to clear it.",
+    "cache": "Show or clear the files that pofx keeps and can make again.",
     "demo": "See p(x) at work: fit, score, sample and audit on text that is on every machine.",
 }
 
@@ -40,8 +40,8 @@ HELP = """p(x) for language models: a joint probability distribution over string
 
     p(x) = p(x1|x0) · p(x2|x0,x1) · … · p(EOS|x0,x)
 
-Numbers are nats unless a unit says otherwise. Without -m, a small model of the Python documentation answers; 'pofx
-models' lists others.
+x0 is the start-of-text symbol (BOS), and EOS is the end-of-text symbol. Numbers are nats
+unless a unit says otherwise. Without -m, pofx uses a small model of the Python documentation; 'pofx models' lists others.
 
 \b
 Try: pofx score --text "She loves smol kittens"

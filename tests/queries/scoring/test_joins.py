@@ -177,7 +177,7 @@ def test_from_the_command_line(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert kept["total_nats"] == pytest.approx(auto["total_nats"], abs=1e-6)
     assert "exact join" in " ".join(run(*text).stdout.split())
     assert run(*text, "--boundary", "error").exit_code != 0
-    assert "expected behind a prefix" in run("score", "--text", "a", "--boundary", "token").output
+    assert "expected after a prefix" in run("score", "--text", "a", "--boundary", "token").output
     assert {first("sample", "--given", "the intere", "--seed", "1")["terms"]["boundary"]} == {"exact"}
     (tmp_path / "a.jsonl").write_text('{"text": "sting", "c": "the intere"}\n{"text": "the", "c": ""}\n')
     ran = run("score", "a.jsonl", "--given-field", "c", "-o", "out.jsonl", "--quiet")

@@ -26,17 +26,24 @@ if TYPE_CHECKING:
     "test_files",
     multiple=True,
     metavar="FILE",
-    help="Held-out documents (repeatable; default: built-in ones).",
+    help="Documents that the model was not fitted on (repeatable); built-in ones by default.",
 )
 @click.option(
     "--seed",
     type=Whole(),
     default=0,
     show_default=True,
-    help="Of the draws and of the choice of documents.",
+    help="Seed of the draws and of the choice of documents.",
 )
-@click.option("--pin", "keep", is_flag=True, help="Keep the verdict: load, score and sample then use its x0.")
-@click.option("--unpin", "forget", is_flag=True, help="Forget the verdict that was kept; no audit is made.")
+@click.option(
+    "--pin",
+    "keep",
+    is_flag=True,
+    help="Store the verdict: every later use of the model takes x0 and EOS from it.",
+)
+@click.option(
+    "--unpin", "forget", is_flag=True, help="Delete the verdict that --pin stored, and make no audit."
+)
 @layout_options
 @model_options
 @arguments.json_option
@@ -51,10 +58,10 @@ def command(
     as_json: bool,
     html_path: str | None,
 ) -> None:
-    """The evidence that a model is what it claims: joint, conditional, prefix-only or improper.
+    """Check whether a model is a joint distribution over texts, or only conditional, prefix-only or improper.
 
-    Of a pretrained model every token that may stand for x0 is tried; --pin keeps what was found for every time it
-    is loaded. Exit code 1 if a check failed.
+    For a pretrained model, every token that may serve as x0 is tried; --pin stores the verdict for every later use of
+    the model. Exit code 1 if a check failed.
 
     \b
     pofx audit -m model --test held-out.txt --html audit.html

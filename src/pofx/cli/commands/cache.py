@@ -14,24 +14,32 @@ if TYPE_CHECKING:
     from pofx.files.cache import Entry
 
 
-@click.group(cls=Group, invoke_without_command=True, short_help="What is kept because it can be made again.")
+@click.group(
+    cls=Group,
+    invoke_without_command=True,
+    short_help="Show or clear the files that pofx keeps and can make again.",
+)
 @arguments.json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Converted models, the built-in one, records of finished runs and others: what is in the cache, and its size.
+    """List what is in the cache, with sizes: converted models, the built-in model, records of finished runs, and others.
 
     The cache is the directory POFX_CACHE, or the user's own. Converted models take at most POFX_CACHE_LIMIT (20G)
-    together; those used longest ago make room for new ones.
+    together; the models used longest ago make room for new ones.
     """
     if ctx.invoked_subcommand is None:
         _show(as_json)
 
 
-@command.command(short_help="Remove what can be made again.")
+@command.command(short_help="Remove files that pofx can make again.")
 @click.argument("name", required=False)
 @arguments.json_option
 def clear(name: str | None, as_json: bool) -> None:
-    """Remove NAME from the cache, or everything where none is named."""
+    """Remove NAME from the cache, or everything if no NAME is given.
+
+    Nothing is lost that pofx cannot make again. Without the records of finished runs ('finished'), a command that is
+    given again needs --overwrite.
+    """
     from pofx.files import cache
 
     removed = cache.clear(name)

@@ -36,10 +36,10 @@ outside_model = optional_model(
 )
 
 
-@click.group(cls=Group, short_help="P(class | text) by Bayes' rule.", invoke_without_command=True)
+@click.group(cls=Group, short_help="Classify texts by Bayes' rule.", invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """P(class | text) = P(class) p(text | class) / p(text): a language model of each class, and Bayes' rule.
+    """Classify texts by Bayes' rule: P(class | text) = P(class) p(text | class) / p(text), with one model per class.
 
     \b
     pofx classify train reviews.csv --label-field stars -o stars
@@ -55,7 +55,7 @@ def command(context: click.Context) -> None:
 command.add_command(train)
 
 
-@command.command(cls=Verb, short_help="The class of each text.")
+@command.command(cls=Verb, short_help="Give the class of each text.")
 @click.argument("directory", metavar="DIR")
 @click.argument("files", nargs=-1)
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="Classify this text (repeatable).")
@@ -64,19 +64,22 @@ command.add_command(train)
     "--reject",
     type=Real(0, 1, above=True, below=True),
     metavar="SHARE",
-    help="No label for outliers, at the price of this share of good texts.",
+    help="Give outliers no label. About this share of ordinary texts, at most, loses its label too.",
 )
-@click.option("--all-classes", is_flag=True, help="Also the posterior of every class.")
+@click.option("--all-classes", is_flag=True, help="Also give the posterior of every class.")
 @click.option(
     "-o",
     "--out",
     type=Written(beside=rows_beside, finished=rows_finished),
     metavar="FILE",
-    help="With FILES: write a row a text to a .csv, .tsv, .jsonl (then .gz, .zst) or .parquet file. A run that was "
-    "stopped goes on where it was.",
+    help="With FILES: write one row per text to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file. The "
+    "same command continues a run that was stopped.",
 )
 @click.option(
-    "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
+    "--keep",
+    multiple=True,
+    metavar="NAME",
+    help="-o: copy this field of the input into the rows (repeatable).",
 )
 @terms_option
 @keeping_options
@@ -100,10 +103,10 @@ def predict(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """The most probable class of each text of FILES (or --text), its posterior, and log p(text).
+    """Give the most probable class of each text of FILES (or --text), its posterior, and log p(text).
 
-    outlier_p is the share of held-out texts that are as improbable, per byte; --reject 0.01 gives no label where it
-    is at most 0.01. Exit code 1 if some documents have no class; their errors are in the rows.
+    outlier_p is the share of held-out texts that are at most as probable, per byte. --reject 0.01 gives no label to
+    texts whose outlier_p is at most 0.01. Exit code 1 if some documents have no class; their errors are in the rows.
     """
     from pofx.cli.output.row_lines import print_rows
     from pofx.cli.output.run_job import run_job
@@ -149,7 +152,7 @@ def predict(
         print_rows(joint.lms[0], asked, rows, as_json, "class", "")
 
 
-@command.command(short_help="Accuracy, log-loss, calibration and confusions.")
+@command.command(short_help="Measure accuracy, log-loss, calibration and confusions.")
 @click.argument("directory", metavar="DIR")
 @click.argument("files", nargs=-1, required=True)
 @label_option
@@ -166,10 +169,10 @@ def evaluate(
     options: ModelOptions | None,
     as_json: bool,
 ) -> None:
-    """Hold posteriors against labels: of documents that the classifier was not trained on.
+    """Compare predicted classes with the labels of documents that the classifier was not trained on.
 
-    Exit code 1 if some documents are in no number: without a label that the classifier knows, or of probability zero
-    under every class.
+    Exit code 1 if some documents are not counted, since the classifier does not know their label, or they have
+    probability zero under every class.
     """
     from pofx.classification.bayes import bayes
     from pofx.classification.evaluation import evaluate as evaluated

@@ -43,7 +43,7 @@ def _finished(out: Path, values: Values) -> bool:
     required=True,
     type=Written(dir_okay=True, finished=_finished),
     metavar="DIR",
-    help="Where to save the classifier.",
+    help="Directory of the saved classifier.",
 )
 @label_option
 @click.option(
@@ -51,23 +51,29 @@ def _finished(out: Path, values: Values) -> bool:
     type=Whole(1, MOST_ORDER),
     default=6,
     show_default=True,
-    help="Tokens in an n-gram; 1 is naive Bayes.",
+    help="Number of tokens in an n-gram; 1 is naive Bayes.",
 )
 @click.option(
     "--smoothing",
     type=click.Choice(["kneser-ney", "additive", "mle"]),
     default="kneser-ney",
     show_default=True,
-    help="What unseen n-grams get.",
+    help="How unseen n-grams get their probability; mle gives them zero.",
 )
 @click.option(
     "--alpha",
     type=Real(above=True),
     default=1.0,
     show_default=True,
-    help="What additive smoothing adds to a count.",
+    help="Number that additive smoothing adds to each count.",
 )
-@click.option("--vocab", default="bytes", show_default=True, help="bytes, chars, chars+bytes or bpe:8000.")
+@click.option(
+    "--vocab",
+    default="bytes",
+    show_default=True,
+    help="Tokens of the model: bytes; chars (the characters of FILES); chars+bytes (bytes spell all other "
+    "characters); bpe:8000 (8,000 subwords, learned from FILES).",
+)
 @click.option(
     "--family",
     type=click.Choice(["ngram", "transformer"]),
@@ -81,7 +87,7 @@ def _finished(out: Path, values: Values) -> bool:
     type=Real(above=True),
     default=60.0,
     show_default=True,
-    help="transformer: fit each for so long.",
+    help="transformer: seconds for which each model is fitted.",
 )
 @click.option(
     "--length",
@@ -103,14 +109,14 @@ def _finished(out: Path, values: Values) -> bool:
     type=Real(0, 1, below=True),
     default=0.0,
     show_default=True,
-    help="Weight of a model of all documents in that of each class; with few documents 0.7 to 0.9 help.",
+    help="Weight, within each class's model, of a model of all documents; with few documents 0.7 to 0.9 help.",
 )
 @click.option(
     "--power",
     type=Real(0, above=True),
     default=1.0,
     show_default=True,
-    help="Below 1: the power posterior, P(class) p(text | class)^POWER, of a model that is too sure.",
+    help="Take p(text | class)^POWER in Bayes' rule; a POWER below 1 tempers a classifier that is too sure.",
 )
 @click.option(
     "--given",
@@ -123,7 +129,8 @@ def _finished(out: Path, values: Values) -> bool:
     type=Real(0, 1),
     default=0.1,
     show_default=True,
-    help="Share of documents kept aside, by hash: to evaluate on, and to tell outliers by.",
+    help="Share of documents to hold out, chosen by a hash of their text; they serve to evaluate, and to tell "
+    "outliers.",
 )
 @layout_options
 @outside_model
@@ -152,8 +159,9 @@ def train(
     """Fit p(text | class) to the documents of each class, and count P(class).
 
     The label is a field of each row (--label-field), or each class has files of its own: LABEL=FILE. With --given, one
-    model answers for all classes, conditioned on the prefix of each: fitted to the texts behind their prefixes, or with
-    -m the model named, as it is. One that pofx did not fit is not saved with the classifier: predict asks for it again.
+    model serves all classes, and each class is a prefix on which it is conditioned. That model is fitted to the texts
+    after their prefixes; with -m it is the named model, unchanged. The named model is not saved with the classifier, so
+    that predict needs -m, too.
     """
     import numpy as np
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pofx.queries.compression.compress import Compression
 
 
-@click.command(cls=Verb, short_help="A file in -log2 p(its text) bits.")
+@click.command(cls=Verb, short_help="Compress a file to about -log2 p(its text) bits.")
 @click.argument("file")
 @click.option(
     "-o",
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     metavar="FILE",
     help=f"Where to write; by default FILE{packing.ENDING}.",
 )
-@click.option("--explain", is_flag=True, help="Where the bits go, and what the model costs.")
+@click.option("--explain", is_flag=True, help="Show what the bits are spent on, and what the model costs.")
 @click.option(
     "--lanes",
     type=Whole(1, 1024),
     metavar="N",
-    help="Code N parts of the text side by side: faster, and a little longer.",
+    help="With -m: cut the text into N parts and code them side by side, which is faster; the output is a "
+    "little longer.",
 )
 @optional_model(
     "A directory, a .gguf or .arpa file, a hub id, 'smollm2' or 'builtin'; without it, no model is needed."
@@ -49,10 +50,11 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Arithmetic coding of FILE (- for standard input), any bytes, by a model's law or by counts learned on the way.
+    """Compress FILE (any bytes; - for standard input) by arithmetic coding, to about -log2 p(text) bits.
 
-    What is written is decoded and compared first. To get it back takes the same model; unless it is an n-gram, on
-    the same machine with the same libraries.
+    p is that of the model of -m; without -m, p is learned from FILE itself during coding. The output is decoded and
+    compared before it is written. Decompression needs the same model; unless the model is an n-gram, it also needs the
+    same machine and the same libraries.
 
     \b
     pofx compress book.txt

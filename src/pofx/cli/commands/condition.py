@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pofx.queries.conditioning.conditions import Condition
 
 
-@click.command(cls=Command, short_help="The law of texts that meet a condition.")
+@click.command(cls=Command, short_help="Give the distribution of texts that meet a condition.")
 @condition_options
 @arguments.given_option
 @sampling_options
@@ -29,10 +29,10 @@ def command(
     options: ModelOptions,
     as_json: bool,
 ) -> None:
-    """p(x | x meets the condition), and log of the probability that it does, with its standard error.
+    """Give p(x | x meets the condition), and the log of the probability that x meets it, with its standard error.
 
-    Exact where that can be computed, else weighted draws by sequential Monte Carlo. With --open, x is the beginning of a
-    text, up to where it meets the condition.
+    The answer is exact where an exact one can be computed; else it is estimated from weighted draws, by sequential
+    Monte Carlo. With --open, x is the beginning of a text, up to where it meets the condition.
 
     \b
     pofx condition --contains time --length 20

@@ -21,12 +21,23 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, short_help="Check whether documents are independent draws of one p.")
 @click.argument("files", nargs=-1, required=True)
-@click.option("--held-out", type=Real(0, 1), help="Share of documents kept aside, by hash (default 0.1).")
 @click.option(
-    "--test", "test_files", multiple=True, metavar="FILE", help="Held-out documents, in place of a share."
+    "--held-out",
+    type=Real(0, 1),
+    help="Share of documents to hold out, chosen by a hash of their text (default 0.1).",
 )
 @click.option(
-    "--cluster", metavar="FIELD", help="jsonl, csv, parquet: a field that dependent documents share."
+    "--test",
+    "test_files",
+    multiple=True,
+    metavar="FILE",
+    help="Held-out documents (repeatable), instead of a share of FILES.",
+)
+@click.option(
+    "--cluster",
+    metavar="FIELD",
+    help="jsonl, csv, parquet: documents with the same value of FIELD, such as one author's, count as "
+    "dependent.",
 )
 @click.option(
     "--scored",
@@ -34,16 +45,16 @@ if TYPE_CHECKING:
     default=1000,
     show_default=True,
     metavar="N",
-    help="Documents, at most, that L(θ) is the mean of.",
+    help="Maximum number of documents over which L(θ) is averaged.",
 )
 @click.option(
     "--seed",
     type=Whole(),
     default=0,
     show_default=True,
-    help="Of the shuffles and of what is drawn.",
+    help="Seed of the shuffles and of the draws.",
 )
-@click.option("--strict", is_flag=True, help="Exit code 1 if a check failed.")
+@click.option("--strict", is_flag=True, help="End with exit code 1 if a check failed.")
 @layout_options
 @optional_model(
     "A directory, a .gguf or .arpa file, a hub id, 'smollm2' or 'builtin'; without it, an n-gram is fitted."
@@ -61,11 +72,12 @@ def command(
     options: ModelOptions | None,
     as_json: bool,
 ) -> None:
-    """What maximum likelihood assumes of FILES, and whether it holds: independent draws of one p, from x0 to EOS.
+    """Check what maximum likelihood assumes: the documents of FILES are independent draws of one p, from x0 to EOS.
 
-    Copies, inside and across the split; the order of documents against shuffles of it; what a document tells of the
-    next one; the effective number of documents; L(θ) with an interval; documents that start mid-way. Without -m a byte
-    5-gram answers, fitted on what is not held out.
+    The checks look for copies, within FILES and between the fitted and the held-out part. They compare the order of
+    the documents with shuffles, and measure how much a document tells of the next one. They estimate the effective
+    number of documents, and L(θ) with an interval. They find documents that start mid-way. Without -m, a byte 5-gram
+    is fitted to the documents that are not held out, and scores the others.
 
     \b
     pofx corpus corpus.txt

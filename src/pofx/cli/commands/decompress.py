@@ -12,7 +12,7 @@ from pofx.cli.options.written import Verb, Written
 from pofx.units import count_noun
 
 
-@click.command(cls=Verb, short_help="What compress was given, every byte.")
+@click.command(cls=Verb, short_help="Restore every byte of what was compressed.")
 @click.argument("file")
 @click.option(
     "-o",
@@ -21,12 +21,13 @@ from pofx.units import count_noun
     metavar="FILE",
     help=f"Where to write; by default FILE without {packing.ENDING}.",
 )
-@optional_model("The model that it was compressed with; none for what was compressed without.")
+@optional_model("The model that FILE was compressed with, if any.")
 @click.option(
     "--max-bytes",
     type=Whole(),
     metavar="N",
-    help="Refuse a file that claims more; by default over 1 MB and over 100 times its own size.",
+    help="Refuse a file that claims to hold more than N bytes; by default, more than both 1 MB and 100 times "
+    "its own size.",
 )
 @quiet_option
 @json_option
@@ -38,7 +39,9 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """The bytes that FILE (- for standard input) stands for, or an error and no file.
+    """Restore the bytes that were compressed to FILE (- for standard input).
+
+    The bytes are checked by their hash: the output is exactly what was compressed, or there is an error and no file.
 
     \b
     pofx decompress book.txt.pofx -o book.txt

@@ -44,19 +44,28 @@ REFUSED = (
 
 
 @click.command(cls=Verb, short_help="See p(x) at work.")
-@click.option("-o", "--out", default="demo.html", show_default=True, type=Written(), metavar="FILE")
+@click.option(
+    "-o",
+    "--out",
+    default="demo.html",
+    show_default=True,
+    type=Written(),
+    metavar="FILE",
+    help="HTML page to write.",
+)
 @click.option(
     "--seconds",
     type=Real(above=True),
     default=35.0,
     show_default=True,
-    help="Of fitting, for each of the two transformers.",
+    help="Seconds for which each of the two transformers is fitted.",
 )
-@click.option("--seed", type=Whole(), default=0, show_default=True, help="Of the fits and the draws.")
+@click.option("--seed", type=Whole(), default=0, show_default=True, help="Seed of the fits and of the draws.")
 def command(out: str, seconds: float, seed: int) -> None:
     """Fit, score, sample and audit four small models of the Python documentation, in under three minutes.
 
-    Two families, each with and without x0 (BOS). Needs torch for the transformers; without it, only the n-grams.
+    There are two families, each with and without x0 (BOS). The transformers need torch; without torch, the demo fits
+    the n-grams only.
     """
     from rich.console import Console
 

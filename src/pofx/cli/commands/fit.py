@@ -43,80 +43,103 @@ def _finished(out: Path, values: Values) -> bool:
     required=True,
     type=Written(dir_okay=True, beside=lambda path: [_checkpoint(path)], finished=_finished),
     metavar="DIR",
-    help="Where to save the model; an n-gram may go to a file, NAME.arpa or NAME.arpa.gz.",
+    help="Directory of the saved model; an n-gram may also go to a file, NAME.arpa or NAME.arpa.gz.",
 )
 @click.option(
     "--family",
     type=click.Choice(["ngram", "transformer"]),
     default="ngram",
     show_default=True,
-    help="What kind of model: counts in a second, or a neural network.",
+    help="Kind of model: ngram counts, and takes a second; transformer is a neural network.",
 )
-@click.option("--vocab", default="bytes", show_default=True, help="bytes, chars, chars+bytes or bpe:8000.")
 @click.option(
-    "--no-begin", is_flag=True, help="No x0: the model never learns p(x1), and only continues texts."
+    "--vocab",
+    default="bytes",
+    show_default=True,
+    help="Tokens of the model: bytes; chars (the characters of FILES); chars+bytes (bytes spell all other "
+    "characters); bpe:8000 (8,000 subwords, learned from FILES).",
 )
-@click.option("--no-end", is_flag=True, help="No EOS: the model never ends a text, and knows only prefixes.")
+@click.option(
+    "--no-begin", is_flag=True, help="Fit without x0: the model never learns p(x1), and only continues texts."
+)
+@click.option(
+    "--no-end", is_flag=True, help="Fit without EOS: the model never ends a text, and knows only prefixes."
+)
 @click.option(
     "--held-out",
     type=Real(0, 1),
     default=0.05,
     show_default=True,
-    help="Share of documents kept aside, by hash.",
+    help="Share of documents to hold out, chosen by a hash of their text.",
 )
 @click.option(
     "--save-held-out",
     type=Written(),
     metavar="FILE",
-    help="Write the documents kept aside to FILE, as JSONL.",
+    help="Write the held-out documents to FILE, as JSONL.",
 )
 @click.option(
-    "--order", type=Whole(1, MOST_ORDER), default=6, show_default=True, help="ngram: tokens in an n-gram."
+    "--order",
+    type=Whole(1, MOST_ORDER),
+    default=6,
+    show_default=True,
+    help="ngram: number of tokens in an n-gram.",
 )
 @click.option(
     "--smoothing",
     type=click.Choice(["kneser-ney", "additive", "mle"]),
     default="kneser-ney",
     show_default=True,
-    help="ngram: what unseen n-grams get.",
+    help="ngram: how unseen n-grams get their probability. kneser-ney: from shorter n-grams; additive: from "
+    "--alpha, added to each count; mle: zero.",
 )
 @click.option(
     "--alpha",
     type=Real(above=True),
     default=1.0,
     show_default=True,
-    help="ngram: what additive smoothing adds to a count.",
+    help="ngram: number that additive smoothing adds to each count.",
 )
 @click.option(
-    "--layers", type=Whole(*SIZES["layers"]), default=4, show_default=True, help="transformer: blocks."
+    "--layers",
+    type=Whole(*SIZES["layers"]),
+    default=4,
+    show_default=True,
+    help="transformer: number of blocks.",
 )
 @click.option(
     "--width",
     type=Whole(*SIZES["width"]),
     default=128,
     show_default=True,
-    help="transformer: numbers a token is held in.",
+    help="transformer: size of the vector of each token.",
 )
 @click.option(
     "--heads",
     type=Whole(*SIZES["heads"]),
     default=4,
     show_default=True,
-    help="transformer: of attention; they share the width.",
+    help="transformer: number of attention heads, which share the width.",
 )
 @click.option(
     "--context",
     type=Whole(*SIZES["context"]),
     default=128,
     show_default=True,
-    help="transformer: longest window, in tokens.",
+    help="transformer: length of the longest window, in tokens.",
 )
-@click.option("--seconds", type=Real(above=True), help="transformer: fit for so long (default 60).")
+@click.option("--seconds", type=Real(above=True), help="transformer: seconds of fitting (default 60).")
 @click.option(
-    "--epochs", type=Real(above=True), help="transformer: or for so many passes over the documents."
+    "--epochs", type=Real(above=True), help="transformer: passes over the documents, instead of --seconds."
 )
-@click.option("--seed", type=Whole(), default=0, show_default=True, help="transformer: of the first weights.")
-@click.option("--resume", is_flag=True, help="transformer: go on where an interrupted fit stopped.")
+@click.option(
+    "--seed",
+    type=Whole(),
+    default=0,
+    show_default=True,
+    help="transformer: seed of the first weights and of the order of documents.",
+)
+@click.option("--resume", is_flag=True, help="transformer: continue a fit that was interrupted.")
 @layout_options
 @arguments.quiet_option
 @arguments.json_option
@@ -144,10 +167,10 @@ def command(
     as_json: bool,
     save_held_out: str | None,
 ) -> None:
-    """Fit p to the documents of FILES: minimise L(θ) = −(1/N) Σ log p(xⁿ), EOS counted, x0 in front.
+    """Fit p to the documents of FILES: minimise L(θ) = −(1/N) Σ log p(x_n).
 
-    FILES: .txt (a document a line, unless --split or --separator says otherwise), .jsonl, .csv, .tsv, .parquet,
-    each also .gz or .zst; - is standard input.
+    Each document x_n is read after x0, and its EOS is counted. FILES are .txt (one document per line, unless --split or
+    --separator says otherwise), .jsonl, .csv, .tsv or .parquet, each also .gz or .zst; - is standard input.
 
     \b
     pofx fit corpus.txt -o model

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pofx.queries.conditioning.conditions import Condition
 
 
-@click.command(cls=Command, short_help="What may stand between a prefix and a suffix.")
+@click.command(cls=Command, short_help="Fill the gap between a prefix and a suffix.")
 @arguments.given_option
-@click.option("--suffix", required=True, metavar="TEXT", help="What stands behind the gap.")
+@click.option("--suffix", required=True, metavar="TEXT", help="The text after the gap.")
 @condition_options
 @sampling_options
 @model_options
@@ -31,10 +31,11 @@ def command(
     options: ModelOptions,
     as_json: bool,
 ) -> None:
-    """p(middle | prefix, suffix), and log P(the text ends with the suffix | it begins with the prefix).
+    """Give the likeliest middles between a prefix and a suffix, with p(middle | prefix, suffix).
 
-    --contains, --matches and --length are said of the middle. --max-tokens is the most that it may have. With --open
-    the text may go on behind the first suffix. Without --given the gap is at the beginning of the text.
+    Also give log P(the text ends with the suffix | it begins with the prefix). --contains, --matches and --length are
+    conditions on the middle. With --open, the text may go on after the first suffix. Without --given, the gap is at the
+    beginning of the text.
 
     \b
     pofx infill --given "Return the " --suffix " of the list."

@@ -10,31 +10,36 @@ from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Real, Whole
 
 
-@click.command(cls=Command, short_help="The probability of a string, over all its tokenisations.")
+@click.command(cls=Command, short_help="Give the probability of a string, summed over all its tokenisations.")
 @arguments.text_option
 @click.option(
     "--beam",
     type=Whole(1),
     default=8,
     show_default=True,
-    help="Beginnings of tokenisations kept at each byte.",
+    help="Number of partial tokenisations that are kept at each byte.",
 )
 @click.option(
-    "-n", "draws", type=Whole(), default=128, show_default=True, help="Draws of others, for the estimate."
+    "-n",
+    "draws",
+    type=Whole(),
+    default=128,
+    show_default=True,
+    help="Maximum number of random tokenisations drawn for the estimate.",
 )
 @click.option(
     "--calls",
     type=Whole(1),
     metavar="N",
-    help="Begin nothing new after so many calls of the model.",
+    help="Stop the beam and start no further draws after N calls of the model.",
 )
 @click.option(
     "--seconds",
     type=Real(0, above=True),
     metavar="S",
-    help="Begin nothing new after so long.",
+    help="Stop the beam and start no further draws after S seconds.",
 )
-@click.option("--seed", type=Whole(), default=0, show_default=True, help="Of the draws.")
+@click.option("--seed", type=Whole(), default=0, show_default=True, help="Seed of the draws.")
 @model_options
 @arguments.json_option
 def command(
@@ -47,10 +52,11 @@ def command(
     options: ModelOptions,
     as_json: bool,
 ) -> None:
-    """log p(text) = log of the sum of p over every sequence of tokens that spells it, in nats.
+    """Give log p(text): the log of the sum of p over every sequence of tokens that spells the text, in nats.
 
-    Exact for n-grams and for bytes; else a lower bound that is certain, and an unbiased estimate with its interval. The
-    gap is what the canonical tokenisation, which score gives, leaves out.
+    The sum is exact for n-grams and for models over bytes. For other models there is a certain lower bound, and an
+    unbiased estimate with its interval. 'pofx score' counts the canonical tokenisation alone; the gap is how much that
+    leaves out.
 
     \b
     pofx marginal --text "unbelievable" -m smollm2 --begin "<|endoftext|>"

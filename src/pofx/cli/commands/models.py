@@ -17,7 +17,7 @@ from pofx.cli.spelling import in_shell
 @click.argument("directory", default=".", type=click.Path(exists=True, file_okay=False))
 @arguments.json_option
 def command(directory: str, as_json: bool) -> None:
-    """The built-in model, the pretrained ones, and the saved ones in DIRECTORY (the current one, if none is named)."""
+    """List the built-in model, the pretrained models, and the models saved in DIRECTORY (by default, the current one)."""
     rows: list[dict[str, Any]] = [
         {
             "model": "builtin",

@@ -13,17 +13,22 @@ from pofx.cli.options.numbers import Whole
 from pofx.cli.output.terms import print_line
 
 
-@click.command(cls=Command, short_help="The law of what comes next: words, characters, bytes or tokens.")
+@click.command(cls=Command, short_help="List what may come next: words, characters, bytes or tokens.")
 @arguments.given_option
 @click.option(
-    "-k", type=Whole(1), default=10, show_default=True, help="How many outcomes to show; the rest is one row."
+    "-k",
+    type=Whole(1),
+    default=10,
+    show_default=True,
+    help="Number of outcomes to show; one more row has the rest.",
 )
 @click.option(
     "--unit",
     type=click.Choice(["word", "character", "byte", "token"]),
     default="word",
     show_default=True,
-    help="What an outcome is. All but tokens may begin inside a token that the prefix ends in.",
+    help="Kind of outcome. Words, characters and bytes may be spelled by a token that begins inside the "
+    "prefix.",
 )
 @click.option(
     "--calls",
@@ -31,15 +36,15 @@ from pofx.cli.output.terms import print_line
     default=32,
     show_default=True,
     metavar="N",
-    help="Words, characters: call the model at most so often in search of them.",
+    help="For words and characters: maximum number of model calls in the search for them.",
 )
 @model_options
 @arguments.json_option
 def command(given: str, k: int, unit: Any, calls: int, options: ModelOptions, as_json: bool) -> None:
-    """p(v | prefix) of the likeliest v to come next. Without --given: p(x1 | x0), how texts begin.
+    """List the likeliest outcomes v after a prefix, with p(v | prefix). Without --given: how texts begin, p(x1 | x0).
 
-    A word ends at the next boundary, white space or the end of the text. The first word may go on with one that the
-    prefix began.
+    A word ends before white space or at the end of the text. If the prefix ends inside a word, an outcome may be the
+    rest of that word.
 
     \b
     pofx next --given "The interes"

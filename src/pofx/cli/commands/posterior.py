@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pofx.lm.model import LM
 
 
-@click.command(cls=Command, short_help="Which of several models a text is from.")
+@click.command(cls=Command, short_help="Tell which of several models a text is from.")
 @arguments.text_option
 @click.option(
     "-m",
@@ -34,17 +34,21 @@ if TYPE_CHECKING:
     type=Real(),
     multiple=True,
     metavar="W",
-    help="Prior of each model, in their order; without, all are alike.",
+    help="Prior weight of a model: give one per model, in their order; equal by default.",
 )
 @click.option(
     "--beam",
     type=Whole(1),
     default=8,
     show_default=True,
-    help="Tokenisations kept at each byte, where vocabularies differ.",
+    help="Number of partial tokenisations that are kept at each byte, if the models' vocabularies differ.",
 )
-@click.option("--begin", metavar="TOKEN", help="Take this token for x0 of models that have none.")
-@click.option("--end", metavar="TOKEN", help="Take this token for EOS of models that have none.")
+@click.option(
+    "--begin", metavar="TOKEN", help="Use TOKEN as x0, the start-of-text symbol, of models that have none."
+)
+@click.option(
+    "--end", metavar="TOKEN", help="Use TOKEN as EOS, the end-of-text symbol, of models that have none."
+)
 @arguments.json_option
 def command(
     texts: tuple[str, ...],
@@ -55,10 +59,10 @@ def command(
     end: str | None,
     as_json: bool,
 ) -> None:
-    """P(model | text) = π p(text | model) / Σ π p(text | ·), by Bayes' rule, of whole texts, EOS counted.
+    """Give the probability that a text is from each of several models, by Bayes' rule: P(model | text) ∝ π p(text | model).
 
-    Models of different vocabularies are compared as what they share, distributions over strings; log p of a text is
-    then a sum over its tokenisations, with bounds.
+    π is the prior of the model. Texts are complete, so EOS is counted. Models with different vocabularies are compared
+    as distributions over strings: log p of a text is then a sum over its tokenisations, with bounds.
 
     \b
     pofx posterior --text "Time flies." -m english -m french

@@ -14,26 +14,31 @@ from pofx.cli.output.terms import print_line
 
 
 @click.command(cls=Verb, short_help="Draw texts from a model.")
-@click.option("-n", type=Whole(), default=3, show_default=True, help="How many draws.")
+@click.option("-n", type=Whole(), default=3, show_default=True, help="Number of draws.")
 @click.option("--given", default="", metavar="TEXT", help="Draw what follows this prefix.")
 @click.option(
     "--boundary",
     type=click.Choice(["exact", "token"]),
     default="exact",
     show_default=True,
-    help="Behind a prefix. exact: what is drawn may be spelled by a token that begins inside it; token: by new ones.",
+    help="After a prefix. exact: the first token may begin inside the prefix and reach beyond it; token: the "
+    "first token begins where the prefix ends.",
 )
 @click.option(
     "--max-tokens",
     type=Whole(1),
     default=256,
     show_default=True,
-    help="Cut a draw off here (then it says so).",
+    help="Cut a draw off after this many tokens; the output says so.",
 )
 @click.option("--seed", type=Whole(), help="The same seed gives the same draws.")
 @click.option("--temperature", type=Real(above=True), help="Draw from p^(1/T), renormalised token by token.")
 @click.option("--top-k", type=Whole(1), help="Draw from the k likeliest tokens only.")
-@click.option("--top-p", type=Real(0, 1, above=True), help="Draw from the fewest tokens that hold this mass.")
+@click.option(
+    "--top-p",
+    type=Real(0, 1, above=True),
+    help="Draw from the fewest tokens that have this probability together.",
+)
 @model_options
 @arguments.json_option
 @arguments.html_option
@@ -50,7 +55,7 @@ def command(
     as_json: bool,
     html_path: str | None,
 ) -> None:
-    """Independent draws x ~ p(· | given), each with its log-probability.
+    """Draw independent texts x ~ p(· | given), each with its log-probability.
 
     \b
     pofx sample -n 5 --seed 1

@@ -32,31 +32,37 @@ ONLY_WITH_OUT = {
 }
 
 
-@click.command(cls=Verb, short_help="The log-probability of texts.")
+@click.command(cls=Verb, short_help="Give the log-probability of texts.")
 @click.argument("files", nargs=-1)
 @click.option(
     "--text", "texts", multiple=True, metavar="TEXT", help="Score this text and show its terms (repeatable)."
 )
 @click.option("--given", default="", metavar="TEXT", help="Condition on this prefix: log p(text | given).")
 @click.option(
-    "--given-field", metavar="NAME", help="jsonl, csv, parquet: condition each row on its field of this name."
+    "--given-field",
+    metavar="NAME",
+    help="jsonl, csv, parquet: condition each row's text on the prefix in its field NAME.",
 )
 @arguments.boundary_option
-@click.option("--prefix", is_flag=True, help="Sum log P(text): the text and anything after it, no EOS term.")
+@click.option(
+    "--prefix",
+    is_flag=True,
+    help="Give log P(text), the probability that a text begins so: there is no EOS term.",
+)
 @click.option(
     "-o",
     "--out",
     type=Written(beside=rows_beside, finished=rows_finished),
     metavar="FILE",
-    help="With FILES: write rows to a .jsonl, .csv, .tsv (then .gz, .zst) or .parquet file. A run that was stopped "
-    "goes on where it was.",
+    help="With FILES: write rows to a .jsonl, .csv, .tsv (also .gz, .zst) or .parquet file. The same command "
+    "continues a run that was stopped.",
 )
 @click.option(
     "--per",
     type=click.Choice(["text", "token"]),
     default="text",
     show_default=True,
-    help="-o: a row is a text, or a token.",
+    help="-o: write one row per text, or one per token.",
 )
 @click.option(
     "-k",
@@ -64,22 +70,32 @@ ONLY_WITH_OUT = {
     type=Whole(0, 1000),
     default=0,
     metavar="K",
-    help="-o --per token: the K likeliest tokens.",
+    help="-o --per token: also write the K likeliest tokens.",
 )
-@click.option("--entropy", is_flag=True, help="-o --per token: the entropy of each law, nats.")
-@click.option("--rank", is_flag=True, help="-o --per token: 1 + how many tokens were likelier.")
 @click.option(
-    "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
+    "--entropy",
+    is_flag=True,
+    help="-o --per token: also write the entropy of each next-token distribution, in nats.",
+)
+@click.option(
+    "--rank", is_flag=True, help="-o --per token: also write each token's rank, 1 for the likeliest."
+)
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="NAME",
+    help="-o: copy this field of the input into the rows (repeatable).",
 )
 @terms_option
-@click.option("--no-text", is_flag=True, help="-o: leave the texts themselves out.")
+@click.option("--no-text", is_flag=True, help="-o: leave the texts out of the rows.")
 @keeping_options
 @click.option("--tokens", is_flag=True, help="With FILES and --json: list the tokens of each text.")
 @click.option(
     "--as",
     "peer",
     type=click.Choice(PEERS),
-    help="The number that this other tool would have printed, term by term.",
+    help="Print the number that this other tool prints for the same model and text, and the terms that it "
+    "sums.",
 )
 @layout_options
 @model_options
@@ -88,12 +104,13 @@ ONLY_WITH_OUT = {
     type=click.Choice(["refuse", "class"]),
     default="refuse",
     show_default=True,
-    help="A word that an ARPA file has not: refuse the text, or score it as one of the class <unk>, which no text is alone.",
+    help="ARPA files only, for a text with a word that the file lacks. refuse: refuse the text; class: score "
+    "the word as <unk>, which stands for all unknown words.",
 )
 @click.option(
     "--deterministic",
     is_flag=True,
-    help="Score each text alone: equal to the last bit in any company, and slower.",
+    help="Score each text alone, so that its number does not depend on its neighbours; slower.",
 )
 @cross_options
 @arguments.quiet_option
@@ -126,10 +143,10 @@ def command(
     as_json: bool,
     html_path: str | None,
 ) -> None:
-    """log p(text) = Σ log p(x_i | x_<i) + log p(EOS | text), in nats.
+    """Score texts: log p(text) = Σ log p(x_i | x_<i) + log p(EOS | text), in nats.
 
-    --text shows every factor. FILES (or - for standard input) give one line a document: id, nats, bits per byte; with
-    -o they give a file of rows. Exit code 1 if some rows have no score; their errors are in the rows.
+    --text shows every term of the sum. FILES (or - for standard input) print one line per document: its id, nats and
+    bits per byte; with -o, the rows go to a file. Exit code 1 if some rows have no score; their errors are in the rows.
 
     \b
     pofx score --text "She loves smol kittens"
@@ -224,7 +241,7 @@ def _check_usage(
             raise click.UsageError(f"{shaped}: expected only with --per token, found --per text.")
     if arguments.typed("boundary") and not (given or given_field):
         raise click.UsageError(
-            "--boundary: expected behind a prefix, found neither --given nor --given-field."
+            "--boundary: expected after a prefix, found neither --given nor --given-field."
         )
     if peer and (given or given_field):
         raise click.UsageError("--as: expected whole texts, found a prefix; leave --given out.")

@@ -23,30 +23,35 @@ OPTIONS = (
         "--cross-fit",
         type=Whole(2, MOST_FOLDS),
         metavar="K",
-        help="Fit an n-gram to FILES K times, each time without one of K parts, and score that part by it.",
+        help="Cut the documents of FILES into K parts, and score each part by an n-gram that is fitted to the other parts.",
     ),
     click.option(
         "--order",
         type=Whole(1, MOST_ORDER),
         default=6,
         show_default=True,
-        help="--cross-fit: tokens in an n-gram.",
+        help="With --cross-fit: number of tokens in an n-gram.",
     ),
     click.option(
         "--smoothing",
         type=click.Choice(SMOOTHINGS),
         default="kneser-ney",
         show_default=True,
-        help="--cross-fit: what unseen n-grams get.",
+        help="With --cross-fit: how unseen n-grams get their probability; mle gives them zero.",
     ),
     click.option(
         "--alpha",
         type=Real(above=True),
         default=1.0,
         show_default=True,
-        help="--cross-fit: as of 'pofx fit'.",
+        help="With --cross-fit: number that additive smoothing adds to each count.",
     ),
-    click.option("--vocab", default="bytes", show_default=True, help="--cross-fit: as of 'pofx fit'."),
+    click.option(
+        "--vocab",
+        default="bytes",
+        show_default=True,
+        help="With --cross-fit: tokens of the model, as for 'pofx fit'.",
+    ),
 )
 # What says of another model, or of other rows, than there are.
 _OTHERS = {

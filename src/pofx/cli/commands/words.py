@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pofx.queries.segmentation.word_rule import WordRule
 
 
-@click.command(cls=Verb, short_help="The surprisal of words.")
+@click.command(cls=Verb, short_help="Give the surprisal of each word.")
 @click.argument("files", nargs=-1)
 @click.option(
     "--text", "texts", multiple=True, metavar="TEXT", help="Show the words of this text (repeatable)."
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     type=click.Choice(["words", "graphemes"]),
     default="words",
     show_default=True,
-    help="graphemes: each character is a word, for languages without spaces.",
+    help="words: what stands between white space; graphemes: each character, for languages without spaces.",
 )
 @click.option("--pattern", metavar="REGEX", help="Each match of this regular expression is a word.")
 @click.option(
@@ -40,29 +40,35 @@ if TYPE_CHECKING:
     type=Real(above=True),
     default=10.0,
     show_default=True,
-    help="--pattern: refuse one that takes longer for a text.",
+    help="With --pattern: refuse a pattern that takes more seconds than this for one text.",
 )
 @click.option(
     "--punctuation",
     type=click.Choice(["attached", "own", "boundary"]),
     default="attached",
     show_default=True,
-    help="Part of the word it touches; words of its own; or, like a space, between words.",
+    help="attached: punctuation is part of the word that it touches; own: each punctuation character is a "
+    "word; boundary: punctuation separates words, as a space does.",
 )
 @click.option("--given", default="", metavar="TEXT", help="Condition on this prefix.")
 @click.option(
-    "--given-field", metavar="NAME", help="jsonl, csv, parquet: condition each row on its field of this name."
+    "--given-field",
+    metavar="NAME",
+    help="jsonl, csv, parquet: condition each row's text on the prefix in its field NAME.",
 )
 @click.option(
     "-o",
     "--out",
     type=Written(beside=rows_beside, finished=rows_finished),
     metavar="FILE",
-    help="With FILES: write a row a word to a .csv, .tsv, .jsonl (then .gz, .zst) or .parquet file. A run that was "
-    "stopped goes on where it was.",
+    help="With FILES: write one row per word to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file. The "
+    "same command continues a run that was stopped.",
 )
 @click.option(
-    "--keep", multiple=True, metavar="NAME", help="-o: pass this field of the input on (repeatable)."
+    "--keep",
+    multiple=True,
+    metavar="NAME",
+    help="-o: copy this field of the input into the rows (repeatable).",
 )
 @terms_option
 @keeping_options
@@ -88,10 +94,11 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """-log P of each word and the boundary behind it, given what came before; all add up to -log p(text).
+    """Give the surprisal of each word: -log P of the word and the boundary after it, given the text before it.
 
-    --text shows a table. FILES (or - for standard input) give a row a word, tab-separated; with -o they give a file.
-    Exit code 1 if some documents have no score; their errors are in the rows.
+    The surprisals of a text add up to -log p(text). --text shows a table. FILES (or - for standard input) print one
+    tab-separated row per word; with -o, the rows go to a file. Exit code 1 if some documents have no score; their
+    errors are in the rows.
 
     \b
     pofx words --text "The cat sat on the mat."

@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 quiet_option = click.option(
     "--quiet",
     is_flag=True,
-    help="No progress and no summary on standard error; warnings and errors stay.",
+    help="Print no progress and no summary on standard error; warnings and errors stay.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 html_option = click.option(
@@ -26,7 +26,7 @@ html_option = click.option(
     "html_path",
     type=Written(),
     metavar="FILE",
-    help="Also write a page that needs no network.",
+    help="Also write a self-contained HTML page.",
 )
 
 text_option = click.option(
@@ -39,8 +39,10 @@ boundary_option = click.option(
     type=click.Choice(["auto", "token", "exact", "error"]),
     default="auto",
     show_default=True,
-    help="Behind a prefix. auto: both are strings, whatever tokens span the join; exact: so too, all of it byte by "
-    "byte; token: the text begins with a new token; error: refuse a text that does not.",
+    help="How the prefix and the text join. exact: as strings, over all tokenisations, byte by byte. token: "
+    "each is cut into tokens by itself. error: as token, but a text whose tokens do not begin where the "
+    "prefix ends is refused. auto: token where the tokenizer cuts between the two, else exact; for texts "
+    "over 64 bytes, a faster lower bound.",
 )
 
 
@@ -120,5 +122,7 @@ def keeping_options(function: F) -> F:
         return function(*args, keeping=Keeping(fresh, may_overwrite()), out=out, **others)
 
     found: Any = with_keeping
-    option = click.option("--fresh", is_flag=True, help="-o: start over, whatever a stopped run left.")
+    option = click.option(
+        "--fresh", is_flag=True, help="-o: start over, and drop the rows that a stopped run left."
+    )
     return option(found)  # type: ignore[no-any-return]

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from pofx.corpus.documents import Document
 
 label_option = click.option(
-    "--label-field", metavar="NAME", help="jsonl, csv, parquet: the field of the label. Else: LABEL=FILE …"
+    "--label-field",
+    metavar="NAME",
+    help="jsonl, csv, parquet: the field of the label. Without it, name one file per class: LABEL=FILE …",
 )
 prior_option = click.option(
-    "--prior", metavar="PRIOR", help="empirical (what was counted), uniform, or LABEL=P,LABEL=P,…"
+    "--prior",
+    metavar="PRIOR",
+    help="P(class): empirical (the shares counted in training), uniform, or LABEL=P,LABEL=P,…",
 )
 
 
@@ -137,7 +141,7 @@ def prior_of(asked: str) -> Any:
         try:
             out[label] = float(number)
         except ValueError:
-            raise click.UsageError(f"--prior: expected a number behind {label}=, found {number!r}.") from None
+            raise click.UsageError(f"--prior: expected a number after {label}=, found {number!r}.") from None
     return out
 
 

@@ -23,48 +23,78 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 CONDITIONS = (
-    click.option("--contains", multiple=True, metavar="TEXT", help="It contains this (repeatable)."),
-    click.option("--matches", metavar="REGEX", help="This regular expression matches the whole of it."),
-    click.option("--length", type=Whole(), metavar="N", help="It is exactly so long."),
+    click.option(
+        "--contains",
+        multiple=True,
+        metavar="TEXT",
+        help="The text (infill: the middle) contains TEXT (repeatable).",
+    ),
+    click.option(
+        "--matches",
+        metavar="REGEX",
+        help="The text (infill: the middle) as a whole matches this regular expression.",
+    ),
+    click.option(
+        "--length",
+        type=Whole(),
+        metavar="N",
+        help="The text (infill: the middle) has exactly this length, counted in --unit.",
+    ),
     click.option(
         "--unit",
         type=click.Choice(["characters", "bytes", "tokens"]),
         default="characters",
         show_default=True,
-        help="What --length counts.",
+        help="The unit that --length counts.",
     ),
 )
 
 SAMPLING = (
-    click.option("-n", type=Whole(8), default=512, show_default=True, help="Particles, or draws, in all."),
+    click.option(
+        "-n",
+        type=Whole(8),
+        default=512,
+        show_default=True,
+        help="Number of samples over all runs: independent draws, or particles of sequential Monte Carlo.",
+    ),
     click.option(
         "--boundary",
         type=click.Choice(["exact", "token"]),
         default="exact",
         show_default=True,
-        help="exact: a token may span the prefix and what follows; token: that begins with a new one.",
+        help="After a prefix. exact: the first token may begin inside the prefix and reach beyond it; token: the "
+        "first token begins where the prefix ends.",
     ),
     click.option(
         "--runs",
         type=Whole(8),
         default=8,
         show_default=True,
-        help="Independent runs, for the standard error.",
+        help="Number of independent runs, which give the standard error.",
     ),
     click.option(
         "--seed", type=Whole(), default=0, show_default=True, help="The same seed gives the same answer."
     ),
     click.option(
-        "--max-tokens", type=Whole(), default=64, show_default=True, help="Longer texts do not count."
+        "--max-tokens",
+        type=Whole(),
+        default=64,
+        show_default=True,
+        help="Count only texts of at most this many tokens (infill: at most this many for the middle).",
     ),
-    click.option("--open", "open_", is_flag=True, help="The text may go on behind it; no EOS is counted."),
+    click.option(
+        "--open",
+        "open_",
+        is_flag=True,
+        help="The text may go on after the condition is met (infill: after the suffix), so EOS is not counted.",
+    ),
     click.option(
         "-k",
         "show_",
         type=Whole(),
         default=10,
         show_default=True,
-        help="How many outcomes to show.",
+        help="Number of outcomes to show.",
     ),
 )
 

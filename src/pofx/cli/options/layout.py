@@ -39,40 +39,47 @@ OPTIONS = (
         "--field",
         default="text",
         show_default=True,
-        help="jsonl, json, csv, parquet: the field of the text; a.b is b inside a.",
+        help="jsonl, json, csv, parquet: the field (column) of the text; a.b is the field b inside the object a.",
     ),
-    click.option("--id", metavar="NAME", help="jsonl, json, csv, parquet: the field of the id."),
+    click.option(
+        "--id", metavar="NAME", help="jsonl, json, csv, parquet: the field (column) of the document's id."
+    ),
     click.option(
         "--split",
         type=click.Choice(["line", "file"]),
         default="line",
         show_default=True,
-        help="txt: a document is a line, or the whole file.",
+        help="txt: whether each line or the whole file is a document.",
     ),
     click.option(
         "--separator",
         metavar="TEXT",
         callback=_unescaped,
-        help=r"txt: documents stand between these (\n, \r, \t and \\ are read; \n is \r\n, too).",
+        help=r"txt: the string that separates documents; write \n, \r, \t and \\ for special characters (\n also "
+        r"matches \r\n).",
     ),
     click.option(
         "--format",
         metavar="NAME",
-        help="Overrules the file's ending: txt, jsonl, json, csv.gz, …, or fasttext (labels, then text).",
+        help="Read files as this format, whatever their names end in: txt, jsonl, json, csv.gz, …, or fasttext "
+        "(labels, then text).",
     ),
     click.option(
         "--delimiter",
         metavar="CHAR",
         callback=_unescaped,
-        help=r"csv, tsv: what parts the columns, such as ';' or '\t'.",
+        help=r"csv, tsv: column separator, such as ';' or '\t'; by default a comma in csv, a tab in tsv.",
     ),
     click.option(
         "--quoting",
         type=click.Choice(["none", "minimal"]),
-        help="csv, tsv: a quote is a character like any other, or encloses a cell that needs one.",
+        help="csv, tsv: none: a quote is a character like any other; minimal: quotes enclose a cell that needs "
+        "them. By default, a row that can be read both ways is a bad row.",
     ),
     click.option(
-        "--encoding", metavar="NAME", help="Of files of text: cp1252, latin-1, utf-16, … Default: UTF-8."
+        "--encoding",
+        metavar="NAME",
+        help="Encoding of the files (all but parquet), such as cp1252, latin-1 or utf-16; UTF-8 by default.",
     ),
     click.option(
         "--max-document",
@@ -80,7 +87,7 @@ OPTIONS = (
         default="64M",
         show_default=True,
         callback=_bytes,
-        help="Refuse a longer document or row.",
+        help="Refuse a document or row that is longer.",
     ),
     click.option(
         "--max-expansion",
@@ -88,7 +95,7 @@ OPTIONS = (
         metavar="N",
         default=DEFAULT.expansion,
         show_default=True,
-        help="Refuse a packed file of which a byte gives more than N.",
+        help="Refuse a packed file that unpacks to more than N times its size, and to more than 16 MiB.",
     ),
 )
 

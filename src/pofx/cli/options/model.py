@@ -51,38 +51,58 @@ OPTIONS = (
         metavar="MODEL",
         help="A directory, a .gguf or .arpa file, a hub id, 'smollm2', or 'builtin' (the default).",
     ),
-    click.option("--begin", metavar="TOKEN", help="Take this token for x0 (assumed, not known)."),
-    click.option("--end", metavar="TOKEN", help="Take this token for EOS."),
+    click.option(
+        "--begin",
+        metavar="TOKEN",
+        help="Use TOKEN as x0, the start-of-text symbol; results say that x0 is assumed.",
+    ),
+    click.option("--end", metavar="TOKEN", help="Use TOKEN as EOS, the end-of-text symbol."),
     click.option(
         "--dtype",
         type=click.Choice(["float32", "bfloat16"]),
         default="float32",
         show_default=True,
-        help="Of a pretrained model's products; bfloat16 is faster, and off by 0.03 nats a token.",
+        help="Number format of a pretrained model's arithmetic; bfloat16 is faster, and off by about 0.03 nats "
+        "per token.",
     ),
-    click.option("--context", type=Whole(2), metavar="N", help="Read longer texts in windows of N tokens."),
-    click.option("--stride", type=Whole(1), metavar="N", help="How far apart windows begin."),
-    click.option("--budget", type=Whole(1), metavar="N", help="Tokens in one pass of a pretrained model."),
+    click.option(
+        "--context", type=Whole(2), metavar="N", help="Read longer texts in overlapping windows of N tokens."
+    ),
+    click.option(
+        "--stride",
+        type=Whole(1),
+        metavar="N",
+        help="Tokens from the start of one window to that of the next; half a window by default.",
+    ),
+    click.option(
+        "--budget",
+        type=Whole(1),
+        metavar="N",
+        help="Tokens that a pretrained model reads at once; lower it if memory runs out.",
+    ),
     click.option(
         "--rope",
         type=click.Choice(["short", "long"]),
         default="short",
         show_default=True,
-        help="Factors of LongRoPE; the long ones are for longer texts than the original length.",
+        help="Models with LongRoPE only: which position factors; 'long' for texts beyond the original context.",
     ),
     click.option(
-        "--pre", metavar="NAME", help="How a GGUF file's tokenizer splits text, if it does not say."
+        "--pre",
+        metavar="NAME",
+        help="GGUF only: how the tokenizer splits text (gpt-2, llama-bpe, qwen2, …), if the file does not say or is wrong.",
     ),
     click.option(
         "--chat",
         type=click.Path(dir_okay=False),
         metavar="FILE",
-        help="Condition on a conversation: a JSON object with role and content a line, by the model's own template.",
+        help="Condition on a conversation: a file with one JSON object {role, content} per line, rendered by the "
+        "model's chat template.",
     ),
     click.option(
         "--normalize",
         is_flag=True,
-        help="Score a text that the tokenizer changes as the model then reads it.",
+        help="Score the text as the tokenizer changes it (for example lower-cased), instead of refusing it.",
     ),
 )
 

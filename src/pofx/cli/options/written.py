@@ -58,7 +58,7 @@ class Verb(Command):
         super().__init__(*args, **others)
         if any(isinstance(p.type, Written) for p in self.params):
             self.params.append(
-                click.Option(["--overwrite"], is_flag=True, help="Replace an output that is finished.")
+                click.Option(["--overwrite"], is_flag=True, help="Replace an output that exists.")
             )
 
     def invoke(self, ctx: click.Context) -> Any:

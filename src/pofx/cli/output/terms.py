@@ -13,7 +13,7 @@ terms_option = click.option(
     "--terms",
     "with_terms",
     is_flag=True,
-    help="-o: also columns of what is alike in all rows: model, x0, window, dtype, kind.",
+    help="-o: also write the settings that hold for all rows as columns: model, x0, window, dtype, kind.",
 )
 
 
