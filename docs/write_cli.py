@@ -17,22 +17,22 @@ This page is written by `python docs/write_cli.py` from the `--help` of each ver
 Exit codes: 0 done; 1 an audit failed, or some rows have no score; 2 refused, with one line on standard error; 130
 interrupted.
 
-| variable | what |
+| variable | meaning |
 |---|---|
 | `POFX_MODEL` | the model of a command without `-m` |
-| `POFX_CACHE` | the directory of what can be made again; see [cache](cache.md) |
-| `POFX_CACHE_LIMIT` | how much room converted models may take there together (20G) |
-| `POFX_DATA` | the directory of what cannot be made again: [pinned verdicts](pretrained.md#x0-is-evidence) |
+| `POFX_CACHE` | the directory of files that pofx can make again; see [cache](cache.md) |
+| `POFX_CACHE_LIMIT` | the most room that converted models take there together (20G) |
+| `POFX_DATA` | the directory of files that pofx cannot make again: [pinned verdicts](pretrained.md#x0-is-evidence) |
 
-One thing is spelled one way in every verb:
+Each thing has the same spelling in every verb:
 
-| what | spelling |
+| thing | spelling |
 |---|---|
 | documents | `FILES`, or `--test` where they are held out |
 | a text, a prefix | `--text`, `--given` |
 | the model | `-m` |
-| how many outcomes, how many draws | `-k`, `-n` |
-| of what an outcome is, or a length is counted in | `--unit` |
+| the number of outcomes, the number of draws | `-k`, `-n` |
+| the kind of an outcome, the unit of a length | `--unit` |
 | the answer | `--json`, `--html FILE`, `-o FILE`, `--quiet` |
 
 An option with one value is given once; a second one is refused. A shell completes verbs, options and the names of models:

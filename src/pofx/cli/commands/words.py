@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     type=click.Choice(["words", "graphemes"]),
     default="words",
     show_default=True,
-    help="words: what stands between white space; graphemes: each character, for languages without spaces.",
+    help="words: runs without white space; graphemes: single characters, for languages without spaces.",
 )
 @click.option("--pattern", metavar="REGEX", help="Each match of this regular expression is a word.")
 @click.option(

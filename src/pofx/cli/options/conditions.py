@@ -80,7 +80,7 @@ SAMPLING = (
         type=Whole(),
         default=64,
         show_default=True,
-        help="Count only texts of at most this many tokens (infill: at most this many for the middle).",
+        help="Count only texts of at most this many tokens (infill: at most this many in the middle).",
     ),
     click.option(
         "--open",
