@@ -6,6 +6,7 @@ import ast
 import copy
 import inspect
 import pickle
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import click
 import pytest
 
 import pofx.errors as errors
+from pofx.cli.main import pofx as command
 from pofx.cli.spelling import in_shell
-from pofx.errors import Advice, Argument, BadValue, Interrupted, NoBOS, PofxError, not_resumable
+from pofx.errors import Advice, Argument, BadValue, Interrupted, NoBOS, PofxError, not_replaced, not_resumable
 
 CLASSES = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, PofxError)]
 SOURCES = sorted(Path(inspect.getfile(errors)).parent.rglob("*.py"))
@@ -123,3 +125,30 @@ def test_an_interrupted_fit_says_how_to_go_on() -> None:
     assert str(in_shell(e)).endswith("of the fit; go on (--resume)")
     with pytest.raises(Interrupted, match="nothing was kept; begin again$"), not_resumable("begin again"):
         raise e
+
+
+def _verbs(group: click.Group, parent: click.Context | None = None) -> Iterator[click.Context]:
+    """The context of each verb of the command line, those of groups within."""
+    context = click.Context(group, parent)
+    for name in group.list_commands(context):
+        verb = group.get_command(context, name)
+        assert verb is not None
+        if isinstance(verb, click.Group):
+            yield from _verbs(verb, context)
+        else:
+            yield click.Context(verb, context, name)
+
+
+def test_a_message_names_the_option_of_its_argument_in_every_verb() -> None:
+    e = BadValue("begin: expected one, found two")
+    verbs = list(_verbs(command))
+    assert len(verbs) >= 15
+    for verb in verbs:
+        for parameter in verb.command.params:
+            if isinstance(parameter, click.Option) and parameter.name in ("begin", "max_tokens", "n", "seed"):
+                told = str(in_shell(BadValue(f"{parameter.name}: expected one, found two"), verb))
+                assert told == f"{max(parameter.opts, key=len)}: expected one, found two"
+        has = any("--begin" in p.opts for p in verb.command.params)
+        assert str(in_shell(e, verb)) == f"{'--begin' if has else 'begin'}: expected one, found two"
+    # A message may begin with the name of a file, which is no argument.
+    assert str(in_shell(not_replaced("begin"), verbs[0])).startswith("begin: ")

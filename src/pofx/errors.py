@@ -198,8 +198,9 @@ class OutOfMemory(PofxError):
 def not_replaced(path: str | Path) -> BadValue:
     """The error of an output path at which a finished output stands already."""
     return BadValue(
-        f"{path}: expected a name that is free, found an output that is finished",
+        "expected a name that is free, found an output that is finished",
         ["name another", Advice("replace it", "overwrite=True", "--overwrite")],
+        Argument(str(path), str(path)),
     )
 
 

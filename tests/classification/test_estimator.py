@@ -252,7 +252,10 @@ class TestEstimator:
                 {"spec": ToyLM(), "given": {"en": "a", "fr": "b"}, "length": "shared"},
                 "length: expected 'own'",
             ),
-            ({"spec": pofx.NgramSpec(vocab=pofx.ByteVocab()), "length": "shared"}, "make it with end=False"),
+            (
+                {"spec": pofx.NgramSpec(vocab=pofx.ByteVocab()), "length": "shared"},
+                "make it without EOS",
+            ),
             ({"spec": pofx.NgramSpec(end=False)}, "EOS"),
             ({"spec": pofx.NgramSpec(begin=False)}, "x0"),
         ],

@@ -76,7 +76,7 @@ def test_a_pretrained_model_without_evidence_for_an_x0(run: Callable[..., Ran], 
     ):
         assert part in said
     assert run("next", "--unit", "token", "-m", plain).refusal.startswith(
-        "pofx: error: p(x1) needs p(x1 | x0)"
+        "pofx: error: how texts begin is not known, so p(x1) is not defined: it needs p(x1 | x0)"
     )
     (behind,) = run("score", "--text", "the", "--given", "a", "-m", plain, "--json").records
     assert (behind["terms"]["begin"], behind["terms"]["first"]) == ("none", False)

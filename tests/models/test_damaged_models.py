@@ -191,9 +191,9 @@ def test_a_card_that_vouches_for_nothing(model: Path) -> None:
         (model / "pofx.json").write_text(json.dumps({**changed, "seal": store._seal(changed)}))
         refused(model)
     (model / "pofx.json").write_text(json.dumps({**card, "seal": "0" * 64}))
-    assert "found it changed" in refused(model)
+    assert "found a changed file" in refused(model)
     (model / "pofx.json").write_text(json.dumps({k: v for k, v in card.items() if k != "seal"}))
-    assert "found it changed" in refused(model)
+    assert "found a changed file" in refused(model)
 
 
 @pytest.mark.parametrize(

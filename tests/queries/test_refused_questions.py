@@ -92,7 +92,7 @@ BAD: dict[str, tuple[Callable[[], object], type[Exception], str, str]] = {
         "at least one",
         "none",
     ),
-    "x0 twice": (lambda: with_begin(TOY, "a"), BadValue, "begin: expected no other x0", "leave begin out"),
+    "x0 twice": (lambda: with_begin(TOY, "a"), BadValue, "begin: expected no other x0", "leave it out"),
     "x0 of two tokens": (lambda: with_begin(NO_BEGIN, "ab"), BadValue, "single token", "2 tokens"),
     "x0 of no token": (lambda: with_begin(NO_BEGIN, ""), BadValue, "single token", "0 tokens"),
     "x0 of no id": (lambda: with_begin(NO_BEGIN, 99), BadValue, "token id in [0, 4)", "found 99"),

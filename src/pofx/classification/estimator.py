@@ -259,11 +259,12 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     def __getstate__(self) -> dict[str, Any]:
         # What is not fitted may travel to other processes (cross_val_score(n_jobs=2)): it holds no model.
         if "joint_" in self.__dict__ or isinstance(self.spec, LM):
-            found = "a fitted one" if "joint_" in self.__dict__ else "one that conditions an LM"
+            found = (
+                "a fitted classifier" if "joint_" in self.__dict__ else "a classifier that conditions an LM"
+            )
             raise BadValue(
-                "pickle: expected a classifier without models, since a pickle can run code when it is read, found "
-                f"{found}",
-                "write it, fitted, with .save(directory) and read it with GenerativeClassifier.load(directory)",
+                f"{found} cannot be pickled, since a pickle can run code when it is read",
+                "fit it and use .save(directory), then GenerativeClassifier.load(directory)",
             )
         state: dict[str, Any] = super().__getstate__()
         return state

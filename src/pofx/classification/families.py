@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.errors import BadValue
+from pofx.errors import Advice, BadValue
 from pofx.lm.fitted_documents import record_documents
 from pofx.lm.model import LM
 from pofx.models.fitting import Spec, fit
@@ -120,7 +120,7 @@ def with_vocab(spec: Spec, texts: Texts, length: Length) -> Spec:
             raise BadValue(
                 "vocab: expected one without EOS for length='shared', which ends texts by a law of its own, found "
                 "one with it",
-                "make it with end=False",
+                Advice("make it without EOS", "end=False", "--no-end", parameter="no-end"),
             )
         spec = replace(spec, end=False)
     changes: dict[str, Any] = {"vocab": vocab_for(spec.vocab, texts, spec.end)}

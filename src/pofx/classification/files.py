@@ -144,7 +144,8 @@ def load_joint(
         if isinstance(e, PofxError):
             raise
         raise BadSource(
-            f"{home / CARD}: expected what pofx wrote, found another", "copy or train it again"
+            f"{home / CARD}: expected the file as pofx wrote it, found a changed file",
+            "copy or train it again",
         ) from None
 
 
@@ -158,7 +159,9 @@ def _joint(
     count = np.array(card["count"], dtype=np.float64)
     log_prior = np.array([-np.inf if p is None else p for p in card["log_prior"]], dtype=np.float64)
     if len({len(classes), len(count), len(log_prior), len(given if given is not None else lms)}) != 1:
-        raise BadSource(f"{home / CARD}: expected a number for each class, found others", "train it again")
+        raise BadSource(
+            f"{home / CARD}: expected a number for each class, found other numbers", "train it again"
+        )
     held = card["rejection"]
     rejection = (
         None
@@ -207,7 +210,8 @@ def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ..
         part = home / name
         if not (part / "pofx.json").is_file() or _sha256(part / "pofx.json") != card["sha256"][name]:
             raise BadSource(
-                f"{part}: expected the model that {CARD} has the hash of, found another", "train it again"
+                f"{part}: expected the model that {CARD} has the hash of, found another model",
+                "train it again",
             )
         one = read_directory(part)
         # They were fitted over one vocabulary: texts are then spelled once for all.
@@ -244,7 +248,8 @@ def _read_card(home: Path) -> dict[str, Any]:
         )
     if card.pop("seal", None) != _seal(card):
         raise BadSource(
-            f"{home / CARD}: expected what pofx wrote, found it changed", "copy or train it again"
+            f"{home / CARD}: expected the file as pofx wrote it, found a changed file",
+            "copy or train it again",
         )
     return card
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.classification.training import UNLABELLED
-from pofx.errors import BadValue, require
+from pofx.errors import Advice, BadValue, require
 from pofx.vocab.vocabulary import to_bytes
 
 
@@ -99,7 +99,7 @@ def _is_missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
         if none.any():
             raise BadValue(
                 f"y: expected a label for each document, found None (or NaN) for {none.sum():,}",
-                "leave them out, or learn from them: em=20",
+                ["leave them out", Advice("learn from them", "em=20", "--em 20")],
             )
         return none
     if labels.dtype == object:

@@ -53,12 +53,18 @@ def _prior_weights(prior: Prior, classes: list[Any], count: NDArray[np.float64])
         return np.asarray(count / count.sum(), dtype=np.float64)
     if isinstance(prior, Mapping):
         if set(prior) != set(classes):
-            odd = sorted(map(repr, set(prior) ^ set(classes)))
-            raise BadValue(
-                f"prior: expected a number for each of {n} classes and no other, found it otherwise for "
-                f"{', '.join(odd[:5])}{' …' if len(odd) > 5 else ''}",
-                None,
-            )
+            parts = {
+                "no number for the class": set(classes) - set(prior),
+                "a number for the unknown class": set(prior) - set(classes),
+            }
+            found = " and ".join(f"{what} {_some(of)}" for what, of in parts.items() if of)
+            raise BadValue(f"prior: expected a number for each of {n} classes, found {found}", None)
         prior = [prior[t] for t in classes]
     weights = np.array(check_weights("prior", prior, n))
     return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def _some(labels: set[Any]) -> str:
+    """The first labels of a set, for a message."""
+    shown = sorted(map(repr, labels))
+    return f"{', '.join(shown[:5])}{' …' if len(shown) > 5 else ''}"

@@ -95,7 +95,11 @@ def fit_joint(
         raise BadValue(
             "given: expected the prefix that stands for each label, since an LM is the same for all classes, "
             "found none",
-            "write GenerativeClassifier(lm, given={'en': 'In English: ', …})",
+            Advice(
+                "give each label its prefix",
+                "GenerativeClassifier(lm, given={'en': 'In English: ', …})",
+                "--given LABEL=TEXT",
+            ),
         )
     if length not in ("own", "shared"):
         raise BadValue(f"length: expected 'own' or 'shared', found {length!r:.60}", None)

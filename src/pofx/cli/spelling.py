@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -14,6 +15,9 @@ E = TypeVar("E", bound="PofxError")
 
 # A verb may take a prefix or a text as an argument of another name.
 _ARGUMENTS = {"given": ("given", "prefix"), "text": ()}
+# The argument of Python that a message begins with, and options that have another name than it.
+_ABOUT = re.compile(r"([a-z_]+): ")
+_OPTIONS = {"units": "unit", "outlier_p": "reject", "weights": "weight"}
 
 
 def in_shell(error: E, verb: click.Context | None = None) -> E:
@@ -35,6 +39,8 @@ def in_shell(error: E, verb: click.Context | None = None) -> E:
     out = copy.copy(error)
     if error.argument is not None:
         out.message, out.argument = f"{error.argument.shell}: {error.message}", None
+    elif verb is not None and error.code == "bad-value" and (about := _ABOUT.match(error.message)):
+        out.message = f"{_option(about[1], verb) or about[1]}: {error.message[about.end() :]}"
     out.advice = tuple(Advice(told) for a in error.advice if (told := _spelled(a, verb)) is not None)
     return out
 
@@ -54,6 +60,15 @@ def _spelled(advice: Advice, verb: click.Context | None) -> str | None:
         if isinstance(parameter, click.Argument):
             shell = parameter.make_metavar(verb).strip("[]")
     return f"{advice.do} ({shell})" if shell else advice.do
+
+
+def _option(name: str, verb: click.Context) -> str | None:
+    """The option of the verb that sets an argument of Python; None where the verb has none."""
+    name = _OPTIONS.get(name, name)
+    spellings = {"-" + name, "--" + name.replace("_", "-")}
+    options = [p for p in verb.command.params if isinstance(p, click.Option)]
+    found = [p for p in options if spellings & set(p.opts)] or [p for p in options if p.name == name]
+    return max(found[0].opts, key=len) if found else None
 
 
 def _parameter(name: str, verb: click.Context) -> click.Parameter | None:

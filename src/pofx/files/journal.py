@@ -229,7 +229,7 @@ def open_journal(
                     rows.update(chunk)
             if left.rows not in (rows.hexdigest(), None):
                 raise BadSource(
-                    f"{part_of(target)}: expected the rows that its .progress has the hash of, found others",
+                    f"{part_of(target)}: the rows were changed after the run stopped, so it cannot go on",
                     START_OVER,
                 )
         except FileNotFoundError:  # the files of another run, which ended in between and took them away
@@ -255,8 +255,7 @@ def _taken_up(
     if not progress_of(target).exists():
         if file_size(file):
             raise BadSource(
-                f"{part_of(target)}: expected no such file, or one that a stopped run left with its .progress, "
-                "found one without",
+                f"{part_of(target)}: expected no such file, found rows without the .progress of a stopped run",
                 ["move it away", START_OVER],
             )
         return None

@@ -29,7 +29,7 @@ def out_of_memory_error() -> OutOfMemory:
     return OutOfMemory(
         "out of memory: expected more than this machine gives, found none left",
         [
-            "try a smaller model, file, order or vocabulary",
-            Advice("read less at once", "budget=512", "--budget 512"),
+            "use a smaller model, or smaller files",
+            Advice("let a model read less at once", "budget=512", "--budget 512", parameter="budget"),
         ],
     )

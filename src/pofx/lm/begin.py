@@ -59,6 +59,7 @@ def refuse_unconditional(begin: Begin, what: str = "p(x1)") -> NoBOS:
         what: The quantity that was asked for.
     """
     return NoBOS(
-        f"{what} needs p(x1 | x0), the first factor of the chain rule, but {begin.note or _FITTED_WITHOUT}",
+        f"how texts begin is not known, so {what} is not defined: it needs p(x1 | x0), the first factor of the chain rule, "
+        f"but {begin.note or _FITTED_WITHOUT}",
         begin.advice or (NAME_A_PREFIX, _FIT_WITH),
     )

@@ -38,7 +38,7 @@ def read_record(path: Path) -> FittedDocuments:
         ) from None
     if not (_are_hashes(codes) and _are_hashes(validation)) or documents.shape != (1,):
         raise BadSource(
-            f"{path}: expected distinct hashes in order, found others", "copy or fit the model again"
+            f"{path}: expected distinct hashes in order, found other hashes", "copy or fit the model again"
         )
     return FittedDocuments(codes, int(documents[0]), validation)
 

@@ -154,7 +154,8 @@ def read_card(directory: Path) -> dict[str, Any]:
     seal = card.pop("seal", None)
     if not isinstance(sums, dict) or not all(name in sums for name in HASHED) or seal != _seal(card):
         raise BadSource(
-            f"{directory / CARD}: expected what pofx wrote, found it changed", "copy or fit it again"
+            f"{directory / CARD}: expected the file as pofx wrote it, found a changed file",
+            "copy or fit it again",
         )
     return card
 
@@ -175,7 +176,7 @@ def read_directory(directory: Path) -> LM:
             )
         if _sha256(file) != expected:
             raise BadSource(
-                f"{file}: expected the content that {CARD} has the hash of, found another",
+                f"{file}: expected the content that {CARD} has the hash of, found other content",
                 "copy or fit it again",
             )
     # The record of documents decides no number, so the fingerprint is the same with the record and without it.

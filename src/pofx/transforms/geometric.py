@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats
-from pofx.errors import BadValue
+from pofx.errors import Advice, BadValue
 from pofx.lm.bounds import Bounds
 from pofx.lm.continuation_tree import Branches, ExtensionBranches
 from pofx.lm.model import LM, Termination
@@ -55,7 +55,7 @@ def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:
     if lm.vocab.end is not None:
         raise BadValue(
             f"expected a model that ends no text, found one with an EOS (id {lm.vocab.end})",
-            "fit with end=False",
+            Advice("fit without EOS", "end=False", "--no-end"),
         )
     stop = check_real_number("stop", stop, 0, 1, above=True, below=True)
     return Geometric(lm, stop, vocab or GeometricVocab(lm.vocab))

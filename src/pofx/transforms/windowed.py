@@ -63,8 +63,8 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
     longest = room - (lm.begin.known == "none")
     if longest < 1 or most < 2:
         raise BadValue(
-            f"context: expected room for at least two tokens, found {most} of which {lead} are taken by x0 and "
-            "what is given",
+            f"context: expected room for at least two tokens, found {most}, where x0 and the given text "
+            f"take {lead}",
             "take a longer one",
         )
     step = min(max(most // 2, 1), longest) if stride is None else stride

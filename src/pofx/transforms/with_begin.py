@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from pofx.errors import BadValue
+from pofx.errors import Advice, BadValue
 from pofx.lm.begin import Begin
 from pofx.lm.model import LM
 from pofx.lm.trace import Path, Trace, Want
@@ -34,7 +34,7 @@ def with_begin(lm: LM, begin: str | int, known: Literal["trained", "declared", "
     if lm.begin.known != "none":
         raise BadValue(
             f"begin: expected no other x0 for a model that has one ({lm.begin}), found {begin!r}",
-            "leave begin out, or condition on a text with given=",
+            ["leave it out", Advice("condition on a text", "given=…", "--given", parameter="given")],
         )
     return WithBegin(lm, token_id(lm.vocab, begin, "begin"), known)
 

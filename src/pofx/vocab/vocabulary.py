@@ -281,6 +281,9 @@ class CharVocab(Vocab):
             raise NotText(
                 f"expected one of the {len(self.characters)} characters this model was fitted on, found {c!r} "
                 f"(U+{ord(c):04X}) at character {decoded.index(c)}",
-                "fit with vocab='bytes', or with vocab='chars+bytes', which spells unknown characters by their "
-                "bytes",
+                Advice(
+                    "fit a model over bytes",
+                    "vocab='bytes' or vocab='chars+bytes'",
+                    "--vocab bytes or --vocab chars+bytes",
+                ),
             ) from None

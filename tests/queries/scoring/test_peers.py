@@ -254,7 +254,7 @@ def test_on_the_command_line(
     assert ["error" in r for r in found] == [False, True, False]
     code, _, err = run("--text", "a", "--as", "llama-perplexity")
     assert code == 2
-    assert "it would stop" in err
+    assert "the tool stops at this one" in err
     code, out, _ = run("--text", "the cat " * 20, "--as", "lm-eval")
     assert "hidden" in out
     assert run("--text", "a", "--as", "gpt")[0] == 2

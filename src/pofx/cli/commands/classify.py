@@ -119,9 +119,7 @@ def predict(
 
     arguments.check_texts(files, texts, "", None)
     if reject is not None and prior is not None:
-        raise click.UsageError(
-            "--reject: expected the prior that texts were held out with, found --prior; leave one out."
-        )
+        raise click.UsageError("--reject and --prior exclude each other; leave one of them out.")
     arguments.check_out(files, out, as_json, "classify")
     asked = Documents(layout.files(files), layout, keep=keep)
     if files:  # what can be refused before a model is loaded

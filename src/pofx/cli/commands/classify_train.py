@@ -237,7 +237,7 @@ ONLY = {"ngram": ("order", "smoothing", "alpha"), "transformer": ("seconds",)}
 
 def _check_heeded(family: str, smoothing: str, given: tuple[str, ...], options: ModelOptions | None) -> None:
     if options is not None and not given:
-        raise click.UsageError("-m: expected with a prefix for each class, --given LABEL=TEXT, found none.")
+        raise click.UsageError("-m needs --given LABEL=TEXT for each class; without --given, leave -m out.")
     for owner, names in ONLY.items():
         idle = [f"--{name}" for name in names if (options or owner != family) and arguments.typed(name)]
         if idle:

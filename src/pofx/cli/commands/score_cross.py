@@ -101,7 +101,7 @@ def cross_options(function: F) -> F:
             )
         if odd or not others["files"]:
             raise click.UsageError(
-                "--cross-fit: expected FILES, and no other model or rows than --cross-fit makes of them, found "
+                "--cross-fit: expected FILES and no option that names a model or rows of its own, found "
                 f"{_OTHERS[odd] if odd else 'no FILES'}."
             )
         spec = NgramSpec(order, smoothing, alpha, vocab)

@@ -136,7 +136,7 @@ def check_written(ctx: click.Context) -> None:
             if target.is_(source):
                 raise BadValue(
                     f"{target.by}: expected another file than the input, found {target.given!r}, which {source.by} "
-                    f"reads as {source.given!r}",
+                    f"reads{'' if source.given == target.given else f' as {source.given!r}'}",
                     "name another file to write",
                 )
             if source.directory and target.is_in(source) and _matters(target):
@@ -153,8 +153,8 @@ def check_written(ctx: click.Context) -> None:
                 and (target.is_(other) or nested)
             ):
                 raise BadValue(
-                    f"{target.by}: expected another file than {other.by} writes, found {target.given!r} and "
-                    f"{other.given!r}",
+                    f"{target.by}: expected another file than {other.by} writes, found {target.given!r}"
+                    f"{'' if other.given == target.given else f' and {other.given!r}'}",
                     "name another file to write",
                 )
         written.append(target)

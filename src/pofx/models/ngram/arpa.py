@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.prefix_table import PrefixTable, count_distinct
-from pofx.errors import BadSource, BadValue
+from pofx.errors import Advice, BadSource, BadValue
 from pofx.files.atomic import write_atomically
 from pofx.models.ngram.arpa_text import Grams, read_grams
 from pofx.models.ngram.counting import Codes
@@ -52,7 +52,10 @@ def write_arpa(lm: NgramLM, path: str | Path) -> None:
         raise BadValue(
             "expected a model that backs off to shorter histories, found additive smoothing of order "
             f"{lm.order}",
-            "use smoothing='kneser-ney', or order=1",
+            [
+                Advice("use Kneser-Ney smoothing", "smoothing='kneser-ney'", "--smoothing kneser-ney"),
+                Advice("use a model of single tokens", "order=1", "--order 1"),
+            ],
         )
     raw = "".join(_lines(lm)).encode("utf-8")
     write_atomically(Path(path), gzip.compress(raw, mtime=0) if str(path).lower().endswith(".gz") else raw)
@@ -154,7 +157,7 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
     if missing := [w for w in words if w not in names]:
         raise BadSource(
             f"{name}: expected the tokens of the vocabulary given, found {missing[0]!r}",
-            "give another vocab=",
+            Advice("give another vocabulary", "vocab=…"),
         )
     return _model(grams, names, codes, spelled, BEGIN_TEXT in words, name)
 
@@ -187,7 +190,8 @@ def _vocab(words: list[str], vocab: str | Vocab | None, name: str) -> Vocab:
             return CharVocab([bytes(back[c] for c in w).decode("utf-8") for w in ordinary], end)
         except (KeyError, UnicodeDecodeError):
             raise BadSource(
-                f"{name}: expected tokens that spell characters, found others", "give another vocab="
+                f"{name}: expected tokens that spell characters, found other tokens",
+                Advice("give another vocabulary", "vocab=…"),
             ) from None
     if vocab is not None:
         raise BadValue(f"vocab: expected 'bytes', 'chars', a Vocab or None (words), found {vocab!r}", None)

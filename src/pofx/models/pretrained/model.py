@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pofx.errors import TooLong, require
+from pofx.errors import Advice, TooLong, require
 
 require("torch", "hf", "a pretrained model")
 
@@ -150,7 +150,10 @@ class PretrainedLM(LM):
         if self.context is not None and tokens > self.context:
             raise TooLong(
                 f"expected at most {self.context:,} tokens, the model's context, found {tokens:,}",
-                "cut the text, or choose a window rule: windowed(lm)",
+                [
+                    "cut the text",
+                    Advice("choose a window rule", "windowed(lm)", "--stride", parameter="stride"),
+                ],
             )
 
 

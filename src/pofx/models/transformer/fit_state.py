@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pofx.arithmetic import list_differences
-from pofx.errors import BadValue, require
+from pofx.errors import Advice, BadValue, require
 
 require("torch", "torch", "fitting a transformer")
 
@@ -79,7 +79,8 @@ class FitDocuments:
     def __init__(self, documents: Sequence[NDArray[Any]], spec: TransformerSpec, vocab: Vocab) -> None:
         if spec.end and vocab.end is None:
             raise BadValue(
-                "end: expected a vocabulary with an EOS, found one without", "or fit with end=False"
+                "end: expected a vocabulary with an EOS, found a vocabulary without",
+                Advice("fit without it", "end=False", "--no-end"),
             )
         lead = [vocab.size] if spec.begin else []
         tail = [vocab.end] if spec.end else []

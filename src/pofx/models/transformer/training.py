@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pofx.errors import BadValue, Interrupted, require
+from pofx.errors import Advice, BadValue, Interrupted, require
 
 require("torch", "torch", "fitting a transformer")
 
@@ -70,7 +70,8 @@ def train(
     if resume:
         if checkpoint is None:
             raise BadValue(
-                "resume: expected the checkpoint to go on from, found none", "name it: checkpoint=path"
+                "resume: expected the checkpoint to go on from, found none",
+                Advice("name it", "checkpoint=path"),
             )
         fit.restore(checkpoint, same)
     with threads_for(spec.width), flush_denormals(), catch_interrupts() as stopped:

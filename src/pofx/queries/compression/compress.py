@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pofx.algorithms.coding import adaptive
 from pofx.arithmetic import one_thread
-from pofx.errors import BadValue, Undecodable, require
+from pofx.errors import Advice, BadValue, Undecodable, require
 from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
 from pofx.queries.compression import parallel_streams
@@ -133,10 +133,9 @@ def compression(
             again = None
     if again != plain:
         raise BadValue(
-            "expected a model that computes the same numbers whenever it takes the same steps, found one that "
-            "does not: its code, decoded, is something else",
-            "nothing was written. Set OMP_NUM_THREADS=1, if it sums in threads of its own, or compress without "
-            "a model",
+            "decompressing gave other bytes than the file, so nothing was written: the numbers of this model vary "
+            "from run to run",
+            ["set OMP_NUM_THREADS=1", Advice("compress without a model", "lm=None", "leave -m out")],
         )
     return made
 
@@ -160,7 +159,7 @@ def _code_without_model(data: bytes, shares: BlockProgress) -> tuple[CodeBlock, 
 
 def _compress_by_model(lm: LM, data: bytes, lanes: int | None, shares: BlockProgress) -> Compression:
     if lm.begin.known == "none":
-        raise refuse_unconditional(lm.begin, "compressing")
+        raise refuse_unconditional(lm.begin, "the code of a file")
     blocks: list[CodeBlock] = []
     tokens, most, ideal, parted = 0, 1, 0.0, 0.0
     beside = b""

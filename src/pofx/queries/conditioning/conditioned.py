@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pofx.algorithms.automata.automaton import Dfa, anything, preceded
 from pofx.algorithms.logspace import logsumexp
 from pofx.algorithms.statistics.smc import Evidence, effective, evidence
-from pofx.errors import BadValue, Impossible, Unreached
+from pofx.errors import Advice, BadValue, Impossible, Unreached
 from pofx.lm.model import LM
 from pofx.queries.conditioning.forward_backward import build_product, compute_backward, draw_texts
 from pofx.queries.conditioning.particles import PathSample, WeightedPath, run_particles
@@ -159,7 +159,10 @@ def solve(
             raise impossible_condition(problem, "all texts that do have probability 0")
         raise Unreached(
             f"expected particles that meet the condition ({problem.on}), found none among {n:,}",
-            "whether any text does is not known: take more of them (n=, -n), or a likelier condition",
+            [
+                Advice("take more of them, since some text may meet it", "n=…", "-n"),
+                "take a likelier condition",
+            ],
         )
     return _record(problem, found.paths, method, found.calls, found.evidence, part)
 

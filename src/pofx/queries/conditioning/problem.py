@@ -103,7 +103,7 @@ def pose_problem(
     if tokens is not None and tail:
         raise BadValue(
             "length: expected bytes or characters where tokens may span the end of the prefix, found tokens",
-            "take boundary='token'",
+            Advice("end the prefix with a token", "boundary='token'", "--boundary token"),
         )
     try:
         made = make() if ends else stopping(make())
@@ -151,5 +151,8 @@ def impossible_condition(problem: ConditioningProblem, why: str) -> Impossible:
     return Impossible(
         f"expected a condition of positive probability, found P = 0{behind_it} for: {problem.on} (at most "
         f"{max(problem.max_tokens, 0):,} tokens): {why}",
-        "take another condition, a smoothed model, or a larger max_tokens",
+        [
+            "take another condition or a smoothed model",
+            Advice("allow longer texts", "max_tokens=…", "--max-tokens", parameter="max-tokens"),
+        ],
     )

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from pofx.errors import BadValue, NotText
+from pofx.errors import Advice, BadValue, NotText
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Trace, Want
 from pofx.queries.scoring.scored import Scored, TokenPaths
@@ -64,7 +64,7 @@ def choose_joins(
             raise BadValue(
                 f"boundary: expected a text whose tokens begin where the prefix ends, found {show(text)} after "
                 f"{show(prefix)}, which together are other tokens",
-                "sum over all tokenisations: boundary='exact'",
+                Advice("sum over all tokenisations", "boundary='exact'", "--boundary exact"),
             )
         else:
             out.append("exact" if len(to_bytes(text)) <= MOST_EXACT_BYTES else "healed")

@@ -148,9 +148,15 @@ def _tokens_around(
         return marks.before, marks.after
     end = (marks.end,) if rule.end and marks.end is not None else ()
     if rule.end and not end:
-        raise NoEOS(f"{peer} puts EOS behind a text, but this model has none", "another tool does without it")
+        raise NoEOS(
+            f"{peer} puts EOS after a text, but this model has none",
+            "choose a tool that puts none, such as lm-eval",
+        )
     if rule.front == "x0" and not marks.own:
-        raise BadValue(f"{peer} expects an n-gram with x0 and EOS, found another model", "it runs no others")
+        raise BadValue(
+            f"{peer} expects an n-gram with x0 and EOS, found another model",
+            "use such a model, or choose another tool",
+        )
     begin = marks.begin
     if begin is None and rule.front == "bos or eos":
         begin = marks.end
@@ -201,7 +207,7 @@ def _score_chunks(lm: LM, marks: _Marks, ids: list[int], peer: str, rule: PeerRu
     if len(stream) < 2 * size:
         raise BadValue(
             f"{peer} expects at least {2 * size:,} tokens, two chunks of {size:,}, found {len(stream):,}",
-            "it would stop",
+            "score a longer text, since the tool stops at this one",
         )
     nats: list[float | None] = [None] * len(stream)
     first = size // 2 + 1

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.byte_ranges import expand_ranges, logsumexp_runs
-from pofx.errors import TooLong
+from pofx.errors import Advice, TooLong
 from pofx.lm.state import State
 from pofx.lm.trace import Ints
 from pofx.transforms.bytewise.hypotheses import END, Hypotheses
@@ -183,7 +183,7 @@ class Expansion:
             raise TooLong(
                 f"expected a text of which all tokenisations can be held, found {len(now.token):,} ways to spell "
                 f"its first bytes with {t.lm.vocab.size:,} tokens",
-                "keep the heaviest: bytewise(lm, beam=5)",
+                Advice("keep the heaviest", "bytewise(lm, beam=5)", "--beam 5", parameter="beam"),
             )
         histories, spelling_read, history, spare_history = now._histories(spare.history)
         closed = now.token >= 0

@@ -170,8 +170,8 @@ class TokenizerVocab(Vocab):
         read = self.continuation.decode(theirs)
         if self.continuation._encode_parts([utf8_runs(read)])[0] != theirs:
             raise NotText(
-                "expected a text that the tokenizer reads as it reads the normalized text, found one whose "
-                f"normalized text {made!a:.60} has other tokens (its normalizer is {by})",
+                f"the tokenizer normalises this text to {made!a:.60} (its normalizer is {by}), but reads that text as "
+                "other tokens, so the text has no single probability",
                 "change the text, or use another model",
             )
         return (

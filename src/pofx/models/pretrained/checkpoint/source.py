@@ -227,7 +227,7 @@ def _ready(entry: str) -> Path | None:
 
 def _damaged(entry: str) -> NoReturn:
     raise BadSource(
-        f"{entry}: expected a converted model as it was made, found it changed",
+        f"{entry}: expected a converted model as it was made, found a changed file",
         f"'pofx cache clear {entry}', then name the file it came from",
     )
 

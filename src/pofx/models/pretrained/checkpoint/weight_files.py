@@ -77,7 +77,9 @@ def _indexed(directory: Path, single: bool) -> tuple[tuple[Path, ...], Tensors]:
             out[tensor] = stored
     missing = next((t for t in table if t not in out), None)
     if missing is not None:
-        raise BadSource(f"{index}: expected {missing[:80]!r} in {table[missing]}, found it not there", None)
+        raise BadSource(
+            f"{index}: expected {missing[:80]!r} in {table[missing]}, found no tensor of that name", None
+        )
     return tuple(directory / n for n in sorted(names)), MappingProxyType(out)
 
 
