@@ -83,7 +83,7 @@ def test_a_model_that_changes_its_mind_is_found_out() -> None:
             return super().start(n)
 
     lm = Moody()
-    with pytest.raises(BadValue, match="does not"):
+    with pytest.raises(BadValue, match="decompressing gave other bytes"):
         [compress(lm, b"abcabcabacbcba") for _ in range(3)]
 
 
@@ -123,7 +123,7 @@ def test_a_model_block_without_an_identity_is_refused() -> None:
 
 def test_without_x0_there_is_no_p(model: Callable[[str], LM]) -> None:
     lm = fitted(begin=False)
-    with pytest.raises(NoBOS, match="compressing"):
+    with pytest.raises(NoBOS, match="the code of a file is not defined"):
         compress(lm, b"abc")
     behind = pofx.given(lm, "A ")
     assert decompress(behind, compress(behind, b"abc")) == b"abc"
