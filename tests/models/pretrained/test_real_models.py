@@ -64,7 +64,7 @@ def test_smollm2_without_an_x0_says_so(loaded: Callable[[str], LM]) -> None:
     loaded("smollm2")
     lm = pofx.load("smollm2")
     with pytest.raises(
-        pofx.NoBOS, match=r"<\|im_start\|> \(declared as BOS, never added\).*pofx audit smollm2"
+        pofx.NoBOS, match=r"<\|im_start\|> \(declared as BOS, never added\).*pofx audit -m smollm2"
     ):
         pofx.log_prob(lm, CAT)
     assert np.isfinite(pofx.log_prob(lm, " sat on the mat.", given="The cat"))
@@ -154,7 +154,7 @@ def test_from_the_command_line(loaded: Callable[[str], LM]) -> None:
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
-    assert "pofx audit smollm2" in refused.stderr
+    assert "pofx audit -m smollm2" in refused.stderr
 
 
 @pytest.mark.thorough
