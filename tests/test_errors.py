@@ -140,15 +140,24 @@ def _verbs(group: click.Group, parent: click.Context | None = None) -> Iterator[
 
 
 def test_a_message_names_the_option_of_its_argument_in_every_verb() -> None:
-    e = BadValue("begin: expected one, found two")
+    e = BadValue("expected one, found two", argument="begin")
     verbs = list(_verbs(command))
     assert len(verbs) >= 15
     for verb in verbs:
         for parameter in verb.command.params:
             if isinstance(parameter, click.Option) and parameter.name in ("begin", "max_tokens", "n", "seed"):
-                told = str(in_shell(BadValue(f"{parameter.name}: expected one, found two"), verb))
+                told = str(in_shell(BadValue("expected one, found two", argument=parameter.name), verb))
                 assert told == f"{max(parameter.opts, key=len)}: expected one, found two"
         has = any("--begin" in p.opts for p in verb.command.params)
         assert str(in_shell(e, verb)) == f"{'--begin' if has else 'begin'}: expected one, found two"
+        assert str(in_shell(BadValue("begin: expected one, found two"), verb)).startswith(
+            "begin: "
+        )  # no argument, a text
+    # Of several options a message names those that the verb has.
+    several = BadValue(
+        "expected files with fields", argument=Argument("given, keep", "--given-field, --keep, --cluster")
+    )
+    named = {verb.command.name: str(in_shell(several, verb)).partition(":")[0] for verb in verbs}
+    assert (named["score"], named["corpus"]) == ("--given-field, --keep", "--cluster")
     # A message may begin with the name of a file, which is no argument.
     assert str(in_shell(not_replaced("begin"), verbs[0])).startswith("begin: ")

@@ -58,11 +58,11 @@ class Argument:
 
     Attributes:
         python: The name of the argument in Python.
-        shell: The option of the command line for it.
+        shell: The option of the command line for it; "" for the option of the verb that bears the same name.
     """
 
     python: str
-    shell: str
+    shell: str = ""
 
 
 class PofxError(ValueError):
@@ -72,10 +72,10 @@ class PofxError(ValueError):
         code: A stable name of the class for programs, such as "bad-value".
         message: What was expected, and what was found.
         advice: Ways out, any of which will do; empty where the message alone says what to do.
-        argument: The argument that the message is about, where Python and the command line name it differently.
+        argument: The argument that the message is about; None where the message is about no argument.
 
-    Right: `except PofxError as e: print(e.message)`; `BadValue(f"order: expected at least 1, found {n}", "write a larger
-    number")`. Wrong: advice inside the message, since the command line spells advice in its own way.
+    Right: `except PofxError as e: print(e.subject)`; `BadValue(f"expected at least 1, found {n}", "write a larger number",
+    argument="order")`. Wrong: the argument or advice inside the message, since the command line spells both in its own way.
     """
 
     code: ClassVar[str] = "error"
@@ -84,16 +84,21 @@ class PofxError(ValueError):
         self,
         message: str,
         advice: str | Advice | Sequence[str | Advice] | None = None,
-        argument: Argument | None = None,
+        argument: Argument | str | None = None,
     ) -> None:
         super().__init__(message)
         ways = [] if advice is None else [advice] if isinstance(advice, str | Advice) else advice
-        self.message, self.argument = message, argument
+        self.message = message
+        self.argument = Argument(argument) if isinstance(argument, str) else argument
         self.advice = tuple(a if isinstance(a, Advice) else Advice(a) for a in ways)
 
+    @property
+    def subject(self) -> str:
+        """The message after the name of its argument in Python; without advice."""
+        return self.message if self.argument is None else f"{self.argument.python}: {self.message}"
+
     def __str__(self) -> str:
-        about = f"{self.argument.python}: " if self.argument is not None else ""
-        return one_line(about + self.message, [str(a) for a in self.advice])
+        return one_line(self.subject, [str(a) for a in self.advice])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remade, (type(self), self.args, self.__dict__)

@@ -100,8 +100,9 @@ def check_weights(name: str, values: Any, n: int) -> list[float]:
         or not 0 < sum(map(float, found)) < math.inf
     ):
         raise BadValue(
-            f"{name}: expected {n} finite numbers of at least 0 and not all zero, found {show_value(values)}",
+            f"expected {n} finite numbers of at least 0 and not all zero, found {show_value(values)}",
             None,
+            argument=name,
         )
     return [float(x) for x in found]
 
@@ -114,7 +115,7 @@ def check_bool(name: str, value: Any) -> bool:
     """
     found = value.item() if getattr(value, "ndim", None) == 0 else value
     if not isinstance(found, bool):
-        raise BadValue(f"{name}: expected True or False, found {show_value(value)}", None)
+        raise BadValue(f"expected True or False, found {show_value(value)}", None, argument=name)
     return found
 
 
@@ -167,6 +168,4 @@ def _float(value: Any) -> float:
 
 
 def _bad(name: str | Argument, why: str, advice: str | Advice) -> BadValue:
-    if isinstance(name, Argument):
-        return BadValue(why, advice or None, name)
-    return BadValue(f"{name}: {why}", advice or None)
+    return BadValue(why, advice or None, name)

@@ -189,3 +189,17 @@ def test_text_that_begins_alike_is_text(tmp_path: Path, text: str) -> None:
 
 def test_zero_bytes_alone_are_of_no_encoding(tmp_path: Path) -> None:
     assert read(put(tmp_path / "a.txt", bytes(64))) == (["\0" * 64], [])
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        (b"\x7fELF\x02\x01\x01", "a program"),
+        (b"\x89PNG\r\n\x1a\n", "a picture (PNG)"),
+        (b"\xff\xd8\xff\xe0", "a picture (JPEG)"),
+    ],
+)
+def test_binary_files_are_refused_by_what_they_are(tmp_path: Path, head: bytes, what: str) -> None:
+    (tmp_path / "a.txt").write_bytes(head + bytes(range(256)))
+    with pytest.raises(BadSource, match=re.escape(f"expected text, found {what}")):
+        list(documents(tmp_path / "a.txt"))

@@ -181,7 +181,9 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self._check_fitted()
         if not hasattr(self, "rejection_"):
             raise BadValue(
-                "outlier_p: expected texts held out to compare with, found none", "call fit_rejection(texts)"
+                "expected texts held out to compare with, found none",
+                "call fit_rejection(texts)",
+                argument="outlier_p",
             )
         texts = as_texts(X)
         reference: Rejection = self.rejection_

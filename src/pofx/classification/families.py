@@ -114,13 +114,16 @@ def is_soft(spec: object) -> bool:
 def with_vocab(spec: Spec, texts: Texts, length: Length) -> Spec:
     """Return the spec with a vocabulary made from all texts: one class may lack characters of another."""
     if not isinstance(spec, NgramSpec | TransformerSpec):
-        raise BadValue(f"spec: expected NgramSpec(…), TransformerSpec(…) or an LM, found {spec!r:.60}", None)
+        raise BadValue(
+            f"expected NgramSpec(…), TransformerSpec(…) or an LM, found {spec!r:.60}", None, argument="spec"
+        )
     if length == "shared":
         if isinstance(spec.vocab, Vocab) and spec.vocab.end is not None:
             raise BadValue(
-                "vocab: expected one without EOS for length='shared', which ends texts by a law of its own, found "
+                "expected one without EOS for length='shared', which ends texts by a law of its own, found "
                 "one with it",
                 Advice("make it without EOS", "end=False", "--no-end", parameter="no-end"),
+                argument="vocab",
             )
         spec = replace(spec, end=False)
     changes: dict[str, Any] = {"vocab": vocab_for(spec.vocab, texts, spec.end)}

@@ -111,9 +111,10 @@ def save_joint(
         text = json.dumps({**card, "seal": _seal(card)}) + "\n"
         if len(text) > MOST_CARD:
             raise BadValue(
-                f"labels: expected labels and prefixes of at most {MOST_CARD:,} bytes with what is said of each, found "
+                f"expected labels and prefixes of at most {MOST_CARD:,} bytes with what is said of each, found "
                 f"{len(text):,}",
                 "use fewer or shorter ones",
+                argument="labels",
             )
         (part / CARD).write_text(text, encoding="utf-8")
 
@@ -264,9 +265,9 @@ def _labels_to_json(classes: tuple[Any, ...]) -> dict[str, Any]:
     kinds = {type(v).__name__ for v in values}
     if len(kinds) != 1 or not kinds <= set(LABELS):
         raise BadValue(
-            "labels: expected strings, whole numbers, numbers or booleans to save, found "
-            f"{', '.join(sorted(kinds))}",
+            f"expected strings, whole numbers, numbers or booleans to save, found {', '.join(sorted(kinds))}",
             "train with such labels",
+            argument="labels",
         )
     return {"type": kinds.pop(), "values": values}
 

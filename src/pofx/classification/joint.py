@@ -102,7 +102,7 @@ class Joint:
             c = self.classes.index(label)
         except ValueError:
             known = ", ".join(map(repr, self.classes[:6])) + (" …" if len(self.classes) > 6 else "")
-            raise BadValue(f"label: expected one of {known}, found {label!r}", None) from None
+            raise BadValue(f"expected one of {known}, found {label!r}", None, argument="label") from None
         if self.given is not None:
             return sample(self.lms[0], n, self.given[c], max_tokens, seed)
         return sample(self.lms[c], n, "", max_tokens, seed)

@@ -42,7 +42,7 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     if known.dtype == object:
         known = _unify_numbers(known)
     if not len(known) and given is None:
-        raise BadValue("y: expected documents with labels, found none", "label some of each class")
+        raise BadValue("expected documents with labels, found none", "label some of each class", argument="y")
     assert_all_finite(known, input_name="y")
     if len(known):
         check_classification_targets(known)
@@ -54,7 +54,9 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     at = {t: i for i, t in enumerate(classes.tolist())}
     unknown = [t for t in known.tolist() if t not in at]
     if unknown:
-        raise BadValue(f"given: expected a prefix for each label, found none for {unknown[0]!r}", "add it")
+        raise BadValue(
+            f"expected a prefix for each label, found none for {unknown[0]!r}", "add it", argument="given"
+        )
     out[~missing] = [at[t] for t in known.tolist()]
     return classes, out
 
@@ -98,8 +100,9 @@ def _is_missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
     if not partial:
         if none.any():
             raise BadValue(
-                f"y: expected a label for each document, found None (or NaN) for {none.sum():,}",
+                f"expected a label for each document, found None (or NaN) for {none.sum():,}",
                 ["leave them out", Advice("learn from them", "em=20", "--em 20")],
+                argument="y",
             )
         return none
     if labels.dtype == object:

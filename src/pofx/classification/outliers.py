@@ -87,5 +87,5 @@ def make_rejection(
 def statistic(log_evidence: NDArray[np.float64], n_bytes: NDArray[np.int64], per: Per) -> NDArray[np.float64]:
     """Return log p(x), or with per="byte" log p(x) over 1 + its bytes, where EOS counts as one byte."""
     if per not in ("text", "byte"):
-        raise BadValue(f"per: expected 'text' or 'byte', found {per!r}", None)
+        raise BadValue(f"expected 'text' or 'byte', found {per!r}", None, argument="per")
     return log_evidence if per == "text" else log_evidence / (1 + n_bytes)

@@ -42,13 +42,15 @@ def _prior_weights(prior: Prior, classes: list[Any], count: NDArray[np.float64])
             return np.full(n, 1 / n)
         if prior != "empirical":
             raise BadValue(
-                f"prior: expected 'empirical', 'uniform', {n} numbers or a mapping of labels, found {prior!r:.60}",
+                f"expected 'empirical', 'uniform', {n} numbers or a mapping of labels, found {prior!r:.60}",
                 None,
+                argument="prior",
             )
         if not count.sum() > 0:
             raise BadValue(
-                "prior: expected documents with labels to count for 'empirical', found none",
+                "expected documents with labels to count for 'empirical', found none",
                 "name another prior",
+                argument="prior",
             )
         return np.asarray(count / count.sum(), dtype=np.float64)
     if isinstance(prior, Mapping):
@@ -58,7 +60,9 @@ def _prior_weights(prior: Prior, classes: list[Any], count: NDArray[np.float64])
                 "a number for the unknown class": set(prior) - set(classes),
             }
             found = " and ".join(f"{what} {_some(of)}" for what, of in parts.items() if of)
-            raise BadValue(f"prior: expected a number for each of {n} classes, found {found}", None)
+            raise BadValue(
+                f"expected a number for each of {n} classes, found {found}", None, argument="prior"
+            )
         prior = [prior[t] for t in classes]
     weights = np.array(check_weights("prior", prior, n))
     return np.asarray(weights / weights.sum(), dtype=np.float64)

@@ -93,34 +93,38 @@ def fit_joint(
         refuse_normalizing(spec.vocab, "a classifier")
     if isinstance(spec, LM) and given is None:
         raise BadValue(
-            "given: expected the prefix that stands for each label, since an LM is the same for all classes, "
+            "expected the prefix that stands for each label, since an LM is the same for all classes, "
             "found none",
             Advice(
                 "give each label its prefix",
                 "GenerativeClassifier(lm, given={'en': 'In English: ', …})",
                 "--given LABEL=TEXT",
             ),
+            argument="given",
         )
     if length not in ("own", "shared"):
-        raise BadValue(f"length: expected 'own' or 'shared', found {length!r:.60}", None)
+        raise BadValue(f"expected 'own' or 'shared', found {length!r:.60}", None, argument="length")
     if length == "shared" and (isinstance(spec, LM) or given is not None):
         raise BadValue(
-            "length: expected 'own' for one model behind prefixes, which has an EOS of its own, found 'shared'",
+            "expected 'own' for one model behind prefixes, which has an EOS of its own, found 'shared'",
             "it is for models that are fitted for each class",
+            argument="length",
         )
     em = check_whole_number("em", em)
     power = check_real_number("power", power, 0, above=True, advice="1 is Bayes' rule")
     free = np.flatnonzero(labels == UNLABELLED)
     if len(free) and not em:
         raise BadValue(
-            f"labels: expected one for each document, found {len(free):,} without",
+            f"expected one for each document, found {len(free):,} without",
             ["leave them out", Advice("learn from them", "em=20", "--em 20")],
+            argument="labels",
         )
     background = check_real_number("background", background, 0, 1, below=True)
     if background and (isinstance(spec, LM) or given is not None):
         raise BadValue(
-            f"background: expected 0 for one model behind prefixes, which all classes have in common, found {background}",
+            f"expected 0 for one model behind prefixes, which all classes have in common, found {background}",
             None,
+            argument="background",
         )
     prefixes = None if given is None else _prefixes(given, classes)
     soft = is_soft(spec) and given is None
@@ -207,7 +211,8 @@ def _prefixes(given: Mapping[Any, str | bytes], classes: Sequence[Any]) -> tuple
     missing = [t for t in classes if t not in given]
     if missing:
         raise BadValue(
-            f"given: expected a prefix for each of {len(classes)} labels, found none for {missing[0]!r}",
+            f"expected a prefix for each of {len(classes)} labels, found none for {missing[0]!r}",
             "add it",
+            argument="given",
         )
     return tuple(given[t] for t in classes)

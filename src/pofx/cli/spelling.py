@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -15,8 +14,7 @@ E = TypeVar("E", bound="PofxError")
 
 # A verb may take a prefix or a text as an argument of another name.
 _ARGUMENTS = {"given": ("given", "prefix"), "text": ()}
-# The argument of Python that a message begins with, and options that have another name than it.
-_ABOUT = re.compile(r"([a-z_]+): ")
+# Options that have another name than the argument of Python.
 _OPTIONS = {"units": "unit", "outlier_p": "reject", "weights": "weight"}
 
 
@@ -38,9 +36,9 @@ def in_shell(error: E, verb: click.Context | None = None) -> E:
     verb = verb or click.get_current_context(silent=True)
     out = copy.copy(error)
     if error.argument is not None:
-        out.message, out.argument = f"{error.argument.shell}: {error.message}", None
-    elif verb is not None and error.code == "bad-value" and (about := _ABOUT.match(error.message)):
-        out.message = f"{_option(about[1], verb) or about[1]}: {error.message[about.end() :]}"
+        name = error.argument.python
+        shell = _known(error.argument.shell, verb) or (None if verb is None else _option(name, verb)) or name
+        out.message, out.argument = f"{shell}: {error.message}", None
     out.advice = tuple(Advice(told) for a in error.advice if (told := _spelled(a, verb)) is not None)
     return out
 
@@ -60,6 +58,12 @@ def _spelled(advice: Advice, verb: click.Context | None) -> str | None:
         if isinstance(parameter, click.Argument):
             shell = parameter.make_metavar(verb).strip("[]")
     return f"{advice.do} ({shell})" if shell else advice.do
+
+
+def _known(options: str, verb: click.Context | None) -> str:
+    """Of several options those that the verb has: `--given-field, --keep` of three."""
+    there = [] if verb is None else [o for p in verb.command.params for o in p.opts]
+    return ", ".join(o for o in options.split(", ") if o in there) or options
 
 
 def _option(name: str, verb: click.Context) -> str | None:

@@ -14,6 +14,9 @@ _SIGNATURES = (
     (b"BZh91AY&SY", "bzip2 data", None),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", None),
     (b"%PDF-1.", "PDF", None),
+    (b"\x7fELF", "a program", None),
+    (b"\x89PNG\r\n\x1a\n", "a picture (PNG)", None),
+    (b"\xff\xd8\xff", "a picture (JPEG)", None),
     (b"SQLite format 3\x00", "a database of SQLite", None),
 )
 

@@ -142,7 +142,9 @@ def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source
     if format is not None:
         given, given_packing = _ending("x." + format.removeprefix("."))
         if given not in _FORMATS:
-            raise BadValue(f"format: expected one of {', '.join(_FORMATS)}, found {format!r}", None)
+            raise BadValue(
+                f"expected one of {', '.join(_FORMATS)}, found {format!r}", None, argument="format"
+            )
         inner, packing = given, given_packing or packing
     if text != "-":
         _must_be_file(text)

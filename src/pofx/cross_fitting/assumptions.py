@@ -78,7 +78,9 @@ def corpus_report(
     corpus, n = _corpus(documents, held_out, seed)
     if clusters is not None and len(clusters) != corpus.n:
         raise BadValue(
-            f"clusters: expected a label for each of {corpus.n} documents, found {len(clusters)}", None
+            f"expected a label for each of {corpus.n} documents, found {len(clusters)}",
+            None,
+            argument="clusters",
         )
     scored, seed = check_whole_number("scored", scored, 1), check_whole_number("seed", seed)
     tell("looking for copies")
@@ -129,7 +131,9 @@ def _corpus(documents: Iterable[Text], held_out: float | Iterable[Text], seed: i
     """Read the documents; also return how many of them are not from a list of held-out documents."""
     if isinstance(documents, str | bytes):
         raise BadValue(
-            "documents: expected an iterable of texts, found one text", "write records(path) or [text]"
+            "expected an iterable of texts, found one text",
+            "write records(path) or [text]",
+            argument="documents",
         )
     texts: list[str] = []
     ids: list[str] = []

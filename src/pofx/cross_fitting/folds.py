@@ -40,16 +40,18 @@ def cross_fit(
     """
     if isinstance(documents, str | bytes):
         raise BadValue(
-            "documents: expected an iterable of texts, found one text", "write documents(path) or [text]"
+            "expected an iterable of texts, found one text",
+            "write documents(path) or [text]",
+            argument="documents",
         )
     folds, seed = check_whole_number("folds", folds, 2, MOST_FOLDS), check_whole_number("seed", seed)
     texts = list(documents)
     fold = [fold_of(text, folds, seed) for text in texts]
     if len(set(fold)) < 2:
         raise BadValue(
-            f"documents: expected some in at least two of {folds} folds, found {len(texts):,} in "
-            f"{len(set(fold))}",
+            f"expected some in at least two of {folds} folds, found {len(texts):,} in {len(set(fold))}",
             "give more documents that differ",
+            argument="documents",
         )
     out: dict[int, Scored] = {}
     for k in sorted(set(fold)):

@@ -157,9 +157,9 @@ def _damaged(path: Path, found: str) -> BadSource:
 def _path(fingerprint: str) -> Path:
     if not fingerprint:
         raise BadValue(
-            "pin: expected a pretrained model, whose x0 is a matter of evidence, found one without a "
-            "fingerprint",
+            "expected a pretrained model, whose x0 is a matter of evidence, found one without a fingerprint",
             "a model fitted here has its x0 in its own files",
+            argument="pin",
         )
     name = hashlib.blake2b(fingerprint.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     return data_dir() / "pins" / f"{name}.json"

@@ -206,13 +206,15 @@ class JobRun:
         done = journal.saved.state["items"]
         if block.first != done:
             raise BadValue(
-                f"block: expected the block that begins at row {done:,}, found one that begins at row {block.first:,}",
+                f"expected the block that begins at row {done:,}, found one that begins at row {block.first:,}",
                 "keep the blocks in their order",
+                argument="block",
             )
         if len(answers) != len(block.items):
             raise BadValue(
-                f"answers: expected {len(block.items):,} answers, found {len(answers):,}",
+                f"expected {len(block.items):,} answers, found {len(answers):,}",
                 "hand in one for each item",
+                argument="answers",
             )
         lines, state = self._rows(block, answers)
         journal.append(lines, state)

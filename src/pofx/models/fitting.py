@@ -51,14 +51,16 @@ def fit(
     """
     if isinstance(documents, str | bytes):
         raise BadValue(
-            "documents: expected an iterable of texts, found one text", "write documents(path) or [text]"
+            "expected an iterable of texts, found one text",
+            "write documents(path) or [text]",
+            argument="documents",
         )
     if isinstance(spec, NgramSpec):
         return _fit_ngram(documents, spec)
     if isinstance(spec, TransformerSpec):
         kept = None if validation is None else list(validation)
         return _fit_transformer(list(documents), spec, kept, progress, checkpoint, resume)
-    raise BadValue(f"spec: expected NgramSpec(…) or TransformerSpec(…), found {spec!r}", None)
+    raise BadValue(f"expected NgramSpec(…) or TransformerSpec(…), found {spec!r}", None, argument="spec")
 
 
 def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:

@@ -70,7 +70,7 @@ def load(
     was fitted with "<s>" as x0.
     """
     if dtype not in ("float32", "bfloat16"):
-        raise BadValue(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}", None)
+        raise BadValue(f"expected 'float32' or 'bfloat16', found {dtype!r}", None, argument="dtype")
     context = None if context is None else check_whole_number("context", context, 2)
     stride = None if stride is None else check_whole_number("stride", stride, 1)
     budget = None if budget is None else check_whole_number("budget", budget, 1)
@@ -82,24 +82,31 @@ def load(
         return _pretrained(source, begin, end, dtype, context, stride, budget, pre, normalize, rope, progress)
     if dtype != "float32":
         raise BadValue(
-            f"dtype: expected 'float32', found {dtype!r}",
+            f"expected 'float32', found {dtype!r}",
             "leave it out, since models that pofx fitted run in float32",
+            argument="dtype",
         )
     if budget is not None:
-        raise BadValue("budget: expected a pretrained model, whose passes it bounds", "leave it out")
+        raise BadValue(
+            "expected a pretrained model, whose passes it bounds", "leave it out", argument="budget"
+        )
     if pre is not None:
         raise BadValue(
-            f"pre: expected a GGUF file, found {source}, whose vocabulary is its own", "leave it out"
+            f"expected a GGUF file, found {source}, whose vocabulary is its own",
+            "leave it out",
+            argument="pre",
         )
     if normalize:
         raise BadValue(
-            f"normalize: expected a pretrained model, found {source}, which reads texts as they are",
+            f"expected a pretrained model, found {source}, which reads texts as they are",
             "leave it out",
+            argument="normalize",
         )
     if rope != "short":
         raise BadValue(
-            f"rope: expected 'short' for a model that pofx fitted, found {rope!r:.40}",
+            f"expected 'short' for a model that pofx fitted, found {rope!r:.40}",
             Advice("leave it out", "", "--rope"),
+            argument="rope",
         )
     known = lm.begin.known != "none"
     if begin is not None and not (known and begin in (lm.begin.text, lm.begin.id)):
@@ -138,8 +145,9 @@ def _fitted(source: str | Path, unknown: str) -> LM | None:
         return read_arpa(path, unknown=unknown).with_info(fingerprint=sha256(path))
     if unknown != "refuse":
         raise BadValue(
-            f"unknown: expected a model of words, an ARPA file, found another ({source})",
+            f"expected a model of words, an ARPA file, found another ({source})",
             "leave it out, since it spells every word or refuses it by name",
+            argument="unknown",
         )
     if not ours:
         return None
@@ -183,12 +191,13 @@ def _pretrained(
     too_long = context is not None and core.context is not None and context > core.context
     if too_long and rope == "short" and has_long_factors(checkpoint.config):
         raise BadValue(
-            f"context: expected at most the {core.context:,} tokens up to which the model has one law, found "
+            f"expected at most the {core.context:,} tokens up to which the model has one law, found "
             f"{context:,}",
             [
                 "leave it out",
                 Advice("take the factors of longer texts for all texts", "rope='long'", "--rope long"),
             ],
+            argument="context",
         )
     found = begin_evidence(core.vocab, pin, begin, str(source))
     if found.known == "none":

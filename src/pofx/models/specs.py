@@ -49,7 +49,9 @@ class NgramSpec:
         object.__setattr__(self, "order", check_whole_number("order", self.order, 1, MOST_ORDER))
         if self.smoothing not in SMOOTHINGS:
             raise BadValue(
-                f"smoothing: expected one of {', '.join(SMOOTHINGS)}, found {self.smoothing!r}", None
+                f"expected one of {', '.join(SMOOTHINGS)}, found {self.smoothing!r}",
+                None,
+                argument="smoothing",
             )
         alpha = check_real_number("alpha", self.alpha, 0, above=True, advice="for none use smoothing='mle'")
         object.__setattr__(self, "alpha", alpha)

@@ -103,7 +103,9 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
             f"expected a mixture of models, as mixture([…]) makes it, found {type(lm).__name__}", None
         )
     if isinstance(texts, str | bytes):
-        raise BadValue("texts: expected a list of texts, found one text", "write posterior(lm, [text])")
+        raise BadValue(
+            "expected a list of texts, found one text", "write posterior(lm, [text])", argument="texts"
+        )
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "log p_c(x), the likelihood of a model,")
     texts, changed = read_texts(lm, texts)

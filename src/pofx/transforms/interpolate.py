@@ -55,13 +55,13 @@ def interpolation_weights(lms: Sequence[LM], held_out: Sequence[str | bytes]) ->
     """
     check_components(lms, None)
     if isinstance(held_out, str | bytes):
-        raise BadValue("held_out: expected a list of texts, found one text", "write [text]")
+        raise BadValue("expected a list of texts, found one text", "write [text]", argument="held_out")
     paths, skips = encode_whole_texts(
         lms[0], held_out
     )  # the same for all: one vocabulary, and x0 for all or none
     rows = [lm.forward(paths, skip=skips).logp for lm in lms]
     if not sum(len(p) for p in paths):
-        raise BadValue("held_out: expected at least one text, found none", None)
+        raise BadValue("expected at least one text, found none", None, argument="held_out")
     return mixture_weights(np.stack([np.concatenate(r) for r in rows]))
 
 

@@ -55,9 +55,10 @@ def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int
         lms = [bytewise(lm, beam) for lm in lms]
     elif beam is not None:
         raise BadValue(
-            "beam: expected models over different vocabularies, which enter as bytewise(lm, beam), found one "
+            "expected models over different vocabularies, which enter as bytewise(lm, beam), found one "
             f"vocabulary and beam={beam!r}",
             "leave it out",
+            argument="beam",
         )
     return Mixture(lms, check_components(lms, weights))
 

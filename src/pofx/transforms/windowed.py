@@ -54,8 +54,9 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
         return lm
     if lm.context is not None and most > lm.context:
         raise BadValue(
-            f"context: expected at most the {lm.context:,} tokens of the model, found {most:,}",
+            f"expected at most the {lm.context:,} tokens of the model, found {most:,}",
             "leave it out",
+            argument="context",
         )
     lead = int(lm.seen(1)[0])  # x0, and what is given
     room = most - lead + 1  # the last token of a window is predicted, and needs no place
@@ -63,9 +64,9 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
     longest = room - (lm.begin.known == "none")
     if longest < 1 or most < 2:
         raise BadValue(
-            f"context: expected room for at least two tokens, found {most}, where x0 and the given text "
-            f"take {lead}",
+            f"expected room for at least two tokens, found {most}, where x0 and the given text take {lead}",
             "take a longer one",
+            argument="context",
         )
     step = min(max(most // 2, 1), longest) if stride is None else stride
     step = check_whole_number("stride", step, 1, longest, f"a window of {most:,} tokens has room for no more")

@@ -33,8 +33,9 @@ def with_begin(lm: LM, begin: str | int, known: Literal["trained", "declared", "
     """
     if lm.begin.known != "none":
         raise BadValue(
-            f"begin: expected no other x0 for a model that has one ({lm.begin}), found {begin!r}",
+            f"expected no other x0 for a model that has one ({lm.begin}), found {begin!r}",
             ["leave it out", Advice("condition on a text", "given=…", "--given", parameter="given")],
+            argument="begin",
         )
     return WithBegin(lm, token_id(lm.vocab, begin, "begin"), known)
 
@@ -107,7 +108,7 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
     if not isinstance(token, str):
         if why_not_whole(token, 0, vocab.size - 1):
             raise BadValue(
-                f"{what}: expected a token id in [0, {vocab.size}), found {show_value(token)}", None
+                f"expected a token id in [0, {vocab.size}), found {show_value(token)}", None, argument=what
             )
         return int(token)
     control = vocab.control.names
@@ -117,8 +118,9 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
     if len(ids) != 1:
         named = f", or a control token ({list_names(list(control))})" if control else ""
         raise BadValue(
-            f"{what}: expected the text of a single token{named}, found {token!r}, which is {len(ids)} tokens",
+            f"expected the text of a single token{named}, found {token!r}, which is {len(ids)} tokens",
             None,
+            argument=what,
         )
     return ids[0]
 

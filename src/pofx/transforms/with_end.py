@@ -79,8 +79,9 @@ def with_end(lm: LM, end: str | int) -> LM:
     """
     if lm.vocab.end is not None:
         raise BadValue(
-            f"end: expected no other EOS for a model that has one (id {lm.vocab.end}), found {end!r}",
+            f"expected no other EOS for a model that has one (id {lm.vocab.end}), found {end!r}",
             "leave end out",
+            argument="end",
         )
     return WithEnd(lm, token_id(lm.vocab, end, "end"))
 

@@ -108,7 +108,7 @@ class SubwordVocab(Vocab):
         """
         size = check_whole_number("size", size, 256, MAX_SIZE, "256 tokens are the bytes; try 'bpe:8000'")
         if isinstance(texts, (str, bytes)):
-            raise BadValue("texts: expected a list of texts, found a single one", "write [text]")
+            raise BadValue("expected a list of texts, found a single one", "write [text]", argument="texts")
         from tokenizers import trainers
 
         tokenizer = _tokenizer({c: i for i, c in enumerate(sorted(BYTE_CHARACTERS))}, [])

@@ -28,9 +28,9 @@ def refuse_normalizing(vocab: Vocab, what: str) -> None:
     """
     if vocab.normalizes:
         raise BadValue(
-            f"normalize: expected a model that reads texts as they are for {what}, found one that normalizes "
-            "them",
+            f"expected a model that reads texts as they are for {what}, found one that normalizes them",
             Advice("leave it out", "normalize=True", "--normalize"),
+            argument="normalize",
         )
 
 

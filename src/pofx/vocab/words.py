@@ -82,8 +82,9 @@ class ClassedWords(WordVocab):
         super().__init__(words, end)
         if self.control.unknown is None:
             raise BadValue(
-                f"unknown: expected a class of unknown words ({CLASS}) among the tokens, found none",
+                f"expected a class of unknown words ({CLASS}) among the tokens, found none",
                 "leave it out",
+                argument="unknown",
             )
 
     @property

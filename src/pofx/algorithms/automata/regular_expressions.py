@@ -56,14 +56,16 @@ def regular(pattern: str) -> Dfa:
         return deterministic(walk.nfa, accept)
     except RecursionError:
         raise BadValue(
-            f"matches: expected a pattern of fewer groups within groups, found {_shown(pattern)}",
+            f"expected a pattern of fewer groups within groups, found {_shown(pattern)}",
             "write it flatter",
+            argument="matches",
         ) from None
     except TooLarge:
         raise BadValue(
-            f"matches: expected a pattern of at most {NODES:,} states ({STATES:,} when made deterministic, "
+            f"expected a pattern of at most {NODES:,} states ({STATES:,} when made deterministic, "
             f"{MOST:,} over bytes), found one of more: {_shown(pattern)}",
             f"shorten its repeats{_ascii(tree)}",
+            argument="matches",
         ) from None
 
 
@@ -71,8 +73,9 @@ def parse_language(pattern: str) -> Any:
     """The tree of a pattern that an automaton is made of. `BadValue` as of `parsed`, or for one longer than `LONGEST`."""
     if isinstance(pattern, str) and len(pattern) > LONGEST:
         raise BadValue(
-            f"matches: expected a pattern of at most {LONGEST:,} characters, found one of {len(pattern):,}",
+            f"expected a pattern of at most {LONGEST:,} characters, found one of {len(pattern):,}",
             "shorten it",
+            argument="matches",
         )
     return parsed(pattern, "matches")
 
@@ -86,20 +89,25 @@ def scoped(flags: int, added: int, deleted: int) -> int:
 def parsed(pattern: str, argument: str, flags: int = 0) -> Any:
     """The tree of `re`, or `BadValue` that names the argument; also for what `re` warns will change its meaning."""
     if not isinstance(pattern, str):
-        raise BadValue(f"{argument}: expected a pattern of type str, found {pattern!r}", "decode it first")
+        raise BadValue(
+            f"expected a pattern of type str, found {pattern!r}", "decode it first", argument=argument
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             return _parser.parse(pattern, flags)
     except FutureWarning as e:
         raise BadValue(
-            f"{argument}: expected classes without '[', '--', '&&', '~~' or '||' in them, found "
+            f"expected classes without '[', '--', '&&', '~~' or '||' in them, found "
             f"{_shown(pattern)} ({_line(e)})",
             "write a backslash before it, and [a-z] or \\w for a class of POSIX",
+            argument=argument,
         ) from None
     except (re.error, RecursionError, OverflowError) as e:
         raise BadValue(
-            f"{argument}: expected a regular expression, found {_shown(pattern)}: {_line(e)}", "correct it"
+            f"expected a regular expression, found {_shown(pattern)}: {_line(e)}",
+            "correct it",
+            argument=argument,
         ) from None
 
 
@@ -163,7 +171,9 @@ class _Walk:
         )
         then = apart if name == "look-around" else "write it without"
         return BadValue(
-            f"matches: expected a regular expression without {name}, found {_shown(self.pattern)}", then
+            f"expected a regular expression without {name}, found {_shown(self.pattern)}",
+            then,
+            argument="matches",
         )
 
     def _read(self, at: int, by: Set) -> int:

@@ -17,7 +17,8 @@ from pofx.cli.options.classify_input import label_option, labelled, likelihoods,
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Real
-from pofx.cli.options.written import Verb, Written, rows_beside, rows_finished
+from pofx.cli.options.rows import keep_option, rows_out_option
+from pofx.cli.options.written import Verb
 from pofx.cli.output.notices import EVALUATE, print_fitted
 from pofx.cli.output.terms import terms_option
 from pofx.cli.spelling import shell_line
@@ -67,20 +68,8 @@ command.add_command(train)
     help="Give outliers no label. About this share of ordinary texts, at most, loses its label too.",
 )
 @click.option("--all-classes", is_flag=True, help="Also give the posterior of every class.")
-@click.option(
-    "-o",
-    "--out",
-    type=Written(beside=rows_beside, finished=rows_finished),
-    metavar="FILE",
-    help="With FILES: write one row per text to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file. The "
-    "same command continues a run that was stopped.",
-)
-@click.option(
-    "--keep",
-    multiple=True,
-    metavar="NAME",
-    help="-o: copy this field of the input into the rows (repeatable).",
-)
+@rows_out_option("text")
+@keep_option
 @terms_option
 @keeping_options
 @layout_options

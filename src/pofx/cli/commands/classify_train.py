@@ -19,10 +19,10 @@ from pofx.cli.options.classify_input import (
 )
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, optional_model
+from pofx.cli.options.ngram import ngram_options, vocab_option
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Verb, Written
 from pofx.cli.output.classify_report import report, told
-from pofx.models.specs import MOST_ORDER
 
 outside_model = optional_model(
     "With --given: take this model as it is, instead of fitting one.", environment=False
@@ -46,34 +46,8 @@ def _finished(out: Path, values: Values) -> bool:
     help="Directory of the saved classifier.",
 )
 @label_option
-@click.option(
-    "--order",
-    type=Whole(1, MOST_ORDER),
-    default=6,
-    show_default=True,
-    help="Number of tokens in an n-gram; 1 is naive Bayes.",
-)
-@click.option(
-    "--smoothing",
-    type=click.Choice(["kneser-ney", "additive", "mle"]),
-    default="kneser-ney",
-    show_default=True,
-    help="How unseen n-grams get their probability; mle gives them zero.",
-)
-@click.option(
-    "--alpha",
-    type=Real(above=True),
-    default=1.0,
-    show_default=True,
-    help="Number that additive smoothing adds to each count.",
-)
-@click.option(
-    "--vocab",
-    default="bytes",
-    show_default=True,
-    help="Tokens of the model: bytes; chars (the characters of FILES); chars+bytes (bytes spell all other "
-    "characters); bpe:8000 (8,000 subwords, learned from FILES).",
-)
+@ngram_options()
+@vocab_option()
 @click.option(
     "--family",
     type=click.Choice(["ngram", "transformer"]),

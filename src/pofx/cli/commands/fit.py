@@ -10,10 +10,11 @@ import click
 
 from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
+from pofx.cli.options.ngram import ngram_options, vocab_option
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Verb, Written, model_finished
 from pofx.cli.output.fit_report import ProgressPrinter, print_report
-from pofx.models.specs import MOST_ORDER, SIZES
+from pofx.models.specs import SIZES
 
 if TYPE_CHECKING:
     pass
@@ -52,13 +53,7 @@ def _finished(out: Path, values: Values) -> bool:
     show_default=True,
     help="Kind of model: ngram counts, and takes a second; transformer is a neural network.",
 )
-@click.option(
-    "--vocab",
-    default="bytes",
-    show_default=True,
-    help="Tokens of the model: bytes; chars (the characters of FILES); chars+bytes (bytes spell all other "
-    "characters); bpe:8000 (8,000 subwords, learned from FILES).",
-)
+@vocab_option()
 @click.option(
     "--no-begin", is_flag=True, help="Fit without x0: the model never learns p(x1), and only continues texts."
 )
@@ -78,28 +73,7 @@ def _finished(out: Path, values: Values) -> bool:
     metavar="FILE",
     help="Write the held-out documents to FILE, as JSONL.",
 )
-@click.option(
-    "--order",
-    type=Whole(1, MOST_ORDER),
-    default=6,
-    show_default=True,
-    help="ngram: number of tokens in an n-gram.",
-)
-@click.option(
-    "--smoothing",
-    type=click.Choice(["kneser-ney", "additive", "mle"]),
-    default="kneser-ney",
-    show_default=True,
-    help="ngram: how unseen n-grams get their probability. kneser-ney: from shorter n-grams; additive: from "
-    "--alpha, added to each count; mle: zero.",
-)
-@click.option(
-    "--alpha",
-    type=Real(above=True),
-    default=1.0,
-    show_default=True,
-    help="ngram: number that additive smoothing adds to each count.",
-)
+@ngram_options("ngram")
 @click.option(
     "--layers",
     type=Whole(*SIZES["layers"]),

@@ -12,7 +12,8 @@ from pofx.cli.options.arguments import Keeping, keeping_options
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Whole
-from pofx.cli.options.written import Verb, Written, rows_beside, rows_finished
+from pofx.cli.options.rows import given_field_option, keep_option, rows_out_option
+from pofx.cli.options.written import Verb
 from pofx.cli.output.terms import terms_option
 from pofx.cli.spelling import shell_line
 
@@ -38,25 +39,14 @@ ONLY_WITH_OUT = {
     "--text", "texts", multiple=True, metavar="TEXT", help="Score this text and show its terms (repeatable)."
 )
 @click.option("--given", default="", metavar="TEXT", help="Condition on this prefix: log p(text | given).")
-@click.option(
-    "--given-field",
-    metavar="NAME",
-    help="jsonl, csv, parquet: condition each row's text on the prefix in its field NAME.",
-)
+@given_field_option
 @arguments.boundary_option
 @click.option(
     "--prefix",
     is_flag=True,
     help="Give log P(text), the probability that a text begins so: there is no EOS term.",
 )
-@click.option(
-    "-o",
-    "--out",
-    type=Written(beside=rows_beside, finished=rows_finished),
-    metavar="FILE",
-    help="With FILES: write rows to a .jsonl, .csv, .tsv (also .gz, .zst) or .parquet file. The same command "
-    "continues a run that was stopped.",
-)
+@rows_out_option("text, or per token (--per)")
 @click.option(
     "--per",
     type=click.Choice(["text", "token"]),
@@ -80,12 +70,7 @@ ONLY_WITH_OUT = {
 @click.option(
     "--rank", is_flag=True, help="-o --per token: also write each token's rank, 1 for the likeliest."
 )
-@click.option(
-    "--keep",
-    multiple=True,
-    metavar="NAME",
-    help="-o: copy this field of the input into the rows (repeatable).",
-)
+@keep_option
 @terms_option
 @click.option("--no-text", is_flag=True, help="-o: leave the texts out of the rows.")
 @keeping_options

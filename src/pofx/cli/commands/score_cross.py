@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 import click
 
 from pofx.cli.options import arguments
-from pofx.cli.options.numbers import Real, Whole
+from pofx.cli.options.ngram import ngram_options, vocab_option
+from pofx.cli.options.numbers import Whole
 from pofx.cli.output.notices import print_notice
 from pofx.jobs.documents import Documents
-from pofx.models.specs import MOST_ORDER, SMOOTHINGS, NgramSpec
+from pofx.models.specs import NgramSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 MOST_FOLDS = 1_000
+_CONDITION = "With --cross-fit"
 OPTIONS = (
     click.option(
         "--cross-fit",
@@ -25,33 +27,8 @@ OPTIONS = (
         metavar="K",
         help="Cut the documents of FILES into K parts, and score each part by an n-gram that is fitted to the other parts.",
     ),
-    click.option(
-        "--order",
-        type=Whole(1, MOST_ORDER),
-        default=6,
-        show_default=True,
-        help="With --cross-fit: number of tokens in an n-gram.",
-    ),
-    click.option(
-        "--smoothing",
-        type=click.Choice(SMOOTHINGS),
-        default="kneser-ney",
-        show_default=True,
-        help="With --cross-fit: how unseen n-grams get their probability; mle gives them zero.",
-    ),
-    click.option(
-        "--alpha",
-        type=Real(above=True),
-        default=1.0,
-        show_default=True,
-        help="With --cross-fit: number that additive smoothing adds to each count.",
-    ),
-    click.option(
-        "--vocab",
-        default="bytes",
-        show_default=True,
-        help="With --cross-fit: tokens of the model, as for 'pofx fit'.",
-    ),
+    ngram_options(_CONDITION),
+    vocab_option(_CONDITION),
 )
 # What says of another model, or of other rows, than there are.
 _OTHERS = {

@@ -12,7 +12,8 @@ from pofx.cli.options.arguments import Keeping, keeping_options
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Real
-from pofx.cli.options.written import Verb, Written, rows_beside, rows_finished
+from pofx.cli.options.rows import given_field_option, keep_option, rows_out_option
+from pofx.cli.options.written import Verb
 from pofx.cli.output.terms import print_line, terms_option
 from pofx.cli.spelling import shell_line
 
@@ -50,26 +51,10 @@ if TYPE_CHECKING:
     help="attached: punctuation is part of the word that it touches; own: each punctuation character is a "
     "word; boundary: punctuation separates words, as a space does.",
 )
-@click.option("--given", default="", metavar="TEXT", help="Condition on this prefix.")
-@click.option(
-    "--given-field",
-    metavar="NAME",
-    help="jsonl, csv, parquet: condition each row's text on the prefix in its field NAME.",
-)
-@click.option(
-    "-o",
-    "--out",
-    type=Written(beside=rows_beside, finished=rows_finished),
-    metavar="FILE",
-    help="With FILES: write one row per word to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file. The "
-    "same command continues a run that was stopped.",
-)
-@click.option(
-    "--keep",
-    multiple=True,
-    metavar="NAME",
-    help="-o: copy this field of the input into the rows (repeatable).",
-)
+@arguments.given_option
+@given_field_option
+@rows_out_option("word")
+@keep_option
 @terms_option
 @keeping_options
 @layout_options

@@ -37,7 +37,7 @@ def plan_reading(
     _check_table_options(delimiter, quoting)
     if isinstance(keep, str):
         raise BadValue(
-            f"keep: expected a list of fields, found the string {keep!r}", f"write keep=[{keep!r}]"
+            f"expected a list of fields, found the string {keep!r}", f"write keep=[{keep!r}]", argument="keep"
         )
     encoding = None if encoding is None else check_encoding(encoding)
     limits = _limits(max_document, max_expansion)
@@ -54,16 +54,19 @@ def plan_reading(
 def _check_text_options(split: str, separator: str | None) -> None:
     if split not in ("line", "file"):
         raise BadValue(
-            f"split: expected 'line' or 'file', found {split!r}",
+            f"expected 'line' or 'file', found {split!r}",
             Advice("give another string as the separator", "separator=…", "--separator"),
+            argument="split",
         )
     if separator == "":
         raise BadValue(
-            "separator: expected a string that is not empty, found ''", "name one, or leave it out"
+            "expected a string that is not empty, found ''", "name one, or leave it out", argument="separator"
         )
     if separator is not None and split == "file":
         raise BadValue(
-            f"separator: expected no split='file' beside it, found {separator!r}", "leave one of them out"
+            f"expected no split='file' beside it, found {separator!r}",
+            "leave one of them out",
+            argument="separator",
         )
     if separator is not None:
         to_bytes(separator)

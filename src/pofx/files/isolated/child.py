@@ -32,7 +32,7 @@ def serve(tasks: Mapping[str, Task]) -> None:
         if is_out_of_memory(e):
             answer = {"error": f"more than {request['memory'] / 1e9:.1f} GB of memory", "kind": "failed"}
         elif isinstance(e, PofxError):
-            answer = {"refused": e.message, "advice": [asdict(a) for a in e.advice]}
+            answer = {"refused": e.subject, "advice": [asdict(a) for a in e.advice]}
         elif isinstance(e, OSError):
             answer = {"error": e.strerror or str(e), "errno": e.errno, "path": e.filename and str(e.filename)}
     sys.stdout.write(json.dumps(answer)[:MOST_ANSWER])

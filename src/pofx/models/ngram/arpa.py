@@ -165,14 +165,17 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
 def check_unknown(unknown: str) -> None:
     """Check the argument `unknown` of `read_arpa`; raise `BadValue` where it is no rule for unknown words."""
     if unknown not in ("refuse", "class"):
-        raise BadValue(f"unknown: expected 'refuse' or 'class', found {unknown!r:.60}", "choose one of them")
+        raise BadValue(
+            f"expected 'refuse' or 'class', found {unknown!r:.60}", "choose one of them", argument="unknown"
+        )
 
 
 def _classed(vocab: Vocab) -> Vocab:
     if not isinstance(vocab, WordVocab):
         raise BadValue(
-            "unknown: expected a model over words, whose class <unk> can be scored, found another",
+            "expected a model over words, whose class <unk> can be scored, found another",
             "leave it out",
+            argument="unknown",
         )
     return ClassedWords(vocab.words, vocab.end is not None)
 
@@ -194,7 +197,9 @@ def _vocab(words: list[str], vocab: str | Vocab | None, name: str) -> Vocab:
                 Advice("give another vocabulary", "vocab=…"),
             ) from None
     if vocab is not None:
-        raise BadValue(f"vocab: expected 'bytes', 'chars', a Vocab or None (words), found {vocab!r}", None)
+        raise BadValue(
+            f"expected 'bytes', 'chars', a Vocab or None (words), found {vocab!r}", None, argument="vocab"
+        )
     return WordVocab([None if w in (CLASS, OTHER_CLASS) else w for w in ordinary], end)
 
 

@@ -79,8 +79,9 @@ class FitDocuments:
     def __init__(self, documents: Sequence[NDArray[Any]], spec: TransformerSpec, vocab: Vocab) -> None:
         if spec.end and vocab.end is None:
             raise BadValue(
-                "end: expected a vocabulary with an EOS, found a vocabulary without",
+                "expected a vocabulary with an EOS, found a vocabulary without",
                 Advice("fit without it", "end=False", "--no-end"),
+                argument="end",
             )
         lead = [vocab.size] if spec.begin else []
         tail = [vocab.end] if spec.end else []

@@ -64,14 +64,17 @@ def train(
     """
     corpus, held_out = FitDocuments(documents, spec, vocab), FitDocuments(validation, spec, vocab)
     if not len(corpus.pieces):
-        raise BadValue("documents: expected texts with at least one token to predict, found none", None)
+        raise BadValue(
+            "expected texts with at least one token to predict, found none", None, argument="documents"
+        )
     fit = FitState(corpus, held_out, spec, vocab)
     same = checkpoints.fit_identity(spec, vocab, documents)
     if resume:
         if checkpoint is None:
             raise BadValue(
-                "resume: expected the checkpoint to go on from, found none",
+                "expected the checkpoint to go on from, found none",
                 Advice("name it", "checkpoint=path"),
+                argument="resume",
             )
         fit.restore(checkpoint, same)
     with threads_for(spec.width), flush_denormals(), catch_interrupts() as stopped:

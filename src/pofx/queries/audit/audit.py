@@ -74,7 +74,7 @@ def audit(
     try:
         return _audited(lm, texts, seed, coarse, held)
     except NoLaw as e:
-        why = f"A law has entries that are no numbers, so nothing can be made of it: {e.message}."
+        why = f"A law has entries that are no numbers, so nothing can be made of it: {e.subject}."
         finding = Finding(Check.ROWS, "fail", math.inf, None, Measure.PROBABILITY, why)
         return Audit("improper", why, None, (finding,), len(held.paths), seed)
 

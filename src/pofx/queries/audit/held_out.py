@@ -99,7 +99,9 @@ def choose_documents(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> 
         NotText: The vocabulary spells none of the texts.
     """
     if isinstance(texts, str | bytes):
-        raise BadValue("texts: expected a list of texts, found one text", "write audit(lm, [text])")
+        raise BadValue(
+            "expected a list of texts, found one text", "write audit(lm, [text])", argument="texts"
+        )
     source, label = _source(texts)
     budget = int(np.clip(CELLS // max(lm.vocab.size, 1), LEAST_TOKENS, TOKENS))
     room = LONGEST if longest_path(lm) is None else max(min(LONGEST, (longest_path(lm) or 1) - 1), 1)

@@ -115,7 +115,9 @@ def compression(
     require("constriction", "compress", "compressing")
     if lm is None and lanes is not None:
         raise BadValue(
-            f"lanes: expected a model, whose texts they are parts of, found {lanes} and no model", None
+            f"expected a model, whose texts they are parts of, found {lanes} and no model",
+            None,
+            argument="lanes",
         )
     shares = BlockProgress(progress, "coding", len(plain))
     # Two threads sum a product in another order than one thread, and frequencies out of 2^24 tell the sums apart.

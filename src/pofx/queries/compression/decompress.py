@@ -148,5 +148,5 @@ def _decode_tokens(lm: LM, block: CodeBlock, tell: adaptive.Tell) -> bytes:
         raise
     except PofxError as e:
         raise Undecodable(
-            f"expected the code of a text, found one that this model cannot follow: {e.message}", e.advice
+            f"expected the code of a text, found one that this model cannot follow: {e.subject}", e.advice
         ) from None

@@ -56,8 +56,9 @@ def condition(
     """
     if not isinstance(on, Condition):
         raise BadValue(
-            f"on: expected a condition (Contains, Matches, Length), found {type(on).__name__}",
+            f"expected a condition (Contains, Matches, Length), found {type(on).__name__}",
             "write Contains(…)",
+            argument="on",
         )
     n, runs, seed = check_sampling(n, runs, seed)
     problem = pose_problem(

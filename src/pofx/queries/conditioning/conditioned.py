@@ -173,8 +173,9 @@ def _token_condition(
     room = min(LONGEST, TABLE // dfa.size - 1)
     if most > room:
         raise BadValue(
-            f"max_tokens: expected at most {room:,} for a condition of {count_noun(dfa.size, 'state')}, found {most:,}",
+            f"expected at most {room:,} for a condition of {count_noun(dfa.size, 'state')}, found {most:,}",
             "take fewer, or a shorter condition",
+            argument="max_tokens",
         )
     vocab = problem.source.vocab
     automaton = TokenAutomaton(dfa, vocab.token_bytes, vocab.end)

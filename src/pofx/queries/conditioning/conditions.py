@@ -127,7 +127,9 @@ class Length(Condition):
 
     def __post_init__(self) -> None:
         if self.unit not in ("bytes", "characters", "tokens"):
-            raise BadValue(f"unit: expected bytes, characters or tokens, found {self.unit!r}", None)
+            raise BadValue(
+                f"expected bytes, characters or tokens, found {self.unit!r}", None, argument="unit"
+            )
         object.__setattr__(self, "n", check_whole_number("length", self.n))
 
     def automaton(self) -> Dfa:
@@ -187,5 +189,7 @@ def _sized(make: Callable[[], Dfa], what: str) -> Dfa:
         return make()
     except TooLarge:
         raise BadValue(
-            f"condition: expected one of at most {MOST:,} states, found more for: {what}", "shorten it"
+            f"expected one of at most {MOST:,} states, found more for: {what}",
+            "shorten it",
+            argument="condition",
         ) from None

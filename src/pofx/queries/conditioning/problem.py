@@ -85,7 +85,7 @@ def pose_problem(
     refuse_normalizing(lm.vocab, "conditioning, which asks of the bytes that tokens spell")
     max_tokens = check_whole_number("max_tokens", max_tokens)
     if boundary not in ("token", "exact"):
-        raise BadValue(f"boundary: expected 'token' or 'exact', found {boundary!r}", None)
+        raise BadValue(f"expected 'token' or 'exact', found {boundary!r}", None, argument="boundary")
     if ends and lm.vocab.end is None:
         raise NoEOS(
             "condition: expected a model whose texts end, found one without end-of-text symbol",
@@ -102,15 +102,18 @@ def pose_problem(
         source = condition_on(lm, given)
     if tokens is not None and tail:
         raise BadValue(
-            "length: expected bytes or characters where tokens may span the end of the prefix, found tokens",
+            "expected bytes or characters where tokens may span the end of the prefix, found tokens",
             Advice("end the prefix with a token", "boundary='token'", "--boundary token"),
+            argument="length",
         )
     try:
         made = make() if ends else stopping(make())
         dfa = allow_opening_space(source, preceded(tail, made))
     except TooLarge:
         raise BadValue(
-            f"condition: expected one of at most {MOST:,} states, found more for: {on}", "shorten it"
+            f"expected one of at most {MOST:,} states, found more for: {on}",
+            "shorten it",
+            argument="condition",
         ) from None
 
     def cut(spelled: bytes) -> bytes:

@@ -34,23 +34,29 @@ def chat(lm: LM, messages: Sequence[Mapping[str, Any]]) -> Prefix:
     """
     if isinstance(messages, Mapping | str | bytes) or not all(isinstance(m, Mapping) for m in messages):
         raise BadValue(
-            "messages: expected a list of objects with a role and a content, found another value",
+            "expected a list of objects with a role and a content, found another value",
             'write [{"role": "user", "content": "…"}]',
+            argument="messages",
         )
     if not 0 < len(messages) <= MOST_MESSAGES:
         then = "write at least one" if not messages else "leave out the first ones"
-        raise BadValue(f"messages: expected 1 to {MOST_MESSAGES:,} messages, found {len(messages):,}", then)
+        raise BadValue(
+            f"expected 1 to {MOST_MESSAGES:,} messages, found {len(messages):,}", then, argument="messages"
+        )
     rendered = lm.vocab.conversation(messages)
     if rendered is None:
         raise BadValue(
-            "chat: expected a model with a chat template, found a model without",
+            "expected a model with a chat template, found a model without",
             Advice("condition on a text instead", "given=…", "--given"),
+            argument="chat",
         )
     ids, text = rendered
     if ids and ids[0] == lm.begin.id:
         ids = ids[1:]
     if not ids:
         raise BadValue(
-            f"messages: expected a conversation of some tokens, found {text!r:.60}", "add a message"
+            f"expected a conversation of some tokens, found {text!r:.60}",
+            "add a message",
+            argument="messages",
         )
     return Prefix(tuple(ids), text)

@@ -47,7 +47,9 @@ def choose_joins(
     """
     if asked not in JOIN_REQUESTS:
         raise BadValue(
-            f"boundary: expected one of {', '.join(map(repr, JOIN_REQUESTS))}, found {asked!r}", None
+            f"expected one of {', '.join(map(repr, JOIN_REQUESTS))}, found {asked!r}",
+            None,
+            argument="boundary",
         )
     if asked == "token" or (asked != "error" and lm.vocab.unambiguous):
         return ["token"] * len(texts)
@@ -62,9 +64,10 @@ def choose_joins(
             out.append("token")
         elif asked == "error":
             raise BadValue(
-                f"boundary: expected a text whose tokens begin where the prefix ends, found {show(text)} after "
+                f"expected a text whose tokens begin where the prefix ends, found {show(text)} after "
                 f"{show(prefix)}, which together are other tokens",
                 Advice("sum over all tokenisations", "boundary='exact'", "--boundary exact"),
+                argument="boundary",
             )
         else:
             out.append("exact" if len(to_bytes(text)) <= MOST_EXACT_BYTES else "healed")

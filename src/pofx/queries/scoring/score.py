@@ -57,17 +57,21 @@ def score(
     """
     if isinstance(texts, str | bytes):
         raise BadValue(
-            "texts: expected a list of texts, found one text", "write score(lm, [text]) or log_prob(lm, text)"
+            "expected a list of texts, found one text",
+            "write score(lm, [text]) or log_prob(lm, text)",
+            argument="texts",
         )
     if not isinstance(given, str | bytes | Prefix | Sequence):
         raise BadValue(
-            f"given: expected one prefix, or one for each text, found {type(given).__name__}", None
+            f"expected one prefix, or one for each text, found {type(given).__name__}", None, argument="given"
         )
     texts = list(texts)
     prefixes = [given] * len(texts) if isinstance(given, str | bytes | Prefix) else list(given)
     if len(prefixes) != len(texts):
         raise BadValue(
-            f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}", None
+            f"expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}",
+            None,
+            argument="given",
         )
     if any(isinstance(g, Prefix) for g in prefixes):
         return _score_given_ids(lm, texts, prefixes, want, boundary)

@@ -68,12 +68,13 @@ def pattern_spans(pattern: re.Pattern[str], text: str, seconds: float) -> list[S
     except _Late:
         shown = repr(pattern.pattern) if len(pattern.pattern) <= 60 else f"{pattern.pattern[:60]!r}…"
         raise BadValue(
-            f"pattern: expected a pattern whose matches in {count_noun(len(text), 'character')} are found within "
+            f"expected a pattern whose matches in {count_noun(len(text), 'character')} are found within "
             f"{seconds:g} s, found {shown}",
             [
                 "write it without repeats within repeats",
                 Advice("allow more", "pattern_seconds=…", "--pattern-seconds"),
             ],
+            argument="pattern",
         ) from None
 
 

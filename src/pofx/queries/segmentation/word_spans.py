@@ -77,9 +77,10 @@ def region_spans(text: str, where: Sequence[tuple[int, int]] | Ints) -> WordSpan
     if wrong.any():
         k = int(wrong.argmax())
         raise BadValue(
-            f"units: expected regions (start, end) in order, none empty, none overlapping, in a text of {n} "
+            f"expected regions (start, end) in order, none empty, none overlapping, in a text of {n} "
             f"characters, found ({spans[k, 0]}, {spans[k, 1]}) after {before[k]}",
             None,
+            argument="units",
         )
     space = test_characters(str.isspace, text)
     # A run between regions begins and ends at its first and last character that is no white space.

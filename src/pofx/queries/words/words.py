@@ -67,14 +67,18 @@ def words(
     where the space that ends a word counts for the next word.
     """
     if isinstance(texts, str | bytes):
-        raise BadValue("texts: expected a list of texts, found one text", "write words(lm, [text])")
+        raise BadValue(
+            "expected a list of texts, found one text", "write words(lm, [text])", argument="texts"
+        )
     texts = list(texts)
     if isinstance(units, str | re.Pattern):
         how = WordRule(units, punctuation, pattern_seconds)
         return read_words(lm, BoundaryTokens(lm.vocab, how), texts, given)
     own = list(units)
     if len(own) != len(texts):
-        raise BadValue(f"units: expected regions for each of {len(texts)} texts, found {len(own)}", None)
+        raise BadValue(
+            f"expected regions for each of {len(texts)} texts, found {len(own)}", None, argument="units"
+        )
     return read_words(lm, BoundaryTokens(lm.vocab, WordRule("words", punctuation)), texts, given, own)
 
 
@@ -111,14 +115,17 @@ def read_words(
     givens = [given] * len(texts) if isinstance(given, str | bytes) else list(given)
     if len(givens) != len(texts):
         raise BadValue(
-            f"given: expected one prefix, or one for each of {len(texts)} texts, found {len(givens)}", None
+            f"expected one prefix, or one for each of {len(texts)} texts, found {len(givens)}",
+            None,
+            argument="given",
         )
     texts, changed = read_texts(lm, texts)
     givens, changed_givens = read_texts(lm, givens)
     if own is not None and any(changed):
         raise BadValue(
-            "units: expected texts that the model reads unchanged, found a text that its normalizers change",
+            "expected texts that the model reads unchanged, found a text that its normalizers change",
             "pass the text that the model reads (lm.vocab.read), and regions of that text",
+            argument="units",
         )
     prefixes = [lm.vocab.encode_array(g) for g in givens]
     asked = {g: p for g, p in zip(givens, prefixes) if len(p)}

@@ -61,7 +61,7 @@ def samples_of(name: str) -> Iterator[None]:
     try:
         yield
     except NotText as e:
-        raise BadSource(f"{name}: {e.message}", "fetch it again") from None
+        raise BadSource(f"{name}: {e.subject}", "fetch it again") from None
 
 
 def _raise_unless_library(e: BaseException) -> None:

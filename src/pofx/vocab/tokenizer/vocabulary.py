@@ -68,12 +68,14 @@ class TokenizerVocab(Vocab):
         name: str = FILE,
     ) -> None:
         if type(rows) is not int or rows < 1:
-            raise BadValue(f"rows: expected the number of outcomes of the model's law, found {rows!r}", None)
+            raise BadValue(
+                f"expected the number of outcomes of the model's law, found {rows!r}", None, argument="rows"
+            )
         if end is not None and not (type(end) is int and 0 <= end < rows):
-            raise BadValue(f"end: expected an id in [0, {rows}) or None, found {end!r}", None)
+            raise BadValue(f"expected an id in [0, {rows}) or None, found {end!r}", None, argument="end")
         beside = frozenset(control)
         if any(i < 0 for i in beside):
-            raise BadValue(f"control: expected ids from 0, found {min(beside)}", None)
+            raise BadValue(f"expected ids from 0, found {min(beside)}", None, argument="control")
         self.size, self.end = rows, end
         file = parse(tokenizer, config or {}, name)
         self._control = frozenset([*beside, *file.special.values(), *([] if end is None else [end])])
@@ -141,9 +143,10 @@ class TokenizerVocab(Vocab):
         """The same vocabulary with another control token as EOS, or none; `BadValue` for an id that is text."""
         if end is not None and not (0 <= end < self.size and self.token_bytes[end] is None):
             raise BadValue(
-                f"end: expected the id of a control token, such as {dict(list(self.control.names.items())[:3])}, "
+                f"expected the id of a control token, such as {dict(list(self.control.names.items())[:3])}, "
                 f"found {end}",
                 None,
+                argument="end",
             )
         found = control_candidates(self.declared, end, self.control.names, self.size)
         return self._but(end=end, control=replace(self.control, candidates=found))

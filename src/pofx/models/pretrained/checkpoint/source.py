@@ -109,9 +109,10 @@ def find_checkpoint(
 def _no_split(pre: str | None, source: str) -> None:
     if pre is not None:
         raise BadValue(
-            f"pre: expected a GGUF file, which may not say how its tokenizer splits text, found {source:.200}, "
+            f"expected a GGUF file, which may not say how its tokenizer splits text, found {source:.200}, "
             "whose tokenizer says it",
             "leave it out",
+            argument="pre",
         )
 
 

@@ -62,8 +62,9 @@ def use_long_factors(config: Any, where: str) -> None:
     found = [r for r in _rotary(config) if r.get("rope_type", r.get("type")) == "longrope"]
     if not found:
         raise BadValue(
-            f"rope: expected 'short' for {where}, whose rotary positions have no long factors, found 'long'",
+            f"expected 'short' for {where}, whose rotary positions have no long factors, found 'long'",
             "leave the option out",
+            argument="rope",
         )
     for rope in found:
         rope["short_factor"] = rope["long_factor"]

@@ -104,8 +104,9 @@ def render_chat(
         found: str = run_isolated("render", request, SECONDS, MEMORY, TASKS)
     except Failed as e:
         raise BadValue(
-            f"messages: expected a conversation that the model's chat template takes, found: {e!s:.200}",
+            f"expected a conversation that the model's chat template takes, found: {e!s:.200}",
             "see what roles and fields it wants",
+            argument="messages",
         ) from None
     parts = re.split("(" + "|".join(map(re.escape, names)) + ")", found) if names else [found]
     ids: list[int] = []

@@ -72,7 +72,7 @@ def tokenizer_json(vocab: Vocab, begin: bool) -> dict[str, Any]:
             if clash is None
             else f"the token {clash!r}, which is the name of a control token in the file"
         )
-        raise BadValue(f"vocab: expected text tokens to save, found {what}", None)
+        raise BadValue(f"expected text tokens to save, found {what}", None, argument="vocab")
     return {
         "version": "1.0",
         "truncation": None,
@@ -107,7 +107,7 @@ def read_saved_vocab(directory: str | Path) -> Vocab:
             f"{path}: expected a tokenizer.json written by pofx, found none of its form ({e!r:.80})", None
         ) from None
     except PofxError as e:
-        raise BadSource(f"{path}: {e.message}", e.advice) from None
+        raise BadSource(f"{path}: {e.subject}", e.advice) from None
     for key in ("model", "pre_tokenizer", "normalizer", "added_tokens", "post_processor"):
         if found.get(key) != again[key]:
             raise BadSource(
@@ -136,12 +136,15 @@ def _pipeline(vocab: Vocab) -> tuple[dict[str, Any], dict[str, Any] | None, dict
         names = [f"{_CONTROL}{i}" if w is None else w for i, w in enumerate(vocab.words)]
         if spaced is not None or len(set(names)) < len(names):
             what = "one word twice" if spaced is None else repr(spaced[:40])
-            raise BadValue(f"vocab: expected distinct words without spaces to save, found {what}", None)
+            raise BadValue(
+                f"expected distinct words without spaces to save, found {what}", None, argument="vocab"
+            )
         return _word_level({w: i for i, w in enumerate(names)}), _PER_WORD, None
     raise BadValue(
-        f"vocab: expected one of pofx's own vocabularies to save, found "
+        f"expected one of pofx's own vocabularies to save, found "
         f"{kind.__module__}.{kind.__qualname__}, whose encode() no tokenizer.json can hold",
         None,
+        argument="vocab",
     )
 
 

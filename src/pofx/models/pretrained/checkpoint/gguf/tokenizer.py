@@ -174,14 +174,17 @@ def _split(metadata: _TokenizerMetadata, model: str, asked: str | None) -> str:
     if asked is not None:
         if model != "gpt2":
             raise BadValue(
-                f"pre: expected a GGUF file with byte-level BPE, found {metadata.header.path} with a tokenizer of the "
+                f"expected a GGUF file with byte-level BPE, found {metadata.header.path} with a tokenizer of the "
                 f"model {model!r}, which splits no text first",
                 "leave it out",
+                argument="pre",
             )
         if asked not in split_names():
             near = difflib.get_close_matches(asked, split_names(), 3, 0.5)
             then = f"did you mean {' or '.join(near)}?" if near else "use the model's own directory instead"
-            raise BadValue(f"pre: expected one of {', '.join(split_names())}, found {asked!r:.60}", then)
+            raise BadValue(
+                f"expected one of {', '.join(split_names())}, found {asked!r:.60}", then, argument="pre"
+            )
         return asked
     said = metadata.text("pre", "")
     if said not in _UNSAID or model != "gpt2":

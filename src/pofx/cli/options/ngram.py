@@ -1,0 +1,72 @@
+"""The options of an n-gram, the same in every verb that fits one: order, smoothing, alpha and vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from pofx.cli.options.numbers import Real, Whole
+from pofx.models.specs import MOST_ORDER, SMOOTHINGS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def ngram_options(condition: str = "") -> Callable[[F], F]:
+    """Give a verb --order, --smoothing and --alpha.
+
+    Args:
+        condition: The option with which these options are of use, such as "With --cross-fit"; empty for always.
+    """
+
+    def decorate(function: F) -> F:
+        for option in (
+            click.option(
+                "--alpha",
+                type=Real(above=True),
+                default=1.0,
+                show_default=True,
+                help=_help(condition, "number that additive smoothing adds to each count."),
+            ),
+            click.option(
+                "--smoothing",
+                type=click.Choice(SMOOTHINGS),
+                default="kneser-ney",
+                show_default=True,
+                help=_help(
+                    condition,
+                    "how unseen n-grams get their probability. kneser-ney: from shorter n-grams; additive: from --alpha, "
+                    "added to each count; mle: zero.",
+                ),
+            ),
+            click.option(
+                "--order",
+                type=Whole(1, MOST_ORDER),
+                default=6,
+                show_default=True,
+                help=_help(condition, "number of tokens in an n-gram; 1 is naive Bayes."),
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def vocab_option(condition: str = "") -> Callable[[F], F]:
+    """Give a verb --vocab; `condition` as in `ngram_options`."""
+    return click.option(
+        "--vocab",
+        default="bytes",
+        show_default=True,
+        help=_help(
+            condition,
+            "tokens of the model: bytes; chars (the characters of FILES); chars+bytes (bytes spell all other "
+            "characters); bpe:8000 (8,000 subwords, learned from FILES).",
+        ),
+    )
+
+
+def _help(condition: str, text: str) -> str:
+    return f"{condition}: {text}" if condition else text[0].upper() + text[1:]

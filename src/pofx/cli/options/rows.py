@@ -1,0 +1,36 @@
+"""The options of verbs that write a file of rows: where the rows go, and which fields of the input they keep or need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from pofx.cli.options.written import Written, rows_beside, rows_finished
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+keep_option = click.option(
+    "--keep",
+    multiple=True,
+    metavar="NAME",
+    help="-o: copy this field of the input into the rows (repeatable).",
+)
+given_field_option = click.option(
+    "--given-field",
+    metavar="NAME",
+    help="jsonl, csv, parquet: condition each row's text on the prefix in its field NAME.",
+)
+
+
+def rows_out_option(unit: str) -> Callable[[F], F]:
+    """Give a verb -o for a file with one row per `unit`."""
+    return click.option(
+        "-o",
+        "--out",
+        type=Written(beside=rows_beside, finished=rows_finished),
+        metavar="FILE",
+        help=f"With FILES: write one row per {unit} to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file. The same "
+        "command continues a run that was stopped.",
+    )
