@@ -49,7 +49,7 @@ def vouch(home: Path, **changes: Any) -> None:
     card.pop("seal", None)
     card |= changes
     card["sha256"] = {name: store._sha256(home / name) for name in card["sha256"]}
-    (home / "pofx.json").write_text(json.dumps({**card, "seal": store._seal(card)}))
+    (home / "pofx.json").write_text(json.dumps({**card, "seal": store.card_seal(card)}))
 
 
 def refused(home: Path) -> str:

@@ -157,7 +157,7 @@ def test_a_message_names_the_option_of_its_argument_in_every_verb() -> None:
     several = BadValue(
         "expected files with fields", argument=Argument("given, keep", "--given-field, --keep, --cluster")
     )
-    named = {verb.command.name: str(in_shell(several, verb)).partition(":")[0] for verb in verbs}
+    named = {verb.info_name: str(in_shell(several, verb)).partition(":")[0] for verb in verbs}
     assert (named["score"], named["corpus"]) == ("--given-field, --keep", "--cluster")
     # A message may begin with the name of a file, which is no argument.
     assert str(in_shell(not_replaced("begin"), verbs[0])).startswith("begin: ")

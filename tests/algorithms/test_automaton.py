@@ -88,6 +88,7 @@ def test_the_matcher_is_the_definition(word: list[int], text: list[int]) -> None
     assert containing(data).size == len(data) + 2
 
 
+@pytest.mark.thorough
 def test_two_long_strings_are_refused_in_seconds() -> None:
     """Of 9,000 bytes each: the pairs of states are counted as they are reached, and not sorted anew at each step."""
     began = time.process_time()

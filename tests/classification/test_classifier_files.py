@@ -113,7 +113,7 @@ class TestFiles:
             ("rejection", {"per": "byte"}),
         ):
             changed = {**card, name: value}
-            (home / CARD).write_text(json.dumps({**changed, "seal": files._seal(changed)}))
+            (home / CARD).write_text(json.dumps({**changed, "seal": files.card_seal(changed)}))
             with pytest.raises(BadSource):
                 load_joint(home)
 

@@ -71,6 +71,7 @@ def test_sample(run: Callable[..., Ran], models: Path) -> None:
     assert behind.records[0]["terms"]["given_bytes"] == 3
 
 
+@pytest.mark.thorough
 def test_an_audit_that_fails_ends_with_1(run: Callable[..., Ran], models: Path) -> None:
     corpus = str(models / "corpus.txt")
     good = run("audit", "-m", str(models / "whole"), "--test", corpus)

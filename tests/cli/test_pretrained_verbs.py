@@ -13,6 +13,7 @@ from command_line import Ran
 import pofx
 
 
+@pytest.mark.thorough
 def test_every_verb_reads_a_pretrained_model(run: Callable[..., Ran], checkpoints: Path) -> None:
     opens = str(checkpoints / "opens")
     (record,) = run("score", "--text", "the cat", "-m", opens, "--json").records

@@ -228,6 +228,7 @@ main(["score", "in.txt", "-o", "o.jsonl", "--quiet"])
 """
 
 
+@pytest.mark.thorough
 def test_a_kill(runs: Runs) -> None:
     """SIGKILL, which writes no buffer out."""
     whole = runs("score", "in.txt", "-o", "whole.jsonl")

@@ -154,7 +154,7 @@ def test_a_record_without_arithmetic_is_damaged(
     target = tmp_path / "o.jsonl"
     stopped(target, HERE, 1)
     monkeypatch.setattr(
-        "pofx.files.journal_files._seal", lambda record: "sealed"
+        "pofx.files.journal_files.seal_of", lambda record: "sealed"
     )  # as if it had been written so
     record = json.loads(progress_of(target).read_bytes())
     progress_of(target).write_text(json.dumps({**record, "arithmetic": value, "seal": "sealed"}))
@@ -201,6 +201,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return call
 
 
+@pytest.mark.thorough
 def test_a_run_that_goes_on_elsewhere_says_so_even_if_quiet(run: Run) -> None:
     assert run(THERE, kill=True)[0] == 130
     code, err = run(HERE)

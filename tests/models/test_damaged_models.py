@@ -188,7 +188,7 @@ def test_a_card_that_vouches_for_nothing(model: Path) -> None:
     good = dict(card["sha256"])
     for sums in ({}, [], None, {k: v for k, v in good.items() if k != "config.json"}, {**good, "../x": "0"}):
         changed = {k: v for k, v in card.items() if k != "seal"} | {"sha256": sums}
-        (model / "pofx.json").write_text(json.dumps({**changed, "seal": store._seal(changed)}))
+        (model / "pofx.json").write_text(json.dumps({**changed, "seal": store.card_seal(changed)}))
         refused(model)
     (model / "pofx.json").write_text(json.dumps({**card, "seal": "0" * 64}))
     assert "found a changed file" in refused(model)

@@ -193,7 +193,7 @@ def test_a_failure_half_way_leaves_the_old_model(
         elif where == "tokenizer":
             patch.setattr("pofx.vocab.tokenizer.files.saved_vocab.write_tokenizer", fail)
         elif where == "card":
-            patch.setattr("pofx.models.saving._seal", fail)
+            patch.setattr("pofx.models.saving.card_seal", fail)
         else:
             patch.setattr(Path, "rename", rename)
         with pytest.raises(BadSource if isinstance(error, OSError) else Stop):

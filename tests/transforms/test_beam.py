@@ -41,6 +41,7 @@ def test_bounds_hold(beam: int, seed: int, lazy: bool, monkeypatch: pytest.Monke
     assert wide > 8
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None)
 @given(
     x=st.text("abé", max_size=5),

@@ -190,6 +190,7 @@ JUNK = [
 ]
 
 
+@pytest.mark.thorough
 @given(data=st.data())
 @settings(max_examples=250, deadline=None)
 def test_junk_anywhere_is_read_or_refused(data: st.DataObject) -> None:

@@ -124,7 +124,13 @@ def expand_ranges(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
     """Expand ranges [lo[k], hi[k]) into their integers: the number k of each integer's range, and the integer."""
     count = np.maximum(hi - lo, 0)
     which = np.repeat(np.arange(len(lo), dtype=np.int64), count)
-    return which, np.arange(len(which), dtype=np.int64) + np.repeat(lo - (np.cumsum(count) - count), count)
+    return which, spread_ranges(lo, count)
+
+
+def spread_ranges(start: Ints, lengths: Ints) -> Ints:
+    """Join ranges: `lengths[0]` numbers from `start[0]` on, then `lengths[1]` numbers from `start[1]` on, and so on."""
+    offset = np.cumsum(lengths) - lengths
+    return np.repeat(start - offset, lengths) + np.arange(int(lengths.sum()), dtype=np.int64)
 
 
 def logsumexp_runs(values: NDArray[np.float64], count: Ints) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pofx.classification.joint import Joint
 from pofx.classification.outliers import Rejection
 from pofx.classification.priors import Prior
 from pofx.errors import Advice, BadSource, BadValue, PofxError
-from pofx.files.directory import MOST_CARD, check_output_directory, replaced_output
+from pofx.files.directory import MOST_CARD, card_seal, check_output_directory, file_sha256, replaced_output
 from pofx.files.json_file import read_object
 from pofx.lm.model import LM
 from pofx.models.fitting import Spec
@@ -107,8 +106,8 @@ def save_joint(
             write_model(lm, part / f"{i:04d}")
         if pooled is not None:
             write_model(pooled, part / BACKGROUND)
-        card["sha256"] = {p.name: _sha256(p / "pofx.json") for p in sorted(part.iterdir())}
-        text = json.dumps({**card, "seal": _seal(card)}) + "\n"
+        card["sha256"] = {p.name: file_sha256(p / "pofx.json") for p in sorted(part.iterdir())}
+        text = json.dumps({**card, "seal": card_seal(card)}) + "\n"
         if len(text) > MOST_CARD:
             raise BadValue(
                 f"expected labels and prefixes of at most {MOST_CARD:,} bytes with what is said of each, found "
@@ -209,7 +208,7 @@ def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ..
     found: list[LM] = []
     for name in names:
         part = home / name
-        if not (part / "pofx.json").is_file() or _sha256(part / "pofx.json") != card["sha256"][name]:
+        if not (part / "pofx.json").is_file() or file_sha256(part / "pofx.json") != card["sha256"][name]:
             raise BadSource(
                 f"{part}: expected the model that {CARD} has the hash of, found another model",
                 "train it again",
@@ -247,7 +246,7 @@ def _read_card(home: Path) -> dict[str, Any]:
             f"{home / CARD}: expected format {FORMAT}, found {card.get('format')!r:.40}",
             "read it with the version of pofx that wrote it",
         )
-    if card.pop("seal", None) != _seal(card):
+    if card.pop("seal", None) != card_seal(card):
         raise BadSource(
             f"{home / CARD}: expected the file as pofx wrote it, found a changed file",
             "copy or train it again",
@@ -294,12 +293,3 @@ def _text_to_json(text: str | bytes) -> dict[str, str]:
 
 def _text_from_json(found: dict[str, str]) -> str | bytes:
     return str(found["text"]) if "text" in found else bytes.fromhex(found["hex"])
-
-
-def _seal(card: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(card, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pofx.errors import BadSource
 from pofx.files.atomic import replaced_directory
@@ -84,3 +87,17 @@ def _others(target: Path, card: str) -> list[str]:
         return [name for name in names if name != card and name not in own]
     except (BadSource, TypeError, KeyError):
         return []  # a damaged card: what it vouched for is not known, and none of it can be read anyway
+
+
+def card_seal(card: dict[str, Any]) -> str:
+    """A hash of a card itself, since the card decides how the numbers in the other files are read."""
+    return hashlib.sha256(json.dumps(card, sort_keys=True).encode("ascii")).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """The hash of a file of a model; `BadSource` where the file cannot be read."""
+    try:
+        with path.open("rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest()
+    except OSError as e:
+        raise BadSource(f"{path}: expected a readable file, found: {e.strerror or e}", None) from None

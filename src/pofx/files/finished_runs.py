@@ -13,7 +13,7 @@ from typing import Any
 from pofx.errors import BadSource
 from pofx.files.atomic import write_atomically
 from pofx.files.cache import FINISHED, cache_dir
-from pofx.files.json_file import find_object
+from pofx.files.json_file import find_object, seal_of
 
 MOST = 1024  # files that are remembered
 MOST_BYTES = 1 << 20
@@ -23,12 +23,12 @@ def remember(target: Path, parts: Mapping[str, Any], state: Mapping[str, Any]) -
     """The run of these `parts` has made the file; state: where it ended. A cache that cannot be written forgets it."""
     place = _place(target)
     with suppress(OSError):
-        record = {"run": _hash(parts), "file": _stamp(target), "state": dict(state)}
+        record = {"run": seal_of(parts), "file": _stamp(target), "state": dict(state)}
         old = list(place.parent.iterdir()) if place.parent.is_dir() else []
         if len(old) >= MOST:
             for path in old:
                 path.unlink(missing_ok=True)
-        write_atomically(place, json.dumps({**record, "seal": _hash(record)}).encode("ascii"))
+        write_atomically(place, json.dumps({**record, "seal": seal_of(record)}).encode("ascii"))
 
 
 def is_known(target: Path) -> bool:
@@ -39,7 +39,7 @@ def is_known(target: Path) -> bool:
 def final_state(target: Path, parts: Mapping[str, Any]) -> dict[str, Any] | None:
     """Where the run of these very parts ended that made the file as it is; None where that is not known."""
     record = _record(target)
-    if record is None or record["run"] != _hash(parts):
+    if record is None or record["run"] != seal_of(parts):
         return None
     found: dict[str, Any] = record["state"]
     return found
@@ -51,7 +51,7 @@ def _record(target: Path) -> dict[str, Any] | None:
         stamp = _stamp(target)
     except (OSError, BadSource):
         return None
-    if record is None or record.pop("seal", None) != _hash(record) or record["file"] != stamp:
+    if record is None or record.pop("seal", None) != seal_of(record) or record["file"] != stamp:
         return None
     return record
 
@@ -64,8 +64,3 @@ def _place(target: Path) -> Path:
 def _stamp(target: Path) -> list[int]:
     found = target.stat()
     return [found.st_size, found.st_mtime_ns, found.st_ino]
-
-
-def _hash(record: Mapping[str, Any]) -> str:
-    plain = json.dumps(record, sort_keys=True).encode("ascii")
-    return hashlib.blake2b(plain, digest_size=16).hexdigest()

@@ -14,7 +14,7 @@ from typing import Any
 
 from pofx.errors import Advice, BadSource, BadValue
 from pofx.files.atomic import replaced_file
-from pofx.files.json_file import read_object
+from pofx.files.json_file import read_object, seal_of
 from pofx.files.locks import is_locked, open_locked, written_by_another
 
 FORMAT = 3
@@ -143,7 +143,7 @@ def read_stopped_run(
     under = record.get("arithmetic")
     if not isinstance(under, list) or not all(_is_arithmetic(a) for a in under):
         raise damaged
-    if seal != _seal(record):
+    if seal != seal_of(record):
         raise damaged
     if not offset and not passes_of(target).exists():
         return None
@@ -192,14 +192,7 @@ def record_of(parts: Mapping[str, Any], saved: JournalState, rows: str) -> dict[
         "state": saved.state,
         "arithmetic": [dict(a) for a in saved.arithmetic],
     }
-    return {**record, "seal": _seal(record)}
-
-
-def _seal(record: Mapping[str, Any]) -> str:
-    """A hash of the record of progress: one flipped digit in it would repeat rows, or lose some."""
-    found = new_hash()
-    found.update(json.dumps(record, sort_keys=True).encode("ascii"))
-    return found.hexdigest()
+    return {**record, "seal": seal_of(record)}
 
 
 def damaged_progress(target: Path) -> BadSource:

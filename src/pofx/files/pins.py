@@ -15,7 +15,7 @@ import platformdirs
 
 from pofx.errors import BadSource, BadValue
 from pofx.files.atomic import write_atomically
-from pofx.files.json_file import find_object
+from pofx.files.json_file import find_object, seal_of
 
 FORMAT = 2
 # Such a file has no seal, and is read by its fields alone; the next verdict replaces it by a sealed one.
@@ -65,7 +65,7 @@ def pin(fingerprint: str, found: Pin) -> Path:
     """
     path = _path(fingerprint)
     record = {"format": FORMAT, "fingerprint": fingerprint, **dataclasses.asdict(found)}
-    record["seal"] = _seal(record)
+    record["seal"] = seal_of(record)
     try:
         write_atomically(path, (json.dumps(record, indent=1) + "\n").encode("ascii"))
     except OSError as e:
@@ -111,7 +111,7 @@ def find_pin(fingerprint: str) -> Pin | None:
         raise _damaged(path, f"no record of format {UNSEALED} or {FORMAT}")
     if record.get("fingerprint") != fingerprint:
         raise _damaged(path, "that of another model")
-    if record["format"] == FORMAT and record.pop("seal", None) != _seal(record):
+    if record["format"] == FORMAT and record.pop("seal", None) != seal_of(record):
         raise _damaged(path, "it changed")
     del record["format"], record["fingerprint"]
     return _checked(path, record)
@@ -142,12 +142,6 @@ def _checked(path: Path, record: dict[str, object]) -> Pin:
     ):
         raise _damaged(path, "other fields")
     return Pin(**record)  # type: ignore[arg-type]
-
-
-def _seal(record: dict[str, object]) -> str:
-    """A hash of the verdict: one flipped digit of it would be another x0."""
-    plain = json.dumps(record, sort_keys=True).encode("ascii")
-    return hashlib.blake2b(plain, digest_size=16).hexdigest()
 
 
 def _damaged(path: Path, found: str) -> BadSource:

@@ -13,10 +13,11 @@ from typing import Any
 from pofx.corpus.writing import Target, target_of
 from pofx.errors import Advice, PofxError
 from pofx.jobs.documents import STDIN, Documents
-from pofx.jobs.row_query import RowQuery, plain_text
+from pofx.jobs.row_query import RowQuery
 from pofx.lm.fingerprint import file_fingerprint, model_fingerprint
 from pofx.lm.model import LM
 from pofx.units import count_noun
+from pofx.vocab.vocabulary import plain_text
 
 
 @dataclass(frozen=True, eq=False)

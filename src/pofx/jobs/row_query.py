@@ -128,8 +128,3 @@ def check_names(columns: list[Column], expected: str) -> list[Column]:
             Argument("keep", "--keep"),
         )
     return columns
-
-
-def plain_text(text: str | bytes) -> str:
-    """A text for a column of strings; bytes that are not UTF-8 become escapes."""
-    return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pofx.corpus.writing import Column, Kind
-from pofx.jobs.row_query import Entry, add_kept_columns, plain_text, row_head
+from pofx.jobs.row_query import Entry, add_kept_columns, row_head
 from pofx.units import bits, bits_per_byte
+from pofx.vocab.vocabulary import plain_text
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM

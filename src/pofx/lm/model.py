@@ -12,8 +12,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.arithmetic import NUMPY, Engine
-from pofx.lm.begin import DECLARED, Begin, refuse_unconditional
+from pofx.arithmetic import Engine
+from pofx.lm.begin import Begin, refuse_unconditional
 from pofx.lm.continuation_tree import Branches, ExtensionBranches
 from pofx.lm.fitted_documents import FittedDocuments
 from pofx.lm.forward_by_extension import forward_by_extension
@@ -21,7 +21,7 @@ from pofx.lm.info import Info
 from pofx.lm.paths import skip_per_path
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
-from pofx.lm.window_rule import WHOLE, WindowRule
+from pofx.lm.window_rule import WindowRule
 from pofx.vocab.vocabulary import Vocab
 
 
@@ -103,18 +103,18 @@ class LM(ABC):
     """
 
     vocab: Vocab
-    context: int | None = None
-    begin: Begin = DECLARED
-    window: WindowRule = WHOLE
-    dtype: str = "float64"
-    fingerprint: str = ""
-    positive: bool = False
-    work: int = 0
-    memory: int | None = None
-    interval: bool = False
-    leaks: bool = False
-    fitted: tuple[FittedDocuments, ...] = ()
-    engine: Engine = NUMPY
+    context: int | None = Info.context
+    begin: Begin = Info.begin
+    window: WindowRule = Info.window
+    dtype: str = Info.dtype
+    fingerprint: str = Info.fingerprint
+    positive: bool = Info.positive
+    work: int = Info.work
+    memory: int | None = Info.memory
+    interval: bool = Info.interval
+    leaks: bool = Info.leaks
+    fitted: tuple[FittedDocuments, ...] = Info.fitted
+    engine: Engine = Info.engine
 
     @property
     def info(self) -> Info:

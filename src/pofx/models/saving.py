@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pofx.errors import BadSource, BadValue
-from pofx.files.directory import MOST_CARD, check_output_directory, replaced_output
+from pofx.files.directory import MOST_CARD, card_seal, check_output_directory, file_sha256, replaced_output
 from pofx.files.json_file import read_object
 from pofx.lm.model import LM
 from pofx.models.fitted_file import read_record, write_record
@@ -76,10 +75,10 @@ def write_model(lm: LM, directory: Path) -> None:
         "begin": begin,
         "end": lm.vocab.end is not None,
         "window": str(lm.window),
-        "sha256": {p.name: _sha256(p) for p in sorted(directory.iterdir())},
+        "sha256": {p.name: file_sha256(p) for p in sorted(directory.iterdir())},
         **extra,
     }
-    (directory / CARD).write_text(json.dumps({**card, "seal": _seal(card)}, indent=2) + "\n")
+    (directory / CARD).write_text(json.dumps({**card, "seal": card_seal(card)}, indent=2) + "\n")
     # The safetensors library lets nobody but the owner read; the card has the mode that the user's umask asks for.
     for file in directory.iterdir():
         file.chmod((directory / CARD).stat().st_mode)
@@ -152,17 +151,12 @@ def read_card(directory: Path) -> dict[str, Any]:
         )
     sums = card.get("sha256")
     seal = card.pop("seal", None)
-    if not isinstance(sums, dict) or not all(name in sums for name in HASHED) or seal != _seal(card):
+    if not isinstance(sums, dict) or not all(name in sums for name in HASHED) or seal != card_seal(card):
         raise BadSource(
             f"{directory / CARD}: expected the file as pofx wrote it, found a changed file",
             "copy or fit it again",
         )
     return card
-
-
-def _seal(card: dict[str, Any]) -> str:
-    """A hash of the card itself, since the card decides how the numbers in the other files are read."""
-    return hashlib.sha256(json.dumps(card, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def read_directory(directory: Path) -> LM:
@@ -174,13 +168,13 @@ def read_directory(directory: Path) -> LM:
             raise BadSource(
                 f"{file}: expected this file of the model, found none", "copy the whole directory"
             )
-        if _sha256(file) != expected:
+        if file_sha256(file) != expected:
             raise BadSource(
                 f"{file}: expected the content that {CARD} has the hash of, found other content",
                 "copy or fit it again",
             )
     # The record of documents decides no number, so the fingerprint is the same with the record and without it.
-    own = _seal({name: h for name, h in card["sha256"].items() if name != RECORD})
+    own = card_seal({name: h for name, h in card["sha256"].items() if name != RECORD})
     fitted = (read_record(directory / RECORD),) if RECORD in card["sha256"] else ()
     return _of_family(directory, card).with_info(fingerprint=own, fitted=fitted)
 
@@ -208,11 +202,3 @@ def _of_family(directory: Path, card: dict[str, Any]) -> LM:
     raise BadSource(
         f"{directory / CARD}: expected family 'ngram' or 'transformer', found {card.get('family')!r}", None
     )
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as f:
-            return hashlib.file_digest(f, "sha256").hexdigest()
-    except OSError as e:
-        raise BadSource(f"{path}: expected a readable file, found: {e.strerror or e}", None) from None

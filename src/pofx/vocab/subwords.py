@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadValue
 from pofx.values import check_whole_number
+from pofx.vocab.blocks import BLOCK, encode_in_blocks
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 LONGEST = 1024  # characters of one kind in a pre-token
-BLOCK = 1 << 18  # characters given to the tokeniser at once: an Encoding weighs some 200 bytes a token
 MAX_SIZE = (
     1_000_000  # the trainer reserves memory for `size` before it reads a text, and panics on absurd ones
 )
@@ -149,18 +149,7 @@ class SubwordVocab(Vocab):
 
     def _encode_all(self, texts: list[str]) -> Iterator[NDArray[np.int64]]:
         """The ids of each text of valid characters, in batches of about `BLOCK` characters."""
-        batch: list[str] = []
-        waiting = 0
-        for t in texts:
-            if batch and waiting + len(t) > BLOCK:
-                yield from self._encode_batch(batch)
-                batch, waiting = [], 0
-            if len(t) > BLOCK:
-                yield self._encode_long(t)
-            else:
-                batch.append(t)
-                waiting += len(t)
-        yield from self._encode_batch(batch)
+        return encode_in_blocks(texts, self._encode_batch, self._encode_long)
 
     def _encode_batch(self, texts: list[str]) -> Iterator[NDArray[np.int64]]:
         if len(texts) == 1:  # no thread pool, which would make later forks warn

@@ -157,6 +157,11 @@ class Vocab(ABC):
         return f"control {i}" if spelled is None else show_bytes(spelled)
 
 
+def plain_text(text: str | bytes) -> str:
+    """A text for a column of strings; bytes that are not UTF-8 become escapes."""
+    return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
+
+
 def to_bytes(text: str | bytes) -> bytes:
     """UTF-8 of a text; `NotText` for lone surrogates, which no UTF-8 spells."""
     if isinstance(text, bytes):

@@ -98,6 +98,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(run: Callable[..., R
     assert Path(out).read_bytes() == whole
 
 
+@pytest.mark.thorough
 def test_killed_before_the_first_block_and_while_the_file_is_made(run: Callable[..., Ran]) -> None:
     Path("a.txt").write_text("\n".join(MANY[:600]) + "\n")
     arguments = ["a.txt", "-o", "o.parquet"]
@@ -142,6 +143,7 @@ def test_ctrl_c_keeps_what_was_scored_and_says_how_to_go_on(run: Callable[..., R
     assert Path("o.csv").read_bytes() == whole
 
 
+@pytest.mark.thorough
 def test_standard_input_cannot_be_taken_up_again(run: Callable[..., Ran], tmp_path: Path) -> None:
     data = "\n".join(MANY).encode() + b"\n"
     code = SLOW.replace("PASS", "0.05").replace("GROUP", "0")

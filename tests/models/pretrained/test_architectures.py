@@ -241,6 +241,7 @@ class TestLongRope:
             pofx.load(other, rope="long")
 
 
+@pytest.mark.thorough
 def test_speeds_that_fall_with_the_length(tmp_path: Path) -> None:
     rope = {"rope_type": "dynamic", "rope_theta": 100.0, "factor": 4.0}
     directory = write(tmp_path, "llama", vocab_size=4, max_position_embeddings=5, rope_parameters=rope)

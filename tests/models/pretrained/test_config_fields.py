@@ -109,6 +109,7 @@ def test_ids_of_other_files_are_left_to_be_weighed(tmp_path: Path) -> None:
         assert check_checkpoint(home)
 
 
+@pytest.mark.thorough
 def test_the_defaults_of_every_causal_type_pass() -> None:
     """What the library itself writes is believed; the types that it has as wrappers or in another order are known."""
     refused = []

@@ -49,6 +49,7 @@ def library_that(does: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setattr(tokenizer_apart, "CHILD", "gguf_child_of_test")
 
 
+@pytest.mark.thorough
 def test_it_writes_what_it_writes_here(llama: Path, out: Path, tmp_path: Path) -> None:
     write_tokenizer_apart(llama, ROWS, out, None)
     (tmp_path / "here").mkdir()

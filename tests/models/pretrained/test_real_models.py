@@ -48,6 +48,7 @@ def loaded() -> Callable[[str], LM]:
     return get
 
 
+@pytest.mark.thorough
 def test_smollm2_as_published(loaded: Callable[[str], LM]) -> None:
     lm = loaded("smollm2")
     cat, kittens = pofx.score(lm, [CAT, KITTENS])

@@ -304,6 +304,7 @@ def test_a_planted_fault_is_found(fault: type[Wrapped], verdict: str, check: str
     assert a.failed
 
 
+@pytest.mark.thorough
 def test_faults_that_are_alone_are_the_only_red_finding() -> None:
     assert red(audit(Leaking(ngram()), HELD)) == {"leak"}
     assert red(audit(Untrained(ngram()), HELD)) == {"p(x1) is trained"}

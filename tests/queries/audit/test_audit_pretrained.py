@@ -144,6 +144,7 @@ def test_a_newline_and_a_pad_are_never_adopted() -> None:
     assert best.name == "b"
 
 
+@pytest.mark.thorough
 def test_few_documents_and_none() -> None:
     a = audit(with_begin(trained(), "<s>", "declared"), HELD[:3])
     assert find(a).verdict == "warn"
@@ -175,6 +176,7 @@ def test_the_numbers_of_a_candidate_by_hand() -> None:
     assert none.rest_bits > c.rest_bits
 
 
+@pytest.mark.thorough
 def test_what_may_end_texts() -> None:
     a = audit(with_begin(trained(), "<s>", "declared"), HELD)
     assert [(e.name, e.current) for e in a.endings] == [
@@ -193,6 +195,7 @@ def test_what_may_end_texts() -> None:
     assert find(a, "EOS ends texts").value == pytest.approx(eos.gain)
 
 
+@pytest.mark.thorough
 def test_a_model_without_eos_is_told_what_ends_its_texts() -> None:
     core = trained()
     core.vocab.end = None
@@ -280,6 +283,7 @@ def test_another_precision() -> None:
     assert find(audit(trained(), HELD, coarse=rough), "precision").verdict == "warn"
 
 
+@pytest.mark.thorough
 def test_a_model_in_bfloat16_is_held_to_its_precision() -> None:
     class Coarse(Core):
         """Its pass rounds as bfloat16 does, its steps do not."""

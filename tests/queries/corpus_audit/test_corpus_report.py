@@ -44,6 +44,7 @@ def test_within_a_single_cluster_nothing_is_known_of_clusters() -> None:
     assert "single one" in found.why
 
 
+@pytest.mark.thorough
 def test_shuffled_corpora_have_uniform_p_values() -> None:
     """The whole of the test of order, on texts: 200 corpora whose order is random."""
     some = documents(40, 26, words=6) + [d.upper() for d in documents(40, 27, words=12)]

@@ -85,6 +85,7 @@ def test_log_probabilities_are_those_of_the_library(home: Path, lm: pofx.LM) -> 
     assert draw.bytes == pofx.sample(pofx.given(lm, said), 1, "", 5, 0)[0].bytes
 
 
+@pytest.mark.thorough
 def test_a_text_that_spells_control_tokens_is_text_to_the_library_too(home: Path, lm: pofx.LM) -> None:
     """The same characters cost what their bytes cost as text, and something else by the ids of control tokens."""
     said, text = "<|endoftext|>user\nthe cat<eos>\n<|endoftext|>assistant\n", "the cat at"
@@ -185,6 +186,7 @@ def test_a_model_without_a_template() -> None:
         pofx.chat(pofx.load("builtin"), TALK)
 
 
+@pytest.mark.thorough
 def test_the_command_line(home: Path, lm: pofx.LM, tmp_path: Path) -> None:
     file = tmp_path / "talk.jsonl"
     file.write_text("\n".join(map(json.dumps, TALK)) + "\n\n")
@@ -226,6 +228,7 @@ def test_a_control_tokens_name_in_a_text_is_said_once(home: Path) -> None:
     assert "control token" not in quiet_one.stderr
 
 
+@pytest.mark.thorough
 def test_an_audit_says_it_of_the_texts_of_the_user_alone(home: Path, tmp_path: Path) -> None:
     """The audit itself makes up texts that name control tokens."""
     file = tmp_path / "a.txt"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pofx.units import bits_per_byte
+from pofx.vocab.vocabulary import plain_text
 
 if TYPE_CHECKING:
     from pofx.queries.corpus_audit.record import CorpusReport
@@ -40,7 +41,7 @@ def scored_record(scored: Scored, tokens: bool) -> dict[str, Any]:
     data = scored.text if isinstance(scored.text, bytes) else scored.text.encode("utf-8")
     total = scored.total if scored.terms.end else None
     out: dict[str, Any] = {
-        "text": _text(scored.text),
+        "text": plain_text(scored.text),
         "total_nats": total,
         "prefix_nats": scored.prefix_total,
         "bits_per_byte": bits_per_byte(-(scored.prefix_total if total is None else total), len(data))
@@ -49,7 +50,7 @@ def scored_record(scored: Scored, tokens: bool) -> dict[str, Any]:
         "terms": dataclasses.asdict(scored.terms),
     }
     if len(scored.given):
-        out["given"] = _text(scored.given)
+        out["given"] = plain_text(scored.given)
     if scored.low is not None:
         out["interval_nats"] = list(scored.interval if scored.terms.end else scored.prefix_interval)
     if tokens:
@@ -74,7 +75,7 @@ def scored_record(scored: Scored, tokens: bool) -> dict[str, Any]:
 def draw_record(draw: Draw) -> dict[str, Any]:
     """One draw."""
     return {
-        "text": _text(draw.bytes),
+        "text": plain_text(draw.bytes),
         "nats": draw.total,
         **({"warp": draw.warp, "model_nats": draw.own_total} if draw.warp else {}),
         "ended": draw.ended,
@@ -86,7 +87,7 @@ def draw_record(draw: Draw) -> dict[str, Any]:
 def next_record(law: Next) -> dict[str, Any]:
     """The law of what comes next: the top and the rest."""
     return {
-        "given": _text(law.given),
+        "given": plain_text(law.given),
         "unit": law.unit,
         "top": [
             {
@@ -117,7 +118,7 @@ def next_record(law: Next) -> dict[str, Any]:
 def marginal_record(found: Marginal) -> dict[str, Any]:
     """The sum over the tokenisations of one text."""
     return {
-        "text": _text(found.text),
+        "text": plain_text(found.text),
         "kind": found.kind,
         "total_nats": found.total,
         "lower_nats": found.lower,
@@ -138,7 +139,7 @@ def posterior_record(found: MixturePosterior, names: Sequence[str]) -> dict[str,
     """Which model one text is from; names: of the models, in the order of the mixture."""
     bounds = found.intervals
     return {
-        "text": _text(found.text),
+        "text": plain_text(found.text),
         "total_nats": found.total,
         "best": names[found.best],
         "regret_nats": found.regret,
@@ -164,9 +165,9 @@ def words_record(worded: Worded) -> dict[str, Any]:
     from pofx.jobs.word_rows import word_record
 
     return {
-        "text": _text(worded.text),
+        "text": plain_text(worded.text),
         "total_nats": worded.total,
-        **({"given": _text(worded.given)} if len(worded.given) else {}),
+        **({"given": plain_text(worded.given)} if len(worded.given) else {}),
         "terms": dataclasses.asdict(worded.terms),
         "words": [word_record(w) for w in worded.words],
     }
@@ -182,10 +183,6 @@ def corpus_record(report: CorpusReport) -> dict[str, Any]:
     return {"verdict": report.verdict, **dataclasses.asdict(report)}
 
 
-def _text(text: str | bytes) -> str:
-    return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
-
-
 def _plain(x: Any) -> Any:
     if isinstance(x, dict):
         return {k: _plain(v) for k, v in x.items()}
@@ -194,7 +191,7 @@ def _plain(x: Any) -> Any:
     if isinstance(x, np.generic):
         x = x.item()
     if isinstance(x, bytes):
-        return _text(x)
+        return plain_text(x)
     if isinstance(x, float) and not math.isfinite(x):
         return None if math.isnan(x) else ("inf" if x > 0 else "-inf")
     return x

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.output.notices import BadRows, print_notice
+from pofx.cli.output.notices import BadRows, print_fitted, print_notice
 from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
 from pofx.jobs.row_query import Entry, RowQuery
@@ -34,7 +34,7 @@ def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking:
     from pofx.units import count_noun
 
     columns = rows.columns({})
-    n = n_bytes = failed = 0
+    n = n_bytes = failed = fitted = chosen = 0
     nats = 0.0
     told = BadRows()
     answer = rows.bind(lm)
@@ -48,6 +48,7 @@ def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking:
                 cells = rows.make_rows(Entry(item.id), " ".join(str(in_shell(found)).split()))
             else:
                 n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + rows.nats(found)
+                fitted, chosen = fitted + found.terms.fitted, chosen + found.terms.chosen
                 cells = rows.make_rows(Entry(item.id), found)
             for row in cells:
                 click.echo(encode_row(row).decode().rstrip("\n") if as_json else _tabbed(row, columns))
@@ -58,6 +59,7 @@ def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking:
         click.echo(
             f"pofx: warning: {failed:,} of {count_noun(n + failed, 'row')} without a {lacking}", err=True
         )
+    print_fitted(fitted, chosen, n)
     if name:
         click.echo(summary(n, n_bytes, nats, prefix=False), err=True)
         click.echo(f"pofx: {told_terms(name, terms(lm, 0, 0, 0, end=True))}", err=True)

@@ -92,6 +92,7 @@ class FitDocuments:
         )
         sizes = np.array([len(b or b"") for b in (*vocab.token_bytes, None)], dtype=np.int64)
         self.documents = max(1, len(documents))
+        self.tokens = int(self.pieces.lengths.sum())  # inputs of one pass
         self.bytes = max(1, int(sizes[self.pieces.stream].sum()))
 
     def per_document(self, nats_per_target: float) -> float:
@@ -133,7 +134,7 @@ class FitState:
         """The share of the fit that is done, by the clock or by the tokens read."""
         if self.spec.epochs is None:
             return self.elapsed / (self.spec.seconds or SECONDS)
-        return self.read / (self.spec.epochs * int(self.corpus.pieces.lengths.sum()))
+        return self.read / (self.spec.epochs * self.corpus.tokens)
 
     def _shuffled(self) -> list[NDArray[np.int64]]:
         draw = np.random.default_rng([self.spec.seed, self.epoch])
@@ -142,7 +143,7 @@ class FitState:
 
     def _step_tokens(self) -> int:
         # A small corpus gets smaller steps, so that there are about 100: Muon needs many steps.
-        total = int(self.corpus.pieces.lengths.sum()) * (self.spec.epochs or 100.0)
+        total = self.corpus.tokens * (self.spec.epochs or 100.0)
         return int(min(STEP_TOKENS, max(64, total // 100)))
 
     def advance(self) -> None:
@@ -176,7 +177,7 @@ class FitState:
         if (
             self.spec.epochs is not None
         ):  # the best weights depend on this number, so it is the same in every run
-            total = self.spec.epochs * int(self.corpus.pieces.lengths.sum())
+            total = self.spec.epochs * self.corpus.tokens
         return int(min(VALIDATION_TOKENS, max(2048, 0.03 * total)))
 
     @torch.no_grad()
@@ -206,7 +207,7 @@ class FitState:
             None if held is None else self.held_out.per_document(held),
             None if held is None else self.held_out.per_byte(held),
             None if best is None else self.held_out.per_byte(best),
-            self.read / int(self.corpus.pieces.lengths.sum()),
+            self.read / self.corpus.tokens,
         )
 
     def save(self, path: Path, same: dict[str, Any]) -> None:

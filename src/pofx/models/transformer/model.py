@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pofx.algorithms.byte_ranges import spread_ranges
 from pofx.errors import require
 
 require("torch", "torch", "a transformer")
@@ -32,7 +33,6 @@ from pofx.models.transformer.windows import (
     Pieces,
     context_lengths,
     default_overlap,
-    spread_ranges,
     window_rule,
 )
 from pofx.vocab.vocabulary import BEGIN_TEXT, Vocab

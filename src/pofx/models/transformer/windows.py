@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.algorithms.byte_ranges import spread_ranges
 from pofx.lm.trace import Ints
 from pofx.lm.window_rule import WindowRule
 
@@ -141,9 +142,3 @@ class Pieces:
             return []
         bins = (ends - 1) // tokens
         return np.split(order, np.flatnonzero(np.diff(bins)) + 1)
-
-
-def spread_ranges(start: Ints, lengths: Ints) -> Ints:
-    """Join ranges: `lengths[0]` numbers from `start[0]` on, then `lengths[1]` numbers from `start[1]` on, and so on."""
-    offset = np.cumsum(lengths) - lengths
-    return np.repeat(start - offset, lengths) + np.arange(int(lengths.sum()), dtype=np.int64)

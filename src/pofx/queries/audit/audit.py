@@ -126,7 +126,7 @@ def _audited(
         None if coarse is None else precision_finding(lm, coarse, compared, plain, free),
         _with_note(begin, held),
         *ends,
-        termination_finding(lm, alive, where),
+        termination_finding(alive, where),
         leak_finding(lm, average or others),
         canonical_finding(lm, draws, len(behind)),
         roundtrip_finding(lm.vocab, held),

@@ -123,7 +123,7 @@ def measure_survival(lm: LM, state: State, behind: bool, seed: int) -> Survival:
     return Survival(lengths[: len(means)], means, errors, None if known is None else known.never, lives)
 
 
-def termination_finding(lm: LM, found: Survival | None, where: str) -> Finding:
+def termination_finding(found: Survival | None, where: str) -> Finding:
     """Check that texts end; fails for a model without EOS, where `found` is None."""
     check = Check.ALIVE
     if found is None:

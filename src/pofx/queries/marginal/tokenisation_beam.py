@@ -60,7 +60,7 @@ def find_likeliest(
         The whole tokenisations that were kept; None where `go_on` ended the search.
     """
     n = len(lattice.data)
-    marks = set(_beginnings(canonical, lattice, lm))
+    marks = set(_beginnings(canonical, lm))
     waiting: list[list[tuple[float, int, int, int]]] = [[] for _ in range(n + 1)]  # log p, offset, row, token
     rows: dict[int, list[Tokenisation]] = {}
     states: dict[int, State] = {}
@@ -75,7 +75,7 @@ def find_likeliest(
         else:
             kept, cut = _keep_best(waiting[at], rows, width, marks)
             pruned = pruned or cut
-            states[at], rows[at] = _extend(lm, lattice, kept, states, rows)
+            states[at], rows[at] = _extend(lm, kept, states, rows)
         waiting[at] = []
         if at == n:
             break
@@ -101,7 +101,7 @@ def find_likeliest(
     return BeamResult(tuple(whole), not pruned)
 
 
-def _beginnings(canonical: Sequence[int], lattice: Lattice, lm: LM) -> list[Tokens]:
+def _beginnings(canonical: Sequence[int], lm: LM) -> list[Tokens]:
     # No path of the lattice has a token that spells nothing.
     kept = tuple(int(i) for i in canonical if lm.vocab.token_bytes[int(i)])
     return [kept[:k] for k in range(len(kept) + 1)]
@@ -122,7 +122,6 @@ def _keep_best(
 
 def _extend(
     lm: LM,
-    lattice: Lattice,
     kept: list[tuple[float, int, int, int]],
     states: dict[int, State],
     rows: dict[int, list[Tokenisation]],

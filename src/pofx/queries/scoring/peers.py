@@ -95,7 +95,7 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
         size = rule.chunk if chunk is None else check_whole_number("chunk", chunk, 2)
         chunked = _score_chunks(lm, marks, ids, peer, rule, size)
         return replace(chunked, note=chunked.note + as_left)
-    before, after = _tokens_around(lm, marks, peer, rule)
+    before, after = _tokens_around(marks, peer, rule)
     if not ids and peer in ("lm-eval", "minicons", "lmppl"):
         raise BadValue(f"{peer} stops at an empty text, found one", "log_prob gives its p(EOS | x0)")
     score = _score_whole(lm, marks, before, ids, after, peer, rule)
@@ -140,9 +140,7 @@ def _marks_of(lm: LM) -> _Marks:
     )
 
 
-def _tokens_around(
-    lm: LM, marks: _Marks, peer: str, rule: PeerRule
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _tokens_around(marks: _Marks, peer: str, rule: PeerRule) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The tokens that the tool puts before and after those of a text."""
     if rule.front == "tokenizer":
         return marks.before, marks.after

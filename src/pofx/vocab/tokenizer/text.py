@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadSource
 from pofx.files.isolated.muffled_stderr import muffled
+from pofx.vocab.blocks import BLOCK, encode_in_blocks
 from pofx.vocab.tokenizer.files.control_tokens import Added
 from pofx.vocab.tokenizer.files.refused_steps import may_panic
 from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile, merges_of
@@ -27,8 +28,6 @@ from pofx.vocab.tokenizer.token_bytes import Spelling
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from tokenizers.models import BPE, Unigram
-
-BLOCK = 1 << 18  # characters given to the tokeniser at once: an Encoding weighs some 200 bytes a token
 
 
 class TextTokenizer:
@@ -144,21 +143,10 @@ class TextTokenizer:
 
     def encode_all(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """The ids of each text, in batches of about `BLOCK` characters."""
-        batch: list[str] = []
-        waiting = 0
         if self._section is not None:
             # What stands behind another added token is normalized by itself, and opened by a space that the token takes.
             texts = [self._section.sub(r"\1 ", t) for t in texts]
-        for t in texts:
-            if batch and waiting + len(t) > BLOCK:
-                yield from self._encode_batch(batch)
-                batch, waiting = [], 0
-            if len(t) > BLOCK:
-                yield self._encode_long(t)
-            else:
-                batch.append(t)
-                waiting += len(t)
-        yield from self._encode_batch(batch)
+        return encode_in_blocks(texts, self._encode_batch, self._encode_long)
 
     def _encode_batch(self, texts: list[str]) -> Iterator[list[int]]:
         if len(texts) == 1 and len(texts[0]) < 4096:  # no thread pool, which would make later forks warn

@@ -145,8 +145,8 @@ def _adapter(directory: Path) -> NoReturn:
 def _agree(config: Mapping[str, Any], tensors: Mapping[str, StoredTensor], directory: Path) -> None:
     """Refuse a config whose sizes are not those of the weights, in the families whose names are known."""
     width, rows, layers = (size(config, names) for names in (WIDTH, ROWS, LAYERS))
-    heads, kv_heads = size(config, HEADS), size(config, KV_HEADS)
-    width = config.get("word_embed_proj_dim", width)  # OPT: embeddings narrower than the rest
+    heads, kv_heads, head_dim = (size(config, names) for names in (HEADS, KV_HEADS, HEAD_DIM))
+    embedded = config.get("word_embed_proj_dim", width)  # OPT: embeddings narrower than the rest
     bad = _Disagreement(directory)
     seen = {int(m[1]) for m in map(_LAYER.search, tensors) if m}
     if seen and seen != set(range(layers or 0)):
@@ -155,15 +155,14 @@ def _agree(config: Mapping[str, Any], tensors: Mapping[str, StoredTensor], direc
             f"{len(seen)} of them, the last number {max(seen)},",
         )
     for name, t in tensors.items():
-        if re.fullmatch(_EMBED, name) and t.shape != (rows, width):
-            bad(f"{name} of shape {[rows, width]}", str(list(t.shape)))
+        if re.fullmatch(_EMBED, name) and t.shape != (rows, embedded):
+            bad(f"{name} of shape {[rows, embedded]}", str(list(t.shape)))
         if re.fullmatch(_HEAD, name) and t.shape[:1] != (rows,):
             bad(f"{name} of {rows} rows", str(list(t.shape)))
-        head_dim = size(config, HEAD_DIM)
         if heads and head_dim and (m := re.search(r"self_attn\.([qkv])_proj\.weight$", name)):
             want = (heads if m[1] == "q" else kv_heads or heads) * head_dim
-            if t.shape != (want, size(config, WIDTH)):
-                bad(f"{name[:80]} of shape {[want, size(config, WIDTH)]}", str(list(t.shape)))
+            if t.shape != (want, width):
+                bad(f"{name[:80]} of shape {[want, width]}", str(list(t.shape)))
 
 
 @dataclass(frozen=True)
