@@ -40,7 +40,8 @@ class Advice:
         do: An imperative that holds in both places.
         python: The argument or function of Python for it; "" where the imperative is enough.
         shell: The option of the command line for it; "" where the imperative is enough.
-        parameter: The parameter that a verb needs for the advice to be of use; "" where the advice suits every verb.
+        parameter: The option that a verb must have for the advice to be shown, without dashes ("max-tokens"); "" for advice
+            that suits every verb.
     """
 
     do: str
@@ -238,7 +239,7 @@ class Interrupted(PofxError):
         step: int,
         fraction: float,
         checkpoint: Path | None,
-        advice: str | Advice = "a checkpoint keeps it next time: checkpoint=path",
+        advice: str | Advice = "pass checkpoint=path next time, so that an interrupted fit can be continued",
     ) -> None:
         self.step, self.fraction, self.checkpoint = step, fraction, checkpoint
         done = f"interrupted after step {step}, {100 * fraction:.0f} % of the fit"

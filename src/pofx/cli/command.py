@@ -29,7 +29,7 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 
 class Command(click.Command):
-    """A command whose options are each given once, and whose --help shows them in groups.
+    """A command whose options with one value are each given once, and whose --help shows them in groups.
 
     Args:
         numbers: The heading of the options that belong to no group of input, model or output.
@@ -52,7 +52,7 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The options under the headings Input, Model, Numbers and Output."""
+        """The options under the headings Input, Model, that of `numbers`, and Output."""
         parts: dict[str, list[tuple[str, str]]] = {h: [] for h in ("Input", "Model", self.numbers, "Output")}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
@@ -65,7 +65,7 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A command that has commands: it names them, and the nearest, where the user named none of them."""
+    """A command that has commands. After an unknown word the error suggests the nearest one, or lists them all."""
 
     command_class = Command
 

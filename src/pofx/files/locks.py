@@ -1,4 +1,4 @@
-"""Locks on files: of two processes that write one path at the same moment, the second is refused."""
+"""Locks on files: of two processes that write one path at the same moment, the second is refused, where locks exist."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_locked(path: Path) -> BufferedRandom:
         path: The file to open and to lock. Where the system has no locks, the file is only opened.
 
     Returns:
-        The open file, which has the name `path` at the moment when the lock is taken.
+        The open, locked file; a file that another process removed before the lock was taken is made again.
 
     Raises:
         BlockingIOError: Another holder has the lock.
@@ -81,7 +81,8 @@ def locked_outputs(paths: Iterable[Path | str]) -> Iterator[None]:
     """Keep other processes of this user from writing these paths as long as the block runs.
 
     A path that is there already is locked by name and by inode, so that its links and hard links are the same file.
-    The locks are files in the cache, since a directory of results is no place for files of ours.
+    The locks are files in the cache, since a directory of results is no place for files of ours. Without a cache that can
+    be written, or on a system without locks, nothing is locked.
 
     Args:
         paths: Files or directories that will be made or replaced.

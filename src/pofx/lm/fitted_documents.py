@@ -24,8 +24,8 @@ SIZE = 8  # bytes of a hash
 class FittedDocuments:
     """The documents that a model was fitted on, as 64-bit hashes of their bytes.
 
-    A new text is taken for one of the documents with probability `len(codes)` / 2^64. Of a corpus with more than `MOST`
-    distinct documents the record knows the share `share` only.
+    A text that was not fitted on is reported as fitted on with probability `len(codes)` / 2^64. Of a corpus with `MOST`
+    distinct documents or more the record keeps some hashes only; `share` is the fraction that is kept.
 
     Attributes:
         codes: Distinct hashes in rising order; the lowest `MOST` where there are more.
@@ -40,7 +40,7 @@ class FittedDocuments:
 
     @property
     def share(self) -> float:
-        """The share of distinct documents whose hashes are kept: 1 up to `MOST` documents."""
+        """The share of distinct documents whose hashes are kept: 1 for fewer than `MOST` documents."""
         return 1.0 if len(self.codes) < MOST else float(self.codes[-1]) / 2.0**64
 
     def contains(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
@@ -48,7 +48,7 @@ class FittedDocuments:
         return _among(texts, self.codes)
 
     def chose_by(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-        """Whether the weights were chosen by each text, and not fitted on it; `[n]`."""
+        """Whether each text chose the weights by early stopping, and the weights did not learn from it; `[n]`."""
         return _among(texts, self.validation) & ~self.contains(texts)
 
 
@@ -105,7 +105,7 @@ def was_fitted_on(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArr
 
 
 def was_chosen_by(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-    """Whether the weights of the model, or of a part of it, were chosen by each text, and not fitted on it; `[n]`."""
+    """Whether each text chose the weights of the model, or of a part of it, and they did not learn from it; `[n]`."""
     out = np.zeros(len(texts), dtype=np.bool_)
     for record in lm.fitted:
         out |= record.chose_by(texts)

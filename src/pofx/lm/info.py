@@ -27,7 +27,8 @@ class Info:
         memory: The number of last tokens that a next-token distribution depends on, x0 counted as one; None where the
             number is not known.
         interval: Each probability stands for a sum of which some terms are left out, so states and traces have bounds.
-        leaks: Next-token distributions renormalise tokens away that spell nothing, so states and traces have a leak.
+        leaks: Tokens that spell nothing get probability 0, and the others are rescaled. States and traces have a leak, the
+            probability that was removed, from 0 to 1.
         fitted: A record of the documents of each fit behind this LM; () where none is known.
         engine: The libraries and the device that compute for the LM.
     """

@@ -19,8 +19,8 @@ def terms_of_bounds(least: Logs, most: Logs, before: float, logp: Logs) -> tuple
         least: `[n]`, a lower bound of log P(x_≤i) for each position i ≥ s.
         most: `[n]`, an upper bound of log P(x_≤i).
         before: An upper bound of log P(x_<s), on the same scale.
-        logp: `[n]`, the terms of the computed log P. Where the bounds do not hold the running sums of these terms, the
-            bounds are widened to hold them.
+        logp: `[n]`, the terms of the computed log P. Where a running sum of these terms lies outside the bounds, the
+            bounds are widened to include that sum. s is the first position that counts.
 
     Returns:
         Terms of the lower and of the upper bound of log P(x_s … x_i | x_<s), `[n]` each.

@@ -43,7 +43,7 @@ class State:
         n: How many prefixes there are; required where `logp` is a function.
         bounds: A function of the carry that returns bounds on the probabilities, for an LM with `interval`.
         leak: A function of the carry that returns the mass of tokens that spell nothing, for an LM with `leaks`.
-        held: A function of the carry that returns how many numbers of distributions the state keeps; n · V by default.
+        held: A function of the carry that returns the number of probabilities that the state holds; n · V by default.
 
     Attributes:
         n: How many prefixes there are.

@@ -83,7 +83,7 @@ def load(
     if dtype != "float32":
         raise BadValue(
             f"expected 'float32', found {dtype!r}",
-            "leave it out, since models that pofx fitted run in float32",
+            "leave it out, since the dtype of a fitted model is fixed",
             argument="dtype",
         )
     if budget is not None:

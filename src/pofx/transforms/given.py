@@ -25,7 +25,8 @@ class Prefix:
         ids: The ids.
         text: How a message shows them.
 
-    Right: `log_prob(lm, "Hello.", given=Prefix((1, 4093, 2), "a greeting"))`. Wrong: a text with names of control tokens.
+    Right: `log_prob(lm, "Hello.", given=Prefix((1, 4093, 2), "a greeting"))`. Wrong: the name
+    of a control token in a string, which is text; pass its id.
     """
 
     ids: tuple[int, ...]

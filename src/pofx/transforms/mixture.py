@@ -76,7 +76,9 @@ def _check_ends(lms: Sequence[LM]) -> None:
             [
                 "fit them alike",
                 Advice(
-                    "give those without a token that ends texts", "load(source, end=TOKEN)", "--end TOKEN"
+                    "name a token that ends texts for each model without EOS",
+                    "load(source, end=TOKEN)",
+                    "--end TOKEN",
                 ),
             ],
         )
@@ -86,7 +88,7 @@ def _check_ends(lms: Sequence[LM]) -> None:
             [
                 "fit them alike",
                 Advice(
-                    "give those without a token that stands for it",
+                    "name a token that stands for x0 for each model without x0",
                     "load(source, begin=TOKEN)",
                     "--begin TOKEN",
                 ),

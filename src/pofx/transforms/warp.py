@@ -81,7 +81,7 @@ class Warp(LMWrapper):
         return ExtensionBranches(self.extend, state)
 
     def bare(self) -> LM | None:
-        """The model itself without x0; None for a model with x0, as the laws behind another x0 would be warped, too."""
+        """The model inside this transform without x0; None for a model with x0, whose laws would be warped, too."""
         return self if self.begin.known == "none" else None
 
     def warping(self) -> Warping:

@@ -29,7 +29,7 @@ def cuts(n: int, skip: int, room: int, stride: int) -> list[tuple[int, int, int]
         n: How many tokens the path has.
         skip: How many positions at its front are not asked for.
         room: How many positions a window holds.
-        stride: How far apart windows begin.
+        stride: Tokens between the starts of two windows.
 
     Returns:
         For each window its start, its stop, and the first position that it predicts.

@@ -32,7 +32,8 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
     """p(x) = Π p(x_i | x0, its window before i): texts longer than `context` are read by windows.
 
     Every window is a path of the model, so x0 stands at its front and counts as one of the `context` tokens that are
-    read. The last token of a window is predicted and not read, so a text that fits but for EOS is read whole. Each
+    read. A window predicts one token more than it reads, so a text that fills the context gets its EOS without
+    a second window. Each
     further window begins `stride` tokens later and reads again the tokens that it shares with the last window.
 
     A token is predicted once, by the first window that holds it, which gives it the longest context. That window
@@ -42,7 +43,7 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
     Args:
         lm: The model; a model without a context window is returned as it is, if `context` is left out.
         context: How many tokens a window reads, at most the model's own context, which is the default.
-        stride: How far apart windows begin; half the context without.
+        stride: Tokens between the starts of two windows; half of `context` by default.
 
     Raises:
         BadValue: The context is longer than the model's own or too short, or a stride leaves tokens out.
@@ -184,7 +185,7 @@ class Windowed(LMWrapper):
         return seen
 
     def bare(self) -> LM | None:
-        """The model itself without x0 and without windows."""
+        """The model inside this transform, without windows and without the x0 that was put before it."""
         return self.lm.bare()
 
     def sufficient(self, state: State) -> NDArray[Any] | None:

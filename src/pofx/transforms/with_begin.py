@@ -29,7 +29,8 @@ def with_begin(lm: LM, begin: str | int, known: Literal["trained", "declared", "
     Raises:
         BadValue: The model has an x0 of its own, or `begin` is no single token.
 
-    Right: `with_begin(lm, "\n")` for a model of lines. Wrong: as a cure of `NoBOS`: the number is still an assumption.
+    Right: `with_begin(lm, "\n")` for a model of lines. Wrong: to take such a number for one that is
+    known: the x0 is an assumption.
     """
     if lm.begin.known != "none":
         raise BadValue(
@@ -85,7 +86,7 @@ class WithBegin(Given):
         return len(path) > 0 and path[0] == self.begin.id and not over
 
     def bare(self) -> LM | None:
-        """The model itself."""
+        """The model inside this transform, without x0."""
         return self.lm
 
 

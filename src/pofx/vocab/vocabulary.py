@@ -24,7 +24,8 @@ BEGIN_TEXT = "<s>"
 def refuse_normalizing(vocab: Vocab, what: str) -> None:
     """`BadValue` for a vocabulary that normalizes texts, where the answer would be of another text than is asked about.
 
-    Right: `refuse_normalizing(lm.vocab, "compressing")`. Wrong: where `read` can be called first.
+    Right: `refuse_normalizing(lm.vocab, "compressing")`. Wrong: in a query that can use the normalised text,
+    which calls `read` first.
     """
     if vocab.normalizes:
         raise BadValue(
@@ -189,7 +190,7 @@ def to_str(text: str | bytes) -> str:
     except UnicodeDecodeError as e:
         raise NotText(
             f"expected UTF-8, found byte 0x{text[e.start]:02X} at offset {e.start}",
-            "a vocabulary of bytes takes any bytes",
+            "use a model over bytes, which takes any bytes",
         ) from None
 
 
@@ -209,7 +210,7 @@ def show_bytes(piece: bytes) -> str:
 
 
 class ByteVocab(Vocab):
-    """The 256 bytes, and EOS = 256. Exact: every byte string has one spelling, so nothing can fail."""
+    """The 256 bytes, and EOS = 256. Every byte string has one spelling; a string with a lone surrogate is `NotText`."""
 
     spells_bytes = True
 

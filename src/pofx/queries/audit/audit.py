@@ -46,7 +46,8 @@ def audit(
     likelier where documents end (bits). P(length > L) falls. No mass leaks to control tokens. The vocabulary spells texts
     faithfully. Du et al. 2023 treat texts that never end.
 
-    A pretrained model is tried with every candidate for x0. What an x0 knows of how texts begin decides, and log p does not.
+    A pretrained model is tried with every candidate for x0. The audit chooses the x0
+    after which first tokens are predicted best; it does not choose by log p of whole texts.
     A model without x0 is audited with the candidate that was found trained, if there is one, and `Audit.begin` names that
     candidate. `Audit.endings` lists the control tokens that end texts.
 
@@ -55,8 +56,8 @@ def audit(
         texts: Whole documents that the model was not fitted on. At most 200 documents of at most 1,000 tokens are read, and
             the finding "p(x1) is trained" says what was left out. None takes the built-in documents. On these, the checks of
             openings and endings cannot fail a model fitted here, whose texts may be of another kind.
-        seed: Seed of the audit. The same seed gives the same audit, except that a slow model, whose draws get 8 s, is
-            followed to a smaller L.
+        seed: Seed of the audit. The same seed gives the same audit, except that the draws of a slow model
+            stop after 8 s, so that its P(length > L) may be of a smaller L.
         coarse: The same model in another precision (`load(…, dtype="bfloat16")`), to be compared with `lm`.
 
     Returns:

@@ -35,10 +35,10 @@ def condition(
         n: Particles in all runs together; for forward–backward, the number of draws.
         given: A prefix to condition on, too, as in `sample`.
         boundary: How the prefix joins the text: "exact" or "token", as in `sample`.
-        ends: True: the text is complete, and EOS is counted. False: the set is one of beginnings, and a text may go on
-            behind the first beginning that is in the set.
+        ends: True: the text is complete, and EOS is counted. False: a text counts from its first beginning that meets
+            the condition, whatever follows, and EOS is not needed.
         max_tokens: The longest text that counts, in tokens.
-        runs: Independent runs of the particles, at least 8; the standard error is taken from run to run.
+        runs: The least number of independent runs of the particles, at least 8; the standard error is taken from run to run.
         seed: Seed of the draws; None draws a fresh seed.
 
     Returns:

@@ -51,7 +51,7 @@ class Outcome:
         text: The string as UTF-8; stray bytes show as U+FFFD.
         bytes: The bytes of the string.
         p: Its probability given the condition.
-        se: The standard error of `p`; 0 where `p` is exact.
+        se: The standard error of `p`, a difference of probabilities; 0 where `p` is exact.
     """
 
     text: str
@@ -68,15 +68,15 @@ class Conditioned:
         on: The condition in words.
         given: The prefix, on which the texts are conditioned, too.
         outcomes: Distinct strings, the likeliest first, with probabilities summed over draws and tokenisations. Where
-            each string has one spelling and the evidence is exact, the probabilities are exact, and strings that were not
-            drawn hold the rest up to 1. Otherwise the probabilities sum to 1.
+            each string has one spelling and the evidence is exact, the probabilities are exact, and may sum to less than
+            1: strings that were not drawn have the rest. Otherwise the probabilities sum to 1.
         draws: Token sequences, the heaviest first. Behind an exact join, tokens and logp begin with the tokens that spell
             the end of the prefix; text and bytes do not.
         weights: The weight of each draw, `[draws]`; the weights sum to 1. An expectation is the weighted mean.
         log_evidence: log P(condition | given), nats.
-        se: The standard error of P(condition | given), relative to it; 0 where the evidence is exact.
-        ess: The effective number of draws, (Σ w)² / Σ w²; None where every text is among the draws. By "smc" no run draws
-            a sequence twice, so `ess` is at most runs / Σ p² of the sequences; judge the estimate by `se`.
+        se: The standard error of P(condition | given), divided by that probability; 0 where the evidence is exact.
+        ess: The effective number of draws, (Σ w)² / Σ w²; None where every text is among the draws. With "smc", `ess`
+            stays small where few texts hold most of the mass; judge the estimate by `se`.
         runs: log of the unbiased estimate of P by each run, nats.
         method: "enumeration" of all texts that meet the condition; "forward-backward", with exact evidence and n
             independent draws; or "smc", sequential Monte Carlo with n particles in all.

@@ -37,10 +37,10 @@ def infill(
         n: Particles in all runs together, as in `condition`.
         middle: A condition that the middle must meet, too.
         boundary: "exact", or "token": no token spans the end of the prefix.
-        ends: True: EOS stands behind the suffix. False: the text may go on, and the middle ends before the first place
-            where the suffix stands behind a middle.
-        max_tokens: The longest middle, in tokens, where tokens are bytes. For other tokens the bound also covers what the
-            suffix takes beyond the tokens that `encode` needs for it.
+        ends: True: EOS stands after the suffix. False: the text may go on after the suffix, and the middle ends at the first
+            suffix that completes an allowed middle.
+        max_tokens: The most tokens of the middle. A spelling of the suffix that is longer than that of `encode` uses some
+            of them up.
         runs: Independent runs of the particles, as in `condition`.
         seed: Seed of the draws.
 

@@ -37,8 +37,10 @@ class Marginal:
         text: The text.
         kind: "exact"; "estimate"; or "lower", a lower bound, where no draws were made.
         lower: Log of the sum over `found` distinct tokenisations, nats: certain, up to rounding.
-        estimate: Log of an unbiased estimate of the sum, nats; may lie below `lower`. None without draws.
-        se: Standard error of the estimate relative to the sum, which to first order is in nats. None without draws.
+        estimate: Log of an unbiased estimate of the sum, nats; may lie below `lower`. The sum itself where that is
+            exact; None without draws elsewhere.
+        se: Standard error of the estimate, divided by the sum; about the error of the log, in nats. 0 where the sum is
+            exact; None without draws elsewhere.
         ess: Effective number of draws. None without draws.
         draws: Number of draws.
         found: Number of distinct tokenisations that were summed.
@@ -73,9 +75,9 @@ class Marginal:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """A 95 % interval of log p(text), nats; (lower, inf) without draws.
+        """A 95 % interval of log p(text), nats; (lower, inf) without draws, (lower, lower) where exact.
 
-        The interval follows Student's t of the effective number of draws, on the scale of logarithms. Its lower end is
+        Its half-width is `se` times a quantile of Student's t with about `ess` − 1 degrees of freedom. Its lower end is
         at least `lower`. The interval is wider above: weights are skewed, so an estimate without a heavy draw is too
         low, and its se too small.
         """

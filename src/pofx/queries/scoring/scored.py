@@ -53,8 +53,8 @@ class Scored:
         rank: 1 + number of likelier tokens, of each entry; None unless asked for.
         top_ids: The k likeliest tokens of each entry, `[t + 1, k]`; None unless asked for.
         top_logp: Their log p, nats; None unless asked for.
-        low: Terms of a lower bound of each entry, nats (`Trace`); None where the model has no bounds.
-        high: Terms of an upper bound of each entry, nats; None where the model has no bounds.
+        low: Terms whose running sums are lower bounds, nats (`Trace`); None where the model has no bounds.
+        high: Terms whose running sums are upper bounds, nats; None where the model has no bounds.
         inside: Number of bytes of the first token that lie in `given`, where `terms.boundary` is "healed"; 0 elsewhere.
 
     Right: `score(lm, ["a"])[0].total`. Wrong: `logp.sum()` for a prefix, which counts EOS; `prefix_total` leaves it out.
@@ -124,7 +124,7 @@ class Scored:
         return self._bounds(self.prefix_total, len(self.tokens))
 
     def _bounds(self, value: float, n: int) -> tuple[float, float]:
-        if self.low is None or self.high is None:  # a mixture of models with bounds reports none
+        if self.low is None or self.high is None:  # an interpolation of models with bounds reports none
             return (float("-inf"), 0.0) if self.terms.kind == "interval" else (value, value)
         # Where nothing was left out, both bounds are the value up to rounding.
         return min(float(self.low[:n].sum()), value), max(float(self.high[:n].sum()), value)

@@ -42,9 +42,9 @@ def words(
 
     With F(k) = log P(the text up to the end of word k, then a boundary or EOS), a word's surprisal is F(k−1) − F(k). The
     first word has −F(1), the last one F(k−1) − log p(text), so that all surprisals add up to −log p(text). F follows the
-    tokens that `encode` gives: log P(tokens up to the word's end) + log of the mass of the boundary tokens there. A
-    token may reach beyond the word's end. In its place the tokens count that reach a boundary there. So spaces may stand
-    at the beginnings of tokens or at their ends. Pimentel and Meister 2024; Oh and Schuler 2024; with EOS.
+    tokens that `encode` gives: log P(tokens up to the word's end) + log of the mass of the boundary tokens there. If
+    a token reaches beyond the word's end, all tokens count that agree with it up to there and then reach a boundary. So
+    spaces may stand at the beginnings of tokens or at their ends. Pimentel and Meister 2024; Oh and Schuler 2024; with EOS.
 
     Args:
         lm: The model.
