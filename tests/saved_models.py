@@ -48,7 +48,7 @@ def vouch(home: Path, **changes: Any) -> None:
     card = json.loads((home / "pofx.json").read_text())
     card.pop("seal", None)
     card |= changes
-    card["sha256"] = {name: store._sha256(home / name) for name in card["sha256"]}
+    card["sha256"] = {name: store.file_sha256(home / name) for name in card["sha256"]}
     (home / "pofx.json").write_text(json.dumps({**card, "seal": store.card_seal(card)}))
 
 

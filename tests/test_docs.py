@@ -245,7 +245,7 @@ def uses_smollm2(page: Path) -> bool:
     return any("smollm2" in c for c in commands)
 
 
-THOROUGH = ("pretrained", "why", "infill", "decompress", "condition")
+THOROUGH = ("pretrained", "why", "infill", "decompress", "condition", "audit", "compress")
 
 
 @pytest.mark.parametrize(

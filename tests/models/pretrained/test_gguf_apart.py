@@ -103,6 +103,7 @@ def test_a_mistake_of_ours_looks_like_one(llama: Path, out: Path) -> None:
         write_tokenizer_apart(llama, "many", out, None)  # type: ignore[arg-type]
 
 
+@pytest.mark.thorough
 def test_what_is_made_is_opened_apart_too_once(
     llama: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -160,6 +160,7 @@ class TestNumbers:
 
 
 class TestScheduling:
+    @pytest.mark.thorough
     def test_any_order_neighbours_and_budget(self, made: Made) -> None:
         paths = some_paths(4, n=40)
         lm = core(made("gemma3"))
@@ -193,6 +194,7 @@ class TestScheduling:
     @given(
         st.lists(st.lists(st.integers(0, 2), max_size=9), max_size=12), st.integers(1, 20), st.integers(1, 12)
     )
+    @pytest.mark.thorough
     def test_the_tree_holds_every_sequence_once(self, rows: list[list[int]], worth: int, budget: int) -> None:
         sequences = [np.array(r, dtype=np.int64) for r in rows]
         tree = prefix_tree(sequences, worth)
@@ -316,6 +318,7 @@ class TestLoading:
         if slow is not None:
             assert np.abs(slow.logp[0] - s[0].logp).max() < 2e-5
 
+    @pytest.mark.thorough
     def test_a_million_characters(self, made: Made) -> None:
         text = "the cat at " * 91_000
         lm = pofx.load(made(adds="bos", max_position_embeddings=512))

@@ -51,6 +51,7 @@ def test_a_trained_x0_is_joint_however_it_is_known(known) -> None:
     assert "A second <s> would change the rest by" in find(a).why
 
 
+@pytest.mark.thorough
 def test_without_x0_the_one_that_was_trained_is_found() -> None:
     for lm in (trained(), windowed(trained())):
         a = audit(lm, HELD)
