@@ -8,7 +8,6 @@ import pytest
 
 from pofx.vocab import blocks
 from pofx.vocab.tokenizer import safe_cuts
-from pofx.vocab.tokenizer import text as text_tokenizer
 from tiny_tokenizers import VOCABS, every, refusal
 
 
@@ -46,7 +45,6 @@ def test_long_texts_are_cut_where_it_makes_no_difference(name: str, monkeypatch:
         places.append(last(self, text, low, high))
         return places[-1]
 
-    monkeypatch.setattr(text_tokenizer, "BLOCK", 200)
     monkeypatch.setattr(blocks, "BLOCK", 200)
     monkeypatch.setattr(safe_cuts.SafeCuts, "last", watched)
     assert [vocab.encode(t) for t in texts] == whole

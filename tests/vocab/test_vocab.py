@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pofx.errors import BadValue, NotText
+from pofx.vocab import blocks
 from pofx.vocab import subwords as subword
 from pofx.vocab.spec import vocab_for
 from pofx.vocab.subwords import BYTE_CHARACTERS, SubwordVocab
@@ -192,8 +193,8 @@ def test_long_texts_are_cut_where_the_whole_is(monkeypatch: pytest.MonkeyPatch) 
     runs = ["the cat", " ", "   \n", "'s", "1", "é中", "^", "^" * 900, "a" * 2500, " " * 1500]
     text = "".join(rng.choice(runs) for _ in range(400))
     whole = BPE._bpe.encode(text).ids
-    monkeypatch.setattr(subword, "BLOCK", 4096)
-    assert len(text) > 20 * subword.BLOCK
+    monkeypatch.setattr(blocks, "BLOCK", 4096)
+    assert len(text) > 20 * blocks.BLOCK
     assert BPE.encode(text) == whole
     many = BPE.encode_many([text[:5000], "", "the", text[5000:]])
     assert [m.tolist() for m in many] == [BPE.encode(t) for t in (text[:5000], "", "the", text[5000:])]
@@ -205,7 +206,7 @@ def test_no_line_is_one_pre_token(character: str) -> None:
     """Else the time and memory of BPE grow faster than the text: see `subword.PATTERN`."""
     pieces = BPE._bpe.pre_tokenizer.pre_tokenize_str(character * 5000)
     assert max(hi - lo for _, (lo, hi) in pieces) == subword.LONGEST
-    text = character * (subword.BLOCK + 5)
+    text = character * (blocks.BLOCK + 5)
     assert BPE.decode(BPE.encode_array(text).tolist()) == text.encode()
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadValue
 from pofx.values import check_whole_number
-from pofx.vocab.blocks import BLOCK, encode_in_blocks
+from pofx.vocab import blocks
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class SubwordVocab(Vocab):
 
     def _encode_all(self, texts: list[str]) -> Iterator[NDArray[np.int64]]:
         """The ids of each text of valid characters, in batches of about `BLOCK` characters."""
-        return encode_in_blocks(texts, self._encode_batch, self._encode_long)
+        return blocks.encode_in_blocks(texts, self._encode_batch, self._encode_long)
 
     def _encode_batch(self, texts: list[str]) -> Iterator[NDArray[np.int64]]:
         if len(texts) == 1:  # no thread pool, which would make later forks warn
@@ -166,9 +166,9 @@ class SubwordVocab(Vocab):
         """
         parts = []
         at = 0
-        while len(text) - at > BLOCK:
-            encoding = self._bpe.encode(text[at : at + BLOCK])
-            word = encoding.char_to_word(BLOCK - 2 * LONGEST)
+        while len(text) - at > blocks.BLOCK:
+            encoding = self._bpe.encode(text[at : at + blocks.BLOCK])
+            word = encoding.char_to_word(blocks.BLOCK - 2 * LONGEST)
             assert word is not None  # noqa: S101  (ours: pre-tokens cover the text)
             tokens, characters = encoding.word_to_tokens(word), encoding.word_to_chars(word)
             assert tokens is not None  # noqa: S101
@@ -214,9 +214,9 @@ def _training_blocks(texts: Iterable[str | bytes]) -> Iterator[str]:
         for s in _runs(text):
             if isinstance(s, str):
                 for at in range(
-                    0, len(s), BLOCK
+                    0, len(s), blocks.BLOCK
                 ):  # a word cut every 262,144 characters changes no count that matters
-                    yield s[at : at + BLOCK]
+                    yield s[at : at + blocks.BLOCK]
 
 
 def _spelled(vocab: Mapping[str, int]) -> list[bytes]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pofx.errors import BadSource
 from pofx.files.isolated.muffled_stderr import muffled
-from pofx.vocab.blocks import BLOCK, encode_in_blocks
+from pofx.vocab import blocks
 from pofx.vocab.tokenizer.files.control_tokens import Added
 from pofx.vocab.tokenizer.files.refused_steps import may_panic
 from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile, merges_of
@@ -146,7 +146,7 @@ class TextTokenizer:
         if self._section is not None:
             # What stands behind another added token is normalized by itself, and opened by a space that the token takes.
             texts = [self._section.sub(r"\1 ", t) for t in texts]
-        return encode_in_blocks(texts, self._encode_batch, self._encode_long)
+        return blocks.encode_in_blocks(texts, self._encode_batch, self._encode_long)
 
     def _encode_batch(self, texts: list[str]) -> Iterator[list[int]]:
         if len(texts) == 1 and len(texts[0]) < 4096:  # no thread pool, which would make later forks warn
@@ -165,9 +165,9 @@ class TextTokenizer:
         """A text of many blocks, each ending at a safe cut; one without any is encoded whole."""
         out: list[int] = []
         start = low = 0
-        while len(text) - low > BLOCK:
-            high = low + BLOCK
-            cut = self._cuts.last(text, high - BLOCK // 2, high)
+        while len(text) - low > blocks.BLOCK:
+            high = low + blocks.BLOCK
+            cut = self._cuts.last(text, high - blocks.BLOCK // 2, high)
             if cut is not None:
                 out += next(self._encode_batch([text[start:cut]]))
                 start = cut
