@@ -100,7 +100,7 @@ def command(
     if html_path:
         from pofx.report.html import page
 
-        arguments.write_page(html_path, page.page(f"Audit of {name}", [page.audit_section(result, name)]))
+        arguments.write_text(html_path, page.page(f"Audit of {name}", [page.audit_section(result, name)]))
     if as_json:
         from pofx.cli.output.json_records import audit_record, dumps
 

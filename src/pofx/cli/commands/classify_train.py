@@ -19,7 +19,7 @@ from pofx.cli.options.classify_input import (
 )
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, optional_model
-from pofx.cli.options.ngram import ngram_options, vocab_option
+from pofx.cli.options.ngram import check_alpha, ngram_options, vocab_option
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Verb, Written
 from pofx.cli.output.classify_report import report, told
@@ -229,10 +229,7 @@ def _check_heeded(family: str, smoothing: str, given: tuple[str, ...], options: 
             raise click.UsageError(
                 f"--{name}: expected only with a model for each class, found --given; leave one out."
             )
-    if arguments.typed("alpha") and smoothing != "additive":
-        raise click.UsageError(
-            f"--alpha: expected only with --smoothing additive, found {smoothing}; change one."
-        )
+    check_alpha(smoothing)
 
 
 def _with_labels(texts: list[str], labels: list[str | None], em: int) -> tuple[list[str], list[str | None]]:

@@ -117,7 +117,7 @@ def command(out: str, seconds: float, seed: int) -> None:
     sections = _sections(about, rows, scored, best, free, behind, audits, dialogue)
     from pofx.report.html import page
 
-    arguments.write_page(out, page.page("p(x) for language models", sections, lead=INTRO))
+    arguments.write_text(out, page.page("p(x) for language models", sections, lead=INTRO))
     console.print(
         f"\nDone in {time.perf_counter() - started:.0f} s. Open {out} in a browser; then, on your own text:"
     )

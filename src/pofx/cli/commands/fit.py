@@ -10,7 +10,7 @@ import click
 
 from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
-from pofx.cli.options.ngram import ngram_options, vocab_option
+from pofx.cli.options.ngram import check_alpha, ngram_options, vocab_option
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Verb, Written, model_finished
 from pofx.cli.output.fit_report import ProgressPrinter, print_report
@@ -206,12 +206,9 @@ def command(
 def _write_held_out(path: str, kept: list[str], quiet: bool) -> None:
     """The documents kept aside, as JSONL. An n-gram has not seen them; a transformer chose its weights by them."""
     from pofx.cli.output.json_records import dumps
-    from pofx.files.atomic import write_atomically
 
     lines = "".join(dumps({"text": text}) + "\n" for text in kept)
-    write_atomically(Path(path), lines.encode("utf-8"))
-    if not quiet:
-        click.echo(f"pofx: wrote {path}", err=True)
+    arguments.write_text(path, lines, quiet)
 
 
 def _prepare(checkpoint: Path, resume: bool) -> None:
@@ -238,7 +235,4 @@ def _check_heeded(family: str, smoothing: str) -> None:
             raise click.UsageError(
                 f"{', '.join(idle)}: expected only with --family {owner}, found --family {family}; change one."
             )
-    if arguments.typed("alpha") and smoothing != "additive":
-        raise click.UsageError(
-            f"--alpha: expected only with --smoothing additive, found {smoothing}; change one."
-        )
+    check_alpha(smoothing)

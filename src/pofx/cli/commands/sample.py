@@ -74,7 +74,7 @@ def command(
         from pofx.report.html import page
 
         title = f"Draws from p(x) at {warped}" if warped else "Draws from p(x)"
-        arguments.write_page(html_path, page.page(title, [page.draws_section(draws, "Draws")]))
+        arguments.write_text(html_path, page.page(title, [page.draws_section(draws, "Draws")]))
     if as_json:
         from pofx.cli.output.json_records import draw_record, dumps
 

@@ -276,4 +276,4 @@ def _texts(
 def _page(scored: list[Scored], path: str, quiet: bool) -> None:
     from pofx.report.html import page
 
-    arguments.write_page(path, page.page("log p(x), term by term", [page.score_section(scored)]), quiet)
+    arguments.write_text(path, page.page("log p(x), term by term", [page.score_section(scored)]), quiet)

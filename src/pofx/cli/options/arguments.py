@@ -88,13 +88,13 @@ def typed(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def write_page(path: str, page: str, quiet: bool = False) -> None:
-    """Write a page in one step; name the file on standard error unless `quiet`."""
+def write_text(path: str, text: str, quiet: bool = False) -> None:
+    """Write a text file in one step; name the file on standard error unless `quiet`."""
     from pathlib import Path
 
     from pofx.files.atomic import write_atomically
 
-    write_atomically(Path(path), page.encode("utf-8"))
+    write_atomically(Path(path), text.encode("utf-8"))
     if not quiet:
         click.echo(f"pofx: wrote {path}", err=True)
 

@@ -6,7 +6,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -106,8 +106,6 @@ OPTIONS = (
     ),
 )
 
-_OTHERS = ("begin", "end", "dtype", "context", "stride", "budget", "rope", "pre", "chat", "normalize")
-
 
 @dataclass(frozen=True)
 class ModelOptions:
@@ -154,29 +152,17 @@ class ModelOptions:
         return lm
 
 
+# The options of a model beside its name.
+_OTHERS = tuple(f.name for f in fields(ModelOptions) if f.name != "name")
+
+
 def model_options(function: F) -> F:
     """Give a verb -m, --begin, --end, --dtype and the other options of a model as one argument `options`."""
 
     @functools.wraps(function)
-    def with_options(
-        *args: Any,
-        model_name: str,
-        begin: str | None,
-        end: str | None,
-        dtype: str,
-        context: int | None,
-        stride: int | None,
-        budget: int | None,
-        rope: str,
-        pre: str | None,
-        chat: str | None,
-        normalize: bool,
-        **others: Any,
-    ) -> Any:
-        options = ModelOptions(
-            model_name, begin, end, dtype, context, stride, budget, rope, pre, chat, normalize
-        )
-        return function(*args, options=options, **others)
+    def with_options(*args: Any, model_name: str, **others: Any) -> Any:
+        said = {name: others.pop(name) for name in _OTHERS}
+        return function(*args, options=ModelOptions(model_name, **said), **others)
 
     out: Any = with_options
     for option in reversed(OPTIONS):

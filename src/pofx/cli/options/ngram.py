@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pofx.cli.options.arguments import typed
 from pofx.cli.options.numbers import Real, Whole
 from pofx.models.specs import MOST_ORDER, SMOOTHINGS
 
@@ -66,6 +67,14 @@ def vocab_option(condition: str = "") -> Callable[[F], F]:
             "characters); bpe:8000 (8,000 subwords, learned from FILES).",
         ),
     )
+
+
+def check_alpha(smoothing: str) -> None:
+    """Refuse --alpha where another smoothing than additive would not heed it."""
+    if typed("alpha") and smoothing != "additive":
+        raise click.UsageError(
+            f"--alpha: expected only with --smoothing additive, found {smoothing}; change one."
+        )
 
 
 def _help(condition: str, text: str) -> str:
