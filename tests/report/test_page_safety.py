@@ -69,3 +69,9 @@ def test_anchors_meet_their_sections() -> None:
     ids = [v for k, v in read.values if k == "id"]
     assert len(ids) == len(set(ids))
     assert {v[1:] for k, v in read.values if k == "href"} <= set(ids)
+
+
+def test_the_title_of_a_page_is_its_heading_once() -> None:
+    page = html.page("A title", [html.prose_section("A title", ["a"]), html.prose_section("Another", ["b"])])
+    assert page.count(">A title</h") == 1
+    assert page.count(">Another</h2>") == 1

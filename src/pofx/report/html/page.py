@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 
 from pofx.report import heat
@@ -51,7 +52,7 @@ CONTENTS_FROM = 4
 
 
 def page(title: str, sections: Sequence[Section], lead: str = "") -> str:
-    """A complete HTML document.
+    """A complete HTML document. A section with the title of the page has no heading of its own.
 
     Args:
         title: The title of the page.
@@ -66,7 +67,9 @@ def page(title: str, sections: Sequence[Section], lead: str = "") -> str:
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    body = "".join(_section(k, s) for k, s in enumerate(sections, start=1))
+    body = "".join(
+        _section(k, replace(s, title="") if s.title == title else s) for k, s in enumerate(sections, start=1)
+    )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
