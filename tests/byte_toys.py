@@ -30,7 +30,7 @@ class Pieces(Vocab):
         while data:
             fit = [i for i, b in enumerate(self.token_bytes) if b and data.startswith(b)]
             if not fit:
-                raise NotText(f"expected tokens, found {data!r}")
+                raise NotText(f"expected tokens, got {data!r}")
             i = max(fit, key=lambda i: len(self.token_bytes[i]))
             ids.append(i)
             data = data[len(self.token_bytes[i]) :]

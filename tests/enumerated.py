@@ -24,7 +24,7 @@ class Pieces(Vocab):
         while at < len(data):
             fits = [(len(b), i) for i, b in enumerate(self.token_bytes) if b and data.startswith(b, at)]
             if not fits:
-                raise NotText(f"expected a text of these tokens, found {data[at:]!r}")
+                raise NotText(f"expected a text of these tokens, got {data[at:]!r}")
             length, i = max(fits)
             out.append(i)
             at += length

@@ -1,4 +1,4 @@
-"""How hostile files must be refused: `BadSource`, one line, which says what was expected and what was found."""
+"""How hostile files must be refused: `BadSource`, one line, which says what was expected and what pofx got."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def refusal(path: Path, how: Callable[[Path], Any]) -> str:
     message = str(e.value)
     assert message.startswith(str(path)), message
     assert "expected" in message
-    assert "found" in message
+    assert "got" in message
     assert message.isprintable(), message
     assert len(message) < 400 + len(str(path))
     return message.removeprefix(str(path))

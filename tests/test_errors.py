@@ -80,17 +80,17 @@ def test_no_message_below_the_command_line_spells_an_option() -> None:
 
 def test_python_and_the_command_line_spell_advice_each_its_own_way() -> None:
     e = BadValue(
-        "expected one, found two",
+        "expected one, got two",
         ["leave it out", Advice("say so", "split='file'", "--split file")],
         Argument("split", "--split"),
     )
-    assert str(e) == "split: expected one, found two; leave it out, or say so (split='file')"
-    assert str(in_shell(e)) == "--split: expected one, found two; leave it out, or say so (--split file)"
+    assert str(e) == "split: expected one, got two; leave it out, or say so (split='file')"
+    assert str(in_shell(e)) == "--split: expected one, got two; leave it out, or say so (--split file)"
     assert str(in_shell(in_shell(e))) == str(in_shell(e))
-    assert (e.message, e.advice[0]) == ("expected one, found two", Advice("leave it out"))
+    assert (e.message, e.advice[0]) == ("expected one, got two", Advice("leave it out"))
     assert (
         str(e.within("a.txt"))
-        == "split: a.txt: expected one, found two; leave it out, or say so (split='file')"
+        == "split: a.txt: expected one, got two; leave it out, or say so (split='file')"
     )
 
 
@@ -140,17 +140,17 @@ def _verbs(group: click.Group, parent: click.Context | None = None) -> Iterator[
 
 
 def test_a_message_names_the_option_of_its_argument_in_every_verb() -> None:
-    e = BadValue("expected one, found two", argument="begin")
+    e = BadValue("expected one, got two", argument="begin")
     verbs = list(_verbs(command))
     assert len(verbs) >= 15
     for verb in verbs:
         for parameter in verb.command.params:
             if isinstance(parameter, click.Option) and parameter.name in ("begin", "max_tokens", "n", "seed"):
-                told = str(in_shell(BadValue("expected one, found two", argument=parameter.name), verb))
-                assert told == f"{max(parameter.opts, key=len)}: expected one, found two"
+                told = str(in_shell(BadValue("expected one, got two", argument=parameter.name), verb))
+                assert told == f"{max(parameter.opts, key=len)}: expected one, got two"
         has = any("--begin" in p.opts for p in verb.command.params)
-        assert str(in_shell(e, verb)) == f"{'--begin' if has else 'begin'}: expected one, found two"
-        assert str(in_shell(BadValue("begin: expected one, found two"), verb)).startswith(
+        assert str(in_shell(e, verb)) == f"{'--begin' if has else 'begin'}: expected one, got two"
+        assert str(in_shell(BadValue("begin: expected one, got two"), verb)).startswith(
             "begin: "
         )  # no argument, a text
     # Of several options a message names those that the verb has.

@@ -91,7 +91,7 @@ def test_the_class_for_a_type(kind: str, name: str | None) -> None:
     ],
 )
 def test_what_has_no_law_of_a_text_is_named(tmp_path: Path, kind: str, found: str) -> None:
-    assert f"expected a causal language model, found {found}" in refusal(write(tmp_path, kind), read)
+    assert f"expected a causal language model, got {found}" in refusal(write(tmp_path, kind), read)
 
 
 def test_patches_that_depend_on_what_follows(tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_patches_that_depend_on_what_follows(tmp_path: Path) -> None:
 def test_a_language_that_nobody_chose(tmp_path: Path) -> None:
     home = edited(write(tmp_path, "xmod"), default_language=None)
     said = refusal(home, read)
-    assert "for default_language, found None; write one of these for it: ['en_XX', 'de_DE']" in said
-    assert "found 'fr_XX'" in refusal(edited(home, default_language="fr_XX"), read)
+    assert "for default_language, got None; write one of these for it: ['en_XX', 'de_DE']" in said
+    assert "got 'fr_XX'" in refusal(edited(home, default_language="fr_XX"), read)
     one, other = (
         read(edited(home, default_language=name)).forward(PATHS, skip=1).logp[-1]
         for name in ("en_XX", "de_DE")
@@ -122,7 +122,7 @@ def test_speeds_of_rotation_that_the_library_does_not_read(tmp_path: Path) -> No
     inner = {**config["attn_config"], "rope_theta": 500.0}
     del config["rope_parameters"]
     (home / "config.json").write_text(json.dumps({**config, "attn_config": inner}))
-    assert 'found 500.0; write "rope_theta": 500.0 beside "model_type"' in refusal(home, read)
+    assert 'got 500.0; write "rope_theta": 500.0 beside "model_type"' in refusal(home, read)
     edited(home, rope_theta=500.0)
     right = laws(home, "DbrxForCausalLM", PATHS[-1])[range(40), PATHS[-1][1:]]
     assert np.abs(read(home).forward(PATHS, skip=1).logp[-1] - right).max() < 1e-5

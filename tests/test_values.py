@@ -190,7 +190,7 @@ def test_what_is_no_number_of_the_range_is_refused_in_one_line(name: tuple[str, 
             call(value)
         message = str(caught.value)
         assert "expected" in message, value
-        assert "found" in message, value
+        assert "got" in message, value
         assert len(message) < 300, value
         assert "\n" not in message, value
 
@@ -198,7 +198,7 @@ def test_what_is_no_number_of_the_range_is_refused_in_one_line(name: tuple[str, 
 @pytest.mark.parametrize("name", INNER)
 def test_numbers_that_are_handed_on_are_checked(name: str) -> None:
     for value in [b for b in NOT_REAL if isinstance(b, float | bool | complex)] + [HUGE, -1, -1.0]:
-        with pytest.raises(BadValue, match="expected .* found "):
+        with pytest.raises(BadValue, match="expected .* got "):
             INNER[name](value)
 
 
@@ -236,36 +236,36 @@ def test_the_two_checkers_say_what_python_says(value: Any, least: int) -> None:
         if accepted:
             assert check() == as_told(value)
         else:
-            with pytest.raises(BadValue, match="^x: expected .* found "):
+            with pytest.raises(BadValue, match="^x: expected .* got "):
                 check()
 
 
 def test_messages_say_the_range_and_the_value() -> None:
     for call, message in (
-        (lambda: check_whole_number("k", 0, 1), "k: expected a whole number of at least 1, found 0"),
+        (lambda: check_whole_number("k", 0, 1), "k: expected a whole number of at least 1, got 0"),
         (
             lambda: check_whole_number("k", HUGE),
-            "k: expected a whole number below 2^63, found a number of more than 50 digits",
+            "k: expected a whole number below 2^63, got a number of more than 50 digits",
         ),
         (
             lambda: check_whole_number("order", 2.0, 1, 16),
-            "order: expected a whole number from 1 to 16, found 2.0",
+            "order: expected a whole number from 1 to 16, got 2.0",
         ),
         (
             lambda: check_real_number("p", np.float32("nan"), 0, 1),
-            "p: expected a finite number of at least 0 and at most 1, found nan",
+            "p: expected a finite number of at least 0 and at most 1, got nan",
         ),
         (
             lambda: check_real_number("a", math.inf, 0, above=True),
-            "a: expected a positive number that is finite, found inf",
+            "a: expected a positive number that is finite, got inf",
         ),
         (
             lambda: check_weights("w", [1], 2),
-            "w: expected 2 finite numbers of at least 0 and not all zero, found [1]",
+            "w: expected 2 finite numbers of at least 0 and not all zero, got [1]",
         ),
         (
             lambda: check_whole_number("n", -1, advice="leave it out"),
-            "n: expected a whole number of at least 0, found -1; leave it out",
+            "n: expected a whole number of at least 0, got -1; leave it out",
         ),
     ):
         with pytest.raises(BadValue) as caught:
@@ -308,7 +308,7 @@ def test_an_option_refuses_what_is_no_number(text: str) -> None:
     for path, parameter in NUMERIC:
         with pytest.raises(click.BadParameter) as caught:
             parameter.type.convert(text, parameter, None)
-        assert re.match("expected .* found ", caught.value.message), (path, parameter.opts)
+        assert re.match("expected .* got ", caught.value.message), (path, parameter.opts)
 
 
 def test_an_option_reads_numbers_within_its_range() -> None:
@@ -328,17 +328,17 @@ def test_a_refused_option_is_one_line_with_its_name(capsys: pytest.CaptureFixtur
     for arguments, said in (
         (
             ("fit", "x.txt", "-o", "m", "--alpha", "inf"),
-            "'--alpha': expected a positive number that is finite, found inf",
+            "'--alpha': expected a positive number that is finite, got inf",
         ),
         (
             ("sample", "--top-p", "nan"),
-            "'--top-p': expected a finite number above 0 and at most 1, found nan",
+            "'--top-p': expected a finite number above 0 and at most 1, got nan",
         ),
         (
             ("classify", "predict", "c", "--reject", "nan"),
             "'--reject': expected a finite number above 0 and below 1",
         ),
-        (("sample", "--top-k", "2.0"), "'--top-k': expected a whole number of at least 1, found '2.0'"),
+        (("sample", "--top-k", "2.0"), "'--top-k': expected a whole number of at least 1, got '2.0'"),
     ):
         with pytest.raises(SystemExit) as caught:
             main(list(arguments))

@@ -75,7 +75,7 @@ class PofxError(ValueError):
         advice: Ways out, any of which will do; empty where the message alone says what to do.
         argument: The argument that the message is about; None where the message is about no argument.
 
-    Right: `except PofxError as e: print(e.subject)`; `BadValue(f"expected at least 1, found {n}", "write a larger number",
+    Right: `except PofxError as e: print(e.subject)`; `BadValue(f"expected at least 1, got {n}", "write a larger number",
     argument="order")`. Wrong: the argument or advice inside the message, since the command line spells both in its own way.
     """
 
@@ -204,7 +204,7 @@ class OutOfMemory(PofxError):
 def not_replaced(path: str | Path) -> BadValue:
     """The error of an output path at which a finished output stands already."""
     return BadValue(
-        "expected a name that is free, found an output that is finished",
+        "expected a name that is free, got an output that is finished",
         ["name another", Advice("replace it", "overwrite=True", "--overwrite")],
         Argument(str(path), str(path)),
     )
@@ -218,7 +218,7 @@ def no_documents(where: str = "documents", of: str = "") -> BadSource:
         of: The kind of documents that were looked for, such as " of class a"; "" for any.
     """
     return BadSource(
-        f"{where}: expected at least one document{of}, found none",
+        f"{where}: expected at least one document{of}, got none",
         Advice("check the files, and how documents lie in them", "field=…, split=…", "--field, --split"),
     )
 

@@ -100,7 +100,7 @@ def check_weights(name: str, values: Any, n: int) -> list[float]:
         or not 0 < sum(map(float, found)) < math.inf
     ):
         raise BadValue(
-            f"expected {n} finite numbers of at least 0 and not all zero, found {show_value(values)}",
+            f"expected {n} finite numbers of at least 0 and not all zero, got {show_value(values)}",
             None,
             argument=name,
         )
@@ -115,14 +115,14 @@ def check_bool(name: str, value: Any) -> bool:
     """
     found = value.item() if getattr(value, "ndim", None) == 0 else value
     if not isinstance(found, bool):
-        raise BadValue(f"expected True or False, found {show_value(value)}", None, argument=name)
+        raise BadValue(f"expected True or False, got {show_value(value)}", None, argument=name)
     return found
 
 
 def why_not_whole(value: Any, least: int, most: int) -> str | None:
     """The reason, for a message, why a value is no whole number from `least` to `most`; None where it is one."""
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= most:
-        return f"expected {_whole_range(value, least, most)}, found {show_value(value)}"
+        return f"expected {_whole_range(value, least, most)}, got {show_value(value)}"
     return None
 
 
@@ -134,10 +134,10 @@ def why_not_real(
     if math.isfinite(x) and (x > low if above else x >= low) and (x < high if below else x <= high):
         return None
     if low == 0 and above and math.isinf(high):
-        return f"expected a positive number that is finite, found {show_value(value)}"
+        return f"expected a positive number that is finite, got {show_value(value)}"
     bounds = [] if math.isinf(low) else [f"{'above' if above else 'of at least'} {low:g}"]
     bounds += [] if math.isinf(high) else [f"{'below' if below else 'at most'} {high:g}"]
-    return f"expected a finite number{' ' if bounds else ''}{' and '.join(bounds)}, found {show_value(value)}"
+    return f"expected a finite number{' ' if bounds else ''}{' and '.join(bounds)}, got {show_value(value)}"
 
 
 def show_value(value: Any) -> str:

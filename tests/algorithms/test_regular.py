@@ -72,7 +72,7 @@ def test_folded_case_is_that_of_re_for_every_character_that_has_one() -> None:
 )  # fmt: skip
 def test_what_has_no_automaton_is_refused_by_name(pattern: str, name: str) -> None:
     with pytest.raises(
-        pofx.BadValue, match=rf"^matches: expected a regular expression without {name}.*found"
+        pofx.BadValue, match=rf"^matches: expected a regular expression without {name}.*got"
     ) as e:
         regular(pattern)
     assert str(e.value).isprintable()
@@ -111,7 +111,7 @@ def test_what_re_warns_of_is_refused(pattern: str) -> None:
 
 
 def test_it_takes_text_only() -> None:
-    with pytest.raises(pofx.BadValue, match="expected a pattern of type str, found b'a'"):
+    with pytest.raises(pofx.BadValue, match="expected a pattern of type str, got b'a'"):
         parsed(b"a", "matches")  # type: ignore[arg-type]
 
 
@@ -131,13 +131,13 @@ def test_a_pattern_of_too_many_states_is_refused(pattern: str, monkeypatch: pyte
     monkeypatch.setattr("pofx.algorithms.automata.nfa.STATES", 500)
     monkeypatch.setattr("pofx.algorithms.automata.nfa.WORK", 50_000)
     with pytest.raises(
-        pofx.BadValue, match="expected a pattern of at most .* states.*found one of more.*shorten"
+        pofx.BadValue, match="expected a pattern of at most .* states.*got one of more.*shorten"
     ):
         regular(pattern)
 
 
 def test_a_pattern_of_too_many_characters_is_refused_before_it_is_parsed() -> None:
-    with pytest.raises(pofx.BadValue, match="at most 100,000 characters, found one of 1,000,000"):
+    with pytest.raises(pofx.BadValue, match="at most 100,000 characters, got one of 1,000,000"):
         pofx.Matches("a" * 10**6)
 
 

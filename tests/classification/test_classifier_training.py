@@ -120,7 +120,7 @@ class TestEM:
 
     def test_minus_one_is_a_label_without_em(self) -> None:
         assert GenerativeClassifier(NAIVE).fit(["a", "b"], [-1, 1]).classes_.tolist() == [-1, 1]
-        with pytest.raises(BadValue, match="found none"):
+        with pytest.raises(BadValue, match="got none"):
             GenerativeClassifier(NAIVE, em=2).fit(["a", "b"], [-1, -1])
         with pytest.raises(BadValue, match="em=20"):
             fit_joint(["x", "y"], np.array([0, -1]), ["a"], NAIVE)

@@ -199,12 +199,12 @@ class TestEstimator:
     @pytest.mark.parametrize(
         ("documents", "said"),
         [
-            ("a text", "found one text"),
-            (b"bytes", "found one text"),
-            ([1, 2], "found int as document 0"),
-            (["a", None], "found NoneType as document 1"),
+            ("a text", "got one text"),
+            (b"bytes", "got one text"),
+            ([1, 2], "got int as document 0"),
+            (["a", None], "got NoneType as document 1"),
             (np.zeros((2, 3)), r"shape \[2, 3\]"),
-            (7, "found int"),
+            (7, "got int"),
         ],
     )
     def test_what_is_no_list_of_texts(self, documents: Any, said: str) -> None:
@@ -218,7 +218,7 @@ class TestEstimator:
         [
             (None, "y to be passed"),
             (["a"], "inconsistent numbers of samples"),
-            (["a", None], r"found None \(or NaN\) for 1"),
+            (["a", None], r"got None \(or NaN\) for 1"),
             ([0.5, 1.7], "continuous"),
             ([1.0, math.nan], "NaN"),
         ],
@@ -228,7 +228,7 @@ class TestEstimator:
             GenerativeClassifier(NAIVE).fit(["a", "b"], y)
 
     def test_no_documents(self) -> None:
-        with pytest.raises(PofxError, match="found none"):
+        with pytest.raises(PofxError, match="got none"):
             GenerativeClassifier(NAIVE).fit([], [])
 
     @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ class TestEstimator:
             ({"background": 1}, "background: expected"),
             ({"background": 0.5, "spec": ToyLM(), "given": {"en": "a", "fr": "b"}}, "in common"),
             ({"spec": ToyLM()}, "given: expected"),
-            ({"spec": ToyLM(), "given": {"en": "a"}}, "found none for 'fr'"),
+            ({"spec": ToyLM(), "given": {"en": "a"}}, "got none for 'fr'"),
             (
                 {"spec": ToyLM(), "given": {"en": "a", "fr": "b"}, "length": "shared"},
                 "length: expected 'own'",
@@ -284,7 +284,7 @@ class TestEstimator:
         assert np.mean(ours.predict([d.bytes for d in draws]) == "fr") > 0.9
         assert all(d.ended for d in GenerativeClassifier(NAIVE, length="shared").fit(["ab", "b"], [0, 1])
                    .sample(1, 20, max_tokens=999, seed=0))  # fmt: skip
-        with pytest.raises(BadValue, match="expected one of 'en', 'fr', found 'de'"):
+        with pytest.raises(BadValue, match="expected one of 'en', 'fr', got 'de'"):
             ours.sample("de")
 
 
@@ -344,7 +344,7 @@ class TestOddTexts:
         assert ours.class_count_.tolist() == [2, 0]
         assert ours.predict(["ba"]).tolist() == ["p"]
         assert 0 < ours.with_prior("uniform").predict_proba(["ba"])[0, 1] < 1
-        with pytest.raises(BadValue, match="'empirical', found none"):
+        with pytest.raises(BadValue, match="'empirical', got none"):
             GenerativeClassifier(ToyLM(), given={"p": "a", "q": "b"}).fit([], [])
         zero_shot = GenerativeClassifier(ToyLM(), given={"p": "a", "q": "b"}, prior="uniform").fit([], [])
         assert zero_shot.predict_proba(["ba"]).sum() == pytest.approx(1)

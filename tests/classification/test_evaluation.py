@@ -41,5 +41,5 @@ class TestEvaluation:
             found = evaluate(np.log(np.array([[1.0, 0.0], [1.0, 0.0]])), np.array([0, 1]))
         assert found.log_loss == math.inf
         assert np.isnan(found.precision[1])
-        with pytest.raises(BadValue, match="found none"):
+        with pytest.raises(BadValue, match="got none"):
             evaluate(np.zeros((0, 2)), np.zeros(0, dtype=np.int64))

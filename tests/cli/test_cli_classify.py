@@ -260,7 +260,7 @@ def test_one_model_is_fitted_behind_prefixes(here: Path, capsys: pytest.CaptureF
     [
         ("LABEL=FILE", ("train", str(DOCS / "proverbs.txt"), "-o", "c")),
         ("--label-field: expected files with fields", ("train", str(DOCS / "proverbs.txt"), "--label-field", "x", "-o", "c")),
-        ("expected a file, found", ("train", "en=no such.txt", "-o", "c")),
+        ("expected a file, got", ("train", "en=no such.txt", "-o", "c")),
         ("--prior", ("train", *FILES, "-o", "c", "--prior", "flat")),
         ("expected a number after en=", ("train", *FILES, "-o", "c", "--prior", "en=x,fr=1")),
         ("prior: expected a number for each", ("train", *FILES, "-o", "c", "--prior", "en=1")),
@@ -271,25 +271,25 @@ def test_one_model_is_fitted_behind_prefixes(here: Path, capsys: pytest.CaptureF
         ("--background", ("train", *FILES, "-o", "c", "--background", "0.5", "--given", "en=E", "--given", "fr=F")),
         ("--context: expected only with -m", ("train", *FILES, "-o", "c", "--context", "9")),
         ("-m needs --given LABEL=TEXT", ("train", *FILES, "-o", "c", "-m", "builtin")),
-        ("found none for 'fr'", ("train", *FILES, "-o", "c", "--given", "en=E")),
+        ("got none for 'fr'", ("train", *FILES, "-o", "c", "--given", "en=E")),
         ("--given: expected LABEL=…", ("train", *FILES, "-o", "c", "--given", "E")),
         ("'en' twice", ("train", *FILES, "-o", "c", "--given", "en=E", "--given", "en=F")),
-        ("found a file", ("train", *FILES, "-o", "file")),
-        ("found other files", ("train", *FILES, "-o", "full")),
+        ("got a file", ("train", *FILES, "-o", "file")),
+        ("got other files", ("train", *FILES, "-o", "full")),
         ("'--order': expected a whole number from 1 to 16", ("train", *FILES, "-o", "c", "--order", "0")),
         ("'--held-out': expected a finite number", ("train", *FILES, "-o", "c", "--held-out", "2")),
         ("expected at least one document", ("train", "en=empty.txt", "-o", "c")),
         ("expected at least one document of the class 'fr'", ("train", FILES[0], "fr=empty.txt", "-o", "c")),
         ("Missing argument", ("train", "-o", "c")),
         ("pofx classify train", ("predict", "nothing", "--text", "x")),
-        ("found neither", ("predict", "full")),
-        ("found both", ("predict", "full", "file.txt", "--text", "x")),
+        ("got neither", ("predict", "full")),
+        ("got both", ("predict", "full", "file.txt", "--text", "x")),
         ("--keep: expected only with -o", ("predict", "full", "--text", "x", "--keep", "y")),
         ("-o: expected FILES", ("predict", "full", "--text", "x", "-o", "y.csv")),
         ("--reject", ("predict", "full", "--text", "x", "--reject", "1.5")),
         ("--reject and --prior exclude each other", ("predict", "full", "--text", "x", "--reject", "0.5", "--prior", "uniform")),
         ("pofx classify train", ("evaluate", "full", *FILES)),
-        ("expected a verb (train, predict, evaluate), found 'guess'", ("guess",)),
+        ("expected a verb (train, predict, evaluate), got 'guess'", ("guess",)),
     ],
 )  # fmt: skip
 def test_refusals(
@@ -309,7 +309,7 @@ def test_what_evaluate_refuses(trained: str, here: Path, capsys: pytest.CaptureF
     capsys.readouterr()
     run("evaluate", trained, "data.jsonl", "--field", "x", "--label-field", "stars", code=2)
     (err,) = capsys.readouterr().err.splitlines()
-    assert "expected documents with labels of this classifier's (en, fr), found only 1, 2" in err
+    assert "expected documents with labels of this classifier's (en, fr), got only 1, 2" in err
     (here / "lists.jsonl").write_text('{"text": "a", "label": ["en"]}\n')
     refused(
         capsys,

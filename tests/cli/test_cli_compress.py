@@ -95,7 +95,7 @@ def test_the_model_may_stand_in_the_environment(
     assert run("compress", "a.txt", "-o", "b").code == 0
     assert run("decompress", "b", "-o", "c").code == 0
     monkeypatch.delenv("POFX_MODEL")
-    assert "found none" in run("decompress", "b", "-o", "d").refusal
+    assert "got none" in run("decompress", "b", "-o", "d").refusal
     assert "d" not in files()
 
 
@@ -112,7 +112,7 @@ def test_a_pipe(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFix
 
 def test_a_terminal_is_no_place_for_it(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert "found a terminal" in run("compress", "a.txt", "-o", "-").refusal
+    assert "got a terminal" in run("compress", "a.txt", "-o", "-").refusal
 
 
 def test_damage_of_any_kind_leaves_no_file(run: Callable[..., Ran], models: tuple[str, str]) -> None:
@@ -139,9 +139,7 @@ def test_damage_of_any_kind_leaves_no_file(run: Callable[..., Ran], models: tupl
 def test_another_model_leaves_no_file(run: Callable[..., Ran], models: tuple[str, str]) -> None:
     assert run("compress", "a.txt", "-m", models[0], "-o", "b").code == 0
     Path("c").write_text("what was here before")
-    assert (
-        "found another (model: " in run("decompress", "b", "-m", models[1], "-o", "c", "--overwrite").refusal
-    )
+    assert "got another (model: " in run("decompress", "b", "-m", models[1], "-o", "c", "--overwrite").refusal
     assert Path("c").read_text() == "what was here before"
     assert files() == {"a.txt", "b", "c"}
 

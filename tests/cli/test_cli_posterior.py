@@ -102,20 +102,20 @@ def test_other_vocabularies_meet_at_strings(run: Callable[..., tuple[int, str, s
     [
         (["--text", "a"], "Missing option '-m'"),
         (["-m", "english", "-m", "french"], "Missing option '--text'"),
-        (["--text", "a", "-m", "english"], "expected at least two models, found one"),
-        (["--text", "a", "-m", "english", "-m", "nobody"], "found nothing of that name"),
+        (["--text", "a", "-m", "english"], "expected at least two models, got one"),
+        (["--text", "a", "-m", "english", "-m", "nobody"], "got nothing of that name"),
         (
             ["--text", "a", "-m", "english", "-m", "french", "--weight", "1"],
-            "one for each of 2 models, found 1",
+            "one for each of 2 models, got 1",
         ),
         (["--text", "a", "-m", "english", "-m", "french", *["--weight", "0"] * 2], "not all zero"),
         (
             ["--text", "a", "-m", "english", "-m", "french", *["--weight", "-1"] * 2],
-            "'--weight': expected a finite number of at least 0, found -1.0",
+            "'--weight': expected a finite number of at least 0, got -1.0",
         ),
         (
             ["--text", "a", "-m", "english", "-m", "french", "--beam", "0"],
-            "'--beam': expected a whole number of at least 1, found 0",
+            "'--beam': expected a whole number of at least 1, got 0",
         ),
         (["--text", "a", "-m", "english", "-m", "without x0"], "(--begin TOKEN)"),
         (["--text", "a", "-m", "english", "-m", "without EOS"], "(--end TOKEN)"),

@@ -86,7 +86,7 @@ def test_a_mistyped_field_is_refused_before_a_model_is_loaded(
     code, out, err = run(capsys, *arguments, "--field", "boddy")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(
-        "pofx: error: a.jsonl: expected a field 'boddy' in any of the first 1,000 rows, found only 'body'"
+        "pofx: error: a.jsonl: expected a field 'boddy' in any of the first 1,000 rows, got only 'body'"
     )
     assert "did you mean 'body'?" in err or verb == "classify train"
     assert sorted(os.listdir()) == ["a.jsonl"]
@@ -111,8 +111,8 @@ def test_warnings_of_one_kind_are_one(capsys: pytest.CaptureFixture[str], model:
         "pofx: warning: 1 more row as in a.jsonl:501: expected a JSON object",
         "pofx: warning: 500 more rows as in a.jsonl:1: expected a string in field 'text'",
         "pofx: warning: 503 of 504 rows without a score",
-        "pofx: warning: a.jsonl:1: expected a string in field 'text', found a number",
-        "pofx: warning: a.jsonl:501: expected a JSON object, found no JSON: Expecting value at character 0",
+        "pofx: warning: a.jsonl:1: expected a string in field 'text', got a number",
+        "pofx: warning: a.jsonl:501: expected a JSON object, got no JSON: Expecting value at character 0",
     ]
     code, out, err = run(capsys, "fit", "a.jsonl", "-o", "m", "--held-out", "0")
     assert code == 0

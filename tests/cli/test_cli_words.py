@@ -119,14 +119,14 @@ def test_lines_and_tables(run: Callable[..., Ran]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "found neither"),
-        (("in.txt", "--text", "a"), "found both"),
+        ((), "got neither"),
+        (("in.txt", "--text", "a"), "got both"),
         (("--text", "a", "-o", "o.csv"), "-o: expected FILES"),
         (("--text", "a", "--keep", "x"), "--keep: expected only with -o"),
         (("--text", "a", "--pattern", "("), "regular expression"),
         (("--text", "a", "--pattern", "a", "--unit", "words"), "instead of --unit"),
         (("--text", "a", "--pattern", "a", "--punctuation", "own"), "only with units='words'"),
-        (("in.txt", "-o", "o.csv", "--json"), "found with --json"),
+        (("in.txt", "-o", "o.csv", "--json"), "got with --json"),
         (("in.csv", "-o", "o.csv", "--keep", "word"), "--keep: expected each field once"),
     ],
 )

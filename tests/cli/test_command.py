@@ -60,7 +60,7 @@ def test_an_option_with_one_value_is_given_once(verb: str) -> None:
         spelled = min(option.opts, key=len)
         ran = CliRunner().invoke(pofx, [*verb.split(), option.opts[0], "1", option.opts[-1], "2"])
         assert ran.exit_code == 2
-        assert f"{spelled}: expected once, found 2 times." in ran.output, (spelled, ran.output)
+        assert f"{spelled}: expected once, got 2 times." in ran.output, (spelled, ran.output)
 
 
 def test_an_option_with_many_values_is_given_often() -> None:

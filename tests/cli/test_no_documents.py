@@ -33,7 +33,7 @@ ROWS = (
     "score to a file",
     "words",
 )  # a bad row is answered by a row with its error, so some row is left
-RULE = "expected at least one document, found none; check the files, and how documents lie in them (--field, --split)"
+RULE = "expected at least one document, got none; check the files, and how documents lie in them (--field, --split)"
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +80,7 @@ def test_held_out_documents_are_documents_too(capsys: pytest.CaptureFixture[str]
 
 def test_texts_that_the_vocabulary_does_not_spell_are_no_evidence() -> None:
     lm = pofx.fit(["ab", "ba"], pofx.NgramSpec(2, vocab="chars"))
-    for texts, found in ((["xyz", "z"], "found 2, of which none is"), (["z"], "found it, and it is not")):
+    for texts, found in ((["xyz", "z"], "got 2, of which none is"), (["z"], "got it, and it is not")):
         with pytest.raises(pofx.NotText, match=found):
             pofx.audit(lm, texts)
     assert pofx.audit(lm, ["ab", "z"]).documents == 1
@@ -88,5 +88,5 @@ def test_texts_that_the_vocabulary_does_not_spell_are_no_evidence() -> None:
 
 def test_python_names_arguments_of_its_own() -> None:
     for ask in (lambda: pofx.fit([]), lambda: pofx.corpus_report([])):
-        with pytest.raises(pofx.BadSource, match=r"found none; check .* \(field=…, split=…\)$"):
+        with pytest.raises(pofx.BadSource, match=r"got none; check .* \(field=…, split=…\)$"):
             ask()

@@ -83,7 +83,7 @@ def test_an_audit_that_fails_ends_with_1(run: Callable[..., Ran], models: Path) 
         assert failed["verdict"] == {"no_end": "prefix-only"}.get(name, "conditional")
         assert max(map(len, ran.out.splitlines())) <= 80
     assert run("audit", "-m", str(models / "no_begin"), "--test", corpus).code == 1
-    assert "-m: expected once, found 2 times" in run("audit", "-m", "a", "-m", "b").refusal
+    assert "-m: expected once, got 2 times" in run("audit", "-m", "a", "-m", "b").refusal
 
 
 def test_models(run: Callable[..., Ran], models: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from pofx.files.locks import locked_outputs
 pytest.importorskip("fcntl")
 
 Run = Callable[..., tuple[object, str]]
-REFUSAL = "expected to write it alone, found another run that is writing it; wait for it, or write elsewhere"
+REFUSAL = "expected to write it alone, got another run that is writing it; wait for it, or write elsewhere"
 COMMANDS = {**OUTPUTS, ("demo", "out"): "demo -o OUT"}
 COMPRESS = "compress in.txt -m model.arpa -o out"
 
@@ -98,7 +98,7 @@ def test_other_paths_devices_and_standard_output_are_free(run: Run) -> None:
 
 def test_the_lock_ends_with_the_run(run: Run) -> None:
     assert run(COMPRESS)[0] == 0
-    assert run(COMPRESS)[1].count("found an output that is finished") == 1  # a refused run ends, too
+    assert run(COMPRESS)[1].count("got an output that is finished") == 1  # a refused run ends, too
     assert not locks()
     assert run(f"{COMPRESS} --overwrite")[0] == 0
 

@@ -15,7 +15,9 @@ from test_written import OUTPUTS, ROWS, content
 from pofx.cli.main import main
 
 Run = Callable[..., tuple[object, str, str]]
-REFUSAL = "expected a name that is free, found an output that is finished; name another, or replace it (--overwrite)"
+REFUSAL = (
+    "expected a name that is free, got an output that is finished; name another, or replace it (--overwrite)"
+)
 # What makes the output of each verb: IN is a corpus, unless the verb reads something else.
 MADE = {**OUTPUTS, ("sample", "html_path"): "sample -m model -n 1 --max-tokens 3 --html OUT"}
 MADE["decompress", "out"] = "decompress IN.pofx -o OUT"
@@ -108,7 +110,7 @@ def test_a_directory_of_other_files_is_not_replaced_even_so(run: Run) -> None:
         "classify train a=in.jsonl b=in.jsonl -o model --overwrite",
     ):
         code, _, err = run(command)
-        assert (code, "found other files" in err) == (2, True), err
+        assert (code, "got other files" in err) == (2, True), err
     Path("empty").mkdir()  # nothing is lost with it
     assert run("fit in.jsonl --order 2 -o empty")[0] == 0
 
@@ -128,7 +130,7 @@ def test_devices_pipes_and_streams_are_written(run: Run) -> None:
 
 def test_overwrite_without_anything_to_write_is_a_mistake(run: Run) -> None:
     code, _, err = run("score in.jsonl -m model --overwrite")
-    assert (code, "--overwrite: expected a path to write, found none" in err) == (2, True)
+    assert (code, "--overwrite: expected a path to write, got none" in err) == (2, True)
 
 
 def test_a_stopped_fit_goes_on_over_the_older_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a missing file": (["fit", "nope.txt", "-o", "m"], "'nope.txt': expected a file"),
     "a missing file to score": (["score", "nope.txt"], "check the path"),
     "an unknown option": (["score", "--text", "a", "--bogus"], "See 'pofx score --help'"),
-    "a wrong verb": (["scroe"], "found 'scroe'; did you mean 'score'?"),
+    "a wrong verb": (["scroe"], "got 'scroe'; did you mean 'score'?"),
     "an unknown option of pofx": (["--bogus"], "See 'pofx --help'"),
     "no files": (["fit", "-o", "m"], "FILES"),
     "nowhere to save": (["fit", "good.txt"], "--out"),
@@ -47,18 +47,18 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         ["score", "--text", "a", "-m", "whole", "--context", "8", "--stride", "9"],
         "stride: expected a whole number from 1 to 8",
     ),
-    "onto other files": (["fit", "good.txt", "-o", "full"], "found other files (mine.txt); choose another"),
+    "onto other files": (["fit", "good.txt", "-o", "full"], "got other files (mine.txt); choose another"),
     "onto a file": (["fit", "good.txt", "-o", "good.txt"], "good.txt"),
     "onto the current directory": (["fit", "good.txt", "-o", "."], "expected"),
-    "files and texts": (["score", "good.txt", "--text", "a"], "expected FILES or --text, found both"),
-    "neither files nor texts": (["score"], "found neither"),
+    "files and texts": (["score", "good.txt", "--text", "a"], "expected FILES or --text, got both"),
+    "neither files nor texts": (["score"], "got neither"),
     "an unknown field": (["fit", "good.csv", "-o", "m", "--field", "body"], "'text'"),
     "a field of no fields": (["fit", "good.txt", "-o", "m", "--field", "body"], "--field, --id"),
     "an unknown format": (["fit", "good.txt", "-o", "m", "--format", "xml"], "format: expected one of txt"),
     "an empty separator": (["fit", "good.txt", "-o", "m", "--separator", ""], "separator: expected"),
     "order 0": (
         ["fit", "good.txt", "-o", "m", "--order", "0"],
-        "'--order': expected a whole number from 1 to 16, found 0",
+        "'--order': expected a whole number from 1 to 16, got 0",
     ),
     "order in words": (["fit", "good.txt", "-o", "m", "--order", "two"], "--order"),
     "alpha -1": (
@@ -160,13 +160,13 @@ def test_bad_rows_are_told_and_counted(run: Callable[..., Ran], models: Path) ->
     Path("b.jsonl").write_text('{"text": "\\ud800"}\n{"text": 7}\n{"text": "ok"}\nnot json\n')
     ran = run("fit", "a.txt", "-o", "m")
     assert ran.code == 0
-    assert "pofx: warning: a.txt:2: expected UTF-8, found byte 0xFF" in ran.err
+    assert "pofx: warning: a.txt:2: expected UTF-8, got byte 0xFF" in ran.err
     assert "1 bad row left out, 2 documents read" in ran.err
     ran = run("score", "a.txt", "-m", str(models / "whole"))
     assert ran.code == 1
     assert [line.split("\t")[0] for line in ran.out.splitlines()] == ["a.txt:1", "a.txt:2", "a.txt:3"]
     assert ran.out.splitlines()[1] == "a.txt:2\t\t"
-    assert "pofx: warning: a.txt:2: expected UTF-8, found byte 0xFF" in ran.err
+    assert "pofx: warning: a.txt:2: expected UTF-8, got byte 0xFF" in ran.err
     assert "1 of 3 rows without a score" in ran.err
     ran = run("score", "b.jsonl", "-m", str(models / "whole"), "--json")
     assert ran.code == 1

@@ -183,7 +183,7 @@ def test_an_interrupted_fit_is_not_lost_unseen(run: Callable[..., Ran], models: 
     Path("m.checkpoint").write_text("no checkpoint")
     assert "damaged" in run(*arguments, "-o", "m", "--resume").refusal
     Path("d.checkpoint").mkdir()
-    assert "found a directory" in run(*arguments, "-o", "d").refusal
+    assert "got a directory" in run(*arguments, "-o", "d").refusal
     assert run(*arguments, "-o", "far/below/m").code == 0
     assert [p.name for p in Path("far/below").iterdir()] == ["m"]
 

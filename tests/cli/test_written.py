@@ -153,7 +153,7 @@ def test_nor_what_lies_in_a_directory_that_is_replaced(run: Callable[[str], str]
     assert "expected a directory of its own" in run("fit model/in.txt -o model")
     Path("model/in.txt").rename("in.txt")
     Path("model/scores.csv").write_text("1\n")
-    assert "found other files (scores.csv)" in run("fit in.txt -o model --overwrite")
+    assert "got other files (scores.csv)" in run("fit in.txt -o model --overwrite")
 
 
 def test_nor_what_a_model_is_made_of(run: Callable[[str], str]) -> None:
@@ -218,7 +218,7 @@ def test_a_directory_that_takes_no_file_is_told_before_any_work(
     if allowed("shut", os.W_OK):  # to the superuser all directories are open
         monkeypatch.setattr(os, "access", lambda p, mode: Path(p).name != "shut" and allowed(p, mode))
     try:
-        assert "expected a place to write, found 'shut/" in run(command)
+        assert "expected a place to write, got 'shut/" in run(command)
         assert sorted(os.listdir()) == ["in.txt", "shut"]
     finally:
         Path("shut").chmod(0o755)

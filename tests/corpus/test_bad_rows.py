@@ -16,18 +16,18 @@ zstandard = pytest.importorskip("zstandard")
 
 
 BAD_JSON = {
-    "{not json}": "expected a JSON object, found no JSON: Expecting property name",
-    '{"text": "x"': "found no JSON",
-    '["x"]': "expected a JSON object, found an array",
-    "null": "expected a JSON object, found null",
-    '{"body": "x", "k": 1}': "expected a field 'text', found 'body', 'k'",
-    "{}": "expected a field 'text', found no fields",
-    '{"text": 3}': "expected a string in field 'text', found a number",
-    '{"text": null}': "expected a string in field 'text', found null",
-    '{"text": {"a": 1}}': "found an object",
-    '{"text": true}': "found a boolean",
-    '{"text": "ab\\ud800"}': "found the lone surrogate U+D800 at character 2",
-    '{"text": "x", "n": ' + "9" * 5000 + "}": "found a whole number of more than 4,300 digits",
+    "{not json}": "expected a JSON object, got no JSON: Expecting property name",
+    '{"text": "x"': "got no JSON",
+    '["x"]': "expected a JSON object, got an array",
+    "null": "expected a JSON object, got null",
+    '{"body": "x", "k": 1}': "expected a field 'text', got 'body', 'k'",
+    "{}": "expected a field 'text', got no fields",
+    '{"text": 3}': "expected a string in field 'text', got a number",
+    '{"text": null}': "expected a string in field 'text', got null",
+    '{"text": {"a": 1}}': "got an object",
+    '{"text": true}': "got a boolean",
+    '{"text": "ab\\ud800"}': "got the lone surrogate U+D800 at character 2",
+    '{"text": "x", "n": ' + "9" * 5000 + "}": "got a whole number of more than 4,300 digits",
     '{"text": ' + "[" * 100_000 + "]" * 100_000 + "}": "nested too deep",
     "{" + ", ".join(f'"{"k" * 99}{i}": 1' for i in range(50)) + "}": "and 40 more",
 }
@@ -53,7 +53,7 @@ def test_ids_must_be_there_and_be_ids(tmp_path):
     ]
     told: list[BadRow] = []
     assert list(records(put(tmp_path / "a.jsonl", "\n".join(rows)), id="k", report=told.append)) == []
-    assert [b.why.split(", found ")[1].split(" at")[0] for b in told] == [
+    assert [b.why.split(", got ")[1].split(" at")[0] for b in told] == [
         "'text'",
         "a number",
         "a boolean",
@@ -70,7 +70,7 @@ def test_invalid_utf8_is_a_bad_row_with_its_byte(tmp_path, kind):
     assert "0xE9" in told[0].why
     if kind == "txt":
         assert str(told[0].error) == (
-            "expected UTF-8, found byte 0xE9 at byte 3 of the line ('é' in Windows-1252); say so if the file is in "
+            "expected UTF-8, got byte 0xE9 at byte 3 of the line ('é' in Windows-1252); say so if the file is in "
             "Windows-1252 (encoding='cp1252')"
         )
 
@@ -82,8 +82,8 @@ def test_invalid_utf8_in_parquet_is_a_bad_row(tmp_path):
     found, told = read(tmp_path / "a.parquet")
     assert found == ["a", "b"]
     assert [(b.line, b.why) for b in told] == [
-        (2, "expected Unicode text in field 'text', found byte 0xE9 at character 3"),
-        (3, "expected a string in field 'text', found null"),
+        (2, "expected Unicode text in field 'text', got byte 0xE9 at character 3"),
+        (3, "expected a string in field 'text', got null"),
     ]
 
 
@@ -96,8 +96,8 @@ def test_bad_csv_rows(tmp_path):
     for bad, words in zip(
         told,
         [
-            "2 columns as in the header, found 3",
-            "found 1",
+            "2 columns as in the header, got 3",
+            "got 1",
             "closes before its field ends; say so if quotes are characters like any other here (quoting='none')",
             "lone carriage return",
             "(lines 8 to 9)",
@@ -112,7 +112,7 @@ def test_without_a_callback_bad_rows_are_warned_of_and_bounded(tmp_path):
     with pytest.warns(BadRowWarning) as seen:
         assert list(files) == []
     assert len(seen) == 2
-    assert str(seen[0].message).startswith(f"{path}:1: expected a JSON object, found no JSON")
+    assert str(seen[0].message).startswith(f"{path}:1: expected a JSON object, got no JSON")
     assert str(seen[1].message) == "250 bad rows in all: 250 of the kind 'expected a JSON object'"
     assert {w.filename for w in seen} == {__file__}
     assert (files.n_bad, len(files.bad)) == (250, 100)
@@ -121,13 +121,13 @@ def test_without_a_callback_bad_rows_are_warned_of_and_bounded(tmp_path):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("missing.txt", "expected a file, found: No such file"),
-        ("nul\0.txt", "expected a file, found"),
+        ("missing.txt", "expected a file, got: No such file"),
+        ("nul\0.txt", "expected a file, got"),
         ("folder.txt", "expected a directory with files that end in .txt"),
         ("a.jsonlines", "format='jsonl'"),
         ("a.cvs", "format='csv'"),
-        ("a", "found no such ending; say what it is"),
-        ("a.gz", "found no such ending"),
+        ("a", "got no such ending; say what it is"),
+        ("a.gz", "got no such ending"),
         ("a.txt.bz2", "unpack it"),
         ("a.parquet.gz", "Parquet is read from its end"),
     ],
@@ -146,18 +146,18 @@ def test_bad_sources(tmp_path, name, words):
 @pytest.mark.parametrize("kind", ["csv", "tsv", "parquet"])
 def test_a_column_that_is_not_there_names_those_that_are(tmp_path, kind):
     path = put(tmp_path / f"a.{kind}", encoded(kind, ["x"]))
-    with pytest.raises(BadSource, match=r"expected one column 'body', found only 'id', 'text'"):
+    with pytest.raises(BadSource, match=r"expected one column 'body', got only 'id', 'text'"):
         list(documents(path, field="body"))
     with pytest.raises(BadSource, match="expected one column 'key'"):
         list(records(path, id="key"))
 
 
 def test_other_bad_tables(tmp_path):
-    with pytest.raises(BadSource, match="found it twice"):
+    with pytest.raises(BadSource, match="got it twice"):
         read(put(tmp_path / "a.csv", "text,text\na,b\n"))
     with pytest.raises(BadSource, match="name the columns in the first row"):
         read(put(tmp_path / "a.csv", "text\rold mac\r"))
-    with pytest.raises(BadSource, match="expected strings in column 'id', found int64"):
+    with pytest.raises(BadSource, match="expected strings in column 'id', got int64"):
         read(put(tmp_path / "a.parquet", encoded("parquet", ["x"])), field="id")
     whole = encoded("parquet", ["x" * 99] * 99)
     for data in (b"", b"PAR1", b"no parquet at all", whole[:-9]):
@@ -169,7 +169,7 @@ def test_other_bad_tables(tmp_path):
 def test_a_file_that_goes_away_before_it_is_read(tmp_path):
     files = documents(path := put(tmp_path / "a.txt", "x"))
     path.unlink()
-    with pytest.raises(BadSource, match="expected a readable file, found: No such file"):
+    with pytest.raises(BadSource, match="expected a readable file, got: No such file"):
         list(files)
 
 
@@ -178,7 +178,7 @@ def test_a_file_that_goes_away_before_it_is_read(tmp_path):
     [
         ((), {}, "at least one path"),
         ((["a.txt"],), {}, r"documents\(\*paths\)"),
-        ((b"a.txt",), {}, "found bytes"),
+        ((b"a.txt",), {}, "got bytes"),
         (("-", "-"), {}, "once"),
         (("-",), {"split": "lines"}, "separator="),
         (("-",), {"separator": ""}, "not empty"),

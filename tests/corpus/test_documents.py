@@ -123,7 +123,7 @@ def test_split_file_keeps_everything(tmp_path):
     a, b = put(tmp_path / "a.txt", "\ufeffx\r\n\ny\n"), put(tmp_path / "b.txt", "z")
     assert read(a, b, split="file")[0] == ["x\r\n\ny\n", "z"]
     _, told = read(put(tmp_path / "c.txt", b"ab\xffc"), split="file")
-    assert told[0].why.startswith("expected UTF-8, found byte 0xFF at byte 2 of the file ")
+    assert told[0].why.startswith("expected UTF-8, got byte 0xFF at byte 2 of the file ")
 
 
 def test_separator(tmp_path):
@@ -136,7 +136,7 @@ def test_separator(tmp_path):
     ]
     assert files.n_blank == 1
     assert [b.line for b in told] == [6]
-    assert told[0].why.startswith("expected UTF-8, found byte 0xFF at byte 0 of the document ")
+    assert told[0].why.startswith("expected UTF-8, got byte 0xFF at byte 0 of the document ")
 
 
 @pytest.mark.parametrize("kind", ["txt", "jsonl", "csv", "tsv"])

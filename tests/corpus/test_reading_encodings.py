@@ -61,12 +61,12 @@ def test_a_byte_order_mark_names_the_encoding(
 ) -> None:
     path = put(tmp_path / f"a.{kind}", mark + written(kind, TEXTS).encode(exact))
     with pytest.raises(
-        BadSource, match=rf"found {name.upper()} by its byte order mark; .*\(encoding='{name}'\)"
+        BadSource, match=rf"got {name.upper()} by its byte order mark; .*\(encoding='{name}'\)"
     ):
         read(path)
     assert read(path, encoding=name) == (TEXTS, [])
     assert read(path, encoding=exact) == (TEXTS, [])
-    with pytest.raises(BadSource, match=f"found the byte order mark of {name.upper()}"):
+    with pytest.raises(BadSource, match=f"got the byte order mark of {name.upper()}"):
         read(path, encoding="latin-1")
 
 
@@ -74,13 +74,11 @@ def test_a_byte_order_mark_names_the_encoding(
 @pytest.mark.parametrize("exact", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 def test_without_a_mark_zero_bytes_name_it(tmp_path: Path, kind: str, exact: str) -> None:
     path = put(tmp_path / f"a.{kind}", written(kind, TEXTS).encode(exact))
-    with pytest.raises(
-        BadSource, match=rf"found {exact.upper()} by its zero bytes; .*\(encoding='{exact}'\)"
-    ):
+    with pytest.raises(BadSource, match=rf"got {exact.upper()} by its zero bytes; .*\(encoding='{exact}'\)"):
         read(path)
     assert read(path, encoding=exact) == (TEXTS, [])
     # Which end comes first is never guessed.
-    with pytest.raises(BadSource, match=rf"with a byte order mark, found none; .*\(encoding='{exact}'\)"):
+    with pytest.raises(BadSource, match=rf"with a byte order mark, got none; .*\(encoding='{exact}'\)"):
         read(path, encoding=exact[:6])
 
 
@@ -89,7 +87,7 @@ def test_a_single_byte_is_named_with_what_it_would_be(tmp_path: Path, kind: str)
     path = put(tmp_path / f"a.{kind}", written(kind, TEXTS).encode("cp1252"))
     found, told = read(path)
     assert (found, len(told)) == ([], 3)
-    assert "found byte 0xE8 at" in told[0].why
+    assert "got byte 0xE8 at" in told[0].why
     assert str(told[0]).endswith(
         "('è' in Windows-1252); say so if the file is in Windows-1252 (encoding='cp1252')"
     )
@@ -104,13 +102,13 @@ def test_a_byte_that_the_encoding_does_not_know_is_one_bad_row(tmp_path: Path) -
     assert found == ["café", "naïve"]
     then = "; name another encoding, or mend the bytes (encoding=…)"
     assert [(b.line, str(b.error)) for b in told] == [
-        (2, "expected cp1252, found byte 0x81 in the line" + then)
+        (2, "expected cp1252, got byte 0x81 in the line" + then)
     ]
     half = "a\nb".encode("utf-16-le") + b"\x00\xd8" + "c\nd".encode("utf-16-le")  # half of a surrogate pair
     found, told = read(put(path, half), encoding="utf-16-le")
     assert found == ["a", "d"]
     assert [(b.line, str(b.error)) for b in told] == [
-        (2, "expected utf-16-le, found bytes that spell none in the line" + then)
+        (2, "expected utf-16-le, got bytes that spell none in the line" + then)
     ]
 
 
@@ -171,7 +169,7 @@ def test_what_is_no_text_is_told_whatever_its_name(
     tmp_path: Path, name: str, data: bytes, found: str, then: str, encoding: str | None
 ) -> None:
     path = put(tmp_path / name, data)
-    with pytest.raises(BadSource, match=f"expected text, found {re.escape(found)}.*{re.escape(then)}"):
+    with pytest.raises(BadSource, match=f"expected text, got {re.escape(found)}.*{re.escape(then)}"):
         read(path, encoding=encoding)
 
 
@@ -201,5 +199,5 @@ def test_zero_bytes_alone_are_of_no_encoding(tmp_path: Path) -> None:
 )
 def test_binary_files_are_refused_by_what_they_are(tmp_path: Path, head: bytes, what: str) -> None:
     (tmp_path / "a.txt").write_bytes(head + bytes(range(256)))
-    with pytest.raises(BadSource, match=re.escape(f"expected text, found {what}")):
+    with pytest.raises(BadSource, match=re.escape(f"expected text, got {what}")):
         list(documents(tmp_path / "a.txt"))

@@ -70,13 +70,13 @@ def test_a_json_file_may_hold_an_object_a_line(tmp_path: Path) -> None:
     assert read(tmp_path / "a.json", "[]") == ([], [])
     assert read(tmp_path / "a.json", " \n") == ([], [])
     assert read(tmp_path / "a.txt", '[{"text": "a"}]', format="json") == (["a"], [])
-    with pytest.raises(BadSource, match="found one object over several lines"):
+    with pytest.raises(BadSource, match="got one object over several lines"):
         read(tmp_path / "a.json", '{\n "data": [{"text": "a"}]\n}')
 
 
 def test_an_array_under_another_name_is_told(tmp_path: Path) -> None:
     for data in ('[{"text": "a"}]', '[\n{"text": "a"}\n]', '[ {"text": "a"},\n{"text": "b"}]'):
-        with pytest.raises(BadSource, match=r"found an array of them; say what it is \(format='json'\)"):
+        with pytest.raises(BadSource, match=r"got an array of them; say what it is \(format='json'\)"):
             read(tmp_path / "a.jsonl", data)
     assert read(tmp_path / "a.jsonl", '["x"]\n{"text": "a"}')[0] == ["a"]  # a row that is none
 
@@ -135,9 +135,9 @@ def test_a_key_twice_is_a_bad_row(tmp_path: Path, kind: str) -> None:
     found, told = read(tmp_path / f"a.{kind}", data)
     assert found == ["a", "b", "c"]
     assert [(bad.line, bad.why) for bad in told] == [
-        (2, "expected a JSON object with each key once, found the key 'text' twice"),
-        (4, "expected a JSON object with each key once, found the key 'key one' twice"),
-        (5, "expected a JSON object with each key once, found the key 'text' twice"),
+        (2, "expected a JSON object with each key once, got the key 'text' twice"),
+        (4, "expected a JSON object with each key once, got the key 'key one' twice"),
+        (5, "expected a JSON object with each key once, got the key 'text' twice"),
     ]
 
 
@@ -152,7 +152,7 @@ def test_a_number_of_too_many_digits_is_told_in_the_words_of_the_reader(tmp_path
     except BadSource as e:
         why = str(e)
     why += "".join(str(bad) for bad in told)
-    assert "found a whole number of more than 4,300 digits" in why
+    assert "got a whole number of more than 4,300 digits" in why
     assert "sys." not in why
 
 
@@ -190,7 +190,7 @@ def test_fields_inside_objects(tmp_path: Path) -> None:
     (found,) = records(tmp_path / "a.parquet", field="m.deep.er", given="m.text", keep=["m.id"])
     assert (found.text, found.given, found.kept) == ("b", "literal", (7,))
     for wanted, meant in (
-        ("m.txt", "in column 'm.txt', found .*; did you mean 'text'"),
+        ("m.txt", "in column 'm.txt', got .*; did you mean 'text'"),
         ("m.deep.err", "did you mean 'er'"),
         ("mm", "only 'm'"),
     ):
@@ -213,7 +213,7 @@ def test_a_field_that_no_row_has_is_refused_with_what_is_meant(
     with pytest.raises(BadSource) as e:
         next(iter(records(path, report=met.append, **options)))
     assert str(e.value) == (
-        f"{path}: expected a field 'bdoy' in any of the first 1,000 rows, found only 'body', 'key', 'meta', "
+        f"{path}: expected a field 'bdoy' in any of the first 1,000 rows, got only 'body', 'key', 'meta', "
         f"'meta.lang'; did you mean 'body'?{' (field=…)' if option == 'field' else ''}"
     )
     assert met == []

@@ -73,14 +73,14 @@ def test_a_pattern_is_the_files_that_match(corpus: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("*.csv", "expected files that match, found none; check the pattern"),
+        ("*.csv", "expected files that match, got none; check the pattern"),
         ("what is love?", "give it as a text if it is one"),
-        ("empty", "expected a directory with files that end in .txt.*found none"),
-        ("others", "found 1 other file, such as 'a.md'"),
+        ("empty", "expected a directory with files that end in .txt.*got none"),
+        ("others", "got 1 other file, such as 'a.md'"),
         ("[", "expected files that match"),
         (
             "model",
-            "expected documents, found the directory of a model; name .* the model as such \\(load\\(directory\\)\\)",
+            "expected documents, got the directory of a model; name .* the model as such \\(load\\(directory\\)\\)",
         ),
     ],
 )
@@ -201,7 +201,7 @@ def test_a_shard_of_nulls_ends_no_reading(tmp_path: Path, column: str, rows: int
     found = list(records(*files, id="id", given="given", keep=["kept"], report=told.append))
     assert [d.text for d in found] == (["x"] * rows if column == "kept" else []) + ["y"]
     assert len(told) == (0 if column == "kept" else rows)
-    assert all("found null" in bad.why for bad in told)
+    assert all("got null" in bad.why for bad in told)
 
 
 def test_a_shard_without_columns_has_no_rows(tmp_path: Path) -> None:
@@ -253,9 +253,9 @@ def test_a_separator_that_parts_nothing_is_told(tmp_path: Path) -> None:
     one.write_text("Time flies.\nAll is well.\n")
     two.write_text("A<doc>B")
     with pytest.warns(
-        UserWarning, match="separator: expected '<doc>' between documents, found the input to be one"
+        UserWarning, match="separator: expected '<doc>' between documents, got the input to be one"
     ):
         assert list(documents(one, separator="<doc>")) == ["Time flies.\nAll is well."]
-    with pytest.warns(UserWarning, match="found each file to be one"):
+    with pytest.warns(UserWarning, match="got each file to be one"):
         assert len(list(documents(one, one, separator="<doc>"))) == 2
     assert list(documents(one, two, separator="<doc>")) == ["Time flies.\nAll is well.", "A", "B"]

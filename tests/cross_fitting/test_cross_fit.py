@@ -48,7 +48,7 @@ def test_what_is_refused() -> None:
     for texts in ([], ["a"], ["a"] * 9):
         with pytest.raises(BadValue, match="at least two of 3 folds"):
             cross_fit(texts, folds=3)
-    with pytest.raises(BadValue, match="found one text"):
+    with pytest.raises(BadValue, match="got one text"):
         cross_fit("a text")
     for bad in (1, 0, 2.0, 1001, True):
         with pytest.raises(BadValue, match="folds: expected a whole number from 2"):
@@ -80,8 +80,8 @@ def test_on_the_command_line(
     for arguments, said in (
         (("c.txt", "--order", "2"), "--order: expected only with --cross-fit K"),
         (("--text", "a", "--cross-fit", "3"), "--cross-fit: expected FILES"),
-        (("c.txt", "--cross-fit", "3", "-m", "builtin"), "found --model"),
-        (("c.txt", "--cross-fit", "3", "-o", "x.csv"), "found --out; write --json > FILE"),
+        (("c.txt", "--cross-fit", "3", "-m", "builtin"), "got --model"),
+        (("c.txt", "--cross-fit", "3", "-o", "x.csv"), "got --out; write --json > FILE"),
         (("c.txt", "--cross-fit", "1"), "expected a whole number from 2"),
     ):
         code, out, err = run(*arguments)

@@ -35,7 +35,7 @@ def refused(code: object, err: str) -> bool:
     return (
         code == 2
         and err.count("\n") == 1
-        and "out.jsonl: expected a name that is free, found an output that is finished" in err
+        and "out.jsonl: expected a name that is free, got an output that is finished" in err
         and "name another, or replace it (--overwrite)" in err
     )
 

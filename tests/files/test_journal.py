@@ -119,7 +119,7 @@ def test_a_finished_file_is_not_overwritten(tmp_path: Path) -> None:
     target = tmp_path / "o.jsonl"
     target.write_bytes(b"a week of work\n")
     for fresh in (False, True):
-        with pytest.raises(BadValue, match="found an output that is finished.*overwrite=True"):
+        with pytest.raises(BadValue, match="got an output that is finished.*overwrite=True"):
             open_journal(target, PARTS, HERE, {"items": 0}, fresh=fresh, overwrite=False)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("o.jsonl", b"a week of work\n")]
     journal = open_journal(target, PARTS, HERE, {"items": 0}, fresh=False, overwrite=True)
@@ -190,7 +190,7 @@ def test_a_state_with_another_number_is_damaged(tmp_path: Path) -> None:
     record = json.loads(progress_of(target).read_bytes())
     record["state"]["items"] = 1  # a row would come twice
     progress_of(target).write_text(json.dumps(record))
-    with pytest.raises(BadSource, match="found a damaged file"):
+    with pytest.raises(BadSource, match="got a damaged file"):
         open_journal(target, PARTS, HERE, {"items": 0}, fresh=False)
 
 

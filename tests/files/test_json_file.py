@@ -42,27 +42,27 @@ def test_any_bytes_are_an_object_or_one_line(raw: bytes) -> None:
         if said is None:
             assert json.loads(raw) == found
         else:
-            assert said.startswith("a.json: expected a JSON object, found ")
+            assert said.startswith("a.json: expected a JSON object, got ")
             assert said.isprintable()
 
 
 REFUSED = {
-    "nothing": (b"", "found no JSON: Expecting value at line 1, column 1"),
-    "cut off": (b'{"a": 1', "found no JSON: .*the file may be truncated"),
-    "no UTF-8": (b'{"a": "\xff"}', "found no UTF-8: the byte 0xff at byte 8$"),
-    "UTF-16": ('{"a": 1}'.encode("utf-16"), "found no UTF-8: the byte 0x"),
-    "lists too deep": (b'{"a": ' + b"[" * 200_000, "found JSON nested too deeply$"),
-    "objects too deep": (b'{"a":' * 200_000, "found JSON nested too deeply$"),
-    "a key twice": (b'{"a": {"b": 1, "c": 2, "b": 3}}', "found the key 'b' twice$"),
-    "an array": (b"[]", "found an array$"),
-    "a string": (b'"a"', "found a string$"),
-    "a number": (b"7", "found a number$"),
-    "null": (b"null", "found null$"),
-    "true": (b"true", "found a boolean$"),
-    "digits": (b'{"a": ' + b"9" * 5000 + b"}", "found a whole number of more than 4,300 digits$"),
-    "NaN": (b'{"a": NaN}', "found NaN, which is no number of JSON$"),
-    "Infinity": (b'{"a": -Infinity}', "found -Infinity, which is no number of JSON$"),
-    "beyond a float": (b'{"a": 1e999}', "found the number 1e999, which no float holds$"),
+    "nothing": (b"", "got no JSON: Expecting value at line 1, column 1"),
+    "cut off": (b'{"a": 1', "got no JSON: .*the file may be truncated"),
+    "no UTF-8": (b'{"a": "\xff"}', "got no UTF-8: the byte 0xff at byte 8$"),
+    "UTF-16": ('{"a": 1}'.encode("utf-16"), "got no UTF-8: the byte 0x"),
+    "lists too deep": (b'{"a": ' + b"[" * 200_000, "got JSON nested too deeply$"),
+    "objects too deep": (b'{"a":' * 200_000, "got JSON nested too deeply$"),
+    "a key twice": (b'{"a": {"b": 1, "c": 2, "b": 3}}', "got the key 'b' twice$"),
+    "an array": (b"[]", "got an array$"),
+    "a string": (b'"a"', "got a string$"),
+    "a number": (b"7", "got a number$"),
+    "null": (b"null", "got null$"),
+    "true": (b"true", "got a boolean$"),
+    "digits": (b'{"a": ' + b"9" * 5000 + b"}", "got a whole number of more than 4,300 digits$"),
+    "NaN": (b'{"a": NaN}', "got NaN, which is no number of JSON$"),
+    "Infinity": (b'{"a": -Infinity}', "got -Infinity, which is no number of JSON$"),
+    "beyond a float": (b'{"a": 1e999}', "got the number 1e999, which no float holds$"),
 }
 
 
@@ -73,7 +73,7 @@ def test_what_is_refused(name: str, tmp_path: Path) -> None:
     path.write_bytes(raw)
     with pytest.raises(BadSource) as e:
         read_object(path, 1 << 22, "a card", "copy the card again")
-    assert e.value.message.startswith(f"{path}: expected a card, found ")
+    assert e.value.message.startswith(f"{path}: expected a card, got ")
     assert str(e.value).endswith("; copy the card again")
     with pytest.raises(BadSource, match=pattern):
         raise BadSource(e.value.message, None)
@@ -91,7 +91,7 @@ def test_a_file_of_the_largest_size_is_read_and_one_byte_more_is_not(tmp_path: P
     path.write_bytes(b"{}".ljust(MOST))
     assert read_object(path, MOST) == {}
     path.write_bytes(b"{}".ljust(MOST + 1))
-    with pytest.raises(BadSource, match="expected a JSON object of at most 1 KiB, found more: 1,025 bytes"):
+    with pytest.raises(BadSource, match="expected a JSON object of at most 1 KiB, got more: 1,025 bytes"):
         read_object(path, MOST)
 
 
@@ -99,7 +99,7 @@ def test_a_missing_file_is_none_for_one_reader_and_refused_by_the_other(tmp_path
     for path in (tmp_path / "none.json", tmp_path / "file" / "below.json"):
         (tmp_path / "file").touch()
         assert find_object(path, MOST) is None
-        with pytest.raises(BadSource, match=f"{path}: expected a JSON object, found"):
+        with pytest.raises(BadSource, match=f"{path}: expected a JSON object, got"):
             read_object(path, MOST)
 
 
@@ -108,5 +108,5 @@ def test_a_directory_a_pipe_and_a_loop_of_links_are_refused_at_once(tmp_path: Pa
     (tmp_path / "loop").symlink_to("loop")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "loop"):
         for read in (read_object, find_object):
-            with pytest.raises(BadSource, match="expected a JSON object, found"):
+            with pytest.raises(BadSource, match="expected a JSON object, got"):
                 read(path, MOST)

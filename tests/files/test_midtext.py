@@ -184,7 +184,7 @@ def test_an_empty_record_beside_rows_is_damaged(runs: Runs) -> None:
     Path("o.jsonl.part").write_text('{"id": "in.txt:1"}\n')
     ran = runs("score", "in.txt", "-o", "o.jsonl")
     assert (ran.code, ran.calls) == (2, [])
-    assert "found a damaged file; start over (--fresh)" in ran.err
+    assert "got a damaged file; start over (--fresh)" in ran.err
     assert Path("o.jsonl.part").read_text() == '{"id": "in.txt:1"}\n'
 
 

@@ -283,7 +283,7 @@ def test_a_place_that_takes_no_file_is_told_before_an_audit(
     for place in (tmp_path / "file", tmp_path / "file" / "inside", Path("/proc/nowhere")):
         monkeypatch.setenv("POFX_DATA", str(place))
         with pytest.raises(
-            BadSource, match="expected a place to keep the verdict, found: .*; choose .*POFX_DATA"
+            BadSource, match="expected a place to keep the verdict, got: .*; choose .*POFX_DATA"
         ):
             check_pin("w")
         with pytest.raises(BadSource, match="expected a place to keep the verdict"):

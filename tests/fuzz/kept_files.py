@@ -98,6 +98,6 @@ def once(rng: random.Random) -> None:
             (home / other).parent.mkdir(parents=True, exist_ok=True)
             (home / other).write_bytes(whole)
     if refusal:
-        assert refusal.isprintable() and "expected" in refusal and "found" in refusal, refusal
+        assert refusal.isprintable() and "expected" in refusal and "got" in refusal, refusal
     else:
         assert found == expected, f"{kind}, {name}: {raw[:2000]!r}"

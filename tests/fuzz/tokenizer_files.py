@@ -190,7 +190,7 @@ def once(rng: random.Random) -> None:
     file, rows = tokenizer(rng)
     vocab, _ = heard(lambda: TokenizerVocab(file, rows))  # opened in a process of its own before
     if isinstance(vocab, BadSource):
-        assert str(vocab).isprintable() and "expected" in str(vocab) and "found" in str(vocab), vocab
+        assert str(vocab).isprintable() and "expected" in str(vocab) and "got" in str(vocab), vocab
         return
     texts = ["".join(rng.choices(CHARACTERS, k=rng.choice((0, 1, 3, 8, 20)))) for _ in range(5)]
     for text in [*texts, "a" * 40 + "b"]:

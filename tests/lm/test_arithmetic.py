@@ -158,7 +158,7 @@ def test_a_record_without_arithmetic_is_damaged(
     )  # as if it had been written so
     record = json.loads(progress_of(target).read_bytes())
     progress_of(target).write_text(json.dumps({**record, "arithmetic": value, "seal": "sealed"}))
-    with pytest.raises(BadSource, match="found a damaged file"):
+    with pytest.raises(BadSource, match="got a damaged file"):
         open_journal(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
 
 
@@ -167,7 +167,7 @@ def test_a_run_of_an_earlier_version_is_refused_by_name(tmp_path: Path) -> None:
     stopped(target, HERE, 1)
     record = json.loads(progress_of(target).read_bytes())
     progress_of(target).write_text(json.dumps({**record, "format": 2}))
-    with pytest.raises(BadSource, match=r"found format 2, of an earlier version of pofx; .*start over"):
+    with pytest.raises(BadSource, match=r"got format 2, of an earlier version of pofx; .*start over"):
         open_journal(target, {"m": 1}, HERE.parts, {"items": 0}, fresh=False)
 
 

@@ -201,7 +201,7 @@ def test_the_score_of_an_estimator_warns() -> None:
     labels = ["xy"[k % 2] for k in range(40)]
     for given in (None, {"x": "in x: ", "y": "in y: "}):
         estimator = pofx.GenerativeClassifier(SPEC, given=given).fit(TEXTS, labels)
-        with pytest.warns(UserWarning, match="found 5 of which the classifier was fitted on 3"):
+        with pytest.warns(UserWarning, match="got 5 of which the classifier was fitted on 3"):
             flattered = estimator.score([*TEXTS[:3], *NEW[:2]], [*labels[:3], "x", "y"])
         assert flattered == np.mean(
             estimator.predict([*TEXTS[:3], *NEW[:2]]) == np.array([*labels[:3], "x", "y"])

@@ -69,7 +69,7 @@ TRANSFORMS: dict[str, Callable[[LM], LM]] = {
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize(("bad", "at"), [(np.nan, 1), (np.inf, 2)])
 def test_no_query_makes_a_number_of_it(query: str, transform: str, bad: float, at: int) -> None:
-    with pytest.raises(NoLaw, match="numbers, found (nan|inf)") as caught:
+    with pytest.raises(NoLaw, match="numbers, got (nan|inf)") as caught:
         QUERIES[query](TRANSFORMS[transform](Sick(bad, at)))
     assert "\n" not in str(caught.value)
 

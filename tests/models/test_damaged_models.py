@@ -31,7 +31,7 @@ def test_what_is_no_model(tmp_path: Path) -> None:
     assert "a pickle, which can run any code" in refused(tmp_path / "file.bin")
     assert "'pofx models' lists" in refused(tmp_path / "nothing")
     assert "too long" in refused(tmp_path / ("x" * 300))
-    assert "found nothing" in refused(Path("a\0b"))
+    assert "got nothing" in refused(Path("a\0b"))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -164,8 +164,8 @@ def test_a_table_at_odds_with_itself(model: Path, name: str) -> None:
 
 
 CARDS: dict[str, tuple[dict[str, Any], str]] = {
-    "a later format": ({"format": 2}, "found 2; read it with the version"),
-    "no format": ({"format": None}, "found None"),
+    "a later format": ({"format": 2}, "got 2; read it with the version"),
+    "no format": ({"format": None}, "got None"),
     "a format of many words": ({"format": "x" * 5000}, "expected format 1"),
     "another family": ({"family": "oracle"}, "family 'ngram' or 'transformer'"),
     "a family of the other kind": ({"family": "transformer", "overlap": 4}, "qwen3"),
@@ -191,9 +191,9 @@ def test_a_card_that_vouches_for_nothing(model: Path) -> None:
         (model / "pofx.json").write_text(json.dumps({**changed, "seal": store.card_seal(changed)}))
         refused(model)
     (model / "pofx.json").write_text(json.dumps({**card, "seal": "0" * 64}))
-    assert "found a changed file" in refused(model)
+    assert "got a changed file" in refused(model)
     (model / "pofx.json").write_text(json.dumps({k: v for k, v in card.items() if k != "seal"}))
-    assert "found a changed file" in refused(model)
+    assert "got a changed file" in refused(model)
 
 
 @pytest.mark.parametrize(

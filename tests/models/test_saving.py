@@ -104,10 +104,10 @@ def test_other_peoples_files_are_left_alone(tmp_path: Path) -> None:
     home.mkdir()
     (home / "chapter1.tex").write_text("words")
     before = snapshot(tmp_path)
-    with pytest.raises(BadSource, match=r"found other files \(chapter1\.tex\); choose another"):
+    with pytest.raises(BadSource, match=r"got other files \(chapter1\.tex\); choose another"):
         pofx.save(ngram(), home)
     (tmp_path / "file").write_text("words")
-    with pytest.raises(BadSource, match="found a file"):
+    with pytest.raises(BadSource, match="got a file"):
         pofx.save(ngram(), tmp_path / "file")
     with pytest.raises(BadSource, match="expected a place"):
         pofx.save(ngram(), tmp_path / "file" / "below")
@@ -121,7 +121,7 @@ def test_an_older_model_is_replaced(tmp_path: Path) -> None:
     pofx.save(ngram(order=2), tmp_path / "m")
     (tmp_path / "m" / "scores.csv").write_text("of somebody")
     before = snapshot(tmp_path)
-    with pytest.raises(BadSource, match=r"found other files \(scores\.csv\)"):
+    with pytest.raises(BadSource, match=r"got other files \(scores\.csv\)"):
         pofx.save(ngram(order=4), tmp_path / "m")
     assert snapshot(tmp_path) == before
     (tmp_path / "m" / "scores.csv").unlink()
@@ -217,10 +217,10 @@ def test_an_ngram_saved_as_arpa_is_loaded_again(tmp_path: Path, name: str) -> No
     again = pofx.load(tmp_path / name)
     assert pofx.log_prob(again, "the at") == pytest.approx(pofx.log_prob(lm, "the at"), abs=1e-8)
     (tmp_path / "dir.arpa").mkdir()
-    with pytest.raises(BadSource, match="found a directory"):
+    with pytest.raises(BadSource, match="got a directory"):
         pofx.save(lm, tmp_path / "dir.arpa")
     with pytest.raises(BadValue, match="bytes or words"):
         pofx.save(pofx.fit(["ab"], pofx.NgramSpec(order=2, vocab="chars")), tmp_path / "chars.arpa")
-    with pytest.raises(BadValue, match="found Given"):
+    with pytest.raises(BadValue, match="got Given"):
         pofx.save(pofx.given(lm, "t"), tmp_path / "given.arpa")
     assert not (tmp_path / "chars.arpa").exists()

@@ -55,7 +55,7 @@ class Bounded(ToyLM):
 
     def refuse(self, n: int) -> None:
         if n > self.room:
-            raise TooLong(f"expected at most {self.room} tokens, found {n}")
+            raise TooLong(f"expected at most {self.room} tokens, got {n}")
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         new = as_id_rows(ids, state.n)

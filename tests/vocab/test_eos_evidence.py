@@ -192,7 +192,7 @@ def test_a_user_may_end_texts_by_a_word(edited: Edit) -> None:
 
 @pytest.mark.parametrize("found", ["1", [1, "2"], True, {"id": 1}, 1.0])
 def test_ids_are_whole_numbers(found: object, edited: Edit) -> None:
-    with pytest.raises(pofx.BadSource, match="generation_config.json: expected .*eos_token_id, found"):
+    with pytest.raises(pofx.BadSource, match="generation_config.json: expected .*eos_token_id, got"):
         pofx.load(edited(generation=found))
 
 

@@ -65,7 +65,7 @@ def test_one_line_whatever_the_library_does(
 ) -> None:
     normalizer, why = BAD[name]
     folder = written(tmp_path, normalizer)
-    with pytest.raises(BadSource, match="expected .*found") as e:
+    with pytest.raises(BadSource, match="expected .*got") as e:
         vetting.vet(folder, ROWS, [])
     assert why in str(e.value)
     assert str(e.value).startswith(str(folder))
@@ -98,7 +98,7 @@ def test_a_process_without_memory_is_one_line(tmp_path: Path, monkeypatch: pytes
 def test_a_panic_on_a_text_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     vocab = TokenizerVocab({**tiny.tokenizer(), "pre_tokenizer": SLOW}, ROWS)
     assert vocab.decode(vocab.encode("aab")) == b"aab"
-    with pytest.raises(NotText, match="this tokenizer can encode, found one on which it fails: Onig") as e:
+    with pytest.raises(NotText, match="this tokenizer can encode, got one on which it fails: Onig") as e:
         vocab.encode("a" * 60 + "b")
     assert str(e.value).isprintable()
     assert capfd.readouterr().err == ""
@@ -150,7 +150,7 @@ def test_a_map_of_characters_that_leads_nowhere_else_is_read() -> None:
     ],
 )
 def test_a_map_of_characters_that_leads_outside_is_refused(changed: tuple[dict[int, int], bytes]) -> None:
-    with pytest.raises(BadSource, match="expected a precompiled_charsmap .*, found"):
+    with pytest.raises(BadSource, match="expected a precompiled_charsmap .*, got"):
         TokenizerVocab({**tiny.tokenizer(), "normalizer": charsmap(*changed)}, ROWS)
 
 

@@ -50,7 +50,7 @@ def vocab(name: str) -> TokenizerVocab:
 
 @pytest.mark.parametrize("name", NORMALIZERS)
 def test_a_refusal_names_the_normalizer_and_shows_what_is_read(name: str) -> None:
-    with pytest.raises(pofx.NotText, match="expected .*found .*normalize=True") as e:
+    with pytest.raises(pofx.NotText, match="expected .*got .*normalize=True") as e:
         vocab(name).encode(CHANGED[name])
     assert f"its normalizer is {name})" in str(e.value)
     assert ascii(NORMALIZERS[name][1](CHANGED[name])) in str(e.value)
@@ -126,5 +126,5 @@ def test_rows_say_what_was_read(home: Path, tmp_path: Path) -> None:
 
 
 def test_models_that_read_texts_as_they_are() -> None:
-    with pytest.raises(pofx.BadValue, match="normalize: expected a pretrained model, found builtin"):
+    with pytest.raises(pofx.BadValue, match="normalize: expected a pretrained model, got builtin"):
         pofx.load("builtin", normalize=True)

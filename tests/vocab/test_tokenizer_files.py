@@ -34,16 +34,16 @@ def test_files_beside(tmp_path: Path) -> None:
     assert vocab.control.adds_after == ()
     for name, text, pattern in [
         ("tokenizer.json", "[" * 200_000, "nested too deeply"),
-        ("tokenizer.json", '{"model": ', "JSON object, found no JSON: .*truncated"),
-        ("tokenizer.json", "[]", "JSON object, found an array"),
-        ("tokenizer_config.json", "[]", "JSON object, found an array"),
+        ("tokenizer.json", '{"model": ', "JSON object, got no JSON: .*truncated"),
+        ("tokenizer.json", "[]", "JSON object, got an array"),
+        ("tokenizer_config.json", "[]", "JSON object, got an array"),
         (
             "tokenizer_config.json",
             '{"added_tokens_decoder": 7}',
             "an object of tokens as added_tokens_decoder",
         ),
-        ("special_tokens_map.json", "\udcff", "found no UTF-8"),
-        ("tokenizer.json", '{"version": "1.0", "x": ' + "9" * 5000 + "}", "found .*digits"),
+        ("special_tokens_map.json", "\udcff", "got no UTF-8"),
+        ("tokenizer.json", '{"version": "1.0", "x": ' + "9" * 5000 + "}", "got .*digits"),
     ]:
         folder = write_files(tmp_path / "c", d, {}, {})
         (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -52,17 +52,17 @@ def test_files_beside(tmp_path: Path) -> None:
         assert str(tmp_path) in str(e.value)
         assert "\n" not in str(e.value)
     with pytest.raises(
-        BadSource, match=r"tokenizer.json: expected a tokenizer in this one file, found none.*save_pre"
+        BadSource, match=r"tokenizer.json: expected a tokenizer in this one file, got none.*save_pre"
     ):
         read_tokenizer(tmp_path / "none", 500)
     (tmp_path / "d" / "tokenizer_config.json").mkdir(parents=True)
     write_files(tmp_path / "d", d)
-    with pytest.raises(BadSource, match="found a directory or a device"):
+    with pytest.raises(BadSource, match="got a directory or a device"):
         read_tokenizer(tmp_path / "d", 500)
     with pytest.MonkeyPatch.context() as m:
         m.setattr("pofx.vocab.tokenizer.files.tokenizer_json.MAX_BYTES", 1 << 20)
         (tmp_path / "a" / "tokenizer.json").write_text(" " * (3 << 20))
-        with pytest.raises(BadSource, match="at most 1 MiB, found more: 3,145,728 bytes"):
+        with pytest.raises(BadSource, match="at most 1 MiB, got more: 3,145,728 bytes"):
             read_tokenizer(tmp_path / "a", 500)
 
 
@@ -80,32 +80,32 @@ def _at(key: str, value: object, *more: object) -> Callable[[dict[str, Any]], No
 
 
 REFUSED: list[tuple[str, str, Callable[[dict[str, Any]], None], str]] = [
-    ("byte-level", "WordPiece", _at("model.type", "WordPiece"), "BPE or Unigram model.*found WordPiece"),
-    ("byte-level", "no type", _at("model", {"vocab": {}}), "found none named"),
+    ("byte-level", "WordPiece", _at("model.type", "WordPiece"), "BPE or Unigram model.*got WordPiece"),
+    ("byte-level", "no type", _at("model", {"vocab": {}}), "got none named"),
     ("byte-level", "white space", _at("pre_tokenizer", {"type": "Whitespace"}), "Whitespace, which drops"),
     ("byte-level", "suffix", _at("model.end_of_word_suffix", "</w>"), "the end_of_word_suffix '</w>'"),
     ("byte-level", "prefix", _at("model.continuing_subword_prefix", "##"), "the continuing_subword_prefix '##'"),
     ("byte-level", "decoder", _at("decoder", {"type": "CTC"}), "CTC, which does not say where the spaces are"),
-    ("byte-level", "two tokens an id", _at("model.vocab.a", 0), "one token an id, found 0 for two"),
-    ("byte-level", "negative", _at("model.vocab.a", -3), "ids from 0, found -3 for the token 'a'"),
+    ("byte-level", "two tokens an id", _at("model.vocab.a", 0), "one token an id, got 0 for two"),
+    ("byte-level", "negative", _at("model.vocab.a", -3), "ids from 0, got -3 for the token 'a'"),
     ("byte-level", "true", _at("model.vocab.a", True), "whole number.*'a'"),
     ("byte-level", "fraction", _at("model.vocab.a", 1.5), "whole number.*'a'"),
     ("byte-level", "huge", _at("model.vocab.a", 2**70), "rows of the model|tokenizers library can run"),
     ("byte-level", "no table", _at("model.vocab", []), "a table of tokens"),
     ("byte-level", "empty table", _at("model.vocab", {}), "a table of tokens"),
-    ("byte-level", "no model", lambda d: d.pop("model"), "an object as the model, found NoneType"),
-    ("byte-level", "model null", _at("model", None), "an object as the model, found NoneType"),
+    ("byte-level", "no model", lambda d: d.pop("model"), "an object as the model, got NoneType"),
+    ("byte-level", "model null", _at("model", None), "an object as the model, got NoneType"),
     ("byte-level", "unknown merge", lambda d: d["model"]["merges"].append(["q", "zq"]), "out of vocabulary"),
-    ("byte-level", "merge of three", lambda d: d["model"]["merges"].append(["a", "b", "c"]), "a pair of tokens as each merge, found .*'c'"),
-    ("byte-level", "merge of numbers", _at("model.merges.0", [1, 2]), "a pair of tokens as each merge, found .1, 2"),
-    ("byte-level", "old merge", _at("model.merges", ["a b c"]), "a pair of tokens as each merge, found 'a b c'"),
+    ("byte-level", "merge of three", lambda d: d["model"]["merges"].append(["a", "b", "c"]), "a pair of tokens as each merge, got .*'c'"),
+    ("byte-level", "merge of numbers", _at("model.merges.0", [1, 2]), "a pair of tokens as each merge, got .1, 2"),
+    ("byte-level", "old merge", _at("model.merges", ["a b c"]), "a pair of tokens as each merge, got 'a b c'"),
     ("byte-level", "surrogate", lambda d: d["model"]["vocab"].update({"\ud800": d["model"]["vocab"].pop("a")}), "surrogates"),
-    ("byte-level", "added id", _at("added_tokens.3.id", 9), "'<think>' by its own id, found 9, where .* gives it 3"),
-    ("byte-level", "taken", lambda d: d["model"]["vocab"].update(a=360), "added token '<think>', found 360, taken"),
-    ("byte-level", "added twice", lambda d: d["added_tokens"].append({"content": "<s>", "id": 9}), "found 9, where"),
-    ("byte-level", "empty added", _at("added_tokens.3.content", ""), "found an empty one"),
+    ("byte-level", "added id", _at("added_tokens.3.id", 9), "'<think>' by its own id, got 9, where .* gives it 3"),
+    ("byte-level", "taken", lambda d: d["model"]["vocab"].update(a=360), "added token '<think>', got 360, taken"),
+    ("byte-level", "added twice", lambda d: d["added_tokens"].append({"content": "<s>", "id": 9}), "got 9, where"),
+    ("byte-level", "empty added", _at("added_tokens.3.content", ""), "got an empty one"),
     ("byte-level", "added text", _at("added_tokens.3.content", 7), "a text and an id in each added token"),
-    ("byte-level", "added list", _at("added_tokens", 7), "a list of added tokens, found int"),
+    ("byte-level", "added list", _at("added_tokens", 7), "a list of added tokens, got int"),
     ("byte-level", "normalizer", _at("normalizer", {"type": "Evil"}), "tokenizers library can run"),
     ("byte-level", "deep", _at("normalizer", lambda _: {"type": "NFC", "more": _nested(150)}), "tokenizers library can run"),
     ("byte-level", "deeper", _at("normalizer", lambda _: _nested(5000)), "at most 64 steps"),
@@ -116,20 +116,20 @@ REFUSED: list[tuple[str, str, Callable[[dict[str, Any]], None], str]] = [
     ("sentencepiece", "twice", _at("post_processor.single", lambda s: s + s), "makes 2 of it"),
     ("sentencepiece, opening space", "one mark", _at("normalizer", {"type": "Prepend", "prepend": "▁"}), "a space like any other"),
     ("sentencepiece, opening space", "stripped", _at("normalizer.normalizers", lambda n: [{"type": "Strip", "strip_left": True, "strip_right": False}, *n]), "makes '.u2581a' of 'a' and 'a' of ' a'"),
-    ("unigram", "score", _at("model.vocab.5", ["x", float("nan")]), "log-probability, found .* as id 5"),
-    ("unigram", "infinite", _at("model.vocab.5", ["x", float("inf")]), "log-probability, found .* as id 5"),
-    ("unigram", "piece", _at("model.vocab.5", [5, 0.0]), "log-probability, found .* as id 5"),
-    ("unigram", "twice", _at("model.vocab.5", ["</s>", 0.0]), "one id a piece, found '</s>' with two"),
-    ("unigram", "unknown", _at("model.unk_id", 10**6), "one of [0-9]+ pieces as unk_id, found 1000000"),
+    ("unigram", "score", _at("model.vocab.5", ["x", float("nan")]), "log-probability, got .* as id 5"),
+    ("unigram", "infinite", _at("model.vocab.5", ["x", float("inf")]), "log-probability, got .* as id 5"),
+    ("unigram", "piece", _at("model.vocab.5", [5, 0.0]), "log-probability, got .* as id 5"),
+    ("unigram", "twice", _at("model.vocab.5", ["</s>", 0.0]), "one id a piece, got '</s>' with two"),
+    ("unigram", "unknown", _at("model.unk_id", 10**6), "one of [0-9]+ pieces as unk_id, got 1000000"),
     ("unigram", "no list", _at("model.vocab", {}), "a list of pieces"),
-    ("unigram", "negative unknown", _at("model.unk_id", -1), "pieces as unk_id, found -1"),
-    ("unigram", "no pair", _at("model.vocab.5", 7), "a piece and its log-probability, found 7 as id 5"),
-    ("unigram", "huge score", _at("model.vocab.5", ["x", -(10**400)]), "log-probability, found .* as id 5"),
+    ("unigram", "negative unknown", _at("model.unk_id", -1), "pieces as unk_id, got -1"),
+    ("unigram", "no pair", _at("model.vocab.5", 7), "a piece and its log-probability, got 7 as id 5"),
+    ("unigram", "huge score", _at("model.vocab.5", ["x", -(10**400)]), "log-probability, got .* as id 5"),
     ("unigram", "no mark", lambda d: d["pre_tokenizer"].pop("replacement"), "a text as the replacement of Metaspace"),
-    ("byte-level", "unknown of BPE", _at("model.unk_id", 0), "unk_id, found 0 in a BPE model"),
-    ("byte-level", "unknown list", _at("model.unk_token", ["a"]), "a text as unk_token, found list"),
+    ("byte-level", "unknown of BPE", _at("model.unk_id", 0), "unk_id, got 0 in a BPE model"),
+    ("byte-level", "unknown list", _at("model.unk_token", ["a"]), "a text as unk_token, got list"),
     ("byte-level", "no table at all", lambda d: d["model"].pop("vocab"), "a table of tokens"),
-    ("byte-level", "merges", _at("model.merges", 7), "a list of merges, found int"),
+    ("byte-level", "merges", _at("model.merges", 7), "a list of merges, got int"),
     ("byte-level", "no content", lambda d: d["added_tokens"][3].pop("content"), "a text and an id in each added token"),
     ("byte-level", "no added token", _at("added_tokens.3", "a"), "a text and an id in each added token"),
     ("byte-level", "added surrogate", _at("added_tokens.3.content", "\ud800"), "by its own id|lone surrogates"),
@@ -137,7 +137,7 @@ REFUSED: list[tuple[str, str, Callable[[dict[str, Any]], None], str]] = [
     ("byte-level", "steps", _at("normalizer", {"type": "Sequence", "normalizers": 7}), "a list of steps for normalizers"),
     ("byte-level", "replace", _at("normalizer", {"type": "Replace", "pattern": {"String": "a"}}), "content of Replace"),
     ("byte-level", "pattern", _at("normalizer", {"type": "Replace", "pattern": "a", "content": "a"}), "pattern of Replace"),
-    ("byte-level", "prepend", _at("normalizer", {"type": "Prepend", "prepend": 7}), "a text as the prepend of Prepend, found int"),
+    ("byte-level", "prepend", _at("normalizer", {"type": "Prepend", "prepend": 7}), "a text as the prepend of Prepend, got int"),
     ("byte-level", "replace surrogate", _at("decoder", {"type": "Replace", "pattern": {"String": "\ud800"}, "content": " "}), "lone surrogates"),
 ]  # fmt: skip
 
@@ -213,8 +213,8 @@ def test_junk_anywhere_is_read_or_refused(data: st.DataObject) -> None:
     [
         ({"added_tokens_decoder": 7}, "added_tokens_decoder"),
         ({"added_tokens_decoder": {"0": "<s>"}}, "added_tokens_decoder"),
-        ({"additional_special_tokens": 7}, "a list of tokens as additional_special_tokens .*, found int"),
-        ({"extra_special_tokens": True}, "a list of tokens as extra_special_tokens .*, found bool"),
+        ({"additional_special_tokens": 7}, "a list of tokens as additional_special_tokens .*, got int"),
+        ({"extra_special_tokens": True}, "a list of tokens as extra_special_tokens .*, got bool"),
     ],
 )
 def test_a_spoiled_file_beside_is_refused(config: dict[str, Any], pattern: str) -> None:

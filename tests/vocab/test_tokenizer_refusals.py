@@ -15,23 +15,23 @@ from tiny_tokenizers import VOCABS, build, byte_level, check, unigram
 
 def test_why_a_text_is_refused() -> None:
     for name, text, pattern in [
-        ("unigram", "the cat \u4e2d the", r"tokens, found '\u4e2d' \(U\+4E2D\) at character 8; replace it"),
-        ("unigram", "bel\x07X", r"found '\\x07' \(U\+0007\) at character 3"),
-        ("unigram", b"the \xff", r"expected UTF-8, found byte 0xFF at byte 4"),
-        ("unigram", "a \u2581", r"found '.u2581' at character 2, which comes back as ' '"),
+        ("unigram", "the cat \u4e2d the", r"tokens, got '\u4e2d' \(U\+4E2D\) at character 8; replace it"),
+        ("unigram", "bel\x07X", r"got '\\x07' \(U\+0007\) at character 3"),
+        ("unigram", b"the \xff", r"expected UTF-8, got byte 0xFF at byte 4"),
+        ("unigram", "a \u2581", r"got '.u2581' at character 2, which comes back as ' '"),
         (
             "NFC",
             "the e\u0301",
-            r"found 'e.u0301' at character 4, .* '.xe9' .*NFC.*another string; .*normalize\('NFC', text\)",
+            r"got 'e.u0301' at character 4, .* '.xe9' .*NFC.*another string; .*normalize\('NFC', text\)",
         ),
         (
             "lower case",
             "the Cat",
-            r"found 'Cat' at character 4.* 'cat' .*normalizer is Lowercase.*text.lower\(\).*'the cat' \(normalize=True\)",
+            r"got 'Cat' at character 4.* 'cat' .*normalizer is Lowercase.*text.lower\(\).*'the cat' \(normalize=True\)",
         ),
-        ("strip", "the cat ", r"found ' ' at character 7, .* '' .*normalizer is Strip.* text.strip\(\)"),
+        ("strip", "the cat ", r"got ' ' at character 7, .* '' .*normalizer is Strip.* text.strip\(\)"),
         ("byte-level", "a\ud800", r"lone surrogate U\+D800 at character 1"),
-        ("byte-level", 7, r"expected a text \(str or bytes\), found int"),
+        ("byte-level", 7, r"expected a text \(str or bytes\), got int"),
     ]:
         with pytest.raises(NotText, match=pattern) as e:
             VOCABS[name].encode(text)  # type: ignore[arg-type]

@@ -161,5 +161,5 @@ def test_no_file_a_directory_and_a_giant_are_refused(tmp_path: Path) -> None:
     giant.mkdir()
     with (giant / "tokenizer.json").open("wb") as f:
         f.truncate(1 << 31)  # sparse: takes no space
-    with pytest.raises(BadSource, match="at most 256 MiB, found more: 2,147,483,648 bytes"):
+    with pytest.raises(BadSource, match="at most 256 MiB, got more: 2,147,483,648 bytes"):
         read_saved_vocab(giant)

@@ -155,7 +155,7 @@ def test_what_control_tokens_are() -> None:
     )
     assert vocab.decode(vocab.encode("!")) == b"!"
     assert not {table[t] for t in control} & set(vocab.encode("the bit of text that ends"))
-    with pytest.raises(NotText, match="found 'q' .U.0071. at character 1;"):
+    with pytest.raises(NotText, match="got 'q' .U.0071. at character 1;"):
         vocab.encode("xq")
     assert vocab.decode([0, *vocab.encode("x"), 2, 399]) == b"x"
     plain = build(d, end=None)
@@ -262,7 +262,7 @@ def test_ids_beyond_the_law() -> None:
     without = build(d, rows=n)  # and an added one, which texts then do without
     assert len(check(without, "<think>")) > 1
     with pytest.raises(
-        BadSource, match=rf"below the {n - 1} rows of the model, found {n - 1}; .*another model"
+        BadSource, match=rf"below the {n - 1} rows of the model, got {n - 1}; .*another model"
     ):
         build(d, rows=n - 1)
     padded = build(d, rows=n + 50)

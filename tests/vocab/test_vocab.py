@@ -149,7 +149,7 @@ def test_what_is_no_text(vocab: Vocab) -> None:
         vocab.encode("ab\ud800")
     with pytest.raises(NotText, match=r"U\+DCFF"):  # also where surrogateescape would take it for a byte
         vocab.encode("\udcff")
-    with pytest.raises(NotText, match="found int"):
+    with pytest.raises(NotText, match="got int"):
         vocab.encode(7)  # type: ignore[arg-type]
 
 

@@ -68,7 +68,7 @@ def bayes(log_likelihood: Floats, log_prior: Floats, power: float = 1.0) -> Post
     if len(never):
         more = f" (and {len(never) - 1:,} more)" if len(never) > 1 else ""
         raise Impossible(
-            f"document {never[0]}{more}: expected a text that some class of positive prior can produce, found "
+            f"document {never[0]}{more}: expected a text that some class of positive prior can produce, got "
             "p(x) = 0 under all",
             "use smoothed models over bytes, or leave it out: log_evidence is -inf there",
         )

@@ -181,7 +181,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self._check_fitted()
         if not hasattr(self, "rejection_"):
             raise BadValue(
-                "expected texts held out to compare with, found none",
+                "expected texts held out to compare with, got none",
                 "call fit_rejection(texts)",
                 argument="outlier_p",
             )

@@ -115,12 +115,12 @@ def with_vocab(spec: Spec, texts: Texts, length: Length) -> Spec:
     """Return the spec with a vocabulary made from all texts: one class may lack characters of another."""
     if not isinstance(spec, NgramSpec | TransformerSpec):
         raise BadValue(
-            f"expected NgramSpec(…), TransformerSpec(…) or an LM, found {spec!r:.60}", None, argument="spec"
+            f"expected NgramSpec(…), TransformerSpec(…) or an LM, got {spec!r:.60}", None, argument="spec"
         )
     if length == "shared":
         if isinstance(spec.vocab, Vocab) and spec.vocab.end is not None:
             raise BadValue(
-                "expected one without EOS for length='shared', which ends texts by a law of its own, found "
+                "expected one without EOS for length='shared', which ends texts by a law of its own, got "
                 "one with it",
                 Advice("make it without EOS", "end=False", "--no-end", parameter="no-end"),
                 argument="vocab",

@@ -110,7 +110,7 @@ def save_joint(
         text = json.dumps({**card, "seal": card_seal(card)}) + "\n"
         if len(text) > MOST_CARD:
             raise BadValue(
-                f"expected labels and prefixes of at most {MOST_CARD:,} bytes with what is said of each, found "
+                f"expected labels and prefixes of at most {MOST_CARD:,} bytes with what is said of each, got "
                 f"{len(text):,}",
                 "use fewer or shorter ones",
                 argument="labels",
@@ -144,7 +144,7 @@ def load_joint(
         if isinstance(e, PofxError):
             raise
         raise BadSource(
-            f"{home / CARD}: expected the file as pofx wrote it, found a changed file",
+            f"{home / CARD}: expected the file as pofx wrote it, got a changed file",
             "copy or train it again",
         ) from None
 
@@ -160,7 +160,7 @@ def _joint(
     log_prior = np.array([-np.inf if p is None else p for p in card["log_prior"]], dtype=np.float64)
     if len({len(classes), len(count), len(log_prior), len(given if given is not None else lms)}) != 1:
         raise BadSource(
-            f"{home / CARD}: expected a number for each class, found other numbers", "train it again"
+            f"{home / CARD}: expected a number for each class, got other numbers", "train it again"
         )
     held = card["rejection"]
     rejection = (
@@ -187,12 +187,12 @@ def _from_outside(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, 
     if lm is None:
         raise BadValue(
             f"{home}: expected the model that this classifier conditions on its labels, which it does not "
-            "hold, found none",
+            "hold, got none",
             Advice("give it", "lm=load(…)", "-m MODEL"),
         )
     if card["fingerprint"] != lm.fingerprint:
         raise BadValue(
-            f"{home}: expected the model of fingerprint {card['fingerprint']!r:.20}, found "
+            f"{home}: expected the model of fingerprint {card['fingerprint']!r:.20}, got "
             f"{lm.fingerprint!r:.20}",
             "give the one that the classifier was made with",
         )
@@ -202,7 +202,7 @@ def _from_outside(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, 
 def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ...]:
     if lm is not None:
         raise BadValue(
-            f"{home}: expected no other model than those this classifier holds, found one", "leave it out"
+            f"{home}: expected no other model than those this classifier holds, got one", "leave it out"
         )
     names = [f"{i:04d}" for i in range(card["models"])] + [BACKGROUND] * (card["background"] > 0)
     found: list[LM] = []
@@ -210,7 +210,7 @@ def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ..
         part = home / name
         if not (part / "pofx.json").is_file() or file_sha256(part / "pofx.json") != card["sha256"][name]:
             raise BadSource(
-                f"{part}: expected the model that {CARD} has the hash of, found another model",
+                f"{part}: expected the model that {CARD} has the hash of, got another model",
                 "train it again",
             )
         one = read_directory(part)
@@ -237,18 +237,18 @@ def _read_card(home: Path) -> dict[str, Any]:
         there = False
     if not there:
         raise BadSource(
-            f"{home}: expected a directory with {CARD}, found none in it",
+            f"{home}: expected a directory with {CARD}, got none in it",
             "train one: pofx classify train FILE --label-field NAME -o DIR",
         )
     card = read_object(home / CARD, MOST_CARD, advice="copy or train it again", infinite=True)
     if card.get("format") != FORMAT:
         raise BadSource(
-            f"{home / CARD}: expected format {FORMAT}, found {card.get('format')!r:.40}",
+            f"{home / CARD}: expected format {FORMAT}, got {card.get('format')!r:.40}",
             "read it with the version of pofx that wrote it",
         )
     if card.pop("seal", None) != card_seal(card):
         raise BadSource(
-            f"{home / CARD}: expected the file as pofx wrote it, found a changed file",
+            f"{home / CARD}: expected the file as pofx wrote it, got a changed file",
             "copy or train it again",
         )
     return card
@@ -264,7 +264,7 @@ def _labels_to_json(classes: tuple[Any, ...]) -> dict[str, Any]:
     kinds = {type(v).__name__ for v in values}
     if len(kinds) != 1 or not kinds <= set(LABELS):
         raise BadValue(
-            f"expected strings, whole numbers, numbers or booleans to save, found {', '.join(sorted(kinds))}",
+            f"expected strings, whole numbers, numbers or booleans to save, got {', '.join(sorted(kinds))}",
             "train with such labels",
             argument="labels",
         )

@@ -102,7 +102,7 @@ class Joint:
             c = self.classes.index(label)
         except ValueError:
             known = ", ".join(map(repr, self.classes[:6])) + (" …" if len(self.classes) > 6 else "")
-            raise BadValue(f"expected one of {known}, found {label!r}", None, argument="label") from None
+            raise BadValue(f"expected one of {known}, got {label!r}", None, argument="label") from None
         if self.given is not None:
             return sample(self.lms[0], n, self.given[c], max_tokens, seed)
         return sample(self.lms[c], n, "", max_tokens, seed)
@@ -115,7 +115,7 @@ def warn_if_known(joint: Joint, texts: Sequence[str | bytes]) -> None:
     told += [f"its weights were chosen by {chosen:,}"] if chosen else []
     if told:
         warnings.warn(
-            f"X: expected texts that the classifier has not seen, found {len(texts):,} of which {' and '.join(told)}, so "
+            f"X: expected texts that the classifier has not seen, got {len(texts):,} of which {' and '.join(told)}, so "
             "the score flatters it; score others",
             UserWarning,
             stacklevel=3,

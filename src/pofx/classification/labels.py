@@ -42,7 +42,7 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     if known.dtype == object:
         known = _unify_numbers(known)
     if not len(known) and given is None:
-        raise BadValue("expected documents with labels, found none", "label some of each class", argument="y")
+        raise BadValue("expected documents with labels, got none", "label some of each class", argument="y")
     assert_all_finite(known, input_name="y")
     if len(known):
         check_classification_targets(known)
@@ -55,7 +55,7 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     unknown = [t for t in known.tolist() if t not in at]
     if unknown:
         raise BadValue(
-            f"expected a prefix for each label, found none for {unknown[0]!r}", "add it", argument="given"
+            f"expected a prefix for each label, got none for {unknown[0]!r}", "add it", argument="given"
         )
     out[~missing] = [at[t] for t in known.tolist()]
     return classes, out
@@ -64,21 +64,21 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
 def as_texts(X: Any) -> list[str | bytes]:
     """Return X as a list of texts; `BadValue` for anything else."""
     if isinstance(X, str | bytes):
-        raise BadValue("X: expected a list of texts, found one text", "write [text]")
+        raise BadValue("X: expected a list of texts, got one text", "write [text]")
     shape = getattr(X, "shape", None)
     if shape is not None and len(shape) != 1:
         raise BadValue(
-            f"X: expected a list or one-dimensional array of texts, found an array of shape {list(shape)}",
+            f"X: expected a list or one-dimensional array of texts, got an array of shape {list(shape)}",
             "for a column of a table write table['name']",
         )
     try:
         texts = X.tolist() if isinstance(X, np.ndarray) else list(X)
     except TypeError:
-        raise BadValue(f"X: expected a list of texts, found {type(X).__name__}", None) from None
+        raise BadValue(f"X: expected a list of texts, got {type(X).__name__}", None) from None
     for i, text in enumerate(texts):
         if not isinstance(text, str | bytes):
             raise BadValue(
-                f"X: expected texts (str or bytes), found {type(text).__name__} as document {i}",
+                f"X: expected texts (str or bytes), got {type(text).__name__} as document {i}",
                 "leave it out, or convert it",
             )
     return texts
@@ -100,7 +100,7 @@ def _is_missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
     if not partial:
         if none.any():
             raise BadValue(
-                f"expected a label for each document, found None (or NaN) for {none.sum():,}",
+                f"expected a label for each document, got None (or NaN) for {none.sum():,}",
                 ["leave them out", Advice("learn from them", "em=20", "--em 20")],
                 argument="y",
             )

@@ -42,13 +42,13 @@ def _prior_weights(prior: Prior, classes: list[Any], count: NDArray[np.float64])
             return np.full(n, 1 / n)
         if prior != "empirical":
             raise BadValue(
-                f"expected 'empirical', 'uniform', {n} numbers or a mapping of labels, found {prior!r:.60}",
+                f"expected 'empirical', 'uniform', {n} numbers or a mapping of labels, got {prior!r:.60}",
                 None,
                 argument="prior",
             )
         if not count.sum() > 0:
             raise BadValue(
-                "expected documents with labels to count for 'empirical', found none",
+                "expected documents with labels to count for 'empirical', got none",
                 "name another prior",
                 argument="prior",
             )
@@ -60,9 +60,7 @@ def _prior_weights(prior: Prior, classes: list[Any], count: NDArray[np.float64])
                 "a number for the unknown class": set(prior) - set(classes),
             }
             found = " and ".join(f"{what} {_some(of)}" for what, of in parts.items() if of)
-            raise BadValue(
-                f"expected a number for each of {n} classes, found {found}", None, argument="prior"
-            )
+            raise BadValue(f"expected a number for each of {n} classes, got {found}", None, argument="prior")
         prior = [prior[t] for t in classes]
     weights = np.array(check_weights("prior", prior, n))
     return np.asarray(weights / weights.sum(), dtype=np.float64)

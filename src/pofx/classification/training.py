@@ -94,7 +94,7 @@ def fit_joint(
     if isinstance(spec, LM) and given is None:
         raise BadValue(
             "expected the prefix that stands for each label, since an LM is the same for all classes, "
-            "found none",
+            "got none",
             Advice(
                 "give each label its prefix",
                 "GenerativeClassifier(lm, given={'en': 'In English: ', …})",
@@ -103,10 +103,10 @@ def fit_joint(
             argument="given",
         )
     if length not in ("own", "shared"):
-        raise BadValue(f"expected 'own' or 'shared', found {length!r:.60}", None, argument="length")
+        raise BadValue(f"expected 'own' or 'shared', got {length!r:.60}", None, argument="length")
     if length == "shared" and (isinstance(spec, LM) or given is not None):
         raise BadValue(
-            "expected 'own' for one model behind prefixes, which has an EOS of its own, found 'shared'",
+            "expected 'own' for one model behind prefixes, which has an EOS of its own, got 'shared'",
             "it is for models that are fitted for each class",
             argument="length",
         )
@@ -115,14 +115,14 @@ def fit_joint(
     free = np.flatnonzero(labels == UNLABELLED)
     if len(free) and not em:
         raise BadValue(
-            f"expected one for each document, found {len(free):,} without",
+            f"expected one for each document, got {len(free):,} without",
             ["leave them out", Advice("learn from them", "em=20", "--em 20")],
             argument="labels",
         )
     background = check_real_number("background", background, 0, 1, below=True)
     if background and (isinstance(spec, LM) or given is not None):
         raise BadValue(
-            f"expected 0 for one model behind prefixes, which all classes have in common, found {background}",
+            f"expected 0 for one model behind prefixes, which all classes have in common, got {background}",
             None,
             argument="background",
         )
@@ -194,7 +194,7 @@ def _fitter(
         return fit_behind_prefixes(texts, prefixes, spec)
     if len(empty):
         raise BadSource(
-            f"class {classes[empty[0]]!r}: expected at least one document to fit p(x | t) to, found none",
+            f"class {classes[empty[0]]!r}: expected at least one document to fit p(x | t) to, got none",
             "leave the class out, or use one LM with a prefix for each label",
         )
     made = make_fitter(texts, spec, length, background, soft)
@@ -211,7 +211,7 @@ def _prefixes(given: Mapping[Any, str | bytes], classes: Sequence[Any]) -> tuple
     missing = [t for t in classes if t not in given]
     if missing:
         raise BadValue(
-            f"expected a prefix for each of {len(classes)} labels, found none for {missing[0]!r}",
+            f"expected a prefix for each of {len(classes)} labels, got none for {missing[0]!r}",
             "add it",
             argument="given",
         )

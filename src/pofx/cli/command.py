@@ -48,7 +48,7 @@ class Command(click.Command):
             )
             for option, times in given.items():
                 if times > 1:
-                    raise click.UsageError(f"{_spelled(option)}: expected once, found {times} times.", ctx)
+                    raise click.UsageError(f"{_spelled(option)}: expected once, got {times} times.", ctx)
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -92,7 +92,7 @@ class Group(click.Group):
         if args and args[0] not in known and not args[0].startswith("-"):
             near = did_you_mean(args[0], known)
             verbs = "" if near else f" ({', '.join(known)})"
-            raise click.UsageError(f"expected a verb{verbs}, found {args[0]!r}{near or '.'}", ctx)
+            raise click.UsageError(f"expected a verb{verbs}, got {args[0]!r}{near or '.'}", ctx)
         return super().resolve_command(ctx, args)
 
 

@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
         if is_out_of_memory(e):
             said = str(in_shell(out_of_memory_error()))
         elif e.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            said = f"{where}expected room to write, found: {e.strerror}; make room, or choose another place"
+            said = f"{where}expected room to write, got: {e.strerror}; make room, or choose another place"
         elif e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             said += "; choose another place, or change its permissions"
         elif e.errno == errno.ENOENT:

@@ -39,7 +39,7 @@ class BadRow:
     @property
     def kind(self) -> str:
         """What was expected, without what was found: equal for rows with the same mistake."""
-        return self.why.partition(", found ")[0]
+        return self.why.partition(", got ")[0]
 
 
 class BadRowWarning(UserWarning):

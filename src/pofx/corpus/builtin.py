@@ -46,7 +46,7 @@ def builtin_documents() -> list[str]:
     docs = _walk(root)
     if not docs:
         raise BadSource(
-            f"expected the sources of the Python standard library in {str(root)!r}, found none",
+            f"expected the sources of the Python standard library in {str(root)!r}, got none",
             "use a Python that ships its .py files, or documents of your own: pofx.documents(…)",
         )
     with suppress(OSError):

@@ -85,7 +85,7 @@ class _Files:
         if any(s.is_stdin for s in self.sources):
             if self._stdin_read:
                 raise BadSource(
-                    "stdin: expected to be read once, found a second reading",
+                    "stdin: expected to be read once, got a second reading",
                     "save it to a file, or keep the documents: list(documents('-'))",
                 )
             self._stdin_read = True

@@ -33,7 +33,7 @@ def check_encoding(encoding: str) -> str:
     # The attribute by which Python's own open() tells, say, hex from an encoding of text.
     if found is None or not found._is_text_encoding or found.name in _NO_ENCODINGS:
         raise BadValue(
-            f"expected one that Python knows, such as utf-8, latin-1, cp1252 or utf-16, found {encoding!r:.40}",
+            f"expected one that Python knows, such as utf-8, latin-1, cp1252 or utf-16, got {encoding!r:.40}",
             "write one of these, or leave it out for UTF-8",
             Argument("encoding", "--encoding"),
         )
@@ -61,18 +61,18 @@ def as_utf8(
         if found not in (None, "utf-8"):
             how = "its byte order mark" if marked else "its zero bytes"
             raise BadSource(
-                f"{name}: expected UTF-8, found {found.upper()} by {how}",
+                f"{name}: expected UTF-8, got {found.upper()} by {how}",
                 Advice("say how it is encoded", f"encoding={found!r}", f"--encoding {found}"),
             )
     elif encoding in ("utf-16", "utf-32") and head and marked is None:
         found = _unmarked(head) or f"{encoding}-le"
         raise BadSource(
-            f"{name}: expected {encoding.upper()} with a byte order mark, found none",
+            f"{name}: expected {encoding.upper()} with a byte order mark, got none",
             Advice("say which end comes first", f"encoding={found!r}", f"--encoding {found}"),
         )
     elif marked is not None and encoding not in (marked, exact):
         raise BadSource(
-            f"{name}: expected {encoding}, found the byte order mark of {marked.upper()}",
+            f"{name}: expected {encoding}, got the byte order mark of {marked.upper()}",
             Advice("say how it is encoded", f"encoding={marked!r}", f"--encoding {marked}"),
         )
     if encoding not in ("utf-16", "utf-32"):  # these take the mark themselves, and need it

@@ -36,4 +36,4 @@ def refuse_other(name: str, head: bytes, kind: str, packing: str) -> None:
     else:
         by = reader if reader == "parquet" else f"{kind}.{reader}"
         then = Advice("say what it is", f"format={by!r}", f"--format {by}")
-    raise BadSource(f"{name}: expected text, found {found}", then)
+    raise BadSource(f"{name}: expected text, got {found}", then)

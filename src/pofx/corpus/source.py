@@ -78,7 +78,7 @@ def expand_path(path: str | os.PathLike[str], format: str | None = None) -> Expa
         matches = sorted(p for p in _matching(text) if not os.path.isdir(p))
         if not matches:
             raise BadSource(
-                f"{text!r}: expected files that match, found none", ["check the pattern", *_as_text(text)]
+                f"{text!r}: expected files that match, got none", ["check the pattern", *_as_text(text)]
             )
         return ExpandedPath(tuple(matches))
     if text == "-" or not os.path.isdir(text):
@@ -86,7 +86,7 @@ def expand_path(path: str | os.PathLike[str], format: str | None = None) -> Expa
     names = set(os.listdir(text)) if os.access(text, os.R_OK) else set()
     if "pofx.json" in names or ("config.json" in names and any(n.endswith(".safetensors") for n in names)):
         raise BadSource(
-            f"{text!r}: expected documents, found the directory of a model",
+            f"{text!r}: expected documents, got the directory of a model",
             Advice("name the documents by their files, and the model as such", "load(directory)", "--model"),
         )
     below = sorted(_below(text))
@@ -97,7 +97,7 @@ def expand_path(path: str | os.PathLike[str], format: str | None = None) -> Expa
             files_of = "1 other file" if len(below) == 1 else f"{len(below):,} other files"
             found = f"{files_of}, such as {os.path.basename(below[0])!r}"
         raise BadSource(
-            f"{text!r}: expected a directory with files that end in {_KNOWN}, found {found}",
+            f"{text!r}: expected a directory with files that end in {_KNOWN}, got {found}",
             ["name another", Advice("say that they are text", "format='txt'", "--format txt")],
         )
     return ExpandedPath(files, tuple(p for p in below if p not in set(files)))
@@ -113,7 +113,7 @@ def _matching(pattern: str) -> list[str]:
 def _below(directory: str) -> Iterator[str]:
     def refused(e: OSError) -> None:
         raise BadSource(
-            f"{e.filename!r}: expected a readable directory, found: {e.strerror}", "check its permissions"
+            f"{e.filename!r}: expected a readable directory, got: {e.strerror}", "check its permissions"
         ) from None
 
     for place, inner, names in os.walk(directory, onerror=refused):
@@ -125,7 +125,7 @@ def _text(path: object) -> str:
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
         raise BadValue(
-            f"expected a path (str or Path), found {type(path).__name__}",
+            f"expected a path (str or Path), got {type(path).__name__}",
             "give each path by itself: documents(*paths)",
         )
     return text
@@ -142,15 +142,13 @@ def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source
     if format is not None:
         given, given_packing = _ending("x." + format.removeprefix("."))
         if given not in _FORMATS:
-            raise BadValue(
-                f"expected one of {', '.join(_FORMATS)}, found {format!r}", None, argument="format"
-            )
+            raise BadValue(f"expected one of {', '.join(_FORMATS)}, got {format!r}", None, argument="format")
         inner, packing = given, given_packing or packing
     if text != "-":
         _must_be_file(text)
     if inner not in _FORMATS:
         found = f".{inner}" if inner else "no such ending"
-        raise BadSource(f"{text}: expected a file that ends in {_KNOWN}, found {found}", _advice(inner))
+        raise BadSource(f"{text}: expected a file that ends in {_KNOWN}, got {found}", _advice(inner))
     kind = _FORMATS[inner]
     if kind == "parquet" and (packing or text == "-"):
         raise BadSource(
@@ -174,11 +172,11 @@ def _must_be_file(path: str) -> None:
     except (OSError, ValueError) as e:  # ValueError: a NUL in the name
         why = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
         raise BadSource(
-            f"{path!r}: expected a file, found: {why}", ["check the path", *_as_text(path)]
+            f"{path!r}: expected a file, got: {why}", ["check the path", *_as_text(path)]
         ) from None
     if stat.S_ISDIR(mode):
         raise BadSource(
-            f"{path!r}: expected a file, found a directory", f"name the files in it, e.g. {path}/*.txt"
+            f"{path!r}: expected a file, got a directory", f"name the files in it, e.g. {path}/*.txt"
         )
 
 

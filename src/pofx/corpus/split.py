@@ -39,7 +39,7 @@ def split_documents(
     """
     held_out = check_real_number("held_out", held_out, 0, 1)
     if isinstance(documents, str | bytes):
-        raise BadValue("expected an iterable of documents, found one string", "for one document write [text]")
+        raise BadValue("expected an iterable of documents, got one string", "for one document write [text]")
     key = str(check_whole_number("seed", seed, -MOST)).encode("ascii")
     bound = held_out * 2.0**64
     sides: tuple[list[Text], list[Text]] = ([], [])

@@ -45,18 +45,18 @@ def open_text(
                 )
     except EOFError:
         raise BadSource(
-            f"{name}: expected a whole .{source.packing} file, found one that breaks off; what came before was "
+            f"{name}: expected a whole .{source.packing} file, got one that breaks off; what came before was "
             "read",
             "fetch or write the file again",
         ) from None
     except (gzip.BadGzipFile, zlib.error, BadZstd) as e:
         raise BadSource(
-            f"{name}: expected .{source.packing} data, found something else ({e})",
+            f"{name}: expected .{source.packing} data, got something else ({e})",
             "drop that ending from the name if the file is not packed, else fetch it again",
         ) from None
     except OSError as e:
         raise BadSource(
-            f"{name}: expected a readable file, found: {e.strerror or e}",
+            f"{name}: expected a readable file, got: {e.strerror or e}",
             "check its path and its permissions",
         ) from None
 
@@ -67,7 +67,7 @@ def _raw(source: Source) -> Any:
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None:
         raise BadSource(
-            "stdin: expected a stream of bytes, found none in this process", "name a file instead of '-'"
+            "stdin: expected a stream of bytes, got none in this process", "name a file instead of '-'"
         )
     return nullcontext(stream)  # not ours to close
 

@@ -72,7 +72,7 @@ def target_of(path: str | os.PathLike[str]) -> Target:
         found = f"{last}{'.' if packing else ''}{packing}" or "no ending"
         raise BadSource(
             f"{os.fspath(path)}: expected a file to write that ends in .jsonl, .csv or .tsv (then .gz or .zst, to pack "
-            f"it) or in .parquet, found {found}",
+            f"it) or in .parquet, got {found}",
             None,
         )
     if last == ".parquet":

@@ -78,7 +78,7 @@ def corpus_report(
     corpus, n = _corpus(documents, held_out, seed)
     if clusters is not None and len(clusters) != corpus.n:
         raise BadValue(
-            f"expected a label for each of {corpus.n} documents, found {len(clusters)}",
+            f"expected a label for each of {corpus.n} documents, got {len(clusters)}",
             None,
             argument="clusters",
         )
@@ -131,7 +131,7 @@ def _corpus(documents: Iterable[Text], held_out: float | Iterable[Text], seed: i
     """Read the documents; also return how many of them are not from a list of held-out documents."""
     if isinstance(documents, str | bytes):
         raise BadValue(
-            "expected an iterable of texts, found one text",
+            "expected an iterable of texts, got one text",
             "write records(path) or [text]",
             argument="documents",
         )

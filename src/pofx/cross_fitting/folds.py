@@ -40,7 +40,7 @@ def cross_fit(
     """
     if isinstance(documents, str | bytes):
         raise BadValue(
-            "expected an iterable of texts, found one text",
+            "expected an iterable of texts, got one text",
             "write documents(path) or [text]",
             argument="documents",
         )
@@ -49,7 +49,7 @@ def cross_fit(
     fold = [fold_of(text, folds, seed) for text in texts]
     if len(set(fold)) < 2:
         raise BadValue(
-            f"expected some in at least two of {folds} folds, found {len(texts):,} in {len(set(fold))}",
+            f"expected some in at least two of {folds} folds, got {len(texts):,} in {len(set(fold))}",
             "give more documents that differ",
             argument="documents",
         )

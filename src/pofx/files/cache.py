@@ -106,7 +106,7 @@ def keep_model(name: str, size: int, fill: Callable[[Path], object]) -> Path:
     most = limit()
     if size > most:
         raise BadSource(
-            f"{name}: expected a model that takes at most {most / 1e9:.1f} GB in the cache, found one of "
+            f"{name}: expected a model that takes at most {most / 1e9:.1f} GB in the cache, got one of "
             f"{size / 1e9:.1f} GB",
             f"allow more: {LIMIT_VARIABLE}={-(-size // 10**9)}G",
         )
@@ -114,7 +114,7 @@ def keep_model(name: str, size: int, fill: Callable[[Path], object]) -> Path:
     free = shutil.disk_usage(home).free
     if free < size:
         raise BadSource(
-            f"{home}: expected {size / 1e9:.1f} GB free for {name}, found {free / 1e9:.1f}",
+            f"{home}: expected {size / 1e9:.1f} GB free for {name}, got {free / 1e9:.1f}",
             "free some, or set POFX_CACHE to a larger disk",
         )
     try:
@@ -124,7 +124,7 @@ def keep_model(name: str, size: int, fill: Callable[[Path], object]) -> Path:
             (part / CARD).write_text(json.dumps({"files": files}) + "\n")
     except OSError as e:
         raise BadSource(
-            f"{home}: expected a cache that can be written, found: {e.strerror or e}",
+            f"{home}: expected a cache that can be written, got: {e.strerror or e}",
             "set POFX_CACHE to another directory",
         ) from None
     return target
@@ -135,7 +135,7 @@ def clear(name: str | None = None) -> list[Entry]:
     doomed = [e for e in entries() if name in (None, e.name)]
     if name is not None and not doomed:
         raise BadValue(
-            f"expected the name of something in the cache, found {name!r:.80}", "'pofx cache' lists them"
+            f"expected the name of something in the cache, got {name!r:.80}", "'pofx cache' lists them"
         )
     for e in doomed:
         remove(e.path)
@@ -151,7 +151,7 @@ def limit() -> int:
         return LIMIT
     size = parse_size(chosen)
     if size is None:
-        raise BadValue(f"{LIMIT_VARIABLE}: expected a size such as 500M or 20G, found {chosen!r:.40}", None)
+        raise BadValue(f"{LIMIT_VARIABLE}: expected a size such as 500M or 20G, got {chosen!r:.40}", None)
     return size
 
 
@@ -193,12 +193,12 @@ def private_directory(home: Path) -> Path:
                 home.chmod(0o700)
             elif os.geteuid() != 0:
                 raise BadSource(
-                    f"{home}: expected a cache directory that you own, found another user's",
+                    f"{home}: expected a cache directory that you own, got another user's",
                     "set POFX_CACHE to your own",
                 )
     except OSError as e:
         raise BadSource(
-            f"{home}: expected a cache that can be written, found: {e.strerror or e}",
+            f"{home}: expected a cache that can be written, got: {e.strerror or e}",
             "set POFX_CACHE to another directory",
         ) from None
     return home

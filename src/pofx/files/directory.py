@@ -36,7 +36,7 @@ def replaced_output(directory: str | Path, what: str) -> Iterator[Path]:
                     os.fsync(f.fileno())
     except OSError as e:
         raise BadSource(
-            f"{directory}: expected a place to write a {what}, found: {e.strerror or e}", "choose another"
+            f"{directory}: expected a place to write a {what}, got: {e.strerror or e}", "choose another"
         ) from None
 
 
@@ -49,29 +49,29 @@ def check_output_directory(directory: str | Path, card: str, what: str) -> None:
     try:
         if target.exists() and not target.is_dir():
             raise BadSource(
-                f"{target}: expected a directory to write a {what} to, found a file", "choose another"
+                f"{target}: expected a directory to write a {what} to, got a file", "choose another"
             )
         others = _others(target, card)
         if others:
             raise BadSource(
-                f"{target}: expected a new directory or a pofx {what} to replace, found other files "
+                f"{target}: expected a new directory or a pofx {what} to replace, got other files "
                 f"({', '.join(others[:3])}{(' …' if len(others) > 3 else '')})",
                 "choose another",
             )
         above = next(p for p in target.resolve().parents if p.exists())
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
             raise BadSource(
-                f"{target}: expected a place to write a {what}, found {above}, which takes no new directory",
+                f"{target}: expected a place to write a {what}, got {above}, which takes no new directory",
                 "choose another",
             )
         # It would be replaced as a whole, and whoever stands in it would be left in a directory that is gone.
         if target.resolve() == Path.cwd():
             raise BadSource(
-                f"{target}: expected a directory of the {what}'s own, found the current one", "name a new one"
+                f"{target}: expected a directory of the {what}'s own, got the current one", "name a new one"
             )
     except OSError as e:
         raise BadSource(
-            f"{target}: expected a place to write a {what}, found: {e.strerror or e}", "choose another"
+            f"{target}: expected a place to write a {what}, got: {e.strerror or e}", "choose another"
         ) from None
 
 
@@ -100,4 +100,4 @@ def file_sha256(path: Path) -> str:
         with path.open("rb") as f:
             return hashlib.file_digest(f, "sha256").hexdigest()
     except OSError as e:
-        raise BadSource(f"{path}: expected a readable file, found: {e.strerror or e}", None) from None
+        raise BadSource(f"{path}: expected a readable file, got: {e.strerror or e}", None) from None

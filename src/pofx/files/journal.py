@@ -173,7 +173,7 @@ class Journal:
                 else "nothing was kept"
             )
             raise BadSource(
-                f"{self.target}: expected room to write, found: {e.strerror or e}",
+                f"{self.target}: expected room to write, got: {e.strerror or e}",
                 f"make room, or choose another place; {kept}",
             ) from None
 
@@ -209,7 +209,7 @@ def open_journal(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
-            raise BadSource(f"{target}: expected a file to write, found a directory", "choose another")
+            raise BadSource(f"{target}: expected a file to write, got a directory", "choose another")
         # The lock comes before everything else: whoever holds it alone may look at the files, and change them.
         file = open_rows(target)
         try:
@@ -241,7 +241,7 @@ def open_journal(
         return Journal(target, parts, arithmetic, file, left, rows, began)
     except OSError as e:
         raise BadSource(
-            f"{target}: expected a place to write, found: {e.strerror or e}", "choose another"
+            f"{target}: expected a place to write, got: {e.strerror or e}", "choose another"
         ) from None
 
 
@@ -255,7 +255,7 @@ def _taken_up(
     if not progress_of(target).exists():
         if file_size(file):
             raise BadSource(
-                f"{part_of(target)}: expected no such file, found rows without the .progress of a stopped run",
+                f"{part_of(target)}: expected no such file, got rows without the .progress of a stopped run",
                 ["move it away", START_OVER],
             )
         return None

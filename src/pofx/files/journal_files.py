@@ -130,7 +130,7 @@ def read_stopped_run(
         return None
     if record.get("format") in EARLIER:
         raise BadSource(
-            f"{progress}: expected a stopped run in format {FORMAT}, found format {record['format']}, of an earlier "
+            f"{progress}: expected a stopped run in format {FORMAT}, got format {record['format']}, of an earlier "
             "version of pofx",
             ["finish that run with that version", START_OVER],
         )
@@ -158,7 +158,7 @@ def read_stopped_run(
         return JournalState(offset, state, finished=True, arithmetic=tuple(under))
     if offset > size:
         raise BadSource(
-            f"{part_of(target)}: expected at least the {offset:,} bytes that its .progress counts, found fewer",
+            f"{part_of(target)}: expected at least the {offset:,} bytes that its .progress counts, got fewer",
             START_OVER,
         )
     return JournalState(offset, state, record.get("rows"), arithmetic=tuple(under))
@@ -197,7 +197,7 @@ def record_of(parts: Mapping[str, Any], saved: JournalState, rows: str) -> dict[
 
 def damaged_progress(target: Path) -> BadSource:
     """The error of a record of progress that cannot be true."""
-    return BadSource(f"{progress_of(target)}: expected {STATE}, found a damaged file", START_OVER)
+    return BadSource(f"{progress_of(target)}: expected {STATE}, got a damaged file", START_OVER)
 
 
 def _another_run(target: Path, was: Mapping[str, Any], now: Mapping[str, Any], names: list[str]) -> BadValue:
@@ -206,7 +206,7 @@ def _another_run(target: Path, was: Mapping[str, Any], now: Mapping[str, Any], n
     )
     more = f"; and {len(names) - 5} more" if len(names) > 5 else ""
     return BadValue(
-        f"{part_of(target)}: expected the rows of this very run, to go on with them, found those of "
+        f"{part_of(target)}: expected the rows of this very run, to go on with them, got those of "
         f"another ({told}{more})",
         ["run that one again to finish it", "write elsewhere", START_OVER],
     )

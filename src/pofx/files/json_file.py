@@ -129,7 +129,7 @@ class _Unreadable(ValueError):
 
 
 def _refuse(where: str, noun: str, advice: str | Advice, found: str) -> NoReturn:
-    raise BadSource(f"{where}: expected {noun}, found {found}", advice) from None
+    raise BadSource(f"{where}: expected {noun}, got {found}", advice) from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

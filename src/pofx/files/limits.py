@@ -23,7 +23,7 @@ class Limits:
         """`BadSource` where packed bytes unfold to more than `FLOOR`, and to more than the limit allows."""
         if unpacked > FLOOR and unpacked > self.expansion * max(packed, 1):
             raise BadSource(
-                f"{name}: expected at most {self.expansion:g} bytes for each byte of the packed file, found more "
+                f"{name}: expected at most {self.expansion:g} bytes for each byte of the packed file, got more "
                 f"({unpacked:,} from {packed:,})",
                 Advice("raise the limit if the file is no trap", "max_expansion=1e9", "--max-expansion 1e9"),
             )
@@ -40,7 +40,7 @@ def too_long(name: str, line: int | None, limits: Limits) -> BadSource:
     """The error of a document or a row that is longer than the limit. line: where it begins, if that is known."""
     where = name if line is None else f"{name}:{line}"
     return BadSource(
-        f"{where}: expected a document of at most {limits.document:,} bytes, found a longer one",
+        f"{where}: expected a document of at most {limits.document:,} bytes, got a longer one",
         [
             Advice(
                 "say how documents are parted",

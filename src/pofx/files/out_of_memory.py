@@ -27,7 +27,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def out_of_memory_error() -> OutOfMemory:
     """The error for work that found no more memory."""
     return OutOfMemory(
-        "out of memory: expected more than this machine gives, found none left",
+        "out of memory: expected more than this machine gives, got none left",
         [
             "use a smaller model, or smaller files",
             Advice("let a model read less at once", "budget=512", "--budget 512", parameter="budget"),

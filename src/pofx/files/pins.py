@@ -91,7 +91,7 @@ def check_pin(fingerprint: str) -> Path:
 
 def _no_place(path: Path, e: OSError) -> BadSource:
     return BadSource(
-        f"{path}: expected a place to keep the verdict, found: {e.strerror or e}",
+        f"{path}: expected a place to keep the verdict, got: {e.strerror or e}",
         "choose a directory: POFX_DATA",
     )
 
@@ -127,7 +127,7 @@ def unpin(fingerprint: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as e:
-        raise BadSource(f"{path}: expected to remove the verdict, found: {e.strerror or e}", None) from None
+        raise BadSource(f"{path}: expected to remove the verdict, got: {e.strerror or e}", None) from None
     return True
 
 
@@ -145,13 +145,13 @@ def _checked(path: Path, record: dict[str, object]) -> Pin:
 
 
 def _damaged(path: Path, found: str) -> BadSource:
-    return BadSource(f"{path}: expected {_NOUN}, found {found}", _ADVICE)
+    return BadSource(f"{path}: expected {_NOUN}, got {found}", _ADVICE)
 
 
 def _path(fingerprint: str) -> Path:
     if not fingerprint:
         raise BadValue(
-            "expected a pretrained model, whose x0 is a matter of evidence, found one without a fingerprint",
+            "expected a pretrained model, whose x0 is a matter of evidence, got one without a fingerprint",
             "a model fitted here has its x0 in its own files",
             argument="pin",
         )

@@ -123,7 +123,7 @@ def check_names(columns: list[Column], expected: str) -> list[Column]:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise BadValue(
-            f"expected {expected}, found {twice!r}",
+            f"expected {expected}, got {twice!r}",
             "rename that field in the input",
             Argument("keep", "--keep"),
         )

@@ -46,7 +46,7 @@ def file_fingerprint(path: str | os.PathLike[str]) -> str:
             code = hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except OSError as e:
         raise BadSource(
-            f"{os.fspath(path)}: expected a readable file, found: {e.strerror or e}",
+            f"{os.fspath(path)}: expected a readable file, got: {e.strerror or e}",
             "check its path and its permissions",
         ) from None
     return f"{size} bytes, blake2b {code}"

@@ -20,7 +20,7 @@ def as_id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
     if not isinstance(ids, np.ndarray) and len({len(row) for row in ids}) > 1:
         sizes = [len(row) for row in ids]
         raise ValueError(
-            f"ids: expected rows of one length, found {min(sizes)} to {max(sizes)} ids; extend rows of one length at a "
+            f"ids: expected rows of one length, got {min(sizes)} to {max(sizes)} ids; extend rows of one length at a "
             "time, and join the states with cat"
         )
     a = np.asarray(ids, dtype=np.int64)
@@ -28,7 +28,7 @@ def as_id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
         return np.zeros((n, 0), dtype=np.int64)
     if a.ndim != 2 or len(a) != n:
         raise ValueError(
-            f"ids: expected [{n}, t], a row for each prefix of the state, found shape {list(a.shape)}"
+            f"ids: expected [{n}, t], a row for each prefix of the state, got shape {list(a.shape)}"
         )
     return a
 

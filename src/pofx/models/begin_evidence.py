@@ -50,7 +50,7 @@ def begin_evidence(vocab: Vocab, pin: Pin | None, begin: str | int | None, model
 def _pinned(vocab: Vocab, pin: Pin, model: str) -> Begin:
     if pin.begin is not None and not pin.begin < vocab.size:
         raise BadSource(
-            f"{model}: expected the pinned x0 below {vocab.size}, found id {pin.begin}",
+            f"{model}: expected the pinned x0 below {vocab.size}, got id {pin.begin}",
             f"forget it: pofx audit -m {model} --unpin",
         )
     if pin.begin is not None and pin.verdict in ("joint", "prefix-only"):

@@ -34,11 +34,11 @@ def read_record(path: Path) -> FittedDocuments:
         validation = found.get("validation", codes[:0])
     except (SafetensorError, OSError, ValueError, KeyError) as e:
         raise BadSource(
-            f"{path}: expected hashes of documents, found no readable file ({str(e)[:80]})", None
+            f"{path}: expected hashes of documents, got no readable file ({str(e)[:80]})", None
         ) from None
     if not (_are_hashes(codes) and _are_hashes(validation)) or documents.shape != (1,):
         raise BadSource(
-            f"{path}: expected distinct hashes in order, found other hashes", "copy or fit the model again"
+            f"{path}: expected distinct hashes in order, got other hashes", "copy or fit the model again"
         )
     return FittedDocuments(codes, int(documents[0]), validation)
 

@@ -51,7 +51,7 @@ def fit(
     """
     if isinstance(documents, str | bytes):
         raise BadValue(
-            "expected an iterable of texts, found one text",
+            "expected an iterable of texts, got one text",
             "write documents(path) or [text]",
             argument="documents",
         )
@@ -60,7 +60,7 @@ def fit(
     if isinstance(spec, TransformerSpec):
         kept = None if validation is None else list(validation)
         return _fit_transformer(list(documents), spec, kept, progress, checkpoint, resume)
-    raise BadValue(f"expected NgramSpec(…) or TransformerSpec(…), found {spec!r}", None, argument="spec")
+    raise BadValue(f"expected NgramSpec(…) or TransformerSpec(…), got {spec!r}", None, argument="spec")
 
 
 def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:

@@ -70,7 +70,7 @@ def load(
     was fitted with "<s>" as x0.
     """
     if dtype not in ("float32", "bfloat16"):
-        raise BadValue(f"expected 'float32' or 'bfloat16', found {dtype!r}", None, argument="dtype")
+        raise BadValue(f"expected 'float32' or 'bfloat16', got {dtype!r}", None, argument="dtype")
     context = None if context is None else check_whole_number("context", context, 2)
     stride = None if stride is None else check_whole_number("stride", stride, 1)
     budget = None if budget is None else check_whole_number("budget", budget, 1)
@@ -82,7 +82,7 @@ def load(
         return _pretrained(source, begin, end, dtype, context, stride, budget, pre, normalize, rope, progress)
     if dtype != "float32":
         raise BadValue(
-            f"expected 'float32', found {dtype!r}",
+            f"expected 'float32', got {dtype!r}",
             "leave it out, since the dtype of a fitted model is fixed",
             argument="dtype",
         )
@@ -92,19 +92,19 @@ def load(
         )
     if pre is not None:
         raise BadValue(
-            f"expected a GGUF file, found {source}, whose vocabulary is its own",
+            f"expected a GGUF file, got {source}, whose vocabulary is its own",
             "leave it out",
             argument="pre",
         )
     if normalize:
         raise BadValue(
-            f"expected a pretrained model, found {source}, which reads texts as they are",
+            f"expected a pretrained model, got {source}, which reads texts as they are",
             "leave it out",
             argument="normalize",
         )
     if rope != "short":
         raise BadValue(
-            f"expected 'short' for a model that pofx fitted, found {rope!r:.40}",
+            f"expected 'short' for a model that pofx fitted, got {rope!r:.40}",
             Advice("leave it out", "", "--rope"),
             argument="rope",
         )
@@ -138,14 +138,14 @@ def _fitted(source: str | Path, unknown: str) -> LM | None:
         )
     except OSError as e:
         raise BadSource(
-            f"{source}: expected the name of a model, found: {e.strerror or e}",
+            f"{source}: expected the name of a model, got: {e.strerror or e}",
             "check the name and its permissions",
         ) from None
     if arpa:
         return read_arpa(path, unknown=unknown).with_info(fingerprint=sha256(path))
     if unknown != "refuse":
         raise BadValue(
-            f"expected a model of words, an ARPA file, found another ({source})",
+            f"expected a model of words, an ARPA file, got another ({source})",
             "leave it out, since it spells every word or refuses it by name",
             argument="unknown",
         )
@@ -191,7 +191,7 @@ def _pretrained(
     too_long = context is not None and core.context is not None and context > core.context
     if too_long and rope == "short" and has_long_factors(checkpoint.config):
         raise BadValue(
-            f"expected at most the {core.context:,} tokens up to which the model has one law, found "
+            f"expected at most the {core.context:,} tokens up to which the model has one law, got "
             f"{context:,}",
             [
                 "leave it out",

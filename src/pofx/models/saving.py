@@ -97,7 +97,7 @@ def _save_arpa(lm: LM, path: Path) -> None:
 
     if not isinstance(lm, NgramLM) or not isinstance(lm.vocab, ByteVocab | WordVocab):
         raise BadValue(
-            f"{path}: expected an n-gram over bytes or words, whose tokens an ARPA file spells in full, found "
+            f"{path}: expected an n-gram over bytes or words, whose tokens an ARPA file spells in full, got "
             f"{type(lm).__name__} over {type(lm.vocab).__name__}",
             "save a directory, or see write_arpa",
         )
@@ -105,7 +105,7 @@ def _save_arpa(lm: LM, path: Path) -> None:
         write_arpa(lm, path)
     except OSError as e:
         raise BadSource(
-            f"{path}: expected a place to write, found: {e.strerror or e}", "choose another"
+            f"{path}: expected a place to write, got: {e.strerror or e}", "choose another"
         ) from None
 
 
@@ -114,7 +114,7 @@ def check_target(directory: str | Path) -> None:
     if not is_arpa_name(directory):
         check_output_directory(directory, CARD, "model")
     elif os.path.isdir(directory):
-        raise BadSource(f"{directory}: expected a file to write, found a directory", "choose another")
+        raise BadSource(f"{directory}: expected a file to write, got a directory", "choose another")
 
 
 def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
@@ -131,7 +131,7 @@ def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
 
         return "transformer", lambda part: transformer_files.to_files(lm, part), {"overlap": lm.overlap}
     raise BadValue(
-        f"expected a fitted n-gram or transformer to save, found {type(lm).__name__}",
+        f"expected a fitted n-gram or transformer to save, got {type(lm).__name__}",
         "save the models it is made of, and make it again after loading",
     )
 
@@ -140,20 +140,20 @@ def read_card(directory: Path) -> dict[str, Any]:
     """The checked content of pofx.json in a model directory."""
     if not (directory / CARD).is_file():
         raise BadSource(
-            f"{directory}: expected a model directory with {CARD}, found none in it",
+            f"{directory}: expected a model directory with {CARD}, got none in it",
             "fit one with: pofx fit FILE -o model",
         )
     card = read_object(directory / CARD, MOST_CARD, advice="copy or fit it again", infinite=True)
     if card.get("format") != FORMAT:
         raise BadSource(
-            f"{directory / CARD}: expected format {FORMAT}, found {card.get('format')!r:.40}",
+            f"{directory / CARD}: expected format {FORMAT}, got {card.get('format')!r:.40}",
             "read it with the version of pofx that wrote it",
         )
     sums = card.get("sha256")
     seal = card.pop("seal", None)
     if not isinstance(sums, dict) or not all(name in sums for name in HASHED) or seal != card_seal(card):
         raise BadSource(
-            f"{directory / CARD}: expected the file as pofx wrote it, found a changed file",
+            f"{directory / CARD}: expected the file as pofx wrote it, got a changed file",
             "copy or fit it again",
         )
     return card
@@ -165,12 +165,10 @@ def read_directory(directory: Path) -> LM:
     for name, expected in card["sha256"].items():
         file = directory / Path(name).name
         if not file.is_file():
-            raise BadSource(
-                f"{file}: expected this file of the model, found none", "copy the whole directory"
-            )
+            raise BadSource(f"{file}: expected this file of the model, got none", "copy the whole directory")
         if file_sha256(file) != expected:
             raise BadSource(
-                f"{file}: expected the content that {CARD} has the hash of, found other content",
+                f"{file}: expected the content that {CARD} has the hash of, got other content",
                 "copy or fit it again",
             )
     # The record of documents decides no number, so the fingerprint is the same with the record and without it.
@@ -195,10 +193,10 @@ def _of_family(directory: Path, card: dict[str, Any]) -> LM:
         overlap = card.get("overlap")
         if type(overlap) is not int:
             raise BadSource(
-                f"{directory / CARD}: expected the overlap of windows, found {overlap!r}",
+                f"{directory / CARD}: expected the overlap of windows, got {overlap!r}",
                 "copy the model again",
             )
         return transformer_files.from_files(directory, vocab, begin, overlap)
     raise BadSource(
-        f"{directory / CARD}: expected family 'ngram' or 'transformer', found {card.get('family')!r}", None
+        f"{directory / CARD}: expected family 'ngram' or 'transformer', got {card.get('family')!r}", None
     )

@@ -49,7 +49,7 @@ class NgramSpec:
         object.__setattr__(self, "order", check_whole_number("order", self.order, 1, MOST_ORDER))
         if self.smoothing not in SMOOTHINGS:
             raise BadValue(
-                f"expected one of {', '.join(SMOOTHINGS)}, found {self.smoothing!r}",
+                f"expected one of {', '.join(SMOOTHINGS)}, got {self.smoothing!r}",
                 None,
                 argument="smoothing",
             )
@@ -103,14 +103,14 @@ class TransformerSpec:
             object.__setattr__(self, name, check_whole_number(name, getattr(self, name), least, most))
         if self.width % self.heads or (self.width // self.heads) % 2:
             raise BadValue(
-                f"width / heads: expected an even whole number, found {self.width} / {self.heads}",
+                f"width / heads: expected an even whole number, got {self.width} / {self.heads}",
                 "try a width of 32 times the heads",
             )
         object.__setattr__(self, "seed", check_whole_number("seed", self.seed))
         for name in ("begin", "end", "tie"):
             object.__setattr__(self, name, check_bool(name, getattr(self, name)))
         if self.seconds is not None and self.epochs is not None:
-            raise BadValue("seconds and epochs: expected one of the two, found both", None)
+            raise BadValue("seconds and epochs: expected one of the two, got both", None)
         for name in ("seconds", "epochs"):
             value = getattr(self, name)
             if value is not None:

@@ -100,11 +100,11 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
     parts = lm.parts()
     if parts is None or parts.draws != "text":
         raise BadValue(
-            f"expected a mixture of models, as mixture([…]) makes it, found {type(lm).__name__}", None
+            f"expected a mixture of models, as mixture([…]) makes it, got {type(lm).__name__}", None
         )
     if isinstance(texts, str | bytes):
         raise BadValue(
-            "expected a list of texts, found one text", "write posterior(lm, [text])", argument="texts"
+            "expected a list of texts, got one text", "write posterior(lm, [text])", argument="texts"
         )
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "log p_c(x), the likelihood of a model,")

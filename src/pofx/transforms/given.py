@@ -86,7 +86,7 @@ def check_possible(lm: LM, paths: Sequence[Path], prefixes: Sequence[str | bytes
 def impossible(prefix: str | bytes) -> Impossible:
     """The error for a prefix of probability zero, which nothing can be conditioned on."""
     return Impossible(
-        f"expected a prefix of positive probability to condition on, found {show(prefix)} with P = 0 under "
+        f"expected a prefix of positive probability to condition on, got {show(prefix)} with P = 0 under "
         "this model",
         "use a smoothed model, or a prefix it can produce",
     )

@@ -55,7 +55,7 @@ def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int
         lms = [bytewise(lm, beam) for lm in lms]
     elif beam is not None:
         raise BadValue(
-            "expected models over different vocabularies, which enter as bytewise(lm, beam), found one "
+            "expected models over different vocabularies, which enter as bytewise(lm, beam), got one "
             f"vocabulary and beam={beam!r}",
             "leave it out",
             argument="beam",
@@ -72,7 +72,7 @@ def same_vocab(a: LM, b: LM) -> bool:
 def _check_ends(lms: Sequence[LM]) -> None:
     if len({lm.vocab.end is None for lm in lms}) > 1:
         raise BadValue(
-            "expected all models with EOS or all without, found both",
+            "expected all models with EOS or all without, got both",
             [
                 "fit them alike",
                 Advice(
@@ -84,7 +84,7 @@ def _check_ends(lms: Sequence[LM]) -> None:
         )
     if len({lm.begin.known == "none" for lm in lms}) > 1:
         raise BadValue(
-            "expected all models with x0 or all without, found both",
+            "expected all models with x0 or all without, got both",
             [
                 "fit them alike",
                 Advice(
@@ -110,12 +110,12 @@ def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDAr
         BadValue: There is no model, or the models differ in vocabulary, x0 or EOS.
     """
     if not lms:
-        raise BadValue("expected at least one model to mix, found none", None)
+        raise BadValue("expected at least one model to mix, got none", None)
     pi = np.array([1.0] * len(lms) if weights is None else check_weights("weights", weights, len(lms)))
     for lm in lms[1:]:
         if not same_vocab(lm, lms[0]):
             raise BadValue(
-                f"expected models over one vocabulary, found {lms[0].vocab.size} and {lm.vocab.size} outcomes that "
+                f"expected models over one vocabulary, got {lms[0].vocab.size} and {lm.vocab.size} outcomes that "
                 "spell different things",
                 "fit them with the same vocab",
             )

@@ -55,7 +55,7 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
         return lm
     if lm.context is not None and most > lm.context:
         raise BadValue(
-            f"expected at most the {lm.context:,} tokens of the model, found {most:,}",
+            f"expected at most the {lm.context:,} tokens of the model, got {most:,}",
             "leave it out",
             argument="context",
         )
@@ -65,7 +65,7 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
     longest = room - (lm.begin.known == "none")
     if longest < 1 or most < 2:
         raise BadValue(
-            f"expected room for at least two tokens, found {most}, where x0 and the given text take {lead}",
+            f"expected room for at least two tokens, got {most}, where x0 and the given text take {lead}",
             "take a longer one",
             argument="context",
         )

@@ -34,7 +34,7 @@ def with_begin(lm: LM, begin: str | int, known: Literal["trained", "declared", "
     """
     if lm.begin.known != "none":
         raise BadValue(
-            f"expected no other x0 for a model that has one ({lm.begin}), found {begin!r}",
+            f"expected no other x0 for a model that has one ({lm.begin}), got {begin!r}",
             ["leave it out", Advice("condition on a text", "given=…", "--given", parameter="given")],
             argument="begin",
         )
@@ -70,7 +70,7 @@ class WithBegin(Given):
         skips = [skip] * len(paths) if isinstance(skip, int) else skip
         if self._control and any(self._doubled(p) for p, s in zip(paths, skips) if s == 0):
             raise BadValue(
-                "expected paths without x0, which is put before each, found one that begins with it "
+                "expected paths without x0, which is put before each, got one that begins with it "
                 f"({self.begin.text}, id {self.begin.id})",
                 "leave it out: x0 stands before a text once",
             )
@@ -109,7 +109,7 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
     if not isinstance(token, str):
         if why_not_whole(token, 0, vocab.size - 1):
             raise BadValue(
-                f"expected a token id in [0, {vocab.size}), found {show_value(token)}", None, argument=what
+                f"expected a token id in [0, {vocab.size}), got {show_value(token)}", None, argument=what
             )
         return int(token)
     control = vocab.control.names
@@ -119,7 +119,7 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
     if len(ids) != 1:
         named = f", or a control token ({list_names(list(control))})" if control else ""
         raise BadValue(
-            f"expected the text of a single token{named}, found {token!r}, which is {len(ids)} tokens",
+            f"expected the text of a single token{named}, got {token!r}, which is {len(ids)} tokens",
             None,
             argument=what,
         )

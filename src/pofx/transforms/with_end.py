@@ -59,7 +59,7 @@ class VocabWithEnd(VocabWrapper):
         places = np.flatnonzero(np.asarray(ids) == self.ending)
         if len(places):
             raise NotText(
-                f"expected a text without the token that ends texts, {self._spelled!r}, found it at token "
+                f"expected a text without the token that ends texts, {self._spelled!r}, got it at token "
                 f"{places[0]}",
                 "split the text there",
             )
@@ -79,7 +79,7 @@ def with_end(lm: LM, end: str | int) -> LM:
     """
     if lm.vocab.end is not None:
         raise BadValue(
-            f"expected no other EOS for a model that has one (id {lm.vocab.end}), found {end!r}",
+            f"expected no other EOS for a model that has one (id {lm.vocab.end}), got {end!r}",
             "leave end out",
             argument="end",
         )

@@ -29,7 +29,7 @@ def refuse_normalizing(vocab: Vocab, what: str) -> None:
     """
     if vocab.normalizes:
         raise BadValue(
-            f"expected a model that reads texts as they are for {what}, found one that normalizes them",
+            f"expected a model that reads texts as they are for {what}, got one that normalizes them",
             Advice("leave it out", "normalize=True", "--normalize"),
             argument="normalize",
         )
@@ -168,12 +168,12 @@ def to_bytes(text: str | bytes) -> bytes:
     if isinstance(text, bytes):
         return text
     if not isinstance(text, str):
-        raise NotText(f"expected a text (str or bytes), found {type(text).__name__}", None)
+        raise NotText(f"expected a text (str or bytes), got {type(text).__name__}", None)
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as e:
         raise NotText(
-            f"expected Unicode text, found the lone surrogate U+{ord(text[e.start]):04X} at character {e.start}",
+            f"expected Unicode text, got the lone surrogate U+{ord(text[e.start]):04X} at character {e.start}",
             "pass bytes, or replace it: text.encode('utf-8', 'replace')",
         ) from None
 
@@ -184,12 +184,12 @@ def to_str(text: str | bytes) -> str:
         to_bytes(text)
         return text
     if not isinstance(text, bytes):
-        raise NotText(f"expected a text (str or bytes), found {type(text).__name__}", None)
+        raise NotText(f"expected a text (str or bytes), got {type(text).__name__}", None)
     try:
         return text.decode("utf-8")
     except UnicodeDecodeError as e:
         raise NotText(
-            f"expected UTF-8, found byte 0x{text[e.start]:02X} at offset {e.start}",
+            f"expected UTF-8, got byte 0x{text[e.start]:02X} at offset {e.start}",
             "use a model over bytes, which takes any bytes",
         ) from None
 
@@ -231,7 +231,7 @@ class ByteVocab(Vocab):
         """The ids as bytes."""
         a = np.asarray(ids, dtype=np.int64)
         if len(a) and (a.min() < 0 or a.max() >= self.size):
-            raise IndexError(f"expected ids below {self.size}, found {a.min()} … {a.max()}")
+            raise IndexError(f"expected ids below {self.size}, got {a.min()} … {a.max()}")
         return a[a < 256].astype(np.uint8).tobytes()
 
     def spans(self, ids: Sequence[int], text: str | bytes) -> NDArray[np.int64]:
@@ -285,7 +285,7 @@ class CharVocab(Vocab):
         except KeyError as e:
             c = str(e.args[0])
             raise NotText(
-                f"expected one of the {len(self.characters)} characters this model was fitted on, found {c!r} "
+                f"expected one of the {len(self.characters)} characters this model was fitted on, got {c!r} "
                 f"(U+{ord(c):04X}) at character {decoded.index(c)}",
                 Advice(
                     "fit a model over bytes",

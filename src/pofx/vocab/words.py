@@ -51,7 +51,7 @@ class WordVocab(Vocab):
         classed = word and self.control.unknown is not None
         score = Advice("score it as one of <unk>", "unknown='class'", "--unknown class")
         raise NotText(
-            f"expected words of this model's {len(self._ids):,} with one space between, found {what}",
+            f"expected words of this model's {len(self._ids):,} with one space between, got {what}",
             [score if classed else "normalise the text", "use a model over bytes or subwords"],
         )
 
@@ -82,7 +82,7 @@ class ClassedWords(WordVocab):
         super().__init__(words, end)
         if self.control.unknown is None:
             raise BadValue(
-                f"expected a class of unknown words ({CLASS}) among the tokens, found none",
+                f"expected a class of unknown words ({CLASS}) among the tokens, got none",
                 "leave it out",
                 argument="unknown",
             )

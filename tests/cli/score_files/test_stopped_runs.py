@@ -241,10 +241,10 @@ def test_damaged_leftovers_are_refused(run: Callable[..., Ran]) -> None:
     good, rows = progress.read_bytes(), part.read_bytes()
     state = json.loads(good)
     for bad, found in (
-        (b"", "found no JSON"),
-        (b"no json", "found no JSON"),
-        (b"[" * 100_000, "found JSON nested too deeply"),
-        (b"[1]", "found an array"),
+        (b"", "got no JSON"),
+        (b"no json", "got no JSON"),
+        (b"[" * 100_000, "got JSON nested too deeply"),
+        (b"[1]", "got an array"),
         (json.dumps({**state, "format": 99}).encode(), "damaged"),
         (json.dumps({**state, "offset": -1}).encode(), "damaged"),
         (json.dumps({**state, "offset": "9"}).encode(), "damaged"),
@@ -259,7 +259,7 @@ def test_damaged_leftovers_are_refused(run: Callable[..., Ran]) -> None:
         assert "start over (--fresh)" in ran.err
     progress.write_bytes(good)
     part.write_bytes(rows[: state["offset"] - 1])
-    assert "found fewer" in run("a.jsonl", "-o", "o.jsonl").err
+    assert "got fewer" in run("a.jsonl", "-o", "o.jsonl").err
     progress.unlink()
     assert "expected no such file" in run("a.jsonl", "-o", "o.jsonl").err
     assert part.read_bytes() == rows[: state["offset"] - 1]

@@ -154,7 +154,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "Latin-1": ("m.arpa", PLAIN.replace("a", "é").encode("latin-1"), "UTF-8"),
     "a text": ("m.arpa", "To be, or not to be\n" * 20_000, "data"),
     "one long line": ("m.arpa", "\\data\\\nngram 1=1\n" + "x" * 2_000_000, "a line of over"),
-    "nothing": ("m.arpa", "", "found nothing"),
+    "nothing": ("m.arpa", "", "got nothing"),
     "two classes": (
         "m.arpa",
         PLAIN.replace("ngram 1=4", "ngram 1=6").replace("\\1-grams:\n", "\\1-grams:\n-1 <unk>\n-1 <UNK>\n"),
@@ -184,7 +184,7 @@ def test_what_is_refused_says_what_it_is(tmp_path: Path, name: str) -> None:
     assert said in message, message
     assert file in message
     assert "expected" in message
-    assert "found" in message
+    assert "got" in message
     assert "\n" not in message
 
 
@@ -194,7 +194,7 @@ def test_other_files_are_not_taken_for_one(tmp_path: Path) -> None:
         ("a.gz", gzip.compress(b"a\nb\n")),
         ("b.gz", b"\x1f\x8b no gzip"),
     ):
-        with pytest.raises(BadSource, match="found another file"):
+        with pytest.raises(BadSource, match="got another file"):
             pofx.load(written(tmp_path / name, data))
 
 

@@ -109,7 +109,7 @@ def test_what_looks_ahead_is_refused_with_the_number(
         np.abs(exact(directory, paths)[0] - alone).max() > 0.5
     )  # so it is the library's model that looks ahead
     with pytest.raises(
-        pofx.BadSource, match=r"expected a causal language model, found .* differs by \d+(\.\d+)? nats"
+        pofx.BadSource, match=r"expected a causal language model, got .* differs by \d+(\.\d+)? nats"
     ):
         read_pretrained(check_checkpoint(directory), None, dtype, None)
 
@@ -232,7 +232,7 @@ class TestLongRope:
         text = "a b c d e f g h i j k"
         ids = [BOS, *long.vocab.encode(text), EOS]
         assert pofx.log_prob(long, text) == pytest.approx(exact(directory, [ids])[0].sum(), abs=1e-4)
-        with pytest.raises(pofx.BadValue, match="one law, found 20; .*rope='long'"):
+        with pytest.raises(pofx.BadValue, match="one law, got 20; .*rope='long'"):
             pofx.load(directory, context=20)
         with pytest.raises(pofx.BadValue, match="rope: expected 'short' or 'long'"):
             pofx.load(directory, rope="longer")
@@ -261,5 +261,5 @@ def test_prefixes_of_several_lengths_go_on_together(tmp_path: Path, kind: str) -
     longer = [[*p, *more.tolist(), 7] for p, more in zip(paths, new)]
     for log_laws, whole in zip(laws, exact(tmp_path, longer)):
         assert abs(log_laws[7] - whole[-1]) < 2e-5
-    with pytest.raises(ValueError, match="expected rows of one length, found 1 to 2 ids"):
+    with pytest.raises(ValueError, match="expected rows of one length, got 1 to 2 ids"):
         lm.extend(lm.start(2), [[4], [4, 5]])

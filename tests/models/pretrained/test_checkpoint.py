@@ -206,7 +206,7 @@ def sharded(weight_map: dict[str, Any] | None = None, index: Any = None) -> Call
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "no config": (without("config.json"), "config.json"),
-    "no weights": (without("model.safetensors"), "found none"),
+    "no weights": (without("model.safetensors"), "got none"),
     "no tokenizer": (without("tokenizer.json"), "save_pretrained"),
     "pickles alone": (renamed("model.safetensors", "pytorch_model.bin"), "pickles"),
     "a .pt alone": (renamed("model.safetensors", "Model.PT"), "pickles"),
@@ -221,7 +221,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "config deep": (holds("config.json", '{"a":' * 100_000 + "1" + "}" * 100_000), "deep"),
     "config of 5 MB": (
         holds("config.json", '{"a": "' + "x" * 5_000_000 + '"}'),
-        "of at most 4 MiB, found more: 5,000,009 bytes",
+        "of at most 4 MiB, got more: 5,000,009 bytes",
     ),
     "config with a key twice": (
         holds("config.json", '{"model_type": "llama", "model_type": "gpt2"}'),

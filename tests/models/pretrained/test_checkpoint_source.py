@@ -199,7 +199,7 @@ def test_smollm2_is_found_and_not_imported(packages: Path, llama: Path, conversi
     package.mkdir()
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
     assert [n.installed for n in packaged_models()] == [True, False]
-    assert "found 0" in refused("smollm2")
+    assert "got 0" in refused("smollm2")
     shutil.copy(llama, package / "SmolLM2.gguf")
     assert find_checkpoint("smollm2").name.startswith("smollm2-")
     assert conversions == ["smollm2"]

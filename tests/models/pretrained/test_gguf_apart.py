@@ -62,7 +62,7 @@ def test_it_writes_what_it_writes_here(llama: Path, out: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("does", "why"),
     [
-        ("os.abort()", "found: a library that ended its process (SIGABRT)"),
+        ("os.abort()", "got: a library that ended its process (SIGABRT)"),
         pytest.param(
             "os.write(2, b'thread panicked'); raise PanicException('index out\\nof bounds')",
             "index out of bounds",

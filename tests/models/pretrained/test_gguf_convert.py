@@ -338,7 +338,7 @@ def test_the_file_itself_is_not_refused(llama: Path, tmp_path: Path, out: Path) 
         ("tokenizer.ggml.tokens", lambda v: [*v[:-1], v[0]], "twice"),
         ("tokenizer.ggml.tokens", lambda v: v[:-1], "type and a score|one of 262"),
         ("tokenizer.ggml.tokens", lambda v: [*v[:-1], "x" * 5000], "5000"),
-        ("tokenizer.ggml.tokens", lambda v: [], "tokens, found none|a type"),
+        ("tokenizer.ggml.tokens", lambda v: [], "tokens, got none|a type"),
         ("tokenizer.ggml.merges", lambda v: [*v, "a b c"], "merges"),
         ("tokenizer.ggml.merges", lambda v: [*v, "ab"], "merges"),
         ("tokenizer.ggml.merges", lambda v: [*v, " "], "merges"),
@@ -367,7 +367,7 @@ def test_tensors_too_few_or_too_many(tmp_path: Path, out: Path) -> None:
     lm = model("llama")
     odd = {"blk.0.ffn_gate_inp.weight": np.ones((4, 64), np.float32)}
     path = write(tmp_path / "m.gguf", "llama", lm, byte_level(), tensors=odd)
-    assert "a place for, found 'blk.0.ffn_gate_inp" in refusal(path, lambda p: convert(p, out, "tiny"))
+    assert "a place for, got 'blk.0.ffn_gate_inp" in refusal(path, lambda p: convert(p, out, "tiny"))
     header, raw = read_header(path), path.read_bytes()
     for gone in ("output_norm.weight", "blk.1.attn_q.weight", "token_embd.weight"):
         rows = [

@@ -61,7 +61,7 @@ def test_an_architecture_implies_its_split(architecture: str, unsaid: str | None
 def test_an_architecture_of_many_splits_is_refused(unsaid: str | None, tmp_path: Path) -> None:
     path = file(tmp_path, "llama", unsaid)
     with pytest.raises(
-        pofx.BadSource, match="expected the way .*splits text, found .*ggml.pre.*'llama'.*pre=…"
+        pofx.BadSource, match="expected the way .*splits text, got .*ggml.pre.*'llama'.*pre=…"
     ) as e:
         pofx.load(path)
     assert str(e.value).isprintable()
@@ -95,9 +95,9 @@ def test_every_name_is_known_to_the_reader(tmp_path: Path) -> None:
 
 def test_where_no_split_is_to_be_named(tmp_path: Path) -> None:
     path = file(tmp_path, "llama", "gpt-2")
-    with pytest.raises(pofx.BadValue, match="pre: expected one of .*qwen2.*, found 'qwen9'"):
+    with pytest.raises(pofx.BadValue, match="pre: expected one of .*qwen2.*, got 'qwen9'"):
         pofx.load(path, pre="qwen9")
-    with pytest.raises(pofx.BadValue, match="found 'gpt2'; did you mean gpt-2"):
+    with pytest.raises(pofx.BadValue, match="got 'gpt2'; did you mean gpt-2"):
         pofx.load(path, pre="gpt2")
     pieces = write(tmp_path / "spm.gguf", "llama", model("llama", vocab_size=300), sentence_pieces())
     with pytest.raises(pofx.BadValue, match="pre: expected .*byte-level BPE"):

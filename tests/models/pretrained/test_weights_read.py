@@ -214,7 +214,7 @@ class TestFinite:
     def test_refused_by_name(self, tmp_path: Path, family: str, name: str, value: float) -> None:
         home = changed(write(tmp_path / "m", family), put(value, name))
         said = refusal(home, read)
-        assert f"found {value}" in said
+        assert f"got {value}" in said
         assert repr(name) in said
 
     def test_numbers_beyond_float32(self, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ class TestFinite:
         changed(
             home, lambda w: w.update({"transformer.wpe.weight": w["transformer.wpe.weight"].double() * 1e40})
         )
-        assert "found -inf in 'transformer.wpe.weight'" in refusal(home, read)
+        assert "got -inf in 'transformer.wpe.weight'" in refusal(home, read)
 
     def test_rows_of_probability_zero(self, tmp_path: Path) -> None:
         """A bias of -inf in the head is a legitimate way to switch off padding rows; NaN and inf are none."""

@@ -130,7 +130,7 @@ def test_seconds_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_to_predict_is_refused() -> None:
-    with pytest.raises(BadValue, match="found none"):
+    with pytest.raises(BadValue, match="got none"):
         train([], FIT, CHARS)
     with pytest.raises(BadValue, match="EOS"):
         train(corpus(2), FIT, CharVocab("abcd", end=False))

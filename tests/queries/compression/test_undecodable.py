@@ -50,10 +50,10 @@ def test_another_model_is_refused_by_name(model: Callable[[str], LM]) -> None:
         ("without EOS", "EOS"),
         ("transformer", "dtype"),
     ):
-        with pytest.raises(Undecodable, match=rf"found another \(.*{part}: ") as refused:
+        with pytest.raises(Undecodable, match=rf"got another \(.*{part}: ") as refused:
             decompress(model(name), blob)
         assert "\n" not in str(refused.value)
-    with pytest.raises(Undecodable, match="found none; name it"):
+    with pytest.raises(Undecodable, match="got none; name it"):
         decompress(None, blob)
 
 
@@ -64,7 +64,7 @@ def test_another_law_with_the_same_name_is_refused_all_the_same(monkeypatch: pyt
         blob = compress(ToyLM(vocab), data)
         assert decompress(ToyLM(vocab), blob) == data
         for seed in range(1, 9):
-            with pytest.raises(Undecodable, match="found other data"):
+            with pytest.raises(Undecodable, match="got other data"):
                 decompress(ToyLM(vocab, seed), blob)
 
 

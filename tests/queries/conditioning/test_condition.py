@@ -181,7 +181,7 @@ def test_every_lm_can_be_conditioned(name: str) -> None:
 def test_a_condition_of_probability_zero_is_an_error(on: Condition) -> None:
     for lm in (ToyLM(seed=1), Forgetful(ToyLM(seed=1)), ToyLM(MIXED, seed=1)):
         with pytest.raises(
-            pofx.Impossible, match=r"expected a condition of positive probability, found P = 0"
+            pofx.Impossible, match=r"expected a condition of positive probability, got P = 0"
         ) as e:
             pofx.condition(lm, on, max_tokens=5)
         assert "\n" not in str(e.value)
@@ -227,7 +227,7 @@ class Trap(LM):
 def test_no_particle_alive_is_not_the_same_as_impossible() -> None:
     lm = Trap()
     with pytest.raises(
-        pofx.Unreached, match=r"found none among 16; take more of them, since some text may meet it"
+        pofx.Unreached, match=r"got none among 16; take more of them, since some text may meet it"
     ) as e:
         pofx.condition(lm, Length(16), n=16, max_tokens=16)
     assert "\n" not in str(e.value) and not isinstance(e.value, pofx.Impossible)

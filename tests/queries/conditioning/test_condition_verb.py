@@ -48,13 +48,13 @@ def test_the_verb(capsys: pytest.CaptureFixture[str], model: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "expected --contains, --matches or --length, found none"),
+        ((), "expected --contains, --matches or --length, got none"),
         (("--matches", "(a"), "expected a regular expression"),
         (("--matches", "(?=a)a"), "without look-around"),
         (("--unit", "bytes", "--contains", "a"), "--unit: expected with --length"),
         (("--length", "-1"), "--length"),
         (("--contains", "a", "-n", "1"), "'-n': expected"),
-        (("--matches", "ab", "--length", "3"), "found P = 0"),
+        (("--matches", "ab", "--length", "3"), "got P = 0"),
     ],
 )
 def test_what_the_verb_refuses(

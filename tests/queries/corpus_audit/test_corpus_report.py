@@ -125,8 +125,8 @@ def test_impossible_documents_have_no_mean() -> None:
         (lambda: pofx.corpus_report([]), pofx.BadSource, ["at least one document", "none"]),
         (lambda: pofx.corpus_report("a text"), pofx.BadValue, ["iterable of texts", "one text"]),
         (lambda: pofx.corpus_report(["a"], held_out=2), pofx.BadValue, ["held_out", "at most 1", "2"]),
-        (lambda: pofx.corpus_report(["a"], clusters=[1, 2]), pofx.BadValue, ["each of 1", "found 2"]),
-        (lambda: pofx.corpus_report(["a"], scored=0), pofx.BadValue, ["at least 1", "found 0"]),
+        (lambda: pofx.corpus_report(["a"], clusters=[1, 2]), pofx.BadValue, ["each of 1", "got 2"]),
+        (lambda: pofx.corpus_report(["a"], scored=0), pofx.BadValue, ["at least 1", "got 0"]),
         (lambda: pofx.corpus_report(["\ud800"]), pofx.NotText, ["lone surrogate"]),
         (
             lambda: pofx.corpus_report(["ab"], pofx.fit(["ab"], pofx.NgramSpec(begin=False))),
@@ -192,7 +192,7 @@ def test_documents_without_the_field_are_clusters_by_themselves(tmp_path: Path) 
     found = {f["check"]: f["why"] for f in json.loads(told)["findings"]}
     assert found["effective number"].startswith("12 documents in 9 clusters; ")
     with pytest.raises(
-        pofx.BadSource, match="expected a field 'nobody' in any of the first 12 rows, found only 'text', 'by'"
+        pofx.BadSource, match="expected a field 'nobody' in any of the first 12 rows, got only 'text', 'by'"
     ):
         run(str(file), "--cluster", "nobody")
 

@@ -137,7 +137,7 @@ HOSTILE = {
         TALK,
         "more than .* s",
     ),
-    "too much memory": ("{{ 'a' * 30000000000 }}", TALK, "memory|found"),
+    "too much memory": ("{{ 'a' * 30000000000 }}", TALK, "memory|got"),
     "nothing": ("", TALK, "without"),
 }
 
@@ -205,7 +205,7 @@ def test_the_command_line(home: Path, lm: pofx.LM, tmp_path: Path) -> None:
         file.write_text(json.dumps(TALK[0]) + f"\n{line}\n")
         refused = CliRunner().invoke(command, [*asked, "--chat", str(file)]).exception
         assert isinstance(refused, pofx.BadSource)
-        assert f"{file}:2: expected a JSON object with role and content, found {why}" in str(refused)
+        assert f"{file}:2: expected a JSON object with role and content, got {why}" in str(refused)
 
 
 def test_a_control_tokens_name_in_a_text_is_said_once(home: Path) -> None:

@@ -199,7 +199,7 @@ def test_what_cannot_be_asked() -> None:
     short = core()
     short.context = 3
     assert as_peer(short, "abc", "lm-eval").value == as_peer(PLAIN, "abc", "lm-eval").value
-    with pytest.raises(TooLong, match="here of 3 tokens, found 5"):
+    with pytest.raises(TooLong, match="here of 3 tokens, got 5"):
         as_peer(short, "abca", "lm-scorer")
 
 

@@ -58,7 +58,7 @@ def test_a_prefix_that_no_token_covers(query: str, prefix: str | bytes) -> None:
     """Never a nan, and never an answer."""
     with pytest.raises((Impossible, NotText)) as caught:
         BEHIND[query](LM_, prefix)
-    assert "found" in str(caught.value)
+    assert "got" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -94,7 +94,7 @@ def test_repeats_within_repeats_take_linear_time() -> None:
 def test_what_takes_too_long_is_refused_in_one_line() -> None:
     handler, timer = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
     with pytest.raises(
-        pofx.BadValue, match=r"pattern: expected .* within 0.2 s, found .*pattern_seconds=…\)$"
+        pofx.BadValue, match=r"pattern: expected .* within 0.2 s, got .*pattern_seconds=…\)$"
     ) as e:
         pattern_spans(re.compile(SLOW), "a" * 3000, 0.2)
     assert str(e.value).isprintable()

@@ -80,7 +80,7 @@ def test_regions_and_what_stands_between(text: str, edges: list[int]) -> None:
 
 @pytest.mark.parametrize("wrong", [[(0, 0)], [(2, 1)], [(0, 9)], [(0, 2), (1, 3)], [(-1, 1)]])
 def test_regions_that_are_none_are_refused(wrong: list[tuple[int, int]]) -> None:
-    with pytest.raises(pofx.BadValue, match="units: expected regions .* found"):
+    with pytest.raises(pofx.BadValue, match="units: expected regions .* got"):
         region_spans("abc", wrong)
 
 

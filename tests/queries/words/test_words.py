@@ -348,16 +348,16 @@ def test_boundaries_are_made_of_bytes() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"texts": "a b"}, "found one text"),
-        ({"units": "letters"}, "found 'letters'"),
+        ({"texts": "a b"}, "got one text"),
+        ({"units": "letters"}, "got 'letters'"),
         ({"units": re.compile(b"a")}, "over bytes"),
-        ({"punctuation": "none"}, "found 'none'"),
+        ({"punctuation": "none"}, "got 'none'"),
         ({"units": "graphemes", "punctuation": "own"}, "only with units='words'"),
-        ({"units": [[(0, 1)], []]}, "found 2"),
+        ({"units": [[(0, 1)], []]}, "got 2"),
         ({"units": [[(0, 9)]]}, "(0, 9)"),
         ({"units": [[(1, 1)]]}, "(1, 1)"),
         ({"units": [[(0, 2), (1, 3)]]}, "after 2"),
-        ({"given": ["a", "b"]}, "found 2"),
+        ({"given": ["a", "b"]}, "got 2"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, object], says: str) -> None:

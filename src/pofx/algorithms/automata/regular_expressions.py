@@ -56,14 +56,14 @@ def regular(pattern: str) -> Dfa:
         return deterministic(walk.nfa, accept)
     except RecursionError:
         raise BadValue(
-            f"expected a pattern of fewer groups within groups, found {_shown(pattern)}",
+            f"expected a pattern of fewer groups within groups, got {_shown(pattern)}",
             "write it flatter",
             argument="matches",
         ) from None
     except TooLarge:
         raise BadValue(
             f"expected a pattern of at most {NODES:,} states ({STATES:,} when made deterministic, "
-            f"{MOST:,} over bytes), found one of more: {_shown(pattern)}",
+            f"{MOST:,} over bytes), got one of more: {_shown(pattern)}",
             f"shorten its repeats{_ascii(tree)}",
             argument="matches",
         ) from None
@@ -73,7 +73,7 @@ def parse_language(pattern: str) -> Any:
     """The tree of a pattern that an automaton is made of. `BadValue` as of `parsed`, or for one longer than `LONGEST`."""
     if isinstance(pattern, str) and len(pattern) > LONGEST:
         raise BadValue(
-            f"expected a pattern of at most {LONGEST:,} characters, found one of {len(pattern):,}",
+            f"expected a pattern of at most {LONGEST:,} characters, got one of {len(pattern):,}",
             "shorten it",
             argument="matches",
         )
@@ -90,7 +90,7 @@ def parsed(pattern: str, argument: str, flags: int = 0) -> Any:
     """The tree of `re`, or `BadValue` that names the argument; also for what `re` warns will change its meaning."""
     if not isinstance(pattern, str):
         raise BadValue(
-            f"expected a pattern of type str, found {pattern!r}", "decode it first", argument=argument
+            f"expected a pattern of type str, got {pattern!r}", "decode it first", argument=argument
         )
     try:
         with warnings.catch_warnings():
@@ -98,14 +98,14 @@ def parsed(pattern: str, argument: str, flags: int = 0) -> Any:
             return _parser.parse(pattern, flags)
     except FutureWarning as e:
         raise BadValue(
-            f"expected classes without '[', '--', '&&', '~~' or '||' in them, found "
+            f"expected classes without '[', '--', '&&', '~~' or '||' in them, got "
             f"{_shown(pattern)} ({_line(e)})",
             "write a backslash before it, and [a-z] or \\w for a class of POSIX",
             argument=argument,
         ) from None
     except (re.error, RecursionError, OverflowError) as e:
         raise BadValue(
-            f"expected a regular expression, found {_shown(pattern)}: {_line(e)}",
+            f"expected a regular expression, got {_shown(pattern)}: {_line(e)}",
             "correct it",
             argument=argument,
         ) from None
@@ -171,7 +171,7 @@ class _Walk:
         )
         then = apart if name == "look-around" else "write it without"
         return BadValue(
-            f"expected a regular expression without {name}, found {_shown(self.pattern)}",
+            f"expected a regular expression without {name}, got {_shown(self.pattern)}",
             then,
             argument="matches",
         )

@@ -27,7 +27,7 @@ def frequencies(p: NDArray[np.float64]) -> NDArray[np.float32]:
     v = p.shape[1]
     if v > MOST_OUTCOMES:
         raise BadValue(
-            f"expected a vocabulary of at most {MOST_OUTCOMES:,} outcomes to code with, found {v:,}", None
+            f"expected a vocabulary of at most {MOST_OUTCOMES:,} outcomes to code with, got {v:,}", None
         )
     g = np.floor(p * float(TOTAL - v))
     left = (TOTAL - v) - g.sum(axis=1)
@@ -37,7 +37,7 @@ def frequencies(p: NDArray[np.float64]) -> NDArray[np.float32]:
     if not (
         np.isfinite(left).all() and (g >= 0).all() and (left >= -1 - v * 1e-6).all() and (left <= v).all()
     ):
-        raise BadValue("expected laws that sum to 1 to code with, found one that does not", "audit the model")
+        raise BadValue("expected laws that sum to 1 to code with, got one that does not", "audit the model")
     return g.astype(np.float32)
 
 
@@ -84,7 +84,7 @@ class Decoder:
             found = self._coder.decode(self._family, g)
         except AssertionError as e:  # how constriction says so
             raise Undecodable(
-                f"expected the code of symbols by these frequencies, found another ({e})", None
+                f"expected the code of symbols by these frequencies, got another ({e})", None
             ) from None
         out: NDArray[np.int64] = np.asarray(found, dtype=np.int64)
         return out

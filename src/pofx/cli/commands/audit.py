@@ -74,7 +74,7 @@ def command(
     name = options.name
     if forget:
         if keep:
-            raise click.UsageError("expected --pin or --unpin, found both.")
+            raise click.UsageError("expected --pin or --unpin, got both.")
         _forget(name, options.pre)
         return
     texts = None
@@ -88,7 +88,7 @@ def command(
     pretrained = _is_pretrained(lm)
     if keep and not pretrained:
         raise click.UsageError(
-            f"--pin: expected a pretrained model, whose x0 is a matter of evidence, found {name!r}, which has its "
+            f"--pin: expected a pretrained model, whose x0 is a matter of evidence, got {name!r}, which has its "
             "own; leave it out."
         )
     if keep:

@@ -116,7 +116,7 @@ def predict(
     joint, reference = _loaded(directory, options, prior)
     if reject is not None and reference is None:
         raise BadValue(
-            "--reject: expected a classifier that was trained with documents held out, found none in "
+            "--reject: expected a classifier that was trained with documents held out, got none in "
             f"{directory}",
             "train it with --held-out 0.1",
         )
@@ -172,14 +172,14 @@ def evaluate(
     known, others = _some(at), _some(dict.fromkeys(t for t in labels if t is not None and t not in at))
     if not some:
         raise BadSource(
-            f"{' '.join(files)}: expected documents with labels of this classifier's ({known}), found "
+            f"{' '.join(files)}: expected documents with labels of this classifier's ({known}), got "
             f"{(f'only {others}' if others else 'none')}",
             "check --label-field",
         )
     if len(some) < len(texts):
         click.echo(
             f"pofx: warning: {len(texts) - len(some):,} of {count_noun(len(texts), 'document')} without a label of this "
-            f"classifier's ({known}){f'; found also {others}' if others else ''}",
+            f"classifier's ({known}){f'; got also {others}' if others else ''}",
             err=True,
         )
     found = likelihoods(joint, texts, labels, some, at)
@@ -190,9 +190,7 @@ def evaluate(
             err=True,
         )
     if not len(found.truth):
-        raise BadSource(
-            f"{' '.join(files)}: expected documents that some class can produce, found none", None
-        )
+        raise BadSource(f"{' '.join(files)}: expected documents that some class can produce, got none", None)
     read = [texts[i] for i in some]
     print_fitted(int(joint.fitted_on(read).sum()), int(joint.chosen_by(read).sum()), len(read), EVALUATE)
     _show(

@@ -153,16 +153,14 @@ def train(
     prefixes = parted(given, "--given") or None
     texts, labels = labelled(files, label_field, layout, prefixes or ())
     if not prefixes and all(t is None for t in labels):
-        raise BadSource(
-            f"{' '.join(files)}: expected documents with labels, found none", "check --label-field"
-        )
+        raise BadSource(f"{' '.join(files)}: expected documents with labels, got none", "check --label-field")
     texts, labels = _with_labels(texts, labels, em)
     fitted, kept = set_aside(texts, labels, held_out)
     classes = sorted(prefixes or {t for t in labels if t is not None})
     at = {t: i for i, t in enumerate(classes)}
     unknown = next((t for t in labels if t is not None and t not in at), None)
     if unknown is not None:
-        raise BadSource(f"--given: expected a prefix for each label, found none for {unknown!r}", "add it")
+        raise BadSource(f"--given: expected a prefix for each label, got none for {unknown!r}", "add it")
     spec: Any = None
     if options is None and family == "ngram":
         spec = NgramSpec(order, smoothing, alpha, vocab)
@@ -217,17 +215,15 @@ def _check_heeded(family: str, smoothing: str, given: tuple[str, ...], options: 
         if idle:
             found = "-m, which fits nothing" if options else f"--family {family}"
             raise click.UsageError(
-                f"{', '.join(idle)}: expected only with --family {owner}, found {found}; change one."
+                f"{', '.join(idle)}: expected only with --family {owner}, got {found}; change one."
             )
     for name in ("vocab", "family"):
         if options and arguments.typed(name):
-            raise click.UsageError(
-                f"--{name}: expected only where models are fitted, found -m; leave one out."
-            )
+            raise click.UsageError(f"--{name}: expected only where models are fitted, got -m; leave one out.")
     for name in ("length", "background"):
         if given and arguments.typed(name):
             raise click.UsageError(
-                f"--{name}: expected only with a model for each class, found --given; leave one out."
+                f"--{name}: expected only with a model for each class, got --given; leave one out."
             )
     check_alpha(smoothing)
 

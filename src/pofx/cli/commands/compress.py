@@ -63,14 +63,14 @@ def command(
     from pofx.queries.compression.compress import compression
 
     if lanes is not None and options is None:
-        raise click.UsageError("--lanes: expected only with -m MODEL, found without.")
+        raise click.UsageError("--lanes: expected only with -m MODEL, got without.")
     path = packing.packed_name({"file": file}) if out is None else out
     if path == "-" and (explain or as_json):
         raise click.UsageError(
-            "--explain and --json: expected a file to write (-o FILE), found standard output."
+            "--explain and --json: expected a file to write (-o FILE), got standard output."
         )
     if path == "-" and sys.stdout.isatty():
-        raise click.UsageError("-: expected a pipe or a file to write to (-o FILE), found a terminal.")
+        raise click.UsageError("-: expected a pipe or a file to write to (-o FILE), got a terminal.")
     data = packing.read(file)
     lm = None if options is None else options.load()
     with packing.shown(quiet) as progress:

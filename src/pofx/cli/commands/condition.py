@@ -41,7 +41,7 @@ def command(
     from pofx.queries.conditioning.condition import condition
 
     if on is None:
-        raise click.UsageError("expected --contains, --matches or --length, found none.")
+        raise click.UsageError("expected --contains, --matches or --length, got none.")
     lm = options.load()
     found = condition(lm, on, given=arguments.argument_text(given), **how)
     show(found, "text", show_, as_json, lm, options.name)

@@ -88,7 +88,7 @@ def command(
     from pofx.errors import no_documents
 
     if test_files and held_out is not None:
-        raise click.UsageError("expected --held-out or --test, found both.")
+        raise click.UsageError("expected --held-out or --test, got both.")
     keep = () if cluster is None else (cluster,)
     found = layout.documents(files, keep)
     documents: list[Document] = list(found)
@@ -136,9 +136,7 @@ def _labels(documents: list[Document], field: str) -> list[str | int]:
 
     values = labels_of([d.kept[0] for d in documents])
     if documents and all(value is None for value in values):
-        raise click.UsageError(
-            f"--cluster: expected a field that documents have, found none named '{field}'."
-        )
+        raise click.UsageError(f"--cluster: expected a field that documents have, got none named '{field}'.")
     return [k if v is None else v for k, v in enumerate(values)]
 
 

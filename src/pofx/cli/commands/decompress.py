@@ -56,7 +56,7 @@ def command(
             f"{file}: expected a name that ends in {packing.ENDING}, to leave that off; say where to write with -o."
         )
     if path == "-" and as_json:
-        raise click.UsageError("--json: expected a file to write (-o FILE), found standard output.")
+        raise click.UsageError("--json: expected a file to write (-o FILE), got standard output.")
     blob = packing.read(file)
     try:
         # A damaged file is refused before a model is loaded for it.

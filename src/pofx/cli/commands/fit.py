@@ -160,7 +160,7 @@ def command(
     _check_heeded(family, smoothing)
     if is_arpa_name(out) and family != "ngram":
         raise click.UsageError(
-            "--out: expected a directory for a transformer, found an .arpa file; name another."
+            "--out: expected a directory for a transformer, got an .arpa file; name another."
         )
     check_target(out)
     spec: Spec
@@ -217,7 +217,7 @@ def _prepare(checkpoint: Path, resume: bool) -> None:
 
     if checkpoint.is_dir():
         raise BadSource(
-            f"{checkpoint}: expected a place for a checkpoint, found a directory", "choose another --out"
+            f"{checkpoint}: expected a place for a checkpoint, got a directory", "choose another --out"
         )
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists() and not resume:
@@ -233,6 +233,6 @@ def _check_heeded(family: str, smoothing: str) -> None:
         idle = [f"--{name}" for name in names if owner != family and arguments.typed(name)]
         if idle:
             raise click.UsageError(
-                f"{', '.join(idle)}: expected only with --family {owner}, found --family {family}; change one."
+                f"{', '.join(idle)}: expected only with --family {owner}, got --family {family}; change one."
             )
     check_alpha(smoothing)

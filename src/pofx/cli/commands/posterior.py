@@ -72,11 +72,9 @@ def command(
     from pofx.transforms.mixture import mixture, same_vocab
 
     if len(names) < 2:
-        raise click.UsageError("-m: expected at least two models, found one; name another with -m.")
+        raise click.UsageError("-m: expected at least two models, got one; name another with -m.")
     if weights and len(weights) != len(names):
-        raise click.UsageError(
-            f"--weight: expected one for each of {len(names)} models, found {len(weights)}."
-        )
+        raise click.UsageError(f"--weight: expected one for each of {len(names)} models, got {len(weights)}.")
     lms = [_loaded(name, begin, end) for name in names]
     shared = all(same_vocab(lm, lms[0]) for lm in lms)
     both = mixture(lms, weights or None, None if shared else beam)

@@ -215,21 +215,19 @@ def _check_usage(
     if out is None:
         unheeded = next((flag for name, flag in ONLY_WITH_OUT.items() if arguments.typed(name)), None)
         if unheeded:
-            raise click.UsageError(f"{unheeded}: expected only with -o FILE, found without.")
+            raise click.UsageError(f"{unheeded}: expected only with -o FILE, got without.")
     else:
         if not files:
-            raise click.UsageError("-o: expected FILES to score, found --text; use --json for one text.")
+            raise click.UsageError("-o: expected FILES to score, got --text; use --json for one text.")
         if peer or printed:
-            raise click.UsageError("-o: expected alone, found with --as, --json, --tokens or --html.")
+            raise click.UsageError("-o: expected alone, got with --as, --json, --tokens or --html.")
         shaped = next((ONLY_WITH_OUT[n] for n in ("top", "entropy", "rank") if arguments.typed(n)), None)
         if per == "text" and shaped:
-            raise click.UsageError(f"{shaped}: expected only with --per token, found --per text.")
+            raise click.UsageError(f"{shaped}: expected only with --per token, got --per text.")
     if arguments.typed("boundary") and not (given or given_field):
-        raise click.UsageError(
-            "--boundary: expected after a prefix, found neither --given nor --given-field."
-        )
+        raise click.UsageError("--boundary: expected after a prefix, got neither --given nor --given-field.")
     if peer and (given or given_field):
-        raise click.UsageError("--as: expected whole texts, found a prefix; leave --given out.")
+        raise click.UsageError("--as: expected whole texts, got a prefix; leave --given out.")
 
 
 def _texts(

@@ -66,19 +66,19 @@ def cross_options(function: F) -> F:
         if cross_fit is None:
             idle = next((n for n in ("order", "smoothing", "alpha", "vocab") if arguments.typed(n)), None)
             if idle:
-                raise click.UsageError(f"--{idle}: expected only with --cross-fit K, found without.")
+                raise click.UsageError(f"--{idle}: expected only with --cross-fit K, got without.")
             return function(*args, cross=None, **others)
         odd = next((n for n in _OTHERS if arguments.typed(n)), None)
         if (
             odd == "out"
         ):  # such rows go on where a run was stopped, and K models have no common state to go on from
             raise click.UsageError(
-                "--cross-fit: expected lines on standard output, found --out; write --json > FILE, a row a document with "
+                "--cross-fit: expected lines on standard output, got --out; write --json > FILE, a row a document with "
                 "its id."
             )
         if odd or not others["files"]:
             raise click.UsageError(
-                "--cross-fit: expected FILES and no option that names a model or rows of its own, found "
+                "--cross-fit: expected FILES and no option that names a model or rows of its own, got "
                 f"{_OTHERS[odd] if odd else 'no FILES'}."
             )
         spec = NgramSpec(order, smoothing, alpha, vocab)

@@ -102,9 +102,9 @@ def command(
     arguments.check_texts(files, texts, given, given_field)
     arguments.check_out(files, out, as_json, "score")
     if pattern is None and arguments.typed("pattern_seconds"):
-        raise click.UsageError("--pattern-seconds: expected with --pattern, found without.")
+        raise click.UsageError("--pattern-seconds: expected with --pattern, got without.")
     if pattern is not None and arguments.typed("how"):
-        raise click.UsageError("--pattern: expected instead of --unit, found both.")
+        raise click.UsageError("--pattern: expected instead of --unit, got both.")
     units = WordRule(how if pattern is None else _compiled(pattern), punctuation, pattern_seconds)
     behind = arguments.argument_text(given)
     asked = Documents(layout.files(files), layout, behind, given_field, keep)

@@ -59,14 +59,14 @@ def check_texts(files: tuple[str, ...], texts: tuple[str, ...], given: str, give
     """Refuse options that do not say which texts are meant (FILES or --text), or name two prefixes."""
     if bool(files) == bool(texts):
         raise click.UsageError(
-            "expected FILES or --text, found both."
+            "expected FILES or --text, got both."
             if files
-            else "expected FILES (- for stdin) or --text, found neither."
+            else "expected FILES (- for stdin) or --text, got neither."
         )
     if given and given_field:
-        raise click.UsageError("expected --given or --given-field, found both.")
+        raise click.UsageError("expected --given or --given-field, got both.")
     if given_field and not files:
-        raise click.UsageError("--given-field: expected FILES, found --text; condition it with --given.")
+        raise click.UsageError("--given-field: expected FILES, got --text; condition it with --given.")
 
 
 def check_out(files: tuple[str, ...], out: str | None, as_json: bool, verb: str) -> None:
@@ -76,11 +76,11 @@ def check_out(files: tuple[str, ...], out: str | None, as_json: bool, verb: str)
             (flag for name, flag in (("keep", "--keep"), ("with_terms", "--terms")) if typed(name)), None
         )
         if unheeded:
-            raise click.UsageError(f"{unheeded}: expected only with -o FILE, found without.")
+            raise click.UsageError(f"{unheeded}: expected only with -o FILE, got without.")
     elif not files:
-        raise click.UsageError(f"-o: expected FILES to {verb}, found --text; use --json for one text.")
+        raise click.UsageError(f"-o: expected FILES to {verb}, got --text; use --json for one text.")
     elif as_json:
-        raise click.UsageError("-o: expected alone, found with --json.")
+        raise click.UsageError("-o: expected alone, got with --json.")
 
 
 def typed(name: str) -> bool:
@@ -118,7 +118,7 @@ def keeping_options(function: F) -> F:
     @functools.wraps(function)
     def with_keeping(*args: Any, fresh: bool, out: str | None, **others: Any) -> Any:
         if out is None and typed("fresh"):
-            raise click.UsageError("--fresh: expected only with -o FILE, found without.")
+            raise click.UsageError("--fresh: expected only with -o FILE, got without.")
         return function(*args, keeping=Keeping(fresh, may_overwrite()), out=out, **others)
 
     found: Any = with_keeping

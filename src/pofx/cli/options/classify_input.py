@@ -123,7 +123,7 @@ def parted(pairs: tuple[str, ...], option: str) -> dict[str, str]:
         label, sign, what = pair.partition("=")
         if not sign or not label or label in out:
             found = f"{label!r} twice" if label in out else repr(pair)
-            raise click.UsageError(f"{option}: expected LABEL=…, each label once, found {found}.")
+            raise click.UsageError(f"{option}: expected LABEL=…, each label once, got {found}.")
         out[label] = what
     return out
 
@@ -132,16 +132,14 @@ def prior_of(asked: str) -> Any:
     """Return the prior that a user named: "empirical", "uniform", or a mapping from LABEL=P,LABEL=P,…."""
     if "=" not in asked:
         if asked not in ("empirical", "uniform"):
-            raise click.UsageError(
-                f"--prior: expected empirical, uniform or LABEL=P,LABEL=P, found {asked!r}."
-            )
+            raise click.UsageError(f"--prior: expected empirical, uniform or LABEL=P,LABEL=P, got {asked!r}.")
         return asked
     out: dict[str, float] = {}
     for label, number in parted(tuple(asked.split(",")), "--prior").items():
         try:
             out[label] = float(number)
         except ValueError:
-            raise click.UsageError(f"--prior: expected a number after {label}=, found {number!r}.") from None
+            raise click.UsageError(f"--prior: expected a number after {label}=, got {number!r}.") from None
     return out
 
 
@@ -153,7 +151,7 @@ def _groups(files: tuple[str, ...], label_field: str | None) -> list[tuple[str, 
         label, sign, path = name.partition("=")
         if not sign or not label or os.path.exists(name):
             raise click.UsageError(
-                f"expected LABEL=FILE for each class, or --label-field NAME, found {name!r} without a label."
+                f"expected LABEL=FILE for each class, or --label-field NAME, got {name!r} without a label."
             )
         groups.setdefault(label, []).append(path)
     return [(label, tuple(paths)) for label, paths in groups.items()]
@@ -165,7 +163,7 @@ def _records(files: tuple[str, ...], label_field: str | None, layout: Layout) ->
     sources = (source_of(f, layout.format) for p in files for f in expand_path(p, layout.format).files)
     if label_field is not None and any(s.format == "txt" for s in sources):
         raise click.UsageError(
-            "--label-field: expected files with fields (jsonl, json, csv, tsv, parquet), found txt; write LABEL=FILE "
+            "--label-field: expected files with fields (jsonl, json, csv, tsv, parquet), got txt; write LABEL=FILE "
             "instead, a file for each class."
         )
     return layout.documents(files, () if label_field is None else (label_field,))
@@ -178,6 +176,6 @@ def _value(document: Document, label_field: str) -> str | int | float | Decimal 
     found = f"{len(value)} of them" if isinstance(value, list) else type(value).__name__
     raise BadSource(
         f"{document.source}:{document.line}: expected a label (a string or a number) in field "
-        f"{label_field!r}, found {found}",
+        f"{label_field!r}, got {found}",
         "name another field, or leave one label a row",
     )

@@ -156,7 +156,7 @@ def _named(
     from pofx.queries.conditioning.conditions import Contains, Length, Matches
 
     if length is None and arguments.typed("unit"):
-        raise click.UsageError("--unit: expected with --length N, found without.")
+        raise click.UsageError("--unit: expected with --length N, got without.")
     parts: list[Condition] = [Contains(arguments.argument_text(text)) for text in contains]
     if matches is not None:
         parts.append(Matches(matches))

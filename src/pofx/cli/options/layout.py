@@ -30,7 +30,7 @@ def _unescaped(context: click.Context, option: click.Parameter, text: str | None
 def _bytes(context: click.Context, option: click.Parameter, text: str) -> int:
     size = parse_size(text)
     if size is None:
-        raise click.UsageError(f"--max-document: expected a size such as 500M or 1G, found {text!r:.40}.")
+        raise click.UsageError(f"--max-document: expected a size such as 500M or 1G, got {text!r:.40}.")
     return size
 
 

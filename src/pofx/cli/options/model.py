@@ -186,7 +186,7 @@ def optional_model(help: str, environment: bool = True) -> Callable[[F], F]:
                     (n for n in _OTHERS if said[n] not in (None, False, "short") and n != "dtype"), None
                 )
                 if unheeded:
-                    raise click.UsageError(f"--{unheeded}: expected only with -m MODEL, found without.")
+                    raise click.UsageError(f"--{unheeded}: expected only with -m MODEL, got without.")
             return function(*args, options=options, **others)
 
         out: Any = with_options

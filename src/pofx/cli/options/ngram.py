@@ -73,7 +73,7 @@ def check_alpha(smoothing: str) -> None:
     """Refuse --alpha where another smoothing than additive would not heed it."""
     if typed("alpha") and smoothing != "additive":
         raise click.UsageError(
-            f"--alpha: expected only with --smoothing additive, found {smoothing}; change one."
+            f"--alpha: expected only with --smoothing additive, got {smoothing}; change one."
         )
 
 

@@ -129,19 +129,19 @@ def check_written(ctx: click.Context) -> None:
         for source in read:
             if target.directory and source.is_in(target):
                 raise BadValue(
-                    f"{target.by}: expected a directory of its own, to be replaced as a whole, found {target.given!r}, "
+                    f"{target.by}: expected a directory of its own, to be replaced as a whole, got {target.given!r}, "
                     f"which holds {source.given!r} of {source.by}",
                     "name another directory",
                 )
             if target.is_(source):
                 raise BadValue(
-                    f"{target.by}: expected another file than the input, found {target.given!r}, which {source.by} "
+                    f"{target.by}: expected another file than the input, got {target.given!r}, which {source.by} "
                     f"reads{'' if source.given == target.given else f' as {source.given!r}'}",
                     "name another file to write",
                 )
             if source.directory and target.is_in(source) and _matters(target):
                 raise BadValue(
-                    f"{target.by}: expected no file of what {source.by} reads, found {target.given!r} in "
+                    f"{target.by}: expected no file of what {source.by} reads, got {target.given!r} in "
                     f"{source.given!r}",
                     "name another file to write",
                 )
@@ -153,7 +153,7 @@ def check_written(ctx: click.Context) -> None:
                 and (target.is_(other) or nested)
             ):
                 raise BadValue(
-                    f"{target.by}: expected another file than {other.by} writes, found {target.given!r}"
+                    f"{target.by}: expected another file than {other.by} writes, got {target.given!r}"
                     f"{'' if other.given == target.given else f' and {other.given!r}'}",
                     "name another file to write",
                 )
@@ -180,7 +180,7 @@ def _check_finished(ctx: click.Context) -> None:
     targets = [(kind, path) for kind, _, path in _named(ctx) if path != STREAM]
     if ctx.meta[_OVERWRITE]:
         if not targets:
-            raise click.UsageError("--overwrite: expected a path to write, found none.")
+            raise click.UsageError("--overwrite: expected a path to write, got none.")
         return
     for kind, path in targets:
         if kind.finished(Path(path), ctx.params):
@@ -194,7 +194,7 @@ def _check_room(target: _Place) -> None:
     above = next(p for p in target.real.parents if os.path.lexists(p))
     if above.is_dir() and not os.access(above, os.W_OK | os.X_OK):
         raise BadValue(
-            f"{target.by}: expected a place to write, found {target.given!r} in a directory that takes no new "
+            f"{target.by}: expected a place to write, got {target.given!r} in a directory that takes no new "
             "file",
             "name another place, or change its permissions",
         )

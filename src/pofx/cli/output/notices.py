@@ -36,7 +36,7 @@ class BadRows:
 
     def failed(self, where: str, error: PofxError) -> None:
         """Note a row without a document or an answer; print its error if it is the first of its kind."""
-        kind = error.subject.partition(", found ")[0]
+        kind = error.subject.partition(", got ")[0]
         if kind not in self._counts and len(self._counts) == KINDS:
             kind = "errors of further kinds"
         self._counts[kind] += 1

@@ -42,7 +42,7 @@ def rows_of_all(sources: Sequence[Source], layout: DocumentLayout) -> Iterator[t
     if layout.separator is not None and 0 < documents <= len(sources):
         each = "the input" if len(sources) == 1 else "each file"
         warnings.warn(
-            f"separator: expected {layout.separator!r:.40} between documents, found {each} to be one document; check how "
+            f"separator: expected {layout.separator!r:.40} between documents, got {each} to be one document; check how "
             "the documents are parted",
             UserWarning,
             stacklevel=2,

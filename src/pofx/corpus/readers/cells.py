@@ -42,10 +42,8 @@ def _checked(
     """
     if not isinstance(value, str):
         if value is MISSING:
-            raise NoDocument(
-                f"expected a field {field!r}, found {shown_names(record) or 'no fields'}", *advice
-            )
-        raise NoDocument(f"expected a string in field {field!r}, found {json_kind(value)}")
+            raise NoDocument(f"expected a field {field!r}, got {shown_names(record) or 'no fields'}", *advice)
+        raise NoDocument(f"expected a string in field {field!r}, got {json_kind(value)}")
     try:
         value.isascii() or value.encode()
     except UnicodeEncodeError as e:
@@ -58,7 +56,7 @@ def _checked(
         if 0xDC80 <= code <= 0xDCFF and encoding is None:
             shown, then = windows_1252_hint(code - 0xDC00), (AS_WINDOWS,)
         raise NoDocument(
-            f"expected Unicode text in field {field!r}, found {found} at character {e.start}{shown}", *then
+            f"expected Unicode text in field {field!r}, got {found} at character {e.start}{shown}", *then
         ) from None
     return value
 
@@ -67,7 +65,7 @@ def _as_id(value: object, field: str, record: Iterable[object], encoding: str | 
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) and value is not MISSING:
-        raise NoDocument(f"expected a string or an integer in field {field!r}, found {json_kind(value)}")
+        raise NoDocument(f"expected a string or an integer in field {field!r}, got {json_kind(value)}")
     return _checked(value, field, record, encoding)
 
 
@@ -93,7 +91,7 @@ def column_of(
                 f"--delimiter {_typed(other)}",
             )
     raise BadSource(
-        f"{name}: expected one column {wanted!r}, found {found} {shown_names(columns) or 'no columns'}", then
+        f"{name}: expected one column {wanted!r}, got {found} {shown_names(columns) or 'no columns'}", then
     )
 
 

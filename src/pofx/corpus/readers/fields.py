@@ -72,6 +72,6 @@ class FieldSearch:
             found = f"only {shown_names(list(self._names))}" if self._names else "no fields"
             rows = "the only row" if self.objects == 1 else f"any of the first {self.objects:,} rows"
             raise BadSource(
-                f"{name}: expected a field {self.missing[0]!r} in {rows}, found {found}",
+                f"{name}: expected a field {self.missing[0]!r} in {rows}, got {found}",
                 field_advice(self.missing[0], self._names, self.missing[0] in self._text),
             )

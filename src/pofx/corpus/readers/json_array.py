@@ -31,7 +31,7 @@ def array_rows(
     if head[:1] not in (b"", b"["):
         if head[:1] == b"{" and not head.partition(b"\n")[0][1:].strip():
             raise BadSource(
-                f"{name}: expected an array of JSON objects, or an object a line, found one object over several "
+                f"{name}: expected an array of JSON objects, or an object a line, got one object over several "
                 "lines",
                 "write its rows as an array, or an object a line (.jsonl)",
             )
@@ -76,7 +76,7 @@ class _Text:
     def broken(self, found: str) -> BadSource:
         """The error of an array that cannot be read on."""
         return BadSource(
-            f"{self.name}:{self.line}: expected an array of JSON objects, found {found}; what came before was "
+            f"{self.name}:{self.line}: expected an array of JSON objects, got {found}; what came before was "
             "read",
             "write the file again, or an object a line (.jsonl)",
         )
@@ -119,7 +119,7 @@ def _element(text: _Text, decoder: ObjectDecoder) -> object:
             value, end = decoder.value_at(text.held, text.at)
         except (ValueError, RecursionError) as e:
             if text.ended or _is_final(e, text):
-                raise text.broken(str(no_json(e)).partition(", found ")[2]) from None
+                raise text.broken(str(no_json(e)).partition(", got ")[2]) from None
         else:
             if end < len(text.held) or text.ended:  # else a number may go on
                 if end - text.at > text.layout.limits.document:

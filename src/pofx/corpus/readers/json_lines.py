@@ -29,7 +29,7 @@ def json_rows(
             continue
         if first and _begins_array(data):
             raise BadSource(
-                f"{name}: expected an object a line, found an array of them",
+                f"{name}: expected an object a line, got an array of them",
                 Advice("say what it is", "format='json'", "--format json"),
             )
         first = False
@@ -59,7 +59,7 @@ class ObjectDecoder:
     def checked(self, value: object) -> object:
         """The last value that was read. `NoDocument` where an object in it has a key twice."""
         if self._twice is not None:
-            raise NoDocument(f"expected a JSON object with each key once, found {self._twice}")
+            raise NoDocument(f"expected a JSON object with each key once, got {self._twice}")
         return value
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class ObjectDecoder:
 def row_of(record: object, layout: DocumentLayout, fields: FieldSearch) -> Content:
     """The document of an object, or `NoDocument`; `fields` is told of it."""
     if not isinstance(record, dict):
-        raise NoDocument(f"expected a JSON object, found {json_kind(record)}")
+        raise NoDocument(f"expected a JSON object, got {json_kind(record)}")
     if fields.missing:
         fields.note(record)
     cells = [record[name] if name in record else value_at(record, name) for name in layout.columns]
@@ -82,10 +82,10 @@ def row_of(record: object, layout: DocumentLayout, fields: FieldSearch) -> Conte
 def no_json(e: ValueError | RecursionError) -> NoDocument:
     """Why text is no JSON: as the parser of Python's `json` raised it."""
     if isinstance(e, json.JSONDecodeError):
-        return NoDocument(f"expected a JSON object, found no JSON: {e.msg} at character {e.pos}")
+        return NoDocument(f"expected a JSON object, got no JSON: {e.msg} at character {e.pos}")
     if isinstance(e, RecursionError):
-        return NoDocument("expected a JSON object, found one nested too deep to be read")
-    return NoDocument(f"expected a JSON object, found {unreadable(e)}", DIGITS)
+        return NoDocument("expected a JSON object, got one nested too deep to be read")
+    return NoDocument(f"expected a JSON object, got {unreadable(e)}", DIGITS)
 
 
 def _parsed(data: bytes, layout: DocumentLayout, decoder: ObjectDecoder) -> object:

@@ -122,12 +122,12 @@ def not_text(e: UnicodeDecodeError, where: str, encoding: str | None) -> tuple[s
     if encoding in (None, "utf-8"):
         place = f"byte 0x{byte:02X} at byte {e.start} of the {where}"
         if encoding:
-            return (f"expected UTF-8, found {place}",)
-        return f"expected UTF-8, found {place}{windows_1252_hint(byte)}", AS_WINDOWS
+            return (f"expected UTF-8, got {place}",)
+        return f"expected UTF-8, got {place}{windows_1252_hint(byte)}", AS_WINDOWS
     # A byte that the encoding does not know was made a stray byte: 0xFF where the byte was below 0x80.
     found = "bytes that spell none" if byte == 0xFF else f"byte 0x{byte:02X}"
     other = Advice("name another encoding, or mend the bytes", "encoding=…", "--encoding")
-    return f"expected {encoding}, found {found} in the {where}", other
+    return f"expected {encoding}, got {found} in the {where}", other
 
 
 # What to do about a byte that is no UTF-8: name the encoding that is most often meant.

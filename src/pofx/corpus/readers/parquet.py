@@ -27,7 +27,7 @@ def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> I
 
     def broken(e: Exception) -> BadSource:
         said = str(e).splitlines()[0] if str(e) else type(e).__name__
-        return BadSource(f"{name}: expected a whole Parquet file, found: {said}", "fetch or write it again")
+        return BadSource(f"{name}: expected a whole Parquet file, got: {said}", "fetch or write it again")
 
     size = stream.seek(0, 2)
     try:
@@ -89,7 +89,7 @@ class _Place:
                 Advice("name one that is there once") if twice else field_advice(field, schema.names, of_text)
             )
             raise BadSource(
-                f"{name}: expected one column {parts[0]!r}, found {found} {shown_names(schema.names) or 'no columns'}",
+                f"{name}: expected one column {parts[0]!r}, got {found} {shown_names(schema.names) or 'no columns'}",
                 then,
             )
         self.top, self.inner = parts[0], parts[1:]
@@ -98,7 +98,7 @@ class _Place:
             inside = [f.name for f in self.kind] if arrow.types.is_struct(self.kind) else []
             if inside.count(part) != 1:
                 raise BadSource(
-                    f"{name}: expected a field {part!r} in column {field!r}, found {shown_names(inside) or self.kind}",
+                    f"{name}: expected a field {part!r} in column {field!r}, got {shown_names(inside) or self.kind}",
                     field_advice(part, inside, of_text),
                 )
             self.kind = self.kind.field(part).type
@@ -117,7 +117,7 @@ class _Place:
         if self.field == layout.id != layout.field and arrow.types.is_integer(self.kind):
             return
         raise BadSource(
-            f"{name}: expected strings in column {self.field!r}, found {self.kind}",
+            f"{name}: expected strings in column {self.field!r}, got {self.kind}",
             "name another column, or convert it when the file is written",
         )
 
@@ -139,7 +139,7 @@ def _held(arrow: Any, batch: Any, place: _Place, name: str) -> list[object]:
         return _cells(arrow, batch.column(place.top), place.inner)
     except (ValueError, OverflowError, arrow.ArrowException) as e:
         raise BadSource(
-            f"{name}: expected values in column {place.field!r} that Python can hold, found {place.kind}: "
+            f"{name}: expected values in column {place.field!r} that Python can hold, got {place.kind}: "
             f"{str(e).splitlines()[0]:.100}",
             "leave the column out, or convert it when the file is written",
         ) from None

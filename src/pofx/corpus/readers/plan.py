@@ -32,18 +32,18 @@ def plan_reading(
 ) -> tuple[tuple[Source, ...], DocumentLayout]:
     """The files that the paths name, and where documents stand in them; arguments as in `records`."""
     if not paths:
-        raise BadValue("expected at least one path, found none", "name a file, or '-' for standard input")
+        raise BadValue("expected at least one path, got none", "name a file, or '-' for standard input")
     _check_text_options(split, separator)
     _check_table_options(delimiter, quoting)
     if isinstance(keep, str):
         raise BadValue(
-            f"expected a list of fields, found the string {keep!r}", f"write keep=[{keep!r}]", argument="keep"
+            f"expected a list of fields, got the string {keep!r}", f"write keep=[{keep!r}]", argument="keep"
         )
     encoding = None if encoding is None else check_encoding(encoding)
     limits = _limits(max_document, max_expansion)
     sources = tuple(source_of(f, format) for p in paths for f in expand_path(p, format).files)
     if sum(s.is_stdin for s in sources) > 1:
-        raise BadValue("expected standard input ('-') once, found it more often", "name it once")
+        raise BadValue("expected standard input ('-') once, got it more often", "name it once")
     layout = DocumentLayout(
         field, id, split, separator, given, tuple(keep), delimiter, quoting, encoding, limits
     )
@@ -54,17 +54,17 @@ def plan_reading(
 def _check_text_options(split: str, separator: str | None) -> None:
     if split not in ("line", "file"):
         raise BadValue(
-            f"expected 'line' or 'file', found {split!r}",
+            f"expected 'line' or 'file', got {split!r}",
             Advice("give another string as the separator", "separator=…", "--separator"),
             argument="split",
         )
     if separator == "":
         raise BadValue(
-            "expected a string that is not empty, found ''", "name one, or leave it out", argument="separator"
+            "expected a string that is not empty, got ''", "name one, or leave it out", argument="separator"
         )
     if separator is not None and split == "file":
         raise BadValue(
-            f"expected no split='file' beside it, found {separator!r}",
+            f"expected no split='file' beside it, got {separator!r}",
             "leave one of them out",
             argument="separator",
         )
@@ -75,7 +75,7 @@ def _check_text_options(split: str, separator: str | None) -> None:
 def _check_table_options(delimiter: str | None, quoting: str | None) -> None:
     if quoting not in (None, "none", "minimal"):
         raise BadValue(
-            f"expected 'none' or 'minimal', found {quoting!r:.40}",
+            f"expected 'none' or 'minimal', got {quoting!r:.40}",
             "choose one of them",
             Argument("quoting", "--quoting"),
         )
@@ -88,7 +88,7 @@ def _check_table_options(delimiter: str | None, quoting: str | None) -> None:
         usable = False
     if not usable:
         raise BadValue(
-            f"expected one character that is no quote and no line ending, found {delimiter!r:.40}",
+            f"expected one character that is no quote and no line ending, got {delimiter!r:.40}",
             "write one, such as ';'",
             Argument("delimiter", "--delimiter"),
         )
@@ -111,30 +111,30 @@ def _check_heeded(kinds: set[str], layout: DocumentLayout) -> None:
     found = ", ".join(sorted(kinds))
     if "txt" not in kinds and (layout.separator is not None or layout.split != "line"):
         raise BadValue(
-            f"split and separator: expected a txt file, found only {found}",
+            f"split and separator: expected a txt file, got only {found}",
             ["leave them out", Advice("say that it is text", "format='txt'", "--format txt")],
         )
     if not kinds & {"csv", "tsv"} and (layout.delimiter is not None or layout.quoting is not None):
         raise BadValue(
-            f"expected a csv or tsv file, found only {found}",
+            f"expected a csv or tsv file, got only {found}",
             ["leave them out", Advice("say that it is a table", "format='csv'", "--format csv")],
             Argument("delimiter, quoting", "--delimiter, --quoting"),
         )
     if kinds == {"parquet"} and layout.encoding is not None:
         raise BadValue(
-            "expected a file of text, found only parquet, which is UTF-8",
+            "expected a file of text, got only parquet, which is UTF-8",
             "leave it out",
             Argument("encoding", "--encoding"),
         )
     if kinds == {"txt"} and (layout.id is not None or layout.field != "text"):
         raise BadValue(
-            "expected a file with fields (jsonl, json, csv, tsv, parquet), found only txt",
+            "expected a file with fields (jsonl, json, csv, tsv, parquet), got only txt",
             "leave them out",
             Argument("field, id", "--field, --id"),
         )
     if "txt" in kinds and (layout.given is not None or layout.keep):
         raise BadValue(
-            "expected files with fields (jsonl, json, csv, tsv, parquet), found txt",
+            "expected files with fields (jsonl, json, csv, tsv, parquet), got txt",
             "give each line as JSON",
             Argument("given, keep", "--given-field, --keep, --cluster"),
         )

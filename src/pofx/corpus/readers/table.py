@@ -60,7 +60,7 @@ class _Table:
         last = self.line + len(self._row) - 1
         to = f" (lines {self.line} to {last})" if last > self.line else ""
         told = advice if self.layout.quoting is None else ()
-        return NoDocument(f"expected a row of {self.kind}, found {found}{to}", *told)
+        return NoDocument(f"expected a row of {self.kind}, got {found}{to}", *told)
 
     def _are_rows(self) -> bool:
         """Whether a row of several lines may be as many rows: files with tabs are written with quotes, and without."""
@@ -93,7 +93,7 @@ class _Table:
         if found[1] != self.delimiter:
             shown = "\\t" if found[1] == "\t" else found[1]
             raise BadSource(
-                f"{self.name}:1: expected {self.delimiter!r} between columns, found the line 'sep={shown}'",
+                f"{self.name}:1: expected {self.delimiter!r} between columns, got the line 'sep={shown}'",
                 Advice("name it", f"delimiter={found[1]!r}", f'--delimiter "{shown}"'),
             )
         return True
@@ -131,7 +131,7 @@ def csv_rows(name: str, stream: BufferedReader, layout: DocumentLayout, kind: st
             which = "a field" if layout.quoting == "none" else "a field that holds the separator"
             yield Fault(
                 table.line,
-                f"expected {len(header)} columns as in the header, found {len(row)} ({which} {unquoted})",
+                f"expected {len(header)} columns as in the header, got {len(row)} ({which} {unquoted})",
             )
         else:
             try:

@@ -16,7 +16,7 @@ def text_rows(name: str, stream: BufferedReader, layout: DocumentLayout, told: b
     """A line each (in runs), the whole file, or a piece between separators. told: whether the caller said so."""
     if not told and layout.split == "line" and stream.peek(len(MARK)).startswith(MARK.encode()):
         raise BadSource(
-            f"{name}: expected lines of text, found labels of fastText ({MARK}…) in front of them",
+            f"{name}: expected lines of text, got labels of fastText ({MARK}…) in front of them",
             [
                 Advice("say what it is", "format='fasttext'", "--format fasttext"),
                 Advice("say so if the labels are text", "format='txt'", "--format txt"),

@@ -45,12 +45,10 @@ def write_arpa(lm: NgramLM, path: str | Path) -> None:
     ARPA form.
     """
     if not isinstance(lm, NgramLM):
-        raise BadValue(
-            f"expected an n-gram model, found {type(lm).__name__}", "only n-grams have an ARPA form"
-        )
+        raise BadValue(f"expected an n-gram model, got {type(lm).__name__}", "only n-grams have an ARPA form")
     if not lm.levels.chain and lm.order > 1:
         raise BadValue(
-            "expected a model that backs off to shorter histories, found additive smoothing of order "
+            "expected a model that backs off to shorter histories, got additive smoothing of order "
             f"{lm.order}",
             [
                 Advice("use Kneser-Ney smoothing", "smoothing='kneser-ney'", "--smoothing kneser-ney"),
@@ -110,7 +108,7 @@ def _names(vocab: Vocab) -> list[str]:
     bad = [n for n in out if not n or not SEPARATORS.isdisjoint(n)]
     if bad or len(set(out)) < len(out):
         raise BadValue(
-            f"expected tokens with distinct names without spaces, tabs and line ends, found {bad[:1] or 'two alike'}",
+            f"expected tokens with distinct names without spaces, tabs and line ends, got {bad[:1] or 'two alike'}",
             None,
         )
     return out
@@ -143,7 +141,7 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
     words = [g[0] for g in grams[1][0]]
     if CLASS in words and OTHER_CLASS in words:
         raise BadSource(
-            f"{name}: expected one class of unknown words, found {CLASS} and {OTHER_CLASS}",
+            f"{name}: expected one class of unknown words, got {CLASS} and {OTHER_CLASS}",
             "write the file with one of them",
         )
     spelled = _vocab(words, vocab, name)
@@ -156,7 +154,7 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
         names[OTHER_CLASS] = names[CLASS]
     if missing := [w for w in words if w not in names]:
         raise BadSource(
-            f"{name}: expected the tokens of the vocabulary given, found {missing[0]!r}",
+            f"{name}: expected the tokens of the vocabulary given, got {missing[0]!r}",
             Advice("give another vocabulary", "vocab=…"),
         )
     return _model(grams, names, codes, spelled, BEGIN_TEXT in words, name)
@@ -166,14 +164,14 @@ def check_unknown(unknown: str) -> None:
     """Check the argument `unknown` of `read_arpa`; raise `BadValue` where it is no rule for unknown words."""
     if unknown not in ("refuse", "class"):
         raise BadValue(
-            f"expected 'refuse' or 'class', found {unknown!r:.60}", "choose one of them", argument="unknown"
+            f"expected 'refuse' or 'class', got {unknown!r:.60}", "choose one of them", argument="unknown"
         )
 
 
 def _classed(vocab: Vocab) -> Vocab:
     if not isinstance(vocab, WordVocab):
         raise BadValue(
-            "expected a model over words, whose class <unk> can be scored, found another",
+            "expected a model over words, whose class <unk> can be scored, got another",
             "leave it out",
             argument="unknown",
         )
@@ -193,12 +191,12 @@ def _vocab(words: list[str], vocab: str | Vocab | None, name: str) -> Vocab:
             return CharVocab([bytes(back[c] for c in w).decode("utf-8") for w in ordinary], end)
         except (KeyError, UnicodeDecodeError):
             raise BadSource(
-                f"{name}: expected tokens that spell characters, found other tokens",
+                f"{name}: expected tokens that spell characters, got other tokens",
                 Advice("give another vocabulary", "vocab=…"),
             ) from None
     if vocab is not None:
         raise BadValue(
-            f"expected 'bytes', 'chars', a Vocab or None (words), found {vocab!r}", None, argument="vocab"
+            f"expected 'bytes', 'chars', a Vocab or None (words), got {vocab!r}", None, argument="vocab"
         )
     return WordVocab([None if w in (CLASS, OTHER_CLASS) else w for w in ordinary], end)
 
@@ -214,7 +212,7 @@ def _model(
             rows = np.array([[names[t] for t in gram] for gram in tokens], dtype=np.uint64).reshape(-1, k)
         except KeyError as e:
             raise BadSource(
-                f"{name}: expected tokens listed as 1-grams, found {e.args[0]!r} in a {k}-gram", None
+                f"{name}: expected tokens listed as 1-grams, got {e.args[0]!r} in a {k}-gram", None
             ) from None
         padded = np.zeros((len(rows), order), dtype=np.uint64)
         padded[:, :k] = rows[:, ::-1]

@@ -75,11 +75,11 @@ def _lines(path: Path) -> Iterator[Iterator[str]]:
             head = raw.read(64)
     except OSError as e:
         raise BadSource(
-            f"{name}: expected a readable file, found: {e.strerror or e}",
+            f"{name}: expected a readable file, got: {e.strerror or e}",
             "check its path and its permissions",
         ) from None
     if found := next((what for magic, what in _BINARY.items() if head.startswith(magic)), None):
-        raise BadSource(f"{name}: expected the text of an ARPA file, found {found}", None)
+        raise BadSource(f"{name}: expected the text of an ARPA file, got {found}", None)
     packing: Packing = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), "")
     with open_text(Source(name, "txt", packing)) as stream:
         yield _decoded(stream, name)
@@ -91,14 +91,14 @@ def _decoded(stream: io.BufferedReader, name: str) -> Iterator[str]:
         number += 1
         if len(line) == LONGEST:
             raise BadSource(
-                f"{name}:{number}: expected an ARPA file, found a line of over {LONGEST:,} bytes",
+                f"{name}:{number}: expected an ARPA file, got a line of over {LONGEST:,} bytes",
                 "check its path",
             )
         try:
             yield line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             raise BadSource(
-                f"{name}:{number}: expected an ARPA file in UTF-8, found other bytes",
+                f"{name}:{number}: expected an ARPA file in UTF-8, got other bytes",
                 "convert it, as with iconv",
             ) from None
 
@@ -147,13 +147,13 @@ class _Reader:
             if self.line >= PREAMBLE:
                 break
         raise self._bad(
-            f"'\\data\\' before the counts, found {first[:40]!r}" if first else "'\\data\\', found nothing"
+            f"'\\data\\' before the counts, got {first[:40]!r}" if first else "'\\data\\', got nothing"
         )
 
     def _count(self, line: str) -> None:
         found = _COUNT.fullmatch(line.strip(" \t"))
         if found is None or int(found[1]) in self.promised:
-            raise self._bad(f"'ngram N=COUNT', once for each N, found {line[:40]!r}")
+            raise self._bad(f"'ngram N=COUNT', once for each N, got {line[:40]!r}")
         self.promised[int(found[1])] = int(found[2])
 
     def _section(self, head: str, before: int) -> int:
@@ -165,14 +165,14 @@ class _Reader:
             if self.promised.get(k) != 0:
                 break
             self.grams[k] = ([], [], [])
-        raise self._bad(f"section {before + 1}, found {head[:40]!r}")
+        raise self._bad(f"section {before + 1}, got {head[:40]!r}")
 
     def _gram(self, fields: list[str], k: int, line: str) -> None:
         numbers = [fields[0], *fields[k + 1 :]]
         good = 1 <= len(numbers) <= 2 and len(fields) > k and all(map(_NUMBER.fullmatch, numbers))
         p, weight = (float(x) for x in ([*numbers, "0"][:2] if good else "11"))
         if not p <= 1e-6 or not weight < 100:
-            raise self._bad(f"log10 p ≤ 0, {k} tokens and perhaps a back-off weight, found {line[:60]!r}")
+            raise self._bad(f"log10 p ≤ 0, {k} tokens and perhaps a back-off weight, got {line[:60]!r}")
         tokens, logs, weights = self.grams[k]
         tokens.append(tuple(fields[1 : k + 1]))
         logs.append(p)
@@ -185,12 +185,10 @@ class _Reader:
             self.grams[k] = ([], [], [])
         orders = list(range(1, len(self.grams) + 1))
         if not orders or sorted(self.promised) != orders:
-            raise self._bad(
-                f"1-grams to at most {MOST_ORDER}-grams, found orders {sorted(self.promised)[:20]}"
-            )
+            raise self._bad(f"1-grams to at most {MOST_ORDER}-grams, got orders {sorted(self.promised)[:20]}")
         for k, (tokens, _, _) in self.grams.items():
             if len(tokens) != self.promised[k]:
-                raise self._bad(f"{self.promised[k]} {k}-grams as promised, found {len(tokens)}")
+                raise self._bad(f"{self.promised[k]} {k}-grams as promised, got {len(tokens)}")
             if len(set(tokens)) < len(tokens):
-                raise self._bad(f"distinct {k}-grams, found one twice")
+                raise self._bad(f"distinct {k}-grams, got one twice")
         return self.grams

@@ -190,7 +190,7 @@ class NgramLM(LM):
 
     def _check(self, ids: NDArray[np.int64]) -> None:
         if ids.size and (ids.min() < 0 or ids.max() >= self.vocab.size):
-            raise IndexError(f"expected token ids in [0, {self.vocab.size}), found {ids.min()} … {ids.max()}")
+            raise IndexError(f"expected token ids in [0, {self.vocab.size}), got {ids.min()} … {ids.max()}")
 
     def _known(self, codes: NDArray[np.uint64]) -> NDArray[np.int64]:
         """How many codes without padding between them end at each position, up to the order."""

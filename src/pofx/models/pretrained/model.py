@@ -144,12 +144,12 @@ class PretrainedLM(LM):
 
     def _check(self, ids: Ints) -> None:
         if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab.size:
-            raise IndexError(f"expected ids below {self.vocab.size}, found {ids.min()} … {ids.max()}")
+            raise IndexError(f"expected ids below {self.vocab.size}, got {ids.min()} … {ids.max()}")
 
     def _fits(self, tokens: int) -> None:
         if self.context is not None and tokens > self.context:
             raise TooLong(
-                f"expected at most {self.context:,} tokens, the model's context, found {tokens:,}",
+                f"expected at most {self.context:,} tokens, the model's context, got {tokens:,}",
                 [
                     "cut the text",
                     Advice("choose a window rule", "windowed(lm)", "--stride", parameter="stride"),

@@ -69,7 +69,7 @@ def _ids(found: object, path: Path) -> list[int]:
     wrong = next((i for i in ids if type(i) is not int), None)
     if wrong is not None:
         raise BadSource(
-            f"{path}: expected an id or a list of ids for eos_token_id, found {found!r:.60}",
+            f"{path}: expected an id or a list of ids for eos_token_id, got {found!r:.60}",
             "write the id of the token that ends texts",
         )
     return ids

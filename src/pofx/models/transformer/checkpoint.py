@@ -92,14 +92,14 @@ def read(path: Path, same: Mapping[str, Any]) -> FitCheckpoint:
         BadValue: The checkpoint is of another fit; the message names the difference.
     """
     if not path.is_file():
-        raise BadSource(f"expected a checkpoint at {path}, found none", "start the fit without resume")
+        raise BadSource(f"expected a checkpoint at {path}, got none", "start the fit without resume")
     try:
         with safe_open(path, framework="pt") as f:
             head = f.metadata() or {}
             tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  (no mapping)
         if head.get("format") != FORMAT:
             raise BadSource(
-                f"{path}: expected a checkpoint ({FORMAT}), found {head.get('format')!r:.40}",
+                f"{path}: expected a checkpoint ({FORMAT}), got {head.get('format')!r:.40}",
                 [
                     "go on with the version of pofx that wrote the checkpoint",
                     Advice("fit afresh without taking it up", "resume=False", "without --resume"),
@@ -115,7 +115,7 @@ def read(path: Path, same: Mapping[str, Any]) -> FitCheckpoint:
     if differ:
         shown = ", ".join(f"{k} {was.get(k)!r} there and {same[k]!r} here" for k in differ)
         raise BadValue(
-            f"{path}: expected the checkpoint of this very fit, found {shown}", "fit afresh without resume"
+            f"{path}: expected the checkpoint of this very fit, got {shown}", "fit afresh without resume"
         )
     return FitCheckpoint(tensors, facts)
 
@@ -124,6 +124,6 @@ def damaged_checkpoint(path: Path, cause: Exception) -> BadSource:
     """The error of a checkpoint that is damaged or incomplete."""
     why = " ".join(str(cause).split())
     return BadSource(
-        f"{path}: expected a checkpoint ({FORMAT}), found a damaged file ({why})",
+        f"{path}: expected a checkpoint ({FORMAT}), got a damaged file ({why})",
         Advice("fit afresh without taking it up", "resume=False", "without --resume"),
     )

@@ -90,14 +90,14 @@ def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> Tran
     shape = _shape(config_file, vocab, begin)
     if not 0 < overlap < shape.context:
         raise BadSource(
-            f"{config_file}: expected a window longer than the overlap {overlap}, found {shape.context}", None
+            f"{config_file}: expected a window longer than the overlap {overlap}, got {shape.context}", None
         )
     try:
         tensors = load(weights_file.read_bytes())
     except (SafetensorError, OSError, KeyError, ValueError) as e:
         why = " ".join(str(e).split())
         raise BadSource(
-            f"{weights_file}: expected a whole safetensors file, found none ({why})", "save it again"
+            f"{weights_file}: expected a whole safetensors file, got none ({why})", "save it again"
         ) from None
     net = Net(shape)
     expected = named_weights(net)
@@ -105,23 +105,21 @@ def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> Tran
         found = tensors.pop(name, None)
         if found is None:
             raise BadSource(
-                f"{weights_file}: expected the tensor {name}, found none", "config.json asks for it"
+                f"{weights_file}: expected the tensor {name}, got none", "config.json asks for it"
             )
         if found.shape != want.shape or not found.dtype.is_floating_point:
             raise BadSource(
                 f"{weights_file}: expected {name} as floats {list(want.shape)}, as config.json has it, "
-                f"found {str(found.dtype).removeprefix('torch.')} {list(found.shape)}",
+                f"got {str(found.dtype).removeprefix('torch.')} {list(found.shape)}",
                 None,
             )
         if not bool(torch.isfinite(found).all()):
-            raise BadSource(f"{weights_file}: expected finite numbers, found inf or nan in {name}", None)
+            raise BadSource(f"{weights_file}: expected finite numbers, got inf or nan in {name}", None)
         with torch.no_grad():
             want.copy_(found)
     tensors.pop("lm_head.weight" if shape.tie else "", None)
     if tensors:
-        raise BadSource(
-            f"{weights_file}: expected the tensors of config.json, found also {min(tensors)}", None
-        )
+        raise BadSource(f"{weights_file}: expected the tensors of config.json, got also {min(tensors)}", None)
     return TransformerLM(net, vocab, begin=begin, overlap=overlap)
 
 
@@ -171,14 +169,14 @@ def silence_begin(net: Net, pieces: Pieces) -> None:
 def _shape(file: Path, vocab: Vocab, begin: bool) -> Shape:
     config = read_object(file, MOST_CONFIG, "the JSON object of a Qwen3 model", "copy or fit it again")
     if config.get("model_type") != "qwen3":
-        raise BadSource(f"{file}: expected model_type 'qwen3', as pofx writes it; found another", None)
+        raise BadSource(f"{file}: expected model_type 'qwen3', as pofx writes it; got another", None)
     rope = config.get("rope_parameters")
     theta = rope.get("rope_theta") if isinstance(rope, dict) else config.get("rope_theta")
 
     def positive(name: str) -> int:
         value = config.get(name)
         if type(value) is not int or not 0 < value < 1 << 31:
-            raise BadSource(f"{file}: expected a positive whole number for {name}, found {value!r}", None)
+            raise BadSource(f"{file}: expected a positive whole number for {name}, got {value!r}", None)
         return value
 
     width, heads = positive("hidden_size"), positive("num_attention_heads")
@@ -194,9 +192,9 @@ def _shape(file: Path, vocab: Vocab, begin: bool) -> Shape:
     ]
     for name, expected, holds in must:
         if not holds(config.get(name)):
-            raise BadSource(f"{file}: expected {name} {expected!r}, found {config.get(name)!r}", None)
+            raise BadSource(f"{file}: expected {name} {expected!r}, got {config.get(name)!r}", None)
     if theta != THETA:
-        raise BadSource(f"{file}: expected rope_theta {THETA!r}, found {theta!r}", None)
+        raise BadSource(f"{file}: expected rope_theta {THETA!r}, got {theta!r}", None)
     return Shape(
         vocab.size + begin,
         width,

@@ -79,7 +79,7 @@ class FitDocuments:
     def __init__(self, documents: Sequence[NDArray[Any]], spec: TransformerSpec, vocab: Vocab) -> None:
         if spec.end and vocab.end is None:
             raise BadValue(
-                "expected a vocabulary with an EOS, found a vocabulary without",
+                "expected a vocabulary with an EOS, got a vocabulary without",
                 Advice("fit without it", "end=False", "--no-end"),
                 argument="end",
             )

@@ -217,4 +217,4 @@ class TransformerLM(LM):
 
     def _check(self, ids: Ints) -> None:
         if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab.size:
-            raise IndexError(f"expected ids below {self.vocab.size}, found {ids.min()} … {ids.max()}")
+            raise IndexError(f"expected ids below {self.vocab.size}, got {ids.min()} … {ids.max()}")

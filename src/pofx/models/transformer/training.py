@@ -65,14 +65,14 @@ def train(
     corpus, held_out = FitDocuments(documents, spec, vocab), FitDocuments(validation, spec, vocab)
     if not len(corpus.pieces):
         raise BadValue(
-            "expected texts with at least one token to predict, found none", None, argument="documents"
+            "expected texts with at least one token to predict, got none", None, argument="documents"
         )
     fit = FitState(corpus, held_out, spec, vocab)
     same = checkpoints.fit_identity(spec, vocab, documents)
     if resume:
         if checkpoint is None:
             raise BadValue(
-                "expected the checkpoint to go on from, found none",
+                "expected the checkpoint to go on from, got none",
                 Advice("name it", "checkpoint=path"),
                 argument="resume",
             )

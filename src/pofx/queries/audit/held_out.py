@@ -99,9 +99,7 @@ def choose_documents(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> 
         NotText: The vocabulary spells none of the texts.
     """
     if isinstance(texts, str | bytes):
-        raise BadValue(
-            "expected a list of texts, found one text", "write audit(lm, [text])", argument="texts"
-        )
+        raise BadValue("expected a list of texts, got one text", "write audit(lm, [text])", argument="texts")
     source, label = _source(texts)
     budget = int(np.clip(CELLS // max(lm.vocab.size, 1), LEAST_TOKENS, TOKENS))
     room = LONGEST if longest_path(lm) is None else max(min(LONGEST, (longest_path(lm) or 1) - 1), 1)
@@ -128,7 +126,7 @@ def choose_documents(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> 
     if texts is not None and no_text and no_text == len(source):
         found = "it, and it is not" if no_text == 1 else f"{no_text:,}, of which none is"
         raise NotText(
-            f"texts: expected at least one text that this vocabulary spells, found {found}",
+            f"texts: expected at least one text that this vocabulary spells, got {found}",
             "audit the model on texts of its own kind",
         )
     whole = [True] * len(paths)

@@ -103,13 +103,13 @@ def read_compressed(blob: bytes) -> CompressedFile:
     if blob[: len(MAGIC)] != MAGIC:
         found = f"{count_noun(len(blob), 'byte')} that begin otherwise" if blob else "nothing"
         raise Undecodable(
-            f"expected what 'pofx compress' wrote, which begins with 'pofx', found {found}", "check the path"
+            f"expected what 'pofx compress' wrote, which begins with 'pofx', got {found}", "check the path"
         )
     reader = _Reader(blob, len(MAGIC))
     written = reader.take(1)[0]
     if written != FORMAT:
         raise Undecodable(
-            f"expected a compressed file of format {FORMAT}, found format {written}",
+            f"expected a compressed file of format {FORMAT}, got format {written}",
             "another version of pofx wrote it",
         )
     identity_bytes = reader.take(reader.number())
@@ -184,4 +184,4 @@ def _leb128(n: int) -> bytes:
 
 
 def _damaged(what: str) -> Undecodable:
-    return Undecodable(f"expected a whole compressed file, found a damaged one: {what}", "copy it again")
+    return Undecodable(f"expected a whole compressed file, got a damaged one: {what}", "copy it again")

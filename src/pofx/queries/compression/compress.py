@@ -115,7 +115,7 @@ def compression(
     require("constriction", "compress", "compressing")
     if lm is None and lanes is not None:
         raise BadValue(
-            f"expected a model, whose texts they are parts of, found {lanes} and no model",
+            f"expected a model, whose texts they are parts of, got {lanes} and no model",
             None,
             argument="lanes",
         )

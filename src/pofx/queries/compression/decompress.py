@@ -71,7 +71,7 @@ def check_claim(packed: CompressedFile, size: int, max_bytes: int | None = None)
     claimed = sum(max(block.size, block.tokens - 1) for block in packed.blocks)  # EOS spells nothing
     if claimed > most:
         raise Undecodable(
-            f"expected a file that stands for at most {most:,} bytes, found one of {size:,} bytes that claims "
+            f"expected a file that stands for at most {most:,} bytes, got one of {size:,} bytes that claims "
             f"{claimed:,}",
             Advice("allow them if you trust it", f"max_bytes={claimed}", f"--max-bytes {claimed}"),
         )
@@ -82,7 +82,7 @@ def decode_all(lm: LM | None, packed: CompressedFile, shares: BlockProgress) -> 
     if packed.identity:
         if lm is None:
             raise Undecodable(
-                f"expected the model that this was compressed with ({describe_identity(packed.identity)}), found none",
+                f"expected the model that this was compressed with ({describe_identity(packed.identity)}), got none",
                 Advice("name it", "decompress(lm, …)", "-m MODEL"),
             )
         differing = list_differences(packed.identity, lm)
@@ -92,7 +92,7 @@ def decode_all(lm: LM | None, packed: CompressedFile, shares: BlockProgress) -> 
             if threads != str(THREADS) and any(line.startswith("threads: ") for line in differing):
                 then = f"decompress it with the version that wrote it, and OMP_NUM_THREADS={threads:.4}"
             raise Undecodable(
-                "expected the model that this was compressed with, found another "
+                "expected the model that this was compressed with, got another "
                 f"({'; '.join(differing[:SHOWN])}{more})",
                 then,
             )
@@ -122,7 +122,7 @@ def _decode_block(lm: LM | None, block: CodeBlock, tell: adaptive.Tell) -> bytes
         # A small block must not claim enough data to fill memory.
         if block.size * adaptive.LEAST_COST > 8 * len(block.code) + 64:
             raise Undecodable(
-                f"expected a block that its {len(block.code):,} bytes can stand for, found one of {block.size:,} bytes",
+                f"expected a block that its {len(block.code):,} bytes can stand for, got one of {block.size:,} bytes",
                 None,
             )
         data = adaptive.decode(block.code, block.size, tell)
@@ -131,7 +131,7 @@ def _decode_block(lm: LM | None, block: CodeBlock, tell: adaptive.Tell) -> bytes
         data = _decode_tokens(lm, block, tell)
     if len(data) != block.size or hash_block(data) != block.data_hash:
         raise Undecodable(
-            "expected to decode the data that was compressed, found other data: this model's numbers are not "
+            "expected to decode the data that was compressed, got other data: this model's numbers are not "
             "those that it was compressed with",
             "use the same model, machine and libraries",
         )
@@ -140,7 +140,7 @@ def _decode_block(lm: LM | None, block: CodeBlock, tell: adaptive.Tell) -> bytes
 
 def _decode_tokens(lm: LM, block: CodeBlock, tell: adaptive.Tell) -> bytes:
     if len(block.code) % 4:
-        raise Undecodable(f"expected a code in words of 32 bits, found {len(block.code):,} bytes", None)
+        raise Undecodable(f"expected a code in words of 32 bits, got {len(block.code):,} bytes", None)
     try:
         path = parallel_streams.decode(lm, block.code, block.tokens, block.streams, tell)
         return lm.vocab.decode([int(i) for i in path if i != lm.vocab.end])
@@ -148,5 +148,5 @@ def _decode_tokens(lm: LM, block: CodeBlock, tell: adaptive.Tell) -> bytes:
         raise
     except PofxError as e:
         raise Undecodable(
-            f"expected the code of a text, found one that this model cannot follow: {e.subject}", e.advice
+            f"expected the code of a text, got one that this model cannot follow: {e.subject}", e.advice
         ) from None

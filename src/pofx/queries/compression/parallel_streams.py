@@ -76,7 +76,7 @@ def decode(lm: LM, payload: bytes, n: int, streams: int, tell: Tell = silent) ->
         left -= cost(g, now)
         if left < 0:
             raise Undecodable(
-                f"expected the code of {count_noun(n, 'token')}, found one that ends after some {t:,}", None
+                f"expected the code of {count_noun(n, 'token')}, got one that ends after some {t:,}", None
             )
         columns.append(now)
         return now
@@ -130,7 +130,7 @@ def _part_starts(n: int, streams: int) -> list[int]:
     """Return where the parts after the first begin; `Undecodable` for a number of parts that is never made."""
     if not 1 <= streams <= MAX_STREAMS or streams != part_count(streams, n):
         raise Undecodable(
-            f"expected {count_noun(n, 'token')} in parts that have some, found {count_noun(streams, 'part')}",
+            f"expected {count_noun(n, 'token')} in parts that have some, got {count_noun(streams, 'part')}",
             None,
         )
     return [-(-n // streams) * k for k in range(1, streams)]
@@ -161,6 +161,6 @@ def _coding_law(state: State) -> NDArray[np.float64]:
     total = p.sum(axis=1, keepdims=True)
     # A law in float32 sums to 1 up to 1e-5.
     if not np.all(np.abs(total - 1) < 1e-3):
-        raise BadValue("expected laws that sum to 1 to code with, found one that does not", "audit the model")
+        raise BadValue("expected laws that sum to 1 to code with, got one that does not", "audit the model")
     p /= total
     return p

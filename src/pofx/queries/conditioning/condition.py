@@ -56,7 +56,7 @@ def condition(
     """
     if not isinstance(on, Condition):
         raise BadValue(
-            f"expected a condition (Contains, Matches, Length), found {type(on).__name__}",
+            f"expected a condition (Contains, Matches, Length), got {type(on).__name__}",
             "write Contains(…)",
             argument="on",
         )

@@ -158,7 +158,7 @@ def solve(
         if found.exhaustive:
             raise impossible_condition(problem, "all texts that do have probability 0")
         raise Unreached(
-            f"expected particles that meet the condition ({problem.on}), found none among {n:,}",
+            f"expected particles that meet the condition ({problem.on}), got none among {n:,}",
             [
                 Advice("take more of them, since some text may meet it", "n=…", "-n"),
                 "take a likelier condition",
@@ -173,7 +173,7 @@ def _token_condition(
     room = min(LONGEST, TABLE // dfa.size - 1)
     if most > room:
         raise BadValue(
-            f"expected at most {room:,} for a condition of {count_noun(dfa.size, 'state')}, found {most:,}",
+            f"expected at most {room:,} for a condition of {count_noun(dfa.size, 'state')}, got {most:,}",
             "take fewer, or a shorter condition",
             argument="max_tokens",
         )
@@ -212,7 +212,7 @@ def _log_p_of_tail(problem: ConditioningProblem) -> float:
             found = float(problem.byte_lm.forward([list(problem.tail)]).logp[0].sum())
     if found == -math.inf:
         raise Impossible(
-            f"expected a prefix of positive probability to condition on, found {show(problem.given)} with P = 0 "
+            f"expected a prefix of positive probability to condition on, got {show(problem.given)} with P = 0 "
             "under this model",
             "use a smoothed model, or a prefix it can produce",
         )

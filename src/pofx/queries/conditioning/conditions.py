@@ -127,9 +127,7 @@ class Length(Condition):
 
     def __post_init__(self) -> None:
         if self.unit not in ("bytes", "characters", "tokens"):
-            raise BadValue(
-                f"expected bytes, characters or tokens, found {self.unit!r}", None, argument="unit"
-            )
+            raise BadValue(f"expected bytes, characters or tokens, got {self.unit!r}", None, argument="unit")
         object.__setattr__(self, "n", check_whole_number("length", self.n))
 
     def automaton(self) -> Dfa:
@@ -189,7 +187,7 @@ def _sized(make: Callable[[], Dfa], what: str) -> Dfa:
         return make()
     except TooLarge:
         raise BadValue(
-            f"expected one of at most {MOST:,} states, found more for: {what}",
+            f"expected one of at most {MOST:,} states, got more for: {what}",
             "shorten it",
             argument="condition",
         ) from None

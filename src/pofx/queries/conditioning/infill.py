@@ -55,13 +55,13 @@ def infill(
     """
     if not isinstance(middle, Condition):
         raise BadValue(
-            f"expected a condition (Contains, Matches, Length), found {type(middle).__name__}",
+            f"expected a condition (Contains, Matches, Length), got {type(middle).__name__}",
             "write Contains(…)",
             argument="middle",
         )
     if middle.tokens is not None:
         raise BadValue(
-            "expected a length in bytes or characters, found tokens, which may span its ends",
+            "expected a length in bytes or characters, got tokens, which may span its ends",
             "take Length(n, 'characters')",
             argument="middle",
         )

@@ -85,10 +85,10 @@ def pose_problem(
     refuse_normalizing(lm.vocab, "conditioning, which asks of the bytes that tokens spell")
     max_tokens = check_whole_number("max_tokens", max_tokens)
     if boundary not in ("token", "exact"):
-        raise BadValue(f"expected 'token' or 'exact', found {boundary!r}", None, argument="boundary")
+        raise BadValue(f"expected 'token' or 'exact', got {boundary!r}", None, argument="boundary")
     if ends and lm.vocab.end is None:
         raise NoEOS(
-            "condition: expected a model whose texts end, found one without end-of-text symbol",
+            "condition: expected a model whose texts end, got one without end-of-text symbol",
             [
                 Advice("ask how texts begin", "ends=False", "--open"),
                 Advice("name a token that ends texts", "end=…", "--end"),
@@ -102,7 +102,7 @@ def pose_problem(
         source = condition_on(lm, given)
     if tokens is not None and tail:
         raise BadValue(
-            "expected bytes or characters where tokens may span the end of the prefix, found tokens",
+            "expected bytes or characters where tokens may span the end of the prefix, got tokens",
             Advice("end the prefix with a token", "boundary='token'", "--boundary token"),
             argument="length",
         )
@@ -111,7 +111,7 @@ def pose_problem(
         dfa = allow_opening_space(source, preceded(tail, made))
     except TooLarge:
         raise BadValue(
-            f"expected one of at most {MOST:,} states, found more for: {on}",
+            f"expected one of at most {MOST:,} states, got more for: {on}",
             "shorten it",
             argument="condition",
         ) from None
@@ -152,7 +152,7 @@ def impossible_condition(problem: ConditioningProblem, why: str) -> Impossible:
     """Return the error of a condition that no text meets."""
     behind_it = f" behind {show(problem.given)}" if len(problem.given) else ""
     return Impossible(
-        f"expected a condition of positive probability, found P = 0{behind_it} for: {problem.on} (at most "
+        f"expected a condition of positive probability, got P = 0{behind_it} for: {problem.on} (at most "
         f"{max(problem.max_tokens, 0):,} tokens): {why}",
         [
             "take another condition or a smoothed model",

@@ -83,7 +83,7 @@ def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding
             None,
             Measure.NATS_DOCUMENT,
             f"Not tested: expected at least {FEWEST} documents to score that stand behind another, and are possible, "
-            f"found {len(fine)}. Of a larger share held out there are more.",
+            f"got {len(fine)}. Of a larger share held out there are more.",
         )
     behind, _ = read_texts(lm, [corpus.texts[int(pairs[k]) - 1][-HEAD:] for k in fine])
     before = lm.vocab.encode_many(behind)

@@ -34,19 +34,19 @@ def chat(lm: LM, messages: Sequence[Mapping[str, Any]]) -> Prefix:
     """
     if isinstance(messages, Mapping | str | bytes) or not all(isinstance(m, Mapping) for m in messages):
         raise BadValue(
-            "expected a list of objects with a role and a content, found another value",
+            "expected a list of objects with a role and a content, got another value",
             'write [{"role": "user", "content": "…"}]',
             argument="messages",
         )
     if not 0 < len(messages) <= MOST_MESSAGES:
         then = "write at least one" if not messages else "leave out the first ones"
         raise BadValue(
-            f"expected 1 to {MOST_MESSAGES:,} messages, found {len(messages):,}", then, argument="messages"
+            f"expected 1 to {MOST_MESSAGES:,} messages, got {len(messages):,}", then, argument="messages"
         )
     rendered = lm.vocab.conversation(messages)
     if rendered is None:
         raise BadValue(
-            "expected a model with a chat template, found a model without",
+            "expected a model with a chat template, got a model without",
             Advice("condition on a text instead", "given=…", "--given"),
             argument="chat",
         )
@@ -55,7 +55,7 @@ def chat(lm: LM, messages: Sequence[Mapping[str, Any]]) -> Prefix:
         ids = ids[1:]
     if not ids:
         raise BadValue(
-            f"expected a conversation of some tokens, found {text!r:.60}",
+            f"expected a conversation of some tokens, got {text!r:.60}",
             "add a message",
             argument="messages",
         )

@@ -47,7 +47,7 @@ def choose_joins(
     """
     if asked not in JOIN_REQUESTS:
         raise BadValue(
-            f"expected one of {', '.join(map(repr, JOIN_REQUESTS))}, found {asked!r}",
+            f"expected one of {', '.join(map(repr, JOIN_REQUESTS))}, got {asked!r}",
             None,
             argument="boundary",
         )
@@ -64,7 +64,7 @@ def choose_joins(
             out.append("token")
         elif asked == "error":
             raise BadValue(
-                f"expected a text whose tokens begin where the prefix ends, found {show(text)} after "
+                f"expected a text whose tokens begin where the prefix ends, got {show(text)} after "
                 f"{show(prefix)}, which together are other tokens",
                 Advice("sum over all tokenisations", "boundary='exact'", "--boundary exact"),
                 argument="boundary",

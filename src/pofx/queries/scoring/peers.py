@@ -81,7 +81,7 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
     """
     rule = PEERS.get(peer)
     if rule is None:
-        raise BadValue(f"expected one of {', '.join(PEERS)}, found {peer!r}", None, argument="peer")
+        raise BadValue(f"expected one of {', '.join(PEERS)}, got {peer!r}", None, argument="peer")
     marks = _marks_of(lm)
     as_words = peer == "kenlm" and lm.vocab.control.unknown is not None
     # KenLM cuts a text at any white space of ASCII, and reads a word outside its vocabulary as <unk>.
@@ -97,7 +97,7 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
         return replace(chunked, note=chunked.note + as_left)
     before, after = _tokens_around(marks, peer, rule)
     if not ids and peer in ("lm-eval", "minicons", "lmppl"):
-        raise BadValue(f"{peer} stops at an empty text, found one", "log_prob gives its p(EOS | x0)")
+        raise BadValue(f"{peer} stops at an empty text, got one", "log_prob gives its p(EOS | x0)")
     score = _score_whole(lm, marks, before, ids, after, peer, rule)
     unknown = sum(i == vocab.control.unknown for i in ids)
     return replace(score, note=score.note + (_unknown_note(unknown) if unknown else "") + as_left)
@@ -152,7 +152,7 @@ def _tokens_around(marks: _Marks, peer: str, rule: PeerRule) -> tuple[tuple[int,
         )
     if rule.front == "x0" and not marks.own:
         raise BadValue(
-            f"{peer} expects an n-gram with x0 and EOS, found another model",
+            f"{peer} expects an n-gram with x0 and EOS, got another model",
             "use such a model, or choose another tool",
         )
     begin = marks.begin
@@ -204,7 +204,7 @@ def _score_chunks(lm: LM, marks: _Marks, ids: list[int], peer: str, rule: PeerRu
     stream = [*marks.before, *ids]
     if len(stream) < 2 * size:
         raise BadValue(
-            f"{peer} expects at least {2 * size:,} tokens, two chunks of {size:,}, found {len(stream):,}",
+            f"{peer} expects at least {2 * size:,} tokens, two chunks of {size:,}, got {len(stream):,}",
             "score a longer text, since the tool stops at this one",
         )
     nats: list[float | None] = [None] * len(stream)
@@ -248,7 +248,7 @@ def _log_probs(lm: LM, marks: _Marks, path: Sequence[int], skip: int, peer: str)
     assert core is not None  # noqa: S101  (ours: `own` says when there is no core)
     if not _fits_window(lm, marks, len(path)):
         raise TooLong(
-            f"{peer} reads a text in one window, here of {core.context:,} tokens, found {len(path) - 1:,}; it "
+            f"{peer} reads a text in one window, here of {core.context:,} tokens, got {len(path) - 1:,}; it "
             "would crash or cut the text",
             Advice("score it as pofx does", "score(lm, texts)", "without --as"),
         )

@@ -57,19 +57,19 @@ def score(
     """
     if isinstance(texts, str | bytes):
         raise BadValue(
-            "expected a list of texts, found one text",
+            "expected a list of texts, got one text",
             "write score(lm, [text]) or log_prob(lm, text)",
             argument="texts",
         )
     if not isinstance(given, str | bytes | Prefix | Sequence):
         raise BadValue(
-            f"expected one prefix, or one for each text, found {type(given).__name__}", None, argument="given"
+            f"expected one prefix, or one for each text, got {type(given).__name__}", None, argument="given"
         )
     texts = list(texts)
     prefixes = [given] * len(texts) if isinstance(given, str | bytes | Prefix) else list(given)
     if len(prefixes) != len(texts):
         raise BadValue(
-            f"expected one prefix, or one for each of {len(texts)} texts, found {len(prefixes)}",
+            f"expected one prefix, or one for each of {len(texts)} texts, got {len(prefixes)}",
             None,
             argument="given",
         )

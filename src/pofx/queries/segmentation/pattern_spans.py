@@ -69,7 +69,7 @@ def pattern_spans(pattern: re.Pattern[str], text: str, seconds: float) -> list[S
         shown = repr(pattern.pattern) if len(pattern.pattern) <= 60 else f"{pattern.pattern[:60]!r}…"
         raise BadValue(
             f"expected a pattern whose matches in {count_noun(len(text), 'character')} are found within "
-            f"{seconds:g} s, found {shown}",
+            f"{seconds:g} s, got {shown}",
             [
                 "write it without repeats within repeats",
                 Advice("allow more", "pattern_seconds=…", "--pattern-seconds"),

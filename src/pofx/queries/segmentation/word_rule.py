@@ -45,24 +45,24 @@ class WordRule:
         if isinstance(self.how, re.Pattern):
             if not isinstance(self.how.pattern, str):
                 raise BadValue(
-                    "expected a pattern over str, found a pattern over bytes",
+                    "expected a pattern over str, got a pattern over bytes",
                     "leave out the b",
                     argument="units",
                 )
         elif self.how not in ("words", "graphemes"):
             raise BadValue(
-                f"expected 'words', 'graphemes', a compiled pattern or regions, found {self.how!r}",
+                f"expected 'words', 'graphemes', a compiled pattern or regions, got {self.how!r}",
                 None,
                 argument="units",
             )
         check_real_number("pattern_seconds", self.seconds, 0, above=True)
         if self.punctuation not in PUNCTUATION:
             raise BadValue(
-                f"expected one of {PUNCTUATION}, found {self.punctuation!r}", None, argument="punctuation"
+                f"expected one of {PUNCTUATION}, got {self.punctuation!r}", None, argument="punctuation"
             )
         if self.punctuation != "attached" and self.how != "words":
             raise BadValue(
-                f"expected 'attached', since others go only with units='words', found {self.punctuation!r}",
+                f"expected 'attached', since others go only with units='words', got {self.punctuation!r}",
                 None,
                 argument="punctuation",
             )

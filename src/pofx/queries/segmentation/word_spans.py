@@ -78,7 +78,7 @@ def region_spans(text: str, where: Sequence[tuple[int, int]] | Ints) -> WordSpan
         k = int(wrong.argmax())
         raise BadValue(
             f"expected regions (start, end) in order, none empty, none overlapping, in a text of {n} "
-            f"characters, found ({spans[k, 0]}, {spans[k, 1]}) after {before[k]}",
+            f"characters, got ({spans[k, 0]}, {spans[k, 1]}) after {before[k]}",
             None,
             argument="units",
         )

@@ -67,9 +67,7 @@ def words(
     where the space that ends a word counts for the next word.
     """
     if isinstance(texts, str | bytes):
-        raise BadValue(
-            "expected a list of texts, found one text", "write words(lm, [text])", argument="texts"
-        )
+        raise BadValue("expected a list of texts, got one text", "write words(lm, [text])", argument="texts")
     texts = list(texts)
     if isinstance(units, str | re.Pattern):
         how = WordRule(units, punctuation, pattern_seconds)
@@ -77,7 +75,7 @@ def words(
     own = list(units)
     if len(own) != len(texts):
         raise BadValue(
-            f"expected regions for each of {len(texts)} texts, found {len(own)}", None, argument="units"
+            f"expected regions for each of {len(texts)} texts, got {len(own)}", None, argument="units"
         )
     return read_words(lm, BoundaryTokens(lm.vocab, WordRule("words", punctuation)), texts, given, own)
 
@@ -109,13 +107,13 @@ def read_words(
     if end is None:
         raise NoEOS(
             "words: expected a model whose texts end, since the end of a text is the boundary of its last word, "
-            "found a model without end-of-text symbol",
+            "got a model without end-of-text symbol",
             Advice("name a token that ends texts", "end=…", "--end"),
         )
     givens = [given] * len(texts) if isinstance(given, str | bytes) else list(given)
     if len(givens) != len(texts):
         raise BadValue(
-            f"expected one prefix, or one for each of {len(texts)} texts, found {len(givens)}",
+            f"expected one prefix, or one for each of {len(texts)} texts, got {len(givens)}",
             None,
             argument="given",
         )
@@ -123,7 +121,7 @@ def read_words(
     givens, changed_givens = read_texts(lm, givens)
     if own is not None and any(changed):
         raise BadValue(
-            "expected texts that the model reads unchanged, found a text that its normalizers change",
+            "expected texts that the model reads unchanged, got a text that its normalizers change",
             "pass the text that the model reads (lm.vocab.read), and regions of that text",
             argument="units",
         )

@@ -39,7 +39,7 @@ def read_files(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any], s
     tokenizer = find_object(path, tokenizer_json.MAX_BYTES, "a tokenizer, a JSON object", infinite=True)
     if tokenizer is None:
         raise BadSource(
-            f"{path}: expected a tokenizer in this one file, found none",
+            f"{path}: expected a tokenizer in this one file, got none",
             "write it with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(directory)",
         )
     config = find_object(folder / tokenizer_json.CONFIG_FILE, tokenizer_json.MAX_BYTES, infinite=True) or {}

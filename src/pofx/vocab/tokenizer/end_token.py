@@ -69,7 +69,7 @@ def _note(
     found.append(f"eos_token {'none' if own is None else _shown(vocab, own)} in the tokenizer's files")
     what = "none" if taken is None else _shown(vocab, taken)
     return (
-        f"expected files that agree on the EOS, found {' and '.join(found)}; taken: {what}; "
+        f"expected files that agree on the EOS, got {' and '.join(found)}; taken: {what}; "
         "name the token that ends texts to choose (end=, --end)"
     )
 

@@ -29,7 +29,7 @@ def file_call(name: str) -> Iterator[None]:
         _raise_unless_library(e)
         what = " ".join(str(e).split())[:200] or type(e).__name__
         raise BadSource(
-            f"{name}: expected a tokenizer.json that the tokenizers library can run, found: "
+            f"{name}: expected a tokenizer.json that the tokenizers library can run, got: "
             f"{type(e).__name__}: {what}",
             "fetch it again",
         ) from None
@@ -50,7 +50,7 @@ def text_call() -> Iterator[None]:
     except BaseException as e:
         _raise_unless_library(e)
         raise NotText(
-            f"expected a text that this tokenizer can encode, found one on which it fails: {e!s:.100}",
+            f"expected a text that this tokenizer can encode, got one on which it fails: {e!s:.100}",
             "change the text, or use another model",
         ) from None
 

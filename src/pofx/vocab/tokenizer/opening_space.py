@@ -44,7 +44,7 @@ def remove_opening_space(
         scheme = step.get("prepend_scheme", "always" if puts else "never")
         if scheme == "always" and k > 0:
             raise BadSource(
-                f"{file.name}: expected a space before the text at most, found {step['type']} behind another "
+                f"{file.name}: expected a space before the text at most, got {step['type']} behind another "
                 "pre_tokenizer, which puts one before every piece",
                 "no probability of the text itself can be had",
             )
@@ -75,7 +75,7 @@ def _check_opening(
         own, opened = own.replace(" ", mark or " "), opened.replace(" ", mark or " ")
     if own != opened:
         raise BadSource(
-            f"{file.name}: expected a normalizer that puts a space like any other before a text, found one "
+            f"{file.name}: expected a normalizer that puts a space like any other before a text, got one "
             f"that makes {own!a:.40} of 'a' and {opened!a:.40} of ' a'",
             "use another model",
         )

@@ -69,7 +69,7 @@ class TextTokenizer:
         lost = next((a.content for a in added if a.normalized and not self._normalize(a.content)), None)
         if lost is not None:  # the library would find it everywhere
             raise BadSource(
-                f"{file.name}: expected an added token that its own normalizer leaves something of, found "
+                f"{file.name}: expected an added token that its own normalizer leaves something of, got "
                 f"{lost!r:.60}",
                 "get the file again, or use another model",
             )
@@ -205,7 +205,7 @@ def ids_around_text(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tu
     of_text = [k for k, special in enumerate(encoding.special_tokens_mask) if not special]
     if len(of_text) != 1 or any(i >= rows for i in encoding.ids):
         raise BadSource(
-            f"{file.name}: expected a post_processor that puts tokens of the model around one text, found one that "
+            f"{file.name}: expected a post_processor that puts tokens of the model around one text, got one that "
             f"makes {len(of_text)} of it, or ids of {rows} and more: {encoding.ids!s:.60}",
             None,
         )

@@ -39,13 +39,13 @@ class Spelling:
             if step["type"] in _INEXACT + _LOSSY:
                 what = "drops white space" if step["type"] in _LOSSY else "does not say where the spaces are"
                 raise BadSource(
-                    f"{file.name}: expected a tokenizer that spells a text exactly, found {step['type']}, which {what}",
+                    f"{file.name}: expected a tokenizer that spells a text exactly, got {step['type']}, which {what}",
                     "no probability of the text itself can be had from this model",
                 )
         for affix in ("continuing_subword_prefix", "end_of_word_suffix"):
             if file.model.get(affix):
                 raise BadSource(
-                    f"{file.name}: expected tokens that spell a text exactly, found the {affix} "
+                    f"{file.name}: expected tokens that spell a text exactly, got the {affix} "
                     f"{file.model[affix]!r:.20}",
                     "no probability of the text itself can be had from this model",
                 )
@@ -96,7 +96,7 @@ def token_bytes(
             out[i] = b or None
         elif i not in control:
             raise BadSource(
-                f"{file.name}: expected ids below the {rows} rows of the model, found {i}",
+                f"{file.name}: expected ids below the {rows} rows of the model, got {i}",
                 "the tokenizer is of another model",
             )
     for a in file.added:

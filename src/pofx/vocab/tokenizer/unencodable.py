@@ -34,12 +34,12 @@ def unencodable_error(
         where = f"at byte {start}"
     if not c and start < len(data):
         return NotText(
-            f"expected UTF-8, found byte 0x{data[start]:02X} {where}, for which this tokenizer has no token",
+            f"expected UTF-8, got byte 0x{data[start]:02X} {where}, for which this tokenizer has no token",
             "decode the text first, or use a model whose tokenizer falls back to bytes",
         )
     if c and not say(c) and not (c.isspace() and "Strip" in normalizers):
         return NotText(
-            f"expected characters for which this tokenizer has tokens, found {c!r} (U+{ord(c):04X}) {where}",
+            f"expected characters for which this tokenizer has tokens, got {c!r} (U+{ord(c):04X}) {where}",
             "replace it, or use a model whose tokenizer falls back to bytes",
         )
     # In ASCII: composed and decomposed letters look the same.
@@ -58,7 +58,7 @@ def unencodable_error(
             )
         )
     return NotText(
-        f"expected a text that comes back from the tokenizer as it was, found {found!a} {where}, which "
+        f"expected a text that comes back from the tokenizer as it was, got {found!a} {where}, which "
         f"comes back as {back!a} ({why}), so its probability would be that of another string",
         [*cures, "use another model"],
     )

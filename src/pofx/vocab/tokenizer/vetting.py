@@ -46,7 +46,7 @@ def vet(folder: Path, rows: int, control: Sequence[int]) -> None:
         raise
     except Failed as e:
         raise BadSource(
-            f"{path}: expected a tokenizer.json that the tokenizers library can run, found: {e!s:.160}",
+            f"{path}: expected a tokenizer.json that the tokenizers library can run, got: {e!s:.160}",
             "get the file again, or use another model",
         ) from None
     _here.add(key)

@@ -69,13 +69,13 @@ class TokenizerVocab(Vocab):
     ) -> None:
         if type(rows) is not int or rows < 1:
             raise BadValue(
-                f"expected the number of outcomes of the model's law, found {rows!r}", None, argument="rows"
+                f"expected the number of outcomes of the model's law, got {rows!r}", None, argument="rows"
             )
         if end is not None and not (type(end) is int and 0 <= end < rows):
-            raise BadValue(f"expected an id in [0, {rows}) or None, found {end!r}", None, argument="end")
+            raise BadValue(f"expected an id in [0, {rows}) or None, got {end!r}", None, argument="end")
         beside = frozenset(control)
         if any(i < 0 for i in beside):
-            raise BadValue(f"expected ids from 0, found {min(beside)}", None, argument="control")
+            raise BadValue(f"expected ids from 0, got {min(beside)}", None, argument="control")
         self.size, self.end = rows, end
         file = parse(tokenizer, config or {}, name)
         self._control = frozenset([*beside, *file.special.values(), *([] if end is None else [end])])
@@ -144,7 +144,7 @@ class TokenizerVocab(Vocab):
         if end is not None and not (0 <= end < self.size and self.token_bytes[end] is None):
             raise BadValue(
                 f"expected the id of a control token, such as {dict(list(self.control.names.items())[:3])}, "
-                f"found {end}",
+                f"got {end}",
                 None,
                 argument="end",
             )

@@ -68,7 +68,7 @@ def no_code(config: Mapping[str, Any], where: str) -> None:
     for key, value in _pairs(config):
         if key in _CODE and value not in (None, False):
             raise BadSource(
-                f"{where}: expected files that run no code of their own, found {key!r}: {value!r:.60}; pofx never "
+                f"{where}: expected files that run no code of their own, got {key!r}: {value!r:.60}; pofx never "
                 "runs such code",
                 "if tokenizer.json alone reads texts rightly, delete that key",
             )
@@ -108,7 +108,7 @@ def _no_kernels(config: Mapping[str, Any], where: str) -> None:
         # "org/name" is a kernel on a hub: a program.
         if "_implementation" in str(key) and not _plain(value):
             raise BadSource(
-                f"{where}: expected a model that runs no code of its own, found {key!r}: {value!r:.60}; pofx never "
+                f"{where}: expected a model that runs no code of its own, got {key!r}: {value!r:.60}; pofx never "
                 "runs such code",
                 "delete that key",
             )

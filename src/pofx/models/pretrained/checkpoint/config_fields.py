@@ -114,7 +114,7 @@ PUBLISHED = "correct it, or use the config.json that was saved with the weights"
 
 def bad(where: str, expected: str, found: str, then: str = PUBLISHED) -> NoReturn:
     """`BadSource` in the words of a file that was expected to say something else, and what to do next."""
-    raise BadSource(f"{where}: expected {expected}, found {found:.200}", then)
+    raise BadSource(f"{where}: expected {expected}, got {found:.200}", then)
 
 
 def _layer_lists(config: Mapping[str, Any], where: str) -> None:

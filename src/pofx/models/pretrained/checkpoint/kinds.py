@@ -141,7 +141,7 @@ def check_floats(config: Mapping[str, Any], directory: Path, tensors: Mapping[st
             declared = note
     if declared is not None:
         raise BadSource(
-            f"{directory}: expected weights as floats, found weights quantised by {declared}, which only kernels "
+            f"{directory}: expected weights as floats, got weights quantised by {declared}, which only kernels "
             "made for it read",
             "name the original checkpoint, or a GGUF file of it",
         )
@@ -154,7 +154,7 @@ def check_no_pointer(path: Path) -> None:
     with path.open("rb") as f:
         if f.read(len(POINTER)) == POINTER:
             raise BadSource(
-                f"{path}: expected the file itself, found the pointer that Git LFS left in its place",
+                f"{path}: expected the file itself, got the pointer that Git LFS left in its place",
                 "fetch it, in that directory: git lfs pull",
             )
 

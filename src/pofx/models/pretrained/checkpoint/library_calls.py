@@ -64,7 +64,7 @@ def library_call(directory: Path) -> Iterator[None]:
         why = "".join(c if c.isprintable() else "?" for c in why)
         raise BadSource(
             f"{directory}: expected a causal language model that transformers {version('transformers')} can "
-            f"read, found: {why:.200}",
+            f"read, got: {why:.200}",
             "compare its files with the published ones",
         ) from None
 

@@ -34,7 +34,7 @@ class RowFile:
             self._file = os.open(stored.file, os.O_RDONLY)
         except OSError as e:
             raise BadSource(
-                f"{stored.file}: expected a readable file, found: {e.strerror or e}", "check its permissions"
+                f"{stored.file}: expected a readable file, got: {e.strerror or e}", "check its permissions"
             ) from None
         weakref.finalize(self, os.close, self._file)
 
@@ -46,7 +46,7 @@ class RowFile:
         )
         if len(data) != len(some) * self._row:
             raise BadSource(
-                f"{self._name}: expected the file as it was when it was opened, found it shorter", None
+                f"{self._name}: expected the file as it was when it was opened, got it shorter", None
             )
         if not data:
             return torch.empty(0, self.shape[1])

@@ -97,7 +97,7 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
         _adapter(directory)
     if not (directory / CONFIG).is_file():
         raise BadSource(
-            f"{directory}: expected a model directory with {CONFIG}, found none in it",
+            f"{directory}: expected a model directory with {CONFIG}, got none in it",
             "copy or download it too",
         )
     for path in sorted(p for p in directory.iterdir() if p.suffix in (".json", ".safetensors")):
@@ -105,7 +105,7 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
     config = read_object(directory / CONFIG, MAX_CONFIG, infinite=True)
     if str(config.get("model_type")).startswith("pofx"):
         raise BadSource(
-            f"{directory}: expected pofx.json beside {CONFIG}, as pofx.save writes them, found none",
+            f"{directory}: expected pofx.json beside {CONFIG}, as pofx.save writes them, got none",
             "copy the model's whole directory",
         )
     whole = config
@@ -121,7 +121,7 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
         tensors = text_tensors(tensors)
     if not (directory / TOKENIZER).is_file():
         raise BadSource(
-            f"{directory}: expected {TOKENIZER}, found none",
+            f"{directory}: expected {TOKENIZER}, got none",
             "where transformers can read the tokenizer, AutoTokenizer.from_pretrained(…).save_pretrained(…) "
             "writes it",
         )
@@ -137,7 +137,7 @@ def _adapter(directory: Path) -> NoReturn:
         base = read_object(directory / ADAPTER, MAX_CONFIG, infinite=True).get("base_model_name_or_path")
     of = f" to {base!r:.80}" if isinstance(base, str) else ""
     raise BadSource(
-        f"{directory}: expected a model of its own, found an adapter{of}",
+        f"{directory}: expected a model of its own, got an adapter{of}",
         "merge the two with peft (merge_and_unload, then save_pretrained) and name the merged directory",
     )
 
@@ -171,6 +171,6 @@ class _Disagreement:
 
     def __call__(self, expected: str, found: str) -> NoReturn:
         raise BadSource(
-            f"{self.directory}: expected {expected}, as {CONFIG} has it, found {found} in the weights",
+            f"{self.directory}: expected {expected}, as {CONFIG} has it, got {found} in the weights",
             f"use the {CONFIG} that was saved with these weights, or get the files again",
         )

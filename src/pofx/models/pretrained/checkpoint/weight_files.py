@@ -35,12 +35,12 @@ def weight_files(directory: Path) -> tuple[tuple[Path, ...], Tensors]:
         _no_weights(directory)
     if len(there) > 1:
         raise BadSource(
-            f"{directory}: expected {INDEX} to say what is in {len(there)} safetensors files, found none",
+            f"{directory}: expected {INDEX} to say what is in {len(there)} safetensors files, got none",
             "copy it too",
         )
     tensors = read_tensors(directory / there[0])
     if not tensors:
-        raise BadSource(f"{directory / there[0]}: expected tensors, found none", None)
+        raise BadSource(f"{directory / there[0]}: expected tensors, got none", None)
     return (directory / there[0],), tensors
 
 
@@ -49,21 +49,19 @@ def _indexed(directory: Path, single: bool) -> tuple[tuple[Path, ...], Tensors]:
     table = read_object(index, MAX_INDEX).get("weight_map")
     if not isinstance(table, dict) or not table:
         raise BadSource(
-            f"{index}: expected a weight_map, found {type(table).__name__}", "copy or download it again"
+            f"{index}: expected a weight_map, got {type(table).__name__}", "copy or download it again"
         )
     names = set()
     for name in table.values():
         # A plain name: no "..", no "/", so that the index cannot point out of the directory.
         if not isinstance(name, str) or not re.fullmatch(r"[\w-][\w.-]{0,200}\.safetensors", name, re.ASCII):
-            raise BadSource(
-                f"{index}: expected names of safetensors files beside it, found {name!r:.80}", None
-            )
+            raise BadSource(f"{index}: expected names of safetensors files beside it, got {name!r:.80}", None)
         names.add(name)
     if len(names) > MAX_FILES:
-        raise BadSource(f"{index}: expected at most {MAX_FILES} files, found {len(names)}", None)
+        raise BadSource(f"{index}: expected at most {MAX_FILES} files, got {len(names)}", None)
     if single and names != {WEIGHTS}:
         raise BadSource(
-            f"{directory}: expected one set of weights, found two: {WEIGHTS}, and the {len(names)} files of "
+            f"{directory}: expected one set of weights, got two: {WEIGHTS}, and the {len(names)} files of "
             f"{INDEX} ({min(names)[:60]}, …)",
             "move one of the two sets out of the directory",
         )
@@ -72,13 +70,13 @@ def _indexed(directory: Path, single: bool) -> tuple[tuple[Path, ...], Tensors]:
         for tensor, stored in read_tensors(directory / name).items():
             if table.get(tensor) != name:
                 raise BadSource(
-                    f"{directory / name}: expected the tensors of {INDEX}, found also {tensor[:80]!r}", None
+                    f"{directory / name}: expected the tensors of {INDEX}, got also {tensor[:80]!r}", None
                 )
             out[tensor] = stored
     missing = next((t for t in table if t not in out), None)
     if missing is not None:
         raise BadSource(
-            f"{index}: expected {missing[:80]!r} in {table[missing]}, found no tensor of that name", None
+            f"{index}: expected {missing[:80]!r} in {table[missing]}, got no tensor of that name", None
         )
     return tuple(directory / n for n in sorted(names)), MappingProxyType(out)
 
@@ -90,21 +88,21 @@ def _no_weights(directory: Path) -> NoReturn:
     other = next((n for n in names if n.lower().endswith(OTHERS)), None)
     if gguf is not None:
         raise BadSource(
-            f"{directory}: expected weights as safetensors, found a GGUF file",
+            f"{directory}: expected weights as safetensors, got a GGUF file",
             f"name that file: {directory / gguf}",
         )
     if pickled is not None:
         raise BadSource(
-            f"{directory}: expected weights as safetensors, found only pickles ({pickled[:60]}), which can run "
+            f"{directory}: expected weights as safetensors, got only pickles ({pickled[:60]}), which can run "
             "any code when read and are never opened",
             "use a revision of the model with safetensors",
         )
     if other is not None:
         raise BadSource(
-            f"{directory}: expected weights as safetensors, found those of another framework ({other[:60]})",
+            f"{directory}: expected weights as safetensors, got those of another framework ({other[:60]})",
             "use a revision of the model with safetensors",
         )
     raise BadSource(
-        f"{directory}: expected weights as safetensors, found none",
+        f"{directory}: expected weights as safetensors, got none",
         "copy them, or use a revision that has them",
     )

@@ -36,7 +36,7 @@ class Weights(Mapping[str, Tensor]):
             found: Tensor = file.get_tensor(stored.name)
         if not found.dtype.is_floating_point:
             raise BadSource(
-                f"{stored.file}: expected numbers with a point in {name!r}, found {found.dtype}",
+                f"{stored.file}: expected numbers with a point in {name!r}, got {found.dtype}",
                 "quantised checkpoints other than GGUF are not read",
             )
         return found
@@ -67,7 +67,7 @@ def check_finite(checkpoint: Checkpoint) -> None:
         low, high = (float(x.float()) for x in torch.aminmax(found))
         if not (math.isfinite(low) and math.isfinite(high)):
             raise BadSource(
-                f"{stored.file}: expected finite weights, found {(low if not math.isfinite(low) else high)} in "
+                f"{stored.file}: expected finite weights, got {(low if not math.isfinite(low) else high)} in "
                 f"{name[:80]!r}",
                 "get the file again, or the model from before its training diverged",
             )

@@ -62,7 +62,7 @@ def use_long_factors(config: Any, where: str) -> None:
     found = [r for r in _rotary(config) if r.get("rope_type", r.get("type")) == "longrope"]
     if not found:
         raise BadValue(
-            f"expected 'short' for {where}, whose rotary positions have no long factors, found 'long'",
+            f"expected 'short' for {where}, whose rotary positions have no long factors, got 'long'",
             "leave the option out",
             argument="rope",
         )

@@ -63,14 +63,14 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
     lacking = sorted([*found["missing_keys"], *(str(name) for name, *_ in found["mismatched_keys"])])
     if lacking:
         raise BadSource(
-            f"{checkpoint.directory}: expected a tensor for each weight of a {type(model).__name__}, found "
+            f"{checkpoint.directory}: expected a tensor for each weight of a {type(model).__name__}, got "
             f"none that fit {first_names(lacking)}",
             _OTHER,
         )
     left = sorted(k for k in found["unexpected_keys"] if not _computed(k, checkpoint.tensors))
     if left:
         raise BadSource(
-            f"{checkpoint.directory}: expected the weights of a {type(model).__name__}, found tensors without "
+            f"{checkpoint.directory}: expected the weights of a {type(model).__name__}, got tensors without "
             f"a place in it: {first_names(left)}",
             _advice(left),
         )

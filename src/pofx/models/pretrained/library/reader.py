@@ -75,7 +75,7 @@ def compare_with_library(
         off = largest_difference(read_probe(body, head, ids), said)
         if not off <= bound:
             raise BadSource(
-                f"{where}: expected a model that says the same of a text twice, found its log p {off:.2g} nats a "
+                f"{where}: expected a model that says the same of a text twice, got its log p {off:.2g} nats a "
                 "token apart",
                 "use a model without dropout or noise",
             )
@@ -83,7 +83,7 @@ def compare_with_library(
         moved, tokens = measure_lookahead(body, head, inputs, context)
         if not moved <= AHEAD:
             raise BadSource(
-                f"{where}: expected a causal language model, found one whose log p of a token differs by "
+                f"{where}: expected a causal language model, got one whose log p of a token differs by "
                 f"{moved:.2g} nats with what follows the token in a text of {tokens} tokens, so that its laws are "
                 "of no joint distribution",
                 "use a model that reads from left to right alone",

@@ -70,7 +70,7 @@ def read_template(folder: Path, config: Mapping[str, Any]) -> Template | None:
     if path.is_file():
         if path.stat().st_size > MOST_BYTES:
             raise BadSource(
-                f"{path}: expected a template of at most {MOST_BYTES >> 20} MiB, found a larger one", None
+                f"{path}: expected a template of at most {MOST_BYTES >> 20} MiB, got a larger one", None
             )
         return Template(path.read_text("utf-8", "replace"), named)
     found = config.get("chat_template")
@@ -104,7 +104,7 @@ def render_chat(
         found: str = run_isolated("render", request, SECONDS, MEMORY, TASKS)
     except Failed as e:
         raise BadValue(
-            f"expected a conversation that the model's chat template takes, found: {e!s:.200}",
+            f"expected a conversation that the model's chat template takes, got: {e!s:.200}",
             "see what roles and fields it wants",
             argument="messages",
         ) from None

@@ -124,7 +124,7 @@ def _listed(config: Mapping[str, Any], name: str) -> list[Any]:
     decoder = config.get("added_tokens_decoder") or {}
     if not isinstance(decoder, Mapping) or not all(isinstance(t, Mapping) for t in decoder.values()):
         raise BadSource(
-            f"{name}: expected an object of tokens as added_tokens_decoder in the file beside it, found another "
+            f"{name}: expected an object of tokens as added_tokens_decoder in the file beside it, got another "
             "value",
             "fetch both files again",
         )
@@ -133,7 +133,7 @@ def _listed(config: Mapping[str, Any], name: str) -> list[Any]:
         tokens = config.get(key) or ()
         if not isinstance(tokens, Mapping | list | tuple | str):
             raise BadSource(
-                f"{name}: expected a list of tokens as {key} in the file beside it, found "
+                f"{name}: expected a list of tokens as {key} in the file beside it, got "
                 f"{type(tokens).__name__}",
                 "fetch both files again",
             )

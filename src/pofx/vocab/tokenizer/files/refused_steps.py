@@ -78,7 +78,7 @@ def has_surrogates(text: str) -> bool:
 
 
 def _refuse(name: str, expected: str, found: str) -> NoReturn:
-    raise BadSource(f"{name}: expected {expected}, found {found}", "fetch it again")
+    raise BadSource(f"{name}: expected {expected}, got {found}", "fetch it again")
 
 
 def check_steps(
@@ -96,13 +96,13 @@ def check_steps(
         growth *= _growth(step, name)
     if growth > MOST_GROWTH:
         raise BadSource(
-            f"{name}: expected normalizers that make at most {MOST_GROWTH} characters of one, found steps that "
+            f"{name}: expected normalizers that make at most {MOST_GROWTH} characters of one, got steps that "
             f"may make {growth:,.0f}",
             "get the file again, or use another model",
         )
     for step in others:
         if step["type"] == "FixedLength" and step.get("length") == 0:
-            raise BadSource(f"{name}: expected pieces of 1 character or more, found FixedLength of 0", None)
+            raise BadSource(f"{name}: expected pieces of 1 character or more, got FixedLength of 0", None)
 
 
 def may_panic(steps: Sequence[Mapping[str, Any]], normalizers: int) -> bool:
@@ -133,7 +133,7 @@ def _checked_charsmap(found: object, name: str) -> float:
     size = int.from_bytes(raw[:4], "little")
     if len(raw) < 8 or size % 4 or not 4 <= size <= len(raw) - 4:
         raise BadSource(
-            f"{name}: expected a precompiled_charsmap in base64 with its size before it, found another",
+            f"{name}: expected a precompiled_charsmap in base64 with its size before it, got another",
             "get the file again",
         )
     units = np.frombuffer(raw, "<u4", size // 4, 4).astype(np.int64)
@@ -147,7 +147,7 @@ def _checked_charsmap(found: object, name: str) -> float:
     shown = texts.decode("utf-8", "replace")
     if not np.isin(values, starts).all() or shown.encode() != texts:
         raise BadSource(
-            f"{name}: expected a precompiled_charsmap whose entries lie within it, found one that leads outside",
+            f"{name}: expected a precompiled_charsmap whose entries lie within it, got one that leads outside",
             "get the file again",
         )
     return float(max(1, *map(len, shown.split("\0")), 1))

@@ -71,7 +71,7 @@ def parse(tokenizer: Mapping[str, Any], config: Mapping[str, Any], name: str) ->
         table = _checked_pieces(model.get("vocab"), name)
     else:
         raise BadSource(
-            f"{name}: expected a BPE or Unigram model, whose tokens spell a text exactly, found {kind!s:.40}",
+            f"{name}: expected a BPE or Unigram model, whose tokens spell a text exactly, got {kind!s:.40}",
             "that model's tokens do not say where the spaces were",
         )
     _check_unknown(model, kind, len(table), name)
@@ -125,7 +125,7 @@ def merges_of(file: TokenizerFile) -> list[tuple[str, str]]:
 
 
 def _refuse(name: str, expected: str, found: str) -> NoReturn:
-    raise BadSource(f"{name}: expected {expected}, found {found}", "fetch it again")
+    raise BadSource(f"{name}: expected {expected}, got {found}", "fetch it again")
 
 
 def _check_unicode(texts: Iterable[str], name: str) -> None:
@@ -148,21 +148,19 @@ def _check_unknown(model: Mapping[str, Any], kind: str, size: int, name: str) ->
 def _checked_table(table: object, name: str) -> Mapping[str, int]:
     if not isinstance(table, dict) or not table:
         raise BadSource(
-            f"{name}: expected a table of tokens, found {type(table).__name__} (empty, or no table)", None
+            f"{name}: expected a table of tokens, got {type(table).__name__} (empty, or no table)", None
         )
     if set(map(type, table.values())) != {int}:
         wrong = next(t for t, i in table.items() if type(i) is not int)
         raise BadSource(
-            f"{name}: expected a whole number as the id of each token, found another for {wrong!r:.60}", None
+            f"{name}: expected a whole number as the id of each token, got another for {wrong!r:.60}", None
         )
     if min(table.values()) < 0:
         wrong = min(table, key=table.__getitem__)
-        raise BadSource(
-            f"{name}: expected ids from 0, found {table[wrong]} for the token {wrong!r:.60}", None
-        )
+        raise BadSource(f"{name}: expected ids from 0, got {table[wrong]} for the token {wrong!r:.60}", None)
     if len(set(table.values())) < len(table):
         raise BadSource(
-            f"{name}: expected one token an id, found {_twice(table.values())} for two of them", None
+            f"{name}: expected one token an id, got {_twice(table.values())} for two of them", None
         )
     return table
 
@@ -170,7 +168,7 @@ def _checked_table(table: object, name: str) -> Mapping[str, int]:
 def _checked_pieces(pieces: object, name: str) -> Mapping[str, int]:
     if not isinstance(pieces, list) or not pieces:
         raise BadSource(
-            f"{name}: expected a list of pieces, found {type(pieces).__name__} (empty, or no list)", None
+            f"{name}: expected a list of pieces, got {type(pieces).__name__} (empty, or no list)", None
         )
     table = {}
     for i, entry in enumerate(pieces):
@@ -182,12 +180,12 @@ def _checked_pieces(pieces: object, name: str) -> Mapping[str, int]:
             or not abs(score) <= sys.float_info.max
         ):
             raise BadSource(
-                f"{name}: expected a piece and its log-probability, found {pieces[i]!r:.60} as id {i}", None
+                f"{name}: expected a piece and its log-probability, got {pieces[i]!r:.60} as id {i}", None
             )
         table[piece] = i
     if len(table) < len(pieces):
         raise BadSource(
-            f"{name}: expected one id a piece, found {_twice(p for p, _ in pieces)!r:.60} with two of them",
+            f"{name}: expected one id a piece, got {_twice(p for p, _ in pieces)!r:.60} with two of them",
             None,
         )
     return table
@@ -209,18 +207,16 @@ def _checked_added(entries: object, size: int, table: Mapping[str, int], name: s
             (entry.get("content"), entry.get("id")) if isinstance(entry, Mapping) else (None, None)
         )
         if not isinstance(content, str) or type(declared) is not int:
-            raise BadSource(
-                f"{name}: expected a text and an id in each added token, found {entry!r:.80}", None
-            )
+            raise BadSource(f"{name}: expected a text and an id in each added token, got {entry!r:.80}", None)
         given = seen.get(content, table.get(content, free))
         if not content or declared != given:
             what = f"{declared}, where the tokenizers library gives it {given}" if content else "an empty one"
             raise BadSource(
-                f"{name}: expected the added token {content!r:.60} by its own id, found {what}", None
+                f"{name}: expected the added token {content!r:.60} by its own id, got {what}", None
             )
         if content not in table and given in taken:
             raise BadSource(
-                f"{name}: expected another id for the added token {content!r:.60}, found {given}, taken", None
+                f"{name}: expected another id for the added token {content!r:.60}, got {given}, taken", None
             )
         if content not in seen:
             seen[content] = given

@@ -112,4 +112,4 @@ def check_agreement(header: GgufHeader, config: Mapping[str, Any], n_tokens: int
 
 def refuse(header: GgufHeader, expected: str, found: str, then: str = ELSE) -> NoReturn:
     """`BadSource` of a GGUF file; then: what to do next."""
-    raise BadSource(f"{header.path}: expected {expected}, found {found:.120}", then)
+    raise BadSource(f"{header.path}: expected {expected}, got {found:.120}", then)

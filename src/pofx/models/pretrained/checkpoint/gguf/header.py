@@ -98,7 +98,7 @@ def read_header(path: str | Path) -> GgufHeader:
     path = Path(path)
     try:
         if path.exists() and not path.is_file():  # to open a pipe would wait for ever
-            raise BadSource(f"{path}: expected a GGUF file, found a directory or a device", None)
+            raise BadSource(f"{path}: expected a GGUF file, got a directory or a device", None)
         with path.open("rb") as f:
             size = f.seek(0, 2)
             if size < 24:
@@ -106,11 +106,11 @@ def read_header(path: str | Path) -> GgufHeader:
             with mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _Reader(path, data, size).header()
     except OSError as e:
-        raise BadSource(f"{path}: expected a readable GGUF file, found: {e.strerror or e}", None) from None
+        raise BadSource(f"{path}: expected a readable GGUF file, got: {e.strerror or e}", None) from None
 
 
 def _bad(path: Path, found: str) -> NoReturn:
-    raise BadSource(f"{path}: expected a whole GGUF file, found {found}", "download or copy it again")
+    raise BadSource(f"{path}: expected a whole GGUF file, got {found}", "download or copy it again")
 
 
 class _Reader:

@@ -41,4 +41,4 @@ def gguf_library_call(path: Path) -> Iterator[None]:
 
 def _refusal(path: Path, e: BaseException) -> BadSource:
     why = " ".join(f"{type(e).__name__}: {e}".split())
-    return BadSource(f"{path}: expected a GGUF model that transformers can convert, found: {why:.200}", ELSE)
+    return BadSource(f"{path}: expected a GGUF model that transformers can convert, got: {why:.200}", ELSE)

@@ -31,7 +31,7 @@ def linear_scaling(header: GgufHeader, config: Any) -> dict[str, Any] | None:
         return None  # 0 is how llama.cpp writes "not scaled"; without a type it takes "linear"
     if not isinstance(factor, float) or not 1.0 < factor < MAX_FACTOR:
         raise BadSource(
-            f"{header.path}: expected a rotary scaling factor from 1 to {MAX_FACTOR:g}, found {factor!r}",
+            f"{header.path}: expected a rotary scaling factor from 1 to {MAX_FACTOR:g}, got {factor!r}",
             None,
         )
     linear = {"rope_type": "linear", "factor": factor}
@@ -65,7 +65,7 @@ def llama3_scaling(header: GgufHeader, divisors: np.ndarray[Any, Any], config: A
                 "original_max_position_embeddings": ORIGINAL,
             }
     raise BadSource(
-        f"{header.path}: expected the rotary scaling of Llama 3 in {FREQUENCIES}, found another, which the "
+        f"{header.path}: expected the rotary scaling of Llama 3 in {FREQUENCIES}, got another, which the "
         "conversion would drop",
         "use the model's own directory",
     )

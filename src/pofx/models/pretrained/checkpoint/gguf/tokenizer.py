@@ -129,7 +129,7 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
     byte_level = tokens.model == "gpt2"
     if byte_level and tokens.pre not in split_names():
         raise BadSource(
-            f"{path}: expected a tokenizer whose way to split text is known, found {tokens.pre!r:.60}",
+            f"{path}: expected a tokenizer whose way to split text is known, got {tokens.pre!r:.60}",
             [
                 "use the model's own directory, with its tokenizer.json",
                 Advice("name a split that is the same", "pre=…", "--pre"),
@@ -158,7 +158,7 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
     if ids != set(range(len(tokens.tokens))) or len(ids) > rows:
         raise BadSource(
             f"{path}: expected {len(tokens.tokens)} tokens that stay distinct, each with one of {rows} rows, "
-            f"found {len(ids)} with ids up to {max(ids)}",
+            f"got {len(ids)} with ids up to {max(ids)}",
             "use the model's own directory",
         )
     file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
@@ -174,7 +174,7 @@ def _split(metadata: _TokenizerMetadata, model: str, asked: str | None) -> str:
     if asked is not None:
         if model != "gpt2":
             raise BadValue(
-                f"expected a GGUF file with byte-level BPE, found {metadata.header.path} with a tokenizer of the "
+                f"expected a GGUF file with byte-level BPE, got {metadata.header.path} with a tokenizer of the "
                 f"model {model!r}, which splits no text first",
                 "leave it out",
                 argument="pre",
@@ -183,7 +183,7 @@ def _split(metadata: _TokenizerMetadata, model: str, asked: str | None) -> str:
             near = difflib.get_close_matches(asked, split_names(), 3, 0.5)
             then = f"did you mean {' or '.join(near)}?" if near else "use the model's own directory instead"
             raise BadValue(
-                f"expected one of {', '.join(split_names())}, found {asked!r:.60}", then, argument="pre"
+                f"expected one of {', '.join(split_names())}, got {asked!r:.60}", then, argument="pre"
             )
         return asked
     said = metadata.text("pre", "")
@@ -192,7 +192,7 @@ def _split(metadata: _TokenizerMetadata, model: str, asked: str | None) -> str:
     if metadata.architecture not in _IMPLIED:
         found = "tokenizer.ggml.pre 'default'" if said else "no tokenizer.ggml.pre"
         raise BadSource(
-            f"{metadata.header.path}: expected the way that its tokenizer splits text, found {found}, and models "
+            f"{metadata.header.path}: expected the way that its tokenizer splits text, got {found}, and models "
             f"of the architecture {metadata.architecture!r} have several",
             Advice(
                 "name the one it was trained with, such as gpt-2, smollm, llama-bpe, qwen2, gpt-4o or tekken",
@@ -242,7 +242,7 @@ class _TokenizerMetadata:
         self.architecture = str(header.metadata.get("general.architecture"))
 
     def bad(self, expected: str, found: str) -> NoReturn:
-        raise BadSource(f"{self.header.path}: expected {expected}, found {found:.80} in its tokenizer", ELSE)
+        raise BadSource(f"{self.header.path}: expected {expected}, got {found:.80} in its tokenizer", ELSE)
 
     def text(self, key: str, default: str) -> str:
         found = self.header.metadata.get(f"tokenizer.ggml.{key}", default)

@@ -30,5 +30,5 @@ def write_tokenizer_apart(path: Path, rows: int, directory: Path, pre: str | Non
         raise
     except Failed as e:
         raise BadSource(
-            f"{path}: expected a GGUF tokenizer that transformers can convert, found: {e!s:.200}", ELSE
+            f"{path}: expected a GGUF tokenizer that transformers can convert, got: {e!s:.200}", ELSE
         ) from None
