@@ -10,7 +10,7 @@ from pofx.queries.segmentation.unit_automata import (
 
 
 def units_of(cut_of: type[UnitAutomaton], given: bytes, whole: bytes) -> TextUnit | None:
-    """The first unit behind `given` of a text, by reading all of it; the definition in terms of str."""
+    """The first unit after `given` of a text, by reading all of it; the definition in terms of str."""
     data = whole[len(given) :]
     if cut_of is CharacterAutomaton:
         held = whole.decode("utf-8", "surrogateescape")

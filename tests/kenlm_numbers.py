@@ -1,6 +1,6 @@
 """An ARPA file with all that KenLM's own model tests have in theirs, and what KenLM says of sentences under it.
 
-The file has n-grams whose last tokens are no n-gram of the file, histories that are none, n-grams with and behind
+The file has n-grams whose last tokens are no n-gram of the file, histories that are none, n-grams with and after
 `<unk>`, back-off weights that are left out or are zero, and 1-grams that no longer n-gram continues. The numbers were
 printed by the Python module `kenlm` 0.3.0 (`Model.full_scores`): log10 p of each word and of `</s>`, and the length of
 the n-gram that it comes from.

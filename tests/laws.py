@@ -48,7 +48,7 @@ def _paths(lm: LM, longest: int = LONGEST) -> list[tuple[int, ...]]:
 
 
 def rows_sum_to_one(lm: LM) -> None:
-    """1. Every row of `State.logp` sums to 1, behind seen, unseen and empty prefixes."""
+    """1. Every row of `State.logp` sums to 1, after seen, unseen and empty prefixes."""
     for n, group in itertools.groupby(_paths(lm), key=len):
         batch = list(group)
         state = lm.extend(lm.start(len(batch)), np.array(batch, dtype=np.int64).reshape(len(batch), n))
@@ -269,7 +269,7 @@ def unseen_does_not_matter(lm: LM) -> None:
 
 
 def branches_are_extend(lm: LM) -> None:
-    """10. The distribution behind a node of a tree is that of its path, whatever other nodes the tree has."""
+    """10. The distribution after a node of a tree is that of its path, whatever other nodes the tree has."""
     rng = np.random.default_rng(7)
     letters = letters_of(lm.vocab)
     first = [[letters[0]], [letters[-1]]]
@@ -294,7 +294,7 @@ def branches_are_extend(lm: LM) -> None:
 
 
 def _few(lm: LM) -> list[list[int]]:
-    """A few paths of two to four tokens, EOS behind half of them."""
+    """A few paths of two to four tokens, EOS after half of them."""
     rng = np.random.default_rng(11)
     letters = letters_of(lm.vocab)
     some = [[letters[i] for i in rng.integers(0, len(letters), size=n)] for n in (2, 2, 3, 4, 4)]
@@ -323,7 +323,7 @@ def bounds_hold(lm: LM, exact: LM | None = None) -> None:
         free = 0 if _has_begin(lm) else 1
         truth = exact.forward([path], skip=free).logp[0]
         if np.isneginf(truth[:-1]).any():
-            continue  # behind an impossible prefix every bound is right
+            continue  # after an impossible prefix every bound is right
         running = np.cumsum(np.append(0.0, truth))
         for skip in sorted({free, len(path) // 2} - ({0} if free else set())):
             trace = lm.forward([path], skip=skip)

@@ -12,7 +12,7 @@ from pofx.errors import BadSource, PofxError
 
 
 def refusal(path: Path, how: Callable[[Path], Any]) -> str:
-    """What a file is refused with, behind its name."""
+    """What a file is refused with, after its name."""
     with pytest.raises(BadSource) as e:
         how(path)
     message = str(e.value)

@@ -37,7 +37,7 @@ def numbers(lm: LM, given: str = "") -> list[float]:
 
 
 def edit(home: Path, name: str, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Change a JSON file, and make the card vouch for it: behind the hashes there is a second line."""
+    """Change a JSON file, and make the card vouch for it: after the hashes there is a second line."""
     content = json.loads((home / name).read_text())
     change(content)
     (home / name).write_text(json.dumps(content))

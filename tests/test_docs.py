@@ -4,7 +4,7 @@ The conventions of README.md and docs/*.md:
 
     ```console   lines that begin with "$ " are commands, run in order; what follows is compared with what they print
     ```sh        commands, run, output not compared
-    ```python    run, all blocks of a page in one namespace; an ```output block right behind is compared
+    ```python    run, all blocks of a page in one namespace; an ```output block right after is compared
     ```text      never run
 
 In an expected output a line `...` stands for any lines and `...` within a line for any characters; spaces at the

@@ -152,7 +152,7 @@ def unigram(byte_fallback: bool, scheme: str = "always") -> dict[str, Any]:
     t = Tokenizer(models.Unigram(list(once.items()), unk_id=0, byte_fallback=byte_fallback))
     t.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
     t.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(prepend_scheme=scheme)])
-    t.add_special_tokens(["</s>", "<|endoftext|>"])  # the first is a piece, the second lies behind the table
+    t.add_special_tokens(["</s>", "<|endoftext|>"])  # the first is a piece, the second lies after the table
     t.add_tokens([AddedToken("<think>", normalized=False)])
     t.post_processor = BOS_FIRST
     return described(t)

@@ -85,7 +85,7 @@ def texts(vocab: Vocab, longest: int) -> Iterator[tuple[int, ...]]:
 
 
 class Walks:
-    """log P(path | behind) of many paths, by one `extend` a token from one root: each prefix is extended once.
+    """log P(path | after) of many paths, by one `extend` a token from one root: each prefix is extended once.
 
     States are values, as law 6 says, so that a path's number is that of `log_prefix`.
     """
@@ -100,12 +100,12 @@ class Walks:
         return self._states[path]
 
     def prefix(self, path: Sequence[int]) -> float:
-        """log P(path | behind)."""
+        """log P(path | after)."""
         ids = tuple(map(int, path))
         return sum((float(self._behind(ids[:i]).logp[0, v]) for i, v in enumerate(ids)), 0.0)
 
     def string(self, path: Sequence[int]) -> float:
-        """log p(path | behind), EOS counted."""
+        """log p(path | after), EOS counted."""
         assert self._lm.vocab.end is not None
         return self.prefix([*path, self._lm.vocab.end])
 
@@ -115,7 +115,7 @@ def _read(lm: LM, behind: Sequence[int]) -> State:
 
 
 def log_prefix(lm: LM, path: Sequence[int], behind: Sequence[int] = ()) -> float:
-    """log P(path | behind), one `extend` and one look-up a token: the definition, nothing else."""
+    """log P(path | after), one `extend` and one look-up a token: the definition, nothing else."""
     state = _read(lm, behind)
     total = 0.0
     for i in path:
@@ -125,6 +125,6 @@ def log_prefix(lm: LM, path: Sequence[int], behind: Sequence[int] = ()) -> float
 
 
 def log_string(lm: LM, path: Sequence[int], behind: Sequence[int] = ()) -> float:
-    """log p(path | behind), EOS counted."""
+    """log p(path | after), EOS counted."""
     assert lm.vocab.end is not None
     return log_prefix(lm, [*path, lm.vocab.end], behind)

@@ -78,4 +78,4 @@ def test_reach(strings: list[bytes | None], text: bytes) -> None:
         assert reach == most
 
 
-# No control tokens: tokens drawn behind a cover are those of the strings.
+# No control tokens: tokens drawn after a cover are those of the strings.

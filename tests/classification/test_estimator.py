@@ -339,7 +339,7 @@ class TestOddTexts:
     def test_a_class_without_documents(self) -> None:
         with pytest.raises(BadSource, match="class 'c': expected at least one document"):
             fit_joint(["x"], np.array([0]), ["a", "c"], NAIVE)
-        # One model behind prefixes needs none: the class is there, and has probability 0 unless a prior says more.
+        # One model after prefixes needs none: the class is there, and has probability 0 unless a prior says more.
         ours = GenerativeClassifier(ToyLM(), given={"p": "a", "q": "b"}).fit(["ab", "b"], ["p", "p"])
         assert ours.class_count_.tolist() == [2, 0]
         assert ours.predict(["ba"]).tolist() == ["p"]

@@ -1,4 +1,4 @@
-"""Class models: naive Bayes as scikit-learn has it, backgrounds, lengths, and one model behind prefixes."""
+"""Class models: naive Bayes as scikit-learn has it, backgrounds, lengths, and one model after prefixes."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ class TestPrefixes:
         strings = [f"no {i} of these" for i in range(10)]
         ours = GenerativeClassifier(lm, given=prefixes, prior="uniform").fit([], [])
         ours.predict(strings)
-        # EOS is nobody's input; each prefix is there once, each text once behind each of them.
+        # EOS is nobody's input; each prefix is there once, each text once after each of them.
         behind_prefixes = sum(len(lm.vocab.encode(g)) for g in prefixes.values())
         alone = sum(len(lm.vocab.continuation.encode(x)) for x in strings)
         assert len(read) == 1

@@ -99,7 +99,7 @@ def document(line: int, text: str = "a", source: str = "f.txt") -> Document:
 
 
 def test_the_time_left_inside_a_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """One text is the whole file: behind a quarter of its tokens, at 10 s, 30 s are left."""
+    """One text is the whole file: after a quarter of its tokens, at 10 s, 30 s are left."""
     clock = Clock(monkeypatch)
     path = tmp_path / "f.txt"
     text = "\n".join("abc" for _ in range(40))

@@ -86,9 +86,9 @@ def test_an_array_under_another_name_is_told(tmp_path: Path) -> None:
     [
         ('[{"text": "a"}', ["a"], "its end missing"),
         ('[{"text": "a"},\n{"text": "b"', ["a"], "a.json:2: .*no JSON"),
-        ('[{"text": "a"} {"text": "b"}]', ["a"], "'{' behind an element"),
+        ('[{"text": "a"} {"text": "b"}]', ["a"], "'{' after an element"),
         ('[{"text": "a"},]', ["a"], "no JSON"),
-        ('[{"text": "a"}] x', ["a"], "more behind the array"),
+        ('[{"text": "a"}] x', ["a"], "more after the array"),
         ('[{"text": nonsense}, {"text": "b"}]', [], "no JSON"),
         ("[" + "[" * 100_000, [], "nested too deep"),
         ("[" + "9" * 5000 + "]", [], "a whole number of more than 4,300 digits"),
@@ -106,7 +106,7 @@ def test_a_broken_array_ends_behind_what_is_whole(
 
 
 def test_a_broken_array_is_told_at_once(tmp_path: Path) -> None:
-    """Not when all that stands behind has been read, and taken for one long element."""
+    """Not when all that follows has been read, and taken for one long element."""
     (tmp_path / "a.json").write_text('[{"text": oops},' + " " * 10**6)
     with pytest.raises(BadSource, match="a.json:1: .*no JSON"):
         list(documents(tmp_path / "a.json", max_document=10**5))

@@ -1,4 +1,4 @@
-"""Runs that meet, runs that are killed behind their last step, and what is damaged of what they left."""
+"""Runs that meet, runs that are killed after their last step, and what is damaged of what they left."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS = [b'{"id": "a.txt:1", "nats": -3.5}\n', b'{"id": "a.txt:2", "nats": -14.25
 
 
 def stopped(target: Path) -> None:
-    """What a run leaves that was killed behind two blocks."""
+    """What a run leaves that was killed after two blocks."""
     journal = open_journal(target, PARTS, HERE, {"items": 0}, fresh=True)
     for k, rows in enumerate(ROWS):
         journal.append(rows, {"items": k + 1})

@@ -25,7 +25,7 @@ from toy import ToyLM, ToyVocab
 
 CASES = 30
 LINES = ["ab", "abcacbbaabca" * 30, "ba", "cab" * 40, "c"]
-# Which calls of the model a run is stopped at: behind some rows and in the middle of a text, or before the first row.
+# Which calls of the model a run is stopped at: after some rows and in the middle of a text, or before the first row.
 STOPPED = {"rows.jsonl": 6, "rows.csv": 15, "first.jsonl": 2}
 TEXTS = ["the cat sat", "a dog ran far", "the dog sat on the mat", "a cat ran away"]
 FIT = pofx.TransformerSpec(layers=1, width=16, heads=2, context=8, epochs=4.0)
@@ -106,7 +106,7 @@ def run_again(rng: random.Random) -> None:
 
 
 class _Stop:
-    """Interrupts a fit behind its second step."""
+    """Interrupts a fit after its second step."""
 
     def __call__(self, progress: object) -> None:
         if progress.step == 2:  # type: ignore[attr-defined]

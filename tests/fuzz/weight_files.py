@@ -18,7 +18,7 @@ from refusals import decided
 
 CASES = 4
 INDEX = "model.safetensors.index.json"
-# Tensors of a file begin behind its header, whose length the first bytes say.
+# Tensors of a file begin after its header, whose length the first bytes say.
 _LENGTH = 8
 
 

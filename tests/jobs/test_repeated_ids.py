@@ -1,4 +1,4 @@
-"""Ids that several rows have are told, once, behind the last row."""
+"""Ids that several rows have are told, once, after the last row."""
 
 from __future__ import annotations
 

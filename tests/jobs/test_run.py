@@ -25,7 +25,7 @@ from pofx.queries.scoring.stream import BlockSize, blocks
 from toy import ToyLM
 
 TEXTS = ["a", "abc", "", "cab", "bbbb", "acb", "c", "ba"]
-A_BLOCK = 3  # so blocks end behind 3, 6 and 8 texts
+A_BLOCK = 3  # so blocks end after 3, 6 and 8 texts
 
 
 @pytest.fixture(autouse=True)

@@ -20,9 +20,9 @@ CONTEXT = 8
 
 
 def exact(model: Any, path: list[int], context: int, stride: int) -> list[float]:
-    """log p of every token behind x0, by one float64 forward of the library for each.
+    """log p of every token after x0, by one float64 forward of the library for each.
 
-    A token is read behind everything if x0 and all before it fit the context, else behind the first window with it.
+    A token is read after everything if x0 and all before it fit the context, else after the first window with it.
     """
     out = []
     for i, token in enumerate(path):

@@ -22,7 +22,7 @@ from toy import ToyLM, ToyVocab
 
 
 class Sick(ToyLM):
-    """A toy whose law behind "a" has an entry that is no number."""
+    """A toy whose law after "a" has an entry that is no number."""
 
     def __init__(self, bad: float, at: int, end: bool = True) -> None:
         super().__init__(ToyVocab(3, end))

@@ -155,5 +155,5 @@ def test_behind_a_given_text() -> None:
     s = scored(" sat", given="the cat")
     assert total(s).name == "log p(x | given)"
     page = html.page("g", [html.score_section([s])])
-    assert "behind: the cat" in page
+    assert "after: the cat" in page
     assert "given" in show(score_panel(s))

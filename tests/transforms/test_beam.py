@@ -70,7 +70,7 @@ def test_a_wide_beam_is_exact() -> None:
 
 
 def test_a_beam_of_one_makes_nothing_impossible() -> None:
-    """Behind the heaviest hypothesis "ab…" no "x" comes; behind the closed one it does."""
+    """Behind the heaviest hypothesis "ab…" no "x" comes; after the closed one it does."""
     tokens = (b"a", b"b", b"x", b"abb", b"abbb", None)
     lm = toy(tokens, 5, memory=1)
     weights = np.log([0.01, 0.01, 0.01, 0.6, 0.27, 0.1])

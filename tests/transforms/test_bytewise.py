@@ -151,7 +151,7 @@ def test_the_leak_is_reported() -> None:
     lm = toy()
     s = score(bytewise(lm), [b"\xa9", b""])
     silent = [1, 12]
-    # One token spells it: two laws are read, the first and the one behind it.
+    # One token spells it: two laws are read, the first and the one after it.
     first, second = (np.exp(lm.row(h))[silent].sum() for h in ((), (10,)))
     assert s[0].terms.leak == pytest.approx(1 - (1 - first) * (1 - second), abs=1e-12)
     assert s[1].terms.leak == pytest.approx(first, abs=1e-12)

@@ -1,4 +1,4 @@
-"""Prefixes that are strings: tokens may begin inside the prefix and end in the text behind it."""
+"""Prefixes that are strings: tokens may begin inside the prefix and end in the text after it."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_draw_behind_a_string_says_how_likely_it_was() -> None:
     brute = Brute(lm, 5)
     inside = 0
     for d in sample(lm, 200, "ab", max_tokens=3, seed=1, boundary="exact"):
-        # Σ over the tokenisations of the head: each draw's log p is that of its own tokens behind one of them.
+        # Σ over the tokenisations of the head: each draw's log p is that of its own tokens after one of them.
         assert d.total <= 1e-12
         spelled = lm.vocab.decode(d.tokens)
         assert spelled.endswith(d.bytes)

@@ -72,7 +72,7 @@ def test_the_posterior_is_bayes_rule() -> None:
         joint = [w * math.exp(pofx.log_prob(m, text)) for w, m in zip(WEIGHTS, PARTS)]
         assert np.exp(record.posterior) == pytest.approx(np.array(joint) / sum(joint), abs=1e-12)
         assert record.evidence == pytest.approx([pofx.log_prob(m, text) for m in PARTS], abs=1e-12)
-        for i in range(len(path) + 1):  # behind each prefix
+        for i in range(len(path) + 1):  # after each prefix
             joint = [w * math.exp(log_prefix(m, path[:i])) for w, m in zip(WEIGHTS, PARTS)]
             assert np.exp(record.path[i]) == pytest.approx(np.array(joint) / sum(joint), abs=1e-12)
         assert len(record.path) == len(path) + 2

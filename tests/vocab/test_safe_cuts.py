@@ -57,7 +57,7 @@ def test_a_cut_that_makes_a_difference_is_none() -> None:
 
     def encode(text: str) -> list[int]:
         ids = [ord(c) for c in text]
-        return [-1, *ids[1:]] if text.startswith(" b") else ids  # as a regular expression with look-behind
+        return [-1, *ids[1:]] if text.startswith(" b") else ids  # as a regular expression with look-after
 
     exact = safe_cuts.SafeCuts(tokens, encode, byte_level=False)
     assert exact.last("a a a a", 0, 6) == 5

@@ -111,7 +111,7 @@ REFUSED: list[tuple[str, str, Callable[[dict[str, Any]], None], str]] = [
     ("byte-level", "deeper", _at("normalizer", lambda _: _nested(5000)), "at most 64 steps"),
     ("byte-level", "regex", _at("pre_tokenizer", {"type": "Split", "pattern": {"Regex": "(("}, "behavior": "Isolated", "invert": False}), "run"),
     ("byte-level", "around", _at("post_processor", {"type": "Evil"}), "tokenizers library can run"),
-    ("byte-level", "space everywhere", _at("pre_tokenizer", lambda p: {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, {**p, "add_prefix_space": True}]}), "ByteLevel behind another pre_tokenizer"),
+    ("byte-level", "space everywhere", _at("pre_tokenizer", lambda p: {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, {**p, "add_prefix_space": True}]}), "ByteLevel after another pre_tokenizer"),
     ("sentencepiece", "beyond", _at("post_processor.special_tokens.<s>.ids", [70_000]), "post_processor .* ids of"),
     ("sentencepiece", "twice", _at("post_processor.single", lambda s: s + s), "makes 2 of it"),
     ("sentencepiece, opening space", "one mark", _at("normalizer", {"type": "Prepend", "prepend": "▁"}), "a space like any other"),

@@ -64,7 +64,7 @@ def test_nothing_else_needs_to_be_set() -> None:
     s = pofx.score(lm, ["ab"])[0]
     assert s.total == pytest.approx(log_prefix(lm, [0, 1, 2]))
     assert (s.terms.kind, s.spans.tolist()) == ("exact", [[0, 1], [1, 2]])
-    # KenLM's number is the sum behind the model's own x0 over ln 10.
+    # KenLM's number is the sum after the model's own x0 over ln 10.
     assert as_peer(lm, "ab", "kenlm").value == pytest.approx(log_prefix(lm, [0, 1, 2]) / math.log(10))
     with pytest.raises(pofx.BadValue, match="chat template"):
         pofx.chat(lm, TALK)
@@ -77,7 +77,7 @@ def test_what_it_declares_is_used() -> None:
     assert (found.known, found.text, found.id) == ("declared", "<s>", 3)
     lm = with_begin(core, "<s>", "declared")
     assert pofx.log_prob(lm, "ab") == pytest.approx(log_prefix(core, [0, 1, 2], [3]))
-    # minicons: the mean of the text's terms behind what the tokenizer adds.
+    # minicons: the mean of the text's terms after what the tokenizer adds.
     assert as_peer(lm, "ab", "minicons").value == pytest.approx(log_prefix(core, [0, 1], [3]) / 2)
 
 

@@ -158,7 +158,7 @@ class PrefixTable:
 
     @cached_property
     def _stages(self) -> list[tuple[NDArray[np.uint64], Index]]:
-        """For each word, its distinct values behind each distinct prefix of earlier words, and the row of each value."""
+        """For each word, its distinct values after each distinct prefix of earlier words, and the row of each value."""
         stages = []
         for w in range(self.packing.words):
             level = min((w + 1) * self.packing.per_word, self.packing.depth)

@@ -165,7 +165,7 @@ def _terms(lm: LM, paths: Sequence[Path], common: set[int], known: dict[int, Flo
 def log_likelihoods_behind(lm: LM, prefixes: Sequence[str | bytes], texts: Sequence[str | bytes]) -> Floats:
     """Compute log p(x | prefix_c), nats, EOS included, of one model conditioned on a prefix for each class.
 
-    All texts behind all prefixes go into one pass, and a model that shares what paths have in common reads each prefix once.
+    All texts after all prefixes go into one pass, and a model that shares what paths have in common reads each prefix once.
 
     Args:
         lm: The model.
@@ -186,7 +186,7 @@ def log_likelihoods_behind(lm: LM, prefixes: Sequence[str | bytes], texts: Seque
 def likelihoods_and_tokens_behind(
     lm: LM, prefixes: Sequence[str | bytes], texts: Sequence[str | bytes]
 ) -> Likelihoods:
-    """Compute `log_likelihoods_behind`, and count the tokens of each text behind the first prefix."""
+    """Compute `log_likelihoods_behind`, and count the tokens of each text after the first prefix."""
     if lm.vocab.end is None:
         raise no_end_error()
     out = np.empty((len(texts), len(prefixes)))

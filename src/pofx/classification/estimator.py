@@ -56,7 +56,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         spec: What is fitted for each class, `NgramSpec(…)` or `TransformerSpec(…)`, whose time is that of each class. None
             is `NgramSpec()`. Or an `LM`, the same for all classes.
         given: The prefix that stands for each label; its keys are the classes. For an LM, p(x | t) = p(x | given[t]). With a
-            spec, one model is fitted to the texts behind their prefixes.
+            spec, one model is fitted to the texts after their prefixes.
         prior: "empirical", "uniform", numbers in the order of `classes_`, or a mapping from label; see `with_prior`.
         length: "own": each class learns its EOS, so that lengths are evidence. "shared": one distribution of the length for
             all classes, which cancels; with `NgramSpec(order=1, smoothing="additive")` this is multinomial naive Bayes.

@@ -1,4 +1,4 @@
-"""Fitting p(x | t): a model for each class, one model behind prefixes, or a model that is already there."""
+"""Fitting p(x | t): a model for each class, one model of texts after prefixes, or a model that is already there."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def split_class_model(lm: LM) -> tuple[LM, float | None, LM | None]:
 
 
 def fit_behind_prefixes(texts: Texts, prefixes: Sequence[str | bytes], spec: Spec) -> Fitter:
-    """Make a function that fits one model to every text behind the prefix of its class."""
+    """Make a function that fits one model to every text after the prefix of its class."""
 
     def one(weights: Weights) -> tuple[LM, ...]:
         whole = [concatenate(prefixes[c], texts[i]) for i, c in zip(*np.nonzero(weights))]

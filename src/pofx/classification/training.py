@@ -71,7 +71,7 @@ def fit_joint(
         labels: The place of each label in `classes`, or −1 for no label, `[n]`.
         classes: The labels.
         spec: What is fitted for each class. An `LM` is not fitted, and is conditioned on given[label]. With a spec and
-            `given`, one model of all classes is fitted to the texts behind their prefixes.
+            `given`, one model of all classes is fitted to the texts after their prefixes.
         given: The prefix for each label, or None.
         prior: The prior; see `log_prior`.
         length: "own" or "shared"; see `make_fitter`.
@@ -106,7 +106,7 @@ def fit_joint(
         raise BadValue(f"expected 'own' or 'shared', got {length!r:.60}", None, argument="length")
     if length == "shared" and (isinstance(spec, LM) or given is not None):
         raise BadValue(
-            "expected 'own' for one model behind prefixes, which has an EOS of its own, got 'shared'",
+            "expected 'own' for one model of texts after prefixes, which has an EOS of its own, got 'shared'",
             "it is for models that are fitted for each class",
             argument="length",
         )
@@ -122,7 +122,7 @@ def fit_joint(
     background = check_real_number("background", background, 0, 1, below=True)
     if background and (isinstance(spec, LM) or given is not None):
         raise BadValue(
-            f"expected 0 for one model behind prefixes, which all classes have in common, got {background}",
+            f"expected 0 for one model of texts after prefixes, which all classes have in common, got {background}",
             None,
             argument="background",
         )

@@ -133,7 +133,7 @@ def _check_lines(name: str, line: int, block: bytes, limits: Limits) -> None:
 def read_pieces(
     name: str, stream: io.BufferedReader, separator: bytes, limits: Limits = DEFAULT
 ) -> Iterator[tuple[bytes, bytes]]:
-    r"""The stream cut at each separator: pieces with the separator that ends each, b"" behind the last.
+    r"""The stream cut at each separator: pieces with the separator that ends each, b"" after the last.
 
     A \n of the separator is a \r\n, too, unless the separator has a \r of its own there. Holds one piece and one
     chunk; linear in the input. Every piece is yielded before more is read.

@@ -60,7 +60,7 @@ class Unpacked(io.RawIOBase):
 class Gzip(Unpacked):
     """A .gz stream: GzipFile.readline is a Python call a line, this one a call a chunk.
 
-    By read1, since GzipFile.read loses what it has unpacked when the file breaks off behind it.
+    By read1, since GzipFile.read loses what it has unpacked when the file breaks off after it.
     """
 
     def __init__(self, name: str, raw: BinaryIO, limits: Limits) -> None:

@@ -19,7 +19,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     A link stays, and what it points to is replaced; a device or a pipe is written to.
 
     Raises:
-        OSError: the directory cannot be written, or the disk is full; then nothing is left behind.
+        OSError: the directory cannot be written, or the disk is full; then no partial file is left.
 
     Right: `write_atomically(p, b"…")`. Wrong: on a path that other programs hold open for appending.
     """

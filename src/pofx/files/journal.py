@@ -42,13 +42,13 @@ class Journal:
     TARGET.part has rows as lines of JSON. TARGET.progress says how many bytes of them count, and which run wrote them.
     TARGET.passes is the `tape`: what a model has read of the texts whose rows come next.
 
-    A block of rows is appended as a whole. When a run is taken up again, the bytes behind the last checkpoint are cut off,
+    A block of rows is appended as a whole. When a run is taken up again, the bytes after the last checkpoint are cut off,
     so a torn line never counts. A journal is written to, so it is no record; `open_journal` makes it. Where a disk is full
     or fails, its methods raise `BadSource`, and the rows of the last checkpoint stay.
 
     Attributes:
         target: The file that the run makes in the end.
-        saved: The state behind the last block that was appended.
+        saved: The state after the last block that was appended.
         other_arithmetic: Lines for people that say in which parts the arithmetic of the kept rows differs from this run's.
         tape: What was read of the texts whose rows come next.
         in_vain: Whether a stopped run had begun and kept nothing.
@@ -94,7 +94,7 @@ class Journal:
 
         Args:
             lines: Whole lines of JSON.
-            state: The state behind the block, as plain JSON.
+            state: The state after the block, as plain JSON.
 
         Raises:
             BadSource: The disk is full or fails.
@@ -263,7 +263,7 @@ def _taken_up(
 
 
 def _let_go(target: Path, file: BufferedRandom) -> None:
-    """Leave no empty file behind that a refused run made to lock it."""
+    """Remove the empty file that a refused run made in order to lock it."""
     with suppress(OSError):
         if not file_size(file) and not progress_of(target).exists():
             part_of(target).unlink(missing_ok=True)

@@ -45,7 +45,7 @@ class JournalState:
     arithmetic: tuple[Mapping[str, str], ...] = ()
 
     def moved(self, more: int, state: Mapping[str, Any], arithmetic: Mapping[str, str]) -> JournalState:
-        """The state behind `more` bytes of rows, which were computed under this arithmetic."""
+        """The state after `more` bytes of rows, which were computed under this arithmetic."""
         under = self.arithmetic if arithmetic in self.arithmetic else (*self.arithmetic, dict(arithmetic))
         return JournalState(self.offset + more, state, arithmetic=under)
 
@@ -169,7 +169,7 @@ def _is_arithmetic(value: object) -> bool:
 
 
 def _was_made(target: Path, offset: int) -> bool:
-    """Whether a run whose rows are gone was killed behind its last step: only that step takes them away."""
+    """Whether a run whose rows are gone was killed after its last step: only that step takes them away."""
     try:
         found, progress = target.stat(), progress_of(target).stat()
     except FileNotFoundError:

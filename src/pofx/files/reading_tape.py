@@ -24,7 +24,7 @@ class Tape(Protocol):
         """
 
     def record(self, key: str, found: Arrays) -> None:
-        """Add a stretch behind the last one that was recalled or recorded."""
+        """Add a stretch after the last one that was recalled or recorded."""
 
 
 _tape: ContextVar[Tape | None] = ContextVar("tape", default=None)

@@ -23,7 +23,7 @@ _BROKEN = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 class TapeFile:
-    """Stretches behind a seal, which says where in a run they belong: under another seal they do not count.
+    """Stretches after a seal, which says where in a run they belong: under another seal they do not count.
 
     Each stretch has its hash, so a torn one ends the tape. What cannot be written is not kept, and costs no more than
     that. Not a record: it is written to; whoever has it has locked the run.

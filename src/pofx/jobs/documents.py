@@ -110,7 +110,7 @@ class Documents:
         """Documents and bad rows, in the order of the files; blank lines are neither.
 
         Args:
-            notify: A function that is called, behind the last item, with blank lines and with ids that rows share.
+            notify: A function that is called, after the last item, with blank lines and with ids that rows share.
 
         Raises:
             BadSource: The beginning of a file can be refused; the error comes before the first item.
@@ -161,7 +161,7 @@ class Documents:
 
 
 def _merge_in_order(records: Records, bad_rows: deque[BadRow], notify: Notify) -> Iterator[Document | BadRow]:
-    # The reader reports a bad row before it hands out the document behind that row.
+    # The reader reports a bad row before it hands out the document after that row.
     for document in records:
         while bad_rows:
             yield bad_rows.popleft()

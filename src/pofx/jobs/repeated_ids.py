@@ -37,7 +37,7 @@ class RepeatedIds:
 
         Args:
             items: Documents and bad rows.
-            notify: A function that is called, behind the last item, with the first id that was repeated.
+            notify: A function that is called, after the last item, with the first id that was repeated.
         """
         for item in items:
             self._note(item)

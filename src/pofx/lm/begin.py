@@ -15,7 +15,7 @@ class Begin:
     """The symbol x0 of a model, and how we know that the model has learned p(x_1 | x0).
 
     Attributes:
-        known: "trained" where every training text stood behind x0, or a pinned audit found so; "declared" where the
+        known: "trained" where every training text stood after x0, or a pinned audit found so; "declared" where the
             author of the LM, or the tokenizer, says so; "assumed" where the caller chose x0; "none" where there is no
             x0, and the model only continues texts.
         text: The name of x0, such as "<s>".

@@ -14,7 +14,7 @@ Logs = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """The mass that is counted and the mass that is left out behind each of n prefixes, nats.
+    """The mass that is counted and the mass that is left out after each of n prefixes, nats.
 
     For every prefix x and every token v some mass d is left out, and only an upper bound of d is known:
 
@@ -52,7 +52,7 @@ class Bounds:
         return np.logaddexp(self.kept, self.dropped)
 
     def following(self) -> tuple[Logs, Logs]:
-        """Bounds (low, high) of log p(v | x) for every token v, `[n, V]` each; (−∞, 0) behind a prefix of no known mass."""
+        """Bounds (low, high) of log p(v | x) for every token v, `[n, V]` each; (−∞, 0) after a prefix of no known mass."""
         most = self.most[:, None]
         blind = np.isneginf(most)
         whole = np.where(blind, 0.0, most)

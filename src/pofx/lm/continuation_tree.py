@@ -1,4 +1,4 @@
-"""A growing tree of continuations: next-token distributions behind many prefixes, each shared part read once."""
+"""A growing tree of continuations: next-token distributions after many prefixes, each shared part read once."""
 
 from __future__ import annotations
 

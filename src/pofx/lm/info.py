@@ -22,14 +22,14 @@ class Info:
         window: The rule for texts longer than `context`.
         dtype: The dtype of the arithmetic.
         fingerprint: A name of weights and tokenizer, whatever x0 and window rule a transform puts around them; "" for none.
-        positive: No token ever has probability 0, as behind a softmax; so no prefix can be impossible.
+        positive: No token ever has probability 0, as after a softmax; so no prefix can be impossible.
         work: About how many multiplications a token takes; 0 where a token costs next to nothing.
         memory: The number of last tokens that a next-token distribution depends on, x0 counted as one; None where the
             number is not known.
         interval: Each probability stands for a sum of which some terms are left out, so states and traces have bounds.
         leaks: Tokens that spell nothing get probability 0, and the others are rescaled. States and traces have a leak, the
             probability that was removed, from 0 to 1.
-        fitted: A record of the documents of each fit behind this LM; () where none is known.
+        fitted: A record of the documents of each fit that made this LM; () where none is known.
         engine: The libraries and the device that compute for the LM.
     """
 

@@ -139,7 +139,7 @@ class LM(ABC):
 
     @abstractmethod
     def start(self, n: int) -> State:
-        """The state of `n` empty prefixes, each behind x0.
+        """The state of `n` empty prefixes, each after x0.
 
         Args:
             n: How many prefixes.
@@ -188,7 +188,7 @@ class LM(ABC):
         return forward_by_extension(self, paths, want, skip)
 
     def branches(self, state: State) -> Branches:
-        """A tree of continuations of the prefixes of a state, for next-token distributions behind many prefixes.
+        """A tree of continuations of the prefixes of a state, for next-token distributions after many prefixes.
 
         This default extends one generation of nodes at a time; a family may read all of them in one pass.
         """
@@ -267,7 +267,7 @@ def prepare_paths(
 
 
 def encode_whole_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[NDArray[np.int64]], list[int]]:
-    """Paths of complete texts, with EOS behind each, and the skip of each path.
+    """Paths of complete texts, with EOS after each, and the skip of each path.
 
     Returns:
         The paths, and the skips: 1 for a model without x0, which does not know p(x_1), else 0.

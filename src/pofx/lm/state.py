@@ -1,4 +1,4 @@
-"""A batch of prefixes with the next-token distribution behind each, as `LM.start` and `LM.extend` return it."""
+"""A batch of prefixes with the next-token distribution after each, as `LM.start` and `LM.extend` return it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Carry: TypeAlias = Union[NDArray[Any], "State", CarryRows, "tuple[Carry, ...]", 
 
 
 class State:
-    """A batch of n prefixes x, with the next-token distribution behind each.
+    """A batch of n prefixes x, with the next-token distribution after each.
 
         logp[i, v] = log p(v | x0, x_i),   Σ_v exp(logp[i, v]) = 1
 
@@ -99,7 +99,7 @@ class State:
 
     @property
     def leak(self) -> NDArray[np.float64] | None:
-        """The mass of tokens that spell nothing, renormalised away behind each prefix, `[n]`; None where there is none."""
+        """The mass of tokens that spell nothing, renormalised away after each prefix, `[n]`; None where there is none."""
         find = self._about[1]
         return None if find is None else find(self.carry)
 

@@ -29,7 +29,7 @@ def fit(
         L(θ) = −(1/N) Σ_n log p_θ(xⁿ)
 
     Args:
-        documents: The texts, which are the units of the i.i.d. assumption. The fit puts x0 before and EOS behind each. An
+        documents: The texts, which are the units of the i.i.d. assumption. The fit puts x0 before and EOS after each. An
             n-gram over bytes reads the documents once, as a stream.
         spec: The family and its sizes: an `NgramSpec` or a `TransformerSpec`.
         validation: Texts by whose loss the best weights of a transformer are chosen. By default one document in twenty is

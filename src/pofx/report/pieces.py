@@ -20,7 +20,7 @@ class Piece:
 
     Attributes:
         lo: The position of the first token.
-        hi: The position behind the last token.
+        hi: The position after the last token.
         data: The bytes that the tokens spell.
         surprisal: −Σ log p of the tokens, nats.
     """

@@ -28,7 +28,7 @@ def candidate_row(c: BeginCandidate) -> tuple[str, ...]:
 
 
 def candidate_note(c: BeginCandidate) -> str:
-    """The likeliest first tokens behind a candidate, with their probabilities."""
+    """The likeliest first tokens after a candidate, with their probabilities."""
     return " · ".join(f"{token} {significant_digits(p, 2)}" for token, p in c.top)
 
 
@@ -49,7 +49,7 @@ def candidates_note(audit: Audit) -> str:
     c = audit.candidates[0]
     return (
         f"Bits, less is better. The first token and first byte of {c.n:,} documents: chance is {c.uniform_bits:.2f} and "
-        f"{c.uniform_byte_bits:.2f}. Anyway: the share of p(x1|x0) that the model also says behind any other token. "
+        f"{c.uniform_byte_bits:.2f}. Anyway: the share of p(x1|x0) that the model also says after any other token. "
         "Rest: a further token of a document's head. Below each: its likeliest first tokens."
     )
 

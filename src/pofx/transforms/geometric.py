@@ -78,7 +78,7 @@ class Geometric(LMWrapper):
         return self._state(self.lm.start(n), np.zeros(n, dtype=np.int64))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The model, extended; behind EOS the law is that of some other token."""
+        """The model, extended; after EOS the law is that of some other token."""
         new = as_id_rows(ids, state.n)
         inner, size = state.carry
         # Nobody asks what follows EOS, but a state must have a law. The model has no EOS, and reads token 0 instead.

@@ -39,7 +39,7 @@ class Prefix:
 def given(lm: LM, prefix: str | bytes | Prefix) -> LM:
     """p(y | x) = p(xy) / P(x), as an LM over y; nats: log p(xy) = log P(x) + log p(y|x).
 
-    The prefix is conditioned on token by token. A model without x0 can answer behind a prefix: its texts begin there.
+    The prefix is conditioned on token by token. A model without x0 can answer after a prefix: its texts begin there.
 
     Args:
         lm: The model.
@@ -99,18 +99,18 @@ def show(text: str | bytes, most: int = 40) -> str:
 
 
 class Given(LMWrapper):
-    """A model behind a fixed prefix of ids; made by `given`."""
+    """A model after a fixed prefix of ids; made by `given`."""
 
     def __init__(self, lm: LM, ids: Sequence[int], prefix: str | bytes, info: Info | None = None) -> None:
         self.ids, self.prefix = np.asarray(ids, dtype=np.int64), prefix
         super().__init__(lm, info or _info(lm, len(self.ids) > 0, show(prefix)))
 
     def over(self, lm: LM) -> LM:
-        """Another model behind the same prefix."""
+        """Another model after the same prefix."""
         return Given(lm, self.ids.tolist(), self.prefix)
 
     def start(self, n: int) -> State:
-        """The state behind the prefix, computed once and taken n times."""
+        """The state after the prefix, computed once and taken n times."""
         state = self.lm.extend(self.lm.start(1), self.ids[None, :])
         return state.take(np.zeros(n, dtype=np.int64))
 
@@ -126,7 +126,7 @@ class Given(LMWrapper):
         return self.lm.forward([np.append(self.ids, p).astype(np.int64) for p in paths], want, skips)
 
     def seen(self, n: int) -> Ints:
-        """As the model itself behind the prefix, whose tokens count as seen."""
+        """As the model itself after the prefix, whose tokens count as seen."""
         k = len(self.ids)
         return self.lm.seen(k + n)[k:]
 
@@ -136,7 +136,7 @@ class Given(LMWrapper):
 
 
 def _info(lm: LM, continues: bool, prefix: str) -> Info:
-    """What a model says of itself behind a prefix."""
+    """What a model says of itself after a prefix."""
     if lm.begin.known == "none":
         begin = Begin("assumed", prefix)
     else:

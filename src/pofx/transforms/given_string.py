@@ -1,4 +1,4 @@
-"""The distribution behind a prefix that is a string: the text may be spelled by tokens that begin in the prefix."""
+"""The distribution after a prefix that is a string: the text may be spelled by tokens that begin in the prefix."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Join:
     p(y | prefix) = p(tail y) / P(tail), both under `lm`.
 
     Attributes:
-        lm: The distribution over bytes behind the head.
-        source: The distribution over tokens behind the head.
+        lm: The distribution over bytes after the head.
+        source: The distribution over tokens after the head.
         head: The bytes of the head.
         tail: The bytes of the tail.
         ids: The tokens of the head.
@@ -56,7 +56,7 @@ class Join:
 
     @cached_property
     def hypotheses(self) -> Hypotheses:
-        """The hypotheses behind the tail."""
+        """The hypotheses after the tail."""
         hypotheses: Hypotheses = self.lm.extend(self.lm.start(1), [list(self.tail)]).carry
         return hypotheses
 
@@ -89,7 +89,7 @@ class Opened:
     """Covers of a prefix that were drawn, n of them.
 
     Attributes:
-        state: The state behind the tokens before the last one, n rows.
+        state: The state after the tokens before the last one, n rows.
         token: The id of the last token, `[n]`; −1 where the prefix ends with a token.
         depth: How many bytes of the last token lie in the prefix, `[n]`.
         logp: log P(cover | prefix), `[n]`, nats.
@@ -108,7 +108,7 @@ def _draw(logp: NDArray[np.float64], u: NDArray[np.float64]) -> Ints:
 
 
 def given_string(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "auto") -> Join:
-    """The distribution over bytes behind the head of a prefix, and the tail to condition on under it.
+    """The distribution over bytes after the head of a prefix, and the tail to condition on under it.
 
     A prefix of up to 16 bytes is all tail. Else the tail begins at the last place, 16 bytes or more before the end, that
     no token straddles; where tokens are parts of words, this is between words. The head is read as `encode` cuts it. For
@@ -168,7 +168,7 @@ def forward_joins(
     want: Want,
     skips: Sequence[int],
 ) -> Trace:
-    """Score each path of bytes behind its own join; where log p alone is wanted, all paths are read side by side.
+    """Score each path of bytes after its own join; where log p alone is wanted, all paths are read side by side.
 
     Args:
         lm: The model of tokens that all joins have.

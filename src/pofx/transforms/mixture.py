@@ -31,7 +31,7 @@ def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int
 
     The next-token law averages the laws of the models by their posterior, π_c P_c(x_<i) / Σ. A model that has
     predicted the text better so far counts more, and the regret against the best model is at most −log π_c nats a
-    text. `posterior` gives the weights behind a text; `interpolate` keeps the weights fixed at every token.
+    text. `posterior` gives the weights after a text; `interpolate` keeps the weights fixed at every token.
 
     Tokens of different vocabularies are different events, but their strings are the same. Where vocabularies differ,
     each model enters as `bytewise(lm, beam)`: the sum over all its spellings, or with a beam bounds on it, which the

@@ -1,4 +1,4 @@
-"""The weights of the models of a mixture behind a text, and Bayes' rule, which updates them."""
+"""The weights of the models of a mixture after a text, and Bayes' rule, which updates them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pofx.lm.trace import Ints
 
 @dataclass(frozen=True, eq=False)
 class ModelWeights:
-    """The weights of C models behind n texts.
+    """The weights of C models after n texts.
 
     Attributes:
-        posterior: Log of the weight of each model behind each text, `[n, C]`, nats.
+        posterior: Log of the weight of each model after each text, `[n, C]`, nats.
         total: log P_c of each text, `[n, C]`, nats; only for models without bounds.
         scale: Log of the mass of the empty text on the scale of a model's bounds, `[n, C]`, nats.
         fresh: Whether the first token of a text is to come and there is no x0, `[n]`.
@@ -29,18 +29,18 @@ class ModelWeights:
     fresh: NDArray[np.bool_]
 
     def take(self, rows: Ints) -> ModelWeights:
-        """The weights behind these texts."""
+        """The weights after these texts."""
         return ModelWeights(self.posterior[rows], self.total[rows], self.scale[rows], self.fresh[rows])
 
     def cat(self, others: Sequence[ModelWeights]) -> ModelWeights:
-        """The weights behind these texts, and then of the others."""
+        """The weights after these texts, and then of the others."""
         every = [self, *others]
         return ModelWeights(
             *(np.concatenate([getattr(k, f.name) for k in every]) for f in fields(ModelWeights))
         )
 
     def gained(self, rows: Ints, gain: NDArray[np.float64]) -> ModelWeights:
-        """The weights behind one more token of some texts; gain: log p_c of the token, `[rows, C]`, nats."""
+        """The weights after one more token of some texts; gain: log p_c of the token, `[rows, C]`, nats."""
         posterior, total = self.posterior.copy(), self.total.copy()
         posterior[rows] = update_posterior(posterior[rows], gain)
         total[rows] += gain

@@ -45,14 +45,14 @@ class WithBegin(Given):
     """A model with a token that stands for x0; made by `with_begin`."""
 
     def __init__(self, lm: LM, i: int, known: Literal["trained", "declared", "assumed"]) -> None:
-        # The vocabulary stays as it is: behind x0 a text begins, and does not continue.
+        # The vocabulary stays as it is: after x0 a text begins, and does not continue.
         info = replace(lm.info, begin=Begin(known, token_name(lm.vocab, i), i))
         super().__init__(lm, [i], lm.vocab.token_bytes[i] or b"", info)
         self._known = known
         self._control = lm.vocab.token_bytes[i] is None
 
     def over(self, lm: LM) -> LM:
-        """Another model behind the same x0."""
+        """Another model after the same x0."""
         return WithBegin(lm, int(self.ids[0]), self._known)
 
     def forward(

@@ -15,7 +15,7 @@ class ControlTokens:
         candidates: (role, id) of each token that may stand for x0 or EOS, each id once. Roles are "bos" (where the
             tokenizer declares one), "eos", "unk", "pad" and "separator".
         adds_before: The ids that the tokenizer itself puts before a text.
-        adds_after: The ids that the tokenizer itself puts behind a text.
+        adds_after: The ids that the tokenizer itself puts after a text.
         unknown: The id of a class of words, such as `<unk>` of an ARPA file, which stands for any word without an id;
             None without such a class.
 

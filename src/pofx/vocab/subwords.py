@@ -161,7 +161,7 @@ class SubwordVocab(Vocab):
     def _encode_long(self, text: str) -> NDArray[np.int64]:
         """A text of many blocks, each but the last kept up to the start of a pre-token well before its end.
 
-        A pre-token depends on at most LONGEST + 1 characters of its own and one behind it. Those that start
+        A pre-token depends on at most LONGEST + 1 characters of its own and one after it. Those that start
         earlier are the same in the block as in the whole text, so the next block may begin at any of them.
         """
         parts = []

@@ -60,7 +60,7 @@ class WordVocab(Vocab):
         return CLASS if i == self.control.unknown else super().show(i)
 
     def pieces(self, ids: Sequence[int]) -> list[bytes]:
-        """What each id adds: the word, behind a space unless it is the first."""
+        """What each id adds: the word, after a space unless it is the first."""
         out = super().pieces(ids)
         for k, piece in enumerate(out):
             if piece:

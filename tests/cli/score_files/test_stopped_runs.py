@@ -17,7 +17,7 @@ from rows_on_disk import LINES, left, records
 
 # -------------------------------------------------------------------------------------- killed, and taken up again
 
-# pofx with every pass made slow, so that a kill finds it at work, and a checkpoint behind every block.
+# pofx with every pass made slow, so that a kill finds it at work, and a checkpoint after every block.
 SLOW = """
 import sys, time
 import pofx.files.journal, pofx.corpus.writing, pofx.queries.scoring.stream
@@ -109,7 +109,7 @@ def test_killed_before_the_first_block_and_while_the_file_is_made(run: Callable[
     wait_for(process, Path("o.parquet.part").exists)
     process.kill()
     process.communicate()
-    assert items_done("o.parquet") in (-1, 0)  # killed before the run had claimed its name, or behind that
+    assert items_done("o.parquet") in (-1, 0)  # killed before the run had claimed its name, or after that
     process = start([*arguments, "--overwrite"], each_pass=0.0, group=10.0)
     wait_for(process, Path(".o.parquet.new").exists)
     process.kill()

@@ -80,7 +80,7 @@ def test_an_empty_order_in_the_middle(tmp_path: Path) -> None:
     text = PLAIN.replace("ngram 2=2", "ngram 2=0\nngram 3=1")
     head, _ = text.split("\\2-grams:")
     lm = pofx.load(written(tmp_path / "m.arpa", head + "\\3-grams:\n-0.01\t<s> a b\n\n\\end\\\n"))
-    # a: -0.5 behind the weight of <s>; b: the 3-gram; </s>: -0.7 behind the weight of b.
+    # a: -0.5 after the weight of <s>; b: the 3-gram; </s>: -0.7 after the weight of b.
     assert pofx.log_prob(lm, "a b") == pytest.approx((-0.5 - 0.3 - 0.01 - 0.7 - 0.1) * LN10, abs=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""Positions of a text behind one history share one law: as many laws as histories, and the numbers of each position."""
+"""Positions of a text after one history share one law: as many laws as histories, and the numbers of each position."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def test_a_text_that_repeats_itself_takes_few_laws(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(lm.backoff, "laws", counted)  # type: ignore[attr-defined]
     found = pofx.words(lm, ["a" + "\u0301" * 20_000])[0]
-    assert sum(asked) < 100  # 40,001 tokens and EOS, behind a handful of histories
+    assert sum(asked) < 100  # 40,001 tokens and EOS, after a handful of histories
     assert found.words[0].surprisal == pytest.approx(-pofx.log_prob(lm, found.text), rel=1e-12)

@@ -48,7 +48,7 @@ def test_any_value_of_any_field(family: str, loads: int, tmp_path: Path) -> None
         assert got is None or np.isfinite(got).all(), (field, value)
 
 
-# By the field that must be named. The library's own validation names those behind the first line.
+# By the field that must be named. The library's own validation names those after the first line.
 NAMED: list[tuple[str, Any]] = [
     ("eos_token_id", "1"),
     ("eos_token_id", 1.0),

@@ -167,9 +167,9 @@ MALFORMED: dict[str, tuple[Raw | bytes, str]] = {
     "a type ggml gave up": (Raw(rows=[row("a", (32,), 4, 0)]), "type 4"),
     "an unknown type": (Raw(rows=[row("a", (32,), 999, 0)]), "type 999"),
     "not aligned": (Raw(rows=[row("a", (4,), 0, 1)]), "multiple"),
-    "starts behind the end": (Raw(rows=[row("a", (4,), 0, 1 << 20)]), "beyond the end"),
+    "starts after the end": (Raw(rows=[row("a", (4,), 0, 1 << 20)]), "beyond the end"),
     "place wraps": (Raw(rows=[row("a", (4,), 0, (1 << 64) - 32)]), "beyond the end"),
-    "ends behind the end": (Raw(rows=[row("a", (17,), 0, 0)]), "beyond the end"),
+    "ends after the end": (Raw(rows=[row("a", (17,), 0, 0)]), "beyond the end"),
     "overlap": (Raw(rows=[row("a", (16,), 0, 0), row("b", (4,), 0, 32)]), "same bytes"),
     "same place": (Raw(rows=[row("a", (4,), 0, 0), row("b", (4,), 0, 0)]), "same bytes"),
 }

@@ -47,7 +47,7 @@ def test_the_best_and_the_time_are_of_all_sittings(tmp_path: Path) -> None:
     texts, held_out, file = corpus(150), corpus(20, 1), tmp_path / "fit.safetensors"
     steps: list[FitProgress] = []
     train(texts, FIT, CHARS, validation=held_out, progress=steps.append)
-    half = next(p.step for p in steps if p.fraction >= 0.6)  # two of five measurements are behind it
+    half = next(p.step for p in steps if p.fraction >= 0.6)  # two of five measurements are after it
     first = Stop(half)
     with pytest.raises(Interrupted):
         train(texts, FIT, CHARS, validation=held_out, checkpoint=file, progress=first)

@@ -134,7 +134,7 @@ def test_what_paths_begin_with_alike_and_skip_is_read_once(
     monkeypatch.setattr(lm.net, "forward", packed)
     short = [k for k in range(14) if len(paths[k]) < 50]
     lm.forward([paths[k] for k in short], skip=[skips[k] for k in short])
-    # Each text behind its prefix, of which the last token predicts; the prefixes themselves by `extend_cache`.
+    # Each text after its prefix, of which the last token predicts; the prefixes themselves by `extend_cache`.
     assert read == sum(len(paths[k]) - skips[k] for k in short)
 
 

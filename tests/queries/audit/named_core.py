@@ -50,7 +50,7 @@ def corpus(n: int, seed: int) -> list[str]:
 
 HELD = corpus(40, seed=2)
 _VOCAB = Names()
-# What is behind x0: a model with an x0 of its own. What is behind anything else: one without.
+# What is after x0: a model with an x0 of its own. What is after anything else: one without.
 _BEHIND_X0 = fit_ngram(_VOCAB.encode_many(corpus(120, seed=1)), NgramSpec(3, vocab=_VOCAB), _VOCAB)
 _ELSEWHERE = fit_ngram(
     _VOCAB.encode_many(corpus(120, seed=1)), NgramSpec(3, vocab=_VOCAB, begin=False), _VOCAB
@@ -66,7 +66,7 @@ def law(**p: float) -> np.ndarray:
 
 
 class Core(LM):
-    """Purely conditional. first: the law behind a token that stands first, by its id. lost: the share of further
+    """Purely conditional. first: the law after a token that stands first, by its id. lost: the share of further
     laws that is noise where another token than one of `known` stood first."""
 
     fingerprint = "core"
@@ -88,7 +88,7 @@ class Core(LM):
         a, b, opened, length = state.carry
         for token in as_id_rows(ids, state.n).T:
             spelled = np.where(token > END, 0, token)
-            # The first token is x0's place: what is behind x0 begins after it.
+            # The first token is x0's place: what is after x0 begins after it.
             grown = _BEHIND_X0.extend(a, spelled[:, None])
             at = np.arange(state.n)
             a = grown.cat(_BEHIND_X0.start(state.n)).take(np.where(length == 0, state.n + at, at))
@@ -119,7 +119,7 @@ class Core(LM):
 
 
 def openly(i: int) -> np.ndarray:
-    """Behind x0 texts begin, behind another control token now and then; behind a letter it comes again."""
+    """Behind x0 texts begin, after another control token now and then; after a letter it comes again."""
     return law(a=0.95) if i == X0 else law(**({LETTERS[i]: 0.9} if i < 5 else {"a": 0.6}))
 
 

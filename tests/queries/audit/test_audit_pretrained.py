@@ -80,7 +80,7 @@ def test_a_model_that_says_the_same_whatever_stands_first_is_conditional(begin, 
     assert a.verdict == "conditional"
     assert all(c.verdict == "fail" for c in a.candidates)
     assert find(a).verdict == "fail"
-    assert "behind any token that stands first" in a.reason
+    assert "after any token that stands first" in a.reason
     for name in ("<s>", "<pad>", "</s>"):
         assert row(a, name).same > 0.95
     # Its best candidate gains over chance on openings, and over the others: not enough.
@@ -110,7 +110,7 @@ def test_openings_alone_convict_an_assumed_x0_but_no_declared_one() -> None:
 
 @pytest.mark.thorough
 def test_what_is_said_anyway_must_tell_more_of_openings_than_any_place_does() -> None:
-    """A token like any other, in a model of running text: the law behind it beats the uniform one, as all its laws do."""
+    """A token like any other, in a model of running text: the law after it beats the uniform one, as all its laws do."""
     rng = np.random.default_rng(4)
     running = ["".join(rng.choice(list("bcd"), 9)) + "e" for _ in range(200)]
     anywhere = Core(lambda i: law(b=0.2, c=0.2, d=0.2, e=0.15), known=range(9))

@@ -1,7 +1,7 @@
 """An EOS that was never a target does not pass as one, however significant its differences are.
 
 A text ends once, so Σ p(EOS | x_<i) over its positions is 1 on average under p itself: an identity, held here against
-draws. The constructed laws have the numbers of a small model that was trained behind x0 without ends.
+draws. The constructed laws have the numbers of a small model that was trained after x0 without ends.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def ngram() -> LM:
 
 
 class Ends(LM):
-    """The n-gram's laws, but for EOS: log2 p of it behind "." and elsewhere; the rest shares what is left."""
+    """The n-gram's laws, but for EOS: log2 p of it after "." and elsewhere; the rest shares what is left."""
 
     def __init__(self, at_end: float, elsewhere: float) -> None:
         self.inner, self.vocab, self.at_end, self.elsewhere = ngram(), VOCAB, at_end, elsewhere

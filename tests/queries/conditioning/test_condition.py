@@ -200,7 +200,7 @@ def test_so_is_one_to_which_the_model_gives_nothing(how: str, monkeypatch: pytes
 
 
 class Trap(LM):
-    """Sixteen letters by a fair coin; only behind sixteen b's can the text end."""
+    """Sixteen letters by a fair coin; only after sixteen b's can the text end."""
 
     def __init__(self) -> None:
         self.vocab, self.begin = ToyVocab(2), Begin("trained")

@@ -30,7 +30,7 @@ from pofx.vocab.vocabulary import ByteVocab, Vocab
 from pofx.vocab.words import WordVocab
 from toy import ToyLM, log_prefix, log_string
 
-# Overlapping tokens, two of the same bytes, and "ca", behind which only "b" leads on: a dead end for most texts.
+# Overlapping tokens, two of the same bytes, and "ca", after which only "b" leads on: a dead end for most texts.
 VOCAB = Pieces(b"a", b"b", b"ab", b"ba", b"aba", b"a", b"ca", b"bb")
 TEXTS = ["", "a", "ab", "aba", "abab", "babba", "caba", "abaaabab"]
 
@@ -335,7 +335,7 @@ def test_models_that_cannot_answer() -> None:
         marginal(ToyLM(VOCAB, begin=False), "ab")
     with pytest.raises(NoEOS):
         marginal(pofx.fit(["ab"], NgramSpec(order=2, end=False)), "ab")
-    with pytest.raises(PofxError, match="found"):
+    with pytest.raises(PofxError, match="got"):
         marginal(ToyLM(VOCAB), "xyz")
     assert isinstance(marginal(with_begin(ToyLM(VOCAB, begin=False), 0, known="assumed"), "ab"), Marginal)
 

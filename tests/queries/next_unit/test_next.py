@@ -31,7 +31,7 @@ from pofx.vocab.vocabulary import ByteVocab, CharVocab
 from toy import ToyLM
 
 # Overlapping tokens, twins, halves of characters, a no-break space (C2 A0) and a wide one (E2 80 83) in pieces, and
-# stray bytes behind their beginnings.
+# stray bytes after their beginnings.
 PIECES = (
     b"a",
     b"b",

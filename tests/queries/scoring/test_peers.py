@@ -48,7 +48,7 @@ TEXT, IDS = "abca", [0, 1, 2, 0]
 
 
 def behind(lm: LM, front: Sequence[int], path: Sequence[int]) -> list[float]:
-    """log p of each token of the path, behind the front and all before it; one look-up each."""
+    """log p of each token of the path, after the front and all before it; one look-up each."""
     return [log_prefix(lm, [i], [*front, *path[:k]]) for k, i in enumerate(path)]
 
 
@@ -113,7 +113,7 @@ def test_the_terms_make_the_number(peer: str, model: str) -> None:
     assert (found.terms[0].nats is None) == dropped
     assert [t.counted for t in found.terms] == [not dropped, True, True, True, peer == "lm-scorer"]
     assert ("the first token is dropped" in found.note) == dropped
-    assert ("behind <s>" in found.note) == (not dropped)
+    assert ("after <s>" in found.note) == (not dropped)
 
 
 def test_one_token_behind_nothing_is_a_mean_of_nothing() -> None:
@@ -164,7 +164,7 @@ def test_a_model_of_ones_own_stands_behind_its_x0() -> None:
     kenlm = as_peer(lm, TEXT, "kenlm")
     assert kenlm.value == pytest.approx(sum(logp) / math.log(10))
     assert rebuilt(kenlm) == pytest.approx(kenlm.value)
-    assert "behind <s>, EOS included" in kenlm.note
+    assert "after <s>, EOS included" in kenlm.note
 
 
 def test_a_model_of_ones_own_without_x0() -> None:

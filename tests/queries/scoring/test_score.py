@@ -70,13 +70,13 @@ def test_terms_are_the_small_print() -> None:
     assert (s.begin, s.begin_known, s.first, s.end) == ("<s>", "trained", False, True)
     assert (s.given_bytes, s.tokens, s.bytes, s.dtype, s.kind) == (3, 2, 2, "float64", "exact")
     assert str(s) == (
-        "x0 <s> (trained), behind 3 given bytes, EOS included; 2 tokens, 2 bytes; "
+        "x0 <s> (trained), after 3 given bytes, EOS included; 2 tokens, 2 bytes; "
         "n-gram: the last 2 tokens; float64, exact"
     )
     assert "1 token, 1 byte;" in str(pofx.score(BYTES, ["a"])[0].terms)
     assert "p(x1|x0) included" in str(pofx.score(BYTES, ["a"])[0].terms)
     assert "no EOS" in str(pofx.score(NO_END, ["a"])[0].terms)
-    assert str(pofx.score(NO_BEGIN, ["a"], "b")[0].terms).startswith("no x0, behind 1 given byte,")
+    assert str(pofx.score(NO_BEGIN, ["a"], "b")[0].terms).startswith("no x0, after 1 given byte,")
 
 
 def test_subwords_are_canonical_bytes_are_exact() -> None:

@@ -73,7 +73,7 @@ def case(
 
 
 def law(model: torch.nn.Module, ids: list[int]) -> np.ndarray:
-    """log p(· | x0, ids) in float64, a row for each place from that of the first token to the one behind the last."""
+    """log p(· | x0, ids) in float64, a row for each place from that of the first token to the one after the last."""
     with torch.no_grad():
         z = model(torch.tensor([[tiny.BOS, *ids]])).logits[0]
         found: np.ndarray = torch.log_softmax(z, dim=-1).numpy()
@@ -81,7 +81,7 @@ def law(model: torch.nn.Module, ids: list[int]) -> np.ndarray:
 
 
 def path(model: torch.nn.Module, ids: list[int]) -> float:
-    """log p of the tokens behind x0."""
+    """log p of the tokens after x0."""
     logp = law(model, ids)
     return float(sum(logp[k, i] for k, i in enumerate(ids)))
 

@@ -43,7 +43,7 @@ def separators(punctuation: str) -> str:
 
 
 def nats_before(lm: LM, text: str, at: int, bounded: bool, boundary: str) -> float:
-    """log F(at) by the definition: the tokens of the text that end at or before `at`, and any one token behind them."""
+    """log F(at) by the definition: the tokens of the text that end at or before `at`, and any one token after them."""
     ids = lm.vocab.encode(text)
     ends = [len(lm.vocab.decode(ids[:k])) for k in range(len(ids) + 1)]
     kept = ids[: max(k for k, e in enumerate(ends) if e <= at)]

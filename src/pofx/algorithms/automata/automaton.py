@@ -23,7 +23,7 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Dfa:
-    """next: `[S, 256]`, the state behind each byte; accept: `[S]`; start. State 0 is dead, all others can be accepted.
+    """next: `[S, 256]`, the state after each byte; accept: `[S]`; start. State 0 is dead, all others can be accepted.
 
     Right: `dfa.after(b"ab")`, then `dfa.accept[q]`. Wrong: a state that cannot reach an accepting one: `trimmed` it.
     """
@@ -43,7 +43,7 @@ class Dfa:
         return self.start == DEAD
 
     def after(self, data: bytes, state: int | None = None) -> int:
-        """The state behind some bytes."""
+        """The state after some bytes."""
         q = self.start if state is None else state
         for b in data:
             q = int(self.next[q, b])
@@ -119,7 +119,7 @@ def containing(data: bytes) -> Dfa:
     _check(n + 2)
     rows = np.zeros((n + 2, 256), dtype=np.int32)
     rows[1:] = 1
-    shorter = 1  # the state behind the longest proper suffix that is a prefix, too
+    shorter = 1  # the state after the longest proper suffix that is a prefix, too
     for k, b in enumerate(data, 1):
         rows[k] = rows[shorter]
         rows[k, b] = k + 1

@@ -151,7 +151,7 @@ class _Subsets:
         ]
 
     def _stepped(self, threads: set[int], after: int) -> Iterator[tuple[int, frozenset[int]]]:
-        """The classes of the mask behind which there are threads, and these."""
+        """The classes of the mask after which there are threads, and these."""
         by: dict[int, set[int]] = {}
         for thread in threads:
             state, mode = divmod(thread, 3)

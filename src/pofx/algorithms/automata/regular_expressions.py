@@ -34,7 +34,7 @@ _NAMES = {
     ops.GROUPREF: "a back-reference",
     ops.GROUPREF_EXISTS: "a conditional group",
     ops.ATOMIC_GROUP: "an atomic group of several ways to match",
-    ops.POSSESSIVE_REPEAT: "a possessive quantifier behind more than one character",
+    ops.POSSESSIVE_REPEAT: "a possessive quantifier after more than one character",
 }
 
 
@@ -131,13 +131,13 @@ class _Walk:
         self.pattern, self.nfa = pattern, Nfa()
 
     def sequence(self, items: Sequence[Item], at: int, flags: int) -> int:
-        """The state behind the items, read one after the other from `at`."""
+        """The state after the items, read one after the other from `at`."""
         for item in items:
             at = self.item(item, at, flags)
         return at
 
     def item(self, item: Item, at: int, flags: int) -> int:
-        """The state behind one item."""
+        """The state after one item."""
         op, argument = item
         if op in SINGLE:
             return self._read(at, characters(item, flags))
@@ -222,7 +222,7 @@ class _Walk:
         return end
 
     def _atomic(self, item: Item, at: int, flags: int) -> int:
-        """Single characters match in one way only; a repeat of one behind them in one, too, if it is greedy."""
+        """Single characters match in one way only; a repeat of one after them in one, too, if it is greedy."""
         op, inner = item
         *before, last = inner if len(inner) else [(ops.ASSERT, (1, []))]
         single = all(kind in SINGLE for kind, _ in before)

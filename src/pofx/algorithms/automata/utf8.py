@@ -18,7 +18,7 @@ def over_characters(bounds: Ints, classes: Ints, table: Ints, accept: NDArray[np
     """The same set in UTF-8; surrogates, which UTF-8 does not spell, are refused.
 
     bounds `[k + 1]`: where runs of code points begin, from 0, and `POINTS`; classes `[k]`: the class of each run; table
-    `[S, C]`: the state behind each class; state 0 is dead. `TooLarge` beyond `MOST` states on the way.
+    `[S, C]`: the state after each class; state 0 is dead. `TooLarge` beyond `MOST` states on the way.
 
     Right: `over_characters([0, POINTS], [0], [[0], [1]], [False, True], 1)`, which is all valid UTF-8.
     """
@@ -59,7 +59,7 @@ def over_characters(bounds: Ints, classes: Ints, table: Ints, accept: NDArray[np
 
 
 class _Inner:
-    """States within a character, by where its next byte leads; numbered behind the `taken` ones."""
+    """States within a character, by where its next byte leads; numbered after the `taken` ones."""
 
     def __init__(self, taken: int) -> None:
         self.taken = taken

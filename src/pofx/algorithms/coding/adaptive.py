@@ -33,7 +33,7 @@ def encode(data: bytes, tell: Tell = silent) -> tuple[bytes, float] | None:
 
     tell: is given the share that is done.
 
-    p(data) = Π P(b_i | all before), the predictive probability of every byte behind what has been seen by then;
+    p(data) = Π P(b_i | all before), the predictive probability of every byte after what has been seen by then;
     the length of `data` is not in it. `MissingExtra` without numba.
     """
     code = np.zeros(len(data), dtype=np.uint8)

@@ -1,6 +1,6 @@
 """The adaptive model of bytes and its binary coder, in integers, compiled by numba: encoder and decoder are one loop.
 
-A byte is eight binary decisions. Each is predicted behind the last 1 to 6 bytes, behind the word so far, behind nothing,
+A byte is eight binary decisions. Each is predicted after the last 1 to 6 bytes, after the word so far, after nothing,
 and by the longest earlier match; the predictions are mixed in the logistic domain with weights learned on the way, and
 corrected by two adaptive maps (Mahoney's PAQ). All of it is integers, so that any machine decodes what another wrote.
 """
@@ -138,7 +138,7 @@ def fresh(bits: int, squash: Any, first: Any) -> Memory:
 def run(decoding, data, code, start, stop, memory, squash, stretch, after, rate, spent):
     """Encode data[start:stop] into `code`, or decode it from there; how many bytes of code, or −1 where it has no room.
 
-    Pieces follow one another, with the one `memory`; behind the last byte of data the code is ended. spent[q] counts the
+    Pieces follow one another, with the one `memory`; after the last byte of data the code is ended. spent[q] counts the
     coded bits that had probability q / 65,536, so that −Σ spent[q] log2(q / 65,536) is −log2 of the sequential
     predictive probability of the data.
     """
@@ -263,7 +263,7 @@ def run(decoding, data, code, start, stop, memory, squash, stretch, after, rate,
     if not decoding and stop == len(data) and stop > 0:
         if place >= len(code):
             return -1
-        code[place] = (low >> 24) + 1  # the decoder reads zeros behind it, which is a number in [low, high]
+        code[place] = (low >> 24) + 1  # the decoder reads zeros after it, which is a number in [low, high]
         place += 1
     numbers[:] = (low, high, value, place, pointer, length)
     text[:] = (last, word)

@@ -192,9 +192,7 @@ def command(
     # A fit that was resumed has taken the time of its earlier sittings as well.
     took = time.perf_counter() - started if told.last is None else told.last.elapsed
     save(lm, out)
-    if (
-        save_held_out is not None
-    ):  # behind the model: a fit that goes on finds no output of its own in its way
+    if save_held_out is not None:  # after the model: a fit that goes on finds no output of its own in its way
         _write_held_out(save_held_out, aside, quiet)
     if family == "transformer":
         checkpoint.unlink(missing_ok=True)  # only now: had saving failed, --resume would still go on from it

@@ -72,7 +72,7 @@ def report(
         click.echo(dumps(record))
         return
     classes = "class" if len(joint.classes) == 1 else "classes"
-    what = f"{'one model behind prefixes; ' * (joint.given is not None)}{joint.lms[0].window}"
+    what = f"{'one model of texts after prefixes; ' * (joint.given is not None)}{joint.lms[0].window}"
     click.echo(f"{out}: {len(joint.classes):,} {classes}; {what}")
     steps_told = f", {count_noun(len(steps), 'step')} of EM" if steps else ""
     click.echo(f"fitted on {count_noun(n, 'document')}{steps_told}")

@@ -1,4 +1,4 @@
-"""Rows of fastText's format: a line is its labels, each behind `__label__`, and then the text."""
+"""Rows of fastText's format: a line is its labels, each after `__label__`, and then the text."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class _Text:
             self.more()
 
     def move(self, to: int) -> None:
-        """The place behind what was read."""
+        """The place after what was read."""
         self.line += self.held.count("\n", self.at, to)
         self.at = to
 
@@ -104,13 +104,13 @@ def _elements(
                 yield replace(e.at(line), id=place if e.id is None else e.id)
             mark = text.next()
             if mark not in (",", "]"):
-                raise text.broken(f"{mark!r} behind an element" if mark else "its end missing")
+                raise text.broken(f"{mark!r} after an element" if mark else "its end missing")
             text.move(text.at + 1)
             if mark == "]":
                 break
             text.next()
     if text.next():
-        raise text.broken("more behind the array")
+        raise text.broken("more after the array")
 
 
 def _element(text: _Text, decoder: ObjectDecoder) -> object:
@@ -130,7 +130,7 @@ def _element(text: _Text, decoder: ObjectDecoder) -> object:
 
 
 def _is_final(e: ValueError | RecursionError, text: _Text) -> bool:
-    """Whether no text behind what is held could make the element whole."""
+    """Whether no text after what is held could make the element whole."""
     if not isinstance(e, json.JSONDecodeError):
         return True
     return not e.msg.startswith("Unterminated") and e.pos < len(text.held) - 16

@@ -52,7 +52,7 @@ class ObjectDecoder:
         return self.checked(self._json.decode(text))
 
     def value_at(self, text: str, at: int) -> tuple[object, int]:
-        """The value that begins at a place, and the place behind it. `checked` says whether its keys stand there once."""
+        """The value that begins at a place, and the place after it. `checked` says whether its keys stand there once."""
         self._twice = None
         return self._json.raw_decode(text, at)
 
@@ -98,5 +98,5 @@ def _parsed(data: bytes, layout: DocumentLayout, decoder: ObjectDecoder) -> obje
 
 
 def _begins_array(line: bytes) -> bool:
-    """Whether a line is `[`, alone or with an object behind it: no row, but the beginning of an array of rows."""
+    """Whether a line is `[`, alone or with an object after it: no row, but the beginning of an array of rows."""
     return line.lstrip().startswith(b"[") and line.strip()[1:].lstrip()[:1] in (b"", b"{")

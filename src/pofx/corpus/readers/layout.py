@@ -12,7 +12,7 @@ from pofx.files.limits import DEFAULT, Limits
 Split = Literal["line", "file"]
 # What a quote is in CSV and TSV: a character like any other, or the mark around a field that needs one.
 Quoting = Literal["none", "minimal"]
-# Text, and where the format has fields: the id, the prefix, and the fields that are kept; in a row behind its line.
+# Text, and where the format has fields: the id, the prefix, and the fields that are kept; in a row after its line.
 Content = tuple[str, str | None, str | None, tuple[object, ...]]
 Row = tuple[int, str, str | None, str | None, tuple[object, ...]]
 

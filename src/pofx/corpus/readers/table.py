@@ -100,7 +100,7 @@ class _Table:
 
 
 def csv_rows(name: str, stream: BufferedReader, layout: DocumentLayout, kind: str) -> Iterator[RowOutcome]:
-    """A row of the table each, behind the first, which names the columns; `BadSource` where that is none."""
+    """A row of the table each, after the first, which names the columns; `BadSource` where that is none."""
     table = _Table(name, stream, layout, kind)
     header: list[str] | None = None
     places: list[int] = []

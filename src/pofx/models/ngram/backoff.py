@@ -1,4 +1,4 @@
-"""The next-token distributions of a table of n-grams: p of one token, or of every token, behind a history."""
+"""The next-token distributions of a table of n-grams: p of one token, or of every token, after a history."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Backoff:
     def laws(
         self, row: Index, length: NDArray[np.integer], known: NDArray[np.int64], exponent: bool = False
     ) -> NDArray[np.float64]:
-        """Compute the next-token distributions behind q histories.
+        """Compute the next-token distributions after q histories.
 
         Args:
             row: `[q]`, a row of the table that begins with each history.

@@ -27,7 +27,7 @@ def termination(law: Backoff, end: int, lengths: Sequence[int]) -> Termination |
 
     The histories are the states of a chain, and EOS stops the chain. Beyond 1.5 million transitions only the seen n-grams
     are followed (`survival_by_backoff`), for as many of the lengths as 4 s allow. Then `never` is 0 if EOS has positive
-    probability behind every history, since a chain of finitely many such states ends (Du et al. 2023).
+    probability after every history, since a chain of finitely many such states ends (Du et al. 2023).
 
     Args:
         law: The back-off distribution of a model with x0 and EOS.
@@ -140,7 +140,7 @@ def _words(law: Backoff, history: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _always_can_end(levels: Levels) -> bool:
-    """Whether every token, EOS among them, has positive probability behind every history."""
+    """Whether every token, EOS among them, has positive probability after every history."""
     weights = all(bool(np.all(w > 0)) for w in levels.weight.values())
     seen = all(bool(np.all(levels.prob[k][s] > 0)) for k, s in levels.seen.items())
     return weights and seen and bool(levels.prob[0][0] > 0)

@@ -36,7 +36,7 @@ class NgramLM(LM):
 
         p(x) = Π_i p(x_i | x_{i−order+1}, …, x_{i−1})
 
-    The distributions of a fitted model sum to 1 behind seen, unseen and empty histories. A model needs no window rule,
+    The distributions of a fitted model sum to 1 after seen, unseen and empty histories. A model needs no window rule,
     since the last `order − 1` tokens decide the next one.
 
     Attributes:
@@ -60,7 +60,7 @@ class NgramLM(LM):
         self.window = WindowRule(f"n-gram: the last {self.order - 1} tokens")
 
     def unigram(self) -> NDArray[np.float64]:
-        """The log-probabilities of all outcomes behind the empty history, `[V]`, nats."""
+        """The log-probabilities of all outcomes after the empty history, `[V]`, nats."""
         root = np.zeros(1, dtype=np.int64)
         law: NDArray[np.float64] = self.backoff.laws(root, root, root)[0]
         return law
@@ -142,7 +142,7 @@ class NgramLM(LM):
         out.logp[done : done + len(at)] = self.backoff.log_prob(row, length, at, known[at - 1])
         if not want.rows:
             return len(at)
-        # Positions behind one history share a distribution, and most histories of a text occur more than once.
+        # Positions after one history share a distribution, and most histories of a text occur more than once.
         short, seen = np.minimum(length[at - 1], self.order - 1), np.minimum(known[at - 1], self.order - 1)
         history = (row[at - 1].astype(np.int64) * self.order + short) * self.order + seen
         order = np.argsort(history, kind="stable")

@@ -95,7 +95,7 @@ def _kneser_ney(
 
     p(w|h) = (a(hw) − D(a))/Σ_v a(hv) + weight(h) · p(w|h'),   weight(h) = Σ_v D(a(hv)) / Σ_v a(hv).
 
-    a is a count for the longest n-grams and for those behind x0. For all others a is the number of distinct tokens that were
+    a is a count for the longest n-grams and for those after x0. For all others a is the number of distinct tokens that were
     seen before hw.
     """
     order = table.packing.depth
@@ -146,8 +146,8 @@ def _relative(
 ) -> Levels:
     """Estimate by (c(hw) + α) / (c(h) + αV); α = 0 is maximum likelihood, c(hw)/c(h).
 
-    With α > 0, a token unseen behind h has α/(c(h) + αV), and an unseen history has the uniform distribution. With α = 0, a
-    token unseen behind h has 0, and an unseen history has the distribution of its longest suffix that was seen.
+    With α > 0, a token unseen after h has α/(c(h) + αV), and an unseen history has the uniform distribution. With α = 0, a
+    token unseen after h has 0, and an unseen history has the distribution of its longest suffix that was seen.
     """
     order = table.packing.depth
     prob: dict[int, Probs] = {0: np.array([1.0 / vocab_size])}

@@ -17,8 +17,8 @@ WORK = 150_000_000
 def survival_by_backoff(law: Backoff, end: int, lengths: Sequence[int]) -> tuple[float, ...]:
     """Compute P(length > L) exactly, for as many of the lengths as the bound on the work allows.
 
-    Let a_t(h) be the probability that t more tokens follow history h without EOS. A token unseen behind h has its
-    probability behind the shorter h', times one weight. So one step takes time linear in the seen n-grams:
+    Let a_t(h) be the probability that t more tokens follow history h without EOS. A token unseen after h has its
+    probability after the shorter h', times one weight. So one step takes time linear in the seen n-grams:
 
         a_t(h) = weight(h) · [a_t(h') − Σ_{w seen} p(w|h') a_{t−1}(h'w)] + Σ_{w seen} p(w|h) a_{t−1}(hw)
 
@@ -61,7 +61,7 @@ class _Step:
         self.p_below = levels.prob[k - 1][self.parent]
 
     def own(self, alive: dict[int, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """The sum Σ p(w|h) a(hw) over the tokens w that were seen behind each history."""
+        """The sum Σ p(w|h) a(hw) over the tokens w that were seen after each history."""
         lived = alive[self.k - 1][self.parent] if self.last else alive[self.k][self.gram]
         return np.bincount(self.history, weights=self.p * lived, minlength=self.size).astype(np.float64)
 

@@ -74,7 +74,7 @@ class FitProgress:
 
 
 class FitDocuments:
-    """The documents of a fit as pieces, with x0 before and EOS behind each as the spec says."""
+    """The documents of a fit as pieces, with x0 before and EOS after each as the spec says."""
 
     def __init__(self, documents: Sequence[NDArray[Any]], spec: TransformerSpec, vocab: Vocab) -> None:
         if spec.end and vocab.end is None:

@@ -102,7 +102,7 @@ class TransformerLM(LM):
         self.engine = engine_for(shape.width)
 
     def start(self, n: int) -> State:
-        """The state of `n` empty prefixes behind x0; without x0, reading its `logp` raises `NoBOS`."""
+        """The state of `n` empty prefixes after x0; without x0, reading its `logp` raises `NoBOS`."""
         cache = KeyValueCache.empty(self.net, 1)
         if self.begin.id is not None:
             cache = extend_cache(self.net, cache, np.array([[self.begin.id]]), self.overlap)
@@ -133,7 +133,7 @@ class TransformerLM(LM):
             self._check(p)
         lead = [] if self.begin.id is None else [self.begin.id]
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
-        # Target i of a path is predicted by input i (behind x0), or by input i − 1.
+        # Target i of a path is predicted by input i (after x0), or by input i − 1.
         first = [s - 1 + len(lead) for s in skips]
         sequences = [np.concatenate([np.array(lead, dtype=np.int64), p]) for p in ids]
         pieces = Pieces(sequences, self.context or 0, self.overlap, first)

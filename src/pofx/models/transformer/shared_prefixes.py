@@ -1,4 +1,4 @@
-"""Batches of texts behind one prefix, which is read once for all of them."""
+"""Batches of texts after one prefix, which is read once for all of them."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from pofx.models.transformer.net import Net
 from pofx.models.transformer.ops import rms_norm
 from pofx.models.transformer.windows import Pieces
 
-# The shortest prefix that is read once. 64 texts of 20 bytes under 4 layers of 128 took 0.06 s in place of 0.09 behind 24
-# tokens, and 0.19 s in place of 1.24 behind 400; behind 8 tokens they were slower.
+# The shortest prefix that is read once. 64 texts of 20 bytes under 4 layers of 128 took 0.06 s in place of 0.09 after 24
+# tokens, and 0.19 s in place of 1.24 after 400; after 8 tokens they were slower.
 LEAST = 24
 # How many keys a batch may have: at a width of 256 they take 32 MB a layer, and the values as much.
 KEYS = 1 << 15
@@ -46,12 +46,12 @@ def group_by_prefix(pieces: Pieces) -> tuple[list[Ints], Ints]:
 
 @dataclass(frozen=True, eq=False)
 class PrefixedBatch:
-    """A batch of pieces behind the prefix that they share.
+    """A batch of pieces after the prefix that they share.
 
     Attributes:
         pieces: `[r]`, the numbers of the pieces.
         lead: The ids of the prefix.
-        ids: `[r, m]`, the inputs behind the prefix, a row a piece, with blanks at the end of shorter rows.
+        ids: `[r, m]`, the inputs after the prefix, a row a piece, with blanks at the end of shorter rows.
         lengths: `[r]`, how many inputs of each row are no blanks.
         targets: `[M]`, the targets of these inputs.
         hidden: A function that reads the batch and returns the final hidden states `[M, d]`.
@@ -87,7 +87,7 @@ def prefixed_batches(net: Net, pieces: Pieces, group: Ints, tokens: int) -> Iter
         real = np.arange(longest) < own[rows][:, None]
         at = spread_ranges(pieces.fresh[group[rows]], own[rows])
         ids = np.zeros(real.shape, dtype=np.int64)
-        ids[real] = pieces.stream[at]  # no token of a text looks at the blanks behind the text
+        ids[real] = pieces.stream[at]  # no token of a text looks at the blanks after the text
 
         def hidden(ids: Ints = ids, real: NDArray[np.bool_] = real) -> Tensor:
             return _read(net, known(), ids)[torch.from_numpy(np.flatnonzero(real))]
@@ -97,7 +97,7 @@ def prefixed_batches(net: Net, pieces: Pieces, group: Ints, tokens: int) -> Iter
 
 @torch.inference_mode()
 def _read(net: Net, known: Tensor, ids: Ints) -> Tensor:
-    """Compute the final hidden states `[r·m, d]` of `ids[r, m]` behind keys and values `known[layers, 2, 1, H, k, D]`."""
+    """Compute the final hidden states `[r·m, d]` of `ids[r, m]` after keys and values `known[layers, 2, 1, H, k, D]`."""
     r, m = ids.shape
     s, k_known = net.shape, known.shape[4]
     cos, sin = (a[:, None] for a in rotary_table(torch.arange(k_known, k_known + m), s.head_dim))  # [m, 1, D]

@@ -109,7 +109,7 @@ def forward_finding(
 
 
 def _by_long_steps(lm: LM, path: Ints, free: int) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Return log p of single tokens of a text, in one pass over the text, and behind prefixes of it."""
+    """Return log p of single tokens of a text, in one pass over the text, and after prefixes of it."""
     whole = lm.forward([path], skip=free).logp[0]
     n = len(path)
     at = sorted({k for k in (n // 64, n // 16, n // 4, n // 2, 3 * n // 4, n - 1) if k >= max(free, 1)})

@@ -114,7 +114,7 @@ def _audited(
     if texts is None and lm.begin.known == "trained":
         begin, ends = _of_another_kind(begin), [_of_another_kind(f) for f in ends]
     alive = None if lm.vocab.end is None else measure_survival(lm, start, not has_x0, seed)
-    where = "" if opening is None else f" behind {lm.vocab.show(opening)!r}"
+    where = "" if opening is None else f" after {lm.vocab.show(opening)!r}"
     findings = [
         agreement.rows_finding(lm, worst, 1 + sum(s.rows for s in surveys)),
         agreement.forward_finding(
@@ -157,7 +157,7 @@ def _with_note(finding: Finding, held: HeldOut) -> Finding:
 
 
 def _of_another_kind(finding: Finding) -> Finding:
-    """Turn a failure on the built-in documents into a warning, where the model was trained behind its x0.
+    """Turn a failure on the built-in documents into a warning, where the model's training texts stood after its x0.
 
     A model of "abc" and "abd" knows nothing of how English documentation begins, and is joint all the same.
     """

@@ -196,7 +196,7 @@ class AuditBudget:
         drawn: Tokens of a draw.
         lives: Draws that are followed until they end.
         alive: Most tokens of such a draw.
-        heads: Documents read behind every candidate for x0.
+        heads: Documents read after every candidate for x0.
         head_tokens: Tokens of each such document.
     """
 

@@ -63,7 +63,7 @@ def log_laws(state: State) -> NDArray[np.float64]:
 
 
 def iterate_laws(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iterator[NDArray[np.float64]]:
-    """Yield log-distributions `[k, V]` behind the first `first`, `first + stride`, … tokens of each path."""
+    """Yield log-distributions `[k, V]` after the first `first`, `first + stride`, … tokens of each path."""
     for batch in split_batches(lm, paths):
         live = [p for p in batch if len(p) >= first]
         if not live:

@@ -58,7 +58,7 @@ def leak_note(lm: LM, found: Finding) -> str:
     Returns:
         A sentence, or "".
 
-    Right: behind "laws sum to 1". Wrong: in place of the finding.
+    Right: after "laws sum to 1". Wrong: in place of the finding.
     """
     if found.verdict == "pass" or found.value is None or lm.vocab.control.unknown is None:
         return ""

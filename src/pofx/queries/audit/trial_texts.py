@@ -14,7 +14,7 @@ from pofx.queries.audit.held_out import HeldOut, budget_for, longest_path
 from pofx.queries.sample import draw_paths
 from pofx.vocab.vocabulary import Vocab
 
-# Random sequences: distributions must sum to 1 behind such prefixes, too.
+# Random sequences: distributions must sum to 1 after such prefixes, too.
 NOISE = 4
 
 
@@ -30,13 +30,13 @@ def letters(vocab: Vocab) -> Ints:
 
 
 def draw_texts(source: LM, behind: Ints, seed: int) -> tuple[list[Ints], list[NDArray[np.float64]]]:
-    """Draw texts as `sample` does, EOS included, behind the tokens they are conditioned on; also return log p of each token.
+    """Draw texts as `sample` does, EOS included, after the tokens they are conditioned on; also return log p of each token.
 
     A draw that opens with x0 is left out where x0 is a control token: such a draw is no text. Where x0 is EOS, too, the draw
     is the empty text.
 
     Args:
-        source: The model to draw from, already behind `behind`.
+        source: The model to draw from, conditioned on `behind`.
         behind: Token ids to put before each draw.
         seed: Seed of the draws.
 

@@ -71,7 +71,7 @@ def compress(
     Args:
         lm: The model; None for the adaptive code, which learns its counts over orders 0 to 6 from the data it codes.
         data: The data; a str is coded as UTF-8.
-        lanes: Parallel streams: how many parts of a text are coded side by side, each behind x0. More streams are faster by
+        lanes: Parallel streams: how many parts of a text are coded side by side, each after x0. More streams are faster by
             as much, and cost the bits by which a part could have been predicted from those before. None: one stream, but up
             to 64 for a model of short memory, while the cost stays within 0.02 bits a token.
         progress: Called with a stage and the share of it that is done.
@@ -205,7 +205,7 @@ def _code_text(
         else parallel_streams.part_count(lanes, len(path))
     )
     parts = whole if n == 1 else parallel_streams.ideal_bits(lm, path, n)
-    if not math.isfinite(parts):  # a part has probability 0 behind x0
+    if not math.isfinite(parts):  # a part has probability 0 after x0
         n, parts = 1, whole
     if parts > 8 * (len(data) + LONGER):
         return None

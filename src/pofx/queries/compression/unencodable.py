@@ -107,7 +107,7 @@ def _trim_ends(vocab: Vocab, data: bytes) -> list[TextPiece]:
 
 
 def _cut_point(data: bytes) -> int:
-    """Return a place near the middle: behind a line if one ends near, else before a character."""
+    """Return a place near the middle: after a line if one ends near, else before a character."""
     middle = len(data) // 2
     line = data.rfind(b"\n", middle // 2, middle)
     if line >= 0:

@@ -67,7 +67,7 @@ def build_product(lm: LM, target: TokenCondition) -> ProductChain | None:
     """Build the chain that the texts of a condition run through.
 
     Args:
-        lm: The model behind the prefix.
+        lm: The model after the prefix.
         target: The condition.
 
     Returns:
@@ -136,7 +136,7 @@ def build_product(lm: LM, target: TokenCondition) -> ProductChain | None:
 
 
 class _Histories:
-    """The distinct histories met so far: their next-token distributions `[H, V]`, and the history behind each token."""
+    """The distinct histories met so far: their next-token distributions `[H, V]`, and the history after each token."""
 
     def __init__(self, lm: LM, state: State, names: NDArray[np.int64] | None) -> None:
         self.lm, self.state, self.windows, self.calls = lm, state, names, 1
@@ -167,7 +167,7 @@ class _Histories:
         return keys
 
     def successors(self, history: Ints, token: Ints) -> Ints | None:
-        """Return the history behind each token; None where there are too many histories."""
+        """Return the history after each token; None where there are too many histories."""
         size = self.lm.vocab.size
         code = _distinct((history * size + token)[self.next[history, token] < 0])
         h, v = code // size, code % size

@@ -33,7 +33,7 @@ def infill(
     Args:
         lm: The model.
         prefix: The string before the middle.
-        suffix: The string behind the middle.
+        suffix: The string after the middle.
         n: Particles in all runs together, as in `condition`.
         middle: A condition that the middle must meet, too.
         boundary: "exact", or "token": no token spans the end of the prefix.

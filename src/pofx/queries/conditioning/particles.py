@@ -125,7 +125,7 @@ def run_particles(
     the particle goes on.
 
     Args:
-        lm: The model behind the prefix.
+        lm: The model after the prefix.
         target: The condition.
         ahead: The twisting function.
         n: Particles of a run; None keeps every branch, which is enumeration.

@@ -26,7 +26,7 @@ class ConditioningProblem:
 
     Attributes:
         lm: The model as the caller named it.
-        source: The model behind the part of the prefix before the tail.
+        source: The model after the part of the prefix before the tail.
         byte_lm: The distribution over the bytes of the texts of `source`; None without a tail.
         given: The whole prefix.
         tail: The rest of the prefix, with which the texts begin.
@@ -62,7 +62,7 @@ def pose_problem(
     max_tokens: int,
     tokens: int | None,
 ) -> ConditioningProblem:
-    """Build the automaton of a condition, and the model behind its prefix.
+    """Build the automaton of a condition, and the model after its prefix.
 
     Args:
         lm: The model.
@@ -150,7 +150,7 @@ def _accepted_length(dfa: Dfa, data: bytes) -> int:
 
 def impossible_condition(problem: ConditioningProblem, why: str) -> Impossible:
     """Return the error of a condition that no text meets."""
-    behind_it = f" behind {show(problem.given)}" if len(problem.given) else ""
+    behind_it = f" after {show(problem.given)}" if len(problem.given) else ""
     return Impossible(
         f"expected a condition of positive probability, got P = 0{behind_it} for: {problem.on} (at most "
         f"{max(problem.max_tokens, 0):,} tokens): {why}",

@@ -78,7 +78,7 @@ class TwistingFunction:
     pairs: bool
 
     def log_h(self, t: int, after: NDArray[np.int32]) -> Logs:
-        """Return log h behind each token, `[V]`, where token v leads to state `after[v]` at time t."""
+        """Return log h after each token, `[V]`, where token v leads to state `after[v]` at time t."""
         now = self.table[t]
         out: Logs = now[after, np.arange(len(after))] if self.pairs else now[after, 0]
         return out
@@ -112,7 +112,7 @@ def fit_pilot_law(lm: LM, target: TokenCondition, rng: np.random.Generator) -> P
 
 
 def twisting_function(target: TokenCondition, crude: PilotLaw) -> TwistingFunction:
-    """Compute h from the last token to the first: h(t) = P(stop) + Σ_v P(v) h(t + 1, behind v).
+    """Compute h from the last token to the first: h(t) = P(stop) + Σ_v P(v) h(t + 1, after v).
 
     Args:
         target: The condition.

@@ -48,7 +48,7 @@ def order_finding(corpus: Corpus, seed: int) -> Finding:
             None,
             None,
             Measure.P_VALUE,
-            f"Not tested: expected at least {FEWEST} documents that stand behind another, got {follows.sum()}.",
+            f"Not tested: expected at least {FEWEST} documents that stand after another, got {follows.sum()}.",
         )
     vectors = hashed_vectors([corpus.texts[i] for i in at.tolist()])
     found, usual, p = order_test(vectors, follows, SHUFFLES, rng)

@@ -39,12 +39,12 @@ def fragment_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Fi
 
     By form: a document begins in lower case or with a closing mark, and the document before does not end a sentence. By
     length: many documents have the very same length. By the model: log P(head | tail of the document before) is higher than
-    behind tails of other documents, with p by permutation. Form alone is a warning; with other evidence it is a failure.
+    after tails of other documents, with p by permutation. Form alone is a warning; with other evidence it is a failure.
 
     Args:
         corpus: The corpus.
         lm: The model.
-        pairs: Places of documents behind another one, whose joins the model scores.
+        pairs: Places of documents after another one, whose joins the model scores.
         seed: Seed of the permutations.
 
     Returns:
@@ -67,13 +67,13 @@ def fragment_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Fi
         "fail" if many + goes_on + cut > 1 else "warn" if many or goes_on or cut else "pass"
     )
     why = (
-        f"{count_noun(int(looks.sum()), 'document begins', 'documents begin')} in lower case or with a closing mark behind "
+        f"{count_noun(int(looks.sum()), 'document begins', 'documents begin')} in lower case or with a closing mark after "
         "one that ends no sentence (by form)"
     )
     why += f"; {same:.0%} are exactly {length} {unit} long" if cut else ""
     if np.isfinite(p):
         why += (
-            f"; behind the end of the document before, the first {HEAD} characters gain {found - usual:+.2f} nats over "
+            f"; after the end of the document before, the first {HEAD} characters gain {found - usual:+.2f} nats over "
             f"other ends (by the model, p = {p:.3g})"
         )
     if outcome == "pass":
@@ -117,7 +117,7 @@ def common_length(texts: tuple[str, ...]) -> tuple[float, int, str]:
 
 
 def join_table(lm: LM, tails: list[str], heads: list[str]) -> NDArray[np.float64]:
-    """Compute log P(head_j | tail_i): the mean of P behind the tail alone, behind a space, and behind a newline.
+    """Compute log P(head_j | tail_i): the mean of P after the tail alone, after a space, and after a newline.
 
     One of the three gaps is what the cut took away.
 
@@ -132,7 +132,7 @@ def join_table(lm: LM, tails: list[str], heads: list[str]) -> NDArray[np.float64
     gaps = [gap for gap in GAPS if _spells(lm, gap)]
     rows = []
     for tail in tails:
-        # Joined as tokens: a cut within a word costs the same behind every tail.
+        # Joined as tokens: a cut within a word costs the same after every tail.
         behind = [tail + gap for gap in gaps for _ in heads]
         found = score(lm, heads * len(gaps), behind, boundary="token")
         ways = np.array([s.prefix_total for s in found]).reshape(len(gaps), len(heads))

@@ -32,7 +32,7 @@ MATERIAL = 0.01
 
 
 def choose_neighbour_pairs(corpus: Corpus, most: int, seed: int, held_out: bool) -> Ints:
-    """Choose documents that stand right behind another document of their file, such that no two pairs overlap.
+    """Choose documents that stand right after another document of their file, such that no two pairs overlap.
 
     Disjoint pairs make every pairing of first with second documents equally likely, if documents are exchangeable.
 
@@ -58,7 +58,7 @@ def choose_neighbour_pairs(corpus: Corpus, most: int, seed: int, held_out: bool)
 
 
 def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding:
-    """Test the mean of log p(x_i | x_{i−1}) − log p(x_i), nats a document, by permuting which document stands behind which.
+    """Test the mean of log p(x_i | x_{i−1}) − log p(x_i), nats a document, by permuting which document stands after which.
 
     The first 2,000 characters of each document are read. The conditional is the model with a cache of the neighbour
     (`cache_gain`), so the gain is a lower bound.
@@ -82,7 +82,7 @@ def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding
             None,
             None,
             Measure.NATS_DOCUMENT,
-            f"Not tested: expected at least {FEWEST} documents to score that stand behind another, and are possible, "
+            f"Not tested: expected at least {FEWEST} documents to score that stand after another, and are possible, "
             f"got {len(fine)}. Of a larger share held out there are more.",
         )
     behind, _ = read_texts(lm, [corpus.texts[int(pairs[k]) - 1][-HEAD:] for k in fine])

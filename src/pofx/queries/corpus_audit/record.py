@@ -40,7 +40,7 @@ class Corpus:
 
     @property
     def follows(self) -> NDArray[np.bool_]:
-        """Whether each document stands behind another document of its file, `[n]`."""
+        """Whether each document stands after another document of its file, `[n]`."""
         out = np.zeros(self.n, dtype=np.bool_)
         out[1:] = self.source[1:] == self.source[:-1]
         return out

@@ -191,7 +191,7 @@ def _score_whole(
     n = len(counted)
     front = _show_token(lm, before[0], marks) if before else ""
     note = f"{STATISTIC_NAMES[rule.sum]} of {n} of {len(ids) + 1} terms: "
-    note += f"behind {front}" if before else "nothing before the text, so the first token is dropped"
+    note += f"after {front}" if before else "nothing before the text, so the first token is dropped"
     note += ", EOS included" if after else ", no EOS"
     return PeerScore(peer, _summarise(counted, rule.sum), rule.unit, rule.sum, tuple(terms), note)
 

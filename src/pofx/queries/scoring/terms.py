@@ -68,7 +68,7 @@ class Terms:
     chosen: bool = False
 
     def __str__(self) -> str:
-        first = "p(x1|x0) included" if self.first else f"behind {count_noun(self.given_bytes, 'given byte')}"
+        first = "p(x1|x0) included" if self.first else f"after {count_noun(self.given_bytes, 'given byte')}"
         if self.boundary:
             first += f", {self.boundary} join"
         end = "EOS included" if self.end else "no EOS"

@@ -102,7 +102,7 @@ def _headline(scored: Scored) -> str:
         else ""
     )
     prefix = "" if text_total.complete else '<span class="per">prefix probability, no EOS term</span>'
-    given = f'<p class="note">behind: {text(excerpt(scored.given))}</p>' if scored.given else ""
+    given = f'<p class="note">after: {text(excerpt(scored.given))}</p>' if scored.given else ""
     return (
         f'<p class="total"><span>{_italic(text_total.name)} = <b>{typeset(fixed_point(text_total.value))}</b> nats</span>'
         f"{per_byte}{prefix}</p>"

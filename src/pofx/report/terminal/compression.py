@@ -32,7 +32,7 @@ def compression_table(made: Compression, xz: int) -> Table:
     )
     rows: list[tuple[str, float]] = [
         (law, made.ideal_bits),
-        (f"{made.lanes} lanes, each behind x0", made.lane_bits),
+        (f"{made.lanes} lanes, each after x0", made.lane_bits),
         ("quantisation", made.quantisation_bits),
         ("bytes beside the texts", made.escape_bits),
         ("header", made.header_bits),

@@ -44,7 +44,7 @@ def remove_opening_space(
         scheme = step.get("prepend_scheme", "always" if puts else "never")
         if scheme == "always" and k > 0:
             raise BadSource(
-                f"{file.name}: expected a space before the text at most, got {step['type']} behind another "
+                f"{file.name}: expected a space before the text at most, got {step['type']} after another "
                 "pre_tokenizer, which puts one before every piece",
                 "no probability of the text itself can be had",
             )

@@ -41,7 +41,7 @@ class TextTokenizer:
     opening: whether the tokenizer puts a space before every text. It is taken out too: the caller puts a " "
     before a text that opens, and none before one that goes on.
     added: the added tokens that are text; they do not swallow the spaces beside them here.
-    opened: texts of added tokens that the tokenizer finds only behind such a space (`normalized`, with a Prepend).
+    opened: texts of added tokens that the tokenizer finds only after such a space (`normalized`, with a Prepend).
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class TextTokenizer:
     def encode_all(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """The ids of each text, in batches of about `BLOCK` characters."""
         if self._section is not None:
-            # What stands behind another added token is normalized by itself, and opened by a space that the token takes.
+            # What stands after another added token is normalized by itself, and opened by a space that the token takes.
             texts = [self._section.sub(r"\1 ", t) for t in texts]
         return blocks.encode_in_blocks(texts, self._encode_batch, self._encode_long)
 
@@ -182,7 +182,7 @@ class TextTokenizer:
     def _ids_of(self, added: Sequence[Added]) -> NDArray[np.int64] | None:
         """Ids by the number that the tokeniser gives, None where the two agree.
 
-        It numbers added tokens itself, behind the model's table. Those of BPE stand in the table.
+        It numbers added tokens itself, after the model's table. Those of BPE stand in the table.
         """
         with file_call(self._name):
             theirs = {self._tokenizer.token_to_id(a.content): a.id for a in added}

@@ -84,7 +84,7 @@ class TokenizerVocab(Vocab):
             self.token_bytes = token_bytes(file, spelling, self._control, rows)
             added = [a for a in file.added if a.id < rows and self.token_bytes[a.id] == a.content.encode()]
             self._reader = TextTokenizer(file, spelling, self.token_bytes, self._control, added)
-            # Where a normalizer would take the opening space away, that is put behind it.
+            # Where a normalizer would take the opening space away, that is put after it.
             self._checks = self._reader.loses_opening
             self._tokenizer = self._reader.as_read() if self._checks else self._reader
             # Added tokens are looked for in another form than the one they have.
@@ -109,7 +109,7 @@ class TokenizerVocab(Vocab):
         spellable = all(self._byte_ids[b] < rows for b in (spelling.space or "").encode())
         self._mark = spelling.space if spelling.space and spellable else None
         mark = f"({re.escape(self._mark)}+)|" if self._mark else ""
-        # An added token that is found only behind a space takes the space with it.
+        # An added token that is found only after a space takes the space with it.
         preceding = (" ", *(a.content for a in added if not a.normalized)) if opened else ()
         swallowing = "".join(f"(?<={re.escape(b)})(?={re.escape(t)})|" for t in opened for b in preceding)
         self._mistaken = re.compile(mark + swallowing + _WITHIN_BYTE_TEXT)
@@ -133,7 +133,7 @@ class TokenizerVocab(Vocab):
 
     @cached_property
     def continuation(self) -> TokenizerVocab:
-        """The same vocabulary for texts that go on behind others: no space is put before them.
+        """The same vocabulary for texts that go on after others: no space is put before them.
 
         Another one only where `opening`: there "b" alone is encoded as " b" would be after a word.
         """

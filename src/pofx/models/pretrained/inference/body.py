@@ -59,7 +59,7 @@ class Body(Protocol):
     ) -> Iterator[tuple[Ints, Tensor]]:
         """Rows of the tree's stream that are asked for, with their hidden states, a pass at a time.
 
-        report(rows, share): behind each layer of a pass, how many rows it will give, and what share of it is done.
+        report(rows, share): after each layer of a pass, how many rows it will give, and what share of it is done.
         """
 
     def empty(self, n: int) -> Any:

@@ -17,7 +17,7 @@ _UNBOUNDED = frozenset(["mamba", "mamba2", "falcon_mamba", "recurrent_gemma", "x
 def context_length(model: Any) -> int | None:
     """Tokens of the longest text that the model reads in one piece, by one law; None where nothing bounds it.
 
-    The least of three: what the config names; the positions there are behind those that are kept for padding
+    The least of three: what the config names; the positions there are after those that are kept for padding
     (RoBERTa and its kin count from `padding_idx + 1`); and the range in which the speeds of rotary positions do not
     depend on how long the text is (`fixed_rotation_length`).
     """

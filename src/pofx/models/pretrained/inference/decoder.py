@@ -134,7 +134,7 @@ class Decoder:
     ) -> Tensor:
         """Final hidden states `[M, d]` at the tokens `asked[M]` of packed `ids[N]` at `positions[N]`.
 
-        report(share): behind each layer, how much of the pass is done; the head is one more.
+        report(share): after each layer, how much of the pass is done; the head is one more.
         """
         s = self.shape
         n, q_size, kv_size = len(ids), s.heads * s.head_dim, s.kv_heads * s.head_dim
@@ -149,7 +149,7 @@ class Decoder:
             v = qkv[:, q_size + kv_size :].view(n, s.kv_heads, s.head_dim)
             q, k = self._placed(q, k, layer, block, positions, table)
             attended = attention.attend(i, layer.window, q, k, v)
-            if i == len(self.blocks) - 1:  # behind the last attention only what is asked for goes on
+            if i == len(self.blocks) - 1:  # after the last attention only what is asked for goes on
                 x, attended = x[asked], attended[asked]
             x = self._added(x, block.out(attended), block.norm_attended)
             y = block.down(

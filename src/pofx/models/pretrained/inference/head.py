@@ -172,7 +172,7 @@ class Head:
 class LogitsHead(Head):
     """For a body whose hidden states are logits already: the library's own, where its head is not to be had apart.
 
-    logits: `[V]`, of any text. A logit of −∞ there is that of a bias, and so −∞ behind every text.
+    logits: `[V]`, of any text. A logit of −∞ there is that of a bias, and so −∞ after every text.
     """
 
     def __init__(self, logits: Tensor) -> None:

@@ -25,7 +25,7 @@ STEP = 256
 class Prefixes:
     """n prefixes. trunk: keys and values `[L, 2, K, T, D]` of the T tokens that all of them begin with.
 
-    buffer: `[2, n, K, capacity, D]` a layer of what each read behind the trunk, of which `length[i]` count. hidden:
+    buffer: `[2, n, K, capacity, D]` a layer of what each read after the trunk, of which `length[i]` count. hidden:
     `[n, d]`, the final state of each prefix's last token. A value: never changed once made.
     """
 
@@ -109,7 +109,7 @@ def _step(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
     used = int(prefixes.length.max(initial=0))
     buffer, version = prefixes.buffer, prefixes.version + 1
     if not buffer.claim(prefixes.version):
-        # Someone else has written on behind this state: it goes its own way, in a copy.
+        # Someone else has written on after this state: it goes its own way, in a copy.
         buffer, version = SharedBuffer([data[:, :, :, :used].clone() for data in buffer.data]), 0
     _grown(buffer.data, used, t)
     attention = _StateAttention(prefixes, buffer.data, t, decoder.shape.scale, decoder.shape.cap)
@@ -142,7 +142,7 @@ class _StateAttention:
         self.trunk, self.data, self.t = prefixes.trunk, data, t
         self.scale, self.cap = scale, cap
         length = torch.from_numpy(prefixes.length)
-        self.places = length[:, None] + torch.arange(t)  # [n, t] behind the trunk
+        self.places = length[:, None] + torch.arange(t)  # [n, t] after the trunk
         self.positions = self.places + prefixes.shared
         self.even = bool((length == length[0]).all()) if len(length) else True
         self.used = int(length.max()) + t if len(length) else t

@@ -18,10 +18,10 @@ SHARED = 32
 
 @dataclass(frozen=True, eq=False)
 class AttentionGroup:
-    """Runs that attend alike: behind `above` tokens each, of at most `longest` tokens.
+    """Runs that attend alike: after `above` tokens each, of at most `longest` tokens.
 
     queries: `[g, s]` rows of the pass. keys: `[g, above + s]` rows of what was kept and the pass, in order of
-    position. Blanks, behind the shorter runs, repeat some row: no query looks ahead, so none sees a blank key, and
+    position. Blanks, after the shorter runs, repeat some row: no query looks ahead, so none sees a blank key, and
     what blank queries see is dropped. siblings: whether all have the same tokens above them.
     """
 
@@ -121,7 +121,7 @@ def _chain(runs: list[_Run], kept: dict[int, Ints], k: int) -> list[Ints]:
 
 
 def _groups(runs: list[_Run], chains: list[Ints], n_kept: int) -> tuple[tuple[AttentionGroup, ...], Ints]:
-    """Runs behind equally many tokens and of like length go together."""
+    """Runs after equally many tokens and of like length go together."""
     family = [(r.depth, r.parent if r.depth >= SHARED else -1) for r in runs]
     order = sorted(range(len(runs)), key=lambda k: (family[k], -runs[k].size))
     places = [int(c[-r.size]) - n_kept for c, r in zip(chains, runs)]  # of a run's first token in the pass

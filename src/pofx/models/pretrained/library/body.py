@@ -28,7 +28,7 @@ NEVER = 1 << 62  # no run is worth sharing: each sequence goes through by itself
 
 @contextmanager
 def report_layers(model: Any, report: Callable[[float], None]) -> Iterator[None]:
-    """report(share): behind each layer of the model, how much of a pass is done; the head is one more.
+    """report(share): after each layer of the model, how much of a pass is done; the head is one more.
 
     The layers are the longest list of modules. A model that calls them in another way tells less, or nothing.
     """

@@ -20,7 +20,7 @@ from pofx.transforms.with_begin import token_name
 from pofx.units import bits
 from pofx.vocab.vocabulary import Vocab
 
-# Tokens of no meaning that stand first, one after the other: what the model says behind any.
+# Tokens of no meaning that stand first, one after the other: what the model says after any.
 STRANGERS = 32
 
 # The class of what spells no first byte: control tokens, EOS, and the space that some tokenizers put before a text.
@@ -154,7 +154,7 @@ def _laws(core: LM, before: Sequence[list[int]]) -> list[NDArray[np.float64] | N
 
 
 def _rest(core: LM, before: Sequence[list[int]], held: HeldOut) -> list[NDArray[np.float64]]:
-    """Return bits a token of documents' heads without the first token, behind each candidate."""
+    """Return bits a token of documents' heads without the first token, after each candidate."""
     budget = budget_for(core)
     room = budget.head_tokens if core.context is None else min(budget.head_tokens, core.context - 2)
     heads = [p[:room] for p in held.paths if len(p) > 1][: budget.heads] if room > 1 else []
@@ -187,7 +187,7 @@ def _openings(core: LM, tokens: Ints) -> Openings:
 
 
 def _is_junk(strangers: NDArray[np.float64], kinds: Sequence[Openings]) -> bool:
-    """Whether the distribution behind arbitrary tokens predicts the openings of every kind of text worse than chance.
+    """Whether the distribution after arbitrary tokens predicts the openings of every kind of text worse than chance.
 
     First bytes decide: texts of another kind than the model's begin with other words, but hardly with other letters.
     """

@@ -33,7 +33,7 @@ def x0_finding(tried: Sequence[BeginCandidate], begin: Begin) -> tuple[Finding, 
         The finding, and the evidence; None without x0.
     """
     chart = Series(
-        "the first token of a document, behind", "bits", "bars",
+        "the first token of a document, after", "bits", "bars",
         (*((c.name, c.first_bits) for c in tried if c.top and c.role != "twice"), ("uniform law", tried[0].uniform_bits)),
     )  # fmt: skip
     row = next((c for c in tried if c.current), None)

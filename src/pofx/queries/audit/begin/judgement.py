@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from pofx.queries.audit.begin.openings import FEWEST, material
 from pofx.queries.findings import BeginCandidate, CheckVerdict, Measure
 
-# The share of p(x1|x0) said behind strangers as well, from which on x0 says nothing. SmolLM2, all candidates: 0.74 to
-# 0.96 on eight kinds of documents (it says "-" with p = 0.4 behind every token). Gemma 3 270M, <bos>: 0.07 to 0.12.
+# The share of p(x1|x0) that the model also gives after arbitrary tokens; from this share on, x0 tells nothing. SmolLM2
+# has 0.74 to 0.96 for all candidates on eight kinds of documents: "-" has p = 0.4 after every token. Gemma 3 270M has
+# 0.07 to 0.12 for <bos>.
 SAME = 0.5
-# Bits that each further token may cost more than behind another candidate. Gemma without its <bos>: 2 to 8. A newline
+# Bits that each further token may cost more than after another candidate. Gemma without its <bos>: 2 to 8. A newline
 # beats every control token as x0 of SmolLM2 by up to 1.0, on proverbs, and x0 twice costs Gemma 0.1 to 0.4.
 REST = 1.0
 # Roles that a model may be taken to have been trained with, where its files do not say so.
@@ -57,14 +58,16 @@ def judge_candidate(
         return Judged("fail", nan, nan, Measure.NONE, "without an x0 there is no p(x1).")
     if row.role == "twice":
         return Judged("fail", row.behind, REST, Measure.BITS_EACH, "x0 stands before a text once.")
-    anyway = f"{100 * row.same:.0f} % of p(x1|{row.name}) is what the model says behind any token that stands first"
+    anyway = (
+        f"{100 * row.same:.0f} % of p(x1|{row.name}) is what the model says after any token that stands first"
+    )
     if row.same >= SAME and junk:
         said = ", ".join(f'"{token}" {p:.2f}' for token, p in row.top[:3])
         return Judged("fail", row.same, SAME, Measure.SHARE, f"{anyway} ({said}), and texts do not begin so.")
     if row.behind > REST and row.behind > 2 * row.rest_se:
         why = (
-            f"behind {row.name} the rest of a document costs {row.behind:.1f} ± {row.rest_se:.1f} bits a token more "
-            f"than behind {least}, which no x0 does that texts stood behind in training."
+            f"after {row.name} the rest of a document costs {row.behind:.1f} ± {row.rest_se:.1f} bits a token more "
+            f"than after {least}, which no x0 of the training texts does."
         )
         return Judged("fail", row.behind, REST, Measure.BITS_EACH, why)
     if row.n < FEWEST:
@@ -79,7 +82,7 @@ def judge_candidate(
     ]
     gain, bound, unit = max(ways, key=lambda w: w[0] / w[1])
     told = (
-        f"behind {row.name} the first token of {row.n:,} documents costs {row.first_bits:.2f} bits (uniform law "
+        f"after {row.name} the first token of {row.n:,} documents costs {row.first_bits:.2f} bits (uniform law "
         f"{row.uniform_bits:.2f}), its first byte {row.byte_bits:.2f} ({row.uniform_byte_bits:.2f})"
     )
     if gain <= bound:
@@ -92,7 +95,7 @@ def judge_candidate(
         )
         return Judged("fail", more, enough, Measure.BITS_OPENING, why)
     if row.role not in ("begin", *ADOPTED):
-        return Judged("warn", gain, bound, unit, f"{told}; but behind a {row.role} more than texts begins.")
+        return Judged("warn", gain, bound, unit, f"{told}; but after a {row.role} more than texts begins.")
     if ways[0][0] <= 0:
         told += ": not its words, but their letters"
     return Judged("pass", gain, bound, unit, f"{told}; {anyway}.")

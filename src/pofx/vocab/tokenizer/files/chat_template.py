@@ -35,7 +35,7 @@ class ChatVocab(Protocol):
     """A vocabulary with what the parts of a conversation ask of it.
 
     opens: which parts of a text the tokenizer opens with a space. lstrip, rstrip: names of control tokens that take the
-    white space before or behind them.
+    white space before or after them.
     """
 
     @property
@@ -52,7 +52,7 @@ class ChatVocab(Protocol):
 
     @property
     def rstrip(self) -> frozenset[str]:
-        """Control tokens that take the white space behind them."""
+        """Control tokens that take the white space after them."""
 
     @property
     def continuation(self) -> Vocab:

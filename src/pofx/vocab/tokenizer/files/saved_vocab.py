@@ -61,7 +61,7 @@ def write_tokenizer(vocab: Vocab, directory: str | Path, begin: bool) -> None:
 def tokenizer_json(vocab: Vocab, begin: bool) -> dict[str, Any]:
     """The content of tokenizer.json for a vocabulary, with "<s>" put before every text if `begin`."""
     model, pre_tokenizer, decoder = _pipeline(vocab)
-    # In the order of ids: readers number added tokens by their place behind the model's table.
+    # In the order of ids: readers number added tokens by their place after the model's table.
     added = [] if vocab.end is None else [_special(END_TEXT, vocab.end)]
     if begin:
         added.append(_special(BEGIN_TEXT, vocab.size))
