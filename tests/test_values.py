@@ -71,6 +71,10 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Any], Any], str]] = {
     ("load", "context"): (lambda v: pofx.load("nowhere", context=v), "whole or None"),
     ("load", "stride"): (lambda v: pofx.load("nowhere", context=64, stride=v), "whole or None"),
     ("load", "budget"): (lambda v: pofx.load("nowhere", budget=v), "whole or None"),
+    ("from_callable", "end"): (
+        lambda v: pofx.from_callable(lambda ids: [0.0], token_bytes=[None], end=v),
+        "whole or None",
+    ),
     ("audit", "seed"): (lambda v: pofx.audit(LM, TEXTS, seed=v), "whole"),
     ("compress", "lanes"): (lambda v: pofx.compress(LM, "ab", lanes=v), "whole or None"),
     ("compression", "lanes"): (lambda v: pofx.compression(LM, "ab", lanes=v), "whole or None"),
@@ -146,8 +150,11 @@ MADE = {
     "Marginal",
 }
 MADE |= {"MixturePosterior", "Next", "Outcome", "Scored", "State", "Terms", "Trace", "Word", "Worded"}
-# A mapping of tokens to ids is checked as a vocabulary is; regions of `words` are checked as spans of its texts.
+MADE.add("Scorer")
+# A mapping of tokens to ids is checked as a vocabulary is; regions of `words` are checked as spans of its texts. The
+# functions of `from_callable` take and return numbers.
 ELSEWHERE = {("SubwordVocab", "vocab"), ("words", "units")}
+ELSEWHERE |= {("from_callable", "next_logprobs"), ("from_callable", "sample")}
 
 
 def _classifier(**options: Any) -> Any:

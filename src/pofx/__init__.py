@@ -34,11 +34,13 @@ if TYPE_CHECKING:
     )
     from pofx.lm.begin import Begin
     from pofx.lm.model import LM
+    from pofx.lm.scorer import Scorer
     from pofx.lm.state import State
     from pofx.lm.trace import Trace, Want
     from pofx.models.fitting import fit
     from pofx.models.loading import load
     from pofx.models.ngram.arpa import read_arpa, write_arpa
+    from pofx.models.outside.callable import from_callable
     from pofx.models.saving import save
     from pofx.models.specs import NgramSpec, TransformerSpec
     from pofx.queries.audit.audit import audit
@@ -83,8 +85,10 @@ _HOMES = {
     "cross_fitting.folds": "cross_fit",
     "models.fitting": "fit",
     "models.loading": "load",
+    "models.outside.callable": "from_callable",
     "lm.begin": "Begin",
     "lm.model": "LM",
+    "lm.scorer": "Scorer",
     "lm.state": "State",
     "models.ngram.arpa": "read_arpa write_arpa",
     "queries.audit.audit": "audit",
@@ -144,8 +148,10 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "cross_fit",
     "fit",
     "load",
+    "from_callable",
     "LM",
     "Begin",
+    "Scorer",
     "State",
     "read_arpa",
     "write_arpa",

@@ -226,6 +226,18 @@ class LM(ABC):
         """The change by a temperature, top-k or top-p; None for a model without such a change."""
         return None
 
+    def own_draws(self, prefix: Sequence[int], n: int, seed: int) -> Ints | None:
+        """Next tokens by a sampler that the model has of its own; None, the default, where pofx alone draws from it.
+
+        Only the model of an outside program has such a sampler. `audit` compares its draws with the next-token distribution.
+
+        Args:
+            prefix: The ids that the draws follow.
+            n: How many independent draws of one token.
+            seed: The seed of the draws.
+        """
+        return None
+
     def sufficient(self, state: State) -> NDArray[Any] | None:
         """A sufficient statistic of each prefix, `[n, k]` of integers; None, the default, where none is known.
 

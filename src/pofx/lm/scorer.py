@@ -1,0 +1,60 @@
+"""A scorer: a function that gives a number a token of a text, and no next-token distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pofx.algorithms.logspace import Floats
+from pofx.errors import BadValue
+
+Unit = Literal["byte", "character", "token"]
+UNITS: tuple[Unit, ...] = ("byte", "character", "token")
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """The numbers that somebody else's program gives to texts, one number a token.
+
+        score([x])[0][i] is said to be log p(x_i | x_<i), nats
+
+    A scorer is no LM. No next-token distribution can be read from it, so no query can be answered and nothing can be drawn.
+    `audit` alone takes a scorer, and says whether its numbers can be those of a distribution.
+
+    Attributes:
+        name: The name of the scorer in messages.
+        score: A function of several texts, which returns the numbers `[t]` of each, nats. Where `ends` is set, the last
+            number of each text is of EOS.
+        ends: Whether the last number of each text is of EOS.
+        pieces: A function of a text, which returns the bytes that each number is of, EOS left out; None where nobody knows.
+        unit: The unit that each number is of, as the author says; None where the author does not say.
+        alphabet: All strings that may be the next token; () where they are not known.
+        sample: A function (prefix, n, seed), which draws n next tokens by the sampler of the program and returns the
+            string of each, "" for EOS; None without such a sampler.
+
+    Right: `audit(from_callable(score=f), texts)`. Wrong: `pofx.score(scorer, texts)`, which wants an LM.
+    """
+
+    name: str
+    score: Callable[[Sequence[str]], Sequence[Floats]]
+    ends: bool = False
+    pieces: Callable[[str], Sequence[bytes]] | None = None
+    unit: Unit | None = None
+    alphabet: tuple[str, ...] = ()
+    sample: Callable[[str, int, int], Sequence[str]] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `BadValue` where the unit is none, or a string stands twice in the alphabet."""
+        if self.unit is not None and self.unit not in UNITS:
+            raise BadValue(
+                f"expected 'byte', 'character', 'token' or None, found {self.unit!r:.60}",
+                "name the unit of each number",
+                argument="unit",
+            )
+        if len(set(self.alphabet)) < len(self.alphabet) or "" in self.alphabet:
+            raise BadValue(
+                "expected strings that differ and are not empty, found one twice or an empty one",
+                "pass each next token once",
+                argument="alphabet",
+            )

@@ -1,0 +1,110 @@
+"""An LM of which only one thing is known: a function from a prefix of ids to the next-token distribution after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pofx.algorithms.logspace import Floats
+from pofx.errors import BadValue
+from pofx.lm.begin import refuse_unconditional
+from pofx.lm.info import Info
+from pofx.lm.model import LM, set_info
+from pofx.lm.paths import as_id_rows
+from pofx.lm.state import State
+from pofx.lm.trace import Ints
+
+Prefix = tuple[int, ...]
+# Reads the next-token distribution after each of several prefixes: `[n, V]` nats.
+Laws = Callable[[Sequence[Prefix]], Any]
+# Draws n next tokens after a prefix: (prefix, n, seed) -> ids.
+Sampler = Callable[[Prefix, int, int], Sequence[int]]
+
+
+class Prefixes:
+    """The ids of a batch of prefixes, which may differ in length: the carry of a state."""
+
+    def __init__(self, rows: Sequence[Prefix]) -> None:
+        self.rows = tuple(rows)
+
+    def take(self, rows: Ints, /) -> Prefixes:
+        """The prefixes `rows`, in that order, repeats allowed."""
+        return Prefixes([self.rows[i] for i in rows])
+
+    def cat(self, others: Sequence[Prefixes], /) -> Prefixes:
+        """These prefixes, followed by the others."""
+        return Prefixes([*self.rows, *(row for other in others for row in other.rows)])
+
+
+class PrefixLM(LM):
+    """An LM that asks a function for every next-token distribution, anew each time and without a memory of its own.
+
+    A memory would hide a function that gives another answer the second time, which an audit is to find.
+
+    Args:
+        laws: The function that is asked.
+        info: What is said of the model.
+        sampler: The sampler that the outside program has of its own, or None.
+        most: The most prefixes of one question.
+    """
+
+    def __init__(self, laws: Laws, info: Info, sampler: Sampler | None = None, most: int = 256) -> None:
+        self._laws, self._sampler, self._most = laws, sampler, most
+        set_info(self, info)
+
+    def start(self, n: int) -> State:
+        """The state of `n` empty prefixes."""
+        return self._state(Prefixes([()] * n))
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """The state of every prefix followed by its row of ids."""
+        new = as_id_rows(ids, state.n)
+        rows = state.carry.rows
+        return self._state(Prefixes([(*row, *map(int, more)) for row, more in zip(rows, new)]))
+
+    def own_draws(self, prefix: Sequence[int], n: int, seed: int) -> Ints | None:
+        """Next tokens by the sampler of the outside program."""
+        if self._sampler is None:
+            return None
+        drawn = np.asarray(self._sampler(tuple(map(int, prefix)), n, seed))
+        size = self.vocab.size
+        if (
+            drawn.shape != (n,)
+            or drawn.dtype.kind not in "iu"
+            or (n and not 0 <= drawn.min() <= drawn.max() < size)
+        ):
+            raise BadValue(
+                f"expected {n} ids in [0, {size}), found {drawn.dtype} of shape {list(drawn.shape)}",
+                "return one id a draw",
+                argument="sample",
+            )
+        return drawn.astype(np.int64)
+
+    def _state(self, prefixes: Prefixes) -> State:
+        return State(lambda: self._read(prefixes.rows), prefixes, len(prefixes.rows))
+
+    def _read(self, rows: Sequence[Prefix]) -> Floats:
+        if self.begin.known == "none" and () in rows:
+            raise refuse_unconditional(self.begin)
+        # Equal prefixes of one batch are one question: 64 draws begin with the same prefix.
+        asked = list(dict.fromkeys(rows))
+        parts = [
+            self._checked(self._laws(asked[lo : lo + self._most]), len(asked[lo : lo + self._most]))
+            for lo in range(0, len(asked), self._most)
+        ]
+        laws = np.concatenate(parts) if parts else np.zeros((0, self.vocab.size))
+        at = {row: i for i, row in enumerate(asked)}
+        return laws[[at[row] for row in rows]] if rows else laws
+
+    def _checked(self, found: Any, n: int) -> Floats:
+        laws = np.asarray(found)
+        if laws.shape != (n, self.vocab.size) or laws.dtype.kind not in "fiu":
+            raise BadValue(
+                f"expected {self.vocab.size} log-probabilities after each prefix (vocab.size), found {laws.dtype} of "
+                f"shape {list(laws.shape[1:] if laws.ndim else laws.shape)}",
+                "return log p of every token, nats",
+                argument="next_logprobs",
+            )
+        return laws if laws.dtype.kind == "f" else laws.astype(np.float64)

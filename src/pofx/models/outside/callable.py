@@ -1,0 +1,152 @@
+"""A model that is a function of the caller: an LM where the function gives whole distributions, else a scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from pofx.algorithms.logspace import Floats
+from pofx.errors import BadValue
+from pofx.lm.begin import DECLARED, Begin
+from pofx.lm.info import Info
+from pofx.lm.model import LM
+from pofx.lm.scorer import Scorer, Unit
+from pofx.models.outside.by_prefix import PrefixLM
+from pofx.models.outside.listed_vocab import ListedVocab
+from pofx.vocab.vocabulary import Vocab
+
+_WITHOUT = "the caller says that the function has no answer for the empty prefix"
+
+
+@overload
+def from_callable(
+    next_logprobs: Callable[[list[int]], Any],
+    vocab: Vocab | None = None,
+    *,
+    token_bytes: Sequence[bytes | None] | None = None,
+    end: int | None = None,
+    begin: bool = True,
+    sample: Callable[[list[int], int, int], Sequence[int]] | None = None,
+    name: str = "",
+) -> LM: ...
+
+
+@overload
+def from_callable(
+    *,
+    score: Callable[[str], Any],
+    ends: bool = False,
+    pieces: Callable[[str], Sequence[str | bytes]] | None = None,
+    unit: Unit | None = None,
+    alphabet: Sequence[str] = (),
+    sample: Callable[[str, int, int], Sequence[str]] | None = None,
+    name: str = "",
+) -> Scorer: ...
+
+
+def from_callable(
+    next_logprobs: Callable[[list[int]], Any] | None = None,
+    vocab: Vocab | None = None,
+    *,
+    token_bytes: Sequence[bytes | None] | None = None,
+    end: int | None = None,
+    begin: bool = True,
+    score: Callable[[str], Any] | None = None,
+    ends: bool = False,
+    pieces: Callable[[str], Sequence[str | bytes]] | None = None,
+    unit: Unit | None = None,
+    alphabet: Sequence[str] = (),
+    sample: Callable[..., Any] | None = None,
+    name: str = "",
+) -> LM | Scorer:
+    """Make an LM of a function that gives next-token distributions, or a `Scorer` of one that gives a number a token.
+
+        next_logprobs(x)[v] = log p(v | x0, x),   score(x)[i] = log p(x_i | x0, x_<i)
+
+    Every query works on the LM. A `Scorer` has no next-token distribution, so it is no LM, and `audit` alone takes it.
+    The functions are called anew for every question, and nothing that they return is kept.
+
+    Args:
+        next_logprobs: A function of the ids of a prefix, which returns log p of every next token, `[V]` nats.
+        vocab: The vocabulary of the ids.
+        token_bytes: In place of `vocab`, the bytes that each id spells, None for a control token. A text is then spelled by
+            the longest token that fits, again and again.
+        end: The id of EOS; only with `token_bytes`.
+        begin: Whether the function answers for the empty prefix, which is p(x1|x0).
+        score: A function of a text, which returns log p of each token, `[t]` nats.
+        ends: Whether the last number of `score` is of EOS.
+        pieces: A function of a text, which returns the string or bytes that each number of `score` is of.
+        unit: The unit of a number of `score`: "byte", "character" or "token"; None where that is not known.
+        alphabet: All strings that may be the next token of `score`; () where they are not known.
+        sample: The sampler of the program itself, a function (prefix, n, seed), which draws n next tokens. Of an LM the
+            prefix is a list of ids and the draws are ids. Of a scorer both are strings, and "" is EOS.
+        name: The name of the model in messages.
+
+    Returns:
+        An LM with `next_logprobs`, a `Scorer` with `score`.
+
+    Raises:
+        BadValue: Both functions or none, no vocabulary or two, or an argument of the other function.
+
+    Right: `audit(from_callable(law, token_bytes=[b"a", b"b", None], end=2), texts)`.
+    Wrong: `from_callable(lambda ids: probabilities)`, which lacks a vocabulary and returns no logarithms.
+    """
+    if (next_logprobs is None) == (score is None):
+        raise BadValue(
+            f"expected next_logprobs or score, found {'both' if score else 'none'}",
+            "pass the function that gives whole distributions, if there is one",
+            argument="next_logprobs",
+        )
+    if score is not None:
+        _refuse(vocab=vocab, token_bytes=token_bytes, end=end, begin=None if begin else begin)
+        return Scorer(
+            name or getattr(score, "__name__", "score"),
+            lambda texts: [_numbers(score(text)) for text in texts],
+            ends,
+            None if pieces is None else lambda text: [_as_bytes(p) for p in pieces(text)],
+            unit,
+            tuple(alphabet),
+            sample,
+        )
+    assert next_logprobs is not None  # noqa: S101  (ours: one of the two was checked to be there)
+    _refuse(ends=ends or None, pieces=pieces, unit=unit, alphabet=alphabet or None)
+    if (vocab is None) == (token_bytes is None) or (vocab is not None and end is not None):
+        raise BadValue(
+            "expected a vocabulary, or token_bytes and end, found "
+            + ("neither" if vocab is None and token_bytes is None else "both"),
+            "pass vocab, or the bytes of each id",
+            argument="vocab",
+        )
+    known = ListedVocab(token_bytes, end) if vocab is None and token_bytes is not None else vocab
+    assert known is not None  # noqa: S101  (ours: one of the two was checked to be there)
+    info = Info(known, begin=DECLARED if begin else Begin("none", note=_WITHOUT))
+    own = None if sample is None else lambda prefix, n, seed: sample(list(prefix), n, seed)
+    return PrefixLM(lambda rows: np.stack([np.asarray(next_logprobs(list(row))) for row in rows]), info, own)
+
+
+def _refuse(**others: object) -> None:
+    """Refuse arguments of the other of the two functions."""
+    for argument, value in others.items():
+        if value is not None:
+            raise BadValue(
+                f"expected only with the other function, found {value!r:.60}",
+                "leave it out",
+                argument=argument,
+            )
+
+
+def _numbers(found: Any) -> Floats:
+    numbers = np.asarray(found)
+    if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "fiu"):
+        raise BadValue(
+            f"expected one number a token, found {numbers.dtype} of shape {list(numbers.shape)}",
+            "return log p of each token, nats",
+            argument="score",
+        )
+    return numbers.astype(np.float64)
+
+
+def _as_bytes(piece: str | bytes) -> bytes:
+    return piece.encode("utf-8", "surrogatepass") if isinstance(piece, str) else bytes(piece)

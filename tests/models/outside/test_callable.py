@@ -1,0 +1,99 @@
+"""A function of the caller as an LM, or as a scorer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import pofx
+from laws import laws as hold_laws
+from pofx.errors import BadValue, NoBOS, NotText
+from pofx.models.outside.listed_vocab import ListedVocab
+from toy import ToyLM, ToyVocab
+
+TOY = ToyLM()
+
+
+def law(ids: list[int]) -> np.ndarray:
+    return TOY.row(ids)
+
+
+def test_a_function_of_ids_obeys_every_law() -> None:
+    lm = pofx.from_callable(law, TOY.vocab)
+    hold_laws(lm)
+    for text in ("", "a", "abcab"):
+        assert pofx.log_prob(lm, text) == pytest.approx(pofx.log_prob(TOY, text), abs=1e-12)
+
+
+def test_without_an_answer_for_the_empty_prefix_there_is_no_first_factor() -> None:
+    lm = pofx.from_callable(law, ToyVocab(), begin=False)
+    with pytest.raises(NoBOS, match="empty prefix"):
+        pofx.log_prob(lm, "ab")
+    assert pofx.log_prob(lm, "b", given="a") == pytest.approx(pofx.log_prob(TOY, "b", given="a"))
+
+
+def test_a_vocabulary_by_its_bytes_takes_the_longest_token() -> None:
+    vocab = ListedVocab([b"a", b"ab", b"b", None], 3)
+    assert vocab.encode("abbaab") == [1, 2, 0, 1]
+    with pytest.raises(NotText, match="offset 1"):
+        vocab.encode("ax")
+    lm = pofx.from_callable(
+        lambda ids: np.full(4, -math.log(4)), token_bytes=[b"a", b"ab", b"b", None], end=3
+    )
+    assert pofx.log_prob(lm, "abb") == pytest.approx(-3 * math.log(4))
+
+
+def test_a_scorer_gives_numbers_and_is_no_lm() -> None:
+    scorer = pofx.from_callable(score=lambda text: [-1.0] * len(text), unit="character", name="toy")
+    assert isinstance(scorer, pofx.Scorer)
+    assert [list(a) for a in scorer.score(["ab", ""])] == [[-1.0, -1.0], []]
+    assert not isinstance(scorer, pofx.LM)
+
+
+def test_its_own_sampler_is_asked_for_ids() -> None:
+    asked = []
+
+    def sample(prefix: list[int], n: int, seed: int) -> list[int]:
+        asked.append((prefix, n, seed))
+        return [1] * n
+
+    lm = pofx.from_callable(law, TOY.vocab, sample=sample)
+    assert lm.own_draws([0, 2], 3, 5).tolist() == [1, 1, 1]
+    assert asked == [([0, 2], 3, 5)]
+    assert TOY.own_draws([], 1, 0) is None
+    with pytest.raises(BadValue, match="sample: expected 2 ids"):
+        pofx.from_callable(law, TOY.vocab, sample=lambda *_: [9, 9]).own_draws([], 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "next_logprobs: expected next_logprobs or score, found none"),
+        ({"next_logprobs": law, "score": len}, "found both"),
+        ({"next_logprobs": law}, "vocab: expected a vocabulary, or token_bytes and end, found neither"),
+        ({"next_logprobs": law, "vocab": ToyVocab(), "token_bytes": [b"a"]}, "found both"),
+        ({"next_logprobs": law, "vocab": ToyVocab(), "unit": "byte"}, "unit: expected only with the other"),
+        ({"score": len, "vocab": ToyVocab()}, "vocab: expected only with the other"),
+        ({"score": len, "unit": "word"}, "unit: expected 'byte'"),
+        ({"score": len, "alphabet": ["a", "a"]}, "alphabet: expected strings that differ"),
+        ({"next_logprobs": law, "token_bytes": ["a"]}, "token_bytes: expected bytes"),
+        ({"next_logprobs": law, "token_bytes": [b"a"], "end": 0}, "end: expected the id of a control token"),
+    ],
+)
+def test_refusals(arguments: dict, message: str) -> None:
+    with pytest.raises(BadValue, match=message):
+        pofx.from_callable(**arguments)
+
+
+@pytest.mark.parametrize("answer", [[0.0, 0.0], [[0.0] * 4], ["a"] * 4])
+def test_an_answer_of_another_shape_is_refused(answer: list) -> None:
+    lm = pofx.from_callable(lambda ids: answer, TOY.vocab)
+    with pytest.raises(BadValue, match="next_logprobs: expected 4 log-probabilities"):
+        pofx.log_prob(lm, "a")
+
+
+def test_a_score_that_is_one_number_is_refused() -> None:
+    with pytest.raises(BadValue, match="score: expected one number a token"):
+        pofx.from_callable(score=lambda text: -3.0).score(["a"])
