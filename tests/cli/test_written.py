@@ -128,6 +128,19 @@ def test_no_output_is_an_input(run: Callable[[str], str], output: tuple[str, str
     assert "expected another file than the input" in run(arguments)
 
 
+@pytest.mark.parametrize("output", [o for o, arguments in OUTPUTS.items() if arguments])
+def test_no_output_is_a_url(run: Callable[[str], str], output: tuple[str, str]) -> None:
+    Path("in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in ROWS))
+    arguments = OUTPUTS[output].replace("IN", "in.jsonl").replace("OUT", "s3://bucket/out.jsonl")
+    assert "expected a path on this machine, got the URL 's3://bucket/out.jsonl'" in run(arguments)
+
+
+def test_a_file_under_its_protocol_is_the_same_input(run: Callable[[str], str]) -> None:
+    Path("in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in ROWS))
+    url = f"file://{Path('in.jsonl').absolute()}"
+    assert "expected another file than the input" in run(f"score {url} -o in.jsonl")
+
+
 def test_nor_is_the_standard_input(run: Callable[[str], str]) -> None:
     Path("in.txt").write_text("a cat\n")
     kept = os.dup(0)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -209,3 +210,27 @@ def test_blocks_are_whole_bounded_and_the_same_from_any_block_on(texts: list[str
         assert len(b.items) == 1 or sum(map(len, b.items)) <= size
         assert b.first == sum(len(c.items) for c in found if c.first < b.first)
         assert cut(texts[b.first :], b.first) == [c for c in found if c.first >= b.first]
+
+
+def test_a_job_over_a_url_is_taken_up_only_where_the_store_has_the_same_content() -> None:
+    store = fsspec.filesystem("memory")
+    store.pipe("/in.jsonl", Path("in.jsonl").read_bytes())
+
+    def over(out: str, lm: ToyLM | None = None) -> Job:
+        return Job(lm or ToyLM(), "toy", Documents(("memory://in.jsonl",)), ScoreRows(), out)
+
+    list(run(over("whole.csv")))
+    with pytest.raises(JobStopped):
+        list(run(over("out.csv", Fails(2, KeyboardInterrupt()))))
+    text = store.cat("/in.jsonl")
+    store.pipe("/in.jsonl", text.replace(b"cab", b"bac"))
+    with pytest.raises(BadValue, match="input memory://in.jsonl"):
+        list(run(over("out.csv")))
+    store.pipe("/in.jsonl", text)
+    begun, *_ = run(over("out.csv"))
+    assert isinstance(begun, JobStart)
+    assert begun.rows == 6
+    assert Path("out.csv").read_bytes() == Path("whole.csv").read_bytes()
+    with pytest.raises(BadValue, match="expected a path on this machine, got the URL 'memory://out.csv'"):
+        list(run(over("memory://out.csv")))
+    store.rm("/in.jsonl")

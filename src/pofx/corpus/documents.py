@@ -191,7 +191,8 @@ def documents(
 
     Args:
         *paths: Files. "-" is standard input, which is text and is read once. A directory stands for the files below it
-            with a known ending, a pattern with *, ? or ** for the files that match; both are sorted.
+            with a known ending, a pattern with *, ? or ** for the files that match; both are sorted. A path with a
+            protocol (s3://, https://, memory://) is opened by fsspec.
         field: The field of the text.
         id: A field that every row must have, too; `records` hands it out as the id.
         split: For txt: "line" or "file", whether a document is a line or a whole file as it is.

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from pofx.corpus import remote
 from pofx.errors import Advice, BadSource, BadValue
+from pofx.files.urls import is_url
 
 Format = Literal["txt", "jsonl", "json", "csv", "tsv", "parquet", "fasttext"]
 Packing = Literal["", "gz", "zst"]
@@ -56,7 +58,19 @@ class Source:
     @property
     def is_regular(self) -> bool:
         """Whether it is a file that can be read again, and not standard input, a pipe or a device."""
-        return not self.is_stdin and stat.S_ISREG(os.stat(self.path).st_mode)
+        return can_be_read_again(self.path)
+
+    @property
+    def size(self) -> int:
+        """The size in bytes, as it lies there; 0 where a store does not say."""
+        return (remote.find_info(self.path).size or 0) if is_url(self.path) else os.path.getsize(self.path)
+
+
+def can_be_read_again(path: str) -> bool:
+    """Whether a path is a file, and not standard input, a pipe or a device; `OSError` where it names nothing."""
+    if is_url(path):
+        return remote.find_info(path).kind == "file"
+    return path != "-" and stat.S_ISREG(os.stat(path).st_mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +84,61 @@ class ExpandedPath:
 def expand_path(path: str | os.PathLike[str], format: str | None = None) -> ExpandedPath:
     """The files that a path names: itself, those below a directory, or those that match `*`, `?`, `[…]` or `**`.
 
+    A path with a protocol is a URL, and fsspec answers for it.
+
     Sorted by their paths. Of a directory: files with a known ending, or all if `format` is given; hidden ones never.
     `BadSource` where there are none.
     """
     text = _text(path)
+    if is_url(text):
+        return _expand_url(text, format)
     if text != "-" and not os.path.lexists(text) and glob.has_magic(text):
-        matches = sorted(p for p in _matching(text) if not os.path.isdir(p))
-        if not matches:
-            raise BadSource(
-                f"{text!r}: expected files that match, got none", ["check the pattern", *_as_text(text)]
-            )
-        return ExpandedPath(tuple(matches))
+        return _matches(text, sorted(p for p in _matching(text) if not os.path.isdir(p)))
     if text == "-" or not os.path.isdir(text):
         return ExpandedPath((text,))
     names = set(os.listdir(text)) if os.access(text, os.R_OK) else set()
+    _refuse_model(text, names)
+    below = sorted(_below(text))
+    return _of_directory(text, below, [p for p in below if os.path.isfile(p)], format)
+
+
+def _expand_url(url: str, format: str | None) -> ExpandedPath:
+    """The files that a URL names; the web lists none, and a "?" is no pattern there."""
+    remote.forget_listings(url)
+    if not remote.can_list(url):
+        return ExpandedPath((url,))
+    if glob.has_magic(url):
+        return _matches(url, remote.list_matching(url))
+    try:
+        if remote.find_info(url).kind != "directory":
+            return ExpandedPath((url,))
+        below = remote.list_below(url)
+    except OSError:
+        return ExpandedPath((url,))  # `source_of` says what is wrong
+    top = f"{url.rstrip('/')}/"
+    _refuse_model(url, {p.removeprefix(top) for p in below})
+    return _of_directory(url, below, below, format)
+
+
+def _matches(pattern: str, found: list[str]) -> ExpandedPath:
+    if not found:
+        raise BadSource(
+            f"{pattern!r}: expected files that match, got none", ["check the pattern", *_as_text(pattern)]
+        )
+    return ExpandedPath(tuple(found))
+
+
+def _refuse_model(text: str, names: set[str]) -> None:
     if "pofx.json" in names or ("config.json" in names and any(n.endswith(".safetensors") for n in names)):
         raise BadSource(
             f"{text!r}: expected documents, got the directory of a model",
             Advice("name the documents by their files, and the model as such", "load(directory)", "--model"),
         )
-    below = sorted(_below(text))
-    files = tuple(p for p in below if (format is not None or _ending(p)[0] in _FORMATS) and os.path.isfile(p))
+
+
+def _of_directory(text: str, below: list[str], regular: list[str], format: str | None) -> ExpandedPath:
+    """The files of a directory that are read, and the others. regular: those below it that are files."""
+    files = tuple(p for p in regular if format is not None or _ending(p)[0] in _FORMATS)
     if not files:
         found = "none"
         if below:
@@ -160,7 +208,7 @@ def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source
 
 def _ending(path: str) -> tuple[str, Packing]:
     """The ending without packing, and the packing: ("jsonl", "gz") for a.jsonl.gz."""
-    stem, last = os.path.splitext(path.lower())
+    stem, last = os.path.splitext((remote.ending_of(path) if is_url(path) else path).lower())
     if last in (".gz", ".zst"):
         return os.path.splitext(stem)[1][1:], cast(Packing, last[1:])
     return last[1:], ""
@@ -168,16 +216,22 @@ def _ending(path: str) -> tuple[str, Packing]:
 
 def _must_be_file(path: str) -> None:
     try:
-        mode = os.stat(path).st_mode
+        directory = _is_directory(path)
     except (OSError, ValueError) as e:  # ValueError: a NUL in the name
         why = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
         raise BadSource(
             f"{path!r}: expected a file, got: {why}", ["check the path", *_as_text(path)]
         ) from None
-    if stat.S_ISDIR(mode):
+    if directory:
         raise BadSource(
             f"{path!r}: expected a file, got a directory", f"name the files in it, e.g. {path}/*.txt"
         )
+
+
+def _is_directory(path: str) -> bool:
+    if is_url(path):
+        return remote.find_info(path).kind == "directory"
+    return stat.S_ISDIR(os.stat(path).st_mode)
 
 
 def _as_text(path: str) -> list[Advice]:

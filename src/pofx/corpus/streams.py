@@ -13,11 +13,13 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from pofx.corpus.encoding import as_utf8
+from pofx.corpus.remote import open_url
 from pofx.corpus.signatures import refuse_other
 from pofx.corpus.source import Source
 from pofx.corpus.unpacking import BadZstd, Gzip, Unpacked, Zstd
 from pofx.errors import BadSource, require
 from pofx.files.limits import DEFAULT, Limits, too_long
+from pofx.files.urls import is_url
 
 _CHUNK = 1 << 20
 
@@ -62,7 +64,10 @@ def open_text(
 
 
 def _raw(source: Source) -> Any:
+    if is_url(source.path):
+        return open_url(source.path)
     if not source.is_stdin:
+        # By Python's own open, and not fsspec's: a pipe, a device and a name of any bytes are read as they lie.
         return open(source.path, "rb", buffering=_CHUNK)
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Literal
 
 from pofx.corpus.source import Format, Packing
 from pofx.errors import BadSource, require
+from pofx.files.urls import check_local
 
 Kind = Literal[
     "text", "int", "float", "bool", "date", "time", "utc", "texts", "ints", "floats", "bools", "any"
@@ -61,9 +62,10 @@ class Target:
 def target_of(path: str | os.PathLike[str]) -> Target:
     """What an ending asks for: .jsonl, .ndjson, .csv, .tsv (each also packed, .gz or .zst) or .parquet.
 
-    `BadSource` for another ending; `MissingExtra` for .parquet and .zst without pyarrow and zstandard.
+    `BadSource` for another ending; `BadValue` for a URL; `MissingExtra` for .parquet and .zst without pyarrow and zstandard.
     Right: `target_of("out.csv.gz")`. Wrong: `target_of("out.txt")`, which has no columns.
     """
+    check_local(path)
     stem, last = os.path.splitext(os.fspath(path).lower())
     packing = _PACKINGS.get(last, "")
     if packing:

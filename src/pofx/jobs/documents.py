@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pofx.lm.model import LM
     from pofx.queries.scoring.stream import Question
 
-STDIN = "-"
-
 
 def _ignore(notice: Notice) -> None:
     pass

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pofx.corpus.source import can_be_read_again
 from pofx.corpus.writing import Target, target_of
 from pofx.errors import Advice, PofxError
-from pofx.jobs.documents import STDIN, Documents
+from pofx.jobs.documents import Documents
 from pofx.jobs.row_query import RowQuery
 from pofx.lm.fingerprint import file_fingerprint, model_fingerprint
 from pofx.lm.model import LM
@@ -61,7 +60,7 @@ class Job:
     @cached_property
     def resumable(self) -> bool:
         """Whether the input can be read again: standard input and pipes cannot. The files are asked once."""
-        return all(f != STDIN and stat.S_ISREG(os.stat(f).st_mode) for f in self.documents.files)
+        return all(can_be_read_again(f) for f in self.documents.files)
 
     def settings(self) -> dict[str, Any]:
         """All settings that the rows depend on, by name. A stopped run is resumed only where each of them is the same."""

@@ -6,7 +6,9 @@ import hashlib
 import os
 from typing import Any
 
+from pofx.corpus.remote import url_fingerprint
 from pofx.errors import BadSource
+from pofx.files.urls import is_url
 from pofx.lm.model import LM
 
 
@@ -35,12 +37,15 @@ def model_fingerprint(lm: LM, name: str) -> dict[str, Any]:
 def file_fingerprint(path: str | os.PathLike[str]) -> str:
     """The content of a file as a size and a hash: equal after a copy or a touch, unequal after any edit.
 
-    The whole file is read, 1 GB in about a second, which is little beside the time of any model.
+    The whole file is read, 1 GB in about a second, which is little beside the time of any model. Of a URL the size and the
+    store's own mark of the content (ETag, MD5) serve where there is a mark.
 
     Raises:
         BadSource: The file cannot be read.
     """
     try:
+        if is_url(os.fspath(path)):
+            return url_fingerprint(os.fspath(path))
         with open(path, "rb") as f:
             size = os.fstat(f.fileno()).st_size
             code = hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

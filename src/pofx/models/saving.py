@@ -12,6 +12,7 @@ from typing import Any
 from pofx.errors import BadSource, BadValue
 from pofx.files.directory import MOST_CARD, card_seal, check_output_directory, file_sha256, replaced_output
 from pofx.files.json_file import read_object
+from pofx.files.urls import check_local
 from pofx.lm.model import LM
 from pofx.models.fitted_file import read_record, write_record
 
@@ -110,7 +111,8 @@ def _save_arpa(lm: LM, path: Path) -> None:
 
 
 def check_target(directory: str | Path) -> None:
-    """Refuse, before any work is done, to write a model over anything but a model."""
+    """Refuse, before any work is done, to write a model to a URL, or over anything but a model."""
+    check_local(directory)
     if not is_arpa_name(directory):
         check_output_directory(directory, CARD, "model")
     elif os.path.isdir(directory):

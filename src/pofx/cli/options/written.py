@@ -14,6 +14,7 @@ import click
 
 from pofx.cli.command import Command
 from pofx.errors import BadValue, not_replaced
+from pofx.files.urls import check_local, local_path
 
 # The parameters of all verbs that name what is read: files, directories, models. A model may go by another name.
 READ = ("file", "files", "test_files", "chat", "directory", "model", "model_name", "names")
@@ -117,7 +118,7 @@ class _Place:
 
 
 def check_written(ctx: click.Context) -> None:
-    """`BadValue` where a path to be written is also read, is written twice, has no place, or is finished already.
+    """`BadValue` where a path to be written is a URL, is also read, is written twice, has no place, or is finished already.
 
     `BadSource` where another process is writing such a path: each of them is locked until the verb ends. Nothing else is
     touched. Devices, pipes and standard output are left out: /dev/null may be named as often as one likes.
@@ -125,6 +126,7 @@ def check_written(ctx: click.Context) -> None:
     read = list(_read(ctx))
     written: list[_Place] = []
     for target in _written(ctx):
+        check_local(target.given, target.by)
         _check_room(target)
         for source in read:
             if target.directory and source.is_in(target):
@@ -212,7 +214,7 @@ def _read(ctx: click.Context) -> Iterator[_Place]:
         for given in (value,) if isinstance(value, str) else value or ():
             # A file of one class is named LABEL=FILE.
             for path in dict.fromkeys((given, given.partition("=")[2])):
-                yield from _places(path, _name(parameter))
+                yield from _places(local_path(path), _name(parameter))
 
 
 def _places(path: str, by: str) -> Iterator[_Place]:

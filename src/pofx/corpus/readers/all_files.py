@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 
@@ -65,7 +64,7 @@ def check_beginnings(sources: Sequence[Source], layout: DocumentLayout) -> None:
 
 def _check_rows(source: Source, layout: DocumentLayout) -> None:
     """Read a table's first megabyte, and on for as long as much comes of little; the reader refuses what is too much."""
-    size, unfolded = os.path.getsize(source.path), 0
+    size, unfolded = source.size, 0
     for found in rows(source, layout):
         unfolded += 1 + (len(found[1]) if isinstance(found, tuple) else 0)
         if unfolded >= _LOOK and not layout.limits.is_doubtful(size, unfolded):

@@ -1,0 +1,231 @@
+"""Documents at a URL (`s3://bucket/a.jsonl`, `memory://a.txt`), as fsspec reads them."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from pofx.errors import BadSource, MissingExtra
+
+_CHUNK = 1 << 20
+# What stores call a mark that changes with the content of a file.
+_MARKS = ("md5hash", "content-md5", "content_md5", "md5", "etag")
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteInfo:
+    """What a store says of a URL.
+
+    Attributes:
+        kind: "file", "directory", or another word of fsspec.
+        size: The size in bytes; None where the store does not say.
+        mark: The store's name for the mark of the content and the mark itself; "" where the store has none.
+    """
+
+    kind: str
+    size: int | None
+    mark: str
+
+
+def ending_of(url: str) -> str:
+    """The part of a URL that ends in the name of the file: without the query, which only the web has."""
+    return urlsplit(url).path if _is_web(url) else url.split("::")[0]
+
+
+def find_info(url: str) -> RemoteInfo:
+    """Ask the store for a URL's kind, size and mark.
+
+    Raises:
+        OSError: The URL names nothing, or the store refuses.
+        BadSource: fsspec knows no such protocol.
+        MissingExtra: The protocol needs a package that is not installed.
+    """
+    system, path = _system_of(url)
+    with _store_errors():
+        info = system.info(path)
+    marks = {str(name).lower(): str(value) for name, value in info.items() if value}
+    # A weak ETag (W/"…") says that two contents mean the same, so their bytes may differ.
+    found = [f"{name} {marks[name]}" for name in _MARKS if name in marks and not marks[name].startswith("W/")]
+    return RemoteInfo(str(info["type"]), info.get("size"), found[0] if found else "")
+
+
+def forget_listings(url: str) -> None:
+    """Drop the listings that fsspec keeps of a store, so that the next question reaches the store."""
+    _system_of(url)[0].invalidate_cache()
+
+
+def can_list(url: str) -> bool:
+    """Whether directories and patterns are read there: the web lists nothing, and a chain of URLs names one file."""
+    return not _is_web(url) and "::" not in url
+
+
+def list_matching(pattern: str) -> list[str]:
+    """The URLs of all files that match a pattern, hidden ones left out as of a local pattern; none where the store refuses."""
+    system, path = _system_of(pattern)
+    try:
+        with _store_errors():
+            found = system.glob(path, detail=True)
+    except OSError:
+        return []
+    files = (p for p, info in found.items() if info["type"] == "file" and ("/." in pattern or "/." not in p))
+    return sorted(_url_of(system, _before(pattern, path), p) for p in files)
+
+
+def list_below(directory: str) -> list[str]:
+    """The URLs of all files below a directory, hidden ones left out, in the order of their paths.
+
+    Raises:
+        OSError: The store refuses.
+    """
+    system, path = _system_of(directory)
+    with _store_errors():
+        found = system.find(path)
+    hidden = re.compile(r"(^|/)\.")
+    return sorted(
+        _url_of(system, _before(directory, path), p) for p in found if not hidden.search(p[len(path) :])
+    )
+
+
+def open_url(url: str) -> io.BufferedReader:
+    """Open a URL for reading; a stream that cannot seek is read from its beginning to its end.
+
+    Raises:
+        OSError: The URL names nothing, or the store refuses.
+    """
+    system, path = _system_of(url)
+    with _store_errors():
+        file = system.open(path, "rb")
+    return io.BufferedReader(_RemoteStream(file), _CHUNK)
+
+
+def url_fingerprint(url: str) -> str:
+    """The content of a URL as a size and the store's mark of it; as a size and a hash where the store has no mark.
+
+    The mark costs one question. Without it the whole file is read, as a local one is.
+
+    Raises:
+        OSError: The URL names nothing, or the store refuses.
+    """
+    forget_listings(url)
+    info = find_info(url)
+    if info.mark and info.size is not None:
+        return f"{info.size} bytes, {info.mark}"
+    code, size = hashlib.blake2b(digest_size=16), 0
+    with open_url(url) as file:
+        while chunk := file.read(_CHUNK):
+            code.update(chunk)
+            size += len(chunk)
+    return f"{size} bytes, blake2b {code.hexdigest()}"
+
+
+class _RemoteStream(io.RawIOBase):
+    """A file of fsspec as a raw stream of Python, whose errors are each an `OSError`.
+
+    The place is kept here: in memory fsspec hands out one file to all readers.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._at = 0
+        self._can_seek = bool(file.seekable())
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._can_seek
+
+    def readinto(self, into: Any) -> int:
+        with _store_errors():
+            if self._can_seek:
+                self._file.seek(self._at)
+            data = self._file.read(len(into))
+        self._at += len(data)
+        into[: len(data)] = data
+        return len(data)
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if not self._can_seek:
+            raise io.UnsupportedOperation("the store gives the file from its beginning to its end only")
+        with _store_errors():
+            if whence == io.SEEK_CUR:
+                offset, whence = self._at + offset, io.SEEK_SET
+            self._file.seek(offset, whence)
+            self._at = self._file.tell()
+        return self._at
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+def _is_web(url: str) -> bool:
+    return url.lower().startswith(("http://", "https://"))
+
+
+def _url_of(system: Any, like: str, path: str) -> str:
+    """A path that was found, as a URL: beneath what the user wrote before the path (a protocol, perhaps a host)."""
+    return f"{like}{path}" if like else str(system.unstrip_protocol(path))
+
+
+def _before(url: str, path: str) -> str:
+    """The part of a URL that stands before its path; "" where the path is spelled in another way there."""
+    url = url.rstrip("/")
+    return url.removesuffix(path) if path and url.endswith(path) else ""
+
+
+def _system_of(url: str) -> tuple[Any, str]:
+    """The file system of fsspec for a URL, and the path in it."""
+    from fsspec.core import url_to_fs
+
+    try:
+        system, path = url_to_fs(url)
+    except ImportError as e:
+        cause = e.__cause__ or e.__context__
+        package = (getattr(cause, "name", None) or "").split(".")[0]
+        raise MissingExtra(
+            f"reading {url} needs {f'the package {package!r}' if package else 'a package'}, which is not installed",
+            f"install it with: pip install {package}" if package else str(e),
+        ) from None
+    except ValueError as e:
+        raise BadSource(
+            f"{url!r}: expected a path, or a URL of a protocol that fsspec knows, got: {e}",
+            "check the path",
+        ) from None
+    except Exception as e:  # of the store's own library, such as credentials that are missing
+        raise BadSource(
+            f"{url!r}: expected a store that can be reached, got: {_said(e)}", "check the path"
+        ) from None
+    return system, str(path)
+
+
+def _said(e: Exception) -> str:
+    if isinstance(e, FileNotFoundError):
+        return os.strerror(errno.ENOENT)
+    return f"{type(e).__name__}: {str(e).splitlines()[0] if str(e) else 'no reason given'}"
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    """Turn what a store raises into an `OSError`; a missing object and a missing file are told in the same words."""
+    try:
+        yield
+    except (FileNotFoundError, PermissionError) as e:
+        code = errno.ENOENT if isinstance(e, FileNotFoundError) else errno.EACCES
+        raise OSError(code, os.strerror(code)) from None
+    except (OSError, MemoryError):
+        raise
+    except Exception as e:
+        raise OSError(_said(e)) from None
