@@ -76,9 +76,9 @@ def test_directories_and_patterns(store: Any) -> None:
     with pytest.raises(BadSource, match=r"memory://corpus/\*.csv': expected files that match, got none"):
         read("memory://corpus/*.csv")
     store.pipe("/model/pofx.json", b"{}")
-    with pytest.raises(BadSource, match="found the directory of a model"):
+    with pytest.raises(BadSource, match="got the directory of a model"):
         read("memory://model")
-    with pytest.raises(BadSource, match="found a directory"):
+    with pytest.raises(BadSource, match="got a directory"):
         source_of("memory://corpus")
 
 
@@ -127,7 +127,7 @@ def test_limits_and_truncation_hold_at_a_url(store: Any) -> None:
     with pytest.raises(BadSource, match="expected at most 200 bytes for each byte of the packed file"):
         documents("memory://bomb.txt.gz").look()
     store.pipe("/cut.txt.gz", gzip.compress(b"a line\n")[:-4])
-    with pytest.raises(BadSource, match="expected a whole .gz file, found one that breaks off"):
+    with pytest.raises(BadSource, match="expected a whole .gz file, got one that breaks off"):
         read("memory://cut.txt.gz")
     store.pipe("/long.txt", b"a" * 100)
     with pytest.raises(BadSource, match="expected a document of at most 10 bytes"):
