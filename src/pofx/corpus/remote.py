@@ -68,7 +68,7 @@ def can_list(url: str) -> bool:
 
 
 def list_matching(pattern: str) -> list[str]:
-    """The URLs of all files that match a pattern, hidden ones left out as of a local pattern; none where the store refuses."""
+    """The URLs of all files that match a pattern, hidden ones left out as on this disk; none where the store refuses."""
     system, path = _system_of(pattern)
     try:
         with _store_errors():
