@@ -111,7 +111,7 @@ def test_warnings_of_one_kind_are_one(capsys: pytest.CaptureFixture[str], model:
         "pofx: warning: 1 more row as in a.jsonl:501: expected a JSON object",
         "pofx: warning: 500 more rows as in a.jsonl:1: expected a string in field 'text'",
         "pofx: warning: 503 of 504 rows without a score",
-        "pofx: warning: a.jsonl:1: expected a string in field 'text', got a number",
+        "pofx: warning: a.jsonl:1: expected a string in field 'text', got a number; mend the row, or name another field (--field)",
         "pofx: warning: a.jsonl:501: expected a JSON object, got no JSON: Expecting value at character 0",
     ]
     code, out, err = run(capsys, "fit", "a.jsonl", "-o", "m", "--held-out", "0")

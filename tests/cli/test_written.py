@@ -241,3 +241,19 @@ def test_a_directory_that_takes_no_file_is_told_before_any_work(
 def test_a_cell_is_spelled_as_json_spells_it(value: object) -> None:
     assert _cell(value) == json.dumps(value, ensure_ascii=False)
     assert (_cell("1,5"), _cell(None)) == ("1,5", "")
+
+
+@pytest.mark.parametrize(("out", "says"), [("new/deep/out.csv", 1), ("there/out.csv", 0), ("out.csv", 0)])
+def test_a_new_directory_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], out: str, says: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there").mkdir()
+    Path("in.txt").write_text("a cat\n")
+    pofx.save(pofx.fit(["a cat", "a dog"], pofx.NgramSpec(order=2)), "model")
+    with pytest.raises(SystemExit) as ended:
+        main(f"score in.txt -m model -o {out}".split())
+    assert ended.value.code == 0
+    said = capsys.readouterr().err
+    assert said.count("-o: the directory 'new/deep' is new, and will be made\n") == says
+    assert said.count("is new") == says

@@ -57,7 +57,7 @@ def test_arrays_by_definition(rows: list[Any], indent: Any, ascii: bool, chunk: 
         patch.setattr(json_array, "_CHUNK", chunk)
         stream = io.BufferedReader(io.BytesIO(data.encode()), 16)  # type: ignore[arg-type]
         found: list[Any] = list(
-            json_array.array_rows("x", stream, DocumentLayout(keep=("x",)), FieldSearch(()))
+            json_array.array_rows("x", stream, DocumentLayout(keep=("x",)), FieldSearch({}))
         )
     assert [(text, kept) for _, text, _, _, kept in found] == [(r["text"], (r["x"],)) for r in rows]
     assert all(data.split("\n")[line - 1].lstrip(" \t[").startswith("{") for line, *_ in found)
@@ -214,7 +214,7 @@ def test_a_field_that_no_row_has_is_refused_with_what_is_meant(
         next(iter(records(path, report=met.append, **options)))
     assert str(e.value) == (
         f"{path}: expected a field 'bdoy' in any of the first 1,000 rows, got only 'body', 'key', 'meta', "
-        f"'meta.lang'; did you mean 'body'?{' (field=…)' if option == 'field' else ''}"
+        f"'meta.lang'; did you mean 'body'? ({option}=…)"
     )
     assert met == []
     with pytest.raises(BadSource, match="did you mean 'meta.lang'"):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import pofx
 from pofx import NotText
 from pofx.lm.trace import Want
-from pofx.transforms.with_begin import with_begin
+from pofx.transforms.with_begin import token_id, with_begin
 from pofx.transforms.with_end import with_end
 from small_models import NO_BEGIN, NO_END, ngram
 from toy import log_prefix, texts
@@ -80,3 +82,14 @@ def test_both_make_a_joint_distribution_of_a_stream() -> None:
     assert pofx.log_prob(lm, "two") == pytest.approx(pofx.prefix_log_prob(stream, "two\n", given="\n"))
     assert {d.text for d in pofx.sample(lm, 30, seed=1)} & {"one", "two", "three"}
     assert lm.begin.text == "⏎"
+
+
+@pytest.mark.parametrize(
+    ("token", "then"), [("<|endoftxt|>", r"did you mean '<\|endoftext\|>'\?$"), ("xyz", "name one token$")]
+)
+def test_a_mistyped_token_gets_the_nearest(token: str, then: str) -> None:
+    vocab: Any = SimpleNamespace(
+        control=SimpleNamespace(names={"<s>": 0, "<|endoftext|>": 1}), encode=lambda text: list(text.encode())
+    )
+    with pytest.raises(pofx.BadValue, match=f"^begin: expected the text of a single token.*; {then}"):
+        token_id(vocab, token, "begin")

@@ -80,7 +80,11 @@ def evaluate(log_posterior: NDArray[np.float64], truth: NDArray[np.int64]) -> Ev
     """
     n, n_classes = log_posterior.shape
     if not n:
-        raise BadValue("expected at least one text with a label, got none", None, argument="evaluate")
+        raise BadValue(
+            "expected at least one text with a label, got none",
+            "name a file with labels, or pass some",
+            argument="evaluate",
+        )
     best = np.argmax(log_posterior, axis=1)
     confidence = np.exp(log_posterior[np.arange(n), best])
     right = best == truth

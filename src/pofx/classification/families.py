@@ -115,7 +115,9 @@ def with_vocab(spec: Spec, texts: Texts, length: Length) -> Spec:
     """Return the spec with a vocabulary made from all texts: one class may lack characters of another."""
     if not isinstance(spec, NgramSpec | TransformerSpec):
         raise BadValue(
-            f"expected NgramSpec(…), TransformerSpec(…) or an LM, got {spec!r:.60}", None, argument="spec"
+            f"expected NgramSpec(…), TransformerSpec(…) or an LM, got {spec!r:.60}",
+            "pass one of the three",
+            argument="spec",
         )
     if length == "shared":
         if isinstance(spec.vocab, Vocab) and spec.vocab.end is not None:

@@ -102,7 +102,9 @@ class Joint:
             c = self.classes.index(label)
         except ValueError:
             known = ", ".join(map(repr, self.classes[:6])) + (" …" if len(self.classes) > 6 else "")
-            raise BadValue(f"expected one of {known}, got {label!r}", None, argument="label") from None
+            raise BadValue(
+                f"expected one of {known}, got {label!r}", "name a class of this classifier", argument="label"
+            ) from None
         if self.given is not None:
             return sample(self.lms[0], n, self.given[c], max_tokens, seed)
         return sample(self.lms[c], n, "", max_tokens, seed)

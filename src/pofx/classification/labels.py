@@ -74,7 +74,7 @@ def as_texts(X: Any) -> list[str | bytes]:
     try:
         texts = X.tolist() if isinstance(X, np.ndarray) else list(X)
     except TypeError:
-        raise BadValue(f"X: expected a list of texts, got {type(X).__name__}", None) from None
+        raise BadValue(f"X: expected a list of texts, got {type(X).__name__}", "write [text, …]") from None
     for i, text in enumerate(texts):
         if not isinstance(text, str | bytes):
             raise BadValue(

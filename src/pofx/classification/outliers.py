@@ -77,7 +77,10 @@ def make_rejection(
     Right: of documents held out. Wrong: of documents the model was fitted on, which it knows by heart.
     """
     if not len(log_evidence):
-        raise BadValue("held out: expected at least one text to hold others against, got none", None)
+        raise BadValue(
+            "held out: expected at least one text to hold others against, got none",
+            "hold some texts out of the fit",
+        )
     values = np.sort(statistic(log_evidence, n_bytes, per))
     if len(values) > KEPT:
         values = values[np.round(np.linspace(0, len(values) - 1, KEPT)).astype(np.int64)]
@@ -87,5 +90,5 @@ def make_rejection(
 def statistic(log_evidence: NDArray[np.float64], n_bytes: NDArray[np.int64], per: Per) -> NDArray[np.float64]:
     """Return log p(x), or with per="byte" log p(x) over 1 + its bytes, where EOS counts as one byte."""
     if per not in ("text", "byte"):
-        raise BadValue(f"expected 'text' or 'byte', got {per!r}", None, argument="per")
+        raise BadValue(f"expected 'text' or 'byte', got {per!r}", "write one of the two", argument="per")
     return log_evidence if per == "text" else log_evidence / (1 + n_bytes)

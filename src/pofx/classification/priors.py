@@ -43,7 +43,7 @@ def _prior_weights(prior: Prior, classes: list[Any], count: NDArray[np.float64])
         if prior != "empirical":
             raise BadValue(
                 f"expected 'empirical', 'uniform', {n} numbers or a mapping of labels, got {prior!r:.60}",
-                None,
+                "pass one of these",
                 argument="prior",
             )
         if not count.sum() > 0:
@@ -60,7 +60,11 @@ def _prior_weights(prior: Prior, classes: list[Any], count: NDArray[np.float64])
                 "a number for the unknown class": set(prior) - set(classes),
             }
             found = " and ".join(f"{what} {_some(of)}" for what, of in parts.items() if of)
-            raise BadValue(f"expected a number for each of {n} classes, got {found}", None, argument="prior")
+            raise BadValue(
+                f"expected a number for each of {n} classes, got {found}",
+                "give each class one number",
+                argument="prior",
+            )
         prior = [prior[t] for t in classes]
     weights = np.array(check_weights("prior", prior, n))
     return np.asarray(weights / weights.sum(), dtype=np.float64)

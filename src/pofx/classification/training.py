@@ -103,7 +103,9 @@ def fit_joint(
             argument="given",
         )
     if length not in ("own", "shared"):
-        raise BadValue(f"expected 'own' or 'shared', got {length!r:.60}", None, argument="length")
+        raise BadValue(
+            f"expected 'own' or 'shared', got {length!r:.60}", "write one of the two", argument="length"
+        )
     if length == "shared" and (isinstance(spec, LM) or given is not None):
         raise BadValue(
             "expected 'own' for one model of texts after prefixes, which has an EOS of its own, got 'shared'",
@@ -123,7 +125,7 @@ def fit_joint(
     if background and (isinstance(spec, LM) or given is not None):
         raise BadValue(
             f"expected 0 for one model of texts after prefixes, which all classes have in common, got {background}",
-            None,
+            "leave it out",
             argument="background",
         )
     prefixes = None if given is None else _prefixes(given, classes)

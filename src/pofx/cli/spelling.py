@@ -50,7 +50,7 @@ def shell_line(error: PofxError) -> str:
 
 def _spelled(advice: Advice, verb: click.Context | None) -> str | None:
     """The advice with the verb's option or argument; None where the verb has neither."""
-    shell = advice.shell
+    shell = _known(advice.shell, verb)
     if advice.parameter:
         parameter = None if verb is None else _parameter(advice.parameter, verb)
         if parameter is None or verb is None:

@@ -190,7 +190,11 @@ def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source
     if format is not None:
         given, given_packing = _ending("x." + format.removeprefix("."))
         if given not in _FORMATS:
-            raise BadValue(f"expected one of {', '.join(_FORMATS)}, got {format!r}", None, argument="format")
+            raise BadValue(
+                f"expected one of {', '.join(_FORMATS)}, got {format!r}",
+                "write one of these",
+                argument="format",
+            )
         inner, packing = given, given_packing or packing
     if text != "-":
         _must_be_file(text)

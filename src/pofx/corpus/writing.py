@@ -75,7 +75,7 @@ def target_of(path: str | os.PathLike[str]) -> Target:
         raise BadSource(
             f"{os.fspath(path)}: expected a file to write that ends in .jsonl, .csv or .tsv (then .gz or .zst, to pack "
             f"it) or in .parquet, got {found}",
-            None,
+            "name a file with one of these endings",
         )
     if last == ".parquet":
         require("pyarrow", "data", "writing Parquet")

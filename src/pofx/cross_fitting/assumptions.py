@@ -79,7 +79,7 @@ def corpus_report(
     if clusters is not None and len(clusters) != corpus.n:
         raise BadValue(
             f"expected a label for each of {corpus.n} documents, got {len(clusters)}",
-            None,
+            "give each document one label",
             argument="clusters",
         )
     scored, seed = check_whole_number("scored", scored, 1), check_whole_number("seed", seed)

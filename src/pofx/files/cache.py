@@ -151,7 +151,10 @@ def limit() -> int:
         return LIMIT
     size = parse_size(chosen)
     if size is None:
-        raise BadValue(f"{LIMIT_VARIABLE}: expected a size such as 500M or 20G, got {chosen!r:.40}", None)
+        raise BadValue(
+            f"{LIMIT_VARIABLE}: expected a size such as 500M or 20G, got {chosen!r:.40}",
+            "set it to a number and a unit, or unset it",
+        )
     return size
 
 

@@ -100,4 +100,6 @@ def file_sha256(path: Path) -> str:
         with path.open("rb") as f:
             return hashlib.file_digest(f, "sha256").hexdigest()
     except OSError as e:
-        raise BadSource(f"{path}: expected a readable file, got: {e.strerror or e}", None) from None
+        raise BadSource(
+            f"{path}: expected a readable file, got: {e.strerror or e}", "check its permissions"
+        ) from None

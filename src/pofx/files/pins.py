@@ -127,7 +127,10 @@ def unpin(fingerprint: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as e:
-        raise BadSource(f"{path}: expected to remove the verdict, got: {e.strerror or e}", None) from None
+        raise BadSource(
+            f"{path}: expected to remove the verdict, got: {e.strerror or e}",
+            "check the permissions of the directory",
+        ) from None
     return True
 
 

@@ -34,7 +34,8 @@ def read_record(path: Path) -> FittedDocuments:
         validation = found.get("validation", codes[:0])
     except (SafetensorError, OSError, ValueError, KeyError) as e:
         raise BadSource(
-            f"{path}: expected hashes of documents, got no readable file ({str(e)[:80]})", None
+            f"{path}: expected hashes of documents, got no readable file ({str(e)[:80]})",
+            "copy the model's directory again",
         ) from None
     if not (_are_hashes(codes) and _are_hashes(validation)) or documents.shape != (1,):
         raise BadSource(

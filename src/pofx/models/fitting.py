@@ -60,7 +60,9 @@ def fit(
     if isinstance(spec, TransformerSpec):
         kept = None if validation is None else list(validation)
         return _fit_transformer(list(documents), spec, kept, progress, checkpoint, resume)
-    raise BadValue(f"expected NgramSpec(…) or TransformerSpec(…), got {spec!r}", None, argument="spec")
+    raise BadValue(
+        f"expected NgramSpec(…) or TransformerSpec(…), got {spec!r}", "pass one of the two", argument="spec"
+    )
 
 
 def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:

@@ -70,7 +70,9 @@ def load(
     was fitted with "<s>" as x0.
     """
     if dtype not in ("float32", "bfloat16"):
-        raise BadValue(f"expected 'float32' or 'bfloat16', got {dtype!r}", None, argument="dtype")
+        raise BadValue(
+            f"expected 'float32' or 'bfloat16', got {dtype!r}", "write one of the two", argument="dtype"
+        )
     context = None if context is None else check_whole_number("context", context, 2)
     stride = None if stride is None else check_whole_number("stride", stride, 1)
     budget = None if budget is None else check_whole_number("budget", budget, 1)

@@ -200,5 +200,6 @@ def _of_family(directory: Path, card: dict[str, Any]) -> LM:
             )
         return transformer_files.from_files(directory, vocab, begin, overlap)
     raise BadSource(
-        f"{directory / CARD}: expected family 'ngram' or 'transformer', got {card.get('family')!r}", None
+        f"{directory / CARD}: expected family 'ngram' or 'transformer', got {card.get('family')!r}",
+        "load the model with the version of pofx that saved it",
     )

@@ -50,7 +50,7 @@ class NgramSpec:
         if self.smoothing not in SMOOTHINGS:
             raise BadValue(
                 f"expected one of {', '.join(SMOOTHINGS)}, got {self.smoothing!r}",
-                None,
+                "write one of these",
                 argument="smoothing",
             )
         alpha = check_real_number("alpha", self.alpha, 0, above=True, advice="for none use smoothing='mle'")
@@ -110,7 +110,7 @@ class TransformerSpec:
         for name in ("begin", "end", "tie"):
             object.__setattr__(self, name, check_bool(name, getattr(self, name)))
         if self.seconds is not None and self.epochs is not None:
-            raise BadValue("seconds and epochs: expected one of the two, got both", None)
+            raise BadValue("seconds and epochs: expected one of the two, got both", "leave one of them out")
         for name in ("seconds", "epochs"):
             value = getattr(self, name)
             if value is not None:

@@ -100,7 +100,8 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
     parts = lm.parts()
     if parts is None or parts.draws != "text":
         raise BadValue(
-            f"expected a mixture of models, as mixture([…]) makes it, got {type(lm).__name__}", None
+            f"expected a mixture of models, as mixture([…]) makes it, got {type(lm).__name__}",
+            "pass mixture([…])",
         )
     if isinstance(texts, str | bytes):
         raise BadValue(

@@ -98,7 +98,9 @@ def sample(
     n, max_tokens = check_whole_number("n", n), check_whole_number("max_tokens", max_tokens, 1)
     seed = None if seed is None else check_whole_number("seed", seed, advice="None draws a fresh one")
     if boundary not in ("token", "exact"):
-        raise BadValue(f"expected 'exact' or 'token', got {boundary!r}", None, argument="boundary")
+        raise BadValue(
+            f"expected 'exact' or 'token', got {boundary!r}", "write one of the two", argument="boundary"
+        )
     if isinstance(given, Prefix):
         draws = sample(with_prefix(lm, given), n, "", max_tokens, seed, boundary)
         return [replace(d, terms=terms_given_ids(lm, d.terms, given)) for d in draws]

@@ -35,7 +35,10 @@ def interpolate(
     texts, which favour the model that memorised them. `mixture` instead weighs whole texts.
     """
     if (weights is None) == (held_out is None):
-        raise BadValue("expected either weights or held_out texts to find them on, got both or neither", None)
+        raise BadValue(
+            "expected either weights or held_out texts to find them on, got both or neither",
+            "pass one of the two",
+        )
     if held_out is not None:
         weights = interpolation_weights(lms, held_out).tolist()
     return Interpolation(lms, check_components(lms, weights))
@@ -59,7 +62,11 @@ def interpolation_weights(lms: Sequence[LM], held_out: Sequence[str | bytes]) ->
     )  # the same for all: one vocabulary, and x0 for all or none
     rows = [lm.forward(paths, skip=skips).logp for lm in lms]
     if not sum(len(p) for p in paths):
-        raise BadValue("expected at least one text, got none", None, argument="held_out")
+        raise BadValue(
+            "expected at least one text, got none",
+            "pass texts that no model was fitted on",
+            argument="held_out",
+        )
     return mixture_weights(np.stack([np.concatenate(r) for r in rows]))
 
 

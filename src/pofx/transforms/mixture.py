@@ -110,7 +110,7 @@ def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDAr
         BadValue: There is no model, or the models differ in vocabulary, x0 or EOS.
     """
     if not lms:
-        raise BadValue("expected at least one model to mix, got none", None)
+        raise BadValue("expected at least one model to mix, got none", "pass a list of models")
     pi = np.array([1.0] * len(lms) if weights is None else check_weights("weights", weights, len(lms)))
     for lm in lms[1:]:
         if not same_vocab(lm, lms[0]):

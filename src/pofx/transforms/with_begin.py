@@ -1,7 +1,8 @@
-"""An x0 for a model that has none: a token that is put before every text."""
+"""An x0 for a model that has none: a token stands before every text."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -16,9 +17,9 @@ from pofx.vocab.vocabulary import Vocab
 
 
 def with_begin(lm: LM, begin: str | int, known: Literal["trained", "declared", "assumed"] = "assumed") -> LM:
-    r"""Use p(· | begin) as p(·): a token stands for x0.
+    r"""Use p(x | begin) as p(x): a token stands for x0.
 
-    `audit` says whether p(x1 | begin) knows how texts begin.
+    `audit` measures whether p(x1 | begin) is a distribution of how texts begin.
 
     Args:
         lm: A model without x0.
@@ -29,8 +30,10 @@ def with_begin(lm: LM, begin: str | int, known: Literal["trained", "declared", "
     Raises:
         BadValue: The model has an x0 of its own, or `begin` is no single token.
 
-    Right: `with_begin(lm, "\n")` for a model of lines. Wrong: to take such a number for one that is
-    known: the x0 is an assumption.
+    Returns:
+        The model with x0.
+
+    Right: `with_begin(lm, "\n")` for a model of lines. Wrong: reporting its log p(x) as the model's own: x0 is assumed.
     """
     if lm.begin.known != "none":
         raise BadValue(
@@ -52,7 +55,7 @@ class WithBegin(Given):
         self._control = lm.vocab.token_bytes[i] is None
 
     def over(self, lm: LM) -> LM:
-        """Another model after the same x0."""
+        """Put the same x0 before another model."""
         return WithBegin(lm, int(self.ids[0]), self._known)
 
     def forward(
@@ -61,7 +64,7 @@ class WithBegin(Given):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """The model's pass over x0 and path.
+        """Make one pass of the model over x0 and each path.
 
         Raises:
             BadValue: A path begins with x0, and x0 is a control token, which no text spells.
@@ -79,8 +82,8 @@ class WithBegin(Given):
     def _doubled(self, path: Path) -> bool:
         """Whether a path begins with x0.
 
-        Where x0 is EOS, too, the path of the empty text is EOS alone, which is no second x0. A window may begin with an x0
-        that was drawn inside a text; there it is read, not scored.
+        Where x0 is EOS, too, the path of the empty text is EOS alone, and EOS is then no second x0. A window may begin with
+        an x0 that was drawn inside a text; such an x0 is read, and not scored.
         """
         over = len(path) == 1 and self.begin.id == self.vocab.end
         return len(path) > 0 and path[0] == self.begin.id and not over
@@ -91,12 +94,12 @@ class WithBegin(Given):
 
 
 def token_name(vocab: Vocab, i: int) -> str:
-    """The name of a control token; of any other token its bytes, as `show` writes them."""
+    """Return the name of a control token; for any other token its bytes, as `show` writes them."""
     return next((name for name, at in vocab.control.names.items() if at == i), "") or vocab.show(i)
 
 
 def token_id(vocab: Vocab, token: str | int, what: str) -> int:
-    """The id of a token.
+    """Return the id of a token.
 
     Args:
         vocab: The vocabulary.
@@ -109,7 +112,9 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
     if not isinstance(token, str):
         if why_not_whole(token, 0, vocab.size - 1):
             raise BadValue(
-                f"expected a token id in [0, {vocab.size}), got {show_value(token)}", None, argument=what
+                f"expected a token id in [0, {vocab.size}), got {show_value(token)}",
+                "write the id or the name of a token of this model",
+                argument=what,
             )
         return int(token)
     control = vocab.control.names
@@ -118,14 +123,15 @@ def token_id(vocab: Vocab, token: str | int, what: str) -> int:
     ids = vocab.encode(token)
     if len(ids) != 1:
         named = f", or a control token ({list_names(list(control))})" if control else ""
+        near = difflib.get_close_matches(token, control, 1, 0.6)
         raise BadValue(
             f"expected the text of a single token{named}, got {token!r}, which is {len(ids)} tokens",
-            None,
+            f"did you mean {near[0]!r}?" if near else "name one token",
             argument=what,
         )
     return ids[0]
 
 
 def list_names(named: Sequence[str], most: int = 6) -> str:
-    """The first few of many names, for a message."""
+    """Return the first few of many names, for a message."""
     return ", ".join(named[:most]) + (f" and {len(named) - most} more" if len(named) > most else "")

@@ -26,7 +26,7 @@ def vocab_for(spec: str | Vocab, texts: Iterable[str | bytes], end: bool) -> Voc
             )
         return spec
     if not isinstance(spec, str):
-        raise BadValue(f"expected {CHOICES}, got {spec!r}", None, argument="vocab")
+        raise BadValue(f"expected {CHOICES}, got {spec!r}", "pass one of these", argument="vocab")
     if spec == "bytes":
         return ByteVocab(end=end)
     if spec in ("chars", "chars+bytes"):
@@ -34,7 +34,7 @@ def vocab_for(spec: str | Vocab, texts: Iterable[str | bytes], end: bool) -> Voc
     # ASCII digits, and at most nine: int() would also read "１２" and choke on a million of them.
     found = re.fullmatch(r"bpe:([0-9]{1,9})", spec)
     if found is None:
-        raise BadValue(f"expected {CHOICES}, got {spec[:60]!r}", None, argument="vocab")
+        raise BadValue(f"expected {CHOICES}, got {spec[:60]!r}", "write one of these", argument="vocab")
     from pofx.vocab.subwords import SubwordVocab
 
     return SubwordVocab.learn(texts, int(found[1]), end=end)

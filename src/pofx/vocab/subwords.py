@@ -226,18 +226,22 @@ def _spelled(vocab: Mapping[str, int]) -> list[bytes]:
         if type(i) is not int or not 0 <= i < len(tokens) or tokens[i] is not None:
             raise BadValue(
                 f"expected each id from 0 to {len(tokens) - 1} once, got {i!r} for the token {token[:40]!r}",
-                None,
+                "number the tokens without gaps",
             )
         try:
             tokens[i] = bytes([_BYTE_OF[c] for c in token])
         except KeyError as e:
             raise BadValue(
-                f"expected tokens in GPT-2's byte alphabet, got {e.args[0]!r} in {token[:40]!r}", None
+                f"expected tokens in GPT-2's byte alphabet, got {e.args[0]!r} in {token[:40]!r}",
+                "spell each byte in that alphabet",
             ) from None
     missing = next((b for b, c in enumerate(BYTE_CHARACTERS) if c not in vocab), None)
     if missing is not None or "" in vocab:
         what = "an empty token" if missing is None else f"none for 0x{missing:02X}"
-        raise BadValue(f"expected a token for every byte and none that spells nothing, got {what}", None)
+        raise BadValue(
+            f"expected a token for every byte and none that spells nothing, got {what}",
+            "add the tokens that are missing, and remove the empty ones",
+        )
     return [t for t in tokens if t is not None]
 
 
@@ -245,7 +249,10 @@ def _checked_merges(vocab: Mapping[str, int], merges: Iterable[Sequence[str]]) -
     out = []
     for rank, pair in enumerate(merges):
         if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
-            raise BadValue(f"expected a pair of tokens as merge {rank}, got {str(pair)[:60]!r}", None)
+            raise BadValue(
+                f"expected a pair of tokens as merge {rank}, got {str(pair)[:60]!r}",
+                "write each merge as two tokens",
+            )
         left, right = pair
         if not (left in vocab and right in vocab and left + right in vocab):
             raise BadValue(

@@ -168,7 +168,7 @@ def to_bytes(text: str | bytes) -> bytes:
     if isinstance(text, bytes):
         return text
     if not isinstance(text, str):
-        raise NotText(f"expected a text (str or bytes), got {type(text).__name__}", None)
+        raise NotText(f"expected a text (str or bytes), got {type(text).__name__}", "pass a str")
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as e:
@@ -184,7 +184,7 @@ def to_str(text: str | bytes) -> str:
         to_bytes(text)
         return text
     if not isinstance(text, bytes):
-        raise NotText(f"expected a text (str or bytes), got {type(text).__name__}", None)
+        raise NotText(f"expected a text (str or bytes), got {type(text).__name__}", "pass a str")
     try:
         return text.decode("utf-8")
     except UnicodeDecodeError as e:

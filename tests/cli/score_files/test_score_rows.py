@@ -60,7 +60,10 @@ def test_four_formats_hold_the_same(run: Callable[..., Ran]) -> None:
     assert [r["n"] for r in rows] == [3, 4, None, 7, -1]
     assert [r["mixed"] for r in rows] == [1, "two", None, None, 2.5]
     assert rows[0]["tags"] == ["a", "b"]
-    assert rows[3]["error"] == "expected a string in field 'body', got a number"
+    assert (
+        rows[3]["error"]
+        == "expected a string in field 'body', got a number; mend the row, or name another field (--field)"
+    )
     assert rows[3]["total_nats"] is rows[3]["text"] is None
     table = pq.read_table("o.parquet")
     kinds = {f.name: str(f.type) for f in table.schema}

@@ -190,7 +190,10 @@ def evaluate(
             err=True,
         )
     if not len(found.truth):
-        raise BadSource(f"{' '.join(files)}: expected documents that some class can produce, got none", None)
+        raise BadSource(
+            f"{' '.join(files)}: expected documents that some class can produce, got none",
+            "check the files, or train the classifier on texts like these",
+        )
     read = [texts[i] for i in some]
     print_fitted(int(joint.fitted_on(read).sum()), int(joint.chosen_by(read).sum()), len(read), EVALUATE)
     _show(

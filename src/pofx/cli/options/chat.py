@@ -21,7 +21,8 @@ def read_messages(path: str) -> list[dict[str, Any]]:
         raw = f.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
         raise BadSource(
-            f"{path}: expected a conversation of at most {MOST_BYTES >> 20} MiB, got a longer one", None
+            f"{path}: expected a conversation of at most {MOST_BYTES >> 20} MiB, got a longer one",
+            "name a shorter file",
         )
     out = []
     for k, line in enumerate(raw.splitlines(), 1):

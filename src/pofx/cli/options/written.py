@@ -18,7 +18,7 @@ from pofx.files.urls import check_local, local_path
 
 # The parameters of all verbs that name what is read: files, directories, models. A model may go by another name.
 READ = ("file", "files", "test_files", "chat", "directory", "model", "model_name", "names")
-# Of a directory that is read, what a model is made of: to write over one of these would damage the model.
+# The endings of a model's files: to write over such a file in a directory that is read would damage the model.
 _OF_A_MODEL = (".json", ".safetensors", ".model", ".txt", ".jinja", ".gguf", ".arpa", ".arpa.gz")
 STREAM = "-"
 _OVERWRITE = "pofx.overwrite"
@@ -34,10 +34,13 @@ def _is_there(path: Path, values: Values) -> bool:
 class Written(click.Path):
     """The type of a parameter that names a file, or a directory, to be written.
 
-    beside: further files that are written on the way, of the path given. finished: whether what stands at the path would
-    be lost, and no stopped run is on the way to replace it. unnamed: where the verb writes if the parameter is not given;
-    None for nowhere. Right: `type=Written(dir_okay=False)`, in a command of class `Verb`. Wrong: for a file that is only
-    read.
+    Attributes:
+        beside: A function of the path; it names further files that the verb writes beside it.
+        finished: A function of the path and the parameters: whether a finished output stands there, which would be lost.
+        unnamed: A function of the parameters: the path that the verb writes where this parameter is not given; None for
+            no path.
+
+    Right: `type=Written(dir_okay=False)`, in a command of class `Verb`. Wrong: for a file that is only read.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ def model_finished(path: Path, values: Values) -> bool:
 
 @dataclass(frozen=True)
 class _Place:
-    """A path as the user gave it, by which parameter, and which file that really is (None: there is none yet)."""
+    """A path as the user gave it, the parameter that named it, and the real file (None where there is no file yet)."""
 
     given: str
     by: str
@@ -118,10 +121,13 @@ class _Place:
 
 
 def check_written(ctx: click.Context) -> None:
-    """`BadValue` where a path to be written is a URL, is also read, is written twice, has no place, or is finished already.
+    """Check every path that the verb writes, and lock each until the verb ends.
 
-    `BadSource` where another process is writing such a path: each of them is locked until the verb ends. Nothing else is
-    touched. Devices, pipes and standard output are left out: /dev/null may be named as often as one likes.
+    Devices, pipes and standard output are left out: /dev/null may be named more than once.
+
+    Raises:
+        BadValue: A path is a URL, is also read, is written twice, is finished, or its directory takes no new file.
+        BadSource: Another process is writing such a path.
     """
     read = list(_read(ctx))
     written: list[_Place] = []
@@ -161,8 +167,19 @@ def check_written(ctx: click.Context) -> None:
                 )
         written.append(target)
     _lock(ctx, [place.given for place in written if place.given != STREAM])
-    # Behind the lock: the other process may have finished a moment ago.
+    # After the lock is taken: the other process may have finished a moment ago.
     _check_finished(ctx)
+    _tell_new_directories(ctx)
+
+
+def _tell_new_directories(ctx: click.Context) -> None:
+    """Print a line for each directory that the verb makes on the way to an output: its name may be mistyped."""
+    if ctx.params.get("quiet"):
+        return
+    parents = dict.fromkeys((name, os.path.dirname(path)) for _, name, path in _named(ctx) if path != STREAM)
+    for name, parent in parents:
+        if parent and not os.path.lexists(parent):
+            click.echo(f"pofx: {name}: the directory {parent!r} is new, and will be made", err=True)
 
 
 def lock_output(path: Path) -> None:
@@ -190,7 +207,7 @@ def _check_finished(ctx: click.Context) -> None:
 
 
 def _check_room(target: _Place) -> None:
-    """`BadValue` where the directory takes no new file: a file is written beside its place, then moved there."""
+    """Raise `BadValue` where the directory takes no new file: a file is written beside its place, then moved there."""
     if target.given == STREAM or target.real is None:
         return
     above = next(p for p in target.real.parents if os.path.lexists(p))
@@ -257,7 +274,7 @@ def _named(ctx: click.Context) -> Iterator[tuple[Written, str, str]]:
 
 
 def _place(path: str, by: str, stream: int, replaces: bool = False) -> _Place | None:
-    """None for a device, a pipe, or a stream that is none of a file."""
+    """Return the place of a path; None for a device, a pipe, or a stream that is no file."""
     try:
         info = os.fstat(stream) if path == STREAM else os.stat(path)
     except (OSError, ValueError):

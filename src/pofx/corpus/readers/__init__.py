@@ -23,13 +23,19 @@ from pofx.corpus.streams import open_text
 
 
 def rows(source: Source, layout: DocumentLayout, fields: FieldSearch | None = None) -> Iterator[RowOutcome]:
-    """The rows of one file in order, in constant memory: a document, a fault, or None for a blank.
+    """Yield the rows of one file in order, in constant memory: a document, a fault, or None for a blank line.
 
-    fields: told of objects of JSON, whose fields no header names. `BadSource` where the file itself is at fault: then
-    everything whole before that place has been yielded.
-    Right: `for row in rows(source, Layout()): …`. Wrong: `list(rows(…))` of a file larger than the memory.
+    Args:
+        source: The file.
+        layout: How documents stand in the file.
+        fields: The search that notes each object of JSON, whose fields no header names; None for no search.
+
+    Raises:
+        BadSource: The file itself is at fault. All whole rows before that place have been yielded.
+
+    Right: `for row in rows(source, DocumentLayout()): …`. Wrong: `list(rows(…))` of a file larger than the memory.
     """
-    fields = FieldSearch(()) if fields is None else fields
+    fields = FieldSearch({}) if fields is None else fields
     name = source.name
     with open_text(source, layout.encoding, layout.limits) as stream:
         if source.format == "txt":

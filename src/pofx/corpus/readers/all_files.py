@@ -15,11 +15,15 @@ _LOOK = 1 << 20
 
 
 def rows_of_all(sources: Sequence[Source], layout: DocumentLayout) -> Iterator[tuple[Source, RowOutcome]]:
-    """Each row with its file. `BadSource` where a field is in none of the first rows, before any is handed out.
+    """Yield each row with its file.
 
-    Only rows of JSON and of fastText are held back, for a thousand rows at most: a table names its columns itself.
+    Rows of JSON and of fastText are held back, a thousand at most, until each field has been seen. A table names its
+    columns itself.
+
+    Raises:
+        BadSource: None of the first rows has some field. No row has been yielded by then.
     """
-    fields = FieldSearch(layout.columns)
+    fields = FieldSearch(layout.options)
     held: list[tuple[Source, RowOutcome]] = []
     size = documents = 0
     for source in sources:
@@ -49,7 +53,7 @@ def rows_of_all(sources: Sequence[Source], layout: DocumentLayout) -> Iterator[t
 
 
 def check_beginnings(sources: Sequence[Source], layout: DocumentLayout) -> None:
-    """Read the beginning of each file, and refuse what can be refused by it; nothing of an input that is read once."""
+    """Read the beginning of each file, and raise the errors that show there. An input that is read once stays unread."""
     if not all(source.is_regular for source in sources):
         return
     for source in sources:

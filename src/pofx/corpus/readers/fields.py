@@ -1,4 +1,4 @@
-"""Fields of objects: `a` or, in an object inside, `a.b`; and whether any row of an input has those that are wanted."""
+"""Fields of objects, `a` or `a.b` for a field of an object inside; and the search for the fields that an input lacks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _NAMES, _LETTERS = 1000, 100
 
 
 def value_at(record: Mapping[str, Any], field: str) -> object:
-    """The value of a field, or `MISSING`. A name with a dot is a field of its own, or else one of an object inside."""
+    """Return the value of a field, or `MISSING`.
+
+    A name with a dot, "a.b", is the field "a.b" where the object has one, and otherwise the field b of the object in a.
+    """
     if field in record or "." not in field:
         return record.get(field, MISSING)
     value: object = record
@@ -27,35 +30,38 @@ def value_at(record: Mapping[str, Any], field: str) -> object:
 
 
 def shown_names(names: Any) -> str:
-    """The first names for a message, each cut short: a hostile file may have a million, or one of 50 MB."""
+    """Return the first names for a message, each cut short: a hostile file may have a million names, or a name of 50 MB."""
     shown = [repr(str(n)[:40]) for n, _ in zip(names, range(10))]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def field_advice(wanted: str, names: Iterable[str], of_text: bool) -> Advice:
-    """What to do about a field that is not there: the one that looks like it, if there is one.
+def field_advice(wanted: str, names: Iterable[str], option: tuple[str, str]) -> Advice:
+    """Advise what to do about a field that is missing: name the field that is spelled most like it, if there is one.
 
-    of_text: whether the text was looked for in it, which has a field by default; whoever wants another names the option.
+    Args:
+        wanted: The name of the missing field.
+        names: The names of the fields that are there.
+        option: The argument of Python and the option of the command line that name the field.
     """
     known = [str(n)[:_LETTERS] for n, _ in zip(names, range(_NAMES))]
     folded = {n.casefold().strip(): n for n in reversed(known)}
     near = difflib.get_close_matches(wanted[:_LETTERS].casefold(), folded, 1, 0.6)
-    do = f"did you mean {folded[near[0]]!r}?" if near else "name one that is there"
-    return Advice(do, "field=…", "--field") if of_text else Advice(do)
+    do = f"did you mean {folded[near[0]]!r}?" if near else "name a field that is there"
+    return Advice(do, *option)
 
 
 class FieldSearch:
-    """The fields that are wanted, the text's first, and that no row has had so far. Not a record: rows are told to it."""
+    """The wanted fields that no row has had so far. It changes: `note` is called with each row."""
 
-    def __init__(self, wanted: Iterable[str]) -> None:
-        self.missing = list(dict.fromkeys(wanted))
-        self._text = self.missing[:1]
+    def __init__(self, wanted: Mapping[str, tuple[str, str]]) -> None:
+        self._options = wanted
+        self.missing = list(wanted)
         self.objects = 0
         self._names: dict[str, None] = {}
 
     def note(self, record: Mapping[str, Any]) -> None:
-        """One more row, an object of JSON."""
+        """Count one more row, an object of JSON, and note the fields that it has."""
         self.objects += 1
         self.missing = [name for name in self.missing if value_at(record, name) is MISSING]
         for name, value in record.items():
@@ -67,11 +73,11 @@ class FieldSearch:
                 self._names.update((f"{name[:_LETTERS]}.{n[:_LETTERS]}", None) for n, _ in inner)
 
     def check(self, name: str) -> None:
-        """`BadSource` if a field is still missing, and there were objects that could have had it."""
+        """Raise `BadSource` if no row has had some field, and at least one row was an object."""
         if self.objects and self.missing:
             found = f"only {shown_names(list(self._names))}" if self._names else "no fields"
             rows = "the only row" if self.objects == 1 else f"any of the first {self.objects:,} rows"
             raise BadSource(
                 f"{name}: expected a field {self.missing[0]!r} in {rows}, got {found}",
-                field_advice(self.missing[0], self._names, self.missing[0] in self._text),
+                field_advice(self.missing[0], self._names, self._options[self.missing[0]]),
             )

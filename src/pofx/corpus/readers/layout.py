@@ -87,6 +87,18 @@ class DocumentLayout:
         """All fields that are read: the needed fields, then the kept fields."""
         return [*self.needed, *self.keep]
 
+    @cached_property
+    def options(self) -> dict[str, tuple[str, str]]:
+        """For each field that is read, the argument of Python and the option of the command line that name the field."""
+        kept = dict.fromkeys(self.keep, ("keep=…", "--keep, --label-field, --cluster"))
+        by = {
+            self.given: ("given=…", "--given-field"),
+            self.id: ("id=…", "--id"),
+            self.field: ("field=…", "--field"),
+        }
+        known = {**kept, **{name: how for name, how in by.items() if name is not None}}
+        return {name: known[name] for name in self.columns}
+
 
 # The outcome of reading a row: a document, a run of lines, a bad row, or None for a blank line.
 RowOutcome = Row | LineRun | Fault | None

@@ -39,7 +39,7 @@ def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> I
         not table.metadata.num_rows and not schema.names
     ):  # an empty shard, as a table without rows is often written
         return
-    places = [_Place(arrow, schema, name, column, column == layout.field) for column in layout.columns]
+    places = [_Place(arrow, schema, name, column, layout.options[column]) for column in layout.columns]
     for place in places[: len(layout.needed)]:
         place.check_text(arrow, layout, name)
     try:
@@ -79,14 +79,16 @@ def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> I
 class _Place:
     """Where a field stands: a column, or `a.b` inside one of structs."""
 
-    def __init__(self, arrow: Any, schema: Any, name: str, field: str, of_text: bool) -> None:
+    def __init__(self, arrow: Any, schema: Any, name: str, field: str, option: tuple[str, str]) -> None:
         self.field = field
         parts = [field] if field in schema.names or "." not in field else field.split(".")
         if schema.names.count(parts[0]) != 1:
             found = "it twice in" if parts[0] in schema.names else "only"
             twice = parts[0] in schema.names
             then = (
-                Advice("name one that is there once") if twice else field_advice(field, schema.names, of_text)
+                Advice("name a column that is there once", *option)
+                if twice
+                else field_advice(field, schema.names, option)
             )
             raise BadSource(
                 f"{name}: expected one column {parts[0]!r}, got {found} {shown_names(schema.names) or 'no columns'}",
@@ -99,7 +101,7 @@ class _Place:
             if inside.count(part) != 1:
                 raise BadSource(
                     f"{name}: expected a field {part!r} in column {field!r}, got {shown_names(inside) or self.kind}",
-                    field_advice(part, inside, of_text),
+                    field_advice(part, inside, option),
                 )
             self.kind = self.kind.field(part).type
         if arrow.types.is_dictionary(self.kind):

@@ -123,7 +123,7 @@ def csv_rows(name: str, stream: BufferedReader, layout: DocumentLayout, kind: st
             header = row
             table.width = len(row)
             places = [
-                column_of(name, header, wanted, wanted == layout.field, table.delimiter)
+                column_of(name, header, wanted, layout.options[wanted], table.delimiter)
                 for wanted in layout.columns
             ]
         elif len(row) != len(header):

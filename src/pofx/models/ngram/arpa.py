@@ -109,7 +109,7 @@ def _names(vocab: Vocab) -> list[str]:
     if bad or len(set(out)) < len(out):
         raise BadValue(
             f"expected tokens with distinct names without spaces, tabs and line ends, got {bad[:1] or 'two alike'}",
-            None,
+            "rename the tokens, or save the model as a directory",
         )
     return out
 
@@ -196,7 +196,9 @@ def _vocab(words: list[str], vocab: str | Vocab | None, name: str) -> Vocab:
             ) from None
     if vocab is not None:
         raise BadValue(
-            f"expected 'bytes', 'chars', a Vocab or None (words), got {vocab!r}", None, argument="vocab"
+            f"expected 'bytes', 'chars', a Vocab or None (words), got {vocab!r}",
+            "pass one of these",
+            argument="vocab",
         )
     return WordVocab([None if w in (CLASS, OTHER_CLASS) else w for w in ordinary], end)
 
@@ -212,7 +214,8 @@ def _model(
             rows = np.array([[names[t] for t in gram] for gram in tokens], dtype=np.uint64).reshape(-1, k)
         except KeyError as e:
             raise BadSource(
-                f"{name}: expected tokens listed as 1-grams, got {e.args[0]!r} in a {k}-gram", None
+                f"{name}: expected tokens listed as 1-grams, got {e.args[0]!r} in a {k}-gram",
+                "list the token as a 1-gram, or write the file again",
             ) from None
         padded = np.zeros((len(rows), order), dtype=np.uint64)
         padded[:, :k] = rows[:, ::-1]

@@ -79,7 +79,9 @@ def _lines(path: Path) -> Iterator[Iterator[str]]:
             "check its path and its permissions",
         ) from None
     if found := next((what for magic, what in _BINARY.items() if head.startswith(magic)), None):
-        raise BadSource(f"{name}: expected the text of an ARPA file, got {found}", None)
+        raise BadSource(
+            f"{name}: expected the text of an ARPA file, got {found}", "write the file again as UTF-8 text"
+        )
     packing: Packing = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), "")
     with open_text(Source(name, "txt", packing)) as stream:
         yield _decoded(stream, name)

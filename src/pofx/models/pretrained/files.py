@@ -65,9 +65,13 @@ def read_pretrained(
     `longrope` for texts of all lengths, in place of the short ones for texts of the original length.
     """
     if dtype not in DTYPES:
-        raise BadValue(f"expected 'float32' or 'bfloat16', got {dtype!r}", None, argument="dtype")
+        raise BadValue(
+            f"expected 'float32' or 'bfloat16', got {dtype!r}", "write one of the two", argument="dtype"
+        )
     if rope not in ("short", "long"):
-        raise BadValue(f"expected 'short' or 'long', got {rope!r:.40}", None, argument="rope")
+        raise BadValue(
+            f"expected 'short' or 'long', got {rope!r:.40}", "write one of the two", argument="rope"
+        )
     request = _Request(checkpoint, dtype, report, rope)
     found: tuple[Body, Head, int | None] | None = _own_decoder(request)
     if found is None:

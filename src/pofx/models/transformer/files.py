@@ -90,7 +90,8 @@ def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> Tran
     shape = _shape(config_file, vocab, begin)
     if not 0 < overlap < shape.context:
         raise BadSource(
-            f"{config_file}: expected a window longer than the overlap {overlap}, got {shape.context}", None
+            f"{config_file}: expected a window longer than the overlap {overlap}, got {shape.context}",
+            "copy the model's directory again",
         )
     try:
         tensors = load(weights_file.read_bytes())
@@ -111,15 +112,20 @@ def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> Tran
             raise BadSource(
                 f"{weights_file}: expected {name} as floats {list(want.shape)}, as config.json has it, "
                 f"got {str(found.dtype).removeprefix('torch.')} {list(found.shape)}",
-                None,
+                "copy the model's directory again",
             )
         if not bool(torch.isfinite(found).all()):
-            raise BadSource(f"{weights_file}: expected finite numbers, got inf or nan in {name}", None)
+            raise BadSource(
+                f"{weights_file}: expected finite numbers, got inf or nan in {name}", "fit the model again"
+            )
         with torch.no_grad():
             want.copy_(found)
     tensors.pop("lm_head.weight" if shape.tie else "", None)
     if tensors:
-        raise BadSource(f"{weights_file}: expected the tensors of config.json, got also {min(tensors)}", None)
+        raise BadSource(
+            f"{weights_file}: expected the tensors of config.json, got also {min(tensors)}",
+            "copy the model's directory again",
+        )
     return TransformerLM(net, vocab, begin=begin, overlap=overlap)
 
 
@@ -176,7 +182,10 @@ def _shape(file: Path, vocab: Vocab, begin: bool) -> Shape:
     def positive(name: str) -> int:
         value = config.get(name)
         if type(value) is not int or not 0 < value < 1 << 31:
-            raise BadSource(f"{file}: expected a positive whole number for {name}, got {value!r}", None)
+            raise BadSource(
+                f"{file}: expected a positive whole number for {name}, got {value!r}",
+                "copy the model's directory again",
+            )
         return value
 
     width, heads = positive("hidden_size"), positive("num_attention_heads")
@@ -192,9 +201,14 @@ def _shape(file: Path, vocab: Vocab, begin: bool) -> Shape:
     ]
     for name, expected, holds in must:
         if not holds(config.get(name)):
-            raise BadSource(f"{file}: expected {name} {expected!r}, got {config.get(name)!r}", None)
+            raise BadSource(
+                f"{file}: expected {name} {expected!r}, got {config.get(name)!r}",
+                "copy the model's directory again",
+            )
     if theta != THETA:
-        raise BadSource(f"{file}: expected rope_theta {THETA!r}, got {theta!r}", None)
+        raise BadSource(
+            f"{file}: expected rope_theta {THETA!r}, got {theta!r}", "copy the model's directory again"
+        )
     return Shape(
         vocab.size + begin,
         width,

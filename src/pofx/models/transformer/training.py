@@ -65,7 +65,9 @@ def train(
     corpus, held_out = FitDocuments(documents, spec, vocab), FitDocuments(validation, spec, vocab)
     if not len(corpus.pieces):
         raise BadValue(
-            "expected texts with at least one token to predict, got none", None, argument="documents"
+            "expected texts with at least one token to predict, got none",
+            "pass texts that are not empty",
+            argument="documents",
         )
     fit = FitState(corpus, held_out, spec, vocab)
     same = checkpoints.fit_identity(spec, vocab, documents)

@@ -116,7 +116,7 @@ def compression(
     if lm is None and lanes is not None:
         raise BadValue(
             f"expected a model, whose texts they are parts of, got {lanes} and no model",
-            None,
+            "leave it out, or name a model",
             argument="lanes",
         )
     shares = BlockProgress(progress, "coding", len(plain))

@@ -123,7 +123,7 @@ def _decode_block(lm: LM | None, block: CodeBlock, tell: adaptive.Tell) -> bytes
         if block.size * adaptive.LEAST_COST > 8 * len(block.code) + 64:
             raise Undecodable(
                 f"expected a block that its {len(block.code):,} bytes can stand for, got one of {block.size:,} bytes",
-                None,
+                "copy the file again",
             )
         data = adaptive.decode(block.code, block.size, tell)
     else:
@@ -140,7 +140,9 @@ def _decode_block(lm: LM | None, block: CodeBlock, tell: adaptive.Tell) -> bytes
 
 def _decode_tokens(lm: LM, block: CodeBlock, tell: adaptive.Tell) -> bytes:
     if len(block.code) % 4:
-        raise Undecodable(f"expected a code in words of 32 bits, got {len(block.code):,} bytes", None)
+        raise Undecodable(
+            f"expected a code in words of 32 bits, got {len(block.code):,} bytes", "copy the file again"
+        )
     try:
         path = parallel_streams.decode(lm, block.code, block.tokens, block.streams, tell)
         return lm.vocab.decode([int(i) for i in path if i != lm.vocab.end])

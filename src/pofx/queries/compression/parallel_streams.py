@@ -76,7 +76,8 @@ def decode(lm: LM, payload: bytes, n: int, streams: int, tell: Tell = silent) ->
         left -= cost(g, now)
         if left < 0:
             raise Undecodable(
-                f"expected the code of {count_noun(n, 'token')}, got one that ends after some {t:,}", None
+                f"expected the code of {count_noun(n, 'token')}, got one that ends after some {t:,}",
+                "copy the file again",
             )
         columns.append(now)
         return now
@@ -131,7 +132,7 @@ def _part_starts(n: int, streams: int) -> list[int]:
     if not 1 <= streams <= MAX_STREAMS or streams != part_count(streams, n):
         raise Undecodable(
             f"expected {count_noun(n, 'token')} in parts that have some, got {count_noun(streams, 'part')}",
-            None,
+            "copy the file again",
         )
     return [-(-n // streams) * k for k in range(1, streams)]
 

@@ -127,7 +127,11 @@ class Length(Condition):
 
     def __post_init__(self) -> None:
         if self.unit not in ("bytes", "characters", "tokens"):
-            raise BadValue(f"expected bytes, characters or tokens, got {self.unit!r}", None, argument="unit")
+            raise BadValue(
+                f"expected bytes, characters or tokens, got {self.unit!r}",
+                "write one of the three",
+                argument="unit",
+            )
         object.__setattr__(self, "n", check_whole_number("length", self.n))
 
     def automaton(self) -> Dfa:

@@ -85,7 +85,9 @@ def pose_problem(
     refuse_normalizing(lm.vocab, "conditioning, which asks of the bytes that tokens spell")
     max_tokens = check_whole_number("max_tokens", max_tokens)
     if boundary not in ("token", "exact"):
-        raise BadValue(f"expected 'token' or 'exact', got {boundary!r}", None, argument="boundary")
+        raise BadValue(
+            f"expected 'token' or 'exact', got {boundary!r}", "write one of the two", argument="boundary"
+        )
     if ends and lm.vocab.end is None:
         raise NoEOS(
             "condition: expected a model whose texts end, got one without end-of-text symbol",

@@ -118,7 +118,11 @@ def next_token(lm: LM, given: Given = "", k: int = 10, unit: NextUnit = "token",
     """
     k, calls = check_whole_number("k", k, 1), check_whole_number("calls", calls)
     if unit not in UNITS:
-        raise BadValue(f"expected one of {', '.join(map(repr, UNITS))}, got {unit!r}", None, argument="unit")
+        raise BadValue(
+            f"expected one of {', '.join(map(repr, UNITS))}, got {unit!r}",
+            "write one of these",
+            argument="unit",
+        )
     if isinstance(given, Prefix):
         record = next_token(with_prefix(lm, given), "", k, unit, calls)
         return replace(record, given=given.text, terms=terms_given_ids(lm, record.terms, given))

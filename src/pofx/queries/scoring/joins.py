@@ -48,7 +48,7 @@ def choose_joins(
     if asked not in JOIN_REQUESTS:
         raise BadValue(
             f"expected one of {', '.join(map(repr, JOIN_REQUESTS))}, got {asked!r}",
-            None,
+            "write one of these",
             argument="boundary",
         )
     if asked == "token" or (asked != "error" and lm.vocab.unambiguous):

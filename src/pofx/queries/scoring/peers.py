@@ -81,7 +81,9 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
     """
     rule = PEERS.get(peer)
     if rule is None:
-        raise BadValue(f"expected one of {', '.join(PEERS)}, got {peer!r}", None, argument="peer")
+        raise BadValue(
+            f"expected one of {', '.join(PEERS)}, got {peer!r}", "write one of these", argument="peer"
+        )
     marks = _marks_of(lm)
     as_words = peer == "kenlm" and lm.vocab.control.unknown is not None
     # KenLM cuts a text at any white space of ASCII, and reads a word outside its vocabulary as <unk>.

@@ -63,14 +63,16 @@ def score(
         )
     if not isinstance(given, str | bytes | Prefix | Sequence):
         raise BadValue(
-            f"expected one prefix, or one for each text, got {type(given).__name__}", None, argument="given"
+            f"expected one prefix, or one for each text, got {type(given).__name__}",
+            "pass a string, or a list of strings",
+            argument="given",
         )
     texts = list(texts)
     prefixes = [given] * len(texts) if isinstance(given, str | bytes | Prefix) else list(given)
     if len(prefixes) != len(texts):
         raise BadValue(
             f"expected one prefix, or one for each of {len(texts)} texts, got {len(prefixes)}",
-            None,
+            "pass one prefix for each text",
             argument="given",
         )
     if any(isinstance(g, Prefix) for g in prefixes):

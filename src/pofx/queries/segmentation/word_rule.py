@@ -52,18 +52,20 @@ class WordRule:
         elif self.how not in ("words", "graphemes"):
             raise BadValue(
                 f"expected 'words', 'graphemes', a compiled pattern or regions, got {self.how!r}",
-                None,
+                "pass one of these",
                 argument="units",
             )
         check_real_number("pattern_seconds", self.seconds, 0, above=True)
         if self.punctuation not in PUNCTUATION:
             raise BadValue(
-                f"expected one of {PUNCTUATION}, got {self.punctuation!r}", None, argument="punctuation"
+                f"expected one of {PUNCTUATION}, got {self.punctuation!r}",
+                "write one of these",
+                argument="punctuation",
             )
         if self.punctuation != "attached" and self.how != "words":
             raise BadValue(
                 f"expected 'attached', since others go only with units='words', got {self.punctuation!r}",
-                None,
+                "leave it out",
                 argument="punctuation",
             )
 

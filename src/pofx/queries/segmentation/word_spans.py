@@ -79,7 +79,7 @@ def region_spans(text: str, where: Sequence[tuple[int, int]] | Ints) -> WordSpan
         raise BadValue(
             f"expected regions (start, end) in order, none empty, none overlapping, in a text of {n} "
             f"characters, got ({spans[k, 0]}, {spans[k, 1]}) after {before[k]}",
-            None,
+            "sort the regions, and part them",
             argument="units",
         )
     space = test_characters(str.isspace, text)

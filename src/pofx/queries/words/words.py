@@ -75,7 +75,9 @@ def words(
     own = list(units)
     if len(own) != len(texts):
         raise BadValue(
-            f"expected regions for each of {len(texts)} texts, got {len(own)}", None, argument="units"
+            f"expected regions for each of {len(texts)} texts, got {len(own)}",
+            "pass a list of regions for each text",
+            argument="units",
         )
     return read_words(lm, BoundaryTokens(lm.vocab, WordRule("words", punctuation)), texts, given, own)
 
@@ -114,7 +116,7 @@ def read_words(
     if len(givens) != len(texts):
         raise BadValue(
             f"expected one prefix, or one for each of {len(texts)} texts, got {len(givens)}",
-            None,
+            "pass one prefix for each text",
             argument="given",
         )
     texts, changed = read_texts(lm, texts)

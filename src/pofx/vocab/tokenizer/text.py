@@ -207,7 +207,7 @@ def ids_around_text(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tu
         raise BadSource(
             f"{file.name}: expected a post_processor that puts tokens of the model around one text, got one that "
             f"makes {len(of_text)} of it, or ids of {rows} and more: {encoding.ids!s:.60}",
-            None,
+            "download the tokenizer again",
         )
     return tuple(encoding.ids[: of_text[0]]), tuple(encoding.ids[of_text[0] + 1 :])
 

@@ -46,7 +46,8 @@ class RowFile:
         )
         if len(data) != len(some) * self._row:
             raise BadSource(
-                f"{self._name}: expected the file as it was when it was opened, got it shorter", None
+                f"{self._name}: expected the file as it was when it was opened, got it shorter",
+                "keep the file unchanged while it is read, and load it again",
             )
         if not data:
             return torch.empty(0, self.shape[1])

@@ -88,7 +88,10 @@ def find_checkpoint(
         if path.exists():
             return _in_file(path, report, pre)
     except OSError as e:
-        raise BadSource(f"{shown:.200}: expected a readable model, got: {e.strerror or e}", None) from None
+        raise BadSource(
+            f"{shown:.200}: expected a readable model, got: {e.strerror or e}",
+            "check the path and its permissions",
+        ) from None
     _no_split(pre, shown)
     if (model_path(path.name) / CARD).is_file() and path.name == str(source):
         return _ready(path.name) or _damaged(path.name)
@@ -129,7 +132,10 @@ def _in_directory(path: Path, report: StageListener, pre: str | None) -> Path:
         )
     what = unknown_layout(path)
     if what is not None:
-        raise BadSource(f"{path}: expected a model's directory with {CONFIG}, got {what}", None)
+        raise BadSource(
+            f"{path}: expected a model's directory with {CONFIG}, got {what}",
+            "name the directory of a language model",
+        )
     raise BadSource(
         f"{path}: expected a model's directory, with pofx.json, {CONFIG} or one .gguf file, got none of them",
         f"name the directory that was saved or downloaded ('pofx models {path}' lists what was saved in it)",
@@ -139,7 +145,7 @@ def _in_directory(path: Path, report: StageListener, pre: str | None) -> Path:
 def _in_file(path: Path, report: StageListener, pre: str | None) -> Path:
     """A GGUF file, known by its first bytes: files of a hub's cache have no ending."""
     if not path.is_file():
-        raise BadSource(f"{path}: expected a model, got a device", None)
+        raise BadSource(f"{path}: expected a model, got a device", "name a directory or a file")
     check_no_pointer(path)
     with path.open("rb") as f:
         magic = f.read(4)

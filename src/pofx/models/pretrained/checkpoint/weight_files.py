@@ -40,7 +40,7 @@ def weight_files(directory: Path) -> tuple[tuple[Path, ...], Tensors]:
         )
     tensors = read_tensors(directory / there[0])
     if not tensors:
-        raise BadSource(f"{directory / there[0]}: expected tensors, got none", None)
+        raise BadSource(f"{directory / there[0]}: expected tensors, got none", "download the weights again")
     return (directory / there[0],), tensors
 
 
@@ -55,10 +55,15 @@ def _indexed(directory: Path, single: bool) -> tuple[tuple[Path, ...], Tensors]:
     for name in table.values():
         # A plain name: no "..", no "/", so that the index cannot point out of the directory.
         if not isinstance(name, str) or not re.fullmatch(r"[\w-][\w.-]{0,200}\.safetensors", name, re.ASCII):
-            raise BadSource(f"{index}: expected names of safetensors files beside it, got {name!r:.80}", None)
+            raise BadSource(
+                f"{index}: expected names of safetensors files beside it, got {name!r:.80}",
+                "download the index again",
+            )
         names.add(name)
     if len(names) > MAX_FILES:
-        raise BadSource(f"{index}: expected at most {MAX_FILES} files, got {len(names)}", None)
+        raise BadSource(
+            f"{index}: expected at most {MAX_FILES} files, got {len(names)}", "download the index again"
+        )
     if single and names != {WEIGHTS}:
         raise BadSource(
             f"{directory}: expected one set of weights, got two: {WEIGHTS}, and the {len(names)} files of "
@@ -70,13 +75,15 @@ def _indexed(directory: Path, single: bool) -> tuple[tuple[Path, ...], Tensors]:
         for tensor, stored in read_tensors(directory / name).items():
             if table.get(tensor) != name:
                 raise BadSource(
-                    f"{directory / name}: expected the tensors of {INDEX}, got also {tensor[:80]!r}", None
+                    f"{directory / name}: expected the tensors of {INDEX}, got also {tensor[:80]!r}",
+                    "download the weights and their index again",
                 )
             out[tensor] = stored
     missing = next((t for t in table if t not in out), None)
     if missing is not None:
         raise BadSource(
-            f"{index}: expected {missing[:80]!r} in {table[missing]}, got no tensor of that name", None
+            f"{index}: expected {missing[:80]!r} in {table[missing]}, got no tensor of that name",
+            "download the weights and their index again",
         )
     return tuple(directory / n for n in sorted(names)), MappingProxyType(out)
 

@@ -70,7 +70,8 @@ def read_template(folder: Path, config: Mapping[str, Any]) -> Template | None:
     if path.is_file():
         if path.stat().st_size > MOST_BYTES:
             raise BadSource(
-                f"{path}: expected a template of at most {MOST_BYTES >> 20} MiB, got a larger one", None
+                f"{path}: expected a template of at most {MOST_BYTES >> 20} MiB, got a larger one",
+                "take the template from the model's author",
             )
         return Template(path.read_text("utf-8", "replace"), named)
     found = config.get("chat_template")

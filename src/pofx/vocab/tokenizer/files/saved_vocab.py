@@ -72,7 +72,11 @@ def tokenizer_json(vocab: Vocab, begin: bool) -> dict[str, Any]:
             if clash is None
             else f"the token {clash!r}, which is the name of a control token in the file"
         )
-        raise BadValue(f"expected text tokens to save, got {what}", None, argument="vocab")
+        raise BadValue(
+            f"expected text tokens to save, got {what}",
+            "save a model whose vocabulary spells text",
+            argument="vocab",
+        )
     return {
         "version": "1.0",
         "truncation": None,
@@ -96,7 +100,10 @@ def read_saved_vocab(directory: str | Path) -> Vocab:
     path = Path(directory) / FILE
     found = find_object(path, MAX_BYTES, "a tokenizer.json, a JSON object", "save the model again")
     if found is None:
-        raise BadSource(f"{path}: expected the vocabulary of a saved model, got no such file", None)
+        raise BadSource(
+            f"{path}: expected the vocabulary of a saved model, got no such file",
+            "copy the model's directory again",
+        )
     try:
         model, added = found["model"], found["added_tokens"]
         names = [t["content"] for t in added]
@@ -104,7 +111,8 @@ def read_saved_vocab(directory: str | Path) -> Vocab:
         again = tokenizer_json(vocab, BEGIN_TEXT in names)
     except (KeyError, TypeError, AttributeError) as e:
         raise BadSource(
-            f"{path}: expected a tokenizer.json written by pofx, got none of its form ({e!r:.80})", None
+            f"{path}: expected a tokenizer.json written by pofx, got none of its form ({e!r:.80})",
+            "copy the model's directory again",
         ) from None
     except PofxError as e:
         raise BadSource(f"{path}: {e.subject}", e.advice) from None
@@ -137,13 +145,15 @@ def _pipeline(vocab: Vocab) -> tuple[dict[str, Any], dict[str, Any] | None, dict
         if spaced is not None or len(set(names)) < len(names):
             what = "one word twice" if spaced is None else repr(spaced[:40])
             raise BadValue(
-                f"expected distinct words without spaces to save, got {what}", None, argument="vocab"
+                f"expected distinct words without spaces to save, got {what}",
+                "rename the words",
+                argument="vocab",
             )
         return _word_level({w: i for i, w in enumerate(names)}), _PER_WORD, None
     raise BadValue(
         f"expected one of pofx's own vocabularies to save, got "
         f"{kind.__module__}.{kind.__qualname__}, whose encode() no tokenizer.json can hold",
-        None,
+        "build the vocabulary by a class of pofx",
         argument="vocab",
     )
 
@@ -157,7 +167,7 @@ def _vocab_of(found: dict[str, Any], model: dict[str, Any], end: bool) -> Vocab:
     if any(type(i) is not int for i in ids) or sorted(ids) != list(range(len(ids))):
         raise BadValue(
             f"expected each id from 0 to {len(ids) - 1} once in the table of tokens, got gaps or repeats",
-            None,
+            "number the tokens without gaps",
         )
     if pre_tokenizer == PRE_TOKENIZER:
         return SubwordVocab(table, model["merges"], end=end)

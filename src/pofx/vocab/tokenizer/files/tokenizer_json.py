@@ -148,19 +148,25 @@ def _check_unknown(model: Mapping[str, Any], kind: str, size: int, name: str) ->
 def _checked_table(table: object, name: str) -> Mapping[str, int]:
     if not isinstance(table, dict) or not table:
         raise BadSource(
-            f"{name}: expected a table of tokens, got {type(table).__name__} (empty, or no table)", None
+            f"{name}: expected a table of tokens, got {type(table).__name__} (empty, or no table)",
+            "download the tokenizer again",
         )
     if set(map(type, table.values())) != {int}:
         wrong = next(t for t, i in table.items() if type(i) is not int)
         raise BadSource(
-            f"{name}: expected a whole number as the id of each token, got another for {wrong!r:.60}", None
+            f"{name}: expected a whole number as the id of each token, got another for {wrong!r:.60}",
+            "download the tokenizer again",
         )
     if min(table.values()) < 0:
         wrong = min(table, key=table.__getitem__)
-        raise BadSource(f"{name}: expected ids from 0, got {table[wrong]} for the token {wrong!r:.60}", None)
+        raise BadSource(
+            f"{name}: expected ids from 0, got {table[wrong]} for the token {wrong!r:.60}",
+            "download the tokenizer again",
+        )
     if len(set(table.values())) < len(table):
         raise BadSource(
-            f"{name}: expected one token an id, got {_twice(table.values())} for two of them", None
+            f"{name}: expected one token an id, got {_twice(table.values())} for two of them",
+            "download the tokenizer again",
         )
     return table
 
@@ -168,7 +174,8 @@ def _checked_table(table: object, name: str) -> Mapping[str, int]:
 def _checked_pieces(pieces: object, name: str) -> Mapping[str, int]:
     if not isinstance(pieces, list) or not pieces:
         raise BadSource(
-            f"{name}: expected a list of pieces, got {type(pieces).__name__} (empty, or no list)", None
+            f"{name}: expected a list of pieces, got {type(pieces).__name__} (empty, or no list)",
+            "download the tokenizer again",
         )
     table = {}
     for i, entry in enumerate(pieces):
@@ -180,13 +187,14 @@ def _checked_pieces(pieces: object, name: str) -> Mapping[str, int]:
             or not abs(score) <= sys.float_info.max
         ):
             raise BadSource(
-                f"{name}: expected a piece and its log-probability, got {pieces[i]!r:.60} as id {i}", None
+                f"{name}: expected a piece and its log-probability, got {pieces[i]!r:.60} as id {i}",
+                "download the tokenizer again",
             )
         table[piece] = i
     if len(table) < len(pieces):
         raise BadSource(
             f"{name}: expected one id a piece, got {_twice(p for p, _ in pieces)!r:.60} with two of them",
-            None,
+            "download the tokenizer again",
         )
     return table
 
@@ -207,16 +215,21 @@ def _checked_added(entries: object, size: int, table: Mapping[str, int], name: s
             (entry.get("content"), entry.get("id")) if isinstance(entry, Mapping) else (None, None)
         )
         if not isinstance(content, str) or type(declared) is not int:
-            raise BadSource(f"{name}: expected a text and an id in each added token, got {entry!r:.80}", None)
+            raise BadSource(
+                f"{name}: expected a text and an id in each added token, got {entry!r:.80}",
+                "download the tokenizer again",
+            )
         given = seen.get(content, table.get(content, free))
         if not content or declared != given:
             what = f"{declared}, where the tokenizers library gives it {given}" if content else "an empty one"
             raise BadSource(
-                f"{name}: expected the added token {content!r:.60} by its own id, got {what}", None
+                f"{name}: expected the added token {content!r:.60} by its own id, got {what}",
+                "download the tokenizer again",
             )
         if content not in table and given in taken:
             raise BadSource(
-                f"{name}: expected another id for the added token {content!r:.60}, got {given}, taken", None
+                f"{name}: expected another id for the added token {content!r:.60}, got {given}, taken",
+                "download the tokenizer again",
             )
         if content not in seen:
             seen[content] = given

@@ -98,7 +98,9 @@ def read_header(path: str | Path) -> GgufHeader:
     path = Path(path)
     try:
         if path.exists() and not path.is_file():  # to open a pipe would wait for ever
-            raise BadSource(f"{path}: expected a GGUF file, got a directory or a device", None)
+            raise BadSource(
+                f"{path}: expected a GGUF file, got a directory or a device", "name a file that ends in .gguf"
+            )
         with path.open("rb") as f:
             size = f.seek(0, 2)
             if size < 24:
@@ -106,7 +108,9 @@ def read_header(path: str | Path) -> GgufHeader:
             with mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _Reader(path, data, size).header()
     except OSError as e:
-        raise BadSource(f"{path}: expected a readable GGUF file, got: {e.strerror or e}", None) from None
+        raise BadSource(
+            f"{path}: expected a readable GGUF file, got: {e.strerror or e}", "check its permissions"
+        ) from None
 
 
 def _bad(path: Path, found: str) -> NoReturn:

@@ -32,7 +32,7 @@ def linear_scaling(header: GgufHeader, config: Any) -> dict[str, Any] | None:
     if not isinstance(factor, float) or not 1.0 < factor < MAX_FACTOR:
         raise BadSource(
             f"{header.path}: expected a rotary scaling factor from 1 to {MAX_FACTOR:g}, got {factor!r}",
-            None,
+            "convert the model again",
         )
     linear = {"rope_type": "linear", "factor": factor}
     before: dict[str, Any] = dict(config.rope_parameters)
