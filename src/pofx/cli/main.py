@@ -31,6 +31,7 @@ VERBS = {
     "corpus": "Check whether documents are independent draws of one p.",
     "classify": "Classify texts, by one model per class and Bayes' rule.",
     "posterior": "Tell which of several models a text is from.",
+    "serve": "Answer evaluation clients over HTTP.",
     "models": "List the models at hand.",
     "cache": "Show or clear the files that pofx keeps and can make again.",
     "demo": "See p(x) at work: fit, score, sample and audit on text that is on every machine.",

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from pofx.corpus.writing import Column
 from pofx.jobs.row_query import Entry, add_kept_columns, row_head
-from pofx.units import bits
+from pofx.report.json_records import word_record
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
     from pofx.queries.scoring.stream import BlockSize, Query
     from pofx.queries.segmentation.word_rule import WordRule
-    from pofx.queries.words.words import Word, Worded
+    from pofx.queries.words.words import Worded
 
 COLUMNS = (
     Column("index", "int"),
@@ -87,24 +87,3 @@ class WordRows:
         if isinstance(result, str):
             return [{**first, **dict.fromkeys(c.name for c in COLUMNS), "error": result}]
         return ({**first, **word_record(w), "error": None} for w in result.words)
-
-
-def word_record(word: Word) -> dict[str, Any]:
-    """The cells of a word, by column name."""
-    return {
-        "index": word.index,
-        "word": word.text,
-        "form": word.form,
-        "length": word.end - word.start,
-        "start": word.start,
-        "end": word.end,
-        "start_byte": word.start_byte,
-        "end_byte": word.end_byte,
-        "surprisal_nats": word.surprisal,
-        "surprisal_bits": bits(word.surprisal),
-        "ending_nats": word.ending,
-        "bounded": word.bounded,
-        "entropy_nats": word.entropy,
-        "tokens": word.tokens,
-        "seen": word.seen,
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any
 
@@ -87,6 +87,12 @@ class Trace:
     low: tuple[NDArray[np.float64], ...] | None = None
     high: tuple[NDArray[np.float64], ...] | None = None
     leak: tuple[NDArray[np.float64], ...] | None = None
+
+    def of_paths(self, lo: int, hi: int) -> Trace:
+        """The record of the paths `lo` to `hi` − 1 alone."""
+        whole = {f.name: getattr(self, f.name) for f in fields(self)}
+        values: dict[str, Any] = {name: None if of is None else of[lo:hi] for name, of in whole.items()}
+        return Trace(**values)
 
     def __post_init__(self) -> None:
         """Raise `NoLaw` where a number of any field is nan or +∞."""

@@ -102,7 +102,7 @@ def command(
 
         arguments.write_text(html_path, page.page(f"Audit of {name}", [page.audit_section(result, name)]))
     if as_json:
-        from pofx.cli.output.json_records import audit_record, dumps
+        from pofx.report.json_records import audit_record, dumps
 
         click.echo(dumps(audit_record(result)))
     else:

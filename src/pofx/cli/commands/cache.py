@@ -83,7 +83,7 @@ def _show(as_json: bool) -> None:
 
 
 def _records(found: list[Entry]) -> None:
-    from pofx.cli.output.json_records import dumps
+    from pofx.report.json_records import dumps
 
     for e in found:
         click.echo(dumps({"name": e.name, "bytes": e.size, "last_used": e.used, "path": str(e.path)}))

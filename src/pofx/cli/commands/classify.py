@@ -220,7 +220,7 @@ def _loaded(
 
 def _texts(rows: ClassRows, texts: list[str | bytes], as_json: bool) -> None:
     if as_json:
-        from pofx.cli.output.json_records import dumps
+        from pofx.report.json_records import dumps
 
         for text, found in zip(texts, rows.classify(texts)):
             click.echo(dumps({"text": text, **rows.record(found)}))
@@ -246,7 +246,7 @@ def _texts(rows: ClassRows, texts: list[str | bytes], as_json: bool) -> None:
 def _show(joint: Joint, evaluation: Evaluation, as_json: bool) -> None:
     names = [str(t) for t in joint.classes]
     if as_json:
-        from pofx.cli.output.json_records import dumps
+        from pofx.report.json_records import dumps
 
         record = {
             "documents": evaluation.n,

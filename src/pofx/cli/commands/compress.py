@@ -91,7 +91,7 @@ def command(
         model = _model_size(options.name)
     xz = len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
     if as_json:
-        from pofx.cli.output.json_records import dumps
+        from pofx.report.json_records import dumps
 
         click.echo(dumps(_record(made, model, xz)))
     else:

@@ -115,7 +115,7 @@ def command(
             progress=tell,
         )
     if as_json:
-        from pofx.cli.output.json_records import corpus_record, dumps
+        from pofx.report.json_records import corpus_record, dumps
 
         click.echo(dumps(corpus_record(report)))
     else:

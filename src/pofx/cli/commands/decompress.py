@@ -73,6 +73,6 @@ def command(
     if not quiet:
         click.echo(f"pofx: {count_noun(len(blob), 'byte')} to {len(data):,}; every hash agrees", err=True)
     if as_json:
-        from pofx.cli.output.json_records import dumps
+        from pofx.report.json_records import dumps
 
         click.echo(dumps({"compressed_bytes": len(blob), "bytes": len(data), "identity": coded.identity}))

@@ -203,7 +203,7 @@ def command(
 
 def _write_held_out(path: str, kept: list[str], quiet: bool) -> None:
     """The documents kept aside, as JSONL. An n-gram has not seen them; a transformer chose its weights by them."""
-    from pofx.cli.output.json_records import dumps
+    from pofx.report.json_records import dumps
 
     lines = "".join(dumps({"text": text}) + "\n" for text in kept)
     arguments.write_text(path, lines, quiet)

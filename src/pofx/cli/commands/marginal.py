@@ -67,7 +67,7 @@ def command(
     lm = options.load()
     found = [marginal(lm, arguments.argument_text(t), beam, draws, calls, seconds, seed) for t in texts]
     if as_json:
-        from pofx.cli.output.json_records import dumps, marginal_record
+        from pofx.report.json_records import dumps, marginal_record
 
         for m in found:
             click.echo(dumps(marginal_record(m)))

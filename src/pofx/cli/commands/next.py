@@ -54,7 +54,7 @@ def command(given: str, k: int, unit: Any, calls: int, options: ModelOptions, as
 
     law = next_token(options.load(), arguments.argument_text(given), k, unit, calls)
     if as_json:
-        from pofx.cli.output.json_records import dumps, next_record
+        from pofx.report.json_records import dumps, next_record
 
         click.echo(dumps({**next_record(law), "model": options.name}))
     else:

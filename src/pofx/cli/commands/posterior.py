@@ -80,7 +80,7 @@ def command(
     both = mixture(lms, weights or None, None if shared else beam)
     found = posterior(both, [arguments.argument_text(t) for t in texts])
     if as_json:
-        from pofx.cli.output.json_records import dumps, posterior_record
+        from pofx.report.json_records import dumps, posterior_record
 
         for record in found:
             click.echo(dumps(posterior_record(record, names)))

@@ -76,7 +76,7 @@ def command(
         title = f"Draws from p(x) at {warped}" if warped else "Draws from p(x)"
         arguments.write_text(html_path, page.page(title, [page.draws_section(draws, "Draws")]))
     if as_json:
-        from pofx.cli.output.json_records import draw_record, dumps
+        from pofx.report.json_records import draw_record, dumps
 
         for d in draws:
             click.echo(dumps({**draw_record(d), "model": options.name}))

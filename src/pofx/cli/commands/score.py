@@ -249,7 +249,7 @@ def _texts(
     if html_path:  # before anything is printed: a reader that closes the pipe must not cost the page
         _page(scored, html_path, quiet)
     if as_json:
-        from pofx.cli.output.json_records import dumps, scored_record
+        from pofx.report.json_records import dumps, scored_record
 
         for s in scored:
             click.echo(dumps(scored_record(s, tokens=True)))

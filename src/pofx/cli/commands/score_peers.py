@@ -75,7 +75,7 @@ def _record(score: PeerScore) -> dict[str, Any]:
 
 
 def _echo(record: dict[str, Any]) -> None:
-    from pofx.cli.output.json_records import dumps
+    from pofx.report.json_records import dumps
 
     click.echo(dumps(record))
 

@@ -141,7 +141,7 @@ def _texts(
 
     found = read_words(lm, BoundaryTokens(lm.vocab, units), texts, given)
     if as_json:
-        from pofx.cli.output.json_records import dumps, words_record
+        from pofx.report.json_records import dumps, words_record
 
         for worded in found:
             click.echo(dumps({**words_record(worded), "model": model}))

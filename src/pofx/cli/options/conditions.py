@@ -174,7 +174,7 @@ def show(found: Conditioned, what: str, most: int, as_json: bool, lm: LM, model:
 
     about = terms(lm, 0, 0, 0, end=False)
     if as_json:
-        from pofx.cli.output.json_records import dumps
+        from pofx.report.json_records import dumps
 
         click.echo(dumps({**record(found), "model": model, "terms": term_cells(model, about)}))
         return
@@ -188,7 +188,7 @@ def show(found: Conditioned, what: str, most: int, as_json: bool, lm: LM, model:
 
 def record(found: Conditioned) -> dict[str, Any]:
     """Return the whole answer as plain data: evidence, outcomes, and the draws with their weights."""
-    from pofx.cli.output.json_records import draw_record
+    from pofx.report.json_records import draw_record
 
     return {
         "on": found.on,

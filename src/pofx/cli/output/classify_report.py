@@ -50,7 +50,7 @@ def report(
     from pofx.units import count_noun
 
     if as_json:
-        from pofx.cli.output.json_records import dumps
+        from pofx.report.json_records import dumps
 
         record: dict[str, Any] = {
             "classifier": out,

@@ -99,14 +99,14 @@ def _cells(item: Any, found: Scored, value: float) -> str:
 
 
 def _json(item: Any, found: Scored, tokens: bool) -> str:
-    from pofx.cli.output.json_records import dumps, scored_record
+    from pofx.report.json_records import dumps, scored_record
 
     return dumps({"id": item.id, **scored_record(found, tokens)})
 
 
 def _json_error(item: Any, found: PofxError) -> str:
-    from pofx.cli.output.json_records import dumps
     from pofx.corpus.documents import Document
+    from pofx.report.json_records import dumps
 
     text = {"text": item.text} if isinstance(item, Document) else {}
     return dumps({"id": item.id, **text, "error": str(in_shell(found))})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pofx.units import bits_per_byte
+from pofx.units import bits, bits_per_byte
 from pofx.vocab.vocabulary import plain_text
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from pofx.queries.posterior import MixturePosterior
     from pofx.queries.sample import Draw
     from pofx.queries.scoring.score import Scored
-    from pofx.queries.words.words import Worded
+    from pofx.queries.words.words import Word, Worded
 
 
 def dumps(record: Any) -> str:
     """Return one line of strict JSON; in ASCII where standard output or UTF-8 cannot spell the text."""
-    plain = _plain(record)
-    line = json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    values = plain(record)
+    line = json.dumps(values, ensure_ascii=False, allow_nan=False)
     try:
         line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
-        return json.dumps(plain, allow_nan=False)
+        return json.dumps(values, allow_nan=False)
     return line
 
 
@@ -162,14 +162,33 @@ def posterior_record(found: MixturePosterior, names: Sequence[str]) -> dict[str,
 
 def words_record(worded: Worded) -> dict[str, Any]:
     """One text and a list of its words."""
-    from pofx.jobs.word_rows import word_record
-
     return {
         "text": plain_text(worded.text),
         "total_nats": worded.total,
         **({"given": plain_text(worded.given)} if len(worded.given) else {}),
         "terms": dataclasses.asdict(worded.terms),
         "words": [word_record(w) for w in worded.words],
+    }
+
+
+def word_record(word: Word) -> dict[str, Any]:
+    """The cells of a word, by column name."""
+    return {
+        "index": word.index,
+        "word": word.text,
+        "form": word.form,
+        "length": word.end - word.start,
+        "start": word.start,
+        "end": word.end,
+        "start_byte": word.start_byte,
+        "end_byte": word.end_byte,
+        "surprisal_nats": word.surprisal,
+        "surprisal_bits": bits(word.surprisal),
+        "ending_nats": word.ending,
+        "bounded": word.bounded,
+        "entropy_nats": word.entropy,
+        "tokens": word.tokens,
+        "seen": word.seen,
     }
 
 
@@ -183,11 +202,12 @@ def corpus_record(report: CorpusReport) -> dict[str, Any]:
     return {"verdict": report.verdict, **dataclasses.asdict(report)}
 
 
-def _plain(x: Any) -> Any:
+def plain(x: Any) -> Any:
+    """A record as plain data: numpy's numbers as Python's, bytes as text, −∞ as "-inf", nan as None."""
     if isinstance(x, dict):
-        return {k: _plain(v) for k, v in x.items()}
+        return {k: plain(v) for k, v in x.items()}
     if isinstance(x, list | tuple):
-        return [_plain(v) for v in x]
+        return [plain(v) for v in x]
     if isinstance(x, np.generic):
         x = x.item()
     if isinstance(x, bytes):

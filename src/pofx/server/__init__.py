@@ -1,0 +1,1 @@
+"""HTTP for models: the endpoints that evaluation clients speak, and one queue before the model."""

@@ -1,0 +1,118 @@
+"""One call of a model that waits to be computed, alone or together with others of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pofx.lm.model import LM
+from pofx.lm.state import State
+from pofx.lm.trace import Ints, Path, Trace, Want
+from pofx.server.batching.cancellation import Cancellation, current_cancellation
+from pofx.server.batching.turns import Ticket
+
+
+@dataclass(eq=False, kw_only=True)
+class Call:
+    """A call of `LM.forward` or `LM.extend`, and its result as soon as there is one.
+
+    Attributes:
+        ticket: The place of the caller in the line before the model.
+        cancellation: Whether the caller still waits.
+        result: The result; None before.
+        error: The exception that the call raised; None where it raised none.
+    """
+
+    ticket: Ticket = field(default_factory=Ticket)
+    cancellation: Cancellation = field(default_factory=current_cancellation)
+    result: Any = None
+    error: BaseException | None = None
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens the call makes the model read."""
+        raise NotImplementedError
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Calls of equal kinds can be computed together."""
+        raise NotImplementedError
+
+
+@dataclass(eq=False, kw_only=True)
+class ForwardCall(Call):
+    """A call of `LM.forward`.
+
+    Attributes:
+        paths: The token ids of each path.
+        want: What is reported at each position.
+        skips: The positions of each path that are not scored.
+    """
+
+    paths: Sequence[Path]
+    want: Want
+    skips: Sequence[int]
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of all paths."""
+        return sum(len(p) for p in self.paths)
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Traces go together where they report the same; sets of tokens are never compared."""
+        alone = None if self.want.masses is None else id(self)
+        return ("forward", *self.want.key[:-1], alone)
+
+    @staticmethod
+    def compute(lm: LM, calls: Sequence[ForwardCall]) -> list[Trace]:
+        """One pass over the paths of all calls, and the trace of each call."""
+        paths = [p for call in calls for p in call.paths]
+        skips = [s for call in calls for s in call.skips]
+        trace = lm.forward(paths, calls[0].want, skips)
+        out, lo = [], 0
+        for call in calls:
+            out.append(trace.of_paths(lo, lo + len(call.paths)))
+            lo += len(call.paths)
+        return out
+
+
+@dataclass(eq=False, kw_only=True)
+class ExtendCall(Call):
+    """A call of `LM.extend`.
+
+    Attributes:
+        state: The state of n prefixes.
+        ids: `[n, t]`, the tokens that follow each prefix.
+    """
+
+    state: State
+    ids: Ints
+
+    @property
+    def tokens(self) -> int:
+        """The tokens that are read."""
+        return int(self.ids.size)
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Prefixes go together that are extended by equally many tokens."""
+        return ("extend", self.ids.shape[1])
+
+    @staticmethod
+    def compute(lm: LM, calls: Sequence[ExtendCall]) -> list[State]:
+        """One step of the prefixes of all calls, and the state of each call, its laws computed."""
+        first, *others = (call.state for call in calls)
+        state = first.cat(*others) if others else first
+        new = lm.extend(state, np.concatenate([call.ids for call in calls]))
+        _ = new.logp  # computed here, while this caller has the turn
+        if not others:
+            return [new]
+        out, lo = [], 0
+        for call in calls:
+            out.append(new.take(np.arange(lo, lo + call.state.n)))
+            lo += call.state.n
+        return out

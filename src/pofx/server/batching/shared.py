@@ -1,0 +1,215 @@
+"""One model for the threads of many requests: what waits together is computed together, in bounded turns."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pofx.errors import NoBOS
+from pofx.lm.continuation_tree import Branches
+from pofx.lm.model import LM, Portable, Termination
+from pofx.lm.paths import as_id_rows, skip_per_path
+from pofx.lm.reading_progress import listen_to_reading
+from pofx.lm.state import State
+from pofx.lm.trace import Ints, Path, Trace, Want
+from pofx.server.batching.calls import Call, ExtendCall, ForwardCall
+from pofx.server.batching.cancellation import Cancelled, current_cancellation
+from pofx.server.batching.turns import Turns
+from pofx.transforms.wrapper import LMWrapper
+
+R = TypeVar("R")
+
+# Calls of more tokens than this are long: no short call is computed together with one, and waits for it.
+LONG = 512
+# A computation of long calls lets others in after so many tokens, and one of short calls after so many. 128 tokens of a
+# model of 135 million weights take a core 0.5 s; the second number is a pass of a pretrained model.
+SLICE, PASS = 128, 1024
+# The most tokens of one computation. More would share no more, and hold more memory.
+MOST = 32 * PASS
+# A caller that finds the model idle waits for requests that are being prepared, and so long after each arrival, in seconds;
+# so long in all. Ten clients that ask at once share a prefix only if they are read together.
+QUIET, PATIENCE = 0.002, 0.030
+
+
+class SharedLM(LMWrapper):
+    """The same distribution, computed for many threads by one computation at a time.
+
+    Calls of `forward` and `extend` that wait for the model are computed together, whoever made them, and prefixes that
+    they share are read once. A long computation lets others in between two passes.
+
+    Args:
+        lm: The model.
+        turns: The turns at the machine, which all models of a server share.
+        merge: Whether calls are computed together. Without it a number has the same bits in any company.
+        preparing: Returns how many requests are on their way to the model; by default none are known.
+
+    Right: a thread a request, each with `score(shared, …)`. Wrong: `shared.lm.forward(…)`, which takes no turn.
+    """
+
+    def __init__(
+        self, lm: LM, turns: Turns, merge: bool = True, preparing: Callable[[], int] = lambda: 0
+    ) -> None:
+        super().__init__(lm)
+        self._turns, self._merge, self._preparing = turns, merge, preparing
+        self._lock = threading.Lock()
+        self._pending: list[Call] = []
+
+    def over(self, lm: LM) -> LM:
+        """Another model at the same turns."""
+        return SharedLM(lm, self._turns, self._merge, self._preparing)
+
+    def forward(
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
+    ) -> Trace:
+        """As the model itself, perhaps in one pass with the paths of other threads."""
+        ids = [np.asarray(p, dtype=np.int64) for p in paths]
+        trace: Trace = self._answer(ForwardCall(paths=ids, want=want, skips=skip_per_path(skip, ids)))
+        return trace
+
+    def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
+        """As the model itself, perhaps in one step with the prefixes of other threads."""
+        new = as_id_rows(ids, state.n)
+        if not new.size:
+            return state
+        extended: State = self._answer(ExtendCall(state=state, ids=new))
+        return extended
+
+    def start(self, n: int) -> State:
+        """As the model itself; its law is computed at once."""
+
+        def started() -> State:
+            state = self.lm.start(n)
+            with suppress(NoBOS):  # the state can be extended all the same
+                _ = state.logp
+            return state
+
+        return self._in_turn(started)
+
+    def branches(self, state: State) -> Branches:
+        """As the model itself; every growth is a turn."""
+        return _TurnBranches(self._in_turn(lambda: self.lm.branches(state)), self._in_turn)
+
+    def portable(self) -> Portable | None:
+        """As the model itself."""
+        return self.lm.portable()
+
+    def termination(self, lengths: Sequence[int]) -> Termination | None:
+        """As the model itself."""
+        return self._in_turn(lambda: self.lm.termination(lengths))
+
+    def _answer(self, call: Call) -> Any:
+        _refuse_cancelled(call)
+        with self._lock:
+            self._pending.append(call)
+            call.ticket = self._turns.enter()
+        idle = call.ticket.ready
+        if call.ticket.wait():
+            try:
+                self._lead(call, idle)
+            finally:
+                self._turns.leave()
+        if call.error is not None:
+            raise call.error
+        return call.result
+
+    def _lead(self, call: Call, idle: bool) -> None:
+        """Compute a call, and all that wait and go with it."""
+        if idle and self._merge and call.tokens <= LONG:
+            self._gather()
+        with self._lock:
+            calls = self._together(call)
+            self._pending = [c for c in self._pending if c not in calls]
+        others = [c for c in calls if c is not call]
+        for other in others:
+            self._turns.withdraw(other.ticket)
+        try:
+            self._compute(calls)
+        finally:
+            for other in others:
+                other.ticket.call(False)
+
+    def _gather(self) -> None:
+        """Wait until no call has arrived for `QUIET` seconds and no request is being prepared."""
+        stop = time.monotonic() + PATIENCE
+        n = -1
+        while (n != len(self._pending) or self._preparing()) and time.monotonic() < stop:
+            n = len(self._pending)
+            time.sleep(QUIET)
+
+    def _together(self, call: Call) -> list[Call]:
+        """The calls that go with one, it among them: of its kind, as short or as long as it, `MOST` tokens in all."""
+        if not self._merge:
+            return [call]
+        calls, tokens = [call], call.tokens
+        for other in self._pending:
+            fits = tokens + other.tokens <= MOST and (other.tokens > LONG) == (call.tokens > LONG)
+            if other is not call and other.kind == call.kind and fits and not other.cancellation.cancelled:
+                calls.append(other)
+                tokens += other.tokens
+        return calls
+
+    def _compute(self, calls: Sequence[Call]) -> None:
+        """Give each call its result or its error; where one of several fails, each is computed alone."""
+        try:
+            with self._pausing(calls):
+                for call, result in zip(calls, type(calls[0]).compute(self.lm, calls)):  # type: ignore[attr-defined]
+                    call.result = result
+        except BaseException as e:
+            if len(calls) > 1 and isinstance(e, Exception) and not isinstance(e, Cancelled):
+                for call in calls:
+                    self._compute([call])
+                return
+            for call in calls:
+                call.error = e
+
+    @contextmanager
+    def _pausing(self, calls: Sequence[Call]) -> Iterator[None]:
+        """Let others in between passes, and stop where nobody waits for any of the calls."""
+        last, most = 0, SLICE if calls[0].tokens > LONG else PASS
+
+        def read(done: int, of: int) -> None:
+            nonlocal last
+            if done - last >= most or done < last:
+                last = done
+                self._turns.pause()
+            if all(c.cancellation.cancelled for c in calls):
+                raise Cancelled
+
+        with listen_to_reading(read):
+            yield
+
+    def _in_turn(self, compute: Callable[[], R]) -> R:
+        """Compute something that is merged with nothing."""
+        if current_cancellation().cancelled:
+            raise Cancelled
+        ticket = self._turns.enter()
+        if not ticket.wait():
+            raise AssertionError("ours: only calls that are merged are withdrawn")
+        try:
+            return compute()
+        finally:
+            self._turns.leave()
+
+
+class _TurnBranches:
+    """A tree of continuations, each growth of which is a turn."""
+
+    def __init__(self, tree: Branches, in_turn: Callable[[Callable[[], Any]], Any]) -> None:
+        self._tree, self._in_turn = tree, in_turn
+
+    def grow(self, parent: Ints, token: Ints) -> Iterator[tuple[Ints, Any]]:
+        """As the tree itself; the laws of one growth are held together."""
+        yield from self._in_turn(lambda: list(self._tree.grow(parent, token)))
+
+
+def _refuse_cancelled(call: Call) -> None:
+    if call.cancellation.cancelled:
+        raise Cancelled

@@ -1,0 +1,1 @@
+"""OpenAI's legacy completions: log-probabilities of prompts, and continuations."""

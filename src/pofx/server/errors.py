@@ -1,0 +1,78 @@
+"""Errors as answers: OpenAI's shape, with the code and the advice of pofx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from pofx.errors import PofxError
+from pofx.server.wire import json_response
+
+# HTTP status by the code of the error. A client can mend all of these, so none is 5xx.
+_STATUS = {"not-found": 404, "no-bos": 422, "no-eos": 422, "impossible": 422, "unreached": 422, "no-law": 422}
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    413: "invalid_request_error",
+    415: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+    503: "service_unavailable_error",
+}
+
+
+class RequestError(Exception):
+    """A request that is refused before any model is asked.
+
+    Attributes:
+        status: The HTTP status.
+        code: A stable name of the refusal for programs.
+        param: The field that the message is about; None where it is about none.
+        message: What was expected, and what was got.
+        advice: Ways out.
+        headers: Further headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        param: str | None = None,
+        advice: tuple[str, ...] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code, self.param, self.message = status, code, param, message
+        self.advice, self.headers = advice, headers or {}
+
+
+def refusal(error: RequestError) -> Response:
+    """The answer to a request that is refused."""
+    return _answer(error.status, error.code, error.message, error.param, error.advice, error.headers)
+
+
+def failure(error: PofxError) -> Response:
+    """The answer to a request that a model or a query refused."""
+    status = _STATUS.get(error.code, 400)
+    param = None if error.argument is None else error.argument.python
+    code = "context_length_exceeded" if error.code == "too-long" else error.code
+    return _answer(status, code, error.subject, param, tuple(map(str, error.advice)), {})
+
+
+def _answer(
+    status: int, code: str, message: str, param: str | None, advice: tuple[str, ...], headers: dict[str, str]
+) -> Response:
+    line = "; ".join([message, ", or ".join(advice)]) if advice else message
+    error: dict[str, Any] = {
+        "message": line,
+        "type": _TYPES.get(status, "invalid_request_error"),
+        "param": param,
+        "code": code,
+        "advice": list(advice),
+    }
+    return json_response({"error": error}, status, headers)

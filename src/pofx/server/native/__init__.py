@@ -1,0 +1,1 @@
+"""Endpoints that answer as the verbs do with --json."""

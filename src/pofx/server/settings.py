@@ -1,0 +1,42 @@
+"""The limits and the address of a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a server is reached, and how much of it one client may take.
+
+    Attributes:
+        host: The address to listen at; any address but loopback needs a key.
+        port: The port; 0 for a free one.
+        api_key: The key that every request but `/health` must bear; None for none.
+        allowed_hosts: The names by which a server without a key may be called, in the header `Host`.
+        origins: The origins to which answers of a browser are open (CORS); none by default.
+        deterministic: Whether each text is computed alone, so that its number has the same bits in any company.
+        body: The most bytes of a request.
+        prompts: The most prompts of a request.
+        tokens: The most tokens of a request, those to be generated included.
+        queue: The most tokens of all requests that are admitted and not yet answered.
+        top: The most likeliest tokens at a position.
+        n: The most continuations of a prompt.
+        workers: How many requests are worked on side by side; their passes take turns.
+        grace: How many seconds admitted requests have to end when the server is told to stop.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    api_key: str | None = None
+    allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    origins: tuple[str, ...] = ()
+    deterministic: bool = False
+    body: int = 8 << 20
+    prompts: int = 256
+    tokens: int = 65_536
+    queue: int = 1 << 20
+    top: int = 100
+    n: int = 128
+    workers: int = 32
+    grace: float = 30.0

@@ -1,0 +1,62 @@
+"""The models of a server, by name: a fixed table, made when the server starts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pofx.lm.model import LM
+from pofx.server.batching.shared import SharedLM
+from pofx.server.batching.turns import Turns
+from pofx.server.errors import RequestError
+from pofx.transforms.deterministic import deterministic
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model and the name by which clients call it.
+
+    Attributes:
+        name: The name, as in the field `model` of a request.
+        lm: The model, which takes turns with all others.
+        bare: The model without the x0 that `with_begin` put before it; None for a model whose training had an x0.
+        created: When the server loaded it, seconds since 1970.
+    """
+
+    name: str
+    lm: LM
+    bare: LM | None
+    created: int = field(default_factory=lambda: int(time.time()))
+
+
+class Table:
+    """The models of a server.
+
+    Args:
+        models: Each name and its model, as `pofx.load` gives it.
+        alone: Whether each text is computed alone (`deterministic`).
+        preparing: Returns how many requests are on their way to a model.
+    """
+
+    def __init__(
+        self, models: Sequence[tuple[str, LM]], alone: bool = False, preparing: Callable[[], int] = lambda: 0
+    ) -> None:
+        turns = Turns()
+        self._models: dict[str, ServedModel] = {}
+        for name, lm in models:
+            shared = SharedLM(deterministic(lm) if alone else lm, turns, not alone, preparing)
+            self._models[name] = ServedModel(name, shared, shared.bare())
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter(self._models.values())
+
+    def model(self, name: str | None) -> ServedModel:
+        """The model of a name; the first one for a request that names none."""
+        if name is None:
+            return next(iter(self._models.values()))
+        found = self._models.get(name)
+        if found is None:
+            known = ", ".join(self._models)
+            raise RequestError(404, "model_not_found", f"expected one of {known}, got {name[:80]!r}", "model")
+        return found
