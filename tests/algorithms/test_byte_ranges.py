@@ -52,6 +52,22 @@ def test_blocks_are_no_part_of_the_result(monkeypatch: pytest.MonkeyPatch) -> No
         np.testing.assert_allclose(a, b, atol=1e-12)
 
 
+def test_long_ranges_give_the_same_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    ranges = ByteRanges([bytes(rng.integers(97, 100, size=rng.integers(1, 4))) for _ in range(50)])
+    logp = rng.normal(size=(5, 50)).astype(np.float32)
+    lo = rng.integers(0, 50, size=20)
+    hi = np.clip(lo + rng.integers(-3, 20, size=20), 0, 50)  # some are empty
+    row, depth = rng.integers(0, 5, size=20), np.zeros(20, dtype=np.int64)
+    found = []
+    for long in (0, 1000):
+        monkeypatch.setattr("pofx.algorithms.byte_ranges.LONG", long)
+        found.append((ranges.mass(logp, row, lo, hi), ranges.next_bytes(logp, row, lo, hi, depth)))
+    assert np.isfinite(found[0][0]).any()
+    for one_by_one, together in zip(*found):
+        np.testing.assert_array_equal(one_by_one, together)
+
+
 def test_runs() -> None:
     which, at = expand_ranges(np.array([3, 5, 5, 0]), np.array([5, 5, 4, 1]))
     assert which.tolist() == [0, 0, 3]

@@ -14,6 +14,9 @@ Ints = NDArray[np.int64]
 
 # How many values are gathered at once: 8 MB.
 BLOCK = 1 << 20
+# Mean number of strings from which on ranges are read one by one. The 120 ranges of 20 histories, 4,800 strings each, take
+# 2.1 ms so, and 10.5 ms as one array of places.
+LONG = 256
 
 
 class ByteRanges:
@@ -100,8 +103,7 @@ class ByteRanges:
         """
         out = np.full(len(lo), -np.inf)
         for some in _blocks(hi - lo):
-            which, place = expand_ranges(lo[some], hi[some])
-            values = logp[row[some][which], self.ids[place]].astype(np.float64)
+            values = self._values(logp, row[some], lo[some], hi[some])
             out[some] = logsumexp_runs(values, hi[some] - lo[some])
         return out
 
@@ -115,8 +117,22 @@ class ByteRanges:
             byte = self.byte_at(place, depth[some][which])
             starts = np.flatnonzero(np.diff(which * 256 + byte, prepend=-1))
             count = np.diff(starts, append=len(place))
-            values = logp[row[some][which], self.ids[place]].astype(np.float64)
+            values = self._values(logp, row[some], lo[some], hi[some])
             out[some[which[starts]], byte[starts]] = logsumexp_runs(values, count)
+        return out
+
+    def _values(self, logp: Floats, row: Ints, lo: Ints, hi: Ints) -> NDArray[np.float64]:
+        """The values of the strings of each range, one range after the other: logp[row, id]."""
+        count = np.maximum(hi - lo, 0)
+        size = int(count.sum())
+        if size < LONG * len(lo):
+            which, place = expand_ranges(lo, hi)
+            return logp[row[which], self.ids[place]].astype(np.float64)
+        out = np.empty(size)
+        at = 0
+        for r, a, n in zip(row.tolist(), lo.tolist(), count.tolist()):
+            out[at : at + n] = logp[r].take(self.ids[a : a + n])
+            at += n
         return out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 from pofx.algorithms.logspace import logsumexp_few
@@ -15,9 +16,10 @@ from pofx.transforms.bytewise.steps import Step
 from pofx.transforms.bytewise.token_masses import TokenMasses
 
 
-@dataclass(frozen=True)
-class Hypothesis:
+class Hypothesis(NamedTuple):
     """A history, and an open token that begins with the next bytes of the text.
+
+    It is a tuple, since a step makes seven of them: a frozen dataclass takes three times as long to make.
 
     Attributes:
         node: The number of the history in the tree.
@@ -32,8 +34,7 @@ class Hypothesis:
     ends: bool
 
 
-@dataclass(frozen=True)
-class Beam:
+class Beam(NamedTuple):
     """The hypotheses at one place of a text.
 
     Attributes:
@@ -58,6 +59,8 @@ class Beam:
         """Log of the mass that is not among the hypotheses: dropped, or in reserve, nats."""
         return logsumexp_few([self.lost, self.spare])
 
+
+_weight = itemgetter(Candidate._fields.index("weight"))
 
 # The beam before the first byte.
 EMPTY_TEXT = Beam((Hypothesis(0, 0, 0.0, True),), 0.0, -math.inf)
@@ -119,22 +122,25 @@ class BeamOverText:
     def candidates(self, hypotheses: Sequence[Hypothesis], i: int) -> list[Candidate]:
         """What hypotheses with known masses become behind byte i of the text, the heaviest first."""
         byte = self.data[i]
-        closed: list[Candidate] = []
+        possible: list[Candidate] = []
         still: list[Candidate] = []
-        over: list[Candidate] = []
         for k, h in enumerate(hypotheses):
             masses = self._masses(h)
-            base = h.prior - masses.spelling
+            base, depth = h.prior - masses.spelling, h.depth
             if not math.isfinite(base):
                 continue
             if byte == END:
-                if h.ends:
-                    over.append(Candidate(k, OVER, base + masses.end))
-            elif h.depth < len(masses.open):
-                closed.extend(Candidate(k, t, base + logp) for t, logp in masses.closed[h.depth])
-                still.append(Candidate(k, OPEN, base + masses.open[h.depth]))
-        possible = [c for c in (*closed, *still, *over) if c.weight > -math.inf]
-        return sorted(possible, key=lambda c: -c.weight)
+                if h.ends and (weight := base + masses.end) > -math.inf:
+                    possible.append(Candidate(k, OVER, weight))
+            elif depth < len(masses.open):
+                for token, logp in masses.closed[depth]:
+                    if (weight := base + logp) > -math.inf:
+                        possible.append(Candidate(k, token, weight))
+                if (weight := base + masses.open[depth]) > -math.inf:
+                    still.append(Candidate(k, OPEN, weight))
+        possible += still
+        possible.sort(key=_weight, reverse=True)
+        return possible
 
     def kept(self, beam: Beam, candidates: Sequence[Candidate], after: float, place: int) -> Beam:
         """Apply the pruning rule.
@@ -150,7 +156,10 @@ class BeamOverText:
         reserve = None if pruning.cleared else beam.reserve
         if pruning.reserve is not None:
             reserve = self._hypothesis(beam, candidates[pruning.reserve], place)
-        return Beam(alive, pruning.total, logsumexp_few([beam.lost, pruning.dropped]), reserve)
+        lost = beam.lost
+        if pruning.dropped > -math.inf:
+            lost = logsumexp_few([lost, pruning.dropped])
+        return Beam(alive, pruning.total, lost, reserve)
 
     def step(self, before: Beam, following: Continuation) -> Step:
         """What the beam `before` says of the byte that it was continued with."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pofx.algorithms.logspace import logsumexp_few
-from pofx.transforms.bytewise.beam import EMPTY_TEXT, Beam, BeamOverText
+from pofx.transforms.bytewise.beam import EMPTY_TEXT, Beam, BeamOverText, Hypothesis
 from pofx.transforms.bytewise.history_tree import HistoryTree
 from pofx.transforms.bytewise.pruning import OPEN, Candidate
 from pofx.transforms.bytewise.steps import Step
@@ -76,9 +76,9 @@ class KnownTextBeam:
         """
         spare = [] if self.now.reserve is None else [self.now.reserve]
         path, number = self.tree.keep([h.node for h in (*self.now.alive, *spare)])
-        alive = tuple(replace(h, node=number[h.node]) for h in self.now.alive)
-        reserve = replace(spare[0], node=number[spare[0].node]) if spare else None
-        self.now = replace(self.now, alive=alive, reserve=reserve)
+        alive = tuple(h._replace(node=number[h.node]) for h in self.now.alive)
+        reserve = spare[0]._replace(node=number[spare[0].node]) if spare else None
+        self.now = self.now._replace(alive=alive, reserve=reserve)
         return path
 
     def _take_certain_steps(self, stop: int) -> None:
@@ -114,9 +114,9 @@ class KnownTextBeam:
                 break
             after = logsumexp_few([c.weight for c in candidates])
             # An unread hypothesis keeps its share and its place; else the trial would ask for what it displaces, too.
-            unread = [replace(h, prior=h.prior - beam.total + after) for h in unread]
+            unread = [Hypothesis(h.node, h.depth, h.prior - beam.total + after, h.ends) for h in unread]
             candidates += [Candidate(k, OPEN, h.prior) for k, h in enumerate(unread, len(kept))]
-            beam = self.text.kept(replace(beam, alive=(*kept, *unread)), candidates, after, i + 1)
+            beam = self.text.kept(beam._replace(alive=(*kept, *unread)), candidates, after, i + 1)
         return asked
 
     def _ask(self, asked: dict[int, float], stop: int, spare: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from pofx.algorithms.logspace import logsumexp_few
@@ -27,8 +26,7 @@ class Candidate(NamedTuple):
     weight: float
 
 
-@dataclass(frozen=True)
-class Pruning:
+class Pruning(NamedTuple):
     """What the rule decides of the candidates of one text.
 
     Attributes:
@@ -72,25 +70,32 @@ def prune(candidates: Sequence[Candidate], total: float, beam: int, spare: float
     """
     if not candidates or candidates[0].token == OVER:  # EOS ends every hypothesis that it follows
         return Pruning((), None, True, total, spare)
-    weights: dict[int, list[float]] = {}
-    for c in candidates:
-        weights.setdefault(c.parent, []).append(c.weight)
-    heavy = set(weights)
-    if len(weights) > beam:
-        ranked = sorted((-logsumexp_few(w), parent) for parent, w in weights.items())
-        heavy = {parent for _, parent in ranked[:beam]}
-    least = total + worth(beam)
-    kept = [
-        k
-        for k, c in enumerate(candidates)
-        if k == 0 or (c.parent in heavy and (c.token == OPEN or c.weight >= least))
-    ]
-    cleared = any(candidates[k].token != OPEN for k in kept)
-    reserve = None if cleared else next((k for k, c in enumerate(candidates) if c.token != OPEN), None)
-    cleared = cleared or reserve is not None
+    heavy, least = _heaviest(candidates, beam), total + worth(beam)
+    kept: list[int] = []
+    reserve, closes = None, False
+    for k, (parent, token, weight) in enumerate(candidates):
+        if k == 0 or (parent in heavy and (token == OPEN or weight >= least)):
+            kept.append(k)
+            closes = closes or token != OPEN
+        elif reserve is None and token != OPEN:
+            reserve = k
+    if closes:
+        reserve = None
+    cleared = closes or reserve is not None
     dropped = [spare] if cleared else []
     if len(kept) < len(candidates):
         inside = {*kept, reserve}
         dropped += [c.weight for k, c in enumerate(candidates) if k not in inside]
         total = logsumexp_few([candidates[k].weight for k in kept])
     return Pruning(kept, reserve, cleared, total, logsumexp_few(dropped))
+
+
+def _heaviest(candidates: Sequence[Candidate], beam: int) -> set[int]:
+    """The parents of the `beam` heaviest histories."""
+    weights: dict[int, list[float]] = {}
+    for parent, _, weight in candidates:
+        weights.setdefault(parent, []).append(weight)
+    if len(weights) <= beam:
+        return set(weights)
+    ranked = sorted([(-logsumexp_few(w), parent) for parent, w in weights.items()])
+    return {parent for _, parent in ranked[:beam]}
