@@ -16,7 +16,7 @@
     ├── JobStopped     the user stopped a job; the error says which rows are kept (`pofx.jobs`)
     └── MissingExtra   an optional dependency is not installed
 
-The field `message` says what was expected and what was found, and the field `advice` says what to do; `str` joins both in
+The field `message` says what was expected and what pofx got, and the field `advice` says what to do; `str` joins both in
 one line. Each class has a `code` for HTTP answers and JSON, which stays the same from version to version.
 """
 
@@ -71,7 +71,7 @@ class PofxError(ValueError):
 
     Attributes:
         code: A stable name of the class for programs, such as "bad-value".
-        message: What was expected, and what was found.
+        message: What was expected, and what pofx got.
         advice: Ways out, any of which will do; empty where the message alone says what to do.
         argument: The argument that the message is about; None where the message is about no argument.
 
@@ -151,13 +151,19 @@ class TooLong(PofxError):
 
 
 class NotText(PofxError):
-    """An input that is no text of the vocabulary, such as a lone surrogate or an unknown character."""
+    """An input that is no text of the vocabulary, such as a lone surrogate or an unknown character.
+
+    Right: `CharVocab.learn(texts, escape=True)`, which spells every text. Wrong: replacing characters without a word.
+    """
 
     code = "not-text"
 
 
 class BadSource(PofxError):
-    """A file, directory or name that holds no readable model or corpus."""
+    """A file, directory or name that holds no readable model or corpus.
+
+    Right: `pofx.load("model")`. Wrong: `pofx.load("model/config.json")`, which names a file of the model.
+    """
 
     code = "bad-source"
 
@@ -172,25 +178,37 @@ class BadValue(PofxError):
 
 
 class Impossible(PofxError):
-    """A condition or prefix of probability zero, given which nothing has a probability."""
+    """A condition or prefix of probability zero, given which nothing has a probability.
+
+    Right: `except Impossible`, and take a smoothed model. Wrong: −∞ as the answer, since 0/0 is no probability.
+    """
 
     code = "impossible"
 
 
 class NoLaw(PofxError):
-    """A model whose log-probabilities are nan or +∞, from damaged weights or an overflow."""
+    """A model whose log-probabilities are nan or +∞, from damaged weights or an overflow.
+
+    Right: loading the weights again, or in float32. Wrong: replacing nan by a number.
+    """
 
     code = "no-law"
 
 
 class Unreached(PofxError):
-    """A condition that no particle met, so that nobody knows whether it is impossible or only improbable."""
+    """A condition that no particle met, so that nobody knows whether it is impossible or only improbable.
+
+    Right: `condition(lm, on, n=10000)`. Wrong: taking the error for a proof that P = 0.
+    """
 
     code = "unreached"
 
 
 class Undecodable(PofxError):
-    """A compressed file that is damaged, or was made by another model, version or machine."""
+    """A compressed file that is damaged, or was made by another model, version or machine.
+
+    Right: `decompress(lm, blob)` with the model that `compress` had. Wrong: a model that was fitted again.
+    """
 
     code = "undecodable"
 
@@ -211,12 +229,7 @@ def not_replaced(path: str | Path) -> BadValue:
 
 
 def no_documents(where: str = "documents", of: str = "") -> BadSource:
-    """The error of an input that holds no document.
-
-    Args:
-        where: The name of the files, or of the argument.
-        of: The kind of documents that were looked for, such as " of class a"; "" for any.
-    """
+    """The error of an input `where` that holds no document; `of` is a kind of documents, such as " of class a"."""
     return BadSource(
         f"{where}: expected at least one document{of}, got none",
         Advice("check the files, and how documents lie in them", "field=…, split=…", "--field, --split"),
@@ -261,21 +274,16 @@ def not_resumable(advice: str | Advice) -> Iterator[None]:
 
 
 class MissingExtra(PofxError):
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed.
+
+    Right: `pip install 'pofx[torch]'`, as the advice says. Wrong: `except ImportError`, which this error is not.
+    """
 
     code = "missing-extra"
 
 
 def require(module: str, extra: str, purpose: str) -> ModuleType:
-    """Import an optional module.
-
-    Args:
-        module: The name of the module.
-        extra: The extra of pofx that installs it.
-        purpose: The work that needs the module, as the message names it.
-
-    Returns:
-        The module.
+    """Import an optional module, which an extra of pofx installs and which some work (`purpose`) needs.
 
     Raises:
         MissingExtra: The module is not installed; the advice is the command that installs it.

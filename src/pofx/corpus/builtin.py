@@ -27,17 +27,23 @@ _Documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def builtin_documents() -> list[str]:
-    """The docstrings of the Python standard library: 8,011 documents, 1.72 MB of UTF-8 in Python 3.11.7.
+    """Return the docstrings of the Python standard library: 8,011 documents, 1.72 MB of UTF-8 in Python 3.11.7.
 
-    One document is the docstring of a module, class or function, as `inspect.cleandoc` leaves it: English
-    prose about one subject. Repeated ones are given once, empty ones dropped, in the order of file and line.
-    Nothing is imported. The same list on the same Python; another version of Python has another list.
+    A document is the docstring of a module, class or function, as `inspect.cleandoc` leaves it: English prose about one
+    subject. Equal docstrings are one document, and empty docstrings are none. No module is imported. Another version of
+    Python has other documents.
 
-    The first call walks the library (3 s); later ones read `pofx.files.cache.cache_dir()`. A broken cache is
-    rebuilt, and one that cannot be written is no error. `BadSource` where Python came without its sources.
+    The first call reads the library (3 s), and later calls read a file in `pofx.files.cache.cache_dir()`. A damaged cache is
+    made again, and a cache that cannot be written is no error.
 
-    Right: `train, held_out = split_documents(builtin_documents())`.
-    Wrong: comparing losses on it between two versions of Python.
+    Returns:
+        The documents, in the order of file and line.
+
+    Raises:
+        BadSource: Python came without its sources.
+
+    Right: `train, held_out = split_documents(builtin_documents())`. Wrong: comparing losses on these documents between two
+    versions of Python.
     """
     root = Path(sysconfig.get_path("stdlib"))
     path = _cache_path(root)

@@ -31,6 +31,9 @@ class Document:
         line: The line where the document begins, counted from 1; the number of the row in Parquet.
         given: The prefix from its row, None without one; see `records`.
         kept: The values of the fields that `keep` named, in that order.
+
+    Right: `[d.text for d in records("a.jsonl", id="key") if d.id == "a1"]`. Wrong: `fit(records("a.jsonl"))`, since `fit`
+    takes texts; write `fit(documents("a.jsonl"))`.
     """
 
     text: str

@@ -28,7 +28,7 @@ def save(lm: LM, directory: str | Path) -> None:
 
     The directory holds config.json, model.safetensors, tokenizer.json, and pofx.json with the hash of each file. It
     appears in one step, and replaces an older model of pofx. In the files x0 is "<s>" and EOS is "</s>"; x0 never has
-    id 0. Pickle is never used.
+    id 0. No file is a pickle.
 
     Args:
         lm: A model that `fit` returned, or `load` read from such a directory.
@@ -39,8 +39,8 @@ def save(lm: LM, directory: str | Path) -> None:
         BadSource: The directory cannot be written, or holds anything but a model of pofx.
         BadValue: The LM is no fitted model, such as a mixture, whose parts can be saved one by one.
 
-    Right: `pofx.save(pofx.fit(texts), "model")`. Wrong: `pofx.save(pofx.given(lm, "x"), "model")`, since a transform is made
-    again after loading.
+    Right: `pofx.save(pofx.fit(texts), "model")`. Wrong: `pofx.save(pofx.given(lm, "x"), "model")`, since no file holds a
+    transform; save `lm`, and apply `given` after loading.
     """
     check_target(directory)
     if is_arpa_name(directory):

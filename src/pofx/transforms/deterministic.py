@@ -16,17 +16,20 @@ from pofx.transforms.wrapper import LMWrapper
 
 
 def deterministic(lm: LM) -> LM:
-    """The same distribution, each path in a pass of its own: log p is bit-equal in any batch and any order.
+    """Read each path in a pass of its own, so that log p is equal to the bit in any batch and any order.
 
-    In a batch a model shares prefixes and fills the machine's registers. The order of its sums then depends on the
-    other texts of the batch, by some 1e-6 nats a token in float32. A path alone has no neighbours to depend on; it
-    costs the time that batches save.
+    In a batch a model shares prefixes and fills the machine's registers. The order of its sums then depends on the other
+    texts of the batch, and log p differs by some 1e-6 nats a token in float32. Passes of one path cost the time that batches
+    save. The distribution is that of `lm`.
 
     Args:
-        lm: The model; a deterministic one is returned as it is.
+        lm: The model; a deterministic model is returned as it is.
 
-    Right: `score(deterministic(lm), texts)`. Wrong: expecting equal bits from another machine, another number of
-    threads or another version of torch.
+    Returns:
+        The model whose passes have one path each.
+
+    Right: `score(deterministic(lm), texts)`. Wrong: expecting equal bits from another machine, another number of threads or
+    another version of torch.
     """
     return lm if isinstance(lm, Deterministic) else Deterministic(lm)
 

@@ -37,19 +37,25 @@ class Prefix:
 
 
 def given(lm: LM, prefix: str | bytes | Prefix) -> LM:
-    """p(y | x) = p(xy) / P(x), as an LM over y; nats: log p(xy) = log P(x) + log p(y|x).
+    """Condition a model on a prefix x, as an LM over the rest y.
 
-    The prefix is conditioned on token by token. A model without x0 can answer after a prefix: its texts begin there.
+        p(y | x) = p(xy) / P(x),   log p(xy) = log P(x) + log p(y | x) nats
+
+    The model is conditioned on the prefix token by token. A model without x0 can answer after a prefix: its texts begin
+    there.
 
     Args:
         lm: The model.
         prefix: A text, which `encode` cuts into tokens, or a `Prefix` of ids; the empty prefix gives `lm` itself.
 
+    Returns:
+        The model of the rest of the text.
+
     Raises:
         Impossible: P(x) = 0.
 
-    Right: `log_prob(given(lm, "To be"), ", or not")`. Wrong: `log p(x) + log p(y|x)` for log p(xy): p(x) has
-    the EOS term of a text that ends after x.
+    Right: `log_prob(given(lm, "To be"), ", or not")`. Wrong: `log p(x) + log p(y|x)` for log p(xy), since p(x) has the
+    factor p(EOS) of a text that ends after x.
     """
     if isinstance(prefix, Prefix):
         check_possible(lm, [prefix.ids], [prefix.text])

@@ -21,18 +21,25 @@ from pofx.transforms.mixture import check_components, joint_info
 def interpolate(
     lms: Sequence[LM], weights: Sequence[float] | None = None, held_out: Sequence[str | bytes] | None = None
 ) -> LM:
-    """p(v | x_<i) = Σ_c w_c p_c(v | x_<i) (Jelinek & Mercer 1980): a new draw of the model at every token.
+    """Mix the next-token distributions of models by fixed weights (Jelinek & Mercer 1980).
+
+        p(v | x_<i) = Σ_c w_c p_c(v | x_<i)
+
+    It is as if a model were drawn anew at every token.
 
     Args:
         lms: Models over one vocabulary.
         weights: w, in any scale. Either `weights` or `held_out` is given.
         held_out: Texts that no model was fitted on. Expectation–maximisation finds the weights that make them likeliest.
 
+    Returns:
+        The interpolated model.
+
     Raises:
         BadValue: Neither or both of `weights` and `held_out` are given, or the models do not go together.
 
-    Right: `interpolate([ngram, transformer], held_out=texts_kept_aside)`. Wrong: weights found on the training
-    texts, which favour the model that memorised them. `mixture` instead weighs whole texts.
+    Right: `interpolate([ngram, transformer], held_out=new_texts)`. Wrong: `held_out=training_texts`, which favours the model
+    that memorised them.
     """
     if (weights is None) == (held_out is None):
         raise BadValue(

@@ -27,10 +27,12 @@ from pofx.values import check_weights, check_whole_number
 
 
 def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int | None = None) -> LM:
-    """p(x) = Σ_c π_c p_c(x): draw a model by π, then the whole text from it.
+    """Mix models over whole texts: draw a model by its weight π_c, then the whole text from this model.
 
-    The next-token law averages the laws of the models by their posterior, π_c P_c(x_<i) / Σ. A model that has
-    predicted the text better so far counts more, and the regret against the best model is at most −log π_c nats a
+        p(x) = Σ_c π_c p_c(x)
+
+    The next-token distribution is the mean of the models' distributions, weighed by the posterior π_c P_c(x_<i) / Σ. A model
+    that has predicted the text better so far counts more, and the regret against the best model is at most −log π_c nats a
     text. `posterior` gives the weights after a text; `interpolate` keeps the weights fixed at every token.
 
     Tokens of different vocabularies are different events, but their strings are the same. Where vocabularies differ,
@@ -39,14 +41,17 @@ def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int
 
     Args:
         lms: The models; all have x0 or none has, and all have EOS or none has.
-        weights: π, in any scale; equal weights without.
+        weights: π, in any scale, a number for each model; None for equal weights.
         beam: How many histories `bytewise` keeps; only for models of different vocabularies.
+
+    Returns:
+        The mixture.
 
     Raises:
         BadValue: Some models have x0 or EOS and some have not, or a beam is given for one vocabulary.
         NoBOS: The vocabularies differ, and the models have no x0.
 
-    Right: `mixture([news, plays], [0.5, 0.5])`. Wrong: averaging log_prob, which is no distribution.
+    Right: `mixture([news, plays], [0.5, 0.5])`. Wrong: the mean of `log_prob` over models, which belongs to no distribution.
     """
     lms = list(lms)
     beam = None if beam is None else check_whole_number("beam", beam, 1)

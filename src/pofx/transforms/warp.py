@@ -20,21 +20,28 @@ from pofx.values import check_real_number, check_whole_number
 
 
 def warp(lm: LM, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None) -> LM:
-    """q(v | x) ∝ p(v | x)^(1/temperature) over the k likeliest, then over the fewest that hold mass p; nats.
+    """Sharpen or cut every next-token distribution by temperature, top-k and top-p.
 
-    Each next-token law is renormalised, so q is a distribution, which `score` and `sample` share. As the laws are
-    renormalised token by token, q(x) is not p(x)^(1/temperature) over whole strings. Ties are broken by id.
+        q(v | x) ∝ p(v | x)^(1 / temperature)   over the k likeliest tokens, then over the fewest with mass top_p
+
+    Each next-token distribution is renormalised, so q is a distribution, which `score` and `sample` share. The distributions
+    are renormalised token by token, so q(x) is not p(x)^(1 / temperature) over whole strings. Of equally likely tokens the
+    smaller id comes first.
 
     Args:
         lm: The model.
-        temperature: Above 0.
+        temperature: A number above 0; below 1 it sharpens.
         top_k: How many of the likeliest tokens are kept; None for all.
         top_p: The mass that the kept tokens hold at least, in (0, 1]; None for all tokens.
+
+    Returns:
+        The model q.
 
     Raises:
         BadValue: A setting is outside its range.
 
-    Right: `sample(warp(lm, temperature=0.8), 3)`. Wrong: temperature=0; the likeliest token is `top_k=1`.
+    Right: `sample(warp(lm, temperature=0.8), 3)`. Wrong: `warp(lm, temperature=0)`; write `warp(lm, top_k=1)` for the
+    likeliest token.
     """
     temperature = check_real_number(
         "temperature", temperature, 0, above=True, advice="for the likeliest token use top_k=1"

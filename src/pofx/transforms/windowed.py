@@ -29,21 +29,25 @@ TOKENS = 1 << 14
 
 
 def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> LM:
-    """p(x) = Π p(x_i | x0, its window before i): texts longer than `context` are read by windows.
+    """Read texts longer than the context window by overlapping windows.
+
+        p(x) = Π_i p(x_i | x0, tokens of the window before i)
 
     Every window is a path of the model, so x0 stands at its front and counts as one of the `context` tokens that are
-    read. A window predicts one token more than it reads, so a text that fills the context gets its EOS without
-    a second window. Each
-    further window begins `stride` tokens later and reads again the tokens that it shares with the last window.
+    read. A window predicts one token more than it reads, so a text that fills the context gets its EOS without a second
+    window. Each further window begins `stride` tokens later, and reads again the tokens that it shares with the last window.
 
     A token is predicted once, by the first window that holds it, which gives it the longest context. That window
-    depends on the position only, so p stays a distribution: `seen` says how many tokens a position is conditioned on,
-    and `window` states the rule in words.
+    depends on the position only, so p stays a distribution. `seen` gives the number of tokens that a position is conditioned
+    on, and `window` states the rule in words.
 
     Args:
         lm: The model; a model without a context window is returned as it is, if `context` is left out.
         context: How many tokens a window reads, at most the model's own context, which is the default.
         stride: Tokens between the starts of two windows; half of `context` by default.
+
+    Returns:
+        The model without a longest text.
 
     Raises:
         BadValue: The context is longer than the model's own or too short, or a stride leaves tokens out.

@@ -76,19 +76,25 @@ def bpe_model(
 
 
 class SubwordVocab(Vocab):
-    """Byte-level BPE tokens, and EOS after them.
+    """The tokens of byte-level BPE, and EOS after them.
 
-    vocab: the tokens in GPT-2's byte alphabet ("Ġthe" spells " the") and their ids 0 … n − 1, all 256 bytes
-    among them. merges: the pairs in order of rank. `BadValue` where the two do not fit. Every byte string has
-    a spelling: UTF-8 goes through BPE, a stray byte is its own token. The tokeniser knows no control tokens,
-    so "</s>" in a text is four characters.
+    Every byte string has a spelling: UTF-8 goes through BPE, and a stray byte is a token of its own. The tokeniser knows no
+    control tokens, so "</s>" in a text is four characters.
 
-    A run of more than 1,024 characters of one kind (letters, digits, marks, spaces) is cut every 1,024 before
-    BPE. Long texts are read in blocks that end where a pre-token does: memory stays bounded, and the ids are
-    those of the whole.
+    A run of more than 1,024 characters of one kind (letters, digits, marks, spaces) is cut every 1,024 characters before
+    BPE. A long text is read in blocks that end where a pre-token ends. So memory stays bounded, and the ids are those of the
+    whole text.
 
-    Right: `SubwordVocab.learn(texts, 8000)`. Wrong: `SubwordVocab.learn(texts, 100)`, the
-    bytes alone are 256.
+    Args:
+        vocab: The tokens in GPT-2's byte alphabet ("Ġthe" spells " the"), and their ids 0 … n − 1. All 256 bytes are among
+            the tokens.
+        merges: The pairs of tokens that BPE merges, in order of rank.
+        end: Whether texts end: EOS then has the id n.
+
+    Raises:
+        BadValue: The ids have gaps, or a merge joins tokens that are not in `vocab`.
+
+    Right: `SubwordVocab.learn(texts, 8000)`. Wrong: `SubwordVocab.learn(texts, 100)`, since the bytes alone are 256.
     """
 
     def __init__(self, vocab: Mapping[str, int], merges: Iterable[Sequence[str]], end: bool = True) -> None:

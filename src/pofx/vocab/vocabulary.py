@@ -1,4 +1,4 @@
-"""Vocabularies: what the ids of a model spell. `encode` never yields a control token, whatever the text says."""
+"""Vocabularies: the bytes that each id of a model spells. `encode` never yields a control token, whatever the text says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pofx.errors import Advice, BadValue, NotText
 from pofx.vocab.control_tokens import ControlTokens
 
-# What hears of texts before they are encoded: it is given the names of control tokens, and the texts.
+# A function that is called with the names of control tokens, and with the texts, before they are encoded.
 Listener = Callable[[Mapping[str, int], Sequence[bytes]], None]
 
 END_TEXT = "</s>"
@@ -22,10 +22,9 @@ BEGIN_TEXT = "<s>"
 
 
 def refuse_normalizing(vocab: Vocab, what: str) -> None:
-    """`BadValue` for a vocabulary that normalizes texts, where the answer would be of another text than is asked about.
+    """Raise `BadValue` for a vocabulary that normalizes texts: the answer would be about another text than the question.
 
-    Right: `refuse_normalizing(lm.vocab, "compressing")`. Wrong: in a query that can use the normalised text,
-    which calls `read` first.
+    Right: `refuse_normalizing(lm.vocab, "compressing")`. Wrong: in a query that can use the text that `read` gives.
     """
     if vocab.normalizes:
         raise BadValue(
@@ -66,18 +65,18 @@ class Vocab(ABC):
 
     @abstractmethod
     def encode(self, text: str | bytes) -> list[int]:
-        """The canonical token ids of a text, never a control token; `NotText` where there are none."""
+        """Return the canonical token ids of a text, none of a control token; raise `NotText` where no ids spell it."""
 
     def decode(self, ids: Sequence[int]) -> bytes:
-        """The bytes that ids spell; control tokens spell nothing."""
+        """Return the bytes that ids spell; control tokens spell nothing."""
         return b"".join(self.pieces(ids))
 
     def pieces(self, ids: Sequence[int]) -> list[bytes]:
-        """What each id adds to the text."""
+        """Return the bytes that each id adds to the text."""
         return [self.token_bytes[i] or b"" for i in ids]
 
     def spans(self, ids: Sequence[int], text: str | bytes) -> NDArray[np.int64]:
-        """Byte offsets `[t, 2]` of what each token spells of a text that these ids spell: `text[lo:hi]`."""
+        """Return byte offsets `[t, 2]` in the text that these ids spell: token i spells `text[lo:hi]`."""
         hi = np.cumsum([len(p) for p in self.pieces(ids)], dtype=np.int64)
         return np.stack([np.append(np.int64(0), hi)[:-1], hi], axis=1)
 
@@ -120,12 +119,12 @@ class Vocab(ABC):
 
     @property
     def scoring(self) -> Vocab:
-        """The vocabulary by which `score` reads texts: another one only where a text may be read as one of a class."""
+        """The vocabulary by which `score` reads texts; it differs only where unknown words are read as a class."""
         return self
 
     @property
     def unknown_as_class(self) -> Vocab:
-        """The same tokens, by which a word without an id is read as `control.unknown`; itself without such a class."""
+        """A vocabulary that reads a word without an id as `control.unknown`; this vocabulary where that is None."""
         return self
 
     def conversation(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], str] | None:
@@ -143,15 +142,15 @@ class Vocab(ABC):
         return None
 
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
-        """`encode` as an array."""
+        """Return the ids of `encode` as an array."""
         return np.array(self.encode(text), dtype=np.int64)
 
     def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
-        """`encode_array` of each text."""
+        """Return the ids of each text."""
         return [self.encode_array(t) for t in texts]
 
     def show(self, i: int) -> str:
-        """A printable name of an id, for people."""
+        """Return a printable name of an id, for people."""
         if i == self.end:
             return "EOS"
         spelled = self.token_bytes[i]
@@ -159,12 +158,12 @@ class Vocab(ABC):
 
 
 def plain_text(text: str | bytes) -> str:
-    """A text for a column of strings; bytes that are not UTF-8 become escapes."""
+    """Return a text for a column of strings; bytes that are not UTF-8 become escapes."""
     return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
 
 
 def to_bytes(text: str | bytes) -> bytes:
-    """UTF-8 of a text; `NotText` for lone surrogates, which no UTF-8 spells."""
+    """Return the UTF-8 of a text; raise `NotText` for lone surrogates, which no UTF-8 spells."""
     if isinstance(text, bytes):
         return text
     if not isinstance(text, str):
@@ -179,7 +178,7 @@ def to_bytes(text: str | bytes) -> bytes:
 
 
 def to_str(text: str | bytes) -> str:
-    """The text as str; `NotText` where bytes are no UTF-8, with the offset."""
+    """Return the text as str; raise `NotText` with the offset where bytes are no UTF-8."""
     if isinstance(text, str):
         to_bytes(text)
         return text
@@ -195,7 +194,7 @@ def to_str(text: str | bytes) -> str:
 
 
 def show_bytes(piece: bytes) -> str:
-    """Bytes for people: UTF-8 where they are, control characters and stray bytes by name, spaces as ␣."""
+    """Return bytes for people: UTF-8 as characters, control characters and stray bytes by name, spaces as ␣."""
     out = []
     for ch in piece.decode("utf-8", "backslashreplace"):
         if ch == " ":
@@ -210,7 +209,10 @@ def show_bytes(piece: bytes) -> str:
 
 
 class ByteVocab(Vocab):
-    """The 256 bytes, and EOS = 256. Every byte string has one spelling; a string with a lone surrogate is `NotText`."""
+    """The 256 bytes, and EOS with the id 256 (if `end`): every byte string has one spelling.
+
+    Right: `ByteVocab().encode("é")`, two ids. Wrong: a string with a lone surrogate, which UTF-8 does not spell (`NotText`).
+    """
 
     spells_bytes = True
 
@@ -220,22 +222,22 @@ class ByteVocab(Vocab):
         self.token_bytes = tuple([bytes([b]) for b in range(256)] + [None] * end)
 
     def encode(self, text: str | bytes) -> list[int]:
-        """The bytes of the text's UTF-8."""
+        """Return the bytes of the text's UTF-8 as ids."""
         return list(to_bytes(text))
 
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
-        """The same without a Python list: 1 MB in 1 ms instead of 40."""
+        """Return the ids without a Python list on the way: 1 MB takes 1 ms instead of 40."""
         return np.frombuffer(to_bytes(text), dtype=np.uint8).astype(np.int64)
 
     def decode(self, ids: Sequence[int]) -> bytes:
-        """The ids as bytes."""
+        """Return the ids as bytes."""
         a = np.asarray(ids, dtype=np.int64)
         if len(a) and (a.min() < 0 or a.max() >= self.size):
             raise IndexError(f"expected ids below {self.size}, got {a.min()} … {a.max()}")
         return a[a < 256].astype(np.uint8).tobytes()
 
     def spans(self, ids: Sequence[int], text: str | bytes) -> NDArray[np.int64]:
-        """A byte each, EOS none."""
+        """Return a byte for each id, and no byte for EOS."""
         hi = np.cumsum(np.asarray(ids, dtype=np.int64) < 256)
         return np.stack([np.append(np.int64(0), hi)[:-1], hi], axis=1)
 
@@ -243,8 +245,8 @@ class ByteVocab(Vocab):
 class CharVocab(Vocab):
     """A closed set of characters, and EOS after them.
 
-    An unknown character is an error that shows it. With `escape=True` 256 byte tokens follow the characters,
-    and an unknown character (or a stray byte) is spelled by the bytes of its UTF-8 instead.
+    Ids are in the order of code points. With `escape`, 256 tokens of one byte follow for other characters and stray bytes.
+    Right: `CharVocab("abc")`. Wrong: `CharVocab("abc").encode("d")`, which raises `NotText` unless `escape` is set.
     """
 
     def __init__(self, characters: Iterable[str], end: bool = True, escape: bool = False) -> None:
@@ -260,14 +262,14 @@ class CharVocab(Vocab):
 
     @classmethod
     def learn(cls, texts: Iterable[str | bytes], end: bool = True, escape: bool = False) -> CharVocab:
-        """The characters that occur in the texts; with `escape`, stray bytes are passed over, not refused."""
+        """Make the vocabulary of the characters of texts; with `escape` it passes over stray bytes."""
         seen: set[str] = set()
         for t in texts:
             seen.update(to_bytes(t).decode("utf-8", "ignore") if escape else to_str(t))
         return cls(seen, end=end, escape=escape)
 
     def encode(self, text: str | bytes) -> list[int]:
-        """One id a character."""
+        """Return one id a character."""
         if self.escape:
             decoded = to_bytes(text).decode("utf-8", "surrogateescape")
             n = len(self.characters)

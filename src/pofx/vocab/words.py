@@ -16,10 +16,15 @@ CLASS = "<unk>"
 
 
 class WordVocab(Vocab):
-    """A closed set of words; a text is words with one space between. Other white space is no text of it.
+    """A closed set of words, and EOS after them: a text is words with one space between.
 
-    Ids are positions in `words`; a word given as None is a control token (`<unk>` of an ARPA file: a class
-    of words, which spells none).
+    Args:
+        words: The words, whose ids are their positions. None stands for a control token, such as `<unk>` of an ARPA file, a
+            class of words that spells no word.
+        end: Whether texts end.
+
+    Right: `WordVocab(["the", "cat"]).encode("the cat")`. Wrong: a text with two spaces or a line end between words, which
+    raises `NotText`.
     """
 
     def __init__(self, words: Iterable[str | None], end: bool = True) -> None:

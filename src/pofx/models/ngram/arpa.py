@@ -41,8 +41,8 @@ def write_arpa(lm: NgramLM, path: str | Path) -> None:
         BadValue: The model is no n-gram, or has additive smoothing of order > 1, which does not back off to shorter
             histories.
 
-    Right: `pofx.write_arpa(lm, "lm.arpa.gz")`. Wrong: an n-gram with additive smoothing, which has no
-    ARPA form.
+    Right: `pofx.write_arpa(lm, "lm.arpa.gz")`. Wrong: `pofx.write_arpa(pofx.given(lm, "x"), "a.arpa")`, since a transform is
+    no n-gram.
     """
     if not isinstance(lm, NgramLM):
         raise BadValue(f"expected an n-gram model, got {type(lm).__name__}", "only n-grams have an ARPA form")
@@ -128,6 +128,9 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
         unknown: "refuse" refuses a text with a word that the file does not have. "class" scores such a word as the class
             `<unk>`, as KenLM does. The number is then p of all texts with unknown words in the same places, and the terms
             say so.
+
+    Returns:
+        The model, whose next-token distributions are those of the file, in nats.
 
     Raises:
         BadSource: The file is no ARPA file, breaks off, or disagrees with its own counts.

@@ -38,6 +38,9 @@ class Compression:
         quantisation_bits: The cost of frequencies out of 2^24, and of the last word of 32 bits.
         escape_bits: Bits of what was coded without the model.
         header_bits: Bits of names, sizes and hashes.
+
+    Right: `8 * len(c.blob) / c.bytes`, bits a byte of the whole file. Wrong: `c.ideal_bits / c.bytes` for that rate, which
+    leaves out the header.
     """
 
     blob: bytes = field(repr=False)

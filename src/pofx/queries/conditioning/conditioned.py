@@ -52,6 +52,9 @@ class Outcome:
         bytes: The bytes of the string.
         p: Its probability given the condition.
         se: The standard error of `p`, a difference of probabilities; 0 where `p` is exact.
+
+    Right: `condition(lm, Contains("friend")).outcomes[0].p`. Wrong: comparing `p` under two conditions as probabilities of
+    one distribution.
     """
 
     text: str
@@ -70,7 +73,7 @@ class Conditioned:
         outcomes: Distinct strings, the likeliest first, with probabilities summed over draws and tokenisations. Where
             each string has one spelling and the evidence is exact, the probabilities are exact, and may sum to less than
             1: strings that were not drawn have the rest. Otherwise the probabilities sum to 1.
-        draws: Token sequences, the heaviest first. Behind an exact join, tokens and logp begin with the tokens that spell
+        draws: Token sequences, the heaviest first. After an exact join, tokens and logp begin with the tokens that spell
             the end of the prefix; text and bytes do not.
         weights: The weight of each draw, `[draws]`; the weights sum to 1. An expectation is the weighted mean.
         log_evidence: log P(condition | given), nats.
@@ -82,6 +85,9 @@ class Conditioned:
             independent draws; or "smc", sequential Monte Carlo with n particles in all.
         max_tokens: The longest text that counts, in tokens.
         calls: Calls of the model.
+
+    Right: `sum(w * len(d.bytes) for d, w in zip(c.draws, c.weights))`, the mean length in bytes. Wrong: the plain mean over
+    `c.draws`, which leaves out the weights.
     """
 
     on: str

@@ -33,6 +33,8 @@ class Condition(ABC):
     """A set of strings to condition on; `a & b` is the intersection of two sets.
 
     The kinds are `Contains`, `Matches` and `Length`; `Anything` is the set of all strings.
+
+    Right: `Contains("friend") & Length(20)`. Wrong: `Contains("friend") and Length(20)`, which Python reads as `Length(20)`.
     """
 
     @abstractmethod

@@ -90,6 +90,9 @@ class CorpusReport:
         copies: Ids of near or exact duplicates, the largest groups first.
         midway: Ids of documents that seem to start mid-way.
         seed: The seed of the report.
+
+    Right: `[f.check for f in corpus_report(texts).findings if f.verdict == "fail"]`. Wrong: `report.documents` as the number
+    of independent draws, which is `report.effective`.
     """
 
     findings: tuple[Finding, ...]

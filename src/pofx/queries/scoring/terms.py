@@ -48,6 +48,9 @@ class Terms:
             that is not known.
         chosen: Whether the weights of the model were chosen by this document (early stopping), which flatters the number
             a little.
+
+    Right: `score(lm, [text])[0].terms.end`, before two numbers are compared. Wrong: comparing a number with EOS to a number
+    without.
     """
 
     begin: str
