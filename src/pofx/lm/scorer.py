@@ -48,13 +48,13 @@ class Scorer:
         """Raise `BadValue` where the unit is none, or a string stands twice in the alphabet."""
         if self.unit is not None and self.unit not in UNITS:
             raise BadValue(
-                f"expected 'byte', 'character', 'token' or None, found {self.unit!r:.60}",
+                f"expected 'byte', 'character', 'token' or None, got {self.unit!r:.60}",
                 "name the unit of each number",
                 argument="unit",
             )
         if len(set(self.alphabet)) < len(self.alphabet) or "" in self.alphabet:
             raise BadValue(
-                "expected strings that differ and are not empty, found one twice or an empty one",
+                "expected strings that differ and are not empty, got one twice or an empty one",
                 "pass each next token once",
                 argument="alphabet",
             )

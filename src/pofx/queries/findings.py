@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from pofx.files.pins import Verdict as Verdict
+from pofx.files.pins import Verdict as ModelVerdict
 from pofx.lm.begin import Known
 
 CheckVerdict = Literal["pass", "warn", "fail"]
+# A scorer shows no distribution, so the best that can be said of it is that its numbers contradict none.
+Verdict = Literal[ModelVerdict, "scores-only"]
 
 
 class _NamedByValue(StrEnum):
@@ -36,6 +38,13 @@ class Check(_NamedByValue):
     CANONICAL = "canonical draws"
     PRECISION = "precision"
     ROUND_TRIP = "decode∘encode = id"
+    OWN_SAMPLER = "its own sampler"
+    NEXT_SUMS = "next tokens sum to at most 1"
+    STRING_SUMS = "strings sum to at most 1"
+    FRESH = "scored before it is read"
+    CAUSAL = "what follows changes nothing"
+    UNITS = "one unit"
+    REPEATS = "same text, same numbers"
     EXACT_DUPLICATES = "exact duplicates"
     NEAR_DUPLICATES = "near-duplicates"
     SPLIT = "copies across the split"
@@ -63,6 +72,7 @@ class Measure(_NamedByValue):
     OF_DOCUMENTS = "of documents"
     OF_HELD_OUT = "of held-out"
     TEXTS = "texts"
+    NUMBERS = "numbers"
     NONE = ""
 
 
@@ -227,7 +237,7 @@ class Audit:
     Attributes:
         verdict: "joint": x0 is trained, EOS ends texts, p sums to 1. "conditional": the model has p(y|x) only, for an x that
             the user names. "prefix-only": x0 but no EOS, so prefix probabilities only. "improper": something does not sum
-            to 1.
+            to 1. "scores-only": a `Scorer`, whose numbers contradict no distribution.
         reason: The reason for the verdict, in words.
         begin: What p(x1|x0) knows of how texts begin; None where nothing was measured.
         findings: One finding a check.

@@ -16,12 +16,14 @@ AUDIT_SYMBOL: Final[dict[Verdict, str]] = {
     "conditional": "!",
     "prefix-only": "!",
     "improper": "✗",
+    "scores-only": "!",
 }
 GLOSS: Final[dict[Verdict, str]] = {
     "joint": "x0 is trained, EOS ends texts, p sums to 1",
     "conditional": "only p(y|x), for an x you name",
     "prefix-only": "x0 but no EOS: prefix probabilities only",
     "improper": "something does not sum to 1",
+    "scores-only": "no fault found in the numbers, but no whole distribution was seen",
 }
 
 

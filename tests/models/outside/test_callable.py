@@ -70,10 +70,10 @@ def test_its_own_sampler_is_asked_for_ids() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "next_logprobs: expected next_logprobs or score, found none"),
-        ({"next_logprobs": law, "score": len}, "found both"),
-        ({"next_logprobs": law}, "vocab: expected a vocabulary, or token_bytes and end, found neither"),
-        ({"next_logprobs": law, "vocab": ToyVocab(), "token_bytes": [b"a"]}, "found both"),
+        ({}, "next_logprobs: expected next_logprobs or score, got none"),
+        ({"next_logprobs": law, "score": len}, "got both"),
+        ({"next_logprobs": law}, "vocab: expected a vocabulary, or token_bytes and end, got neither"),
+        ({"next_logprobs": law, "vocab": ToyVocab(), "token_bytes": [b"a"]}, "got both"),
         ({"next_logprobs": law, "vocab": ToyVocab(), "unit": "byte"}, "unit: expected only with the other"),
         ({"score": len, "vocab": ToyVocab()}, "vocab: expected only with the other"),
         ({"score": len, "unit": "word"}, "unit: expected 'byte'"),

@@ -76,7 +76,7 @@ class PrefixLM(LM):
             or (n and not 0 <= drawn.min() <= drawn.max() < size)
         ):
             raise BadValue(
-                f"expected {n} ids in [0, {size}), found {drawn.dtype} of shape {list(drawn.shape)}",
+                f"expected {n} ids in [0, {size}), got {drawn.dtype} of shape {list(drawn.shape)}",
                 "return one id a draw",
                 argument="sample",
             )
@@ -102,7 +102,7 @@ class PrefixLM(LM):
         laws = np.asarray(found)
         if laws.shape != (n, self.vocab.size) or laws.dtype.kind not in "fiu":
             raise BadValue(
-                f"expected {self.vocab.size} log-probabilities after each prefix (vocab.size), found {laws.dtype} of "
+                f"expected {self.vocab.size} log-probabilities after each prefix (vocab.size), got {laws.dtype} of "
                 f"shape {list(laws.shape[1:] if laws.ndim else laws.shape)}",
                 "return log p of every token, nats",
                 argument="next_logprobs",

@@ -95,7 +95,7 @@ def from_callable(
     """
     if (next_logprobs is None) == (score is None):
         raise BadValue(
-            f"expected next_logprobs or score, found {'both' if score else 'none'}",
+            f"expected next_logprobs or score, got {'both' if score else 'none'}",
             "pass the function that gives whole distributions, if there is one",
             argument="next_logprobs",
         )
@@ -114,7 +114,7 @@ def from_callable(
     _refuse(ends=ends or None, pieces=pieces, unit=unit, alphabet=alphabet or None)
     if (vocab is None) == (token_bytes is None) or (vocab is not None and end is not None):
         raise BadValue(
-            "expected a vocabulary, or token_bytes and end, found "
+            "expected a vocabulary, or token_bytes and end, got "
             + ("neither" if vocab is None and token_bytes is None else "both"),
             "pass vocab, or the bytes of each id",
             argument="vocab",
@@ -131,7 +131,7 @@ def _refuse(**others: object) -> None:
     for argument, value in others.items():
         if value is not None:
             raise BadValue(
-                f"expected only with the other function, found {value!r:.60}",
+                f"expected only with the other function, got {value!r:.60}",
                 "leave it out",
                 argument=argument,
             )
@@ -141,7 +141,7 @@ def _numbers(found: Any) -> Floats:
     numbers = np.asarray(found)
     if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "fiu"):
         raise BadValue(
-            f"expected one number a token, found {numbers.dtype} of shape {list(numbers.shape)}",
+            f"expected one number a token, got {numbers.dtype} of shape {list(numbers.shape)}",
             "return log p of each token, nats",
             argument="score",
         )

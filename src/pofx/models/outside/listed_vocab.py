@@ -34,13 +34,13 @@ class ListedVocab(Vocab):
         self.size = len(self.token_bytes)
         if odd := [b for b in self.token_bytes if b is not None and (not isinstance(b, bytes) or not b)]:
             raise BadValue(
-                f"expected bytes, or None for a control token, found {odd[0]!r:.60}",
+                f"expected bytes, or None for a control token, got {odd[0]!r:.60}",
                 "encode each token as bytes",
                 argument="token_bytes",
             )
         if end is not None and (why_not_whole(end, 0, self.size - 1) or self.token_bytes[end] is not None):
             raise BadValue(
-                f"expected the id of a control token, whose bytes are None, or None, found {show_value(end)}",
+                f"expected the id of a control token, whose bytes are None, or None, got {show_value(end)}",
                 "pass None in token_bytes for EOS",
                 argument="end",
             )
@@ -72,7 +72,7 @@ class ListedVocab(Vocab):
             )
             if not size:
                 raise NotText(
-                    f"expected bytes that a token spells, found {show_bytes(data[at : at + 1])!r} at offset {at}",
+                    f"expected bytes that a token spells, got {show_bytes(data[at : at + 1])!r} at offset {at}",
                     "use a text of this vocabulary",
                 )
             out.append(self._ids[data[at : at + size]])

@@ -10,6 +10,7 @@ import numpy as np
 
 from pofx.errors import BadValue, NoLaw
 from pofx.lm.model import LM
+from pofx.lm.scorer import Scorer
 from pofx.queries.audit import agreement, trial_texts
 from pofx.queries.audit.begin.candidates import choose_candidate, try_candidates
 from pofx.queries.audit.begin.finding import x0_finding
@@ -26,8 +27,10 @@ from pofx.queries.audit.law_statistics import (
     worst_sum_error,
 )
 from pofx.queries.audit.leak import leak_finding
+from pofx.queries.audit.own_sampler import own_sampler_finding
 from pofx.queries.audit.precision import precision_finding
 from pofx.queries.audit.roundtrip import roundtrip_finding
+from pofx.queries.audit.scorer.audit import audit_scorer
 from pofx.queries.audit.termination import measure_survival, termination_finding
 from pofx.queries.findings import Audit, BeginCandidate, Check, Finding, Measure
 from pofx.transforms.given import Given
@@ -37,7 +40,7 @@ from pofx.values import check_whole_number
 
 
 def audit(
-    lm: LM, texts: Sequence[str | bytes] | None = None, seed: int = 0, coarse: LM | None = None
+    lm: LM | Scorer, texts: Sequence[str | bytes] | None = None, seed: int = 0, coarse: LM | None = None
 ) -> Audit:
     """Audit whether p(x) = p(x1|x0) · … · p(EOS|x0,x) holds for a model: a `Finding` for each check, and a verdict.
 
@@ -46,13 +49,17 @@ def audit(
     likelier where documents end (bits). P(length > L) falls. No mass leaks to control tokens. The vocabulary spells texts
     faithfully. Du et al. 2023 treat texts that never end.
 
+    A `Scorer` shows no distributions. The audit of a scorer checks that different next tokens, and different strings of one
+    length, sum to at most 1. Random text must cost its entropy, as it does where each token is scored before it is read. A
+    number must change neither with what follows nor when it is asked for again, and must not mix bytes with tokens.
+
     A pretrained model is tried with every candidate for x0. The audit chooses the x0
     after which first tokens are predicted best; it does not choose by log p of whole texts.
     A model without x0 is audited with the candidate that was found trained, if there is one, and `Audit.begin` names that
     candidate. `Audit.endings` lists the control tokens that end texts.
 
     Args:
-        lm: The model.
+        lm: The model, or a `Scorer`.
         texts: Whole documents that the model was not fitted on. At most 200 documents of at most 1,000 tokens are read, and
             the finding "p(x1) is trained" says what was left out. None takes the built-in documents. On these, the checks of
             openings and endings cannot fail a model fitted here, whose texts may be of another kind.
@@ -62,7 +69,7 @@ def audit(
 
     Returns:
         The findings and the verdict: "improper", else "conditional" (no x0, or p(x1) not learned), else "prefix-only" (no
-        EOS, or EOS not learned), else "joint".
+        EOS, or EOS not learned), else "joint". Of a scorer "improper", else "scores-only".
 
     Raises:
         BadValue: `texts` is one text, or the model's distributions do not have the shape `[n, vocab.size]`.
@@ -71,6 +78,10 @@ def audit(
     `audit(lm, "a text")`, since one string is no sample.
     """
     seed = check_whole_number("seed", seed)
+    if isinstance(lm, Scorer):
+        if coarse is not None:
+            raise BadValue("expected None for a scorer, got a model", "leave it out", argument="coarse")
+        return audit_scorer(lm, texts, seed)
     held = choose_documents(lm, texts, seed)
     try:
         return _audited(lm, texts, seed, coarse, held)
@@ -124,6 +135,7 @@ def _audited(
         agreement.batch_finding(lm, compared, plain, free, seed),
         agreement.values_finding(lm, *trial_texts.make_branches(lm, seed)),
         agreement.draws_finding(lm, draws, drawn, len(behind)),
+        own_sampler_finding(lm, held.paths, seed),
         agreement.strings_finding(lm) if has_x0 else None,
         None if coarse is None else precision_finding(lm, coarse, compared, plain, free),
         _with_note(begin, held),

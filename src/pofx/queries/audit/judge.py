@@ -26,6 +26,7 @@ SUMS = (
     Check.BATCH,
     Check.VALUES,
     Check.DRAWS,
+    Check.OWN_SAMPLER,
     Check.STRINGS,
     Check.LEAK,
 )

@@ -1,0 +1,91 @@
+"""The numbers of a scorer, with the number of EOS apart, and what two lists of numbers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import BadValue
+from pofx.lm.log_checks import check_logs
+from pofx.lm.scorer import Scorer
+from pofx.queries.findings import CheckVerdict
+
+Floats = NDArray[np.float64]
+
+# A number that is the same gives the same double. A server that computes in bfloat16, or in batches, is off by up to 0.05
+# nats a token: a warning. More is no rounding.
+SAME, ROUNDED = 1e-6, 0.05
+# A sum may be so much above 1 by rounding: a warning up to the second number.
+EXACT, NEARLY = 1e-6, 0.01
+# Texts of one question to the scorer.
+TOGETHER = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """What a scorer says of one text.
+
+    Attributes:
+        logp: The number of each token, nats.
+        end: The number of EOS, nats; None where the scorer gives none.
+    """
+
+    logp: Floats
+    end: float | None
+
+    @property
+    def total(self) -> float:
+        """Σ logp, EOS left out, nats."""
+        return float(self.logp.sum())
+
+
+def read_numbers(scorer: Scorer, texts: Sequence[str], together: int = TOGETHER) -> list[Numbers]:
+    """Ask a scorer for the numbers of texts, so many in one question.
+
+    Raises:
+        NoLaw: A number is nan or +∞.
+        BadValue: The scorer does not answer each text, or has no number of EOS although `ends` says so.
+    """
+    out: list[Numbers] = []
+    for lo in range(0, len(texts), together):
+        asked = texts[lo : lo + together]
+        found = [np.asarray(a, dtype=np.float64) for a in scorer.score(asked)]
+        if len(found) != len(asked) or any(a.ndim != 1 for a in found):
+            raise BadValue(
+                f"expected a list of numbers for each of {len(asked)} texts, got {len(found)} lists",
+                "return one list a text",
+                argument="score",
+            )
+        for logp in found:
+            check_logs(logp, "log p of tokens")
+            if scorer.ends and not len(logp):
+                raise BadValue(
+                    "expected the number of EOS last, got no number", "pass ends=False", argument="ends"
+                )
+            out.append(Numbers(logp[:-1], float(logp[-1])) if scorer.ends else Numbers(logp, None))
+    return out
+
+
+def largest_difference(a: Floats, b: Floats) -> float:
+    """Return the largest difference of two lists of numbers, nats; equal infinities do not differ, other lengths by ∞."""
+    if a.shape != b.shape:
+        return float("inf")
+    with np.errstate(invalid="ignore"):
+        step = np.where(a == b, 0.0, np.abs(a - b))
+    return float(np.max(step, initial=0.0))
+
+
+def shared_length(scorer: Scorer, text: str, other: str) -> int | None:
+    """Count the pieces that two texts begin with alike; None where nobody knows the pieces."""
+    if scorer.pieces is None:
+        return None
+    mine, theirs = scorer.pieces(text), scorer.pieces(other)
+    return next((i for i, (a, b) in enumerate(zip(mine, theirs)) if a != b), min(len(mine), len(theirs)))
+
+
+def graded(value: float, good: float, rounded: float) -> CheckVerdict:
+    """Return "pass" up to `good`, "warn" up to `rounded`, else "fail"."""
+    return "pass" if value <= good else "warn" if value <= rounded else "fail"
