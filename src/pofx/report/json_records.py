@@ -85,7 +85,7 @@ def draw_record(draw: Draw) -> dict[str, Any]:
 
 
 def next_record(law: Next) -> dict[str, Any]:
-    """The law of what comes next: the top and the rest."""
+    """The distribution of what comes next: the top and the rest."""
     return {
         "given": plain_text(law.given),
         "unit": law.unit,

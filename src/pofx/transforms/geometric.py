@@ -39,8 +39,8 @@ class GeometricVocab(VocabWrapper):
 def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:
     """p(x) = P(x) · (1 − q)^|x| · q: a text ends at each token with probability q, whatever stands before.
 
-    Over the texts of one length P of a model without EOS is a distribution, and the geometric law spreads probability
-    over the lengths.
+    Over the texts of one length P of a model without EOS is a distribution, and the geometric distribution spreads
+    probability over the lengths.
 
     Args:
         lm: A model without EOS.
@@ -62,7 +62,7 @@ def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:
 
 
 class Geometric(LMWrapper):
-    """The laws of a model, with an EOS of one probability everywhere; made by `geometric`."""
+    """The distributions of a model, with an EOS of one probability everywhere; made by `geometric`."""
 
     def __init__(self, lm: LM, stop: float, vocab: Vocab) -> None:
         super().__init__(lm, replace(lm.info, vocab=vocab))
@@ -70,7 +70,7 @@ class Geometric(LMWrapper):
         self._go, self._end = float(np.log1p(-stop)), float(np.log(stop))
 
     def over(self, lm: LM) -> LM:
-        """Another model under the same law of the length, over the same vocabulary."""
+        """Another model under the same distribution of the length, over the same vocabulary."""
         return Geometric(lm, self.stop, self.vocab)
 
     def start(self, n: int) -> State:
@@ -78,19 +78,20 @@ class Geometric(LMWrapper):
         return self._state(self.lm.start(n), np.zeros(n, dtype=np.int64))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The model, extended; after EOS the law is that of some other token."""
+        """The model, extended; after EOS the distribution is that of some other token."""
         new = as_id_rows(ids, state.n)
         inner, size = state.carry
-        # Nobody asks what follows EOS, but a state must have a law. The model has no EOS, and reads token 0 instead.
+        # Nobody asks what follows EOS, but a state must have a distribution. The model has no EOS, and reads token 0
+        # instead.
         longer = self.lm.extend(inner, np.where(new == self.vocab.end, 0, new))
         return self._state(longer, size + new.shape[1])
 
     def branches(self, state: State) -> Branches:
-        """Branches by `extend`: each law has one more outcome."""
+        """Branches by `extend`: each distribution has one more outcome."""
         return ExtensionBranches(self.extend, state)
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
-        """As the model itself: the length so far does not change the law."""
+        """As the model itself: the length so far does not change the distribution."""
         return self.lm.sufficient(state.carry[0])
 
     def _state(self, inner: State, size: Ints) -> State:

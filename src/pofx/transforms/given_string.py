@@ -218,7 +218,7 @@ def _batches(heads: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
 def _one_by_one(
     laws: Sequence[LM], which: Sequence[int], paths: Sequence[Path], want: Want, skips: Sequence[int]
 ) -> Trace:
-    """One trace of the passes that each law makes over its own paths."""
+    """One trace of the passes that each distribution makes over its own paths."""
     traces: dict[int, tuple[Trace, dict[int, int]]] = {}
     for k, law in enumerate(laws):
         mine = [i for i, w in enumerate(which) if w == k]

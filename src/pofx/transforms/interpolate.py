@@ -78,7 +78,7 @@ def interpolation_weights(lms: Sequence[LM], held_out: Sequence[str | bytes]) ->
 
 
 class Interpolation(LM):
-    """A model whose laws are averages with fixed weights; made by `interpolate`."""
+    """A model whose distributions are averages with fixed weights; made by `interpolate`."""
 
     def __init__(self, lms: Sequence[LM], log_weights: NDArray[np.float64]) -> None:
         self.lms, self.log_weights = tuple(lms), log_weights

@@ -131,7 +131,7 @@ def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDAr
 
 
 class Mixture(LM):
-    """A model whose laws are averages by the posterior of its models; made by `mixture`."""
+    """A model whose distributions are averages by the posterior of its models; made by `mixture`."""
 
     def __init__(self, lms: Sequence[LM], log_weights: NDArray[np.float64]) -> None:
         self.lms, self.log_weights = tuple(lms), log_weights

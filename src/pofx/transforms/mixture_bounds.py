@@ -66,7 +66,7 @@ def _terms(
     low, high = (logsumexp(log_weights[:, None] + np.stack(b), axis=0) for b in zip(*each))
     if not at:
         return terms_of_sums(low[1:], low[0]), terms_of_sums(high[1:], high[0])
-    if np.isneginf(high[at]):  # after an impossible prefix any law is possible
+    if np.isneginf(high[at]):  # after an impossible prefix any distribution is possible
         return terms_of_sums(np.full(len(low) - at - 1, -np.inf)), np.zeros(len(low) - at - 1)
     least = low[at:] - high[at]
     with np.errstate(invalid="ignore"):

@@ -52,11 +52,11 @@ def warp(lm: LM, temperature: float = 1.0, top_k: int | None = None, top_p: floa
 
 
 class Warp(LMWrapper):
-    """A model with warped next-token laws; made by `warp`."""
+    """A model with warped next-token distributions; made by `warp`."""
 
     def __init__(self, lm: LM, temperature: float, top_k: int | None, top_p: float | None) -> None:
         self.temperature, self.top_k, self.top_p = temperature, top_k, top_p
-        # The law is not that of the weights, and top-k makes probabilities of zero.
+        # The distribution is not that of the weights, and top-k makes probabilities of zero.
         super().__init__(lm, replace(lm.info, fingerprint="", positive=False))
 
     def over(self, lm: LM) -> LM:
@@ -72,11 +72,11 @@ class Warp(LMWrapper):
         return ", ".join(parts)
 
     def start(self, n: int) -> State:
-        """The state of the model, with warped laws."""
+        """The state of the model, with warped distributions."""
         return self._warped(self.lm.start(n))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The state of the model, with warped laws."""
+        """The state of the model, with warped distributions."""
         return self._warped(self.lm.extend(state.carry, ids))
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
@@ -84,11 +84,11 @@ class Warp(LMWrapper):
         return self.lm.sufficient(state.carry)
 
     def branches(self, state: State) -> Branches:
-        """Branches by `extend`: each law is warped."""
+        """Branches by `extend`: each distribution is warped."""
         return ExtensionBranches(self.extend, state)
 
     def bare(self) -> LM | None:
-        """The model inside this transform without x0; None for a model with x0, whose laws would be warped, too."""
+        """The model inside this transform without x0; None for a model with x0, whose distributions would be warped, too."""
         return self if self.begin.known == "none" else None
 
     def warping(self) -> Warping:
@@ -96,7 +96,8 @@ class Warp(LMWrapper):
         return Warping(self.lm, self.settings)
 
     def _warped(self, inner: State) -> State:
-        # A cut chooses tokens by the exact law, so bounds on the model's law say nothing of the warped law.
+        # A cut chooses tokens by the exact distribution, so bounds on the model's distribution say nothing of the warped
+        # distribution.
         unknown = (lambda carry: Bounds.unknown(self._law(carry.logp))) if self.interval else None
         leak = (lambda carry: carry.leak) if self.leaks else None
         return State(lambda: self._law(inner.logp), inner, inner.n, bounds=unknown, leak=leak)

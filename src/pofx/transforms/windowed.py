@@ -84,7 +84,7 @@ class Windowed(LMWrapper):
     def __init__(self, lm: LM, context: int, room: int, stride: int) -> None:
         self.room, self.stride = room, stride
         window = rule(context, stride, context - room + 1)
-        # The place of a token in the text decides its context, so no number of last tokens decides its law.
+        # The place of a token in the text decides its context, so no number of last tokens decides its distribution.
         super().__init__(lm, replace(lm.info, context=context, window=window, memory=None))
 
     def over(self, lm: LM) -> LM:

@@ -12,7 +12,7 @@ from pofx.lm.trace import Ints
 
 
 class WindowedBranches:
-    """The laws after the nodes of a growing tree, under a window rule.
+    """The distributions after the nodes of a growing tree, under a window rule.
 
     Where a node fills its window, the model has to read a new window. Such a node and its ancestors are read by `far`.
 

@@ -75,7 +75,7 @@ def with_end(lm: LM, end: str | int) -> LM:
     Raises:
         BadValue: The model has an EOS, or `end` is no single token.
 
-    Right: `with_end(lm, "\n")` for the law of lines. Wrong: expecting to score a text with `end` inside.
+    Right: `with_end(lm, "\n")` for the distribution of lines. Wrong: expecting to score a text with `end` inside.
     """
     if lm.vocab.end is not None:
         raise BadValue(
@@ -87,7 +87,7 @@ def with_end(lm: LM, end: str | int) -> LM:
 
 
 class WithEnd(LMWrapper):
-    """A model with the same laws, in which one token is EOS; made by `with_end`."""
+    """A model with the same distributions, in which one token is EOS; made by `with_end`."""
 
     def __init__(self, lm: LM, end: int) -> None:
         self.end = end

@@ -16,7 +16,7 @@ from pofx.lm.trace import Ints
 
 
 class LMWrapper(LM):
-    """A model with the laws of another model, `lm`; a subclass changes some of them.
+    """A model with the distributions of another model, `lm`; a subclass changes some of them.
 
     `start`, `extend`, `branches`, `seen` and `sufficient` are passed on to `lm`; `bare` and `warping` are those of `lm`
     inside the same transform. `forward`, `portable`, `parts` and `termination` are the defaults of `LM`.

@@ -41,8 +41,8 @@ class Vocab(ABC):
     right for a vocabulary without a tokenizer's file: no control tokens but EOS, no normalizer, no listener.
 
     Attributes:
-        size: The number of outcomes of a next-token law, EOS included. x0 is no outcome: it stands before every text with
-            probability one, and has no id below `size`.
+        size: The number of outcomes of a next-token distribution, EOS included. x0 is no outcome: it stands before every
+            text with probability one, and has no id below `size`.
         end: The id of EOS, or None where texts never end.
         token_bytes: The bytes that each id spells, None for a control token (it spells nothing), `[size]`.
         control: The control tokens beside EOS: their names, candidates for x0 and EOS, what the tokenizer adds.

@@ -39,11 +39,11 @@ _NAMES = {
 
 
 def regular(pattern: str) -> Dfa:
-    r"""The strings that the whole of `pattern` matches, in UTF-8: those of `re.fullmatch`.
+    r"""Return the strings that the whole of `pattern` matches, in UTF-8, as `re.fullmatch` does.
 
-    The tree is that of `re` itself, and the characters of each class are those that `re` finds, so \d, \w, \s, (?i) and
-    the flags mean what they mean there. ^, $, \A, \Z, \b and \B are read; an atomic group or a possessive quantifier where
-    it is of single characters.
+    `re` itself parses the pattern and finds the characters of each class. So \d, \w, \s, (?i) and the flags mean the same
+    here. The function reads ^, $, \A, \Z, \b and \B. It reads an atomic group or a possessive quantifier of single
+    characters only.
 
     Raises:
         BadValue: No regular expression; look-around, a back-reference, a conditional group, another atomic or possessive

@@ -1,4 +1,4 @@
-"""Range coding (constriction) by integer frequencies: from a law to numbers that sum to 2^24, and symbols to bytes."""
+"""Range coding (constriction) by integer frequencies: a distribution becomes numbers that sum to 2^24, symbols bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def frequencies(p: NDArray[np.float64]) -> NDArray[np.float32]:
 
     g = ⌊p · (2^24 − V)⌋, and what is left goes to the likeliest outcome. So g + 1 ≥ p · (2^24 − V): no outcome costs
     over −log2 p − log2(1 − V/2^24) bits. Rows of p sum to 1 up to some 1e-9. Exact: products, comparisons and sums of whole
-    numbers below 2^24 are the same on every machine. `BadValue` for rows that are no laws.
+    numbers below 2^24 are the same on every machine. `BadValue` for rows that are no distributions.
     """
     v = p.shape[1]
     if v > MOST_OUTCOMES:

@@ -1,4 +1,4 @@
-"""Draws from categorical laws by inversion of their distribution functions: one uniform number a law."""
+"""Draws from categorical distributions by inversion of their distribution functions: one uniform number a distribution."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pofx.algorithms.logspace import Floats
 
 Ints = NDArray[np.int64]
 
-# Numbers whose running sums are held at a time: 32 MB in float64. A law is never cut, so that its sum stays the same.
+# Numbers whose running sums are held at a time: 32 MB in float64. A distribution is never cut, so that its sum stays the
+# same.
 NUMBERS = 1 << 22
 
 

@@ -1,4 +1,4 @@
-"""pofx condition: the law of texts given a condition."""
+"""pofx condition: the distribution of texts given a condition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pofx next: the law of the next token, byte, character or word."""
+"""pofx next: the distribution of the next token, byte, character or word."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ def survival_by_backoff(law: Backoff, end: int, lengths: Sequence[int]) -> tuple
 
         a_t(h) = weight(h) · [a_t(h') − Σ_{w seen} p(w|h') a_{t−1}(h'w)] + Σ_{w seen} p(w|h) a_{t−1}(hw)
 
-    Right: a law by Kneser–Ney or maximum likelihood. Wrong: additive smoothing of order > 1, which does not back off.
+    Right: a distribution by Kneser–Ney or maximum likelihood. Wrong: additive smoothing of order > 1, which does not back
+    off.
     """
     assert law.levels.chain or law.order == 1  # noqa: S101  (ours)
     table, levels, order = law.table, law.levels, law.order

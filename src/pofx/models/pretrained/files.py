@@ -56,13 +56,21 @@ def read_pretrained(
     report: StageListener = lambda stage, fraction: None,
     rope: str = "short",
 ) -> PretrainedLM:
-    """The model of a checkpoint, without x0 and without a window rule.
+    """Read the model of a checkpoint, without x0 and without a window rule.
 
-    Its numbers are those of the library's own forward: our decoder is used where it says the same of a probe string
-    in float32 (to 5e-4 nats a token), whatever `dtype` is, and the library's forward, with a warning, where not. A
-    model whose law of a token depends on what follows the token is refused. end: a token in place of the EOS that the
-    checkpoint declares. report: is given slow stages and the fraction done. rope: "long" takes the long factors of
-    `longrope` for texts of all lengths, in place of the short ones for texts of the original length.
+    Its numbers are those of the library's own forward. Our decoder computes them where both agree on a probe string in
+    float32, to 5e-4 nats a token, whatever `dtype` is. Where they differ, the library computes, and a warning says so.
+
+    Args:
+        checkpoint: The checked files.
+        end: A token in place of the EOS that the checkpoint declares; None for that EOS.
+        dtype: "float32" or "bfloat16", the type of matrix products.
+        budget: How many tokens a pass reads; None for the default.
+        report: A function that is called with a stage and the fraction of the stage that is done.
+        rope: "short" ends the context at the original length; "long" takes the long factors of `longrope` for all texts.
+
+    Raises:
+        BadSource: The weights are damaged, or the distribution of a token depends on later tokens.
     """
     if dtype not in DTYPES:
         raise BadValue(
@@ -84,7 +92,7 @@ def read_pretrained(
 
 
 def law_fingerprint(checkpoint: Checkpoint, rope: str) -> str:
-    """The checkpoint's fingerprint, and another one for each option that changes the law of its weights."""
+    """The checkpoint's fingerprint, and another one for each option that changes the distribution of its weights."""
     own = checkpoint.fingerprint
     return own if rope == "short" else hashlib.sha256(f"{own} rope {rope}".encode()).hexdigest()
 
@@ -98,7 +106,7 @@ class _Request:
 
     @property
     def fingerprint(self) -> str:
-        """Of the law that is asked for."""
+        """Of the distribution that is asked for."""
         return law_fingerprint(self.checkpoint, self.rope)
 
     def model(self, dtype: torch.dtype = torch.float32) -> Any:
@@ -127,7 +135,7 @@ def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
     if known is None or not before:
         request.report(Stage.COMPARING, 0.0)
         known = ProbeResult(library_logp(request.model(), ids, checkpoint.directory)[0], "decoder")
-    # In float32 whatever the dtype: bfloat16 is so rough that another law could hide in it.
+    # In float32 whatever the dtype: bfloat16 is so rough that another distribution could hide in it.
     first = torch.float32 if not before else DTYPES[request.dtype]
     made = _made(checkpoint, shape, first)
     if made is None:

@@ -19,7 +19,7 @@ GENERATION = "generation_config.json"
 
 
 def read_vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> TokenizerVocab:
-    """The vocabulary of a checkpoint whose law has `rows` outcomes.
+    """The vocabulary of a checkpoint whose distribution has `rows` outcomes.
 
     end: the token that ends texts, a text or an id. The caller is evidence enough: the token may spell text, which is then
     spelled by other tokens. Without it the files are weighed (`choose_end`), and a warning says where they disagree.

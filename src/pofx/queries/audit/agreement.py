@@ -148,7 +148,7 @@ def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
     state = fresh()
     first = lm.extend(state, one)
     first_law = np.exp(log_laws(first))
-    lm.extend(state, other).logp  # noqa: B018  (read, since that is when a lazy law would do its harm)
+    lm.extend(state, other).logp  # noqa: B018  (read, since that is when a lazy distribution would do its harm)
     again = np.exp(log_laws(lm.extend(state, one)))
     rows = np.arange(n)[::-1].copy()
     joined = state.take(rows).cat(first)

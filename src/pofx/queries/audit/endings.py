@@ -19,10 +19,11 @@ from pofx.vocab.vocabulary import Vocab
 
 # log2 p(EOS) below this counts as this: a maximum-likelihood model says −∞ elsewhere, and means stay finite.
 FLOOR = -64.0
-# Σ p(EOS) over the positions of a document, on average, within which EOS may cost more than under the uniform law, if it is
-# two bits likelier where documents end. A calibrated model has 1, since a document ends once. Measured: 0.9 to 1.05 of
-# n-grams and small transformers on texts of their kind. SmolLM2's <|im_end|> has 0.02 to 0.06 on bare texts, but costs 6 to
-# 9 bits less than under the uniform law. A small Llama without ends in training: 0.0016, 5.6 bits more, and 1.3 likelier.
+# Σ p(EOS) over the positions of a document, on average, within which EOS may cost more than under the uniform distribution,
+# if it is two bits likelier where documents end. A calibrated model has 1, since a document ends once. Measured: 0.9 to 1.05
+# of n-grams and small transformers on texts of their kind. SmolLM2's <|im_end|> has 0.02 to 0.06 on bare texts, but costs 6
+# to 9 bits less than under the uniform distribution. A small Llama without ends in training: 0.0016, 5.6 bits more, and 1.3
+# likelier.
 SUMS, LIKELIER = (0.25, 4.0), 2.0
 
 
@@ -97,7 +98,9 @@ class EndMasses:
 def _read(lm: LM, paths: Sequence[Ints], free: int, enders: Sequence[int]) -> EndMasses:
     """Measure EOS, or every candidate for EOS, in one pass over the documents."""
     end = lm.vocab.end
-    closing = [i for i in (end, *enders) if i is not None][:1]  # whose law is that of the last position
+    closing = [i for i in (end, *enders) if i is not None][
+        :1
+    ]  # whose distribution is that of the last position
     masses = np.zeros((len(enders), lm.vocab.size), dtype=np.bool_)
     masses[np.arange(len(enders)), enders] = True
     want = Want(masses=masses) if enders else Want(end=end is not None)
@@ -171,7 +174,7 @@ def _learned(
     outcome: CheckVerdict = "pass" if mean > bound else "fail"
     value = mean
     if outcome == "fail" and average is not None and average.rows > 1 and average.spread < SAME:
-        # One law for all positions: EOS cannot be anywhere likelier, and lengths are geometric, which is
+        # One distribution for all positions: EOS cannot be anywhere likelier, and lengths are geometric, which is
         # proper.
         outcome, why = "warn", f"{why}; its law never changes, so it ends texts by the same coin everywhere"
     elif outcome == "fail":

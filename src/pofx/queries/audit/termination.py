@@ -16,7 +16,7 @@ from pofx.queries.audit.held_out import budget_for, longest_path
 from pofx.queries.audit.law_statistics import log_laws
 from pofx.queries.findings import Check, CheckVerdict, Finding, Measure, Series
 
-# Draws × tokens × V: 300 M entries of laws are about 4 s of exp and cumsum. Full length up to V = 9,000.
+# Draws × tokens × V: 300 M entries of distributions are about 4 s of exp and cumsum. Full length up to V = 9,000.
 CELLS = 300_000_000
 # No further L is begun that would be reached after so many seconds: a step costs what the model makes it cost.
 SECONDS = 8.0

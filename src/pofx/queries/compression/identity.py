@@ -26,9 +26,9 @@ LIBRARIES = ("numpy", "torch", "transformers", CODER)
 def identify_model(lm: LM) -> dict[str, str]:
     """Name every part of a model that decoding depends on, as text.
 
-    The part "law" hashes next-token distributions along the likeliest path, which any transform changes. A model with
-    portable numbers is named by these numbers, and the version of the coder is recorded. The identity of any other model
-    includes the machine and the libraries.
+    The part "law" hashes next-token distributions along the likeliest path, which any transform changes. A model
+    with portable numbers is named by these numbers, and the version of the coder is recorded. The identity of any other
+    model includes the machine and the libraries.
 
     Args:
         lm: The model.

@@ -160,7 +160,7 @@ def _code_steps(
 def _coding_law(state: State) -> NDArray[np.float64]:
     p = np.exp(state.logp.astype(np.float64))
     total = p.sum(axis=1, keepdims=True)
-    # A law in float32 sums to 1 up to 1e-5.
+    # A distribution in float32 sums to 1 up to 1e-5.
     if not np.all(np.abs(total - 1) < 1e-3):
         raise BadValue("expected laws that sum to 1 to code with, got one that does not", "audit the model")
     p /= total

@@ -15,13 +15,13 @@ from pofx.queries.conditioning.token_automaton import TokenAutomaton
 
 Logs = NDArray[np.float64]
 
-# The pilot law depends on the last token up to this vocabulary size: a table of 1,024² takes 8 MB.
+# The pilot distribution depends on the last token up to this vocabulary size: a table of 1,024² takes 8 MB.
 PAIRS = 1_024
-# Numbers of a table: 256 MB. Beyond this size the pilot law takes tokens for independent.
+# Numbers of a table: 256 MB. Beyond this size the pilot distribution takes tokens for independent.
 TABLE = 1 << 25
-# Draws that the pilot law averages, and their length in tokens: SmolLM2 takes 0.2 s for a step of 16 rows.
+# Draws that the pilot distribution averages, and their length in tokens: SmolLM2 takes 0.2 s for a step of 16 rows.
 PILOTS = {True: (256, 64), False: (16, 24)}
-# Share of the uniform law: a token of pilot probability 0 would bias the estimates.
+# Share of the uniform distribution: a token of pilot probability 0 would bias the estimates.
 FLOOR = 0.02
 
 
@@ -52,7 +52,8 @@ class PilotLaw:
     """A crude next-token distribution that depends on the last token at most.
 
     Attributes:
-        law: Probabilities `[A, V]`, all positive. A is 1, or V + 1: a row for each last token, and a row for the start.
+        law: Probabilities `[A, V]`, all positive. A is 1, or V + 1: a row for each last token, and a row for the
+            start.
     """
 
     law: NDArray[np.float64]
@@ -65,13 +66,13 @@ class PilotLaw:
 
 @dataclass(frozen=True, eq=False)
 class TwistingFunction:
-    """log h(t, q, a) = log P(the condition is met | t tokens are read, state q, last token a) under a pilot law.
+    """log h(t, q, a) = log P(the condition is met | t tokens are read, state q, last token a) under a pilot distribution.
 
     Attributes:
         table: log h, `[T + 1, S, A]`.
         pairs: Whether h depends on the last token.
 
-    Right: a factor of what a particle is worth. Wrong: an answer, since the pilot law is not the model.
+    Right: a factor of what a particle is worth. Wrong: an answer, since the pilot distribution is not the model.
     """
 
     table: Logs
@@ -116,7 +117,7 @@ def twisting_function(target: TokenCondition, crude: PilotLaw) -> TwistingFuncti
 
     Args:
         target: The condition.
-        crude: The pilot law.
+        crude: The pilot distribution.
 
     Returns:
         The twisting function of the condition.
@@ -165,7 +166,7 @@ def _log_masses_by_last_token(target: TokenCondition, law: NDArray[np.float64]) 
         now = np.full((len(states), size + 1), -np.inf)
         if t < target.max_tokens:
             ahead = out[t + 1][after, column]
-            # Scaled by the best next token: the pilot law gives every token at least FLOOR / V.
+            # Scaled by the best next token: the pilot distribution gives every token at least FLOOR / V.
             peak = ahead.max(axis=1, keepdims=True)
             peak = np.where(np.isfinite(peak), peak, 0.0)
             with np.errstate(divide="ignore"):

@@ -104,7 +104,7 @@ class ExtendCall(Call):
 
     @staticmethod
     def compute(lm: LM, calls: Sequence[ExtendCall]) -> list[State]:
-        """One step of the prefixes of all calls, and the state of each call, its laws computed."""
+        """One step of the prefixes of all calls, and the state of each call, its distributions computed."""
         first, *others = (call.state for call in calls)
         state = first.cat(*others) if others else first
         new = lm.extend(state, np.concatenate([call.ids for call in calls]))

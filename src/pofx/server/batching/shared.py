@@ -83,7 +83,7 @@ class SharedLM(LMWrapper):
         return extended
 
     def start(self, n: int) -> State:
-        """As the model itself; its law is computed at once."""
+        """As the model itself; its distribution is computed at once."""
 
         def started() -> State:
             state = self.lm.start(n)
@@ -206,7 +206,7 @@ class _TurnBranches:
         self._tree, self._in_turn = tree, in_turn
 
     def grow(self, parent: Ints, token: Ints) -> Iterator[tuple[Ints, Any]]:
-        """As the tree itself; the laws of one growth are held together."""
+        """As the tree itself; the distributions of one growth are held together."""
         yield from self._in_turn(lambda: list(self._tree.grow(parent, token)))
 
 

@@ -24,7 +24,7 @@ def read_tokenizer(
     regular expression in the file that takes exponential time on some text; the library has no limit to set.
 
     Right: `read_tokenizer("SmolLM2-135M", rows=49152, end=0)`. Wrong: `rows=len(tokenizer)`; the model's output
-    law may have more rows than there are tokens.
+    distribution may have more rows than there are tokens.
     """
     tokenizer, config, name = read_files(directory)
     vocab = TokenizerVocab(tokenizer, rows, end, control, config, name)

@@ -9,11 +9,11 @@ TRIES = 16  # places tried, at 1 ms each, before the block is made longer
 
 
 class SafeCuts:
-    """Cuts between a letter or digit and what is neither, proved for the model and tried for the rest.
+    """Cuts between a letter or digit and another character, proved for the model and tried for the steps before it.
 
-    BPE and Unigram: if no token of the vocabulary holds the two sides of a cut next to each other, none can
-    span it, so the parts are encoded as in the whole. What comes before the model (regular expressions of any
-    kind) is tried: the text around the cut must have the same ids cut and uncut.
+    The proof for BPE and Unigram: if no token of the vocabulary has the two sides of a cut next to each other, no token spans
+    the cut, and the parts are encoded as in the whole. Steps before the model (regular expressions of any kind) are tried:
+    the text around the cut must have the same ids cut and uncut.
     """
 
     def __init__(self, tokens: Iterable[bytes], encode: Callable[[str], list[int]], byte_level: bool) -> None:

@@ -85,7 +85,7 @@ class Spelling:
 def token_bytes(
     file: TokenizerFile, spelling: Spelling, control: frozenset[int], rows: int
 ) -> tuple[bytes | None, ...]:
-    """What each of a law's outcomes spells, None for control tokens and rows without a token.
+    """What each of a distribution's outcomes spells, None for control tokens and rows without a token.
 
     `BadSource` for a token of text that is no outcome: the tokenizer is of another model then. Control tokens may
     lie beyond (Gemma's image token does), and added ones, which texts then have to do without.

@@ -30,7 +30,7 @@ _WITHIN_BYTE_TEXT = "(?<=<)(?=0x[0-9A-Fa-f]{2}>)"
 class TokenizerVocab(Vocab):
     """The tokens of a pretrained model: `decode(encode(x)) == x`, checked on every text.
 
-    tokenizer: a parsed tokenizer.json, BPE or Unigram. rows: V of the model's output law. end: the id of EOS,
+    tokenizer: a parsed tokenizer.json, BPE or Unigram. rows: V of the model's output distribution. end: the id of EOS,
     or None where texts never end. control: ids that are no text, beside those that the files name. config: a
     parsed tokenizer_config.json.
 
@@ -152,15 +152,15 @@ class TokenizerVocab(Vocab):
         return self._but(end=end, control=replace(self.control, candidates=found))
 
     def normalizing(self) -> TokenizerVocab:
-        """The same vocabulary for texts as the tokenizer's normalizers leave them: what `read` gives is encoded as it is."""
+        """The same vocabulary for texts that the normalizers have changed: `encode` takes the text of `read` as it is."""
         written = self._but(opening=False, _tokenizer=self._reader)
         return self._but(normalizes=True, _checks=False, _tokenizer=self._reader.as_read(), _written=written)
 
     def read(self, text: str | bytes) -> tuple[str | bytes, str]:
-        """The text as the model reads it, and the names of the normalizers that changed it; itself where none may.
+        """Return the text as the model reads it, and the names of the normalizers that changed it.
 
-        `NotText` where the tokenizer's ids of the text are not those of what it reads, such as for a normalizer that writes
-        the text of an added token which is looked for only before.
+        `NotText` is raised where the tokenizer gives the changed text other ids, such as where a normalizer writes the text
+        of an added token after the search for added tokens.
         """
         if self._written is None:
             return text, ""

@@ -43,7 +43,7 @@ class Layer:
 class Architecture:
     """A decoder of RMS norms, rotary positions, grouped queries and a gated MLP.
 
-    rows: V of the output law. scale: of q·k. cap, final_cap: c of c·tanh(z/c) on attention scores and on logits.
+    rows: V of the output distribution. scale: of q·k. cap, final_cap: c of c·tanh(z/c) on attention scores and on logits.
     plus_one: gains are stored less 1 (Gemma). qk_norm: queries and keys are normalised a head (Qwen 3, Gemma 3).
     post_norm: what attention and the MLP yield is normalised before it is added (Gemma 2, 3). embed: factor of
     embeddings. tied: the head is the embedding.

@@ -1,8 +1,8 @@
-"""Is a config.json that of a causal language model, safe to hand to a library?
+"""Check that a config.json is that of a causal language model, and safe to hand to a library.
 
-No code: a config may name Python files (`auto_map`), which are passed over where the library has a class of its own
-for the model, and kernels on a hub, which are refused. No absurd sizes: a library believes them, and builds a million
-layers before it looks at the weights.
+A config may name Python files (`auto_map`); they are ignored where the library has a class of its own for the model. A config
+may name kernels on a hub; such a config is refused. Absurd sizes are refused, too: a library believes them, and builds a
+million layers before it looks at the weights.
 """
 
 from __future__ import annotations
@@ -83,10 +83,10 @@ def without_code(config: Any) -> Any:
 
 
 def library_class(kind: str) -> str | None:
-    """The name of the causal class that `transformers` has for a model type, or None.
+    """Return the name of the causal class that `transformers` has for a model type, or None.
 
     The library's table has the types of whole models. A language model that was saved without the rest of its model has
-    a type of its own ("mllama_text_model", beside "mllama"), which the class for the whole may be made for.
+    another type ("mllama_text_model", beside "mllama"). The class of the whole model may be made for that type.
     """
     auto = require("transformers.models.auto.modeling_auto", "hf", "a model of this type")
     types = require("transformers.models.auto.configuration_auto", "hf", "a model of this type")

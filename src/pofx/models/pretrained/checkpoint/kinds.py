@@ -21,7 +21,7 @@ _TWO_WAY = (
 )
 TWO_WAY = frozenset(_TWO_WAY.split())
 OTHER_ORDER = frozenset(("xlnet", "xlm", "reformer", "prophetnet"))
-# Classes that the library calls causal, whose laws are of no text by itself.
+# Classes that the library calls causal, whose distributions are of no text by itself.
 _NO_TEXT = {
     "musicgen_decoder": "a decoder of sounds, which writes several streams of codes at once",
     "musicgen_melody_decoder": "a decoder of sounds, which writes several streams of codes at once",
@@ -109,7 +109,7 @@ def check_kind(config: Mapping[str, Any], where: str, library_class: str | None)
 
 
 def _check_law(config: Mapping[str, Any], where: str) -> None:
-    """`BadSource` where a config leaves the law open, or where the library passes over what the config says of it."""
+    """Raise `BadSource` where a config leaves the distribution open, or where the library ignores a field."""
     if config["model_type"] == "xmod":
         languages, chosen = config.get("languages") or ["en_XX"], config.get("default_language")
         if not isinstance(languages, list) or chosen not in languages:

@@ -83,12 +83,15 @@ class Checkpoint:
 
 
 def check_checkpoint(directory: str | Path) -> Checkpoint:
-    """The checkpoint in a directory: config.json, safetensors and tokenizer.json of a causal language model.
+    """Check the files of a causal language model in a directory: config.json, safetensors and tokenizer.json.
 
-    `BadSource`, in one line and without reading a weight, for pickles, code of its own, another kind of model,
-    damaged or contradictory files, and sizes that the weights do not have. Nothing switches this off.
+    No weight is read, and no option switches the checks off.
 
-    Right: `check_checkpoint(find_checkpoint("smollm2"))`. Wrong: on a directory of `pofx.save`, which `pofx.load` reads.
+    Raises:
+        BadSource: The directory has pickles, code of its own or another kind of model. Or its files are damaged, contradict
+            each other, or claim sizes that the weights do not have.
+
+    Right: `check_checkpoint(find_checkpoint("smollm2"))`. Wrong: a directory of `pofx.save`, which `pofx.load` reads.
     """
     directory = Path(directory)
     if (directory / ADAPTER).exists() or (

@@ -1,4 +1,4 @@
-"""The longest text that a library's model reads in one piece, by one law."""
+"""The longest text that a library's model reads in one piece, by one distribution."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNBOUNDED = frozenset(["mamba", "mamba2", "falcon_mamba", "recurrent_gemma", "x
 
 
 def context_length(model: Any) -> int | None:
-    """Tokens of the longest text that the model reads in one piece, by one law; None where nothing bounds it.
+    """Tokens of the longest text that the model reads in one piece, by one distribution; None where nothing bounds it.
 
     The least of three: what the config names; the positions there are after those that are kept for padding
     (RoBERTa and its kin count from `padding_idx + 1`); and the range in which the speeds of rotary positions do not
@@ -36,11 +36,11 @@ def context_length(model: Any) -> int | None:
 
 
 def fixed_rotation_length(config: Any) -> int | None:
-    """Up to how many tokens the rotary speeds of a config are the same for every text; None for any number.
+    """Return up to how many tokens the rotary speeds of a config are the same for every text; None for any number.
 
-    `longrope` turns all positions by its long factors as soon as a text is longer than the original length, and
-    `dynamic` by slower speeds the longer the text is. Beyond these bounds the law of a token depends on what follows
-    the token, so that texts have no joint distribution.
+    `longrope` turns all positions by its long factors as soon as a text exceeds the original length. `dynamic` turns them
+    more slowly, the longer the text is. Beyond these bounds the distribution of a token depends on later tokens, and texts
+    have no joint distribution.
     """
     bounds = []
     for rope in _rotary(config):

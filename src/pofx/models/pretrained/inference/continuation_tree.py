@@ -23,7 +23,7 @@ from pofx.models.threads import threads_for
 
 PASS = 1024  # nodes that go through the network together
 QUERIES = 128  # nodes that attend together: to their row's prefix, and to the ancestors of any of them
-NUMBERS = 1 << 23  # of laws handed out at a time: 32 MB
+NUMBERS = 1 << 23  # of distributions handed out at a time: 32 MB
 
 
 class DecoderBranches:

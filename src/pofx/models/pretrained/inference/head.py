@@ -41,7 +41,7 @@ FAINT = -70.0
 
 @dataclass(frozen=True, eq=False)
 class HeadOutput:
-    """What was read off m laws: `logp[p]` of the p (row, token) pairs asked for, and per row what `Want` names."""
+    """What was read off m distributions: `logp[p]` of the p (row, token) pairs asked for, and per row what `Want` names."""
 
     logp: Tensor
     entropy: Tensor | None = None
@@ -62,12 +62,11 @@ class HeadOutput:
 
 
 class Head:
-    """log softmax(cap(scale · (W h + b))) over all V rows of `W[V, d]`, never all of it at once.
+    """The output layer: log softmax(cap(scale · (W h + b))) over all V rows of `W[V, d]`, a block of rows at a time.
 
-    cap: c · tanh(z / c), or None. rows: where single rows of W are to be had, if not in W itself, which then need not be
-    kept. Products in `dtype`; maxima, exponentials and sums of a block in float32, sums of
-    blocks in float64. In bfloat16 the logit of a token asked for is taken once more in float32, so that it is not
-    rounded to the 0.06 that bfloat16 has between 8 and 16.
+    cap: c · tanh(z / c), or None. rows: a source of single rows of W, which then need not be kept; None for W itself.
+    Products are computed in `dtype`. Maxima, exponentials and the sum of a block are in float32, sums of blocks in float64.
+    In bfloat16 the logit of a wanted token is computed once more in float32: between 8 and 16 bfloat16 has steps of 0.06.
     """
 
     def __init__(
@@ -109,7 +108,7 @@ class Head:
 
     @torch.inference_mode()
     def log_softmax(self, hidden: Tensor) -> Tensor:
-        """The whole law, `[n, d]` to `[n, V]` nats."""
+        """The whole distribution, `[n, d]` to `[n, V]` nats."""
         out = torch.empty(len(hidden), self.size)
         for lo in range(0, len(hidden), ROWS):
             h, z = hidden[lo : lo + ROWS], out[lo : lo + ROWS]

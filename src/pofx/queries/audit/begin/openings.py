@@ -15,12 +15,12 @@ from pofx.units import bits
 
 # Below this many documents no mean has a standard error worth the name.
 FEWEST = 8
-# A gain that matters, bits, and as a share of the bits of the uniform law: an x0 that was trained gains a bit or more on
-# real text. With many documents less is significant, and still no training.
+# A gain that matters, bits, and as a share of the bits of the uniform distribution: an x0 that was trained gains a bit or
+# more on real text. With many documents less is significant, and still no training.
 MATERIAL, SHARE = 0.1, 0.025
-# Where an opening has probability 0 the gain is taken of laws mixed with so much of the uniform one.
+# Where an opening has probability 0 the gain is taken of distributions mixed with so much of the uniform one.
 MIXED = 0.01
-# Laws closer than this in every entry are one law: the model has no memory, and texts begin as they go on.
+# Distributions closer than this in every entry are one distribution: the model has no memory, and texts begin as they go on.
 SAME = 1e-6
 
 
@@ -78,7 +78,7 @@ def begin_finding(
     )  # fmt: skip
     if n < FEWEST:
         return Finding(Check.BEGIN, "warn", mean, None, Measure.BITS, _few(n), chart), evidence
-    # The average law is itself an average of 2,000: by Jensen its noise costs it half its relative variance,
+    # The average distribution is itself an average of 2,000: by Jensen its noise costs it half its relative variance,
     # nats.
     bound = max(2 * se, material(uniform)) + bits(0.5 * float(np.minimum(average.noise[first], 1.0).mean()))
     blind = float(np.max(np.abs(np.exp(start) - average.mean))) < SAME and average.spread < SAME

@@ -1,4 +1,4 @@
-"""Which GGUF models can be converted without a change of the law they state."""
+"""Which GGUF models can be converted without a change of the distribution they state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pofx.models.pretrained.checkpoint.gguf.header import ELSE, GgufHeader
 
 # Architectures whose conversion is held against the original weights by the tests.
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "phi3", "starcoder2")
-# Keys that change the law, and that transformers reads nothing of: refused unless they say "as usual".
+# Keys that change the distribution, and that transformers reads nothing of: refused unless they say "as usual".
 _USUAL: Mapping[str, tuple[Any, ...]] = {
     "rope.scaling.type": ("none", "linear"),
     "rope.scaling.attn_factor": (1.0,),
