@@ -23,8 +23,8 @@ def cross_fit(
     Args:
         documents: Texts, as `fit` takes them; held in memory.
         spec: What is fitted, once for each fold.
-        folds: K. A hash of document and seed chooses one of K folds, so equal documents share a fold. The model that scores a
-            document has seen no copy of it.
+        folds: K. A hash of document and seed chooses one of K folds, so equal documents share a fold. The model that scores
+            a document has seen no copy of it.
         seed: Seed of the folds.
 
     Returns:

@@ -59,8 +59,8 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
     """Compute the number that another tool prints for a text under this model, and every term of it.
 
     The terms are pofx's own: log p(x_i | B, x_<i) after the tool's B. pofx might not take B for x0, and p(x1|B) may be no
-    better than chance. A text is encoded as text. Three things are not reproduced: how a tool reads "</s>" within a text, the
-    padding of its batches, and the precision of its softmax.
+    better than chance. A text is encoded as text. Three things are not reproduced: how a tool reads "</s>" within a text,
+    the padding of its batches, and the precision of its softmax.
 
     Args:
         lm: The model.

@@ -27,8 +27,7 @@ class DeclaredEnd:
 
 
 def choose_end(vocab: TokenizerVocab, named: Mapping[str, Sequence[int]]) -> DeclaredEnd:
-    """The EOS that the files of a checkpoint speak for.
-
+    """Choose the EOS that the files of a checkpoint declare.
     named: by file, in the order of their weight, the ids that it lists as EOS. vocab: read without an EOS; its
     `declared` has what the tokenizer's own files say.
 

@@ -11,7 +11,8 @@ TRIES = 16  # places tried, at 1 ms each, before the block is made longer
 class SafeCuts:
     """Cuts between a letter or digit and another character, proved for the model and tried for the steps before it.
 
-    The proof for BPE and Unigram: if no token of the vocabulary has the two sides of a cut next to each other, no token spans
+    The proof for BPE and Unigram: if no token of the vocabulary has the two sides of a cut next to each other, no token
+        spans
     the cut, and the parts are encoded as in the whole. Steps before the model (regular expressions of any kind) are tried:
     the text around the cut must have the same ids cut and uncut.
     """

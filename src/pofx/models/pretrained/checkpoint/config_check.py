@@ -1,8 +1,8 @@
 """Check that a config.json is that of a causal language model, and safe to hand to a library.
 
-A config may name Python files (`auto_map`); they are ignored where the library has a class of its own for the model. A config
-may name kernels on a hub; such a config is refused. Absurd sizes are refused, too: a library believes them, and builds a
-million layers before it looks at the weights.
+A config may name Python files (`auto_map`); they are ignored where the library has a class of its own for the model. A
+config may name kernels on a hub; such a config is refused. Absurd sizes are refused, too: a library believes them, and
+builds a million layers before it looks at the weights.
 """
 
 from __future__ import annotations
