@@ -28,11 +28,14 @@ class DeclaredEnd:
 
 def choose_end(vocab: TokenizerVocab, named: Mapping[str, Sequence[int]]) -> DeclaredEnd:
     """Choose the EOS that the files of a checkpoint declare.
-    named: by file, in the order of their weight, the ids that it lists as EOS. vocab: read without an EOS; its
-    `declared` has what the tokenizer's own files say.
 
-    A token that spells text is EOS only where the tokenizer's files name the same one. Otherwise the first id that is a
-    control token is taken, then the tokenizer's own EOS, then an id whose token looks like a mark or has no name.
+    A token that spells text is EOS only where the tokenizer's files name the same token. Otherwise the choice is the first
+    id of a control token. Without such an id it is the tokenizer's own EOS, and else an id whose token looks like a mark or
+    has no name.
+
+    Args:
+        vocab: The vocabulary without an EOS; its `declared` has the declarations of the tokenizer's own files.
+        named: For each file, the most trusted one first, the ids that the file lists as EOS.
 
     Right: `choose_end(read_tokenizer(folder, rows), {"config.json": [2]})`. Wrong: for the EOS that a user names, which
     needs no evidence.
