@@ -70,7 +70,7 @@ class Engine:
     threaded: bool = False
 
     def arithmetic(self) -> Arithmetic:
-        """The arithmetic of this process. The call imports the libraries of the model, and no others."""
+        """Return the arithmetic of this process. The call imports the libraries of the model, and no others."""
         instructions = [f"{_numpy_instructions()} (numpy)"]
         libraries = {"numpy": np.__version__}
         threads = None
@@ -92,7 +92,7 @@ NUMPY = Engine()
 
 
 def join_engines(engines: Iterable[Engine]) -> Engine:
-    """The engine of several models that compute one number together."""
+    """Return the engine of several models that compute one number together."""
     every = list(engines)
     return Engine(
         tuple(dict.fromkeys(name for e in every for name in e.libraries)),
@@ -136,13 +136,13 @@ def list_differences(was: Iterable[Mapping[str, str]], here: Mapping[str, str]) 
 
 
 def _numpy_instructions() -> str:
-    """The instruction sets that numpy has code for and finds in the processor, in the words of numpy."""
+    """Return the instruction sets that numpy has code for and finds in the processor, in the words of numpy."""
     sets: Mapping[str, Any] = (np.show_config(mode="dicts") or {}).get("SIMD Extensions", {})
     return " ".join(sets.get("found") or sets.get("baseline") or ["none"])
 
 
 def _torch_libraries(own: str, config: str) -> dict[str, str]:
-    """The version of PyTorch, and the versions of the libraries in it that `config` states."""
+    """Return the version of PyTorch, and the versions of the libraries in it that `config` states."""
     found = {name: pattern.search(config) for name, pattern in _WITHIN_TORCH}
     return {"torch": own, **{name: match[1] for name, match in found.items() if match}}
 

@@ -105,7 +105,7 @@ class PofxError(ValueError):
         return _remade, (type(self), self.args, self.__dict__)
 
     def within(self, where: str) -> Self:
-        """A copy of the error, whose message begins with the name of the file or document where it happened."""
+        """Return a copy of the error, whose message begins with the name of the file or document where it happened."""
         out = copy.copy(self)
         out.message = f"{where}: {self.message}"
         return out
@@ -220,7 +220,7 @@ class OutOfMemory(PofxError):
 
 
 def not_replaced(path: str | Path) -> BadValue:
-    """The error of an output path at which a finished output stands already."""
+    """Return the error of an output path at which a finished output stands already."""
     return BadValue(
         "expected a name that is free, got an output that is finished",
         ["name another", Advice("replace it", "overwrite=True", "--overwrite")],
@@ -229,7 +229,7 @@ def not_replaced(path: str | Path) -> BadValue:
 
 
 def no_documents(where: str = "documents", of: str = "") -> BadSource:
-    """The error of an input `where` that holds no document; `of` is a kind of documents, such as " of class a"."""
+    """Return the error of an input `where` that holds no document; `of` is a kind of documents, such as " of class a"."""
     return BadSource(
         f"{where}: expected at least one document{of}, got none",
         Advice("check the files, and how documents lie in them", "field=…, split=…", "--field, --split"),

@@ -120,7 +120,7 @@ def check_bool(name: str, value: Any) -> bool:
 
 
 def why_not_whole(value: Any, least: int, most: int) -> str | None:
-    """The reason, for a message, why a value is no whole number from `least` to `most`; None where it is one."""
+    """Return the reason, for a message, why a value is no whole number from `least` to `most`; None where it is one."""
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= most:
         return f"expected {_whole_range(value, least, most)}, got {show_value(value)}"
     return None
@@ -129,7 +129,7 @@ def why_not_whole(value: Any, least: int, most: int) -> str | None:
 def why_not_real(
     value: Any, low: float, high: float, *, above: bool = False, below: bool = False
 ) -> str | None:
-    """The reason, for a message, why a value is no finite number in a range; None where it is one."""
+    """Return the reason, for a message, why a value is no finite number in a range; None where it is one."""
     x = _float(value)
     if math.isfinite(x) and (x > low if above else x >= low) and (x < high if below else x <= high):
         return None
@@ -158,7 +158,7 @@ def _whole_range(value: Any, least: int, most: int) -> str:
 
 
 def _float(value: Any) -> float:
-    """The value as a float; NaN, which no range contains, for a value that is no number."""
+    """Return the value as a float; NaN, which no range contains, for a value that is no number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return math.nan
     try:

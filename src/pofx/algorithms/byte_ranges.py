@@ -52,7 +52,7 @@ class ByteRanges:
         self.complete = {b for b, _ in spelled if len(b) == 1} == {bytes([b]) for b in range(256)}
 
     def byte_at(self, place: Ints, depth: Ints) -> Ints:
-        """The byte at `depth` of the string at each place; −1 where the string has ended."""
+        """Return the byte at `depth` of the string at each place; −1 where the string has ended."""
         inside = depth < self.length[place]
         at = np.where(inside, self._from[place] + depth, 0)
         return np.where(inside, self._bytes[at].astype(np.int64), -1)
@@ -96,7 +96,7 @@ class ByteRanges:
         return lo
 
     def mass(self, logp: Floats, row: Ints, lo: Ints, hi: Ints) -> NDArray[np.float64]:
-        """The log of the mass of each range: log Σ exp(logp[row, id]) over its strings; −inf for an empty range.
+        """Return the log of the mass of each range: log Σ exp(logp[row, id]) over its strings; −inf for an empty range.
 
         The sum is direct. Running sums over a row would cost V steps, where most ranges hold few strings; and a
         difference of running sums loses a mass of 1e-16.
@@ -108,7 +108,7 @@ class ByteRanges:
         return out
 
     def next_bytes(self, logp: Floats, row: Ints, lo: Ints, hi: Ints, depth: Ints) -> NDArray[np.float64]:
-        """The log of the mass of each range, split by the byte at `depth`: `[ranges, 256]`."""
+        """Return the log of the mass of each range, split by the byte at `depth`: `[ranges, 256]`."""
         out = np.full((len(lo), 256), -np.inf)
         for some in _blocks(hi - lo):
             which, place = expand_ranges(lo[some], hi[some])
@@ -122,7 +122,7 @@ class ByteRanges:
         return out
 
     def _values(self, logp: Floats, row: Ints, lo: Ints, hi: Ints) -> NDArray[np.float64]:
-        """The values of the strings of each range, one range after the other: logp[row, id]."""
+        """Return the values of the strings of each range, one range after the other: logp[row, id]."""
         count = np.maximum(hi - lo, 0)
         size = int(count.sum())
         if size < LONG * len(lo):

@@ -145,15 +145,15 @@ class PrefixTable:
         return len(self.words)
 
     def group(self, level: int) -> NDArray[np.int32]:
-        """The group of each row at a level."""
+        """Return the group of each row at a level."""
         return self._group[level]
 
     def first(self, level: int) -> Index:
-        """The first row of each group of a level."""
+        """Return the first row of each group of a level."""
         return self._first[level]
 
     def oldest(self, level: int) -> NDArray[np.uint64]:
-        """The last code of the prefix that each group of a level ≥ 1 shares; 0 where its strings are shorter."""
+        """Return the last code of the prefix that each group of a level ≥ 1 shares; 0 where its strings are shorter."""
         return self.packing.code(self.words[self.first(level)], level - 1)
 
     @cached_property

@@ -107,7 +107,7 @@ def concatenate(prefix: str | bytes, text: str | bytes) -> str | bytes:
 
 
 def is_soft(spec: object) -> bool:
-    """Whether a spec can be fitted to fractional counts."""
+    """Return whether a spec can be fitted to fractional counts."""
     return isinstance(spec, NgramSpec) and spec.smoothing == "additive"
 
 

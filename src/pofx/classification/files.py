@@ -255,7 +255,7 @@ def _read_card(home: Path) -> dict[str, Any]:
 
 
 def is_savable(lm: LM) -> bool:
-    """Whether `save` writes this model, as one of our own families."""
+    """Return whether `save` writes this model, as one of our own families."""
     return type(lm).__name__ in ("NgramLM", "TransformerLM")
 
 

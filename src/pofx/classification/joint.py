@@ -78,11 +78,11 @@ class Joint:
         return replace(self, log_prior=log_prior(prior, self.classes, self.count))
 
     def fitted_on(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-        """Whether some class's model was fitted on each text, `[n]`; False where this is not known."""
+        """Return whether some class's model was fitted on each text, `[n]`; False where this is not known."""
         return self._any(was_fitted_on, texts)
 
     def chosen_by(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-        """Whether each text helped to choose the weights of some class's model, and none was fitted on it; `[n]`."""
+        """Return whether each text helped to choose the weights of some class's model, and none was fitted on it; `[n]`."""
         return self._any(was_chosen_by, texts) & ~self.fitted_on(texts)
 
     def _any(

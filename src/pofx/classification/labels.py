@@ -90,7 +90,7 @@ def byte_lengths(texts: Sequence[str | bytes]) -> NDArray[np.int64]:
 
 
 def _is_missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
-    """Which documents have no label: None, NaN, pandas' NA, and −1 among whole numbers where `partial` allows it."""
+    """Return which documents have no label: None, NaN, pandas' NA, and −1 among whole numbers where `partial` allows it."""
     if labels.dtype == object:
         none = np.array([_is_none(t) for t in labels], dtype=bool)
     elif labels.dtype.kind == "f":
@@ -115,7 +115,7 @@ def _is_missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
 
 
 def _is_none(label: object) -> bool:
-    """Whether a label stands for no label. NaN alone differs from itself; pandas' NA has no truth value."""
+    """Return whether a label stands for no label. NaN alone differs from itself; pandas' NA has no truth value."""
     return label is None or type(label).__name__ == "NAType" or bool(label != label)
 
 

@@ -71,6 +71,6 @@ def _prior_weights(prior: Prior, classes: list[Any], count: NDArray[np.float64])
 
 
 def _some(labels: set[Any]) -> str:
-    """The first labels of a set, for a message."""
+    """Return the first labels of a set, for a message."""
     shown = sorted(map(repr, labels))
     return f"{', '.join(shown[:5])}{' …' if len(shown) > 5 else ''}"

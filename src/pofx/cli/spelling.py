@@ -19,7 +19,7 @@ _OPTIONS = {"units": "unit", "outlier_p": "reject", "weights": "weight"}
 
 
 def in_shell(error: E, verb: click.Context | None = None) -> E:
-    """The same error, as a person at the command line can follow it.
+    """Return the same error, as a person at the command line can follow it.
 
     Args:
         error: The error of a query, with advice in the spellings of Python and of the command line.
@@ -44,12 +44,12 @@ def in_shell(error: E, verb: click.Context | None = None) -> E:
 
 
 def shell_line(error: PofxError) -> str:
-    """The error in one line, in the words of the command line."""
+    """Return the error in one line, in the words of the command line."""
     return str(in_shell(error))
 
 
 def _spelled(advice: Advice, verb: click.Context | None) -> str | None:
-    """The advice with the verb's option or argument; None where the verb has neither."""
+    """Return the advice with the verb's option or argument; None where the verb has neither."""
     shell = _known(advice.shell, verb)
     if advice.parameter:
         parameter = None if verb is None else _parameter(advice.parameter, verb)
@@ -67,7 +67,7 @@ def _known(options: str, verb: click.Context | None) -> str:
 
 
 def _option(name: str, verb: click.Context) -> str | None:
-    """The option of the verb that sets an argument of Python; None where the verb has none."""
+    """Return the option of the verb that sets an argument of Python; None where the verb has none."""
     name = _OPTIONS.get(name, name)
     spellings = {"-" + name, "--" + name.replace("_", "-")}
     options = [p for p in verb.command.params if isinstance(p, click.Option)]
@@ -76,7 +76,7 @@ def _option(name: str, verb: click.Context) -> str | None:
 
 
 def _parameter(name: str, verb: click.Context) -> click.Parameter | None:
-    """The parameter of the verb that does what an advice asks for."""
+    """Return the parameter of the verb that does what an advice asks for."""
     for p in verb.command.params:
         if isinstance(p, click.Argument):
             if p.name in _ARGUMENTS.get(name, (name,)):

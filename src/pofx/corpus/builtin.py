@@ -74,7 +74,7 @@ def _pack(docs: list[str]) -> bytes:
 
 
 def _unpack(data: bytes) -> list[str]:
-    """The documents of a cache file; `ValueError` unless every byte is the one that was written."""
+    """Return the documents of a cache file; `ValueError` unless every byte is the one that was written."""
     found, _, body = data.partition(b"\n")
     if found != _sum(body):
         raise ValueError("checksum")
@@ -102,7 +102,7 @@ def _walk(root: Path) -> list[str]:
 
 
 def _docstrings(file: Path) -> list[str]:
-    """The docstrings of one file in the order of lines; none if it does not parse (some are templates)."""
+    """Return the docstrings of one file in the order of lines; none if it does not parse (some are templates)."""
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):

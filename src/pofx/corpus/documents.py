@@ -84,7 +84,7 @@ class _Files:
         return list(self._tally.bad)
 
     def _read(self) -> Iterator[tuple[Source, _Tally, Row | LineRun]]:
-        """The rows that hold documents. The caller counts the documents as it hands them out."""
+        """Yield the rows that hold documents. The caller counts the documents as it hands them out."""
         if any(s.is_stdin for s in self.sources):
             if self._stdin_read:
                 raise BadSource(

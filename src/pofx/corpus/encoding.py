@@ -25,7 +25,7 @@ _NO_ENCODINGS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "un
 
 
 def check_encoding(encoding: str) -> str:
-    """The name of an encoding as Python has it; `BadValue` where it is none of text."""
+    """Return the name of an encoding as Python has it; `BadValue` where it is none of text."""
     try:
         found = codecs.lookup(encoding)
     except (LookupError, ValueError, TypeError):
@@ -46,7 +46,7 @@ def as_utf8(
     encoding: str | None,
     check: Callable[[bytes], None] = lambda head: None,
 ) -> io.BufferedReader:
-    """The stream in UTF-8 without a byte order mark. encoding: None for UTF-8, or `BadSource` that names another.
+    """Return the stream in UTF-8 without a byte order mark. encoding: None for UTF-8, or `BadSource` that names another.
 
     check: is shown the first bytes, and may refuse them. Bytes that the encoding does not know become bytes that are
     no UTF-8, so that their row alone is at fault.

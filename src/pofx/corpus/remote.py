@@ -36,7 +36,7 @@ class RemoteInfo:
 
 
 def ending_of(url: str) -> str:
-    """The part of a URL that ends in the name of the file: without the query, which only the web has."""
+    """Return the part of a URL that ends in the name of the file: without the query, which only the web has."""
     return urlsplit(url).path if _is_web(url) else url.split("::")[0]
 
 
@@ -63,7 +63,7 @@ def forget_listings(url: str) -> None:
 
 
 def can_list(url: str) -> bool:
-    """Whether directories and patterns are read there: the web lists nothing, and a chain of URLs names one file."""
+    """Return whether directories and patterns are read there: the web lists nothing, and a chain of URLs names one file."""
     return not _is_web(url) and "::" not in url
 
 
@@ -80,7 +80,7 @@ def list_matching(pattern: str) -> list[str]:
 
 
 def list_below(directory: str) -> list[str]:
-    """The URLs of all files below a directory, hidden ones left out, in the order of their paths.
+    """Return the URLs of all files below a directory, hidden ones left out, in the order of their paths.
 
     Raises:
         OSError: The store refuses.
@@ -107,7 +107,7 @@ def open_url(url: str) -> io.BufferedReader:
 
 
 def url_fingerprint(url: str) -> str:
-    """The content of a URL as a size and the store's mark of it; as a size and a hash where the store has no mark.
+    """Return the content of a URL as a size and the store's mark of it; as a size and a hash where the store has no mark.
 
     The mark costs one question. Without it the whole file is read, as a local one is.
 
@@ -176,18 +176,18 @@ def _is_web(url: str) -> bool:
 
 
 def _url_of(system: Any, like: str, path: str) -> str:
-    """A path that was found, as a URL: beneath what the user wrote before the path (a protocol, perhaps a host)."""
+    """Return a path that was found, as a URL: beneath what the user wrote before the path (a protocol, perhaps a host)."""
     return f"{like}{path}" if like else str(system.unstrip_protocol(path))
 
 
 def _before(url: str, path: str) -> str:
-    """The part of a URL that stands before its path; "" where the path is spelled in another way there."""
+    """Return the part of a URL that stands before its path; "" where the path is spelled in another way there."""
     url = url.rstrip("/")
     return url.removesuffix(path) if path and url.endswith(path) else ""
 
 
 def _system_of(url: str) -> tuple[Any, str]:
-    """The file system of fsspec for a URL, and the path in it."""
+    """Return the file system of fsspec for a URL, and the path in it."""
     from fsspec.core import url_to_fs
 
     try:

@@ -67,7 +67,7 @@ class Source:
 
 
 def can_be_read_again(path: str) -> bool:
-    """Whether a path is a file, and not standard input, a pipe or a device; `OSError` where it names nothing."""
+    """Return whether a path is a file, and not standard input, a pipe or a device; `OSError` where it names nothing."""
     if is_url(path):
         return remote.find_info(path).kind == "file"
     return path != "-" and stat.S_ISREG(os.stat(path).st_mode)
@@ -82,7 +82,7 @@ class ExpandedPath:
 
 
 def expand_path(path: str | os.PathLike[str], format: str | None = None) -> ExpandedPath:
-    """The files that a path names: itself, those below a directory, or those that match `*`, `?`, `[…]` or `**`.
+    """Return the files that a path names: itself, those below a directory, or those that match `*`, `?`, `[…]` or `**`.
 
     A path with a protocol is a URL, and fsspec answers for it.
 
@@ -103,7 +103,7 @@ def expand_path(path: str | os.PathLike[str], format: str | None = None) -> Expa
 
 
 def _expand_url(url: str, format: str | None) -> ExpandedPath:
-    """The files that a URL names; the web lists none, and a "?" is no pattern there."""
+    """Return the files that a URL names; the web lists none, and a "?" is no pattern there."""
     remote.forget_listings(url)
     if not remote.can_list(url):
         return ExpandedPath((url,))
@@ -137,7 +137,7 @@ def _refuse_model(text: str, names: set[str]) -> None:
 
 
 def _of_directory(text: str, below: list[str], regular: list[str], format: str | None) -> ExpandedPath:
-    """The files of a directory that are read, and the others. regular: those below it that are files."""
+    """Return the files of a directory that are read, and the others. regular: those below it that are files."""
     files = tuple(p for p in regular if format is not None or _ending(p)[0] in _FORMATS)
     if not files:
         found = "none"
@@ -180,7 +180,7 @@ def _text(path: object) -> str:
 
 
 def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source:
-    """The source that a path names; `format` overrules its ending, but .gz and .zst still mean packed.
+    """Return the source that a path names; `format` overrules its ending, but .gz and .zst still mean packed.
 
     `BadSource` for a missing file, a directory, an unknown ending; `BadValue` for an unknown format.
     Right: `source_of("-", "jsonl.gz")`. Wrong: `source_of("corpus")`, which says neither.
@@ -211,7 +211,7 @@ def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source
 
 
 def _ending(path: str) -> tuple[str, Packing]:
-    """The ending without packing, and the packing: ("jsonl", "gz") for a.jsonl.gz."""
+    """Return the ending without packing, and the packing: ("jsonl", "gz") for a.jsonl.gz."""
     stem, last = os.path.splitext((remote.ending_of(path) if is_url(path) else path).lower())
     if last in (".gz", ".zst"):
         return os.path.splitext(stem)[1][1:], cast(Packing, last[1:])
@@ -239,7 +239,7 @@ def _is_directory(path: str) -> bool:
 
 
 def _as_text(path: str) -> list[Advice]:
-    """A sentence for a file's name: score, words and classify predict take one as a text."""
+    """Return a sentence for a file's name: score, words and classify predict take one as a text."""
     return (
         [Advice("give it as a text if it is one", "[text]", "--text", parameter="text")]
         if " " in path

@@ -138,7 +138,7 @@ def _check_lines(name: str, line: int, block: bytes, limits: Limits) -> None:
 def read_pieces(
     name: str, stream: io.BufferedReader, separator: bytes, limits: Limits = DEFAULT
 ) -> Iterator[tuple[bytes, bytes]]:
-    r"""The stream cut at each separator: pieces with the separator that ends each, b"" after the last.
+    r"""Yield the stream cut at each separator: pieces with the separator that ends each, b"" after the last.
 
     A \n of the separator is a \r\n, too, unless the separator has a \r of its own there. Holds one piece and one
     chunk; linear in the input. Every piece is yielded before more is read.
@@ -171,7 +171,7 @@ def _short(name: str, piece: bytes, limits: Limits) -> bytes:
 
 
 def _cut_at(separator: bytes) -> tuple[re.Pattern[bytes], int]:
-    r"""The separator as a pattern whose \n may be \r\n, and the length of its longest match."""
+    r"""Return the separator as a pattern whose \n may be \r\n, and the length of its longest match."""
     parts = re.split(rb"(?<!\r)\n", separator)
     pattern = rb"\r?\n".join(map(re.escape, parts))
     return re.compile(pattern), len(separator) + len(parts) - 1

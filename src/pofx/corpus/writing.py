@@ -60,7 +60,7 @@ class Target:
 
 
 def target_of(path: str | os.PathLike[str]) -> Target:
-    """What an ending asks for: .jsonl, .ndjson, .csv, .tsv (each also packed, .gz or .zst) or .parquet.
+    """Return what an ending asks for: .jsonl, .ndjson, .csv, .tsv (each also packed, .gz or .zst) or .parquet.
 
     `BadSource` for another ending; `BadValue` for a URL; `MissingExtra` for .parquet and .zst without pyarrow and zstandard.
     Right: `target_of("out.csv.gz")`. Wrong: `target_of("out.txt")`, which has no columns.
@@ -85,7 +85,7 @@ def target_of(path: str | os.PathLike[str]) -> Target:
 
 
 def encode_row(row: Mapping[str, Any]) -> bytes:
-    """A row as one line of strict JSON in UTF-8; ±∞, which JSON has no number for, is a string, nan is null."""
+    """Return a row as one line of strict JSON in UTF-8; ±∞, which JSON has no number for, is a string, nan is null."""
     try:  # almost every row is plain as it is; to look at each value first takes three times as long
         return _dumped(row)
     except (ValueError, TypeError):
@@ -97,7 +97,7 @@ def _dumped(row: Mapping[str, Any]) -> bytes:
 
 
 def kind_of_value(value: object) -> str:
-    """The kind that one value alone would give a column of its own: "" for None, "any" where none fits.
+    """Return the kind that one value alone would give a column of its own: "" for None, "any" where none fits.
 
     "list" for a list without values, which is of every kind of list.
     """
@@ -115,7 +115,7 @@ def kind_of_value(value: object) -> str:
 
 
 def common_kind(kinds: Sequence[str]) -> Kind:
-    """The kind of a column that held values of these: integers among floats are floats, else a mixture is "any"."""
+    """Return the kind of a column that held values of these: integers among floats are floats, else a mixture is "any"."""
     held = set(kinds) - {""}
     if held == {"list"}:
         return "texts"
@@ -221,7 +221,7 @@ def _delimited(rows: Path, new: Path, columns: Sequence[Column], delimiter: str,
 
 
 def _cell(value: Any) -> str:
-    """A string as it is, nothing for None, anything else as JSON."""
+    """Return a string as it is, nothing for None, anything else as JSON."""
     if isinstance(value, str):
         return value
     if type(value) is int or (type(value) is float and math.isfinite(value)):

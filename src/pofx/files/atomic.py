@@ -119,7 +119,7 @@ def remove(path: Path) -> None:
 
 
 def is_leftover(path: Path) -> bool:
-    """Whether the name is that of a file or directory which a killed process left unfinished."""
+    """Return whether the name is that of a file or directory which a killed process left unfinished."""
     return path.name.startswith(".") and path.name.endswith((".part", ".old"))
 
 

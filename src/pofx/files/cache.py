@@ -37,7 +37,7 @@ _RACY = 2.0  # a file changed this lately may change again within the clock's ti
 
 
 def cache_dir() -> Path:
-    """The directory of rebuildable files: `$POFX_CACHE`, or the user's cache directory. It may not exist.
+    """Return the directory of rebuildable files: `$POFX_CACHE`, or the user's cache directory. It may not exist.
 
     Right: `cache_dir() / "name"`, then `write_atomically`. Wrong: anything there that cannot be made again.
     """
@@ -70,7 +70,7 @@ def model_path(name: str) -> Path:
 
 
 def is_intact(path: Path) -> bool:
-    """Whether a converted model is there, byte for byte as it was made; if so, it counts as used now.
+    """Return whether a converted model is there, byte for byte as it was made; if so, it counts as used now.
 
     SHA-256 reads 1.4 GB/s here: 0.4 s for SmolLM2 in float32, which a caller can spend while torch is imported.
     """
@@ -93,7 +93,7 @@ def is_intact(path: Path) -> bool:
 
 
 def keep_model(name: str, size: int, fill: Callable[[Path], object]) -> Path:
-    """The converted model of that name: a directory that `fill` writes files into, then seen all at once.
+    """Return the converted model of that name: a directory that `fill` writes files into, then seen all at once.
 
     size: bytes it will take, about. Models that were used longest ago make room for it, up to `limit()`;
     `BadSource` where it alone is too large for that, or for the disk. What is there under the name is replaced if
@@ -145,7 +145,7 @@ def clear(name: str | None = None) -> list[Entry]:
 
 
 def limit() -> int:
-    """The most bytes that converted models may take together: `$POFX_CACHE_LIMIT` (bytes, or 500M, 20G), or 20 GB."""
+    """Return the most bytes that converted models may take together: `$POFX_CACHE_LIMIT` (bytes, or 500M, 20G), or 20 GB."""
     chosen = os.environ.get(LIMIT_VARIABLE, "").strip()
     if not chosen:
         return LIMIT
@@ -187,7 +187,7 @@ def _digest(path: Path) -> str:
 
 
 def private_directory(home: Path) -> Path:
-    """The directory, made if need be, which only its owner can read or write."""
+    """Return the directory, made if need be, which only its owner can read or write."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.name == "posix":

@@ -76,7 +76,7 @@ def check_output_directory(directory: str | Path, card: str, what: str) -> None:
 
 
 def _others(target: Path, card: str) -> list[str]:
-    """What lies in a directory and is no part of an older one of its kind, by the names that its card vouches for."""
+    """Return what lies in a directory and is no part of an older one of its kind, by the names that its card vouches for."""
     if not target.is_dir():
         return []
     names = sorted(p.name for p in target.iterdir())
@@ -90,12 +90,12 @@ def _others(target: Path, card: str) -> list[str]:
 
 
 def card_seal(card: dict[str, Any]) -> str:
-    """A hash of a card itself, since the card decides how the numbers in the other files are read."""
+    """Return a hash of a card itself, since the card decides how the numbers in the other files are read."""
     return hashlib.sha256(json.dumps(card, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def file_sha256(path: Path) -> str:
-    """The hash of a file of a model; `BadSource` where the file cannot be read."""
+    """Return the hash of a file of a model; `BadSource` where the file cannot be read."""
     try:
         with path.open("rb") as f:
             return hashlib.file_digest(f, "sha256").hexdigest()

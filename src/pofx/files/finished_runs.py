@@ -32,7 +32,7 @@ def remember(target: Path, parts: Mapping[str, Any], state: Mapping[str, Any]) -
 
 
 def is_known(target: Path) -> bool:
-    """Whether the file is as some run that is remembered has left it: no other content, no later time."""
+    """Return whether the file is as some run that is remembered has left it: no other content, no later time."""
     return _record(target) is not None
 
 

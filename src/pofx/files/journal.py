@@ -248,7 +248,7 @@ def open_journal(
 def _taken_up(
     target: Path, parts: Mapping[str, Any], file: BufferedRandom, fresh: bool, overwrite: bool
 ) -> JournalState | None:
-    """The state that a stopped run left; None where no rows can be kept."""
+    """Return the state that a stopped run left; None where no rows can be kept."""
     if fresh:
         return None
     # A run claims the name before it has rows, so rows without .progress are in somebody else's file.

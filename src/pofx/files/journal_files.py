@@ -45,28 +45,28 @@ class JournalState:
     arithmetic: tuple[Mapping[str, str], ...] = ()
 
     def moved(self, more: int, state: Mapping[str, Any], arithmetic: Mapping[str, str]) -> JournalState:
-        """The state after `more` bytes of rows, which were computed under this arithmetic."""
+        """Return the state after `more` bytes of rows, which were computed under this arithmetic."""
         under = self.arithmetic if arithmetic in self.arithmetic else (*self.arithmetic, dict(arithmetic))
         return JournalState(self.offset + more, state, arithmetic=under)
 
 
 def part_of(target: Path) -> Path:
-    """The file of the rows."""
+    """Return the file of the rows."""
     return target.with_name(target.name + ".part")
 
 
 def progress_of(target: Path) -> Path:
-    """The file that says how many bytes of the rows count."""
+    """Return the file that says how many bytes of the rows count."""
     return target.with_name(target.name + ".progress")
 
 
 def is_finished(target: Path) -> bool:
-    """Whether the target is there, and no stopped run is about to replace it, as a .progress would show."""
+    """Return whether the target is there, and no stopped run is about to replace it, as a .progress would show."""
     return target.is_file() and not progress_of(target).exists()
 
 
 def passes_of(target: Path) -> Path:
-    """The file of the passes over texts that have no row yet."""
+    """Return the file of the passes over texts that have no row yet."""
     return target.with_name(target.name + ".passes")
 
 
@@ -82,7 +82,7 @@ def files_beside(target: Path) -> tuple[Path, ...]:
 
 
 def hidden_name(target: Path, what: str) -> Path:
-    """The name that the progress or the target has until it is whole."""
+    """Return the name that the progress or the target has until it is whole."""
     return target.with_name(f".{target.name}.{what}")
 
 
@@ -169,7 +169,7 @@ def _is_arithmetic(value: object) -> bool:
 
 
 def _was_made(target: Path, offset: int) -> bool:
-    """Whether a run whose rows are gone was killed after its last step: only that step takes them away."""
+    """Return whether a run whose rows are gone was killed after its last step: only that step takes them away."""
     try:
         found, progress = target.stat(), progress_of(target).stat()
     except FileNotFoundError:
@@ -178,12 +178,12 @@ def _was_made(target: Path, offset: int) -> bool:
 
 
 def new_hash() -> hashlib.blake2b:
-    """A new hash, for rows and for records of progress."""
+    """Return a new hash, for rows and for records of progress."""
     return hashlib.blake2b(digest_size=16)
 
 
 def record_of(parts: Mapping[str, Any], saved: JournalState, rows: str) -> dict[str, Any]:
-    """The record of progress for rows whose hash is `rows`."""
+    """Return the record of progress for rows whose hash is `rows`."""
     record = {
         "format": FORMAT,
         "parts": dict(parts),
@@ -196,7 +196,7 @@ def record_of(parts: Mapping[str, Any], saved: JournalState, rows: str) -> dict[
 
 
 def damaged_progress(target: Path) -> BadSource:
-    """The error of a record of progress that cannot be true."""
+    """Return the error of a record of progress that cannot be true."""
     return BadSource(f"{progress_of(target)}: expected {STATE}, got a damaged file", START_OVER)
 
 
@@ -218,5 +218,5 @@ def _shown(value: Any) -> str:
 
 
 def file_size(file: BufferedRandom) -> int:
-    """The size of an open file, in bytes."""
+    """Return the size of an open file, in bytes."""
     return os.fstat(file.fileno()).st_size

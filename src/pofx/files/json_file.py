@@ -102,13 +102,13 @@ def parse_object(
 
 
 def json_kind(value: object) -> str:
-    """What a value is in the words of JSON, for a message."""
+    """Return what a value is in the words of JSON, for a message."""
     names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", list: "an array"}
     return {**names, dict: "an object", str: "a string"}.get(type(value), type(value).__name__)
 
 
 def key_twice(pairs: Sequence[tuple[str, Any]]) -> str | None:
-    """The first key that an object has twice, for a message; None where each stands there once."""
+    """Return the first key that an object has twice, for a message; None where each stands there once."""
     if len({key for key, _ in pairs}) == len(pairs):
         return None
     seen: set[str] = set()
@@ -151,6 +151,6 @@ def _finite(text: str) -> float:
 
 
 def seal_of(record: Mapping[str, Any]) -> str:
-    """A hash of a record, kept beside its fields, so that one flipped digit is found when the record is read."""
+    """Return a hash of a record, kept beside its fields, so that one flipped digit is found when the record is read."""
     plain = json.dumps(record, sort_keys=True).encode("ascii")
     return hashlib.blake2b(plain, digest_size=16).hexdigest()

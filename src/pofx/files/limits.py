@@ -20,7 +20,7 @@ class Limits:
     expansion: float = 200.0
 
     def check_expansion(self, name: str, packed: int, unpacked: int) -> None:
-        """`BadSource` where packed bytes unfold to more than `FLOOR`, and to more than the limit allows."""
+        """Raise `BadSource` where packed bytes unfold to more than `FLOOR`, and to more than the limit allows."""
         if unpacked > FLOOR and unpacked > self.expansion * max(packed, 1):
             raise BadSource(
                 f"{name}: expected at most {self.expansion:g} bytes for each byte of the packed file, got more "
@@ -29,7 +29,7 @@ class Limits:
             )
 
     def is_doubtful(self, packed: int, unpacked: int) -> bool:
-        """Whether so much came of so little that more should be read before anything is done with it."""
+        """Return whether so much came of so little that more should be read before anything is done with it."""
         return unpacked <= FLOOR and 10 * unpacked > self.expansion * packed
 
 
@@ -37,7 +37,7 @@ DEFAULT = Limits()
 
 
 def too_long(name: str, line: int | None, limits: Limits) -> BadSource:
-    """The error of a document or a row that is longer than the limit. line: where it begins, if that is known."""
+    """Return the error of a document or a row that is longer than the limit. line: where it begins, if that is known."""
     where = name if line is None else f"{name}:{line}"
     return BadSource(
         f"{where}: expected a document of at most {limits.document:,} bytes, got a longer one",
@@ -53,6 +53,6 @@ def too_long(name: str, line: int | None, limits: Limits) -> BadSource:
 
 
 def parse_size(text: str) -> int | None:
-    """The bytes of a size such as 500M or 20G; None where the text is none."""
+    """Return the bytes of a size such as 500M or 20G; None where the text is none."""
     parts = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMGT]?)B?", text.strip().upper(), re.ASCII)
     return None if parts is None else int(float(parts[1]) * _UNITS[parts[2]])

@@ -69,7 +69,7 @@ def is_locked(path: Path) -> bool:
 
 
 def written_by_another(path: Path | str) -> BadSource:
-    """The error of a path that another process is writing."""
+    """Return the error of a path that another process is writing."""
     return BadSource(
         f"{path}: expected to write it alone, got another run that is writing it",
         "wait for it, or write elsewhere",

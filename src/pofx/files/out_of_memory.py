@@ -16,7 +16,7 @@ _SAID = re.compile(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that there is no more memory: Python's, the system's, or torch's on any device."""
+    """Return whether an exception says that there is no more memory: Python's, the system's, or torch's on any device."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     if isinstance(error, MemoryError | OutOfMemory) or type(error).__name__ == "OutOfMemoryError":
@@ -25,7 +25,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def out_of_memory_error() -> OutOfMemory:
-    """The error for work that found no more memory."""
+    """Return the error for work that found no more memory."""
     return OutOfMemory(
         "out of memory: expected more than this machine gives, got none left",
         [

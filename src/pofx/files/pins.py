@@ -49,7 +49,7 @@ class Pin:
 
 
 def data_dir() -> Path:
-    """The directory of what cannot be made again without the user: `$POFX_DATA`, or the user's data directory.
+    """Return the directory of what cannot be made again without the user: `$POFX_DATA`, or the user's data directory.
 
     Right: `data_dir() / "pins"`. Wrong: for what can be rebuilt, which belongs in `cache_dir()`.
     """
@@ -97,7 +97,7 @@ def _no_place(path: Path, e: OSError) -> BadSource:
 
 
 def find_pin(fingerprint: str) -> Pin | None:
-    """The verdict that is kept for a model, None where there is none. `BadSource` for a damaged file.
+    """Return the verdict that is kept for a model, None where there is none. `BadSource` for a damaged file.
 
     A damaged one is no missing one: without it a model would silently be given another x0.
     """

@@ -18,7 +18,7 @@ class Tape(Protocol):
     """Stretches of texts that a model has read, one after the other. A stretch is what goes through it in one call."""
 
     def recall(self, key: str) -> Arrays | None:
-        """What was found of the next stretch; None where the tape ends or goes on with another key.
+        """Return what was found of the next stretch; None where the tape ends or goes on with another key.
 
         After None the caller records the stretch, and whatever the tape held from there on counts no more.
         """

@@ -39,7 +39,7 @@ class TapeFile:
         self.kept = 0
 
     def recall(self, key: str) -> Arrays | None:
-        """As `Tape` says."""
+        """Do as `Tape` says."""
         if not self.left or self._file is None:
             return None
         at = self._file.tell()
@@ -54,7 +54,7 @@ class TapeFile:
         return found
 
     def record(self, key: str, found: Arrays) -> None:
-        """As `Tape` says; on the disk within a second or so."""
+        """Do as `Tape` says; on the disk within a second or so."""
         if self._failed:
             return
         out = io.BytesIO()
@@ -117,7 +117,7 @@ class TapeFile:
         return count
 
     def _next(self) -> bytes | None:
-        """The next whole record, None where there is none."""
+        """Return the next whole record, None where there is none."""
         assert self._file is not None  # noqa: S101  (ours)
         head = self._file.read(_SIZE + _DIGEST)
         size = int.from_bytes(head[:_SIZE], "little")

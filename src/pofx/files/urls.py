@@ -12,7 +12,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def is_url(path: str) -> bool:
-    """Whether a path begins with a protocol. A local file of such a name is reached as `./s3://…`."""
+    """Return whether a path begins with a protocol. A local file of such a name is reached as `./s3://…`."""
     return _URL.match(path) is not None
 
 
@@ -27,6 +27,6 @@ def check_local(path: str | os.PathLike[str], argument: str | None = None) -> No
 
 
 def local_path(path: str) -> str:
-    """The path on this machine that `file://…` names; any other path as it is."""
+    """Return the path on this machine that `file://…` names; any other path as it is."""
     protocol, _, rest = path.partition("://")
     return rest if protocol.lower() in ("file", "local") else path

@@ -87,7 +87,7 @@ class ClassRows:
         return add_kept_columns(self.keep, kept, ours)
 
     def block_size(self, lm: LM) -> BlockSize:
-        """The block size that the work of all models allows: the model of every class reads each text."""
+        """Return the block size that the work of all models allows: the model of every class reads each text."""
         from pofx.queries.scoring.stream import BlockSize, block_bytes
 
         most = max(1, block_bytes(lm) // len(self.joint.lms)) if lm.work else BYTES
@@ -98,7 +98,7 @@ class ClassRows:
         return lambda texts, given: self.classify(texts)
 
     def classify(self, texts: Sequence[str | bytes]) -> list[Classified]:
-        """The posteriors of texts.
+        """Return the posteriors of texts.
 
         Args:
             texts: The texts.
@@ -126,11 +126,11 @@ class ClassRows:
         ]
 
     def nats(self, result: Classified) -> float:
-        """The log evidence log p(x), whatever the class; nats."""
+        """Return the log evidence log p(x), whatever the class; nats."""
         return result.log_evidence
 
     def make_rows(self, entry: Entry, result: Classified | str) -> Iterable[dict[str, Any]]:
-        """The row of one text."""
+        """Yield the row of one text."""
         row = row_head(entry, self.keep)
         if isinstance(result, str):
             names = [c.name for c in self.columns({}) if c.name not in ("id", "error", *self.keep)]
@@ -138,7 +138,7 @@ class ClassRows:
         return [{**row, **self.record(result), "error": None}]
 
     def record(self, result: Classified) -> dict[str, Any]:
-        """The cells of one text, by column name."""
+        """Return the cells of one text, by column name."""
         best = int(np.argmax(result.log_p))
         rejected = (
             None if self.reject is None or result.outlier_p is None else result.outlier_p <= self.reject

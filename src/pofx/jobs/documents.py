@@ -65,7 +65,7 @@ class ReadOptions:
         given: str | None = None,
         keep: tuple[str, ...] = (),
     ) -> Records:
-        """The records of files that are read by these options.
+        """Return the records of files that are read by these options.
 
         Args:
             files: The files, in order; "-" is standard input.
@@ -123,11 +123,11 @@ class Documents:
         return self.reading.records(self.files, bad_rows.append, self.given_field, self.keep)
 
     def prefix(self, item: Document) -> str | bytes:
-        """The prefix that the document is conditioned on."""
+        """Return the prefix that the document is conditioned on."""
         return self.given if item.given is None else item.given
 
     def ask(self, item: Document | BadRow) -> Question:
-        """The document's text and prefix, or the error of a bad row."""
+        """Return the document's text and prefix, or the error of a bad row."""
         from pofx.corpus.documents import Document
 
         if isinstance(item, Document):
@@ -154,7 +154,7 @@ class Documents:
             raise refuse_complete()
 
     def no_rows_error(self) -> BadSource:
-        """The error of files without a single row."""
+        """Return the error of files without a single row."""
         return no_documents(" ".join(self.files))
 
 

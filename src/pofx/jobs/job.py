@@ -123,7 +123,7 @@ def _stop_message(
 
 
 def count_stretches(n: int) -> str:
-    """The number of stretches of a text, in words."""
+    """Return the number of stretches of a text, in words."""
     return count_noun(n, "stretch", "stretches")
 
 

@@ -33,7 +33,7 @@ class RepeatedIds:
         self._uncompared = 0
 
     def watch(self, items: Iterator[Document | BadRow], notify: Notify) -> Iterator[Document | BadRow]:
-        """The items themselves, unchanged.
+        """Yield the items themselves, unchanged.
 
         Args:
             items: Documents and bad rows.

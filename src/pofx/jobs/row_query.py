@@ -60,16 +60,16 @@ class RowQuery(Protocol):
         """
 
     def block_size(self, lm: LM) -> BlockSize:
-        """The most texts and bytes that are answered together. The size depends on the model and the query alone."""
+        """Return the most texts and bytes that are answered together. The size depends on the model and the query alone."""
 
     def bind(self, lm: LM) -> Query[Any]:
         """The query of this model: a function of texts and prefixes that returns a record with `terms` for each text."""
 
     def nats(self, result: Any) -> float:
-        """The term of one text in the sum over all texts: log p, or log P of a prefix; nats."""
+        """Return the term of one text in the sum over all texts: log p, or log P of a prefix; nats."""
 
     def make_rows(self, entry: Entry, result: Any) -> Iterable[dict[str, Any]]:
-        """The rows of one text.
+        """Yield the rows of one text.
 
         Args:
             entry: The text.
@@ -78,7 +78,7 @@ class RowQuery(Protocol):
 
 
 def row_head(entry: Entry, keep: Sequence[str]) -> dict[str, Any]:
-    """The first cells of every row of a text: the id and the kept fields.
+    """Return the first cells of every row of a text: the id and the kept fields.
 
     Args:
         entry: The text. Where its row could not be read, the kept fields are None.
@@ -110,7 +110,7 @@ def add_kept_columns(
 
 
 def check_names(columns: list[Column], expected: str) -> list[Column]:
-    """The columns themselves, if their names differ. Only a kept field can share its name with another column.
+    """Return the columns themselves, if their names differ. Only a kept field can share its name with another column.
 
     Args:
         columns: The columns.

@@ -164,24 +164,24 @@ class JobRun:
         return self._job.rows.bind(self._job.lm)
 
     def begun(self) -> JobStart:
-        """The event of the beginning: what a stopped run had kept."""
+        """Return the event of the beginning: what a stopped run had kept."""
         j = self._journal
         rows = j.saved.state["items"]
         return JobStart(rows, j.tape.left, j.part, j.tape.path, progress_of(j.target), j.in_vain)
 
     def blocks(self) -> Iterator[TextBlock[Item]]:
-        """The blocks of the input that no run has answered, in order."""
+        """Yield the blocks of the input that no run has answered, in order."""
         job, done = self._job, self._journal.saved.state["items"]
         rest = itertools.islice(self._items, done, None)
         return blocks(rest, job.documents.ask, job.rows.block_size(job.lm), done)
 
     def notices(self) -> Iterator[Notice]:
-        """The notices about the input since the last call."""
+        """Yield the notices about the input since the last call."""
         while self._notices:
             yield self._notices.popleft()
 
     def answer(self, block: TextBlock[Item]) -> Answers:
-        """The answers to the next block, computed in this process.
+        """Return the answers to the next block, computed in this process.
 
         Stretches of a long text are kept as they are read: a run that is killed in the middle of the text goes on there.
 
@@ -241,7 +241,7 @@ class JobRun:
         return self.ended
 
     def _rows(self, block: TextBlock[Item], answers: Answers) -> tuple[bytes, dict[str, Any]]:
-        """The lines of a block, and the state of the run after the block."""
+        """Return the lines of a block, and the state of the run after the block."""
         rows, before = self._job.rows, self._journal.saved.state
         state = {**before, "items": before["items"] + len(block.items)}
         kinds = {name: set(before["kinds"].get(name, [])) for name in rows.keep}

@@ -93,7 +93,7 @@ class ScoreRows:
         }
 
     def block_size(self, lm: LM) -> BlockSize:
-        """The block size that the work of the model allows."""
+        """Return the block size that the work of the model allows."""
         from pofx.queries.scoring.stream import block_size
 
         return block_size(lm)
@@ -127,11 +127,11 @@ class ScoreRows:
         return add_kept_columns(self.keep, kept, ours)
 
     def nats(self, result: Scored) -> float:
-        """The log p of a complete text, or log P of a prefix; nats."""
+        """Return the log p of a complete text, or log P of a prefix; nats."""
         return result.prefix_total if self.prefix else result.total
 
     def make_rows(self, entry: Entry, result: Scored | str) -> Iterable[dict[str, Any]]:
-        """The rows of one text.
+        """Yield the rows of one text.
 
         Args:
             entry: The text.
@@ -190,13 +190,13 @@ class ScoreRows:
 
 
 def token_text(vocab: Vocab, i: int) -> str:
-    """The text of a token: a part of a character as an escape, a control token by its name."""
+    """Return the text of a token: a part of a character as an escape, a control token by its name."""
     spelled = vocab.token_bytes[i]
     return vocab.show(i) if spelled is None else spelled.decode("utf-8", "backslashreplace")
 
 
 def _or_null(name: str, value: Any) -> Any:
-    """The value of a term; None where the term says that there is none."""
+    """Return the value of a term; None where the term says that there is none."""
     return None if value == "none" or (name == "boundary" and not value) else value
 
 

@@ -27,7 +27,7 @@ COLUMNS = (
 
 
 def term_cells(model: str, terms: Terms) -> dict[str, Any]:
-    """The terms of a number as cells, by column name; a missing value is None.
+    """Return the terms of a number as cells, by column name; a missing value is None.
 
     Args:
         model: The name of the model.
@@ -74,7 +74,7 @@ class WithTerms:
         return {**self.rows.settings, "--terms": True}
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
-        """The columns of the other query, and those of the terms before the last column.
+        """Return the columns of the other query, and those of the terms before the last column.
 
         Raises:
             BadValue: A kept field has the name of a column of terms.
@@ -99,7 +99,7 @@ class WithTerms:
         return self.rows.nats(result)
 
     def make_rows(self, entry: Entry, result: Any) -> Iterator[dict[str, Any]]:
-        """The rows of the other query, each with the terms of its text."""
+        """Yield the rows of the other query, each with the terms of its text."""
         ours = (
             dict.fromkeys(c.name for c in COLUMNS)
             if isinstance(result, str)

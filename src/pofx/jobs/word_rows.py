@@ -64,7 +64,7 @@ class WordRows:
         return add_kept_columns(self.keep, kept, COLUMNS)
 
     def block_size(self, lm: LM) -> BlockSize:
-        """The block size that the work of the model allows."""
+        """Return the block size that the work of the model allows."""
         from pofx.queries.scoring.stream import block_size
 
         return block_size(lm)
@@ -78,11 +78,11 @@ class WordRows:
         return lambda texts, given: read_words(lm, boundaries, texts, given)
 
     def nats(self, result: Worded) -> float:
-        """The log p of the text, nats."""
+        """Return the log p of the text, nats."""
         return result.total
 
     def make_rows(self, entry: Entry, result: Worded | str) -> Iterable[dict[str, Any]]:
-        """A row a word; a text without a score has one row without a word."""
+        """Yield a row a word; a text without a score has one row without a word."""
         first = row_head(entry, self.keep)
         if isinstance(result, str):
             return [{**first, **dict.fromkeys(c.name for c in COLUMNS), "error": result}]

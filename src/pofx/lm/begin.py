@@ -52,7 +52,7 @@ _FIT_WITH = Advice("fit with x0", "begin=True", "without --no-begin")
 
 
 def refuse_unconditional(begin: Begin, what: str = "p(x1)") -> NoBOS:
-    """The error to raise where the first factor p(x_1 | x0) is asked of a model that has no x0.
+    """Return the error to raise where the first factor p(x_1 | x0) is asked of a model that has no x0.
 
     Args:
         begin: The `begin` of the model, whose `note` says why there is no x0.

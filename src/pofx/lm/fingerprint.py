@@ -13,7 +13,7 @@ from pofx.lm.model import LM
 
 
 def model_fingerprint(lm: LM, name: str) -> dict[str, Any]:
-    """The parts of a model that decide its numbers: weights and tokenizer, x0, EOS, window rule, dtype.
+    """Return the parts of a model that decide its numbers: weights and tokenizer, x0, EOS, window rule, dtype.
 
     Args:
         lm: The model.
@@ -35,7 +35,7 @@ def model_fingerprint(lm: LM, name: str) -> dict[str, Any]:
 
 
 def file_fingerprint(path: str | os.PathLike[str]) -> str:
-    """The content of a file as a size and a hash: equal after a copy or a touch, unequal after any edit.
+    """Return the content of a file as a size and a hash: equal after a copy or a touch, unequal after any edit.
 
     The whole file is read, 1 GB in about a second, which is little beside the time of any model. Of a URL the size and the
     store's own mark of the content (ETag, MD5) serve where there is a mark.

@@ -44,11 +44,11 @@ class FittedDocuments:
         return 1.0 if len(self.codes) < MOST else float(self.codes[-1]) / 2.0**64
 
     def contains(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-        """Whether each text is one of the documents, byte for byte; `[n]`."""
+        """Return whether each text is one of the documents, byte for byte; `[n]`."""
         return _among(texts, self.codes)
 
     def chose_by(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-        """Whether each text chose the weights by early stopping, and the weights did not learn from it; `[n]`."""
+        """Return whether each text chose the weights by early stopping, and the weights did not learn from it; `[n]`."""
         return _among(texts, self.validation) & ~self.contains(texts)
 
 
@@ -69,7 +69,7 @@ class DocumentRecorder:
             yield text
 
     def finish(self) -> FittedDocuments:
-        """The record of all texts so far."""
+        """Return the record of all texts so far."""
         return FittedDocuments(self._lowest(), self.documents)
 
     def _lowest(self) -> Codes:
@@ -93,7 +93,7 @@ class HasFittedDocuments(Protocol):
 
 
 def was_fitted_on(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-    """Whether each text is a document that the model, or a part of it, was fitted on; `[n]`.
+    """Return whether each text is a document that the model, or a part of it, was fitted on; `[n]`.
 
     Right: `was_fitted_on(lm, held_out).any()` before an evaluation. Wrong: taking a False for a proof that a text is new,
     since a model without a record says False of every text.
@@ -105,7 +105,7 @@ def was_fitted_on(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArr
 
 
 def was_chosen_by(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-    """Whether each text chose the weights of the model, or of a part of it, and they did not learn from it; `[n]`."""
+    """Return whether each text chose the weights of the model, or of a part of it, and they did not learn from it; `[n]`."""
     out = np.zeros(len(texts), dtype=np.bool_)
     for record in lm.fitted:
         out |= record.chose_by(texts)

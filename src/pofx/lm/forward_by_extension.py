@@ -32,10 +32,10 @@ class Extendable(Protocol):
         """Whether its states have a leak."""
 
     def start(self, n: int) -> State:
-        """The state of `n` empty prefixes."""
+        """Return the state of `n` empty prefixes."""
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The state of each prefix followed by its row of ids."""
+        """Return the state of each prefix followed by its row of ids."""
 
 
 def forward_by_extension(

@@ -37,7 +37,7 @@ def check_all_logs(parts: Sequence[NDArray[np.floating[Any]]], what: str) -> Non
 
 
 def no_law_error(what: str, found: float) -> NoLaw:
-    """The error of a model whose arithmetic gave nan or +∞."""
+    """Return the error of a model whose arithmetic gave nan or +∞."""
     return NoLaw(
         f"the model: expected {what} that are numbers, got {found}; its weights are damaged or its "
         "arithmetic overflows",

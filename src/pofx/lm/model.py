@@ -122,7 +122,7 @@ class LM(ABC):
         return Info(**{f.name: getattr(self, f.name) for f in fields(Info)})
 
     def with_info(self, **changes: Any) -> Self:
-        """The same model with other values in some fields of its `Info`.
+        """Return the same model with other values in some fields of its `Info`.
 
         Args:
             **changes: The new values, by the name of the field.
@@ -139,7 +139,7 @@ class LM(ABC):
 
     @abstractmethod
     def start(self, n: int) -> State:
-        """The state of `n` empty prefixes, each after x0.
+        """Return the state of `n` empty prefixes, each after x0.
 
         Args:
             n: How many prefixes.
@@ -151,7 +151,7 @@ class LM(ABC):
 
     @abstractmethod
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The state of every prefix of a batch followed by more tokens.
+        """Return the state of every prefix of a batch followed by more tokens.
 
         Args:
             state: The state of n prefixes, made by this model.
@@ -188,14 +188,14 @@ class LM(ABC):
         return forward_by_extension(self, paths, want, skip)
 
     def branches(self, state: State) -> Branches:
-        """A tree of continuations of the prefixes of a state, for next-token distributions after many prefixes.
+        """Return a tree of continuations of the prefixes of a state, for next-token distributions after many prefixes.
 
         This default extends one generation of nodes at a time; a family may read all of them in one pass.
         """
         return ExtensionBranches(self.extend, state)
 
     def seen(self, n: int) -> Ints:
-        """The effective context at each position of a path of n tokens, `[n]`.
+        """Return the effective context at each position of a path of n tokens, `[n]`.
 
         The effective context is the number of tokens that a next-token distribution is conditioned on. x0 counts, and
         so do the tokens of a prefix (`given`). With x0 the numbers are 1 to n, without x0 they are 0 to n − 1, each at
@@ -205,7 +205,7 @@ class LM(ABC):
         return before if self.context is None else np.minimum(before, self.context)
 
     def bare(self) -> LM | None:
-        """The model without the x0 that `with_begin` put before it.
+        """Return the model without the x0 that `with_begin` put before it.
 
         A model without x0 returns itself. A model whose own training had an x0 returns None.
         """
@@ -219,11 +219,11 @@ class LM(ABC):
         return None
 
     def parts(self) -> Parts | None:
-        """The models that a mixture is made of; None for any model that is no mixture."""
+        """Return the models that a mixture is made of; None for any model that is no mixture."""
         return None
 
     def warping(self) -> Warping | None:
-        """The change by a temperature, top-k or top-p; None for a model without such a change."""
+        """Return the change by a temperature, top-k or top-p; None for a model without such a change."""
         return None
 
     def own_draws(self, prefix: Sequence[int], n: int, seed: int) -> Ints | None:
@@ -239,7 +239,7 @@ class LM(ABC):
         return None
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
-        """A sufficient statistic of each prefix, `[n, k]` of integers; None, the default, where none is known.
+        """Return a sufficient statistic of each prefix, `[n, k]` of integers; None, the default, where none is known.
 
         Prefixes with equal rows have the same next-token distribution, now and after any further tokens. So a query may
         merge them. A family with finitely many states has such a statistic.
@@ -247,7 +247,7 @@ class LM(ABC):
         return None
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
-        """The exact distribution of the length of a text; None, the default, where it is not known exactly.
+        """Return the exact distribution of the length of a text; None, the default, where it is not known exactly.
 
         A family with finitely many states can compute the distribution. `audit` estimates it for the other families.
 
@@ -266,7 +266,7 @@ def set_info(lm: LM, info: Info) -> None:
 def prepare_paths(
     lm: LM, paths: Sequence[Path], skip: int | Sequence[int]
 ) -> tuple[list[NDArray[np.int64]], list[int]]:
-    """The arguments of `forward` as arrays, with one skip a path.
+    """Return the arguments of `forward` as arrays, with one skip a path.
 
     Raises:
         NoBOS: A path is to be scored from its first token, and the model has no x0.

@@ -12,7 +12,7 @@ from pofx.lm.trace import Ints
 
 
 def as_id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
-    """The ids that `extend` is called with, as an array `[n, t]`.
+    """Return the ids that `extend` is called with, as an array `[n, t]`.
 
     Raises:
         ValueError: The rows differ in length, or there is not one row for each of the n prefixes.
@@ -34,7 +34,7 @@ def as_id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
 
 
 def skip_per_path(skip: int | Sequence[int], paths: Sequence[NDArray[Any]]) -> list[int]:
-    """The argument `skip` as one number a path.
+    """Return the argument `skip` as one number a path.
 
     Raises:
         ValueError: A number is negative or exceeds the length of its path, or the numbers are not as many as the paths.

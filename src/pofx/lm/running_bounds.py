@@ -34,7 +34,7 @@ def terms_of_bounds(least: Logs, most: Logs, before: float, logp: Logs) -> tuple
 
 
 def terms_of_sums(running: Logs, first: float = 0.0) -> Logs:
-    """The differences of running sums, `[n]`, the first from `first`; equal neighbours give 0, even −∞ and −∞."""
+    """Return the differences of running sums, `[n]`, the first from `first`; equal neighbours give 0, even −∞ and −∞."""
     before = np.concatenate([[first], running[:-1]])
     with np.errstate(invalid="ignore"):
         return np.where(running == before, 0.0, running - before)

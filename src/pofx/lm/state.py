@@ -18,10 +18,10 @@ class CarryRows(Protocol):
     """Data of a batch of prefixes, one row a prefix, in any representation."""
 
     def take(self, rows: Ints, /) -> Self:
-        """The data of the prefixes `rows`, in that order, repeats allowed."""
+        """Return the data of the prefixes `rows`, in that order, repeats allowed."""
 
     def cat(self, others: Sequence[Self], /) -> Self:
-        """The data of these prefixes, followed by those of the others."""
+        """Return the data of these prefixes, followed by those of the others."""
 
 
 # The data from which a model continues each prefix. Nobody but the model that made a state reads its carry.
@@ -110,7 +110,7 @@ class State:
         return int(self.logp.size) if find is None else find(self.carry)
 
     def take(self, rows: Sequence[int] | Ints) -> State:
-        """The state of the prefixes `rows`, in that order, repeats allowed."""
+        """Return the state of the prefixes `rows`, in that order, repeats allowed."""
         at = np.ascontiguousarray(rows, dtype=np.int64)  # torch refuses negative strides
         law: Floats | Callable[[], Floats] = (
             self._logp[at] if self._logp is not None else (lambda: self.logp[at])
@@ -118,7 +118,7 @@ class State:
         return self._like(law, _take(self.carry, at), len(at))
 
     def cat(self, *others: State) -> State:
-        """The state of this batch followed by other batches of the same model."""
+        """Return the state of this batch followed by other batches of the same model."""
         all_states = (self, *others)
         return self._like(
             lambda: np.concatenate([s.logp for s in all_states]),
@@ -127,7 +127,7 @@ class State:
         )
 
     def without_law(self) -> State:
-        """The state of the same prefixes without their distributions, V numbers each; it can only be extended."""
+        """Return the state of the same prefixes without their distributions, V numbers each; it can only be extended."""
 
         def law() -> Floats:
             raise AssertionError("ours: the law of these prefixes was read before it was let go")

@@ -89,7 +89,7 @@ class Trace:
     leak: tuple[NDArray[np.float64], ...] | None = None
 
     def of_paths(self, lo: int, hi: int) -> Trace:
-        """The record of the paths `lo` to `hi` − 1 alone."""
+        """Return the record of the paths `lo` to `hi` − 1 alone."""
         whole = {f.name: getattr(self, f.name) for f in fields(self)}
         values: dict[str, Any] = {name: None if of is None else of[lo:hi] for name, of in whole.items()}
         return Trace(**values)
@@ -127,7 +127,7 @@ class TraceBuilder:
         self.masses = np.full((0, 0) if want.masses is None else (n, len(want.masses)), -np.inf)
 
     def offset(self, path: int) -> int:
-        """The flat position of the first position of a path."""
+        """Return the flat position of the first position of a path."""
         return int(self._offsets[path])
 
     def put_laws(self, at: Ints, logp: Floats, ids: Ints, which: Ints | None = None) -> None:
@@ -144,7 +144,7 @@ class TraceBuilder:
         self.put(at, _off_whole_laws(logp, each, ids, self._want, self._end))
 
     def values_at(self, places: Ints) -> dict[str, NDArray[Any]]:
-        """The stored values at flat positions, by field."""
+        """Return the stored values at flat positions, by field."""
         filled = {name: getattr(self, name) for name in _FILLED}
         return {name: a[places] for name, a in filled.items() if len(a)}
 
@@ -160,7 +160,7 @@ class TraceBuilder:
             into[places] = values
 
     def build(self) -> Trace:
-        """The finished trace, cut into paths."""
+        """Return the finished trace, cut into paths."""
         cuts = list(pairwise(self._offsets.tolist()))
 
         def split(a: NDArray[Any], asked: bool) -> tuple[NDArray[Any], ...] | None:
@@ -181,7 +181,7 @@ class TraceBuilder:
 def _off_whole_laws(
     logp: Floats, each: Ints, ids: Ints, want: Want, end: int | None
 ) -> dict[str, NDArray[Any]]:
-    """The requested values of p pairs of a distribution `logp[each[p]]` and a token `ids[p]`, by field of `Trace`."""
+    """Return the requested values of p pairs of a distribution `logp[each[p]]` and a token `ids[p]`, by field of `Trace`."""
     own = logp[each, ids]
     out: dict[str, NDArray[Any]] = {"logp": own.astype(np.float64)}
     if want.entropy:

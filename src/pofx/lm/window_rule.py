@@ -28,7 +28,7 @@ WHOLE = WindowRule("no window: every token sees the whole prefix", beyond=False)
 
 
 def whole_within(context: int) -> WindowRule:
-    """The rule that every token sees the whole prefix, where x0 and the text have at most `context` tokens.
+    """Return the rule that every token sees the whole prefix, where x0 and the text have at most `context` tokens.
 
     EOS is predicted and never read, so it takes no place in the context.
     """
@@ -36,5 +36,5 @@ def whole_within(context: int) -> WindowRule:
 
 
 def join_rules(rules: Sequence[WindowRule], beyond: bool) -> WindowRule:
-    """The rules of several models that each read the text by their own rule, as one rule."""
+    """Return the rules of several models that each read the text by their own rule, as one rule."""
     return WindowRule(" | ".join(map(str, dict.fromkeys(rules))), beyond)

@@ -59,7 +59,7 @@ def _pinned(vocab: Vocab, pin: Pin, model: str) -> Begin:
 
 
 def _none(vocab: Vocab, model: str, why: str, audited: bool = False) -> Begin:
-    """The absence of x0: the reason, the candidates, and the advice."""
+    """Return the absence of x0: the reason, the candidates, and the advice."""
     named = [
         f"{token_name(vocab, i)} (declared as BOS, never added)" if role == "bos" else token_name(vocab, i)
         for role, i in vocab.control.candidates

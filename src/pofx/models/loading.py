@@ -127,7 +127,7 @@ def load(
 
 
 def _fitted(source: str | Path, unknown: str) -> LM | None:
-    """A model that pofx fitted or an ARPA file, or None where the name is the name of a pretrained model."""
+    """Return a model that pofx fitted or an ARPA file, or None where the name is the name of a pretrained model."""
     from pofx.models.ngram.arpa import check_unknown, read_arpa
     from pofx.models.ngram.arpa_text import holds_arpa
 
@@ -169,7 +169,7 @@ def _pretrained(
     rope: str,
     progress: StageListener | None,
 ) -> LM:
-    """A pretrained checkpoint, with the x0 for which there is evidence, and a window rule for long texts."""
+    """Return a pretrained checkpoint, with the x0 for which there is evidence, and a window rule for long texts."""
     from pofx.models.pretrained.checkpoint.rules import check_checkpoint
     from pofx.models.pretrained.checkpoint.source import find_checkpoint
 
@@ -209,7 +209,7 @@ def _pretrained(
 
 
 def _builtin() -> LM:
-    """The n-gram of the built-in documents, from the cache; else it is fitted in about a second, and put there."""
+    """Return the n-gram of the built-in documents, from the cache; else it is fitted in about a second, and put there."""
     from pofx.corpus.builtin import builtin_documents
     from pofx.models.fitting import fit
     from pofx.version import __version__

@@ -86,7 +86,7 @@ def write_model(lm: LM, directory: Path) -> None:
 
 
 def is_arpa_name(name: str | Path) -> bool:
-    """Whether a name is the name of an ARPA file, by its ending."""
+    """Return whether a name is the name of an ARPA file, by its ending."""
     return str(name).lower().endswith((".arpa", ".arpa.gz"))
 
 
@@ -139,7 +139,7 @@ def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
 
 
 def read_card(directory: Path) -> dict[str, Any]:
-    """The checked content of pofx.json in a model directory."""
+    """Return the checked content of pofx.json in a model directory."""
     if not (directory / CARD).is_file():
         raise BadSource(
             f"{directory}: expected a model directory with {CARD}, got none in it",
@@ -162,7 +162,7 @@ def read_card(directory: Path) -> dict[str, Any]:
 
 
 def read_directory(directory: Path) -> LM:
-    """The model of a directory that `save` wrote, checked against its card."""
+    """Return the model of a directory that `save` wrote, checked against its card."""
     card = read_card(directory)
     for name, expected in card["sha256"].items():
         file = directory / Path(name).name

@@ -25,5 +25,5 @@ def threads_for(width: int, tokens: int = FEW) -> AbstractContextManager[None]:
 
 
 def engine_for(width: int, libraries: tuple[str, ...] = ("torch",)) -> Engine:
-    """The engine of a network of this width: several threads share the products of a wide network."""
+    """Return the engine of a network of this width: several threads share the products of a wide network."""
     return Engine(libraries, threaded=width >= WIDE)

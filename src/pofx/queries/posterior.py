@@ -129,7 +129,7 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
 
 
 def _posterior_path(prior: Logs, logp: Logs) -> Logs:
-    """The log posterior before each token and after the last, `[n + 1, K]`."""
+    """Return the log posterior before each token and after the last, `[n + 1, K]`."""
     rows = [prior]
     for gain in logp.T:
         rows.append(update_posterior(rows[-1][None, :], gain[None, :])[0])

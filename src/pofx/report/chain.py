@@ -58,7 +58,7 @@ class Total:
 
 
 def factors(scored: Scored, positions: Iterable[int]) -> list[Factor]:
-    """The factors at some positions. Each running sum is of all positions up to its own.
+    """Return the factors at some positions. Each running sum is of all positions up to its own.
 
     Args:
         scored: The text.
@@ -81,7 +81,7 @@ def factors(scored: Scored, positions: Iterable[int]) -> list[Factor]:
 
 
 def total(scored: Scored) -> Total:
-    """The total of a text: log p of a complete text, or log P where EOS is no term."""
+    """Return the total of a text: log p of a complete text, or log P where EOS is no term."""
     complete = scored.terms.end
     value = scored.total if complete else scored.prefix_total
     prefix = " | given" if scored.terms.given_bytes else ""
@@ -94,7 +94,7 @@ def total(scored: Scored) -> Total:
 
 
 def token_ids(scored: Scored) -> list[int]:
-    """The id of each entry of `logp`: the tokens, and EOS where it is a term."""
+    """Return the id of each entry of `logp`: the tokens, and EOS where it is a term."""
     ids = [int(i) for i in scored.tokens]
     if len(scored.logp) > len(ids):
         assert scored.vocab.end is not None  # noqa: S101  (ours: only EOS adds an entry)

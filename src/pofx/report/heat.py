@@ -23,7 +23,7 @@ TERMINAL_INK = "#111111"
 
 
 def shade(surprisal: float) -> int:
-    """The shade of a surprisal, 0 … 7. ∞ and nan have the last shade, so that nobody overlooks them.
+    """Return the shade of a surprisal, 0 … 7. ∞ and nan have the last shade, so that nobody overlooks them.
 
     Args:
         surprisal: −log p, nats.
@@ -32,7 +32,7 @@ def shade(surprisal: float) -> int:
 
 
 def css_variables(colours: tuple[str, ...], ink: str) -> str:
-    """The scale as CSS custom properties `--h0` … `--h7` and `--h-ink`.
+    """Return the scale as CSS custom properties `--h0` … `--h7` and `--h-ink`.
 
     Args:
         colours: The backgrounds, one a step.

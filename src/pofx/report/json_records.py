@@ -85,7 +85,7 @@ def draw_record(draw: Draw) -> dict[str, Any]:
 
 
 def next_record(law: Next) -> dict[str, Any]:
-    """The distribution of what comes next: the top and the rest."""
+    """Return the distribution of what comes next: the top and the rest."""
     return {
         "given": plain_text(law.given),
         "unit": law.unit,
@@ -116,7 +116,7 @@ def next_record(law: Next) -> dict[str, Any]:
 
 
 def marginal_record(found: Marginal) -> dict[str, Any]:
-    """The sum over the tokenisations of one text."""
+    """Return the sum over the tokenisations of one text."""
     return {
         "text": plain_text(found.text),
         "kind": found.kind,
@@ -136,7 +136,7 @@ def marginal_record(found: Marginal) -> dict[str, Any]:
 
 
 def posterior_record(found: MixturePosterior, names: Sequence[str]) -> dict[str, Any]:
-    """Which model one text is from; names: of the models, in the order of the mixture."""
+    """Return which model one text is from; names: of the models, in the order of the mixture."""
     bounds = found.intervals
     return {
         "text": plain_text(found.text),
@@ -172,7 +172,7 @@ def words_record(worded: Worded) -> dict[str, Any]:
 
 
 def word_record(word: Word) -> dict[str, Any]:
-    """The cells of a word, by column name."""
+    """Return the cells of a word, by column name."""
     return {
         "index": word.index,
         "word": word.text,
@@ -193,17 +193,17 @@ def word_record(word: Word) -> dict[str, Any]:
 
 
 def audit_record(audit: Audit) -> dict[str, Any]:
-    """A whole audit."""
+    """Return a whole audit."""
     return {**dataclasses.asdict(audit), "failed": audit.failed}
 
 
 def corpus_record(report: CorpusReport) -> dict[str, Any]:
-    """A whole report on a corpus."""
+    """Return a whole report on a corpus."""
     return {"verdict": report.verdict, **dataclasses.asdict(report)}
 
 
 def plain(x: Any) -> Any:
-    """A record as plain data: numpy's numbers as Python's, bytes as text, −∞ as "-inf", nan as None."""
+    """Return a record as plain data: numpy's numbers as Python's, bytes as text, −∞ as "-inf", nan as None."""
     if isinstance(x, dict):
         return {k: plain(v) for k, v in x.items()}
     if isinstance(x, list | tuple):

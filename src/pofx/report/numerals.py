@@ -8,7 +8,7 @@ INFINITY = "∞"
 
 
 def fixed_point(x: float | None, digits: int = 3) -> str:
-    """A number with a fixed count of decimals, so that the columns of log-probabilities align.
+    """Return a number with a fixed count of decimals, so that the columns of log-probabilities align.
 
     Args:
         x: The number; None becomes "".
@@ -24,7 +24,7 @@ def fixed_point(x: float | None, digits: int = 3) -> str:
 
 
 def significant_digits(x: float | None, digits: int = 3) -> str:
-    """A number with a count of significant digits: 0.0123, 41.2, 1,230, 1.2e-7.
+    """Return a number with a count of significant digits: 0.0123, 41.2, 1,230, 1.2e-7.
 
     Args:
         x: The number, which may be ∞ or nan; None becomes "".
@@ -53,12 +53,12 @@ def trim_zeros(x: float | None) -> str:
 
 
 def typeset(number: str) -> str:
-    """A number with a true minus sign, for a page. A terminal keeps the hyphen, since programs read it."""
+    """Return a number with a true minus sign, for a page. A terminal keeps the hyphen, since programs read it."""
     return number.replace("-", "−")
 
 
 def probability(logp: float) -> str:
-    """The probability p = exp(log p) with 3 significant digits.
+    """Return the probability p = exp(log p) with 3 significant digits.
 
     Below 1e-300, where floats end, the digits come from the logarithm.
 
@@ -75,7 +75,7 @@ def probability(logp: float) -> str:
 
 
 def with_commas(n: int) -> str:
-    """A count with a comma at each thousand."""
+    """Return a count with a comma at each thousand."""
     return f"{n:,}"
 
 

@@ -32,7 +32,7 @@ class Piece:
 
 
 def pieces(scored: Scored, limit: int | None = None) -> list[Piece]:
-    """The pieces of a text, in order. Together they spell each byte once.
+    """Return the pieces of a text, in order. Together they spell each byte once.
 
     Args:
         scored: The text.

@@ -28,7 +28,7 @@ GLOSS: Final[dict[Verdict, str]] = {
 
 
 def begin_evidence(begin: BeginEvidence) -> str:
-    """The evidence that the model knows how texts begin, as one sentence; bits per first token, less is better."""
+    """Return the evidence that the model knows how texts begin, as one sentence; bits per first token, less is better."""
     gain = begin.average_bits - begin.bits
     name = f"x0 {begin.text} ({begin.known})" if begin.known != "none" else "no x0"
     few = f"; {count_noun(begin.n, 'document')}"

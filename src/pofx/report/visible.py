@@ -11,7 +11,7 @@ NEWLINE = "⏎"
 
 
 def visible(text: str) -> str:
-    r"""The text with control and format characters escaped (`\x1b`, `\u202e`). Spaces stay spaces.
+    r"""Return the text with control and format characters escaped (`\x1b`, `\u202e`). Spaces stay spaces.
 
     So no direction override and no escape sequence reaches the terminal or the page.
     """
@@ -24,7 +24,7 @@ def visible_bytes(data: bytes) -> str:
 
 
 def token_name(vocab: Vocab, i: int) -> str:
-    """The printable name of a token. A space is ␣, and a combining mark gets a ◌ to sit on.
+    """Return the printable name of a token. A space is ␣, and a combining mark gets a ◌ to sit on.
 
     Args:
         vocab: The vocabulary.
@@ -35,7 +35,7 @@ def token_name(vocab: Vocab, i: int) -> str:
 
 
 def excerpt(text: str | bytes, longest: int = 80) -> str:
-    """The beginning of a text on one line.
+    """Return the beginning of a text on one line.
 
     Args:
         text: The text.

@@ -14,7 +14,7 @@ END_HEADINGS: Final = ("", "EOS", "where documents end", "elsewhere", "gain", "s
 
 
 def candidate_row(c: BeginCandidate) -> tuple[str, ...]:
-    """The cells of a candidate for x0, under `HEADINGS`."""
+    """Return the cells of a candidate for x0, under `HEADINGS`."""
     return (
         f"{SYMBOL[c.verdict]} {c.verdict}",
         c.name + (" ←" if c.current else ""),
@@ -28,12 +28,12 @@ def candidate_row(c: BeginCandidate) -> tuple[str, ...]:
 
 
 def candidate_note(c: BeginCandidate) -> str:
-    """The likeliest first tokens after a candidate, with their probabilities."""
+    """Return the likeliest first tokens after a candidate, with their probabilities."""
     return " · ".join(f"{token} {significant_digits(p, 2)}" for token, p in c.top)
 
 
 def ending_row(e: EndCandidate) -> tuple[str, ...]:
-    """The cells of a candidate for EOS, under `END_HEADINGS`."""
+    """Return the cells of a candidate for EOS, under `END_HEADINGS`."""
     return (
         "EOS" if e.current else "",
         e.name,
@@ -45,7 +45,7 @@ def ending_row(e: EndCandidate) -> tuple[str, ...]:
 
 
 def candidates_note(audit: Audit) -> str:
-    """The note that explains the columns of `HEADINGS`."""
+    """Return the note that explains the columns of `HEADINGS`."""
     c = audit.candidates[0]
     return (
         f"Bits, less is better. The first token and first byte of {c.n:,} documents: chance is {c.uniform_bits:.2f} and "

@@ -47,7 +47,7 @@ class Deterministic(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """The traces of the model over each path alone, put together."""
+        """Return the traces of the model over each path alone, put together."""
         skips = skip_per_path(skip, [np.asarray(p) for p in paths])
         if not skips:
             return self.lm.forward(paths, want, skip)
@@ -59,16 +59,16 @@ class Deterministic(LMWrapper):
         return _concatenate(traces)
 
     def parts(self) -> Parts | None:
-        """The parts of the model, each of them deterministic."""
+        """Return the parts of the model, each of them deterministic."""
         parts = self.lm.parts()
         return None if parts is None else replace(parts, lms=tuple(deterministic(lm) for lm in parts.lms))
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
-        """As the model itself."""
+        """Do as the model itself does."""
         return self.lm.termination(lengths)
 
     def portable(self) -> Portable | None:
-        """As the model itself."""
+        """Do as the model itself does."""
         return self.lm.portable()
 
 

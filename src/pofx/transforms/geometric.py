@@ -74,11 +74,11 @@ class Geometric(LMWrapper):
         return Geometric(lm, self.stop, self.vocab)
 
     def start(self, n: int) -> State:
-        """The start of the model."""
+        """Return the start of the model."""
         return self._state(self.lm.start(n), np.zeros(n, dtype=np.int64))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The model, extended; after EOS the distribution is that of some other token."""
+        """Return the model, extended; after EOS the distribution is that of some other token."""
         new = as_id_rows(ids, state.n)
         inner, size = state.carry
         # Nobody asks what follows EOS, but a state must have a distribution. The model has no EOS, and reads token 0
@@ -91,7 +91,7 @@ class Geometric(LMWrapper):
         return ExtensionBranches(self.extend, state)
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
-        """As the model itself: the length so far does not change the distribution."""
+        """Do as the model itself does: the length so far does not change the distribution."""
         return self.lm.sufficient(state.carry[0])
 
     def _state(self, inner: State, size: Ints) -> State:
@@ -108,7 +108,7 @@ class Geometric(LMWrapper):
         return np.concatenate([going, np.full((len(logp), 1), self._end)], axis=1)
 
     def _bounds(self, carry: tuple[State, Ints]) -> Bounds:
-        """The bounds of the model, times (1 − q) for each token so far."""
+        """Return the bounds of the model, times (1 − q) for each token so far."""
         inner, size = carry
         bounds, going = inner.bounds, size * self._go
         assert bounds is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)
@@ -120,7 +120,7 @@ class Geometric(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """The model's own pass over the tokens before EOS."""
+        """Return the model's own pass over the tokens before EOS."""
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
         whole = want.rows or self.interval or self.leaks
         if whole or any((p[:-1] == self.vocab.end).any() for p in ids):

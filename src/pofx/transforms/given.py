@@ -90,7 +90,7 @@ def check_possible(lm: LM, paths: Sequence[Path], prefixes: Sequence[str | bytes
 
 
 def impossible(prefix: str | bytes) -> Impossible:
-    """The error for a prefix of probability zero, which nothing can be conditioned on."""
+    """Return the error for a prefix of probability zero, which nothing can be conditioned on."""
     return Impossible(
         f"expected a prefix of positive probability to condition on, got {show(prefix)} with P = 0 under "
         "this model",
@@ -99,7 +99,7 @@ def impossible(prefix: str | bytes) -> Impossible:
 
 
 def show(text: str | bytes, most: int = 40) -> str:
-    """A text for a message: quoted, and cut to `most` characters."""
+    """Return a text for a message: quoted, and cut to `most` characters."""
     shown = show_bytes(to_bytes(text)[: 4 * most]).replace("␣", " ")
     return f"'{shown[:most]}…'" if len(shown) > most else f"'{shown}'"
 
@@ -116,7 +116,7 @@ class Given(LMWrapper):
         return Given(lm, self.ids.tolist(), self.prefix)
 
     def start(self, n: int) -> State:
-        """The state after the prefix, computed once and taken n times."""
+        """Return the state after the prefix, computed once and taken n times."""
         state = self.lm.extend(self.lm.start(1), self.ids[None, :])
         return state.take(np.zeros(n, dtype=np.int64))
 
@@ -126,13 +126,13 @@ class Given(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """The model's pass over prefix and path; the prefix is not scored."""
+        """Return the model's pass over prefix and path; the prefix is not scored."""
         k = len(self.ids)
         skips = [k + skip] * len(paths) if isinstance(skip, int) else [k + s for s in skip]
         return self.lm.forward([np.append(self.ids, p).astype(np.int64) for p in paths], want, skips)
 
     def seen(self, n: int) -> Ints:
-        """As the model itself after the prefix, whose tokens count as seen."""
+        """Do as the model itself does after the prefix, whose tokens count as seen."""
         k = len(self.ids)
         return self.lm.seen(k + n)[k:]
 
@@ -142,7 +142,7 @@ class Given(LMWrapper):
 
 
 def _info(lm: LM, continues: bool, prefix: str) -> Info:
-    """What a model says of itself after a prefix."""
+    """Return what a model says of itself after a prefix."""
     if lm.begin.known == "none":
         begin = Begin("assumed", prefix)
     else:

@@ -108,7 +108,7 @@ def _draw(logp: NDArray[np.float64], u: NDArray[np.float64]) -> Ints:
 
 
 def given_string(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "auto") -> Join:
-    """The distribution over bytes after the head of a prefix, and the tail to condition on under it.
+    """Return the distribution over bytes after the head of a prefix, and the tail to condition on under it.
 
     A prefix of up to 16 bytes is all tail. Else the tail begins at the last place, 16 bytes or more before the end, that
     no token straddles; where tokens are parts of words, this is between words. The head is read as `encode` cuts it. For

@@ -52,7 +52,7 @@ def interpolate(
 
 
 def interpolation_weights(lms: Sequence[LM], held_out: Sequence[str | bytes]) -> NDArray[np.float64]:
-    """The weights that maximise Σ log p of held-out texts, EOS counted.
+    """Return the weights that maximise Σ log p of held-out texts, EOS counted.
 
     Args:
         lms: Models over one vocabulary.
@@ -85,11 +85,11 @@ class Interpolation(LM):
         set_info(self, joint_info(lms))
 
     def parts(self) -> Parts:
-        """The models, of which one is drawn for each token."""
+        """Return the models, of which one is drawn for each token."""
         return Parts(self.lms, self.log_weights, "token")
 
     def start(self, n: int) -> State:
-        """The start of every model."""
+        """Return the start of every model."""
         return self._state(tuple(lm.start(n) for lm in self.lms))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
@@ -97,7 +97,7 @@ class Interpolation(LM):
         return self._state(tuple(lm.extend(s, ids) for lm, s in zip(self.lms, state.carry)))
 
     def seen(self, n: int) -> Ints:
-        """The effective context of the model that sees most."""
+        """Return the effective context of the model that sees most."""
         most: Ints = np.max([lm.seen(n) for lm in self.lms], axis=0)
         return most
 

@@ -69,7 +69,7 @@ def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int
 
 
 def same_vocab(a: LM, b: LM) -> bool:
-    """Whether two models have the same tokens under the same ids."""
+    """Return whether two models have the same tokens under the same ids."""
     alike = a.vocab.normalizes == b.vocab.normalizes
     return alike and a.vocab.end == b.vocab.end and a.vocab.token_bytes == b.vocab.token_bytes
 
@@ -102,7 +102,7 @@ def _check_ends(lms: Sequence[LM]) -> None:
 
 
 def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDArray[np.float64]:
-    """The log weights of models that go together.
+    """Return the log weights of models that go together.
 
     Args:
         lms: The models.
@@ -138,7 +138,7 @@ class Mixture(LM):
         set_info(self, joint_info(lms))
 
     def parts(self) -> Parts:
-        """The models, of which one is drawn for a whole text."""
+        """Return the models, of which one is drawn for a whole text."""
         return Parts(self.lms, self.log_weights, "text")
 
     def seen(self, n: int) -> Ints:
@@ -146,7 +146,7 @@ class Mixture(LM):
         return np.arange(n, dtype=np.int64) + (self.begin.known != "none")
 
     def start(self, n: int) -> State:
-        """The prior, and the start of every model."""
+        """Return the prior, and the start of every model."""
         posterior = np.tile(self.log_weights, (n, 1))
         states = tuple(lm.start(n) for lm in self.lms)
         scale = np.zeros((n, len(states)))
@@ -225,7 +225,7 @@ class Mixture(LM):
         return with_extras(out.build(), self.lms, self.log_weights, traces, given)
 
     def _gains(self, logp: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The mixture's log p of each token, `[n]`, from log p under each model, `[models, n]`, nats."""
+        """Return the mixture's log p of each token, `[n]`, from log p under each model, `[models, n]`, nats."""
         joint = np.cumsum(np.concatenate([self.log_weights[:, None], logp], axis=1), axis=1)
         evidence = logsumexp(joint, axis=0)
         if not np.isneginf(evidence[:-1]).any():
@@ -239,7 +239,7 @@ class Mixture(LM):
 
 
 def _leak(carry: tuple[ModelWeights, tuple[State, ...]]) -> NDArray[np.float64]:
-    """The leaks of the models, averaged by the posterior, `[n]`."""
+    """Return the leaks of the models, averaged by the posterior, `[n]`."""
     weights, states = carry
     leaks = np.stack([np.zeros(s.n) if s.leak is None else s.leak for s in states], axis=1)
     out: NDArray[np.float64] = np.sum(np.exp(weights.posterior) * leaks, axis=1)
@@ -247,13 +247,13 @@ def _leak(carry: tuple[ModelWeights, tuple[State, ...]]) -> NDArray[np.float64]:
 
 
 def joint_begin(lms: Sequence[LM]) -> Begin:
-    """The x0 of several models together: the least well known among theirs."""
+    """Return the x0 of several models together: the least well known among theirs."""
     order = ("none", "assumed", "declared", "trained")
     return min((lm.begin for lm in lms), key=lambda b: order.index(b.known))
 
 
 def joint_info(lms: Sequence[LM]) -> Info:
-    """The description of several models over one vocabulary together.
+    """Return the description of several models over one vocabulary together.
 
     Properties that only some of them have are left out: there is no fingerprint and no bounded memory.
     """

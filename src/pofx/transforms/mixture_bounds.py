@@ -76,7 +76,7 @@ def _terms(
 
 
 def mixed_leak(log_weights: Logs, traces: Sequence[Trace], i: int) -> Logs:
-    """The leaks of the models at each position of path i, averaged by the posterior there, `[n]`."""
+    """Return the leaks of the models at each position of path i, averaged by the posterior there, `[n]`."""
     logp = np.stack([t.logp[i] for t in traces])
     joint = np.cumsum(np.concatenate([log_weights[:, None], logp[:, :-1]], axis=1), axis=1)[
         :, : logp.shape[1]

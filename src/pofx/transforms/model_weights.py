@@ -29,18 +29,18 @@ class ModelWeights:
     fresh: NDArray[np.bool_]
 
     def take(self, rows: Ints) -> ModelWeights:
-        """The weights after these texts."""
+        """Return the weights after these texts."""
         return ModelWeights(self.posterior[rows], self.total[rows], self.scale[rows], self.fresh[rows])
 
     def cat(self, others: Sequence[ModelWeights]) -> ModelWeights:
-        """The weights after these texts, and then of the others."""
+        """Return the weights after these texts, and then of the others."""
         every = [self, *others]
         return ModelWeights(
             *(np.concatenate([getattr(k, f.name) for k in every]) for f in fields(ModelWeights))
         )
 
     def gained(self, rows: Ints, gain: NDArray[np.float64]) -> ModelWeights:
-        """The weights after one more token of some texts; gain: log p_c of the token, `[rows, C]`, nats."""
+        """Return the weights after one more token of some texts; gain: log p_c of the token, `[rows, C]`, nats."""
         posterior, total = self.posterior.copy(), self.total.copy()
         posterior[rows] = update_posterior(posterior[rows], gain)
         total[rows] += gain

@@ -72,15 +72,15 @@ class Warp(LMWrapper):
         return ", ".join(parts)
 
     def start(self, n: int) -> State:
-        """The state of the model, with warped distributions."""
+        """Return the state of the model, with warped distributions."""
         return self._warped(self.lm.start(n))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The state of the model, with warped distributions."""
+        """Return the state of the model, with warped distributions."""
         return self._warped(self.lm.extend(state.carry, ids))
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
-        """As the model itself."""
+        """Do as the model itself does."""
         return self.lm.sufficient(state.carry)
 
     def branches(self, state: State) -> Branches:
@@ -92,7 +92,7 @@ class Warp(LMWrapper):
         return self if self.begin.known == "none" else None
 
     def warping(self) -> Warping:
-        """The model before warping, and the settings."""
+        """Return the model before warping, and the settings."""
         return Warping(self.lm, self.settings)
 
     def _warped(self, inner: State) -> State:

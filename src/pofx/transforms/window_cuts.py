@@ -12,7 +12,7 @@ from pofx.lm.window_rule import WindowRule
 
 
 def rule(context: int, stride: int, lead: int) -> WindowRule:
-    """The window rule in words, for `LM.window`; lead: how many tokens stand at the front of each window."""
+    """Return the window rule in words, for `LM.window`; lead: how many tokens stand at the front of each window."""
     front = ("no x0", "x0 at the front of each")[lead] if lead < 2 else "x0 and what is given before each"
     return WindowRule(
         f"windows of {context:,} tokens, {front}; the next begins {stride:,} later; "
@@ -21,7 +21,7 @@ def rule(context: int, stride: int, lead: int) -> WindowRule:
 
 
 def cuts(n: int, skip: int, room: int, stride: int) -> list[tuple[int, int, int]]:
-    """The windows of a path: window k holds the positions from k·stride up to k·stride + room.
+    """Return the windows of a path: window k holds the positions from k·stride up to k·stride + room.
 
     A window predicts the positions that no earlier window holds. A path of which nothing is asked has one empty window.
 
@@ -75,7 +75,7 @@ def stretches(sizes: Sequence[int], ends: Sequence[int], most: int) -> list[list
 
 
 def concatenate_windows(windows: Sequence[NDArray[Any]], ends: Sequence[int]) -> tuple[NDArray[Any], ...]:
-    """The arrays of windows as arrays of paths; path i has the windows from `ends[i − 1]` up to `ends[i]`."""
+    """Return the arrays of windows as arrays of paths; path i has the windows from `ends[i − 1]` up to `ends[i]`."""
     out, lo = [], 0
     for hi in ends:
         out.append(windows[lo] if hi - lo == 1 else np.concatenate(windows[lo:hi]))

@@ -92,7 +92,7 @@ class Windowed(LMWrapper):
         return Windowed(lm, self.context or 0, self.room, self.stride)
 
     def start(self, n: int) -> State:
-        """The start of the model n times, each in an empty window."""
+        """Return the start of the model n times, each in an empty window."""
         empty = OpenWindows(np.zeros((n, 0), dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros((n, 2)))
         return self._state(self.lm.start(n), empty)
 
@@ -133,7 +133,7 @@ class Windowed(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """The model's passes over all windows in which something is asked.
+        """Return the model's passes over all windows in which something is asked.
 
         Paths of one window go through the model together. The windows of longer paths are read in stretches of some
         seconds, and each stretch is recorded (`read_once`). The paths and the model alone decide where stretches are cut.
@@ -165,7 +165,7 @@ class Windowed(LMWrapper):
         return Trace(**{"logp": (), **{n: concatenate_windows([t[n] for t in traced], ends) for n in names}})
 
     def _read(self, cut: Sequence[Ints], read: Sequence[int], want: Want) -> tuple[Arrays, bool]:
-        """The fields of the model's trace of some windows, laid end to end, and whether a recording had them."""
+        """Return the fields of the model's trace of some windows, laid end to end, and whether a recording had them."""
 
         def ask() -> Arrays:
             trace = self.lm.forward(cut, want, read)
@@ -182,14 +182,14 @@ class Windowed(LMWrapper):
         )
 
     def seen(self, n: int) -> Ints:
-        """The effective context by the window rule: that of the position in the window that predicts it."""
+        """Return the effective context by the window rule: that of the position in the window that predicts it."""
         at = np.arange(n, dtype=np.int64)
         before = np.where(at < self.room, 0, 1 + (at - self.room) // self.stride) * self.stride
         seen: Ints = self.lm.seen(min(n, self.room))[at - before]
         return seen
 
     def bare(self) -> LM | None:
-        """The model inside this transform, without windows and without the x0 that was put before it."""
+        """Return the model inside this transform, without windows and without the x0 that was put before it."""
         return self.lm.bare()
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
@@ -223,11 +223,11 @@ class OpenWindows:
     before: NDArray[np.float64]
 
     def take(self, rows: Ints) -> OpenWindows:
-        """The windows of these texts."""
+        """Return the windows of these texts."""
         return OpenWindows(self.ids[rows], self.fill[rows], self.before[rows])
 
     def cat(self, others: Sequence[OpenWindows]) -> OpenWindows:
-        """The windows of these texts, and then of the others."""
+        """Return the windows of these texts, and then of the others."""
         every = [self, *others]
         width = max(r.ids.shape[1] for r in every)
         ids = [np.pad(r.ids, ((0, 0), (0, width - r.ids.shape[1]))) for r in every]
@@ -252,7 +252,7 @@ class OpenWindows:
 
 
 def _bounds(carry: tuple[State, OpenWindows]) -> Bounds:
-    """The bounds of the whole text: P(x) = P(x up to the window) · P(window) / P(tokens read again)."""
+    """Return the bounds of the whole text: P(x) = P(x up to the window) · P(window) / P(tokens read again)."""
     inner, rows = carry
     bounds, (least, most) = inner.bounds, rows.before.T
     assert bounds is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)

@@ -49,7 +49,7 @@ class WindowedBranches:
             yield from self._grown(1, self._far, self._away, self._with_ancestors(full), full)
 
     def _with_ancestors(self, nodes: Ints) -> Ints:
-        """The nodes and their ancestors, without those that `far` has read."""
+        """Return the nodes and their ancestors, without those that `far` has read."""
         unread = set()
         for node in nodes.tolist():
             while node >= 0 and node not in unread and self._away[node] < 0:

@@ -80,7 +80,7 @@ class WithBegin(Given):
         return super().forward(paths, want, skip)
 
     def _doubled(self, path: Path) -> bool:
-        """Whether a path begins with x0.
+        """Return whether a path begins with x0.
 
         Where x0 is EOS, too, the path of the empty text is EOS alone, and EOS is then no second x0. A window may begin with
         an x0 that was drawn inside a text; such an x0 is read, and not scored.
@@ -89,7 +89,7 @@ class WithBegin(Given):
         return len(path) > 0 and path[0] == self.begin.id and not over
 
     def bare(self) -> LM | None:
-        """The model inside this transform, without x0."""
+        """Return the model inside this transform, without x0."""
         return self.lm
 
 

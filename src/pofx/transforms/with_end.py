@@ -33,7 +33,7 @@ class VocabWithEnd(VocabWrapper):
         return VocabWithEnd(vocab, self.ending)
 
     def encode(self, text: str | bytes) -> list[int]:
-        """The ids of a text.
+        """Return the ids of a text.
 
         Raises:
             NotText: The text contains the token that ends texts, so it is several texts.
@@ -66,7 +66,7 @@ class VocabWithEnd(VocabWrapper):
 
 
 def with_end(lm: LM, end: str | int) -> LM:
-    r"""The distribution of texts up to the first `end` token: p(x) = P(x · end).
+    r"""Return the distribution of texts up to the first `end` token: p(x) = P(x · end).
 
     Args:
         lm: A model that ends no text, such as a model of a running stream.
@@ -103,5 +103,5 @@ class WithEnd(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """The model's own pass, unless log p(EOS) is asked for, which the model does not know as EOS."""
+        """Return the model's own pass, unless log p(EOS) is asked for, which the model does not know as EOS."""
         return LM.forward(self, paths, want, skip) if want.end else self.lm.forward(paths, want, skip)

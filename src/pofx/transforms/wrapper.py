@@ -33,34 +33,34 @@ class LMWrapper(LM):
 
     @abstractmethod
     def over(self, lm: LM) -> LM:
-        """The same transform of another model, which has the same vocabulary and context."""
+        """Return the same transform of another model, which has the same vocabulary and context."""
 
     def start(self, n: int) -> State:
-        """As the model itself."""
+        """Do as the model itself does."""
         return self.lm.start(n)
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """As the model itself."""
+        """Do as the model itself does."""
         return self.lm.extend(state, ids)
 
     def branches(self, state: State) -> Branches:
-        """As the model itself."""
+        """Do as the model itself does."""
         return self.lm.branches(state)
 
     def seen(self, n: int) -> Ints:
-        """As the model itself."""
+        """Do as the model itself does."""
         return self.lm.seen(n)
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
-        """As the model itself."""
+        """Do as the model itself does."""
         return self.lm.sufficient(state)
 
     def bare(self) -> LM | None:
-        """The same transform of the model without its x0."""
+        """Return the same transform of the model without its x0."""
         core = self.lm.bare()
         return None if core is None else self.over(core)
 
     def warping(self) -> Warping | None:
-        """The warping of the model; the model before warping gets the same transform."""
+        """Return the warping of the model; the model before warping gets the same transform."""
         warping = self.lm.warping()
         return None if warping is None else Warping(self.over(warping.lm), warping.text)

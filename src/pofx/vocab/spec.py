@@ -12,7 +12,7 @@ CHOICES = "'bytes', 'chars', 'chars+bytes', 'bpe:8000' (8,000 subwords) or a Voc
 
 
 def vocab_for(spec: str | Vocab, texts: Iterable[str | bytes], end: bool) -> Vocab:
-    """The vocabulary of a spec: learned from the texts where it depends on them, with EOS if `end`.
+    """Return the vocabulary of a spec: learned from the texts where it depends on them, with EOS if `end`.
 
     A `Vocab` is returned as it is, if it has an EOS just when `end` asks for one; else `BadValue`.
 

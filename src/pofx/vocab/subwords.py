@@ -60,7 +60,7 @@ _STRAY_WITH_ASCII = re.compile("([\udc80-\udcff]+(?:[\\x00-\\x7f][\udc80-\udcff]
 def bpe_model(
     vocab: Mapping[str, int], merges: Sequence[tuple[str, str]], byte_fallback: bool = False
 ) -> dict[str, Any]:
-    """The `model` of a tokenizer.json: BPE without dropout, prefixes or an unknown token."""
+    """Return the `model` of a tokenizer.json: BPE without dropout, prefixes or an unknown token."""
     return {
         "type": "BPE",
         "dropout": None,
@@ -130,7 +130,7 @@ class SubwordVocab(Vocab):
         return cls(learned["vocab"], learned["merges"], end=end)
 
     def encode(self, text: str | bytes) -> list[int]:
-        """The BPE tokens of the text's UTF-8, stray bytes one token each; `NotText` for lone surrogates."""
+        """Return the BPE tokens of the text's UTF-8, stray bytes one token each; `NotText` for lone surrogates."""
         ids: list[int] = self.encode_array(text).tolist()
         return ids
 
@@ -154,7 +154,7 @@ class SubwordVocab(Vocab):
         return out
 
     def _encode_all(self, texts: list[str]) -> Iterator[NDArray[np.int64]]:
-        """The ids of each text of valid characters, in batches of about `BLOCK` characters."""
+        """Yield the ids of each text of valid characters, in batches of about `BLOCK` characters."""
         return blocks.encode_in_blocks(texts, self._encode_batch, self._encode_long)
 
     def _encode_batch(self, texts: list[str]) -> Iterator[NDArray[np.int64]]:
@@ -165,7 +165,7 @@ class SubwordVocab(Vocab):
                 yield np.array(encoding.ids, dtype=np.int64)
 
     def _encode_long(self, text: str) -> NDArray[np.int64]:
-        """A text of many blocks, each but the last kept up to the start of a pre-token well before its end.
+        """Return a text of many blocks, each but the last kept up to the start of a pre-token well before its end.
 
         A pre-token depends on at most LONGEST + 1 characters of its own and one after it. Those that start
         earlier are the same in the block as in the whole text, so the next block may begin at any of them.
@@ -197,7 +197,7 @@ def _tokenizer(vocab: Mapping[str, int], merges: Sequence[tuple[str, str]]) -> T
 
 
 def utf8_runs(data: bytes, stray: re.Pattern[str] = STRAY) -> list[str | bytes]:
-    """A text as runs of valid UTF-8 (str) and of stray bytes (bytes), in order; no run for an empty text.
+    """Return a text as runs of valid UTF-8 (str) and of stray bytes (bytes), in order; no run for an empty text.
 
     Args:
         data: The bytes of the text.
@@ -226,7 +226,7 @@ def _training_blocks(texts: Iterable[str | bytes]) -> Iterator[str]:
 
 
 def _spelled(vocab: Mapping[str, int]) -> list[bytes]:
-    """What each id spells, in order of ids; `BadValue` unless ids are 0 … n − 1 and all bytes are there."""
+    """Return what each id spells, in order of ids; `BadValue` unless ids are 0 … n − 1 and all bytes are there."""
     tokens: list[bytes | None] = [None] * len(vocab)
     for token, i in vocab.items():
         if type(i) is not int or not 0 <= i < len(tokens) or tokens[i] is not None:

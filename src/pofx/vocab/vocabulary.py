@@ -111,7 +111,7 @@ class Vocab(ABC):
         return self
 
     def read(self, text: str | bytes) -> tuple[str | bytes, str]:
-        """The text that is scored in place of this one, and the names of the normalizers that changed it.
+        """Return the text that is scored in place of this one, and the names of the normalizers that changed it.
 
         The result is the text itself and "", unless the user asked for the normalizers of a pretrained tokenizer.
         """

@@ -61,11 +61,11 @@ class WordVocab(Vocab):
         )
 
     def show(self, i: int) -> str:
-        """The word, or `<unk>` for the class of those that are none."""
+        """Return the word, or `<unk>` for the class of those that are none."""
         return CLASS if i == self.control.unknown else super().show(i)
 
     def pieces(self, ids: Sequence[int]) -> list[bytes]:
-        """What each id adds: the word, after a space unless it is the first."""
+        """Return what each id adds: the word, after a space unless it is the first."""
         out = super().pieces(ids)
         for k, piece in enumerate(out):
             if piece:

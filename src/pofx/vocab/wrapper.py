@@ -31,7 +31,7 @@ class VocabWrapper(Vocab):
 
     @abstractmethod
     def over(self, vocab: Vocab) -> Vocab:
-        """The same around another vocabulary with the same ids."""
+        """Return the same around another vocabulary with the same ids."""
 
     def _around(self, other: Vocab) -> Vocab:
         return self if other is self.vocab else self.over(other)
@@ -71,36 +71,36 @@ class VocabWrapper(Vocab):
         return self.vocab.unambiguous
 
     def read(self, text: str | bytes) -> tuple[str | bytes, str]:
-        """As the vocabulary within."""
+        """Do as the vocabulary within does."""
         return self.vocab.read(text)
 
     def conversation(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], str] | None:
-        """As the vocabulary within."""
+        """Do as the vocabulary within does."""
         return self.vocab.conversation(messages)
 
     def encode(self, text: str | bytes) -> list[int]:
-        """As the vocabulary within."""
+        """Do as the vocabulary within does."""
         return self.vocab.encode(text)
 
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
-        """As the vocabulary within."""
+        """Do as the vocabulary within does."""
         return self.vocab.encode_array(text)
 
     def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
-        """As the vocabulary within."""
+        """Do as the vocabulary within does."""
         return self.vocab.encode_many(texts)
 
     def decode(self, ids: Sequence[int]) -> bytes:
-        """As the vocabulary within; EOS spells nothing."""
+        """Do as the vocabulary within does; EOS spells nothing."""
         return self.vocab.decode([i for i in ids if i != self.end])
 
     def pieces(self, ids: Sequence[int]) -> list[bytes]:
-        """As the vocabulary within; EOS adds nothing."""
+        """Do as the vocabulary within does; EOS adds nothing."""
         spelled = iter(self.vocab.pieces([i for i in ids if i != self.end]))
         return [b"" if i == self.end else next(spelled) for i in ids]
 
     def spans(self, ids: Sequence[int], text: str | bytes) -> NDArray[np.int64]:
-        """As the vocabulary within; EOS spells no byte of the text."""
+        """Do as the vocabulary within does; EOS spells no byte of the text."""
         inner = self.vocab.spans([i for i in ids if i != self.end], text)
         # The span of each token by its number among those that are not EOS; an EOS is empty, where the last one ends.
         is_end = np.array([i == self.end for i in ids], dtype=np.bool_)

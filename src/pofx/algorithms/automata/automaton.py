@@ -43,19 +43,19 @@ class Dfa:
         return self.start == DEAD
 
     def after(self, data: bytes, state: int | None = None) -> int:
-        """The state after some bytes."""
+        """Return the state after some bytes."""
         q = self.start if state is None else state
         for b in data:
             q = int(self.next[q, b])
         return q
 
     def accepts(self, data: bytes) -> bool:
-        """Whether a string is in the set."""
+        """Return whether a string is in the set."""
         return bool(self.accept[self.after(data)])
 
 
 def trimmed(next_: NDArray[np.int32], accept: NDArray[np.bool_], start: int) -> Dfa:
-    """The same set without states that are not reached, or from which nothing is accepted."""
+    """Return the same set without states that are not reached, or from which nothing is accepted."""
     full, next_ = next_, next_[:, _distinct_bytes(next_)[0]]
     reached = _reach(next_, start)
     # Backwards: the edges by where they lead, each pair of states once.
@@ -106,7 +106,7 @@ def anything() -> Dfa:
 
 
 def of_length(n: int) -> Dfa:
-    """The strings of n bytes."""
+    """Return the strings of n bytes."""
     _check(n + 2)
     steps = np.arange(1, n + 2, dtype=np.int32)
     after = np.append(np.append(0, steps[1:]), 0)
@@ -114,7 +114,7 @@ def of_length(n: int) -> Dfa:
 
 
 def containing(data: bytes) -> Dfa:
-    """The strings in which `data` occurs: the matcher of Knuth, Morris and Pratt."""
+    """Return the strings in which `data` occurs: the matcher of Knuth, Morris and Pratt."""
     n = len(data)
     _check(n + 2)
     rows = np.zeros((n + 2, 256), dtype=np.int32)
@@ -152,7 +152,7 @@ def opened(dfa: Dfa, byte: int) -> Dfa:
 
 
 def followed(dfa: Dfa, data: bytes, on: bool = False) -> Dfa:
-    """A string of the set, and then `data`; on: and then anything, or nothing.
+    """Return a string of the set, and then `data`; on: and then anything, or nothing.
 
     Subset construction: a state is one of `dfa`, and the set of lengths of `data` that may have been read (a bit each).
     """
@@ -202,7 +202,7 @@ def followed(dfa: Dfa, data: bytes, on: bool = False) -> Dfa:
 
 
 def both(a: Dfa, b: Dfa) -> Dfa:
-    """The strings of both sets: the pairs of states that are reached from the two starts."""
+    """Return the strings of both sets: the pairs of states that are reached from the two starts."""
     bytes_, classes = _distinct_bytes(a.next, b.next)
     left, right = a.next[:, bytes_].astype(np.int64), b.next[:, bytes_]
     start = a.start * b.size + b.start
@@ -233,7 +233,7 @@ def both(a: Dfa, b: Dfa) -> Dfa:
 
 
 def stopping(dfa: Dfa) -> Dfa:
-    """The strings that begin with one of the set: whoever is accepted once stays so."""
+    """Return the strings that begin with one of the set: whoever is accepted once stays so."""
     rows = np.where(dfa.accept[:, None], np.arange(dfa.size)[:, None], dfa.next).astype(np.int32)
     return trimmed(rows, dfa.accept, dfa.start)
 

@@ -29,7 +29,7 @@ SINGLE = frozenset((_constants.LITERAL, _constants.NOT_LITERAL, _constants.ANY, 
 
 
 def characters(item: Item, flags: int) -> Set:
-    r"""The characters that a literal, a class or a dot matches under the flags; case is folded as `re` folds it.
+    r"""Return the characters that a literal, a class or a dot matches under the flags; case is folded as `re` folds it.
 
     Right: `characters((LITERAL, 107), IGNORECASE)`, which holds k, K and the Kelvin sign. Wrong: a group.
     """
@@ -79,7 +79,7 @@ def _category(category: Any, flags: int) -> Inside:
 
 @cache
 def _cased() -> tuple[NDArray[np.int64], str]:
-    """The characters that lower, upper, title or folded case changes, and those that they become."""
+    """Return the characters that lower, upper, title or folded case changes, and those that they become."""
     changed: set[str] = set()
     for lo in range(0, POINTS, 64):
         some = "".join(map(chr, range(lo, lo + 64)))
@@ -92,7 +92,7 @@ def _cased() -> tuple[NDArray[np.int64], str]:
 
 
 def _matched(items: Sequence[Item], flags: int, text: str) -> Inside:
-    """Which characters of a text `re` matches with the item: runs of them, by its own compiler."""
+    """Return which characters of a text `re` matches with the item: runs of them, by its own compiler."""
     state = _parser.State()
     one = _parser.SubPattern(state, list(items))
     runs = _parser.SubPattern(state, [(_constants.MAX_REPEAT, (1, _constants.MAXREPEAT, one))])

@@ -45,7 +45,7 @@ class Nfa:
     jumps: list[list[tuple[int, Side, Side, int]]] = field(default_factory=lambda: [[]])
 
     def state(self) -> int:
-        """A new state. `TooLarge` beyond `NODES`."""
+        """Return a new state. `TooLarge` beyond `NODES`."""
         if len(self.moves) >= NODES:
             raise TooLarge
         self.moves.append([])
@@ -62,7 +62,7 @@ class Nfa:
 
 
 def deterministic(nfa: Nfa, accept: int) -> Dfa:
-    """The strings that lead from state 0 to `accept`, in UTF-8, by as few states over characters as there can be.
+    """Return the strings that lead from state 0 to `accept`, in UTF-8, by as few states over characters as there can be.
 
     `TooLarge` beyond `STATES` or `WORK`.
     """
@@ -127,7 +127,7 @@ class _Subsets:
         return np.array(rows, dtype=np.int64), np.array(flags, dtype=np.bool_)
 
     def _closed(self, threads: frozenset[int], before: int, after: int) -> set[int]:
-        """The threads, and all that they can jump to between two kinds of characters."""
+        """Return the threads, and all that they can jump to between two kinds of characters."""
         follow = self._follow.setdefault((before, after), {})
         closed, waiting = set(threads), list(threads)
         while waiting:
@@ -151,7 +151,7 @@ class _Subsets:
         ]
 
     def _stepped(self, threads: set[int], after: int) -> Iterator[tuple[int, frozenset[int]]]:
-        """The classes of the mask after which there are threads, and these."""
+        """Yield the classes of the mask after which there are threads, and these."""
         by: dict[int, set[int]] = {}
         for thread in threads:
             state, mode = divmod(thread, 3)
@@ -174,7 +174,7 @@ class _Subsets:
 
 
 def _partition(sets: list[Set]) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[Set, int]]:
-    """The bounds of runs of code points, their classes, and each set as a mask of classes."""
+    """Return the bounds of runs of code points, their classes, and each set as a mask of classes."""
     bounds = np.unique(np.concatenate([[0, POINTS], *sets]).astype(np.int64))
     runs = bounds[:-1]
     member = np.array([np.searchsorted(np.array(s), runs, side="right") % 2 for s in sets], dtype=np.bool_)
@@ -188,7 +188,7 @@ def _partition(sets: list[Set]) -> tuple[NDArray[np.int64], NDArray[np.int64], d
 def fewest(
     table: NDArray[np.int64], accept: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The same set by as few states as there can be: Moore's refinement; 0 stays dead and 1 the start.
+    """Return the same set by as few states as there can be: Moore's refinement; 0 stays dead and 1 the start.
 
     It begins with how far each state is from accepting, which no two equal ones differ in, so that chains are told
     apart at once.

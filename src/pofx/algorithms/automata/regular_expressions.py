@@ -81,13 +81,13 @@ def parse_language(pattern: str) -> Any:
 
 
 def scoped(flags: int, added: int, deleted: int) -> int:
-    """The flags within a group that adds some and takes some away."""
+    """Return the flags within a group that adds some and takes some away."""
     kept = flags & ~TYPES if added & TYPES else flags
     return int((kept | added) & ~deleted)
 
 
 def parsed(pattern: str, argument: str, flags: int = 0) -> Any:
-    """The tree of `re`, or `BadValue` that names the argument; also for what `re` warns will change its meaning."""
+    """Return the tree of `re`, or `BadValue` that names the argument; also for what `re` warns will change its meaning."""
     if not isinstance(pattern, str):
         raise BadValue(
             f"expected a pattern of type str, got {pattern!r}", "decode it first", argument=argument
@@ -116,7 +116,7 @@ def _ascii(tree: Any) -> str:
 
 
 def _line(e: Exception) -> str:
-    """What `re` says, which may quote a line end of the pattern."""
+    """Return what `re` says, which may quote a line end of the pattern."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(e))
 
 
@@ -131,13 +131,13 @@ class _Walk:
         self.pattern, self.nfa = pattern, Nfa()
 
     def sequence(self, items: Sequence[Item], at: int, flags: int) -> int:
-        """The state after the items, read one after the other from `at`."""
+        """Return the state after the items, read one after the other from `at`."""
         for item in items:
             at = self.item(item, at, flags)
         return at
 
     def item(self, item: Item, at: int, flags: int) -> int:
-        """The state after one item."""
+        """Return the state after one item."""
         op, argument = item
         if op in SINGLE:
             return self._read(at, characters(item, flags))

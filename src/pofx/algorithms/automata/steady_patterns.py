@@ -19,7 +19,7 @@ class _Unsteady(Exception):
 
 
 def is_steady(pattern: re.Pattern[str]) -> bool:
-    r"""Whether no text makes `re` take long over this pattern: where it has read far, what is left cannot fail.
+    r"""Return whether no text makes `re` take long over this pattern: where it has read far, what is left cannot fail.
 
     A part is long if it repeats without a bound. Nothing that can fail may stand after one. So `\w+(?:-\w+)*` is
     steady, and `(a|a)*b` is not.

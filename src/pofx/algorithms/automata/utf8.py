@@ -15,7 +15,7 @@ WIDEST = 5 * BLOCK**3
 
 
 def over_characters(bounds: Ints, classes: Ints, table: Ints, accept: NDArray[np.bool_], start: int) -> Dfa:
-    """The same set in UTF-8; surrogates, which UTF-8 does not spell, are refused.
+    """Return the same set in UTF-8; surrogates, which UTF-8 does not spell, are refused.
 
     bounds `[k + 1]`: where runs of code points begin, from 0, and `POINTS`; classes `[k]`: the class of each run; table
     `[S, C]`: the state after each class; state 0 is dead. `TooLarge` beyond `MOST` states on the way.
@@ -83,7 +83,7 @@ class _Inner:
 
 
 def _distinct(values: Ints) -> tuple[Ints, Ints]:
-    """The different blocks of 64 among the values, and which of them each block is."""
+    """Return the different blocks of 64 among the values, and which of them each block is."""
     rows = values.reshape(-1, BLOCK)
     known: dict[bytes, int] = {}
     which = np.array([known.setdefault(row.tobytes(), len(known)) for row in rows], dtype=np.int64)
@@ -91,5 +91,5 @@ def _distinct(values: Ints) -> tuple[Ints, Ints]:
 
 
 def _shorter(values: Ints, n: int, empty: int) -> Ints:
-    """The values with the first n as those of nothing."""
+    """Return the values with the first n as those of nothing."""
     return np.append(np.full(n, empty, dtype=np.int64), values[n:])

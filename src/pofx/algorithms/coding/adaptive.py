@@ -29,7 +29,7 @@ def silent(share: float) -> None:
 
 
 def encode(data: bytes, tell: Tell = silent) -> tuple[bytes, float] | None:
-    """The code of `data` and the number of bits −log2 p(data); None where it would be no shorter than the data.
+    """Return the code of `data` and the number of bits −log2 p(data); None where it would be no shorter than the data.
 
     tell: is given the share that is done.
 
@@ -43,7 +43,7 @@ def encode(data: bytes, tell: Tell = silent) -> tuple[bytes, float] | None:
 
 
 def decode(code: bytes, n: int, tell: Tell = silent) -> bytes:
-    """The n bytes that `encode` was given; anything for a code that it did not make."""
+    """Return the n bytes that `encode` was given; anything for a code that it did not make."""
     data = np.zeros(n, dtype=np.uint8)
     _run(True, data, np.frombuffer(code, dtype=np.uint8).copy(), tell)
     return data.tobytes()

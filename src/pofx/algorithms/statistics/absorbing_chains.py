@@ -115,7 +115,7 @@ def never_stops(
 
 
 def _closure(marked: NDArray[np.bool_], behind: Index, ahead: Index) -> NDArray[np.bool_]:
-    """The marked states and all that edges `behind -> ahead` lead to from them."""
+    """Return the marked states and all that edges `behind -> ahead` lead to from them."""
     marked = marked.copy()
     while True:
         fresh = ahead[marked[behind] & ~marked[ahead]]

@@ -27,13 +27,13 @@ def intraclass_correlation(values: Floats, labels: Labels) -> float:
 
 
 def mean_size(labels: Labels) -> float:
-    """The mean size of the group of a random document: m = Σ m_k² / n."""
+    """Return the mean size of the group of a random document: m = Σ m_k² / n."""
     sizes = np.unique(labels, return_counts=True)[1]
     return float(np.sum(sizes.astype(np.float64) ** 2) / len(labels))
 
 
 def design_effect(labels: Labels, rho: float) -> float:
-    """The variance of a mean over that of as many independent values: 1 + (m − 1) ρ (Kish 1965)."""
+    """Return the variance of a mean over that of as many independent values: 1 + (m − 1) ρ (Kish 1965)."""
     return 1.0 + (mean_size(labels) - 1.0) * rho
 
 
@@ -69,7 +69,7 @@ class Groups:
         return i
 
     def together(self, i: int, j: int) -> bool:
-        """Whether the two are in one group."""
+        """Return whether the two are in one group."""
         return self._root(i) == self._root(j)
 
     def join(self, i: int, j: int) -> None:

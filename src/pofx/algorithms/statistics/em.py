@@ -11,7 +11,7 @@ from pofx.algorithms.logspace import logsumexp
 def mixture_weights(
     logp: NDArray[np.float64], tolerance: float = 1e-9, most: int = 1000
 ) -> NDArray[np.float64]:
-    """The weights that make events likeliest: argmax over w of Σ_i log Σ_c w_c p_c(i).
+    """Return the weights that make events likeliest: argmax over w of Σ_i log Σ_c w_c p_c(i).
 
     Each step gives a component the average of its posterior (Dempster, Laird & Rubin 1977); the objective never
     falls and is concave, so the limit is the maximum. Stops when a step gains less than `tolerance` nats an event.

@@ -15,7 +15,7 @@ NUMBERS = 1 << 22
 
 
 def inverse(weights: Floats, u: NDArray[np.float64]) -> Ints:
-    """The first outcome of each row whose running sum exceeds u times the sum of the row.
+    """Return the first outcome of each row whose running sum exceeds u times the sum of the row.
 
     Args:
         weights: `[n, V]`, at least 0; the probabilities of a row, or a multiple of them.

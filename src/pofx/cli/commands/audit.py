@@ -135,7 +135,7 @@ def _working(what: str) -> AbstractContextManager[Any]:
 
 
 def _coarse(options: ModelOptions, name: str) -> LM | None:
-    """The same model in bfloat16, to see what that changes; None where that is what is audited."""
+    """Return the same model in bfloat16, to see what that changes; None where that is what is audited."""
     if options.dtype == "bfloat16":
         return None
     return _note_marks_in([], replace(options, dtype="bfloat16").load(name))

@@ -208,7 +208,7 @@ def evaluate(
 def _loaded(
     directory: str, options: ModelOptions | None, prior: str | None
 ) -> tuple[Joint, Rejection | None]:
-    """The classifier of a directory, with the model from outside that -m names, and the prior asked for.
+    """Return the classifier of a directory, with the model from outside that -m names, and the prior asked for.
 
     Under another prior log p(x) is another: the texts held out then say nothing.
     """
@@ -280,6 +280,6 @@ def _show(joint: Joint, evaluation: Evaluation, as_json: bool) -> None:
 
 
 def _some(labels: Iterable[str]) -> str:
-    """The first six, for a message."""
+    """Return the first six, for a message."""
     first = list(islice(labels, 7))
     return ", ".join(t if t.isprintable() else repr(t) for t in first[:6]) + (" …" if len(first) > 6 else "")

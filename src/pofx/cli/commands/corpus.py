@@ -131,7 +131,7 @@ def command(
 
 
 def _labels(documents: list[Document], field: str) -> list[str | int]:
-    """What each document shares with others; one without the field shares nothing."""
+    """Return what each document shares with others; one without the field shares nothing."""
     from pofx.corpus.readers.labels import labels_of
 
     values = labels_of([d.kept[0] for d in documents])

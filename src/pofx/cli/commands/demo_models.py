@@ -75,7 +75,7 @@ def _loss(lm: LM, texts: list[str]) -> tuple[float, int]:
 
 
 def interpolated(models: list[Fitted], tuning: list[str], test: list[str]) -> Fitted | None:
-    """The models with x0 together, weighted on `tuning`; None where there is only one."""
+    """Return the models with x0 together, weighted on `tuning`; None where there is only one."""
     from pofx.transforms.interpolate import interpolate
 
     parts = [m for m in models if m.lm.begin.known != "none"]
@@ -89,7 +89,7 @@ LOSS_HEADINGS = ["model", "fit, s", "L(θ), nats a document", "bits per byte"]
 
 
 def loss_rows(models: list[Fitted], mixed: Fitted | None) -> list[list[str]]:
-    """A row a model, under `LOSS_HEADINGS`."""
+    """Return a row a model, under `LOSS_HEADINGS`."""
     return [
         [
             m.name,

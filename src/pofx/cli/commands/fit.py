@@ -32,7 +32,7 @@ def _checkpoint(out: Path) -> Path:
 
 
 def _finished(out: Path, values: Values) -> bool:
-    """Whether a model is there that no stopped fit is on the way to replace."""
+    """Return whether a model is there that no stopped fit is on the way to replace."""
     return model_finished(out, values) and not (values["resume"] and _checkpoint(out).exists())
 
 

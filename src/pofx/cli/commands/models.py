@@ -56,7 +56,7 @@ def command(directory: str, as_json: bool) -> None:
 
 
 def _pretrained() -> list[dict[str, Any]]:
-    """The models that go by a name, installed or not, and those converted from other GGUF files."""
+    """Return the models that go by a name, installed or not, and those converted from other GGUF files."""
     from pofx.errors import BadSource
     from pofx.files.cache import entries, model_path
     from pofx.files.json_file import read_object

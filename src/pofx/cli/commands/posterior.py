@@ -93,7 +93,7 @@ def command(
 
 
 def _loaded(name: str, begin: str | None, end: str | None) -> LM:
-    """The model, with a stand-in for x0 or EOS only where it has none: those of fitted models are not replaced."""
+    """Return the model, with a stand-in for x0 or EOS only where it has none: those of fitted models are not replaced."""
     options = ModelOptions(name, None, None, "float32", None, None, None)
     lm = options.load()
     first = begin if lm.begin.known == "none" else None

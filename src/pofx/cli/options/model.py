@@ -31,7 +31,7 @@ class ModelName(click.types.StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The built-in model, pretrained models by name, and whatever file or directory begins so."""
+        """Return the built-in model, pretrained models by name, and whatever file or directory begins so."""
         from pofx.models.pretrained.checkpoint.source import packaged_models
 
         known = ["builtin", *(n.name for n in packaged_models())]

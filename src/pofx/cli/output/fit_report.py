@@ -131,7 +131,7 @@ def _losses(lm: LM, kept: list[str]) -> dict[str, Any]:
 
 
 def read_of(documents: str, size: str, took: float, passes: float | None) -> str:
-    """What a fit has read, and in what time. passes: None where it read each document once, by its nature.
+    """Return what a fit has read, and in what time. passes: None where it read each document once, by its nature.
 
     Right: "0.4 % of the tokens of 19,026 documents". Wrong: all of them, when the clock ended the fit before.
     """

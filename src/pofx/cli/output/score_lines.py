@@ -53,7 +53,7 @@ def print_blocks(
     quiet: bool,
     wants_page: bool,
 ) -> tuple[list[Scored], int]:
-    """The lines of rows that were scored, or have an error; what `print_lines` gives back.
+    """Return the lines of rows that were scored, or have an error; what `print_lines` gives back.
 
     A row without a score has empty cells (with JSON: an `error`), and standard error says why.
     """

@@ -20,7 +20,7 @@ _LABELS = re.compile(rf"(?:{MARK}([^ \t]*)(?:[ \t]+|$))*")
 def fasttext_rows(
     name: str, stream: BufferedReader, layout: DocumentLayout, fields: FieldSearch
 ) -> Iterator[RowOutcome]:
-    """A row a line, with the fields `text` and `label` (a string; null for none, a list for more than one)."""
+    """Yield a row a line, with the fields `text` and `label` (a string; null for none, a list for more than one)."""
     for line, data in enumerate(read_lines(name, stream, layout.limits), 1):
         data = data.removesuffix(b"\n").removesuffix(b"\r")
         if not data:

@@ -23,7 +23,7 @@ _CHUNK = 1 << 16
 def array_rows(
     name: str, stream: BufferedReader, layout: DocumentLayout, fields: FieldSearch
 ) -> Iterator[RowOutcome]:
-    """A row an element, at the line where it begins and named by its place; `BadSource` where the array is broken.
+    """Yield a row an element, at the line where it begins and named by its place; `BadSource` where the array is broken.
 
     Elements may share a line, often all do, so that the line does not tell them apart.
     """
@@ -61,7 +61,7 @@ class _Text:
         self.at = 0
 
     def next(self) -> str:
-        """The next character that is no white space, or "" at the end; the place moves there."""
+        """Return the next character that is no white space, or "" at the end; the place moves there."""
         while True:
             self.move(_SPACE.match(self.held, self.at).end())  # type: ignore[union-attr]  # it matches nothing, too
             if self.at < len(self.held) or self.ended:
@@ -74,7 +74,7 @@ class _Text:
         self.at = to
 
     def broken(self, found: str) -> BadSource:
-        """The error of an array that cannot be read on."""
+        """Return the error of an array that cannot be read on."""
         return BadSource(
             f"{self.name}:{self.line}: expected an array of JSON objects, got {found}; what came before was "
             "read",
@@ -130,7 +130,7 @@ def _element(text: _Text, decoder: ObjectDecoder) -> object:
 
 
 def _is_final(e: ValueError | RecursionError, text: _Text) -> bool:
-    """Whether no text after what is held could make the element whole."""
+    """Return whether no text after what is held could make the element whole."""
     if not isinstance(e, json.JSONDecodeError):
         return True
     return not e.msg.startswith("Unterminated") and e.pos < len(text.held) - 16

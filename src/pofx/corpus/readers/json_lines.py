@@ -21,7 +21,7 @@ DIGITS = Advice("write the number as a string")
 def json_rows(
     name: str, stream: BufferedReader, layout: DocumentLayout, fields: FieldSearch
 ) -> Iterator[RowOutcome]:
-    """A row a line; blank lines are blanks. `BadSource` where the first line begins an array of objects."""
+    """Yield a row a line; blank lines are blanks. `BadSource` where the first line begins an array of objects."""
     first, decoder = True, ObjectDecoder()
     for line, data in enumerate(read_lines(name, stream, layout.limits), 1):
         if not data.strip():
@@ -47,7 +47,7 @@ class ObjectDecoder:
         self._json = json.JSONDecoder(object_pairs_hook=self._object)
 
     def decode(self, text: str) -> object:
-        """The value that is the whole text. `NoDocument` where an object in it has a key twice."""
+        """Return the value that is the whole text. `NoDocument` where an object in it has a key twice."""
         self._twice = None
         return self.checked(self._json.decode(text))
 
@@ -57,7 +57,7 @@ class ObjectDecoder:
         return self._json.raw_decode(text, at)
 
     def checked(self, value: object) -> object:
-        """The last value that was read. `NoDocument` where an object in it has a key twice."""
+        """Return the last value that was read. `NoDocument` where an object in it has a key twice."""
         if self._twice is not None:
             raise NoDocument(f"expected a JSON object with each key once, got {self._twice}")
         return value
@@ -70,7 +70,7 @@ class ObjectDecoder:
 
 
 def row_of(record: object, layout: DocumentLayout, fields: FieldSearch) -> Content:
-    """The document of an object, or `NoDocument`; `fields` is told of it."""
+    """Return the document of an object, or `NoDocument`; `fields` is told of it."""
     if not isinstance(record, dict):
         raise NoDocument(f"expected a JSON object, got {json_kind(record)}")
     if fields.missing:
@@ -98,5 +98,5 @@ def _parsed(data: bytes, layout: DocumentLayout, decoder: ObjectDecoder) -> obje
 
 
 def _begins_array(line: bytes) -> bool:
-    """Whether a line is `[`, alone or with an object after it: no row, but the beginning of an array of rows."""
+    """Return whether a line is `[`, alone or with an object after it: no row, but the beginning of an array of rows."""
     return line.lstrip().startswith(b"[") and line.strip()[1:].lstrip()[:1] in (b"", b"{")

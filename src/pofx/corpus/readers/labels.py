@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,999})(?:\.[0-9]{1,999})?(?:[eE][+-]?[
 
 
 def labels_of(values: Sequence[object], known: Collection[str] = ()) -> list[str | None]:
-    """The labels of a column; None for a row without one.
+    """Return the labels of a column; None for a row without one.
 
     The cells of a CSV file are texts. Where all of a column's texts are numbers, as JSON writes them, "1" and "1.0" are one
     label, as the numbers are, and "nan" is none. Where some text is no number, each text is a label as it stands.
@@ -33,7 +33,7 @@ def labels_of(values: Sequence[object], known: Collection[str] = ()) -> list[str
 
 
 def label_of(value: object) -> str | None:
-    """A value as a label; None for null, NaN and the empty string.
+    """Return a value as a label; None for null, NaN and the empty string.
 
     1 and 1.0 are one label, and a decimal 1.00, since a column of integers becomes one of floats where a value is missing.
     """

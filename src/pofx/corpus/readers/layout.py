@@ -115,7 +115,7 @@ class NoDocument(Exception):
         self.why, self.advice = why, advice
 
     def at(self, line: int) -> Fault:
-        """The fault of the row at `line`."""
+        """Return the fault of the row at `line`."""
         return Fault(line, self.why, self.id, self.kept, self.advice)
 
 
@@ -147,6 +147,6 @@ AS_WINDOWS = Advice("say so if the file is in Windows-1252", "encoding='cp1252'"
 
 
 def windows_1252_hint(byte: int) -> str:
-    """The character of a byte in Windows-1252, in brackets; "" where the character cannot be shown."""
+    """Return the character of a byte in Windows-1252, in brackets; "" where the character cannot be shown."""
     meant = bytes([byte]).decode("cp1252", "ignore")
     return f" ({meant!r} in Windows-1252)" if meant and meant.isprintable() else ""

@@ -21,7 +21,7 @@ _ROW = 8
 
 
 def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> Iterator[RowOutcome]:
-    """A row of the table each; `BadSource` for a broken file, or a column that does not hold strings."""
+    """Yield a row of the table each; `BadSource` for a broken file, or a column that does not hold strings."""
     arrow = require("pyarrow", "data", f"reading {name}")
     parquet = require("pyarrow.parquet", "data", f"reading {name}")
 
@@ -113,7 +113,7 @@ class _Place:
         return not self.inner and str(self.kind) in ("string", "large_string", "string_view")
 
     def check_text(self, arrow: Any, layout: DocumentLayout, name: str) -> None:
-        """`BadSource` where it holds no strings. Nulls alone are no string in any row, and end no reading."""
+        """Raise `BadSource` where it holds no strings. Nulls alone are no string in any row, and end no reading."""
         if str(self.kind) in ("string", "large_string", "string_view", "null"):
             return
         if self.field == layout.id != layout.field and arrow.types.is_integer(self.kind):
@@ -136,7 +136,7 @@ def _claimed(stream: BufferedReader, metadata: Any, columns: set[str]) -> int:
 
 
 def _held(arrow: Any, batch: Any, place: _Place, name: str) -> list[object]:
-    """The values of a field; `BadSource` where they are moments that Python has no dates for."""
+    """Return the values of a field; `BadSource` where they are moments that Python has no dates for."""
     try:
         return _cells(arrow, batch.column(place.top), place.inner)
     except (ValueError, OverflowError, arrow.ArrowException) as e:
@@ -148,7 +148,7 @@ def _held(arrow: Any, batch: Any, place: _Place, name: str) -> list[object]:
 
 
 def _cells(arrow: Any, column: Any, inner: list[str]) -> list[object]:
-    """The values of a column; of a dictionary, each text that the batch has is decoded once."""
+    """Return the values of a column; of a dictionary, each text that the batch has is decoded once."""
     if not arrow.types.is_dictionary(column.type):
         values = _decoded(_moments(arrow, column))
         return values if not inner else [_inside(value, inner) for value in values]
@@ -186,7 +186,7 @@ def _inside(value: object, inner: list[str]) -> object:
 
 
 def _cell(value: Any) -> object:
-    """A value; bytes that are no UTF-8 come out as the surrogates that `read_document` refuses."""
+    """Return a value; bytes that are no UTF-8 come out as the surrogates that `read_document` refuses."""
     try:
         return cast(object, value.as_py())
     except UnicodeDecodeError as e:

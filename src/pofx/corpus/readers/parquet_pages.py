@@ -35,7 +35,7 @@ def unpacked_size(stream: BufferedReader, chunk: Any) -> int:
 
 
 def _header(stream: BufferedReader, at: int) -> tuple[int, tuple[int, int]]:
-    """The length of the header of the page there, and the sizes of the page, unpacked and packed."""
+    """Return the length of the header of the page there, and the sizes of the page, unpacked and packed."""
     most = _HEAD
     while True:
         stream.seek(at)
@@ -73,7 +73,7 @@ class _Compact:
         return out
 
     def _value(self, kind: int, depth: int) -> int:
-        """The value, if it is a whole number; what is none is passed over."""
+        """Return the value, if it is a whole number; what is none is passed over."""
         if kind in (4, 5, 6):
             return self._number()
         if kind == 12:

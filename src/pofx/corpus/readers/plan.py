@@ -30,7 +30,7 @@ def plan_reading(
     given: str | None = None,
     keep: Sequence[str] = (),
 ) -> tuple[tuple[Source, ...], DocumentLayout]:
-    """The files that the paths name, and where documents stand in them; arguments as in `records`."""
+    """Return the files that the paths name, and where documents stand in them; arguments as in `records`."""
     if not paths:
         raise BadValue("expected at least one path, got none", "name a file, or '-' for standard input")
     _check_text_options(split, separator)
@@ -107,7 +107,7 @@ def _limits(document: int, expansion: float) -> Limits:
 
 
 def _check_heeded(kinds: set[str], layout: DocumentLayout) -> None:
-    """`BadValue` for an option that no file heeds: a mistake, which would pass unseen."""
+    """Raise `BadValue` for an option that no file heeds: a mistake, which would pass unseen."""
     found = ", ".join(sorted(kinds))
     if "txt" not in kinds and (layout.separator is not None or layout.split != "line"):
         raise BadValue(

@@ -86,7 +86,7 @@ class _Table:
             yield text
 
     def _is_excels(self, text: str) -> bool:
-        """Whether the first line only says what parts the columns, and says what is so."""
+        """Return whether the first line only says what parts the columns, and says what is so."""
         found = _EXCEL.fullmatch(text)
         if found is None:
             return False
@@ -100,7 +100,7 @@ class _Table:
 
 
 def csv_rows(name: str, stream: BufferedReader, layout: DocumentLayout, kind: str) -> Iterator[RowOutcome]:
-    """A row of the table each, after the first, which names the columns; `BadSource` where that is none."""
+    """Yield a row of the table each, after the first, which names the columns; `BadSource` where that is none."""
     table = _Table(name, stream, layout, kind)
     header: list[str] | None = None
     places: list[int] = []

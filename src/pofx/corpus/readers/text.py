@@ -13,7 +13,7 @@ from pofx.files.limits import too_long
 
 
 def text_rows(name: str, stream: BufferedReader, layout: DocumentLayout, told: bool) -> Iterator[RowOutcome]:
-    """A line each (in runs), the whole file, or a piece between separators. told: whether the caller said so."""
+    """Yield a line each (in runs), the whole file, or a piece between separators. told: whether the caller said so."""
     if not told and layout.split == "line" and stream.peek(len(MARK)).startswith(MARK.encode()):
         raise BadSource(
             f"{name}: expected lines of text, got labels of fastText ({MARK}…) in front of them",

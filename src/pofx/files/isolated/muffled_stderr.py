@@ -52,12 +52,12 @@ def muffled(panics: bool) -> Iterator[None]:
 
 
 def is_panic(error: BaseException) -> bool:
-    """Whether a library in Rust panicked: its exception is no `Exception`, and has no public type."""
+    """Return whether a library in Rust panicked: its exception is no `Exception`, and has no public type."""
     return type(error).__name__ == "PanicException"
 
 
 def _panicked(error: BaseException | None) -> bool:
-    """Whether an error is a panic, or was raised in the place of one."""
+    """Return whether an error is a panic, or was raised in the place of one."""
     while error is not None and not is_panic(error):
         error = error.__context__
     return error is not None

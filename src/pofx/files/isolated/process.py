@@ -24,7 +24,7 @@ class Raised(Failed):
 
 
 def run_isolated(task: str, request: dict[str, Any], seconds: float, memory: int, child: str) -> Any:
-    """The answer of a task of a module to a request, both plain data.
+    """Return the answer of a task of a module to a request, both plain data.
 
     `Failed` where there is no answer, and `BadSource` where our own code refused the input.
 

@@ -43,7 +43,7 @@ _COUNT = re.compile(r"ngram[ \t]+([0-9]{1,3})[ \t]*=[ \t]*([0-9]{1,15})")
 
 
 def holds_arpa(path: Path) -> bool:
-    """Whether the content of a file is an n-gram model: ARPA text, packed ARPA text, or the binary of a toolkit."""
+    """Return whether the content of a file is an n-gram model: ARPA text, packed ARPA text, or the binary of a toolkit."""
     with path.open("rb") as raw:
         head = raw.read(HEAD)
     if head.startswith(tuple(b for b in _BINARY if len(b) > 4)):
@@ -159,7 +159,7 @@ class _Reader:
         self.promised[int(found[1])] = int(found[2])
 
     def _section(self, head: str, before: int) -> int:
-        """The order that the head of a section names; an order without promised n-grams may lack its section."""
+        """Return the order that the head of a section names; an order without promised n-grams may lack its section."""
         for k in range(before + 1, MOST_ORDER + 1):
             if head == f"\\{k}-grams:" and k in self.promised:
                 self.grams[k] = ([], [], [])

@@ -39,7 +39,7 @@ class Codes:
         return self.size + 1
 
     def packing(self, order: int) -> Packing:
-        """The packing of strings of `order` codes."""
+        """Return the packing of strings of `order` codes."""
         return Packing(int(self.begin).bit_length(), order)
 
 

@@ -60,7 +60,7 @@ class NgramLM(LM):
         self.window = WindowRule(f"n-gram: the last {self.order - 1} tokens")
 
     def unigram(self) -> NDArray[np.float64]:
-        """The log-probabilities of all outcomes after the empty history, `[V]`, nats."""
+        """Return the log-probabilities of all outcomes after the empty history, `[V]`, nats."""
         root = np.zeros(1, dtype=np.int64)
         law: NDArray[np.float64] = self.backoff.laws(root, root, root)[0]
         return law
@@ -74,7 +74,7 @@ class NgramLM(LM):
         return out
 
     def start(self, n: int) -> State:
-        """The state of `n` prefixes that are x0 alone; without x0, reading its `logp` raises `NoBOS`."""
+        """Return the state of `n` prefixes that are x0 alone; without x0, reading its `logp` raises `NoBOS`."""
         history = np.zeros((n, max(self.order - 1, 1)), dtype=np.uint64)
         if self.begin.known == "none":
 
@@ -87,7 +87,7 @@ class NgramLM(LM):
         return self._state(history)
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The state of each history followed by its row of `ids[n, t]`."""
+        """Return the state of each history followed by its row of `ids[n, t]`."""
         new = as_id_rows(ids, state.n)
         if not new.shape[1]:
             return state
@@ -156,11 +156,11 @@ class NgramLM(LM):
         return len(at)
 
     def seen(self, n: int) -> Ints:
-        """The effective context: at most the last `order − 1` tokens, x0 among them."""
+        """Return the effective context: at most the last `order − 1` tokens, x0 among them."""
         return np.minimum(super().seen(n), self.order - 1)
 
     def sufficient(self, state: State) -> NDArray[np.uint64]:
-        """The longest part of each history that the table has, as a key."""
+        """Return the longest part of each history that the table has, as a key."""
         history: NDArray[np.uint64] = state.carry
         known = np.sum(history[:, : self.order - 1] != 0, axis=1)
         return shorten_histories(self.backoff, history, known)[1]
@@ -172,7 +172,7 @@ class NgramLM(LM):
         return termination(self.backoff, self.vocab.end, lengths)
 
     def portable(self) -> Portable:
-        """The next-token distributions by look-ups and products of stored probabilities alone."""
+        """Return the next-token distributions by look-ups and products of stored probabilities alone."""
         return Portable(self._numbers_hash, lambda state: self._law(state.carry))
 
     @cached_property

@@ -62,12 +62,12 @@ class _Step:
         self.p_below = levels.prob[k - 1][self.parent]
 
     def own(self, alive: dict[int, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """The sum Σ p(w|h) a(hw) over the tokens w that were seen after each history."""
+        """Return the sum Σ p(w|h) a(hw) over the tokens w that were seen after each history."""
         lived = alive[self.k - 1][self.parent] if self.last else alive[self.k][self.gram]
         return np.bincount(self.history, weights=self.p * lived, minlength=self.size).astype(np.float64)
 
     def shared(self, alive: dict[int, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """The sum Σ p(w|h') a(h'w) over the same tokens: their part of the sum of the shorter history."""
+        """Return the sum Σ p(w|h') a(h'w) over the same tokens: their part of the sum of the shorter history."""
         if self.k == 1:
             lived = alive[0][self.parent] if self.last else alive[1][self.gram]
         else:

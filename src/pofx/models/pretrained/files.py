@@ -92,7 +92,7 @@ def read_pretrained(
 
 
 def law_fingerprint(checkpoint: Checkpoint, rope: str) -> str:
-    """The checkpoint's fingerprint, and another one for each option that changes the distribution of its weights."""
+    """Return the checkpoint's fingerprint, and another one for each option that changes the distribution of its weights."""
     own = checkpoint.fingerprint
     return own if rope == "short" else hashlib.sha256(f"{own} rope {rope}".encode()).hexdigest()
 
@@ -187,7 +187,7 @@ def _same(checkpoint: Checkpoint, off: float, bound: float) -> bool:
 
 
 def _library_forward(request: _Request) -> tuple[Body, Head, int | None]:
-    """The library's forward; with our head if that says what the library's says of the probe, else with its own."""
+    """Return the library's forward; with our head if that says what the library's says of the probe, else with its own."""
     known, dtype = recall(request.fingerprint), DTYPES[request.dtype]
     if known is not None and known.reader == "decoder":
         known = None

@@ -73,7 +73,7 @@ class PretrainedLM(LM):
         return BUDGET if not self.work else max(LEAST, min(BUDGET, PRODUCTS // self.work))
 
     def start(self, n: int) -> State:
-        """The state of n empty prefixes, to be extended; their next-token distribution raises `NoBOS`."""
+        """Return the state of n empty prefixes, to be extended; their next-token distribution raises `NoBOS`."""
         return self._state(n, self.body.empty(n))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:

@@ -55,7 +55,7 @@ class ProbeResult:
 
 
 def probe_ids(rows: int, tokens: int) -> Ints:
-    """The ids of the probe, spread over a vocabulary of so many rows."""
+    """Return the ids of the probe, spread over a vocabulary of so many rows."""
     return np.random.default_rng(0).integers(0, rows, tokens)
 
 
@@ -100,7 +100,7 @@ def measure_lookahead(body: Body, head: Head, rows: int, context: int | None) ->
 
 
 def largest_difference(a: Floats, b: Floats) -> float:
-    """The largest difference, infinite where only one side is finite or any is nan."""
+    """Return the largest difference, infinite where only one side is finite or any is nan."""
     with np.errstate(invalid="ignore"):
         off = np.where(a == b, 0.0, np.abs(a - b))
     return float(np.max(np.where(np.isnan(off), np.inf, off), initial=0.0))
@@ -122,7 +122,7 @@ class _Rows(Vocab):
 
 
 def recall(fingerprint: str) -> ProbeResult | None:
-    """What was found when the checkpoint was read first; None if it was not."""
+    """Return what was found when the checkpoint was read first; None if it was not."""
     try:
         found = read_object(
             _path(fingerprint), _MOST_MEMORY, infinite=True

@@ -19,7 +19,7 @@ GENERATION = "generation_config.json"
 
 
 def read_vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> TokenizerVocab:
-    """The vocabulary of a checkpoint whose distribution has `rows` outcomes.
+    """Return the vocabulary of a checkpoint whose distribution has `rows` outcomes.
 
     end: the token that ends texts, a text or an id. The caller is evidence enough: the token may spell text, which is then
     spelled by other tokens. Without it the files are weighed (`choose_end`), and a warning says where they disagree.
@@ -52,7 +52,7 @@ def read_vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> Toke
 
 
 def _control_of_gguf(folder: Path, rows: int) -> list[int]:
-    """The control tokens that a GGUF file listed, as the card of its conversion has them."""
+    """Return the control tokens that a GGUF file listed, as the card of its conversion has them."""
     card = folder / GGUF_CARD
     found = read_object(card, MAX_GGUF_CARD, infinite=True).get("control", []) if card.is_file() else []
     return [i for i in found if type(i) is int and 0 <= i < rows]

@@ -40,7 +40,7 @@ class KeyValueCache:
 
     @classmethod
     def empty(cls, net: Net, n: int) -> KeyValueCache:
-        """The cache of `n` prefixes that have read nothing."""
+        """Return the cache of `n` prefixes that have read nothing."""
         s = net.shape
         data = torch.zeros(s.layers, 2, n, s.heads, 0, s.head_dim)
         window = np.zeros((n, s.context), dtype=np.int64)
@@ -52,14 +52,14 @@ class KeyValueCache:
         return int(self.length.max(initial=0))
 
     def take(self, rows: Ints) -> KeyValueCache:
-        """A copy of the prefixes `rows`."""
+        """Return a copy of the prefixes `rows`."""
         at = torch.from_numpy(np.asarray(rows, dtype=np.int64))
         length = self.length[rows]
         data = self.buffer.data[:, :, :, :, : int(length.max(initial=0))][:, :, at]
         return KeyValueCache(SharedBuffer(data), 0, self.window[rows], length, self.hidden[at])
 
     def cat(self, others: Sequence[KeyValueCache]) -> KeyValueCache:
-        """A copy of these prefixes, followed by those of the others."""
+        """Return a copy of these prefixes, followed by those of the others."""
         every = [self, *others]
         used = max(c.used for c in every)
         parts = [c.buffer.data[:, :, :, :, :used] for c in every]

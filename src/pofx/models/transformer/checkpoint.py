@@ -45,12 +45,12 @@ class FitCheckpoint:
     facts: dict[str, Any]
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors whose names begin with `prefix`, by the rest of the name."""
+        """Return the tensors whose names begin with `prefix`, by the rest of the name."""
         return {k[len(prefix) :]: t for k, t in self.tensors.items() if k.startswith(prefix)}
 
 
 def fit_identity(spec: TransformerSpec, vocab: Vocab, documents: Sequence[NDArray[Any]]) -> dict[str, Any]:
-    """The identity of a fit, which must agree for a fit to continue: the spec, the vocabulary, the documents.
+    """Return the identity of a fit, which must agree for a fit to continue: the spec, the vocabulary, the documents.
 
     The number of seconds is no part of the identity, so a resumed fit may get more time, or less.
     """
@@ -71,7 +71,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -
 
 
 def _hash(tensors: Mapping[str, Tensor], facts: str) -> str:
-    """A hash of the names, types, shapes and bytes of the tensors, and of the facts as they are written."""
+    """Return a hash of the names, types, shapes and bytes of the tensors, and of the facts as they are written."""
     h = hashlib.sha256(facts.encode("utf-8"))
     for name in sorted(tensors):
         t = tensors[name]
@@ -121,7 +121,7 @@ def read(path: Path, same: Mapping[str, Any]) -> FitCheckpoint:
 
 
 def damaged_checkpoint(path: Path, cause: Exception) -> BadSource:
-    """The error of a checkpoint that is damaged or incomplete."""
+    """Return the error of a checkpoint that is damaged or incomplete."""
     why = " ".join(str(cause).split())
     return BadSource(
         f"{path}: expected a checkpoint ({FORMAT}), got a damaged file ({why})",

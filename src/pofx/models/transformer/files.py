@@ -130,7 +130,7 @@ def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> Tran
 
 
 def named_weights(net: Net) -> dict[str, Tensor]:
-    """The weights by their Hugging Face names, as views: writing to a view writes to the network."""
+    """Return the weights by their Hugging Face names, as views: writing to a view writes to the network."""
     out: dict[str, Tensor] = {"model.embed_tokens.weight": net.embed, "model.norm.weight": net.norm}
     if net.lm_head is not None:
         out["lm_head.weight"] = net.lm_head

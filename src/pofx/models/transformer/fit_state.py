@@ -192,7 +192,7 @@ class FitState:
         return total / count
 
     def report(self) -> FitProgress:
-        """The progress of the fit."""
+        """Return the progress of the fit."""
         elapsed, fraction = self.elapsed, min(1.0, self.fraction)
         train = sum(loss for loss, _ in self.recent) / max(1, sum(n for _, n in self.recent))
         held, best = self.validation, self.best

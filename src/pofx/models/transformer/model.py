@@ -42,12 +42,12 @@ TOKENS = 2048  # of a packed batch of `forward`: 1,024 to 8,192 are equally fast
 
 
 def hidden_width(width: int) -> int:
-    """The inner width of SwiGLU: 8/3 of the width, as many weights as in a plain MLP, rounded to 32s."""
+    """Return the inner width of SwiGLU: 8/3 of the width, as many weights as in a plain MLP, rounded to 32s."""
     return max(32, round(width * 8 / 3 / 32) * 32)
 
 
 def shape_of(spec: TransformerSpec, vocab: Vocab) -> Shape:
-    """The sizes of the network of a spec; x0, if there is one, has the row after the vocabulary."""
+    """Return the sizes of the network of a spec; x0, if there is one, has the row after the vocabulary."""
     rows = vocab.size + spec.begin
     return Shape(rows, spec.width, spec.layers, spec.heads, hidden_width(spec.width), spec.context, spec.tie)
 
@@ -102,14 +102,14 @@ class TransformerLM(LM):
         self.engine = engine_for(shape.width)
 
     def start(self, n: int) -> State:
-        """The state of `n` empty prefixes after x0; without x0, reading its `logp` raises `NoBOS`."""
+        """Return the state of `n` empty prefixes after x0; without x0, reading its `logp` raises `NoBOS`."""
         cache = KeyValueCache.empty(self.net, 1)
         if self.begin.id is not None:
             cache = extend_cache(self.net, cache, np.array([[self.begin.id]]), self.overlap)
         return self._state(cache.take(np.zeros(n, dtype=np.int64)))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The state of each prefix followed by its row of `ids[n, t]`; keys and values of the prefixes are kept."""
+        """Return the state of each prefix followed by its row of `ids[n, t]`; keys and values of the prefixes are kept."""
         new = as_id_rows(ids, state.n)
         if not new.size:
             return state
@@ -166,7 +166,7 @@ class TransformerLM(LM):
         return out.build()
 
     def seen(self, n: int) -> Ints:
-        """The effective context by the window rule: the inputs of the window so far, with x0 in the first window."""
+        """Return the effective context by the window rule: the inputs of the window so far, with x0 in the first window."""
         lead = int(self.begin.id is not None)
         inputs = context_lengths(max(n - 1 + lead, 0), self.context or 0, self.overlap)
         return np.concatenate([np.zeros(n - len(inputs), dtype=np.int64), inputs])

@@ -79,7 +79,7 @@ class Optimiser:
         self.steps = torch.zeros(())
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state on which later steps depend, by name."""
+        """Return the state on which later steps depend, by name."""
         out = {f"muon.{n}": t for n, t in self.momenta.items()}
         out |= {f"first.{n}": t for n, t in self.first.items()}
         out |= {f"second.{n}": t for n, t in self.second.items()}

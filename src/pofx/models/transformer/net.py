@@ -89,7 +89,7 @@ class Net(nn.Module):
         return self.embed if self.lm_head is None else self.lm_head
 
     def layers(self) -> Iterator[Block]:
-        """The blocks, first to last."""
+        """Yield the blocks, first to last."""
         for block in self.blocks:
             assert isinstance(block, Block)  # noqa: S101  (ours: the list was built so)
             yield block

@@ -21,7 +21,7 @@ CHUNK_BYTES = 1 << 26  # of logits held at a time
 
 
 def fast_dtype() -> torch.dtype:
-    """The dtype of matrix products: bfloat16 where the processor has it (twice as fast), else float32."""
+    """Return the dtype of matrix products: bfloat16 where the processor has it (twice as fast), else float32."""
     names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     native = any(getattr(torch.cpu, name, bool)() for name in names)
     return torch.bfloat16 if native else torch.float32

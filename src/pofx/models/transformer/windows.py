@@ -14,7 +14,7 @@ from pofx.lm.window_rule import WindowRule
 
 
 def default_overlap(context: int) -> int:
-    """The number of tokens that a new window re-reads by default: an eighth of the context.
+    """Return the number of tokens that a new window re-reads by default: an eighth of the context.
 
     Re-read tokens add no loss in training, but lengthen the shortest context. On the characters of Shakespeare an
     eighth gave 1.854 nats and a quarter 1.870 (64 tokens, 250 steps of 768); 1.565 and 1.580 (128 tokens, 1,200 steps).
@@ -23,7 +23,7 @@ def default_overlap(context: int) -> int:
 
 
 def window_rule(context: int, overlap: int) -> WindowRule:
-    """The window rule, for `LM.window`."""
+    """Return the window rule, for `LM.window`."""
     return WindowRule(
         f"windows of {context} tokens; a full window is followed by one that re-reads its last {overlap}; "
         "x0 stands in the first only"

@@ -23,7 +23,7 @@ ENUMERATED, TINY = 3_000, 8
 
 
 def exact_arithmetic(lm: LM) -> bool:
-    """Whether the model says that it works in float64, and a next-token distribution of it does."""
+    """Return whether the model says that it works in float64, and a next-token distribution of it does."""
     if lm.dtype != "float64":
         return False
     a_token = next(i for i, b in enumerate(lm.vocab.token_bytes) if b is not None)

@@ -48,7 +48,7 @@ def split_batches(lm: LM, paths: Sequence[Ints]) -> Iterator[list[Ints]]:
 
 
 def has_begin(lm: LM) -> bool:
-    """Whether the model answers for p(x1): it names an x0, and has a distribution of first tokens."""
+    """Return whether the model answers for p(x1): it names an x0, and has a distribution of first tokens."""
     if lm.begin.known == "none":
         return False
     try:

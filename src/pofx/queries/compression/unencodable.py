@@ -54,7 +54,7 @@ def split_pieces(vocab: Vocab, data: bytes) -> list[TextPiece]:
 
 
 def spells(vocab: Vocab, data: bytes) -> bool:
-    """Whether the vocabulary has a spelling of exactly these bytes."""
+    """Return whether the vocabulary has a spelling of exactly these bytes."""
     if vocab.spells_bytes:
         return True
     try:

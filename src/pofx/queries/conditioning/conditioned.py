@@ -189,7 +189,7 @@ def _token_condition(
 
 
 def _is_enumerable(source: LM, target: TokenCondition) -> bool | None:
-    """Whether few enough token sequences meet the condition to enumerate them; None if there are none."""
+    """Return whether few enough token sequences meet the condition to enumerate them; None if there are none."""
     ways = log_masses_by_state(target, np.ones(source.vocab.size), 0.0)[0, target.automaton.dfa.start]
     most = min(ENUMERATED, max(NUMBERS // source.vocab.size, 1))
     return None if np.isneginf(ways) else math.exp(min(ways, 700.0)) < most + 0.5

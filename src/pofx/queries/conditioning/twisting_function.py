@@ -42,7 +42,7 @@ class TokenCondition:
     tokens: int | None
 
     def may_stop(self, t: int) -> NDArray[np.bool_]:
-        """Whether a text of t tokens in each state may stop there, `[S]`."""
+        """Return whether a text of t tokens in each state may stop there, `[S]`."""
         accept = self.automaton.dfa.accept
         return accept if self.tokens is None or t == self.tokens else np.zeros_like(accept)
 

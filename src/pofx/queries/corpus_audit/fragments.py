@@ -87,7 +87,7 @@ def fragment_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Fi
 
 
 def looks_broken(corpus: Corpus) -> NDArray[np.bool_]:
-    """Whether each document looks by its form as if it continued the document before, `[n]`."""
+    """Return whether each document looks by its form as if it continued the document before, `[n]`."""
     out = corpus.follows
     for i in np.flatnonzero(out).tolist():
         out[i] = _continues_sentence(corpus.texts[i]) and not _ends_sentence(corpus.texts[i - 1])

@@ -158,12 +158,12 @@ class _Budget:
     spent: int = 0
 
     def left(self) -> bool:
-        """Whether a call is left."""
+        """Return whether a call is left."""
         in_calls = self.most is None or self.spent < self.most
         return in_calls and (self.until is None or time.monotonic() < self.until)
 
     def one_more(self) -> bool:
-        """Whether one more call may be made; if so, count it."""
+        """Return whether one more call may be made; if so, count it."""
         granted = self.left()
         self.spent += granted
         return granted
@@ -178,7 +178,7 @@ class _Sum:
 def _exact(
     lm: LM, scored: Scored, beam: int, budget: _Budget
 ) -> _Sum | tuple[Lattice, tuple[Tokenisation, ...]]:
-    """The exact sum, where feasible; else the lattice and the tokenisations that the beam kept."""
+    """Return the exact sum, where feasible; else the lattice and the tokenisations that the beam kept."""
     canonical = tuple(scored.tokens.tolist())
     if lm.vocab.unambiguous:
         return _Sum(scored.total, 1)

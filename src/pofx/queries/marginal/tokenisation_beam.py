@@ -113,7 +113,7 @@ def _keep_best(
     width: int,
     marks: set[Tokens],
 ) -> tuple[list[tuple[float, int, int, int]], bool]:
-    """The likeliest beginnings and the canonical one; and whether any was left out."""
+    """Return the likeliest beginnings and the canonical one; and whether any was left out."""
     ranked = sorted(waiting, key=lambda w: (-w[0], w[1:]))
     kept = ranked[:width]
     kept += [w for w in ranked[width:] if (*rows[w[1]][w[2]].tokens, w[3]) in marks]

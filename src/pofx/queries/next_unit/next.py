@@ -146,7 +146,7 @@ def _check_possible(lm: LM, state: State, tail: bytes, given: str | bytes) -> No
 
 
 def _of_outcomes(lm: LM, given: str | bytes, k: int, unit: NextUnit, state: State, of: LM) -> Next:
-    """The record of a distribution that is a row of a state: over tokens, or over bytes."""
+    """Return the record of a distribution that is a row of a state: over tokens, or over bytes."""
     law = np.asarray(state.logp[0], dtype=np.float64)
     order = np.argsort(-law, kind="stable")
     bounds = state.bounds or Bounds.exact(np.zeros(1), law[None, :])
@@ -178,7 +178,7 @@ def _of_outcomes(lm: LM, given: str | bytes, k: int, unit: NextUnit, state: Stat
 
 
 def _of_units(lm: LM, given: str | bytes, k: int, unit: NextUnit, found: UnitSearch) -> Next:
-    """The record of a distribution whose outcomes were searched for."""
+    """Return the record of a distribution whose outcomes were searched for."""
     shown = found.top(k)
     top = tuple(
         Alternative(

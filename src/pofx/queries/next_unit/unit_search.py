@@ -106,12 +106,12 @@ class UnitSearch:
     taken: set[tuple[int, int]] = field(default_factory=set)
 
     def top(self, k: int) -> list[tuple[TextUnit, UnitMass]]:
-        """The k likeliest units met, likeliest first."""
+        """Return the k likeliest units met, likeliest first."""
         met = [(unit, f) for unit, f in self.units.items() if f.p > 0]
         return sorted(met, key=lambda u: (-u[1].p, u[0].spelled, u[0].end))[:k]
 
     def least(self, k: int) -> float:
-        """The probability of the k-th likeliest unit; 0 where fewer were met."""
+        """Return the probability of the k-th likeliest unit; 0 where fewer were met."""
         largest = heapq.nlargest(k, (f.p for f in self.units.values()))
         return largest[-1] if len(largest) == k else 0.0
 
@@ -130,7 +130,7 @@ class UnitSearch:
             heapq.heappush(self.heap, (-float(n.mass[which]), node, which))
 
     def others_below(self, k: int) -> float:
-        """An upper bound of the probability, under the computed distribution, of any unit but the k likeliest."""
+        """Return an upper bound of the probability, under the computed distribution, of any unit but the k likeliest."""
         shown = {unit for unit, _ in self.top(k)}
         met = max((f.p + f.open for unit, f in self.units.items() if unit not in shown), default=0.0)
         return max(met, self.heaviest, self.lost)
@@ -172,7 +172,7 @@ def search_units(lm: LM, state: State, automaton: UnitAutomaton, k: int, calls: 
 
 
 def _unsettled(out: UnitSearch, k: int) -> list[tuple[int, int]]:
-    """The heaviest strings that may turn out to be a boundary after one of the k likeliest units."""
+    """Return the heaviest strings that may turn out to be a boundary after one of the k likeliest units."""
     units = {unit: f.p for unit, f in out.top(k) if f.open > OPEN * f.p}
     pending = []
     for number, node in enumerate(out.nodes) if units else ():
@@ -248,7 +248,7 @@ def _read(out: UnitSearch, rows: list[tuple[bytes, int, float, float]], state: S
 
 
 def _bounds(out: UnitSearch, state: State, row: int, p: float) -> tuple[float, float]:
-    """The certain mass of the string of a row, and the mass dropped on the way from the prefix to it."""
+    """Return the certain mass of the string of a row, and the mass dropped on the way from the prefix to it."""
     bounds = state.bounds
     if bounds is None or np.isneginf(bounds.dropped[row]):
         return p, 0.0

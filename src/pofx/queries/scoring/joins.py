@@ -75,7 +75,7 @@ def choose_joins(
 
 
 def _of_tokens(lm: LM, text: Text, prefix: Text, known: dict[Text, list[int] | None]) -> bool:
-    """Whether the tokens of prefix and text together are the tokens of the prefix, then those of the text."""
+    """Return whether the tokens of prefix and text together are the tokens of the prefix, then those of the text."""
     if prefix not in known:
         known[prefix] = _encoded(lm, to_bytes(prefix))
     first, both = known[prefix], _encoded(lm, to_bytes(prefix) + to_bytes(text))
@@ -236,7 +236,7 @@ def _record(lm: LM, text: Text, prefix: Text, tokens: Ints, trace: Trace, k: int
 
 
 def _by_prefix(prefixes: Sequence[Text]) -> list[tuple[Text, list[int]]]:
-    """The distinct prefixes, and which texts have each."""
+    """Return the distinct prefixes, and which texts have each."""
     rows: dict[tuple[type, Text], list[int]] = {}
     for i, g in enumerate(prefixes):
         rows.setdefault((type(g), g), []).append(i)

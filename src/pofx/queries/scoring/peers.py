@@ -143,7 +143,7 @@ def _marks_of(lm: LM) -> _Marks:
 
 
 def _tokens_around(marks: _Marks, peer: str, rule: PeerRule) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The tokens that the tool puts before and after those of a text."""
+    """Return the tokens that the tool puts before and after those of a text."""
     if rule.front == "tokenizer":
         return marks.before, marks.after
     end = (marks.end,) if rule.end and marks.end is not None else ()
@@ -199,7 +199,7 @@ def _score_whole(
 
 
 def _score_chunks(lm: LM, marks: _Marks, ids: list[int], peer: str, rule: PeerRule, size: int) -> PeerScore:
-    """The number of a tool that cuts texts into chunks without overlap.
+    """Return the number of a tool that cuts texts into chunks without overlap.
 
     Of each chunk, the tokens of the second half count, given the tokens before them in the chunk.
     """
@@ -260,13 +260,13 @@ def _log_probs(lm: LM, marks: _Marks, path: Sequence[int], skip: int, peer: str)
 
 
 def _fits_window(lm: LM, marks: _Marks, n: int) -> bool:
-    """Whether a path of n tokens fits one window; its last token is no input. Our own models have a window rule."""
+    """Return whether a path of n tokens fits one window; its last token is no input. Our own models have a window rule."""
     core = None if marks.own else lm.bare()
     return core is None or core.context is None or n <= core.context + 1
 
 
 def _show_token(lm: LM, i: int, marks: _Marks | None = None) -> str:
-    """A token as people read it; a control token by the name that its tokenizer has for it."""
+    """Return a token as people read it; a control token by the name that its tokenizer has for it."""
     if marks is not None and marks.own and i == marks.begin:
         return lm.begin.text or "x0"
     return token_name(lm.vocab, i)

@@ -250,7 +250,7 @@ def score_tokens(
 
 
 def _encoded(vocabs: Sequence[Vocab], texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
-    """The ids of each text by the vocabulary beside it; texts of one vocabulary are encoded in one call."""
+    """Return the ids of each text by the vocabulary beside it; texts of one vocabulary are encoded in one call."""
     if all(v is vocabs[0] for v in vocabs):
         return vocabs[0].encode_many(texts) if texts else []
     out = [np.zeros(0, dtype=np.int64)] * len(texts)

@@ -228,7 +228,7 @@ def _answer_each(
     asked: Sequence[tuple[str | bytes, str | bytes]],
     answer: Query[R],
 ) -> list[R | PofxError]:
-    """The results of all texts by one call, or after an error by one call for each half.
+    """Return the results of all texts by one call, or after an error by one call for each half.
 
     k faulty texts among n cost about k log n calls, not n.
     """

@@ -17,7 +17,7 @@ PLAIN = (
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
-    """The code point of each character, `[n]`; a stray byte is the surrogate that stands for it."""
+    """Return the code point of each character, `[n]`; a stray byte is the surrogate that stands for it."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
@@ -30,7 +30,7 @@ def byte_offsets(text: str) -> Ints:
 
 
 def has_surrogates(text: str) -> bool:
-    """Whether the text has a surrogate: a stray byte, or half of a character."""
+    """Return whether the text has a surrogate: a stray byte, or half of a character."""
     if text.isascii():
         return False
     points = code_points(text)

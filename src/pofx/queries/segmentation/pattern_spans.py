@@ -87,7 +87,7 @@ _steady = lru_cache(maxsize=16)(is_steady)
 
 @lru_cache(maxsize=16)
 def _compiled(pattern: re.Pattern[str]) -> Any:
-    """The pattern for RE2, or None."""
+    """Return the pattern for RE2, or None."""
     if importlib.util.find_spec("re2") is None:
         return None
     translated = for_re2(pattern)
@@ -104,7 +104,7 @@ def _compiled(pattern: re.Pattern[str]) -> Any:
 
 
 def _in_time(compiled: Any, text: str, seconds: float) -> list[Span]:
-    """The matches of RE2, which takes linear time for one match, but may read the whole text for each."""
+    """Return the matches of RE2, which takes linear time for one match, but may read the whole text for each."""
     stop = time.monotonic() + seconds
     out: list[Span] = []
     for match in compiled.finditer(text.encode()):  # given str, RE2 counts characters again for each match

@@ -46,14 +46,14 @@ class UnitAutomaton(ABC):
         self._tables: dict[int, NDArray[np.int64]] = {}
 
     def number(self, state: AutomatonState) -> int:
-        """The number of a state; a new state gets the next number."""
+        """Return the number of a state; a new state gets the next number."""
         if state not in self._number:
             self._number[state] = len(self.states)
             self.states.append(state)
         return self._number[state]
 
     def table(self, at: int) -> NDArray[np.int64]:
-        """The next state for each byte, `[256]`: its number, or `DONE` where the byte decides the unit."""
+        """Return the next state for each byte, `[256]`: its number, or `DONE` where the byte decides the unit."""
         if at not in self._tables:
             states = [self._step(self.states[at], b) for b in range(256)]
             numbers = [DONE if state is None else self.number(state) for state in states]
@@ -65,14 +65,14 @@ class UnitAutomaton(ABC):
 
     @abstractmethod
     def unit(self, at: int, read: bytes, byte: int) -> TextUnit:
-        """The unit that the byte `byte` ends, after the bytes `read`."""
+        """Return the unit that the byte `byte` ends, after the bytes `read`."""
 
     @abstractmethod
     def ended(self, at: int, read: bytes) -> TextUnit:
-        """The unit of a text that ends after the bytes `read`."""
+        """Return the unit of a text that ends after the bytes `read`."""
 
     def pending(self, at: int, read: bytes) -> TextUnit | None:
-        """The unit that is over if the last bytes of `read` turn out to begin a boundary; None for no such unit."""
+        """Return the unit that is over if the last bytes of `read` turn out to begin a boundary; None for no such unit."""
         return None
 
 
@@ -102,7 +102,7 @@ class CharacterAutomaton(UnitAutomaton):
         )
 
     def unit(self, at: int, read: bytes, byte: int) -> TextUnit:
-        """A character, the rest of a character, or a stray byte."""
+        """Return a character, the rest of a character, or a stray byte."""
         _, begun = self.states[at]
         spelled = read + bytes([byte])
         if not read or _is_character(begun + bytes([byte])):
@@ -110,7 +110,7 @@ class CharacterAutomaton(UnitAutomaton):
         return TextUnit(read[:1])
 
     def ended(self, at: int, read: bytes) -> TextUnit:
-        """The text's end, or the first of the stray bytes before it."""
+        """Return the text's end, or the first of the stray bytes before it."""
         return TextUnit(read[:1]) if read else TextUnit(b"", end=True)
 
 
@@ -153,23 +153,23 @@ class WordAutomaton(UnitAutomaton):
         return "word", b""
 
     def unit(self, at: int, read: bytes, byte: int) -> TextUnit:
-        """The word, with the boundaries before it."""
+        """Return the word, with the boundaries before it."""
         _, begun = self.states[at]
         return TextUnit(read[: len(read) - len(begun)] if self._over(begun + bytes([byte])) else read)
 
     def ended(self, at: int, read: bytes) -> TextUnit:
-        """The word, or the end of a text that has boundaries only."""
+        """Return the word, or the end of a text that has boundaries only."""
         where, begun = self.states[at]
         return TextUnit(read, end=where != "word" and (not begun or not read))
 
     def pending(self, at: int, read: bytes) -> TextUnit | None:
-        """The word before a boundary of several bytes, of which some are read."""
+        """Return the word before a boundary of several bytes, of which some are read."""
         where, begun = self.states[at]
         return TextUnit(read[: len(read) - len(begun)]) if where == "word" and begun else None
 
 
 def unfinished_character(data: bytes) -> bytes:
-    """The bytes at the end that begin a character of UTF-8 but do not end it."""
+    """Return the bytes at the end that begin a character of UTF-8 but do not end it."""
     for k in range(1, min(4, len(data) + 1)):
         if is_character_prefix(data[-k:]):
             return data[-k:]
@@ -177,7 +177,7 @@ def unfinished_character(data: bytes) -> bytes:
 
 
 def is_character_prefix(data: bytes) -> bool:
-    """Whether the bytes begin a character of several bytes, but do not end it."""
+    """Return whether the bytes begin a character of several bytes, but do not end it."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as e:

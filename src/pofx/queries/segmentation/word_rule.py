@@ -70,7 +70,7 @@ class WordRule:
             )
 
     def separates(self, character: str) -> bool:
-        """Whether the character is a boundary: white space, and punctuation unless it is attached to words."""
+        """Return whether the character is a boundary: white space, and punctuation unless it is attached to words."""
         return character.isspace() or (self.punctuation != "attached" and is_punctuation(character))
 
     @property
@@ -92,7 +92,7 @@ class WordRule:
 
 
 def is_punctuation(character: str) -> bool:
-    """Whether Unicode's category is P*, apart from apostrophes and hyphens."""
+    """Return whether Unicode's category is P*, apart from apostrophes and hyphens."""
     return unicodedata.category(character)[0] == "P" and character not in INNER
 
 

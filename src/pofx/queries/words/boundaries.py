@@ -25,7 +25,7 @@ class BoundaryTokens:
         self.vocab, self.units = vocab, units
 
     def opens(self, data: bytes) -> bool:
-        """Whether bytes begin with a boundary, or are the beginning of a boundary."""
+        """Return whether bytes begin with a boundary, or are the beginning of a boundary."""
         return bool(data) and data[: _width(data[0])] in self.units.boundary_prefixes
 
     @cached_property

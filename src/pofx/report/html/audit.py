@@ -20,7 +20,7 @@ from pofx.units import count_noun
 
 
 def audit_section(audit: Audit, name: str) -> Section:
-    """The audit of a model.
+    """Return the audit of a model.
 
     Args:
         audit: The audit.
@@ -30,7 +30,7 @@ def audit_section(audit: Audit, name: str) -> Section:
 
 
 def audit_fragment(audit: Audit) -> Fragment:
-    """The verdict, the reason, the evidence for x0, the findings and their charts."""
+    """Return the verdict, the reason, the evidence for x0, the findings and their charts."""
     of = f" on {count_noun(audit.documents, 'document')}" if audit.documents else ""
     figures = [chart(f.series) for f in audit.findings if f.series]
     has_evidence = audit.begin is not None and not audit.candidates
@@ -47,7 +47,7 @@ def audit_fragment(audit: Audit) -> Fragment:
 
 
 def _candidates(audit: Audit) -> str:
-    """The tables of candidates for x0 and EOS of a pretrained model."""
+    """Return the tables of candidates for x0 and EOS of a pretrained model."""
     out = ""
     if audit.candidates:
         rows = [_cells(candidate_row(c), 3) for c in audit.candidates]
@@ -61,7 +61,7 @@ def _candidates(audit: Audit) -> str:
 
 
 def _cells(row: tuple[str, ...], words: int) -> tuple[str, ...]:
-    """The cells as text, and from column `words` on as numerals."""
+    """Return the cells as text, and from column `words` on as numerals."""
     return (*row[:words], *(Numeral(cell) for cell in row[words:]))
 
 

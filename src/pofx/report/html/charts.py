@@ -26,7 +26,7 @@ BAR = 16
 
 
 def chart(series: Series) -> str:
-    """A figure of the series, with its title, unit and labelled values."""
+    """Return a figure of the series, with its title, unit and labelled values."""
     drawing = bars(series) if series.kind == "bars" else line(series)
     caption = f"{text(series.title)} <small>{text(series.unit)}</small>"
     odd = [typeset(significant_digits(v)) for _, v in series.points if not math.isfinite(v)]
@@ -63,7 +63,7 @@ def bars(series: Series) -> str:
 
 
 def line(series: Series) -> str:
-    """A line through the points, left to right.
+    """Return a line through the points, left to right.
 
     Where all names are rising numbers, they are the abscissae; else the points are evenly spaced.
     """
@@ -178,7 +178,7 @@ def _abscissae(names: Sequence[str]) -> list[float]:
 
 
 def _runs(xs: Sequence[float], ys: Sequence[float]) -> list[list[tuple[float, float]]]:
-    """The runs of points between infinite values and nan. The line has a gap between two runs."""
+    """Return the runs of points between infinite values and nan. The line has a gap between two runs."""
     runs: list[list[tuple[float, float]]] = [[]]
     for x, y in zip(xs, ys):
         if math.isfinite(y):

@@ -21,7 +21,7 @@ def draws_section(draws: Sequence[Draw], title: str = "Draws from p") -> Section
 
 
 def draws_fragment(draws: Sequence[Draw]) -> Fragment:
-    """The draws as a fragment, to stand among paragraphs."""
+    """Return the draws as a fragment, to stand among paragraphs."""
     return Fragment(f'<ol class="draws">{"".join(_item(d) for d in draws)}</ol>')
 
 

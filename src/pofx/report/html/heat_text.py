@@ -21,7 +21,7 @@ LIMIT = 5000
 
 
 def heat_html(scored: Scored, below: str = "", limit: int = LIMIT) -> str:
-    """The text on shades of surprisal, every character once. Arrow keys, pointer and touch choose a token.
+    """Return the text on shades of surprisal, every character once. Arrow keys, pointer and touch choose a token.
 
     The numbers of the tokens lie in a JSON script beside the text.
 
@@ -54,7 +54,7 @@ def heat_html(scored: Scored, below: str = "", limit: int = LIMIT) -> str:
 
 
 def legend_html() -> str:
-    """The heat scale, with its steps in nats."""
+    """Return the heat scale, with its steps in nats."""
     steps = "".join(f'<li class="h{i}">{text(label)}</li>' for i, label in enumerate(heat.LABELS))
     return f'<div class="legend"><span>surprisal −log p, nats</span><ol>{steps}</ol></div>'
 
@@ -73,7 +73,7 @@ def _span(piece: Piece) -> str:
 
 
 def _numbers(scored: Scored, shown: Sequence[Piece], stop: int) -> dict[str, Any]:
-    """The numbers of tokens `0 … stop − 1` for page.js. −∞ is null, since JSON has no infinity."""
+    """Return the numbers of tokens `0 … stop − 1` for page.js. −∞ is null, since JSON has no infinity."""
     names: dict[int, int] = {}
 
     def named(i: int) -> int:

@@ -52,7 +52,7 @@ CONTENTS_FROM = 4
 
 
 def page(title: str, sections: Sequence[Section], lead: str = "") -> str:
-    """A complete HTML document. A section with the title of the page has no heading of its own.
+    """Return a complete HTML document. A section with the title of the page has no heading of its own.
 
     Args:
         title: The title of the page.

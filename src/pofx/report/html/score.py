@@ -42,7 +42,7 @@ def score_fragment(scored: Scored) -> Fragment:
 
 
 def formula(complete: bool, conditional: bool) -> str:
-    """The chain rule as HTML.
+    """Return the chain rule as HTML.
 
     Args:
         complete: Whether the text is complete, so that EOS is a factor.
@@ -62,7 +62,7 @@ def formula(complete: bool, conditional: bool) -> str:
 
 
 def chain_table_html(scored: Scored, rows: int = ROWS) -> str:
-    """The chain rule as a table, a token a row, EOS last, and the total below.
+    """Return the chain rule as a table, a token a row, EOS last, and the total below.
 
     Args:
         scored: The text.

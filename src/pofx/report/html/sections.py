@@ -50,7 +50,7 @@ def text(given: str | bytes) -> str:
 
 
 def paragraph(words: str) -> Fragment:
-    """A paragraph. Words between backticks are set as code."""
+    """Return a paragraph. Words between backticks are set as code."""
     parts = re.split(r"`([^`]+)`", words)
     return Fragment(
         "<p>" + "".join(f"<code>{text(p)}</code>" if k % 2 else text(p) for k, p in enumerate(parts)) + "</p>"
@@ -80,7 +80,7 @@ def quote(words: str, label: str = "") -> Fragment:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "") -> Fragment:
-    """A table of texts and numbers.
+    """Return a table of texts and numbers.
 
     Args:
         headings: The headings of the columns.
@@ -98,7 +98,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "
 
 
 def prose_section(title: str, paragraphs: Sequence[str | Fragment]) -> Section:
-    """A section of paragraphs and other fragments.
+    """Return a section of paragraphs and other fragments.
 
     Args:
         title: The heading of the section.
@@ -110,7 +110,7 @@ def prose_section(title: str, paragraphs: Sequence[str | Fragment]) -> Section:
 def table_section(
     title: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = ""
 ) -> Section:
-    """A section that is one table; the arguments are those of `table`."""
+    """Return a section that is one table; the arguments are those of `table`."""
     return Section(title, (table(headings, rows, note),))
 
 

@@ -28,7 +28,7 @@ from pofx.units import count_noun
 
 
 def audit_table(audit: Audit) -> Group:
-    """The checks of an audit, a paragraph a check."""
+    """Return the checks of an audit, a paragraph a check."""
     return findings_table(audit.findings)
 
 
@@ -61,7 +61,7 @@ def _finding(finding: Finding) -> list[Table | Padding]:
 
 
 def audit_candidates(audit: Audit) -> Group:
-    """The tokens that may stand for x0 and for EOS of a pretrained model, each with its evidence.
+    """Return the tokens that may stand for x0 and for EOS of a pretrained model, each with its evidence.
 
     Our own models have no such candidates: of their audits the group is empty.
     """
@@ -90,7 +90,7 @@ def audit_candidates(audit: Audit) -> Group:
 
 
 def audit_headline(audit: Audit) -> Group:
-    """The verdict and its meaning, the reason, the evidence for x0, and how many checks passed."""
+    """Return the verdict and its meaning, the reason, the evidence for x0, and how many checks passed."""
     verdict = Text(f"{AUDIT_SYMBOL[audit.verdict]} {audit.verdict}", BOLD)
     verdict.append(f"  {GLOSS[audit.verdict]}", Style(bold=False, dim=True))
     lines = [verdict, Text(visible(audit.reason))]

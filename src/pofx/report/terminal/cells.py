@@ -15,7 +15,7 @@ WIDEST_TOKEN = 32
 
 
 def make_table(**options: Any) -> Table:
-    """A table without frame, whose headings have a line below them.
+    """Return a table without frame, whose headings have a line below them.
 
     Args:
         options: Further arguments of `rich.table.Table`.
@@ -24,7 +24,7 @@ def make_table(**options: Any) -> Table:
 
 
 def make_token_cell(name: str, style: Style | str = "") -> Text:
-    """A token's name as a cell of one line, cut to 32 columns.
+    """Return a token's name as a cell of one line, cut to 32 columns.
 
     Args:
         name: The printable name of the token.

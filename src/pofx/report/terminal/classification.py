@@ -21,7 +21,7 @@ LISTED = 10
 
 
 def class_posterior_table(classes: Sequence[str], log_p: NDArray[np.float64], most: int = 10) -> Table:
-    """The most probable classes of one text: P(t | x), and log P(t | x) in nats.
+    """Return the most probable classes of one text: P(t | x), and log P(t | x) in nats.
 
     Args:
         classes: The names of the classes.
@@ -41,7 +41,7 @@ def class_posterior_table(classes: Sequence[str], log_p: NDArray[np.float64], mo
 
 
 def summary_lines(evaluation: Evaluation) -> Iterable[str]:
-    """The number of documents, accuracy, log-loss and calibration error, a line each."""
+    """Yield the number of documents, accuracy, log-loss and calibration error, a line each."""
     loss = evaluation.log_loss
     yield f"documents          {with_commas(evaluation.n)}"
     yield f"accuracy           {fixed_point(100 * evaluation.accuracy, 2)} %"
@@ -52,7 +52,7 @@ def summary_lines(evaluation: Evaluation) -> Iterable[str]:
 
 
 def calibration_table(evaluation: Evaluation) -> Table:
-    """The reliability of posteriors, a row a range of the best class's posterior.
+    """Return the reliability of posteriors, a row a range of the best class's posterior.
 
     A row holds the number of texts, their mean posterior, and the share of texts whose best class is the true one.
     """
@@ -70,7 +70,7 @@ def calibration_table(evaluation: Evaluation) -> Table:
 
 
 def confusion_table(classes: Sequence[str], evaluation: Evaluation) -> Table:
-    """The confusions of classes: a square of counts, the true class by row and the most probable class by column.
+    """Return the confusions of classes: a square of counts, the true class by row and the most probable class by column.
 
     Of more than 8 classes, the table lists the pairs that are confused most often.
     """
@@ -96,7 +96,7 @@ def confusion_table(classes: Sequence[str], evaluation: Evaluation) -> Table:
 
 
 def most_confused_pairs(evaluation: Evaluation) -> list[tuple[int, int]]:
-    """The pairs (true class, most probable class) that are confused most often, at most 10, as indices of classes."""
+    """Return the pairs (true class, most probable class) that are confused most often, at most 10, as indices of classes."""
     wrong = evaluation.confusion.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:LISTED]

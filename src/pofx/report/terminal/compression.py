@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def compression_table(made: Compression, xz: int) -> Table:
-    """The parts of a compressed file in bits and bytes, their sum, and the size that xz -9 takes.
+    """Return the parts of a compressed file in bits and bytes, their sum, and the size that xz -9 takes.
 
     Args:
         made: The compressed file.
@@ -47,7 +47,7 @@ def compression_table(made: Compression, xz: int) -> Table:
 
 
 def break_even_sentence(made: Compression, model: int, xz: int) -> str:
-    """The model's own size, and the bytes of text from which on model and code together are shorter than xz.
+    """Return the model's own size, and the bytes of text from which on model and code together are shorter than xz.
 
     Args:
         made: The compressed file.
@@ -66,7 +66,7 @@ def break_even_sentence(made: Compression, model: int, xz: int) -> str:
 
 
 def break_even(made: Compression, model: int, xz: int) -> int | None:
-    """The bytes of text from which on model and code together are shorter than xz.
+    """Return the bytes of text from which on model and code together are shorter than xz.
 
     n* = (model + header) / (bytes of xz a byte − bytes of the code a byte), for text like this input.
 

@@ -19,7 +19,7 @@ METHODS = {
 
 
 def conditioned_table(record: Conditioned, outcome: str = "text", most: int = 10) -> Group:
-    """The likeliest outcomes with their probabilities and standard errors, and the lines of evidence and method.
+    """Return the likeliest outcomes with their probabilities and standard errors, and the lines of evidence and method.
 
     Args:
         record: The texts under the condition.
@@ -46,7 +46,7 @@ def conditioned_table(record: Conditioned, outcome: str = "text", most: int = 10
 
 
 def evidence_line(record: Conditioned) -> Text:
-    """The log P of the condition in nats, with its standard error where P is estimated, and P itself."""
+    """Return the log P of the condition in nats, with its standard error where P is estimated, and P itself."""
     prefix = f" | {excerpt(record.given, 40)!r}" if len(record.given) else ""
     error = "" if record.exact else f" ± {significant_digits(record.se, 2)}"
     log_p, p = fixed_point(record.log_evidence), probability(record.log_evidence)
@@ -54,7 +54,7 @@ def evidence_line(record: Conditioned) -> Text:
 
 
 def method_line(record: Conditioned) -> Text:
-    """The method, the number of its draws, and the limit on the length of texts."""
+    """Return the method, the number of its draws, and the limit on the length of texts."""
     parts = [METHODS[record.method]]
     if record.method == "smc":
         parts.append(

@@ -23,7 +23,7 @@ NAMED, GROUPS = 4, 3
 
 
 def corpus_headline(report: CorpusReport) -> Group:
-    """The verdict, the size of the input, L(θ) with its interval, the ids of copies, and how many checks passed."""
+    """Return the verdict, the size of the input, L(θ) with its interval, the ids of copies, and how many checks passed."""
     loss = report.loss
     verdict = Text(f"{SYMBOL[report.verdict]} {report.verdict}", BOLD)
     verdict.append(f"  {GLOSS[report.verdict]}", DIM)
@@ -41,7 +41,7 @@ def corpus_headline(report: CorpusReport) -> Group:
 
 
 def checks_table(report: CorpusReport) -> Group:
-    """The checks, a paragraph a check."""
+    """Return the checks, a paragraph a check."""
     return findings_table(report.findings)
 
 

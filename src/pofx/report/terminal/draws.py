@@ -15,7 +15,7 @@ from pofx.units import bits_per_byte
 
 
 def draws_table(draws: Sequence[Draw]) -> Table:
-    """A draw a row: its text, log p in nats, bits per byte, and whether EOS ended it.
+    """Return a draw a row: its text, log p in nats, bits per byte, and whether EOS ended it.
 
     A draw that was cut off at `max_tokens` is no draw from p, and the last column says so. Draws from a warped
     distribution q have a title that says so, and a column of log q beside log p of the model.

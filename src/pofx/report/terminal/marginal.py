@@ -14,7 +14,7 @@ from pofx.report.visible import excerpt
 
 
 def marginal_table(records: Sequence[Marginal]) -> Table:
-    """A text a row: log p, whether it is exact, its interval, the canonical term, and the gap in bits."""
+    """Return a text a row: log p, whether it is exact, its interval, the canonical term, and the gap in bits."""
     table = make_table()
     table.add_column("text", overflow="ellipsis", min_width=8)
     table.add_column("log p", justify="right", no_wrap=True)

@@ -18,7 +18,7 @@ BAR = 12
 
 
 def next_table(law: Next) -> Table:
-    """The likeliest outcomes, best first, then all others in one row: the column of p sums to 1.
+    """Return the likeliest outcomes, best first, then all others in one row: the column of p sums to 1.
 
     Where an outcome has bounds that differ as they are written, two columns hold them. The caption is the entropy.
     """
@@ -60,6 +60,6 @@ def _entropy_note(law: Next) -> str:
 
 
 def _bar(logp: float) -> Text:
-    """A bar for p, whose length is a whole number of eighths of a column."""
+    """Return a bar for p, whose length is a whole number of eighths of a column."""
     eighths = round(8 * BAR * math.exp(logp))
     return Text("█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip(), DIM)

@@ -16,7 +16,7 @@ HEAD, TAIL = 40, 20
 
 
 def peer_table(score: PeerScore) -> Group:
-    """The number in the tool's own unit, the note of what it is made of, and a term a row.
+    """Return the number in the tool's own unit, the note of what it is made of, and a term a row.
 
     Terms that the tool leaves out are marked so.
     """
@@ -25,7 +25,7 @@ def peer_table(score: PeerScore) -> Group:
 
 
 def peer_value(score: PeerScore) -> str:
-    """The number as text: a perplexity with six digits, a log with six decimals."""
+    """Return the number as text: a perplexity with six digits, a log with six decimals."""
     if score.statistic == "perplexity":
         return significant_digits(score.value, 6)
     return fixed_point(score.value, 6)

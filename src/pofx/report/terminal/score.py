@@ -26,7 +26,7 @@ HEAT_LIMIT = 5000
 
 
 def chain_table(scored: Scored) -> Table:
-    """The chain rule as a table, a token a row, EOS last, and the total below.
+    """Return the chain rule as a table, a token a row, EOS last, and the total below.
 
     The columns are i, token, p, log p, running sum, rank and entropy (nats); rank and entropy only where the record has
     them. A text of more than 60 tokens loses the rows of its middle, and a row says how many. The sums are of all tokens.
@@ -56,7 +56,7 @@ def chain_table(scored: Scored) -> Table:
 
 
 def heat_text(scored: Scored, limit: int = HEAT_LIMIT) -> Text:
-    """The text on a background that shows its surprisal, every character once; ∎ is EOS.
+    """Return the text on a background that shows its surprisal, every character once; ∎ is EOS.
 
     Tokens that spell parts of one character share its background. A control character is written by its name.
 
@@ -85,7 +85,7 @@ def heat_text(scored: Scored, limit: int = HEAT_LIMIT) -> Text:
 
 
 def legend() -> Text:
-    """The heat scale on one line."""
+    """Return the heat scale on one line."""
     out = Text().append("surprisal, nats  ", DIM)
     for step, label in enumerate(heat.LABELS):
         out.append(f" {label} ", _style(step))
@@ -94,7 +94,7 @@ def legend() -> Text:
 
 
 def score_panel(scored: Scored) -> Group:
-    """The total in nats and in bits per byte, the name of the number, and its terms."""
+    """Return the total in nats and in bits per byte, the name of the number, and its terms."""
     text_total = total(scored)
     title = Text()
     title.append(f"{text_total.name} = {fixed_point(text_total.value)} nats", BOLD)

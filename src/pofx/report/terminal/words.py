@@ -15,7 +15,7 @@ SHOWN = 200
 
 
 def words_table(worded: Worded) -> Table:
-    """A word a row: its place, its surprisal in nats and bits, the share of its boundary, entropy and tokens.
+    """Return a word a row: its place, its surprisal in nats and bits, the share of its boundary, entropy and tokens.
 
     The last line is the sum. A text of more than 200 words loses the rows of the others, and a row says how many. The
     sum is of all words.

@@ -16,7 +16,7 @@ from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
 def read_tokenizer(
     directory: str | Path, rows: int, end: int | None = None, control: Iterable[int] = ()
 ) -> TokenizerVocab:
-    """The vocabulary of a checkpoint directory: tokenizer.json, and what the two files beside it declare.
+    """Return the vocabulary of a checkpoint directory: tokenizer.json, and what the two files beside it declare.
 
     tokenizer_config.json, and special_tokens_map.json where the former has no "added_tokens_decoder", name
     control tokens and roles, as transformers 5 reads them. The rest is as in `TokenizerVocab`. Plain data:
@@ -33,7 +33,7 @@ def read_tokenizer(
 
 
 def read_files(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """The parsed tokenizer.json of a directory, what the files beside it declare, and the name of the first."""
+    """Return the parsed tokenizer.json of a directory, what the files beside it declare, and the name of the first."""
     folder = Path(directory)
     path = folder / tokenizer_json.FILE
     tokenizer = find_object(path, tokenizer_json.MAX_BYTES, "a tokenizer, a JSON object", infinite=True)

@@ -70,7 +70,7 @@ class Normalization:
         self.spelling = self._spelling(made)
 
     def of(self, text: str) -> tuple[str, list[str]]:
-        """The text, and the names of the normalizers that changed it."""
+        """Return the text, and the names of the normalizers that changed it."""
         names: list[str] = []
         parts = [part if whole else self._made(part, names) for part, whole in self._sections(text)]
         return ("".join(parts).replace(self._space, " ") if names else text), names
@@ -84,7 +84,7 @@ class Normalization:
         return text
 
     def _sections(self, text: str) -> Iterator[tuple[str, bool]]:
-        """The text in parts, and whether each is an added token."""
+        """Yield the text in parts, and whether each is an added token."""
         at = 0
         whole: Sequence[tuple[int, int]] = ()
         if self._finder is not None:
@@ -112,7 +112,7 @@ class Normalization:
 
 
 def _finder(kept: Sequence[Added], name: str) -> Tokenizer:
-    """A tokenizer whose only tokens are these."""
+    """Return a tokenizer whose only tokens are these."""
     from tokenizers import AddedToken, Tokenizer
 
     with file_call(name):

@@ -17,7 +17,7 @@ Opens = Literal["none", "every part", "bare parts", "first part"]
 def remove_opening_space(
     file: TokenizerFile, mark: str | None
 ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]], Opens, str]:
-    """The steps of a tokenizer without the space that they put before a text.
+    """Return the steps of a tokenizer without the space that they put before a text.
 
     Args:
         file: The tokenizer.
@@ -65,7 +65,7 @@ def _check_opening(
     pre_tokenizers: Sequence[Mapping[str, Any]],
     mark: str | None,
 ) -> None:
-    """`BadSource` where a space before a text is not what the file's own normalizer puts there."""
+    """Raise `BadSource` where a space before a text is not what the file's own normalizer puts there."""
     own, opened = "a", " a"
     for step in file.normalizers:
         own = normalizer_function(step, file.name)(own)

@@ -23,7 +23,7 @@ class SafeCuts:
         self._spanned: dict[str, bool] = {}
 
     def last(self, text: str, low: int, high: int) -> int | None:
-        """The last safe cut in (low, high], None if there is none among those tried."""
+        """Return the last safe cut in (low, high], None if there is none among those tried."""
         tries = 0
         for at in range(min(high, len(text) - 1), low, -1):
             if (
@@ -39,7 +39,7 @@ class SafeCuts:
         return None
 
     def _is_spanned(self, pair: str) -> bool:
-        """Whether a token may hold both sides. A byte-level one may hold a part of each character."""
+        """Return whether a token may hold both sides. A byte-level one may hold a part of each character."""
         found = self._spanned.get(pair)
         if found is None:
             left, right = pair[0].encode(), pair[1].encode()

@@ -11,7 +11,7 @@ _SAMPLE = "a É 中 ﬁ\u0301\u200d\ufeff\r\n\t  <s> 12345 \U0001f469\u200d\U000
 
 
 def render(request: Mapping[str, Any]) -> Callable[[], str]:
-    """A chat template as `transformers` renders it, in its sandbox."""
+    """Return a chat template as `transformers` renders it, in its sandbox."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
     def work() -> str:

@@ -95,11 +95,11 @@ class TextTokenizer:
         return self.opening and self.normalized(" a")[0][:1] != " "
 
     def shown(self, a: Added) -> str:
-        """What stands for an added token in a text that was normalized."""
+        """Return what stands for an added token in a text that was normalized."""
         return self._reading.of(a.content)[0] if a.normalized else a.content
 
     def as_read(self) -> TextTokenizer:
-        """The same tokenizer of texts that were normalized before, so that none is normalized twice.
+        """Return the same tokenizer of texts that were normalized before, so that none is normalized twice.
 
         Of the normalizers it has what writes spaces and bytes in the letters of the table.
         """
@@ -123,7 +123,7 @@ class TextTokenizer:
         self._renumbered = self._ids_of(added)
 
     def _normalize(self, text: str) -> str:
-        """What the library's normalizer makes of a text."""
+        """Return what the library's normalizer makes of a text."""
         normalizer = self._tokenizer.normalizer
         if normalizer is None:
             return text
@@ -132,7 +132,7 @@ class TextTokenizer:
         return out
 
     def _as_normalized(self, a: Added, prepended: str, file: TokenizerFile) -> Added:
-        """The added token under a text that the normalizer here makes of it what the file's own makes of its text.
+        """Return the added token under a text that the normalizer here makes of it what the file's own makes of its text.
 
         That one puts its space before the token's text, too, as if it were a text of its own.
         """
@@ -142,7 +142,7 @@ class TextTokenizer:
         return replace(a, content=next((t for t in texts if t not in file.table), texts[-1]))
 
     def encode_all(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """The ids of each text, in batches of about `BLOCK` characters."""
+        """Yield the ids of each text, in batches of about `BLOCK` characters."""
         if self._section is not None:
             # What stands after another added token is normalized by itself, and opened by a space that the token takes.
             texts = [self._section.sub(r"\1 ", t) for t in texts]
@@ -162,7 +162,7 @@ class TextTokenizer:
             yield ids if self._renumbered is None else self._renumbered[ids].tolist()
 
     def _encode_long(self, text: str) -> list[int]:
-        """A text of many blocks, each ending at a safe cut; one without any is encoded whole."""
+        """Return a text of many blocks, each ending at a safe cut; one without any is encoded whole."""
         out: list[int] = []
         start = low = 0
         while len(text) - low > blocks.BLOCK:
@@ -195,7 +195,7 @@ class TextTokenizer:
 
 
 def ids_around_text(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The ids that the post_processor puts before and after a text, found by running it on one."""
+    """Return the ids that the post_processor puts before and after a text, found by running it on one."""
     from tokenizers import Tokenizer
 
     skeleton = {**_skeleton(None, None), "post_processor": file.post_processor}
@@ -213,7 +213,7 @@ def ids_around_text(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tu
 
 
 def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added]) -> BPE | Unigram:
-    """The model, in which no word of text is a control token."""
+    """Return the model, in which no word of text is a control token."""
     if file.kind == "Unigram":
         from tokenizers.models import Unigram
 
@@ -255,7 +255,7 @@ def _bpe(file: TokenizerFile, table: dict[str, int], merges: list[tuple[str, str
 
 
 def _skeleton(normalizer: dict[str, Any] | None, pre_tokenizer: dict[str, Any] | None) -> dict[str, Any]:
-    """A tokenizer.json with these steps, whose model has no tokens."""
+    """Return a tokenizer.json with these steps, whose model has no tokens."""
     return {
         "version": "1.0",
         "added_tokens": [],

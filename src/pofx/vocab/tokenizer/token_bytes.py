@@ -33,7 +33,7 @@ class Spelling:
 
     @classmethod
     def of(cls, file: TokenizerFile) -> Spelling:
-        """The spelling of a tokenizer; `BadSource` for one whose tokens do not say what they spell."""
+        """Return the spelling of a tokenizer; `BadSource` for one whose tokens do not say what they spell."""
         before, decoders = file.normalizers + file.pre_tokenizers, file.decoders
         for step in before + decoders:
             if step["type"] in _INEXACT + _LOSSY:
@@ -58,7 +58,7 @@ class Spelling:
         return cls(byte_level=False, space=space, byte_tokens=byte_tokens)
 
     def spell(self, token: str) -> bytes:
-        """The bytes of one token of the table."""
+        """Return the bytes of one token of the table."""
         if self.byte_level:
             try:
                 return token.translate(_TO_LATIN).encode("latin-1")
@@ -76,7 +76,7 @@ class Spelling:
         return [self.spell(t) if t[:3] == "<0x" else t.replace(mark, " ").encode() for t in tokens]
 
     def byte_ids(self, table: Mapping[str, int]) -> list[int | None]:
-        """The id of the token for each byte, None where the vocabulary has none."""
+        """Return the id of the token for each byte, None where the vocabulary has none."""
         if self.byte_level:
             return [table.get(c) for c in BYTE_CHARACTERS]
         return [table.get(f"<0x{b:02X}>") if self.byte_tokens else None for b in range(256)]
@@ -85,7 +85,7 @@ class Spelling:
 def token_bytes(
     file: TokenizerFile, spelling: Spelling, control: frozenset[int], rows: int
 ) -> tuple[bytes | None, ...]:
-    """What each of a distribution's outcomes spells, None for control tokens and rows without a token.
+    """Return what each of a distribution's outcomes spells, None for control tokens and rows without a token.
 
     `BadSource` for a token of text that is no outcome: the tokenizer is of another model then. Control tokens may
     lie beyond (Gemma's image token does), and added ones, which texts then have to do without.
@@ -109,7 +109,7 @@ def token_bytes(
 
 
 def _space_mark(step: Mapping[str, Any]) -> str | None:
-    """The character that stands for a space, if this step of the pipeline says so."""
+    """Return the character that stands for a space, if this step of the pipeline says so."""
     if step["type"] == "Metaspace":
         mark = step["replacement"]
     elif step["type"] == "Replace" and step["pattern"].get("String") == " ":

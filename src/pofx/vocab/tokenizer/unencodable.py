@@ -21,7 +21,7 @@ def unencodable_error(
     by: str = "",
     read: str | bytes | None = None,
 ) -> NotText:
-    """The error for a text of which the tokens say `said`, by the first difference.
+    """Return the error for a text of which the tokens say `said`, by the first difference.
 
     say: what the tokens of a text say. normalizers: what the tokenizer does to a text first, by name. by: those that
     changed this text. read: the text as they leave it, None where no tokens spell that either.
@@ -65,7 +65,7 @@ def unencodable_error(
 
 
 def _shown(text: str | bytes, at: int) -> str:
-    """The text around a byte, in quotes and in ASCII."""
+    """Return the text around a byte, in quotes and in ASCII."""
     data = to_bytes(text)
     lo = max(0, at - 12) if at > 24 else 0
     part = data[lo : lo + 48].decode("utf-8", "ignore")
@@ -73,7 +73,7 @@ def _shown(text: str | bytes, at: int) -> str:
 
 
 def _character_at(data: bytes, at: int) -> tuple[int, str]:
-    """The character of which byte `at` is a part, and where it starts; "" at the end and for a stray byte."""
+    """Return the character of which byte `at` is a part, and where it starts; "" at the end and for a stray byte."""
     for start in range(at, max(at - 4, -1), -1):
         c = data[start : start + 4].decode("utf-8", "ignore")[:1]
         if c and data.startswith(c.encode(), start) and start + len(c.encode()) > at:

@@ -140,7 +140,7 @@ class TokenizerVocab(Vocab):
         return self._but(opening=False) if self.opening else self
 
     def with_end(self, end: int | None) -> TokenizerVocab:
-        """The same vocabulary with another control token as EOS, or none; `BadValue` for an id that is text."""
+        """Return the same vocabulary with another control token as EOS, or none; `BadValue` for an id that is text."""
         if end is not None and not (0 <= end < self.size and self.token_bytes[end] is None):
             raise BadValue(
                 f"expected the id of a control token, such as {dict(list(self.control.names.items())[:3])}, "
@@ -182,7 +182,7 @@ class TokenizerVocab(Vocab):
         )
 
     def _as_normalized(self, ids: Sequence[int]) -> bytes:
-        """The normalized text that has these ids."""
+        """Return the normalized text that has these ids."""
         return b"".join([self._normal.get(i, self.token_bytes[i] or b"") for i in ids if i < self.size])
 
     def _normalized(self, text: str | bytes) -> tuple[str | bytes, str]:
@@ -205,11 +205,11 @@ class TokenizerVocab(Vocab):
         return out
 
     def show(self, i: int) -> str:
-        """A printable name of an id: EOS, the text of a control token, or what it spells."""
+        """Return a printable name of an id: EOS, the text of a control token, or what it spells."""
         return self._texts.get(i) or super().show(i) if i != self.end else super().show(i)
 
     def pieces(self, ids: Sequence[int]) -> list[bytes]:
-        """What each id adds to the text; the space that was put before it is no part of it."""
+        """Return what each id adds to the text; the space that was put before it is no part of it."""
         out = super().pieces(ids)
         first = next((k for k, piece in enumerate(out) if piece), None) if self.opening else None
         if first is not None:
@@ -217,11 +217,11 @@ class TokenizerVocab(Vocab):
         return out
 
     def conversation(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], str] | None:
-        """A conversation by the template of the checkpoint, as `render_chat` makes it."""
+        """Return a conversation by the template of the checkpoint, as `render_chat` makes it."""
         return None if self.template is None else render_chat(self, self.template, messages)
 
     def encode(self, text: str | bytes) -> list[int]:
-        """The tokenizer's ids of the text, whatever it spells; `NotText` if no tokens spell it."""
+        """Return the tokenizer's ids of the text, whatever it spells; `NotText` if no tokens spell it."""
         return self._encode([text])[0]
 
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
@@ -258,7 +258,7 @@ class TokenizerVocab(Vocab):
         return list(self._tokenizer.encode_all(strings))
 
     def _spells(self, ids: list[int], data: bytes) -> bool:
-        """Whether these are ids of text, and of this one."""
+        """Return whether these are ids of text, and of this one."""
         spelled = self.token_bytes
         try:
             joined = b"".join([spelled[i] for i in ids])  # type: ignore[misc]
@@ -279,7 +279,7 @@ class TokenizerVocab(Vocab):
         )
 
     def _is_text(self, data: bytes) -> bool:
-        """Whether the tokenizer spells these bytes as they are."""
+        """Return whether the tokenizer spells these bytes as they are."""
         return self._spells(self._encode_parts([utf8_runs(data)])[0], data)
 
     def _say(self, text: str) -> bytes:
@@ -289,7 +289,7 @@ class TokenizerVocab(Vocab):
         return self.decode([i for i in ids if i < self.size])
 
     def _cut(self, run: str | bytes) -> list[str | bytes]:
-        """The text "<0x0A>" in two, and the mark of the space as bytes."""
+        """Return the text "<0x0A>" in two, and the mark of the space as bytes."""
         if isinstance(run, bytes):
             return [run]
         parts = [p for p in self._mistaken.split(run) if p]

@@ -154,7 +154,7 @@ def _layers(config: Mapping[str, Any], family: str, n: int) -> tuple[Layer, ...]
 
 
 def _turning(config: Mapping[str, Any], n: int) -> list[bool] | None:
-    """Which layers of SmolLM3 turn positions: as listed, else all but every fourth."""
+    """Return which layers of SmolLM3 turn positions: as listed, else all but every fourth."""
     listed = config.get("no_rope_layers")
     if listed is None:
         every = int(config.get("no_rope_layer_interval") or 4)
@@ -163,7 +163,7 @@ def _turning(config: Mapping[str, Any], n: int) -> list[bool] | None:
 
 
 def _kinds(config: Mapping[str, Any], family: str, n: int) -> list[str]:
-    """Which layers see all, for configs that do not list them."""
+    """Return which layers see all, for configs that do not list them."""
     if family == "gemma2":
         return ["sliding_attention" if (i + 1) % 2 else "full_attention" for i in range(n)]
     if family == "gemma3_text":

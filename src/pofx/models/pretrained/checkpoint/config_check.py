@@ -41,7 +41,7 @@ _MAX_GPT_NEO = 1 << 15  # its forward makes a table of positions squared
 
 
 def check_config(config: Mapping[str, Any], where: str) -> None:
-    """`BadSource` unless `config` is that of a causal language model of believable sizes, which runs no code.
+    """Raise `BadSource` unless `config` is that of a causal language model of believable sizes, which runs no code.
 
     Right: `check_config(read_object(path, MAX_CONFIG), str(path))`. Wrong: as a proof that the weights fit;
     `check_checkpoint` compares them.
@@ -64,7 +64,7 @@ def check_config(config: Mapping[str, Any], where: str) -> None:
 
 
 def no_code(config: Mapping[str, Any], where: str) -> None:
-    """`BadSource` where a config, or anything within it, names code to fetch or run. There is no switch."""
+    """Raise `BadSource` where a config, or anything within it, names code to fetch or run. There is no switch."""
     for key, value in _pairs(config):
         if key in _CODE and value not in (None, False):
             raise BadSource(
@@ -76,7 +76,7 @@ def no_code(config: Mapping[str, Any], where: str) -> None:
 
 
 def without_code(config: Any) -> Any:
-    """A copy of a config without the keys that name code, for a library that need not know of any."""
+    """Return a copy of a config without the keys that name code, for a library that need not know of any."""
     if isinstance(config, Mapping):
         return {k: without_code(v) for k, v in config.items() if k not in _CODE}
     return [without_code(v) for v in config] if isinstance(config, list | tuple) else config

@@ -59,7 +59,7 @@ _MAX_DEPTH = 4
 
 
 def check_fields(config: Mapping[str, Any], where: str, depth: int = 0) -> None:
-    """`BadSource` naming the first field whose type or value no model has; also in the configs within a config."""
+    """Raise `BadSource` naming the first field whose type or value no model has; also in the configs within a config."""
     for names, (least, most) in WHOLE.items():
         for name in names:
             value = config.get(name)
@@ -104,7 +104,7 @@ def check_fields(config: Mapping[str, Any], where: str, depth: int = 0) -> None:
 
 
 def size(config: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    """The size that goes by one of these names, or None."""
+    """Return the size that goes by one of these names, or None."""
     return next((config[n] for n in names if config.get(n) is not None), None)
 
 
@@ -113,7 +113,7 @@ PUBLISHED = "correct it, or use the config.json that was saved with the weights"
 
 
 def bad(where: str, expected: str, found: str, then: str = PUBLISHED) -> NoReturn:
-    """`BadSource` in the words of a file that was expected to say something else, and what to do next."""
+    """Raise `BadSource` in the words of a file that was expected to say something else, and what to do next."""
     raise BadSource(f"{where}: expected {expected}, got {found:.200}", then)
 
 

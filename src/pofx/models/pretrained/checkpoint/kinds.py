@@ -65,7 +65,7 @@ _OLD_NOTES = {"quantize_config.json": "GPTQ", "quant_config.json": "AWQ", "hf_qu
 
 
 def check_kind(config: Mapping[str, Any], where: str, library_class: str | None) -> None:
-    """`BadSource` unless a config describes a causal language model.
+    """Raise `BadSource` unless a config describes a causal language model.
 
     library_class: the causal class that `transformers` has for the model type, or None where that is not asked.
     """
@@ -132,7 +132,7 @@ def _check_law(config: Mapping[str, Any], where: str) -> None:
 
 
 def check_floats(config: Mapping[str, Any], directory: Path, tensors: Mapping[str, StoredTensor]) -> None:
-    """`BadSource` naming the way in which weights are quantised, by the config, a note beside it, or the tensors."""
+    """Raise `BadSource` naming the way in which weights are quantised, by the config, a note beside it, or the tensors."""
     declared = _by_config(config)
     if declared is None:
         declared = _by_tensors(tensors)
@@ -148,7 +148,7 @@ def check_floats(config: Mapping[str, Any], directory: Path, tensors: Mapping[st
 
 
 def check_no_pointer(path: Path) -> None:
-    """`BadSource` where a file is what Git LFS leaves in its place until it is fetched. No file: nothing."""
+    """Raise `BadSource` where a file is what Git LFS leaves in its place until it is fetched. No file: nothing."""
     if not path.is_file():
         return
     with path.open("rb") as f:
@@ -160,7 +160,7 @@ def check_no_pointer(path: Path) -> None:
 
 
 def unknown_layout(directory: Path) -> str | None:
-    """What a directory without config.json is, and the next step; None where nothing is recognised."""
+    """Return what a directory without config.json is, and the next step; None where nothing is recognised."""
     names = {p.name for p in directory.iterdir()}
     if "model_index.json" in names:
         return "a pipeline that makes images (model_index.json); name the directory of a language model"

@@ -70,13 +70,13 @@ def library_call(directory: Path) -> Iterator[None]:
 
 
 def library_logits(model: Any, ids: Any, directory: Path) -> Any:
-    """What a model of the library says of a batch of ids; within `library_call` is nothing but the call."""
+    """Return what a model of the library says of a batch of ids; within `library_call` is nothing but the call."""
     with library_call(directory):
         return model(input_ids=ids, use_cache=False).logits
 
 
 def _said(e: Exception) -> str:
-    """What a library raised, in words that a reader of its files understands."""
+    """Return what a library raised, in words that a reader of its files understands."""
     if isinstance(e, KeyError) and e.args:
         return f"a name that it does not know, {e.args[0]!r}"
     name = type(e).__name__

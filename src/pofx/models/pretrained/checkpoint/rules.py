@@ -69,7 +69,7 @@ class Checkpoint:
         return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
     def _gguf(self) -> str | None:
-        """What the cache says this was made of: there, and only there, the card is known to be ours."""
+        """Return what the cache says this was made of: there, and only there, the card is known to be ours."""
         if self.directory != model_path(self.directory.name):
             return None
         try:

@@ -41,7 +41,7 @@ class StoredTensor:
 
 
 def read_tensors(path: str | Path) -> Mapping[str, StoredTensor]:
-    """The tensors of a safetensors file by name, or `BadSource` in one line.
+    """Return the tensors of a safetensors file by name, or `BadSource` in one line.
 
     They must be of known types and fill the file without gap or overlap, each exactly as large as its shape says.
 
@@ -99,7 +99,7 @@ def _tensor(path: Path, name: str, entry: Any, data: int, base: int) -> StoredTe
 
 
 def _sizes(found: Any) -> bool:
-    """Whether it is a list of whole numbers that a file can have (64 bits: products stay exact)."""
+    """Return whether it is a list of whole numbers that a file can have (64 bits: products stay exact)."""
     return isinstance(found, list) and all(type(d) is int and 0 <= d < 1 << 63 for d in found)
 
 

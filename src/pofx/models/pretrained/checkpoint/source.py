@@ -39,7 +39,7 @@ class PackagedModel:
 
 
 def packaged_models() -> list[PackagedModel]:
-    """The models that `find_checkpoint` knows by name. Nothing is imported to know whether they are there."""
+    """Return the models that `find_checkpoint` knows by name. Nothing is imported to know whether they are there."""
     return [
         PackagedModel(
             "smollm2",
@@ -59,7 +59,7 @@ def packaged_models() -> list[PackagedModel]:
 def find_checkpoint(
     source: str | Path, progress: StageListener | None = None, pre: str | None = None
 ) -> Path:
-    """The checkpoint directory of a source, in the layout of Hugging Face; to be given to `check_checkpoint`.
+    """Return the checkpoint directory of a source, in the layout of Hugging Face; to be given to `check_checkpoint`.
 
     source: a name ("smollm2", "gemma3-270m"); a directory with config.json, or with one .gguf file; a .gguf file; a
     model on the hub, "org/name" or "org/name@revision", of which JSON and safetensors are fetched and nothing else.
@@ -143,7 +143,7 @@ def _in_directory(path: Path, report: StageListener, pre: str | None) -> Path:
 
 
 def _in_file(path: Path, report: StageListener, pre: str | None) -> Path:
-    """A GGUF file, known by its first bytes: files of a hub's cache have no ending."""
+    """Return a GGUF file, known by its first bytes: files of a hub's cache have no ending."""
     if not path.is_file():
         raise BadSource(f"{path}: expected a model, got a device", "name a directory or a file")
     check_no_pointer(path)
@@ -219,7 +219,7 @@ def _gemma(report: StageListener) -> Path:
 
 
 def _ready(entry: str) -> Path | None:
-    """The cache's entry if it is whole. It is read while torch is imported, which takes as long on another core."""
+    """Return the cache's entry if it is whole. It is read while torch is imported, which takes as long on another core."""
     home = model_path(entry)
     if not (home / CARD).is_file():
         return None

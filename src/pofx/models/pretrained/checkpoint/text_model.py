@@ -31,7 +31,7 @@ _SHARED = ("bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings"
 
 
 def is_wrapper(config: Mapping[str, Any]) -> bool:
-    """Whether a config describes a language model within a model that the library opens for other inputs too."""
+    """Return whether a config describes a language model within a model that the library opens for other inputs too."""
     kind = config.get("model_type")
     if not isinstance(config.get(_TEXT), dict) or not isinstance(kind, str):
         return False
@@ -39,7 +39,7 @@ def is_wrapper(config: Mapping[str, Any]) -> bool:
 
 
 def text_config(config: Mapping[str, Any], directory: Path, where: str) -> dict[str, Any]:
-    """The config of the language model within, in full: published ones leave out what the library has as defaults."""
+    """Return the config of the language model within, in full: published ones leave out what the library has as defaults."""
     kind, text = config.get("model_type"), config[_TEXT]
     check_fields(config, where)
     inner = text.get("model_type")
@@ -61,7 +61,7 @@ def text_config(config: Mapping[str, Any], directory: Path, where: str) -> dict[
 
 
 def text_tensors(tensors: Mapping[str, StoredTensor]) -> Mapping[str, StoredTensor]:
-    """The language model's tensors under the names that they have where it is saved by itself."""
+    """Return the language model's tensors under the names that they have where it is saved by itself."""
     out = {
         _HEAD.sub("", _BODY.sub("model.", name)): stored
         for name, stored in tensors.items()

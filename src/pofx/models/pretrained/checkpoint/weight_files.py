@@ -20,7 +20,7 @@ Tensors = Mapping[str, StoredTensor]
 
 
 def weight_files(directory: Path) -> tuple[tuple[Path, ...], Tensors]:
-    """The files that hold the weights, and where each tensor lies.
+    """Return the files that hold the weights, and where each tensor lies.
 
     The rule: the files that model.safetensors.index.json names; without an index, model.safetensors; without
     either, the only safetensors file. An index beside a model.safetensors that belongs to no shard means two sets of

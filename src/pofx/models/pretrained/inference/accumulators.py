@@ -94,7 +94,7 @@ class Entropy:
         self._weighted = torch.zeros_like(normaliser.total)
 
     def add(self, block: Exponentials) -> None:
-        """As `OfExponentials` says, with logits kept. A token of probability 0 adds 0, though its logit is −∞."""
+        """Do as `OfExponentials` says, with logits kept. A token of probability 0 adds 0, though its logit is −∞."""
         assert block.logits is not None  # noqa: S101  (ours: whoever asks for the entropy keeps them)
         products = block.logits.clamp(min=LEAST).mul_(block.weights)
         self._weighted = self._weighted * block.fade + products.sum(1).double()
@@ -118,7 +118,7 @@ class Masses:
         self._sums = torch.zeros(len(normaliser.total), len(sets), dtype=torch.float64)
 
     def add(self, block: Exponentials) -> None:
-        """As `OfExponentials` says."""
+        """Do as `OfExponentials` says."""
         inside = self._members[:, block.first : block.first + block.weights.shape[1]]
         self._sums = self._sums * block.fade[:, None] + (block.weights @ inside.T).double()
 
@@ -135,7 +135,7 @@ class FaintMasses:
         self._sums = torch.full((m, len(sets)), -torch.inf, dtype=torch.float64)
 
     def add(self, logits: Tensor, first: int) -> None:
-        """As `OfLogits` says."""
+        """Do as `OfLogits` says."""
         z = logits.double()
         for k, members in enumerate(self._sets[:, first : first + z.shape[1]]):
             inside = z[:, members]
@@ -162,7 +162,7 @@ class Pairs:
         self.row, self.ids = torch.from_numpy(row[order]), torch.from_numpy(self._sorted)
 
     def within(self, logits: Tensor, first: int) -> tuple[slice, Tensor]:
-        """The pairs whose token is in a block `[m, b]` of the ids from `first` on, and their logits."""
+        """Return the pairs whose token is in a block `[m, b]` of the ids from `first` on, and their logits."""
         lo, hi = np.searchsorted(self._sorted, [first, first + logits.shape[1]])
         some = slice(int(lo), int(hi))
         return some, logits[self.row[some], self.ids[some] - first]
@@ -182,7 +182,7 @@ class Targets:
         self._logits = torch.full((len(pairs.ids),), torch.nan)  # no number until its block has come
 
     def add(self, logits: Tensor, first: int) -> None:
-        """As `OfLogits` says."""
+        """Do as `OfLogits` says."""
         some, found = self._pairs.within(logits, first)
         self._logits[some] = found
 
@@ -206,7 +206,7 @@ class Ranks:
         self._ranks = torch.ones(len(pairs.ids), dtype=torch.int64)
 
     def add(self, logits: Tensor, first: int) -> None:
-        """As `OfLogits` says."""
+        """Do as `OfLogits` says."""
         some, found = self._pairs.within(logits, first)
         own = self._logits.clone()
         own[some] = found
@@ -227,7 +227,7 @@ class Top:
         self._logits, self._ids = torch.empty(m, 0), torch.empty(m, 0, dtype=torch.int64)
 
     def add(self, logits: Tensor, first: int) -> None:
-        """As `OfLogits` says."""
+        """Do as `OfLogits` says."""
         best, place = torch.topk(logits, min(self._k, logits.shape[1]), dim=1)
         ids = place + first
         if self._ids.shape[1]:

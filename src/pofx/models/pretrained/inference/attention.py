@@ -35,7 +35,7 @@ def rotation_speeds(rope: Rope, dim: int) -> Tensor:
 
 
 def rotation_table(rope: Rope, dim: int, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """The tables cos and signed sin, `[N, 1, dim]`: the halves of a head turn, x·cos + swap(x)·sin."""
+    """Return the tables cos and signed sin, `[N, 1, dim]`: the halves of a head turn, x·cos + swap(x)·sin."""
     angle = positions.float()[:, None] * rotation_speeds(rope, dim)
     cos, sin = angle.cos(), angle.sin()
     return torch.cat([cos, cos], -1)[:, None], torch.cat([-sin, sin], -1)[:, None]

@@ -63,13 +63,13 @@ class Body(Protocol):
         """
 
     def empty(self, n: int) -> Any:
-        """The `Carry` of n prefixes that have read nothing, in the form of this body."""
+        """Return the `Carry` of n prefixes that have read nothing, in the form of this body."""
 
     def extend(self, carry: Any, ids: Ints) -> Any:
         """The prefixes after each has read its row of `ids[n, t]`."""
 
     def branches(self, carry: Any, head: Head, fits: Callable[[int], None]) -> Branches | None:
-        """What branches off the prefixes, checked by `fits(tokens)`; None where only `extend` can say."""
+        """Return what branches off the prefixes, checked by `fits(tokens)`; None where only `extend` can say."""
 
 
 class DecoderBody:
@@ -84,7 +84,7 @@ class DecoderBody:
     def hidden_states(
         self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, report: ReportPass
     ) -> Iterator[tuple[Ints, Tensor]]:
-        """As `Body` says."""
+        """Do as `Body` says."""
         s = self.decoder.shape
         kept: list[Tensor] = []
         for now in schedule_passes(tree, budget):
@@ -102,13 +102,13 @@ class DecoderBody:
             yield now.rows[wanted], hidden
 
     def empty(self, n: int) -> Prefixes:
-        """As `Body` says."""
+        """Do as `Body` says."""
         return Prefixes.empty(self.decoder, n)
 
     def extend(self, carry: Prefixes, ids: Ints) -> Prefixes:
-        """As `Body` says."""
+        """Do as `Body` says."""
         return extend_prefixes(self.decoder, carry, ids)
 
     def branches(self, carry: Prefixes, head: Head, fits: Callable[[int], None]) -> Branches:
-        """As `Body` says."""
+        """Do as `Body` says."""
         return DecoderBranches(self.decoder, head, carry, fits)

@@ -71,14 +71,14 @@ def use_long_factors(config: Any, where: str) -> None:
 
 
 def has_long_factors(config: Mapping[str, Any]) -> bool:
-    """Whether a config.json asks for `longrope`, which older files call "su"."""
+    """Return whether a config.json asks for `longrope`, which older files call "su"."""
     given = [config.get(name) for name in ("rope_parameters", "rope_scaling")]
     ropes = [r for g in given if isinstance(g, Mapping) for r in (g, *g.values()) if isinstance(r, Mapping)]
     return any(r.get("rope_type", r.get("type")) in ("longrope", "su") for r in ropes)
 
 
 def _rotary(config: Any) -> list[Any]:
-    """The rotary parameters of a config: one mapping, or one for each kind of layer."""
+    """Return the rotary parameters of a config: one mapping, or one for each kind of layer."""
     given = getattr(config, "rope_parameters", None)
     if not isinstance(given, Mapping):
         return []

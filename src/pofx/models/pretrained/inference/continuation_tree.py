@@ -37,7 +37,7 @@ class DecoderBranches:
         self._line: list[Ints] = []  # of each node: its ancestors from the top, and itself
 
     def grow(self, parent: Ints, token: Ints) -> Iterator[tuple[Ints, NDArray[np.float32]]]:
-        """As `pofx.lm.continuation_tree.Branches` says."""
+        """Do as `pofx.lm.continuation_tree.Branches` says."""
         for lo in range(0, len(parent), PASS):
             yield from self._pass(parent[lo : lo + PASS], token[lo : lo + PASS])
 
@@ -135,7 +135,7 @@ class _PoolAttention:
                 )
 
     def attend(self, layer: int, window: int | None, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """As `Attention` says: `q[N, H, D]`, `k, v[N, K, D]` to `[N, H·D]`."""
+        """Do as `Attention` says: `q[N, H, D]`, `k, v[N, K, D]` to `[N, H·D]`."""
         n, heads, dim = q.shape
         kv = k.shape[1]
         pool = self.pool[layer]

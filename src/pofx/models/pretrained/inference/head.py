@@ -100,7 +100,7 @@ class Head:
         return z
 
     def logits_at(self, hidden: Tensor, ids: Tensor) -> Tensor:
-        """The logit of one token a row, `[m, d]` and `[m]` to `[m]`, in float32 whatever the dtype."""
+        """Return the logit of one token a row, `[m, d]` and `[m]` to `[m]`, in float32 whatever the dtype."""
         z = (hidden * self.rows[ids].to(hidden.dtype)).sum(-1)
         if self.bias is not None:
             z = z + self.bias[ids]
@@ -108,7 +108,7 @@ class Head:
 
     @torch.inference_mode()
     def log_softmax(self, hidden: Tensor) -> Tensor:
-        """The whole distribution, `[n, d]` to `[n, V]` nats."""
+        """Return the whole distribution, `[n, d]` to `[n, V]` nats."""
         out = torch.empty(len(hidden), self.size)
         for lo in range(0, len(hidden), ROWS):
             h, z = hidden[lo : lo + ROWS], out[lo : lo + ROWS]
@@ -187,7 +187,7 @@ class LogitsHead(Head):
         return not self.shut
 
     def logits_at(self, hidden: Tensor, ids: Tensor) -> Tensor:
-        """As `Head` says."""
+        """Do as `Head` says."""
         return hidden.gather(1, ids[:, None])[:, 0]
 
 

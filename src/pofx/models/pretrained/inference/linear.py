@@ -25,7 +25,7 @@ LONGEST, PART = 768, 384
 
 
 def can_pack(dtype: torch.dtype = torch.float32) -> bool:
-    """Whether torch can lay out weights for oneDNN, which is its compiler's way and no public name.
+    """Return whether torch can lay out weights for oneDNN, which is its compiler's way and no public name.
 
     In bfloat16 oneDNN's layout also needs a processor that has such products (AVX-512 and its like).
     """
@@ -61,7 +61,7 @@ class Linear:
         return self.raw(x).float()
 
     def raw(self, x: Tensor) -> Tensor:
-        """The product, in `dtype`."""
+        """Return the product, in `dtype`."""
         y = x.to(self.dtype)
         if not self.packed:
             return F.linear(y, self.parts[0], self.bias)

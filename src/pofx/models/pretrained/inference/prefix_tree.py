@@ -44,7 +44,7 @@ class PrefixTree:
 
 
 def prefix_tree(sequences: Sequence[NDArray[np.int64]], worth: int = WORTH) -> PrefixTree:
-    """The tree of sequences of ids ≥ 0, in which a run shared by b branches stands once if (b − 1)·length ≥ worth.
+    """Return the tree of sequences of ids ≥ 0, in which a run shared by b branches stands once if (b − 1)·length ≥ worth.
 
     `[x0 a b]`, `[x0 a c]`, `[x0 d]` with worth = 1: x0 above (a above b and c) and d. Equal sequences end in one
     node.

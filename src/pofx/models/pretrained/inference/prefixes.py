@@ -37,7 +37,7 @@ class Prefixes:
 
     @classmethod
     def empty(cls, decoder: Decoder, n: int) -> Prefixes:
-        """The state of n prefixes that have read nothing."""
+        """Return the state of n prefixes that have read nothing."""
         s = decoder.shape
         return cls(
             torch.zeros(len(s.layers), 2, s.kv_heads, 0, s.head_dim),
@@ -58,7 +58,7 @@ class Prefixes:
         return self.length + self.shared
 
     def take(self, rows: Ints) -> Prefixes:
-        """The prefixes `rows`; copies of a single one share it as their trunk."""
+        """Return the prefixes `rows`; copies of a single one share it as their trunk."""
         rows = np.asarray(rows, dtype=np.int64)
         at = torch.from_numpy(rows)
         length = self.length[rows]
@@ -149,7 +149,7 @@ class _StateAttention:
         self._masks: dict[int | None, Tensor] = {}
 
     def attend(self, layer: int, window: int | None, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """As `Attention` says; keys and values are appended on the way."""
+        """Do as `Attention` says; keys and values are appended on the way."""
         n, t = self.places.shape
         heads, dim = q.shape[1:]
         kv = k.shape[1]

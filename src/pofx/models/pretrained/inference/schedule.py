@@ -48,7 +48,7 @@ class Pass:
 
 
 def schedule_passes(tree: PrefixTree, budget: int) -> Iterator[Pass]:
-    """The tree in preorder, about `budget` tokens a pass; a longer run is cut into several.
+    """Yield the tree in preorder, about `budget` tokens a pass; a longer run is cut into several.
 
     Between two passes only the ancestors of what comes next are kept, the runs of one path: memory is bounded by the
     budget and the longest sequence, however many sequences there are.
@@ -98,7 +98,7 @@ class _Run:
 
 
 def _cut(tree: PrefixTree, budget: int) -> list[_Run]:
-    """The nodes, none longer than the budget; parents are numbers in this list."""
+    """Return the nodes, none longer than the budget; parents are numbers in this list."""
     out: list[_Run] = []
     last: list[int] = []  # of each node, its last run
     for begin, size, depth, parent in zip(

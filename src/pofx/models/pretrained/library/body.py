@@ -61,7 +61,7 @@ class TokenPrefixes:
         return np.array([len(i) for i in self.ids], dtype=np.int64)
 
     def take(self, rows: Ints) -> TokenPrefixes:
-        """The prefixes `rows`."""
+        """Return the prefixes `rows`."""
         at = np.asarray(rows, dtype=np.int64)
         return TokenPrefixes(tuple(self.ids[int(r)] for r in at), self.hidden[torch.from_numpy(at)])
 
@@ -87,7 +87,7 @@ class LibraryBody:
     def hidden_states(
         self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, report: Callable[[int, float], None]
     ) -> Iterator[tuple[Ints, Tensor]]:
-        """As `Body` says; the tree's nodes are whole sequences."""
+        """Do as `Body` says; the tree's nodes are whole sequences."""
         for size in np.unique(tree.length):
             nodes = np.flatnonzero(tree.length == size)
             each = max(1, (WHOLE_BUDGET if self.whole else budget) // int(size))
@@ -100,12 +100,12 @@ class LibraryBody:
                 yield flat[wanted], hidden[torch.from_numpy(wanted)]
 
     def empty(self, n: int) -> TokenPrefixes:
-        """As `Body` says."""
+        """Do as `Body` says."""
         nothing = np.zeros(0, dtype=np.int64)
         return TokenPrefixes((nothing,) * n, torch.zeros(n, self.width))
 
     def extend(self, carry: TokenPrefixes, ids: Ints) -> TokenPrefixes:
-        """As `Body` says."""
+        """Do as `Body` says."""
         longer = tuple(np.append(old, new) for old, new in zip(carry.ids, ids))
         hidden = torch.empty(len(longer), self.width)
         sizes = np.array([len(i) for i in longer])

@@ -32,7 +32,7 @@ _OTHER = "use the config.json that was saved with these weights"
 
 
 def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") -> Any:
-    """The library's model of a checkpoint, in evaluation mode: its own class, and the tensors of the checkpoint.
+    """Return the library's model of a checkpoint, in evaluation mode: its own class, and the tensors of the checkpoint.
 
     rope: "long" turns rotary positions by the long factors of `longrope` whatever the length of a text.
 
@@ -82,13 +82,13 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
 
 
 def first_names(names: Sequence[str], most: int = 3) -> str:
-    """The first few of many names."""
+    """Return the first few of many names."""
     shown = ", ".join(n[:80] for n in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _class_for(kind: str) -> Any:
-    """The causal class that the library has for a model type; code of a model's own is never asked for."""
+    """Return the causal class that the library has for a model type; code of a model's own is never asked for."""
     import transformers
 
     name = library_class(kind)

@@ -37,7 +37,7 @@ _NO_BODY = (AttributeError, TypeError, ValueError, RuntimeError, KeyError, Index
 
 
 def make_reader(model: Any, dtype: torch.dtype, kind: str) -> tuple[Body, Head]:
-    """The body and the head of a model, read as `compare_with_library` found: "head" or "whole"."""
+    """Return the body and the head of a model, read as `compare_with_library` found: "head" or "whole"."""
     if kind == "head":
         inner = _inner(model)
         assert inner is not None  # noqa: S101  (ours: found so in float32)
@@ -49,7 +49,7 @@ def make_reader(model: Any, dtype: torch.dtype, kind: str) -> tuple[Body, Head]:
 def compare_with_library(
     model: Any, where: Path, known: ProbeResult | None
 ) -> tuple[Body, Head, ProbeResult]:
-    """The reader of a model in float32 that says what the model says; `BadSource` for one that is not causal.
+    """Return the reader of a model in float32 that says what the model says; `BadSource` for one that is not causal.
 
     known: what was found before, if it was: then the model is known to be causal, which takes a pass for each token of
     the probe to see.
@@ -105,7 +105,7 @@ def _weight(model: Any) -> Any:
 
 
 def _inner(model: Any) -> Any:
-    """The model without its head, None where the library does not say which part that is."""
+    """Return the model without its head, None where the library does not say which part that is."""
     base = model.base_model
     if base is model:
         base = getattr(model, "model", None)
@@ -114,7 +114,7 @@ def _inner(model: Any) -> Any:
 
 @torch.inference_mode()
 def _can_be_split(model: Any, rows: int) -> bool:
-    """Whether the body ends in hidden states that the head's matrix fits: ELECTRA's head is narrower."""
+    """Return whether the body ends in hidden states that the head's matrix fits: ELECTRA's head is narrower."""
     weight, inner = _weight(model), _inner(model)
     if weight is None or inner is None or len(weight) != rows:
         return False

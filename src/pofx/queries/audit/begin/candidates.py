@@ -187,7 +187,7 @@ def _openings(core: LM, tokens: Ints) -> Openings:
 
 
 def _is_junk(strangers: NDArray[np.float64], kinds: Sequence[Openings]) -> bool:
-    """Whether the distribution after arbitrary tokens predicts the openings of every kind of text worse than chance.
+    """Return whether the distribution after arbitrary tokens predicts the openings of every kind of text worse than chance.
 
     First bytes decide: texts of another kind than the model's begin with other words, but hardly with other letters.
     """

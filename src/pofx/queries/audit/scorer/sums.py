@@ -113,7 +113,7 @@ def string_sums_finding(scorer: Scorer, trial: Trial) -> Finding:
 
 
 def _is_next(scorer: Scorer, prefix: str, v: str, before: Numbers, after: Numbers) -> bool:
-    """Whether `v` is one token after the prefix: one number more, and the tokens of the prefix are as they were."""
+    """Return whether `v` is one token after the prefix: one number more, and the tokens of the prefix are as they were."""
     n = len(before.logp)
     if len(after.logp) != n + 1:
         return False
@@ -124,7 +124,7 @@ def _is_next(scorer: Scorer, prefix: str, v: str, before: Numbers, after: Number
 
 
 def _cut(head: str, size: int) -> str:
-    """The beginning of a text of about `size` characters, up to a space where there is one."""
+    """Return the beginning of a text of about `size` characters, up to a space where there is one."""
     at = head.rfind(" ", 1, size + 1)
     return head[: at if at > size // 2 else size]
 

@@ -59,7 +59,7 @@ class ChatVocab(Protocol):
         """The vocabulary of what goes on with a text."""
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text."""
+        """Return the ids of a text."""
 
 
 def read_template(folder: Path, config: Mapping[str, Any]) -> Template | None:
@@ -84,7 +84,7 @@ def read_template(folder: Path, config: Mapping[str, Any]) -> Template | None:
 def render_chat(
     vocab: ChatVocab, template: Template, messages: Sequence[Mapping[str, Any]]
 ) -> tuple[list[int], str]:
-    """The ids of a conversation up to where the model is to go on, and the text that the template made of it.
+    """Return the ids of a conversation up to where the model is to go on, and the text that the template made of it.
 
     The template is rendered by `transformers`, in its sandbox, in a process of its own with limits on time, memory and
     length. Control tokens are those that the template writes. What the messages say stays text: a control token's name in
@@ -126,14 +126,14 @@ def render_chat(
 
 
 def _opened(vocab: ChatVocab, text: str, first: bool) -> ChatVocab | Vocab:
-    """The vocabulary that puts a space before this part of a text where the tokenizer does."""
+    """Return the vocabulary that puts a space before this part of a text where the tokenizer does."""
     bare = vocab.opens == "bare parts" or (vocab.opens == "first part" and first)
     opens = vocab.opens == "every part" or (bare and not text.startswith(" "))
     return vocab if opens else vocab.continuation
 
 
 def _shielded(found: Any, names: Sequence[str], mark: str) -> Any:
-    """The messages, in every text of which a control token's name, or the beginning of one at its end, is broken."""
+    """Return the messages, in every text of which a control token's name, or the beginning of one at its end, is broken."""
     if isinstance(found, str):
         whole = "|".join(map(re.escape, names))
         text = re.sub(whole, lambda m: m[0][0] + mark + m[0][1:], found) if names else found

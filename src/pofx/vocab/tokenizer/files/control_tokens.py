@@ -56,7 +56,7 @@ def declared_tokens(
     config: Mapping[str, Any],
     name: str,
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """The control tokens that tokenizer.json or the files beside it declare.
+    """Return the control tokens that tokenizer.json or the files beside it declare.
 
     Both files count: transformers makes special what either of them names. A token of the model's table that spells text
     stays text, though the file beside names it in a role ("!" as padding, an old habit), unless tokenizer.json itself
@@ -120,7 +120,7 @@ def control_candidates(
 
 
 def _listed(config: Mapping[str, Any], name: str) -> list[Any]:
-    """The tokens that tokenizer_config.json lists as control tokens."""
+    """Return the tokens that tokenizer_config.json lists as control tokens."""
     decoder = config.get("added_tokens_decoder") or {}
     if not isinstance(decoder, Mapping) or not all(isinstance(t, Mapping) for t in decoder.values()):
         raise BadSource(
@@ -142,6 +142,6 @@ def _listed(config: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def _content(token: object) -> str | None:
-    """The text of a token, which these files write as a string or as a record."""
+    """Return the text of a token, which these files write as a string or as a record."""
     found = token.get("content") if isinstance(token, dict) else token
     return found if isinstance(found, str) and found else None

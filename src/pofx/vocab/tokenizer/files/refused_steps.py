@@ -26,7 +26,7 @@ _MOST_DEPTH = 64
 
 
 def flat_steps(part: object, name: str, depth: int = 0) -> tuple[Mapping[str, Any], ...]:
-    """The steps of a normalizer, pre_tokenizer or decoder in order, with each Sequence replaced by its steps.
+    """Return the steps of a normalizer, pre_tokenizer or decoder in order, with each Sequence replaced by its steps.
 
     Args:
         part: The parsed JSON of that part of the file; None for no step.
@@ -69,7 +69,7 @@ def _check_text(value: object, what: str, name: str) -> None:
 
 
 def has_surrogates(text: str) -> bool:
-    """Whether a text has lone surrogates, which JSON can write and no UTF-8 spells."""
+    """Return whether a text has lone surrogates, which JSON can write and no UTF-8 spells."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -106,7 +106,7 @@ def check_steps(
 
 
 def may_panic(steps: Sequence[Mapping[str, Any]], normalizers: int) -> bool:
-    """Whether some text could make the library panic in these steps, of which the first so many are normalizers."""
+    """Return whether some text could make the library panic in these steps, of which the first so many are normalizers."""
     return normalizers > 1 or any(s["type"] not in _QUIET for s in steps)
 
 
@@ -121,7 +121,7 @@ def _growth(step: Mapping[str, Any], name: str) -> float:
 
 
 def _checked_charsmap(found: object, name: str) -> float:
-    """The length of the longest replacement of a map of characters; `BadSource` for one that leads outside of itself.
+    """Return the length of the longest replacement of a map of characters; `BadSource` for one that leads outside of itself.
 
     It is a double array of 32-bit units, by which texts are looked up byte by byte, and the replacements, each ended by a
     zero byte. The library goes wherever the units point.

@@ -59,7 +59,7 @@ def write_tokenizer(vocab: Vocab, directory: str | Path, begin: bool) -> None:
 
 
 def tokenizer_json(vocab: Vocab, begin: bool) -> dict[str, Any]:
-    """The content of tokenizer.json for a vocabulary, with "<s>" put before every text if `begin`."""
+    """Return the content of tokenizer.json for a vocabulary, with "<s>" put before every text if `begin`."""
     model, pre_tokenizer, decoder = _pipeline(vocab)
     # In the order of ids: readers number added tokens by their place after the model's table.
     added = [] if vocab.end is None else [_special(END_TEXT, vocab.end)]
@@ -91,7 +91,7 @@ def tokenizer_json(vocab: Vocab, begin: bool) -> dict[str, Any]:
 
 
 def read_saved_vocab(directory: str | Path) -> Vocab:
-    """The vocabulary that `write_tokenizer` saved in a directory, same ids.
+    """Return the vocabulary that `write_tokenizer` saved in a directory, same ids.
 
     Reads tokenizer.json alone, as plain data, and accepts it only if writing the vocabulary again gives the
     same model, pre- and post-processors and control tokens: then nothing in the file is ignored that would
@@ -159,7 +159,7 @@ def _pipeline(vocab: Vocab) -> tuple[dict[str, Any], dict[str, Any] | None, dict
 
 
 def _vocab_of(found: dict[str, Any], model: dict[str, Any], end: bool) -> Vocab:
-    """The vocabulary whose table this is; the caller checks the rest of the file."""
+    """Return the vocabulary whose table this is; the caller checks the rest of the file."""
     table, pre_tokenizer = model["vocab"], found["pre_tokenizer"]
     if not isinstance(table, dict):
         raise TypeError("vocab is no table")

@@ -99,7 +99,7 @@ def parse(tokenizer: Mapping[str, Any], config: Mapping[str, Any], name: str) ->
 
 
 def merges_of(file: TokenizerFile) -> list[tuple[str, str]]:
-    """The merges of a BPE model as pairs; older files write a pair as one text with a space between.
+    """Return the merges of a BPE model as pairs; older files write a pair as one text with a space between.
 
     Raises:
         BadSource: An entry is no pair of texts.
@@ -200,7 +200,7 @@ def _checked_pieces(pieces: object, name: str) -> Mapping[str, int]:
 
 
 def _checked_added(entries: object, size: int, table: Mapping[str, int], name: str) -> list[Added]:
-    """The added tokens, each with the id that `tokenizers` gives it: the table's, else the next free one.
+    """Return the added tokens, each with the id that `tokenizers` gives it: the table's, else the next free one.
 
     It numbers them itself and only warns where a file says otherwise, so such a file means two things.
     """

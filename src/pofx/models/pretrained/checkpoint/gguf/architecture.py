@@ -53,7 +53,7 @@ _OTHER_SCALE = {"gemma2": 46, "gemma3": 62}
 
 
 def check_architecture(header: GgufHeader) -> str:
-    """The architecture of a GGUF file, one that is converted without loss; `BadSource` for another."""
+    """Return the architecture of a GGUF file, one that is converted without loss; `BadSource` for another."""
     metadata = header.metadata
     name = metadata.get("general.architecture")
     if name not in ARCHITECTURES or not isinstance(name, str):
@@ -88,7 +88,7 @@ def check_architecture(header: GgufHeader) -> str:
 
 
 def check_agreement(header: GgufHeader, config: Mapping[str, Any], n_tokens: int) -> None:
-    """`BadSource` where the config that a library made of the metadata contradicts it, or the tensors."""
+    """Raise `BadSource` where the config that a library made of the metadata contradicts it, or the tensors."""
     arch = header.metadata["general.architecture"]
     for key, name in _AGREE.items():
         found = header.metadata.get(f"{arch}.{key}")

@@ -86,7 +86,7 @@ def converted_size(path: str | Path) -> int:
 
 
 def _config(header: GgufHeader, tokens: GgufTokens) -> Any:
-    """The config that transformers makes of the metadata, checked, with the class of its model."""
+    """Return the config that transformers makes of the metadata, checked, with the class of its model."""
     from transformers import AutoConfig
 
     with tempfile.TemporaryDirectory() as place:
@@ -112,7 +112,7 @@ def _config(header: GgufHeader, tokens: GgufTokens) -> Any:
 
 
 def _short(header: GgufHeader, n_tokens: int) -> bytes:
-    """The file without its vocabulary and its weights: all that a config is made of, and read in no time.
+    """Return the file without its vocabulary and its weights: all that a config is made of, and read in no time.
 
     Tensors keep their names alone, since transformers asks whether there is an output.weight.
     """
@@ -203,23 +203,23 @@ class _Shallow:
         return self.model.config
 
     def state_dict(self) -> Any:
-        """The model's."""
+        """Return the model's."""
         return self.model.state_dict()
 
     def named_children(self) -> list[tuple[str, _Shallow]]:
-        """The modules right below, down to the depth."""
+        """Return the modules right below, down to the depth."""
         return (
             [(n, _Shallow(m, self.depth - 1)) for n, m in self.model.named_children()] if self.depth else []
         )
 
 
 def _facts(config: Any) -> dict[str, Any]:
-    """What the processors ask of a config, by the names they use."""
+    """Return what the processors ask of a config, by the names they use."""
     return {"num_key_value_heads": getattr(config, "num_key_value_heads", None), **config.to_dict()}
 
 
 def _floats(header: GgufHeader, tensor: GgufTensor) -> NDArray[np.float32]:
-    """A tensor in float32, by gguf's own dequantisation, whose bits are llama.cpp's.
+    """Return a tensor in float32, by gguf's own dequantisation, whose bits are llama.cpp's.
 
     A piece at a time: gguf by itself takes 16 rows a time, three times slower for narrow matrices.
     """

@@ -87,7 +87,7 @@ class GgufHeader:
 
 
 def read_header(path: str | Path) -> GgufHeader:
-    """The header of a GGUF file (version 2 or 3, little endian), or `BadSource` in one line.
+    """Return the header of a GGUF file (version 2 or 3, little endian), or `BadSource` in one line.
 
     262,144 tokens take 0.3 s. A file of 1 MB, whatever is in it, is decided in less: each count is held against
     the bytes that are left before it is used, and every item costs at least one of them.

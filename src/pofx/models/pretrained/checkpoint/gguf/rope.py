@@ -21,7 +21,7 @@ MAX_FACTOR = 1e4
 
 
 def linear_scaling(header: GgufHeader, config: Any) -> dict[str, Any] | None:
-    """The `rope_parameters` of a config with all frequencies divided by the file's factor; None where it has none.
+    """Return the `rope_parameters` of a config with all frequencies divided by the file's factor; None where it has none.
 
     Right: after the architecture was checked, which lets no other scaling pass. Wrong: for "yarn".
     """
@@ -42,7 +42,7 @@ def linear_scaling(header: GgufHeader, config: Any) -> dict[str, Any] | None:
 
 
 def llama3_scaling(header: GgufHeader, divisors: np.ndarray[Any, Any], config: Any) -> dict[str, Any]:
-    """The `rope_parameters` of a config whose frequencies are divided so: θ^(−2i/d) / divisors[i].
+    """Return the `rope_parameters` of a config whose frequencies are divided so: θ^(−2i/d) / divisors[i].
 
     These numbers are the evidence: the published parameters must give each of them to 1e-5, or it is `BadSource`.
 
@@ -72,7 +72,7 @@ def llama3_scaling(header: GgufHeader, divisors: np.ndarray[Any, Any], config: A
 
 
 def scaled(theta: float, head_dim: int, factor: float) -> np.ndarray[Any, Any]:
-    """What Llama 3 divides each of the head_dim/2 frequencies by.
+    """Return what Llama 3 divides each of the head_dim/2 frequencies by.
 
     1 for wavelengths under 8192/4, `factor` for those over 8192, and smoothly from one to the other between.
     """

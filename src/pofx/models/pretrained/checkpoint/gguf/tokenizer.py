@@ -65,12 +65,12 @@ class GgufTokens:
     add_eos: bool
 
     def of_type(self, kind: int) -> list[int]:
-        """The ids of one type."""
+        """Return the ids of one type."""
         return [i for i, t in enumerate(self.types) if t == kind]
 
 
 def read_tokens(header: GgufHeader, pre: str | None = None) -> GgufTokens:
-    """The vocabulary of a GGUF file; `BadSource` where it is missing, contradictory, or of a kind not known here.
+    """Return the vocabulary of a GGUF file; `BadSource` where it is missing, contradictory, or of a kind not known here.
 
     pre: how text is split before byte pairs are merged, by llama.cpp's name, in place of what the file says. A file that
     says nothing has the split of its architecture, or is refused where models of the architecture have several.
@@ -165,7 +165,7 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
 
 
 def split_names() -> tuple[str, ...]:
-    """The ways to split text that are known here, by llama.cpp's names."""
+    """Return the ways to split text that are known here, by llama.cpp's names."""
     return tuple(sorted({*_known_splits(), *_GPT2, *_DIGITS}))
 
 
