@@ -14,14 +14,15 @@ HEAD = """# The command line
 
 This page is written by `python docs/write_cli.py` from the `--help` of each verb; do not edit it.
 
-Exit codes: 0 done; 1 an audit failed, or some rows have no score; 2 refused, with one line on standard error; 130
-interrupted.
+Exit codes: 0 done; 1 an audit or a check of a server failed, or some rows have no score; 2 refused, with one line on
+standard error; 130 interrupted.
 
 | variable | meaning |
 |---|---|
 | `POFX_MODEL` | the model of a command without `-m` |
 | `POFX_CACHE` | the directory of files that pofx can make again; see [cache](cache.md) |
 | `POFX_CACHE_LIMIT` | the most room that converted models take there together (20G) |
+| `POFX_API_KEY` | the key of the server that `check-server` asks |
 | `POFX_DATA` | the directory of files that pofx cannot make again: [pinned verdicts](pretrained.md#x0-is-evidence) |
 
 Each thing has the same spelling in every verb:

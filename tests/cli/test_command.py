@@ -74,7 +74,13 @@ def test_one_thing_has_one_spelling(verb: str) -> None:
     for option in options(ALL[verb]):
         assert set(option.opts) == SPELLINGS.get(option.name or "", set(option.opts))
     named = [p.name for p in ALL[verb].params if isinstance(p, click.Argument)]
-    assert set(named) <= {"files", "file", "directory", "name"}  # a text, a prefix and a model are options
+    assert set(named) <= {
+        "files",
+        "file",
+        "directory",
+        "name",
+        "url",
+    }  # a text, a prefix and a model are options
 
 
 def test_one_spelling_is_of_one_kind() -> None:

@@ -28,7 +28,7 @@ def test_help_of_a_verb_fits_a_terminal(run: Callable[..., Ran], verb: str) -> N
     ran = run(verb, "--help")
     assert (ran.code, ran.err) == (0, "")
     assert max(map(len, ran.out.splitlines())) <= 85  # an example may run on, to be copied whole
-    command = importlib.import_module(f"pofx.cli.commands.{verb}").command
+    command = importlib.import_module(f"pofx.cli.commands.{verb.replace('-', '_')}").command
     assert all(p.help for p in command.params if p.param_type_name == "option")
 
 

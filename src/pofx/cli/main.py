@@ -15,7 +15,7 @@ from pofx.cli.command import Group
 from pofx.cli.python_warnings import shown_warnings
 from pofx.cli.spelling import in_shell
 
-# verb -> what `pofx --help` says of it; the module pofx.cli.commands.<verb> holds `command`.
+# verb -> what `pofx --help` says of it; the module pofx.cli.commands.<verb> holds `command`, with _ for - in its name.
 VERBS = {
     "fit": "Fit a model to documents.",
     "score": "Give the log-probability of texts, term by term.",
@@ -32,6 +32,7 @@ VERBS = {
     "classify": "Classify texts, by one model per class and Bayes' rule.",
     "posterior": "Tell which of several models a text is from.",
     "serve": "Answer evaluation clients over HTTP.",
+    "check-server": "Test whether a server gives true log-probabilities of prompts.",
     "models": "List the models at hand.",
     "cache": "Show or clear the files that pofx keeps and can make again.",
     "demo": "See p(x) at work: fit, score, sample and audit on text that is on every machine.",
@@ -61,7 +62,9 @@ class Verbs(Group):
         """Import one verb's file."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"pofx.cli.commands.{cmd_name}").command
+        command: click.Command = importlib.import_module(
+            f"pofx.cli.commands.{cmd_name.replace('-', '_')}"
+        ).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -94,7 +97,8 @@ def pofx(ctx: click.Context) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command.
 
-    Exit codes: 0 done; 1 an audit failed, or some rows have no score; 2 refused, with one line on stderr; 130 Ctrl-C.
+    Exit codes: 0 done; 1 an audit or a check of a server failed, or some rows have no score; 2 refused, with one line on
+    stderr; 130 Ctrl-C.
     """
     from pofx.errors import Interrupted, PofxError
     from pofx.files.out_of_memory import is_out_of_memory, out_of_memory_error

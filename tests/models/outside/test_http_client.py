@@ -91,8 +91,8 @@ def test_no_key_sends_no_header(url):
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("/page", "expected JSON, found '<html>hello'"),
-        ("/nan", "expected JSON, found the value NaN"),
+        ("/page", "expected JSON, got '<html>hello'"),
+        ("/nan", "expected JSON, got the value NaN"),
         ("/latin", "no UTF-8"),
         ("/deep", "expected JSON"),
         ("/zipped", "encoding 'gzip'"),

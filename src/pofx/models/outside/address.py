@@ -36,7 +36,7 @@ def server_address(url: str) -> str:
         raise _bad(url) from None
     if parts.username is not None or parts.password is not None:
         raise BadValue(
-            "expected an address without a name and a password, found both in it",
+            "expected an address without a name and a password, got both in it",
             "pass the key of the server as api_key",
             argument=URL,
         )
@@ -63,7 +63,7 @@ def is_loopback(address: str) -> bool:
 
 def _bad(url: object) -> BadValue:
     return BadValue(
-        f"expected the address of a server, found {url!r:.120}",
+        f"expected the address of a server, got {url!r:.120}",
         "write one such as http://127.0.0.1:8000",
         argument=URL,
     )

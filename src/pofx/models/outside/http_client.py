@@ -184,7 +184,7 @@ class ServerClient:
             raise self._slow() from None
         except http.InvalidURL as e:
             raise BadValue(
-                f"expected an address, found {self.address!r:.120} ({e})", "check its spelling", URL
+                f"expected an address, got {self.address!r:.120} ({e})", "check its spelling", URL
             ) from None
         except http.HTTPError as e:
             raise self._lost(f"a broken connection ({type(e).__name__}: {e})") from None
@@ -196,7 +196,7 @@ class ServerClient:
         packed = response.headers.get("content-encoding", "identity").lower()
         if packed not in ("identity", ""):
             raise BadSource(
-                f"{self.address}: expected a plain answer, found the encoding {packed!r:.40}",
+                f"{self.address}: expected a plain answer, got the encoding {packed!r:.40}",
                 "let the server send answers as they are",
             )
         end = time.monotonic() + self._seconds
@@ -205,7 +205,7 @@ class ServerClient:
             size += len(part)
             if size > self._most:
                 raise BadSource(
-                    f"{self.address}: expected at most {self._most} bytes, found a longer answer",
+                    f"{self.address}: expected at most {self._most} bytes, got a longer answer",
                     Advice("ask for less at once, or allow more", "most_bytes=…"),
                 )
             if time.monotonic() > end:
@@ -217,13 +217,13 @@ class ServerClient:
         where = f"{self.address}{path}"
         if 300 <= answer.status < 400:
             raise BadSource(
-                f"{where}: expected an answer, found a redirect to {answer.headers.get('location', '')!r:.120}",
+                f"{where}: expected an answer, got a redirect to {answer.headers.get('location', '')!r:.120}",
                 "pass the address to which the server redirects, if you trust that host",
             )
         if not answer.ok:
             code = answer.error.get("code")
             raise ServerRefused(
-                f"{where}: expected an answer, found HTTP status {answer.status}: {answer.said}",
+                f"{where}: expected an answer, got HTTP status {answer.status}: {answer.said}",
                 answer.status,
                 code if isinstance(code, str) else "",
                 _seconds_of(answer.headers.get("retry-after", "")),
@@ -231,18 +231,18 @@ class ServerClient:
         if answer.fault or answer.constants:
             why = answer.fault or f"the value {answer.constants[0]}"
             raise BadSource(
-                f"{where}: expected JSON, found {why}", "check that the address is that of a server"
+                f"{where}: expected JSON, got {why}", "check that the address is that of a server"
             )
         return answer
 
     def _lost(self, why: str) -> BadSource:
         return BadSource(
-            f"{self.address}: expected a server, found {why}", "start the server, or check its address"
+            f"{self.address}: expected a server, got {why}", "start the server, or check its address"
         )
 
     def _slow(self) -> BadSource:
         return BadSource(
-            f"{self.address}: expected an answer within {self._seconds:g} s, found none",
+            f"{self.address}: expected an answer within {self._seconds:g} s, got none",
             Advice("look whether the server works, or allow more time", "seconds=…"),
         )
 
@@ -270,7 +270,7 @@ def _checked_key(key: str) -> str:
     """A key that a header can carry; the message never shows the key."""
     if not isinstance(key, str) or not key or not key.isascii() or not key.isprintable() or " " in key:
         found = "other characters" if isinstance(key, str) and key else show_value(key)
-        raise BadValue(f"expected a key of printable ASCII, found {found}", None, argument="api_key")
+        raise BadValue(f"expected a key of printable ASCII, got {found}", None, argument="api_key")
     return key
 
 

@@ -1,0 +1,61 @@
+"""`pofx check-server`: one finding a line, as soon as it is there, and how many passed."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+import click
+from rich.console import Console
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from pofx.report.terminal.cells import BOLD, DIM
+from pofx.report.visible import visible
+from pofx.server_check.check import CHECKS, ServerCheck
+from pofx.server_check.finding import ServerFinding
+
+_SYMBOL = {"pass": "✓", "warn": "!", "fail": "✗", "skip": "–"}
+_NAME_WIDTH = max(map(len, CHECKS))
+
+
+def print_findings(test: ServerCheck) -> bool:
+    """Print the findings of a test and their count; return whether any check failed."""
+    where = f"{test.address}, {'no model named' if test.model is None else f'model {test.model}'}"
+    click.echo(visible(where))
+    counts: Counter[str] = Counter()
+    console = Console()
+    for finding in test.findings:
+        counts[finding.verdict] += 1
+        if sys.stdout.isatty():
+            console.print(_row(finding))
+        else:
+            click.echo(f"{_head(finding)}  {visible(_said(finding))}")  # one line each, for grep
+    click.echo(
+        ", ".join(f"{counts[v]} {v}" for v in ("pass", "warn", "fail")) + f", {counts['skip']} skipped"
+    )
+    return counts["fail"] > 0
+
+
+def _head(finding: ServerFinding) -> str:
+    return f"{_SYMBOL[finding.verdict]} {finding.verdict}  {finding.check:<{_NAME_WIDTH}}"
+
+
+def _said(finding: ServerFinding) -> str:
+    """What came of a check: of a check that passed or was skipped the answer alone."""
+    if finding.verdict in ("pass", "skip"):
+        return finding.got
+    return f"sent {finding.sent}; expected {finding.expected}; got {finding.got}"
+
+
+def _row(finding: ServerFinding) -> Table:
+    """A line of the terminal; the words of a warning or failure go on below their own column."""
+    quiet = finding.verdict == "pass"
+    row = Table.grid(padding=(0, 2, 0, 0))
+    row.add_column(no_wrap=True, width=len(_head(finding)))
+    row.add_column(no_wrap=quiet, overflow="ellipsis" if quiet else "fold")
+    loud = finding.verdict in ("warn", "fail")
+    said = Text(visible(_said(finding)), Style() if loud else DIM)
+    row.add_row(Text(_head(finding), BOLD if loud else Style()), said)
+    return row

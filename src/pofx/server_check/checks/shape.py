@@ -1,0 +1,153 @@
+"""Checks of the arrays: their lengths, the generated token, nulls, and numbers that are no log-probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pofx.server_check.choice import Choice, choices_of, shown_lengths
+from pofx.server_check.finding import Broken, Outcome, Unaskable
+from pofx.server_check.probe import Probe, Prompt, in_words
+
+# Texts end seldom: so many tokens are generated in the hope of an EOS.
+_HOPE = 64
+
+
+def check_echo(probe: Probe) -> Outcome:
+    """The answer to `echo` holds the prompt and its log-probabilities."""
+    probe.need("echo")
+    text = probe.can.text
+    sent = f"{text!r:.20}, echo, logprobs 1, max_tokens 1"
+    choice = probe.one(text)
+    least = max(2, len(probe.can.ids) if probe.can.learned else 2)
+    if not choice.text.startswith(text) and len(choice.tokens) < least:
+        return Outcome("fail", sent, "the prompt in the answer", f"{choice.text!r:.40}")
+    if all(x is None for x in choice.logprobs[1:-1]):
+        return Outcome("fail", sent, "log-probabilities of the prompt", "null for every token")
+    return Outcome("pass", sent, "log-probabilities of the prompt", f"{len(choice.logprobs)} numbers")
+
+
+def check_lengths(probe: Probe) -> Outcome:
+    """Each array has one entry for each token of the prompt and for the generated one."""
+    probe.need("echo")
+    for prompt in _both(probe):
+        sent = in_words([prompt], {"echo": True, "max_tokens": 1})
+        choice = probe.one(prompt)
+        n = probe.length(choice, prompt)
+        if set(choice.lengths) != {n} or n < 2:
+            return Outcome(
+                "fail", sent, f"arrays of {n} entries", f"arrays of {shown_lengths(choice.lengths)}"
+            )
+    return Outcome("pass", sent, f"arrays of {n} entries", f"arrays of {n} entries")
+
+
+def check_max_tokens_0(probe: Probe) -> Outcome:
+    """With `max_tokens` 0 the arrays hold the prompt, and no more."""
+    probe.need("echo")
+    prompt, expected = probe.prompt, "the prompt's numbers and no more"
+    fields = {"max_tokens": 0, "temperature": 0, "echo": True, "logprobs": 1}
+    sent = in_words([prompt], fields)
+    answer = probe.ask({"prompt": prompt if isinstance(prompt, str) else [list(prompt)], **fields})
+    if not answer.ok:
+        refused = f"status {answer.status}: {answer.said}"
+        return Outcome("fail" if answer.status >= 500 else "warn", sent, expected, refused)
+    zero = choices_of(answer, 1, sent)[0]
+    n = len(probe.one(prompt).tokens) - 1 if isinstance(prompt, str) else len(prompt)
+    zero.whole(n, sent)
+    return Outcome("pass", sent, expected, f"arrays of {n} entries")
+
+
+def check_max_tokens_1(probe: Probe) -> Outcome:
+    """With `max_tokens` 1 exactly one token is generated, whether or not the prompt is echoed."""
+    prompt = probe.prompt
+    sent = in_words([prompt], {"max_tokens": 1})
+    alone = probe.one(prompt, echo=False)
+    if alone.finish_reason != "stop" or alone.tokens:
+        alone.whole(1, sent, first=0)
+    return Outcome("pass", sent, "one token", f"{len(alone.tokens)} token, {alone.finish_reason!r}")
+
+
+def check_end_is_kept(probe: Probe) -> Outcome:
+    """Where the generated token is EOS, it has its entry: clients cut the last entry off, and would lose a scored one."""
+    probe.need("echo", "ids")
+    ids = probe.can.ids
+    expected = "an entry for the generated EOS"
+    prefixes = [ids[:i] for i in range(1, len(ids) + 1)][:16]
+    found = _kept(prefixes, probe.many(prefixes), expected)
+    if found is not None:
+        return found
+    longer = [p for p in _until_end(probe) if p]
+    found = _kept(longer, probe.many(longer), expected) if longer else None
+    if found is not None:
+        return found
+    raise Unaskable(f"no prompt was found after which the model ends within {_HOPE} tokens")
+
+
+def check_nulls(probe: Probe) -> Outcome:
+    """Null stands at index 0 only: a client that sums would stop at any other."""
+    probe.need("echo")
+    for prompt in _both(probe):
+        sent = in_words([prompt], {"echo": True, "max_tokens": 1})
+        choice = probe.one(prompt)
+        choice.whole(len(choice.tokens), sent)
+    first = "null" if choice.logprobs[0] is None else "a number"
+    return Outcome("pass", sent, "null at index 0 at most", f"{first} at index 0, numbers after it")
+
+
+def check_numbers(probe: Probe) -> Outcome:
+    """Log-probabilities are finite numbers of at most 0, written as JSON has numbers."""
+    prompt, k = probe.prompt, probe.can.rows
+    echo = not probe.can.missing.get("echo")
+    sent = in_words([prompt], {"echo": echo, "logprobs": k, "max_tokens": 1})
+    # choices_of raises for NaN, Infinity, 1e999 and numbers in strings
+    choice = probe.one(prompt, logprobs=k, echo=echo)
+    numbers = [*choice.logprobs, *(x for row in choice.top if row is not None for x in row.values())]
+    most = max((x for x in numbers if x is not None), default=0.0)
+    return Outcome(
+        "pass" if most <= 1e-6 else "fail", sent, "finite numbers of at most 0", f"numbers up to {most:.3g}"
+    )
+
+
+def _both(probe: Probe) -> list[Prompt]:
+    """The text, and the ids where the server reads them."""
+    return [probe.can.text, *([probe.can.ids] if probe.can.ids else [])]
+
+
+def _kept(prompts: Sequence[Prompt], choices: Sequence[Choice], expected: str) -> Outcome | None:
+    """The outcome of answers in which EOS was generated; None where it was generated nowhere."""
+    ended = 0
+    for prompt, choice in zip(prompts, choices):
+        n = len(prompt)
+        sent = in_words([prompt], {"echo": True, "max_tokens": 1})
+        if set(choice.lengths) != {n + 1}:
+            raise Broken(
+                sent,
+                expected,
+                f"arrays of {shown_lengths(choice.lengths)}, finish_reason {choice.finish_reason!r}",
+            )
+        ended += choice.finish_reason == "stop"
+    return (
+        Outcome("pass", sent, expected, f"{ended} answers of {len(prompts)} end, each with its entry")
+        if ended
+        else None
+    )
+
+
+def _until_end(probe: Probe) -> list[tuple[int, ...]]:
+    """Prompts after which the model ended: its own texts, greedy and drawn, as ids."""
+    out = []
+    for seed in range(4):
+        asked = {"max_tokens": _HOPE, "temperature": float(seed > 0), "seed": seed, "return_token_ids": True}
+        answer = probe.ask({"prompt": [list(probe.can.ids)], **asked})
+        try:
+            choice = answer.json["choices"][0]
+            ids, reason, text = choice.get("token_ids"), choice["finish_reason"], choice["text"]
+        except (TypeError, KeyError, IndexError):
+            continue
+        if reason != "stop":
+            continue
+        if not isinstance(ids, list) or not all(isinstance(i, int) for i in ids):
+            if probe.can.missing.get("tokenizer"):
+                continue
+            ids = probe.tokenize(text)
+        out += [(*probe.can.ids, *ids[:n]) for n in (len(ids), len(ids) - 1) if n >= 0]
+    return out

@@ -1,0 +1,161 @@
+"""What the checks ask a server with: requests in words, answers read, and what the server is able to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pofx.lm.model import LM
+from pofx.models.outside.http_client import Answer, ServerClient
+from pofx.server_check.choice import Choice, choices_of
+from pofx.server_check.finding import Broken, Unaskable
+
+Prompt = str | tuple[int, ...]
+
+# A server that is busy is asked again this often, after as many seconds as it says, but at most so many.
+_TRIES, _MOST_WAIT = 4, 10.0
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a server can be asked.
+
+    Attributes:
+        missing: Why a thing cannot be asked, by its name: "echo", "ids", "tokenizer", "special", "multibyte", "reference".
+        text: A text that the server reads.
+        multibyte: A text with characters of two to four bytes in UTF-8; "" where the server reads none.
+        ids: Token ids that the server reads, those of `text` where they can be learned; empty where it reads no ids.
+        learned: Whether `ids` are those of `text`.
+        rows: The largest `logprobs` that the server takes.
+        special: The answer of `/tokenizer_info`; empty without one.
+        begin: The id of the server's BOS; None where nobody says.
+        limit: The longest prompt in tokens that the server says it reads; None where it says nothing.
+        tokenizer: The shape of `/tokenize`: "prompt" as vLLM has it, "content" as llama.cpp has it, "" for none.
+    """
+
+    missing: Mapping[str, str]
+    text: str
+    multibyte: str = ""
+    ids: tuple[int, ...] = ()
+    learned: bool = False
+    rows: int = 1
+    special: Mapping[str, Any] = field(default_factory=dict)
+    begin: int | None = None
+    limit: int | None = None
+    tokenizer: str = ""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A server, and how its checks ask it.
+
+    Attributes:
+        client: The client of the server.
+        model: The name of the model in requests; None for no name.
+        can: What the server can be asked.
+        reference: A model whose numbers the server should give; None for none.
+    """
+
+    client: ServerClient
+    model: str | None
+    can: Abilities
+    reference: LM | None = None
+
+    @property
+    def prompt(self) -> Prompt:
+        """The prompt of checks for which ids and text are equally good: ids where the server reads them."""
+        return self.can.ids or self.can.text
+
+    def need(self, *abilities: str) -> None:
+        """Raise `Unaskable` with the reason where the server lacks an ability."""
+        for ability in abilities:
+            if why := self.can.missing.get(ability):
+                raise Unaskable(why)
+
+    def length(self, choice: Choice, prompt: Prompt, generated: int = 1) -> int:
+        """The number of entries that the arrays of an answer must have.
+
+        Tokens of a text are counted by the server itself, so that only ids pin down the number.
+        """
+        return len(choice.tokens) if isinstance(prompt, str) else len(prompt) + generated
+
+    def ask(self, fields: Mapping[str, Any], path: str = "/v1/completions") -> Answer:
+        """Send a request whatever its answer is; a server that is busy is asked again."""
+        named = {"model": self.model, **fields} if self.model is not None else dict(fields)
+        for left in range(_TRIES, 0, -1):
+            answer = self.client.ask("POST", path, named)
+            if answer.status not in (429, 503) or left == 1:
+                break
+            wait = answer.headers.get("retry-after", "1")
+            time.sleep(min(float(wait) if wait.isdigit() and len(wait) < 4 else 1.0, _MOST_WAIT))
+        return answer
+
+    def many(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int = 1,
+        logprobs: int | None = 1,
+        echo: bool = True,
+        **more: Any,
+    ) -> list[Choice]:
+        """The choices of several prompts in one request, in their order.
+
+        Raises:
+            Broken: The server refuses the request, or its answer is no completion.
+        """
+        fields: dict[str, Any] = {"max_tokens": max_tokens, "temperature": 0, "echo": echo, **more}
+        if logprobs is not None:
+            fields["logprobs"] = logprobs
+        fields["prompt"] = prompts[0] if len(prompts) == 1 else list(prompts)
+        if len(prompts) == 1 and not isinstance(prompts[0], str):
+            fields["prompt"] = [list(prompts[0])]  # a list of lists, as lm-eval sends even one
+        sent = in_words(prompts, fields)
+        answer = self.ask(fields)
+        if not answer.ok:
+            raise Broken(sent, "an answer", f"status {answer.status}: {answer.said}")
+        return choices_of(answer, len(prompts), sent, with_logprobs=logprobs is not None)
+
+    def one(self, prompt: Prompt, **fields: Any) -> Choice:
+        """The choice of one prompt, as in `many`."""
+        return self.many([prompt], **fields)[0]
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """The ids of a text by the server's tokenizer.
+
+        Raises:
+            Unaskable: There is no tokenizer.
+            Broken: The answer holds no list of ids.
+        """
+        self.need("tokenizer")
+        asked = (
+            {"content": text, "add_special": special}
+            if self.can.tokenizer == "content"
+            else {"prompt": text, "add_special_tokens": special}
+        )
+        answer = self.ask(asked, "/tokenize")
+        sent = f"/tokenize {text!r:.30}"
+        if not answer.ok:
+            raise Broken(sent, "ids", f"status {answer.status}: {answer.said}")
+        ids = ids_in(answer)
+        if ids is None:
+            raise Broken(sent, "an array tokens of ids", answer.said[:60])
+        return ids
+
+
+def ids_in(answer: Answer) -> list[int] | None:
+    """The ids in an answer of `/tokenize`; None where it holds none."""
+    found = answer.json.get("tokens") if isinstance(answer.json, dict) else None
+    whole = isinstance(found, list) and all(isinstance(i, int) and not isinstance(i, bool) for i in found)
+    return found if whole else None
+
+
+def in_words(prompts: Sequence[Prompt], fields: Mapping[str, Any]) -> str:
+    """A request in words, such as "12 ids, echo, logprobs 1, max_tokens 1"."""
+    shown = [f"{p!r:.24}" if isinstance(p, str) else f"{len(p)} ids" for p in prompts]
+    parts = [shown[0] if len(shown) == 1 else f"{len(shown)} prompts"]
+    parts += ["echo"] * bool(fields.get("echo"))
+    parts += [f"{k} {fields[k]}" for k in ("logprobs", "max_tokens") if k in fields]
+    return ", ".join(parts)

@@ -1,0 +1,30 @@
+"""Each faulty server is found out by the check that is meant for its fault, and a right server passes all checks."""
+
+import pytest
+from exact_server import ExactServer, PiecesLM, served
+from faulty_servers import FAULTS
+
+from pofx.models.outside.http_client import ServerClient
+from pofx.server_check.check import CHECKS, check_server
+
+
+def findings_of(server, reference=None, checks=tuple(CHECKS), model=None):
+    with served(server) as url, ServerClient(url, seconds=60) as client:
+        report = check_server(client, model, reference, checks).report()
+    return {f.check: f for f in report.findings}
+
+
+def test_a_right_server_passes_all_checks():
+    found = findings_of(ExactServer(), PiecesLM())
+    assert list(found) == list(CHECKS)
+    assert {name: f for name, f in found.items() if f.verdict != "pass"} == {}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
+def test_a_fault_is_found_by_the_check_that_is_meant_for_it(fault):
+    check, verdict = FAULTS[fault]
+    found = findings_of(fault(), PiecesLM(), [check])[check]
+    assert found.verdict == verdict, found
+    assert found.sent
+    assert found.expected
+    assert found.got
