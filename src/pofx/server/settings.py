@@ -17,6 +17,7 @@ class Settings:
         origins: The origins to which answers of a browser are open (CORS); none by default.
         deterministic: Whether each text is computed alone, so that its number has the same bits in any company.
         body: The most bytes of a request.
+        text: The most bytes of all texts of a request together; they are counted before any is tokenised.
         prompts: The most prompts of a request.
         tokens: The most tokens of a request, those to be generated included.
         queue: The most tokens of all requests that are admitted and not yet answered.
@@ -33,6 +34,7 @@ class Settings:
     origins: tuple[str, ...] = ()
     deterministic: bool = False
     body: int = 8 << 20
+    text: int = 1 << 20
     prompts: int = 256
     tokens: int = 65_536
     queue: int = 1 << 20

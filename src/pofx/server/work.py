@@ -11,10 +11,26 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 
+from pofx.server.batching.arrivals import Arrivals
 from pofx.server.batching.cancellation import Cancellation, Cancelled, cancelled_by
 from pofx.server.errors import RequestError
 
 R = TypeVar("R")
+
+# How many texts are tokenised side by side. Tokenising is short and computes on one core, so it has threads of its own:
+# in those of the models it would wait for passes.
+TOKENISERS = 4
+
+
+class Seat:
+    """The place of an admitted request in the queue."""
+
+    def __init__(self, desk: Desk, tokens: int) -> None:
+        self._desk, self.tokens = desk, tokens
+
+    def resize(self, tokens: int) -> None:
+        """Take as many tokens of the queue as the request turns out to have."""
+        self._desk.reseat(self, tokens)
 
 
 class Desk:
@@ -23,59 +39,133 @@ class Desk:
     Args:
         queue: The most tokens of all admitted requests.
         workers: How many requests are worked on side by side.
+
+    Right: `with desk.admitted(bound) as seat:`, then `desk.tokenise(…)`, `seat.resize(tokens)` and `desk.run(…)`.
+    Wrong: tokenising on the event loop, where one long text delays every client.
     """
 
     def __init__(self, queue: int, workers: int) -> None:
         self._queue, self._lock = queue, threading.Lock()
-        self._limiter = CapacityLimiter(workers)
+        self._limiter, self._tokenisers = CapacityLimiter(workers), CapacityLimiter(TOKENISERS)
+        self._arrivals = Arrivals()
+        self._running: set[Cancellation] = set()
         self.waiting = 0  # tokens
-        self.preparing = 0  # requests between admission and their first pass
         self.closing = False
 
+    @property
+    def preparing(self) -> int:
+        """How many requests are on their way to a model: admitted, with a thread, before their first call."""
+        return max(0, self._arrivals.expected - self._limiter.statistics().tasks_waiting)
+
+    @property
+    def running(self) -> int:
+        """How many pieces of work have not ended."""
+        return len(self._running)
+
     @contextmanager
-    def admitted(self, tokens: int) -> Iterator[None]:
-        """Admit a request of so many tokens, or refuse it."""
+    def admitted(self, tokens: int) -> Iterator[Seat]:
+        """Admit a request of so many tokens, or refuse it.
+
+        Raises:
+            RequestError: 503 where the server shuts down, 429 where the queue is full.
+        """
         if self.closing:
-            raise RequestError(
-                503, "shutting_down", "the server is shutting down", headers={"Retry-After": "5"}
-            )
-        if self.waiting and self.waiting + tokens > self._queue:
-            raise RequestError(
-                429,
-                "queue_full",
-                f"expected room for {tokens} tokens in the queue, got {self.waiting} waiting; ask again later",
-                headers={"Retry-After": "1"},
-            )
-        self.waiting += tokens
+            raise shutting_down()
+        seat = Seat(self, 0)
+        self.reseat(seat, tokens)
         try:
-            yield
+            with self._arrivals.one():
+                yield seat
         finally:
-            self.waiting -= tokens
+            self.reseat(seat, 0)
+
+    def reseat(self, seat: Seat, tokens: int) -> None:
+        """Change how many tokens of the queue a request takes; a request that finds the queue empty always fits."""
+        with self._lock:
+            others = self.waiting - seat.tokens
+            if tokens > seat.tokens and others and others + tokens > self._queue:
+                raise RequestError(
+                    429,
+                    "queue_full",
+                    f"expected room for {tokens} tokens in the queue, got {others} tokens waiting, of at most "
+                    f"{self._queue}",
+                    advice=("ask again later",),
+                    headers={"Retry-After": "1"},
+                )
+            self.waiting += tokens - seat.tokens
+            seat.tokens = tokens
+
+    async def tokenise(self, request: Request, work: Callable[[], R]) -> R:
+        """Do the work before a model is called in a thread: tokenise texts."""
+        return await self._in_thread(request, work, self._tokenisers)
 
     async def run(self, request: Request, work: Callable[[], R]) -> R:
-        """Do work in a thread; when the client goes away, the work stops at the next pass."""
+        """Do the work of a model in a thread; when the client goes away, the work stops at the next pass."""
+        return await self._in_thread(request, work, self._limiter)
+
+    def close(self) -> None:
+        """Admit nobody any more."""
+        self.closing = True
+
+    def stop(self) -> None:
+        """Stop all work at its next pass; its clients are told that the server shuts down."""
+        self.closing = True
+        for cancellation in list(self._running):
+            cancellation.cancel()
+
+    async def _in_thread(self, request: Request, work: Callable[[], R], limiter: CapacityLimiter) -> R:
         cancellation = Cancellation()
+        self._running.add(cancellation)
+        gone = begun = False
+        answer: R | None = None
+        error: Exception | None = Cancelled()  # stays where the client went away before a thread was free
 
         def cancellable() -> R:
-            with cancelled_by(cancellation):
-                return work()
+            nonlocal begun
+            begun = True
+            try:
+                if cancellation.cancelled:
+                    raise Cancelled
+                with cancelled_by(cancellation):
+                    return work()
+            finally:
+                self._running.discard(cancellation)
 
         async def watch() -> None:
-            while True:
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    cancellation.cancel()
-                    return
+            nonlocal gone
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            gone = True
+            cancellation.cancel()
+            group.cancel_scope.cancel()  # ends the wait for a thread; a thread that runs is waited for
 
-        async with anyio.create_task_group() as group:
-            group.start_soon(watch)
-            answer, error = await to_thread.run_sync(_caught, cancellable, limiter=self._limiter)
-            group.cancel_scope.cancel()
-        if isinstance(error, Cancelled):
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(watch)
+                answer, error = await to_thread.run_sync(_caught, cancellable, limiter=limiter)
+                group.cancel_scope.cancel()
+        finally:
+            cancellation.cancel()  # where the task itself is cancelled, its thread is told
+            if not begun:
+                self._running.discard(cancellation)
+        if gone:
             raise RequestError(499, "client_closed", "the client went away")
+        if isinstance(error, Cancelled):
+            raise shutting_down()
         if error is not None:
             raise error
         return answer  # type: ignore[return-value]
+
+
+def shutting_down() -> RequestError:
+    """The refusal of a server that is told to stop."""
+    return RequestError(
+        503,
+        "shutting_down",
+        "expected a running server, got one that shuts down",
+        advice=("ask again later",),
+        headers={"Retry-After": "5"},
+    )
 
 
 def _caught(work: Callable[[], R]) -> tuple[R | None, Exception | None]:

@@ -17,6 +17,7 @@ from pofx.lm.paths import as_id_rows, skip_per_path
 from pofx.lm.reading_progress import listen_to_reading
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
+from pofx.server.batching.arrivals import arrived
 from pofx.server.batching.calls import Call, ExtendCall, ForwardCall
 from pofx.server.batching.cancellation import Cancelled, current_cancellation
 from pofx.server.batching.turns import Turns
@@ -110,6 +111,7 @@ class SharedLM(LMWrapper):
         with self._lock:
             self._pending.append(call)
             call.ticket = self._turns.enter()
+        arrived()
         idle = call.ticket.ready
         if call.ticket.wait():
             try:
@@ -191,6 +193,7 @@ class SharedLM(LMWrapper):
         if current_cancellation().cancelled:
             raise Cancelled
         ticket = self._turns.enter()
+        arrived()
         if not ticket.wait():
             raise AssertionError("ours: only calls that are merged are withdrawn")
         try:

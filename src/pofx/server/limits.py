@@ -1,0 +1,71 @@
+"""What one request may ask, checked before anything is tokenised or allocated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pofx.server.errors import RequestError
+from pofx.server.settings import Settings
+
+
+def check_texts(param: str, texts: Sequence[str], settings: Settings) -> int:
+    """An upper bound of the tokens of texts, each of which spells at least one byte.
+
+    Args:
+        param: The field that holds the texts.
+        texts: The texts.
+        settings: The limits.
+
+    Returns:
+        The bound, which is at most `settings.tokens`: texts of more tokens are refused by `check_tokens`.
+
+    Raises:
+        RequestError: There are too many texts, or too many bytes to be tokenised.
+    """
+    check_count(param, len(texts), settings)
+    size = sum(len(t.encode("utf-8")) for t in texts)
+    if size > settings.text:
+        raise RequestError(
+            413,
+            "too_large",
+            f"{param}: expected texts of at most {settings.text} bytes in all, got {size}",
+            param,
+            ("split the request",),
+        )
+    return min(size + len(texts), settings.tokens)
+
+
+def check_count(param: str, n: int, settings: Settings) -> None:
+    """Refuse more prompts than a request may have."""
+    if n > settings.prompts:
+        raise RequestError(
+            400,
+            "too_many_prompts",
+            f"{param}: expected at most {settings.prompts} prompts, got {n}",
+            param,
+            ("split the request",),
+        )
+
+
+def check_tokens(param: str, n: int, settings: Settings) -> None:
+    """Refuse more tokens than a request may have, those to be generated included."""
+    if n > settings.tokens:
+        raise RequestError(
+            413,
+            "too_many_tokens",
+            f"{param}: expected at most {settings.tokens} tokens in all, got {n}",
+            param,
+            ("split the request",),
+        )
+
+
+def check_ids(param: str, ids: Sequence[int], size: int) -> None:
+    """Refuse ids outside of a vocabulary of `size` ids."""
+    k = next((k for k, i in enumerate(ids) if not 0 <= i < size), None)
+    if k is not None:
+        raise RequestError(
+            400,
+            "invalid_token",
+            f"{param}.{k}: expected an id from 0 to {size - 1}, got {ids[k]}",
+            f"{param}.{k}",
+        )
