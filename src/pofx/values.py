@@ -119,6 +119,16 @@ def check_bool(name: str, value: Any) -> bool:
     return found
 
 
+def check_ids(ids: Any, size: int) -> None:
+    """Check that each token id of an array is one of the `size` ids of a vocabulary.
+
+    Raises:
+        IndexError: An id is negative, or `size` or more. Ids are made by programs, so this is no `BadValue`.
+    """
+    if ids.size and not 0 <= ids.min() <= ids.max() < size:
+        raise IndexError(f"expected ids below {size}, got {ids.min()} … {ids.max()}")
+
+
 def why_not_whole(value: Any, least: int, most: int) -> str | None:
     """Return the reason, for a message, why a value is no whole number from `least` to `most`; None where it is one."""
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= most:

@@ -22,6 +22,7 @@ from pofx.lm.paths import skip_per_path
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.lm.window_rule import WindowRule
+from pofx.values import check_ids
 from pofx.vocab.vocabulary import Vocab
 
 
@@ -270,11 +271,14 @@ def prepare_paths(
 
     Raises:
         NoBOS: A path is to be scored from its first token, and the model has no x0.
+        IndexError: An id is no id of the vocabulary.
     """
     ids = [np.asarray(p, dtype=np.int64) for p in paths]
     skips = skip_per_path(skip, ids)
     if lm.begin.known == "none" and any(s == 0 < len(p) for s, p in zip(skips, ids)):
         raise refuse_unconditional(lm.begin)
+    if ids:
+        check_ids(np.concatenate(ids), lm.vocab.size)
     return ids, skips
 
 

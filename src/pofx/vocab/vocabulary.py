@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import Advice, BadValue, NotText
+from pofx.values import check_ids
 from pofx.vocab.control_tokens import ControlTokens
 
 # A function that is called with the names of control tokens, and with the texts, before they are encoded.
@@ -232,8 +233,7 @@ class ByteVocab(Vocab):
     def decode(self, ids: Sequence[int]) -> bytes:
         """Return the ids as bytes."""
         a = np.asarray(ids, dtype=np.int64)
-        if len(a) and (a.min() < 0 or a.max() >= self.size):
-            raise IndexError(f"expected ids below {self.size}, got {a.min()} … {a.max()}")
+        check_ids(a, self.size)
         return a[a < 256].astype(np.uint8).tobytes()
 
     def spans(self, ids: Sequence[int], text: str | bytes) -> NDArray[np.int64]:

@@ -246,13 +246,11 @@ def _texts(rows: ClassRows, texts: list[str | bytes], as_json: bool) -> None:
 def _show(joint: Joint, evaluation: Evaluation, as_json: bool) -> None:
     names = [str(t) for t in joint.classes]
     if as_json:
+        from pofx.cli.output.classify_report import evaluation_record
         from pofx.report.json_records import dumps
 
         record = {
-            "documents": evaluation.n,
-            "accuracy": evaluation.accuracy,
-            "log_loss_nats": evaluation.log_loss,
-            "calibration_error": evaluation.calibration_error,
+            **evaluation_record(evaluation),
             "calibration": [dataclasses.asdict(b) for b in evaluation.bins],
             "classes": names,
             "recall": [float(v) for v in evaluation.recall],

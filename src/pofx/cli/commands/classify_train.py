@@ -19,7 +19,7 @@ from pofx.cli.options.classify_input import (
 )
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, optional_model
-from pofx.cli.options.ngram import check_alpha, ngram_options, vocab_option
+from pofx.cli.options.ngram import check_alpha, check_family, ngram_options, vocab_option
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Verb, Written
 from pofx.cli.output.classify_report import report, told
@@ -210,13 +210,7 @@ ONLY = {"ngram": ("order", "smoothing", "alpha"), "transformer": ("seconds",)}
 def _check_heeded(family: str, smoothing: str, given: tuple[str, ...], options: ModelOptions | None) -> None:
     if options is not None and not given:
         raise click.UsageError("-m needs --given LABEL=TEXT for each class; without --given, leave -m out.")
-    for owner, names in ONLY.items():
-        idle = [f"--{name}" for name in names if (options or owner != family) and arguments.typed(name)]
-        if idle:
-            found = "-m, which fits nothing" if options else f"--family {family}"
-            raise click.UsageError(
-                f"{', '.join(idle)}: expected only with --family {owner}, got {found}; change one."
-            )
+    check_family(ONLY, None if options else family)
     for name in ("vocab", "family"):
         if options and arguments.typed(name):
             raise click.UsageError(f"--{name}: expected only where models are fitted, got -m; leave one out.")

@@ -10,7 +10,7 @@ import click
 
 from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
-from pofx.cli.options.ngram import check_alpha, ngram_options, vocab_option
+from pofx.cli.options.ngram import check_alpha, check_family, ngram_options, vocab_option
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Verb, Written, model_finished
 from pofx.cli.output.fit_report import ProgressPrinter, print_report
@@ -227,10 +227,5 @@ def _prepare(checkpoint: Path, resume: bool) -> None:
 
 
 def _check_heeded(family: str, smoothing: str) -> None:
-    for owner, names in ONLY.items():
-        idle = [f"--{name}" for name in names if owner != family and arguments.typed(name)]
-        if idle:
-            raise click.UsageError(
-                f"{', '.join(idle)}: expected only with --family {owner}, got --family {family}; change one."
-            )
+    check_family(ONLY, family)
     check_alpha(smoothing)

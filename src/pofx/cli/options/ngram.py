@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -67,6 +67,20 @@ def vocab_option(condition: str = "") -> Callable[[F], F]:
             "characters); bpe:8000 (8,000 subwords, learned from FILES).",
         ),
     )
+
+
+def check_family(only: Mapping[str, Sequence[str]], family: str | None) -> None:
+    """Refuse options that another family than the one that is fitted heeds; None where -m names a model.
+
+    only: the options, without dashes, by the family that alone heeds them.
+    """
+    for owner, names in only.items():
+        idle = [f"--{name}" for name in names if owner != family and typed(name)]
+        if idle:
+            found = "-m, which fits nothing" if family is None else f"--family {family}"
+            raise click.UsageError(
+                f"{', '.join(idle)}: expected only with --family {owner}, got {found}; change one."
+            )
 
 
 def check_alpha(smoothing: str) -> None:

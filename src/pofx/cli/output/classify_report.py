@@ -31,6 +31,16 @@ def told(em: int) -> Callable[[EMStep], None] | None:
     return tell
 
 
+def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
+    """The numbers of an evaluation that sum it up, as JSON names them."""
+    return {
+        "documents": evaluation.n,
+        "accuracy": evaluation.accuracy,
+        "log_loss_nats": evaluation.log_loss,
+        "calibration_error": evaluation.calibration_error,
+    }
+
+
 def report(
     joint: Joint,
     out: str,
@@ -63,12 +73,7 @@ def report(
             "held_out": None,
         }
         if evaluation is not None:
-            record["held_out"] = {
-                "documents": evaluation.n,
-                "accuracy": evaluation.accuracy,
-                "log_loss_nats": evaluation.log_loss,
-                "calibration_error": evaluation.calibration_error,
-            }
+            record["held_out"] = evaluation_record(evaluation)
         click.echo(dumps(record))
         return
     classes = "class" if len(joint.classes) == 1 else "classes"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.output.notices import BadRows, print_fitted, print_notice
+from pofx.cli.output.notices import print_notice
+from pofx.cli.output.row_tally import RowTally
 from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
 from pofx.jobs.row_query import Entry, RowQuery
@@ -31,39 +32,28 @@ def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking:
     from pofx.errors import PofxError
     from pofx.queries.scoring.stream import blocks
     from pofx.queries.scoring.terms import terms
-    from pofx.units import count_noun
 
     columns = rows.columns({})
-    n = n_bytes = failed = fitted = chosen = 0
-    nats = 0.0
-    told = BadRows()
+    tally = RowTally()
     answer = rows.bind(lm)
     for block in blocks(asked.items(print_notice), asked.ask, rows.block_size(lm)):
         for item, found in zip(block.items, block.answers(answer)):
-            if not as_json and n + failed == 0:
+            if not as_json and tally.n + tally.failed == 0:
                 click.echo("\t".join(c.name for c in columns))
             if isinstance(found, PofxError):
-                failed += 1
-                told.failed(f"{item.source}:{item.line}", found)
+                tally.fail(item, found)
                 cells = rows.make_rows(Entry(item.id), " ".join(str(in_shell(found)).split()))
             else:
-                n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + rows.nats(found)
-                fitted, chosen = fitted + found.terms.fitted, chosen + found.terms.chosen
+                tally.add(found.terms, rows.nats(found))
                 cells = rows.make_rows(Entry(item.id), found)
             for row in cells:
                 click.echo(encode_row(row).decode().rstrip("\n") if as_json else _tabbed(row, columns))
-    told.rest()
-    if not n and not failed:
-        raise asked.no_rows_error()
-    if failed:
-        click.echo(
-            f"pofx: warning: {failed:,} of {count_noun(n + failed, 'row')} without a {lacking}", err=True
-        )
-    print_fitted(fitted, chosen, n)
+    tally.rest(asked, lacking)
+    tally.warn_of_fitted()
     if name:
-        click.echo(summary(n, n_bytes, nats, prefix=False), err=True)
+        click.echo(summary(tally.n, tally.bytes, tally.nats, prefix=False), err=True)
         click.echo(f"pofx: {told_terms(name, terms(lm, 0, 0, 0, end=True))}", err=True)
-    if failed:
+    if tally.failed:
         click.get_current_context().exit(1)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.output.notices import BadRows, print_fitted, print_notice
+from pofx.cli.output.notices import print_notice
+from pofx.cli.output.row_tally import RowTally
 from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
 
@@ -59,35 +60,26 @@ def print_blocks(
     """
     from pofx.cli.output.run_job import summary
     from pofx.queries.scoring.score import Scored
-    from pofx.units import count_noun
 
-    n = n_bytes = failed = fitted = chosen = 0
-    nats = 0.0
+    tally = RowTally()
     kept: list[Scored] = []
-    told = BadRows()
     for block in blocks:
         for item, found in block:
             if isinstance(found, Scored):
                 value = found.prefix_total if prefix else found.total
-                n, n_bytes, nats = n + 1, n_bytes + found.terms.bytes, nats + value
-                fitted, chosen = fitted + found.terms.fitted, chosen + found.terms.chosen
+                tally.add(found.terms, value)
                 if wants_page and len(kept) < PAGE_TEXTS:
                     kept.append(found)
                 record = found.without_end() if prefix else found
                 click.echo(_json(item, record, tokens) if as_json else _cells(item, found, value))
             else:
-                failed += 1
-                told.failed(f"{item.source}:{item.line}", found)
+                tally.fail(item, found)
                 click.echo(_json_error(item, found) if as_json else f"{item.id}\t\t")
-    told.rest()
-    if not n and not failed:
-        raise asked.no_rows_error()
-    if failed:
-        click.echo(f"pofx: warning: {failed:,} of {count_noun(n + failed, 'row')} without a score", err=True)
+    tally.rest(asked, "score")
     if not quiet:
-        click.echo(summary(n, n_bytes, nats, prefix), err=True)
-    print_fitted(fitted, chosen, n)
-    return kept, failed
+        click.echo(summary(tally.n, tally.bytes, tally.nats, prefix), err=True)
+    tally.warn_of_fitted()
+    return kept, tally.failed
 
 
 def _cells(item: Any, found: Scored, value: float) -> str:

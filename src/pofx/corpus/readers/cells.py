@@ -79,7 +79,12 @@ def _as_id(value: object, field: str, record: Iterable[object], layout: Document
 
 
 def column_of(
-    name: str, columns: list[str], wanted: str, option: tuple[str, str], delimiter: str | None = None
+    name: str,
+    columns: list[str],
+    wanted: str,
+    option: tuple[str, str],
+    delimiter: str | None = None,
+    field: str = "",
 ) -> int:
     """Return the place of a column.
 
@@ -89,6 +94,7 @@ def column_of(
         wanted: The name of the column.
         option: The argument of Python and the option of the command line that name the column.
         delimiter: The character between columns of CSV and TSV; None for other formats.
+        field: The field that the user named, where the column is only the beginning of its name.
 
     Raises:
         BadSource: The column is missing or there twice; the message names the columns that are there.
@@ -99,7 +105,7 @@ def column_of(
     then: str | Advice = (
         Advice("name a column that is there once", *option)
         if wanted in columns
-        else field_advice(wanted, columns, option)
+        else field_advice(field or wanted, columns, option)
     )
     if delimiter is not None and len(columns) == 1:
         other = next((d for d in ";\t,|" if d != delimiter and wanted in columns[0].split(d)), None)

@@ -7,11 +7,11 @@ from dataclasses import replace
 from io import BufferedReader
 from typing import Any, cast
 
-from pofx.corpus.readers.cells import read_document
+from pofx.corpus.readers.cells import column_of, read_document
 from pofx.corpus.readers.fields import field_advice, shown_names
 from pofx.corpus.readers.layout import DocumentLayout, NoDocument, RowOutcome
 from pofx.corpus.readers.parquet_pages import BadPage, unpacked_size
-from pofx.errors import Advice, BadSource, require
+from pofx.errors import BadSource, require
 from pofx.files.limits import FLOOR
 
 # Rows that are decoded at once.
@@ -52,7 +52,10 @@ def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> I
     # A text that stands in a million rows is kept once in the file; as a dictionary it stays so in memory.
     once = [p.top for p in places if p.is_text]
     try:
-        table = parquet.ParquetFile(stream, read_dictionary=list(dict.fromkeys(once)))
+        # The footer is known: to read it again costs as much as it did.
+        table = parquet.ParquetFile(
+            stream, read_dictionary=list(dict.fromkeys(once)), metadata=table.metadata
+        )
         batches = table.iter_batches(batch_size=batch, columns=list(dict.fromkeys(p.top for p in places)))
     except (arrow.ArrowException, OSError) as e:
         raise broken(e) from None
@@ -82,18 +85,7 @@ class _Place:
     def __init__(self, arrow: Any, schema: Any, name: str, field: str, option: tuple[str, str]) -> None:
         self.field = field
         parts = [field] if field in schema.names or "." not in field else field.split(".")
-        if schema.names.count(parts[0]) != 1:
-            found = "it twice in" if parts[0] in schema.names else "only"
-            twice = parts[0] in schema.names
-            then = (
-                Advice("name a column that is there once", *option)
-                if twice
-                else field_advice(field, schema.names, option)
-            )
-            raise BadSource(
-                f"{name}: expected one column {parts[0]!r}, got {found} {shown_names(schema.names) or 'no columns'}",
-                then,
-            )
+        column_of(name, schema.names, parts[0], option, field=field)
         self.top, self.inner = parts[0], parts[1:]
         self.kind = schema.field(self.top).type
         for part in self.inner:

@@ -22,6 +22,7 @@ from pofx.models.ngram.chain import shorten_histories, termination
 from pofx.models.ngram.counting import Codes, count_ngrams
 from pofx.models.ngram.smoothing import Levels, smooth
 from pofx.models.specs import NgramSpec
+from pofx.values import check_ids
 from pofx.vocab.vocabulary import BEGIN_TEXT, Vocab
 
 # How many whole distributions are computed at once along a text: 2,048 × 257 float64 take 4 MB.
@@ -91,7 +92,7 @@ class NgramLM(LM):
         new = as_id_rows(ids, state.n)
         if not new.shape[1]:
             return state
-        self._check(new)
+        check_ids(new, self.vocab.size)
         keep = state.carry.shape[1]
         both = np.concatenate([(new[:, ::-1] + 1).astype(np.uint64), state.carry], axis=1)
         return self._state(both[:, :keep])
@@ -108,7 +109,6 @@ class NgramLM(LM):
         if not ids:
             return out.build()
         flat = np.concatenate(ids)
-        self._check(flat)
         codes, kept = self._laid_out(flat, np.array([len(p) for p in ids]), np.array(skips))
         done = 0
         for lo in range(0, len(codes), POSITIONS):
@@ -187,10 +187,6 @@ class NgramLM(LM):
                 h.update(np.ascontiguousarray(column).astype("<f8").tobytes())
             h.update(np.packbits(self.levels.seen[k]).tobytes())
         return h.hexdigest()[:32]
-
-    def _check(self, ids: NDArray[np.int64]) -> None:
-        if ids.size and (ids.min() < 0 or ids.max() >= self.vocab.size):
-            raise IndexError(f"expected token ids in [0, {self.vocab.size}), got {ids.min()} … {ids.max()}")
 
     def _known(self, codes: NDArray[np.uint64]) -> NDArray[np.int64]:
         """How many codes without padding between them end at each position, up to the order."""

@@ -202,7 +202,7 @@ def _library_forward(request: _Request) -> tuple[Body, Head, int | None]:
         known = found
         del body, head
     model = request.model(dtype)
-    return *make_reader(model, dtype, known.reader), context_length(model)
+    return *make_reader(model, request.checkpoint.directory, dtype, known.reader), context_length(model)
 
 
 def _fell_back(checkpoint: Checkpoint, why: str) -> None:

@@ -24,7 +24,7 @@ from pofx.models.pretrained.inference.body import Body, Carry
 from pofx.models.pretrained.inference.head import ROWS, Head
 from pofx.models.pretrained.inference.prefix_tree import prefix_tree
 from pofx.models.threads import engine_for, threads_for
-from pofx.values import check_whole_number
+from pofx.values import check_ids, check_whole_number
 from pofx.vocab.vocabulary import Vocab
 
 # Tokens of a pass: 512 are as fast for short texts, and 4 % slower for windows of 1,024. A large model has fewer, so that
@@ -81,7 +81,7 @@ class PretrainedLM(LM):
         new = as_id_rows(ids, state.n)
         if not new.size:
             return state
-        self._check(new)
+        check_ids(new, self.vocab.size)
         self._fits(int(state.carry.sizes.max(initial=0)) + new.shape[1])
         with threads_for(self.body.width, new.size):
             return self._state(state.n, self.body.extend(state.carry, new))
@@ -94,8 +94,6 @@ class PretrainedLM(LM):
     ) -> Trace:
         """Compute log p(path[i] | path[:i]) for i ≥ skip, nats; prefixes that paths share are computed once."""
         ids, skips = prepare_paths(self, paths, skip)
-        for p in ids:
-            self._check(p)
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
         # Target i is predicted by input i − 1; the last token of a path is nobody's input.
         inputs = [p[:-1] if len(p) > s else p[:0] for p, s in zip(ids, skips)]
@@ -141,10 +139,6 @@ class PretrainedLM(LM):
             return out
 
         return State(law, carry, n)
-
-    def _check(self, ids: Ints) -> None:
-        if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab.size:
-            raise IndexError(f"expected ids below {self.vocab.size}, got {ids.min()} … {ids.max()}")
 
     def _fits(self, tokens: int) -> None:
         if self.context is not None and tokens > self.context:

@@ -35,6 +35,7 @@ from pofx.models.transformer.windows import (
     default_overlap,
     window_rule,
 )
+from pofx.values import check_ids
 from pofx.vocab.vocabulary import BEGIN_TEXT, Vocab
 
 CHUNK_BYTES = 1 << 26  # of logits held at a time: 64 MB
@@ -113,7 +114,7 @@ class TransformerLM(LM):
         new = as_id_rows(ids, state.n)
         if not new.size:
             return state
-        self._check(new)
+        check_ids(new, self.vocab.size)
         assert isinstance(state.carry, KeyValueCache)  # noqa: S101  (ours: a state of this model)
         with threads_for(self.net.shape.width):
             return self._state(extend_cache(self.net, state.carry, new, self.overlap))
@@ -129,8 +130,6 @@ class TransformerLM(LM):
         A prefix that several paths share, and that is skipped, is read once (`group_by_prefix`).
         """
         ids, skips = prepare_paths(self, paths, skip)
-        for p in ids:
-            self._check(p)
         lead = [] if self.begin.id is None else [self.begin.id]
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
         # Target i of a path is predicted by input i (after x0), or by input i − 1.
@@ -214,7 +213,3 @@ class TransformerLM(LM):
             return out
 
         return State(law, cache, len(cache.length))
-
-    def _check(self, ids: Ints) -> None:
-        if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab.size:
-            raise IndexError(f"expected ids below {self.vocab.size}, got {ids.min()} … {ids.max()}")

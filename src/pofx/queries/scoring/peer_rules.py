@@ -18,7 +18,6 @@ class PeerRule:
     """Which terms of log p(x1|B) … log p(xn|x<n), log p(E|x) a tool adds up, and what the tool makes of the sum.
 
     Attributes:
-        call: How the tool is called.
         front: Where the B of the tool comes from: the tokens that the tokenizer adds by itself ("tokenizer"; without
             any, the first token is dropped), the declared BOS ("bos"), BOS or else EOS ("bos or eos"), or the x0 of an
             n-gram ("x0").
@@ -28,7 +27,6 @@ class PeerRule:
         chunk: Tokens in a chunk, for a tool that cuts texts into chunks; else None.
     """
 
-    call: str
     front: BeginSource
     end: bool
     sum: Statistic
@@ -37,18 +35,18 @@ class PeerRule:
 
 
 PEERS: Mapping[str, PeerRule] = {
-    "minicons": PeerRule(
-        "IncrementalLMScorer(model, 'cpu').sequence_score(text)", "tokenizer", False, "mean", "nats a token"
-    ),
-    "lm-eval": PeerRule("HFLM.loglikelihood of ('', text)", "bos or eos", False, "sum", "nats"),
-    "lmppl": PeerRule(
-        "LM(model).get_perplexity(text)", "tokenizer", False, "perplexity", "perplexity a token"
-    ),
-    "lm-scorer": PeerRule("sentence_score(text, log=True)", "bos", True, "sum", "nats"),
-    "llama-perplexity": PeerRule(
-        f"llama-perplexity -c {CHUNK} -f file", "tokenizer", False, "perplexity", "perplexity a token", CHUNK
-    ),
-    "kenlm": PeerRule("model.score(text)", "x0", True, "log10", "log10"),
+    # IncrementalLMScorer(model, 'cpu').sequence_score(text)
+    "minicons": PeerRule("tokenizer", False, "mean", "nats a token"),
+    # HFLM.loglikelihood of ('', text)
+    "lm-eval": PeerRule("bos or eos", False, "sum", "nats"),
+    # LM(model).get_perplexity(text)
+    "lmppl": PeerRule("tokenizer", False, "perplexity", "perplexity a token"),
+    # sentence_score(text, log=True)
+    "lm-scorer": PeerRule("bos", True, "sum", "nats"),
+    # llama-perplexity -c CHUNK -f file
+    "llama-perplexity": PeerRule("tokenizer", False, "perplexity", "perplexity a token", CHUNK),
+    # model.score(text)
+    "kenlm": PeerRule("x0", True, "log10", "log10"),
 }
 
 STATISTIC_NAMES: Mapping[Statistic, str] = {

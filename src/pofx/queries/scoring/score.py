@@ -11,7 +11,7 @@ from pofx.lm.trace import Want
 from pofx.queries.scoring.joins import JoinRequest, choose_joins, score_exact, score_healed
 from pofx.queries.scoring.scored import Scored as Scored
 from pofx.queries.scoring.scored import score_tokens
-from pofx.queries.scoring.terms import Given, name_normalizers, read_texts, terms_given_ids
+from pofx.queries.scoring.terms import Given, name_normalizers, prefix_per_text, read_texts, terms_given_ids
 from pofx.transforms.given import Prefix
 from pofx.transforms.given import given as with_prefix
 
@@ -68,13 +68,7 @@ def score(
             argument="given",
         )
     texts = list(texts)
-    prefixes = [given] * len(texts) if isinstance(given, str | bytes | Prefix) else list(given)
-    if len(prefixes) != len(texts):
-        raise BadValue(
-            f"expected one prefix, or one for each of {len(texts)} texts, got {len(prefixes)}",
-            "pass one prefix for each text",
-            argument="given",
-        )
+    prefixes = prefix_per_text(given, len(texts))
     if any(isinstance(g, Prefix) for g in prefixes):
         return _score_given_ids(lm, texts, prefixes, want, boundary)
     return _score(lm, texts, [g for g in prefixes if not isinstance(g, Prefix)], want, boundary)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
+from pofx.errors import BadValue
 from pofx.lm.begin import Known
 from pofx.lm.model import LM
 from pofx.transforms.given import Prefix
@@ -154,6 +155,26 @@ class _Record(Protocol):
 
 
 RecordT = TypeVar("RecordT", bound=_Record)
+
+
+def prefix_per_text(given: Any, n: int) -> list[Any]:
+    """The argument `given` as one prefix a text.
+
+    Args:
+        given: One prefix for all texts, or one for each of them.
+        n: The number of texts.
+
+    Raises:
+        BadValue: The prefixes are not as many as the texts.
+    """
+    prefixes = [given] * n if isinstance(given, str | bytes | Prefix) else list(given)
+    if len(prefixes) != n:
+        raise BadValue(
+            f"expected one prefix, or one for each of {n} texts, got {len(prefixes)}",
+            "pass one prefix for each text",
+            argument="given",
+        )
+    return prefixes
 
 
 def read_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[str | bytes], list[str]]:

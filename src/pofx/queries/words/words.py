@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pofx.errors import Advice, BadValue, NoEOS
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Trace, Want
-from pofx.queries.scoring.terms import name_normalizers, read_texts, terms
+from pofx.queries.scoring.terms import name_normalizers, prefix_per_text, read_texts, terms
 from pofx.queries.segmentation.word_rule import SECONDS, Punctuation, WordRule
 from pofx.queries.words.boundaries import BoundaryTokens
 from pofx.queries.words.word import Word, Worded
@@ -112,13 +112,7 @@ def read_words(
             "got a model without end-of-text symbol",
             Advice("name a token that ends texts", "end=…", "--end"),
         )
-    givens = [given] * len(texts) if isinstance(given, str | bytes) else list(given)
-    if len(givens) != len(texts):
-        raise BadValue(
-            f"expected one prefix, or one for each of {len(texts)} texts, got {len(givens)}",
-            "pass one prefix for each text",
-            argument="given",
-        )
+    givens: list[str | bytes] = prefix_per_text(given, len(texts))
     texts, changed = read_texts(lm, texts)
     givens, changed_givens = read_texts(lm, givens)
     if own is not None and any(changed):

@@ -22,7 +22,7 @@ from pofx.transforms.bytewise.reserve import Reserve
 from pofx.transforms.bytewise.shared_history_tree import beams
 from pofx.transforms.bytewise.sorted_tokens import SortedVocabulary
 from pofx.transforms.bytewise.steps import Step, StepTerms, read_steps
-from pofx.values import check_whole_number
+from pofx.values import check_ids, check_whole_number
 from pofx.vocab.vocabulary import ByteVocab, refuse_normalizing
 
 # The most texts read side by side, and the most numbers that their laws may hold: 256 MB in float32, so 42 texts at 5
@@ -131,7 +131,7 @@ class Bytewise(LM):
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
         """Each text followed by its row of bytes `ids[n, t]`: at most one call of the model a byte."""
         new = as_id_rows(ids, state.n)
-        self._check(new)
+        check_ids(new, self.vocab.size)
         hypotheses: Hypotheses = state.carry
         for byte in new.T:
             hypotheses = expand(hypotheses, byte).keep(np.arange(hypotheses.n))
@@ -148,8 +148,6 @@ class Bytewise(LM):
         Where whole laws are wanted, or all hypotheses are kept, the texts are read side by side with a pass a byte.
         """
         ids, skips = prepare_paths(self, paths, skip)
-        for p in ids:
-            self._check(p)
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
         terms = [StepTerms(*np.zeros((4, 0)))] * len(ids)
         longest = sorted((i for i, p in enumerate(ids) if len(p)), key=lambda i: -len(ids[i]))
@@ -213,10 +211,6 @@ class Bytewise(LM):
                 break
             before = after.keep(going)
         return steps
-
-    def _check(self, ids: Ints) -> None:
-        if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab.size:
-            raise IndexError(f"expected ids below {self.vocab.size}, found {ids.min()} … {ids.max()}")
 
     def bare(self) -> LM | None:
         """None: without x0 there is no law of bytes."""

@@ -36,13 +36,13 @@ _ONE = torch.zeros(1, 1, dtype=torch.int64)  # a text of one token
 _NO_BODY = (AttributeError, TypeError, ValueError, RuntimeError, KeyError, IndexError, NotImplementedError)
 
 
-def make_reader(model: Any, dtype: torch.dtype, kind: str) -> tuple[Body, Head]:
+def make_reader(model: Any, where: Path, dtype: torch.dtype, kind: str) -> tuple[Body, Head]:
     """Return the body and the head of a model, read as `compare_with_library` found: "head" or "whole"."""
     if kind == "head":
         inner = _inner(model)
         assert inner is not None  # noqa: S101  (ours: found so in float32)
         return LibraryBody(inner, _weight(model).shape[1]), _head(model, dtype)
-    logits = _logits(model)
+    logits = _logits(model, where)
     return LibraryBody(model, len(logits), whole=True), LogitsHead(logits)
 
 
@@ -55,8 +55,7 @@ def compare_with_library(
     the probe to see.
     """
     context = context_length(model)
-    with torch.inference_mode():
-        rows = len(library_logits(model, _ONE, where)[0, -1])
+    rows = len(_logits(model, where))
     with library_call(where):
         table = model.get_input_embeddings().weight.shape
     inputs = min(rows, int(table[0]))
@@ -65,13 +64,13 @@ def compare_with_library(
     bound = HEAD + ROUNDED * largest
     kind = "head"
     if _can_be_split(model, rows):
-        body, head = make_reader(model, torch.float32, kind)
+        body, head = make_reader(model, where, torch.float32, kind)
         off = largest_difference(read_probe(body, head, ids), said)
     else:
         off = np.inf
     if not off <= bound:
         kind = "whole"
-        body, head = make_reader(model, torch.float32, kind)
+        body, head = make_reader(model, where, torch.float32, kind)
         off = largest_difference(read_probe(body, head, ids), said)
         if not off <= bound:
             raise BadSource(
@@ -92,9 +91,9 @@ def compare_with_library(
 
 
 @torch.inference_mode()
-def _logits(model: Any) -> torch.Tensor:
+def _logits(model: Any, where: Path) -> torch.Tensor:
     """Of a text of one token: how many rows there are, and which of them no text reaches."""
-    found: torch.Tensor = model(input_ids=_ONE, use_cache=False).logits[0, -1]
+    found: torch.Tensor = library_logits(model, _ONE, where)[0, -1]
     return found
 
 
