@@ -139,7 +139,10 @@ def test_damage_of_any_kind_leaves_no_file(run: Callable[..., Ran], models: tupl
 def test_another_model_leaves_no_file(run: Callable[..., Ran], models: tuple[str, str]) -> None:
     assert run("compress", "a.txt", "-m", models[0], "-o", "b").code == 0
     Path("c").write_text("what was here before")
-    assert "got another (model: " in run("decompress", "b", "-m", models[1], "-o", "c", "--overwrite").refusal
+    assert (
+        "got another model (model: "
+        in run("decompress", "b", "-m", models[1], "-o", "c", "--overwrite").refusal
+    )
     assert Path("c").read_text() == "what was here before"
     assert files() == {"a.txt", "b", "c"}
 

@@ -20,7 +20,7 @@ from pofx.files.locks import locked_outputs
 pytest.importorskip("fcntl")
 
 Run = Callable[..., tuple[object, str]]
-REFUSAL = "expected to write it alone, got another run that is writing it; wait for it, or write elsewhere"
+REFUSAL = "expected a path that no other run writes, got a path that another run is writing; wait for it, or write elsewhere"
 COMMANDS = {**OUTPUTS, ("demo", "out"): "demo -o OUT"}
 COMPRESS = "compress in.txt -m model.arpa -o out"
 

@@ -127,7 +127,7 @@ def test_limits_and_truncation_hold_at_a_url(store: Any) -> None:
     with pytest.raises(BadSource, match="expected at most 200 bytes for each byte of the packed file"):
         documents("memory://bomb.txt.gz").look()
     store.pipe("/cut.txt.gz", gzip.compress(b"a line\n")[:-4])
-    with pytest.raises(BadSource, match="expected a whole .gz file, got one that breaks off"):
+    with pytest.raises(BadSource, match="expected a whole .gz file, got a file that breaks off"):
         read("memory://cut.txt.gz")
     store.pipe("/long.txt", b"a" * 100)
     with pytest.raises(BadSource, match="expected a document of at most 10 bytes"):

@@ -142,7 +142,7 @@ def test_blocks_out_of_order_are_refused() -> None:
     rows = ScoreRows()
     with JobRun(job()) as at_work:
         first, second, _ = at_work.blocks()
-        with pytest.raises(BadValue, match="row 0, got one that begins at row 3"):
+        with pytest.raises(BadValue, match="row 0, got a block that begins at row 3"):
             at_work.keep(second, second.answers(rows.bind(ToyLM())))
         with pytest.raises(BadValue, match="3 answers, got 2"):
             at_work.keep(first, first.answers(rows.bind(ToyLM()))[:2])

@@ -98,7 +98,7 @@ def test_a_process_without_memory_is_one_line(tmp_path: Path, monkeypatch: pytes
 def test_a_panic_on_a_text_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     vocab = TokenizerVocab({**tiny.tokenizer(), "pre_tokenizer": SLOW}, ROWS)
     assert vocab.decode(vocab.encode("aab")) == b"aab"
-    with pytest.raises(NotText, match="this tokenizer can encode, got one on which it fails: Onig") as e:
+    with pytest.raises(NotText, match="this tokenizer can encode, got a text on which it fails: Onig") as e:
         vocab.encode("a" * 60 + "b")
     assert str(e.value).isprintable()
     assert capfd.readouterr().err == ""

@@ -202,7 +202,8 @@ def _from_outside(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, 
 def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ...]:
     if lm is not None:
         raise BadValue(
-            f"{home}: expected no other model than those this classifier holds, got one", "leave it out"
+            f"{home}: expected no other model than those this classifier holds, got another model",
+            "leave it out",
         )
     names = [f"{i:04d}" for i in range(card["models"])] + [BACKGROUND] * (card["background"] > 0)
     found: list[LM] = []

@@ -23,12 +23,12 @@ class _Absent(io.RawIOBase):
 
     def readinto(self, buffer: object, /) -> int:
         raise OSError(
-            errno.EBADF, "expected an open stream, got it closed; open it, or name a file", self._name
+            errno.EBADF, "expected an open stream, got a closed stream; open it, or name a file", self._name
         )
 
     def write(self, data: object, /) -> int:
         raise OSError(
-            errno.EBADF, "expected an open stream, got it closed; open it, or name a file", self._name
+            errno.EBADF, "expected an open stream, got a closed stream; open it, or name a file", self._name
         )
 
 

@@ -47,7 +47,7 @@ def open_text(
                 )
     except EOFError:
         raise BadSource(
-            f"{name}: expected a whole .{source.packing} file, got one that breaks off; what came before was "
+            f"{name}: expected a whole .{source.packing} file, got a file that breaks off; what came before was "
             "read",
             "fetch or write the file again",
         ) from None

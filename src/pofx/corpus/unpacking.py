@@ -102,7 +102,7 @@ class Zstd(Unpacked):
             except self._zstandard.ZstdError as e:
                 if "too much memory" in str(e):
                     raise BadSource(
-                        f"{self._name}: expected a .zst frame that looks back by at most 128 MiB, got one that claims "
+                        f"{self._name}: expected a .zst frame that looks back by at most 128 MiB, got a frame that claims "
                         "more",
                         "pack the file again, without --long or --ultra",
                     ) from None

@@ -106,7 +106,7 @@ def keep_model(name: str, size: int, fill: Callable[[Path], object]) -> Path:
     most = limit()
     if size > most:
         raise BadSource(
-            f"{name}: expected a model that takes at most {most / 1e9:.1f} GB in the cache, got one of "
+            f"{name}: expected a model that takes at most {most / 1e9:.1f} GB in the cache, got a model of "
             f"{size / 1e9:.1f} GB",
             f"allow more: {LIMIT_VARIABLE}={-(-size // 10**9)}G",
         )

@@ -71,7 +71,7 @@ def is_locked(path: Path) -> bool:
 def written_by_another(path: Path | str) -> BadSource:
     """Return the error of a path that another process is writing."""
     return BadSource(
-        f"{path}: expected to write it alone, got another run that is writing it",
+        f"{path}: expected a path that no other run writes, got a path that another run is writing",
         "wait for it, or write elsewhere",
     )
 

@@ -154,7 +154,7 @@ def _damaged(path: Path, found: str) -> BadSource:
 def _path(fingerprint: str) -> Path:
     if not fingerprint:
         raise BadValue(
-            "expected a pretrained model, whose x0 is a matter of evidence, got one without a fingerprint",
+            "expected a pretrained model, whose x0 is a matter of evidence, got a model without a fingerprint",
             "a model fitted here has its x0 in its own files",
             argument="pin",
         )

@@ -112,7 +112,7 @@ class JobRun:
         if not self.resumable and part_of(self._target.path).exists() and not job.fresh:
             raise BadSource(
                 f"{part_of(self._target.path)}: expected no rows of a stopped run, since standard input (or a pipe) cannot "
-                "be read again to go on with them, got some",
+                "be read again to go on with them, got rows",
                 ["move them away", START_OVER],
             )
 
@@ -206,7 +206,7 @@ class JobRun:
         done = journal.saved.state["items"]
         if block.first != done:
             raise BadValue(
-                f"expected the block that begins at row {done:,}, got one that begins at row {block.first:,}",
+                f"expected the block that begins at row {done:,}, got a block that begins at row {block.first:,}",
                 "keep the blocks in their order",
                 argument="block",
             )

@@ -54,7 +54,7 @@ class Scorer:
             )
         if len(set(self.alphabet)) < len(self.alphabet) or "" in self.alphabet:
             raise BadValue(
-                "expected strings that differ and are not empty, got one twice or an empty one",
+                "expected strings that differ and are not empty, got a string twice or an empty string",
                 "pass each next token once",
                 argument="alphabet",
             )

@@ -147,7 +147,7 @@ def _fitted(source: str | Path, unknown: str) -> LM | None:
         return read_arpa(path, unknown=unknown).with_info(fingerprint=sha256(path))
     if unknown != "refuse":
         raise BadValue(
-            f"expected a model of words, an ARPA file, got another ({source})",
+            f"expected a model of words, an ARPA file, got another model ({source})",
             "leave it out, since it spells every word or refuses it by name",
             argument="unknown",
         )

@@ -54,7 +54,7 @@ def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:
     """
     if lm.vocab.end is not None:
         raise BadValue(
-            f"expected a model that ends no text, got one with an EOS (id {lm.vocab.end})",
+            f"expected a model that ends no text, got a model with an EOS (id {lm.vocab.end})",
             Advice("fit without EOS", "end=False", "--no-end"),
         )
     stop = check_real_number("stop", stop, 0, 1, above=True, below=True)

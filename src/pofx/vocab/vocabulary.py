@@ -29,7 +29,7 @@ def refuse_normalizing(vocab: Vocab, what: str) -> None:
     """
     if vocab.normalizes:
         raise BadValue(
-            f"expected a model that reads texts as they are for {what}, got one that normalizes them",
+            f"expected a model that reads texts as they are for {what}, got a model that normalizes them",
             Advice("leave it out", "normalize=True", "--normalize"),
             argument="normalize",
         )

@@ -50,7 +50,7 @@ def test_another_model_is_refused_by_name(model: Callable[[str], LM]) -> None:
         ("without EOS", "EOS"),
         ("transformer", "dtype"),
     ):
-        with pytest.raises(Undecodable, match=rf"got another \(.*{part}: ") as refused:
+        with pytest.raises(Undecodable, match=rf"got another model \(.*{part}: ") as refused:
             decompress(model(name), blob)
         assert "\n" not in str(refused.value)
     with pytest.raises(Undecodable, match="got none; name it"):

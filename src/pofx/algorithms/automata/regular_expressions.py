@@ -63,7 +63,7 @@ def regular(pattern: str) -> Dfa:
     except TooLarge:
         raise BadValue(
             f"expected a pattern of at most {NODES:,} states ({STATES:,} when made deterministic, "
-            f"{MOST:,} over bytes), got one of more: {_shown(pattern)}",
+            f"{MOST:,} over bytes), got a pattern of more: {_shown(pattern)}",
             f"shorten its repeats{_ascii(tree)}",
             argument="matches",
         ) from None
@@ -73,7 +73,7 @@ def parse_language(pattern: str) -> Any:
     """The tree of a pattern that an automaton is made of. `BadValue` as of `parsed`, or for one longer than `LONGEST`."""
     if isinstance(pattern, str) and len(pattern) > LONGEST:
         raise BadValue(
-            f"expected a pattern of at most {LONGEST:,} characters, got one of {len(pattern):,}",
+            f"expected a pattern of at most {LONGEST:,} characters, got a pattern of {len(pattern):,}",
             "shorten it",
             argument="matches",
         )

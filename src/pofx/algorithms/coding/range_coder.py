@@ -37,7 +37,9 @@ def frequencies(p: NDArray[np.float64]) -> NDArray[np.float32]:
     if not (
         np.isfinite(left).all() and (g >= 0).all() and (left >= -1 - v * 1e-6).all() and (left <= v).all()
     ):
-        raise BadValue("expected laws that sum to 1 to code with, got one that does not", "audit the model")
+        raise BadValue(
+            "expected distributions that sum to 1 to code with, got a sum that differs", "audit the model"
+        )
     return g.astype(np.float32)
 
 
@@ -84,7 +86,7 @@ class Decoder:
             found = self._coder.decode(self._family, g)
         except AssertionError as e:  # how constriction says so
             raise Undecodable(
-                f"expected the code of symbols by these frequencies, got another ({e})", None
+                f"expected the code of symbols by these frequencies, got another code ({e})", None
             ) from None
         out: NDArray[np.int64] = np.asarray(found, dtype=np.int64)
         return out

@@ -84,7 +84,7 @@ def no_json(e: ValueError | RecursionError) -> NoDocument:
     if isinstance(e, json.JSONDecodeError):
         return NoDocument(f"expected a JSON object, got no JSON: {e.msg} at character {e.pos}")
     if isinstance(e, RecursionError):
-        return NoDocument("expected a JSON object, got one nested too deep to be read")
+        return NoDocument("expected a JSON object, got an object nested too deep to read")
     return NoDocument(f"expected a JSON object, got {unreadable(e)}", DIGITS)
 
 

@@ -43,7 +43,7 @@ def plan_reading(
     limits = _limits(max_document, max_expansion)
     sources = tuple(source_of(f, format) for p in paths for f in expand_path(p, format).files)
     if sum(s.is_stdin for s in sources) > 1:
-        raise BadValue("expected standard input ('-') once, got it more often", "name it once")
+        raise BadValue("expected standard input ('-') once, got '-' more than once", "name it once")
     layout = DocumentLayout(
         field, id, split, separator, given, tuple(keep), delimiter, quoting, encoding, limits
     )

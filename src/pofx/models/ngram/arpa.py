@@ -174,7 +174,7 @@ def check_unknown(unknown: str) -> None:
 def _classed(vocab: Vocab) -> Vocab:
     if not isinstance(vocab, WordVocab):
         raise BadValue(
-            "expected a model over words, whose class <unk> can be scored, got another",
+            "expected a model over words, whose class <unk> can be scored, got another model",
             "leave it out",
             argument="unknown",
         )

@@ -192,5 +192,5 @@ class _Reader:
             if len(tokens) != self.promised[k]:
                 raise self._bad(f"{self.promised[k]} {k}-grams as promised, got {len(tokens)}")
             if len(set(tokens)) < len(tokens):
-                raise self._bad(f"distinct {k}-grams, got one twice")
+                raise self._bad(f"distinct {k}-grams, got a repeated n-gram")
         return self.grams

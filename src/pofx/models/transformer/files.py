@@ -175,7 +175,7 @@ def silence_begin(net: Net, pieces: Pieces) -> None:
 def _shape(file: Path, vocab: Vocab, begin: bool) -> Shape:
     config = read_object(file, MOST_CONFIG, "the JSON object of a Qwen3 model", "copy or fit it again")
     if config.get("model_type") != "qwen3":
-        raise BadSource(f"{file}: expected model_type 'qwen3', as pofx writes it; got another", None)
+        raise BadSource(f"{file}: expected model_type 'qwen3', as pofx writes it, got another type", None)
     rope = config.get("rope_parameters")
     theta = rope.get("rope_theta") if isinstance(rope, dict) else config.get("rope_theta")
 

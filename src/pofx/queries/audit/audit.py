@@ -107,7 +107,7 @@ def _audited(
     start = source.start(1)
     if np.shape(start.logp) != (1, lm.vocab.size):
         raise BadValue(
-            f"expected laws of {lm.vocab.size} outcomes (vocab.size), got {np.shape(start.logp)[1:]}",
+            f"expected distributions of {lm.vocab.size} outcomes (vocab.size), got {np.shape(start.logp)[1:]}",
             "give the model a vocabulary of its own outcomes",
         )
     draws, drawn = trial_texts.draw_texts(source, behind, seed)

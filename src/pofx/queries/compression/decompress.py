@@ -71,7 +71,7 @@ def check_claim(packed: CompressedFile, size: int, max_bytes: int | None = None)
     claimed = sum(max(block.size, block.tokens - 1) for block in packed.blocks)  # EOS spells nothing
     if claimed > most:
         raise Undecodable(
-            f"expected a file that stands for at most {most:,} bytes, got one of {size:,} bytes that claims "
+            f"expected a file that stands for at most {most:,} bytes, got a file of {size:,} bytes that claims "
             f"{claimed:,}",
             Advice("allow them if you trust it", f"max_bytes={claimed}", f"--max-bytes {claimed}"),
         )
@@ -92,7 +92,7 @@ def decode_all(lm: LM | None, packed: CompressedFile, shares: BlockProgress) -> 
             if threads != str(THREADS) and any(line.startswith("threads: ") for line in differing):
                 then = f"decompress it with the version that wrote it, and OMP_NUM_THREADS={threads:.4}"
             raise Undecodable(
-                "expected the model that this was compressed with, got another "
+                "expected the model that this was compressed with, got another model "
                 f"({'; '.join(differing[:SHOWN])}{more})",
                 then,
             )
@@ -122,7 +122,7 @@ def _decode_block(lm: LM | None, block: CodeBlock, tell: adaptive.Tell) -> bytes
         # A small block must not claim enough data to fill memory.
         if block.size * adaptive.LEAST_COST > 8 * len(block.code) + 64:
             raise Undecodable(
-                f"expected a block that its {len(block.code):,} bytes can stand for, got one of {block.size:,} bytes",
+                f"expected a block that its {len(block.code):,} bytes can stand for, got a block of {block.size:,} bytes",
                 "copy the file again",
             )
         data = adaptive.decode(block.code, block.size, tell)
@@ -150,5 +150,5 @@ def _decode_tokens(lm: LM, block: CodeBlock, tell: adaptive.Tell) -> bytes:
         raise
     except PofxError as e:
         raise Undecodable(
-            f"expected the code of a text, got one that this model cannot follow: {e.subject}", e.advice
+            f"expected the code of a text, got a code that this model cannot follow: {e.subject}", e.advice
         ) from None

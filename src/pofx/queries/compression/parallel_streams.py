@@ -76,7 +76,7 @@ def decode(lm: LM, payload: bytes, n: int, streams: int, tell: Tell = silent) ->
         left -= cost(g, now)
         if left < 0:
             raise Undecodable(
-                f"expected the code of {count_noun(n, 'token')}, got one that ends after some {t:,}",
+                f"expected the code of {count_noun(n, 'token')}, got a code that ends after some {t:,}",
                 "copy the file again",
             )
         columns.append(now)
@@ -162,6 +162,8 @@ def _coding_law(state: State) -> NDArray[np.float64]:
     total = p.sum(axis=1, keepdims=True)
     # A distribution in float32 sums to 1 up to 1e-5.
     if not np.all(np.abs(total - 1) < 1e-3):
-        raise BadValue("expected laws that sum to 1 to code with, got one that does not", "audit the model")
+        raise BadValue(
+            "expected distributions that sum to 1 to code with, got a sum that differs", "audit the model"
+        )
     p /= total
     return p

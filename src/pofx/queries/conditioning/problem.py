@@ -90,7 +90,7 @@ def pose_problem(
         )
     if ends and lm.vocab.end is None:
         raise NoEOS(
-            "condition: expected a model whose texts end, got one without end-of-text symbol",
+            "condition: expected a model whose texts end, got a model without EOS",
             [
                 Advice("ask how texts begin", "ends=False", "--open"),
                 Advice("name a token that ends texts", "end=…", "--end"),

@@ -50,7 +50,7 @@ def text_call() -> Iterator[None]:
     except BaseException as e:
         _raise_unless_library(e)
         raise NotText(
-            f"expected a text that this tokenizer can encode, got one on which it fails: {e!s:.100}",
+            f"expected a text that this tokenizer can encode, got a text on which it fails: {e!s:.100}",
             "change the text, or use another model",
         ) from None
 

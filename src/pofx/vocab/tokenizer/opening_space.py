@@ -75,7 +75,7 @@ def _check_opening(
         own, opened = own.replace(" ", mark or " "), opened.replace(" ", mark or " ")
     if own != opened:
         raise BadSource(
-            f"{file.name}: expected a normalizer that puts a space like any other before a text, got one "
+            f"{file.name}: expected a normalizer that puts a space like any other before a text, got a normalizer "
             f"that makes {own!a:.40} of 'a' and {opened!a:.40} of ' a'",
             "use another model",
         )

@@ -205,8 +205,8 @@ def ids_around_text(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tu
     of_text = [k for k, special in enumerate(encoding.special_tokens_mask) if not special]
     if len(of_text) != 1 or any(i >= rows for i in encoding.ids):
         raise BadSource(
-            f"{file.name}: expected a post_processor that puts tokens of the model around one text, got one that "
-            f"makes {len(of_text)} of it, or ids of {rows} and more: {encoding.ids!s:.60}",
+            f"{file.name}: expected a post_processor that puts tokens of the model around one text, got a "
+            f"post_processor that makes {len(of_text)} of it, or ids of {rows} and more: {encoding.ids!s:.60}",
             "download the tokenizer again",
         )
     return tuple(encoding.ids[: of_text[0]]), tuple(encoding.ids[of_text[0] + 1 :])

@@ -46,7 +46,7 @@ class RowFile:
         )
         if len(data) != len(some) * self._row:
             raise BadSource(
-                f"{self._name}: expected the file as it was when it was opened, got it shorter",
+                f"{self._name}: expected the file as it was when it was opened, got a shorter file",
                 "keep the file unchanged while it is read, and load it again",
             )
         if not data:

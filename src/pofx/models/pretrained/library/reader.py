@@ -82,7 +82,7 @@ def compare_with_library(
         moved, tokens = measure_lookahead(body, head, inputs, context)
         if not moved <= AHEAD:
             raise BadSource(
-                f"{where}: expected a causal language model, got one whose log p of a token differs by "
+                f"{where}: expected a causal language model, got a model whose log p of a token differs by "
                 f"{moved:.2g} nats with what follows the token in a text of {tokens} tokens, so that its laws are "
                 "of no joint distribution",
                 "use a model that reads from left to right alone",

@@ -133,7 +133,7 @@ def _checked_charsmap(found: object, name: str) -> float:
     size = int.from_bytes(raw[:4], "little")
     if len(raw) < 8 or size % 4 or not 4 <= size <= len(raw) - 4:
         raise BadSource(
-            f"{name}: expected a precompiled_charsmap in base64 with its size before it, got another",
+            f"{name}: expected a precompiled_charsmap in base64 with its size before it, got other content",
             "get the file again",
         )
     units = np.frombuffer(raw, "<u4", size // 4, 4).astype(np.int64)
@@ -147,7 +147,7 @@ def _checked_charsmap(found: object, name: str) -> float:
     shown = texts.decode("utf-8", "replace")
     if not np.isin(values, starts).all() or shown.encode() != texts:
         raise BadSource(
-            f"{name}: expected a precompiled_charsmap whose entries lie within it, got one that leads outside",
+            f"{name}: expected a precompiled_charsmap whose entries lie within it, got an entry that leads outside",
             "get the file again",
         )
     return float(max(1, *map(len, shown.split("\0")), 1))

@@ -119,7 +119,7 @@ def read_saved_vocab(directory: str | Path) -> Vocab:
     for key in ("model", "pre_tokenizer", "normalizer", "added_tokens", "post_processor"):
         if found.get(key) != again[key]:
             raise BadSource(
-                f"{path}: expected a tokenizer.json written by pofx, got another {key!r}",
+                f"{path}: expected a tokenizer.json written by pofx, got a foreign {key!r}",
                 "save the model again, or load it as a Hugging Face model",
             )
     return vocab

@@ -154,7 +154,7 @@ def _checked_table(table: object, name: str) -> Mapping[str, int]:
     if set(map(type, table.values())) != {int}:
         wrong = next(t for t, i in table.items() if type(i) is not int)
         raise BadSource(
-            f"{name}: expected a whole number as the id of each token, got another for {wrong!r:.60}",
+            f"{name}: expected a whole number as the id of each token, got another value for {wrong!r:.60}",
             "download the tokenizer again",
         )
     if min(table.values()) < 0:

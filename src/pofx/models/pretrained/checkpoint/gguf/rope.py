@@ -65,7 +65,7 @@ def llama3_scaling(header: GgufHeader, divisors: np.ndarray[Any, Any], config: A
                 "original_max_position_embeddings": ORIGINAL,
             }
     raise BadSource(
-        f"{header.path}: expected the rotary scaling of Llama 3 in {FREQUENCIES}, got another, which the "
+        f"{header.path}: expected the rotary scaling of Llama 3 in {FREQUENCIES}, got another scaling, which the "
         "conversion would drop",
         "use the model's own directory",
     )
