@@ -178,7 +178,7 @@ def test_a_pipe_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_second_job_of_one_file_is_refused() -> None:
-    with JobRun(job()), pytest.raises(BadSource, match="another run that is writing it"):
+    with JobRun(job()), pytest.raises(BadSource, match="another run is writing"):
         list(run(job()))
 
 
