@@ -32,9 +32,10 @@ LONG = 512
 SLICE, PASS = 128, 1024
 # The most tokens of one computation. More would share no more, and hold more memory.
 MOST = 32 * PASS
-# A caller that finds the model idle waits for requests that are being prepared, and so long after each arrival, in seconds;
-# so long in all. Ten clients that ask at once share a prefix only if they are read together.
-QUIET, PATIENCE = 0.002, 0.030
+# A caller that finds the model idle waits until no request is on its way to the model and none has arrived for `QUIET`
+# seconds, at most `PATIENCE` seconds. Ten clients that ask at once share a prefix only if they are read together. Steps of
+# draws wait `STEP` seconds for the draws that the last step was computed together with: each of them goes on soon.
+QUIET, PATIENCE, STEP = 0.002, 0.030, 0.004
 
 
 class SharedLM(LMWrapper):
@@ -59,6 +60,7 @@ class SharedLM(LMWrapper):
         self._turns, self._merge, self._preparing = turns, merge, preparing
         self._lock = threading.Lock()
         self._pending: list[Call] = []
+        self._steps = 0  # calls in the last computation of steps
 
     def over(self, lm: LM) -> LM:
         """Another model at the same turns."""
@@ -107,7 +109,7 @@ class SharedLM(LMWrapper):
         return self._in_turn(lambda: self.lm.termination(lengths))
 
     def _answer(self, call: Call) -> Any:
-        _refuse_cancelled(call)
+        _refuse_cancelled([call])
         with self._lock:
             self._pending.append(call)
             call.ticket = self._turns.enter()
@@ -124,10 +126,15 @@ class SharedLM(LMWrapper):
 
     def _lead(self, call: Call, idle: bool) -> None:
         """Compute a call, and all that wait and go with it."""
-        if idle and self._merge and call.tokens <= LONG:
-            self._gather()
+        if self._merge and self.work and call.tokens <= LONG:
+            if isinstance(call, ExtendCall):
+                _wait(STEP, lambda: len(self._pending) >= self._steps)
+            elif idle:
+                self._gather()
         with self._lock:
             calls = self._together(call)
+            if isinstance(call, ExtendCall):
+                self._steps = len(calls)
             self._pending = [c for c in self._pending if c not in calls]
         others = [c for c in calls if c is not call]
         for other in others:
@@ -139,16 +146,19 @@ class SharedLM(LMWrapper):
                 other.ticket.call(False)
 
     def _gather(self) -> None:
-        """Wait until no call has arrived for `QUIET` seconds and no request is being prepared."""
-        stop = time.monotonic() + PATIENCE
+        """Wait until no request is on its way and none has arrived for a while."""
         n = -1
-        while (n != len(self._pending) or self._preparing()) and time.monotonic() < stop:
-            n = len(self._pending)
-            time.sleep(QUIET)
+
+        def settled() -> bool:
+            nonlocal n
+            before, n = n, len(self._pending)
+            return before == n and not self._preparing()
+
+        _wait(PATIENCE, settled)
 
     def _together(self, call: Call) -> list[Call]:
         """The calls that go with one, it among them: of its kind, as short or as long as it, `MOST` tokens in all."""
-        if not self._merge:
+        if not self._merge or call.cancellation.cancelled:
             return [call]
         calls, tokens = [call], call.tokens
         for other in self._pending:
@@ -161,6 +171,7 @@ class SharedLM(LMWrapper):
     def _compute(self, calls: Sequence[Call]) -> None:
         """Give each call its result or its error; where one of several fails, each is computed alone."""
         try:
+            _refuse_cancelled(calls)
             with self._pausing(calls):
                 for call, result in zip(calls, type(calls[0]).compute(self.lm, calls)):  # type: ignore[attr-defined]
                     call.result = result
@@ -182,8 +193,7 @@ class SharedLM(LMWrapper):
             if done - last >= most or done < last:
                 last = done
                 self._turns.pause()
-            if all(c.cancellation.cancelled for c in calls):
-                raise Cancelled
+            _refuse_cancelled(calls)
 
         with listen_to_reading(read):
             yield
@@ -213,6 +223,14 @@ class _TurnBranches:
         yield from self._in_turn(lambda: list(self._tree.grow(parent, token)))
 
 
-def _refuse_cancelled(call: Call) -> None:
-    if call.cancellation.cancelled:
+def _refuse_cancelled(calls: Sequence[Call]) -> None:
+    """Raise `Cancelled` where nobody waits for any of the calls."""
+    if all(c.cancellation.cancelled for c in calls):
         raise Cancelled
+
+
+def _wait(patience: float, until: Callable[[], bool]) -> None:
+    """Wait until a condition holds, at most `patience` seconds; it is asked every `QUIET` seconds."""
+    stop = time.monotonic() + patience
+    while not until() and time.monotonic() < stop:
+        time.sleep(QUIET)

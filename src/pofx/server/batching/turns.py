@@ -84,6 +84,7 @@ class Turns:
             if not self.waited_for:
                 return
             self._paused.append(ticket)
+            self._last_was_new = False  # the slice that ends here was one of long work
             self._call_next()
         ticket.wait()
 
