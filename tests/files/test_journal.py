@@ -69,7 +69,7 @@ def test_of_runs_that_start_at_once_one_wins_and_the_others_say_so(tmp_path: Pat
         assert int(target.read_bytes()) in won
         assert len(won) + len(told) == 4
         assert all(
-            "another run that is writing it" in t or "an output that is finished" in t for t in told
+            "another run is writing" in t or "an output that is finished" in t for t in told
         ), told
         assert [p.name for p in tmp_path.iterdir() if p.name.lstrip(".").startswith(f"{k}.")] == [target.name]
 
@@ -82,7 +82,7 @@ def test_a_run_that_was_refused_leaves_what_the_other_wrote(tmp_path: Path) -> N
     first.checkpoint()
     before = progress_of(target).read_bytes(), part_of(target).read_bytes()
     for fresh in (False, True):
-        with pytest.raises(BadSource, match="another run that is writing it"):
+        with pytest.raises(BadSource, match="another run is writing"):
             open_journal(target, PARTS, HERE, {"items": 0}, fresh=fresh)
     assert (progress_of(target).read_bytes(), part_of(target).read_bytes()) == before
     first.finish(None)
@@ -212,7 +212,7 @@ def test_a_run_that_ends_holds_its_target_until_its_files_are_away(
 
     def discard(journal: Journal) -> None:
         for fresh in (False, True):
-            with pytest.raises(BadSource, match="another run that is writing it") as caught:
+            with pytest.raises(BadSource, match="another run is writing") as caught:
                 open_journal(target, PARTS, HERE, {"items": 0}, fresh=fresh)
             said.append(str(caught.value))
         real(journal)
@@ -234,5 +234,5 @@ def test_files_that_vanish_are_those_of_another_run(tmp_path: Path, monkeypatch:
         raise FileNotFoundError(2, "No such file or directory", str(target))
 
     monkeypatch.setattr("pofx.files.journal._taken_up", vanished)
-    with pytest.raises(BadSource, match="another run that is writing it"):
+    with pytest.raises(BadSource, match="another run is writing"):
         open_journal(target, PARTS, HERE, {"items": 0}, fresh=False)

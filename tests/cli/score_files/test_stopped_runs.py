@@ -274,7 +274,7 @@ def test_two_runs_do_not_write_through_each_other(run: Callable[..., Ran]) -> No
     for extra in ([], ["--fresh"]):
         ran = run("a.jsonl", "-o", "o.jsonl", *extra)
         assert ran.code == 2
-        assert "another run that is writing it" in ran.err
+        assert "another run is writing" in ran.err
     _, err = first.communicate(timeout=30)
     assert first.returncode == 0, err
     assert [r["text"] for r in records("o.jsonl")] == MANY
