@@ -15,7 +15,7 @@ class BadRow:
     Attributes:
         source: The path of the file; "stdin" for standard input.
         line: The line where the row begins, counted from 1.
-        why: The reason: what was expected, and what was found.
+        why: The reason: what was expected, and what pofx got.
         id: The id of the row where it is known, or else "path:line".
         kept: The values of the fields that `keep` named, as in `Document`.
         advice: What can be done about the row.
@@ -38,7 +38,7 @@ class BadRow:
 
     @property
     def kind(self) -> str:
-        """What was expected, without what was found: equal for rows with the same mistake."""
+        """The first half of the reason, what was expected; it is equal for rows with the same mistake."""
         return self.why.partition(", got ")[0]
 
 

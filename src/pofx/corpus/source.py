@@ -1,4 +1,4 @@
-"""What a path names: its format and its packing, known from its ending or from the caller."""
+"""The sources that a path names, with their format and packing, which the ending or the caller gives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KNOWN = ".txt, .jsonl, .ndjson, .json, .csv, .tsv or .parquet, then .gz or .zst
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file of documents, or standard input ("-"). told: whether the caller named the format."""
+    """A file of documents, or standard input ("-"); `told` is whether the caller named the format."""
 
     path: str
     format: Format
@@ -47,7 +47,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What messages and ids call it: in a line, and in Unicode, whatever bytes the path is of."""
+        """The name in messages and ids: one line of Unicode, whatever bytes the path has."""
         if self.is_stdin:
             return "stdin"
         if self.path.isascii() and self.path.isprintable():
@@ -62,7 +62,7 @@ class Source:
 
     @property
     def size(self) -> int:
-        """The size in bytes, as it lies there; 0 where a store does not say."""
+        """The size in bytes, packed where the file is packed; 0 where a store does not give it."""
         return (remote.find_info(self.path).size or 0) if is_url(self.path) else os.path.getsize(self.path)
 
 
@@ -75,7 +75,7 @@ def can_be_read_again(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ExpandedPath:
-    """What a path stands for: files, and of a directory those that it holds without a known ending."""
+    """The files that a path stands for, and the other files of a directory, which have no known ending."""
 
     files: tuple[str, ...]
     others: tuple[str, ...] = ()
@@ -86,8 +86,11 @@ def expand_path(path: str | os.PathLike[str], format: str | None = None) -> Expa
 
     A path with a protocol is a URL, and fsspec answers for it.
 
-    Sorted by their paths. Of a directory: files with a known ending, or all if `format` is given; hidden ones never.
-    `BadSource` where there are none.
+    The files are sorted by path. A directory stands for its files with a known ending, or for all files if `format` is
+    given. Hidden files never count.
+
+    Raises:
+        BadSource: There are no such files.
     """
     text = _text(path)
     if is_url(text):
@@ -174,7 +177,7 @@ def _text(path: object) -> str:
     if not isinstance(text, str):
         raise BadValue(
             f"expected a path (str or Path), got {type(path).__name__}",
-            "give each path by itself: documents(*paths)",
+            "pass each path as an argument of its own: documents(*paths)",
         )
     return text
 
@@ -182,8 +185,11 @@ def _text(path: object) -> str:
 def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source:
     """Return the source that a path names; `format` overrules its ending, but .gz and .zst still mean packed.
 
-    `BadSource` for a missing file, a directory, an unknown ending; `BadValue` for an unknown format.
-    Right: `source_of("-", "jsonl.gz")`. Wrong: `source_of("corpus")`, which says neither.
+    Raises:
+        BadSource: The file is missing, is a directory, or has an unknown ending.
+        BadValue: The format is unknown.
+
+    Right: `source_of("-", "jsonl.gz")`. Wrong: `source_of("corpus")`, which names no format.
     """
     text = _text(path)
     inner, packing = _ending("x.txt" if text == "-" else text)

@@ -29,7 +29,7 @@ class _Counted:
 
 
 class Unpacked(io.RawIOBase):
-    """What a packed stream unfolds to, held against the limits."""
+    """The unpacked bytes of a packed stream, whose number is checked against the limits."""
 
     def __init__(self, name: str, raw: BinaryIO, limits: Limits) -> None:
         self._name, self._limits = name, limits
@@ -37,16 +37,16 @@ class Unpacked(io.RawIOBase):
         self._n = 0
 
     def readable(self) -> bool:
-        """As a raw stream of Python has it."""
+        """Return True: the stream can be read."""
         return True
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether more should be read before anything is done with what came."""
+        """Whether more bytes should be read, to check the expansion, before the bytes so far are used."""
         return self._limits.is_doubtful(self._packed.n, self._n)
 
     def readinto(self, into: Any) -> int:
-        """As a raw stream of Python has it; `BadSource` where too much came of too little."""
+        """Read unpacked bytes into a buffer; raise `BadSource` where few packed bytes unfold to too many."""
         data = self._next(len(into))
         self._n += len(data)
         self._limits.check_expansion(self._name, self._packed.n, self._n)
@@ -58,9 +58,9 @@ class Unpacked(io.RawIOBase):
 
 
 class Gzip(Unpacked):
-    """A .gz stream: GzipFile.readline is a Python call a line, this one a call a chunk.
+    """A .gz stream, read a chunk a call: `GzipFile.readline` is a Python call for each line.
 
-    By read1, since GzipFile.read loses what it has unpacked when the file breaks off after it.
+    It calls `read1`, since `GzipFile.read` loses unpacked bytes where the file breaks off.
     """
 
     def __init__(self, name: str, raw: BinaryIO, limits: Limits) -> None:
@@ -75,7 +75,7 @@ class Gzip(Unpacked):
 class Zstd(Unpacked):
     """The frames of a .zst stream, one after the other.
 
-    zstandard's own stream reader ends a file that breaks off as if it were whole. Here that is an EOFError.
+    The stream reader of zstandard takes a file that breaks off for a whole file. Here such a file is an `EOFError`.
     """
 
     # Packed bytes at a time: 4 of them can spell 128 KiB, so this bounds the memory at 16 MiB on any file.

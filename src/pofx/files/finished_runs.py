@@ -20,7 +20,7 @@ MOST_BYTES = 1 << 20
 
 
 def remember(target: Path, parts: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """The run of these `parts` has made the file; state: where it ended. A cache that cannot be written forgets it."""
+    """Note in the cache that the run of these `parts` made the file, and its last `state`; errors of writing are ignored."""
     place = _place(target)
     with suppress(OSError):
         record = {"run": seal_of(parts), "file": _stamp(target), "state": dict(state)}
@@ -32,12 +32,12 @@ def remember(target: Path, parts: Mapping[str, Any], state: Mapping[str, Any]) -
 
 
 def is_known(target: Path) -> bool:
-    """Return whether the file is as some run that is remembered has left it: no other content, no later time."""
+    """Return whether the file has the size, the time and the inode with which a remembered run left it."""
     return _record(target) is not None
 
 
 def final_state(target: Path, parts: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Where the run of these very parts ended that made the file as it is; None where that is not known."""
+    """Return the last state of the run of these parts that made the file; None where no such run is known."""
     record = _record(target)
     if record is None or record["run"] != seal_of(parts):
         return None

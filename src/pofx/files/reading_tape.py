@@ -15,12 +15,12 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class Tape(Protocol):
-    """Stretches of texts that a model has read, one after the other. A stretch is what goes through it in one call."""
+    """A sequential record of stretches: for each part of a text that a model read in one call, the results of the call."""
 
     def recall(self, key: str) -> Arrays | None:
-        """Return what was found of the next stretch; None where the tape ends or goes on with another key.
+        """Return the results of the next stretch; None where the tape ends or the next stretch has another key.
 
-        After None the caller records the stretch, and whatever the tape held from there on counts no more.
+        After None the caller records the stretch, and the tape drops all stretches from this place on.
         """
 
     def record(self, key: str, found: Arrays) -> None:
@@ -32,10 +32,10 @@ _tape: ContextVar[Tape | None] = ContextVar("tape", default=None)
 
 @contextmanager
 def recording(tape: Tape) -> Iterator[None]:
-    """Whatever families read inside is recorded on the tape, and what stands there already is not read again.
+    """Record on the tape what models read inside this context; the stretches that the tape has are not read again.
 
-    Right: around the same questions to the same model, in the same order. Wrong: a tape of another model: keys say what
-    was asked, not of whom.
+    Right: the same questions to the same model, in the same order. Wrong: the tape of another model, since a key names the
+    question and not the model.
     """
     before = _tape.set(tape)
     try:
@@ -45,7 +45,12 @@ def recording(tape: Tape) -> Iterator[None]:
 
 
 def read_once(asked: tuple[object, ...], read: Callable[[], Arrays]) -> tuple[Arrays, bool]:
-    """What `read` finds of a stretch, and whether the tape knew it. asked: what decides that, plain values and arrays."""
+    """Return the results of a stretch, and whether the tape had them.
+
+    Args:
+        asked: The question: plain values and arrays on which the results depend.
+        read: A function that computes the results; it is called where the tape lacks them.
+    """
     tape = _tape.get()
     if tape is None:
         return read(), False

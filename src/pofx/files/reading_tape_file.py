@@ -1,4 +1,4 @@
-"""A tape in a file, for a run that is killed in the middle of a text."""
+"""A tape in a file: a run that was killed in the middle of a text goes on from there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from pofx.files.reading_tape import Arrays
 
-# Stretches reach the disk at least this often; what is finished sooner costs nothing.
+# Seconds between two writes of stretches to the disk; a text that takes less time is never written.
 SECONDS = 1.0
 _DIGEST = 16
 _SIZE = 8
@@ -23,10 +23,10 @@ _BROKEN = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 class TapeFile:
-    """Stretches after a seal, which says where in a run they belong: under another seal they do not count.
+    """A file of stretches, which begins with a seal: a text that names their place in a run.
 
-    Each stretch has its hash, so a torn one ends the tape. What cannot be written is not kept, and costs no more than
-    that. Not a record: it is written to; whoever has it has locked the run.
+    Under another seal the stretches do not count. Each stretch has its hash, so a damaged stretch ends the tape. Where the
+    disk is full, the tape ends, and the run goes on. The caller has locked the run.
     """
 
     def __init__(self, path: Path, seal: str) -> None:
@@ -54,7 +54,7 @@ class TapeFile:
         return found
 
     def record(self, key: str, found: Arrays) -> None:
-        """Do as `Tape` says; on the disk within a second or so."""
+        """Do as `Tape` says; the stretch is on the disk within a second or so."""
         if self._failed:
             return
         out = io.BytesIO()
@@ -80,7 +80,7 @@ class TapeFile:
         self._waiting, self._latest = [], time.monotonic()
 
     def restart(self, seal: str) -> None:
-        """The run has come to another place, and needs nothing of this one."""
+        """Begin anew under another seal, and drop all stretches: the run has come to another place."""
         self.discard()
         self._seal, self._waiting, self._failed = seal, [], False
         self.left = self.kept = 0
@@ -99,7 +99,7 @@ class TapeFile:
         self._file = None
 
     def _opened(self) -> int:
-        """How many stretches were left under the seal; a file without any is as good as none."""
+        """Open the file, and return how many stretches it has under the seal; a file without stretches is removed."""
         try:
             self._file = self.path.open("r+b")
         except OSError:

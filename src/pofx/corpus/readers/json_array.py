@@ -1,4 +1,4 @@
-"""Rows of a JSON file: the objects of one array, one at a time; or an object a line, as many such files have it."""
+"""Rows of a .json file: the objects of one array, one at a time. Many .json files have an object a line; these work, too."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ _CHUNK = 1 << 16
 def array_rows(
     name: str, stream: BufferedReader, layout: DocumentLayout, fields: FieldSearch
 ) -> Iterator[RowOutcome]:
-    """Yield a row an element, at the line where it begins and named by its place; `BadSource` where the array is broken.
+    """Yield a row for each element of an array, with the line where it begins.
 
-    Elements may share a line, often all do, so that the line does not tell them apart.
+    The id of a row is its place, "path#k": elements may share a line.
+
+    Raises:
+        BadSource: The array is broken. All whole rows before that place have been yielded.
     """
     head = stream.peek(1).lstrip()
     if head[:1] not in (b"", b"["):
@@ -41,7 +44,7 @@ def array_rows(
 
 
 class _Text:
-    """The text of a stream as far as it was read, from the element that is being read on."""
+    """The part of a stream that was read and is needed: it begins with the current element."""
 
     def __init__(self, name: str, stream: BufferedReader, layout: DocumentLayout) -> None:
         self.name, self.layout = name, layout
@@ -51,7 +54,7 @@ class _Text:
         self.ended = False
 
     def more(self) -> None:
-        """Twice as much as is held: so an element is parsed anew a few times, however long it is."""
+        """Read as much again as is held: so a long element is parsed a few times only."""
         rest = len(self.held) - self.at
         if rest > self.layout.limits.document:
             raise too_long(self.name, self.line, self.layout.limits)
@@ -69,7 +72,7 @@ class _Text:
             self.more()
 
     def move(self, to: int) -> None:
-        """The place after what was read."""
+        """Move the place to `to`, and count the lines on the way."""
         self.line += self.held.count("\n", self.at, to)
         self.at = to
 
@@ -121,7 +124,9 @@ def _element(text: _Text, decoder: ObjectDecoder) -> object:
             if text.ended or _is_final(e, text):
                 raise text.broken(str(no_json(e)).partition(", got ")[2]) from None
         else:
-            if end < len(text.held) or text.ended:  # else a number may go on
+            if (
+                end < len(text.held) or text.ended
+            ):  # a number at the end of the held text may have more digits
                 if end - text.at > text.layout.limits.document:
                     raise too_long(text.name, text.line, text.layout.limits)
                 text.move(end)

@@ -23,7 +23,7 @@ class Fault:
 
     Attributes:
         line: The line where the row begins, counted from 1.
-        why: The reason: what was expected, and what was found.
+        why: The reason: what was expected, and what pofx got.
         id: The id of the row, None where it is not known.
         kept: The values of the fields that `keep` named.
         advice: What can be done about the row.
