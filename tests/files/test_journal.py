@@ -68,9 +68,7 @@ def test_of_runs_that_start_at_once_one_wins_and_the_others_say_so(tmp_path: Pat
         assert len(won) >= 1 if overwrite else len(won) == 1
         assert int(target.read_bytes()) in won
         assert len(won) + len(told) == 4
-        assert all(
-            "another run is writing" in t or "an output that is finished" in t for t in told
-        ), told
+        assert all("another run is writing" in t or "an output that is finished" in t for t in told), told
         assert [p.name for p in tmp_path.iterdir() if p.name.lstrip(".").startswith(f"{k}.")] == [target.name]
 
 
