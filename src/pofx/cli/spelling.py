@@ -61,7 +61,7 @@ def _spelled(advice: Advice, verb: click.Context | None) -> str | None:
 
 
 def _known(options: str, verb: click.Context | None) -> str:
-    """Of several options those that the verb has: `--given-field, --keep` of three."""
+    """Return those of several options that the verb has, such as `--given-field, --keep` of three options."""
     there = [] if verb is None else [o for p in verb.command.params for o in p.opts]
     return ", ".join(o for o in options.split(", ") if o in there) or options
 

@@ -87,7 +87,7 @@ def _unpacked(raw: io.BufferedReader, source: Source, limits: Limits) -> Unpacke
 
 
 def check_expansion(source: Source, limits: Limits) -> None:
-    """`BadSource` for a packed file that unfolds too far, as its first megabytes show; a common one is left after one."""
+    """Raise `BadSource` if the first megabytes of a packed file unfold too far; most files need one megabyte."""
     if not source.packing:
         return
     # What else is wrong with the file the reading itself will say.

@@ -136,7 +136,7 @@ def common_kind(kinds: Sequence[str]) -> Kind:
 def target_writer(
     target: Target, columns: Sequence[Column], metadata: Mapping[str, Any]
 ) -> Callable[[Path, Path], None] | None:
-    """What makes the target of a file of rows (`encode_row`): a function of (those lines, a new file); None if they are it.
+    """Return a function of (file of `encode_row` lines, new file) that writes the target; None if the lines are the target.
 
     Constant memory, and the same bytes for the same lines. metadata: goes into Parquet, under "pofx".
     """

@@ -56,7 +56,7 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """What is in the cache, the latest used first: converted models, the built-in ones, and rooms of small records."""
+    """Return the entries of the cache, the latest used first: models, built-in files, directories of small records."""
     top = cache_dir()
     found = [p for p in _children(top / MODELS) if _is_entry(p)]
     found += [p for p in _children(top) if p.name.startswith("builtin-")]
@@ -230,7 +230,7 @@ def _is_entry(p: Path) -> bool:
 
 
 def _remove_stale(home: Path) -> None:
-    """What processes left that were killed; a young part may be somebody's work."""
+    """Remove the parts that killed processes left; a young part may belong to a running process, and stays."""
     for p in _children(home):
         with suppress(OSError):
             if is_leftover(p) and time.time() - p.stat().st_mtime > _STALE:

@@ -117,7 +117,7 @@ def key_twice(pairs: Sequence[tuple[str, Any]]) -> str | None:
 
 
 def unreadable(e: ValueError) -> str:
-    """What the parser found that is JSON, and that this reader refuses; the parser's own error is a `JSONDecodeError`."""
+    """Return the reason why valid JSON is refused, for a message; invalid JSON raises `JSONDecodeError` instead."""
     if isinstance(e, _Unreadable):
         return str(e)
     # Python itself raises the only other one, whose message advises a call of Python.

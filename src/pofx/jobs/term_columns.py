@@ -60,12 +60,12 @@ class WithTerms:
 
     @property
     def keep(self) -> tuple[str, ...]:
-        """As of the other query."""
+        """Do as the other query does."""
         return self.rows.keep
 
     @property
     def prefix(self) -> bool:
-        """As of the other query."""
+        """Do as the other query does."""
         return self.rows.prefix
 
     @property
@@ -87,15 +87,15 @@ class WithTerms:
         )
 
     def block_size(self, lm: LM) -> BlockSize:
-        """As of the other query."""
+        """Do as the other query does."""
         return self.rows.block_size(lm)
 
     def bind(self, lm: LM) -> Query[Any]:
-        """As of the other query."""
+        """Do as the other query does."""
         return self.rows.bind(lm)
 
     def nats(self, result: Any) -> float:
-        """As of the other query."""
+        """Do as the other query does."""
         return self.rows.nats(result)
 
     def make_rows(self, entry: Entry, result: Any) -> Iterator[dict[str, Any]]:

@@ -38,7 +38,7 @@ class Deterministic(LMWrapper):
     """A model that reads one path a pass; made by `deterministic`."""
 
     def over(self, lm: LM) -> LM:
-        """This model, with one path a pass."""
+        """Return another model with one path a pass."""
         return deterministic(lm)
 
     def forward(

@@ -200,7 +200,7 @@ class _Walk:
         return end
 
     def _possessive(self, item: Item, at: int, flags: int) -> int:
-        """As many as there are: after fewer than the most, none of them may come next."""
+        """Match as many repeats as there are: after fewer than the most, no further repeat may come next."""
         op, (least, most, inner) = item
         if len(inner) != 1 or inner[0][0] not in SINGLE:
             raise self._refused(op)

@@ -142,7 +142,7 @@ def _labels(documents: list[Document], field: str) -> list[str | int]:
 
 @contextmanager
 def _stages() -> Iterator[Callable[[str], None]]:
-    """What is being done, on a terminal; a model of one's own may take minutes."""
+    """Print the stage of the work on a terminal; a model of the user's own may take minutes."""
     if not sys.stderr.isatty():
         yield lambda stage: None
         return

@@ -264,7 +264,7 @@ def _written(ctx: click.Context) -> Iterator[_Place]:
 
 
 def _named(ctx: click.Context) -> Iterator[tuple[Written, str, str]]:
-    """Of each parameter whose path is written: its type, its name, and the path."""
+    """Yield the type, the name and the path of each parameter whose path is written."""
     for parameter in ctx.command.params:
         if isinstance(parameter.type, Written):
             value = ctx.params.get(parameter.name or "")

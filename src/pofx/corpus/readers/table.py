@@ -141,7 +141,7 @@ def csv_rows(name: str, stream: BufferedReader, layout: DocumentLayout, kind: st
 
 
 def _csv_fault(e: csv.Error) -> tuple[str, *tuple[Advice, ...]]:
-    """What is wrong with a row and what to do, in other words than Python's, which speak of Python's own arguments."""
+    """Return the fault of a row and the advice; the messages of Python's csv name arguments that pofx does not have."""
     said = str(e)
     if "end of data" in said:
         return "a quote that is never closed", _NONE

@@ -189,7 +189,7 @@ def _smollm2(report: StageListener) -> Path:
 
 
 def _gemma(report: StageListener) -> Path:
-    """Its four parts joined in the cache, for as long as the conversion takes."""
+    """Join the four parts of the model in the cache, for as long as the conversion takes."""
     from pofx.models.pretrained.checkpoint.gguf.convert import convert
 
     package = importlib.import_module(

@@ -111,5 +111,5 @@ def check_agreement(header: GgufHeader, config: Mapping[str, Any], n_tokens: int
 
 
 def refuse(header: GgufHeader, expected: str, found: str, then: str = ELSE) -> NoReturn:
-    """`BadSource` of a GGUF file; then: what to do next."""
+    """Raise `BadSource` about a GGUF file; then: the advice."""
     raise BadSource(f"{header.path}: expected {expected}, got {found:.120}", then)

@@ -270,4 +270,4 @@ def _write_card(header: GgufHeader, tokens: GgufTokens, name: str, directory: Pa
 
 
 def _silent(stage: Stage, fraction: float) -> None:
-    """No progress."""
+    """Report no progress."""
