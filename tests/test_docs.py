@@ -24,6 +24,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -377,6 +378,32 @@ def test_the_command_line_page_is_fresh() -> None:
         check=True,
     )
     assert (DOCS / "cli.md").read_text(encoding="utf-8") == told.stdout, "run: python docs/write_cli.py"
+
+
+def test_the_architecture_page_has_the_floors_of_the_import_contracts() -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = [c["layers"] for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "layers"]
+    assert len(contracts) > 5
+    for layers in contracts:
+        floors = [re.split(r" [|:] ", layer) for layer in layers]
+        room = floors[0][0].rpartition(".")[0].removeprefix("pofx").strip(".").replace(".", "/")
+        named = [{name.rpartition(".")[2] for name in floor} for floor in floors]
+        if not room:
+            block = page[page.index("```text") :]
+            order = [
+                max(
+                    block.index(f"\n{name}/") if len(floor) == 1 else block.index(f"{name}/")
+                    for name in floor
+                )
+                for floor in named[:-1]
+            ]
+            assert order == sorted(order)
+            assert all(name in block for name in named[-1])
+            continue
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{room}/` |"))
+        shown = [set(re.findall(r"`(\w+)/?`", part)) for part in row.split("|")[2].split(";")]
+        assert shown == named, room
 
 
 def test_no_paths_of_a_machine() -> None:
