@@ -212,15 +212,9 @@ def _check_usage(
 ) -> None:
     """Refuse options that contradict each other, or that nothing would heed."""
     arguments.check_texts(files, texts, given, given_field)
-    if out is None:
-        unheeded = next((flag for name, flag in ONLY_WITH_OUT.items() if arguments.typed(name)), None)
-        if unheeded:
-            raise click.UsageError(f"{unheeded}: expected only with -o FILE, got without.")
-    else:
-        if not files:
-            raise click.UsageError("-o: expected FILES to score, got --text; use --json for one text.")
-        if peer or printed:
-            raise click.UsageError("-o: expected alone, got with --as, --json, --tokens or --html.")
+    printers = "--as, --json, --tokens or --html"
+    arguments.check_out(files, out, bool(peer) or printed, "score", ONLY_WITH_OUT, printers)
+    if out is not None:
         shaped = next((ONLY_WITH_OUT[n] for n in ("top", "entropy", "rank") if arguments.typed(n)), None)
         if per == "text" and shaped:
             raise click.UsageError(f"{shaped}: expected only with --per token, got --per text.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -69,18 +69,27 @@ def check_texts(files: tuple[str, ...], texts: tuple[str, ...], given: str, give
         raise click.UsageError("--given-field: expected FILES, got --text; condition it with --given.")
 
 
-def check_out(files: tuple[str, ...], out: str | None, as_json: bool, verb: str) -> None:
+# Options that shape rows, which -o alone writes, by the parameter's name.
+_ROWS_ONLY = {"keep": "--keep", "with_terms": "--terms"}
+
+
+def check_out(
+    files: tuple[str, ...],
+    out: str | None,
+    printed: bool,
+    verb: str,
+    rows_only: Mapping[str, str] = _ROWS_ONLY,
+    printers: str = "--json",
+) -> None:
     """Refuse options that contradict -o, and options that need -o where -o is missing."""
     if out is None:
-        unheeded = next(
-            (flag for name, flag in (("keep", "--keep"), ("with_terms", "--terms")) if typed(name)), None
-        )
+        unheeded = next((flag for name, flag in rows_only.items() if typed(name)), None)
         if unheeded:
             raise click.UsageError(f"{unheeded}: expected only with -o FILE, got without.")
     elif not files:
         raise click.UsageError(f"-o: expected FILES to {verb}, got --text; use --json for one text.")
-    elif as_json:
-        raise click.UsageError("-o: expected alone, got with --json.")
+    elif printed:
+        raise click.UsageError(f"-o: expected alone, got with {printers}.")
 
 
 def typed(name: str) -> bool:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pofx.lm.trace import Ints
 from pofx.models.append_only import SharedBuffer
-from pofx.models.transformer.attention import rotary_table, turn_heads
+from pofx.models.transformer.attention import rotary_table
 from pofx.models.transformer.net import Net
 from pofx.models.transformer.ops import rms_norm
 
@@ -139,8 +139,7 @@ def _read(net: Net, data: Tensor, rows: Ints, ids: Ints, places: Ints) -> Tensor
     cos, sin = (a[:, :, None] for a in rotary_table(at, s.head_dim))  # [r, m, 1, D]
     x = F.embedding(torch.from_numpy(ids).reshape(-1), net.embed)  # [r·m, d]
     for i, block in enumerate(net.layers()):
-        q, k, v = block.heads_of(x).view(r, m, 3, s.heads, s.head_dim).unbind(2)
-        q, k = turn_heads(q, block.norm_q, cos, sin), turn_heads(k, block.norm_k, cos, sin)
+        q, k, v = block.turned_heads_of(x, cos, sin, r, m)
         keys, values = data[i, 0], data[i, 1]  # [n, H, capacity, D]
         if everyone and same:
             first = int(places[0, 0])

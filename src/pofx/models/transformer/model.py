@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pofx.algorithms.byte_ranges import spread_ranges
 from pofx.errors import require
@@ -144,24 +144,25 @@ class TransformerLM(LM):
             return spread_ranges(begins, pieces.stop[group] - pieces.fresh[group])
 
         shared, alone = group_by_prefix(pieces)
+
+        def batches() -> Iterator[tuple[Ints, tuple[object, ...], Batch | PrefixedBatch]]:
+            """Yield each batch after its places, and the parts by which a tape knows it."""
+            for group in pieces.groups(alone[np.argsort(-pieces.lengths[alone], kind="stable")], TOKENS):
+                one = pieces.pack(group)
+                yield places(group), ("batch", one.inputs, one.lengths, one.asked, one.targets), one
+            for same in shared:
+                for some in prefixed_batches(self.net, pieces, same, TOKENS):
+                    named = ("behind", some.lead, some.ids, some.lengths, some.targets)
+                    yield places(some.pieces), named, some
+
         done = 0
         with threads_for(self.net.shape.width):
-            for group in pieces.groups(alone[np.argsort(-pieces.lengths[alone], kind="stable")], TOKENS):
-                batch = pieces.pack(group)
-                at = places(group)
-                asked = ("batch", *want.key, batch.inputs, batch.lengths, batch.asked, batch.targets)
+            for at, (kind, *parts), batch in batches():
+                asked = (kind, *want.key, *parts)
                 found, known = read_once(asked, lambda b=batch, at=at: self._read(b, at, out, want))  # type: ignore[misc]
                 out.put(at, found)
                 done += len(batch.targets)
                 (report_recalled if known else report_read)(done, pieces.targets)
-            for same in shared:
-                for some in prefixed_batches(self.net, pieces, same, TOKENS):
-                    at = places(some.pieces)
-                    asked = ("behind", *want.key, some.lead, some.ids, some.lengths, some.targets)
-                    found, known = read_once(asked, lambda b=some, at=at: self._read(b, at, out, want))  # type: ignore[misc]
-                    out.put(at, found)
-                    done += len(some.targets)
-                    (report_recalled if known else report_read)(done, pieces.targets)
         return out.build()
 
     def seen(self, n: int) -> Ints:

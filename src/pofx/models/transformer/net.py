@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pofx.models.transformer.attention import PackedLayout
+from pofx.models.transformer.attention import PackedLayout, turn_heads
 from pofx.models.transformer.ops import add_linear, norm_linear, rms_norm, swiglu
 
 
@@ -65,6 +65,13 @@ class Block(nn.Module):
     def heads_of(self, x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Compute queries, keys and values of `x[N, d]` before RoPE: `[N, 3, H, D]`."""
         return norm_linear(x, self.norm_in, self.qkv, dtype).view(-1, 3, self.heads, self.dim)
+
+    def turned_heads_of(
+        self, x: Tensor, cos: Tensor, sin: Tensor, r: int, m: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute queries, keys and values of `x[r·m, d]`, queries and keys after RoPE: `[r, m, H, D]` each."""
+        q, k, v = self.heads_of(x).view(r, m, 3, self.heads, self.dim).unbind(2)
+        return turn_heads(q, self.norm_q, cos, sin), turn_heads(k, self.norm_k, cos, sin), v
 
     def finish(self, x: Tensor, attended: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Compute the rest of the block after attention: `[N, d]` and `[N, H·D]` to `[N, d]`."""

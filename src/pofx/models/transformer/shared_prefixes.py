@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pofx.lm.trace import Ints
-from pofx.models.transformer.attention import rotary_table, turn_heads
+from pofx.models.transformer.attention import rotary_table
 from pofx.models.transformer.cache import KeyValueCache, extend_cache
 from pofx.models.transformer.net import Net
 from pofx.models.transformer.ops import rms_norm
@@ -104,8 +104,7 @@ def _read(net: Net, known: Tensor, ids: Ints) -> Tensor:
     mask = torch.ones(m, k_known + m, dtype=torch.bool).tril_(k_known)
     x = F.embedding(torch.from_numpy(ids).reshape(-1), net.embed)
     for i, block in enumerate(net.layers()):
-        q, k, v = block.heads_of(x).view(r, m, 3, s.heads, s.head_dim).unbind(2)
-        q, k = turn_heads(q, block.norm_q, cos, sin), turn_heads(k, block.norm_k, cos, sin)
+        q, k, v = block.turned_heads_of(x, cos, sin, r, m)
         keys, values = (
             torch.cat([known[i, j].expand(r, -1, -1, -1), a.transpose(1, 2)], dim=2)
             for j, a in enumerate((k, v))
