@@ -6,21 +6,25 @@ from typing import Any
 
 from starlette.responses import Response
 
-from pofx.errors import PofxError
+from pofx.errors import PofxError, one_line
 from pofx.server.wire import json_response
 
-# HTTP status by the code of the error. A client can mend all of these, so none is 5xx.
-_STATUS = {"not-found": 404, "no-bos": 422, "no-eos": 422, "impossible": 422, "unreached": 422, "no-law": 422}
+# HTTP status by the code of the error. A client can mend all of these but one, which ends when others free memory.
+_STATUS = {
+    "out-of-memory": 503,
+    "no-bos": 422,
+    "no-eos": 422,
+    "impossible": 422,
+    "unreached": 422,
+    "no-law": 422,
+}
+# The type of an error in OpenAI's words, by its status; all others are faults of the request.
 _TYPES = {
-    400: "invalid_request_error",
     401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
-    405: "invalid_request_error",
-    413: "invalid_request_error",
-    415: "invalid_request_error",
-    422: "invalid_request_error",
     429: "rate_limit_error",
+    500: "server_error",
     503: "service_unavailable_error",
 }
 
@@ -35,6 +39,7 @@ class RequestError(Exception):
         message: What was expected, and what was got.
         advice: Ways out.
         headers: Further headers of the answer.
+        offset: The byte of the body at which the fault begins; None for a fault of no byte.
     """
 
     def __init__(
@@ -45,15 +50,18 @@ class RequestError(Exception):
         param: str | None = None,
         advice: tuple[str, ...] = (),
         headers: dict[str, str] | None = None,
+        offset: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.param, self.message = status, code, param, message
-        self.advice, self.headers = advice, headers or {}
+        self.advice, self.headers, self.offset = advice, headers or {}, offset
 
 
 def refusal(error: RequestError) -> Response:
     """The answer to a request that is refused."""
-    return _answer(error.status, error.code, error.message, error.param, error.advice, error.headers)
+    return _answer(
+        error.status, error.code, error.message, error.param, error.advice, error.headers, error.offset
+    )
 
 
 def failure(error: PofxError) -> Response:
@@ -65,14 +73,21 @@ def failure(error: PofxError) -> Response:
 
 
 def _answer(
-    status: int, code: str, message: str, param: str | None, advice: tuple[str, ...], headers: dict[str, str]
+    status: int,
+    code: str,
+    message: str,
+    param: str | None,
+    advice: tuple[str, ...],
+    headers: dict[str, str],
+    offset: int | None = None,
 ) -> Response:
-    line = "; ".join([message, ", or ".join(advice)]) if advice else message
     error: dict[str, Any] = {
-        "message": line,
+        "message": one_line(message, advice),
         "type": _TYPES.get(status, "invalid_request_error"),
         "param": param,
         "code": code,
         "advice": list(advice),
     }
+    if offset is not None:
+        error["offset"] = offset
     return json_response({"error": error}, status, headers)

@@ -1,0 +1,1 @@
+"""JSON of strangers: bounded before it is parsed, strict, and with the byte of a fault named."""
