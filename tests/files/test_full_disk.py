@@ -192,7 +192,10 @@ def test_a_limit_of_the_cache_that_is_none_is_refused_by_every_verb(
         main(verb.split())
     out, err = capsys.readouterr()
     assert (ended.value.code, out) == (2, "")
-    assert err == "pofx: error: POFX_CACHE_LIMIT: expected a size such as 500M or 20G, got 'x'\n"
+    assert (
+        err
+        == "pofx: error: POFX_CACHE_LIMIT: expected a size such as 500M or 20G, got 'x'; set it to a number and a unit, or unset it\n"
+    )
     with pytest.raises(SystemExit) as ended:
         main(["score", "--help"])
     assert ended.value.code == 0
