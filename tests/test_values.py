@@ -75,6 +75,8 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Any], Any], str]] = {
         lambda v: pofx.from_callable(lambda ids: [0.0], token_bytes=[None], end=v),
         "whole or None",
     ),
+    ("connect", "begin"): (lambda v: pofx.connect("http://127.0.0.1:9", begin=v), "token"),
+    ("connect", "seconds"): (lambda v: pofx.connect("http://127.0.0.1:9", seconds=v), "real"),
     ("audit", "seed"): (lambda v: pofx.audit(LM, TEXTS, seed=v), "whole"),
     ("compress", "lanes"): (lambda v: pofx.compress(LM, "ab", lanes=v), "whole or None"),
     ("compression", "lanes"): (lambda v: pofx.compression(LM, "ab", lanes=v), "whole or None"),

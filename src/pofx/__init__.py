@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pofx.models.loading import load
     from pofx.models.ngram.arpa import read_arpa, write_arpa
     from pofx.models.outside.callable import from_callable
+    from pofx.models.outside.connect import connect
     from pofx.models.saving import save
     from pofx.models.specs import NgramSpec, TransformerSpec
     from pofx.queries.audit.audit import audit
@@ -86,6 +87,7 @@ _HOMES = {
     "models.fitting": "fit",
     "models.loading": "load",
     "models.outside.callable": "from_callable",
+    "models.outside.connect": "connect",
     "lm.begin": "Begin",
     "lm.model": "LM",
     "lm.scorer": "Scorer",
@@ -149,6 +151,7 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "fit",
     "load",
     "from_callable",
+    "connect",
     "LM",
     "Begin",
     "Scorer",

@@ -15,7 +15,8 @@ from pofx.cli.spelling import in_shell
 _GROUPS = {
     "Input": "id text texts given given_field suffix chat field label_field cluster format split separator encoding "
     "delimiter quoting max_document max_expansion max_bytes test_files",
-    "Model": "model model_name names reference api_key begin end dtype context stride budget rope pre normalize unknown",
+    "Model": "model model_name names reference served api_key begin end dtype context stride budget rope pre normalize "
+    "unknown",
     "Output": "out per k top show_ entropy rank keep with_terms no_text fresh overwrite tokens quiet as_json html_path "
     "explain save_held_out all_classes forget _click_default_help",
 }

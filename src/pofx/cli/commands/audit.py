@@ -13,6 +13,7 @@ from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
 from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Whole
+from pofx.cli.options.served import connect_to, is_address, served_options
 from pofx.cli.options.written import Verb, lock_output
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     "--unpin", "forget", is_flag=True, help="Delete the verdict that --pin stored, and make no audit."
 )
 @layout_options
+@served_options
 @model_options
 @arguments.json_option
 @arguments.html_option
@@ -55,18 +57,21 @@ def command(
     forget: bool,
     layout: Layout,
     options: ModelOptions,
+    served: str | None,
+    api_key: str | None,
     as_json: bool,
     html_path: str | None,
 ) -> None:
     """Check whether a model is a joint distribution over texts, or only conditional, prefix-only or improper.
 
     For a pretrained model, every token that may serve as x0 is tried; --pin stores the verdict for every later use of
-    the model. Exit code 1 if a check failed.
+    the model. -m URL audits a model of a server. Exit code 1 if a check failed.
 
     \b
     pofx audit -m model --test held-out.txt --html audit.html
     pofx audit -m smollm2 --begin "<|endoftext|>"
     pofx audit -m gemma3-270m --pin
+    pofx audit -m http://127.0.0.1:8000 --served NAME --test held-out.txt
     """
     from pofx.errors import no_documents
     from pofx.queries.audit.audit import audit
@@ -84,8 +89,14 @@ def command(
         tally(found)
         if not texts:
             raise no_documents(" ".join(test_files))
-    lm = _note_marks_in(texts or [], options.load(name))
-    pretrained = _is_pretrained(lm)
+    if is_address(name):
+        model = connect_to(options, served, api_key)
+        pretrained = False
+    else:
+        if served is not None:
+            raise click.UsageError(f"--served: expected only with -m URL, got -m {name}. Leave it out.")
+        model = lm = _note_marks_in(texts or [], options.load(name))
+        pretrained = _is_pretrained(lm)
     if keep and not pretrained:
         raise click.UsageError(
             f"--pin: expected a pretrained model, whose x0 is a matter of evidence, got {name!r}, which has its "
@@ -96,7 +107,7 @@ def command(
 
         lock_output(check_pin(lm.fingerprint))
     with _working(f"auditing {name}"):
-        result = audit(lm, texts, seed, _coarse(options, name) if pretrained else None)
+        result = audit(model, texts, seed, _coarse(options, name) if pretrained else None)
     if html_path:
         from pofx.report.html import page
 

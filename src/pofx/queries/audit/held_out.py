@@ -233,5 +233,5 @@ SMALL_BUDGET = AuditBudget(
 
 
 def budget_for(lm: LM) -> AuditBudget:
-    """Return the budget by the size of the vocabulary, which decides what a next-token distribution costs."""
-    return AuditBudget() if lm.vocab.size < LARGE else SMALL_BUDGET
+    """Return the budget by what a next-token distribution costs: much for a large vocabulary, or where a server is asked."""
+    return AuditBudget() if lm.vocab.size < LARGE and lm.engine.device != "server" else SMALL_BUDGET

@@ -78,7 +78,8 @@ def make_trial(scorer: Scorer, texts: Sequence[str | bytes] | None, seed: int) -
             "audit the scorer on texts of its own kind",
         )
     letters = _letters(heads, scorer.alphabet)
-    words = _words(source, rng) if not spelled or {" ", *letters} <= spelled else ()
+    spaced = " " in (spelled or set("".join(heads))) and (not spelled or set(letters) <= spelled)
+    words = _words(source, rng) if spaced else ()
     candidates, whole = _candidates(scorer, heads, letters, words, rng)
     return Trial(
         tuple(heads),

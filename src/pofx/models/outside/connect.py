@@ -1,0 +1,108 @@
+"""A model of a server: an LM where the server shows whole next-token distributions, else a scorer."""
+
+from __future__ import annotations
+
+import weakref
+
+from pofx.errors import BadSource, BadValue
+from pofx.lm.begin import Begin
+from pofx.lm.model import LM
+from pofx.lm.scorer import Scorer
+from pofx.models.outside.completions import Completions
+from pofx.models.outside.http_client import ServerClient
+from pofx.models.outside.served_lm import served_lm
+from pofx.models.outside.served_scorer import served_scorer
+from pofx.models.outside.server_tokens import ServerTokens
+from pofx.values import show_value, why_not_whole
+
+_LARGEST = 2**31  # no vocabulary has more ids
+
+
+def connect(
+    url: str,
+    model: str | None = None,
+    *,
+    api_key: str | None = None,
+    begin: str | int | None = None,
+    seconds: float = 300.0,
+) -> LM | Scorer:
+    """Connect to a model of an OpenAI-style server, to be audited or, where it shows whole distributions, to be used.
+
+    The result is an LM where `top_logprobs` can hold every token and every token has a name of its own. Else it is a
+    `Scorer`, whose numbers are those of an echo. No number that the server answers is kept, so a server whose answers
+    change is found out.
+
+    Args:
+        url: The address, with or without `/v1` at its end.
+        model: The name of the model; None takes the first one that the server lists.
+        api_key: The key of the server.
+        begin: The token that stands before every text, by its name or id; None takes the BOS that the server names.
+        seconds: The longest time for one answer.
+
+    Returns:
+        An LM, or a `Scorer`.
+
+    Raises:
+        BadSource: The server cannot be reached, refuses, has no such model, or shows no log-probabilities.
+        BadValue: The address, the key or `begin` is malformed.
+        MissingExtra: The package httpx2 is not installed.
+
+    Right: `audit(connect("http://127.0.0.1:8000", "builtin"), texts)`. Wrong: `pofx.score(connect(url), texts)` before it is
+    known that the server shows whole distributions.
+    """
+    if begin is not None and not isinstance(begin, str) and why_not_whole(begin, 0, _LARGEST):
+        raise BadValue(
+            f"expected the name or the id of a token, got {show_value(begin)}",
+            "pass a text, or a whole number of at least 0",
+            "begin",
+        )
+    client = ServerClient(url, api_key, seconds=seconds)
+    try:
+        return _connected(client, model, begin)
+    except BaseException:
+        client.close()
+        raise
+
+
+def _connected(client: ServerClient, model: str | None, begin: str | int | None) -> LM | Scorer:
+    listed = _listed(client)
+    if model is not None and listed and model not in listed:
+        names = ", ".join(listed[:6])
+        raise BadSource(
+            f"{client.address}: expected one of its models ({names}), got {model!r:.60}", "name one of these"
+        )
+    server = Completions(client, model if model is not None else listed[0] if listed else None)
+    # The model and its copies share `server`; after the last of them nobody can ask any more.
+    weakref.finalize(server, client.close)
+    tokens = ServerTokens(server)
+    x0 = _begin(tokens, begin)
+    return served_lm(server, tokens, x0) or served_scorer(server, tokens, x0)
+
+
+def _listed(client: ServerClient) -> list[str]:
+    """The names of the models of a server; empty where it lists none."""
+    answer = client.ask("GET", "/v1/models")
+    if answer.status in (401, 403):
+        client.get("/v1/models")  # raises the error that names the key
+    found = answer.json.get("data") if answer.ok and isinstance(answer.json, dict) else None
+    rows = found if isinstance(found, list) else []
+    return [r["id"] for r in rows if isinstance(r, dict) and isinstance(r.get("id"), str)]
+
+
+def _begin(tokens: ServerTokens, begin: str | int | None) -> Begin:
+    """x0: what the caller names, else the BOS of the server."""
+    if begin is None:
+        named = tokens.special.begin
+        if named is not None:
+            return Begin("declared", named[0], named[1])
+        return Begin("none", note="the server names no begin-of-text token")
+    if not isinstance(begin, str):
+        return Begin("assumed", f"token {begin}", int(begin))
+    ids = [tokens.special.names[begin]] if begin in tokens.special.names else tokens.encode(begin)
+    if len(ids) != 1:
+        raise BadValue(
+            f"expected the name of a single token, got {begin!r:.40}, which is {len(ids)} tokens",
+            "name another token, or its id",
+            "begin",
+        )
+    return Begin("assumed", begin, ids[0])

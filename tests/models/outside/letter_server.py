@@ -1,0 +1,126 @@
+"""A small server of a toy model over letters, on a loopback port, with faults that a test can plant."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+
+from toy import ToyLM, ToyVocab
+
+
+class LetterServer:
+    """Letters a to e, EOS = 5 and BOS = 6; `most` log-probabilities at each position.
+
+    `fault` may be "scaled" (log p is off by log 2), "cold" (draws at temperature 1/2), "no-tokenizer", "no-echo" or "moody"
+    (each answer differs).
+    """
+
+    def __init__(self, most: int = 100, fault: str = "", key: str = "") -> None:
+        self.lm = ToyLM(ToyVocab(5), seed=3, memory=2)
+        self.most, self.fault, self.key = most, fault, key
+        self.asked: list[str] = []
+
+    def names(self, ids: list[int]) -> list[str]:
+        return ["abcde</s><s>"[i] if i < 5 else ["</s>", "<s>"][i - 5] for i in ids]
+
+    def law(self, before: list[int]) -> np.ndarray:
+        logp = self.lm.row([i for i in before if i < 5])
+        if self.fault == "moody":
+            logp = logp - 0.3 * (len(self.asked) % 3)
+        return logp + (np.log(2) if self.fault == "scaled" else 0)
+
+    def choice(self, index: int, prompt: str | list[int], asked: dict, seed: int) -> dict:
+        texts = isinstance(prompt, str)
+        ids = ["abcde".index(c) for c in prompt] if texts else list(prompt)
+        p = np.exp(self.lm.row([i for i in ids if i < 5])) ** (2 if self.fault == "cold" else 1)
+        drawn = [int(np.random.default_rng(seed).choice(6, p=p / p.sum()))] * asked.get("max_tokens", 16)
+        shown = [*ids, *drawn] if asked.get("echo") else drawn
+        offset = len(ids) + len(drawn) - len(shown)
+        rows = [self.law([*ids, *drawn][: offset + k]) for k in range(len(shown))]
+        numbers = [float(row[i]) if i < 6 else None for row, i in zip(rows, shown)]
+        if asked.get("echo") and numbers:
+            numbers[0] = None
+        best = [np.argsort(-row)[: asked["logprobs"]] for row in rows]
+        names = self.names(shown)
+        return {
+            "index": index,
+            "text": "".join(n for n, i in zip(names, shown) if i < 5),
+            "finish_reason": "length",
+            "logprobs": {
+                "tokens": names,
+                "token_logprobs": numbers,
+                "top_logprobs": [
+                    {self.names([int(i)])[0]: float(row[i]) for i in top} for row, top in zip(rows, best)
+                ],
+                "text_offset": [sum(i < 5 for i in shown[:k]) for k in range(len(shown))],
+            },
+        }
+
+    def answer(self, path: str, asked: dict) -> tuple[int, object]:
+        self.asked.append(path)
+        if path == "/v1/models":
+            return 200, {"data": [{"id": "letters"}, {"id": "others"}]}
+        if path == "/tokenizer_info" and self.fault != "no-tokenizer":
+            return 200, {"eos_token": "</s>", "bos_token": "<s>"}
+        if path == "/tokenize" and self.fault != "no-tokenizer":
+            special = {"</s>": [5], "<s>": [6]}.get(asked["prompt"])
+            if special is None and set(asked["prompt"]) - set("abcde"):
+                return 400, {"error": {"message": "no letter"}}
+            return 200, {
+                "tokens": special or ["abcde".index(c) for c in asked["prompt"]],
+                "max_model_len": 64,
+            }
+        if path != "/v1/completions":
+            return 404, {"error": {"message": "not found"}}
+        if asked.get("logprobs", 0) > self.most or (self.fault == "no-echo" and asked.get("echo")):
+            return 400, {"error": {"message": "too many logprobs"}}
+        prompts = asked["prompt"]
+        prompts = [prompts] if isinstance(prompts, str) or isinstance(prompts[0], int) else prompts
+        if any(isinstance(p, str) and set(p) - set("abcde") for p in prompts):
+            return 400, {"error": {"message": "no letter"}}
+        n, seed = asked.get("n", 1), asked.get("seed", 0)
+        rows = [(p, [seed, k]) for p in prompts for k in range(n)]
+        return 200, {"choices": [self.choice(i, p, asked, s) for i, (p, s) in enumerate(rows)]}
+
+
+@contextmanager
+def serving(server: LetterServer) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self.reply({})
+
+        def do_POST(self) -> None:
+            self.reply(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def reply(self, asked: dict) -> None:
+            if server.key and self.headers.get("Authorization") != f"Bearer {server.key}":
+                status, value = 401, {"error": {"message": "a key, please"}}
+            else:
+                status, value = server.answer(self.path, asked)
+            body = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http.daemon_threads = True
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{http.server_port}"
+    finally:
+        http.shutdown()
+        http.server_close()
+        thread.join()
