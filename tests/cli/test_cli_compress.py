@@ -266,7 +266,7 @@ def test_explain_as_json(run: Callable[..., Ran], models: tuple[str, str]) -> No
 def test_the_size_of_the_builtin_model_is_that_of_its_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pofx.cli.commands.compress import _model_size as model_size
+    from pofx.cli.commands.strings.compress import _model_size as model_size
 
     monkeypatch.setenv("POFX_CACHE", str(tmp_path))
     (tmp_path / "builtin-0.1.0-1-abc").mkdir()

@@ -149,7 +149,7 @@ def test_a_stopped_fit_goes_on_over_the_older_model(run: Run, monkeypatch: pytes
     older = stamps(Path("model"))
     assert run(fit) == (2, "", f"pofx: error: model: {REFUSAL}\n")
     with monkeypatch.context() as m:
-        m.setattr("pofx.cli.commands.fit.ProgressPrinter", Stopped)
+        m.setattr("pofx.cli.commands.models.fit.ProgressPrinter", Stopped)
         code, _, err = run(f"{fit} --overwrite")
     assert (code, "--resume" in err) == (130, True), err
     assert stamps(Path("model")) == older

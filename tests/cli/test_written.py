@@ -66,6 +66,7 @@ def test_every_file_that_a_verb_names_is_known_to_be_read_or_written() -> None:
                     "prefix",
                     "suffix",
                     "name",
+                    "url",
                 )
             assert not names_a_file or parameter.name in READ, f"{name}: {parameter.name}: read or written?"
     assert written == set(OUTPUTS)

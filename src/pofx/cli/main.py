@@ -15,7 +15,7 @@ from pofx.cli.command import Group
 from pofx.cli.python_warnings import shown_warnings
 from pofx.cli.spelling import in_shell
 
-# verb -> what `pofx --help` says of it; the module pofx.cli.commands.<verb> holds `command`, with _ for - in its name.
+# verb -> what `pofx --help` says of it; pofx.cli.commands.<room>.<verb> holds `command`, with _ for - in its name.
 VERBS = {
     "fit": "Fit a model to documents.",
     "score": "Give the log-probability of texts, term by term.",
@@ -38,6 +38,15 @@ VERBS = {
     "demo": "See p(x) at work: fit, score, sample and audit on text that is on every machine.",
 }
 
+# The room of each verb's file below pofx.cli.commands.
+ROOMS = {
+    "models": ("fit", "audit", "models", "cache", "demo"),
+    "scoring": ("score", "words", "marginal", "next", "posterior"),
+    "strings": ("sample", "infill", "condition", "compress", "decompress"),
+    "corpora": ("corpus", "classify"),
+    "servers": ("serve", "check-server"),
+}
+
 HELP = """p(x) for language models: a joint probability distribution over strings.
 
     p(x) = p(x1|x0) · p(x2|x0,x1) · … · p(EOS|x0,x)
@@ -51,6 +60,12 @@ Try: pofx score --text "She loves smol kittens"
 """
 
 
+def module_of(verb: str) -> str:
+    """Return the name of the module that holds a verb."""
+    room = next(r for r, verbs in ROOMS.items() if verb in verbs)
+    return f"pofx.cli.commands.{room}.{verb.replace('-', '_')}"
+
+
 class Verbs(Group):
     """Commands that are imported only when they run."""
 
@@ -62,9 +77,7 @@ class Verbs(Group):
         """Import one verb's file."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(
-            f"pofx.cli.commands.{cmd_name.replace('-', '_')}"
-        ).command
+        command: click.Command = importlib.import_module(module_of(cmd_name)).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -152,7 +152,7 @@ def test_on_the_command_line(
             if p.elapsed >= 1:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("pofx.cli.commands.fit.ProgressPrinter", Terminated)
+    monkeypatch.setattr("pofx.cli.commands.models.fit.ProgressPrinter", Terminated)
     code, out, err = run("--seconds", "60")
     assert (code, out) == (130, ""), err
     assert "--resume" in err.splitlines()[-1]

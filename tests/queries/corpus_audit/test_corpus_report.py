@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from corpora import documents, edited, finding
 
 import pofx
-from pofx.cli.commands.corpus import command
+from pofx.cli.commands.corpora.corpus import command
 from pofx.corpus.documents import Document
 from pofx.queries.corpus_audit.exchangeability import (
     hashed_vectors,

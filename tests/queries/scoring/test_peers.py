@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import pofx
-from pofx.cli.commands.score import PEERS as OFFERED
+from pofx.cli.commands.scoring.score import PEERS as OFFERED
 from pofx.cli.main import main
 from pofx.errors import BadValue, NoEOS, TooLong
 from pofx.lm.model import LM

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pofx.cli.command import Group
-from pofx.cli.commands.classify_train import train
+from pofx.cli.commands.corpora.classify_train import train
 from pofx.cli.options import arguments
 from pofx.cli.options.arguments import Keeping, keeping_options
 from pofx.cli.options.classify_input import label_option, labelled, likelihoods, prior_of, prior_option

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.commands.score_cross import Cross, cross_options, print_cross
+from pofx.cli.commands.scoring.score_cross import Cross, cross_options, print_cross
 from pofx.cli.options import arguments
 from pofx.cli.options.arguments import Keeping, keeping_options
 from pofx.cli.options.layout import Layout, layout_options
@@ -169,7 +169,7 @@ def command(
 
         lm = alone(lm)
     if peer is not None:
-        from pofx.cli.commands.score_peers import print_peer
+        from pofx.cli.commands.scoring.score_peers import print_peer
 
         print_peer(lm, peer, [arguments.argument_text(t) for t in texts], asked, as_json)
     elif texts:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.commands.demo_models import LOSS_HEADINGS, Fitted, fit_all, interpolated, loss_rows
+from pofx.cli.commands.models.demo_models import LOSS_HEADINGS, Fitted, fit_all, interpolated, loss_rows
 from pofx.cli.options import arguments
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Verb, Written

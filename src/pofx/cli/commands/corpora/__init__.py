@@ -1,0 +1,1 @@
+"""Verbs about documents and their classes."""

@@ -1,0 +1,1 @@
+"""Verbs that score strings, and distributions after them."""

@@ -1,0 +1,1 @@
+"""Verbs that answer over HTTP, or check who does."""
