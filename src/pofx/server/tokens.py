@@ -2,78 +2,110 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, StrictBool, StrictInt, StrictStr
+from base64 import b64encode
+from typing import Annotated
+
+from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pofx.server.errors import RequestError
 from pofx.server.json_body import read_body
+from pofx.server.special import begin_id, begin_name, end_name, special_ids
 from pofx.server.table import ServedModel
+from pofx.server.token_strings import TokenStrings
 from pofx.server.wire import json_response
 
 
 class TokenizeRequest(BaseModel):
-    """The request of `POST /tokenize`."""
+    """The request of `POST /tokenize`.
+
+    Attributes:
+        model: The name of a model; None for the first one.
+        prompt: A text. The name of x0 or of EOS alone is that one id; within a longer text such a name is text.
+        add_special_tokens: Whether x0 stands first in the answer.
+        return_token_strs: Whether the answer names each token.
+    """
 
     model: StrictStr | None = None
     prompt: StrictStr
     add_special_tokens: StrictBool = True
+    return_token_strs: StrictBool | None = None
 
 
 class DetokenizeRequest(BaseModel):
-    """The request of `POST /detokenize`."""
+    """The request of `POST /detokenize`.
+
+    Attributes:
+        model: The name of a model; None for the first one.
+        tokens: Token ids; x0 and EOS spell nothing.
+    """
 
     model: StrictStr | None = None
-    tokens: list[StrictInt]
+    tokens: Annotated[list[StrictInt], Field(max_length=1 << 20)]
 
 
 async def tokenize(request: Request) -> Response:
-    """The ids of a text; the name of x0 or EOS alone is that one id."""
+    """The ids of a text."""
     app = request.app.state
     asked = await read_body(request, TokenizeRequest, app.settings)
     served = app.table.model(asked.model)
-    special = special_tokens(served)
-    if asked.prompt in special:
-        ids = [special[asked.prompt]]
-    else:
-        ids = await app.desk.run(request, lambda: list(map(int, served.lm.vocab.encode(asked.prompt))))
-        first = served.lm.begin.id
-        ids = [first, *ids] if asked.add_special_tokens and first is not None else ids
-    return json_response({"tokens": ids, "count": len(ids), "max_model_len": served.lm.context})
+    ids = await app.desk.run(request, lambda: _ids(served, asked.prompt, asked.add_special_tokens))
+    answer = {"tokens": ids, "count": len(ids), "max_model_len": served.lm.context}
+    if asked.return_token_strs:
+        strings = TokenStrings(served)
+        answer["token_strs"] = [strings.plain(i) for i in ids]
+    return json_response(answer)
+
+
+def _ids(served: ServedModel, text: str, add_special_tokens: bool) -> list[int]:
+    special = special_ids(served)
+    if text in special:
+        return [special[text]]
+    ids = [int(i) for i in served.lm.vocab.encode(text)]
+    first = begin_id(served)
+    return [first, *ids] if add_special_tokens and first is not None else ids
 
 
 async def detokenize(request: Request) -> Response:
-    """The text of ids; x0 and EOS spell nothing."""
+    """The text of ids, and its bytes in base64, since bytes that are not UTF-8 are U+FFFD in the text."""
     app = request.app.state
     asked = await read_body(request, DetokenizeRequest, app.settings)
-    vocab = app.table.model(asked.model).lm.vocab
-    spelled = [i for i in asked.tokens if 0 <= i < vocab.size]
-    return json_response({"prompt": vocab.decode(spelled).decode("utf-8", "replace")})
+    served = app.table.model(asked.model)
+    vocab, first = served.lm.vocab, begin_id(served)
+    check_ids(served, asked.tokens, "tokens")
+    spelled = vocab.decode([i for i in asked.tokens if i != first or i < vocab.size])
+    return json_response(
+        {"prompt": spelled.decode("utf-8", "replace"), "bytes": b64encode(spelled).decode("ascii")}
+    )
 
 
 async def tokenizer_info(request: Request) -> Response:
     """The names of x0 and EOS."""
     served = request.app.state.table.model(request.query_params.get("model"))
-    begin = served.lm.begin
     return json_response(
         {
-            "bos_token": begin.text or "<s>" if begin.known != "none" else None,
-            "eos_token": _end_name(served),
+            "bos_token": begin_name(served),
+            "eos_token": end_name(served),
             "pad_token": None,
             "chat_template": None,
+            "bos_token_id": begin_id(served),
+            "eos_token_id": served.lm.vocab.end,
+            "vocab_size": served.lm.vocab.size,
+            "max_model_len": served.lm.context,
         }
     )
 
 
-def special_tokens(served: ServedModel) -> dict[str, int]:
-    """The names of x0 and EOS, and their ids."""
-    begin, end = served.lm.begin, served.lm.vocab.end
-    out = {} if end is None else {_end_name(served) or "</s>": end}
-    return out if begin.id is None else {**out, begin.text or "<s>": begin.id}
+def check_ids(served: ServedModel, ids: list[int], param: str) -> None:
+    """Refuse ids that are neither outcomes of the model nor x0.
 
-
-def _end_name(served: ServedModel) -> str | None:
-    end = served.lm.vocab.end
-    if end is None:
-        return None
-    named = next((name for name, i in served.lm.vocab.control.names.items() if i == end), None)
-    return named or "</s>"
+    Raises:
+        RequestError: 400, with the place of the first such id.
+    """
+    size, first = served.lm.vocab.size, begin_id(served)
+    at = next((k for k, i in enumerate(ids) if not 0 <= i < size and i != first), None)
+    if at is not None:
+        raise RequestError(
+            400, "invalid_token", f"{param}: expected ids from 0 to {size - 1}, got {ids[at]} at {at}", param
+        )

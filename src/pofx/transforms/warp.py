@@ -98,11 +98,12 @@ class Warp(LMWrapper):
     def _warped(self, inner: State) -> State:
         # A cut chooses tokens by the exact distribution, so bounds on the model's distribution say nothing of the warped
         # distribution.
-        unknown = (lambda carry: Bounds.unknown(self._law(carry.logp))) if self.interval else None
+        unknown = (lambda carry: Bounds.unknown(self.law(carry.logp))) if self.interval else None
         leak = (lambda carry: carry.leak) if self.leaks else None
-        return State(lambda: self._law(inner.logp), inner, inner.n, bounds=unknown, leak=leak)
+        return State(lambda: self.law(inner.logp), inner, inner.n, bounds=unknown, leak=leak)
 
-    def _law(self, logp: Floats) -> Floats:
+    def law(self, logp: Floats) -> Floats:
+        """The warped distributions of next-token distributions `[n, V]` of the model, nats."""
         out: NDArray[np.float64] = np.asarray(logp, dtype=np.float64)
         # The largest entry becomes 0 first: else a temperature near 0 turns a whole row into −inf.
         with np.errstate(over="ignore"):

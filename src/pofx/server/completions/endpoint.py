@@ -2,83 +2,93 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from typing import Any
 
-import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pofx.lm.trace import Trace, Want
-from pofx.server.completions.prompt import Prompt, prompts_of
-from pofx.server.completions.request import CompletionRequest
+from pofx.server.completions import records
+from pofx.server.completions.answering import Task, answer
+from pofx.server.completions.choice import Part, joined
+from pofx.server.completions.prompt import check_room, prompts_of
+from pofx.server.completions.reading import Reading
+from pofx.server.completions.request import MAX_TOKENS, CompletionRequest
+from pofx.server.completions.stream import CompletionStream
+from pofx.server.errors import RequestError
 from pofx.server.json_body import read_body
-from pofx.server.table import ServedModel
+from pofx.server.settings import Settings
 from pofx.server.wire import json_response
-
-# JSON has no −∞; clients of OpenAI's shape know this number for it.
-NEVER = -9999.0
 
 
 async def completions(request: Request) -> Response:
     """Answer one request."""
     app = request.app.state
     asked = await read_body(request, CompletionRequest, app.settings)
+    _check_limits(asked, app.settings)
     served = app.table.model(asked.model)
-    prompts = prompts_of(served, asked.prompt, asked.add_special_tokens)
-    with app.desk.admitted(sum(len(p.path) + 1 for p in prompts)):
-        choices = await app.desk.run(request, lambda: echo_choices(served, asked, prompts))
-    n = sum(len(p.shown) for p in prompts)
-    new = sum(c["logprobs"] is not None for c in choices)
-    return json_response(
-        {
-            "id": f"cmpl-{uuid.uuid4().hex}",
-            "object": "text_completion",
-            "created": int(time.time()),
-            "model": served.name,
-            "choices": choices,
-            "usage": {"prompt_tokens": n, "completion_tokens": new, "total_tokens": n + new},
-        }
+    prompts = await app.desk.run(request, lambda: prompts_of(served, asked))
+    task = Task(served, asked, tuple(prompts), check_room(served, prompts, asked.max_tokens, MAX_TOKENS))
+    if task.cost > app.settings.tokens:
+        raise RequestError(
+            400,
+            "too_many_tokens",
+            f"expected at most {app.settings.tokens} tokens of prompts and continuations, got {task.cost}",
+            advice=("send fewer prompts at once", "ask for fewer tokens (max_tokens)"),
+        )
+    headers = _warning(asked.ignored)
+    if asked.stream:
+        return CompletionStream(request, task, headers)
+    parts: dict[int, list[Part]] = {k: [] for k in range(len(prompts) * asked.copies)}
+    with app.desk.admitted(task.cost):
+        readings = await app.desk.run(request, lambda: answer(task, lambda k, part: parts[k].append(part)))
+    return json_response(_record(task, parts, readings), headers=headers)
+
+
+def _record(task: Task, parts: dict[int, list[Part]], readings: list[Reading]) -> dict[str, Any]:
+    asked, strings, drawn = task.asked, task.strings, 0
+    choices = []
+    for index, grown in parts.items():
+        prompt, whole = task.prompts[index // asked.copies], joined(grown)
+        choice = records.choice_record(index, whole, strings, asked.logprobs)
+        ids = [t.id for t, _ in whole.tokens][records.echoed(prompt, asked.echo) :]
+        drawn += len(ids)
+        if asked.prompt_logprobs is not None:
+            tokens = readings[index // asked.copies].tokens
+            choice["prompt_logprobs"] = records.prompt_logprobs(tokens, asked.prompt_logprobs, strings)
+        if asked.return_token_ids:
+            choice["token_ids"], choice["prompt_token_ids"] = ids, list(prompt.ids)
+        choices.append(choice)
+    return {**records.head(task.served), "choices": choices, "usage": records.usage(task.prompts, drawn)}
+
+
+def _check_limits(asked: CompletionRequest, settings: Settings) -> None:
+    prompts = (
+        1
+        if isinstance(asked.prompt, str) or not asked.prompt or isinstance(asked.prompt[0], int)
+        else len(asked.prompt)
     )
+    if prompts > settings.prompts:
+        raise RequestError(
+            400,
+            "too_many_prompts",
+            f"prompt: expected at most {settings.prompts} prompts, got {prompts}",
+            "prompt",
+        )
+    if asked.copies > settings.n:
+        raise RequestError(400, "invalid_value", f"n: expected at most {settings.n}, got {asked.copies}", "n")
+    if asked.stream and asked.prompt_logprobs is not None:
+        raise RequestError(
+            400,
+            "invalid_value",
+            "prompt_logprobs: expected none in a stream, got a number",
+            "prompt_logprobs",
+            ("leave out stream", "take echo and logprobs"),
+        )
 
 
-def echo_choices(
-    served: ServedModel, asked: CompletionRequest, prompts: list[Prompt]
-) -> list[dict[str, Any]]:
-    """The log-probabilities of each prompt and of the likeliest token after it."""
-    want = Want(top=max(1, asked.logprobs or 0))
-    out = []
-    for index, p in enumerate(prompts):
-        trace = p.lm.forward([[*p.path, 0]], want, [p.skip if p.path else 0])
-        out.append(_choice(served, index, p, trace, asked))
-    return out
-
-
-def _choice(
-    served: ServedModel, index: int, p: Prompt, trace: Trace, asked: CompletionRequest
-) -> dict[str, Any]:
-    if trace.top_ids is None or trace.top_logp is None:
-        raise AssertionError("ours: `Want` asked for the likeliest tokens")
-    greedy = int(trace.top_ids[0][-1, 0])
-    unknown = len(p.shown) - (len(trace.logp[0]) - 1)
-    logp = [*trace.logp[0][:-1], trace.top_logp[0][-1, 0]]
-    ids = [*p.shown, greedy]
-    pieces = served.lm.vocab.pieces([i for i in ids if i < served.lm.vocab.size])
-    text = b"".join(pieces).decode("utf-8", "replace")
-    numbers = [None] * unknown + [float(v) if np.isfinite(v) else NEVER for v in logp]
-    tops = [None] * unknown + [
-        {served.lm.vocab.show(int(i)): float(v) if np.isfinite(v) else NEVER for i, v in zip(row, values)}
-        for row, values in zip(trace.top_ids[0], trace.top_logp[0])
-    ]
-    return {
-        "index": index,
-        "text": text,
-        "finish_reason": "length",
-        "logprobs": {
-            "tokens": [served.lm.vocab.show(i) if i < served.lm.vocab.size else "<s>" for i in ids],
-            "text_offset": [0] * len(ids),
-            "token_logprobs": numbers,
-            "top_logprobs": tops,
-        },
-    }
+def _warning(ignored: list[str]) -> dict[str, str]:
+    """A header that names the fields that were not read."""
+    if not ignored:
+        return {}
+    names = ", ".join(ascii(name[:40]) for name in ignored[:10]).replace('"', "'").replace("\\", "/")
+    return {"Warning": f'299 pofx "these fields are not known and were ignored: {names}"'}

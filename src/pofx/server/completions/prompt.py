@@ -1,13 +1,17 @@
-"""A prompt as a path of a model: which ids it shows, which of them are scored, and after which x0."""
+"""A prompt as a path of a model: which ids are conditioned on, which of them have numbers, and after which x0."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
+from pofx.server.completions.request import CompletionRequest
 from pofx.server.errors import RequestError
+from pofx.server.special import begin_id
 from pofx.server.table import ServedModel
+from pofx.server.tokens import check_ids
 
 
 @dataclass(frozen=True)
@@ -15,58 +19,120 @@ class Prompt:
     """A prompt, ready to be read.
 
     Attributes:
-        lm: The model that reads the path: with x0 put before it, or bare.
-        shown: The ids that the client sees, x0 included where the client sent it.
-        path: The ids of the path of `lm`.
-        hidden: How many shown ids stand before the path: 1 where the client sent x0 itself, else 0.
+        ids: The ids of the prompt, x0 included where the text stands after it.
+        hidden: How many of the first `ids` are not echoed: 1 for the x0 before a text, else 0.
+        path: The ids that the model reads: without x0 for a model that puts x0 before every path itself.
         skip: How many positions of the path have no log-probability.
     """
 
-    lm: LM
-    shown: tuple[int, ...]
-    path: tuple[int, ...]
+    ids: tuple[int, ...]
     hidden: int
+    path: tuple[int, ...]
     skip: int
 
+    @property
+    def unknown(self) -> int:
+        """How many of the first `ids` have no log-probability."""
+        return len(self.ids) - len(self.path) + self.skip
 
-def prompts_of(served: ServedModel, prompt: str | Sequence[object], add_special_tokens: bool) -> list[Prompt]:
-    """The prompts of a request: a text, texts, ids, or lists of ids."""
+
+def reader(served: ServedModel) -> LM:
+    """The model that reads the paths of prompts.
+
+    It is the model without x0, if there is one, since x0 is then an id like any other, and all prompts of all requests
+    can be read together.
+    """
+    return served.lm if served.bare is None else served.bare
+
+
+def prompts_of(served: ServedModel, asked: CompletionRequest) -> list[Prompt]:
+    """The prompts of a request.
+
+    Raises:
+        RequestError: An id is no token of the model.
+        NoBOS: A prompt is empty, and the model has no x0.
+        NotText: A text has no tokens in this vocabulary.
+    """
+    prompt = asked.prompt
+    special = asked.add_special_tokens is not False
     if isinstance(prompt, str):
-        return [_text(served, prompt, add_special_tokens)]
+        return [_text(served, prompt, special)]
     if not prompt:
-        return [_ids(served, (), 0)]
+        return [_ids(served, (), "prompt")]
     if isinstance(prompt[0], str):
-        return [_text(served, str(p), add_special_tokens) for p in prompt]
+        return [_text(served, str(p), special) for p in prompt]
     if isinstance(prompt[0], int):
-        return [_ids(served, [int(i) for i in prompt], 0)]  # type: ignore[call-overload]
-    return [_ids(served, list(p), k) for k, p in enumerate(prompt)]  # type: ignore[call-overload]
+        return [_ids(served, prompt, "prompt")]
+    return [_ids(served, p, f"prompt.{k}") for k, p in enumerate(prompt)]
 
 
-def _text(served: ServedModel, text: str, add_special_tokens: bool) -> Prompt:
-    """A text stands behind x0, where the model has one."""
-    ids = tuple(served.lm.vocab.encode(text))
-    if add_special_tokens or served.bare is None:
-        return Prompt(served.lm, ids, ids, 0, int(served.lm.begin.known == "none"))
-    return Prompt(served.bare, ids, ids, 0, 1)
+def _text(served: ServedModel, text: str, special: bool) -> Prompt:
+    """A text stands after x0, where the model has one, and x0 is not echoed."""
+    ids = tuple(int(i) for i in served.lm.vocab.encode(text))
+    x0 = begin_id(served)
+    if special and x0 is not None:
+        return _after_x0(served, x0, ids, 1)
+    return _verbatim(served, ids)
 
 
-def _ids(served: ServedModel, ids: Sequence[int], number: int) -> Prompt:
-    """Ids are taken as they are; x0 may be the first of them, and stands before them in models that always have it."""
-    lm = served.lm
-    begin = lm.begin.id
-    rest = ids[1:] if ids and ids[0] == begin else ids
-    wrong = next((i for i in rest if not 0 <= i < lm.vocab.size), None)
-    if wrong is not None:
+def _ids(served: ServedModel, ids: Sequence[int], param: str) -> Prompt:
+    """Ids are taken as they are; the empty prompt is x0."""
+    x0, size = begin_id(served), served.lm.vocab.size
+    check_ids(served, list(ids), param)
+    if not ids and x0 is not None:
+        return _after_x0(served, x0, (), 1)
+    if ids and ids[0] == x0:
+        inner = next((k for k, i in enumerate(ids) if k and i >= size), None)
+        if inner is None:
+            return _after_x0(served, x0, tuple(ids[1:]), 0)
+    elif x0 not in ids or (x0 is not None and x0 < size):
+        return _verbatim(served, tuple(ids))
+    raise RequestError(
+        400,
+        "invalid_token",
+        f"{param}: expected x0 (id {x0}) as the first id alone, got it after others",
+        param,
+    )
+
+
+def _after_x0(served: ServedModel, x0: int, rest: tuple[int, ...], hidden: int) -> Prompt:
+    ids = (x0, *rest)
+    return Prompt(ids, hidden, rest, 0) if served.bare is None else Prompt(ids, hidden, ids, 1)
+
+
+def _verbatim(served: ServedModel, ids: tuple[int, ...]) -> Prompt:
+    """Ids without x0; a model that was trained after x0 reads them after it all the same."""
+    if not ids and served.bare is not None:
+        raise refuse_unconditional(served.lm.begin)
+    return Prompt(ids, 0, ids, min(1, len(ids)))
+
+
+def check_room(served: ServedModel, prompts: Sequence[Prompt], asked_for: int | None, default: int) -> int:
+    """The number of tokens that each prompt may be continued by.
+
+    Args:
+        served: The model.
+        prompts: The prompts.
+        asked_for: The number that was asked for; None for the default, or fewer where the context ends before.
+        default: The default.
+
+    Raises:
+        RequestError: 400 where prompt and continuation exceed the context of the model; nothing is ever cut.
+    """
+    context = served.lm.context
+    if context is None:
+        return default if asked_for is None else asked_for
+    lead = int(reader(served).seen(1)[0])
+    longest = lead + max(len(p.path) for p in prompts)
+    # The last token is predicted, and need not be read.
+    room = context + 1 - longest
+    tokens = min(default, max(room, 1)) if asked_for is None else asked_for
+    if tokens > room:
         raise RequestError(
             400,
-            "invalid_token",
-            f"expected ids from 0 to {lm.vocab.size - 1}, got {wrong}",
-            f"prompt.{number}",
+            "context_length_exceeded",
+            f"prompt: expected at most {context} tokens together with x0 and `max_tokens`, got {longest} and {tokens}",
+            "prompt",
+            ("shorten the prompt", "ask for fewer tokens (max_tokens)"),
         )
-    if len(rest) < len(ids) or (not ids and lm.begin.known != "none"):
-        return Prompt(lm, tuple(ids), tuple(rest), len(ids) - len(rest), 0)
-    if served.bare is None:
-        return Prompt(
-            lm, tuple(ids), tuple(ids), 0, 1
-        )  # the first has a number, which no client of ids expects
-    return Prompt(served.bare, tuple(ids), tuple(ids), 0, 1)
+    return tokens

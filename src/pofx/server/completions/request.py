@@ -2,33 +2,104 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator
 
 Ids = list[StrictInt]
+Stop = Annotated[StrictStr, Field(min_length=1, max_length=1000)]
+MAX_TOKENS = 16  # OpenAI's default
+
+
+class StreamOptions(BaseModel):
+    """How an answer is streamed.
+
+    Attributes:
+        include_usage: Whether a last chunk has the numbers of tokens.
+    """
+
+    include_usage: StrictBool | None = None
 
 
 class CompletionRequest(BaseModel):
     """OpenAI's legacy completion, and the fields of vLLM that say more of a prompt.
+
+    A null stands for the default of a field.
 
     Attributes:
         model: The name of a model; None for the first one.
         prompt: A text, texts, token ids, or lists of token ids.
         echo: Whether the prompt is part of the answer, with its log-probabilities.
         logprobs: How many likeliest tokens are reported at each position; None for no log-probabilities.
-        max_tokens: The most tokens to generate.
+        max_tokens: The most tokens to generate, EOS included; 16 by default.
         temperature: The temperature of the draw; 0 for the likeliest token each time.
-        add_special_tokens: Whether a text stands behind x0; ids are always taken as they are.
+        top_p: The mass that the tokens drawn from hold at least; 0 for the likeliest token each time.
+        top_k: How many of the likeliest tokens are drawn from; 0 or −1 for all.
+        stop: A string or strings before which the text ends.
+        seed: The same seed gives the same draws.
+        n: How many continuations of each prompt.
+        stream: Whether tokens are sent as they are drawn, as server-sent events.
+        stream_options: How they are streamed.
+        add_special_tokens: Whether a text stands after x0; ids are always taken as they are.
+        prompt_logprobs: How many likeliest tokens are reported at each position of the prompt, by id, with ranks.
+        return_token_ids: Whether the answer has the ids of the prompt and of the continuation.
+        return_tokens_as_token_ids: Whether tokens are named "token_id:N" instead of by their text.
+        user: The client's own name for its user, which is not read.
     """
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="allow")
 
     model: StrictStr | None = None
     prompt: StrictStr | list[StrictStr] | Ids | list[Ids] = ""
-    echo: StrictBool = False
+    echo: StrictBool | None = None
     logprobs: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
     max_tokens: Annotated[StrictInt, Field(ge=0)] | None = None
-    temperature: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 1.0
+    temperature: Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)] | None = None
+    top_p: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] | None = None
+    top_k: Annotated[StrictInt, Field(ge=-1)] | None = None
+    stop: Stop | Annotated[list[Stop], Field(max_length=64)] | None = None
     seed: StrictInt | None = None
-    add_special_tokens: StrictBool = True
+    n: Annotated[StrictInt, Field(ge=1, le=128)] | None = None
+    stream: StrictBool | None = None
+    stream_options: StreamOptions | None = None
+    add_special_tokens: StrictBool | None = None
+    prompt_logprobs: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
+    return_token_ids: StrictBool | None = None
+    return_tokens_as_token_ids: StrictBool | None = None
+    user: StrictStr | None = None
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _one_kind(cls, value: Any) -> Any:
+        """One message for a prompt of no kind, instead of one for each kind that it is not."""
+        if value is None:
+            return ""
+        items = value if isinstance(value, list) else []
+        nested = bool(items) and isinstance(items[0], list)
+        ids = [i for one in items for i in one] if nested and all(type(x) is list for x in items) else items
+        one_kind = isinstance(value, str | list) and (
+            all(type(i) is int for i in ids) or (not nested and all(type(i) is str for i in ids))
+        )
+        if not one_kind:
+            raise ValueError("expected a text, a list of texts, a list of token ids, or a list of such lists")
+        return value
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The strings before which the text ends."""
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest token is taken each time."""
+        return self.temperature == 0 or self.top_p == 0 or self.top_k == 1
+
+    @property
+    def copies(self) -> int:
+        """How many continuations of each prompt."""
+        return self.n or 1
+
+    @property
+    def ignored(self) -> list[str]:
+        """The names of the fields that nothing here knows."""
+        return list(self.model_extra or {})

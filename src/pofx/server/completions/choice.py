@@ -1,0 +1,105 @@
+"""A choice of an answer as it grows: its text, its tokens and where they begin, and why it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pofx.server.completions.settled_text import Settled, SettledText
+from pofx.server.completions.token import Token
+from pofx.server.token_strings import TokenStrings
+
+Finish = Literal["stop", "length"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a choice; the parts in order are the whole choice.
+
+    Attributes:
+        text: The further text.
+        tokens: The further tokens, and whether each is the first that spells anything.
+        offsets: Where each token begins, in code points of the text of the whole choice.
+        finish: Why the choice ended; None while it goes on.
+    """
+
+    text: str
+    tokens: tuple[tuple[Token, bool], ...]
+    offsets: tuple[int, ...]
+    finish: Finish | None = None
+
+
+class GrowingChoice:
+    """Makes parts of the tokens of one choice.
+
+    Args:
+        prompt: The tokens of the prompt that are echoed, or would be.
+        echo: Whether they are part of the choice.
+        strings: The strings of tokens.
+        stops: The strings before which the text ends.
+        end: The id of EOS; None for a model without.
+        most: The most tokens of the continuation.
+
+    Right: `open()` once, then `grow(token)` until a part has a `finish`. Wrong: `grow` after that.
+    """
+
+    def __init__(
+        self,
+        prompt: Sequence[Token],
+        echo: bool,
+        strings: TokenStrings,
+        stops: Sequence[str],
+        end: int | None,
+        most: int,
+    ) -> None:
+        self._strings, self._end, self._most = strings, end, most
+        self._text = SettledText(stops)
+        self._waiting: list[tuple[Token, bool]] = []
+        self._spelled = False
+        self._grown = 0
+        pieces = [self._take(t) for t in prompt]
+        self._opening = pieces if echo else None
+        if not echo:
+            self._waiting = []
+
+    def open(self) -> Part:
+        """The part of the prompt; an empty one without echo. It is the whole choice where nothing is generated."""
+        settled = [self._text.add(self._opening, False)] if self._opening is not None else []
+        if self._most == 0:
+            settled.append(self._text.close())
+        return self._part(settled, "length" if self._most == 0 else None)
+
+    def grow(self, token: Token) -> Part:
+        """The part that is settled by one more token."""
+        self._grown += 1
+        settled = [self._text.add([self._take(token)])]
+        ended = token.id == self._end or settled[0].stopped
+        if not ended and self._grown < self._most:
+            return self._part(settled, None)
+        if not settled[0].stopped:
+            settled.append(self._text.close())
+        return self._part(settled, "stop" if ended else "length")
+
+    def _take(self, token: Token) -> bytes:
+        """What a token adds to the text; the token waits until that is settled."""
+        first = not self._spelled
+        piece = self._strings.piece(token.id, first)
+        self._spelled = self._spelled or bool(piece)
+        self._waiting.append((token, first))
+        return piece
+
+    def _part(self, settled: Sequence[Settled], finish: Finish | None) -> Part:
+        offsets = tuple(at for s in settled for at in s.offsets)
+        done, self._waiting = self._waiting[: len(offsets)], self._waiting[len(offsets) :]
+        return Part("".join(s.text for s in settled), tuple(done), offsets, finish)
+
+
+def joined(parts: Sequence[Part]) -> Part:
+    """All parts as one."""
+    return Part(
+        "".join(p.text for p in parts),
+        tuple(t for p in parts for t in p.tokens),
+        tuple(at for p in parts for at in p.offsets),
+        parts[-1].finish,
+    )
