@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from pofx.server.errors import RequestError
 from pofx.server.json_body import read_body
+from pofx.server.limits import check_texts
 from pofx.server.special import begin_id, begin_name, end_name, special_ids
 from pofx.server.table import ServedModel
 from pofx.server.token_strings import TokenStrings
@@ -50,7 +51,8 @@ async def tokenize(request: Request) -> Response:
     app = request.app.state
     asked = await read_body(request, TokenizeRequest, app.settings)
     served = app.table.model(asked.model)
-    ids = await app.desk.run(request, lambda: _ids(served, asked.prompt, asked.add_special_tokens))
+    check_texts("prompt", [asked.prompt], app.settings)
+    ids = await app.desk.tokenise(request, lambda: _ids(served, asked.prompt, asked.add_special_tokens))
     answer = {"tokens": ids, "count": len(ids), "max_model_len": served.lm.context}
     if asked.return_token_strs:
         strings = TokenStrings(served)

@@ -16,7 +16,9 @@ from pofx.server.completions.request import MAX_TOKENS, CompletionRequest
 from pofx.server.completions.stream import CompletionStream
 from pofx.server.errors import RequestError
 from pofx.server.json_body import read_body
+from pofx.server.limits import check_count, check_texts, check_tokens
 from pofx.server.settings import Settings
+from pofx.server.table import ServedModel
 from pofx.server.wire import json_response
 
 
@@ -24,24 +26,37 @@ async def completions(request: Request) -> Response:
     """Answer one request."""
     app = request.app.state
     asked = await read_body(request, CompletionRequest, app.settings)
-    _check_limits(asked, app.settings)
+    _check_together(asked, app.settings)
     served = app.table.model(asked.model)
-    prompts = await app.desk.run(request, lambda: prompts_of(served, asked))
-    task = Task(served, asked, tuple(prompts), check_room(served, prompts, asked.max_tokens, MAX_TOKENS))
-    if task.cost > app.settings.tokens:
-        raise RequestError(
-            400,
-            "too_many_tokens",
-            f"expected at most {app.settings.tokens} tokens of prompts and continuations, got {task.cost}",
-            advice=("send fewer prompts at once", "ask for fewer tokens (max_tokens)"),
-        )
     headers = _warning(asked.ignored)
-    if asked.stream:
-        return CompletionStream(request, task, headers)
-    parts: dict[int, list[Part]] = {k: [] for k in range(len(prompts) * asked.copies)}
-    with app.desk.admitted(task.cost):
+    with app.desk.admitted(_bound(asked, app.settings)) as seat:
+        task = await app.desk.tokenise(request, lambda: _task(served, asked, app.settings))
+        if asked.stream:
+            return CompletionStream(request, task, headers)
+        seat.resize(task.cost)
+        parts: dict[int, list[Part]] = {k: [] for k in range(len(task.prompts) * asked.copies)}
         readings = await app.desk.run(request, lambda: answer(task, lambda k, part: parts[k].append(part)))
     return json_response(_record(task, parts, readings), headers=headers)
+
+
+def _bound(asked: CompletionRequest, settings: Settings) -> int:
+    """An upper bound of the tokens that are read, before anything is tokenised."""
+    if isinstance(asked.prompt, str):
+        return check_texts("prompt", [asked.prompt], settings)
+    texts = [p for p in asked.prompt if isinstance(p, str)]
+    if texts:
+        return check_texts("prompt", texts, settings)
+    rows = [p for p in asked.prompt if isinstance(p, list)]
+    check_count("prompt", max(1, len(rows)), settings)
+    return min(1 + sum(map(len, rows)) + len(asked.prompt), settings.tokens)
+
+
+def _task(served: ServedModel, asked: CompletionRequest, settings: Settings) -> Task:
+    prompts = prompts_of(served, asked)
+    max_tokens = check_room(served, prompts, asked.max_tokens, MAX_TOKENS)
+    task = Task(served, asked, tuple(prompts), max_tokens)
+    check_tokens("prompt", task.cost, settings)
+    return task
 
 
 def _record(task: Task, parts: dict[int, list[Part]], readings: list[Reading]) -> dict[str, Any]:
@@ -61,19 +76,8 @@ def _record(task: Task, parts: dict[int, list[Part]], readings: list[Reading]) -
     return {**records.head(task.served), "choices": choices, "usage": records.usage(task.prompts, drawn)}
 
 
-def _check_limits(asked: CompletionRequest, settings: Settings) -> None:
-    prompts = (
-        1
-        if isinstance(asked.prompt, str) or not asked.prompt or isinstance(asked.prompt[0], int)
-        else len(asked.prompt)
-    )
-    if prompts > settings.prompts:
-        raise RequestError(
-            400,
-            "too_many_prompts",
-            f"prompt: expected at most {settings.prompts} prompts, got {prompts}",
-            "prompt",
-        )
+def _check_together(asked: CompletionRequest, settings: Settings) -> None:
+    """Refuse what the shape of a request cannot say."""
     if asked.copies > settings.n:
         raise RequestError(400, "invalid_value", f"n: expected at most {settings.n}, got {asked.copies}", "n")
     if asked.stream and asked.prompt_logprobs is not None:

@@ -25,7 +25,7 @@ def head(served: ServedModel) -> dict[str, Any]:
         "object": "text_completion",
         "created": int(time.time()),
         "model": served.name,
-        "system_fingerprint": f"pofx-{served.lm.fingerprint[:16]}",
+        "system_fingerprint": f"pofx-{served.lm.fingerprint[:16]}" if served.lm.fingerprint else None,
     }
 
 

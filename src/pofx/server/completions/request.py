@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator
+from pydantic_core import PydanticCustomError
 
 Ids = list[StrictInt]
 Stop = Annotated[StrictStr, Field(min_length=1, max_length=1000)]
@@ -81,7 +82,9 @@ class CompletionRequest(BaseModel):
             all(type(i) is int for i in ids) or (not nested and all(type(i) is str for i in ids))
         )
         if not one_kind:
-            raise ValueError("expected a text, a list of texts, a list of token ids, or a list of such lists")
+            raise PydanticCustomError(
+                "prompt", "expected a text, a list of texts, a list of token ids, or a list of such lists"
+            )
         return value
 
     @property
