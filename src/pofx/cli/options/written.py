@@ -17,7 +17,7 @@ from pofx.errors import BadValue, not_replaced
 from pofx.files.urls import check_local, local_path
 
 # The parameters of all verbs that name what is read: files, directories, models. A model may go by another name.
-READ = ("file", "files", "test_files", "chat", "directory", "model", "model_name", "names")
+READ = ("file", "files", "test_files", "chat", "directory", "model", "model_name", "names", "reference")
 # The endings of a model's files: to write over such a file in a directory that is read would damage the model.
 _OF_A_MODEL = (".json", ".safetensors", ".model", ".txt", ".jinja", ".gguf", ".arpa", ".arpa.gz")
 STREAM = "-"
