@@ -69,6 +69,9 @@ class PiecesLM(ToyLM):
         return self._rows[recent]
 
 
+MODEL = PiecesLM()  # shared, so that each of its laws is drawn once
+
+
 class Refused(Exception):
     def __init__(self, message, status=400, code="invalid_request"):
         super().__init__(message)
@@ -83,7 +86,7 @@ class ExactServer:
     model = "exact"
 
     def __init__(self):
-        self.lm = PiecesLM()
+        self.lm = MODEL
         self.vocab = self.lm.vocab
 
     # --- the steps of a completion ---
@@ -160,6 +163,10 @@ class ExactServer:
         """Whether the number at an index is null."""
         return index == 0 and silent == 0
 
+    def number(self, row, i):
+        """log p of a token; BOS is no outcome."""
+        return float(row[i]) if i < BEGIN else -9999.0
+
     def numbers(self, ids, silent, shown, k, asked):
         rows = self.laws(ids)
         names = [self.name(i) for i in ids[shown:]]
@@ -168,7 +175,7 @@ class ExactServer:
         known = [None if self.null(i - silent, silent) else i for i in range(shown, len(ids))]
         return {
             "tokens": names,
-            "token_logprobs": [None if i is None else float(rows[i][ids[i]]) for i in known],
+            "token_logprobs": [None if i is None else self.number(rows[i], ids[i]) for i in known],
             "top_logprobs": [None if i is None else self.top(rows[i], k) for i in known],
             "text_offset": self.offsets(ids[shown:]),
         }
@@ -252,8 +259,9 @@ class ExactServer:
             except ValueError:
                 raise Refused("expected JSON") from None
             return 200, self.dumps(paths[path](asked))
-        except Refused as e:
-            status, value = self.error(e)
+        except Exception as e:
+            # An exception is status 500, as in a real server.
+            status, value = self.error(e if isinstance(e, Refused) else Refused(repr(e), 500))
             return status, value if isinstance(value, bytes) else self.dumps(value)
 
     def dumps(self, value):

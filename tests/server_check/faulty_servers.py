@@ -142,8 +142,16 @@ class BeginIsAdded(ExactServer):
         return ids if isinstance(prompt, str) else [BEGIN, *ids], silent
 
 
+class BeginBeforeBegin(ExactServer):
+    """BOS is put silently before ids that begin with BOS."""
+
+    def ids_of(self, prompt, asked):
+        ids, silent = super().ids_of(prompt, asked)
+        return ([BEGIN, *ids], 1) if prompt[:1] == [BEGIN] else (ids, silent)
+
+
 class BeginIsDoubled(ExactServer):
-    """BOS is put silently before ids that begin with BOS, and before texts twice."""
+    """BOS is put silently before all ids, and before texts twice."""
 
     def ids_of(self, prompt, asked):
         ids, silent = super().ids_of(prompt, asked)
@@ -387,6 +395,7 @@ FAULTS = {
     EchoIsIgnored: ("echo", "fail"),
     Retokenized: ("ids verbatim", "fail"),
     BeginIsAdded: ("ids verbatim", "fail"),
+    BeginBeforeBegin: ("BOS once", "fail"),
     BeginIsDoubled: ("BOS once", "fail"),
     NeighboursRow: ("batch", "fail"),
     MovesInABatch: ("batch", "fail"),

@@ -1,7 +1,7 @@
 """Each faulty server is found out by the check that is meant for its fault, and a right server passes all checks."""
 
 import pytest
-from exact_server import ExactServer, PiecesLM, served
+from exact_server import MODEL, ExactServer, served
 from faulty_servers import FAULTS
 
 from pofx.models.outside.http_client import ServerClient
@@ -15,7 +15,7 @@ def findings_of(server, reference=None, checks=tuple(CHECKS), model=None):
 
 
 def test_a_right_server_passes_all_checks():
-    found = findings_of(ExactServer(), PiecesLM())
+    found = findings_of(ExactServer(), MODEL)
     assert list(found) == list(CHECKS)
     assert {name: f for name, f in found.items() if f.verdict != "pass"} == {}
 
@@ -23,7 +23,7 @@ def test_a_right_server_passes_all_checks():
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
 def test_a_fault_is_found_by_the_check_that_is_meant_for_it(fault):
     check, verdict = FAULTS[fault]
-    found = findings_of(fault(), PiecesLM(), [check])[check]
+    found = findings_of(fault(), MODEL, [check])[check]
     assert found.verdict == verdict, found
     assert found.sent
     assert found.expected

@@ -57,7 +57,7 @@ class Choice:
             Broken: An array has another length, or holds a null.
         """
         if set(self.lengths) != {n}:
-            raise Broken(sent, f"arrays of {n} entries", f"arrays of {shown_lengths(self.lengths)} entries")
+            raise Broken(sent, f"arrays of length {n}", f"arrays of length {shown_lengths(self.lengths)}")
         for name, array in (("token_logprobs", self.logprobs), ("top_logprobs", self.top)):
             missing = [i for i, x in enumerate(array) if x is None and i >= first]
             if missing:

@@ -41,6 +41,11 @@ def check_begin_once(probe: Probe) -> Outcome:
     if probe.can.begin is not None:
         after = probe.one((probe.can.begin, *ids)).whole(len(ids) + 2, sent)
         gaps["ids after BOS"] = largest_gap(tail, after.logprobs[2 : len(ids) + 1])
+        apart = largest_gap(by_ids.logprobs[1 : len(ids)], after.logprobs[2 : len(ids) + 1])
+        if by_ids.logprobs[0] is not None and apart > NEAR:
+            # A number at index 0 is conditioned on something that the server put there.
+            got = f"a number for the first id, and others after BOS ({apart:.2g} nats)"
+            return Outcome("fail", sent, "nothing before ids", got)
     by = min(gaps, key=gaps.__getitem__)
     if gaps[by] > NEAR and probe.can.begin is None:
         return Outcome(

@@ -31,9 +31,9 @@ def check_long_prompt(probe: Probe) -> Outcome:
             choice.whole(probe.length(choice, prompt), sent)
             if not refused:
                 return Outcome(
-                    "pass", sent, "a number for each token", f"arrays of {len(choice.tokens)} entries"
+                    "pass", sent, "a number for each token", f"arrays of length {len(choice.tokens)}"
                 )
-            got = f"{len(choice.tokens)} entries; {refused}"
+            got = f"arrays of length {len(choice.tokens)}; {refused}"
             return Outcome("warn" if n < _SHORTEST else "pass", sent, "a number for each token", got)
         refused = f"longer is refused (status {answer.status}: {answer.said:.60})"
         n //= 2

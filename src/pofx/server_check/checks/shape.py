@@ -35,9 +35,9 @@ def check_lengths(probe: Probe) -> Outcome:
         n = probe.length(choice, prompt)
         if set(choice.lengths) != {n} or n < 2:
             return Outcome(
-                "fail", sent, f"arrays of {n} entries", f"arrays of {shown_lengths(choice.lengths)}"
+                "fail", sent, f"arrays of length {n}", f"arrays of length {shown_lengths(choice.lengths)}"
             )
-    return Outcome("pass", sent, f"arrays of {n} entries", f"arrays of {n} entries")
+    return Outcome("pass", sent, f"arrays of length {n}", f"arrays of length {n}")
 
 
 def check_max_tokens_0(probe: Probe) -> Outcome:
@@ -53,7 +53,7 @@ def check_max_tokens_0(probe: Probe) -> Outcome:
     zero = choices_of(answer, 1, sent)[0]
     n = len(probe.one(prompt).tokens) - 1 if isinstance(prompt, str) else len(prompt)
     zero.whole(n, sent)
-    return Outcome("pass", sent, expected, f"arrays of {n} entries")
+    return Outcome("pass", sent, expected, f"arrays of length {n}")
 
 
 def check_max_tokens_1(probe: Probe) -> Outcome:
@@ -122,7 +122,7 @@ def _kept(prompts: Sequence[Prompt], choices: Sequence[Choice], expected: str) -
             raise Broken(
                 sent,
                 expected,
-                f"arrays of {shown_lengths(choice.lengths)}, finish_reason {choice.finish_reason!r}",
+                f"arrays of length {shown_lengths(choice.lengths)}, finish_reason {choice.finish_reason!r}",
             )
         ended += choice.finish_reason == "stop"
     return (
