@@ -9,7 +9,7 @@ from pofx.errors import BadSource, PofxError
 from pofx.lm.model import LM
 from pofx.models.outside.http_client import ServerClient
 from pofx.server_check.finding import Broken
-from pofx.server_check.probe import Abilities, Probe, Prompt, ids_in
+from pofx.server_check.probe import Abilities, Probe, Prompt, ids_in, patient
 
 # English; then letters alone, for models of few characters.
 _TEXTS = (
@@ -48,7 +48,7 @@ def discover(client: ServerClient, model: str | None, reference: LM | None) -> P
         {"prompt": probe.can.text, "max_tokens": 1, "temperature": 0, "echo": True, "logprobs": 1}
     )
     if not echo.ok:
-        missing["echo"] = f"the server refuses echo with logprobs (status {echo.status}: {echo.said:.60})"
+        missing["echo"] = "the server refuses echo with logprobs"
     probe = _with(probe, tokenizer=_tokenizer(probe), missing=missing)
     if not probe.can.tokenizer:
         missing["tokenizer"] = "there is no /tokenize"
@@ -67,7 +67,7 @@ def _with(probe: Probe, **changes: Any) -> Probe:
 
 
 def _first_model(client: ServerClient) -> str | None:
-    answer = client.ask("GET", "/v1/models")
+    answer = patient(client, "GET", "/v1/models")
     if answer.status in (401, 403):
         client.get("/v1/models")  # raises the error that names the key
     listed = answer.json.get("data") if isinstance(answer.json, dict) else None
@@ -105,7 +105,7 @@ def _tokenizer(probe: Probe) -> str:
 
 def _with_special(probe: Probe, missing: dict[str, str]) -> Probe:
     """The probe with the advertised special tokens, the id of BOS, and the longest prompt."""
-    answer = probe.client.ask("GET", "/tokenizer_info")
+    answer = patient(probe.client, "GET", "/tokenizer_info")
     special = answer.json if answer.ok and isinstance(answer.json, dict) else {}
     if not special:
         missing["special"] = "there is no /tokenizer_info"
@@ -127,7 +127,10 @@ def _with_ids(probe: Probe, missing: dict[str, str]) -> Probe:
     """The probe with ids that the server reads, where it reads ids."""
     ids = _ids_of_text(probe)
     if ids and _reads(probe, tuple(ids)):
-        return _with(probe, ids=tuple(ids), learned=True)
+        begin = probe.can.begin
+        if begin is None and (opened := _prompt_ids(probe, special=True))[1:] == ids:
+            begin = opened[0]
+        return _with(probe, ids=tuple(ids), learned=True, begin=begin)
     for unknown in (_UNKNOWN_IDS, _FEW_IDS):
         if _reads(probe, unknown):
             missing.setdefault("learned", "nobody says which ids a text has")
@@ -146,13 +149,7 @@ def _ids_of_text(probe: Probe) -> list[int]:
             return probe.tokenize(probe.can.text)
         except Broken:
             return []
-    asked = {"prompt": probe.can.text, "max_tokens": 1, "return_token_ids": True, "add_special_tokens": False}
-    answer = probe.ask(asked)
-    try:
-        found = answer.json["choices"][0]["prompt_token_ids"]
-    except (TypeError, KeyError, IndexError):
-        found = None
-    if isinstance(found, list) and found and all(isinstance(i, int) for i in found):
+    if found := _prompt_ids(probe, special=False):
         return found
     if probe.reference is not None:
         try:
@@ -160,6 +157,22 @@ def _ids_of_text(probe: Probe) -> list[int]:
         except PofxError:
             return []
     return []
+
+
+def _prompt_ids(probe: Probe, *, special: bool) -> list[int]:
+    """The ids of the text as an answer names them, with BOS before them or without; empty where it names none."""
+    asked = {
+        "prompt": probe.can.text,
+        "max_tokens": 1,
+        "return_token_ids": True,
+        "add_special_tokens": special,
+    }
+    answer = probe.ask(asked)
+    try:
+        found = answer.json["choices"][0]["prompt_token_ids"]
+    except (TypeError, KeyError, IndexError):
+        return []
+    return found if isinstance(found, list) and all(isinstance(i, int) for i in found) else []
 
 
 def _most_rows(probe: Probe) -> int:

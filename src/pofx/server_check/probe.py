@@ -84,13 +84,7 @@ class Probe:
     def ask(self, fields: Mapping[str, Any], path: str = "/v1/completions") -> Answer:
         """Send a request whatever its answer is; a server that is busy is asked again."""
         named = {"model": self.model, **fields} if self.model is not None else dict(fields)
-        for left in range(_TRIES, 0, -1):
-            answer = self.client.ask("POST", path, named)
-            if answer.status not in (429, 503) or left == 1:
-                break
-            wait = answer.headers.get("retry-after", "1")
-            time.sleep(min(float(wait) if wait.isdigit() and len(wait) < 4 else 1.0, _MOST_WAIT))
-        return answer
+        return patient(self.client, "POST", path, named)
 
     def many(
         self,
@@ -116,7 +110,10 @@ class Probe:
         answer = self.ask(fields)
         if not answer.ok:
             raise Broken(sent, "an answer", f"status {answer.status}: {answer.said}")
-        return choices_of(answer, len(prompts), sent, with_logprobs=logprobs is not None)
+        choices = choices_of(answer, len(prompts), sent, with_logprobs=logprobs is not None)
+        if echo and logprobs is not None and not all(min(c.lengths) for c in choices):
+            raise Broken(sent, "an entry for each token", "empty arrays")
+        return choices
 
     def one(self, prompt: Prompt, **fields: Any) -> Choice:
         """The choice of one prompt, as in `many`."""
@@ -143,6 +140,19 @@ class Probe:
         if ids is None:
             raise Broken(sent, "an array tokens of ids", answer.said[:60])
         return ids
+
+
+def patient(
+    client: ServerClient, method: str, path: str, question: Mapping[str, Any] | None = None
+) -> Answer:
+    """Send a request whatever its answer is; a server that is busy is asked again."""
+    for left in range(_TRIES, 0, -1):
+        answer = client.ask(method, path, question)
+        if answer.status not in (429, 503) or left == 1:
+            break
+        wait = answer.headers.get("retry-after", "1")
+        time.sleep(min(float(wait) if wait.isdecimal() and len(wait) < 4 else 1.0, _MOST_WAIT))
+    return answer
 
 
 def ids_in(answer: Answer) -> list[int] | None:

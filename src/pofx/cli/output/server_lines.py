@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 
 import click
@@ -20,18 +19,20 @@ _SYMBOL = {"pass": "✓", "warn": "!", "fail": "✗", "skip": "–"}
 _NAME_WIDTH = max(map(len, CHECKS))
 
 
-def print_findings(test: ServerCheck) -> bool:
-    """Print the findings of a test and their count; return whether any check failed."""
+def print_findings(test: ServerCheck, console: Console) -> bool:
+    """Print the findings of a test and their count; return whether any check failed.
+
+    In a pipe a finding is one line, however long. A terminal wraps what is said below its own column.
+    """
     where = f"{test.address}, {'no model named' if test.model is None else f'model {test.model}'}"
     click.echo(visible(where))
     counts: Counter[str] = Counter()
-    console = Console()
     for finding in test.findings:
         counts[finding.verdict] += 1
-        if sys.stdout.isatty():
+        if console.is_terminal:
             console.print(_row(finding))
         else:
-            click.echo(f"{_head(finding)}  {visible(_said(finding))}")  # one line each, for grep
+            click.echo(f"{_head(finding)}  {visible(_said(finding))}")
     click.echo(
         ", ".join(f"{counts[v]} {v}" for v in ("pass", "warn", "fail")) + f", {counts['skip']} skipped"
     )

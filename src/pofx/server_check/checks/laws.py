@@ -58,6 +58,8 @@ def check_greedy(probe: Probe) -> Outcome:
     sent = in_words([prompt], {"echo": echo, "logprobs": 1, "max_tokens": 1}) + ", temperature 0"
     for k in sorted({1, probe.can.rows}):
         choice = probe.one(prompt, logprobs=k, echo=echo)
+        if not choice.tokens:
+            return Outcome("fail", sent, "the generated token", "empty arrays")
         for i, (name, x, row) in enumerate(zip(choice.tokens, choice.logprobs, choice.top)):
             if x is None or not row:
                 continue

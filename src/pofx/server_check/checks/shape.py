@@ -14,16 +14,21 @@ _HOPE = 64
 
 def check_echo(probe: Probe) -> Outcome:
     """The answer to `echo` holds the prompt and its log-probabilities."""
-    probe.need("echo")
     text = probe.can.text
-    sent = f"{text!r:.20}, echo, logprobs 1, max_tokens 1"
+    fields = {"echo": True, "logprobs": 1, "max_tokens": 1}
+    sent = in_words([text], fields)
+    if why := probe.can.missing.get("echo"):
+        answer = probe.ask({"prompt": text, "temperature": 0, **fields})
+        raise Unaskable(f"{why} (status {answer.status}: {answer.said:.100})")
     choice = probe.one(text)
     least = max(2, len(probe.can.ids) if probe.can.learned else 2)
     if not choice.text.startswith(text) and len(choice.tokens) < least:
         return Outcome("fail", sent, "the prompt in the answer", f"{choice.text!r:.40}")
     if all(x is None for x in choice.logprobs[1:-1]):
         return Outcome("fail", sent, "log-probabilities of the prompt", "null for every token")
-    return Outcome("pass", sent, "log-probabilities of the prompt", f"{len(choice.logprobs)} numbers")
+    return Outcome(
+        "pass", sent, "log-probabilities of the prompt", f"arrays of length {len(choice.logprobs)}"
+    )
 
 
 def check_lengths(probe: Probe) -> Outcome:
@@ -148,6 +153,9 @@ def _until_end(probe: Probe) -> list[tuple[int, ...]]:
         if not isinstance(ids, list) or not all(isinstance(i, int) for i in ids):
             if probe.can.missing.get("tokenizer"):
                 continue
-            ids = probe.tokenize(text)
+            try:
+                ids = probe.tokenize(text)
+            except Broken:
+                continue  # a tokenizer that does not read what its model writes is no matter of EOS
         out += [(*probe.can.ids, *ids[:n]) for n in (len(ids), len(ids) - 1) if n >= 0]
     return out

@@ -67,6 +67,8 @@ def _print(test: ServerCheck, as_json: bool) -> bool:
         report = test.report()
         click.echo(dumps({**asdict(report), "failed": report.failed}))
         return report.failed
+    from rich.console import Console
+
     from pofx.cli.output.server_lines import print_findings
 
-    return print_findings(test)
+    return print_findings(test, Console())
