@@ -28,6 +28,7 @@ class Choice:
         logp: log p of each token, nats; None where the server has no number.
         tops: The likeliest tokens at each position, by name, with log p; None where the server has none.
         offsets: How many characters of `text` stand before each token; () where the server does not say.
+        ids: The ids of generated tokens, where they were asked for; else ().
     """
 
     text: str
@@ -35,6 +36,7 @@ class Choice:
     logp: tuple[float | None, ...]
     tops: tuple[Mapping[str, float] | None, ...]
     offsets: tuple[int, ...]
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,20 @@ class Completions:
             raise self._shape(f"choices of index 0 to {len(prompts) - 1}", sorted(map(str, by_index)))
         return [self._choice(by_index[i]) for i in range(len(prompts))]
 
-    def draws(self, prompt: Prompt, n: int, seed: int) -> list[Choice]:
+    def draws(self, prompt: Prompt, n: int, seed: int, more: Mapping[str, Any] | None = None) -> list[Choice]:
         """Ask for n draws of one token after a prompt, by the sampler of the server at temperature 1.
 
         A server that knows `n` draws up to 64 tokens in one answer. Another server is asked once a draw, with another seed.
         """
         sent = prompt if isinstance(prompt, str) else [int(i) for i in prompt]
-        fields = {"prompt": sent, "max_tokens": 1, "temperature": 1, "top_p": 1, "logprobs": 1}
+        fields = {
+            "prompt": sent,
+            "max_tokens": 1,
+            "temperature": 1,
+            "top_p": 1,
+            "logprobs": 1,
+            **(more or {}),
+        }
         out: list[Choice] = []
         together = _DRAWN
         while len(out) < n:
@@ -121,6 +130,7 @@ class Completions:
                 None if t is None else {str(k): self._log(v) for k, v in self._row(t).items()} for t in tops
             ),
             tuple(o for o in offsets if isinstance(o, int)),
+            tuple(i for i in found.get("token_ids") or () if isinstance(i, int)),
         )
 
     def _row(self, found: Any) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from pofx.lm.model import LM
 from pofx.lm.scorer import Scorer
 from pofx.models.outside.completions import Completions
 from pofx.models.outside.http_client import ServerClient
+from pofx.models.outside.native_lm import native_lm
 from pofx.models.outside.served_lm import served_lm
 from pofx.models.outside.served_scorer import served_scorer
 from pofx.models.outside.server_tokens import ServerTokens
@@ -76,7 +77,8 @@ def _connected(client: ServerClient, model: str | None, begin: str | int | None)
     weakref.finalize(server, client.close)
     tokens = ServerTokens(server)
     x0 = _begin(tokens, begin)
-    return served_lm(server, tokens, x0) or served_scorer(server, tokens, x0)
+    own = native_lm(server, tokens) if begin is None else None
+    return own or served_lm(server, tokens, x0) or served_scorer(server, tokens, x0)
 
 
 def _listed(client: ServerClient) -> list[str]:

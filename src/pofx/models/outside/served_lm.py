@@ -23,7 +23,7 @@ _ROWS = (300_000, 10_000, 1_000, 100, 20)
 # A distribution is whole where the tokens shown have this mass. A server that rounds to 6 digits is off by 1e-6 a token.
 _WHOLE = 1e-3
 # Ids whose names are asked for at once, prefixes of one question, and numbers of one answer (20 bytes of JSON each).
-_NAMES, _TOGETHER, _NUMBERS = 256, 64, 1_000_000
+_NAMES, TOGETHER, NUMBERS = 256, 64, 1_000_000
 # The device of a model that another process computes, and the field `dtype` of its rounding.
 SERVER = Engine(device="server")
 DTYPE = "float32"
@@ -63,7 +63,7 @@ def served_lm(server: Completions, tokens: ServerTokens, begin: Begin) -> LM | N
         return [ids[name] for name in names]
 
     info = Info(listed, tokens.special.context, begin, dtype=DTYPE, engine=SERVER)
-    return PrefixLM(laws, info, draw, max(1, min(_TOGETHER, _NUMBERS // listed.size)))
+    return PrefixLM(laws, info, draw, max(1, min(TOGETHER, NUMBERS // listed.size)))
 
 
 def _vocab(tokens: ServerTokens, size: int) -> tuple[ListedVocab, dict[str, int]] | None:

@@ -1,0 +1,99 @@
+"""The LM of a server of pofx, whose own endpoints show the vocabulary and whole next-token distributions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+from urllib.parse import quote
+
+import numpy as np
+
+from pofx.algorithms.logspace import Floats
+from pofx.errors import BadSource
+from pofx.lm.begin import Begin, Known
+from pofx.lm.info import Info
+from pofx.lm.model import LM
+from pofx.lm.trace import Ints
+from pofx.models.outside.by_prefix import Prefix, PrefixLM
+from pofx.models.outside.completions import Completions
+from pofx.models.outside.listed_vocab import ListedVocab
+from pofx.models.outside.served_lm import NUMBERS, SERVER, TOGETHER
+from pofx.models.outside.server_tokens import ServerTokens
+from pofx.vocab.control_tokens import ControlTokens
+
+
+def native_lm(server: Completions, tokens: ServerTokens) -> LM | None:
+    """Make an LM of a server of pofx; None of any other server.
+
+    Args:
+        server: The model that is asked.
+        tokens: Its tokenizer.
+
+    Raises:
+        BadSource: The server has these endpoints, and answers them in another shape.
+    """
+    path = (
+        "/v1/vocabulary" if server.model is None else f"/v1/vocabulary?model={quote(server.model, safe='')}"
+    )
+    answer = server.client.ask("GET", path)
+    said = answer.json if answer.ok and isinstance(answer.json, dict) else {}
+    if not isinstance(said.get("tokens"), list) or not isinstance(said.get("begin"), dict):
+        return None
+    info = _info(server, said, tokens)
+
+    def laws(prefixes: Sequence[Prefix]) -> Floats:
+        asked = {"prefixes": [list(p) for p in prefixes]}
+        found = server.post("/v1/distributions", asked).get("distributions")
+        return _rows(server, found, len(prefixes), info.vocab.size)
+
+    def draw(prefix: Prefix, n: int, seed: int) -> Ints:
+        x0 = () if info.begin.id is None else (info.begin.id,)
+        fields = {"return_token_ids": True}
+        found = [c.ids for c in server.draws((*x0, *prefix), n, seed, fields)]
+        if any(len(ids) != 1 for ids in found):
+            raise _shape(server, "the id of each token that was drawn")
+        return np.array([ids[0] for ids in found], dtype=np.int64)
+
+    sampler = draw if info.begin.known == "none" or info.begin.id is not None else None
+    return PrefixLM(laws, info, sampler, max(1, min(TOGETHER, NUMBERS // info.vocab.size)))
+
+
+def _info(server: Completions, said: Mapping[str, Any], tokens: ServerTokens) -> Info:
+    try:
+        spelled = [None if b is None else base64.b64decode(b, validate=True) for b in said["tokens"]]
+        begin, control = said["begin"], dict(said["control"])
+        vocab = ListedVocab(spelled, said["end"], ControlTokens(control), tokens.encode)
+        known = begin["known"]
+        if known not in get_args(Known):
+            raise ValueError(known)
+        # Texts longer than the context are read in windows by the server itself.
+        context = None if said["beyond"] else said["context"]
+        return Info(
+            vocab,
+            context,
+            Begin(known, str(begin["text"]), begin["id"], str(begin["note"])),
+            dtype=str(said["dtype"]),
+            positive=bool(said["positive"]),
+            engine=SERVER,
+        )
+    except (KeyError, TypeError, ValueError, binascii.Error) as e:
+        raise _shape(server, f"a vocabulary of pofx ({type(e).__name__}: {e!s:.60})") from None
+
+
+def _rows(server: Completions, found: Any, n: int, size: int) -> Floats:
+    try:
+        laws = np.array([[-np.inf if x is None else x for x in row] for row in found], dtype=np.float64)
+    except (TypeError, ValueError):
+        raise _shape(server, f"{n} distributions of {size} tokens") from None
+    if laws.shape != (n, size):
+        raise _shape(server, f"{n} distributions of {size} tokens")
+    return laws
+
+
+def _shape(server: Completions, what: str) -> BadSource:
+    return BadSource(
+        f"{server.client.address}: expected {what}, got another answer",
+        "use one version of pofx for the server and for the client",
+    )

@@ -1,0 +1,82 @@
+"""`POST /v1/distributions`: whole next-token distributions after prefixes of ids, for a client that is an LM itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pofx.lm.model import LM
+from pofx.server.errors import RequestError
+from pofx.server.json_body import read_body
+from pofx.server.limits import check_count, check_ids, check_tokens
+from pofx.server.wire import json_bytes
+
+# The most numbers of one answer: 22 characters each at most, 44 MB of JSON.
+NUMBERS = 2_000_000
+
+
+class DistributionsRequest(BaseModel):
+    """The request of `POST /v1/distributions`.
+
+    Attributes:
+        model: The name of a model; null for the first one.
+        prefixes: The ids of each prefix, without x0, which stands before every prefix.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: StrictStr | None = None
+    prefixes: Annotated[list[list[StrictInt]], Field(min_length=1, max_length=256)]
+
+
+async def distributions_endpoint(request: Request) -> Response:
+    """Answer one request: log p of every token after each prefix, nats; null is log 0."""
+    app = request.app.state
+    asked = await read_body(request, DistributionsRequest, app.settings)
+    served = app.table.model(asked.model)
+    size, n = served.lm.vocab.size, len(asked.prefixes)
+    check_count("prefixes", n, app.settings)
+    for k, prefix in enumerate(asked.prefixes):
+        check_ids(f"prefixes.{k}", prefix, size)
+    tokens = sum(len(prefix) + 1 for prefix in asked.prefixes)
+    check_tokens("prefixes", tokens, app.settings)
+    if n > 1 and n * size > NUMBERS:
+        raise RequestError(
+            413,
+            "too_large",
+            f"prefixes: expected at most {max(NUMBERS // size, 1)} prefixes of a model of {size} tokens, got {n}",
+            "prefixes",
+            ("split the request",),
+        )
+
+    def work() -> bytes:
+        return json_bytes(_record(served.name, whole_distributions(served.lm, asked.prefixes)))
+
+    with app.desk.admitted(tokens):
+        body = await app.desk.run(request, work)
+    return Response(body, media_type="application/json")
+
+
+def whole_distributions(lm: LM, prefixes: list[list[int]]) -> NDArray[np.float64]:
+    """Log p of every token after each prefix, `[n, V]` nats; prefixes of one length are read together."""
+    out = np.empty((len(prefixes), lm.vocab.size))
+    sizes = np.array([len(prefix) for prefix in prefixes])
+    for size in np.unique(sizes):
+        rows = np.flatnonzero(sizes == size)
+        state = lm.start(len(rows))
+        if size:
+            state = lm.extend(state, np.array([prefixes[i] for i in rows], dtype=np.int64))
+        out[rows] = state.logp
+    return out
+
+
+def _record(name: str, laws: NDArray[np.float64]) -> dict[str, Any]:
+    if np.isfinite(laws).all():
+        return {"model": name, "distributions": laws}
+    rows = [[x if np.isfinite(x) else None for x in row.tolist()] for row in laws]
+    return {"model": name, "distributions": rows}

@@ -1,0 +1,35 @@
+"""`GET /v1/vocabulary`: what a model says of itself, and the bytes that each of its ids spells."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pofx.server.table import ServedModel
+from pofx.server.wire import json_response
+
+
+async def vocabulary_endpoint(request: Request) -> Response:
+    """Answer one request; the model is named by the parameter `model` of the address."""
+    return json_response(vocabulary_record(request.app.state.table.model(request.query_params.get("model"))))
+
+
+def vocabulary_record(served: ServedModel) -> dict[str, Any]:
+    """The vocabulary of a model; a token is base64 of its bytes, and null is a control token, which spells nothing."""
+    lm = served.lm
+    return {
+        "model": served.name,
+        "size": lm.vocab.size,
+        "begin": {"known": lm.begin.known, "text": lm.begin.text, "id": lm.begin.id, "note": lm.begin.note},
+        "end": lm.vocab.end,
+        "control": {name: i for name, i in lm.vocab.control.names.items() if i < lm.vocab.size},
+        "tokens": [None if b is None else base64.b64encode(b).decode() for b in lm.vocab.token_bytes],
+        "context": lm.context,
+        "beyond": lm.window.beyond,
+        "dtype": lm.dtype,
+        "positive": lm.positive,
+        "fingerprint": lm.fingerprint,
+    }
