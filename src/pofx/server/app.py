@@ -13,7 +13,9 @@ from pofx.errors import PofxError
 from pofx.lm.model import LM
 from pofx.server.completions.endpoint import completions
 from pofx.server.errors import RequestError, failure, refusal
+from pofx.server.native.distributions import distributions_endpoint
 from pofx.server.native.score import score_endpoint
+from pofx.server.native.vocabulary import vocabulary_endpoint
 from pofx.server.settings import Settings
 from pofx.server.table import Table
 from pofx.server.tokens import detokenize, tokenize, tokenizer_info
@@ -31,6 +33,8 @@ def make_app(models: Sequence[tuple[str, LM]], settings: Settings = Settings()) 
     routes = [
         Route("/v1/completions", completions, methods=["POST"]),
         Route("/v1/score", score_endpoint, methods=["POST"]),
+        Route("/v1/distributions", distributions_endpoint, methods=["POST"]),
+        Route("/v1/vocabulary", vocabulary_endpoint),
         Route("/v1/models", list_models),
         Route("/tokenize", tokenize, methods=["POST"]),
         Route("/detokenize", detokenize, methods=["POST"]),

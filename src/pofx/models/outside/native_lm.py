@@ -15,7 +15,6 @@ from pofx.errors import BadSource
 from pofx.lm.begin import Begin, Known
 from pofx.lm.info import Info
 from pofx.lm.model import LM
-from pofx.lm.trace import Ints
 from pofx.models.outside.by_prefix import Prefix, PrefixLM
 from pofx.models.outside.completions import Completions
 from pofx.models.outside.listed_vocab import ListedVocab
@@ -48,13 +47,13 @@ def native_lm(server: Completions, tokens: ServerTokens) -> LM | None:
         found = server.post("/v1/distributions", asked).get("distributions")
         return _rows(server, found, len(prefixes), info.vocab.size)
 
-    def draw(prefix: Prefix, n: int, seed: int) -> Ints:
+    def draw(prefix: Prefix, n: int, seed: int) -> list[int]:
         x0 = () if info.begin.id is None else (info.begin.id,)
         fields = {"return_token_ids": True}
         found = [c.ids for c in server.draws((*x0, *prefix), n, seed, fields)]
         if any(len(ids) != 1 for ids in found):
             raise _shape(server, "the id of each token that was drawn")
-        return np.array([ids[0] for ids in found], dtype=np.int64)
+        return [ids[0] for ids in found]
 
     sampler = draw if info.begin.known == "none" or info.begin.id is not None else None
     return PrefixLM(laws, info, sampler, max(1, min(TOGETHER, NUMBERS // info.vocab.size)))
