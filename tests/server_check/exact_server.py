@@ -241,6 +241,7 @@ class ExactServer:
     def answer(self, method, path, body):
         """The status and the body of an answer; the body is JSON in bytes."""
         try:
+            path = path.partition("?")[0]
             if method == "GET":
                 listed = {"object": "list", "data": [{"id": self.model, "object": "model"}]}
                 found = {"/v1/models": lambda: listed, "/tokenizer_info": self.tokenizer_info}.get(path)

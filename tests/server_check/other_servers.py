@@ -93,6 +93,20 @@ class LettersOnly(ExactServer):
         return super().tokenize(asked)
 
 
+class WordsOnly(ExactServer):
+    """A model that reads its own words alone."""
+
+    words = "once upon a time there was a server of few words"
+
+    def draw(self, ids, asked):
+        return self.vocab.encode(self.words) if asked["max_tokens"] > 1 else super().draw(ids, asked)
+
+    def ids_of(self, prompt, asked):
+        if isinstance(prompt, str) and prompt not in (self.words, ""):
+            raise Refused("prompt: expected my words")
+        return super().ids_of(prompt, asked)
+
+
 class Memoryless(ExactServer):
     """A model that looks at no history: all its rows are one row, and that is right."""
 

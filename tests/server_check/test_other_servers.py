@@ -20,6 +20,7 @@ from other_servers import (
     NoServer,
     Opaque,
     WithoutBegin,
+    WordsOnly,
 )
 from test_faults import findings_of
 
@@ -79,6 +80,12 @@ def test_a_server_of_which_nobody_knows_the_ids():
 def test_a_model_of_few_letters():
     verdicts, _ = not_passed(LettersOnly())
     assert verdicts == {"EOS is kept": "skip"}  # its tokenizer does not read what it draws
+
+
+def test_a_model_that_reads_none_of_our_texts_is_asked_with_a_text_of_its_own():
+    verdicts, found = not_passed(WordsOnly())
+    assert "fail" not in verdicts.values()
+    assert "once upon" in found["echo"].sent
 
 
 def test_a_model_that_looks_at_no_history_is_a_warning():

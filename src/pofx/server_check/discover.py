@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from pofx.errors import BadSource, PofxError
 from pofx.lm.model import LM
@@ -17,6 +18,7 @@ _TEXTS = (
     "the cat sat on the mat",
     "abcabcaabbccabcab",
     "abbaabababbbaaba",
+    "ab aba",
 )
 _MULTIBYTE = ("Ça coûte 5 € — 猫 and 🐈🐈, naïve.", "é€猫🐈é€猫🐈")
 # Most servers bound `logprobs`: vLLM at 20, OpenAI at 5.
@@ -82,12 +84,29 @@ def _text(probe: Probe) -> str:
     for text in _TEXTS:
         if _reads(probe, text):
             return text
+    prompts: tuple[Any, ...] = ("", [[]], [[0]], [[1]])
+    for prompt in prompts:
+        drawn = max((_drawn(probe, prompt, seed) for seed in range(6)), key=len)
+        if len(drawn) > 8 and _reads(probe, drawn):
+            return drawn
     answer = probe.ask({"prompt": _TEXTS[0], "max_tokens": 1})
     raise BadSource(
         f"{probe.client.address}/v1/completions: expected an answer to {_TEXTS[0]!r:.20}, got HTTP status "
         f"{answer.status}: {answer.said}",
         "check the address, the key (api_key) and the name of the model",
     )
+
+
+def _drawn(probe: Probe, prompt: Any, seed: int) -> str:
+    """A text that the model writes, which it must read then; "" where it writes none.
+
+    A model of few words reads no text of ours.
+    """
+    answer = probe.ask({"prompt": prompt, "max_tokens": 24, "temperature": 1, "seed": seed})
+    choices = answer.json.get("choices") if answer.ok and isinstance(answer.json, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    text = first.get("text") if isinstance(first, dict) else None
+    return text.strip() if isinstance(text, str) else ""
 
 
 def _reads(probe: Probe, prompt: Prompt) -> bool:
@@ -105,7 +124,8 @@ def _tokenizer(probe: Probe) -> str:
 
 def _with_special(probe: Probe, missing: dict[str, str]) -> Probe:
     """The probe with the advertised special tokens, the id of BOS, and the longest prompt."""
-    answer = patient(probe.client, "GET", "/tokenizer_info")
+    named = "" if probe.model is None else f"?model={quote(probe.model, safe='')}"
+    answer = patient(probe.client, "GET", f"/tokenizer_info{named}")
     special = answer.json if answer.ok and isinstance(answer.json, dict) else {}
     if not special:
         missing["special"] = "there is no /tokenizer_info"

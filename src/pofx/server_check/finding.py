@@ -82,3 +82,7 @@ class Broken(Exception):
     def __init__(self, sent: str, expected: str, got: str) -> None:
         super().__init__(got)
         self.outcome = Outcome("fail", sent, expected, got)
+
+
+class Refused(Broken):
+    """A request that the server refuses with a status 4xx, where an answer was expected."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 from pofx.lm.model import LM
 from pofx.models.outside.http_client import Answer, ServerClient
 from pofx.server_check.choice import Choice, choices_of
-from pofx.server_check.finding import Broken, Unaskable
+from pofx.server_check.finding import Broken, Refused, Unaskable
 
 Prompt = str | tuple[int, ...]
 
@@ -68,6 +69,11 @@ class Probe:
         """The prompt of checks for which ids and text are equally good: ids where the server reads them."""
         return self.can.ids or self.can.text
 
+    @property
+    def room(self) -> int:
+        """The longest prompt in tokens that leaves room for BOS and one generated token, as far as the server says."""
+        return sys.maxsize if self.can.limit is None else max(1, self.can.limit - 2)
+
     def need(self, *abilities: str) -> None:
         """Raise `Unaskable` with the reason where the server lacks an ability."""
         for ability in abilities:
@@ -109,7 +115,8 @@ class Probe:
         sent = in_words(prompts, fields)
         answer = self.ask(fields)
         if not answer.ok:
-            raise Broken(sent, "an answer", f"status {answer.status}: {answer.said}")
+            kind = Refused if 400 <= answer.status < 500 else Broken
+            raise kind(sent, "an answer", f"status {answer.status}: {answer.said}")
         choices = choices_of(answer, len(prompts), sent, with_logprobs=logprobs is not None)
         if echo and logprobs is not None and not all(min(c.lengths) for c in choices):
             raise Broken(sent, "an entry for each token", "empty arrays")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pofx.server_check.choice import Row
 from pofx.server_check.closeness import largest_gap, same_numbers
-from pofx.server_check.finding import Outcome
+from pofx.server_check.finding import Outcome, Refused, Unaskable
 from pofx.server_check.probe import Probe, Prompt, in_words
 
 # Caches keep whole blocks of tokens: vLLM 16, TensorRT-LLM up to 128.
@@ -57,7 +57,10 @@ def check_shared_prefix(probe: Probe) -> Outcome:
     one, other, shared = _endings(probe)
     sent = f"a prefix of {shared} {'tokens' if probe.can.ids else 'characters'} with two endings, the first one again"
     k = min(5, probe.can.rows)
-    a, b, again = (probe.one(p, logprobs=k) for p in (one, other, one))
+    try:
+        a, b, again = (probe.one(p, logprobs=k) for p in (one, other, one))
+    except Refused as e:
+        raise Unaskable(f"so long a prefix is refused ({e})") from None
     for choice, prompt in ((a, one), (b, other), (again, one)):
         choice.whole(probe.length(choice, prompt), sent)
     again.whole(len(a.tokens), sent)
@@ -79,7 +82,7 @@ def _prompts(probe: Probe) -> list[Prompt]:
     ids, text = probe.can.ids, probe.can.text
     n = len(ids or text)
     if ids:
-        return [ids, ids[: n // 2], ids[: max(2, n // 4)], ids + ids[: n // 3]]
+        return [ids, ids[: n // 2], ids[: max(2, n // 4)], (ids + ids[: n // 3])[: probe.room]]
     return [text, text[: n // 2], text[: max(2, n // 4)], text + text[: n // 3]]
 
 
@@ -88,7 +91,7 @@ def _endings(probe: Probe) -> tuple[Prompt, Prompt, int]:
     ids, text = probe.can.ids, probe.can.text
     times = -(-_SHARED // len(ids or text))
     if ids:
-        shared = ids * times
+        shared = (ids * times)[: probe.room - 3]
         return shared + ids[:3], shared + ids[1:4], len(shared)
     prefix = f"{text} " * times if " " in text else text * times
     return prefix + text[:6], prefix + text[6:12], len(prefix)

@@ -14,9 +14,9 @@ def check_long_prompt(probe: Probe) -> Outcome:
     """A prompt of 2,000 tokens, or as many as the server says it reads, has a number for each."""
     probe.need("echo")
     ids, text = probe.can.ids, probe.can.text
-    n = min(_LONG, (probe.can.limit or _LONG + 1) - 1)
+    n = first = min(_LONG, probe.room)
     refused = ""
-    while n >= _SHORTEST // 2:
+    while n >= min(first, _SHORTEST // 2):
         prompt: Prompt = (ids * (n // len(ids) + 1))[:n] if ids else text * (n // len(text) + 1)
         fields = {"echo": True, "logprobs": 1, "max_tokens": 1}
         sent = in_words([prompt], fields)

@@ -140,22 +140,28 @@ def _kept(prompts: Sequence[Prompt], choices: Sequence[Choice], expected: str) -
 def _until_end(probe: Probe) -> list[tuple[int, ...]]:
     """Prompts after which the model ended: its own texts, greedy and drawn, as ids."""
     out = []
+    ids = probe.can.ids[: probe.room // 2]
     for seed in range(4):
-        asked = {"max_tokens": _HOPE, "temperature": float(seed > 0), "seed": seed, "return_token_ids": True}
-        answer = probe.ask({"prompt": [list(probe.can.ids)], **asked})
+        asked = {
+            "max_tokens": min(_HOPE, probe.room - len(ids)),
+            "temperature": float(seed > 0),
+            "seed": seed,
+            "return_token_ids": True,
+        }
+        answer = probe.ask({"prompt": [list(ids)], **asked})
         try:
             choice = answer.json["choices"][0]
-            ids, reason, text = choice.get("token_ids"), choice["finish_reason"], choice["text"]
+            drawn, reason, text = choice.get("token_ids"), choice["finish_reason"], choice["text"]
         except (TypeError, KeyError, IndexError):
             continue
         if reason != "stop":
             continue
-        if not isinstance(ids, list) or not all(isinstance(i, int) for i in ids):
+        if not isinstance(drawn, list) or not all(isinstance(i, int) for i in drawn):
             if probe.can.missing.get("tokenizer"):
                 continue
             try:
-                ids = probe.tokenize(text)
+                drawn = probe.tokenize(text)
             except Broken:
                 continue  # a tokenizer that does not read what its model writes is no matter of EOS
-        out += [(*probe.can.ids, *ids[:n]) for n in (len(ids), len(ids) - 1) if n >= 0]
+        out += [(*ids, *drawn[:n]) for n in (len(drawn), len(drawn) - 1) if n >= 0]
     return out
