@@ -96,7 +96,7 @@ def test_one_spelling_is_of_one_kind() -> None:
 def test_help_is_grouped(verb: str) -> None:
     shown = CliRunner().invoke(pofx, [*verb.split(), "--help"]).output
     headings = [line for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
-    order = ["Input:", "Model:", "Fit:", "Numbers:", "Output:"]
+    order = ["Input:", "Model:", "Fit:", "Numbers:", "Server:", "Output:"]
     assert headings == [h for h in order if h in headings]
     assert headings[-1] == "Output:"
     for option in options(ALL[verb]):

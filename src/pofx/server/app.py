@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,9 +15,13 @@ from pofx.errors import PofxError
 from pofx.lm.model import LM
 from pofx.server.completions.endpoint import completions
 from pofx.server.errors import RequestError, failure, refusal
+from pofx.server.golden import golden
+from pofx.server.health import health, ready
+from pofx.server.metrics import Counting, Metrics, metrics_endpoint
 from pofx.server.native.distributions import distributions_endpoint
 from pofx.server.native.score import score_endpoint
 from pofx.server.native.vocabulary import vocabulary_endpoint
+from pofx.server.protect import Protect
 from pofx.server.settings import Settings
 from pofx.server.table import Table
 from pofx.server.tokens import detokenize, tokenize, tokenizer_info
@@ -40,11 +46,28 @@ def make_app(models: Sequence[tuple[str, LM]], settings: Settings = Settings()) 
         Route("/detokenize", detokenize, methods=["POST"]),
         Route("/tokenizer_info", tokenizer_info),
         Route("/health", health),
+        Route("/ready", ready),
+        Route("/metrics", metrics_endpoint),
     ]
-    app = Starlette(routes=routes, exception_handlers={RequestError: _refused, PofxError: _failed})
     desk = Desk(settings.queue, settings.workers)
-    app.state.settings, app.state.desk = settings, desk
-    app.state.table = Table(models, settings.deterministic, lambda: desk.preparing)
+    metrics = Metrics(desk)
+    app = Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(Counting, metrics, [r.path for r in routes]),
+            Middleware(Protect, settings),
+        ],
+        exception_handlers={
+            RequestError: _refused,
+            PofxError: _failed,
+            HTTPException: _no_endpoint,
+            Exception: _our_fault,
+        },
+    )
+    app.router.redirect_slashes = False
+    app.state.settings, app.state.desk, app.state.metrics = settings, desk, metrics
+    app.state.table = Table(models, settings.deterministic, lambda: desk.preparing, metrics.computed)
+    app.state.golden = {m.name: golden(m.lm) for m in app.state.table}
     return app
 
 
@@ -63,11 +86,6 @@ async def list_models(request: Request) -> Response:
     return json_response({"object": "list", "data": data})
 
 
-async def health(request: Request) -> Response:
-    """The process answers; `/ready` says whether its models do."""
-    return json_response({"status": "ok"})
-
-
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)  # noqa: S101  (ours: registered for this class)
     return refusal(error)
@@ -76,3 +94,34 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, PofxError)  # noqa: S101  (ours: registered for this class)
     return failure(error)
+
+
+async def _no_endpoint(request: Request, error: Exception) -> Response:
+    """A path that is none, or a method that the path does not have."""
+    assert isinstance(error, HTTPException)  # noqa: S101  (ours: registered for this class)
+    methods = (error.headers or {}).get("Allow")
+    if methods is None:
+        paths = ", ".join(r.path for r in request.app.routes)
+        return refusal(
+            RequestError(404, "unknown_url", f"expected one of {paths}, got {request.url.path[:60]!a}")
+        )
+    return refusal(
+        RequestError(
+            405,
+            "method_not_allowed",
+            f"expected {methods}, got {request.method[:20]}",
+            headers={"Allow": methods},
+        )
+    )
+
+
+async def _our_fault(request: Request, error: Exception) -> Response:
+    """A bug of pofx; the server writes its traceback to standard error."""
+    return refusal(
+        RequestError(
+            500,
+            "internal_error",
+            "a bug of pofx; the log of the server has its traceback",
+            advice=("report it",),
+        )
+    )

@@ -37,15 +37,20 @@ class Table:
         models: Each name and its model, as `pofx.load` gives it.
         alone: Whether each text is computed alone (`deterministic`).
         preparing: Returns how many requests are on their way to a model.
+        observe: Called after each computation, as `SharedLM` does.
     """
 
     def __init__(
-        self, models: Sequence[tuple[str, LM]], alone: bool = False, preparing: Callable[[], int] = lambda: 0
+        self,
+        models: Sequence[tuple[str, LM]],
+        alone: bool = False,
+        preparing: Callable[[], int] = lambda: 0,
+        observe: Callable[[int, int, float], None] = lambda calls, tokens, seconds: None,
     ) -> None:
         turns = Turns()
         self._models: dict[str, ServedModel] = {}
         for name, lm in models:
-            shared = SharedLM(deterministic(lm) if alone else lm, turns, not alone, preparing)
+            shared = SharedLM(deterministic(lm) if alone else lm, turns, not alone, preparing, observe)
             self._models[name] = ServedModel(name, shared, shared.bare())
 
     def __iter__(self):  # type: ignore[no-untyped-def]

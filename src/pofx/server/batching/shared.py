@@ -49,22 +49,29 @@ class SharedLM(LMWrapper):
         turns: The turns at the machine, which all models of a server share.
         merge: Whether calls are computed together. Without it a number has the same bits in any company.
         preparing: Returns how many requests are on their way to the model; by default none are known.
+        observe: Called after each computation with the number of calls, the number of their tokens, and the seconds that
+            the computation took without its pauses.
 
     Right: a thread a request, each with `score(shared, …)`. Wrong: `shared.lm.forward(…)`, which takes no turn.
     """
 
     def __init__(
-        self, lm: LM, turns: Turns, merge: bool = True, preparing: Callable[[], int] = lambda: 0
+        self,
+        lm: LM,
+        turns: Turns,
+        merge: bool = True,
+        preparing: Callable[[], int] = lambda: 0,
+        observe: Callable[[int, int, float], None] = lambda calls, tokens, seconds: None,
     ) -> None:
         super().__init__(lm)
-        self._turns, self._merge, self._preparing = turns, merge, preparing
+        self._turns, self._merge, self._preparing, self._observe = turns, merge, preparing, observe
         self._lock = threading.Lock()
         self._pending: list[Call] = []
         self._steps = 0  # calls in the last computation of steps
 
     def over(self, lm: LM) -> LM:
         """Another model at the same turns."""
-        return SharedLM(lm, self._turns, self._merge, self._preparing)
+        return SharedLM(lm, self._turns, self._merge, self._preparing, self._observe)
 
     def forward(
         self,
@@ -187,16 +194,20 @@ class SharedLM(LMWrapper):
     def _pausing(self, calls: Sequence[Call]) -> Iterator[None]:
         """Let others in between passes, and stop where nobody waits for any of the calls."""
         last, most = 0, SLICE if calls[0].tokens > LONG else PASS
+        began = time.monotonic()
 
         def read(done: int, of: int) -> None:
-            nonlocal last
+            nonlocal last, began
             if done - last >= most or done < last:
                 last = done
+                paused = time.monotonic()
                 self._turns.pause()
+                began += time.monotonic() - paused
             _refuse_cancelled(calls)
 
         with listen_to_reading(read):
             yield
+        self._observe(len(calls), sum(c.tokens for c in calls), time.monotonic() - began)
 
     def _in_turn(self, compute: Callable[[], R]) -> R:
         """Compute something that is merged with nothing."""

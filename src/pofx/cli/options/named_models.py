@@ -1,0 +1,47 @@
+"""The models that `pofx serve` is given: MODEL or NAME=MODEL, each with the name by which clients call it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from pofx.cli.options.model import ModelOptions
+
+_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)=(.+)", re.DOTALL)
+_ENDINGS = (".gguf", ".arpa", ".gz")
+
+
+def named_models(given: Sequence[str], options: ModelOptions) -> list[tuple[str, ModelOptions]]:
+    """The name of each model, and its options.
+
+    Args:
+        given: What follows each -m: the name of a model as `load` takes it, or NAME=MODEL. A file or directory that
+            exists is a model, even where its name has an equals sign.
+        options: The options of all models.
+
+    Raises:
+        click.UsageError: Two models have one name.
+    """
+    out: dict[str, ModelOptions] = {}
+    for text in given:
+        found = None if Path(text).exists() else _NAME.fullmatch(text)
+        name, model = (name_of(text), text) if found is None else (found[1], found[2])
+        if name in out:
+            raise click.UsageError(
+                f"-m: expected models of different names, got two named {name!r}; name one yourself (-m NAME=MODEL)."
+            )
+        out[name] = replace(options, name=model)
+    return list(out.items())
+
+
+def name_of(model: str) -> str:
+    """The last part of a path or hub id, without the ending of a file and without a revision."""
+    name = Path(model.split("@")[0] if not Path(model).exists() else model).resolve().name
+    for _ in range(2):
+        ending = next((e for e in _ENDINGS if name.lower().endswith(e) and len(name) > len(e)), "")
+        name = name.removesuffix(name[len(name) - len(ending) :]) if ending else name
+    return name or "model"

@@ -1,0 +1,70 @@
+"""What a server says when it is ready: its address, its models, and the commands that ask it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable
+
+from pofx.server.settings import Settings
+from pofx.server.table import ServedModel
+
+# What evaluation clients take for the longest input, where a model has no bound.
+UNBOUNDED = 2047
+
+
+def banner(models: Iterable[ServedModel], settings: Settings, port: int) -> str:
+    """The lines to show.
+
+    Args:
+        models: The models, the first of which answers requests that name none.
+        settings: The address, and whether there is a key. The key itself is never shown.
+        port: The port at which the server listens.
+    """
+    served = list(models)
+    base = f"http://{_reached(settings.host)}:{port}"
+    lines = [f"pofx serves at {base}", *(f"  {_model(m)}" for m in served), ""]
+    keyed = settings.api_key is not None
+    first = served[0]
+    arguments = ",".join(
+        [
+            f"model={first.name}",
+            f"base_url={base}/v1/completions",
+            f"max_length={first.lm.context or UNBOUNDED}",
+            *(["auth_token=$POFX_API_KEY"] if keyed else []),
+        ]
+    )
+    key = "OPENAI_API_KEY=$POFX_API_KEY " if keyed else ""
+    body = json.dumps({"model": first.name, "prompt": "Once", "echo": True, "logprobs": 1, "max_tokens": 1})
+    authorization = ' -H "Authorization: Bearer $POFX_API_KEY"' if keyed else ""
+    lines += [
+        f"{key}lm_eval run --model local-completions --model_args {arguments} --tasks …",
+        f"curl --json {shlex.quote(body)}{authorization} {base}/v1/completions",
+        "",
+        "Ctrl-C ends it, after what is admitted.",
+    ]
+    return "\n".join(lines)
+
+
+def _model(served: ServedModel) -> str:
+    """A model, and what stands before each of its texts."""
+    lm = served.lm
+    if lm.begin.known == "assumed":
+        return f"{served.name}: x0 is {lm.begin.text or lm.begin.id!r}, assumed: numbers of first tokens depend on it"
+    if lm.begin.known != "none":
+        return f"{served.name}: x0 is {lm.begin}"
+    end = lm.vocab.end
+    name = next((n for n, i in lm.vocab.control.names.items() if i == end), "</s>")
+    first = (
+        "lm-eval has nothing to put before a text"
+        if end is None
+        else f"lm-eval puts EOS ({name}) before a text that has no context, and numbers of first tokens are then assumed"
+    )
+    return f"{served.name}: no x0, so p(x1) is not known; {first}; --begin TOKEN names an x0"
+
+
+def _reached(host: str) -> str:
+    """The name by which a client on this machine reaches the server."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104  (shown, not bound)
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,36 @@
+"""`/health` and `/ready`: whether the process answers, and whether its models still say what they said."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pofx.server.errors import RequestError
+from pofx.server.golden import CLOSE
+from pofx.server.wire import json_response
+
+
+async def health(request: Request) -> Response:
+    """The process answers; `/ready` says whether its models do."""
+    return json_response({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """Each model reads its golden path once more; 503 where a number has moved, or the server shuts down."""
+    app = request.app.state
+    found = {}
+    for served in app.table:
+        golden = app.golden[served.name]
+        with app.desk.admitted(len(golden.path)):
+            found[served.name] = await app.desk.run(
+                request, lambda served=served, golden=golden: golden.distance(served.lm)
+            )
+    wrong = [f"{name}, by {by:.3g}" for name, by in found.items() if not by <= CLOSE]
+    if wrong:
+        raise RequestError(
+            503,
+            "not_ready",
+            f"expected the log-probabilities of the start within {CLOSE} nats, got others ({'; '.join(wrong)})",
+            advice=("restart the server",),
+        )
+    return json_response({"status": "ready", "models": found})

@@ -1,0 +1,109 @@
+"""What a server counts, as Prometheus reads it: nothing that a client wrote is the name or label of a number."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pofx.server.work import Desk
+
+_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+_CALLS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Metrics:
+    """The numbers of one server, in a registry of its own.
+
+    Args:
+        desk: Where requests wait.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._registry = registry = CollectorRegistry()
+        self.requests = Counter(
+            "pofx_requests", "Answers, by path and status.", ["path", "status"], registry=registry
+        )
+        self.seconds = Histogram(
+            "pofx_request_seconds",
+            "Seconds from a request to the end of its answer.",
+            ["path"],
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self.tokens = Counter("pofx_tokens", "Tokens that models were asked for.", registry=registry)
+        self.passes = Histogram(
+            "pofx_pass_seconds",
+            "Seconds of one computation of a model, without its pauses.",
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self.batch = Histogram(
+            "pofx_batch_calls", "Calls that were computed together.", registry=registry, buckets=_CALLS
+        )
+        waiting = Gauge(
+            "pofx_queue_tokens", "Tokens of admitted requests, not yet answered.", registry=registry
+        )
+        waiting.set_function(lambda: desk.waiting)
+        running = Gauge("pofx_running", "Requests that a thread works on or will work on.", registry=registry)
+        running.set_function(lambda: desk.running)
+
+    def computed(self, calls: int, tokens: int, seconds: float) -> None:
+        """Count one computation of a model."""
+        self.batch.observe(calls)
+        self.tokens.inc(tokens)
+        self.passes.observe(seconds)
+
+    def text(self) -> bytes:
+        """All numbers, in the text format of Prometheus."""
+        return generate_latest(self._registry)
+
+
+class Counting:
+    """Count each answer by its path and status.
+
+    Args:
+        app: The application inside.
+        metrics: The numbers.
+        paths: The paths that have a label of their own; all others are one.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, paths: Sequence[str]) -> None:
+        self._app, self._metrics, self._paths = app, metrics, frozenset(paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and count the answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"] if scope["path"] in self._paths else "other"
+        status, began = 500, time.monotonic()
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            self._metrics.requests.labels(path, str(status)).inc()
+            self._metrics.seconds.labels(path).observe(time.monotonic() - began)
+
+
+async def metrics_endpoint(request: Request) -> Response:
+    """Answer `GET /metrics`."""
+    metrics: Metrics = request.app.state.metrics
+    return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)

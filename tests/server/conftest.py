@@ -1,0 +1,66 @@
+"""One server a session for all tests over HTTP: a model of every kind, in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from served import Server, serving, until
+
+import pofx
+
+TEXTS = ["the cat sat", "a cat", "the dog", "dogs sat", "cats and dogs", "the end", "", "é"]
+ARPA = """\\data\\
+ngram 1=5
+ngram 2=4
+
+\\1-grams:
+-99 <s> -0.3
+-0.7 </s>
+-0.6 the -0.3
+-0.6 cat -0.3
+-0.9 dog -0.2
+
+\\2-grams:
+-0.2 <s> the
+-0.4 the cat
+-0.6 the dog
+-0.1 cat </s>
+
+\\end\\
+"""
+
+
+@pytest.fixture(scope="session")
+def model_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where each model lies, by its name: fitted, with and without x0; ARPA; Hugging Face; GGUF."""
+    import tiny_checkpoints
+    import tiny_gguf
+
+    home = tmp_path_factory.mktemp("served")
+    pofx.save(pofx.fit(TEXTS, pofx.NgramSpec(order=3)), home / "own")
+    pofx.save(pofx.fit(TEXTS, pofx.NgramSpec(order=3, begin=False)), home / "open")
+    (home / "words.arpa").write_text(ARPA)
+    tiny_checkpoints.write(home / "tiny", adds="bos")
+    tiny_checkpoints.write(home / "plain")
+    tiny_gguf.write(home / "tiny.gguf", "llama", tiny_gguf.model("llama"), tiny_gguf.byte_level())
+    for name in ("tiny", "plain", "tiny.gguf"):
+        pofx.load(home / name)  # converted here, where the libraries are imported already
+    return {
+        "own": str(home / "own"),
+        "open": str(home / "open"),
+        "words": str(home / "words.arpa"),
+        "tiny": str(home / "tiny"),
+        "plain": str(home / "plain"),
+        "gguf": str(home / "tiny.gguf"),
+    }
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, model_files: dict[str, str]) -> Iterator[Server]:
+    """The server that most tests ask; it must live, be idle and have written nothing when they have ended."""
+    with serving(tmp_path_factory.mktemp("server"), model_files) as s:
+        yield s
+        until(s.idle, "an idle server")
+        assert s.get("/ready").status_code == 200
+        assert s.errors.read_text() == ""
