@@ -10,8 +10,8 @@ import click
 
 from pofx.cli.command import Command
 from pofx.cli.options.model import OPTIONS, ModelName, ModelOptions
+from pofx.cli.options.named_models import named_models
 from pofx.cli.options.numbers import Whole
-from pofx.cli.options.served import named_models
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
