@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import math
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pofx.queries.sample import Draw
     from pofx.queries.scoring.score import Scored
     from pofx.queries.words.words import Word, Worded
+    from pofx.vocab.vocabulary import Vocab
 
 
 def dumps(record: Any) -> str:
@@ -36,8 +38,8 @@ def dumps(record: Any) -> str:
     return line
 
 
-def scored_record(scored: Scored, tokens: bool) -> dict[str, Any]:
-    """One text: totals, terms, and a list of its tokens where asked for."""
+def scored_record(scored: Scored, tokens: bool, top: bool = False) -> dict[str, Any]:
+    """One text: totals, terms, a list of its tokens where asked for, and the likeliest tokens of each of their places."""
     data = scored.text if isinstance(scored.text, bytes) else scored.text.encode("utf-8")
     total = scored.total if scored.terms.end else None
     out: dict[str, Any] = {
@@ -55,31 +57,57 @@ def scored_record(scored: Scored, tokens: bool) -> dict[str, Any]:
         out["interval_nats"] = list(scored.interval if scored.terms.end else scored.prefix_interval)
     if tokens:
         names = [scored.vocab.show(int(i)) for i in scored.tokens] + ["EOS"] * scored.terms.end
-        ids = [*map(int, scored.tokens), *([scored.vocab.end] if scored.terms.end else [])]
+        end = scored.vocab.end
+        ids = [*map(int, scored.tokens), *([end] if scored.terms.end and end is not None else [])]
         out["tokens"] = [
             {
                 "id": i,
                 "token": name,
+                "bytes": spelled(scored.vocab, i),
                 "start": int(scored.spans[k][0]) if k < len(scored.spans) else len(data),
                 "end": int(scored.spans[k][1]) if k < len(scored.spans) else len(data),
                 "nats": float(scored.logp[k]),
                 "seen": int(scored.seen[k]),
                 **({"rank": int(scored.rank[k])} if scored.rank is not None else {}),
                 **({"entropy_nats": float(scored.entropy[k])} if scored.entropy is not None else {}),
+                **({"top": _likeliest(scored, k)} if top else {}),
             }
             for k, (i, name) in enumerate(zip(ids, names))
         ]
     return out
 
 
+def _likeliest(scored: Scored, k: int) -> list[dict[str, Any]]:
+    if scored.top_ids is None or scored.top_logp is None:
+        raise AssertionError("ours: `Want` asked for the likeliest tokens")
+    ids = [int(i) for i in scored.top_ids[k][: scored.vocab.size]]
+    return [
+        {"id": i, "token": scored.vocab.show(i), "bytes": spelled(scored.vocab, i), "nats": float(nats)}
+        for i, nats in zip(ids, scored.top_logp[k])
+    ]
+
+
+def spelled(vocab: Vocab, i: int) -> str | None:
+    """The bytes that a token spells, in base64; None for EOS and other control tokens, which spell nothing."""
+    data = None if i == vocab.end else vocab.token_bytes[i]
+    return None if data is None else in_base64(data)
+
+
+def in_base64(data: bytes) -> str:
+    """Bytes for JSON, which has no type for them."""
+    return base64.b64encode(data).decode("ascii")
+
+
 def draw_record(draw: Draw) -> dict[str, Any]:
     """One draw."""
     return {
         "text": plain_text(draw.bytes),
+        "bytes": in_base64(draw.bytes),
         "nats": draw.total,
         **({"warp": draw.warp, "model_nats": draw.own_total} if draw.warp else {}),
         "ended": draw.ended,
         "tokens": len(draw.tokens),
+        "ids": [int(i) for i in draw.tokens],
         "terms": dataclasses.asdict(draw.terms),
     }
 
@@ -93,6 +121,7 @@ def next_record(law: Next) -> dict[str, Any]:
             {
                 **({} if a.id is None else {"id": a.id}),
                 law.unit: a.shown,
+                "bytes": None if a.bytes is None else in_base64(a.bytes),
                 "nats": a.logp,
                 "p": math.exp(a.logp),
                 "p_low": math.exp(a.low),

@@ -18,9 +18,7 @@ from pofx.server.errors import RequestError, failure, refusal
 from pofx.server.golden import golden
 from pofx.server.health import health, ready
 from pofx.server.metrics import Counting, Metrics, metrics_endpoint
-from pofx.server.native.distributions import distributions_endpoint
-from pofx.server.native.score import score_endpoint
-from pofx.server.native.vocabulary import vocabulary_endpoint
+from pofx.server.native.routes import NATIVE_ROUTES
 from pofx.server.protect import Protect
 from pofx.server.settings import Settings
 from pofx.server.table import Table
@@ -38,9 +36,7 @@ def make_app(models: Sequence[tuple[str, LM]], settings: Settings = Settings()) 
     """
     routes = [
         Route("/v1/completions", completions, methods=["POST"]),
-        Route("/v1/score", score_endpoint, methods=["POST"]),
-        Route("/v1/distributions", distributions_endpoint, methods=["POST"]),
-        Route("/v1/vocabulary", vocabulary_endpoint),
+        *NATIVE_ROUTES,
         Route("/v1/models", list_models),
         Route("/tokenize", tokenize, methods=["POST"]),
         Route("/detokenize", detokenize, methods=["POST"]),

@@ -59,35 +59,32 @@ class RequestError(Exception):
 
 def refusal(error: RequestError) -> Response:
     """The answer to a request that is refused."""
-    return _answer(
-        error.status, error.code, error.message, error.param, error.advice, error.headers, error.offset
-    )
+    record = _record(error.status, error.code, error.message, error.param, error.advice)
+    if error.offset is not None:
+        record["offset"] = error.offset
+    return json_response({"error": record}, error.status, error.headers)
 
 
 def failure(error: PofxError) -> Response:
     """The answer to a request that a model or a query refused."""
+    return json_response({"error": failure_record(error)}, _STATUS.get(error.code, 400))
+
+
+def failure_record(error: PofxError) -> dict[str, Any]:
+    """An error of a model or a query as the object `error` of an answer."""
     status = _STATUS.get(error.code, 400)
     param = None if error.argument is None else error.argument.python
     code = "context_length_exceeded" if error.code == "too-long" else error.code
-    return _answer(status, code, error.subject, param, tuple(map(str, error.advice)), {})
+    return _record(status, code, error.subject, param, tuple(map(str, error.advice)))
 
 
-def _answer(
-    status: int,
-    code: str,
-    message: str,
-    param: str | None,
-    advice: tuple[str, ...],
-    headers: dict[str, str],
-    offset: int | None = None,
-) -> Response:
-    error: dict[str, Any] = {
+def _record(
+    status: int, code: str, message: str, param: str | None, advice: tuple[str, ...]
+) -> dict[str, Any]:
+    return {
         "message": one_line(message, advice),
         "type": _TYPES.get(status, "invalid_request_error"),
         "param": param,
         "code": code,
         "advice": list(advice),
     }
-    if offset is not None:
-        error["offset"] = offset
-    return json_response({"error": error}, status, headers)

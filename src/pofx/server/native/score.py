@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Any
 
-from pydantic import BaseModel, Field, StrictBool, StrictStr
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pofx.lm.trace import Want
-from pofx.queries.scoring.score import score
-from pofx.report.json_records import plain, scored_record
+from pofx.queries.scoring.score import Scored, score
+from pofx.report.json_records import scored_record
 from pofx.server.json_body import read_body
-from pofx.server.wire import json_response
-
-
-class ScoreRequest(BaseModel):
-    """The request of `POST /v1/score`.
-
-    Attributes:
-        model: The name of a model; None for the first one.
-        texts: The texts.
-        given: The prefix of all texts.
-        boundary: How the prefix and a text join.
-        entropy: Whether the entropy of each next-token distribution is reported.
-        rank: Whether the rank of each token is reported.
-    """
-
-    model: StrictStr | None = None
-    texts: Annotated[list[StrictStr], Field(min_length=1, max_length=256)]
-    given: StrictStr = ""
-    boundary: Literal["auto", "token", "exact", "error"] = "auto"
-    entropy: StrictBool = False
-    rank: StrictBool = False
+from pofx.server.native.answering import answer, count_tokens
+from pofx.server.native.each_text import prefix_of_each, records_of_each
+from pofx.server.native.requests import ScoreRequest
 
 
 async def score_endpoint(request: Request) -> Response:
@@ -40,12 +21,27 @@ async def score_endpoint(request: Request) -> Response:
     app = request.app.state
     asked = await read_body(request, ScoreRequest, app.settings)
     served = app.table.model(asked.model)
-    want = Want(entropy=asked.entropy, rank=asked.rank)
-    cost = len(asked.given) + sum(map(len, asked.texts))
-    with app.desk.admitted(cost):
-        found = await app.desk.run(
-            request, lambda: score(served.lm, asked.texts, asked.given, want, asked.boundary)
+    givens = prefix_of_each(asked.given, len(asked.texts))
+    every = [*asked.texts, *dict.fromkeys(givens)]
+    want = Want(entropy=asked.entropy, rank=asked.rank, top=asked.top)
+
+    def count() -> int:
+        tokens = count_tokens(served.lm, every)
+        # The terms of this join are bytes.
+        return max(tokens, sum(len(t.encode()) for t in every)) if asked.boundary == "exact" else tokens
+
+    def record(scored: Scored) -> dict[str, Any]:
+        return scored_record(
+            scored.without_end() if asked.prefix else scored, asked.tokens, asked.tokens and asked.top > 0
         )
-    return json_response(
-        {"model": served.name, "scores": [plain(scored_record(s, tokens=True)) for s in found]}
-    )
+
+    def work() -> dict[str, Any]:
+        found = records_of_each(
+            asked.texts,
+            givens,
+            lambda texts, given: score(served.lm, texts, given, want, asked.boundary),
+            record,
+        )
+        return {"model": served.name, "scores": found}
+
+    return await answer(request, every, count, work)

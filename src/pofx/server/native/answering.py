@@ -1,0 +1,56 @@
+"""How a native request is answered: admitted by its tokens, then computed and written in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pofx.errors import PofxError
+from pofx.lm.model import LM
+from pofx.server.limits import check_texts, check_tokens
+from pofx.server.native.wire_record import wire_record
+from pofx.server.wire import json_bytes
+
+
+async def answer(
+    request: Request,
+    texts: Sequence[str],
+    count: Callable[[], int],
+    work: Callable[[], dict[str, Any]],
+    param: str = "texts",
+) -> Response:
+    """Admit a request, and answer with the record of its work.
+
+    Args:
+        request: The request.
+        texts: Its texts and prefixes.
+        count: Returns how many tokens the work reads or draws, once the texts are tokenised.
+        work: Returns the answer.
+        param: The field that holds most of the tokens.
+
+    Raises:
+        RequestError: The request has too many bytes or tokens, or the queue is full.
+        PofxError: The request has no answer.
+    """
+    app = request.app.state
+    with app.desk.admitted(check_texts(param, texts, app.settings)) as seat:
+        tokens = await app.desk.tokenise(request, count)
+        check_tokens(param, tokens, app.settings)
+        seat.resize(tokens)
+        body = await app.desk.run(request, lambda: json_bytes(wire_record(work())))
+    return Response(body, media_type="application/json")
+
+
+def count_tokens(lm: LM, texts: Iterable[str]) -> int:
+    """The tokens of texts and their ends; a text that the vocabulary cannot spell has none."""
+    return sum(1 + _length(lm, text) for text in texts)
+
+
+def _length(lm: LM, text: str) -> int:
+    try:
+        return len(lm.vocab.encode_array(text))
+    except PofxError:  # stands at the place of the text in the answer
+        return 0

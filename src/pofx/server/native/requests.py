@@ -1,0 +1,133 @@
+"""The requests of the native endpoints: the options of the verbs as fields of JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+Texts = Annotated[list[StrictStr], Field(min_length=1, max_length=256)]
+# A seed of NumPy has any number of bits, and JSON of most clients has 53.
+Seed = Annotated[StrictInt, Field(ge=0, lt=1 << 53)]
+
+
+class NativeRequest(BaseModel):
+    """The fields that all native endpoints have.
+
+    A field that no endpoint knows is refused: an option with a typing error would change nothing, and nobody would know.
+
+    Attributes:
+        model: The name of a model; null for the first one.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: StrictStr | None = None
+
+
+class ScoreRequest(NativeRequest):
+    """The request of `POST /v1/score`, as `pofx score`.
+
+    Attributes:
+        texts: The texts.
+        given: The prefix of all texts, or a list with one prefix for each.
+        boundary: How a prefix and its text join.
+        prefix: Whether log P(text) is asked for, the probability that a text begins so; there is no EOS term then.
+        entropy: Whether the entropy of each next-token distribution is reported.
+        rank: Whether the rank of each token is reported, 1 for the likeliest.
+        top: How many likeliest tokens are reported at each position.
+        tokens: Whether the tokens are listed, each with its term of the sum.
+    """
+
+    texts: Texts
+    given: StrictStr | Texts = ""
+    boundary: Literal["auto", "token", "exact", "error"] = "auto"
+    prefix: StrictBool = False
+    entropy: StrictBool = False
+    rank: StrictBool = False
+    top: Annotated[StrictInt, Field(ge=0, le=100)] = 0
+    tokens: StrictBool = True
+
+
+class WordsRequest(NativeRequest):
+    """The request of `POST /v1/words`, as `pofx words`.
+
+    Attributes:
+        texts: The texts.
+        given: The prefix of all texts, or a list with one prefix for each.
+        unit: words: runs without white space; graphemes: single characters, for languages without spaces.
+        punctuation: Whether punctuation is part of the word that it touches, a word of its own, or a boundary.
+    """
+
+    texts: Texts
+    given: StrictStr | Texts = ""
+    unit: Literal["words", "graphemes"] = "words"
+    punctuation: Literal["attached", "own", "boundary"] = "attached"
+
+
+class NextRequest(NativeRequest):
+    """The request of `POST /v1/next`, as `pofx next`.
+
+    Attributes:
+        given: The prefix; "" for how texts begin.
+        k: How many likeliest outcomes are listed.
+        unit: The kind of outcome.
+        calls: The most calls of the model in a search for words or characters.
+    """
+
+    given: StrictStr = ""
+    k: Annotated[StrictInt, Field(ge=1, le=100)] = 10
+    unit: Literal["word", "character", "byte", "token"] = "word"
+    calls: Annotated[StrictInt, Field(ge=0, le=256)] = 32
+
+
+class SampleRequest(NativeRequest):
+    """The request of `POST /v1/sample`, as `pofx sample`.
+
+    Attributes:
+        n: How many draws.
+        given: The prefix that the draws follow.
+        boundary: exact: the first token may begin inside the prefix; token: it begins where the prefix ends.
+        max_tokens: A draw is cut off after this many tokens, and `ended` says so.
+        seed: The same seed gives the same draws; null for a fresh one.
+        temperature: Draws are from p^(1/T), renormalised token by token.
+        top_k: Draws are from the k likeliest tokens only.
+        top_p: Draws are from the fewest tokens that have this probability together.
+    """
+
+    n: Annotated[StrictInt, Field(ge=0, le=128)] = 3
+    given: StrictStr = ""
+    boundary: Literal["exact", "token"] = "exact"
+    max_tokens: Annotated[StrictInt, Field(ge=1, le=65_536)] = 256
+    seed: Seed | None = None
+    temperature: Annotated[float, Field(strict=True, gt=0, le=1e6, allow_inf_nan=False)] | None = None
+    top_k: Annotated[StrictInt, Field(ge=1, lt=1 << 53)] | None = None
+    top_p: Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)] | None = None
+
+
+class PosteriorRequest(BaseModel):
+    """The request of `POST /v1/posterior`, as `pofx posterior`.
+
+    Attributes:
+        texts: The texts.
+        models: The names of at least two models; null for all that are served.
+        weights: The prior weight of each model, in the order of `models`, in any scale; null for equal weights.
+        beam: How many partial tokenisations are kept at each byte, if the vocabularies differ.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    texts: Texts
+    models: Annotated[list[StrictStr], Field(min_length=2, max_length=16)] | None = None
+    weights: (
+        Annotated[
+            list[Annotated[float, Field(strict=True, ge=0, le=1e6, allow_inf_nan=False)]],
+            Field(min_length=2, max_length=16),
+        ]
+        | None
+    ) = None
+    beam: Annotated[StrictInt, Field(ge=1, le=64)] = 8
+
+
+class AuditRequest(NativeRequest):
+    """The request of `POST /v1/audit`: the verdict that `pofx audit --pin` kept."""
