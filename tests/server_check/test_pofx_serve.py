@@ -35,7 +35,7 @@ def models(tmp_path_factory):
         "chars": ngram(vocab="chars"),
         "windows": windowed(scrambled(vocab=ByteVocab())),
         "hf": pofx.load(tiny_checkpoints.write(home / "hf")),
-        "hf-x0": pofx.load(tiny_checkpoints.write(home / "hf-x0", adds="bos")),
+        "hf-x0": pofx.load(tiny_checkpoints.write(home / "hf-x0", adds="bos", opening=True)),
     }
 
 

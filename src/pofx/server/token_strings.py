@@ -23,7 +23,7 @@ class TokenStrings:
         self._vocab, self._as_ids, self._names = served.lm.vocab, as_ids, control_names(served)
 
     def piece(self, i: int, first: bool) -> bytes:
-        """The bytes that an id adds to a text; `first` where no id before it has added any."""
+        """The bytes that an id adds to a text; `first` where no id before it spells any."""
         if i >= self._vocab.size:
             return b""
         return self._vocab.pieces([i])[0] if first else self._vocab.token_bytes[i] or b""

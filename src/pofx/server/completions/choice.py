@@ -85,7 +85,8 @@ class GrowingChoice:
         """What a token adds to the text; the token waits until that is settled."""
         first = not self._spelled
         piece = self._strings.piece(token.id, first)
-        self._spelled = self._spelled or bool(piece)
+        # A space that the tokenizer put before the text adds nothing, and is the first token all the same.
+        self._spelled = self._spelled or bool(self._strings.piece(token.id, False))
         self._waiting.append((token, first))
         return piece
 
