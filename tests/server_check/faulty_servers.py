@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import threading
 
 import numpy as np
 from exact_server import BEGIN, END, ExactServer, Refused
@@ -195,6 +196,31 @@ class DependsOnOrder(ExactServer):
         for i, c in enumerate(out if asked.get("logprobs") else []):
             c["logprobs"]["token_logprobs"] = [x and x - 0.1 * i for x in c["logprobs"]["token_logprobs"]]
         return out
+
+
+class MixesConcurrent(ExactServer):
+    """Requests that are under way at one time move each other's numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.change, self.under_way = threading.Condition(), 0
+
+    def completions(self, asked):
+        with self.change:
+            self.under_way += 1
+            self.change.notify_all()
+            # A request that is alone waits for a second one, for as long as a slow machine takes to send it.
+            mixed = self.change.wait_for(lambda: self.under_way > 1, 0.2 if asked.get("echo") else 0)
+        try:
+            return super().completions({**asked, "mixed": mixed})
+        finally:
+            with self.change:
+                self.under_way -= 1
+
+    def numbers(self, ids, silent, shown, k, asked):
+        found = super().numbers(ids, silent, shown, k, asked)
+        found["token_logprobs"] = [x and x - asked["mixed"] for x in found["token_logprobs"]]
+        return found
 
 
 class NeverTheSame(ExactServer):
@@ -401,6 +427,7 @@ FAULTS = {
     MovesInABatch: ("batch", "fail"),
     ByArrival: ("batch", "fail"),
     DependsOnOrder: ("order", "fail"),
+    MixesConcurrent: ("concurrent", "fail"),
     NeverTheSame: ("twice", "fail"),
     Unnormalized: ("sums", "fail"),
     Lacking: ("sums", "fail"),

@@ -36,7 +36,7 @@ def test_a_right_server_passes_with_one_line_a_check(run):
     assert (code, err) == (0, "")
     assert head.endswith(", model exact")
     assert [line[8:].startswith(name) for name, line in zip(CHECKS, lines)] == [True] * len(CHECKS)
-    assert last == "27 pass, 0 warn, 0 fail, 2 skipped"
+    assert last == "28 pass, 0 warn, 0 fail, 2 skipped"
 
 
 def test_a_fault_is_one_line_with_what_was_sent_expected_and_got(run):

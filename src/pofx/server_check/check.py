@@ -26,6 +26,7 @@ CHECKS: dict[str, Callable[[Probe], Outcome]] = {
     "BOS once": ids.check_begin_once,
     "batch": company.check_batch,
     "order": company.check_order,
+    "concurrent": company.check_concurrent,
     "twice": company.check_twice,
     "shared prefix": company.check_shared_prefix,
     "rows differ": laws.check_rows_differ,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from pofx.server_check.choice import Row
 from pofx.server_check.closeness import largest_gap, same_numbers
@@ -40,12 +41,26 @@ def check_order(probe: Probe) -> Outcome:
     return same_numbers(sent, max(largest_gap(a.logprobs, b.logprobs) for a, b in zip(there, back)))
 
 
-def check_twice(probe: Probe) -> Outcome:
-    """One prompt has the same answer twice, the second time perhaps from a cache."""
+def check_concurrent(probe: Probe) -> Outcome:
+    """Requests at one time have the same numbers as one after the other, since clients keep several under way."""
     probe.need("echo")
-    prompt = probe.prompt
+    prompts = _prompts(probe)
+    sent = f"{len(prompts)} requests at one time, and one after the other"
+    alone = [probe.one(p) for p in prompts]
+    with ThreadPoolExecutor(len(prompts)) as pool:
+        together = list(pool.map(probe.one, prompts))
+    for a, b in zip(alone, together):
+        b.whole(len(a.tokens), sent)
+        a.whole(len(a.tokens), sent)
+    return same_numbers(sent, max(largest_gap(a.logprobs, b.logprobs) for a, b in zip(alone, together)))
+
+
+def check_twice(probe: Probe) -> Outcome:
+    """One prompt has the same answer twice, with another prompt between, the second time perhaps from a cache."""
+    probe.need("echo")
+    prompt, *others = _prompts(probe)
     sent = f"{in_words([prompt], {'echo': True})}, twice"
-    first, second = probe.one(prompt), probe.one(prompt)
+    first, _, second = probe.one(prompt), probe.one(others[-1]), probe.one(prompt)
     second.whole(len(first.tokens), sent)
     first.whole(probe.length(first, prompt), sent)
     return same_numbers(sent, largest_gap(first.logprobs, second.logprobs))
