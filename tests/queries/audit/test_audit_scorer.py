@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -45,7 +45,12 @@ def test_a_cache_in_few_buckets_sums_to_277() -> None:
     assert found.value == pytest.approx(277, abs=1)
     assert "all 278 next tokens" in found.why
     assert a.reason.startswith("next tokens sum to at most 1 fails.")
-    # As an LM by ids it shows whole distributions, and the check of those finds the same sum.
+
+
+@pytest.mark.thorough
+def test_the_same_cache_as_an_lm_by_ids() -> None:
+    """It shows whole distributions, and the check of those finds the same sum."""
+    cache = HashedCache(24)
     lm = pofx.from_callable(cache.next_logprobs, pofx.CharVocab(CHARACTERS, end=False))
     rows = find(pofx.audit(lm, ideograms(8, seed=2)), Check.ROWS)
     assert rows.verdict == "fail"
@@ -103,6 +108,16 @@ def looks_ahead(text: str) -> list[float]:
     return [s - (0.0 if b == " " else 0.5) for s, b in zip(uniform(text), text[1:] + "a")]
 
 
+def in_chunks(text: str) -> list[float]:
+    """Counts of all blocks of 32 letters up to this one, the letters to come among them: trained, then scored."""
+    out = []
+    for at in range(0, len(text), 32):
+        counts = Counter(text[: at + 32])
+        total = counts.total() + 0.1 * len(LETTERS)
+        out += [math.log((counts[c] + 0.1) / total) for c in text[at : at + 32]]
+    return out
+
+
 def by_the_mean(text: str) -> list[float]:
     """One number a text: the mean, as if it were the sum."""
     return [float(np.mean(uniform(text)))] if text else []
@@ -110,7 +125,12 @@ def by_the_mean(text: str) -> list[float]:
 
 @pytest.mark.parametrize(
     ("score", "check"),
-    [(two_passes, Check.CAUSAL), (looks_ahead, Check.CAUSAL), (by_the_mean, Check.STRING_SUMS)],
+    [
+        (two_passes, Check.CAUSAL),
+        (looks_ahead, Check.CAUSAL),
+        (in_chunks, Check.CAUSAL),
+        (by_the_mean, Check.STRING_SUMS),
+    ],
 )
 def test_faults_of_a_number(score: Callable[[str], list[float]], check: Check) -> None:
     assert check in red(audit(score))
@@ -127,6 +147,21 @@ def test_a_scorer_that_learns_from_one_question_for_the_next() -> None:
     found = find(audit(score), Check.REPEATS)
     assert found.verdict == "fail"
     assert "the scorer has learned from the text" in found.why
+
+
+@pytest.mark.parametrize("size", [1, 8])
+@pytest.mark.parametrize(("off", "verdict"), [(1e-9, "pass"), (1e-3, "warn"), (0.1, "fail")])
+def test_numbers_that_depend_on_the_company_or_the_time(size: int, off: float, verdict: str) -> None:
+    """A server that computes in batches is off by its rounding, and no more."""
+    asked: list[int] = []
+
+    def score(texts: Sequence[str]) -> list[np.ndarray]:
+        asked.append(len(texts))
+        other = len(asked) > 8 and len(texts) == size
+        return [np.array(uniform(t)) - off * other for t in texts]
+
+    a = pofx.audit(pofx.Scorer("batches", score), proverbs())
+    assert find(a, Check.REPEATS).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -211,7 +246,7 @@ def test_the_sampler_of_a_scorer() -> None:
     assert own.value > 0.01 > other.value
 
 
-@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize("power", [pytest.param(1, marks=pytest.mark.thorough), 2])
 def test_the_sampler_of_an_lm(power: int) -> None:
     p = np.array([0.5, 0.3, 0.2])
 
@@ -225,6 +260,7 @@ def test_the_sampler_of_an_lm(power: int) -> None:
     assert a.verdict == ("joint" if power == 1 else "improper")
 
 
+@pytest.mark.thorough
 def test_a_function_of_ids_that_remembers_what_it_was_asked() -> None:
     seen = np.ones(3)
 
