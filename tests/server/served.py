@@ -20,6 +20,8 @@ import httpx2 as httpx
 
 # Seconds until a server that does not answer is a failure.
 DEADLINE = 60.0
+# A client a connection: an answer leaves nothing open at the server.
+CLIENT = httpx.Client(timeout=DEADLINE, trust_env=False, verify=False, headers={"Connection": "close"})
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,10 @@ class Server:
         return host, int(port)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.get(self.url + path, timeout=DEADLINE, trust_env=False, **options)
+        return CLIENT.get(self.url + path, **options)
 
     def post(self, path: str, body: Any, **options: Any) -> httpx.Response:
-        return httpx.post(self.url + path, json=body, timeout=DEADLINE, trust_env=False, **options)
+        return CLIENT.post(self.url + path, json=body, **options)
 
     def metric(self, name: str) -> float:
         """A number of `/metrics`, by its name with labels."""
@@ -88,13 +90,15 @@ def until(holds: Any, what: str = "the condition") -> None:
 
 
 @contextlib.contextmanager
-def serving(home: Path, models: Mapping[str, str], *options: str, **environment: str) -> Iterator[Server]:
-    """Start a server on a free port, and end it."""
+def serving(
+    home: Path, models: Mapping[str, str], *options: str, port: int = 0, **environment: str
+) -> Iterator[Server]:
+    """Start a server, by default on a free port, and end it."""
     errors = home / "errors.txt"
     named = [word for name, model in models.items() for word in ("-m", f"{name}={model}")]
     with errors.open("wb") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pofx", "serve", "--port", "0", *named, *options],
+            [sys.executable, "-m", "pofx", "serve", "--port", str(port), *named, *options],
             stdout=subprocess.PIPE,
             stderr=err,
             stdin=subprocess.DEVNULL,
