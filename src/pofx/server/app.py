@@ -18,12 +18,12 @@ from pofx.server.errors import RequestError, failure, refusal
 from pofx.server.golden import golden
 from pofx.server.health import health, ready
 from pofx.server.metrics import Counting, Metrics, metrics_endpoint
+from pofx.server.models import find_model, list_models
 from pofx.server.native.routes import NATIVE_ROUTES
 from pofx.server.protect import Protect
 from pofx.server.settings import Settings
 from pofx.server.table import Table
 from pofx.server.tokens import detokenize, tokenize, tokenizer_info
-from pofx.server.wire import json_response
 from pofx.server.work import Desk
 
 
@@ -38,6 +38,7 @@ def make_app(models: Sequence[tuple[str, LM]], settings: Settings = Settings()) 
         Route("/v1/completions", completions, methods=["POST"]),
         *NATIVE_ROUTES,
         Route("/v1/models", list_models),
+        Route("/v1/models/{name:path}", find_model),
         Route("/tokenize", tokenize, methods=["POST"]),
         Route("/detokenize", detokenize, methods=["POST"]),
         Route("/tokenizer_info", tokenizer_info),
@@ -65,21 +66,6 @@ def make_app(models: Sequence[tuple[str, LM]], settings: Settings = Settings()) 
     app.state.table = Table(models, settings.deterministic, lambda: desk.preparing, metrics.computed)
     app.state.golden = {m.name: golden(m.lm) for m in app.state.table}
     return app
-
-
-async def list_models(request: Request) -> Response:
-    """The models, as OpenAI lists them."""
-    data = [
-        {
-            "id": m.name,
-            "object": "model",
-            "created": m.created,
-            "owned_by": "pofx",
-            "max_model_len": m.lm.context,
-        }
-        for m in request.app.state.table
-    ]
-    return json_response({"object": "list", "data": data})
 
 
 async def _refused(request: Request, error: Exception) -> Response:

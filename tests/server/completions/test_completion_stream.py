@@ -1,0 +1,103 @@
+"""A streamed answer: its events joined are the answer that is not streamed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pofx.server.batching.shared import SharedLM
+from served_models import Asked
+
+
+def events(served: Asked, **body: Any) -> list[dict[str, Any]]:
+    answer = served.post("/v1/completions", stream=True, **body)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    lines = answer.text.split("\n\n")
+    assert lines[-2:] == ["data: [DONE]", ""]
+    return [json.loads(line.removeprefix("data: ")) for line in lines[:-2]]
+
+
+def whole(found: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
+    """The choices that the events hold."""
+    out: list[dict[str, Any]] = []
+    for index in range(n):
+        parts = [c for e in found for c in e["choices"] if c["index"] == index]
+        logs = [p["logprobs"] for p in parts if p["logprobs"] is not None]
+        joined = {k: [v for one in logs for v in one[k]] for k in logs[0]} if logs else None
+        assert all(p["finish_reason"] is None for p in parts[:-1])
+        out.append(
+            {
+                "index": index,
+                "text": "".join(p["text"] for p in parts),
+                "logprobs": joined,
+                "finish_reason": parts[-1]["finish_reason"],
+                "token_ids": [i for p in parts for i in p["token_ids"]],
+                "prompt_token_ids": parts[0]["prompt_token_ids"],
+            }
+        )
+    return out
+
+
+@pytest.mark.parametrize("echo", [False, True])
+@pytest.mark.parametrize("logprobs", [None, 0, 3])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": "no-eos", "prompt": "the é", "max_tokens": 20, "temperature": 1.5},
+        {"model": "bytes", "prompt": ["the", "", "—"], "n": 2, "max_tokens": 9},
+        {"model": "no-eos", "prompt": "the", "max_tokens": 12, "temperature": 0, "stop": ["at", "e ca"]},
+        {"model": "no-eos", "prompt": [116, 0xE2], "max_tokens": 5},
+        {"model": "words", "prompt": "", "max_tokens": 5, "temperature": 0},
+        {"model": "hf-x0", "prompt": "the at", "max_tokens": 5},
+        {"model": "bytes", "prompt": "the", "max_tokens": 0},
+        {"model": "bytes", "prompt": "the", "max_tokens": 1, "temperature": 0},
+    ],
+)
+def test_the_events_joined_are_the_answer(
+    served: Asked, body: dict[str, Any], logprobs: int | None, echo: bool
+) -> None:
+    asked = {**body, "seed": 3, "echo": echo, "logprobs": logprobs, "return_token_ids": True}
+    answer = served.ok(**asked)
+    found = events(served, **asked, stream_options={"include_usage": True})
+    assert found[-1]["usage"] == answer["usage"]
+    assert found[-1]["choices"] == []
+    assert whole(found[:-1], len(answer["choices"])) == answer["choices"]
+    assert len({e["id"] for e in found}) == 1
+
+
+def test_each_event_has_the_numbers_of_its_tokens(served: Asked) -> None:
+    found = events(
+        served, model="no-eos", prompt="the", max_tokens=6, logprobs=2, seed=1, return_token_ids=True
+    )
+    assert len(found) > 3
+    for event in found:
+        (choice,) = event["choices"]
+        assert len(choice["logprobs"]["tokens"]) == len(choice["token_ids"])
+
+
+def test_what_fails_before_the_first_event_has_a_status(served: Asked) -> None:
+    answer = served.post("/v1/completions", model="hf", prompt="", stream=True)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no-bos")
+
+
+def test_what_fails_later_is_an_event(served: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pofx.errors import OutOfMemory
+
+    own, calls = SharedLM.extend, 0
+
+    def extend(self: SharedLM, *args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 3:
+            raise OutOfMemory("the machine has no memory left")
+        return own(self, *args)
+
+    monkeypatch.setattr(SharedLM, "extend", extend)
+    answer = served.post("/v1/completions", model="no-eos", prompt="the", max_tokens=9, stream=True)
+    lines = answer.text.split("\n\n")
+    assert answer.status_code == 200
+    assert json.loads(lines[-3].removeprefix("data: "))["error"]["code"] == "out-of-memory"
+    assert lines[-2:] == ["data: [DONE]", ""]
