@@ -60,7 +60,7 @@ class CompletionStream(Response):
             finally:
                 sender.close()
 
-        with desk.admitted(self._task.cost), receiver:
+        with receiver, desk.admitted(self._task.cost):
             async with anyio.create_task_group() as group:
                 group.start_soon(work)
                 async for index, part in receiver:
