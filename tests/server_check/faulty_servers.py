@@ -87,6 +87,15 @@ class EndIsEaten(ExactServer):
         return {name: a[: -1 if ids[-1] == END else None] for name, a in found.items()}
 
 
+class ForcedEndIsEaten(EndIsEaten):
+    """A model that never ends by itself, and obeys `logit_bias`; a generated EOS has no entry."""
+
+    def draw(self, ids, asked):
+        if asked.get("logit_bias") == {str(END): 100}:
+            return [END]
+        return [i for i in super().draw(ids, asked) if i != END] or [0] * min(1, asked["max_tokens"])
+
+
 class NoTokenIsGenerated(ExactServer):
     """With echo and `max_tokens` 1 nothing is generated."""
 
@@ -414,6 +423,7 @@ FAULTS = {
     OthersEnding: ("shared prefix", "fail"),
     LooksAhead: ("shared prefix", "fail"),
     EndIsEaten: ("EOS is kept", "fail"),
+    ForcedEndIsEaten: ("EOS is kept", "fail"),
     NoTokenIsGenerated: ("lengths", "fail"),
     ZeroIsOne: ("max_tokens 0", "fail"),
     ZeroCrashes: ("max_tokens 0", "fail"),

@@ -11,6 +11,8 @@ from pofx.models.outside.http_client import Answer
 from pofx.server_check.finding import Broken
 
 Row = Mapping[str, float]
+# How OpenAI and vLLM begin the names of tokens that spell a part of a character.
+NAMED = ("bytes:", "token_id:")
 
 
 @dataclass(frozen=True)

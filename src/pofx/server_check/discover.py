@@ -129,18 +129,24 @@ def _with_special(probe: Probe, missing: dict[str, str]) -> Probe:
     special = answer.json if answer.ok and isinstance(answer.json, dict) else {}
     if not special:
         missing["special"] = "there is no /tokenizer_info"
-    begin, limit = None, None
+    limit = None
     if probe.can.tokenizer:
         answer = probe.ask({probe.can.tokenizer: probe.can.text}, "/tokenize")
         told = answer.json.get("max_model_len") if isinstance(answer.json, dict) else None
         limit = told if isinstance(told, int) and told > 0 else None
-        if isinstance(name := special.get("bos_token"), str) and name:
-            try:
-                ids = probe.tokenize(name)
-            except Broken:
-                ids = []
-            begin = ids[0] if len(ids) == 1 else None
-    return _with(probe, special=special, begin=begin, limit=limit)
+    begin, end = (_special_id(probe, special.get(name)) for name in ("bos_token", "eos_token"))
+    return _with(probe, special=special, begin=begin, end=end, limit=limit)
+
+
+def _special_id(probe: Probe, name: Any) -> int | None:
+    """The id of a special token by its name; None where it has no name, or no id."""
+    if not probe.can.tokenizer or not isinstance(name, str) or not name:
+        return None
+    try:
+        ids = probe.tokenize(name)
+    except Broken:
+        return None
+    return ids[0] if len(ids) == 1 else None
 
 
 def _with_ids(probe: Probe, missing: dict[str, str]) -> Probe:

@@ -32,6 +32,7 @@ class Abilities:
         rows: The largest `logprobs` that the server takes.
         special: The answer of `/tokenizer_info`; empty without one.
         begin: The id of the server's BOS; None where nobody says.
+        end: The id of the server's EOS; None where nobody says.
         limit: The longest prompt in tokens that the server says it reads; None where it says nothing.
         tokenizer: The shape of `/tokenize`: "prompt" as vLLM has it, "content" as llama.cpp has it, "" for none.
     """
@@ -44,6 +45,7 @@ class Abilities:
     rows: int = 1
     special: Mapping[str, Any] = field(default_factory=dict)
     begin: int | None = None
+    end: int | None = None
     limit: int | None = None
     tokenizer: str = ""
 

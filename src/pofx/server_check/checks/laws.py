@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pofx.server_check.choice import Row
+from pofx.server_check.choice import NAMED, Row
 from pofx.server_check.closeness import verdict_of
 from pofx.server_check.finding import Broken, Outcome, Unaskable
 from pofx.server_check.probe import Probe, Prompt, in_words
@@ -124,12 +124,14 @@ def check_sums(probe: Probe) -> Outcome:
 
 
 def _unnamed(rows: Sequence[Row]) -> str:
-    """A remark where a key is U+FFFD, as which all parts of characters print."""
-    return (
-        "; U+FFFD is a key, as which many tokens print"
-        if any("�" in name for row in rows for name in row)
-        else ""
-    )
+    """A remark where a key is U+FFFD, as which all parts of characters print; "" where they have names of their own.
+
+    U+FFFD is also a character, which texts hold and some tokens spell.
+    """
+    names = {name for row in rows for name in row}
+    if any(name.startswith(NAMED) for name in names) or not any("�" in name for name in names):
+        return ""
+    return "; U+FFFD is a key, as which many tokens print"
 
 
 def _whole_law(probe: Probe, size: int) -> str:

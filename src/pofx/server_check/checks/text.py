@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pofx.server_check.choice import Choice
+from pofx.server_check.choice import NAMED, Choice
 from pofx.server_check.finding import Outcome, Unaskable
 from pofx.server_check.probe import Probe, in_words
 
@@ -63,7 +63,7 @@ def _misplaced(choice: Choice, offsets: Sequence[int], end: int) -> str:
         before = at
         if i == 0 and choice.logprobs[0] is None:
             continue  # BOS, which stands in no text
-        named = token.startswith(("bytes:", "token_id:")) or "�" in token
+        named = token.startswith(NAMED) or "�" in token
         # A tokenizer may put a space before a text, which is no part of the text.
         spelled = token.lstrip(" ▁") if i < 2 and at == 0 else token
         if not named and not choice.text.startswith(spelled, at):
