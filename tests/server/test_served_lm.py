@@ -2,113 +2,103 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from collections.abc import Iterator
+import base64
+from functools import cache
 
-import httpx2 as httpx
 import numpy as np
 import pytest
-import uvicorn
+from served import Server
 
 import pofx
 from pofx.errors import NoBOS
-from pofx.server.app import make_app
-from toy import ToyLM, ToyVocab
+from pofx.lm.model import LM
+from pofx.server.native.distributions import _record
 
-TEXTS = ["the cat sat", "a cat", "the dog", "dogs sat", "cats and dogs", "the end", "", "é"] * 4
-MODELS = [
-    ("own", pofx.fit(TEXTS, pofx.NgramSpec(order=3))),
-    ("open", pofx.fit(TEXTS, pofx.NgramSpec(order=3, begin=False))),
-    ("toy", ToyLM(ToyVocab(4), seed=1)),
-]
+WITH_X0 = ["own", "words", "tiny"]
+TEXTS = ["the cat sat", "a cat", "the dog", "dogs sat", "cats and dogs", "the end", "", "cat"]
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(make_app(MODELS), log_config=None, lifespan="off")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        end = time.monotonic() + 30
-        while not server.started:
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+@cache
+def loaded(path: str) -> LM:
+    return pofx.load(path)
 
 
-def test_numbers_are_those_of_the_model(url: str) -> None:
-    lm, own = pofx.connect(url, "own"), MODELS[0][1]
-    assert isinstance(lm, pofx.LM)
-    assert (lm.vocab.size, lm.vocab.end, lm.begin, lm.context) == (
-        own.vocab.size,
-        own.vocab.end,
-        own.begin,
-        own.context,
-    )
-    assert lm.vocab.token_bytes == own.vocab.token_bytes
-    for text in ("", "the cat", "dogs and cats"):
-        assert pofx.log_prob(lm, text) == pytest.approx(pofx.log_prob(own, text), abs=1e-12)
-    behind = [pofx.prefix_log_prob(m, "at", given="the c") for m in (lm, own)]
-    assert behind[0] == pytest.approx(behind[1], abs=1e-12)
-    assert [d.text for d in pofx.sample(lm, 3, seed=1)] == [d.text for d in pofx.sample(own, 3, seed=1)]
+@pytest.mark.parametrize("name", WITH_X0)
+def test_numbers_are_those_of_the_model(server: Server, name: str) -> None:
+    far, own = pofx.connect(server.url, name), loaded(server.models[name])
+    assert isinstance(far, LM)
+    assert far.vocab.token_bytes == own.vocab.token_bytes
+    assert (far.vocab.end, far.begin, far.dtype) == (own.vocab.end, own.begin, own.dtype)
+    near = 1e-9 if own.dtype == "float64" else 1e-4
+    for text in ("the cat", "the dog"):
+        assert pofx.log_prob(far, text) == pytest.approx(pofx.log_prob(own, text), abs=near)
+    start = [m.start(1).logp[0] for m in (far, own)]
+    assert start[0] == pytest.approx(start[1], abs=near)
 
 
-def test_a_model_without_x0(url: str) -> None:
-    lm = pofx.connect(url, "open")
+def test_draws_are_those_of_the_model(server: Server) -> None:
+    far, own = pofx.connect(server.url, "own"), loaded(server.models["own"])
+    assert [d.text for d in pofx.sample(far, 3, seed=1)] == [d.text for d in pofx.sample(own, 3, seed=1)]
+
+
+@pytest.mark.parametrize("name", ["open", "plain", "gguf"])
+def test_a_model_without_x0(server: Server, name: str) -> None:
+    far, own = pofx.connect(server.url, name), loaded(server.models[name])
     with pytest.raises(NoBOS):
-        pofx.log_prob(lm, "a")
-    far, own = (pofx.log_prob(m, "at", given="the c") for m in (lm, MODELS[1][1]))
-    assert far == pytest.approx(own, abs=1e-12)
+        pofx.log_prob(far, "a")
+    assert pofx.prefix_log_prob(far, "at", given="the c") == pytest.approx(
+        pofx.prefix_log_prob(own, "at", given="the c"), abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("name", ["own", "plain", "tiny"])
+def test_the_sampler_of_the_server(server: Server, name: str) -> None:
+    far = pofx.connect(server.url, name)
+    drawn, again, other = (far.own_draws([97], 80, seed) for seed in (0, 0, 1))
+    assert drawn.shape == (80,)
+    assert np.array_equal(drawn, again)
+    assert not np.array_equal(drawn, other)
+    assert len(set(drawn.tolist())) > 1
 
 
 @pytest.mark.parametrize(
     ("prefixes", "status", "message"),
     [
-        ([[5]], 400, "prefixes.0.0: expected an id from 0 to 4, got 5"),
-        ([[0, -1]], 400, "prefixes.0.1: expected an id from 0 to 4, got -1"),
+        ([[300]], 400, "prefixes.0.0: expected an id from 0 to 256, got 300"),
+        ([[0, -1]], 400, "prefixes.0.1: expected an id from 0 to 256, got -1"),
         ([], 400, "prefixes: expected"),
         ([["a"]], 400, "prefixes.0.0: expected"),
         ([[]] * 257, 400, "prefixes: expected"),
         ([[0] * 70_000], 413, "prefixes: expected at most 65536 tokens"),
     ],
 )
-def test_refused_prefixes(url: str, prefixes: list, status: int, message: str) -> None:
-    answer = httpx.post(
-        url + "/v1/distributions", json={"model": "toy", "prefixes": prefixes}, trust_env=False
-    )
+def test_refused_prefixes(server: Server, prefixes: list, status: int, message: str) -> None:
+    answer = server.post("/v1/distributions", {"model": "own", "prefixes": prefixes})
     assert answer.status_code == status
     assert answer.json()["error"]["message"].startswith(message)
 
 
-def test_distributions_on_the_wire(url: str) -> None:
-    prefixes = [[], [0], [1, 2], [3]]
-    asked = {"model": "toy", "prefixes": prefixes}
-    answer = httpx.post(url + "/v1/distributions", json=asked, trust_env=False).json()
-    assert answer["model"] == "toy"
-    toy = MODELS[2][1]
-    assert isinstance(toy, ToyLM)
-    assert np.array_equal(answer["distributions"], [toy.row(p) for p in prefixes])
-    told = httpx.get(url + "/v1/vocabulary?model=toy", trust_env=False).json()
-    assert (told["size"], told["end"], told["tokens"]) == (5, 4, ["YQ==", "Yg==", "Yw==", "ZA==", None])
-    assert httpx.get(url + "/v1/vocabulary?model=x", trust_env=False).status_code == 404
+def test_distributions_on_the_wire(server: Server) -> None:
+    own = loaded(server.models["own"])
+    prefixes = [[], [116], [97, 32], [116, 104]]
+    answer = server.post("/v1/distributions", {"model": "own", "prefixes": prefixes}).json()
+    assert answer["model"] == "own"
+    laws = [own.extend(own.start(1), [p]).logp[0] if p else own.start(1).logp[0] for p in prefixes]
+    assert np.asarray(answer["distributions"]) == pytest.approx(np.array(laws), abs=1e-12)
+    told = server.get("/v1/vocabulary?model=own").json()
+    assert (told["size"], told["end"], told["tokens"][97]) == (257, 256, base64.b64encode(b"a").decode())
+    assert told["tokens"][256] is None
+    assert server.get("/v1/vocabulary?model=x").status_code == 404
+    assert server.post("/v1/distributions", {"model": "open", "prefixes": [[]]}).status_code == 422
 
 
-def test_log_0_is_null(url: str) -> None:
-    from pofx.server.native.distributions import _record
-
-    rows = _record("m", np.array([[0.0, -np.inf]]))["distributions"]
-    assert rows == [[0.0, None]]
+def test_log_0_is_null() -> None:
+    assert _record("m", np.array([[0.0, -np.inf]]))["distributions"] == [[0.0, None]]
 
 
 @pytest.mark.thorough
-def test_the_audit_of_a_served_model(url: str) -> None:
-    own, far = (pofx.audit(lm, TEXTS[:8]) for lm in (MODELS[0][1], pofx.connect(url, "own")))
+def test_the_audit_of_a_served_model(server: Server) -> None:
+    own, far = (pofx.audit(m, TEXTS) for m in (loaded(server.models["own"]), pofx.connect(server.url, "own")))
     assert far.verdict == own.verdict
     assert {f.check for f in far.findings} - {f.check for f in own.findings} == {"its own sampler"}
     assert [f.check for f in far.findings if f.verdict == "fail"] == [

@@ -70,7 +70,11 @@ class ServerTokens:
             return []
         ids = self._ids(whole)
         if ids is None:
-            raise NotText("expected a text that the server tokenizes, got another", "pass another text")
+            question = {"prompt": whole, "add_special_tokens": False}
+            said = self._server.client.ask("POST", "/tokenize", self._server.question(question)).said
+            raise NotText(
+                f"expected a text that the server tokenizes, got its refusal: {said}", "pass another text"
+            )
         return ids
 
     def names_of(self, ids: Sequence[int]) -> list[str] | None:
