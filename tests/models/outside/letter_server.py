@@ -17,7 +17,7 @@ class LetterServer:
     """Letters a to e, EOS = 5 and BOS = 6; `most` log-probabilities at each position.
 
     `fault` may be "scaled" (log p is off by log 2), "cold" (draws at temperature 1/2), "no-tokenizer", "no-echo" or "moody"
-    (each answer differs).
+    (each answer differs), "shifted" (an echo has the numbers of the token before).
     """
 
     def __init__(self, most: int = 100, fault: str = "", key: str = "") -> None:
@@ -45,6 +45,8 @@ class LetterServer:
         numbers = [float(row[i]) if i < 6 else None for row, i in zip(rows, shown)]
         if asked.get("echo") and numbers:
             numbers[0] = None
+            if self.fault == "shifted" and len(numbers) > 2:
+                numbers[2:] = numbers[1:-1]
         best = [np.argsort(-row)[: asked["logprobs"]] for row in rows]
         names = self.names(shown)
         return {

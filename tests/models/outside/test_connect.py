@@ -76,6 +76,7 @@ def test_the_audit_of_an_honest_server_that_shows_few_tokens() -> None:
     [
         (100, "cold", "its own sampler"),
         (100, "moody", "extend = forward"),
+        (100, "shifted", "extend = forward"),
         (3, "scaled", "next tokens sum to at most 1"),
         (3, "cold", "its own sampler"),
         (3, "moody", "same text, same numbers"),

@@ -11,14 +11,16 @@ from pofx.algorithms.logspace import Floats
 from pofx.errors import BadValue
 from pofx.lm.begin import refuse_unconditional
 from pofx.lm.info import Info
-from pofx.lm.model import LM, set_info
+from pofx.lm.model import LM, prepare_paths, set_info
 from pofx.lm.paths import as_id_rows
 from pofx.lm.state import State
-from pofx.lm.trace import Ints
+from pofx.lm.trace import Ints, Path, Trace, Want
 
 Prefix = tuple[int, ...]
 # Reads the next-token distribution after each of several prefixes: `[n, V]` nats.
 Laws = Callable[[Sequence[Prefix]], Any]
+# Scores whole paths in one pass, as the outside program scores: log p of each token, nan at the first one if nobody knows.
+Passes = Callable[[Sequence[Prefix]], Sequence[Any]]
 # Draws n next tokens after a prefix: (prefix, n, seed) -> ids.
 Sampler = Callable[[Prefix, int, int], Sequence[int]]
 
@@ -48,10 +50,19 @@ class PrefixLM(LM):
         info: What is said of the model.
         sampler: The sampler that the outside program has of its own, or None.
         most: The most prefixes of one question.
+        passes: The way in which the outside program scores whole paths, or None. Where it disagrees with `laws`, `audit`
+            says so.
     """
 
-    def __init__(self, laws: Laws, info: Info, sampler: Sampler | None = None, most: int = 256) -> None:
-        self._laws, self._sampler, self._most = laws, sampler, most
+    def __init__(
+        self,
+        laws: Laws,
+        info: Info,
+        sampler: Sampler | None = None,
+        most: int = 256,
+        passes: Passes | None = None,
+    ) -> None:
+        self._laws, self._sampler, self._most, self._passes = laws, sampler, most, passes
         set_info(self, info)
 
     def start(self, n: int) -> State:
@@ -63,6 +74,21 @@ class PrefixLM(LM):
         new = as_id_rows(ids, state.n)
         rows = state.carry.rows
         return self._state(Prefixes([(*row, *map(int, more)) for row, more in zip(rows, new)]))
+
+    def forward(
+        self,
+        paths: Sequence[Path],
+        want: Want = Want(),
+        skip: int | Sequence[int] = 0,
+    ) -> Trace:
+        """By the program's own pass over whole paths, where there is one and only log p of the tokens is wanted."""
+        if self._passes is None or want.rows:
+            return super().forward(paths, want, skip)
+        ids, skips = prepare_paths(self, paths, skip)
+        found = [np.asarray(a, dtype=np.float64) for a in self._passes([tuple(p.tolist()) for p in ids])]
+        if [len(a) for a in found] != [len(p) for p in ids]:
+            raise BadValue("expected one number a token, got another length", "return one a token", "passes")
+        return Trace(tuple(a[s:] for a, s in zip(found, skips)))
 
     def own_draws(self, prefix: Sequence[int], n: int, seed: int) -> Ints | None:
         """Next tokens by the sampler of the outside program."""

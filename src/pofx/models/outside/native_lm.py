@@ -17,6 +17,7 @@ from pofx.lm.info import Info
 from pofx.lm.model import LM
 from pofx.models.outside.by_prefix import Prefix, PrefixLM
 from pofx.models.outside.completions import Completions
+from pofx.models.outside.echoes import echo_passes
 from pofx.models.outside.listed_vocab import ListedVocab
 from pofx.models.outside.served_lm import NUMBERS, SERVER, TOGETHER
 from pofx.models.outside.server_tokens import ServerTokens
@@ -56,7 +57,11 @@ def native_lm(server: Completions, tokens: ServerTokens) -> LM | None:
         return [ids[0] for ids in found]
 
     sampler = draw if info.begin.known == "none" or info.begin.id is not None else None
-    return PrefixLM(laws, info, sampler, max(1, min(TOGETHER, NUMBERS // info.vocab.size)))
+    spelled = next(i for i, b in enumerate(info.vocab.token_bytes) if b is not None)
+    # x0 without an id stands before every path by itself, and no list of ids says so.
+    passes = None if sampler is None else echo_passes(server, info.begin, (spelled,))
+    most = max(1, min(TOGETHER, NUMBERS // info.vocab.size))
+    return PrefixLM(laws, info, sampler, most, passes)
 
 
 def _info(server: Completions, said: Mapping[str, Any], tokens: ServerTokens) -> Info:

@@ -14,6 +14,7 @@ from pofx.lm.info import Info
 from pofx.lm.model import LM
 from pofx.models.outside.by_prefix import Prefix, PrefixLM
 from pofx.models.outside.completions import Completions
+from pofx.models.outside.echoes import echo_passes
 from pofx.models.outside.listed_vocab import ListedVocab
 from pofx.models.outside.server_tokens import ServerTokens, bytes_of_name, id_of_name, unreadable
 from pofx.vocab.control_tokens import ControlTokens
@@ -63,7 +64,8 @@ def served_lm(server: Completions, tokens: ServerTokens, begin: Begin) -> LM | N
         return [ids[name] for name in names]
 
     info = Info(listed, tokens.special.context, begin, dtype=DTYPE, engine=SERVER)
-    return PrefixLM(laws, info, draw, max(1, min(TOGETHER, NUMBERS // listed.size)))
+    most = max(1, min(TOGETHER, NUMBERS // listed.size))
+    return PrefixLM(laws, info, draw, most, echo_passes(server, begin, probe))
 
 
 def _vocab(tokens: ServerTokens, size: int) -> tuple[ListedVocab, dict[str, int]] | None:
