@@ -136,8 +136,10 @@ def _unnamed(rows: Sequence[Row]) -> str:
 
 def _whole_law(probe: Probe, size: int) -> str:
     """Whether a row of this size is the whole law: "known", "likely", or "" for no."""
-    if probe.reference is not None and not probe.can.missing.get("reference"):
-        return "known" if probe.reference.vocab.size <= size else ""
+    told = probe.can.special.get("vocab_size")
+    whole = probe.reference.vocab.size if probe.reference is not None else told
+    if isinstance(whole, int) and not isinstance(whole, bool):
+        return "known" if whole <= size else ""
     return "likely" if size < probe.can.rows and size not in _CUTS else ""
 
 
