@@ -13,17 +13,15 @@ from starlette.routing import Route
 
 from pofx.errors import PofxError
 from pofx.lm.model import LM
-from pofx.server.completions.endpoint import completions
+from pofx.server.client_routes import client_routes
 from pofx.server.errors import RequestError, failure, refusal
 from pofx.server.golden import golden
 from pofx.server.health import health, ready
 from pofx.server.metrics import Counting, Metrics, metrics_endpoint
-from pofx.server.models import find_model, list_models
 from pofx.server.native.routes import NATIVE_ROUTES
 from pofx.server.protect import Protect
 from pofx.server.settings import Settings
 from pofx.server.table import Table
-from pofx.server.tokens import detokenize, tokenize, tokenizer_info
 from pofx.server.work import Desk
 
 
@@ -35,13 +33,8 @@ def make_app(models: Sequence[tuple[str, LM]], settings: Settings = Settings()) 
         settings: The limits.
     """
     routes = [
-        Route("/v1/completions", completions, methods=["POST"]),
+        *client_routes(),
         *NATIVE_ROUTES,
-        Route("/v1/models", list_models),
-        Route("/v1/models/{name:path}", find_model),
-        Route("/tokenize", tokenize, methods=["POST"]),
-        Route("/detokenize", detokenize, methods=["POST"]),
-        Route("/tokenizer_info", tokenizer_info),
         Route("/health", health),
         Route("/ready", ready),
         Route("/metrics", metrics_endpoint),

@@ -7,10 +7,11 @@ import shlex
 from collections.abc import Iterable
 
 from pofx.server.settings import Settings
+from pofx.server.special import begin_id
 from pofx.server.table import ServedModel
 
-# What evaluation clients take for the longest input, where a model has no bound.
-UNBOUNDED = 2047
+# The longest input that lm-eval is told, where a model has no bound: eight of them fit into one request.
+UNBOUNDED = 8_000
 
 
 def banner(models: Iterable[ServedModel], settings: Settings, port: int) -> str:
@@ -24,26 +25,35 @@ def banner(models: Iterable[ServedModel], settings: Settings, port: int) -> str:
     served = list(models)
     base = f"http://{_reached(settings.host)}:{port}"
     lines = [f"pofx serves at {base}", *(f"  {_model(m)}" for m in served), ""]
-    keyed = settings.api_key is not None
-    first = served[0]
+    for m in served:
+        lines += [*_commands(m, base, len(served) > 1, settings.api_key is not None), ""]
+    lines.append("Ctrl-C ends it, after what is admitted.")
+    return "\n".join(lines)
+
+
+def _commands(served: ServedModel, base: str, several: bool, keyed: bool) -> list[str]:
+    """The commands that ask one model: lm-eval, and curl."""
+    # lm-eval names no model when it tokenises, so each of several has an address of its own.
+    own = f"{base}/models/{served.name}" if several else base
+    # It sends ids without x0. A model that was trained after x0 reads them after it all the same; any other is told.
+    begin = "/begin" if served.bare is not None and served.lm.begin.known != "none" else ""
     arguments = ",".join(
         [
-            f"model={first.name}",
-            f"base_url={base}/v1/completions",
-            f"max_length={first.lm.context or UNBOUNDED}",
+            f"model={served.name}",
+            f"base_url={own}{begin}/v1/completions",
+            f"max_length={served.lm.context or UNBOUNDED}",
+            # It takes an id of 0 for none, and would put EOS before a text.
+            *(["custom_prefix_token_id=0"] if begin_id(served) == 0 else []),
             *(["auth_token=$POFX_API_KEY"] if keyed else []),
         ]
     )
     key = "OPENAI_API_KEY=$POFX_API_KEY " if keyed else ""
-    body = json.dumps({"model": first.name, "prompt": "Once", "echo": True, "logprobs": 1, "max_tokens": 1})
+    body = json.dumps({"model": served.name, "prompt": "Once", "echo": True, "logprobs": 1, "max_tokens": 1})
     authorization = ' -H "Authorization: Bearer $POFX_API_KEY"' if keyed else ""
-    lines += [
+    return [
         f"{key}lm_eval run --model local-completions --model_args {arguments} --tasks …",
         f"curl --json {shlex.quote(body)}{authorization} {base}/v1/completions",
-        "",
-        "Ctrl-C ends it, after what is admitted.",
     ]
-    return "\n".join(lines)
 
 
 def _model(served: ServedModel) -> str:

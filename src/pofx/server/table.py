@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from starlette.requests import Request
+
 from pofx.lm.model import LM
 from pofx.server.batching.shared import SharedLM
 from pofx.server.batching.turns import Turns
@@ -55,6 +57,24 @@ class Table:
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         return iter(self._models.values())
+
+    def asked_for(self, request: Request, name: str | None) -> ServedModel:
+        """The model that a request asks for: that of its address, or else that of a name.
+
+        Raises:
+            RequestError: 404 where there is no such model, or the address is that of another.
+        """
+        at = request.path_params.get("served")
+        if at is None:
+            return self.model(name)
+        if name not in (None, at):
+            raise RequestError(
+                404,
+                "model_not_found",
+                f"expected {at[:80]!r}, whose address this is, got {name[:80]!r}",
+                "model",
+            )
+        return self.model(at)
 
     def model(self, name: str | None) -> ServedModel:
         """The model of a name; the first one for a request that names none."""

@@ -50,7 +50,7 @@ async def tokenize(request: Request) -> Response:
     """The ids of a text."""
     app = request.app.state
     asked = await read_body(request, TokenizeRequest, app.settings)
-    served = app.table.model(asked.model)
+    served = app.table.asked_for(request, asked.model)
     check_texts("prompt", [asked.prompt], app.settings)
     ids = await app.desk.tokenise(request, lambda: _ids(served, asked.prompt, asked.add_special_tokens))
     answer = {"tokens": ids, "count": len(ids), "max_model_len": served.lm.context}
@@ -73,7 +73,7 @@ async def detokenize(request: Request) -> Response:
     """The text of ids, and its bytes in base64, since bytes that are not UTF-8 are U+FFFD in the text."""
     app = request.app.state
     asked = await read_body(request, DetokenizeRequest, app.settings)
-    served = app.table.model(asked.model)
+    served = app.table.asked_for(request, asked.model)
     vocab, first = served.lm.vocab, begin_id(served)
     check_ids(served, asked.tokens, "tokens")
     spelled = vocab.decode([i for i in asked.tokens if i != first or i < vocab.size])
@@ -84,7 +84,7 @@ async def detokenize(request: Request) -> Response:
 
 async def tokenizer_info(request: Request) -> Response:
     """The names of x0 and EOS."""
-    served = request.app.state.table.model(request.query_params.get("model"))
+    served = request.app.state.table.asked_for(request, request.query_params.get("model"))
     return json_response(
         {
             "bos_token": begin_name(served),

@@ -22,15 +22,15 @@ from pofx.server.table import ServedModel
 from pofx.server.wire import json_response
 
 
-async def completions(request: Request) -> Response:
-    """Answer one request."""
+async def completions(request: Request, begin: bool = False) -> Response:
+    """Answer one request; with `begin` x0 stands before ids that do not begin with it."""
     app = request.app.state
     asked = await read_body(request, CompletionRequest, app.settings)
     _check_together(asked, app.settings)
-    served = app.table.model(asked.model)
+    served = app.table.asked_for(request, asked.model)
     headers = _warning(asked.ignored)
     with app.desk.admitted(_bound(asked, app.settings)) as seat:
-        task = await app.desk.tokenise(request, lambda: _task(served, asked, app.settings))
+        task = await app.desk.tokenise(request, lambda: _task(served, asked, begin, app.settings))
         if asked.stream:
             return CompletionStream(request, task, headers)
         seat.resize(task.cost)
@@ -51,8 +51,8 @@ def _bound(asked: CompletionRequest, settings: Settings) -> int:
     return min(1 + sum(map(len, rows)) + len(asked.prompt), settings.tokens)
 
 
-def _task(served: ServedModel, asked: CompletionRequest, settings: Settings) -> Task:
-    prompts = prompts_of(served, asked)
+def _task(served: ServedModel, asked: CompletionRequest, begin: bool, settings: Settings) -> Task:
+    prompts = prompts_of(served, asked, begin)
     max_tokens = check_room(served, prompts, asked.max_tokens, MAX_TOKENS)
     task = Task(served, asked, tuple(prompts), max_tokens)
     check_tokens("prompt", task.cost, settings)

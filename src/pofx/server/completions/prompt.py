@@ -45,8 +45,13 @@ def reader(served: ServedModel) -> LM:
     return served.lm if served.bare is None else served.bare
 
 
-def prompts_of(served: ServedModel, asked: CompletionRequest) -> list[Prompt]:
+def prompts_of(served: ServedModel, asked: CompletionRequest, begin: bool = False) -> list[Prompt]:
     """The prompts of a request.
+
+    Args:
+        served: The model.
+        asked: The request.
+        begin: Whether x0 stands before ids that do not begin with it.
 
     Raises:
         RequestError: An id is no token of the model.
@@ -58,12 +63,12 @@ def prompts_of(served: ServedModel, asked: CompletionRequest) -> list[Prompt]:
     if isinstance(prompt, str):
         return [_text(served, prompt, special)]
     if not prompt:
-        return [_ids(served, (), "prompt")]
+        return [_ids(served, (), "prompt", begin)]
     if isinstance(prompt[0], str):
         return [_text(served, str(p), special) for p in prompt]
     if isinstance(prompt[0], int):
-        return [_ids(served, prompt, "prompt")]
-    return [_ids(served, p, f"prompt.{k}") for k, p in enumerate(prompt)]
+        return [_ids(served, prompt, "prompt", begin)]
+    return [_ids(served, p, f"prompt.{k}", begin) for k, p in enumerate(prompt)]
 
 
 def _text(served: ServedModel, text: str, special: bool) -> Prompt:
@@ -75,12 +80,12 @@ def _text(served: ServedModel, text: str, special: bool) -> Prompt:
     return _verbatim(served, ids)
 
 
-def _ids(served: ServedModel, ids: Sequence[int], param: str) -> Prompt:
-    """Ids are taken as they are; the empty prompt is x0."""
+def _ids(served: ServedModel, ids: Sequence[int], param: str, begin: bool) -> Prompt:
+    """Ids are taken as they are, after x0 where `begin` says so; the empty prompt is x0."""
     x0, size = begin_id(served), served.lm.vocab.size
     check_ids(served, list(ids), param)
-    if not ids and x0 is not None:
-        return _after_x0(served, x0, (), 1)
+    if x0 is not None and (not ids or (begin and ids[0] != x0 and (x0 < size or x0 not in ids))):
+        return _after_x0(served, x0, tuple(ids), 1)
     if ids and ids[0] == x0:
         inner = next((k for k, i in enumerate(ids) if k and i >= size), None)
         if inner is None:
