@@ -33,6 +33,7 @@ from pathlib import Path
 import pytest
 
 import pofx
+from docs_server import PageServer
 from pofx.cli.main import VERBS, main
 
 ROOT = Path(__file__).parent.parent
@@ -78,10 +79,11 @@ def blocks(page: Path) -> list[Block]:
 
 
 class Shell:
-    """Just enough of one: pofx in this process, cat, head, ls, echo $?, and > FILE."""
+    """Just enough of one: pofx in this process, cat, head, ls, echo $?, and > FILE; `pofx serve … &`, curl, kill %1."""
 
     def __init__(self) -> None:
         self.code = 0
+        self.server = PageServer()
 
     def run(self, line: str) -> str:
         words = shlex.split(line, comments=True)
@@ -99,6 +101,17 @@ class Shell:
         if name == "echo":
             assert arguments == ["$?"], "the only echo here is echo $?"
             return f"{self.code}\n", ""
+        if words[-1] == "&":
+            assert words[:2] == ["pofx", "serve"], "only a server runs beside the page"
+            return self.server.start(words[1:-1]), ""
+        if name == "curl":
+            self.code = 0
+            return self.server.curl(arguments), ""
+        if name == "kill":
+            assert arguments == ["%1"], "the only job is %1"
+            self.server.stop()
+            self.code = 0
+            return "", ""
         if name == "cat":
             return "".join(Path(a).read_text(encoding="utf-8") for a in arguments), ""
         if name == "head":
@@ -189,7 +202,15 @@ def same_number(shown: str, found: str, cut: bool) -> bool:
 
 
 def run_page(page: Path) -> None:
-    shell, names = Shell(), {"__name__": "docs"}
+    shell = Shell()
+    try:
+        run_blocks(page, shell)
+    finally:
+        shell.server.stop()
+
+
+def run_blocks(page: Path, shell: Shell) -> None:
+    names = {"__name__": "docs"}
     all_blocks = blocks(page)
     for block, after in zip(all_blocks, [*all_blocks[1:], None]):
         if block.slow or block.kind not in RUN:
@@ -198,7 +219,7 @@ def run_page(page: Path) -> None:
         if block.kind == "python":
             printed = io.StringIO()
             with contextlib.redirect_stdout(printed):
-                exec(compile(block.body, where, "exec"), names)  # noqa: S102  (our own documentation)
+                exec(compile(shell.server.real(block.body), where, "exec"), names)  # noqa: S102  (our own documentation)
             if after is not None and after.kind == "output" and not block.varies:
                 compare(where, after.body, printed.getvalue(), is_float32(block.body))
             continue

@@ -84,10 +84,10 @@ def test_two_lengths_of_one_body_do_not_smuggle_a_request(server: Server) -> Non
     ("method", "path", "status", "code"),
     [
         ("GET", "/", 404, "unknown_url"),
-        ("GET", "/v1/models/", 404, "unknown_url"),
+        ("GET", "/tokenize/", 404, "unknown_url"),
         ("GET", "/../../etc/passwd", 404, "unknown_url"),
         ("GET", "/%2e%2e/%00", 404, "unknown_url"),
-        ("GET", "/v1/models/own", 404, "unknown_url"),
+        ("GET", "/v1/models/own/", 404, "model_not_found"),
         ("GET", "http://evil.example/health", 404, "unknown_url"),
         ("GET", "//health", 404, "unknown_url"),
         ("GET", "/" + "a" * 20_000, 404, "unknown_url"),

@@ -76,7 +76,7 @@ async def _no_endpoint(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  (ours: registered for this class)
     methods = (error.headers or {}).get("Allow")
     if methods is None:
-        paths = ", ".join(r.path for r in request.app.routes)
+        paths = ", ".join(r.path for r in request.app.routes if "{" not in r.path)
         return refusal(
             RequestError(404, "unknown_url", f"expected one of {paths}, got {request.url.path[:60]!a}")
         )
