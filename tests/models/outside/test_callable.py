@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import pofx
+from laws import forward_is_extend
 from laws import laws as hold_laws
 from pofx.errors import BadValue, NoBOS, NotText
 from pofx.models.outside.listed_vocab import ListedVocab
@@ -71,7 +72,7 @@ def test_its_own_sampler_is_asked_for_ids() -> None:
     ("arguments", "message"),
     [
         ({}, "next_logprobs: expected next_logprobs or score, got none"),
-        ({"next_logprobs": law, "score": len}, "got both"),
+        ({"next_logprobs": law, "vocab": ToyVocab(), "ends": True}, "ends: expected only with the other"),
         ({"next_logprobs": law}, "vocab: expected a vocabulary, or token_bytes and end, got neither"),
         ({"next_logprobs": law, "vocab": ToyVocab(), "token_bytes": [b"a"]}, "got both"),
         ({"next_logprobs": law, "vocab": ToyVocab(), "unit": "byte"}, "unit: expected only with the other"),
@@ -97,3 +98,35 @@ def test_an_answer_of_another_shape_is_refused(answer: list) -> None:
 def test_a_score_that_is_one_number_is_refused() -> None:
     with pytest.raises(BadValue, match="score: expected one number a token"):
         pofx.from_callable(score=lambda text: -3.0).score(["a"])
+
+
+def test_with_both_functions_whole_texts_are_scored_by_one_of_them() -> None:
+    asked = []
+
+    def score(text: str) -> list[float]:
+        asked.append(text)
+        ids = [*TOY.vocab.encode(text), TOY.vocab.end]
+        return list(TOY.forward([ids]).logp[0])
+
+    lm = pofx.from_callable(law, TOY.vocab, score=score, ends=True)
+    assert pofx.log_prob(lm, "abc") == pytest.approx(pofx.log_prob(TOY, "abc"), abs=1e-12)
+    assert asked == ["abc"]
+    forward_is_extend(lm)
+    without = pofx.from_callable(law, TOY.vocab, score=lambda text: score(text)[:-1])
+    assert pofx.log_prob(without, "abc") == pytest.approx(pofx.log_prob(TOY, "abc"), abs=1e-12)
+    opening = pofx.from_callable(law, TOY.vocab, score=lambda text: score(text)[:-1], begin=False)
+    assert pofx.log_prob(opening, "b", given="a") == pytest.approx(pofx.log_prob(TOY, "b", given="a"))
+    short = pofx.from_callable(law, TOY.vocab, score=lambda text: [-1.0])
+    with pytest.raises(BadValue, match="score: expected 3 numbers for a text of 3 tokens, got 1"):
+        pofx.log_prob(short, "abc")
+
+
+def test_ids_that_no_text_has_are_scored_by_the_distributions() -> None:
+    spelled = [b"a", b"ab", b"b", None]
+    flat = np.full(4, -math.log(4))
+    lm = pofx.from_callable(
+        lambda ids: flat, token_bytes=spelled, end=3, score=lambda text: [-9.0] * len(text)
+    )
+    # "ab" is one token of `encode`, and "b", "a" are two.
+    assert lm.forward([[0, 2]]).logp[0].tolist() == pytest.approx([-math.log(4)] * 2)
+    assert lm.forward([[2, 0]]).logp[0].tolist() == [-9.0, -9.0]

@@ -12,6 +12,7 @@ from outside_toys import CHARACTERS, Adaptive, HashedCache, TokenModel, ideogram
 
 import pofx
 from pofx.errors import BadValue, NotText
+from pofx.queries.audit.agreement import forward_finding
 from pofx.queries.findings import Audit, Check, Finding
 
 LETTERS = Adaptive.alphabet
@@ -258,6 +259,23 @@ def test_the_sampler_of_an_lm(power: int) -> None:
     a = pofx.audit(lm, ["ab", "a", "baab", ""] * 5)
     assert find(a, Check.OWN_SAMPLER).verdict == ("pass" if power == 1 else "fail")
     assert a.verdict == ("joint" if power == 1 else "improper")
+
+
+@pytest.mark.parametrize("peeks", [False, True])
+def test_scores_are_held_against_the_distributions_before_the_token(peeks: bool) -> None:
+    """The distribution after a prefix knows nothing of the next letter, and a score that has counted it is another number."""
+    model, vocab = Adaptive(peeks), pofx.CharVocab(LETTERS, end=False)
+    honest = Adaptive(peeks=False)
+
+    def law(ids: list[int]) -> list[float]:
+        before = vocab.decode(ids).decode()
+        return [honest.score(before + c)[-1] for c in vocab.characters]
+
+    lm = pofx.from_callable(law, vocab, score=model.score)
+    found = forward_finding(
+        lm, paths := [vocab.encode(t[:20]) for t in proverbs()[:2]], lm.forward(paths).logp, 0
+    )
+    assert found.verdict == ("fail" if peeks else "pass")
 
 
 @pytest.mark.thorough

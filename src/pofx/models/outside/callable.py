@@ -13,8 +13,9 @@ from pofx.lm.begin import DECLARED, Begin
 from pofx.lm.info import Info
 from pofx.lm.model import LM
 from pofx.lm.scorer import Scorer, Unit
-from pofx.models.outside.by_prefix import PrefixLM
+from pofx.models.outside.by_prefix import Prefix, PrefixLM
 from pofx.models.outside.listed_vocab import ListedVocab
+from pofx.models.outside.scored_paths import score_passes
 from pofx.vocab.vocabulary import Vocab
 
 _WITHOUT = "the caller says that the function has no answer for the empty prefix"
@@ -28,6 +29,8 @@ def from_callable(
     token_bytes: Sequence[bytes | None] | None = None,
     end: int | None = None,
     begin: bool = True,
+    score: Callable[[str], Any] | None = None,
+    ends: bool = False,
     sample: Callable[[list[int], int, int], Sequence[int]] | None = None,
     name: str = "",
 ) -> LM: ...
@@ -66,6 +69,7 @@ def from_callable(
         next_logprobs(x)[v] = log p(v | x0, x),   score(x)[i] = log p(x_i | x0, x_<i)
 
     Every query works on the LM. A `Scorer` has no next-token distribution, so it is no LM, and `audit` alone takes it.
+    An LM may have both functions: `score` then scores whole texts, and `audit` holds its numbers against the distributions.
     The functions are called anew for every question, and nothing that they return is kept.
 
     Args:
@@ -88,30 +92,32 @@ def from_callable(
         An LM with `next_logprobs`, a `Scorer` with `score`.
 
     Raises:
-        BadValue: Both functions or none, no vocabulary or two, or an argument of the other function.
+        BadValue: No function, no vocabulary or two, or an argument of the other function.
 
     Right: `audit(from_callable(law, token_bytes=[b"a", b"b", None], end=2), texts)`.
     Wrong: `from_callable(lambda ids: probabilities)`, which lacks a vocabulary and returns no logarithms.
     """
-    if (next_logprobs is None) == (score is None):
-        raise BadValue(
-            f"expected next_logprobs or score, got {'both' if score else 'none'}",
-            "pass the function that gives whole distributions, if there is one",
-            argument="next_logprobs",
-        )
-    if score is not None:
+    scored = None if score is None else _numbers_of(score)
+    if next_logprobs is None:
+        if score is None or scored is None:
+            raise BadValue(
+                "expected next_logprobs or score, got none",
+                "pass the function that gives whole distributions, if there is one",
+                argument="next_logprobs",
+            )
         _refuse(vocab=vocab, token_bytes=token_bytes, end=end, begin=None if begin else begin)
         return Scorer(
             name or getattr(score, "__name__", "score"),
-            lambda texts: [_numbers(score(text)) for text in texts],
+            lambda texts: [scored(text) for text in texts],
             ends,
             None if pieces is None else lambda text: [_as_bytes(p) for p in pieces(text)],
             unit,
             tuple(alphabet),
             sample,
         )
-    assert next_logprobs is not None  # noqa: S101  (ours: one of the two was checked to be there)
-    _refuse(ends=ends or None, pieces=pieces, unit=unit, alphabet=alphabet or None)
+    _refuse(
+        pieces=pieces, unit=unit, alphabet=alphabet or None, ends=ends if score is None and ends else None
+    )
     if (vocab is None) == (token_bytes is None) or (vocab is not None and end is not None):
         raise BadValue(
             "expected a vocabulary, or token_bytes and end, got "
@@ -123,7 +129,12 @@ def from_callable(
     assert known is not None  # noqa: S101  (ours: one of the two was checked to be there)
     info = Info(known, begin=DECLARED if begin else Begin("none", note=_WITHOUT))
     own = None if sample is None else lambda prefix, n, seed: sample(list(prefix), n, seed)
-    return PrefixLM(lambda rows: np.stack([np.asarray(next_logprobs(list(row))) for row in rows]), info, own)
+
+    def laws(rows: Sequence[Prefix]) -> Any:
+        return np.stack([np.asarray(next_logprobs(list(row))) for row in rows])
+
+    passes = None if scored is None else score_passes(scored, ends, known, laws, begin)
+    return PrefixLM(laws, info, own, passes=passes)
 
 
 def _refuse(**others: object) -> None:
@@ -135,6 +146,10 @@ def _refuse(**others: object) -> None:
                 "leave it out",
                 argument=argument,
             )
+
+
+def _numbers_of(score: Callable[[str], Any]) -> Callable[[str], Floats]:
+    return lambda text: _numbers(score(text))
 
 
 def _numbers(found: Any) -> Floats:

@@ -1,0 +1,67 @@
+"""The numbers of a caller's own scoring function as the pass of an LM over whole paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pofx.algorithms.logspace import Floats
+from pofx.errors import BadValue
+from pofx.models.outside.by_prefix import Laws, Passes, Prefix
+from pofx.vocab.vocabulary import Vocab
+
+
+def score_passes(
+    score: Callable[[str], Floats], ends: bool, vocab: Vocab, laws: Laws, begins: bool
+) -> Passes:
+    """Return a pass over paths that takes the numbers of `score`, and those of `laws` where `score` cannot be asked.
+
+    A function of a text cannot be asked about ids that `encode` would not give, nor about EOS unless `ends` is set.
+
+    Args:
+        score: A function of a text, which returns log p of each token, nats.
+        ends: Whether the last number of `score` is of EOS.
+        vocab: The vocabulary of the ids.
+        laws: The next-token distributions after prefixes.
+        begins: Whether there is a distribution after the empty prefix.
+    """
+
+    def by_laws(path: Prefix, first: int) -> Floats:
+        at = range(first if begins else max(first, 1), len(path))
+        out = np.full(len(path) - first, np.nan)
+        if len(at):
+            rows = np.asarray(laws([path[:i] for i in at]), dtype=np.float64)
+            out[at.start - first :] = rows[np.arange(len(at)), [path[i] for i in at]]
+        return out
+
+    def numbers_of(path: Prefix) -> Floats:
+        over = bool(path) and path[-1] == vocab.end
+        ids = path[:-1] if over else path
+        text = _text(vocab, ids)
+        if text is None:
+            return by_laws(path, 0)
+        found = score(text)
+        if len(found) != len(ids) + ends:
+            raise BadValue(
+                f"expected {len(ids) + ends} numbers for a text of {len(ids)} tokens, got {len(found)}",
+                "return one number a token, and set ends where the last is of EOS",
+                argument="score",
+            )
+        if over and not ends:
+            return np.append(found, by_laws(path, len(ids)))
+        return found[: len(path)]
+
+    def passes(paths: Sequence[Prefix]) -> list[Floats]:
+        return [numbers_of(path) for path in paths]
+
+    return passes
+
+
+def _text(vocab: Vocab, ids: Prefix) -> str | None:
+    """The text that `encode` spells by these ids; None where there is none."""
+    try:
+        text = vocab.decode(ids).decode("utf-8")
+        return text if tuple(vocab.encode(text)) == ids else None
+    except ValueError:
+        return None
