@@ -16,6 +16,7 @@ from pofx.errors import NoBOS, TooLong
 from pofx.lm.model import LM
 from pofx.lm.reading_progress import report_read
 from pofx.lm.trace import Path, Trace, Want
+from pofx.server.batching import shared as batching
 from pofx.server.batching.calls import ForwardCall
 from pofx.server.batching.cancellation import Cancellation, Cancelled, cancelled_by
 from pofx.server.batching.shared import LONG, SLICE, SharedLM
@@ -255,3 +256,37 @@ def test_many_threads_get_what_one_gets() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda k: ask(shared, k), range(64))) == [ask(toy, k) for k in range(64)]
+
+
+def worked(lm: LM) -> LM:
+    """A model that says that a token costs something: only such a model waits for others."""
+    return lm.with_info(work=1)
+
+
+def test_a_call_waits_for_requests_that_are_on_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "PATIENCE", DEADLINE)
+    gated = Gated(worked(ToyLM()))
+    gated.gate.set()
+    shared = SharedLM(gated, Turns(), preparing=lambda: 2 - len(shared._pending))
+    with ThreadPoolExecutor(2) as pool:
+        for path in ([0, 3], [1, 3]):
+            pool.submit(shared.forward, [path])
+    assert [sorted(c) for c in gated.calls] == [[(0, 3), (1, 3)]]
+
+
+def test_a_call_waits_no_longer_than_its_patience() -> None:
+    shared = SharedLM(worked(ToyLM()), Turns(), preparing=lambda: 1)
+    assert shared.forward([[0, 3]]).logp[0].shape == (2,)
+
+
+def test_a_step_waits_for_the_draws_of_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "STEP", DEADLINE)
+    toy = ToyLM()
+    gated = Gated(worked(toy))
+    gated.gate.set()
+    shared = SharedLM(gated, Turns())
+    shared._steps = 2
+    with ThreadPoolExecutor(2) as pool:
+        for letter in range(2):
+            pool.submit(shared.extend, toy.start(1), [[letter]])
+    assert [sorted(c) for c in gated.calls] == [[(0,), (1,)]]
