@@ -14,6 +14,7 @@ from starlette.routing import Route
 from pofx.errors import PofxError
 from pofx.lm.model import LM
 from pofx.server.client_routes import client_routes
+from pofx.server.description.endpoint import openapi_endpoint
 from pofx.server.errors import RequestError, failure, refusal
 from pofx.server.golden import golden
 from pofx.server.health import health, ready
@@ -38,6 +39,7 @@ def make_app(models: Sequence[tuple[str, LM]], settings: Settings = Settings()) 
         Route("/health", health),
         Route("/ready", ready),
         Route("/metrics", metrics_endpoint),
+        Route("/openapi.json", openapi_endpoint),
     ]
     desk = Desk(settings.queue, settings.workers)
     metrics = Metrics(desk)

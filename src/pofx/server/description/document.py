@@ -1,0 +1,140 @@
+"""The OpenAPI document of a server."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from pofx.server.description.answer import MaybeImpossible, Refusal
+from pofx.server.description.endpoints import ENDPOINTS, Endpoint
+from pofx.server.native.requests import NativeRequest
+from pofx.version import __version__
+
+_REF = "#/components/schemas/{model}"
+_STATUSES = {
+    400: "The request has another shape, or asks for what the model cannot do.",
+    401: "The key of the server is missing or wrong.",
+    403: "The request names another host or comes from another origin.",
+    404: "No model has this name.",
+    413: "The request is too large: split it.",
+    415: "The body is no JSON.",
+    422: "The model has no answer, such as p(x1) of a model without x0; the advice names a way out.",
+    429: "The queue is full: ask again after as many seconds as `Retry-After` says.",
+    503: "The server shuts down, or is not ready.",
+}
+
+
+def document(names: Sequence[str]) -> dict[str, Any]:
+    """Return the OpenAPI document of a server.
+
+    Args:
+        names: The names of its models.
+    """
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "pofx serve",
+            "version": __version__,
+            "description": "Language models as distributions over strings. All log-probabilities are in nats.",
+        },
+        "security": [{}, {"key": []}],
+        "paths": {e.path: {"post" if e.request else "get": _operation(e, names)} for e in ENDPOINTS},
+        "components": {
+            "schemas": _schemas(names),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(endpoint: Endpoint, names: Sequence[str]) -> dict[str, Any]:
+    responses: dict[str, Any] = {"200": {"description": endpoint.summary, "content": _content(endpoint)}}
+    for status in endpoint.refusals:
+        responses[str(status)] = {
+            "description": _STATUSES[status],
+            "content": {"application/json": {"schema": _ref(Refusal)}},
+        }
+    out: dict[str, Any] = {
+        "summary": endpoint.summary,
+        "operationId": endpoint.path.strip("/").replace("/", "_").replace(".", "_"),
+        "responses": responses,
+    }
+    if endpoint.path == "/health":
+        out["security"] = []
+    if endpoint.request is not None:
+        body: dict[str, Any] = {"schema": _ref(endpoint.request)}
+        if endpoint.example is not None:
+            body["example"] = endpoint.example
+        out["requestBody"] = {"required": True, "content": {"application/json": body}}
+    if endpoint.names_model:
+        named = {"type": "string", "enum": list(names)}
+        about = "The name of a model; the first one by default."
+        out["parameters"] = [{"name": "model", "in": "query", "description": about, "schema": named}]
+    return out
+
+
+def _content(endpoint: Endpoint) -> dict[str, Any]:
+    if isinstance(endpoint.answer, str):
+        kind = "object" if endpoint.answer == "application/json" else "string"
+        return {endpoint.answer: {"schema": {"type": kind}}}
+    events = {"text/event-stream": {"schema": {"type": "string"}}} if endpoint.streams else {}
+    return {"application/json": {"schema": _ref(endpoint.answer)}, **events}
+
+
+def _ref(shape: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _REF.format(model=shape.__name__)}
+
+
+def _schemas(names: Sequence[str]) -> dict[str, Any]:
+    shapes = [Refusal, *(e.request for e in ENDPOINTS if e.request)]
+    shapes += [e.answer for e in ENDPOINTS if not isinstance(e.answer, str)]
+    _, found = models_json_schema([(s, "validation") for s in shapes], ref_template=_REF)
+    schemas: dict[str, Any] = found["$defs"]
+    asked = {e.request.__name__ for e in ENDPOINTS if e.request}
+    for name, schema in schemas.items():
+        _describe(schema)
+        fields = schema.get("properties", {})
+        if name in asked:
+            _name_models(fields, names)
+        else:
+            for field in fields.values():
+                field.pop("default", None)  # a field that may be absent holds no null
+    return schemas
+
+
+def _describe(schema: dict[str, Any]) -> None:
+    """Give each field its line of the docstring."""
+    schema.pop("title", None)
+    about, _, lines = schema.get("description", "").partition("\n\nAttributes:\n")
+    if about:
+        schema["description"] = about
+    found = _INHERITED | _fields(lines)
+    for name, field in schema.get("properties", {}).items():
+        field.pop("title", None)
+        if name in found:
+            field["description"] = " ".join(found[name].split())
+
+
+def _fields(lines: str) -> dict[str, str]:
+    return dict(re.findall(r"^ {4}(\w+): ((?:.|\n {8})*)", lines, re.MULTILINE))
+
+
+def _docs(shape: type[BaseModel]) -> dict[str, str]:
+    return _fields(inspect.cleandoc(shape.__doc__ or "").partition("\n\nAttributes:\n")[2])
+
+
+# What the docstring of a shape does not repeat of that of its base.
+_INHERITED = _docs(NativeRequest) | _docs(MaybeImpossible)
+
+
+def _name_models(fields: dict[str, Any], names: Sequence[str]) -> None:
+    """Say which names of models a request may have."""
+    for field in (fields.get("model"), fields.get("models")):
+        for kind in (field or {}).get("anyOf", []):
+            named = kind["items"] if kind.get("type") == "array" else kind
+            if named.get("type") == "string":
+                named["enum"] = list(names)

@@ -1,0 +1,14 @@
+"""`GET /openapi.json`."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pofx.server.description.document import document
+from pofx.server.wire import json_response
+
+
+async def openapi_endpoint(request: Request) -> Response:
+    """Answer one request."""
+    return json_response(document([m.name for m in request.app.state.table]))

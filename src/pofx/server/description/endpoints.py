@@ -1,0 +1,140 @@
+"""The endpoints of a server: what each is asked, what it answers, and with which statuses it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from pofx.server.completions.request import CompletionRequest
+from pofx.server.description import model_answers, openai_answers, text_answers
+from pofx.server.native import requests
+from pofx.server.native.distributions import DistributionsRequest
+from pofx.server.tokens import DetokenizeRequest, TokenizeRequest
+
+# Protection, admission and shape. 422: the model has no answer to such a question.
+_ASKED = (400, 401, 403, 404, 413, 415, 422, 429, 503)
+_READ = (401, 403)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint.
+
+    Attributes:
+        path: Its path.
+        summary: What it is for.
+        answer: The shape of its answer; or the media type of an answer that is no JSON.
+        request: The shape of its request; None for GET.
+        refusals: The statuses of its refusals.
+        names_model: Whether the parameter `model` of the address names a model.
+        streams: Whether the answer may come as server-sent events.
+        example: A request that each server answers.
+    """
+
+    path: str
+    summary: str
+    answer: type[BaseModel] | str
+    request: type[BaseModel] | None = None
+    refusals: tuple[int, ...] = _ASKED
+    names_model: bool = False
+    streams: bool = False
+    example: dict[str, object] | None = None
+
+
+ENDPOINTS = (
+    Endpoint(
+        "/v1/completions",
+        "Log-probabilities of prompts and continuations, in OpenAI's legacy shape",
+        openai_answers.CompletionAnswer,
+        CompletionRequest,
+        streams=True,
+        example={"prompt": "the", "max_tokens": 1, "echo": True, "logprobs": 1},
+    ),
+    Endpoint(
+        "/v1/score",
+        "log p of texts, term by term",
+        text_answers.ScoreAnswer,
+        requests.ScoreRequest,
+        example={"texts": ["cat"], "given": "the ", "rank": True, "entropy": True, "top": 2},
+    ),
+    Endpoint(
+        "/v1/words",
+        "The surprisal of each word",
+        text_answers.WordsAnswer,
+        requests.WordsRequest,
+        example={"texts": ["cat"], "given": "the "},
+    ),
+    Endpoint(
+        "/v1/next",
+        "What may come next: words, characters, bytes or tokens",
+        model_answers.NextAnswer,
+        requests.NextRequest,
+        example={"given": "the ", "unit": "token", "k": 3},
+    ),
+    Endpoint(
+        "/v1/sample",
+        "Draws from the model, each with its log-probability",
+        model_answers.SampleAnswer,
+        requests.SampleRequest,
+        example={"given": "the ", "n": 2, "max_tokens": 4, "seed": 1},
+    ),
+    Endpoint(
+        "/v1/posterior",
+        "Which of the served models a text is from",
+        text_answers.PosteriorAnswer,
+        requests.PosteriorRequest,
+    ),
+    Endpoint(
+        "/v1/audit",
+        "The kept verdict of an audit, and the x0 and EOS of a model",
+        model_answers.AuditAnswer,
+        requests.AuditRequest,
+        example={},
+    ),
+    Endpoint(
+        "/v1/distributions",
+        "Whole next-token distributions after prefixes of ids",
+        model_answers.DistributionsAnswer,
+        DistributionsRequest,
+        example={"prefixes": [[0]]},
+    ),
+    Endpoint(
+        "/v1/vocabulary",
+        "What each id spells",
+        model_answers.VocabularyAnswer,
+        refusals=(*_READ, 404),
+        names_model=True,
+    ),
+    Endpoint("/v1/models", "The models", openai_answers.ModelsAnswer, refusals=_READ),
+    Endpoint(
+        "/tokenize",
+        "The ids of a text",
+        openai_answers.TokenizeAnswer,
+        TokenizeRequest,
+        example={"prompt": "the"},
+    ),
+    Endpoint(
+        "/detokenize",
+        "The text of ids",
+        openai_answers.DetokenizeAnswer,
+        DetokenizeRequest,
+        example={"tokens": [0]},
+    ),
+    Endpoint(
+        "/tokenizer_info",
+        "The names of x0 and EOS",
+        openai_answers.TokenizerInfo,
+        refusals=(*_READ, 404),
+        names_model=True,
+    ),
+    Endpoint("/health", "Whether the process lives", openai_answers.HealthAnswer, refusals=(403,)),
+    Endpoint(
+        "/ready",
+        "Whether each model still gives the numbers of the start",
+        openai_answers.ReadyAnswer,
+        refusals=(*_READ, 429, 503),
+    ),
+    Endpoint("/metrics", "Numbers of the server, as Prometheus reads them", "text/plain", refusals=_READ),
+    Endpoint("/openapi.json", "This description", "application/json", refusals=_READ),
+)
