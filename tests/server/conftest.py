@@ -33,13 +33,14 @@ ngram 2=4
 
 @pytest.fixture(scope="session")
 def model_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Where each model lies, by its name: fitted, with and without x0; ARPA; Hugging Face; GGUF."""
+    """Where each model lies, by its name: fitted, with and without x0, and unsmoothed; ARPA; Hugging Face; GGUF."""
     import tiny_checkpoints
     import tiny_gguf
 
     home = tmp_path_factory.mktemp("served")
     pofx.save(pofx.fit(TEXTS, pofx.NgramSpec(order=3)), home / "own")
     pofx.save(pofx.fit(TEXTS, pofx.NgramSpec(order=3, begin=False)), home / "open")
+    pofx.save(pofx.fit(TEXTS, pofx.NgramSpec(order=3, smoothing="mle")), home / "mle")
     (home / "words.arpa").write_text(ARPA)
     tiny_checkpoints.write(home / "tiny", adds="bos")
     tiny_checkpoints.write(home / "plain")
@@ -49,6 +50,7 @@ def model_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {
         "own": str(home / "own"),
         "open": str(home / "open"),
+        "mle": str(home / "mle"),
         "words": str(home / "words.arpa"),
         "tiny": str(home / "tiny"),
         "plain": str(home / "plain"),

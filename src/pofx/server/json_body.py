@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import TypeVar
 
 from anyio import to_thread
 from pydantic import BaseModel, ValidationError
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
 from pofx.server.errors import RequestError
@@ -29,13 +32,43 @@ async def read_body(request: Request, shape: type[M], settings: Settings) -> M:
         settings: The limits.
 
     Raises:
-        RequestError: 413 for too large a body; 400 for a body that is no JSON object of this shape, with the offset in
-            bytes of what is wrong.
+        RequestError: 415 for another kind of body; 413 for too large a body; 400 for a body that is no JSON object of this
+            shape, with the offset in bytes of what is wrong.
     """
+    _check_headers(request.headers, settings.body)
     text = await _received(request, settings.body)
     if len(text) > SMALL:
         return await to_thread.run_sync(_validated, text, shape, settings)
     return _validated(text, shape, settings)
+
+
+def _check_headers(headers: Headers, most: int) -> None:
+    """A page in a browser can send other kinds of body without asking first."""
+    kind, _, more = headers.get("content-type", "").partition(";")
+    charset = re.search(r"charset\s*=\s*\"?([^\s\";]*)", more, re.IGNORECASE)
+    utf8 = charset is None or charset[1].lower() in ("utf-8", "utf8")
+    if kind.strip().lower() != "application/json" or not utf8:
+        raise RequestError(
+            415,
+            "unsupported_media_type",
+            f"Content-Type: expected application/json, got {shown_headers(headers.getlist('content-type'))}",
+            advice=("send the header 'Content-Type: application/json'", "call curl with --json"),
+        )
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise RequestError(
+            415,
+            "unsupported_encoding",
+            f"Content-Encoding: expected none, got {shown_headers(headers.getlist('content-encoding'))}",
+            advice=("send the body as it is",),
+        )
+    length = headers.get("content-length", "0")
+    if length.isdigit() and int(length[:20]) > most:
+        raise too_large(most)
+
+
+def shown_headers(values: Iterable[str]) -> str:
+    """What was sent, shortened, in characters that no terminal or log obeys."""
+    return ", ".join(ascii(v[:60]) for v in list(values)[:2]) or "none"
 
 
 async def _received(request: Request, most: int) -> bytes:

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pofx.errors import Advice, Argument, BadValue
 from pofx.server.errors import RequestError, refusal
-from pofx.server.json_body import too_large
+from pofx.server.json_body import shown_headers
 from pofx.server.settings import Settings
 
 # What answers without a key: whether the process lives, which says nothing of its models.
@@ -65,8 +64,8 @@ class Protect:
 
     A page in a browser can make the browser send requests to this machine. Four rules keep such pages out. A request
     must name this machine in `Host`, since a page can let its own name point here (DNS rebinding). An `Origin` must be
-    allowed. A body must say that it is JSON, which a browser only sends after asking first. No answer says that other
-    origins may read it, unless the settings name the origin.
+    allowed. A body must say that it is JSON (`read_body`), which a browser only sends after asking first. No answer says
+    that other origins may read it, unless the settings name the origin.
 
     Args:
         app: The application inside.
@@ -94,8 +93,6 @@ class Protect:
                 return
             if scope["path"] not in OPEN:
                 self._check_key(headers)
-            if scope["method"] == "POST":
-                self._check_body(headers)
         except RequestError as e:
             await refusal(e)(scope, receive, _opened(send, origin or "") if shared else send)
             return
@@ -109,7 +106,7 @@ class Protect:
             raise RequestError(
                 403,
                 "host_not_allowed",
-                f"Host: expected {' or '.join(sorted(self._hosts))}, got {_shown(names)}",
+                f"Host: expected {' or '.join(sorted(self._hosts))}, got {shown_headers(names)}",
                 advice=("call the server by one of these names", "start it with a key"),
             )
 
@@ -120,7 +117,7 @@ class Protect:
             raise RequestError(
                 403,
                 "origin_not_allowed",
-                f"Origin: expected none, or one that the server was started for, got {_shown(origins)}",
+                f"Origin: expected none, or one that the server was started for, got {shown_headers(origins)}",
                 advice=("start the server with --origin",),
             )
 
@@ -140,28 +137,6 @@ class Protect:
                 headers={"WWW-Authenticate": "Bearer"},
             )
 
-    def _check_body(self, headers: Headers) -> None:
-        kind, _, more = headers.get("content-type", "").partition(";")
-        charset = re.search(r"charset\s*=\s*\"?([^\s\";]*)", more, re.IGNORECASE)
-        utf8 = charset is None or charset[1].lower() in ("utf-8", "utf8")
-        if kind.strip().lower() != "application/json" or not utf8:
-            raise RequestError(
-                415,
-                "unsupported_media_type",
-                f"Content-Type: expected application/json, got {_shown(headers.getlist('content-type'))}",
-                advice=("send the header 'Content-Type: application/json'", "call curl with --json"),
-            )
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            raise RequestError(
-                415,
-                "unsupported_encoding",
-                f"Content-Encoding: expected none, got {_shown(headers.getlist('content-encoding'))}",
-                advice=("send the body as it is",),
-            )
-        length = headers.get("content-length", "0")
-        if length.isdigit() and int(length[:20]) > self._settings.body:
-            raise too_large(self._settings.body)
-
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
@@ -173,11 +148,6 @@ def _bracketed(host: str) -> str:
 
 def _without_port(host: str) -> str:
     return re.sub(r":[0-9]*$", "", host).lower().rstrip(".")
-
-
-def _shown(values: Iterable[str]) -> str:
-    """What was sent, shortened, in characters that no terminal or log obeys."""
-    return ", ".join(ascii(v[:60]) for v in list(values)[:2]) or "none"
 
 
 def _preflight() -> Response:

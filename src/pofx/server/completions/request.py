@@ -12,6 +12,11 @@ Stop = Annotated[StrictStr, Field(min_length=1, max_length=1000)]
 MAX_TOKENS = 16  # OpenAI's default
 
 
+def _or_null(schema: dict[str, Any]) -> None:
+    """Say that a field may be null, which is validated to its default."""
+    schema["anyOf"].append({"type": "null"})
+
+
 class StreamOptions(BaseModel):
     """How an answer is streamed.
 
@@ -51,7 +56,7 @@ class CompletionRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     model: StrictStr | None = None
-    prompt: StrictStr | list[StrictStr] | Ids | list[Ids] = ""
+    prompt: Annotated[StrictStr | list[StrictStr] | Ids | list[Ids], Field(json_schema_extra=_or_null)] = ""
     echo: StrictBool | None = None
     logprobs: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
     max_tokens: Annotated[StrictInt, Field(ge=0)] | None = None

@@ -29,11 +29,12 @@ _STATUSES = {
 }
 
 
-def document(names: Sequence[str]) -> dict[str, Any]:
+def document(names: Sequence[str], complete: Sequence[str]) -> dict[str, Any]:
     """Return the OpenAPI document of a server.
 
     Args:
         names: The names of its models.
+        complete: The names of its models with x0, which can be compared.
     """
     return {
         "openapi": "3.1.0",
@@ -43,12 +44,26 @@ def document(names: Sequence[str]) -> dict[str, Any]:
             "description": "Language models as distributions over strings. All log-probabilities are in nats.",
         },
         "security": [{}, {"key": []}],
-        "paths": {e.path: {"post" if e.request else "get": _operation(e, names)} for e in ENDPOINTS},
+        "paths": {e.path: _path(e, names) for e in ENDPOINTS},
         "components": {
-            "schemas": _schemas(names),
+            "schemas": _schemas(names, complete),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def _path(endpoint: Endpoint, names: Sequence[str]) -> dict[str, Any]:
+    out: dict[str, Any] = {"post" if endpoint.request else "get": _operation(endpoint, names)}
+    if endpoint.of_clients:
+        about = "The addresses of one model, for clients that name none; after /begin x0 stands before prompts of ids."
+        named = {"name": {"enum": list(names), "default": names[0]}}
+        out["servers"] = [
+            {"url": "/"},
+            {"url": "/begin", "description": about},
+            {"url": "/models/{name}", "description": about, "variables": named},
+            {"url": "/models/{name}/begin", "description": about, "variables": named},
+        ]
+    return out
 
 
 def _operation(endpoint: Endpoint, names: Sequence[str]) -> dict[str, Any]:
@@ -60,7 +75,7 @@ def _operation(endpoint: Endpoint, names: Sequence[str]) -> dict[str, Any]:
         }
     out: dict[str, Any] = {
         "summary": endpoint.summary,
-        "operationId": endpoint.path.strip("/").replace("/", "_").replace(".", "_"),
+        "operationId": re.sub(r"\W+", "_", endpoint.path).strip("_"),
         "responses": responses,
     }
     if endpoint.path == "/health":
@@ -73,7 +88,9 @@ def _operation(endpoint: Endpoint, names: Sequence[str]) -> dict[str, Any]:
     if endpoint.names_model:
         named = {"type": "string", "enum": list(names)}
         about = "The name of a model; the first one by default."
-        out["parameters"] = [{"name": "model", "in": "query", "description": about, "schema": named}]
+        about = about if endpoint.names_model == "model" else "The name of a model."
+        place = {"in": "query"} if endpoint.names_model == "model" else {"in": "path", "required": True}
+        out["parameters"] = [{"name": endpoint.names_model, **place, "description": about, "schema": named}]
     return out
 
 
@@ -81,17 +98,25 @@ def _content(endpoint: Endpoint) -> dict[str, Any]:
     if isinstance(endpoint.answer, str):
         kind = "object" if endpoint.answer == "application/json" else "string"
         return {endpoint.answer: {"schema": {"type": kind}}}
-    events = {"text/event-stream": {"schema": {"type": "string"}}} if endpoint.streams else {}
-    return {"application/json": {"schema": _ref(endpoint.answer)}, **events}
+    out: dict[str, Any] = {"application/json": {"schema": _ref(endpoint.answer)}}
+    if endpoint.chunk is not None:
+        data = {
+            "type": "string",
+            "description": f"JSON of a {endpoint.chunk.__name__} or, after a failure, of a Refusal; in the end [DONE].",
+        }
+        event = {"type": "object", "properties": {"data": data}, "required": ["data"]}
+        out["text/event-stream"] = {"schema": event}
+    return out
 
 
 def _ref(shape: type[BaseModel]) -> dict[str, str]:
     return {"$ref": _REF.format(model=shape.__name__)}
 
 
-def _schemas(names: Sequence[str]) -> dict[str, Any]:
-    shapes = [Refusal, *(e.request for e in ENDPOINTS if e.request)]
+def _schemas(names: Sequence[str], complete: Sequence[str]) -> dict[str, Any]:
+    shapes: list[type[BaseModel]] = [Refusal, *(e.request for e in ENDPOINTS if e.request)]
     shapes += [e.answer for e in ENDPOINTS if not isinstance(e.answer, str)]
+    shapes += [e.chunk for e in ENDPOINTS if e.chunk]
     _, found = models_json_schema([(s, "validation") for s in shapes], ref_template=_REF)
     schemas: dict[str, Any] = found["$defs"]
     asked = {e.request.__name__ for e in ENDPOINTS if e.request}
@@ -99,7 +124,8 @@ def _schemas(names: Sequence[str]) -> dict[str, Any]:
         _describe(schema)
         fields = schema.get("properties", {})
         if name in asked:
-            _name_models(fields, names)
+            _name_models(fields.get("model", {}), names)
+            _name_models(fields.get("models", {}), complete)
         else:
             for field in fields.values():
                 field.pop("default", None)  # a field that may be absent holds no null
@@ -131,10 +157,9 @@ def _docs(shape: type[BaseModel]) -> dict[str, str]:
 _INHERITED = _docs(NativeRequest) | _docs(MaybeImpossible)
 
 
-def _name_models(fields: dict[str, Any], names: Sequence[str]) -> None:
-    """Say which names of models a request may have."""
-    for field in (fields.get("model"), fields.get("models")):
-        for kind in (field or {}).get("anyOf", []):
-            named = kind["items"] if kind.get("type") == "array" else kind
-            if named.get("type") == "string":
-                named["enum"] = list(names)
+def _name_models(field: dict[str, Any], names: Sequence[str]) -> None:
+    """Say which names of models a field may have."""
+    for kind in field.get("anyOf", []):
+        named = kind["items"] if kind.get("type") == "array" else kind
+        if named.get("type") == "string" and names:
+            named["enum"] = list(names)

@@ -11,4 +11,6 @@ from pofx.server.wire import json_response
 
 async def openapi_endpoint(request: Request) -> Response:
     """Answer one request."""
-    return json_response(document([m.name for m in request.app.state.table]))
+    models = list(request.app.state.table)
+    complete = [m.name for m in models if m.lm.begin.known != "none"]
+    return json_response(document([m.name for m in models], complete))

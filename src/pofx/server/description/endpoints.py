@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -27,8 +28,9 @@ class Endpoint:
         answer: The shape of its answer; or the media type of an answer that is no JSON.
         request: The shape of its request; None for GET.
         refusals: The statuses of its refusals.
-        names_model: Whether the parameter `model` of the address names a model.
-        streams: Whether the answer may come as server-sent events.
+        names_model: The parameter that names a model: "model" in the query, "name" in the path, "" for none.
+        of_clients: Whether the path also stands after /begin, /models/NAME and /models/NAME/begin.
+        chunk: The shape of the data of server-sent events; None where the answer never comes as such.
         example: A request that each server answers.
     """
 
@@ -37,8 +39,9 @@ class Endpoint:
     answer: type[BaseModel] | str
     request: type[BaseModel] | None = None
     refusals: tuple[int, ...] = _ASKED
-    names_model: bool = False
-    streams: bool = False
+    names_model: Literal["", "model", "name"] = ""
+    of_clients: bool = False
+    chunk: type[BaseModel] | None = None
     example: dict[str, object] | None = None
 
 
@@ -48,7 +51,8 @@ ENDPOINTS = (
         "Log-probabilities of prompts and continuations, in OpenAI's legacy shape",
         openai_answers.CompletionAnswer,
         CompletionRequest,
-        streams=True,
+        chunk=openai_answers.CompletionChunk,
+        of_clients=True,
         example={"prompt": "the", "max_tokens": 1, "echo": True, "logprobs": 1},
     ),
     Endpoint(
@@ -70,14 +74,14 @@ ENDPOINTS = (
         "What may come next: words, characters, bytes or tokens",
         model_answers.NextAnswer,
         requests.NextRequest,
-        example={"given": "the ", "unit": "token", "k": 3},
+        example={"given": "the", "unit": "token", "k": 3},
     ),
     Endpoint(
         "/v1/sample",
         "Draws from the model, each with its log-probability",
         model_answers.SampleAnswer,
         requests.SampleRequest,
-        example={"given": "the ", "n": 2, "max_tokens": 4, "seed": 1},
+        example={"given": "the", "n": 2, "max_tokens": 4, "seed": 1},
     ),
     Endpoint(
         "/v1/posterior",
@@ -104,14 +108,23 @@ ENDPOINTS = (
         "What each id spells",
         model_answers.VocabularyAnswer,
         refusals=(*_READ, 404),
-        names_model=True,
+        names_model="model",
     ),
-    Endpoint("/v1/models", "The models", openai_answers.ModelsAnswer, refusals=_READ),
+    Endpoint("/v1/models", "The models", openai_answers.ModelsAnswer, refusals=_READ, of_clients=True),
+    Endpoint(
+        "/v1/models/{name}",
+        "A model",
+        openai_answers.ServedModelInfo,
+        refusals=(*_READ, 404),
+        names_model="name",
+        of_clients=True,
+    ),
     Endpoint(
         "/tokenize",
         "The ids of a text",
         openai_answers.TokenizeAnswer,
         TokenizeRequest,
+        of_clients=True,
         example={"prompt": "the"},
     ),
     Endpoint(
@@ -119,6 +132,7 @@ ENDPOINTS = (
         "The text of ids",
         openai_answers.DetokenizeAnswer,
         DetokenizeRequest,
+        of_clients=True,
         example={"tokens": [0]},
     ),
     Endpoint(
@@ -126,7 +140,8 @@ ENDPOINTS = (
         "The names of x0 and EOS",
         openai_answers.TokenizerInfo,
         refusals=(*_READ, 404),
-        names_model=True,
+        names_model="model",
+        of_clients=True,
     ),
     Endpoint("/health", "Whether the process lives", openai_answers.HealthAnswer, refusals=(403,)),
     Endpoint(

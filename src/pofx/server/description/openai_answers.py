@@ -95,6 +95,28 @@ class CompletionAnswer(Answer):
     usage: Usage
 
 
+class CompletionChunk(Answer):
+    """A part of an answer that is streamed.
+
+    Attributes:
+        id: A name of the whole answer.
+        object: The kind of object.
+        created: When it was made, seconds since 1970.
+        model: The name of the model.
+        system_fingerprint: A name of the weights; null for none.
+        choices: What is new of each continuation; a list without items where `usage` follows.
+        usage: Numbers of tokens, in the last part, where `stream_options` ask for them.
+    """
+
+    id: str
+    object: Literal["text_completion"]
+    created: int
+    model: str
+    system_fingerprint: str | None
+    choices: list[Choice]
+    usage: Usage = ABSENT
+
+
 class TokenizeAnswer(Answer):
     """The answer of `POST /tokenize`.
 

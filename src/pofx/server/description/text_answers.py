@@ -28,7 +28,8 @@ class TokenTerm(MaybeImpossible):
     Attributes:
         id: Its id.
         token: Its text, as people read it; "EOS" for the end of the text.
-        bytes: What it spells, in base64; null for a control token such as EOS.
+        bytes: What its id spells, in base64; null for a control token such as EOS. At the beginning of a text some
+            vocabularies leave its space out, so `start` and `end` say which bytes of the text it spells.
         start: Where it begins in the text, bytes.
         end: Where it ends in the text, bytes.
         nats: Its log-probability, nats.

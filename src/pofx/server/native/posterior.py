@@ -23,7 +23,9 @@ async def posterior_endpoint(request: Request) -> Response:
     app = request.app.state
     asked = await read_body(request, PosteriorRequest, app.settings)
     models: list[ServedModel] = (
-        list(app.table) if asked.models is None else [app.table.model(name) for name in asked.models]
+        [m for m in app.table if m.lm.begin.known != "none"]
+        if asked.models is None
+        else [app.table.model(name) for name in asked.models]
     )
     _check(asked, models)
     names, lms = [m.name for m in models], [m.lm for m in models]
@@ -52,7 +54,7 @@ def _check(asked: PosteriorRequest, models: list[ServedModel]) -> None:
         raise RequestError(
             422,
             "one_model",
-            f"models: expected at least two models, got a server of {models[0].name} alone",
+            f"models: expected a server of at least two models with x0, got one of {len(models)}",
             "models",
             ("serve more: pofx serve -m MODEL -m MODEL",),
         )
