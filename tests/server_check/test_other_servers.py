@@ -5,6 +5,7 @@ import json
 
 import pytest
 from exact_server import MODEL, ExactServer, served
+from faulty_servers import EndIsEaten
 from other_servers import (
     Busy,
     Dies,
@@ -45,9 +46,18 @@ def test_a_server_without_a_tokenizer_that_names_ids_in_answers():
 
 def test_a_server_that_reads_texts_only():
     verdicts, found = not_passed(LikeOpenAI())
-    asked_by_ids = {"EOS is kept", "ids verbatim", "BOS once", "echo = next", "too long", "unknown id"}
+    asked_by_ids = {"ids verbatim", "BOS once", "echo = next", "too long", "unknown id"}
     assert verdicts == dict.fromkeys(asked_by_ids | TOKENIZER, "skip")
     assert found["ids verbatim"].got == "the server refuses ids (status 400: prompt: expected a text)"
+
+
+def test_an_eaten_end_is_found_by_texts_too():
+    class Both(LikeOpenAI, EndIsEaten):
+        pass
+
+    found = findings_of(Both(), None, ["EOS is kept"])["EOS is kept"]
+    assert found.verdict == "fail"
+    assert "finish_reason 'stop'" in found.got
 
 
 def test_a_server_without_echo():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pofx.errors import BadSource
 from pofx.lm.model import LM
 from pofx.models.outside.http_client import ServerClient
-from pofx.server_check.checks import company, ids, laws, long_prompt, reference, refusals, shape, text
+from pofx.server_check.checks import company, end, ids, laws, long_prompt, reference, refusals, shape, text
 from pofx.server_check.discover import discover
 from pofx.server_check.finding import Broken, Outcome, ServerFinding, ServerReport, Unaskable
 from pofx.server_check.probe import Probe
@@ -19,7 +19,7 @@ CHECKS: dict[str, Callable[[Probe], Outcome]] = {
     "lengths": shape.check_lengths,
     "max_tokens 0": shape.check_max_tokens_0,
     "max_tokens 1": shape.check_max_tokens_1,
-    "EOS is kept": shape.check_end_is_kept,
+    "EOS is kept": end.check_end_is_kept,
     "nulls": shape.check_nulls,
     "numbers": shape.check_numbers,
     "ids verbatim": ids.check_ids_verbatim,

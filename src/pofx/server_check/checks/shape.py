@@ -1,15 +1,10 @@
-"""Checks of the arrays: their lengths, the generated token, nulls, and numbers that are no log-probabilities."""
+"""Checks of the arrays: their lengths, the number of generated tokens, nulls, and numbers that are no log-probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from pofx.server_check.choice import Choice, choices_of, shown_lengths
-from pofx.server_check.finding import Broken, Outcome, Unaskable
+from pofx.server_check.choice import choices_of, shown_lengths
+from pofx.server_check.finding import Outcome, Unaskable
 from pofx.server_check.probe import Probe, Prompt, in_words
-
-# Texts end seldom: so many tokens are generated in the hope of an EOS.
-_HOPE = 64
 
 
 def check_echo(probe: Probe) -> Outcome:
@@ -71,25 +66,6 @@ def check_max_tokens_1(probe: Probe) -> Outcome:
     return Outcome("pass", sent, "one token", f"{len(alone.tokens)} token, {alone.finish_reason!r}")
 
 
-def check_end_is_kept(probe: Probe) -> Outcome:
-    """Where the generated token is EOS, it has its entry: clients cut the last entry off, and would lose a scored one."""
-    probe.need("echo", "ids")
-    ids = probe.can.ids
-    expected = "an entry for the generated EOS"
-    prefixes = [ids[:i] for i in range(1, len(ids) + 1)][:16]
-    found = _kept(prefixes, probe.many(prefixes), expected)
-    if found is not None:
-        return found
-    longer = [p for p in _until_end(probe) if p]
-    found = _kept(longer, probe.many(longer), expected) if longer else None
-    if found is None and probe.can.end is not None:
-        # OpenAI's way to force a token; servers that do not know it ignore it.
-        found = _kept([ids], probe.many([ids], logit_bias={str(probe.can.end): 100}), expected)
-    if found is not None:
-        return found
-    raise Unaskable(f"no prompt was found after which the model ends within {_HOPE} tokens")
-
-
 def check_nulls(probe: Probe) -> Outcome:
     """Null stands at index 0 only: a client that sums would stop at any other."""
     probe.need("echo")
@@ -118,53 +94,3 @@ def check_numbers(probe: Probe) -> Outcome:
 def _both(probe: Probe) -> list[Prompt]:
     """The text, and the ids where the server reads them."""
     return [probe.can.text, *([probe.can.ids] if probe.can.ids else [])]
-
-
-def _kept(prompts: Sequence[Prompt], choices: Sequence[Choice], expected: str) -> Outcome | None:
-    """The outcome of answers in which EOS was generated; None where it was generated nowhere."""
-    ended = 0
-    for prompt, choice in zip(prompts, choices):
-        n = len(prompt)
-        sent = in_words([prompt], {"echo": True, "max_tokens": 1})
-        if set(choice.lengths) != {n + 1}:
-            raise Broken(
-                sent,
-                expected,
-                f"arrays of length {shown_lengths(choice.lengths)}, finish_reason {choice.finish_reason!r}",
-            )
-        ended += choice.finish_reason == "stop"
-    return (
-        Outcome("pass", sent, expected, f"{ended} answers of {len(prompts)} end, each with its entry")
-        if ended
-        else None
-    )
-
-
-def _until_end(probe: Probe) -> list[tuple[int, ...]]:
-    """Prompts after which the model ended: its own texts, greedy and drawn, as ids."""
-    out = []
-    ids = probe.can.ids[: probe.room // 2]
-    for seed in range(4):
-        asked = {
-            "max_tokens": min(_HOPE, probe.room - len(ids)),
-            "temperature": float(seed > 0),
-            "seed": seed,
-            "return_token_ids": True,
-        }
-        answer = probe.ask({"prompt": [list(ids)], **asked})
-        try:
-            choice = answer.json["choices"][0]
-            drawn, reason, text = choice.get("token_ids"), choice["finish_reason"], choice["text"]
-        except (TypeError, KeyError, IndexError):
-            continue
-        if reason != "stop":
-            continue
-        if not isinstance(drawn, list) or not all(isinstance(i, int) for i in drawn):
-            if probe.can.missing.get("tokenizer"):
-                continue
-            try:
-                drawn = probe.tokenize(text)
-            except Broken:
-                continue  # a tokenizer that does not read what its model writes is no matter of EOS
-        out += [(*ids, *drawn[:n]) for n in (len(drawn), len(drawn) - 1) if n >= 0]
-    return out

@@ -1,0 +1,84 @@
+"""The check that a generated EOS has its entry in the arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pofx.server_check.choice import shown_lengths
+from pofx.server_check.finding import Broken, Outcome, Unaskable
+from pofx.server_check.probe import Probe, Prompt, in_words
+
+# Texts end seldom: so many beginnings are asked, and so many tokens are generated, in the hope of an EOS.
+_BEGINNINGS, _HOPE = 16, 64
+
+
+def check_end_is_kept(probe: Probe) -> Outcome:
+    """Where the generated token is EOS, it has its entry: clients cut the last entry off, and would lose a scored one."""
+    probe.need("echo")
+    ids, text = probe.can.ids, probe.can.text
+    found = _kept(probe, [(ids or text)[:i] for i in range(1, len(ids or text) + 1)][:_BEGINNINGS])
+    found = found or _kept(probe, [p for p in _until_end(probe) if p])
+    if found is None and probe.can.end is not None:
+        # OpenAI's way to force a token; servers that do not know it ignore it.
+        found = _kept(probe, [probe.prompt], logit_bias={str(probe.can.end): 100})
+    if found is None:
+        raise Unaskable(f"no prompt was found after which the model ends within {_HOPE} tokens")
+    return found
+
+
+def _kept(probe: Probe, prompts: Sequence[Prompt], **more: Any) -> Outcome | None:
+    """The outcome of prompts after some of which EOS is generated; None where it is generated nowhere."""
+    if not prompts:
+        return None
+    expected, ended = "an entry for the generated EOS", 0
+    for prompt, choice, n in zip(prompts, probe.many(prompts, **more), _counts(probe, prompts)):
+        sent = in_words([prompt], {"echo": True, "max_tokens": 1})
+        if set(choice.lengths) != {n + 1}:
+            got = f"arrays of length {shown_lengths(choice.lengths)}, finish_reason {choice.finish_reason!r}"
+            raise Broken(sent, expected, got)
+        ended += choice.finish_reason == "stop"
+    if not ended:
+        return None
+    return Outcome("pass", sent, expected, f"{ended} answers of {len(prompts)} end, each with its entry")
+
+
+def _counts(probe: Probe, prompts: Sequence[Prompt]) -> list[int]:
+    """How many tokens each prompt has; of texts the server says so, where nothing is generated."""
+    if not any(isinstance(p, str) for p in prompts):
+        return [len(p) for p in prompts]
+    try:
+        return [len(c.tokens) for c in probe.many(prompts, max_tokens=0)]
+    except Broken:
+        raise Unaskable("with max_tokens 0 the server does not say how many tokens a text has") from None
+
+
+def _until_end(probe: Probe) -> list[Prompt]:
+    """Prompts after which the model ended: its own continuations, greedy and drawn."""
+    out: list[Prompt] = []
+    ids, text = probe.can.ids[: probe.room // 2], probe.can.text
+    for seed in range(4):
+        asked = {
+            "max_tokens": min(_HOPE, probe.room - len(ids)),
+            "temperature": float(seed > 0),
+            "seed": seed,
+            "return_token_ids": True,
+        }
+        answer = probe.ask({"prompt": [list(ids)] if ids else text, **asked})
+        try:
+            choice = answer.json["choices"][0]
+            drawn, reason, written = choice.get("token_ids"), choice["finish_reason"], choice["text"]
+        except (TypeError, KeyError, IndexError):
+            continue
+        if reason != "stop" or not isinstance(written, str):
+            continue
+        if not ids:
+            out.append(text + written)
+            continue
+        if not isinstance(drawn, list) or not all(isinstance(i, int) for i in drawn):
+            try:
+                drawn = probe.tokenize(written)
+            except (Broken, Unaskable):
+                continue  # a tokenizer that does not read what its model writes is no matter of EOS
+        out += [(*ids, *drawn[:n]) for n in (len(drawn), len(drawn) - 1) if n >= 0]
+    return out
