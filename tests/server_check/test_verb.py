@@ -104,6 +104,20 @@ def test_the_key_comes_from_the_environment_and_is_never_shown(run, monkeypatch)
     assert seen == ["sk-secret"]
 
 
+def test_a_key_that_travels_unencrypted_is_noted(capsys, monkeypatch):
+    monkeypatch.setattr("pofx.server_check.check.check_server", lambda *_: 1 / 0)
+    for url, noted in (
+        ("http://example.com", True),
+        ("https://example.com", False),
+        ("http://127.0.0.1:1", False),
+    ):
+        with pytest.raises(ZeroDivisionError):
+            main(["check-server", url, "--api-key", "sk-secret"])
+        err = capsys.readouterr().err
+        assert ("unencrypted; use https" in err) == noted
+        assert "secret" not in err
+
+
 def test_nothing_of_a_server_reaches_the_terminal_as_an_escape(run):
     _, out, _ = run(Hostile())
     assert not set(out) - {"\n"} & set(map(chr, range(32)))

@@ -43,15 +43,17 @@ def command(url: str, model: str | None, api_key: str | None, reference: str | N
     pofx check-server http://127.0.0.1:8000
     pofx check-server http://127.0.0.1:8000/v1 --model smollm2 --reference smollm2
     """
+    from pofx.models.outside.address import is_loopback
     from pofx.models.outside.http_client import ServerClient
     from pofx.server_check.check import check_server
 
     with ServerClient(url, api_key) as client:
-        lm = (
-            None
-            if reference is None
-            else ModelOptions(reference, None, None, "float32", None, None, None).load()
-        )
+        if api_key is not None and client.address.startswith("http:") and not is_loopback(client.address):
+            click.echo(f"pofx: the key travels to {client.address} unencrypted; use https", err=True)
+        lm = None
+        if reference is not None:
+            client.ask("GET", "/v1/models")  # whether somebody is there, before a large model is read
+            lm = ModelOptions(reference, None, None, "float32", None, None, None).load()
         failed = _print(check_server(client, model, lm), as_json)
     if failed:
         click.get_current_context().exit(1)
