@@ -21,6 +21,7 @@ _STATUSES = {
     401: "The key of the server is missing or wrong.",
     403: "The request names another host or comes from another origin.",
     404: "No model has this name.",
+    408: "The request was not complete in time.",
     413: "The request is too large: split it.",
     415: "The body is no JSON.",
     422: "The model has no answer, such as p(x1) of a model without x0; the advice names a way out.",

@@ -14,8 +14,8 @@ from pofx.server.native.distributions import DistributionsRequest
 from pofx.server.tokens import DetokenizeRequest, TokenizeRequest
 
 # Protection, admission and shape. 422: the model has no answer to such a question.
-_ASKED = (400, 401, 403, 404, 413, 415, 422, 429, 503)
-_READ = (401, 403)
+_ASKED = (400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
+_READ = (401, 403, 408)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ ENDPOINTS = (
         names_model="model",
         of_clients=True,
     ),
-    Endpoint("/health", "Whether the process lives", openai_answers.HealthAnswer, refusals=(403,)),
+    Endpoint("/health", "Whether the process lives", openai_answers.HealthAnswer, refusals=(403, 408)),
     Endpoint(
         "/ready",
         "Whether each model still gives the numbers of the start",
