@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from served import SIGNALS, Server, connected, http, read_answer, serving, until
 
+from pofx import BadValue
 from pofx.cli.main import main
+from small_models import ngram
 
 ECHO = {"prompt": "the cat", "max_tokens": 0, "echo": True, "logprobs": 5}
 LONG = {"model": "own", "prompt": "the", "max_tokens": 20_000, "temperature": 1, "seed": 1}
@@ -95,6 +97,17 @@ def test_a_port_in_use_is_refused_before_a_model_is_loaded(
     assert said.startswith(
         f"pofx: error: --port: expected a free port, got {server.address[1]} (a port that is in use)"
     )
+
+
+def test_a_port_that_is_taken_while_models_are_loaded_is_refused() -> None:
+    from pofx.server.app import make_app
+    from pofx.server.lifecycle import bind, run
+    from pofx.server.settings import Settings
+
+    with bind("127.0.0.1", 0) as at, bind("127.0.0.1", at.getsockname()[1]) as other:
+        other.listen()
+        with pytest.raises(BadValue, match="port: expected a free port"):
+            run(make_app([("own", ngram())]), at, Settings(), lambda _: pytest.fail("it listens"))
 
 
 @pytest.mark.parametrize(
@@ -193,6 +206,6 @@ def test_the_name_of_a_model_is_the_last_part_of_its_path(tmp_path: Path) -> Non
         "e.v2",
     ]
     found = named_models(given, ModelOptions("", "<s>", None, "float32", None, None, None))
-    assert [name for name, _ in found] == ["y", "z", "name", "smollm2", "big", "a=b", "d", "e.v2"]
+    assert [name for name, _ in found] == ["y", "z", "name", "smollm2", "big", "a-b", "d", "e.v2", "a-b-"]
     assert [o.name for _, o in found] == [*given[:4], "x/y.gguf", *given[5:]]
     assert {o.begin for _, o in found} == {"<s>"}

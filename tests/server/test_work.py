@@ -138,6 +138,24 @@ def test_an_error_of_the_work_is_that_of_the_request() -> None:
     anyio.run(main)
 
 
+def test_the_bodies_of_all_clients_are_bounded_and_one_always_fits() -> None:
+    desk = Desk(10, 2, bodies=10)
+    with desk.receiving() as first:
+        first(8)
+        first(8)
+        with desk.receiving() as second, pytest.raises(RequestError) as caught:
+            second(1)
+        assert (caught.value.status, caught.value.code) == (429, "too_many_bodies")
+        assert desk.received == 16
+    assert desk.received == 0
+    with desk.receiving() as first, desk.receiving() as second:
+        first(5)
+        second(5)
+        with pytest.raises(RequestError):
+            first(1)
+    assert desk.received == 0
+
+
 def test_what_a_request_may_ask() -> None:
     limits = Settings(text=10, prompts=2, tokens=8)
     assert check_texts("prompt", ["ab", "é"], limits) == 6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from anyio import to_thread
@@ -32,14 +32,15 @@ async def read_body(request: Request, shape: type[M], settings: Settings) -> M:
         settings: The limits.
 
     Raises:
-        RequestError: 415 for another kind of body; 413 for too large a body; 400 for a body that is no JSON object of this
-            shape, with the offset in bytes of what is wrong.
+        RequestError: 415 for another kind of body; 413 for too large a body; 429 where other bodies fill the room
+            for them; 400 for a body that is no JSON object of this shape, with the offset in bytes of what is wrong.
     """
     _check_headers(request.headers, settings.body)
-    text = await _received(request, settings.body)
-    if len(text) > SMALL:
-        return await to_thread.run_sync(_validated, text, shape, settings)
-    return _validated(text, shape, settings)
+    with request.app.state.desk.receiving() as more:
+        text = await _received(request, settings.body, more)
+        if len(text) > SMALL:
+            return await to_thread.run_sync(_validated, text, shape, settings)
+        return _validated(text, shape, settings)
 
 
 def _check_headers(headers: Headers, most: int) -> None:
@@ -71,10 +72,11 @@ def shown_headers(values: Iterable[str]) -> str:
     return ", ".join(ascii(v[:60]) for v in list(values)[:2]) or "none"
 
 
-async def _received(request: Request, most: int) -> bytes:
+async def _received(request: Request, most: int, more: Callable[[int], None]) -> bytes:
     data = bytearray()
     try:
         async for chunk in request.stream():
+            more(len(chunk))
             data += chunk
             if len(data) > most:
                 raise too_large(most)
@@ -90,7 +92,6 @@ def too_large(most: int) -> RequestError:
         "too_large",
         f"expected a body of at most {most} bytes, got more",
         advice=("split the request",),
-        headers={"Connection": "close"},
     )
 
 

@@ -104,6 +104,7 @@ def run(app: Starlette, at: socket.socket, settings: Settings, ready: Callable[[
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=int(settings.grace + LAST_PASS),
         backlog=_BACKLOG,

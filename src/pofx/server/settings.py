@@ -17,6 +17,7 @@ class Settings:
         origins: The origins to which answers of a browser are open (CORS); none by default.
         deterministic: Whether each text is computed alone, so that its number has the same bits in any company.
         body: The most bytes of a request.
+        bodies: The most bytes of all bodies that are being received or parsed.
         text: The most bytes of all texts of a request together; they are counted before any is tokenised.
         prompts: The most prompts of a request.
         tokens: The most tokens of a request, those to be generated included.
@@ -34,6 +35,7 @@ class Settings:
     origins: tuple[str, ...] = ()
     deterministic: bool = False
     body: int = 8 << 20
+    bodies: int = 64 << 20
     text: int = 1 << 20
     prompts: int = 256
     tokens: int = 65_536

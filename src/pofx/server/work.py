@@ -39,17 +39,19 @@ class Desk:
     Args:
         queue: The most tokens of all admitted requests.
         workers: How many requests are worked on side by side.
+        bodies: The most bytes of all bodies that are being received or parsed.
 
     Right: `with desk.admitted(bound) as seat:`, then `desk.tokenise(…)`, `seat.resize(tokens)` and `desk.run(…)`.
     Wrong: tokenising on the event loop, where one long text delays every client.
     """
 
-    def __init__(self, queue: int, workers: int) -> None:
-        self._queue, self._lock = queue, threading.Lock()
+    def __init__(self, queue: int, workers: int, bodies: int = 1 << 26) -> None:
+        self._queue, self._bodies, self._lock = queue, bodies, threading.Lock()
         self._limiter, self._tokenisers = CapacityLimiter(workers), CapacityLimiter(TOKENISERS)
         self._arrivals = Arrivals()
         self._running: set[Cancellation] = set()
         self.waiting = 0  # tokens
+        self.received = 0  # bytes
         self.closing = False
 
     @property
@@ -94,6 +96,33 @@ class Desk:
                 )
             self.waiting += tokens - seat.tokens
             seat.tokens = tokens
+
+    @contextmanager
+    def receiving(self) -> Iterator[Callable[[int], None]]:
+        """Count the bytes of a body from here to the end of this context; call the function with the length of each part.
+
+        Raises:
+            RequestError: 429 where the bodies of all clients together have too many bytes.
+        """
+        held = 0
+
+        def add(more: int) -> None:
+            nonlocal held
+            if self.received > held and self.received + more > self._bodies:
+                raise RequestError(
+                    429,
+                    "too_many_bodies",
+                    f"expected bodies of at most {self._bodies} bytes from all clients together, got more",
+                    advice=("ask again later",),
+                    headers={"Retry-After": "1"},
+                )
+            held += more
+            self.received += more
+
+        try:
+            yield add
+        finally:
+            self.received -= held
 
     async def tokenise(self, request: Request, work: Callable[[], R]) -> R:
         """Do the work before a model is called in a thread: tokenise texts."""

@@ -39,9 +39,13 @@ def named_models(given: Sequence[str], options: ModelOptions) -> list[tuple[str,
 
 
 def name_of(model: str) -> str:
-    """The last part of a path or hub id, without the ending of a file and without a revision."""
+    """The last part of a path or hub id, without the ending of a file and without a revision.
+
+    The name stands in addresses and in lists of arguments, so characters other than letters of English, digits, dots, dashes
+    and underscores become dashes.
+    """
     name = Path(model.split("@")[0] if not Path(model).exists() else model).resolve().name
     for _ in range(2):
         ending = next((e for e in _ENDINGS if name.lower().endswith(e) and len(name) > len(e)), "")
         name = name.removesuffix(name[len(name) - len(ending) :]) if ending else name
-    return name or "model"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"

@@ -92,7 +92,8 @@ def _depth(path: Sequence[int | str]) -> tuple[int, ...]:
 def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
     noun = _EXPECTED.get(kind)
     if noun is None:
-        return f"a value of another kind ({message})"
+        # A check of our own says what it expected; the words of the library are not for clients.
+        return message.removeprefix("expected ") if message.startswith("expected ") else "another value"
     return noun.format_map(context)
 
 
