@@ -204,9 +204,9 @@ def test_the_name_of_a_model_is_the_last_part_of_its_path(tmp_path: Path) -> Non
         str(tmp_path / "a=b"),
         "d/",
         "e.v2",
-        "a, b?.gguf",
+        "c, d?.gguf",
     ]
     found = named_models(given, ModelOptions("", "<s>", None, "float32", None, None, None))
-    assert [name for name, _ in found] == ["y", "z", "name", "smollm2", "big", "a-b", "d", "e.v2", "a-b"]
+    assert [name for name, _ in found] == ["y", "z", "name", "smollm2", "big", "a-b", "d", "e.v2", "c-d"]
     assert [o.name for _, o in found] == [*given[:4], "x/y.gguf", *given[5:]]
     assert {o.begin for _, o in found} == {"<s>"}
