@@ -45,6 +45,7 @@ def test_a_cache_in_few_buckets_sums_to_277() -> None:
     assert (a.verdict, found.verdict) == ("improper", "fail")
     assert found.value == pytest.approx(277, abs=1)
     assert "all 278 next tokens" in found.why
+    assert "each of these is 5.63 nats lower" in found.why
     assert a.reason.startswith("next tokens sum to at most 1 fails.")
 
 
