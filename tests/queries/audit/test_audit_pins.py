@@ -117,7 +117,7 @@ def test_a_verdict_that_another_audit_is_about_to_keep_costs_no_audit(
     with locked_outputs([check_pin("core")]):
         ran = run(monkeypatch, windowed(trained()), "--test", str(home), "--pin")
     assert isinstance(ran.exception, BadSource)
-    assert "expected to write it alone" in str(ran.exception)
+    assert "expected a path that no other run writes" in str(ran.exception)
 
 
 def test_our_own_models_have_nothing_to_be_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,10 @@ def next_sums_finding(scorer: Scorer, trial: Trial) -> Finding:
     verdict = graded(surely - 1.0, EXACT, NEARLY)
     if verdict == "fail":
         lower = float(np.log(worst))
-        why += f"Numbers that sum to more than 1 are no probabilities; divided by their sum, each of these is {lower:.3g} nats lower."
+        why += (
+            "Numbers that sum to more than 1 are no probabilities; divided by their sum, each of these is "
+            f"{lower:.3g} nats lower."
+        )
     elif least < 1.0 - NEARLY:
         verdict = "warn"
         why += f"After another prefix all next tokens sum to {least:.6g} only, so some mass is on nothing."
