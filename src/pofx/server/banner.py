@@ -41,6 +41,8 @@ def _commands(served: ServedModel, base: str, several: bool, keyed: bool) -> lis
         [
             f"model={served.name}",
             f"base_url={own}{begin}/v1/completions",
+            # Else it asks for the ids of a word of its own, and takes another tokenizer where the model does not know it.
+            "tokenizer_backend=remote",
             f"max_length={served.lm.context or UNBOUNDED}",
             # It takes an id of 0 for none, and would put EOS before a text.
             *(["custom_prefix_token_id=0"] if begin_id(served) == 0 else []),
