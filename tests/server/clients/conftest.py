@@ -45,13 +45,9 @@ _KINDS = {"choice": "multiple_choice", "rolling": "loglikelihood_rolling", "gene
 @pytest.fixture(scope="session")
 def clients_python() -> Path:
     """The Python that has the clients; tests are skipped where `make test-clients` has not made it."""
-    for base in (
-        os.environ.get("POFX_CLIENTS"),
-        ROOT / ".venv-clients",
-        ROOT.parent / "main" / ".venv-clients",
-    ):
-        if base and (Path(base) / "bin" / "python").exists():
-            return Path(base) / "bin" / "python"
+    python = Path(os.environ.get("POFX_CLIENTS", ROOT / ".venv-clients")) / "bin" / "python"
+    if python.exists():
+        return python
     pytest.skip("the clients are not installed; make test-clients installs them")
 
 

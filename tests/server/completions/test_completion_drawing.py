@@ -124,6 +124,7 @@ def test_prompt_logprobs_have_the_shape_of_vllm(served: Asked, name: str) -> Non
     assert len(got["prompt_logprobs"]) == len(ids)
     for i, number, entry in zip(ids[1:], echo["token_logprobs"][1:], got["prompt_logprobs"][1:]):
         assert entry[str(i)]["logprob"] == pytest.approx(number, abs=1e-9)
+        assert next(iter(entry)) == str(i)  # clients take the first entry for the token of the prompt
         ranked = sorted(entry.values(), key=lambda e: e["rank"])
         assert [e["rank"] for e in ranked[:2]] == [1, 2]
         assert ranked[0]["logprob"] == max(e["logprob"] for e in entry.values())

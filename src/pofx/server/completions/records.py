@@ -86,6 +86,8 @@ def prompt_logprobs(tokens: Sequence[Token], top: int, strings: TokenStrings) ->
             continue
         ranks = {i: k + 1 for k, i in enumerate(token.top[0][:top])}
         found = _with_own(token, top)
+        # Clients take the first entry for the token of the prompt.
+        found = {token.id: found[token.id], **found}
         out.append(
             {
                 str(i): {"logprob": p, "rank": ranks.get(i, token.rank), "decoded_token": strings.plain(i)}
