@@ -12,6 +12,10 @@ from served import Server
 import pofx
 from pofx.errors import NoBOS
 from pofx.lm.model import LM
+from pofx.models.outside.completions import Completions
+from pofx.models.outside.http_client import ServerClient
+from pofx.models.outside.served_scorer import served_scorer
+from pofx.models.outside.server_tokens import ServerTokens
 from pofx.server.native.distributions import _record
 
 WITH_X0 = ["own", "words", "tiny"]
@@ -90,6 +94,22 @@ def test_distributions_on_the_wire(server: Server) -> None:
     assert told["tokens"][256] is None
     assert server.get("/v1/vocabulary?model=x").status_code == 404
     assert server.post("/v1/distributions", {"model": "open", "prefixes": [[]]}).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["own", "tiny"])
+@pytest.mark.parametrize("by_ids", [True, False])
+def test_as_a_scorer_the_server_has_the_same_numbers(server: Server, name: str, by_ids: bool) -> None:
+    own = loaded(server.models[name])
+    with ServerClient(server.url) as client:
+        asked = Completions(client, name)
+        tokens = ServerTokens(asked)
+        tokens.known = by_ids
+        scorer = served_scorer(asked, tokens, own.begin)
+        for text in ("the cat", "dogs and cats"):
+            want = own.forward([own.vocab.encode(text)]).logp[0]
+            assert scorer.score([text])[0] == pytest.approx(want, abs=1e-4)
+            assert scorer.pieces is not None
+            assert b"".join(scorer.pieces(text)) == text.encode()
 
 
 def test_log_0_is_null() -> None:

@@ -17,12 +17,14 @@ class LetterServer:
     """Letters a to e, EOS = 5 and BOS = 6; `most` log-probabilities at each position.
 
     `fault` may be "scaled" (log p is off by log 2), "cold" (draws at temperature 1/2), "no-tokenizer", "no-echo" or "moody"
-    (each answer differs), "shifted" (an echo has the numbers of the token before).
+    (each answer differs), "shifted" (an echo has the numbers of the token before), or
+    "lines" (as "no-tokenizer", and a line end is an a).
     """
 
     def __init__(self, most: int = 100, fault: str = "", key: str = "") -> None:
         self.lm = ToyLM(ToyVocab(5), seed=3, memory=2)
         self.most, self.fault, self.key = most, fault, key
+        self.bare = fault in ("no-tokenizer", "lines")
         self.asked: list[str] = []
 
     def names(self, ids: list[int]) -> list[str]:
@@ -36,7 +38,7 @@ class LetterServer:
 
     def choice(self, index: int, prompt: str | list[int], asked: dict, seed: int) -> dict:
         texts = isinstance(prompt, str)
-        ids = ["abcde".index(c) for c in prompt] if texts else list(prompt)
+        ids = ["abcde".index(c) for c in prompt.replace("\n", "a")] if texts else list(prompt)
         p = np.exp(self.lm.row([i for i in ids if i < 5])) ** (2 if self.fault == "cold" else 1)
         drawn = [int(np.random.default_rng(seed).choice(6, p=p / p.sum()))] * asked.get("max_tokens", 16)
         shown = [*ids, *drawn] if asked.get("echo") else drawn
@@ -67,9 +69,9 @@ class LetterServer:
         self.asked.append(path)
         if path == "/v1/models":
             return 200, {"data": [{"id": "letters"}, {"id": "others"}]}
-        if path == "/tokenizer_info" and self.fault != "no-tokenizer":
+        if path == "/tokenizer_info" and not self.bare:
             return 200, {"eos_token": "</s>", "bos_token": "<s>"}
-        if path == "/tokenize" and self.fault != "no-tokenizer":
+        if path == "/tokenize" and not self.bare:
             special = {"</s>": [5], "<s>": [6]}.get(asked["prompt"])
             if special is None and set(asked["prompt"]) - set("abcde"):
                 return 400, {"error": {"message": "no letter"}}
@@ -83,7 +85,8 @@ class LetterServer:
             return 400, {"error": {"message": "too many logprobs"}}
         prompts = asked["prompt"]
         prompts = [prompts] if isinstance(prompts, str) or isinstance(prompts[0], int) else prompts
-        if any(isinstance(p, str) and set(p) - set("abcde") for p in prompts):
+        known = set("abcde\n" if self.fault == "lines" else "abcde")
+        if any(isinstance(p, str) and set(p) - known for p in prompts):
             return 400, {"error": {"message": "no letter"}}
         n, seed = asked.get("n", 1), asked.get("seed", 0)
         rows = [(p, [seed, k]) for p in prompts for k in range(n)]

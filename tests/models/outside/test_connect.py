@@ -46,6 +46,18 @@ def test_few_log_probabilities_make_a_scorer() -> None:
         assert scorer.pieces("dead") == [b"d", b"e", b"a", b"d"]
 
 
+def test_a_line_end_stands_before_texts_where_nothing_else_can() -> None:
+    server = LetterServer(fault="lines")
+    with serving(server) as url:
+        scorer = pofx.connect(url)
+        assert isinstance(scorer, pofx.Scorer)
+        ids = server.lm.vocab.encode("adead")
+        assert scorer.score(["dead"])[0] == pytest.approx(server.lm.forward([ids], skip=1).logp[0])
+        assert scorer.pieces is not None
+        assert scorer.pieces("dead") == [b"d", b"e", b"a", b"d"]
+        assert {"", "a", "c"} < set(scorer.sample("a", 70, 0)) <= {"", *"abcde"}
+
+
 def test_without_a_tokenizer_texts_are_strings() -> None:
     # The first number is null, and the line end that is put before texts is no letter of this server.
     with (

@@ -42,7 +42,7 @@ def served_lm(server: Completions, tokens: ServerTokens, begin: Begin) -> LM | N
     if not tokens.known:
         return None
     opening = () if begin.id is None else (begin.id,)
-    probe = opening or tuple(tokens.encode("a"))
+    probe = opening or tuple(tokens.encode(tokens.probe))
     rows = next((k for k in _ROWS if server.accepts({"prompt": [list(probe)], "logprobs": k, **_ONE})), 0)
     (choice,) = server.choices([probe], {"logprobs": rows, **_ONE}) if rows else [None]
     top = choice.tops[0] if choice is not None and choice.tops else None
@@ -71,8 +71,9 @@ def served_lm(server: Completions, tokens: ServerTokens, begin: Begin) -> LM | N
 def _vocab(tokens: ServerTokens, size: int) -> tuple[ListedVocab, dict[str, int]] | None:
     """The bytes of ids 0 to `size` − 1, and the id of each name in a distribution; None where a name is not clear."""
     names: list[str] = []
-    for lo in range(0, size, _NAMES):
-        found = tokens.names_of(range(lo, min(lo + _NAMES, size)))
+    together = min(_NAMES, max((tokens.special.context or _NAMES) - 2, 1))
+    for lo in range(0, size, together):
+        found = tokens.names_of(range(lo, min(lo + together, size)))
         if found is None:
             return None
         names.extend(found)

@@ -12,7 +12,7 @@ from pofx.errors import BadSource
 from pofx.lm.begin import Begin
 from pofx.lm.scorer import Scorer
 from pofx.models.outside.completions import Choice, Completions, Prompt
-from pofx.models.outside.server_tokens import ServerTokens
+from pofx.models.outside.server_tokens import PROBES, ServerTokens
 
 # What stands before a text where the server has no x0: its first token has no number.
 LINE = "\n"
@@ -34,10 +34,12 @@ def served_scorer(server: Completions, tokens: ServerTokens, begin: Begin) -> Sc
         BadSource: The server does not echo prompts with log-probabilities.
     """
     echo = {"max_tokens": 0, "temperature": 1, "echo": True, "logprobs": 1}
-    if not server.accepts({"prompt": "a b", **echo}):
+    probe = next((t for t in PROBES if server.accepts({"prompt": t, **echo})), None)
+    if probe is None:
         echo["max_tokens"] = 1  # some servers refuse 0
+        probe = next((t for t in PROBES if server.accepts({"prompt": t, **echo})), PROBES[0])
     by_ids = tokens.known and begin.id is not None
-    first = None if by_ids else server.choices(["a b"], echo)[0]
+    first = None if by_ids else server.choices([probe], echo)[0]
     opening = "" if by_ids or (first is not None and first.logp and first.logp[0] is not None) else LINE
     pieces: dict[str, list[bytes]] = {}
 

@@ -13,6 +13,8 @@ from pofx.models.outside.http_client import ServerRefused
 from pofx.vocab.vocabulary import to_str
 
 _BYTES, _ID = re.compile(r"bytes:((?:\\x[0-9a-fA-F]{2})+)"), re.compile(r"token_id:(\d+)")
+# Texts of which a server spells one at least, be it over letters or over words.
+PROBES = ("a", "the", "1")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class ServerTokens:
     Args:
         server: The model that is asked.
 
+    Attributes:
+        probe: A text that the server spells.
+        known: Whether the server tokenizes.
+        special: x0, EOS and the context.
+
     Raises:
         BadSource: The server cannot be reached.
     """
@@ -49,7 +56,8 @@ class ServerTokens:
         self._server = server
         self.special = SpecialTokens(None, None, None)
         info = server.client.ask("GET", "/tokenizer_info")
-        self.known = self._ids("a") is not None
+        self.probe = next((text for text in PROBES if self._ids(text)), PROBES[0])
+        self.known = self._ids(self.probe) is not None
         said = info.json if info.ok and isinstance(info.json, dict) else {}
         if self.known:
             self.special = SpecialTokens(
@@ -109,7 +117,7 @@ class ServerTokens:
         return (str(name), ids[0]) if ids is not None and len(ids) == 1 else None
 
     def _context(self) -> int | None:
-        found = self._server.post("/tokenize", {"prompt": "a", "add_special_tokens": False})
+        found = self._server.post("/tokenize", {"prompt": self.probe, "add_special_tokens": False})
         told = found.get("max_model_len")
         return told if type(told) is int and told > 1 else None
 
