@@ -6,12 +6,10 @@ import asyncio
 import errno
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -134,21 +132,14 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End; a second signal stops what is admitted at its next pass."""
+        """End; a second signal stops what is admitted at its next pass.
+
+        uvicorn's own handler would also raise the signal once more at the end, and so replace the exit code.
+        """
         if self.should_exit:
             self._desk.stop()
         self._desk.close()
         self.should_exit = True
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Signals end the server, and not the process with their own exit code."""
-        old = {s: signal.signal(s, self.handle_exit) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
 
 
 def _leave() -> None:
