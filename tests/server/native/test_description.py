@@ -94,6 +94,15 @@ def test_the_addresses_of_one_model_are_described(server: Server) -> None:
                 as_described(server, path, got)
 
 
+def test_links_lead_to_operations(server: Server) -> None:
+    operations = [
+        o for path in description(server.url)["paths"].values() for k, o in path.items() if k != "servers"
+    ]
+    links = [link for o in operations for link in o["responses"]["200"].get("links", {}).values()]
+    assert len(links) == 3
+    assert {link["operationId"] for link in links} < {o["operationId"] for o in operations}
+
+
 def schemathesis(server: Server, home: Path, *options: str) -> str:
     """Run schemathesis on the description, all checks but one; its report.
 

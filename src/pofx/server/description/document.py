@@ -69,6 +69,8 @@ def _path(endpoint: Endpoint, names: Sequence[str]) -> dict[str, Any]:
 
 def _operation(endpoint: Endpoint, names: Sequence[str]) -> dict[str, Any]:
     responses: dict[str, Any] = {"200": {"description": endpoint.summary, "content": _content(endpoint)}}
+    if endpoint.links:
+        responses["200"]["links"] = endpoint.links
     for status in endpoint.refusals:
         responses[str(status)] = {
             "description": _STATUSES[status],

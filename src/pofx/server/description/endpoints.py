@@ -32,6 +32,7 @@ class Endpoint:
         of_clients: Whether the path also stands after /begin, /models/NAME and /models/NAME/begin.
         chunk: The shape of the data of server-sent events; None where the answer never comes as such.
         example: A request that each server answers.
+        links: What the answer can be asked about next: a name, and the link as OpenAPI has it.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Endpoint:
     of_clients: bool = False
     chunk: type[BaseModel] | None = None
     example: dict[str, object] | None = None
+    links: dict[str, dict[str, object]] | None = None
 
 
 ENDPOINTS = (
@@ -82,6 +84,12 @@ ENDPOINTS = (
         model_answers.SampleAnswer,
         requests.SampleRequest,
         example={"given": "the", "n": 2, "max_tokens": 4, "seed": 1},
+        links={
+            "scoreOfDraw": {
+                "operationId": "v1_score",
+                "requestBody": {"model": "$response.body#/model", "texts": ["$response.body#/draws/0/text"]},
+            }
+        },
     ),
     Endpoint(
         "/v1/posterior",
@@ -110,7 +118,19 @@ ENDPOINTS = (
         refusals=(*_READ, 404),
         names_model="model",
     ),
-    Endpoint("/v1/models", "The models", openai_answers.ModelsAnswer, refusals=_READ, of_clients=True),
+    Endpoint(
+        "/v1/models",
+        "The models",
+        openai_answers.ModelsAnswer,
+        refusals=_READ,
+        of_clients=True,
+        links={
+            "firstModel": {
+                "operationId": "v1_models_name",
+                "parameters": {"name": "$response.body#/data/0/id"},
+            }
+        },
+    ),
     Endpoint(
         "/v1/models/{name}",
         "A model",
@@ -126,6 +146,12 @@ ENDPOINTS = (
         TokenizeRequest,
         of_clients=True,
         example={"prompt": "the"},
+        links={
+            "textOfIds": {
+                "operationId": "detokenize",
+                "requestBody": {"model": "$request.body#/model", "tokens": "$response.body#/tokens"},
+            }
+        },
     ),
     Endpoint(
         "/detokenize",

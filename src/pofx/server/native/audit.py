@@ -21,10 +21,11 @@ async def audit_endpoint(request: Request) -> Response:
     app = request.app.state
     asked = await read_body(request, AuditRequest, app.settings)
     served = app.table.model(asked.model)
-    return await answer(request, [], lambda: 0, lambda: _record(served), "model")
+    return await answer(request, [], lambda: 0, lambda: audit_record(served), "model")
 
 
-def _record(served: ServedModel) -> dict[str, Any]:
+def audit_record(served: ServedModel) -> dict[str, Any]:
+    """The x0 and EOS that the server scores with, and the kept verdict."""
     lm = served.lm
     kept, advice = None, list[str]()
     try:

@@ -1,0 +1,77 @@
+"""What needs an application in this process: bits of `--deterministic`, and verdicts that are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2 as httpx
+import pytest
+
+import pofx
+from pofx.files.pins import Pin, pin
+from pofx.queries.scoring.score import score
+from pofx.server.app import make_app
+from pofx.server.description.model_answers import AuditAnswer
+from pofx.server.native.audit import audit_record
+from pofx.server.settings import Settings
+from pofx.server.table import ServedModel
+from pofx.transforms.deterministic import deterministic
+from small_models import ngram
+
+TEXTS = ["the cat sat", "a cat", "the dog sat on the cat", "é"]
+
+
+def asked(app: Any, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The answers to requests that are sent together."""
+    out: list[Any] = [None] * len(bodies)
+
+    async def main() -> None:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+
+            async def ask(k: int) -> None:
+                out[k] = (await client.post("/v1/score", json=bodies[k])).json()
+
+            async with anyio.create_task_group() as group:
+                for k in range(len(bodies)):
+                    group.start_soon(ask, k)
+
+    anyio.run(main)
+    return out
+
+
+def test_deterministic_numbers_have_the_bits_of_python(model_files: dict[str, str]) -> None:
+    lm = pofx.load(model_files["tiny"])
+    app = make_app([("tiny", lm)], Settings(deterministic=True))
+    expected = score(deterministic(lm), TEXTS)
+    found = asked(app, [{"texts": [text]} for text in TEXTS] + [{"texts": TEXTS}])
+    for answer, records in zip(found, [[s] for s in expected] + [expected], strict=True):
+        for got, s in zip(answer["scores"], records, strict=True):
+            assert got["total_nats"] == s.total
+            assert [t["nats"] for t in got["tokens"]] == s.logp.tolist()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POFX_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_the_kept_verdict_is_told(home: Path) -> None:
+    served = ServedModel("own", ngram().with_info(fingerprint="abc"), None)
+    assert audit_record(served)["kept"] is None
+    pin("abc", Pin(257, 256, "joint", "it sums to one", "<s>", "2026-01-02", "0.1.0"))
+    found = audit_record(served)
+    AuditAnswer.model_validate(found)
+    assert (found["verdict"], found["reason"], found["advice"]) == ("joint", "it sums to one", [])
+    assert found["kept"]["date"] == "2026-01-02"
+
+
+def test_a_damaged_verdict_is_none_and_names_no_file(home: Path) -> None:
+    served = ServedModel("own", ngram().with_info(fingerprint="abc"), None)
+    pin("abc", Pin(257, 256, "joint", "it sums to one")).write_text("{}")
+    found = audit_record(served)
+    assert found["verdict"] is None and "damaged" in found["advice"][0]
+    assert str(home) not in str(found)
