@@ -27,6 +27,8 @@ _TYPES = {
     500: "server_error",
     503: "service_unavailable_error",
 }
+# Advice for a client, in place of that of `load`, which may name a file of the server and arguments of Python.
+_ADVICE = {"no-bos": ("condition on a text that you name", "start the server with an x0 (--begin TOKEN)")}
 
 
 class RequestError(Exception):
@@ -75,7 +77,8 @@ def failure_record(error: PofxError) -> dict[str, Any]:
     status = _STATUS.get(error.code, 400)
     param = None if error.argument is None else error.argument.python
     code = "context_length_exceeded" if error.code == "too-long" else error.code
-    return _record(status, code, error.subject, param, tuple(map(str, error.advice)))
+    advice = _ADVICE.get(error.code, tuple(map(str, error.advice)))
+    return _record(status, code, error.subject, param, advice)
 
 
 def _record(
