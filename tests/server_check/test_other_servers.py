@@ -20,6 +20,7 @@ from other_servers import (
     Mutated,
     NoServer,
     Opaque,
+    Sparse,
     WithoutBegin,
     WordsOnly,
 )
@@ -90,6 +91,12 @@ def test_a_server_of_which_nobody_knows_the_ids():
 def test_a_model_of_few_letters():
     verdicts, _ = not_passed(LettersOnly())
     assert verdicts == {"EOS is kept": "skip"}  # its tokenizer does not read what it draws
+
+
+def test_a_law_with_zeros():
+    verdicts, _ = not_passed(Sparse(), None)
+    assert set(verdicts) <= {"EOS is kept", "reference ids", "reference"}
+    assert "fail" not in verdicts.values()
 
 
 def test_a_model_that_reads_none_of_our_texts_is_asked_with_a_text_of_its_own():
