@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,67 +31,88 @@ FEW, LONGEST = 4, 4
 SIGMAS = 4.0
 
 
+@dataclass(frozen=True)
+class _NextSum:
+    """The sum of the numbers of next tokens after one prefix.
+
+    Attributes:
+        prefix: The prefix.
+        total: Σ_v p(v | prefix) over the candidates that are one token more, EOS included; scaled up to a large alphabet.
+        error: The standard error of `total`; 0 where nothing was scaled up.
+        read: How many candidates were one token more.
+        whole: Whether these are all next tokens.
+        scaled: Whether `total` is scaled up.
+    """
+
+    prefix: str
+    total: float
+    error: float
+    read: int
+    whole: bool
+    scaled: bool
+
+    @property
+    def surely(self) -> float:
+        """What the sum is at least, but for one chance in 30,000."""
+        return self.total - SIGMAS * self.error
+
+
 def next_sums_finding(scorer: Scorer, trial: Trial) -> Finding:
     """Check Σ_v p(v | x) ≤ 1 over candidates v that are one token more than the prefix x.
 
     The numbers of different next tokens are of events that exclude each other, so any of them sum to at most 1. Of a large
     alphabet a random part is read, and the sum of all is estimated.
     """
-    worst, where, read, most = 0.0, "", 0, -np.inf
-    least = np.inf
-    surely = -np.inf
-    for k, size in enumerate(CUTS):
-        prefix = _cut(trial.heads[k % len(trial.heads)], size)
-        (before,) = read_numbers(scorer, [prefix])
-        most = max(most, float(before.logp.max(initial=-np.inf)))
-        after = read_numbers(scorer, [prefix + v for v in trial.candidates])
-        one_more = [
-            b.logp[-1] for v, b in zip(trial.candidates, after) if _is_next(scorer, prefix, v, before, b)
-        ]
-        if not one_more:
-            continue
-        p = np.exp(np.array(one_more))
-        ending = 0.0 if before.end is None else float(np.exp(before.end))
-        total, error = float(p.sum()) + ending, 0.0
-        if scorer.alphabet and not trial.whole:
-            scale = len(scorer.alphabet) / len(trial.candidates)
-            total, error = scale * float(p.sum()) + ending, scale * float(p.std()) * float(np.sqrt(len(p)))
-        sure = total - SIGMAS * error
-        if sure > surely:
-            surely, worst, where, read = sure, total, prefix, len(p)
-        if trial.whole and len(p) == len(trial.candidates):
-            least = min(least, total)
-    check = Check.NEXT_SUMS
+    prefixes = [_cut(trial.heads[k % len(trial.heads)], size) for k, size in enumerate(CUTS)]
+    before = read_numbers(scorer, prefixes, together=1)
+    most = max((float(found.logp.max()) for found in before if len(found.logp)), default=0.0)
     if most > EXACT:
         why = f"A number of {most:.3g} nats is log p of no token: p would be {np.exp(most):.3g}."
-        return Finding(check, "fail", float(np.exp(most)), 1.0, Measure.PROBABILITY, why)
-    if not read:
+        return Finding(Check.NEXT_SUMS, "fail", float(np.exp(most)), 1.0, Measure.PROBABILITY, why)
+    found = [_sum_after(scorer, trial, prefix, numbers) for prefix, numbers in zip(prefixes, before)]
+    sums = [s for s in found if s.read]
+    if not sums:
         why = (
             "No candidate is one token more than its prefix with the numbers of the prefix unchanged, so no sum over next "
             "tokens could be made. Name the tokens by alphabet or pieces."
         )
-        return Finding(check, "warn", None, 1.0, Measure.PROBABILITY, why)
-    of = (
-        f"all {read:,} next tokens"
-        if trial.whole and read == len(trial.candidates)
-        else f"{count_noun(read, 'possible next token')}"
-        + (f" of {len(scorer.alphabet):,}, scaled up," if scorer.alphabet else "")
-    )
+        return Finding(Check.NEXT_SUMS, "warn", None, 1.0, Measure.PROBABILITY, why)
+    worst = max(sums, key=lambda s: s.surely)
+    verdict = graded(worst.surely - 1.0, EXACT, NEARLY)
     why = (
-        f"Different next tokens exclude each other, so their probabilities sum to at most 1; after {_shown(where)} the "
-        f"numbers of {of} sum to {worst:.6g}. "
+        "Different next tokens exclude each other, so their probabilities sum to at most 1; after "
+        f"{_shown(worst.prefix)} the numbers of {_counted(scorer, worst)} sum to {worst.total:.6g}. "
     )
-    verdict = graded(surely - 1.0, EXACT, NEARLY)
+    least = min((s.total for s in sums if s.whole), default=1.0)
     if verdict == "fail":
-        lower = float(np.log(worst))
         why += (
             "Numbers that sum to more than 1 are no probabilities; divided by their sum, each of these is "
-            f"{lower:.3g} nats lower."
+            f"{float(np.log(worst.total)):.3g} nats lower."
         )
     elif least < 1.0 - NEARLY:
         verdict = "warn"
         why += f"After another prefix all next tokens sum to {least:.6g} only, so some mass is on nothing."
-    return Finding(check, verdict, worst, 1.0, Measure.PROBABILITY, why)
+    return Finding(Check.NEXT_SUMS, verdict, worst.total, 1.0, Measure.PROBABILITY, why.rstrip())
+
+
+def _sum_after(scorer: Scorer, trial: Trial, prefix: str, before: Numbers) -> _NextSum:
+    after = read_numbers(scorer, [prefix + v for v in trial.candidates])
+    logs = [b.logp[-1] for v, b in zip(trial.candidates, after) if _is_next(scorer, prefix, v, before, b)]
+    p = np.exp(np.array(logs, dtype=np.float64))
+    ending = 0.0 if before.end is None else float(np.exp(before.end))
+    if not scorer.alphabet or trial.whole:
+        whole = trial.whole and len(p) == len(trial.candidates)
+        return _NextSum(prefix, float(p.sum()) + ending, 0.0, len(p), whole, False)
+    scale = len(scorer.alphabet) / len(trial.candidates)
+    error = scale * float(p.std()) * float(np.sqrt(len(p))) if len(p) else 0.0
+    return _NextSum(prefix, scale * float(p.sum()) + ending, error, len(p), False, True)
+
+
+def _counted(scorer: Scorer, found: _NextSum) -> str:
+    if found.whole:
+        return f"all {found.read:,} next tokens"
+    of = f" of {len(scorer.alphabet):,}, scaled up," if found.scaled else ""
+    return f"{count_noun(found.read, 'possible next token')}{of}"
 
 
 def string_sums_finding(scorer: Scorer, trial: Trial) -> Finding:
