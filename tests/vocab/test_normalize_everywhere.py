@@ -54,7 +54,8 @@ ELSEWHERE = {
     "decompress",
     "classify predict",
     "classify evaluate",
-}  # in tests of their own below
+    "serve",
+}  # in tests of their own below, and in tests/server/test_normalized.py
 
 
 def verbs(group: click.Group, before: str = "") -> dict[str, click.Command]:

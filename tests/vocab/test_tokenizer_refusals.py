@@ -49,7 +49,7 @@ def test_a_text_on_which_the_library_fails(monkeypatch: pytest.MonkeyPatch) -> N
     d["model"]["unk_id"] = None  # "encountered an unknown token", it says, and stops
     vocab = build(d)
     assert vocab.decode(vocab.encode("the cat")) == b"the cat"
-    with pytest.raises(NotText, match="one on which it fails: .*unk_id"):
+    with pytest.raises(NotText, match="a text on which it fails: .*unk_id"):
         vocab.encode("the \u4e2d")
 
     def panic(*_: object, **__: object) -> None:

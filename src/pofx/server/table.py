@@ -31,6 +31,11 @@ class ServedModel:
     bare: LM | None
     created: int = field(default_factory=lambda: int(time.time()))
 
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text as the vocabulary reads it, normalized where the server was told so (`--normalize`)."""
+        read, _ = self.lm.vocab.read(text)
+        return [int(i) for i in self.lm.vocab.encode(read)]
+
 
 class Table:
     """The models of a server.

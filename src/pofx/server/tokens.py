@@ -64,7 +64,7 @@ def _ids(served: ServedModel, text: str, add_special_tokens: bool) -> list[int]:
     special = special_ids(served)
     if text in special:
         return [special[text]]
-    ids = [int(i) for i in served.lm.vocab.encode(text)]
+    ids = served.encode(text)
     first = begin_id(served)
     return [first, *ids] if add_special_tokens and first is not None else ids
 

@@ -73,7 +73,7 @@ def prompts_of(served: ServedModel, asked: CompletionRequest, begin: bool = Fals
 
 def _text(served: ServedModel, text: str, special: bool) -> Prompt:
     """A text stands after x0, where the model has one, and x0 is not echoed."""
-    ids = tuple(int(i) for i in served.lm.vocab.encode(text))
+    ids = tuple(served.encode(text))
     x0 = begin_id(served)
     if special and x0 is not None:
         return _after_x0(served, x0, ids, 1)

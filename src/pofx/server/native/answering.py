@@ -51,6 +51,6 @@ def count_tokens(lm: LM, texts: Iterable[str]) -> int:
 
 def _length(lm: LM, text: str) -> int:
     try:
-        return len(lm.vocab.encode_array(text))
+        return len(lm.vocab.encode_array(lm.vocab.read(text)[0]))
     except PofxError:  # stands at the place of the text in the answer
         return 0
