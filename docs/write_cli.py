@@ -22,7 +22,7 @@ standard error; 130 interrupted.
 | `POFX_MODEL` | the model of a command without `-m` |
 | `POFX_CACHE` | the directory of files that pofx can make again; see [cache](cache.md) |
 | `POFX_CACHE_LIMIT` | the most room that converted models take there together (20G) |
-| `POFX_API_KEY` | the key of the server that `check-server` asks |
+| `POFX_API_KEY` | the key that clients of `serve` must send, and that `check-server` sends |
 | `POFX_DATA` | the directory of files that pofx cannot make again: [pinned verdicts](pretrained.md#x0-is-evidence) |
 
 Each thing has the same spelling in every verb:
