@@ -174,7 +174,7 @@ class Hostile(ExactServer):
 
     def choice(self, index, prompt, asked):
         out = super().choice(index, prompt, asked)
-        return {**out, "text": "\x1b[2J\n" + out["text"], "finish_reason": ["stop"] * 3}
+        return {**out, "text": "\x1b[2J\n" + out["text"], "finish_reason": "stop" * 10_000}
 
     def error(self, refused):
         return 400, {"error": "\x1b[31m\n" * 100_000}

@@ -159,6 +159,7 @@ def test_a_hostile_server_writes_no_long_lines():
     found = findings_of(Hostile())
     assert found["unknown id"].verdict == "warn"
     assert max(len(f.got) for f in found.values()) < 500
+    assert max(len(f.sent + f.expected) for f in found.values()) < 200
 
 
 def test_all_requests_are_strict_json_of_the_named_model():

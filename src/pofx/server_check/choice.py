@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pofx.models.outside.http_client import Answer
-from pofx.server_check.finding import Broken
+from pofx.server_check.finding import Broken, quoted
 
 Row = Mapping[str, float]
 # How OpenAI and vLLM begin the names of tokens that spell a part of a character.
@@ -104,20 +104,22 @@ def choices_of(answer: Answer, n: int, sent: str, *, with_logprobs: bool = True)
 def _choice(raw: Mapping[str, Any], sent: str, with_logprobs: bool) -> Choice:
     index, text = raw.get("index", 0), raw.get("text")
     if not isinstance(index, int) or not isinstance(text, str):
-        raise Broken(sent, "an index and a text in each choice", f"{index!r:.20} and {text!r:.40}")
+        raise Broken(
+            sent, "an index and a text in each choice", f"{quoted(index, 20)} and {quoted(text, 40)}"
+        )
     reason = raw.get("finish_reason")
     said = reason if isinstance(reason, str) else ""
     logprobs = raw.get("logprobs")
     if not with_logprobs:
         return Choice(index, text, said, [], [], [], None)
     if not isinstance(logprobs, dict):
-        raise Broken(sent, "an object logprobs", f"{logprobs!r:.40}")
+        raise Broken(sent, "an object logprobs", quoted(logprobs, 40))
     tokens, numbers, top = (
         _array(logprobs, name, sent) for name in ("tokens", "token_logprobs", "top_logprobs")
     )
     for token in tokens:
         if not isinstance(token, str):
-            raise Broken(sent, "tokens that are strings", f"{token!r:.40}")
+            raise Broken(sent, "tokens that are strings", quoted(token, 40))
     offsets = logprobs.get("text_offset")
     whole = isinstance(offsets, list) and all(isinstance(o, int) for o in offsets) and (offsets or not tokens)
     return Choice(
@@ -134,7 +136,7 @@ def _choice(raw: Mapping[str, Any], sent: str, with_logprobs: bool) -> Choice:
 def _array(logprobs: Mapping[str, Any], name: str, sent: str) -> list[Any]:
     found = logprobs.get(name)
     if not isinstance(found, list):
-        raise Broken(sent, f"an array {name}", f"{found!r:.40}")
+        raise Broken(sent, f"an array {name}", quoted(found, 40))
     return found
 
 
@@ -142,7 +144,7 @@ def _number(raw: Any, sent: str) -> float | None:
     if raw is None:
         return None
     if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
-        raise Broken(sent, "finite numbers or null as log-probabilities", f"{raw!r:.40}")
+        raise Broken(sent, "finite numbers or null as log-probabilities", quoted(raw, 40))
     return float(raw)
 
 
@@ -150,9 +152,9 @@ def _row(raw: Any, sent: str) -> Row | None:
     if raw is None:
         return None
     if not isinstance(raw, dict):
-        raise Broken(sent, "objects or null in top_logprobs", f"{raw!r:.40}")
+        raise Broken(sent, "objects or null in top_logprobs", quoted(raw, 40))
     row = {name: _number(x, sent) for name, x in raw.items()}
     missing = [name for name, x in row.items() if x is None]
     if missing:
-        raise Broken(sent, "numbers in top_logprobs", f"null for {missing[0]!r:.40}")
+        raise Broken(sent, "numbers in top_logprobs", f"null for {quoted(missing[0], 40)}")
     return {name: x for name, x in row.items() if x is not None}

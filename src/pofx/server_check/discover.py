@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pofx.errors import BadSource, PofxError
 from pofx.lm.model import LM
 from pofx.models.outside.http_client import ServerClient
-from pofx.server_check.finding import Broken
+from pofx.server_check.finding import Broken, quoted
 from pofx.server_check.probe import Abilities, Probe, Prompt, ids_in, patient
 
 # English; then letters alone, for models of few characters.
@@ -91,7 +91,7 @@ def _text(probe: Probe) -> str:
             return drawn
     answer = probe.ask({"prompt": _TEXTS[0], "max_tokens": 1})
     raise BadSource(
-        f"{probe.client.address}/v1/completions: expected an answer to {_TEXTS[0]!r:.20}, got HTTP status "
+        f"{probe.client.address}/v1/completions: expected an answer to {quoted(_TEXTS[0], 20)}, got HTTP status "
         f"{answer.status}: {answer.said}",
         "check the address, the key (api_key) and the name of the model",
     )

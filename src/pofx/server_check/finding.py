@@ -86,3 +86,9 @@ class Broken(Exception):
 
 class Refused(Broken):
     """A request that the server refuses with a status 4xx, where an answer was expected."""
+
+
+def quoted(value: object, most: int) -> str:
+    """A value as Python writes it; of a longer one the beginning, "…", and the mark that closes it."""
+    written = repr(value)
+    return written if len(written) <= most else f"{written[: most - 2]}…{written[-1]}"

@@ -11,7 +11,7 @@ from typing import Any
 from pofx.lm.model import LM
 from pofx.models.outside.http_client import Answer, ServerClient
 from pofx.server_check.choice import Choice, choices_of
-from pofx.server_check.finding import Broken, Refused, Unaskable
+from pofx.server_check.finding import Broken, Refused, Unaskable, quoted
 
 Prompt = str | tuple[int, ...]
 
@@ -142,7 +142,7 @@ class Probe:
             else {"prompt": text, "add_special_tokens": special}
         )
         answer = self.ask(asked, "/tokenize")
-        sent = f"/tokenize {text!r:.30}"
+        sent = f"/tokenize {quoted(text, 30)}"
         if not answer.ok:
             raise Broken(sent, "ids", f"status {answer.status}: {answer.said}")
         ids = ids_in(answer)
@@ -173,7 +173,7 @@ def ids_in(answer: Answer) -> list[int] | None:
 
 def in_words(prompts: Sequence[Prompt], fields: Mapping[str, Any]) -> str:
     """A request in words, such as "12 ids, echo, logprobs 1, max_tokens 1"."""
-    shown = [f"{p!r:.24}" if isinstance(p, str) else f"{len(p)} ids" for p in prompts]
+    shown = [quoted(p, 24) if isinstance(p, str) else f"{len(p)} ids" for p in prompts]
     parts = [shown[0] if len(shown) == 1 else f"{len(shown)} prompts"]
     parts += ["echo"] * bool(fields.get("echo"))
     parts += [f"{k} {fields[k]}" for k in ("logprobs", "max_tokens") if k in fields]

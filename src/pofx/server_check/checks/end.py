@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pofx.server_check.choice import shown_lengths
-from pofx.server_check.finding import Broken, Outcome, Unaskable
+from pofx.server_check.finding import Broken, Outcome, Unaskable, quoted
 from pofx.server_check.probe import Probe, Prompt, in_words
 
 # Texts end seldom: so many beginnings are asked, and so many tokens are generated, in the hope of an EOS.
@@ -35,7 +35,7 @@ def _kept(probe: Probe, prompts: Sequence[Prompt], **more: Any) -> Outcome | Non
     for prompt, choice, n in zip(prompts, probe.many(prompts, **more), _counts(probe, prompts)):
         sent = in_words([prompt], {"echo": True, "max_tokens": 1})
         if set(choice.lengths) != {n + 1}:
-            got = f"arrays of length {shown_lengths(choice.lengths)}, finish_reason {choice.finish_reason!r}"
+            got = f"arrays of length {shown_lengths(choice.lengths)}, finish_reason {quoted(choice.finish_reason, 20)}"
             raise Broken(sent, expected, got)
         ended += choice.finish_reason == "stop"
     if not ended:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pofx.server_check.closeness import NEAR, largest_gap, verdict_of
-from pofx.server_check.finding import Broken, Outcome
+from pofx.server_check.finding import Broken, Outcome, quoted
 from pofx.server_check.probe import Probe
 
 
@@ -18,7 +18,7 @@ def check_ids_verbatim(probe: Probe) -> Outcome:
     named = [f"token_id:{i}" for i in ids]
     if choice.tokens[0].startswith("token_id:") and list(choice.tokens[:-1]) != named:
         at = next(i for i, (a, b) in enumerate(zip(choice.tokens, named)) if a != b)
-        return Outcome("fail", sent, f"{named[at]} at index {at}", choice.tokens[at])
+        return Outcome("fail", sent, f"{named[at]} at index {at}", quoted(choice.tokens[at], 30))
     return Outcome("pass", sent, expected, f"{len(choice.tokens)} tokens")
 
 
@@ -26,12 +26,12 @@ def check_begin_once(probe: Probe) -> Outcome:
     """BOS stands once in front, be it sent as an id or put there by the server before a text."""
     probe.need("echo", "ids", "learned")
     ids, text = probe.can.ids, probe.can.text
-    sent = f"{text!r:.20} as text, as ids, and as ids after BOS"
+    sent = f"{quoted(text, 20)} as text, as ids, and as ids after BOS"
     by_text, by_ids = probe.one(text), probe.one(ids)
     extra = len(by_text.tokens) - 1 - len(ids)
     if extra > 1 or (extra == 1 and by_text.tokens[1] == by_text.tokens[0]):
         return Outcome(
-            "fail", sent, "at most one token before the text", f"{by_text.tokens[: extra + 1]!r:.60}"
+            "fail", sent, "at most one token before the text", quoted(by_text.tokens[: extra + 1], 60)
         )
     if extra < 0:
         return Outcome("fail", sent, f"{len(ids) + 1} tokens of the text", f"{len(by_text.tokens)} tokens")
@@ -67,7 +67,7 @@ def check_round_trip(probe: Probe) -> Outcome:
         t for t in (f" {probe.can.text} ", f"{probe.can.text}\n\n{probe.can.text}\r\n") if _takes(probe, t)
     ]
     for text in texts:
-        sent = f"/tokenize, then /detokenize {text!r:.24}"
+        sent = f"/tokenize, then /detokenize {quoted(text, 24)}"
         answer = probe.ask({"tokens": probe.tokenize(text)}, "/detokenize")
         if not answer.ok:
             got = f"status {answer.status}: {answer.said}"
@@ -76,7 +76,7 @@ def check_round_trip(probe: Probe) -> Outcome:
             answer.json.get("prompt", answer.json.get("content")) if isinstance(answer.json, dict) else None
         )
         if back != text:
-            return Outcome("fail", sent, f"{text!r:.60}", f"{back!r:.60}")
+            return Outcome("fail", sent, quoted(text, 60), quoted(back, 60))
     return Outcome("pass", f"{len(texts)} texts to /tokenize and back", "the same texts", "the same texts")
 
 
@@ -85,17 +85,19 @@ def check_special_tokens(probe: Probe) -> Outcome:
     probe.need("special", "tokenizer")
     special = probe.can.special
     if "eos_token" not in special:
-        return Outcome("fail", "/tokenizer_info", "a key eos_token", f"the keys {sorted(special)!r:.60}")
+        return Outcome(
+            "fail", "/tokenizer_info", "a key eos_token", f"the keys {quoted(sorted(special), 60)}"
+        )
     ids = {}
     for name in ("eos_token", "bos_token"):
         text = special.get(name)
         if text is None:
             continue
         if not isinstance(text, str):
-            return Outcome("fail", "/tokenizer_info", f"{name} as a string or null", f"{text!r:.40}")
+            return Outcome("fail", "/tokenizer_info", f"{name} as a string or null", quoted(text, 40))
         found = probe.tokenize(text)
         if len(found) != 1:
-            return Outcome("fail", f"/tokenize {text!r:.20}", f"the id of {name}", f"{len(found)} ids")
+            return Outcome("fail", f"/tokenize {quoted(text, 20)}", f"the id of {name}", f"{len(found)} ids")
         ids[name] = found[0]
     if ids.get("bos_token") == 0:
         return Outcome(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pofx.server_check.choice import NAMED, Row
 from pofx.server_check.closeness import verdict_of
-from pofx.server_check.finding import Broken, Outcome, Unaskable
+from pofx.server_check.finding import Broken, Outcome, Unaskable, quoted
 from pofx.server_check.probe import Probe, Prompt, in_words
 
 # Of a sum of float32 exponentials over 260,000 tokens 1e-4 is lost at most; bfloat16 rows are off by 1e-3.
@@ -66,16 +66,16 @@ def check_greedy(probe: Probe) -> Outcome:
             best = max(row.values())
             generated = i == len(choice.tokens) - 1
             if generated and x != best:
-                return Outcome("fail", sent, f"the likeliest token, {best!r}", f"{name!r:.20} of {x!r}")
+                return Outcome("fail", sent, f"the likeliest token, {best!r}", f"{quoted(name, 20)} of {x!r}")
             if x > best:
                 return Outcome(
                     "fail", sent, f"at most the largest of the row, {best!r}", f"{x!r} at index {i}"
                 )
             if name in row and row[name] != x:
                 got = f"{x!r} and {row[name]!r} at index {i}"
-                return Outcome("fail", sent, f"one number for {name!r:.20}", got)
+                return Outcome("fail", sent, f"one number for {quoted(name, 20)}", got)
     return Outcome(
-        "pass", sent, "the largest of its row", f"{choice.logprobs[-1]!r} for {choice.tokens[-1]!r:.20}"
+        "pass", sent, "the largest of its row", f"{choice.logprobs[-1]!r} for {quoted(choice.tokens[-1], 20)}"
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from pofx.errors import PofxError
 from pofx.lm.model import LM
-from pofx.server_check.finding import Outcome, ServerVerdict, Unaskable
+from pofx.server_check.finding import Outcome, ServerVerdict, Unaskable, quoted
 from pofx.server_check.probe import Probe
 
 # float32 kernels of two libraries differ by up to 0.004 nats a token on small models; bfloat16 by 0.03 in the mean.
@@ -20,11 +20,11 @@ def check_reference_ids(probe: Probe) -> Outcome:
     lm = _reference(probe)
     texts = [t for t in (probe.can.text, probe.can.multibyte) if t]
     for text in texts:
-        sent = f"/tokenize {text!r:.24}"
+        sent = f"/tokenize {quoted(text, 24)}"
         try:
             ours = lm.vocab.encode(text)
         except PofxError as e:
-            raise Unaskable(f"the reference does not read {text!r:.24}: {e.subject:.60}") from None
+            raise Unaskable(f"the reference does not read {quoted(text, 24)}: {e.subject:.60}") from None
         theirs = probe.tokenize(text)
         if ours != theirs:
             at = next(
@@ -45,15 +45,15 @@ def check_reference_numbers(probe: Probe) -> Outcome:
         free = int(lm.begin.known == "none")
         ours = np.concatenate([[np.nan] * free, lm.forward([ids], skip=free).logp[0]])
     except PofxError as e:
-        raise Unaskable(f"the reference does not score {text!r:.24}: {e.subject:.60}") from None
+        raise Unaskable(f"the reference does not score {quoted(text, 24)}: {e.subject:.60}") from None
     begin = _begin_id(probe, lm)
     if probe.can.ids and (begin is not None or free):
-        sent = f"{text!r:.20} as ids{' after x0' if begin is not None else ''}"
+        sent = f"{quoted(text, 20)} as ids{' after x0' if begin is not None else ''}"
         prompt = (*([] if begin is None else [begin]), *ids)
         choice = probe.one(prompt).whole(len(prompt) + 1, sent)
         theirs = choice.logprobs[len(prompt) - len(ids) : -1]
     else:
-        sent = f"{text!r:.20} as text"
+        sent = f"{quoted(text, 20)} as text"
         choice = probe.one(text)
         extra = len(choice.tokens) - 1 - len(ids)
         if extra not in (0, 1):

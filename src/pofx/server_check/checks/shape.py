@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pofx.server_check.choice import choices_of, shown_lengths
-from pofx.server_check.finding import Outcome, Unaskable
+from pofx.server_check.finding import Outcome, Unaskable, quoted
 from pofx.server_check.probe import Probe, Prompt, in_words
 
 
@@ -18,7 +18,7 @@ def check_echo(probe: Probe) -> Outcome:
     choice = probe.one(text)
     least = max(2, len(probe.can.ids) if probe.can.learned else 2)
     if not choice.text.startswith(text) and len(choice.tokens) < least:
-        return Outcome("fail", sent, "the prompt in the answer", f"{choice.text!r:.40}")
+        return Outcome("fail", sent, "the prompt in the answer", quoted(choice.text, 40))
     if all(x is None for x in choice.logprobs[1:-1]):
         return Outcome("fail", sent, "log-probabilities of the prompt", "null for every token")
     return Outcome(
@@ -63,7 +63,7 @@ def check_max_tokens_1(probe: Probe) -> Outcome:
     alone = probe.one(prompt, echo=False)
     if alone.finish_reason != "stop" or alone.tokens:
         alone.whole(1, sent, first=0)
-    return Outcome("pass", sent, "one token", f"{len(alone.tokens)} token, {alone.finish_reason!r}")
+    return Outcome("pass", sent, "one token", f"{len(alone.tokens)} token, {quoted(alone.finish_reason, 20)}")
 
 
 def check_nulls(probe: Probe) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pofx.server_check.choice import NAMED, Choice
-from pofx.server_check.finding import Outcome, Unaskable
+from pofx.server_check.finding import Outcome, Unaskable, quoted
 from pofx.server_check.probe import Probe, in_words
 
 
@@ -30,7 +30,9 @@ def check_text(probe: Probe) -> Outcome:
         sent = in_words([text], {"echo": True, "logprobs": 1, "max_tokens": 1})
         choice = probe.one(text)
         if not choice.text.startswith(text):
-            return Outcome("fail", sent, f"a text that begins with {text!r:.40}", f"{choice.text!r:.60}")
+            return Outcome(
+                "fail", sent, f"a text that begins with {quoted(text, 40)}", quoted(choice.text, 60)
+            )
         texts += 1
     return Outcome("pass", f"{texts} texts, echo", "the same texts in front", "the same texts in front")
 
@@ -67,5 +69,5 @@ def _misplaced(choice: Choice, offsets: Sequence[int], end: int) -> str:
         # A tokenizer may put a space before a text, which is no part of the text.
         spelled = token.lstrip(" ▁") if i < 2 and at == 0 else token
         if not named and not choice.text.startswith(spelled, at):
-            return f"{at} for {token!r:.20} at index {i}, where {choice.text[at : at + 8]!r} stands"
+            return f"{at} for {quoted(token, 20)} at index {i}, where {choice.text[at : at + 8]!r} stands"
     return ""
