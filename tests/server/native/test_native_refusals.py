@@ -97,5 +97,6 @@ def test_a_wrong_field_is_named(server: Server, path: str, fields: dict[str, Any
 def test_work_is_bounded_before_it_begins(server: Server) -> None:
     error = refused(server, "/v1/sample", 413, n=128, max_tokens=65536)
     assert (error["code"], error["param"]) == ("too_many_tokens", "max_tokens")
+    assert refused(server, "/v1/score", 413, texts=["a" * 10_000], top=100)["param"] == "top"
     assert refused(server, "/v1/score", 413, texts=["a" * (1 << 17)])["code"] == "too_many_tokens"
     assert refused(server, "/v1/score", 413, texts=["a" * (1 << 20), "b"])["code"] == "too_large"

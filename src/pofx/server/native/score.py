@@ -10,10 +10,14 @@ from starlette.responses import Response
 from pofx.lm.trace import Want
 from pofx.queries.scoring.score import Scored, score
 from pofx.report.json_records import scored_record
+from pofx.server.errors import RequestError
 from pofx.server.json_body import read_body
 from pofx.server.native.answering import answer, count_tokens
 from pofx.server.native.each_text import prefix_of_each, records_of_each
 from pofx.server.native.requests import ScoreRequest
+
+# The most likeliest tokens in one answer, all positions together: about 300 MB while the answer is written.
+LISTED = 500_000
 
 
 async def score_endpoint(request: Request) -> Response:
@@ -27,8 +31,10 @@ async def score_endpoint(request: Request) -> Response:
 
     def count() -> int:
         tokens = count_tokens(served.lm, every)
-        # The terms of this join are bytes.
-        return max(tokens, sum(len(t.encode()) for t in every)) if asked.boundary == "exact" else tokens
+        if asked.boundary == "exact":  # the terms of this join are bytes
+            tokens = max(tokens, sum(len(t.encode()) for t in every))
+        _check_listed(asked.top, tokens)
+        return tokens
 
     def record(scored: Scored) -> dict[str, Any]:
         return scored_record(
@@ -45,3 +51,15 @@ async def score_endpoint(request: Request) -> Response:
         return {"model": served.name, "scores": found}
 
     return await answer(request, every, count, work)
+
+
+def _check_listed(top: int, tokens: int) -> None:
+    """Refuse an answer that would take the memory of other requests."""
+    if top * tokens > LISTED:
+        raise RequestError(
+            413,
+            "too_large",
+            f"top: expected at most {LISTED} likeliest tokens in all, got {top} for each of {tokens} tokens",
+            "top",
+            ("split the request", "ask for fewer"),
+        )
