@@ -32,30 +32,30 @@ ngram 2=4
 
 
 @pytest.fixture(scope="session")
-def model_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Where each model lies, by its name: fitted, with and without x0, and unsmoothed; ARPA; Hugging Face; GGUF."""
+def fitted_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where each fitted model lies, by its name: with and without x0, without EOS, unsmoothed; and an ARPA file."""
+    home = tmp_path_factory.mktemp("fitted")
+    kinds = {"own": {}, "open": {"begin": False}, "mle": {"smoothing": "mle"}, "endless": {"end": False}}
+    for name, options in kinds.items():
+        pofx.save(pofx.fit(TEXTS, pofx.NgramSpec(order=3, **options)), home / name)
+    (home / "words.arpa").write_text(ARPA)
+    return {**{name: str(home / name) for name in kinds}, "words": str(home / "words.arpa")}
+
+
+@pytest.fixture(scope="session")
+def model_files(tmp_path_factory: pytest.TempPathFactory, fitted_files: dict[str, str]) -> dict[str, str]:
+    """Where each model lies, by its name: the fitted ones, and random ones in the layout of Hugging Face and as GGUF."""
     import tiny_checkpoints
     import tiny_gguf
 
-    home = tmp_path_factory.mktemp("served")
-    pofx.save(pofx.fit(TEXTS, pofx.NgramSpec(order=3)), home / "own")
-    pofx.save(pofx.fit(TEXTS, pofx.NgramSpec(order=3, begin=False)), home / "open")
-    pofx.save(pofx.fit(TEXTS, pofx.NgramSpec(order=3, smoothing="mle")), home / "mle")
-    (home / "words.arpa").write_text(ARPA)
+    home = tmp_path_factory.mktemp("pretrained")
     tiny_checkpoints.write(home / "tiny", adds="bos")
     tiny_checkpoints.write(home / "plain")
     tiny_gguf.write(home / "tiny.gguf", "llama", tiny_gguf.model("llama"), tiny_gguf.byte_level())
     for name in ("tiny", "plain", "tiny.gguf"):
         pofx.load(home / name)  # converted here, where the libraries are imported already
-    return {
-        "own": str(home / "own"),
-        "open": str(home / "open"),
-        "mle": str(home / "mle"),
-        "words": str(home / "words.arpa"),
-        "tiny": str(home / "tiny"),
-        "plain": str(home / "plain"),
-        "gguf": str(home / "tiny.gguf"),
-    }
+    pretrained = {"tiny": "tiny", "plain": "plain", "gguf": "tiny.gguf"}
+    return {**fitted_files, **{name: str(home / file) for name, file in pretrained.items()}}
 
 
 @pytest.fixture(scope="session")

@@ -17,12 +17,7 @@ from pofx.cli.main import main
 from small_models import ngram
 
 ECHO = {"prompt": "the cat", "max_tokens": 0, "echo": True, "logprobs": 5}
-LONG = {"model": "own", "prompt": "the", "max_tokens": 20_000, "temperature": 1, "seed": 1}
-
-
-@pytest.fixture(scope="module")
-def small(model_files: dict[str, str]) -> dict[str, str]:
-    return {name: model_files[name] for name in ("own", "open")}
+LONG = {"model": "endless", "prompt": "the", "max_tokens": 1000, "seed": 1}
 
 
 @pytest.fixture
@@ -70,13 +65,13 @@ def test_health_ready_and_metrics(server: Server) -> None:
     assert server.get("/metrics").headers["content-type"].startswith("text/plain; version=")
 
 
-def test_a_model_that_says_something_else_is_not_ready(model_files: dict[str, str]) -> None:
+def test_a_model_that_says_something_else_is_not_ready(fitted_files: dict[str, str]) -> None:
     import numpy as np
 
     import pofx
     from pofx.server.golden import Golden, golden
 
-    lm = pofx.load(model_files["own"])
+    lm = pofx.load(fitted_files["own"])
     found = golden(lm)
     assert found.distance(lm) == 0
     assert np.isfinite(found.logp).all()
@@ -128,9 +123,9 @@ def test_a_start_that_is_refused_says_so_in_one_line(
 
 @pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.thorough)])
 def test_a_signal_finishes_what_is_admitted_and_ends_with_0(
-    tmp_path: Path, small: dict[str, str], name: str
+    tmp_path: Path, fitted_files: dict[str, str], name: str
 ) -> None:
-    with serving(tmp_path, small) as s, connected(s) as admitted, connected(s) as idle:
+    with serving(tmp_path, fitted_files) as s, connected(s) as admitted, connected(s) as idle:
         stream = admitted.makefile("rb")
         admitted.sendall(http("POST", "/v1/completions", json.dumps(LONG).encode()))
         until(lambda: s.metric("pofx_running") == 1, "work")
@@ -147,8 +142,10 @@ def test_a_signal_finishes_what_is_admitted_and_ends_with_0(
 
 
 @pytest.mark.thorough
-def test_work_that_takes_longer_than_the_grace_is_stopped(tmp_path: Path, small: dict[str, str]) -> None:
-    with serving(tmp_path, small, "--grace", "0") as s, connected(s) as admitted:
+def test_work_that_takes_longer_than_the_grace_is_stopped(
+    tmp_path: Path, fitted_files: dict[str, str]
+) -> None:
+    with serving(tmp_path, fitted_files, "--grace", "0") as s, connected(s) as admitted:
         admitted.sendall(http("POST", "/v1/completions", json.dumps({**LONG, "max_tokens": 60_000}).encode()))
         until(lambda: s.metric("pofx_running") == 1, "work")
         s.signal(SIGNALS["SIGTERM"])
@@ -161,27 +158,29 @@ def test_work_that_takes_longer_than_the_grace_is_stopped(tmp_path: Path, small:
 
 
 def test_a_server_that_was_killed_returns_with_the_same_numbers(
-    tmp_path: Path, small: dict[str, str]
+    tmp_path: Path, fitted_files: dict[str, str]
 ) -> None:
     def numbers(s: Server) -> Any:
-        return [s.post("/v1/completions", {**ECHO, "model": name}).json()["choices"] for name in small]
+        return [
+            s.post("/v1/completions", {**ECHO, "model": name}).json()["choices"] for name in ("own", "open")
+        ]
 
-    with serving(tmp_path, small, "--deterministic") as s:
+    with serving(tmp_path, fitted_files, "--deterministic") as s:
         first, port = numbers(s), s.address[1]
         with connected(s) as admitted:
             admitted.sendall(http("POST", "/v1/completions", json.dumps(LONG).encode()))
             until(lambda: s.metric("pofx_running") == 1, "work")
             s.process.kill()
             assert s.ended() == -9
-    with serving(tmp_path, small, "--deterministic", port=port) as s:
+    with serving(tmp_path, fitted_files, "--deterministic", port=port) as s:
         assert s.address[1] == port
         assert s.get("/ready").status_code == 200
         assert numbers(s) == first
 
 
 @pytest.mark.thorough
-def test_a_server_with_a_key(tmp_path: Path, small: dict[str, str]) -> None:
-    with serving(tmp_path, small, "--host", "0.0.0.0", POFX_API_KEY="sesame") as s:  # noqa: S104
+def test_a_server_with_a_key(tmp_path: Path, fitted_files: dict[str, str]) -> None:
+    with serving(tmp_path, fitted_files, "--host", "0.0.0.0", POFX_API_KEY="sesame") as s:  # noqa: S104
         assert "sesame" not in s.banner
         assert "http://127.0.0.1:" in s.banner
         assert "auth_token=$POFX_API_KEY" in s.banner

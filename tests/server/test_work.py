@@ -123,6 +123,9 @@ def test_a_server_that_stops_ends_what_runs_at_the_next_pass() -> None:
             desk.stop()
         assert [(e.status, e.code) for e in found] == [(503, "shutting_down")]
         assert (desk.waiting, desk.running) == (0, 0)
+        with pytest.raises(RequestError) as caught:  # admitted before, and between two pieces of its work
+            await desk.run(Asked(), lambda: pytest.fail("it runs"))  # type: ignore[arg-type]
+        assert caught.value.code == "shutting_down"
 
     anyio.run(main)
 

@@ -52,7 +52,7 @@ class Desk:
         self._running: set[Cancellation] = set()
         self.waiting = 0  # tokens
         self.received = 0  # bytes
-        self.closing = False
+        self.closing = self._stopped = False
 
     @property
     def preparing(self) -> int:
@@ -138,11 +138,13 @@ class Desk:
 
     def stop(self) -> None:
         """Stop all work at its next pass; its clients are told that the server shuts down."""
-        self.closing = True
+        self.closing = self._stopped = True
         for cancellation in list(self._running):
             cancellation.cancel()
 
     async def _in_thread(self, request: Request, work: Callable[[], R], limiter: CapacityLimiter) -> R:
+        if self._stopped:
+            raise shutting_down()  # between two pieces of its work
         cancellation = Cancellation()
         self._running.add(cancellation)
         gone = begun = False
