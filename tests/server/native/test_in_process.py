@@ -1,4 +1,4 @@
-"""What needs an application in this process: bits of `--deterministic`, and verdicts that are kept."""
+"""What needs an application in this process: bits of `--deterministic`, kept verdicts, and admission."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from pofx.server.description.model_answers import AuditAnswer
 from pofx.server.native.audit import audit_record
 from pofx.server.settings import Settings
 from pofx.server.table import ServedModel
+from pofx.server.work import Seat
 from pofx.transforms.deterministic import deterministic
 from small_models import ngram
 
 TEXTS = ["the cat sat", "a cat", "the dog sat on the cat", "é"]
 
 
-def asked(app: Any, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def asked(app: Any, bodies: list[dict[str, Any]], path: str = "/v1/score") -> list[dict[str, Any]]:
     """The answers to requests that are sent together."""
     out: list[Any] = [None] * len(bodies)
 
@@ -32,7 +33,7 @@ def asked(app: Any, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
 
             async def ask(k: int) -> None:
-                out[k] = (await client.post("/v1/score", json=bodies[k])).json()
+                out[k] = (await client.post(path, json=bodies[k])).json()
 
             async with anyio.create_task_group() as group:
                 for k in range(len(bodies)):
@@ -75,3 +76,33 @@ def test_a_damaged_verdict_is_none_and_names_no_file(home: Path) -> None:
     found = audit_record(served)
     assert found["verdict"] is None and "damaged" in found["advice"][0]
     assert str(home) not in str(found)
+
+
+def test_each_request_is_admitted_by_its_tokens() -> None:
+    app = make_app([("own", ngram()), ("other", ngram(order=2))], Settings(queue=1000))
+    desk = app.state.desk
+    seen: list[int] = []
+    resize = Seat.resize
+
+    def noted(seat: Seat, tokens: int) -> None:
+        seen.append(tokens)
+        resize(seat, tokens)
+
+    bodies: list[tuple[str, dict[str, Any], int]] = [
+        ("/v1/score", {"texts": ["abc", "de"], "given": "x"}, 9),
+        ("/v1/words", {"texts": ["abc"]}, 5),
+        ("/v1/next", {"given": "abc", "unit": "token"}, 4),
+        ("/v1/next", {"given": "abc", "unit": "word", "calls": 7}, 11),
+        ("/v1/sample", {"n": 2, "max_tokens": 5, "given": "a"}, 12),
+        ("/v1/posterior", {"texts": ["abc"]}, 8),
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Seat, "resize", noted)
+        for path, body, tokens in bodies:
+            seen.clear()
+            assert "error" not in asked(app, [body], path)[0]
+            assert seen == [tokens], path
+    with desk.admitted(1000):
+        for path, body, _ in bodies:
+            assert asked(app, [body], path)[0]["error"]["code"] == "queue_full"
+    assert desk.waiting == 0
