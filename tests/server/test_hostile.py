@@ -6,10 +6,11 @@ import contextlib
 import json
 import socket
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
-from served import Answer, Server, ask, connected, http, read_answer, until
+from served import Answer, Server, ask, connected, http, read_answer, serving, until
 
 GOOD = (
     b'{"model": "own", "prompt": "the cat", "max_tokens": 1, "echo": true, "logprobs": 1, "temperature": 0}'
@@ -230,7 +231,12 @@ def test_clients_that_go_away_before_or_after_their_request(server: Server) -> N
     assert server.post("/v1/completions", json.loads(GOOD)).status_code == 200
 
 
-def test_a_client_that_goes_away_frees_its_work(server: Server) -> None:
+def test_a_client_that_goes_away_frees_its_work(tmp_path: Path, fitted_files: dict[str, str]) -> None:
+    with serving(tmp_path, fitted_files) as s:
+        frees_the_work_of_who_goes_away(s)
+
+
+def frees_the_work_of_who_goes_away(server: Server) -> None:
     before = server.post("/v1/completions", json.loads(GOOD)).json()["choices"]
     long = {"model": "endless", "prompt": "the", "max_tokens": 60_000}
     texts = {"model": "endless", "texts": ["the cat sat " * 2000] * 2, "given": "a"}
