@@ -77,9 +77,10 @@ bench: install
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r bench/peers.txt
 	touch $@
 
-bench-peers: install .venv/.smollm2 .venv-peers/.installed
+bench-peers: install .venv/.smollm2 .venv-peers/.installed .venv-clients/.installed
 	$(BIN)/python bench/score.py
 	$(BIN)/python bench/strings.py
+	$(BIN)/python bench/serve_lm_eval.py
 
 # Every causal type of transformers, tiny: the table in docs/models.md.
 bench-architectures: install

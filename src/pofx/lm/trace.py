@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.logspace import Floats, entropy, logsumexp
+from pofx.algorithms.logspace import Floats, entropy, likeliest, logsumexp
 from pofx.lm.log_checks import check_all_logs, check_logs
 from pofx.values import check_whole_number
 
@@ -189,7 +189,7 @@ def _off_whole_laws(
     if want.rank:
         out["rank"] = 1 + np.sum(logp[each] > own[:, None], axis=1)
     if want.top:
-        best = np.argsort(-logp, axis=1, kind="stable")[:, : want.top]
+        best = likeliest(logp, want.top)
         out["top_ids"] = best[each]
         out["top_logp"] = np.take_along_axis(logp, best, axis=1)[each]
     if want.end and end is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.algorithms.logspace import Floats
+from pofx.algorithms.logspace import Floats, likeliest
 from pofx.algorithms.statistics.inversion import inverse_of_logs
 from pofx.lm.model import LM
 from pofx.lm.state import State
@@ -91,7 +91,7 @@ def _next(logp: Floats, u: NDArray[np.float64], plan: Plan) -> list[Token]:
     own = logp[np.arange(len(ids)), ids].astype(np.float64).tolist()
     if not plan.top:
         return [Token(i, p) for i, p in zip(ids.tolist(), own)]
-    best = np.argsort(-logp, axis=1, kind="stable")[:, : plan.top]
+    best = likeliest(logp, plan.top)
     values = np.take_along_axis(logp, best, axis=1).astype(np.float64)
     return [Token(*t) for t in zip(ids.tolist(), own, zip(best.tolist(), values.tolist()))]
 
