@@ -42,9 +42,11 @@ def likeliest(a: Floats, k: int) -> NDArray[np.int64]:
     """
     size = a.shape[1]
     if k == 1 and size:
-        return np.argmax(a, axis=1)[:, None]
+        out: NDArray[np.int64] = np.argmax(a, axis=1)[:, None]
+        return out
     if k >= size:
-        return np.argsort(-a, axis=1, kind="stable")
+        out = np.argsort(-a, axis=1, kind="stable")
+        return out
     if k == 0:
         return np.zeros((len(a), 0), dtype=np.int64)
     least = np.partition(a, size - k, axis=1)[:, size - k]

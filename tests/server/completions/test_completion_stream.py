@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import anyio
 import pytest
 
 from pofx.server.batching.shared import SharedLM
@@ -101,3 +102,48 @@ def test_what_fails_later_is_an_event(served: Asked, monkeypatch: pytest.MonkeyP
     assert answer.status_code == 200
     assert json.loads(lines[-3].removeprefix("data: "))["error"]["code"] == "out-of-memory"
     assert lines[-2:] == ["data: [DONE]", ""]
+
+
+def test_a_client_that_goes_away_ends_the_drawing(served: Asked) -> None:
+    app: Any = served.http.app
+    body = json.dumps({"model": "no-eos", "prompt": "the", "max_tokens": 60_000, "stream": True}).encode()
+    headers = [
+        (b"host", b"localhost"),
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/completions",
+        "raw_path": b"/v1/completions",
+        "query_string": b"",
+        "root_path": "",
+        "headers": headers,
+        "scheme": "http",
+        "server": ("localhost", 80),
+        "client": ("localhost", 1),
+        "http_version": "1.1",
+    }
+
+    async def exchange() -> int:
+        gone, sent, bodies = anyio.Event(), 0, [body]
+
+        async def receive() -> dict[str, Any]:
+            if bodies:
+                return {"type": "http.request", "body": bodies.pop(), "more_body": False}
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            nonlocal sent
+            sent += message["type"] == "http.response.body"
+            if sent == 3:
+                gone.set()
+
+        with anyio.fail_after(60):
+            await app(scope, receive, send)
+        return sent
+
+    assert 3 <= anyio.run(exchange) < 30_000
+    assert (app.state.desk.running, app.state.desk.waiting) == (0, 0)
