@@ -42,11 +42,9 @@ def likeliest(a: Floats, k: int) -> NDArray[np.int64]:
     """
     size = a.shape[1]
     if k == 1 and size:
-        out: NDArray[np.int64] = np.argmax(a, axis=1)[:, None]
-        return out
+        return np.asarray(np.argmax(a, axis=1)[:, None], dtype=np.int64)
     if k >= size:
-        out = np.argsort(-a, axis=1, kind="stable")
-        return out
+        return np.asarray(np.argsort(-a, axis=1, kind="stable"), dtype=np.int64)
     if k == 0:
         return np.zeros((len(a), 0), dtype=np.int64)
     least = np.partition(a, size - k, axis=1)[:, size - k]
