@@ -125,11 +125,20 @@ def test_a_start_that_is_refused_says_so_in_one_line(
 def test_a_signal_finishes_what_is_admitted_and_ends_with_0(
     tmp_path: Path, fitted_files: dict[str, str], name: str
 ) -> None:
-    with serving(tmp_path, fitted_files) as s, connected(s) as admitted, connected(s) as idle:
+    with (
+        serving(tmp_path, fitted_files) as s,
+        connected(s) as admitted,
+        connected(s) as idle,
+        connected(s) as part,
+    ):
         stream = admitted.makefile("rb")
         admitted.sendall(http("POST", "/v1/completions", json.dumps(LONG).encode()))
+        part.sendall(http("POST", "/v1/completions", b"{", "Content-Length: 9"))
         until(lambda: s.metric("pofx_running") == 1, "work")
         s.signal(SIGNALS[name])
+        refused = read_answer(part.makefile("rb"))
+        assert refused is not None
+        assert (refused.status, refused.error["code"]) == (503, "shutting_down")
         answer = read_answer(stream)
         assert answer is not None
         assert answer.status == 200

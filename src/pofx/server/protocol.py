@@ -10,6 +10,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pofx.server.errors import RequestError, refusal
+from pofx.server.work import shutting_down
 
 # How many seconds a client has to send a request, and to take what is written to it. 8 MiB in 60 s is 1.1 Mbit/s.
 SECONDS = 60.0
@@ -61,6 +62,13 @@ class Protocol(H11Protocol):
         """Take the next request, which may have come already."""
         super().on_response_complete()
         self._watch()
+
+    def shutdown(self) -> None:
+        """End after what is admitted; a request that is still being sent is not."""
+        if self.conn.their_state is h11.SEND_BODY:
+            self._refuse(shutting_down())
+        else:
+            super().shutdown()
 
     def pause_writing(self) -> None:
         """The client takes nothing: it has some time to change its mind."""
