@@ -32,7 +32,7 @@ class PageServer:
         )
         assert self._process.stdout is not None
         said = ""
-        while not said.endswith("admitted.\n"):
+        while not said.splitlines()[-1:] or not said.splitlines()[-1].startswith("Ctrl-C"):
             line = self._process.stdout.readline()
             assert line, f"the server ended: {said}"
             said += line

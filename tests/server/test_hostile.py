@@ -81,6 +81,22 @@ def test_two_lengths_of_one_body_do_not_smuggle_a_request(server: Server) -> Non
 # ------------------------------------------------------------------------------------------- paths, methods, headers
 
 
+def test_a_refusal_says_what_to_do(server: Server) -> None:
+    nowhere = server.get("/v1/chat/completions").json()["error"]
+    assert nowhere["advice"] == ["read what each path answers at /openapi.json"]
+    assert "/v1/completions, " in nowhere["message"] and "/begin," not in nowhere["message"]  # a mount, no path
+    method = server.get("/v1/score").json()["error"]["message"]
+    assert method == "expected the method POST, got GET; send the request with that method"
+    model = server.post("/v1/completions", {"model": "x", "prompt": "a"}).json()["error"]
+    assert model["message"].startswith("model: expected one of own, ") and len(model["advice"]) == 2
+    unknown = server.post("/v1/completions", {"prompt": [65, 999]}).json()["error"]["message"]
+    assert unknown == (
+        "prompt: expected ids from 0 to 256, or 257 (x0), got 999 at index 1; take the ids that /tokenize answers"
+    )
+    many = server.post("/v1/completions", {"prompt": "a", "max_tokens": 70_000}).json()["error"]
+    assert many["advice"] == ["split the request", "ask for fewer tokens (max_tokens, n)"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [

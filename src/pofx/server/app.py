@@ -78,15 +78,22 @@ async def _no_endpoint(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  (ours: registered for this class)
     methods = (error.headers or {}).get("Allow")
     if methods is None:
-        paths = ", ".join(r.path for r in request.app.routes if "{" not in r.path)
+        # A mount such as /begin has further paths inside, and is none itself.
+        paths = ", ".join(r.path for r in request.app.routes if isinstance(r, Route) and "{" not in r.path)
         return refusal(
-            RequestError(404, "unknown_url", f"expected one of {paths}, got {request.url.path[:60]!a}")
+            RequestError(
+                404,
+                "unknown_url",
+                f"expected one of {paths}, got {request.url.path[:60]!a}",
+                advice=("read what each path answers at /openapi.json",),
+            )
         )
     return refusal(
         RequestError(
             405,
             "method_not_allowed",
-            f"expected {methods}, got {request.method[:20]}",
+            f"expected the method {' or '.join(sorted(methods.split(', ')))}, got {request.method[:20]}",
+            advice=("send the request with that method",),
             headers={"Allow": methods},
         )
     )

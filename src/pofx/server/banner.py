@@ -10,7 +10,7 @@ from pofx.server.settings import Settings
 from pofx.server.special import begin_id
 from pofx.server.table import ServedModel
 
-# The longest input that lm-eval is told, where a model has no bound: eight of them fit into one request.
+# max_length for lm-eval, where a model has no bound: eight inputs of this length fit into one request.
 UNBOUNDED = 8_000
 
 
@@ -27,7 +27,9 @@ def banner(models: Iterable[ServedModel], settings: Settings, port: int) -> str:
     lines = [f"pofx serves at {base}", *(f"  {_model(m)}" for m in served), ""]
     for m in served:
         lines += [*_commands(m, base, len(served) > 1, settings.api_key is not None), ""]
-    lines.append("Ctrl-C ends it, after what is admitted.")
+    if settings.api_key is not None:
+        lines += ["The commands read the key from POFX_API_KEY: export it in the shell that runs them.", ""]
+    lines.append("Ctrl-C stops the server, which first answers the requests that it has accepted.")
     return "\n".join(lines)
 
 
@@ -35,16 +37,16 @@ def _commands(served: ServedModel, base: str, several: bool, keyed: bool) -> lis
     """The commands that ask one model: lm-eval, and curl."""
     # lm-eval names no model when it tokenises, so each of several has an address of its own.
     own = f"{base}/models/{served.name}" if several else base
-    # It sends ids without x0. A model that was trained after x0 reads them after it all the same; any other is told.
+    # lm-eval sends ids without x0. A model that was trained after x0 puts x0 there itself; for any other /begin does.
     begin = "/begin" if served.bare is not None and served.lm.begin.known != "none" else ""
     arguments = ",".join(
         [
             f"model={served.name}",
             f"base_url={own}{begin}/v1/completions",
-            # Else it asks for the ids of a word of its own, and takes another tokenizer where the model does not know it.
+            # Else lm-eval asks for the ids of a word of its own, and takes another tokenizer where the model lacks the word.
             "tokenizer_backend=remote",
             f"max_length={served.lm.context or UNBOUNDED}",
-            # It takes an id of 0 for none, and would put EOS before a text.
+            # lm-eval takes an x0 of id 0 for none, and would put EOS before a text.
             *(["custom_prefix_token_id=0"] if begin_id(served) == 0 else []),
             *(["auth_token=$POFX_API_KEY"] if keyed else []),
         ]

@@ -47,15 +47,15 @@ def check_count(param: str, n: int, settings: Settings) -> None:
         )
 
 
-def check_tokens(param: str, n: int, settings: Settings) -> None:
-    """Refuse more tokens than a request may have, those to be generated included."""
+def check_tokens(param: str, n: int, settings: Settings, fewer: tuple[str, ...] = ()) -> None:
+    """Refuse more tokens than a request may have, those to be generated included; `fewer` is further advice."""
     if n > settings.tokens:
         raise RequestError(
             413,
             "too_many_tokens",
-            f"{param}: expected at most {settings.tokens} tokens in all, got {n}",
+            f"{param}: expected at most {settings.tokens} tokens to read and to generate, got {n}",
             param,
-            ("split the request",),
+            ("split the request", *fewer),
         )
 
 

@@ -76,8 +76,9 @@ class Table:
             raise RequestError(
                 404,
                 "model_not_found",
-                f"expected {at[:80]!r}, whose address this is, got {name[:80]!r}",
+                f"model: expected {at[:80]!r}, the model of this address, got {name[:80]!r}",
                 "model",
+                ("leave out the field model", "send the request to /v1/completions"),
             )
         return self.model(at)
 
@@ -88,5 +89,11 @@ class Table:
         found = self._models.get(name)
         if found is None:
             known = ", ".join(self._models)
-            raise RequestError(404, "model_not_found", f"expected one of {known}, got {name[:80]!r}", "model")
+            raise RequestError(
+                404,
+                "model_not_found",
+                f"model: expected one of {known}, got {name[:80]!r}",
+                "model",
+                ("name one of these models", "leave out the name, which asks the first one"),
+            )
         return found

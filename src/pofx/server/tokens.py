@@ -108,6 +108,11 @@ def check_ids(served: ServedModel, ids: list[int], param: str) -> None:
     size, first = served.lm.vocab.size, begin_id(served)
     at = next((k for k, i in enumerate(ids) if not 0 <= i < size and i != first), None)
     if at is not None:
+        x0 = f", or {first} (x0)" if first is not None and first >= size else ""
         raise RequestError(
-            400, "invalid_token", f"{param}: expected ids from 0 to {size - 1}, got {ids[at]} at {at}", param
+            400,
+            "invalid_token",
+            f"{param}: expected ids from 0 to {size - 1}{x0}, got {ids[at]} at index {at}",
+            param,
+            ("take the ids that /tokenize answers",),
         )

@@ -70,7 +70,9 @@ def test_models_that_cannot_be_compared(server: Server) -> None:
 def test_no_audit_is_made_and_the_kept_verdict_is_told(server: Server) -> None:
     found = answered(server, "/v1/audit", model="plain")
     assert (found["verdict"], found["kept"], found["begin"]["known"]) == (None, None, "none")
-    assert found["advice"] == ["make an audit and keep its verdict: pofx audit -m plain --pin"]
+    assert found["advice"] == [
+        "audit the served model where its files are, and keep the verdict: pofx audit -m MODEL --pin"
+    ]
     found = answered(server, "/v1/audit", model="own")
     assert (found["advice"], found["begin"]["known"], found["end"]) == ([], "trained", 256)
 

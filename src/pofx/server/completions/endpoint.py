@@ -55,7 +55,7 @@ def _task(served: ServedModel, asked: CompletionRequest, begin: bool, settings: 
     prompts = prompts_of(served, asked, begin)
     max_tokens = check_room(served, prompts, asked.max_tokens, MAX_TOKENS)
     task = Task(served, asked, tuple(prompts), max_tokens)
-    check_tokens("prompt", task.cost, settings)
+    check_tokens("prompt", task.cost, settings, ("ask for fewer tokens (max_tokens, n)",))
     return task
 
 

@@ -95,8 +95,9 @@ def _ids(served: ServedModel, ids: Sequence[int], param: str, begin: bool) -> Pr
     raise RequestError(
         400,
         "invalid_token",
-        f"{param}: expected x0 (id {x0}) as the first id alone, got it after others",
+        f"{param}: expected x0 (id {x0}) as the first id alone, got x0 after other ids",
         param,
+        ("leave x0 out",),
     )
 
 
@@ -136,7 +137,8 @@ def check_room(served: ServedModel, prompts: Sequence[Prompt], asked_for: int | 
         raise RequestError(
             400,
             "context_length_exceeded",
-            f"prompt: expected at most {context} tokens together with x0 and `max_tokens`, got {longest} and {tokens}",
+            f"prompt: expected at most {context} tokens of x0, prompt and `max_tokens` together, got {longest} to read and "
+            f"`max_tokens` {tokens}",
             "prompt",
             ("shorten the prompt", "ask for fewer tokens (max_tokens)"),
         )

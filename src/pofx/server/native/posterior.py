@@ -54,9 +54,9 @@ def _check(asked: PosteriorRequest, models: list[ServedModel]) -> None:
         raise RequestError(
             422,
             "one_model",
-            f"models: expected a server of at least two models with x0, got one of {len(models)}",
+            f"models: expected at least two served models with x0, got {len(models)}",
             "models",
-            ("serve more: pofx serve -m MODEL -m MODEL",),
+            ("start the server with more models: pofx serve -m MODEL -m MODEL",),
         )
     without = [m.name for m in models if m.lm.begin.known == "none"]
     if without:
