@@ -84,7 +84,7 @@ def test_two_lengths_of_one_body_do_not_smuggle_a_request(server: Server) -> Non
 def test_a_refusal_says_what_to_do(server: Server) -> None:
     nowhere = server.get("/v1/chat/completions").json()["error"]
     assert nowhere["advice"] == ["read what each path answers at /openapi.json"]
-    assert "/v1/completions, " in nowhere["message"] and "/begin," not in nowhere["message"]  # a mount, no path
+    assert "/v1/completions, " in nowhere["message"] and "/begin," not in nowhere["message"]
     method = server.get("/v1/score").json()["error"]["message"]
     assert method == "expected the method POST, got GET; send the request with that method"
     model = server.post("/v1/completions", {"model": "x", "prompt": "a"}).json()["error"]

@@ -36,7 +36,9 @@ def audit_record(served: ServedModel) -> dict[str, Any]:
     pretrained = lm.fingerprint and lm.vocab.control.candidates  # others have the x0 of their fit
     if kept is None and not advice and pretrained:
         # The name that clients call the model by need not be one that -m takes, and a client learns no file of the server.
-        advice = ["audit the served model where its files are, and keep the verdict: pofx audit -m MODEL --pin"]
+        advice = [
+            "audit the served model where its files are, and keep the verdict: pofx audit -m MODEL --pin"
+        ]
     return {
         "model": served.name,
         "verdict": None if kept is None else kept.verdict,
