@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterable
 
 from pofx.server.settings import Settings
-from pofx.server.special import begin_id
 from pofx.server.table import ServedModel
+from pofx.server.tokens.special import begin_id
 
 # max_length for lm-eval, where a model has no bound: eight inputs of this length fit into one request.
 UNBOUNDED = 8_000

@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 
 from pofx.server.completions.endpoint import completions
 from pofx.server.models import find_model, list_models
-from pofx.server.tokens import detokenize, tokenize, tokenizer_info
+from pofx.server.tokens.endpoints import detokenize, tokenize, tokenizer_info
 
 
 def client_routes() -> list[Route | Mount]:

@@ -12,7 +12,7 @@ from pofx.server.completions.reading import Reading, read_prompts
 from pofx.server.completions.request import CompletionRequest
 from pofx.server.completions.token import Token
 from pofx.server.table import ServedModel
-from pofx.server.token_strings import TokenStrings
+from pofx.server.tokens.strings import TokenStrings
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pofx.server.completions.settled_text import Settled, SettledText
 from pofx.server.completions.token import Token
-from pofx.server.token_strings import TokenStrings
+from pofx.server.tokens.strings import TokenStrings
 
 Finish = Literal["stop", "length"]
 

@@ -9,9 +9,9 @@ from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
 from pofx.server.completions.request import CompletionRequest
 from pofx.server.errors import RequestError
-from pofx.server.special import begin_id
 from pofx.server.table import ServedModel
-from pofx.server.tokens import check_ids
+from pofx.server.tokens.endpoints import check_ids
+from pofx.server.tokens.special import begin_id
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pofx.server.completions.choice import Part
 from pofx.server.completions.prompt import Prompt
 from pofx.server.completions.token import Token
 from pofx.server.table import ServedModel
-from pofx.server.token_strings import TokenStrings
+from pofx.server.tokens.strings import TokenStrings
 
 # JSON has no −∞; clients of OpenAI's shape know this number for it.
 NEVER = -9999.0

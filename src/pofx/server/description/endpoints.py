@@ -11,7 +11,7 @@ from pofx.server.completions.request import CompletionRequest
 from pofx.server.description import model_answers, openai_answers, text_answers
 from pofx.server.native import requests
 from pofx.server.native.distributions import DistributionsRequest
-from pofx.server.tokens import DetokenizeRequest, TokenizeRequest
+from pofx.server.tokens.endpoints import DetokenizeRequest, TokenizeRequest
 
 # Protection, admission and shape. 422: the model has no answer to such a question.
 _ASKED = (400, 401, 403, 404, 408, 413, 415, 422, 429, 503)

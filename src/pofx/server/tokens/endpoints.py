@@ -12,9 +12,9 @@ from starlette.responses import Response
 from pofx.server.errors import RequestError
 from pofx.server.json_body import read_body
 from pofx.server.limits import check_texts
-from pofx.server.special import begin_id, begin_name, end_name, special_ids
 from pofx.server.table import ServedModel
-from pofx.server.token_strings import TokenStrings
+from pofx.server.tokens.special import begin_id, begin_name, end_name, special_ids
+from pofx.server.tokens.strings import TokenStrings
 from pofx.server.wire import json_response
 
 

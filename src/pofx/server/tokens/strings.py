@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pofx.server.special import control_names
 from pofx.server.table import ServedModel
+from pofx.server.tokens.special import control_names
 
 
 class TokenStrings:
