@@ -57,6 +57,18 @@ def test_a_model_without_x0_answers_after_a_prefix_only(server: Server, path: st
     answered(server, path, model="open", given="the ", **fields)
 
 
+def test_a_model_without_eos_has_no_totals(server: Server) -> None:
+    (s,) = answered(server, "/v1/score", model="endless", texts=["cat"])["scores"]
+    assert s["total_nats"] is None and s["prefix_nats"] < 0 and "impossible" not in s
+    assert [t["token"] for t in s["tokens"]] == list("cat") and s["terms"]["end"] is False
+    assert refused(server, "/v1/words", 422, model="endless", texts=["cat"])["code"] == "no-eos"
+    assert answered(server, "/v1/audit", model="endless")["end"] is None
+    draws = answered(server, "/v1/sample", model="endless", n=1, max_tokens=3)["draws"]
+    assert (draws[0]["ended"], draws[0]["tokens"]) == (False, 3)
+    error = refused(server, "/v1/posterior", 400, models=["own", "endless"], texts=["cat"])
+    assert "EOS" in error["message"]
+
+
 def test_models_that_cannot_be_compared(server: Server) -> None:
     error = refused(server, "/v1/posterior", 422, models=["own", "open"], texts=["a"])
     assert (error["code"], error["param"]) == ("no-bos", "models") and "open" in error["message"]
@@ -100,5 +112,10 @@ def test_work_is_bounded_before_it_begins(server: Server) -> None:
     error = refused(server, "/v1/sample", 413, n=128, max_tokens=65536)
     assert (error["code"], error["param"]) == ("too_many_tokens", "max_tokens")
     assert refused(server, "/v1/score", 413, texts=["a" * 10_000], top=100)["param"] == "top"
+    long = ["a" * 5000]
+    error = refused(server, "/v1/score", 413, model="tiny", given="t", texts=long, boundary="exact")
+    assert error["code"] == "too_many_tokens"
+    error = refused(server, "/v1/posterior", 413, models=["own", "tiny"], texts=long, beam=16)
+    assert error["code"] == "too_many_tokens"
     assert refused(server, "/v1/score", 413, texts=["a" * (1 << 17)])["code"] == "too_many_tokens"
     assert refused(server, "/v1/score", 413, texts=["a" * (1 << 20), "b"])["code"] == "too_large"

@@ -35,7 +35,7 @@ def document(names: Sequence[str], complete: Sequence[str]) -> dict[str, Any]:
 
     Args:
         names: The names of its models.
-        complete: The names of its models with x0, which can be compared.
+        complete: The names of its models with x0 and EOS, which can be compared.
     """
     return {
         "openapi": "3.1.0",

@@ -23,7 +23,7 @@ async def posterior_endpoint(request: Request) -> Response:
     app = request.app.state
     asked = await read_body(request, PosteriorRequest, app.settings)
     models: list[ServedModel] = (
-        [m for m in app.table if m.lm.begin.known != "none"]
+        [m for m in app.table if is_complete(m)]
         if asked.models is None
         else [app.table.model(name) for name in asked.models]
     )
@@ -34,7 +34,9 @@ async def posterior_endpoint(request: Request) -> Response:
     def count() -> int:
         if one_vocab:
             return len(lms) * count_tokens(lms[0], asked.texts)
-        return len(lms) * sum(1 + len(t.encode()) for t in asked.texts)  # models of bytes
+        # As models of bytes, of which a model of tokens reads up to `beam` histories at each byte.
+        histories = sum(1 if lm.vocab.unambiguous else asked.beam for lm in lms)
+        return histories * sum(1 + len(t.encode()) for t in asked.texts)
 
     def work() -> dict[str, Any]:
         both = mixture(lms, asked.weights, None if one_vocab else asked.beam)
@@ -49,12 +51,17 @@ async def posterior_endpoint(request: Request) -> Response:
     return await answer(request, asked.texts, count, work)
 
 
+def is_complete(served: ServedModel) -> bool:
+    """Whether a model has x0 and EOS, so that it can be compared with every other such model."""
+    return served.lm.begin.known != "none" and served.lm.vocab.end is not None
+
+
 def _check(asked: PosteriorRequest, models: list[ServedModel]) -> None:
     if len(models) < 2:
         raise RequestError(
             422,
             "one_model",
-            f"models: expected at least two served models with x0, got {len(models)}",
+            f"models: expected at least two served models with x0 and EOS, got {len(models)}",
             "models",
             ("start the server with more models: pofx serve -m MODEL -m MODEL",),
         )

@@ -110,7 +110,7 @@ class PosteriorRequest(BaseModel):
 
     Attributes:
         texts: The texts.
-        models: The names of at least two models with x0; null for all such models.
+        models: The names of at least two models; null for all models with x0 and EOS.
         weights: The prior weight of each model, in the order of `models`, in any scale; null for equal weights.
         beam: How many partial tokenisations are kept at each byte, if the vocabularies differ.
     """

@@ -18,6 +18,9 @@ from pofx.server.native.requests import ScoreRequest
 
 # The most likeliest tokens in one answer, all positions together: about 300 MB while the answer is written.
 LISTED = 500_000
+# How many tokens a byte counts for where all its spellings are read. A random checkpoint of 64 tokens of context took 80 ms
+# a byte for them, and 0.1 ms for one spelling; with this number a request has at most 4 kB.
+EXACT = 16
 
 
 async def score_endpoint(request: Request) -> Response:
@@ -31,8 +34,8 @@ async def score_endpoint(request: Request) -> Response:
 
     def count() -> int:
         tokens = count_tokens(served.lm, every)
-        if asked.boundary == "exact":  # the terms of this join are bytes
-            tokens = max(tokens, sum(len(t.encode()) for t in every))
+        if asked.boundary == "exact" and not served.lm.vocab.unambiguous:
+            tokens = EXACT * sum(1 + len(t.encode()) for t in every)
         _check_listed(asked.top, tokens)
         return tokens
 
