@@ -53,6 +53,9 @@ NO_HTTP = [
     http("POST", "/v1/completions", b"zz\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
     http("POST", "/v1/completions", b"-1\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
     http("POST", "/v1/completions", b"0\r\n\r\n", "Transfer-Encoding: gzip, chunked"),
+    # Refused twice: by the protocol, and by the application, which has not asked for the body.
+    http("POST", "/v1/completions", b"zz\r\n", "Transfer-Encoding: chunked", "Content-Type: text/plain"),
+    http("POST", "/none", b"zz\r\n", "Transfer-Encoding: chunked"),
 ]
 
 

@@ -122,4 +122,7 @@ class Protocol(H11Protocol):
             ]
             for event in events:
                 self.transport.write(self.conn.send(event) or b"")
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # the application has nobody to answer
+            self.cycle.message_event.set()
         self.transport.close()
