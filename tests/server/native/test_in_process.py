@@ -14,6 +14,7 @@ from pofx.files.pins import Pin, pin
 from pofx.queries.scoring.score import score
 from pofx.server.app import make_app
 from pofx.server.description.model_answers import AuditAnswer
+from pofx.server.description.text_answers import ScoreAnswer
 from pofx.server.native.audit import audit_record
 from pofx.server.settings import Settings
 from pofx.server.table import ServedModel
@@ -106,3 +107,19 @@ def test_each_request_is_admitted_by_its_tokens() -> None:
         for path, body, _ in bodies:
             assert asked(app, [body], path)[0]["error"]["code"] == "queue_full"
     assert desk.waiting == 0
+
+
+def test_a_model_without_eos_has_no_totals() -> None:
+    models = [("endless", ngram(end=False)), ("own", ngram()), ("other", ngram(order=2))]
+    app = make_app(models)
+    found = asked(app, [{"texts": ["cat"]}])[0]
+    ScoreAnswer.model_validate(found)
+    (s,) = found["scores"]
+    assert s["total_nats"] is None and s["prefix_nats"] < 0 and "impossible" not in s
+    assert [t["token"] for t in s["tokens"]] == list("cat") and s["terms"]["end"] is False
+    assert asked(app, [{"texts": ["cat"]}], "/v1/words")[0]["error"]["code"] == "no-eos"
+    (draw,) = asked(app, [{"n": 1, "max_tokens": 3}], "/v1/sample")[0]["draws"]
+    assert (draw["ended"], draw["tokens"]) == (False, 3)
+    mixed = {"models": ["own", "endless"], "texts": ["cat"]}
+    assert "EOS" in asked(app, [mixed], "/v1/posterior")[0]["error"]["message"]
+    assert asked(app, [{"texts": ["cat"]}], "/v1/posterior")[0]["models"] == ["own", "other"]

@@ -57,18 +57,6 @@ def test_a_model_without_x0_answers_after_a_prefix_only(server: Server, path: st
     answered(server, path, model="open", given="the ", **fields)
 
 
-def test_a_model_without_eos_has_no_totals(server: Server) -> None:
-    (s,) = answered(server, "/v1/score", model="endless", texts=["cat"])["scores"]
-    assert s["total_nats"] is None and s["prefix_nats"] < 0 and "impossible" not in s
-    assert [t["token"] for t in s["tokens"]] == list("cat") and s["terms"]["end"] is False
-    assert refused(server, "/v1/words", 422, model="endless", texts=["cat"])["code"] == "no-eos"
-    assert answered(server, "/v1/audit", model="endless")["end"] is None
-    draws = answered(server, "/v1/sample", model="endless", n=1, max_tokens=3)["draws"]
-    assert (draws[0]["ended"], draws[0]["tokens"]) == (False, 3)
-    error = refused(server, "/v1/posterior", 400, models=["own", "endless"], texts=["cat"])
-    assert "EOS" in error["message"]
-
-
 def test_models_that_cannot_be_compared(server: Server) -> None:
     error = refused(server, "/v1/posterior", 422, models=["own", "open"], texts=["a"])
     assert (error["code"], error["param"]) == ("no-bos", "models") and "open" in error["message"]
