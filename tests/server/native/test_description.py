@@ -122,7 +122,7 @@ def schemathesis(server: Server, home: Path, *options: str) -> str:
 
 
 def test_a_few_requests_of_schemathesis(server: Server, tmp_path: Path) -> None:
-    assert "Fuzzing (in" in schemathesis(server, tmp_path, "--phases", "examples,fuzzing", "-n", "3")
+    assert "Fuzzing (in" in schemathesis(server, tmp_path, "--phases", "examples,fuzzing", "-n", "2")
 
 
 @pytest.mark.thorough
