@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pofx.algorithms.logspace import Floats
 from pofx.errors import BadValue
@@ -57,4 +57,17 @@ class Scorer:
                 "expected strings that differ and are not empty, got a string twice or an empty string",
                 "pass each next token once",
                 argument="alphabet",
+            )
+
+    if not TYPE_CHECKING:  # a type checker knows the attributes that there are
+
+        def __getattr__(self, name: str) -> object:
+            """Say that a query was asked of a scorer; called for attributes that do not exist, such as those of an LM."""
+            if (
+                name.startswith("_") or "name" not in self.__dict__
+            ):  # copy and pickle ask an object without fields
+                raise AttributeError(name)
+            raise AttributeError(
+                f"expected an LM, got the scorer {self.name!r:.60}, which has no {name}; pass the scorer to pofx.audit, "
+                "which alone takes one"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -314,3 +315,10 @@ def test_refusals() -> None:
     short = pofx.Scorer("short", lambda texts: [])
     with pytest.raises(BadValue, match="score: expected a list of numbers for each of 1 texts"):
         pofx.audit(short, proverbs())
+
+
+def test_a_query_of_a_scorer_says_that_audit_alone_takes_one() -> None:
+    scorer = pofx.from_callable(score=uniform, name="uniform")
+    with pytest.raises(AttributeError, match="expected an LM, got the scorer 'uniform', .*pofx.audit"):
+        pofx.score(scorer, ["a"])  # type: ignore[arg-type]
+    assert copy.copy(scorer).name == "uniform"

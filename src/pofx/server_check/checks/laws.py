@@ -105,7 +105,7 @@ def check_keys(probe: Probe) -> Outcome:
 
 
 def check_sums(probe: Probe) -> Outcome:
-    """The probabilities of a row sum to at most 1, and those of a whole law to 1."""
+    """The probabilities of a row sum to at most 1, and those of a whole distribution to 1."""
     k, prompt = probe.can.rows, probe.prompt
     echo = not probe.can.missing.get("echo")
     sent = in_words([prompt], {"echo": echo, "logprobs": k, "max_tokens": 1})
@@ -121,8 +121,10 @@ def check_sums(probe: Probe) -> Outcome:
         return Outcome("pass", sent, "sums of at most 1", f"sums from {min(sums):.6g} to {max(sums):.6g}")
     got = f"sums from {min(sums):.6g} to {max(sums):.6g} over {size} tokens"
     if min(sums) >= 1 - _SLACK:
-        return Outcome("pass", sent, "sums of 1, the law being whole", got)
-    return Outcome("fail" if whole == "known" else "warn", sent, "sums of 1, the law being whole", got)
+        return Outcome("pass", sent, "sums of 1, since each row has every token", got)
+    return Outcome(
+        "fail" if whole == "known" else "warn", sent, "sums of 1, since each row has every token", got
+    )
 
 
 def _sum(row: Row) -> float:
@@ -142,7 +144,7 @@ def _unnamed(rows: Sequence[Row]) -> str:
 
 
 def _whole_law(probe: Probe, size: int) -> str:
-    """Whether a row of this size is the whole law: "known", "likely", or "" for no."""
+    """Whether a row of this size is the whole distribution: "known", "likely", or "" for no."""
     told = probe.can.special.get("vocab_size")
     whole = probe.reference.vocab.size if probe.reference is not None else told
     if isinstance(whole, int) and not isinstance(whole, bool):
