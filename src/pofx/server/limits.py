@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pofx.server.errors import RequestError
 from pofx.server.settings import Settings
 
+# The most likeliest tokens in one answer, all positions together: about 300 MB while the answer is written.
+LISTED = 500_000
+
 
 def check_texts(param: str, texts: Sequence[str], settings: Settings) -> int:
     """An upper bound of the tokens of texts, each of which spells at least one byte.
@@ -56,6 +59,18 @@ def check_tokens(param: str, n: int, settings: Settings, fewer: tuple[str, ...] 
             f"{param}: expected at most {settings.tokens} tokens to read and to generate, got {n}",
             param,
             ("split the request", *fewer),
+        )
+
+
+def check_listed(param: str, top: int, n: int) -> None:
+    """Refuse an answer that would take the memory of other requests: `top` likeliest tokens at each of n positions."""
+    if top * n > LISTED:
+        raise RequestError(
+            413,
+            "too_large",
+            f"{param}: expected at most {LISTED} likeliest tokens in all, got {top} for each of {n} tokens",
+            param,
+            ("split the request", "ask for fewer"),
         )
 
 

@@ -33,9 +33,27 @@ class Task:
 
     @property
     def cost(self) -> int:
-        """How many tokens are read and drawn."""
+        """How many tokens are read, drawn and written: a prompt counts once for each copy that has it in the answer."""
         rows = len(self.prompts) * self.asked.copies
-        return sum(len(p.ids) + 1 for p in self.prompts) + rows * self.max_tokens
+        return sum(len(p.ids) + 1 for p in self.prompts) + self._written_again + rows * self.max_tokens
+
+    @property
+    def _written_again(self) -> int:
+        """How many tokens of prompts stand in the answer once more than they are read."""
+        asked = self.asked
+        written = bool(asked.echo or asked.return_token_ids or asked.prompt_logprobs is not None)
+        return (asked.copies - 1) * sum(len(p.ids) for p in self.prompts) if written else 0
+
+    @property
+    def lists(self) -> tuple[tuple[str, int, int], ...]:
+        """Each field that asks for likeliest tokens, how many at a position, and at how many positions."""
+        asked, read = self.asked, sum(len(p.ids) for p in self.prompts)
+        drawn = len(self.prompts) * asked.copies * self.max_tokens
+        written = drawn + (asked.copies * read if asked.echo else 0)
+        return (
+            ("logprobs", asked.logprobs or 0, written),
+            ("prompt_logprobs", asked.prompt_logprobs or 0, asked.copies * read),
+        )
 
     @property
     def strings(self) -> TokenStrings:

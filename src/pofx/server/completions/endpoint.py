@@ -16,10 +16,10 @@ from pofx.server.completions.request import MAX_TOKENS, CompletionRequest
 from pofx.server.completions.stream import CompletionStream
 from pofx.server.errors import RequestError
 from pofx.server.json_body import read_body
-from pofx.server.limits import check_count, check_texts, check_tokens
+from pofx.server.limits import check_count, check_listed, check_texts, check_tokens
 from pofx.server.settings import Settings
 from pofx.server.table import ServedModel
-from pofx.server.wire import json_response
+from pofx.server.wire import json_bytes
 
 
 async def completions(request: Request, begin: bool = False) -> Response:
@@ -34,9 +34,9 @@ async def completions(request: Request, begin: bool = False) -> Response:
         if asked.stream:
             return CompletionStream(request, task, headers)
         seat.resize(task.cost)
-        parts: dict[int, list[Part]] = {k: [] for k in range(len(task.prompts) * asked.copies)}
-        readings = await app.desk.run(request, lambda: answer(task, lambda k, part: parts[k].append(part)))
-    return json_response(_record(task, parts, readings), headers=headers)
+        # The record is written in the thread as well: 10 MB of JSON would hold up every other client for a second.
+        body = await app.desk.run(request, lambda: json_bytes(_whole(task)))
+    return Response(body, headers=headers, media_type="application/json")
 
 
 def _bound(asked: CompletionRequest, settings: Settings) -> int:
@@ -56,7 +56,16 @@ def _task(served: ServedModel, asked: CompletionRequest, begin: bool, settings: 
     max_tokens = check_room(served, prompts, asked.max_tokens, MAX_TOKENS)
     task = Task(served, asked, tuple(prompts), max_tokens)
     check_tokens("prompt", task.cost, settings, ("ask for fewer tokens (max_tokens, n)",))
+    for name, top, positions in task.lists:
+        check_listed(name, top, positions)
     return task
+
+
+def _whole(task: Task) -> dict[str, Any]:
+    """The whole answer to a request."""
+    parts: dict[int, list[Part]] = {k: [] for k in range(len(task.prompts) * task.asked.copies)}
+    readings = answer(task, lambda k, part: parts[k].append(part))
+    return _record(task, parts, readings)
 
 
 def _record(task: Task, parts: dict[int, list[Part]], readings: list[Reading]) -> dict[str, Any]:

@@ -18,8 +18,6 @@ from pofx.server.completions.choice import Part
 from pofx.server.errors import RequestError, failure, refusal
 from pofx.server.wire import json_bytes
 
-Event = tuple[int, Part]
-
 
 class CompletionStream(Response):
     """The events of a request.
@@ -45,11 +43,12 @@ class CompletionStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Do the work, and send its parts."""
         desk, failed = self._request.app.state.desk, None
-        sender, receiver = anyio.create_memory_object_stream[Event](math.inf)
+        sender, receiver = anyio.create_memory_object_stream[bytes](math.inf)
         started = False
 
         def emit(index: int, part: Part) -> None:
-            from_thread.run_sync(sender.send_nowait, (index, part))
+            # Written in the thread of the work: an echo of 10 MB would hold up every other client for a second.
+            from_thread.run_sync(sender.send_nowait, json_bytes(self._chunk(index, part)))
 
         async def work() -> None:
             nonlocal failed
@@ -63,11 +62,11 @@ class CompletionStream(Response):
         with receiver, desk.admitted(self._task.cost):
             async with anyio.create_task_group() as group:
                 group.start_soon(work)
-                async for index, part in receiver:
+                async for chunk in receiver:
                     if not started:
                         started = True
                         await self._start(send)
-                    await self._send(send, self._chunk(index, part))
+                    await self._send_bytes(send, chunk)
         if failed is not None and not started:
             raise failed
         if failed is not None:

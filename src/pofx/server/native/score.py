@@ -10,14 +10,12 @@ from starlette.responses import Response
 from pofx.lm.trace import Want
 from pofx.queries.scoring.score import Scored, score
 from pofx.report.json_records import scored_record
-from pofx.server.errors import RequestError
 from pofx.server.json_body import read_body
+from pofx.server.limits import check_listed
 from pofx.server.native.answering import answer, count_tokens
 from pofx.server.native.each_text import prefix_of_each, records_of_each
 from pofx.server.native.requests import ScoreRequest
 
-# The most likeliest tokens in one answer, all positions together: about 300 MB while the answer is written.
-LISTED = 500_000
 # How many tokens a byte counts for where all its spellings are read. A random checkpoint of 64 tokens of context took 80 ms
 # a byte for them, and 0.1 ms for one spelling; with this number a request has at most 4 kB.
 EXACT = 16
@@ -36,7 +34,7 @@ async def score_endpoint(request: Request) -> Response:
         tokens = count_tokens(served.lm, every)
         if asked.boundary == "exact" and not served.lm.vocab.unambiguous:
             tokens = EXACT * sum(1 + len(t.encode()) for t in every)
-        _check_listed(asked.top, tokens)
+        check_listed("top", asked.top, tokens)
         return tokens
 
     def record(scored: Scored) -> dict[str, Any]:
@@ -54,15 +52,3 @@ async def score_endpoint(request: Request) -> Response:
         return {"model": served.name, "scores": found}
 
     return await answer(request, every, count, work)
-
-
-def _check_listed(top: int, tokens: int) -> None:
-    """Refuse an answer that would take the memory of other requests."""
-    if top * tokens > LISTED:
-        raise RequestError(
-            413,
-            "too_large",
-            f"top: expected at most {LISTED} likeliest tokens in all, got {top} for each of {tokens} tokens",
-            "top",
-            ("split the request", "ask for fewer"),
-        )
