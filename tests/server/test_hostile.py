@@ -96,6 +96,10 @@ def test_a_refusal_says_what_to_do(server: Server) -> None:
     assert unknown == (
         "prompt: expected ids from 0 to 256, or 257 (x0), got 999 at index 1; take the ids that /tokenize answers"
     )
+    for misnamed in ({"text": "a"}, {"texts": ["a"], "text": "a"}):
+        advice = server.post("/v1/score", misnamed).json()["error"]["advice"]
+        assert advice[0].startswith("choose among the fields model, texts, given")
+    assert server.post("/v1/score", {"texts": [7]}).json()["error"]["advice"] == []
     many = server.post("/v1/completions", {"prompt": "a", "max_tokens": 70_000}).json()["error"]
     assert many["advice"] == ["split the request", "ask for fewer tokens (max_tokens, n)"]
 

@@ -114,13 +114,17 @@ def _validated(text: bytes, shape: type[M], settings: Settings) -> M:
         return shape.model_validate(record)
     except ValidationError as e:
         path, said = first_fault(e, record)
-        raise _wrong(text, path, said) from None
+        misnamed = len(path) == 1 and (path[0] not in record or path[0] not in shape.model_fields)
+        advice = f"choose among the fields {', '.join(shape.model_fields)}"
+        raise _wrong(text, path, said, (advice,) if misnamed else ()) from None
 
 
-def _wrong(text: bytes, path: tuple[int | str, ...], said: str) -> RequestError:
+def _wrong(text: bytes, path: tuple[int | str, ...], said: str, advice: tuple[str, ...] = ()) -> RequestError:
     at = offset_of(text, path)
     param = ".".join(map(str, path)) or None
-    return RequestError(400, "invalid_value", f"{param or 'body'}: {said} at byte {at}", param, offset=at)
+    return RequestError(
+        400, "invalid_value", f"{param or 'body'}: {said} at byte {at}", param, advice, offset=at
+    )
 
 
 def _crowded(
