@@ -11,8 +11,8 @@ import pytest
 
 from pofx.server.batching.arrivals import arrived
 from pofx.server.batching.cancellation import Cancelled, current_cancellation
-from pofx.server.errors import RequestError
-from pofx.server.limits import check_ids, check_texts
+from pofx.server.incoming.errors import RequestError
+from pofx.server.incoming.limits import check_ids, check_texts
 from pofx.server.settings import Settings
 from pofx.server.work import Desk
 

@@ -15,12 +15,12 @@ from pofx.errors import PofxError
 from pofx.lm.model import LM
 from pofx.server.client_routes import client_routes
 from pofx.server.description.endpoint import openapi_endpoint
-from pofx.server.errors import RequestError, failure, refusal
-from pofx.server.golden import golden
-from pofx.server.health import health, ready
-from pofx.server.metrics import Counting, Metrics, metrics_endpoint
+from pofx.server.incoming.errors import RequestError, failure, refusal
+from pofx.server.incoming.protect import Protect
 from pofx.server.native.routes import NATIVE_ROUTES
-from pofx.server.protect import Protect
+from pofx.server.running.golden import golden
+from pofx.server.running.health import health, ready
+from pofx.server.running.metrics import Counting, Metrics, metrics_endpoint
 from pofx.server.settings import Settings
 from pofx.server.table import Table
 from pofx.server.work import Desk

@@ -7,8 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pofx.server.incoming.wire import json_response
 from pofx.server.table import ServedModel
-from pofx.server.wire import json_response
 
 
 async def list_models(request: Request) -> Response:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from pofx.lm.model import LM
 from pofx.server.batching.shared import SharedLM
 from pofx.server.batching.turns import Turns
-from pofx.server.errors import RequestError
+from pofx.server.incoming.errors import RequestError
 from pofx.transforms.deterministic import deterministic
 
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from pofx.server.batching.arrivals import Arrivals
 from pofx.server.batching.cancellation import Cancellation, Cancelled, cancelled_by
-from pofx.server.errors import RequestError
+from pofx.server.incoming.errors import RequestError
 
 R = TypeVar("R")
 

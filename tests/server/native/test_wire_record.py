@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pofx.server.incoming.wire import json_bytes
 from pofx.server.native.wire_record import wire_record
-from pofx.server.wire import json_bytes
 
 INF, NAN = float("inf"), float("nan")
 CASES: list[tuple[Any, Any]] = [

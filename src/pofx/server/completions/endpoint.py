@@ -14,12 +14,12 @@ from pofx.server.completions.prompt import check_room, prompts_of
 from pofx.server.completions.reading import Reading
 from pofx.server.completions.request import MAX_TOKENS, CompletionRequest
 from pofx.server.completions.stream import CompletionStream
-from pofx.server.errors import RequestError
-from pofx.server.json_body import read_body
-from pofx.server.limits import check_count, check_listed, check_texts, check_tokens
+from pofx.server.incoming.errors import RequestError
+from pofx.server.incoming.json_body import read_body
+from pofx.server.incoming.limits import check_count, check_listed, check_texts, check_tokens
+from pofx.server.incoming.wire import json_bytes
 from pofx.server.settings import Settings
 from pofx.server.table import ServedModel
-from pofx.server.wire import json_bytes
 
 
 async def completions(request: Request, begin: bool = False) -> Response:

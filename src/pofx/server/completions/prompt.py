@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
 from pofx.server.completions.request import CompletionRequest
-from pofx.server.errors import RequestError
+from pofx.server.incoming.errors import RequestError
 from pofx.server.table import ServedModel
 from pofx.server.tokens.endpoints import check_ids
 from pofx.server.tokens.special import begin_id

@@ -15,8 +15,8 @@ from pofx.errors import PofxError
 from pofx.server.completions import records
 from pofx.server.completions.answering import Task, answer
 from pofx.server.completions.choice import Part
-from pofx.server.errors import RequestError, failure, refusal
-from pofx.server.wire import json_bytes
+from pofx.server.incoming.errors import RequestError, failure, refusal
+from pofx.server.incoming.wire import json_bytes
 
 
 class CompletionStream(Response):

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pofx.server.description.document import document
+from pofx.server.incoming.wire import json_response
 from pofx.server.native.posterior import is_complete
-from pofx.server.wire import json_response
 
 
 async def openapi_endpoint(request: Request) -> Response:

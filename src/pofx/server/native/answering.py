@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from pofx.errors import PofxError
 from pofx.lm.model import LM
-from pofx.server.limits import check_texts, check_tokens
+from pofx.server.incoming.limits import check_texts, check_tokens
+from pofx.server.incoming.wire import json_bytes
 from pofx.server.native.wire_record import wire_record
-from pofx.server.wire import json_bytes
 
 
 async def answer(

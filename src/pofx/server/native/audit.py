@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from pofx.errors import BadSource
 from pofx.files.pins import find_pin
-from pofx.server.json_body import read_body
+from pofx.server.incoming.json_body import read_body
 from pofx.server.native.answering import answer
 from pofx.server.native.requests import AuditRequest
 from pofx.server.table import ServedModel

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pofx.lm.model import LM
-from pofx.server.errors import RequestError
-from pofx.server.json_body import read_body
-from pofx.server.limits import check_count, check_ids, check_tokens
-from pofx.server.wire import json_bytes
+from pofx.server.incoming.errors import RequestError
+from pofx.server.incoming.json_body import read_body
+from pofx.server.incoming.limits import check_count, check_ids, check_tokens
+from pofx.server.incoming.wire import json_bytes
 
 # The most numbers of one answer: 22 characters each at most, 44 MB of JSON.
 NUMBERS = 2_000_000

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pofx.errors import Impossible, NoLaw, NotText, PofxError, TooLong
 from pofx.queries.scoring.stream import Query, TextBlock
-from pofx.server.errors import RequestError, failure_record
+from pofx.server.incoming.errors import RequestError, failure_record
 
 R = TypeVar("R")
 

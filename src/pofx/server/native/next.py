@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from pofx.queries.next_unit.next import next_token
 from pofx.report.json_records import next_record
-from pofx.server.json_body import read_body
+from pofx.server.incoming.json_body import read_body
 from pofx.server.native.answering import answer, count_tokens
 from pofx.server.native.requests import NextRequest
 

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from pofx.queries.posterior import posterior
 from pofx.report.json_records import posterior_record
-from pofx.server.errors import RequestError
-from pofx.server.json_body import read_body
+from pofx.server.incoming.errors import RequestError
+from pofx.server.incoming.json_body import read_body
 from pofx.server.native.answering import answer, count_tokens
 from pofx.server.native.each_text import records_of_each
 from pofx.server.native.requests import PosteriorRequest

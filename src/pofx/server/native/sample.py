@@ -10,7 +10,7 @@ from starlette.responses import Response
 from pofx.lm.model import LM
 from pofx.queries.sample import sample
 from pofx.report.json_records import draw_record
-from pofx.server.json_body import read_body
+from pofx.server.incoming.json_body import read_body
 from pofx.server.native.answering import answer, count_tokens
 from pofx.server.native.requests import SampleRequest
 from pofx.transforms.warp import warp

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from pofx.lm.trace import Want
 from pofx.queries.scoring.score import Scored, score
 from pofx.report.json_records import scored_record
-from pofx.server.json_body import read_body
-from pofx.server.limits import check_listed
+from pofx.server.incoming.json_body import read_body
+from pofx.server.incoming.limits import check_listed
 from pofx.server.native.answering import answer, count_tokens
 from pofx.server.native.each_text import prefix_of_each, records_of_each
 from pofx.server.native.requests import ScoreRequest

@@ -11,7 +11,7 @@ from pofx.queries.segmentation.word_rule import WordRule
 from pofx.queries.words.boundaries import BoundaryTokens
 from pofx.queries.words.words import read_words
 from pofx.report.json_records import words_record
-from pofx.server.json_body import read_body
+from pofx.server.incoming.json_body import read_body
 from pofx.server.native.answering import answer, count_tokens
 from pofx.server.native.each_text import prefix_of_each, records_of_each
 from pofx.server.native.requests import WordsRequest

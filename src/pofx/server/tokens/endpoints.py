@@ -9,13 +9,13 @@ from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pofx.server.errors import RequestError
-from pofx.server.json_body import read_body
-from pofx.server.limits import check_texts
+from pofx.server.incoming.errors import RequestError
+from pofx.server.incoming.json_body import read_body
+from pofx.server.incoming.limits import check_texts
+from pofx.server.incoming.wire import json_response
 from pofx.server.table import ServedModel
 from pofx.server.tokens.special import begin_id, begin_name, end_name, special_ids
 from pofx.server.tokens.strings import TokenStrings
-from pofx.server.wire import json_response
 
 
 class TokenizeRequest(BaseModel):

@@ -93,9 +93,9 @@ def command(
     for module in ("starlette", "uvicorn", "orjson", "pydantic", "prometheus_client"):
         require(module, "serve", "pofx serve")
     from pofx.server.app import make_app
-    from pofx.server.banner import banner
-    from pofx.server.lifecycle import bind, run
-    from pofx.server.protect import check_settings
+    from pofx.server.incoming.protect import check_settings
+    from pofx.server.running.banner import banner
+    from pofx.server.running.lifecycle import bind, run
     from pofx.server.settings import Settings
 
     settings = Settings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pofx.server.errors import RequestError
+from pofx.server.incoming.errors import RequestError
 from pofx.server.settings import Settings
 
 # The most likeliest tokens in one answer, all positions together: about 300 MB while the answer is written.

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
-from pofx.server.errors import RequestError
+from pofx.server.incoming.errors import RequestError
+from pofx.server.incoming.strict_json.messages import first_fault, shown
+from pofx.server.incoming.strict_json.parse import parse
+from pofx.server.incoming.strict_json.place import offset_of
 from pofx.server.settings import Settings
-from pofx.server.strict_json.messages import first_fault, shown
-from pofx.server.strict_json.parse import parse
-from pofx.server.strict_json.place import offset_of
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -11,7 +11,7 @@ import uvicorn
 from served import Answer, http
 from uvicorn.server import ServerState
 
-from pofx.server.protocol import Protocol
+from pofx.server.incoming.protocol import Protocol
 
 # Seconds: of a deadline that must pass, and until a test fails.
 SOON, LATE = 0.3, 30.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pofx.server.errors import RequestError
-from pofx.server.golden import CLOSE
-from pofx.server.wire import json_response
+from pofx.server.incoming.errors import RequestError
+from pofx.server.incoming.wire import json_response
+from pofx.server.running.golden import CLOSE
 
 
 async def health(request: Request) -> Response:

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
 
-from pofx.server.errors import RequestError
-from pofx.server.json_body import _validated
+from pofx.server.incoming.errors import RequestError
+from pofx.server.incoming.json_body import _validated
+from pofx.server.incoming.strict_json.parse import parse
+from pofx.server.incoming.strict_json.place import offset_of
+from pofx.server.incoming.strict_json.structure import structural_fault
 from pofx.server.settings import Settings
-from pofx.server.strict_json.parse import parse
-from pofx.server.strict_json.place import offset_of
-from pofx.server.strict_json.structure import structural_fault
 
 
 class Options(BaseModel):

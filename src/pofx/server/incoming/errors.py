@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from pofx.errors import PofxError, one_line
-from pofx.server.wire import json_response
+from pofx.server.incoming.wire import json_response
 
 # HTTP status by the code of the error. A client can mend all of these but one, which ends when others free memory.
 _STATUS = {

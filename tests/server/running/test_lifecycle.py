@@ -69,7 +69,7 @@ def test_a_model_that_says_something_else_is_not_ready(fitted_files: dict[str, s
     import numpy as np
 
     import pofx
-    from pofx.server.golden import Golden, golden
+    from pofx.server.running.golden import Golden, golden
 
     lm = pofx.load(fitted_files["own"])
     found = golden(lm)
@@ -96,7 +96,7 @@ def test_a_port_in_use_is_refused_before_a_model_is_loaded(
 
 def test_a_port_that_is_taken_while_models_are_loaded_is_refused() -> None:
     from pofx.server.app import make_app
-    from pofx.server.lifecycle import bind, run
+    from pofx.server.running.lifecycle import bind, run
     from pofx.server.settings import Settings
 
     with bind("127.0.0.1", 0) as at, bind("127.0.0.1", at.getsockname()[1]) as other:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from pofx.server.strict_json.structure import Fault, structural_fault
+from pofx.server.incoming.strict_json.structure import Fault, structural_fault
 
 _BOM = b"\xef\xbb\xbf"
 # What orjson says, and what that means to a person who wrote the text.

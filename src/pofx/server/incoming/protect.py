@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pofx.errors import Advice, Argument, BadValue
-from pofx.server.errors import RequestError, refusal
-from pofx.server.json_body import shown_headers
+from pofx.server.incoming.errors import RequestError, refusal
+from pofx.server.incoming.json_body import shown_headers
 from pofx.server.settings import Settings
 
 # What answers without a key: whether the process lives, which says nothing of its models.

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from pofx.errors import Argument, BadValue
-from pofx.server.protocol import Protocol
+from pofx.server.incoming.protocol import Protocol
 from pofx.server.settings import Settings
 from pofx.server.work import Desk
 

@@ -9,7 +9,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from pofx.server.errors import RequestError, refusal
+from pofx.server.incoming.errors import RequestError, refusal
 from pofx.server.work import shutting_down
 
 # How many seconds a client has to send a request, and to take what is written to it. 8 MiB in 60 s is 1.1 Mbit/s.

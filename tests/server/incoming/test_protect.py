@@ -13,7 +13,7 @@ from served import Server, ask, http
 
 from pofx import BadValue
 from pofx.server.app import make_app
-from pofx.server.protect import check_settings
+from pofx.server.incoming.protect import check_settings
 from pofx.server.settings import Settings
 from small_models import ngram
 
@@ -185,7 +185,7 @@ def test_settings_that_are_safe_are_taken() -> None:
 
 
 def test_a_bug_of_ours_is_500_in_the_shape_of_all_errors(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pofx.server.metrics.Metrics.text", lambda _: 1 / 0)
+    monkeypatch.setattr("pofx.server.running.metrics.Metrics.text", lambda _: 1 / 0)
     status, _, body = call(Settings(), "GET", "/metrics", {}, raises=ZeroDivisionError)
     error = json.loads(body)["error"]
     assert (status, error["type"], error["code"]) == (500, "server_error", "internal_error")
