@@ -81,6 +81,7 @@ bench-peers: install .venv/.smollm2 .venv-peers/.installed .venv-clients/.instal
 	$(BIN)/python bench/score.py
 	$(BIN)/python bench/strings.py
 	$(BIN)/python bench/serve_lm_eval.py
+	$(BIN)/python bench/serve.py --tools lm-eval
 
 # Every causal type of transformers, tiny: the table in docs/models.md.
 bench-architectures: install
