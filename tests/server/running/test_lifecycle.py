@@ -218,3 +218,12 @@ def test_the_name_of_a_model_is_the_last_part_of_its_path(tmp_path: Path) -> Non
     assert [name for name, _ in found] == ["y", "z", "name", "smollm2", "big", "a-b", "d", "e.v2", "c-d"]
     assert [o.name for _, o in found] == [*given[:4], "x/y.gguf", *given[5:]]
     assert {o.begin for _, o in found} == {"<s>"}
+
+
+def test_begin_of_several_models_is_for_those_without_x0(tmp_path: Path, model_files: dict[str, str]) -> None:
+    models = {name: model_files[name] for name in ("own", "plain")}
+    with serving(tmp_path, models, "--begin", "<eos>") as several:
+        found = [
+            several.post("/v1/score", {"model": m, "texts": ["the"]}).json()["scores"][0] for m in models
+        ]
+    assert [s["terms"]["begin_known"] for s in found] == ["trained", "assumed"]

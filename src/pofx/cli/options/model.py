@@ -6,7 +6,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -150,6 +150,13 @@ class ModelOptions:
                 lm = given(lm, chat(lm, messages))
         lm.vocab.listener = Marks()
         return lm
+
+    def load_with_stand_ins(self) -> LM:
+        """Load one model of several: `begin` and `end` stand in only where the model has no x0 or no EOS of its own."""
+        lm = replace(self, begin=None, end=None).load()
+        begin = self.begin if lm.begin.known == "none" else None
+        end = self.end if lm.vocab.end is None else None
+        return lm if begin is None and end is None else replace(self, begin=begin, end=end).load()
 
 
 # The options of a model beside its name.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +12,7 @@ from pofx.cli.options.model import ModelName, ModelOptions
 from pofx.cli.options.numbers import Real, Whole
 
 if TYPE_CHECKING:
-    from pofx.lm.model import LM
+    pass
 
 
 @click.command(cls=Command, short_help="Tell which of several models a text is from.")
@@ -75,7 +74,9 @@ def command(
         raise click.UsageError("-m: expected at least two models, got one; name another with -m.")
     if weights and len(weights) != len(names):
         raise click.UsageError(f"--weight: expected one for each of {len(names)} models, got {len(weights)}.")
-    lms = [_loaded(name, begin, end) for name in names]
+    lms = [
+        ModelOptions(name, begin, end, "float32", None, None, None).load_with_stand_ins() for name in names
+    ]
     shared = all(same_vocab(lm, lms[0]) for lm in lms)
     both = mixture(lms, weights or None, None if shared else beam)
     found = posterior(both, [arguments.argument_text(t) for t in texts])
@@ -90,14 +91,3 @@ def command(
         from pofx.report.terminal.posterior import mixture_posterior_table
 
         Console().print(mixture_posterior_table(found, names))
-
-
-def _loaded(name: str, begin: str | None, end: str | None) -> LM:
-    """Return the model, with a stand-in for x0 or EOS only where it has none: those of fitted models are not replaced."""
-    options = ModelOptions(name, None, None, "float32", None, None, None)
-    lm = options.load()
-    first = begin if lm.begin.known == "none" else None
-    last = end if lm.vocab.end is None else None
-    if first is None and last is None:
-        return lm
-    return dataclasses.replace(options, begin=first, end=last).load()

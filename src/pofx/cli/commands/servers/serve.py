@@ -105,13 +105,13 @@ def command(
     names = names or (os.environ.get("POFX_MODEL") or "builtin",)
     named = named_models(names, ModelOptions(names[0], **said))
     with bind(host, port) as at:
-        models = [(name, _loaded(options)) for name, options in named]
+        models = [(name, _loaded(options, len(named) == 1)) for name, options in named]
         app = make_app(models, settings)
         run(app, at, settings, lambda at: click.echo(banner(app.state.table, settings, at)))
 
 
-def _loaded(options: ModelOptions) -> LM:
-    """A model without notes on texts, which here are those of clients."""
-    lm = options.load()
+def _loaded(options: ModelOptions, alone: bool) -> LM:
+    """A model without notes on texts, which here are those of clients; `--begin` of several is for those without x0."""
+    lm = options.load() if alone else options.load_with_stand_ins()
     lm.vocab.listener = None
     return lm
