@@ -87,10 +87,12 @@ class ExtendCall(Call):
     Attributes:
         state: The state of n prefixes.
         ids: `[n, t]`, the tokens that follow each prefix.
+        law: Whether the distributions after the tokens are read; else the prefixes are only extended further.
     """
 
     state: State
     ids: Ints
+    law: bool = True
 
     @property
     def tokens(self) -> int:
@@ -99,16 +101,17 @@ class ExtendCall(Call):
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Prefixes go together that are extended by equally many tokens."""
-        return ("extend", self.ids.shape[1])
+        """Prefixes go together that are extended by equally many tokens, with distributions or without."""
+        return ("extend", self.ids.shape[1], self.law)
 
     @staticmethod
     def compute(lm: LM, calls: Sequence[ExtendCall]) -> list[State]:
-        """One step of the prefixes of all calls, and the state of each call, its distributions computed."""
+        """One step of the prefixes of all calls, and the state of each call, with its distributions where they are read."""
         first, *others = (call.state for call in calls)
         state = first.cat(*others) if others else first
         new = lm.extend(state, np.concatenate([call.ids for call in calls]))
-        _ = new.logp  # computed here, while this caller has the turn
+        if calls[0].law:
+            _ = new.logp  # computed here, while this caller has the turn
         if not others:
             return [new]
         out, lo = [], 0

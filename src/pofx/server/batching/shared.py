@@ -89,8 +89,12 @@ class SharedLM(LMWrapper):
         new = as_id_rows(ids, state.n)
         if not new.size:
             return state
-        extended: State = self._answer(ExtendCall(state=state, ids=new))
-        return extended
+        # A long prompt before draws is read in slices, so that a short call waits for one slice of it and no more.
+        width = new.shape[1] if new.size <= LONG else max(1, SLICE // state.n)
+        for at in range(0, new.shape[1], width):
+            last = at + width >= new.shape[1]
+            state = self._answer(ExtendCall(state=state, ids=new[:, at : at + width], law=last))
+        return state
 
     def start(self, n: int) -> State:
         """As the model itself; its distribution is computed at once."""
