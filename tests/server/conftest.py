@@ -32,6 +32,20 @@ ngram 2=4
 
 
 @pytest.fixture(scope="session")
+def server_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A cache for the tests of the server: `pofx models` lists whatever is converted into the cache of all tests."""
+    return str(tmp_path_factory.mktemp("server-cache"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache_of_the_server(server_cache: str) -> Iterator[None]:
+    """The tests use that cache, and so do the servers that they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POFX_CACHE", server_cache)
+        yield
+
+
+@pytest.fixture(scope="session")
 def fitted_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Where each fitted model lies, by its name: with and without x0, without EOS, unsmoothed; and an ARPA file."""
     home = tmp_path_factory.mktemp("fitted")
@@ -43,7 +57,9 @@ def fitted_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def model_files(tmp_path_factory: pytest.TempPathFactory, fitted_files: dict[str, str]) -> dict[str, str]:
+def model_files(
+    tmp_path_factory: pytest.TempPathFactory, fitted_files: dict[str, str], server_cache: str
+) -> dict[str, str]:
     """Where each model lies, by its name: the fitted ones, and random ones in the layout of Hugging Face and as GGUF."""
     import tiny_checkpoints
     import tiny_gguf
@@ -52,8 +68,10 @@ def model_files(tmp_path_factory: pytest.TempPathFactory, fitted_files: dict[str
     tiny_checkpoints.write(home / "tiny", adds="bos")
     tiny_checkpoints.write(home / "plain")
     tiny_gguf.write(home / "tiny.gguf", "llama", tiny_gguf.model("llama"), tiny_gguf.byte_level())
-    for name in ("tiny", "plain", "tiny.gguf"):
-        pofx.load(home / name)  # converted here, where the libraries are imported already
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POFX_CACHE", server_cache)
+        for name in ("tiny", "plain", "tiny.gguf"):
+            pofx.load(home / name)  # converted here, where the libraries are imported already
     pretrained = {"tiny": "tiny", "plain": "plain", "gguf": "tiny.gguf"}
     fitted = {
         name: file for name, file in fitted_files.items() if name != "endless"
@@ -62,9 +80,11 @@ def model_files(tmp_path_factory: pytest.TempPathFactory, fitted_files: dict[str
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, model_files: dict[str, str]) -> Iterator[Server]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, model_files: dict[str, str], server_cache: str
+) -> Iterator[Server]:
     """The server that most tests ask; it must live, be idle and have written nothing when they have ended."""
-    with serving(tmp_path_factory.mktemp("server"), model_files) as s:
+    with serving(tmp_path_factory.mktemp("server"), model_files, POFX_CACHE=server_cache) as s:
         yield s
         until(s.idle, "an idle server")
         assert s.get("/ready").status_code == 200

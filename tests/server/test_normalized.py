@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from served import serving
 
 import tiny_checkpoints as tiny
 
 
+@pytest.mark.thorough  # a server of its own
 def test_an_upper_case_text_gets_the_numbers_of_the_lower_case_one(tmp_path: Path) -> None:
     home = tiny.write(tmp_path / "lower", adds="bos")
     lower = {**tiny.tokenizer("bos"), "normalizer": {"type": "Lowercase"}}

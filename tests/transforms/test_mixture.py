@@ -284,7 +284,7 @@ BYTES = pofx.fit(["ab"], pofx.NgramSpec(order=2))
         (lambda: mixture([BYTES, BYTES], beam=3), pofx.BadValue, ["beam", "one vocabulary", "leave it out"]),
         (lambda: mixture([BYTES, toy()], beam=0), pofx.BadValue, ["beam", "at least 1"]),
         (lambda: pofx.interpolate([BYTES, toy()], [1, 1]), pofx.BadValue, ["one vocabulary", "same vocab"]),
-        (lambda: pofx.posterior(BYTES, ["a"]), pofx.BadValue, ["a mixture", "found"]),
+        (lambda: pofx.posterior(BYTES, ["a"]), pofx.BadValue, ["a mixture", "got"]),
         (lambda: pofx.posterior(mixture([BYTES]), "a"), pofx.BadValue, ["list of texts", "[text]"]),
         (lambda: pofx.posterior(mixture([NO_BEGIN]), ["a"]), pofx.NoBOS, ["likelihood"]),
     ],

@@ -373,7 +373,7 @@ def test_arpa_is_katz_back_off_by_hand(tmp_path) -> None:
         ("-0.6\tb a", "0.6\tb a", "log10 p"),
         ("-0.6\tb a", "nan\tb a", "log10 p"),
         ("-0.6\tb a", "-0.6\tb z", "'z'"),
-        ("-0.6\tb a", "-0.3\ta b", "twice"),
+        ("-0.6\tb a", "-0.3\ta b", "repeated"),
         ("-0.6\tb a", "-0.6\tb a a a a", "2 tokens"),
     ],
 )
