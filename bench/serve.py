@@ -169,8 +169,7 @@ def latency(data: dict, server: Server, out: dict) -> None:
 
 
 def shared_prefix(data: dict, server: Server, out: dict) -> None:
-    context, answers = data["B"][0][0]
-    answers = answers[:10]
+    context, answers = data["B"][0][0]["context"], data["B"][0][0]["answers"][:10]
     client = Client(server)
     once, many = [], []
     for _ in range(7):
