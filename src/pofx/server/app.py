@@ -18,6 +18,7 @@ from pofx.server.description.endpoint import openapi_endpoint
 from pofx.server.incoming.errors import RequestError, failure, refusal
 from pofx.server.incoming.protect import Protect
 from pofx.server.native.routes import NATIVE_ROUTES
+from pofx.server.page.routes import PAGE_ROUTES
 from pofx.server.running.golden import golden
 from pofx.server.running.health import health, ready
 from pofx.server.running.metrics import Counting, Metrics, metrics_endpoint
@@ -34,6 +35,7 @@ def make_app(models: Sequence[tuple[str, LM]], settings: Settings = Settings()) 
         settings: The limits.
     """
     routes = [
+        *PAGE_ROUTES,
         *client_routes(),
         *NATIVE_ROUTES,
         Route("/health", health),

@@ -17,8 +17,10 @@ from pofx.server.incoming.errors import RequestError, refusal
 from pofx.server.incoming.json_body import shown_headers
 from pofx.server.settings import Settings
 
-# What answers without a key: whether the process lives, which says nothing of its models.
-OPEN = ("/health",)
+# What answers without a key: whether the process lives, and the files of the page, which asks its reader for the key.
+# None of them says anything of a model.
+OPEN = ("/health", "/")
+_OPEN_FOLDER = "/assets/"
 _METHODS, _HEADERS = "GET, POST", "authorization, content-type"
 
 
@@ -91,7 +93,7 @@ class Protect:
             if shared and scope["method"] == "OPTIONS":
                 await _preflight()(scope, receive, _opened(send, origin or ""))
                 return
-            if scope["path"] not in OPEN:
+            if scope["path"] not in OPEN and not scope["path"].startswith(_OPEN_FOLDER):
                 self._check_key(headers)
         except RequestError as e:
             await refusal(e)(scope, receive, _opened(send, origin or "") if shared else send)
