@@ -1,5 +1,6 @@
 import "../style/page.css";
 import "../style/heat.css";
+import "../style/live.css";
 import { mount } from "svelte";
 import App from "./App.svelte";
 
