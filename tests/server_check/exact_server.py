@@ -4,13 +4,12 @@ Every step is a method of `ExactServer`, so that a faulty server is a subclass w
 """
 
 import json
-import threading
 from contextlib import contextmanager
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 
+from loopback import Reply, answering
 from pofx.vocab.vocabulary import Vocab
 from toy import ToyLM
 
@@ -273,33 +272,8 @@ class ExactServer:
 def served(server):
     """The address of a server that runs in a thread of its own."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+    def reply(received):
+        return Reply(*server.answer(received.method, received.path, received.body))
 
-        def log_message(self, *args):
-            pass
-
-        def do_GET(self):
-            self.reply(b"")
-
-        def do_POST(self):
-            self.reply(self.rfile.read(int(self.headers["Content-Length"])))
-
-        def reply(self, body):
-            status, out = server.answer(self.command, self.path, body)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(out)))
-            self.end_headers()
-            self.wfile.write(out)
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{http.server_port}"
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()
+    with answering(reply) as url:
+        yield url

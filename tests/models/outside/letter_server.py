@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 
+from loopback import Received, Reply, answering
 from toy import ToyLM, ToyVocab
 
 
@@ -95,37 +94,14 @@ class LetterServer:
 
 @contextmanager
 def serving(server: LetterServer) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+    """The address of the server while it runs."""
 
-        def log_message(self, *args: object) -> None:
-            pass
+    def reply(received: Received) -> Reply:
+        if server.key and received.headers.get("Authorization") != f"Bearer {server.key}":
+            status, value = 401, {"error": {"message": "a key, please"}}
+        else:
+            status, value = server.answer(received.path, json.loads(received.body or b"{}"))
+        return Reply(status, json.dumps(value).encode())
 
-        def do_GET(self) -> None:
-            self.reply({})
-
-        def do_POST(self) -> None:
-            self.reply(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-
-        def reply(self, asked: dict) -> None:
-            if server.key and self.headers.get("Authorization") != f"Bearer {server.key}":
-                status, value = 401, {"error": {"message": "a key, please"}}
-            else:
-                status, value = server.answer(self.path, asked)
-            body = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{http.server_port}"
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()
+    with answering(reply) as url:
+        yield url

@@ -1,11 +1,11 @@
 """The client of a server: addresses, bounds, and errors that say what the server said."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import socket
 
 import pytest
 
+from loopback import Reply, answering
 from pofx.errors import BadSource, BadValue
 from pofx.models.outside.address import is_loopback, server_address
 from pofx.models.outside.http_client import ServerClient, ServerRefused
@@ -13,58 +13,33 @@ from pofx.models.outside.http_client import ServerClient, ServerRefused
 SEEN = []
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def do_GET(self):
-        self.answer(b"")
-
-    def do_POST(self):
-        self.answer(self.rfile.read(int(self.headers["Content-Length"])))
-
-    def answer(self, body):
-        SEEN.append((self.path, dict(self.headers), body))
-        status, headers, out = {
-            "/echo": (200, {}, body),
-            "/page": (200, {}, b"<html>hello"),
-            "/nan": (200, {}, b'{"x": NaN, "y": [-Infinity, NaN]}'),
-            "/latin": (200, {}, b'{"x": "\xe9"}'),
-            "/deep": (200, {}, b"[" * 100_000),
-            "/long": (200, {}, b'"' + b"a" * 5000 + b'"'),
-            "/zipped": (200, {"Content-Encoding": "gzip"}, b"\x1f\x8b"),
-            "/moved": (307, {"Location": "http://example.com/v1"}, b""),
-            "/no": (
-                400,
-                {"Retry-After": "7"},
-                json.dumps({"error": {"message": "too\nlong", "code": "context_length_exceeded"}}).encode(),
-            ),
-            "/detail": (404, {}, b'{"detail": "Not Found"}'),
-            "/key": (401, {}, b"x" * 9000),
-            "/cut": (200, {}, b"{}"),
-        }[self.path]
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(out) + 10 * (self.path == "/cut")))
-        self.end_headers()
-        self.wfile.write(out)
-        if self.path == "/cut":
-            self.close_connection = True
+def answer(received):
+    SEEN.append((received.path, received.headers, received.body))
+    status, headers, out = {
+        "/echo": (200, {}, received.body),
+        "/page": (200, {}, b"<html>hello"),
+        "/nan": (200, {}, b'{"x": NaN, "y": [-Infinity, NaN]}'),
+        "/latin": (200, {}, b'{"x": "\xe9"}'),
+        "/deep": (200, {}, b"[" * 100_000),
+        "/long": (200, {}, b'"' + b"a" * 5000 + b'"'),
+        "/zipped": (200, {"Content-Encoding": "gzip"}, b"\x1f\x8b"),
+        "/moved": (307, {"Location": "http://example.com/v1"}, b""),
+        "/no": (
+            400,
+            {"Retry-After": "7"},
+            json.dumps({"error": {"message": "too\nlong", "code": "context_length_exceeded"}}).encode(),
+        ),
+        "/detail": (404, {}, b'{"detail": "Not Found"}'),
+        "/key": (401, {}, b"x" * 9000),
+        "/cut": (200, {"Content-Length": "12"}, b"{}"),
+    }[received.path]
+    return Reply(status, out, headers)
 
 
 @pytest.fixture(scope="module")
 def url():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(answer) as at:
+        yield at
 
 
 @pytest.fixture
@@ -140,15 +115,13 @@ def test_a_long_answer_is_refused(url):
 
 
 def test_nobody_at_the_address():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    port = server.server_port
-    server.server_close()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
     with ServerClient(f"http://127.0.0.1:{port}") as c, pytest.raises(BadSource, match="no connection"):
         c.get("/v1/models")
 
 
 def test_a_server_that_never_answers():
-    import socket
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

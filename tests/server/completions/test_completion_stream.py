@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
 import pytest
 
 from pofx.server.batching.shared import SharedLM
-from served_models import Asked
+from pofx.server.completions.stream import CompletionStream
+from served_models import Asked, asked
+from small_models import ngram
+
+
+@pytest.fixture
+def served_alone() -> Iterator[Asked]:
+    """A server of one small model, which a test may close."""
+    with asked({"bytes": ngram()}) as client:
+        yield client
 
 
 def events(served: Asked, **body: Any) -> list[dict[str, Any]]:
@@ -102,6 +112,35 @@ def test_what_fails_later_is_an_event(served: Asked, monkeypatch: pytest.MonkeyP
     assert answer.status_code == 200
     assert json.loads(lines[-3].removeprefix("data: "))["error"]["code"] == "out-of-memory"
     assert lines[-2:] == ["data: [DONE]", ""]
+
+
+def test_a_stream_that_was_admitted_is_answered_though_the_server_closes(
+    served_alone: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app: Any = served_alone.http.app
+    begin = CompletionStream.__call__
+
+    async def late(self: CompletionStream, *asgi: Any) -> None:
+        app.state.desk.close()
+        await begin(self, *asgi)
+
+    monkeypatch.setattr(CompletionStream, "__call__", late)
+    asked = {"prompt": "the", "max_tokens": 3, "stream": True}
+    assert served_alone.post("/v1/completions", **asked).status_code == 200
+    assert (app.state.desk.running, app.state.desk.waiting, app.state.desk.preparing) == (0, 0, 0)
+    assert served_alone.refused(**asked)[:2] == (503, "shutting_down")
+
+
+def test_a_stream_takes_as_many_tokens_of_the_queue_as_it_has(
+    served_alone: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app: Any = served_alone.http.app
+    seen: list[int] = []
+    monkeypatch.setattr(
+        SharedLM, "start", lambda self, n: (seen.append(app.state.desk.waiting), self.lm.start(n))[1]
+    )
+    served_alone.post("/v1/completions", prompt="the", max_tokens=3, stream=True)
+    assert set(seen) == {5 + 3}
 
 
 def test_a_client_that_goes_away_ends_the_drawing(served: Asked) -> None:

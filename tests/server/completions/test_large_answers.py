@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
-from pofx.server.completions import endpoint, stream
+from pofx.server.description.endpoint import _written
+from pofx.server.description.endpoints import ENDPOINTS, Endpoint
+from pofx.server.incoming import wire
+from pofx.server.tokens.strings import TokenStrings
 from served_models import Asked
 
 
@@ -32,20 +36,61 @@ def test_likeliest_tokens_of_prompts_are_bounded(served: Asked) -> None:
     served.ok(**{**asked, "prompt": [97] * 60}, prompt_logprobs=100)
 
 
-@pytest.mark.parametrize("streams", [False, True])
+@pytest.fixture
+def written_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each piece of JSON that the server writes, whether the event loop stands still meanwhile."""
+    found: list[bool] = []
+
+    class Noting:
+        OPT_SERIALIZE_NUMPY = orjson.OPT_SERIALIZE_NUMPY
+
+        @staticmethod
+        def dumps(record: Any, **options: Any) -> bytes:
+            found.append(asyncio._get_running_loop() is not None)
+            return orjson.dumps(record, **options)
+
+    monkeypatch.setattr(wire, "orjson", Noting)
+    return found
+
+
+def test_a_stream_is_written_beside_the_event_loop(served: Asked, written_on_the_loop: list[bool]) -> None:
+    asked = {"model": "bytes", "prompt": "the", "max_tokens": 3, "echo": True, "stream": True}
+    assert served.post("/v1/completions", **asked).status_code == 200
+    assert written_on_the_loop
+    assert not any(written_on_the_loop)
+
+
+# Their answers are short, whatever is asked.
+SHORT = {"/v1/models", "/v1/models/{name}", "/tokenizer_info", "/health", "/ready", "/metrics"}
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.path not in SHORT], ids=lambda e: e.path)
 def test_an_answer_is_written_beside_the_event_loop(
-    served: Asked, monkeypatch: pytest.MonkeyPatch, streams: bool
+    served: Asked, written_on_the_loop: list[bool], endpoint: Endpoint
+) -> None:
+    _written.cache_clear()
+    if endpoint.request is None:
+        got = served.http.get(endpoint.path)
+    else:
+        # Two models share the vocabulary of bytes, so that a posterior of them needs no search.
+        posterior = {"texts": ["the"], "models": ["bytes", "windows"]}
+        got = served.post(endpoint.path, **(posterior if endpoint.example is None else endpoint.example))
+    assert got.status_code == 200, got.text
+    assert written_on_the_loop
+    assert not any(written_on_the_loop)
+
+
+def test_strings_of_tokens_are_made_beside_the_event_loop(
+    served: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_the_loop: list[bool] = []
-    module: Any = stream if streams else endpoint
-    own = module.json_bytes
+    plain = TokenStrings.plain
 
-    def json_bytes(record: Any) -> bytes:
+    def noted(self: TokenStrings, i: int, first: bool = False) -> str:
         on_the_loop.append(asyncio._get_running_loop() is not None)
-        return bytes(own(record))
+        return plain(self, i, first)
 
-    monkeypatch.setattr(module, "json_bytes", json_bytes)
-    asked = {"model": "bytes", "prompt": "the", "max_tokens": 3, "echo": True, "stream": streams}
-    assert served.post("/v1/completions", **asked).status_code == 200
-    assert on_the_loop
-    assert not any(on_the_loop)
+    monkeypatch.setattr(TokenStrings, "plain", noted)
+    answer = served.post("/tokenize", prompt="the", return_token_strs=True).json()
+    assert answer["token_strs"] == ["<s>", "t", "h", "e"]
+    assert on_the_loop == [False] * 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 from starlette.requests import Request
@@ -29,11 +30,13 @@ async def completions(request: Request, begin: bool = False) -> Response:
     _check_together(asked, app.settings)
     served = app.table.asked_for(request, asked.model)
     headers = _warning(asked.ignored)
-    with app.desk.admitted(_bound(asked, app.settings)) as seat:
+    with ExitStack() as held:
+        seat = held.enter_context(app.desk.admitted(_bound(asked, app.settings)))
         task = await app.desk.tokenise(request, lambda: _task(served, asked, begin, app.settings))
-        if asked.stream:
-            return CompletionStream(request, task, headers)
         seat.resize(task.cost)
+        if asked.stream:
+            # The stream is this request: it keeps the seat, since a second admission could refuse what was accepted.
+            return CompletionStream(request, task, headers, held.pop_all())
         # The record is written in the thread as well: 10 MB of JSON would hold up every other client for a second.
         body = await app.desk.run(request, lambda: json_bytes(_whole(task)))
     return Response(body, headers=headers, media_type="application/json")

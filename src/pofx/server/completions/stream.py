@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from typing import Any
 
 import anyio
@@ -29,12 +30,19 @@ class CompletionStream(Response):
         request: The request.
         task: What it asks.
         headers: Further headers.
+        seat: The admission of the request, which ends with the work.
     """
 
-    def __init__(self, request: Request, task: Task, headers: dict[str, str]) -> None:
+    def __init__(
+        self,
+        request: Request,
+        task: Task,
+        headers: dict[str, str],
+        seat: AbstractContextManager[object],
+    ) -> None:
         super().__init__(None, 200, {**headers, "Cache-Control": "no-store"}, "text/event-stream")
         del self.headers["content-length"]
-        self._request, self._task = request, task
+        self._request, self._task, self._seat = request, task, seat
         self._head = records.head(task.served)
         # How many tokens of its prompt each choice still has to send; a choice that is not there has sent nothing.
         self._echo: dict[int, int] = {}
@@ -59,7 +67,7 @@ class CompletionStream(Response):
             finally:
                 sender.close()
 
-        with receiver, desk.admitted(self._task.cost):
+        with self._seat, sender, receiver:
             async with anyio.create_task_group() as group:
                 group.start_soon(work)
                 async for chunk in receiver:

@@ -115,7 +115,7 @@ ENDPOINTS = (
         "/v1/vocabulary",
         "What each id spells",
         model_answers.VocabularyAnswer,
-        refusals=(*_READ, 404),
+        refusals=(*_READ, 404, 503),
         names_model="model",
     ),
     Endpoint(
@@ -177,5 +177,5 @@ ENDPOINTS = (
         refusals=(*_READ, 429, 503),
     ),
     Endpoint("/metrics", "Numbers of the server, as Prometheus reads them", "text/plain", refusals=_READ),
-    Endpoint("/openapi.json", "This description", "application/json", refusals=_READ),
+    Endpoint("/openapi.json", "This description", "application/json", refusals=(*_READ, 503)),
 )

@@ -41,10 +41,10 @@ async def distributions_endpoint(request: Request) -> Response:
     served = app.table.model(asked.model)
     size, n = served.lm.vocab.size, len(asked.prefixes)
     check_count("prefixes", n, app.settings)
+    tokens = sum(len(prefix) + 1 for prefix in asked.prefixes)
+    check_tokens("prefixes", tokens, app.settings)  # before the ids, of which a body may hold four million
     for k, prefix in enumerate(asked.prefixes):
         check_ids(f"prefixes.{k}", prefix, size)
-    tokens = sum(len(prefix) + 1 for prefix in asked.prefixes)
-    check_tokens("prefixes", tokens, app.settings)
     if n > 1 and n * size > NUMBERS:
         raise RequestError(
             413,
