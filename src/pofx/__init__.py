@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from pofx.vocab.words import WordVocab
 
 
+from pofx.interactive.shown import register as _register
 from pofx.version import __version__ as __version__
 
 _HOMES = {
@@ -225,4 +226,18 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
+
+
+def _line(value: Any) -> str | None:
+    from pofx.report.one_line import one_line
+
+    return one_line(value)
+
+
+def _html(value: Any) -> str | None:
+    return None
+
+
+# Records of all floors are shown by what `report/` makes of them, which is loaded when the first one is shown.
+_register(_line, _html)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
 from pofx.errors import Advice, Impossible, NoEOS, NotText
+from pofx.interactive.shown import Shown
 from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
 from pofx.lm.trace import Path
@@ -26,8 +27,8 @@ Floats = NDArray[np.float64]
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, eq=False)
-class Posterior:
+@dataclass(frozen=True, eq=False, repr=False)
+class Posterior(Shown):
     """The posterior of classes given texts.
 
     Attributes:

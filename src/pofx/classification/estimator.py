@@ -19,6 +19,7 @@ from pofx.classification.outliers import Per, Rejection, make_rejection
 from pofx.classification.priors import Prior
 from pofx.classification.training import fit_joint
 from pofx.errors import BadValue, require
+from pofx.interactive.shown import Shown
 from pofx.lm.model import LM
 from pofx.models.fitting import Spec
 from pofx.models.specs import NgramSpec
@@ -44,7 +45,7 @@ except ModuleNotFoundError:
 Floats = NDArray[np.float64]
 
 
-class GenerativeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class GenerativeClassifier(Shown, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A generative classifier of texts: P(t | x) = P(t) p(x | t) / p(x), by Bayes' rule; nats.
 
     X is a list (or one-dimensional array) of texts, str or bytes. Log-likelihoods are those of whole texts, never divided by

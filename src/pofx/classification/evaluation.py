@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadValue
+from pofx.interactive.shown import Shown
 
 BINS = 10
 
@@ -32,8 +33,8 @@ class CalibrationBin:
     accuracy: float
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Shown):
     """Posteriors compared with the true classes.
 
     Attributes:

@@ -21,14 +21,15 @@ from pofx.classification.bayes import (
 from pofx.classification.families import split_class_model
 from pofx.classification.priors import Prior, log_prior
 from pofx.errors import BadValue
+from pofx.interactive.shown import Shown
 from pofx.lm.fitted_documents import was_chosen_by, was_fitted_on
 from pofx.lm.model import LM
 from pofx.queries.sample import Draw, sample
 from pofx.vocab.vocabulary import to_bytes
 
 
-@dataclass(frozen=True, eq=False)
-class Joint:
+@dataclass(frozen=True, eq=False, repr=False)
+class Joint(Shown):
     """P(x, t) = P(t) p(x | t), over texts x and classes t.
 
     Attributes:

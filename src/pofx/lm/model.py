@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.arithmetic import Engine
+from pofx.interactive.shown import Shown
 from pofx.lm.begin import Begin, refuse_unconditional
 from pofx.lm.continuation_tree import Branches, ExtensionBranches
 from pofx.lm.fitted_documents import FittedDocuments
@@ -83,7 +84,7 @@ class Warping:
     text: str
 
 
-class LM(ABC):
+class LM(Shown, ABC):
     """A language model: the joint distribution over the strings of a vocabulary.
 
         p(x) = Π_i p(x_i | x0, x_<i) · p(EOS | x0, x)

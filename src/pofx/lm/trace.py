@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import Floats, entropy, likeliest, logsumexp
+from pofx.interactive.shown import Shown
 from pofx.lm.log_checks import check_all_logs, check_logs
 from pofx.values import check_whole_number
 
@@ -53,8 +54,8 @@ class Want:
         return self.entropy, self.rank, self.top, self.end, self.masses
 
 
-@dataclass(frozen=True, eq=False)
-class Trace:
+@dataclass(frozen=True, eq=False, repr=False)
+class Trace(Shown):
     """The record of a pass over many paths: log p(x_i | x_<i) of each position, and what a `Want` asked for.
 
     Each field is a tuple with one array a path, or None where it was not asked for. The array of a path x of length t

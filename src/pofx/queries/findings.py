@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from pofx.files.pins import Verdict as ModelVerdict
+from pofx.interactive.shown import Shown
 from pofx.lm.begin import Known
 
 CheckVerdict = Literal["pass", "warn", "fail"]
@@ -230,8 +231,8 @@ class EndCandidate:
     sum: float
 
 
-@dataclass(frozen=True)
-class Audit:
+@dataclass(frozen=True, repr=False)
+class Audit(Shown):
     """The evidence that a model is the distribution that it claims to be.
 
     Attributes:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
 from pofx.errors import BadValue
+from pofx.interactive.shown import Shown
 from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
@@ -21,8 +22,8 @@ from pofx.vocab.vocabulary import to_bytes
 Logs = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class MixturePosterior:
+@dataclass(frozen=True, eq=False, repr=False)
+class MixturePosterior(Shown):
     """One text under a mixture of K models; EOS is counted where the models have it.
 
     log p(x) of the mixture, which Bayes' rule divides by, is `total`; other records call it `log_evidence`.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.statistics.inversion import inverse_of_logs
 from pofx.errors import BadValue
+from pofx.interactive.shown import Shown
 from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.queries.scoring.terms import Given, Terms, terms, terms_given_ids
@@ -23,8 +24,8 @@ from pofx.vocab.vocabulary import Vocab, to_bytes
 BATCH = 256
 
 
-@dataclass(frozen=True, eq=False)
-class Draw:
+@dataclass(frozen=True, eq=False, repr=False)
+class Draw(Shown):
     """One draw from p, with its log-probability.
 
     Attributes:

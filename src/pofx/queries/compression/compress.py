@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pofx.algorithms.coding import adaptive
 from pofx.arithmetic import one_thread
 from pofx.errors import Advice, BadValue, Undecodable, require
+from pofx.interactive.shown import Shown
 from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
 from pofx.queries.compression import parallel_streams
@@ -22,8 +23,8 @@ from pofx.vocab.vocabulary import refuse_normalizing, to_bytes
 LONGER = 16
 
 
-@dataclass(frozen=True)
-class Compression:
+@dataclass(frozen=True, repr=False)
+class Compression(Shown):
     """The file that `compress` makes, and an account of its bits.
 
     The ideal bits, lane bits, quantisation bits, escape bits and header bits add up to 8 · len(blob).
@@ -43,7 +44,7 @@ class Compression:
     leaves out the header.
     """
 
-    blob: bytes = field(repr=False)
+    blob: bytes
     bytes: int
     tokens: int
     ideal_bits: float

@@ -14,6 +14,7 @@ from pofx.algorithms.automata.automaton import Dfa, anything, preceded
 from pofx.algorithms.logspace import logsumexp
 from pofx.algorithms.statistics.smc import Evidence, effective, evidence
 from pofx.errors import Advice, BadValue, Impossible, Unreached
+from pofx.interactive.shown import Shown
 from pofx.lm.model import LM
 from pofx.queries.conditioning.forward_backward import build_product, compute_backward, draw_texts
 from pofx.queries.conditioning.particles import PathSample, WeightedPath, run_particles
@@ -63,8 +64,8 @@ class Outcome:
     se: float
 
 
-@dataclass(frozen=True, eq=False)
-class Conditioned:
+@dataclass(frozen=True, eq=False, repr=False)
+class Conditioned(Shown):
     """The distribution of texts given a condition: weighted draws, and how probable the condition is.
 
     Attributes:
@@ -272,9 +273,8 @@ def _draw(problem: ConditioningProblem, path: WeightedPath) -> Draw:
     small_print = terms(problem.lm, len(path.tokens), len(spelled), given_bytes, problem.ends)
     if problem.tail:
         small_print = replace(small_print, boundary="exact")
-    return Draw(
-        spelled.decode("utf-8", "replace"), spelled, path.tokens, path.logp, problem.ends, small_print
-    )
+    text = spelled.decode("utf-8", "replace")
+    return Draw(text, spelled, path.tokens, path.logp, problem.ends, small_print)
 
 
 def _outcomes(

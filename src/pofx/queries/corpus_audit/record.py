@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.interactive.shown import Shown
 from pofx.lm.trace import Ints
 from pofx.queries.findings import CheckVerdict, Finding
 
@@ -75,8 +76,8 @@ class Loss:
     model: str
 
 
-@dataclass(frozen=True)
-class CorpusReport:
+@dataclass(frozen=True, repr=False)
+class CorpusReport(Shown):
     """The assumptions of maximum likelihood about a corpus, and whether they hold: a finding for each check.
 
     Attributes:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.logspace import logsumexp
+from pofx.interactive.shown import Shown
 from pofx.lm.model import LM
 from pofx.queries.marginal.exact import sum_by_state
 from pofx.queries.marginal.lattice import Lattice, build_lattice
@@ -29,8 +30,8 @@ TOGETHER = 32
 FIRST = 8
 
 
-@dataclass(frozen=True)
-class Marginal:
+@dataclass(frozen=True, repr=False)
+class Marginal(Shown):
     """Log Σ p(t) over the tokenisations t of a text, EOS included.
 
     Attributes:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pofx.algorithms.logspace import entropy, logsumexp
 from pofx.errors import BadValue
+from pofx.interactive.shown import Shown
 from pofx.lm.bounds import Bounds
 from pofx.lm.model import LM
 from pofx.lm.state import State
@@ -52,8 +53,8 @@ class Alternative:
     high: float
 
 
-@dataclass(frozen=True)
-class Next:
+@dataclass(frozen=True, repr=False)
+class Next(Shown):
     """The likeliest outcomes of a next-unit distribution, and the mass of all others.
 
     Attributes:

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import Advice, NoEOS
+from pofx.interactive.shown import Shown
 from pofx.lm.fitted_documents import was_chosen_by, was_fitted_on
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Trace, Want
 from pofx.queries.scoring.terms import Terms, terms
 from pofx.transforms.given import check_possible
+from pofx.units import bits_per_byte
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
 # The first advice for a model without EOS; the command line gives it where the verb has the option.
@@ -36,8 +38,8 @@ def refuse_complete() -> NoEOS:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Scored:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scored(Shown):
     """One text and the terms of its log-probability, nats.
 
     Attributes:
@@ -96,6 +98,16 @@ class Scored:
     def prefix_total(self) -> float:
         """Log P(text | given), nats: the text and anything after it, so no EOS term."""
         return float(self.logp[: len(self.tokens)].sum())
+
+    @property
+    def bits_per_byte(self) -> float:
+        """−log2 p(text | given) by the bytes of the text; of a prefix −log2 P. nan for a text of no bytes."""
+        return bits_per_byte(-(self.total if self.terms.end else self.prefix_total), self.terms.bytes)
+
+    @property
+    def token_strings(self) -> list[str]:
+        """A printable name of each entry of `logp`, such as "␣cat"; the last one is "EOS" where EOS is a term."""
+        return [*(self.vocab.show(int(i)) for i in self.tokens), *["EOS"] * self.terms.end]
 
     def without_end(self) -> Scored:
         """Return the record of the text as a prefix: it has no EOS term, and `terms` says so."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pofx.interactive.shown import Shown
 from pofx.queries.scoring.terms import Terms
 from pofx.units import bits
 
@@ -56,8 +57,8 @@ class Word:
         return self.text[letters[0] : letters[-1] + 1].lower() if letters else self.text.lower()
 
 
-@dataclass(frozen=True)
-class Worded:
+@dataclass(frozen=True, repr=False)
+class Worded(Shown):
     """One text and its words; their surprisals add up to −`total`.
 
     Attributes:
