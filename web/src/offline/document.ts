@@ -1,13 +1,50 @@
-/** The data of an offline page, as src/pofx/report/html/page.py writes it. */
+/** The data of an offline page, as src/pofx/report/html/document.py writes it. */
 
+import type { Cell } from "../parts/table/cell";
+import type { Draw } from "../records/draw";
+import type { Audit, Series } from "../records/findings";
 import type { Score } from "../records/score";
 
-export type Section =
-  | { kind: "paragraph"; title?: string; text: string }
-  | { kind: "score"; title?: string; score: Score };
+/** A text of several, with its id and the columns that were kept of its row. */
+export interface Named {
+  id?: string;
+  kept?: Record<string, string>;
+}
+
+export type Block =
+  | { kind: "paragraph"; text: string }
+  | { kind: "code"; text: string; label: string }
+  | { kind: "quote"; text: string; label: string }
+  | { kind: "table"; headings: string[]; rows: Cell[][]; note: string }
+  | { kind: "chart"; series: Series }
+  | { kind: "scores"; texts: (Named & { score: Score })[] }
+  | { kind: "draws"; draws: Draw[] }
+  | {
+      kind: "audit";
+      audit: Audit;
+      gloss: string;
+      evidence: string;
+      candidates_note?: string;
+      endings_note?: string;
+    };
+
+export interface Section {
+  title: string;
+  blocks: Block[];
+}
+
+/** How the page was made. An empty string is a fact that is not known. */
+export interface Made {
+  version: string;
+  command: string;
+  models: { name: string; x0: string; eos: string; fingerprint: string }[];
+}
 
 export interface Document {
   title: string;
   lead: string;
+  /** Whether the page stands within another page, and so has no header and no footer. */
+  compact: boolean;
+  made: Made;
   sections: Section[];
 }

@@ -1,5 +1,6 @@
 import "../style/page.css";
 import "../style/heat.css";
+import "../style/compact.css";
 import { mount } from "svelte";
 import type { Document } from "./document";
 import Page from "./Page.svelte";
@@ -7,4 +8,6 @@ import Page from "./Page.svelte";
 const target = document.getElementById("page");
 const data = document.getElementById("data")?.textContent;
 if (target === null || !data) throw new Error("expected the elements #page and #data");
-mount(Page, { target, props: { page: JSON.parse(data) as Document } });
+const page = JSON.parse(data) as Document;
+document.body.classList.toggle("compact", page.compact);
+mount(Page, { target, props: { page } });

@@ -1,0 +1,106 @@
+"""One HTML document around the data of a page: it needs no network and no other file.
+
+The data stand in a script element of type application/json. The script that `web/` builds draws the page from them, and
+puts every text into a text node. The Content-Security-Policy names this script and the style sheet by their hashes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from html import escape
+from typing import Any
+
+from pofx.report.html.blocks import Section
+from pofx.report.html.made import Made
+from pofx.report.json_records import plain
+from pofx.report.visible import visible
+from pofx.version import __version__
+from pofx.web_pages import built
+
+
+def document(
+    title: str, sections: Sequence[Section], lead: str = "", made: Made | None = None, compact: bool = False
+) -> str:
+    """Return a complete HTML document.
+
+    Args:
+        title: The title of the page.
+        sections: The sections, in order.
+        lead: A line under the title; "" for none.
+        made: The command and the models; None where no command made the page.
+        compact: Whether the page stands within another page, and so needs no header and no footer.
+    """
+    data = {
+        "title": title,
+        "lead": lead,
+        "compact": compact,
+        "made": {"version": __version__, **asdict(made or Made())},
+        "sections": [
+            {"title": s.title, "blocks": [{"kind": b.kind, **b.data} for b in s.blocks]} for s in sections
+        ],
+    }
+    script, style = _script(), _style()
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f'<meta name="generator" content="pofx {__version__}">\n'
+        f"<title>{escape(visible(title))}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        '<div id="page"></div>\n'
+        "<noscript>This page needs JavaScript, which draws it from the data within this file.</noscript>\n"
+        f'<script type="application/json" id="data">{script_json(plain(data))}</script>\n'
+        f"<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def fragment(sections: Sequence[Section], height: int = 320) -> str:
+    """Return the same page as a frame for a cell of a notebook. Its script has no access to the notebook.
+
+    Args:
+        sections: The sections, in order; a section with the title "" has no heading.
+        height: The height of the frame, pixels. A longer page scrolls within the frame.
+
+    Right: `fragment([Section("", (draws_block(draws),))])`. Wrong: many fragments in one cell, each of which carries the
+    whole script; put the records into one.
+    """
+    inner = escape(document("pofx", sections, compact=True))
+    return (
+        f'<iframe srcdoc="{inner}" sandbox="allow-scripts" title="pofx" width="100%" height="{height}" '
+        'frameborder="0"></iframe>'
+    )
+
+
+def script_json(value: Any) -> str:
+    """A value as JSON for a script element. It holds no `<`, so no text can end the element by `</script>` or `<!--`."""
+    packed = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return packed.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+@cache
+def _script() -> str:
+    r"""Return the built script, in which no string can end its element: `<` of such a string is written as `\x3c`."""
+    source = built("offline/offline.js").decode("utf-8")
+    for ends in ("</script", "<script", "<!--"):
+        source = source.replace(ends, "\\x3c" + ends[1:])
+    return source
+
+
+@cache
+def _style() -> str:
+    style = built("offline/offline.css").decode("utf-8")
+    assert "</" not in style  # noqa: S101  (ours: the style sheet is built from web/)
+    return style
+
+
+def _hash(source: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode("utf-8")).digest()).decode("ascii")
