@@ -3,6 +3,7 @@
 Every step is a method of `ExactServer`, so that a faulty server is a subclass with one method replaced.
 """
 
+import itertools
 import json
 from contextlib import contextmanager
 from functools import cache
@@ -190,6 +191,7 @@ class ExactServer:
             "index": index,
             "text": self.text([*ids[shown:], *drawn]),
             "finish_reason": "stop" if END in drawn else "length",
+            "drawn": len(drawn),
             "logprobs": None if k is None else self.numbers([*ids, *drawn], silent, shown, k, asked),
         }
 
@@ -211,12 +213,55 @@ class ExactServer:
         if (asked.get("logprobs") or 0) > self.most_rows:
             raise Refused(f"logprobs: expected at most {self.most_rows}")
         asked = {**asked, "max_tokens": asked.get("max_tokens", 16)}
+        choices = self.choices(prompt, asked)
+        drawn = [c.pop("drawn") for c in choices]
         return {
             "id": "cmpl-1",
             "object": "text_completion",
             "model": self.model,
-            "choices": self.choices(prompt, asked),
+            "choices": choices,
+            "usage": self.usage([len(self.ids_of(p, asked)[0]) for p in prompt], drawn),
         }
+
+    def usage(self, prompts, drawn):
+        """The numbers of tokens, of those of each prompt and those drawn after it."""
+        return {
+            "prompt_tokens": sum(prompts),
+            "completion_tokens": sum(drawn),
+            "total_tokens": sum(prompts) + sum(drawn),
+        }
+
+    # --- the events of a stream ---
+
+    def parts(self, choice):
+        """A choice in parts: one for each token where tokens are listed, else one for each character."""
+        text, listed = choice["text"], choice["logprobs"]
+        starts = listed["text_offset"] if listed else range(len(text))
+        bounds = [0, *starts[1:], len(text)]
+        for i in range(max(1, len(starts))):
+            arrays = listed and {name: array[i : i + 1] for name, array in listed.items()}
+            last = i >= len(starts) - 1
+            yield {
+                "index": choice["index"],
+                "text": text[bounds[i] : bounds[i + 1]],
+                "finish_reason": choice["finish_reason"] if last else None,
+                "logprobs": arrays,
+            }
+
+    def events(self, whole, asked):
+        """The events of an answer, of the choices in turn."""
+        for parts in itertools.zip_longest(*map(self.parts, whole["choices"])):
+            yield from ({**whole, "choices": [part], "usage": None} for part in parts if part is not None)
+        if (asked.get("stream_options") or {}).get("include_usage"):
+            yield {**whole, "choices": []}
+
+    def stream(self, whole, asked):
+        """The body of a stream."""
+        events = [*map(self.dumps, self.events(whole, asked)), b"[DONE]"]
+        return b"".join(b"data: " + e + b"\n\n" for e in events)
+
+    def media_type(self, body):
+        return "text/event-stream" if body.startswith(b"data: ") else "application/json"
 
     def tokenize(self, asked):
         text = asked.get("prompt")
@@ -258,7 +303,9 @@ class ExactServer:
                 asked = json.loads(body)
             except ValueError:
                 raise Refused("expected JSON") from None
-            return 200, self.dumps(paths[path](asked))
+            found = paths[path](asked)
+            streams = path == "/v1/completions" and asked.get("stream")
+            return 200, self.stream(found, asked) if streams else self.dumps(found)
         except Exception as e:
             # An exception is status 500, as in a real server.
             status, value = self.error(e if isinstance(e, Refused) else Refused(repr(e), 500))
@@ -273,7 +320,8 @@ def served(server):
     """The address of a server that runs in a thread of its own."""
 
     def reply(received):
-        return Reply(*server.answer(received.method, received.path, received.body))
+        status, body = server.answer(received.method, received.path, received.body)
+        return Reply(status, body, {"Content-Type": server.media_type(body)})
 
     with answering(reply) as url:
         yield url

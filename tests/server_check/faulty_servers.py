@@ -1,9 +1,13 @@
-"""Faulty servers, each with one fault, most of which were seen in servers that people use."""
+"""Faulty servers, each with one fault, most of which were seen in servers that people use.
+
+Those with faults of streams and of `usage` are in faulty_streams.py.
+"""
 
 import itertools
 import json
 import threading
 
+import faulty_streams
 import numpy as np
 from exact_server import BEGIN, END, ExactServer, Refused
 
@@ -461,4 +465,5 @@ FAULTS = {
     BackToOther: ("tokenizer", "fail"),
     OtherModel: ("reference", "fail"),
     OtherTokenizer: ("reference ids", "fail"),
+    **faulty_streams.FAULTS,
 }

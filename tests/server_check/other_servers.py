@@ -218,6 +218,9 @@ class Junk(ExactServer):
     def completions(self, asked):
         return self.kinds[self.kind]
 
+    def events(self, whole, asked):
+        return [whole]
+
 
 class Mutated(ExactServer):
     """In each answer a value that is drawn at random is replaced by one of another kind, or left out."""

@@ -4,7 +4,7 @@ import contextlib
 import json
 
 import pytest
-from exact_server import MODEL, ExactServer, served
+from exact_server import MODEL, ExactServer, Refused, served
 from faulty_servers import EndIsEaten
 from other_servers import (
     Busy,
@@ -52,6 +52,35 @@ def test_a_server_that_reads_texts_only():
     assert found["ids verbatim"].got == "the server refuses ids (status 400: prompt: expected a text)"
 
 
+def test_a_server_without_streams():
+    class Whole(ExactServer):
+        def stream(self, whole, asked):
+            raise Refused("stream: expected false")
+
+    verdicts, found = not_passed(Whole())
+    assert verdicts == dict.fromkeys((name for name in CHECKS if name.startswith("stream")), "skip")
+    assert found["stream"].got == "the server refuses stream (status 400: stream: expected false)"
+
+
+def test_events_may_have_comments_other_fields_and_lines_that_end_otherwise():
+    class Chatty(ExactServer):
+        def stream(self, whole, asked):
+            body = (
+                super().stream(whole, asked).replace(b"data: ", b": still here\n\nevent: part\nid: 1\ndata:")
+            )
+            return b": hello\n\n" + body.replace(b"\n", b"\r\n")
+
+        def media_type(self, body):
+            return "text/event-stream; charset=utf-8" if body[:1] == b":" else "application/json"
+
+    checks = [name for name in CHECKS if name.startswith("stream")]
+    assert {f.verdict for f in findings_of(Chatty(), None, checks).values()} == {"pass"}
+
+
+def test_an_end_that_is_left_out_of_arrays_may_be_counted():
+    assert findings_of(EndIsEaten(), None, ["usage"])["usage"].verdict == "pass"
+
+
 def test_an_eaten_end_is_found_by_texts_too():
     class Both(LikeOpenAI, EndIsEaten):
         pass
@@ -75,6 +104,11 @@ def test_a_server_without_echo():
         "junk",
         "empty prompt",
         "tokenizer",
+        "usage",
+        "stream",
+        "stream text",
+        "stream logprobs",
+        "stream usage",
     }
     assert asked | {"reference ids"} == set(CHECKS) - set(verdicts)
 

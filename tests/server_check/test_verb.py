@@ -45,7 +45,7 @@ def test_a_right_server_passes_with_one_line_a_check(run):
     assert (code, err) == (0, "")
     assert head.endswith(", model exact")
     assert [line[8:].startswith(name) for name, line in zip(CHECKS, lines)] == [True] * len(CHECKS)
-    assert last == "28 pass, 0 warn, 0 fail, 2 skipped"
+    assert last == "33 pass, 0 warn, 0 fail, 2 skipped"
 
 
 def test_a_fault_is_one_line_with_what_was_sent_expected_and_got(run, few):
@@ -75,7 +75,7 @@ def test_a_reference_is_a_model_that_pofx_loads(run, few, monkeypatch):
     monkeypatch.setattr("pofx.cli.options.model.ModelOptions.load", lambda options: MODEL)
     code, out, _ = run(ExactServer(), "--reference", "builtin")
     assert code == 0
-    assert "✓ pass  reference       differences of 0 nats a token, 0 at most, over 46 tokens" in out
+    assert "✓ pass  reference        differences of 0 nats a token, 0 at most, over 46 tokens" in out
 
 
 def test_nobody_at_the_address_is_exit_code_2(capsys):

@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from pofx.errors import BadSource
 from pofx.lm.model import LM
 from pofx.models.outside.http_client import ServerClient
-from pofx.server_check.checks import company, end, ids, laws, long_prompt, reference, refusals, shape, text
+from pofx.server_check.checks import (
+    company,
+    end,
+    ids,
+    laws,
+    long_prompt,
+    reference,
+    refusals,
+    shape,
+    stream,
+    text,
+    usage,
+)
 from pofx.server_check.discover import discover
 from pofx.server_check.finding import Broken, Outcome, ServerFinding, ServerReport, Unaskable
 from pofx.server_check.probe import Probe
@@ -36,6 +48,11 @@ CHECKS: dict[str, Callable[[Probe], Outcome]] = {
     "sums": laws.check_sums,
     "text": text.check_text,
     "text_offset": text.check_offsets,
+    "usage": usage.check_usage,
+    "stream": stream.check_events,
+    "stream text": stream.check_text,
+    "stream logprobs": stream.check_logprobs,
+    "stream usage": stream.check_usage,
     "long prompt": long_prompt.check_long_prompt,
     "too long": refusals.check_too_long,
     "unknown id": refusals.check_unknown_id,

@@ -95,13 +95,23 @@ def choices_of(answer: Answer, n: int, sent: str, *, with_logprobs: bool = True)
     if not isinstance(listed, list) or len(listed) != n or not all(isinstance(c, dict) for c in listed):
         found = len(listed) if isinstance(listed, list) else "no list of"
         raise Broken(sent, f"{n} choices", f"{found} choices")
-    out = [_choice(c, sent, with_logprobs) for c in listed]
+    out = [choice_of(c, sent, with_logprobs=with_logprobs) for c in listed]
     if sorted(c.index for c in out) != list(range(n)):
         raise Broken(sent, f"choices with index 0 to {n - 1}", f"index {[c.index for c in out]}")
     return sorted(out, key=lambda c: c.index)
 
 
-def _choice(raw: Mapping[str, Any], sent: str, with_logprobs: bool) -> Choice:
+def choice_of(raw: Mapping[str, Any], sent: str, *, with_logprobs: bool) -> Choice:
+    """A choice of an answer, or the part of a choice in one event of a stream.
+
+    Args:
+        raw: The JSON object.
+        sent: The request in words.
+        with_logprobs: Whether it must have log-probabilities.
+
+    Raises:
+        Broken: A value has another type.
+    """
     index, text = raw.get("index", 0), raw.get("text")
     if not isinstance(index, int) or not isinstance(text, str):
         raise Broken(

@@ -108,12 +108,7 @@ class Probe:
         Raises:
             Broken: The server refuses the request, or its answer is no completion.
         """
-        fields: dict[str, Any] = {"max_tokens": max_tokens, "temperature": 0, "echo": echo, **more}
-        if logprobs is not None:
-            fields["logprobs"] = logprobs
-        fields["prompt"] = prompts[0] if len(prompts) == 1 else list(prompts)
-        if len(prompts) == 1 and not isinstance(prompts[0], str):
-            fields["prompt"] = [list(prompts[0])]  # a list of lists, as lm-eval sends even one
+        fields = completion_fields(prompts, max_tokens=max_tokens, logprobs=logprobs, echo=echo, **more)
         sent = in_words(prompts, fields)
         answer = self.ask(fields)
         if not answer.ok:
@@ -149,6 +144,24 @@ class Probe:
         if ids is None:
             raise Broken(sent, "an array tokens of ids", answer.said[:60])
         return ids
+
+
+def completion_fields(
+    prompts: Sequence[Prompt],
+    *,
+    max_tokens: int = 1,
+    logprobs: int | None = 1,
+    echo: bool = True,
+    **more: Any,
+) -> dict[str, Any]:
+    """The fields of a request for greedy completions of one or more prompts."""
+    fields: dict[str, Any] = {"max_tokens": max_tokens, "temperature": 0, "echo": echo, **more}
+    if logprobs is not None:
+        fields["logprobs"] = logprobs
+    fields["prompt"] = prompts[0] if len(prompts) == 1 else list(prompts)
+    if len(prompts) == 1 and not isinstance(prompts[0], str):
+        fields["prompt"] = [list(prompts[0])]  # a list of lists, as lm-eval sends even one
+    return fields
 
 
 def patient(
