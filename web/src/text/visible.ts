@@ -24,6 +24,11 @@ export function excerpt(text: string, longest = 80): string {
   return head.length <= longest && text.length <= 2 * longest + 2 ? shown : `${shown.slice(0, -1)}…`;
 }
 
+/** The name of a token, as a record has it; a combining mark gets a ◌ to sit on. */
+export function tokenName(name: string): string {
+  return /^\p{M}/u.test(name) ? `◌${name}` : name;
+}
+
 function escaped(ch: string): string {
   const short = SHORT[ch];
   if (short !== undefined) return short;
