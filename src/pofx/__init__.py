@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Undecodable,
         Unreached,
     )
+    from pofx.interactive.table import to_arrow, to_pandas
     from pofx.lm.begin import Begin
     from pofx.lm.model import LM
     from pofx.lm.scorer import Scorer
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.score import Scored, log_prob, prefix_log_prob, score
     from pofx.queries.scoring.terms import Terms
     from pofx.queries.words.words import Word, Worded, words
+    from pofx.report.progress import ProgressBar
     from pofx.transforms.bytewise.bytewise import bytewise
     from pofx.transforms.deterministic import deterministic
     from pofx.transforms.given import given
@@ -89,6 +91,7 @@ _HOMES = {
     "models.loading": "load",
     "models.outside.callable": "from_callable",
     "models.outside.connect": "connect",
+    "interactive.table": "to_arrow to_pandas",
     "lm.begin": "Begin",
     "lm.model": "LM",
     "lm.scorer": "Scorer",
@@ -111,6 +114,7 @@ _HOMES = {
     "queries.scoring.score": "Scored log_prob prefix_log_prob score",
     "queries.scoring.terms": "Terms",
     "queries.words.words": "Word Worded words",
+    "report.progress": "ProgressBar",
     "models.specs": "NgramSpec TransformerSpec",
     "models.saving": "save",
     "vocab.subwords": "SubwordVocab",
@@ -153,6 +157,8 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "load",
     "from_callable",
     "connect",
+    "to_arrow",
+    "to_pandas",
     "LM",
     "Begin",
     "Scorer",
@@ -192,6 +198,7 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "Word",
     "Worded",
     "words",
+    "ProgressBar",
     "NgramSpec",
     "TransformerSpec",
     "save",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pofx.errors import Advice, NoEOS
 from pofx.interactive.shown import Shown
+from pofx.interactive.table import HasTable, TableColumn
 from pofx.lm.fitted_documents import was_chosen_by, was_fitted_on
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Trace, Want
@@ -39,7 +40,7 @@ def refuse_complete() -> NoEOS:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Scored(Shown):
+class Scored(Shown, HasTable):
     """One text and the terms of its log-probability, nats.
 
     Attributes:
@@ -108,6 +109,27 @@ class Scored(Shown):
     def token_strings(self) -> list[str]:
         """A printable name of each entry of `logp`, such as "␣cat"; the last one is "EOS" where EOS is a term."""
         return [*(self.vocab.show(int(i)) for i in self.tokens), *["EOS"] * self.terms.end]
+
+    def table_columns(self) -> list[TableColumn]:
+        """Return the columns of `to_arrow`, a row an entry of `logp`: names as in the JSON of `score --tokens`, nats."""
+        ids = [*map(int, self.tokens), *[self.vocab.end] * self.terms.end]
+        spelled = [*(self.vocab.token_bytes[i] for i in self.tokens), *[None] * self.terms.end]
+        size = len(to_bytes(self.text))
+        edges = np.concatenate([self.spans, np.full((int(self.terms.end), 2), size, dtype=np.int64)])
+        out = [
+            TableColumn("id", "int", ids),
+            TableColumn("token", "text", self.token_strings),
+            TableColumn("bytes", "bytes", spelled),
+            TableColumn("start", "int", edges[:, 0]),
+            TableColumn("end", "int", edges[:, 1]),
+            TableColumn("nats", "float", self.logp),
+            TableColumn("seen", "int", self.seen),
+        ]
+        if self.rank is not None:
+            out.append(TableColumn("rank", "int", self.rank))
+        if self.entropy is not None:
+            out.append(TableColumn("entropy_nats", "float", self.entropy))
+        return out
 
     def without_end(self) -> Scored:
         """Return the record of the text as a prefix: it has no EOS term, and `terms` says so."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pofx.interactive.shown import Shown
+from pofx.interactive.table import HasTable, Kind, TableColumn
 from pofx.queries.scoring.terms import Terms
 from pofx.units import bits
 
@@ -57,8 +60,27 @@ class Word:
         return self.text[letters[0] : letters[-1] + 1].lower() if letters else self.text.lower()
 
 
+_COLUMNS: dict[str, tuple[Kind, Callable[[Word], Any]]] = {
+    "index": ("int", lambda w: w.index),
+    "word": ("text", lambda w: w.text),
+    "form": ("text", lambda w: w.form),
+    "length": ("int", lambda w: w.end - w.start),
+    "start": ("int", lambda w: w.start),
+    "end": ("int", lambda w: w.end),
+    "start_byte": ("int", lambda w: w.start_byte),
+    "end_byte": ("int", lambda w: w.end_byte),
+    "surprisal_nats": ("float", lambda w: w.surprisal),
+    "surprisal_bits": ("float", lambda w: w.bits),
+    "ending_nats": ("float", lambda w: w.ending),
+    "bounded": ("bool", lambda w: w.bounded),
+    "entropy_nats": ("float", lambda w: w.entropy),
+    "tokens": ("int", lambda w: w.tokens),
+    "seen": ("int", lambda w: w.seen),
+}
+
+
 @dataclass(frozen=True, repr=False)
-class Worded(Shown):
+class Worded(Shown, HasTable):
     """One text and its words; their surprisals add up to −`total`.
 
     Attributes:
@@ -76,3 +98,9 @@ class Worded(Shown):
     words: tuple[Word, ...]
     total: float
     terms: Terms
+
+    def table_columns(self) -> list[TableColumn]:
+        """Return the columns of `to_arrow`, a row a word: names as in the JSON of the verb `words`."""
+        return [
+            TableColumn(name, kind, [read(w) for w in self.words]) for name, (kind, read) in _COLUMNS.items()
+        ]
