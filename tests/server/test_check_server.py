@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from served import Server
+from served import Server, serving
 
 import pofx
 from pofx.cli.main import main
@@ -12,6 +14,27 @@ from pofx.server_check.check import CHECKS, check_server
 
 # Nothing ends after 64 tokens; a model without a context reads prompts of all lengths.
 ALLOWED = {"EOS is kept": "skip", "too long": "skip"}
+
+# Each next-token distribution sums to 1: what a history leaves to words that it has not seen is their back-off weight.
+NORMALISED = """\\data\\
+ngram 1=5
+ngram 2=4
+
+\\1-grams:
+-99 <s> -0.146128
+-0.69897 </s>
+-0.5228787 the -0.2218487
+-0.5228787 cat -0.30103
+-0.69897 dog
+
+\\2-grams:
+-0.30103 <s> the
+-0.39794 the cat
+-0.5228787 the dog
+-0.2218487 cat </s>
+
+\\end\\
+"""
 
 
 @pytest.mark.parametrize(
@@ -26,6 +49,25 @@ def test_a_model_passes(server: Server, model_files: dict[str, str], name: str) 
     if name == "tiny":
         assert others.pop("special tokens").verdict == "warn"  # its BOS has id 0
     assert others == {}
+
+
+def test_a_normalised_arpa_file_passes(tmp_path: Path) -> None:
+    file = tmp_path / "normalised.arpa"
+    file.write_text(NORMALISED)
+    with serving(tmp_path, {"words": str(file)}) as server, ServerClient(server.url) as client:
+        found = check_server(client, reference=pofx.load(file)).report().findings
+    assert {f.check for f in found if f.verdict != "pass"} == {"too long"}
+    assert {f.got for f in found if f.check == "sums"} == {"sums from 1 to 1 over 4 tokens"}
+
+
+def test_of_an_arpa_file_that_is_not_normalised_the_sums_alone_fail(
+    server: Server, model_files: dict[str, str]
+) -> None:
+    with ServerClient(server.url) as client:
+        found = check_server(client, "words", pofx.load(model_files["words"])).report().findings
+    others = [f for f in found if f.verdict not in ("pass", "skip")]
+    assert [(f.check, f.verdict) for f in others] == [("sums", "fail")]
+    assert others[0].got == "a sum of 1.10921"
 
 
 def test_the_verb_says_so(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
