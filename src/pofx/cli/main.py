@@ -31,6 +31,7 @@ VERBS = {
     "corpus": "Check whether documents are independent draws of one p.",
     "classify": "Classify texts, by one model per class and Bayes' rule.",
     "posterior": "Tell which of several models a text is from.",
+    "page": "Look at p(x) in a browser.",
     "serve": "Answer evaluation clients over HTTP.",
     "check-server": "Test whether a server gives true log-probabilities of prompts.",
     "models": "List the models at hand.",
@@ -44,7 +45,7 @@ ROOMS = {
     "scoring": ("score", "words", "marginal", "next", "posterior"),
     "strings": ("sample", "infill", "condition", "compress", "decompress"),
     "corpora": ("corpus", "classify"),
-    "servers": ("serve", "check-server"),
+    "servers": ("page", "serve", "check-server"),
 }
 
 HELP = """p(x) for language models: a joint probability distribution over strings.

@@ -23,14 +23,19 @@ def banner(models: Iterable[ServedModel], settings: Settings, port: int) -> str:
         port: The port at which the server listens.
     """
     served = list(models)
-    base = f"http://{_reached(settings.host)}:{port}"
-    lines = [f"pofx serves at {base}", *(f"  {_model(m)}" for m in served), ""]
+    base = address(settings, port)
+    lines = [f"pofx serves at {base}", *(f"  {model_line(m)}" for m in served), ""]
     for m in served:
         lines += [*_commands(m, base, len(served) > 1, settings.api_key is not None), ""]
     if settings.api_key is not None:
         lines += ["The commands read the key from POFX_API_KEY: export it in the shell that runs them.", ""]
     lines.append("Ctrl-C stops the server, which first answers the requests that it has accepted.")
     return "\n".join(lines)
+
+
+def address(settings: Settings, port: int) -> str:
+    """The address of the page, by which a client on this machine reaches the server."""
+    return f"http://{_reached(settings.host)}:{port}"
 
 
 def _commands(served: ServedModel, base: str, several: bool, keyed: bool) -> list[str]:
@@ -60,7 +65,7 @@ def _commands(served: ServedModel, base: str, several: bool, keyed: bool) -> lis
     ]
 
 
-def _model(served: ServedModel) -> str:
+def model_line(served: ServedModel) -> str:
     """A model, and what stands before each of its texts."""
     lm = served.lm
     if lm.begin.known == "assumed":

@@ -1,0 +1,83 @@
+"""A server in this process, for the verbs `serve` and `page`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.browser import open_in_browser
+from pofx.cli.options.model import OPTIONS, ModelName, ModelOptions
+from pofx.cli.options.named_models import named_models
+
+if TYPE_CHECKING:
+    from pofx.lm.model import LM
+    from pofx.server.settings import Settings
+    from pofx.server.table import ServedModel
+
+_NAMES = click.option(
+    "-m",
+    "--model",
+    "names",
+    type=ModelName(),
+    multiple=True,
+    metavar="[NAME=]MODEL",
+    help="A directory, a .gguf or .arpa file, a hub id, 'smollm2', or 'builtin' (the default); repeatable. Clients call a "
+    "model by NAME, by default the last part of MODEL without its ending.  [env var: POFX_MODEL]",
+)
+
+
+def options_of_served_models(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`-m`, repeatable, and the options of a model, which hold for all models; each request has its own conversation."""
+    for option in reversed((_NAMES, *OPTIONS[1:])):
+        function = option(function)
+    function.__click_params__ = [p for p in function.__click_params__ if p.name != "chat"]  # type: ignore[attr-defined]
+    return function
+
+
+def serve_models(
+    names: tuple[str, ...],
+    said: dict[str, Any],
+    settings: Settings,
+    ready: Callable[[list[ServedModel], int], None],
+    verb: str = "pofx serve",
+) -> None:
+    """Load models and answer until a signal says to end.
+
+    Args:
+        names: The models as `-m` names them; the built-in model where there are none.
+        said: The options of the models.
+        settings: The address and the limits.
+        ready: Called with the models and the port as soon as clients can connect.
+        verb: The verb that was called, for a message on a package that is missing.
+    """
+    from pofx.errors import require
+
+    for module in ("starlette", "uvicorn", "orjson", "pydantic", "prometheus_client"):
+        require(module, "serve", verb)
+    from pofx.server.app import make_app
+    from pofx.server.incoming.protect import check_settings
+    from pofx.server.running.lifecycle import bind, run
+
+    check_settings(settings)
+    names = names or (os.environ.get("POFX_MODEL") or "builtin",)
+    named = named_models(names, ModelOptions(names[0], **said))
+    with bind(settings.host, settings.port) as at:
+        models = [(name, _loaded(options, len(named) == 1)) for name, options in named]
+        app = make_app(models, settings)
+        run(app, at, settings, lambda port: ready(list(app.state.table), port))
+
+
+def show_page(url: str) -> None:
+    """Open the page in a browser, and say so where none is found."""
+    if not open_in_browser(url):
+        click.echo(f"pofx: no browser was found; open {url} in one", err=True)
+
+
+def _loaded(options: ModelOptions, alone: bool) -> LM:
+    """A model without notes on texts, which here are those of clients; `--begin` of several is for those without x0."""
+    lm = options.load() if alone else options.load_with_stand_ins()
+    lm.vocab.listener = None
+    return lm
