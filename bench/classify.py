@@ -2,7 +2,7 @@
 
     python bench/classify.py                          both data sets, from 16 documents to all, three draws each
     python bench/classify.py --data stdlib --draws 1  one of them, quicker
-    python bench/classify.py --transformer 60         also a transformer behind label prefixes, 60 s a fit; of one draw
+    python bench/classify.py --transformer 60         also a transformer after label prefixes, 60 s a fit; of one draw
     python bench/classify.py --json curves.json       the numbers as JSON, too
 
 udhr: which language an article of the Universal Declaration of Human Rights is written in, 48 languages with their
@@ -18,7 +18,7 @@ new in every language.
 
 unigram, n-gram: GenerativeClassifier(NgramSpec) over bytes, a model a class, additive and Kneser-Ney. background: the
 n-grams mixed with one of all classes, whose weight is chosen with the order. transformer: one of four layers for all
-classes, each text behind its label. NB: MultinomialNB on counts of character 1- to 3-grams. logistic: on tf-idf of the
+classes, each text after its label. NB: MultinomialNB on counts of character 1- to 3-grams. logistic: on tf-idf of the
 same. Accuracy, and log-loss in nats without any clipping; means over the draws.
 """
 

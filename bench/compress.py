@@ -3,7 +3,7 @@
     python bench/compress.py [--data TEXT] [--order 7] [--one-lane] [--pretrained smollm2 --bytes 4000 --lanes 8]
 
 Two settings. The whole text without a model: pofx's adaptive code beside general compressors, ppmd at its best order of
-2 to 12 in both variants. The last 10 % behind the first 90 %: an n-gram fitted on these; for the others what the last
+2 to 12 in both variants. The last 10 % after the first 90 %: an n-gram fitted on these; for the others what the last
 10 % add to the code of the first 90 %. Needs pyppmd (pip install pyppmd==1.3.1). Times are CPU seconds.
 """
 
@@ -83,7 +83,7 @@ def behind(data: bytes, order: int, one: bool) -> None:
     # A cut inside a line would begin the held-out text in the middle of a word.
     cut = data.rfind(b"\n", 0, len(data) * 9 // 10) + 1
     fitted, held = data[:cut], data[cut:]
-    head(f"The last 10 %, {len(held):,} bytes, behind the first 90 %")
+    head(f"The last 10 %, {len(held):,} bytes, after the first 90 %")
     for lanes in (None, 1) if one else (None,):
         lm = pofx.fit([fitted], pofx.NgramSpec(order=order))
         clock = time.process_time()

@@ -3,10 +3,11 @@
     python bench/condition.py              64 particles a run, as many as there are by default; 60 runs
     python bench/condition.py --n 16 256   other numbers
 
-Both ask the same questions of the same models with the same look-ahead, and compute as many laws: n a step. Resampled is
-the usual way (tests/resampled.py): a draw a particle, all of them drawn anew where the effective number falls below n / 2.
-What is printed is the standard deviation of the estimate of one run over the probability itself, which is exact for the
-n-grams, and the mean of 8 runs of 1,024 particles for the transformer; and the ratio of the variances.
+Both ways ask the same questions of the same models with the same twisting function, and read as many next-token
+distributions: n a step. Resampling is the usual way (tests/resampled.py): one draw a particle, and all particles are drawn
+again where the effective number falls below n / 2. The script prints the standard deviation of one run's estimate, divided
+by the probability, and the ratio of the variances. The probability is exact for the n-grams; for the transformer it is the
+mean of 8 runs of 1,024 particles.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ def in_a_process(name: str, seed: int, data: Path) -> dict:
 
 
 def yardsticks(train: str, val: str) -> None:
-    """Nats a character of general compressors: of the validation text alone, and behind the training text."""
+    """Nats a character of general compressors: of the validation text alone, and after the training text."""
     for name, pack in (
         ("xz -9", lambda b: lzma.compress(b, preset=9)),
         ("bz2 -9", lambda b: bz2.compress(b, 9)),
@@ -179,7 +179,7 @@ def yardsticks(train: str, val: str) -> None:
         a, v = train.encode(), val.encode()
         alone, behind = len(pack(v)), len(pack(a + v)) - len(pack(a))
         per = 8 * math.log(2) / len(val)
-        print(f"{name:34} {alone * per:8.4f} alone, {behind * per:.4f} behind the training text")
+        print(f"{name:34} {alone * per:8.4f} alone, {behind * per:.4f} after the training text")
 
 
 def mean(rows: list[dict], key: str) -> float:

@@ -11,7 +11,7 @@ threads; they take turns, none runs while another does, and what counts is CPU s
     A  400 sentences of 3 to 60 tokens
     B  40 contexts of about 300 tokens, 10 answers of 1 to 12 tokens to each
     C  20 documents of 3,000 tokens read through windows of 1,024: moved by 512 (stride), or disjoint
-    D  32 draws of 128 tokens behind x0, EOS not treated as an end, so that all draw as many
+    D  32 draws of 128 tokens after x0, EOS not treated as an end, so that all draw as many
 
 A, B and C are cut into 5 slices, one a repetition, so that 5 repetitions do all of it once and the tools are compared
 slice by slice. Numbers are log-probabilities without the EOS term, which no peer gives; `pofx.score`, which adds
@@ -59,10 +59,10 @@ TASKS = {
 }
 TITLES = {
     "A": "sentences of 3 to 60 tokens",
-    "B": "answers behind contexts of about 300 tokens",
+    "B": "answers after contexts of about 300 tokens",
     "C": "documents of 3,000 tokens, windows of 1,024 moved by 512, x0 in front of each",
     "C-disjoint": "documents of 3,000 tokens, disjoint windows of 1,024",
-    "D": "draws behind x0",
+    "D": "draws after x0",
 }
 WINDOWS = {"C": {"context": 1024, "stride": 512}, "C-disjoint": {"context": 1024, "stride": 1023}}
 SOME = {"first": 1, "characters": 3000}  # of a long document

@@ -1,4 +1,4 @@
-"""The peers of bench/score.py, each used as its own documentation says, behind one method `run`.
+"""The peers of bench/score.py, each used as its own documentation says, by one method `run`.
 
 x0 is the same token for all. Where a tool has no argument for it, its text stands in front of the context: both
 tokenizers read `<|endoftext|>` there as the token. No tool is patched.
@@ -116,7 +116,7 @@ class Stride(Transformers):
 
 
 class Generate(Transformers):
-    """`generate` from the untouched law (no top-k, no temperature); EOS is a token like any other, so that every
+    """`generate` from the untouched distribution (no top-k, no temperature); EOS is a token like any other, so that every
     row has all its tokens and tools do the same work."""
 
     def run(self, task, items, request):

@@ -54,7 +54,7 @@ class Pofx:
 
 
 def endless(lm: pofx.LM) -> pofx.LM:
-    """The same law, of which no token is an end, so that every draw has all its tokens, as in the peer."""
+    """The same distribution without an EOS, so that every draw has all its tokens, as in the peer."""
     out = copy.copy(lm)
     out.vocab = copy.copy(lm.vocab)
     out.vocab.end = None

@@ -110,7 +110,7 @@ def sentences(documents: list[str], cutter: Cutter, n: int) -> list[str]:
 def stream(documents: list[str], cutter: Cutter, sizes: Sizes):
     """Contexts of about `context_tokens`, cut before a word, each with its own next words and `answers − 1` others'.
 
-    Every answer begins with the space of its first word and is cut alike alone and behind its context, so that
+    Every answer begins with the space of its first word and is cut alike alone and after its context, so that
     context and answer mean the same tokens to tools that encode them together and to tools that do not.
     """
     rng = random.Random(1)

@@ -1,4 +1,4 @@
-"""Laws of strings on a pretrained model: bytes beside genlm-bytes, words beside minicons, in one run.
+"""Distributions over strings, of a pretrained model: bytes beside genlm-bytes, words beside minicons, in one run.
 
     python3.11 -m venv .venv-peers && .venv-peers/bin/pip install -c constraints.txt -r bench/peers.txt
     python bench/strings.py --json strings.json      everything

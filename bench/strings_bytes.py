@@ -1,11 +1,11 @@
-"""The law of bytes against genlm-bytes: bytes a second and excess bits a byte, against the width of the beam.
+"""The distribution over bytes against genlm-bytes: bytes a second and excess bits a byte, against the width of the beam.
 
 The excess is that of a lower bound of log P(text): genlm-bytes' `logZ`, put right where its sums in float32 make it too
 large (see strings_genlm.py), and the kept mass of pofx (`Scored.low`). It is
 over the largest lower bound that any of them found for that text, among them pofx at a width of its own (`WIDEST`):
 so the excess of all is a little too small, by the same amount for all.
 
-Control tokens spell nothing in pofx, whose law leaves their mass out; genlm-bytes reads their printed names as text.
+Control tokens spell nothing in pofx, whose distribution leaves out their mass; genlm-bytes reads their names as text.
 Workers of pofx put that mass back (about 1e-6 bits a byte), so that both are bounds of one number.
 """
 
@@ -24,7 +24,7 @@ WIDEST = 32
 # Widths of pofx besides, which are soon measured: whose excess is no larger is to be found among them, too.
 OWN = (2, 5, 8)
 GOAL = 5.0
-# Bits a byte: the float32 laws of two implementations differ by up to 7e-6 nats a token, always in the same direction.
+# Bits a byte: the float32 numbers of two implementations differ by up to 7e-6 nats a token, always in the same direction.
 ROUNDING = 5e-6
 
 POFX = Tool("pofx", "strings_pofx:Pofx")

@@ -6,12 +6,12 @@ its printed name counts as text; `prefill` would count it as text all the same, 
 beams; the cache of log-probabilities is emptied before every run. `logZ`, not the product of `logp_next`: only that
 is a bound of log P(text). Its backend keeps no keys and values of its hypotheses: each call reads all tokens again.
 
-Its sums over the vocabulary are of float32 numbers, and the one over all of it comes out below 1 (SmolLM2 behind x0: by
+Its sums over the vocabulary are of float32 numbers, and the one over all of it comes out below 1 (SmolLM2 after x0: by
 7e-5), which makes every token after it that much likelier than it is: its `logZ` is above log P(text) where nothing is
 pruned. So each hypothesis' weight is put right by the sums of its own history, read off on the way (`low`).
 
 threshold: `prune_threshold`; its README has 0.05, its default is 0. primed: `cache_kv` of x0 and the tokens of the
-text first, one call that leaves the log-probabilities behind each of them in its cache: the beam then calls the model
+text first, one call that leaves the log-probabilities after each of them in its cache: the beam then calls the model
 for hypotheses off that path only. It can be done where the whole text is known.
 """
 
@@ -41,7 +41,7 @@ class Genlm:
         self.loop = asyncio.new_event_loop()  # one: the trie's queue lives in it
         first = ByteBeamState.initial(self.llm, BeamParams(K=1, eos_byte_strings=self.eos))
         self.first = self.loop.run_until_complete(first).states
-        self.sums: dict[tuple, float] = {}  # log of what each law sums to, by its context
+        self.sums: dict[tuple, float] = {}  # log of the sum of each distribution, by its context
         self.watch(type(self.first[0]))
 
     def watch(self, state: type) -> None:

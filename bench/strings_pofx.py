@@ -19,7 +19,7 @@ class Pofx:
         return self.words(items) if task == "words" else self.bytes(items, request["beam"])
 
     def bytes(self, texts, beam):
-        """log P(text) in nats, of the law and of its lower bound. `score` counts EOS, too: left out of the numbers."""
+        """log P(text) in nats, under the beam and as a lower bound. The term of EOS is left out of both."""
         if beam not in self.laws:
             self.laws[beam] = pofx.bytewise(self.lm, beam=beam)
         scored = pofx.score(self.laws[beam], texts)
@@ -46,7 +46,7 @@ class Space(Pofx):
         vocab = self.lm.vocab
         opens = np.array([bool(b) and b.startswith(b" ") for b in vocab.token_bytes])
         ids = [vocab.encode(t) for t in texts]
-        # A last token that is not scored, so that the law behind the text is read as well.
+        # A last token that is not scored, so that the distribution after the text is read as well.
         trace = self.lm.forward([[*row, vocab.end] for row in ids], pofx.Want(masses=opens[None]))
         out = []
         for text, row, logp, masses in zip(texts, ids, trace.logp, trace.masses):

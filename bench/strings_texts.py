@@ -41,7 +41,7 @@ def make(cutter: Cutter, documents: list[str], sizes: Sizes, seed: int = 0) -> d
 
 
 def prefixes(documents: list[str], n: int):
-    """The first n bytes of documents, wherever that is in a word: a law of bytes has an answer there too.
+    """The first n bytes of documents, which may end within a word: a distribution over bytes has an answer there, too.
 
     Prose only: a letter first, and no more than a tenth other than letters and spaces.
     """

@@ -59,7 +59,7 @@ class Engine:
     Attributes:
         libraries: The packages that compute for the model, beside numpy, which computes for every model.
         device: The device on which the model computes.
-        threaded: Whether several threads share a product, so that their number decides how a sum is parted.
+        threaded: Whether several threads share a product, so that their number decides how a sum is split.
 
     Right: `Engine(("torch",), threaded=True)`. Wrong: `Engine(("tokenizers",))`, since that library cuts texts and computes
     no probability.

@@ -107,7 +107,7 @@ def test_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         with pytest.raises(TooLarge):
             make()
-    with pytest.raises(pofx.BadValue, match="expected one of at most .* states"):
+    with pytest.raises(pofx.BadValue, match="expected a condition of at most .* states"):
         pofx.Length(600).automaton()
     monkeypatch.undo()
     assert both(of_length(60), containing(b"ab" * 30)).size < MOST

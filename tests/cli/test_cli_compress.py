@@ -126,7 +126,7 @@ def test_damage_of_any_kind_leaves_no_file(run: Callable[..., Ran], models: tupl
         ("ends after", whole[:100]),
         ("too many", whole + b"x"),
         ("begin otherwise", b"PK" + whole),
-        ("nothing", b""),
+        ("an empty file", b""),
         ("format 9", whole[:4] + b"\x09" + whole[5:]),
     ):
         Path("b").write_bytes(damaged)
@@ -235,13 +235,13 @@ def test_explain_adds_up(run: Callable[..., Ran], models: tuple[str, str]) -> No
     assert "of such text on" in " ".join(shown.split())
 
 
-def test_of_nothing_it_is_not_told_when_a_model_pays(
+def test_an_empty_input_does_not_say_when_a_model_pays(
     run: Callable[..., Ran], models: tuple[str, str]
 ) -> None:
     Path("empty").touch()
     shown = " ".join(run("compress", "empty", "-m", models[0], "--explain").out.split())
     assert "−log2 p, 1 token " in shown
-    assert "of nothing it cannot be told" in shown
+    assert "an empty input does not say when that pays" in shown
     told = json.loads(run("compress", "empty", "-m", models[0], "-o", "x", "--json").out)
     assert told["break_even_bytes"] is None
 

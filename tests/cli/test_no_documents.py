@@ -1,4 +1,4 @@
-"""Inputs without a document: every verb that needs one refuses in the same sentence, and says what to do next."""
+"""Inputs without a document, and empty files named as models: every verb refuses in the same sentence."""
 
 from __future__ import annotations
 
@@ -34,6 +34,30 @@ ROWS = (
     "words",
 )  # a bad row is answered by a row with its error, so some row is left
 RULE = "expected at least one document, got none; check the files, and how documents lie in them (--field, --split)"
+EMPTY = "expected at least one document, got an empty file; name a file that holds texts"
+GIVEN = ("--given", "a=x", "--given", "b=y")
+MODELS = {
+    "audit": ("audit", "-m", "IN", "--test", "good.txt"),
+    "classify train": ("classify", "train", "a=good.txt", "b=good.txt", "-o", "new", "-m", "IN", *GIVEN),
+    "compress": ("compress", "good.txt", "-m", "IN"),
+    "condition": ("condition", "-m", "IN", "--contains", "a"),
+    "corpus": ("corpus", "good.txt", "-m", "IN"),
+    "decompress": ("decompress", "packed.pofx", "-m", "IN"),
+    "infill": ("infill", "-m", "IN", "--suffix", "a"),
+    "marginal": ("marginal", "--text", "a", "-m", "IN"),
+    "next": ("next", "-m", "IN"),
+    "posterior": ("posterior", "--text", "a", "-m", "model", "-m", "IN"),
+    "sample": ("sample", "-m", "IN"),
+    "score": ("score", "--text", "a", "-m", "IN"),
+    "serve": ("serve", "-m", "IN", "--port", "0"),
+    "words": ("words", "--text", "a", "-m", "IN"),
+}
+NOUNS = {
+    "empty.txt": "a model",
+    "empty.arpa": "the text of an ARPA file",
+    "empty.gguf": "a model",
+    "empty.safetensors": "a model",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +88,8 @@ def test_one_sentence_from_every_verb(capsys: pytest.CaptureFixture[str], verb: 
         assert code == 1
         return
     assert (code, out) == (2, "")
-    assert err[-1] == f"pofx: error: {name}: {RULE.replace('document,', f'document{of},')}"
+    rule = EMPTY if not INPUTS[name] else RULE
+    assert err[-1] == f"pofx: error: {name}: {rule.replace('document,', f'document{of},')}"
     assert all(line.startswith("pofx: warning: ") for line in err[:-1])
     assert len(err) == 1 or name == "bad.jsonl"
     assert not Path("new").exists()
@@ -75,7 +100,35 @@ def test_held_out_documents_are_documents_too(capsys: pytest.CaptureFixture[str]
     Path("good.txt").write_text("a cat\na dog\n")
     code, _, err = run(capsys, "corpus", "good.txt", "--test", "empty.txt")
     assert code == 2
-    assert err == [f"pofx: error: empty.txt: {RULE.replace('document,', 'document held out,')}"]
+    assert err == [f"pofx: error: empty.txt: {EMPTY.replace('document,', 'document held out,')}"]
+
+
+def test_several_empty_files_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, err = run(capsys, "fit", "empty.txt", "empty.jsonl", "-o", "new")
+    assert err == [
+        f"pofx: error: empty.txt empty.jsonl: {EMPTY.replace('an empty file', '2 empty files')}",
+    ]
+    _, _, err = run(capsys, "fit", "empty.txt", "blank.txt", "-o", "new")
+    assert err == [f"pofx: error: empty.txt blank.txt: {RULE}"]
+
+
+@pytest.mark.parametrize("verb", MODELS)
+def test_an_empty_file_is_no_model(capsys: pytest.CaptureFixture[str], verb: str) -> None:
+    Path("good.txt").write_text("a cat\na dog\n")
+    Path("packed.pofx").write_bytes(pofx.compress(pofx.load("model"), "a cat"))
+    for name, noun in NOUNS.items():
+        Path(name).touch()
+        code, out, err = run(capsys, *(name if a == "IN" else a for a in MODELS[verb]))
+        assert (code, out, len(err)) == (2, "", 1), err
+        assert err[0].startswith(f"pofx: error: {name}: expected {noun}, got an empty file; "), err
+
+
+@pytest.mark.parametrize("name", ["pofx.json", "tokenizer.json"])
+def test_an_empty_file_of_a_model_is_named(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    (Path("model") / name).write_bytes(b"")
+    _, _, err = run(capsys, "score", "--text", "a", "-m", "model")
+    assert err[0].startswith("pofx: error: model"), err
+    assert name in err[0]
 
 
 def test_texts_that_the_vocabulary_does_not_spell_are_no_evidence() -> None:

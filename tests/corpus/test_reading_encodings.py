@@ -142,7 +142,7 @@ def test_any_text_comes_back_from_any_encoding(
     "encoding", ["", "nonsense", "hex", "rot13", "utf-7", "unicode_escape", "idna", "a\0b", "é", 3]
 )
 def test_encodings_that_are_none(encoding: Any) -> None:
-    with pytest.raises(BadValue, match=re.escape("encoding: expected one that Python knows")):
+    with pytest.raises(BadValue, match=re.escape("encoding: expected an encoding that Python knows")):
         documents("-", encoding=encoding)
 
 

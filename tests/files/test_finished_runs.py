@@ -48,7 +48,7 @@ def test_the_same_run_is_known_to_be_done(run: Run, out: str, verb: str) -> None
     made, time = Path(out).read_bytes(), Path(out).stat().st_mtime_ns
     code, again = run(out=out, verb=verb)
     assert code == 0
-    assert f"pofx: nothing to do (--overwrite makes it anew): this very run wrote {out}" in again
+    assert f"pofx: nothing to do (--overwrite makes it again): this very run wrote {out}" in again
     assert [line for line in first.splitlines() if "documents" in line] == [
         line for line in again.splitlines() if "documents" in line
     ]  # the sum is told again

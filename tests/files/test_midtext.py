@@ -171,7 +171,7 @@ def test_a_run_that_kept_nothing_is_begun_again_and_says_so(runs: Runs) -> None:
     assert Path("o.jsonl.progress").exists()
     for arguments in ([], ["--prefix"]):  # nothing is lost if another run takes the name
         ran = runs("score", "in.txt", "-o", "o.jsonl", *arguments, dies_at=1)
-        assert "pofx: o.jsonl.progress: found a stopped run that had kept no row; starting over\n" in ran.err
+        assert "pofx: o.jsonl.progress: a stopped run left no row; starting over\n" in ran.err
     assert runs("score", "in.txt", "-o", "o.jsonl").code == 0
 
 
@@ -179,7 +179,7 @@ def test_an_empty_record_beside_rows_is_damaged(runs: Runs) -> None:
     Path("o.jsonl.progress").write_text("{}")
     Path("o.jsonl.part").write_text("")
     ran = runs("score", "in.txt", "-o", "o.jsonl", dies_at=1)
-    assert "found a stopped run that had kept no row; starting over" in ran.err
+    assert "a stopped run left no row; starting over" in ran.err
     Path("o.jsonl.progress").write_text("{}")
     Path("o.jsonl.part").write_text('{"id": "in.txt:1"}\n')
     ran = runs("score", "in.txt", "-o", "o.jsonl")

@@ -280,7 +280,7 @@ BYTES = pofx.fit(["ab"], pofx.NgramSpec(order=2))
         (lambda: mixture([toy(), NO_END]), pofx.BadValue, ["EOS", "got both", "end="]),
         (lambda: mixture([BYTES, NO_BEGIN]), pofx.BadValue, ["x0", "got both", "begin="]),
         (lambda: mixture([toy(), NO_BEGIN]), pofx.BadValue, ["x0", "got both", "begin="]),
-        (lambda: mixture([toy(begin=False), NO_BEGIN]), pofx.NoBOS, ["law of bytes"]),
+        (lambda: mixture([toy(begin=False), NO_BEGIN]), pofx.NoBOS, ["distribution over bytes"]),
         (lambda: mixture([BYTES, BYTES], beam=3), pofx.BadValue, ["beam", "one vocabulary", "leave it out"]),
         (lambda: mixture([BYTES, toy()], beam=0), pofx.BadValue, ["beam", "at least 1"]),
         (lambda: pofx.interpolate([BYTES, toy()], [1, 1]), pofx.BadValue, ["one vocabulary", "same vocab"]),

@@ -292,7 +292,7 @@ def test_texts_come_back_from_wrapped_vocabularies(family: str, wrapper: str) ->
 def test_a_text_with_the_ending_token_is_refused_by_every_way_to_encode() -> None:
     vocab = VocabWithEnd(ByteVocab(end=False), 10)
     for encode in (vocab.encode, vocab.encode_array, lambda text: vocab.encode_many(["a", text])):
-        with pytest.raises(pofx.NotText, match=r"got it at token 1; split"):
+        with pytest.raises(pofx.NotText, match=r"got that token at place 1; split"):
             encode("a\nb")
 
 

@@ -221,7 +221,7 @@ def no_end_error() -> NoEOS:
         [
             Advice("fit with EOS", "end=True", "without --no-end"),
             Advice("name a token that ends texts", "end=…", "--end"),
-            Advice("share a law of the length", "length='shared'", "--length shared"),
+            Advice("share one distribution of lengths", "length='shared'", "--length shared"),
         ],
     )
 

@@ -55,7 +55,7 @@ class Evaluation(Shown):
 
     @property
     def recall(self) -> NDArray[np.float64]:
-        """Of the texts of each class, the share that is found, `[C]`; nan for a class without texts."""
+        """Of the texts of each class, the share that is assigned to it, `[C]`; nan for a class without texts."""
         return _share(np.diag(self.confusion), self.confusion.sum(axis=1))
 
     @property

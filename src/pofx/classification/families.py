@@ -122,8 +122,8 @@ def with_vocab(spec: Spec, texts: Texts, length: Length) -> Spec:
     if length == "shared":
         if isinstance(spec.vocab, Vocab) and spec.vocab.end is not None:
             raise BadValue(
-                "expected one without EOS for length='shared', which ends texts by a law of its own, got "
-                "one with it",
+                "expected a vocabulary without EOS for length='shared', which ends texts by a distribution of lengths, "
+                "got one with EOS",
                 Advice("make it without EOS", "end=False", "--no-end", parameter="no-end"),
                 argument="vocab",
             )

@@ -202,8 +202,8 @@ def _from_outside(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, 
 def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ...]:
     if lm is not None:
         raise BadValue(
-            f"{home}: expected no other model than those this classifier holds, got another model",
-            "leave it out",
+            f"{home}: expected no model, since the classifier holds its own models, got another model",
+            "leave the model out",
         )
     names = [f"{i:04d}" for i in range(card["models"])] + [BACKGROUND] * (card["background"] > 0)
     found: list[LM] = []
@@ -211,7 +211,7 @@ def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ..
         part = home / name
         if not (part / "pofx.json").is_file() or file_sha256(part / "pofx.json") != card["sha256"][name]:
             raise BadSource(
-                f"{part}: expected the model that {CARD} has the hash of, got another model",
+                f"{part}: expected the model whose hash is in {CARD}, got another model",
                 "train it again",
             )
         one = read_directory(part)

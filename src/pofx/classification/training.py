@@ -117,8 +117,8 @@ def fit_joint(
     free = np.flatnonzero(labels == UNLABELLED)
     if len(free) and not em:
         raise BadValue(
-            f"expected one for each document, got {len(free):,} without",
-            ["leave them out", Advice("learn from them", "em=20", "--em 20")],
+            f"expected a label for each document, got {len(free):,} documents without a label",
+            ["leave these documents out", Advice("learn from them", "em=20", "--em 20")],
             argument="labels",
         )
     background = check_real_number("background", background, 0, 1, below=True)

@@ -1,4 +1,4 @@
-"""From the bytes of a text file to UTF-8: encodings that the caller names, and those that a file shows by itself."""
+"""The bytes of a text file as UTF-8: the caller names the encoding, or the file shows it by itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ _NO_ENCODINGS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "un
 
 
 def check_encoding(encoding: str) -> str:
-    """Return the name of an encoding as Python has it; `BadValue` where it is none of text."""
+    """Return Python's name of an encoding.
+
+    Raises:
+        BadValue: Python has no text encoding of that name.
+    """
     try:
         found = codecs.lookup(encoding)
     except (LookupError, ValueError, TypeError):
@@ -33,7 +37,7 @@ def check_encoding(encoding: str) -> str:
     # The attribute by which Python's own open() tells, say, hex from an encoding of text.
     if found is None or not found._is_text_encoding or found.name in _NO_ENCODINGS:
         raise BadValue(
-            f"expected one that Python knows, such as utf-8, latin-1, cp1252 or utf-16, got {encoding!r:.40}",
+            f"expected an encoding that Python knows, such as utf-8, latin-1, cp1252 or utf-16, got {encoding!r:.40}",
             "write one of these, or leave it out for UTF-8",
             Argument("encoding", "--encoding"),
         )
@@ -46,10 +50,18 @@ def as_utf8(
     encoding: str | None,
     check: Callable[[bytes], None] = lambda head: None,
 ) -> io.BufferedReader:
-    """Return the stream in UTF-8 without a byte order mark. encoding: None for UTF-8, or `BadSource` that names another.
+    """Return the stream in UTF-8 without a byte order mark.
 
-    check: is shown the first bytes, and may refuse them. Bytes that the encoding does not know become bytes that are
-    no UTF-8, so that their row alone is at fault.
+    Bytes that the encoding does not know become bytes that are no UTF-8, so that only their row is a bad row.
+
+    Args:
+        name: The file, for messages.
+        stream: The bytes of the file.
+        encoding: The encoding that the caller named; None for UTF-8.
+        check: A function of the first bytes, which raises to refuse them.
+
+    Raises:
+        BadSource: The file shows another encoding than `encoding`.
     """
     # Two reads: the first waits for the longest mark, the second takes what is there.
     head = stream.read(4)
@@ -84,7 +96,7 @@ def as_utf8(
 
 
 def _unmarked(head: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a mark, by where the zero bytes of ASCII characters stand in them."""
+    """Recognise UTF-16 or UTF-32 without a mark, by the places of the zero bytes of ASCII characters; None for neither."""
     quarter = len(head) // 4
     zeros = [head[k : 4 * quarter : 4].count(0) for k in range(4)]
     if quarter == 0 or not any(
@@ -105,7 +117,7 @@ def _unmarked(head: bytes) -> str | None:
 
 
 class _Joined(io.RawIOBase):
-    """What was read of a stream, then the rest of it."""
+    """The first bytes of a stream, which were read already, and then the rest of the stream."""
 
     def __init__(self, head: bytes, rest: io.BufferedReader) -> None:
         self._head, self._rest = head, rest

@@ -22,7 +22,7 @@ _MARKS = ("md5hash", "content-md5", "content_md5", "md5", "etag")
 
 @dataclass(frozen=True, slots=True)
 class RemoteInfo:
-    """What a store says of a URL.
+    """The properties of a URL, as its store gives them.
 
     Attributes:
         kind: "file", "directory", or another word of fsspec.
@@ -176,7 +176,7 @@ def _is_web(url: str) -> bool:
 
 
 def _url_of(system: Any, like: str, path: str) -> str:
-    """Return a path that was found, as a URL: beneath what the user wrote before the path (a protocol, perhaps a host)."""
+    """Return a path of a listing as a URL, after the protocol (and host) that the user wrote."""
     return f"{like}{path}" if like else str(system.unstrip_protocol(path))
 
 
@@ -219,7 +219,7 @@ def _said(e: Exception) -> str:
 
 @contextmanager
 def _store_errors() -> Iterator[None]:
-    """Turn what a store raises into an `OSError`; a missing object and a missing file are told in the same words."""
+    """Turn the exceptions of a store into an `OSError`; a missing object has the message of a missing file."""
     try:
         yield
     except (FileNotFoundError, PermissionError) as e:

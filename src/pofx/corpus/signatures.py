@@ -22,7 +22,7 @@ _SIGNATURES = (
 
 
 def refuse_other(name: str, head: bytes, kind: str, packing: str) -> None:
-    """Raise `BadSource` where the beginning of a file of text, unpacked, is that of another kind; says what reads it."""
+    """Raise `BadSource` if a text file, unpacked, begins like another kind of file; the message says what reads it."""
     found, reader = next(
         ((what, by) for mark, what, by in _SIGNATURES if head.startswith(mark)), (None, None)
     )

@@ -33,16 +33,23 @@ _KNOWN = ".txt, .jsonl, .ndjson, .json, .csv, .tsv or .parquet, then .gz or .zst
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file of documents, or standard input ("-"); `told` is whether the caller named the format."""
+    """A file of documents, or standard input.
+
+    Attributes:
+        path: The path or URL; "-" for standard input.
+        format: The format of the file, once it is unpacked.
+        packing: How the file is packed.
+        named: Whether the caller named the format.
+    """
 
     path: str
     format: Format
     packing: Packing
-    told: bool = False
+    named: bool = False
 
     @property
     def is_stdin(self) -> bool:
-        """Whether it can be read only once."""
+        """Whether the source is standard input, which can be read only once."""
         return self.path == "-"
 
     @property
@@ -57,7 +64,7 @@ class Source:
 
     @property
     def is_regular(self) -> bool:
-        """Whether it is a file that can be read again, and not standard input, a pipe or a device."""
+        """Whether the source is a file that can be read again, and not standard input, a pipe or a device."""
         return can_be_read_again(self.path)
 
     @property
@@ -140,7 +147,14 @@ def _refuse_model(text: str, names: set[str]) -> None:
 
 
 def _of_directory(text: str, below: list[str], regular: list[str], format: str | None) -> ExpandedPath:
-    """Return the files of a directory that are read, and the others. regular: those below it that are files."""
+    """Return the files of a directory that are read, and its other files.
+
+    Args:
+        text: The directory, as the user named it.
+        below: All paths below the directory.
+        regular: The paths below the directory that are files.
+        format: The format that the caller named; None where endings decide.
+    """
     files = tuple(p for p in regular if format is not None or _ending(p)[0] in _FORMATS)
     if not files:
         found = "none"

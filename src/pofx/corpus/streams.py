@@ -28,9 +28,13 @@ _CHUNK = 1 << 20
 def open_text(
     source: Source, encoding: str | None = None, limits: Limits = DEFAULT
 ) -> Iterator[io.BufferedReader]:
-    """The text of a source in UTF-8 (the bytes, if Parquet). What goes wrong inside the `with` becomes `BadSource`.
+    """Open the text of a source as UTF-8; Parquet is opened as it is.
 
-    Right: `with opened(source) as stream: …`. Wrong: keeping the stream after the `with`.
+    Raises:
+        BadSource: The file cannot be read, is packed otherwise, breaks off, or has another encoding. Errors of reading
+            inside the `with` are raised as `BadSource`, too.
+
+    Right: `with open_text(source) as stream: …`. Wrong: keeping the stream after the `with`.
     """
     name = source.name
     try:

@@ -41,9 +41,12 @@ GROUP_BYTES = 1 << 23
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column and what its cells hold: any of them may be None. "any": what JSON has.
+    """A column of a table.
 
-    "time" is a moment by some clock, "utc" one of the world; "texts" and its like are lists.
+    Attributes:
+        name: The name of the column.
+        kind: The kind of its cells, of which any may be None. "time" is a moment without a time zone and "utc" one with a
+            zone; "texts", "ints", "floats" and "bools" are lists; "any" is any value of JSON.
     """
 
     name: str
@@ -52,7 +55,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A file to be written."""
+    """A file to be written.
+
+    Attributes:
+        path: The path.
+        format: The format of the rows.
+        packing: How the file is packed.
+    """
 
     path: Path
     format: Format
@@ -60,9 +69,13 @@ class Target:
 
 
 def target_of(path: str | os.PathLike[str]) -> Target:
-    """Return what an ending asks for: .jsonl, .ndjson, .csv, .tsv (each also packed, .gz or .zst) or .parquet.
+    """Return the target of a path by its ending: .jsonl, .ndjson, .csv or .tsv (then .gz or .zst, to pack it), or .parquet.
 
-    `BadSource` for another ending; `BadValue` for a URL; `MissingExtra` for .parquet and .zst without pyarrow and zstandard.
+    Raises:
+        BadSource: The path has another ending.
+        BadValue: The path is a URL.
+        MissingExtra: pyarrow is missing for .parquet, or zstandard for .zst.
+
     Right: `target_of("out.csv.gz")`. Wrong: `target_of("out.txt")`, which has no columns.
     """
     check_local(path)
@@ -85,7 +98,7 @@ def target_of(path: str | os.PathLike[str]) -> Target:
 
 
 def encode_row(row: Mapping[str, Any]) -> bytes:
-    """Return a row as one line of strict JSON in UTF-8; ±∞, which JSON has no number for, is a string, nan is null."""
+    """Return a row as one line of strict JSON in UTF-8, in which ±∞ is a string and nan is null."""
     try:  # almost every row is plain as it is; to look at each value first takes three times as long
         return _dumped(row)
     except (ValueError, TypeError):
@@ -97,9 +110,9 @@ def _dumped(row: Mapping[str, Any]) -> bytes:
 
 
 def kind_of_value(value: object) -> str:
-    """Return the kind that one value alone would give a column of its own: "" for None, "any" where none fits.
+    """Return the kind of a column that holds this value alone.
 
-    "list" for a list without values, which is of every kind of list.
+    The kind is "" for None, "any" where no other kind fits, and "list" for an empty list, which is of every kind of list.
     """
     if value is None:
         return ""
@@ -115,7 +128,7 @@ def kind_of_value(value: object) -> str:
 
 
 def common_kind(kinds: Sequence[str]) -> Kind:
-    """Return the kind of a column that held values of these: integers among floats are floats, else a mixture is "any"."""
+    """Return the kind of a column with cells of these kinds: integers and floats make "float", another mixture "any"."""
     held = set(kinds) - {""}
     if held == {"list"}:
         return "texts"
@@ -198,7 +211,7 @@ def _pack(rows: Path, new: Path, packing: Packing) -> None:
 
 
 class _Echo:
-    """A file for `csv.writer` that hands back what is written to it."""
+    """A file for `csv.writer`, whose `write` returns the text that it gets."""
 
     def write(self, text: str) -> str:
         return text

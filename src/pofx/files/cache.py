@@ -39,7 +39,7 @@ _RACY = 2.0  # a file changed this lately may change again within the clock's ti
 def cache_dir() -> Path:
     """Return the directory of rebuildable files: `$POFX_CACHE`, or the user's cache directory. It may not exist.
 
-    Right: `cache_dir() / "name"`, then `write_atomically`. Wrong: anything there that cannot be made again.
+    Right: `cache_dir() / "name"`, then `write_atomically`. Wrong: a file that pofx cannot make again.
     """
     chosen = os.environ.get("POFX_CACHE")
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("pofx")
@@ -47,7 +47,14 @@ def cache_dir() -> Path:
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing in the cache: its name, where it lies, its bytes, and when it was last used (seconds of the epoch)."""
+    """An entry of the cache.
+
+    Attributes:
+        name: The name that `pofx cache` shows.
+        path: The file or directory.
+        size: Its bytes.
+        used: The time of its last use, seconds since 1970.
+    """
 
     name: str
     path: Path
@@ -65,12 +72,12 @@ def entries() -> list[Entry]:
 
 
 def model_path(name: str) -> Path:
-    """Where the converted model of that name is, or would be."""
+    """Return the directory of the converted model of a name, whether it exists or not."""
     return cache_dir() / MODELS / name
 
 
 def is_intact(path: Path) -> bool:
-    """Return whether a converted model is there, byte for byte as it was made; if so, it counts as used now.
+    """Return whether a converted model exists, byte for byte as it was made; if so, it counts as used now.
 
     SHA-256 reads 1.4 GB/s here: 0.4 s for SmolLM2 in float32, which a caller can spend while torch is imported.
     """
@@ -93,11 +100,21 @@ def is_intact(path: Path) -> bool:
 
 
 def keep_model(name: str, size: int, fill: Callable[[Path], object]) -> Path:
-    """Return the converted model of that name: a directory that `fill` writes files into, then seen all at once.
+    """Make a converted model: a directory into which `fill` writes, and which appears under its name in one step.
 
-    size: bytes it will take, about. Models that were used longest ago make room for it, up to `limit()`;
-    `BadSource` where it alone is too large for that, or for the disk. What is there under the name is replaced if
-    it is damaged. Two that make the same one at once do not meet: the first to be done is kept.
+    The models used longest ago are removed until the new model fits into `limit()`. A damaged model of the name is
+    replaced. Of two processes that make one model at once, the first to finish wins.
+
+    Args:
+        name: The name of the model, which stands for one content.
+        size: The bytes of the model, roughly.
+        fill: The function that writes the files.
+
+    Returns:
+        The directory of the model.
+
+    Raises:
+        BadSource: The model alone is larger than the limit, or than the free space of the disk.
 
     Right: `keep_model("smollm2-0a1b", 540_000_000, write)`. Wrong: a name for content that can change.
     """

@@ -19,10 +19,20 @@ MOST_CARD = 1 << 20  # bytes of a card, by which a directory is known
 
 @contextmanager
 def replaced_output(directory: str | Path, what: str) -> Iterator[Path]:
-    """A new directory to write into; when all is written it stands as `directory`, in place of an older one.
+    """Write a new directory, which takes the place of `directory` when the block ends without an error.
 
-    Whatever goes wrong, Ctrl-C included: the older one is back in its place, or the new one is whole. what: "model",
-    for the message. `BadSource` where the place cannot be written.
+    After a failure, Ctrl-C included, either the older directory stands in its place, or the new directory, whole.
+
+    Args:
+        directory: The directory to make or to replace.
+        what: The noun of the messages, such as "model".
+
+    Yields:
+        An empty directory to write into.
+
+    Raises:
+        BadSource: The place cannot be written.
+
     Right: `check_output_directory(d, …)`, then this. Wrong: on a directory that holds other files.
     """
     try:
@@ -41,9 +51,15 @@ def replaced_output(directory: str | Path, what: str) -> Iterator[Path]:
 
 
 def check_output_directory(directory: str | Path, card: str, what: str) -> None:
-    """Refuse, before any work is done, to write over something else: `BadSource`.
+    """Refuse, before any work is done, a directory that must not be replaced.
 
-    card: the name of the file by which a directory is known to be an older one of its kind. what: "model".
+    Args:
+        directory: The directory to be written.
+        card: The file that marks a directory as an older output of the same kind.
+        what: The noun of the messages, such as "model".
+
+    Raises:
+        BadSource: The path is a file or the current directory, holds other files, or cannot be written.
     """
     target = Path(directory)
     try:
@@ -76,7 +92,7 @@ def check_output_directory(directory: str | Path, card: str, what: str) -> None:
 
 
 def _others(target: Path, card: str) -> list[str]:
-    """Return what lies in a directory and is no part of an older one of its kind, by the names that its card vouches for."""
+    """Return the names in a directory that do not belong to an older output, whose card lists its own files."""
     if not target.is_dir():
         return []
     names = sorted(p.name for p in target.iterdir())

@@ -49,7 +49,7 @@ class Journal:
     Attributes:
         target: The file that the run makes in the end.
         saved: The state after the last block that was appended.
-        other_arithmetic: Lines for people that say in which parts the arithmetic of the kept rows differs from this run's.
+        other_arithmetic: A line of text for each part in which the arithmetic of the kept rows differs from this run's.
         tape: What was read of the texts whose rows come next.
         in_vain: Whether a stopped run had begun and kept nothing.
     """
@@ -66,7 +66,6 @@ class Journal:
     ) -> None:
         self.target, self._parts, self._file, self._rows = target, dict(parts), file, rows
         self._arithmetic = dict(arithmetic)
-        # Lines for people: in which parts the arithmetic of the rows that are kept is not that of this run.
         self.other_arithmetic = list_differences(saved.arithmetic, arithmetic)
         self.saved = self._kept = saved
         self._written = time.monotonic()
@@ -138,7 +137,7 @@ class Journal:
         self.discard()
 
     def discard(self) -> None:
-        """Take the files away, so that the next run begins anew."""
+        """Remove the files, so that the next run begins from the first row."""
         if locks.fcntl is None:
             self.close()  # such a system removes no file that is open
         # All of them under the lock: a run that waits for it would take what it opened for its own. Another may begin as
@@ -168,9 +167,9 @@ class Journal:
             yield
         except OSError as e:
             kept = (
-                f"what was done before is kept in {self.part}, and the same command goes on from there"
+                f"the rows so far are in {self.part}, and the same command goes on from there"
                 if self.keeps
-                else "nothing was kept"
+                else "no row was kept"
             )
             raise BadSource(
                 f"{self.target}: expected room to write, got: {e.strerror or e}",
@@ -193,8 +192,8 @@ def open_journal(
     Args:
         target: The file to write in the end.
         parts: The inputs that decide the rows, as plain JSON, by the names that messages give them.
-        arithmetic: What decides their last digits (`Arithmetic.parts`). A run that was stopped goes on under another
-            one: `Journal.other_arithmetic` says so, to be told, and `JournalState.arithmetic` keeps both.
+        arithmetic: What decides their last digits (`Arithmetic.parts`). A stopped run goes on under another arithmetic,
+            too. Then `Journal.other_arithmetic` names the differences, and `JournalState.arithmetic` has both.
         state: The state of a run that begins, as plain JSON.
         fresh: Whether to throw away what a stopped run left.
         overwrite: Whether to replace a finished target in the end.

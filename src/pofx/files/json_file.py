@@ -44,6 +44,8 @@ def read_object(
             refuse("a directory or a device")
         with path.open("rb") as f:
             raw = f.read(most + 1)
+        if not raw:
+            refuse("an empty file")
         if len(raw) > most:
             size = f"{most >> 20:,} MiB" if most >> 20 else f"{most >> 10:,} KiB"
             found = f"more: {path.stat().st_size:,} bytes"
@@ -108,7 +110,7 @@ def json_kind(value: object) -> str:
 
 
 def key_twice(pairs: Sequence[tuple[str, Any]]) -> str | None:
-    """Return the first key that an object has twice, for a message; None where each stands there once."""
+    """Return the first key that an object has twice, for a message; None where each key occurs once."""
     if len({key for key, _ in pairs}) == len(pairs):
         return None
     seen: set[str] = set()
@@ -151,6 +153,6 @@ def _finite(text: str) -> float:
 
 
 def seal_of(record: Mapping[str, Any]) -> str:
-    """Return a hash of a record, kept beside its fields, so that one flipped digit is found when the record is read."""
+    """Return a hash of a record, which is saved with the record, so that a reader detects any changed digit."""
     plain = json.dumps(record, sort_keys=True).encode("ascii")
     return hashlib.blake2b(plain, digest_size=16).hexdigest()

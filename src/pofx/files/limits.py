@@ -14,7 +14,12 @@ FLOOR = 1 << 24
 
 @dataclass(frozen=True)
 class Limits:
-    """document: bytes of the longest document or row; expansion: bytes read for each byte of a packed file."""
+    """The most that one file may ask for.
+
+    Attributes:
+        document: The bytes of the longest document or row.
+        expansion: The most bytes that are read for each byte of a packed file.
+    """
 
     document: int = 64 * 10**6
     expansion: float = 200.0
@@ -29,7 +34,7 @@ class Limits:
             )
 
     def is_doubtful(self, packed: int, unpacked: int) -> bool:
-        """Return whether so much came of so little that more should be read before anything is done with it."""
+        """Return whether a beginning unfolds so far that more of the file must be read before it is trusted."""
         return unpacked <= FLOOR and 10 * unpacked > self.expansion * packed
 
 
@@ -37,13 +42,19 @@ DEFAULT = Limits()
 
 
 def too_long(name: str, line: int | None, limits: Limits) -> BadSource:
-    """Return the error of a document or a row that is longer than the limit. line: where it begins, if that is known."""
+    """Return the error of a document or a row that is longer than the limit.
+
+    Args:
+        name: The file, for the message.
+        line: The line where the document begins; None where it is not known.
+        limits: The limits.
+    """
     where = name if line is None else f"{name}:{line}"
     return BadSource(
         f"{where}: expected a document of at most {limits.document:,} bytes, got a longer one",
         [
             Advice(
-                "say how documents are parted",
+                "say how documents are separated",
                 "split, separator, format",
                 "--split, --separator, --format",
             ),
@@ -53,6 +64,6 @@ def too_long(name: str, line: int | None, limits: Limits) -> BadSource:
 
 
 def parse_size(text: str) -> int | None:
-    """Return the bytes of a size such as 500M or 20G; None where the text is none."""
+    """Return the bytes of a size such as 500M or 20G; None where the text is no size."""
     parts = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMGT]?)B?", text.strip().upper(), re.ASCII)
     return None if parts is None else int(float(parts[1]) * _UNITS[parts[2]])

@@ -25,7 +25,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def out_of_memory_error() -> OutOfMemory:
-    """Return the error for work that found no more memory."""
+    """Return the error of work for which the memory did not suffice."""
     return OutOfMemory(
         "out of memory: expected more than this machine gives, got none left",
         [

@@ -1,4 +1,4 @@
-"""Verdicts that are kept: what an audit found of a model's x0 and EOS, for every time it is loaded."""
+"""Pins: an audit's verdict on the x0 and EOS of a model, in a file that every later load of the model reads."""
 
 from __future__ import annotations
 
@@ -34,9 +34,16 @@ VERDICTS: tuple[Verdict, ...] = ("joint", "conditional", "prefix-only", "imprope
 
 @dataclass(frozen=True)
 class Pin:
-    """An audit in brief. begin, end: ids of the x0 and the EOS it was made with, None for none (0 is an id).
+    """An audit in brief.
 
-    begin_text: the name of x0. verdict, reason: the audit's. date: of the audit, ISO. version: of pofx.
+    Attributes:
+        begin: The id of the x0 that the model was audited with; None without x0.
+        end: The id of the EOS that the model was audited with; None without EOS.
+        verdict: The verdict of the audit.
+        reason: The reason of the verdict.
+        begin_text: The name of x0.
+        date: The date of the audit, in ISO form.
+        version: The version of pofx.
     """
 
     begin: int | None
@@ -49,19 +56,29 @@ class Pin:
 
 
 def data_dir() -> Path:
-    """Return the directory of what cannot be made again without the user: `$POFX_DATA`, or the user's data directory.
+    """Return the directory of files that only the user can make again: `$POFX_DATA`, or the user's data directory.
 
-    Right: `data_dir() / "pins"`. Wrong: for what can be rebuilt, which belongs in `cache_dir()`.
+    Right: `data_dir() / "pins"`. Wrong: a file that pofx can rebuild, which belongs in `cache_dir()`.
     """
     chosen = os.environ.get("POFX_DATA")
     return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("pofx")
 
 
 def pin(fingerprint: str, found: Pin) -> Path:
-    """Keep a verdict for the model of this fingerprint, in place of an older one; the file it is in.
+    """Keep a verdict for the model of this fingerprint; the verdict replaces an older one.
 
-    `BadValue` for a model without a fingerprint: one fitted here has its x0 in its own files. `BadSource` where
-    nothing can be written. Right: `pin(lm.fingerprint, Pin(2, 1, "joint", reason))`.
+    Args:
+        fingerprint: The fingerprint of the model.
+        found: The verdict.
+
+    Returns:
+        The file that holds the verdict.
+
+    Raises:
+        BadValue: The model has no fingerprint; a fitted model has its x0 in its own files.
+        BadSource: The file cannot be written.
+
+    Right: `pin(lm.fingerprint, Pin(2, 1, "joint", reason))`. Wrong: the pin of an n-gram that pofx fitted.
     """
     path = _path(fingerprint)
     record = {"format": FORMAT, "fingerprint": fingerprint, **dataclasses.asdict(found)}
@@ -74,14 +91,19 @@ def pin(fingerprint: str, found: Pin) -> Path:
 
 
 def check_pin(fingerprint: str) -> Path:
-    """Refuse, before an audit is made, what `pin` would refuse after it; the file that `pin` would write.
+    """Refuse before an audit what `pin` would refuse after the audit; only the directory of the file is made.
 
-    Nothing but its directory is left there.
+    Returns:
+        The file that `pin` would write.
+
+    Raises:
+        BadValue: The model has no fingerprint.
+        BadSource: The directory takes no file.
     """
     path = _path(fingerprint)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # By trying: what a disk or a mount takes is not told by permissions.
+        # A trial file, since permissions do not say whether a disk or a mount takes a file.
         with TemporaryFile(dir=path.parent):
             pass
     except OSError as e:
@@ -97,9 +119,10 @@ def _no_place(path: Path, e: OSError) -> BadSource:
 
 
 def find_pin(fingerprint: str) -> Pin | None:
-    """Return the verdict that is kept for a model, None where there is none. `BadSource` for a damaged file.
+    """Return the pinned verdict of a model; None without a pin.
 
-    A damaged one is no missing one: without it a model would silently be given another x0.
+    Raises:
+        BadSource: The file is damaged. It is no missing file: without its verdict the model would silently get another x0.
     """
     if not fingerprint:
         return None
@@ -118,7 +141,7 @@ def find_pin(fingerprint: str) -> Pin | None:
 
 
 def unpin(fingerprint: str) -> bool:
-    """Forget the verdict of a model; whether there was one, sound or damaged."""
+    """Remove the pinned verdict of a model, sound or damaged, and return whether there was one."""
     if not fingerprint:
         return False
     path = _path(fingerprint)

@@ -80,7 +80,7 @@ class TapeFile:
         self._waiting, self._latest = [], time.monotonic()
 
     def restart(self, seal: str) -> None:
-        """Begin anew under another seal, and drop all stretches: the run has come to another place."""
+        """Drop all stretches, and begin under another seal: the run has come to another place."""
         self.discard()
         self._seal, self._waiting, self._failed = seal, [], False
         self.left = self.kept = 0

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pofx.errors import BadSource, no_documents
+from pofx.corpus.empty_input import no_documents_in
+from pofx.errors import BadSource
 from pofx.files.limits import DEFAULT
 from pofx.jobs.events import BlankLines, Notice, Notify
 from pofx.jobs.repeated_ids import RepeatedIds
@@ -155,7 +156,7 @@ class Documents:
 
     def no_rows_error(self) -> BadSource:
         """Return the error of files without a single row."""
-        return no_documents(" ".join(self.files))
+        return no_documents_in(self.files)
 
 
 def _merge_in_order(records: Records, bad_rows: deque[BadRow], notify: Notify) -> Iterator[Document | BadRow]:

@@ -70,7 +70,7 @@ class JobStart:
         rows_file: The file that the rows are kept in.
         reads_file: The file that the stretches are kept in.
         progress_file: The file that says how many of the kept rows count.
-        in_vain: Whether there was a stopped run that had kept no row.
+        in_vain: Whether there was a stopped run that left no row.
     """
 
     rows: int

@@ -119,7 +119,7 @@ class JobRun:
     def __enter__(self) -> JobRun:
         job, path = self._job, self._target.path
         self._parts, here = job.settings(), job.lm.engine.arithmetic().parts
-        # A model without a fingerprint may have been fitted anew under its name.
+        # A model without a fingerprint may have been fitted again under its name.
         self._sure = self.resumable and bool(job.lm.fingerprint)
         before = None if job.overwrite or not self._sure else final_state(path, self._parts)
         if before is not None and "arithmetic" in before:

@@ -25,7 +25,7 @@ class Begin:
         advice: Ways out of having no x0.
 
     Right: `pofx.load("smollm2", begin="<|endoftext|>").begin.known`, which is "assumed". Wrong: taking an x0 that is
-    "assumed" for one that was trained; `pofx.audit` tells.
+    "assumed" for an x0 that was trained; `pofx.audit` measures which it is.
     """
 
     known: Known

@@ -13,7 +13,7 @@ Logs = NDArray[np.float64]
 def terms_of_bounds(least: Logs, most: Logs, before: float, logp: Logs) -> tuple[Logs, Logs]:
     """Turn bounds of log P of each prefix into `Trace.low` and `Trace.high` of one path.
 
-    Behind a prefix of probability 0 the bounds are −∞ and 0.
+    After a prefix of probability 0 the bounds are −∞ and 0.
 
     Args:
         least: `[n]`, a lower bound of log P(x_≤i) for each position i ≥ s.

@@ -17,18 +17,18 @@ UNITS: tuple[Unit, ...] = ("byte", "character", "token")
 class Scorer:
     """The numbers that somebody else's program gives to texts, one number a token.
 
-        score([x])[0][i] is said to be log p(x_i | x_<i), nats
+        score([x])[0][i] claims to be log p(x_i | x_<i), nats
 
-    A scorer is no LM. No next-token distribution can be read from it, so no query can be answered and nothing can be drawn.
-    `audit` alone takes a scorer, and says whether its numbers can be those of a distribution.
+    A scorer is no LM. It has no next-token distributions, so it answers no query and nothing can be drawn from it. `audit`
+    alone takes a scorer, and says whether its numbers can be the numbers of a distribution.
 
     Attributes:
         name: The name of the scorer in messages.
         score: A function of several texts, which returns the numbers `[t]` of each, nats. Where `ends` is set, the last
             number of each text is of EOS.
         ends: Whether the last number of each text is of EOS.
-        pieces: A function of a text, which returns the bytes that each number is of, EOS left out; None where nobody knows.
-        unit: The unit that each number is of, as the author says; None where the author does not say.
+        pieces: A function of a text, which returns the bytes of the token of each number, EOS left out; None if not known.
+        unit: The unit of the tokens, as the author says; None where the author does not say.
         alphabet: All strings that may be the next token; () where they are not known.
         sample: A function (prefix, n, seed), which draws n next tokens by the sampler of the program and returns the
             string of each, "" for EOS; None without such a sampler.
@@ -45,7 +45,7 @@ class Scorer:
     sample: Callable[[str, int, int], Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
-        """Raise `BadValue` where the unit is none, or a string stands twice in the alphabet."""
+        """Raise `BadValue` for an unknown unit, or a string that stands twice in the alphabet."""
         if self.unit is not None and self.unit not in UNITS:
             raise BadValue(
                 f"expected 'byte', 'character', 'token' or None, got {self.unit!r:.60}",

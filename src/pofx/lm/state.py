@@ -130,7 +130,9 @@ class State:
         """Return the state of the same prefixes without their distributions, V numbers each; it can only be extended."""
 
         def law() -> Floats:
-            raise AssertionError("ours: the law of these prefixes was read before it was let go")
+            raise AssertionError(
+                "ours: the distributions of these prefixes were read before they were let go"
+            )
 
         return self._like(law, self.carry, self.n)
 

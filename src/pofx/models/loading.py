@@ -193,7 +193,7 @@ def _pretrained(
     too_long = context is not None and core.context is not None and context > core.context
     if too_long and rope == "short" and has_long_factors(checkpoint.config):
         raise BadValue(
-            f"expected at most the {core.context:,} tokens up to which the model has one law, got "
+            f"expected at most the {core.context:,} tokens up to which the model has one distribution, got "
             f"{context:,}",
             [
                 "leave it out",

@@ -38,7 +38,7 @@ def begin_evidence(begin: BeginEvidence) -> str:
     return (
         f"{name}: {significant_digits(begin.bits)} bits per first token, against {significant_digits(begin.average_bits)} "
         f"without knowing where texts begin (gain {significant_digits(gain)}{error}) and "
-        f"{significant_digits(begin.uniform_bits)} for the uniform law{few}"
+        f"{significant_digits(begin.uniform_bits)} for the uniform distribution{few}"
     )
 
 

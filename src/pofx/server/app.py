@@ -76,7 +76,7 @@ async def _failed(request: Request, error: Exception) -> Response:
 
 
 async def _no_endpoint(request: Request, error: Exception) -> Response:
-    """A path that is none, or a method that the path does not have."""
+    """Refuse an unknown path, or a method that the path does not have."""
     assert isinstance(error, HTTPException)  # noqa: S101  (ours: registered for this class)
     methods = (error.headers or {}).get("Allow")
     if methods is None:
@@ -102,7 +102,7 @@ async def _no_endpoint(request: Request, error: Exception) -> Response:
 
 
 async def _our_fault(request: Request, error: Exception) -> Response:
-    """A bug of pofx; the server writes its traceback to standard error."""
+    """Answer 500 for a bug of pofx; the server writes the traceback to standard error."""
     return refusal(
         RequestError(
             500,

@@ -1,7 +1,7 @@
-"""The paths that evaluation clients know, and addresses under which the same paths are those of one model.
+"""The paths that evaluation clients know, for all models together and under an address for each model.
 
 A client that names no model when it tokenises, such as lm-eval, asks the first model. So each model has an address of
-its own, `/models/NAME`, before which the client's own paths stand. Under `/begin`, and `/models/NAME/begin`, x0 stands
+its own, `/models/NAME`, to which the client appends its paths. Under `/begin`, and `/models/NAME/begin`, x0 stands
 before every prompt of ids that does not begin with it, for clients that send ids and never x0.
 """
 

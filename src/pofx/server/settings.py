@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """How a server is reached, and how much of it one client may take.
+    """The address of a server, and the limits of one client.
 
     Attributes:
         host: The address to listen at; any address but loopback needs a key.
         port: The port; 0 for a free one.
         api_key: The key that every request but `/health` must bear; None for none.
         allowed_hosts: The names by which a server without a key may be called, in the header `Host`.
-        origins: The origins to which answers of a browser are open (CORS); none by default.
+        origins: The origins whose pages may read answers in a browser (CORS); none by default.
         deterministic: Whether each text is computed alone, so that its number has the same bits in any company.
         body: The most bytes of a request.
         bodies: The most bytes of all bodies that are being received or parsed.
-        text: The most bytes of all texts of a request together; they are counted before any is tokenised.
+        text: The most bytes of all texts of a request together, counted before a text is tokenised.
         prompts: The most prompts of a request.
         tokens: The most tokens of a request, those to be generated included.
         queue: The most tokens of all requests that are admitted and not yet answered.
         top: The most likeliest tokens at a position.
         n: The most continuations of a prompt.
         workers: How many requests are worked on side by side; their passes take turns.
-        grace: How many seconds admitted requests have to end when the server is told to stop.
+        grace: The seconds that admitted requests may take after a signal to end.
     """
 
     host: str = "127.0.0.1"

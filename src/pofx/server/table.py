@@ -32,7 +32,7 @@ class ServedModel:
     created: int = field(default_factory=lambda: int(time.time()))
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text as the vocabulary reads it, normalized where the server was told so (`--normalize`)."""
+        """The ids of a text as the vocabulary reads it, normalized where the server runs with `--normalize`."""
         read, _ = self.lm.vocab.read(text)
         return [int(i) for i in self.lm.vocab.encode(read)]
 
@@ -64,7 +64,7 @@ class Table:
         return iter(self._models.values())
 
     def asked_for(self, request: Request, name: str | None) -> ServedModel:
-        """The model that a request asks for: that of its address, or else that of a name.
+        """The model that a request asks for: the model of its address, or else the model of a name.
 
         Raises:
             RequestError: 404 where there is no such model, or the address is that of another.

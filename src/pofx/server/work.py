@@ -29,16 +29,16 @@ class Seat:
         self._desk, self.tokens = desk, tokens
 
     def resize(self, tokens: int) -> None:
-        """Take as many tokens of the queue as the request turns out to have."""
+        """Set the tokens of the request in the queue, once they are counted."""
         self._desk.reseat(self, tokens)
 
 
 class Desk:
-    """Where requests are admitted: it knows how many tokens wait, and refuses more than the queue holds.
+    """The desk that admits requests: it counts the tokens that wait, and refuses more than the queue holds.
 
     Args:
         queue: The most tokens of all admitted requests.
-        workers: How many requests are worked on side by side.
+        workers: How many requests are computed side by side.
         bodies: The most bytes of all bodies that are being received or parsed.
 
     Right: `with desk.admitted(bound) as seat:`, then `desk.tokenise(…)`, `seat.resize(tokens)` and `desk.run(…)`.
@@ -82,7 +82,7 @@ class Desk:
             self.reseat(seat, 0)
 
     def reseat(self, seat: Seat, tokens: int) -> None:
-        """Change how many tokens of the queue a request takes; a request that finds the queue empty always fits."""
+        """Change the number of tokens that a request takes in the queue; a request alone in the queue always fits."""
         with self._lock:
             others = self.waiting - seat.tokens
             if tokens > seat.tokens and others and others + tokens > self._queue:
@@ -125,19 +125,19 @@ class Desk:
             self.received -= held
 
     async def tokenise(self, request: Request, work: Callable[[], R]) -> R:
-        """Do the work before a model is called in a thread: tokenise texts."""
+        """Tokenise texts in a thread, before a model is called."""
         return await self._in_thread(request, work, self._tokenisers)
 
     async def run(self, request: Request, work: Callable[[], R]) -> R:
-        """Do the work of a model in a thread; when the client goes away, the work stops at the next pass."""
+        """Let a model compute in a thread; when the client goes away, the work stops at the next pass."""
         return await self._in_thread(request, work, self._limiter)
 
     def close(self) -> None:
-        """Admit nobody any more."""
+        """Admit no further request."""
         self.closing = True
 
     def stop(self) -> None:
-        """Stop all work at its next pass; its clients are told that the server shuts down."""
+        """Stop all work at its next pass; the clients get the refusal of a server that shuts down."""
         self.closing = self._stopped = True
         for cancellation in list(self._running):
             cancellation.cancel()
@@ -176,7 +176,7 @@ class Desk:
                 answer, error = await to_thread.run_sync(_caught, cancellable, limiter=limiter)
                 group.cancel_scope.cancel()
         finally:
-            cancellation.cancel()  # where the task itself is cancelled, its thread is told
+            cancellation.cancel()  # where the task itself is cancelled, its thread stops, too
             if not begun:
                 self._running.discard(cancellation)
         if gone:
@@ -189,7 +189,7 @@ class Desk:
 
 
 def shutting_down() -> RequestError:
-    """The refusal of a server that is told to stop."""
+    """The refusal of a server that shuts down."""
     return RequestError(
         503,
         "shutting_down",

@@ -22,7 +22,7 @@ class Choice:
     Attributes:
         index: The place of its prompt among the prompts of the request.
         text: The text, with the prompt in front where `echo` was asked for.
-        finish_reason: "stop", "length", or whatever the server says; "" for null.
+        finish_reason: "stop", "length", or another word of the server; "" for null.
         tokens: The names of the tokens.
         logprobs: log p of each token, nats; None where the server sent null.
         top: The row of likeliest tokens at each position, nats; None where the server sent null.
@@ -53,7 +53,7 @@ class Choice:
         Args:
             n: The number of entries.
             sent: The request in words.
-            first: From which index on null is wrong.
+            first: The first index at which null is wrong.
 
         Raises:
             Broken: An array has another length, or holds a null.

@@ -1,4 +1,4 @@
-"""How near two numbers of one question must be, and what is said of numbers that are not."""
+"""How near two numbers for one question must be, and the outcome where they are not."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def verdict_of(nats: float) -> ServerVerdict:
 
 
 def largest_gap(a: Sequence[float | None], b: Sequence[float | None]) -> float:
-    """The largest difference of two rows of log-probabilities in nats; of a number and null it is infinite."""
+    """The largest difference of two rows of log-probabilities in nats; a number and null differ by ∞."""
     assert len(a) == len(b)  # noqa: S101  (ours: checks compare arrays whose lengths were looked at)
     gaps = [0.0 if x is y else float("inf") if x is None or y is None else abs(x - y) for x, y in zip(a, b)]
     return max(gaps, default=0.0)
 
 
 def same_numbers(sent: str, nats: float, what: str = "the same numbers") -> Outcome:
-    """The outcome of a comparison, whose largest difference is so many nats."""
+    """The outcome of a comparison by its largest difference in nats."""
     return Outcome(verdict_of(nats), sent, what, f"differences up to {nats:.2g} nats")

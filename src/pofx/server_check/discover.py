@@ -1,4 +1,4 @@
-"""What a server is able to do: found out once, before the checks."""
+"""What a server is able to do: a few requests discover it, before the checks."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _text(probe: Probe) -> str:
 
 
 def _drawn(probe: Probe, prompt: Any, seed: int) -> str:
-    """A text that the model writes, which it must read then; "" where it writes none.
+    """A text that the model writes, and so must be able to read; "" where it writes none.
 
     A model of few words reads no text of ours.
     """
@@ -139,7 +139,7 @@ def _with_special(probe: Probe, missing: dict[str, str]) -> Probe:
 
 
 def _special_id(probe: Probe, name: Any) -> int | None:
-    """The id of a special token by its name; None where it has no name, or no id."""
+    """The id of a special token by its name; None where the token has no name, or the name has no id."""
     if not probe.can.tokenizer or not isinstance(name, str) or not name:
         return None
     try:
@@ -186,7 +186,7 @@ def _ids_of_text(probe: Probe) -> list[int]:
 
 
 def _prompt_ids(probe: Probe, *, special: bool) -> list[int]:
-    """The ids of the text as an answer names them, with BOS before them or without; empty where it names none."""
+    """The ids of the text as an answer names them, with or without BOS before them; empty where it names none."""
     asked = {
         "prompt": probe.can.text,
         "max_tokens": 1,

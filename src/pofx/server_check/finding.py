@@ -1,4 +1,4 @@
-"""The result of one check of a server, and of all of them."""
+"""The result of one check of a server, and the results of all checks."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ServerReport:
 
     Attributes:
         address: The address of the server, without `/v1`.
-        model: The name of the model that was asked for; None where the server names none, and requests named none.
+        model: The name of the model in requests; None where neither the caller nor the server names a model.
         findings: One finding a check, in the order in which they ran.
     """
 
@@ -89,6 +89,6 @@ class Refused(Broken):
 
 
 def quoted(value: object, most: int) -> str:
-    """A value as Python writes it; of a longer one the beginning, "…", and the mark that closes it."""
+    """A value as Python writes it; of a long value the beginning, "…", and the closing quote or bracket."""
     written = repr(value)
     return written if len(written) <= most else f"{written[: most - 2]}…{written[-1]}"

@@ -1,4 +1,4 @@
-"""What the checks ask a server with: requests in words, answers read, and what the server is able to do."""
+"""The probe with which checks ask a server: requests in words, parsed answers, and the abilities of the server."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ class Abilities:
     """What a server can be asked.
 
     Attributes:
-        missing: Why a thing cannot be asked, by its name: "echo", "ids", "tokenizer", "special", "multibyte", "reference".
+        missing: Why the server lacks an ability, by its name: "echo", "ids", "tokenizer", "special", "multibyte",
+            "reference".
         text: A text that the server reads.
         multibyte: A text with characters of two to four bytes in UTF-8; "" where the server reads none.
         ids: Token ids that the server reads, those of `text` where they can be learned; empty where it reads no ids.
         learned: Whether `ids` are those of `text`.
         rows: The largest `logprobs` that the server takes.
         special: The answer of `/tokenizer_info`; empty without one.
-        begin: The id of the server's BOS; None where nobody says.
-        end: The id of the server's EOS; None where nobody says.
+        begin: The id of the server's BOS; None where it is not known.
+        end: The id of the server's EOS; None where it is not known.
         limit: The longest prompt in tokens that the server says it reads; None where it says nothing.
         tokenizer: The shape of `/tokenize`: "prompt" as vLLM has it, "content" as llama.cpp has it, "" for none.
     """
@@ -57,7 +58,7 @@ class Probe:
     Attributes:
         client: The client of the server.
         model: The name of the model in requests; None for no name.
-        can: What the server can be asked.
+        can: The abilities of the server.
         reference: A model whose numbers the server should give; None for none.
     """
 
@@ -68,7 +69,7 @@ class Probe:
 
     @property
     def prompt(self) -> Prompt:
-        """The prompt of checks for which ids and text are equally good: ids where the server reads them."""
+        """The prompt of checks that work with ids or text: ids if the server reads ids."""
         return self.can.ids or self.can.text
 
     @property
@@ -178,7 +179,7 @@ def patient(
 
 
 def ids_in(answer: Answer) -> list[int] | None:
-    """The ids in an answer of `/tokenize`; None where it holds none."""
+    """The ids in an answer of `/tokenize`; None for an answer without ids."""
     found = answer.json.get("tokens") if isinstance(answer.json, dict) else None
     whole = isinstance(found, list) and all(isinstance(i, int) and not isinstance(i, bool) for i in found)
     return found if whole else None

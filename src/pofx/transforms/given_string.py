@@ -26,7 +26,7 @@ from pofx.vocab.vocabulary import to_bytes
 # Histories that a join keeps, and the least number of bytes at the end of a prefix that are read as bytes. Both cost calls
 # of the model, and every byte widens the bounds of the text that follows.
 BEAM, TAIL = 16, 16
-# The same two numbers for a vocabulary larger than LARGE, where a history costs milliseconds. Behind 24 prefixes that end
+# The same two numbers for a vocabulary larger than LARGE, where a history costs milliseconds. After 24 prefixes that end
 # with a space, SmolLM2's answers differ by 6e-4 nats in the mean from those with 16, at a quarter of the time.
 LARGE = 10_000
 BEAM_OF_LARGE, TAIL_OF_LARGE = 7, 8
@@ -118,8 +118,8 @@ def given_string(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None
     Args:
         lm: A model of tokens.
         prefix: The prefix.
-        beam: How many histories are kept; None for all. "auto" keeps 16, of a large vocabulary 7, and all of an n-gram:
-            these are few (`LM.sufficient`), so that the sum is exact, and faster than with 16.
+        beam: The most histories; None for all. "auto" is 16, for a large vocabulary 7, and for an n-gram None: an n-gram
+            has few histories (`LM.sufficient`), so that the exact sum is faster than a beam of 16.
 
     Raises:
         NoBOS: The model has no x0, and the prefix has no token.

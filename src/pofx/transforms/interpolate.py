@@ -25,7 +25,7 @@ def interpolate(
 
         p(v | x_<i) = Σ_c w_c p_c(v | x_<i)
 
-    It is as if a model were drawn anew at every token.
+    The result is the distribution of texts for which a model is drawn at every token.
 
     Args:
         lms: Models over one vocabulary.

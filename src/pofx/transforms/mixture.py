@@ -230,7 +230,7 @@ class Mixture(LM):
         evidence = logsumexp(joint, axis=0)
         if not np.isneginf(evidence[:-1]).any():
             return np.diff(evidence)
-        # Behind an impossible token: the definition, a token at a time.
+        # After an impossible token the definition is computed a token at a time.
         posterior, gains = self.log_weights[None, :], np.empty(logp.shape[1])
         for j, gain in enumerate(logp.T):
             gains[j] = logsumexp(posterior[0] + gain)

@@ -40,7 +40,7 @@ def with_extras(
 ) -> Trace:
     """Add `low`, `high` and `leak` to the trace of a mixture, where a model has bounds or a leak.
 
-    log Σ π_c L_c ≤ log Σ π_c P_c ≤ log Σ π_c H_c, since sums keep order. Behind a prefix the bounds are those of the
+    log Σ π_c L_c ≤ log Σ π_c P_c ≤ log Σ π_c H_c, since sums keep order. After a prefix the bounds are those of the
     whole text less those of the prefix. The leak is the average of the models' leaks by the posterior.
 
     Args:

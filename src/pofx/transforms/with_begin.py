@@ -73,9 +73,9 @@ class WithBegin(Given):
         skips = [skip] * len(paths) if isinstance(skip, int) else skip
         if self._control and any(self._doubled(p) for p, s in zip(paths, skips) if s == 0):
             raise BadValue(
-                "expected paths without x0, which is put before each, got one that begins with it "
+                "expected paths without x0, since x0 is put before each path, got a path that begins with x0 "
                 f"({self.begin.text}, id {self.begin.id})",
-                "leave it out: x0 stands before a text once",
+                "leave x0 out, since it stands before a text once",
             )
         return super().forward(paths, want, skip)
 

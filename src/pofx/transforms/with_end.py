@@ -59,7 +59,7 @@ class VocabWithEnd(VocabWrapper):
         places = np.flatnonzero(np.asarray(ids) == self.ending)
         if len(places):
             raise NotText(
-                f"expected a text without the token that ends texts, {self._spelled!r}, got it at token "
+                f"expected a text without the token that ends texts, {self._spelled!r}, got that token at place "
                 f"{places[0]}",
                 "split the text there",
             )

@@ -19,8 +19,8 @@ def encode_in_blocks(
 
     Args:
         texts: Texts of valid characters.
-        encode_batch: Gives the ids of each of some texts that have about `BLOCK` characters together.
-        encode_long: Gives the ids of one text of more than `BLOCK` characters.
+        encode_batch: A function of several texts of about `BLOCK` characters together, which returns the ids of each.
+        encode_long: A function of one text of more than `BLOCK` characters, which returns its ids.
 
     Yields:
         The ids of each text.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class ControlTokens:
-    """What the files of a tokenizer declare of its control tokens; empty for a vocabulary that has no such files.
+    """The control tokens that the files of a tokenizer declare; empty for a vocabulary without such files.
 
     Attributes:
         names: Control tokens' texts and ids, EOS among them.

@@ -12,17 +12,25 @@ CHOICES = "'bytes', 'chars', 'chars+bytes', 'bpe:8000' (8,000 subwords) or a Voc
 
 
 def vocab_for(spec: str | Vocab, texts: Iterable[str | bytes], end: bool) -> Vocab:
-    """Return the vocabulary of a spec: learned from the texts where it depends on them, with EOS if `end`.
+    """Return the vocabulary of a spec, learned from the texts where the spec depends on texts.
 
-    A `Vocab` is returned as it is, if it has an EOS just when `end` asks for one; else `BadValue`.
+    Args:
+        spec: The name of a vocabulary, or a `Vocab`, which is returned as it is.
+        texts: The texts to learn from.
+        end: Whether the vocabulary has an EOS.
 
-    Right: `vocab_for("bpe:8000", texts, end=True)`. Wrong: `vocab_for("bpe", texts, end=True)`, how many?
+    Raises:
+        BadValue: The spec is malformed, or the `Vocab` has an EOS where `end` is false, or none where `end` is true.
+
+    Right: `vocab_for("bpe:8000", texts, end=True)`. Wrong: `vocab_for("bpe", texts, end=True)`, without a size.
     """
     if isinstance(spec, Vocab):
         if (spec.end is not None) != end:
-            has, wants = ("no EOS", "end=True") if end else ("an EOS", "end=False")
+            wanted, had = ("with", "without") if end else ("without", "with")
             raise BadValue(
-                f"got {has} in it, but the spec says {wants}", "make the two agree", argument="vocab"
+                f"expected a vocabulary {wanted} EOS, as end={end} says, got a vocabulary {had} EOS",
+                "make the two agree",
+                argument="vocab",
             )
         return spec
     if not isinstance(spec, str):

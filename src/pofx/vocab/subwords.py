@@ -165,10 +165,11 @@ class SubwordVocab(Vocab):
                 yield np.array(encoding.ids, dtype=np.int64)
 
     def _encode_long(self, text: str) -> NDArray[np.int64]:
-        """Return a text of many blocks, each but the last kept up to the start of a pre-token well before its end.
+        """Return the ids of a long text, which is encoded block by block.
 
-        A pre-token depends on at most LONGEST + 1 characters of its own and one after it. Those that start
-        earlier are the same in the block as in the whole text, so the next block may begin at any of them.
+        Of each block but the last, the ids count up to the start of a pre-token well before the end of the block. A
+        pre-token depends on at most LONGEST + 1 characters of its own and one after it. Pre-tokens that start earlier
+        are the same in the block as in the whole text, so the next block may begin at any of them.
         """
         parts = []
         at = 0

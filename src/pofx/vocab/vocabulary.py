@@ -49,8 +49,8 @@ class Vocab(ABC):
         control: The control tokens beside EOS: their names, candidates for x0 and EOS, what the tokenizer adds.
         normalizes: Whether `read` may give another text than it was given.
         spells_bytes: Whether `encode` gives the bytes of a text: ids 0 to 255 are the bytes, and only EOS is beside them.
-        listener: Is called with `control.names` and every batch of texts before they are encoded, by a vocabulary whose
-            control tokens have names; None for nobody.
+        listener: A function that a vocabulary with named control tokens calls with `control.names` and every batch of texts
+            before they are encoded; None for no function.
 
     Right: a class with `size`, `end`, `token_bytes` and `encode`, and no more. Wrong: one whose `encode` gives a control
     token for a text that has its name.
@@ -66,7 +66,7 @@ class Vocab(ABC):
 
     @abstractmethod
     def encode(self, text: str | bytes) -> list[int]:
-        """Return the canonical token ids of a text, none of a control token; raise `NotText` where no ids spell it."""
+        """Return the canonical token ids of a text, without ids of control tokens; raise `NotText` where no ids spell it."""
 
     def decode(self, ids: Sequence[int]) -> bytes:
         """Return the bytes that ids spell; control tokens spell nothing."""
@@ -125,7 +125,7 @@ class Vocab(ABC):
 
     @property
     def unknown_as_class(self) -> Vocab:
-        """A vocabulary that reads a word without an id as `control.unknown`; this vocabulary where that is None."""
+        """A vocabulary that reads a word without an id as `control.unknown`; without such a class, this vocabulary."""
         return self
 
     def conversation(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], str] | None:

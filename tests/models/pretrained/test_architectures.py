@@ -232,7 +232,7 @@ class TestLongRope:
         text = "a b c d e f g h i j k"
         ids = [BOS, *long.vocab.encode(text), EOS]
         assert pofx.log_prob(long, text) == pytest.approx(exact(directory, [ids])[0].sum(), abs=1e-4)
-        with pytest.raises(pofx.BadValue, match="one law, got 20; .*rope='long'"):
+        with pytest.raises(pofx.BadValue, match="one distribution, got 20; .*rope='long'"):
             pofx.load(directory, context=20)
         with pytest.raises(pofx.BadValue, match="rope: expected 'short' or 'long'"):
             pofx.load(directory, rope="longer")

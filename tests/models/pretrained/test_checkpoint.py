@@ -216,7 +216,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "weights a pipe": (pipe("model.safetensors"), "device"),
     "config cut off": (holds("config.json", json.dumps(CONFIG)[:-9]), "JSON"),
     "config a list": (holds("config.json", "[]"), "an array"),
-    "config empty": (holds("config.json", b""), "JSON"),
+    "config empty": (holds("config.json", b""), "expected a JSON object, got an empty file"),
     "config no UTF-8": (holds("config.json", b'{"a": "\xff"}'), "no UTF-8"),
     "config deep": (holds("config.json", '{"a":' * 100_000 + "1" + "}" * 100_000), "deep"),
     "config of 5 MB": (

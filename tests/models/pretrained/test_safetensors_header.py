@@ -31,7 +31,7 @@ def two(a: list[int], b: list[int]) -> dict[str, Any]:
 
 
 SAFETENSORS: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "0 bytes"),
+    "empty": (b"", "an empty file"),
     "seven bytes": (b"1234567", "7 bytes"),
     "header of 2^64 - 1": (raw(one(), n=(1 << 64) - 1), "claims"),
     "header after the end": (raw(one(), n=1000), "claims"),

@@ -46,7 +46,7 @@ def test_another_model_is_refused_by_name(model: Callable[[str], LM]) -> None:
         ("unigram", "window"),
         ("chars", "tokens"),
         ("given", "x0"),
-        ("warp", "law"),
+        ("warp", "distributions"),
         ("without EOS", "EOS"),
         ("transformer", "dtype"),
     ):

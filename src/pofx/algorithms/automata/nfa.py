@@ -190,8 +190,8 @@ def fewest(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the same set by as few states as there can be: Moore's refinement; 0 stays dead and 1 the start.
 
-    It begins with how far each state is from accepting, which no two equal ones differ in, so that chains are told
-    apart at once.
+    The first partition is by the distance of each state from an accepting state. Equivalent states have equal
+    distances, and the states of a chain have different distances.
     """
     names = _distance(table, accept)
     while True:

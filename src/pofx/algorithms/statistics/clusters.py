@@ -12,7 +12,7 @@ Labels = NDArray[np.int64]
 def intraclass_correlation(values: Floats, labels: Labels) -> float:
     """ρ, the share of the variance that lies between groups; one-way analysis of variance, at least 0.
 
-    0 where it cannot be told: all in groups of one, all in one group, or no variance. Donner (1986).
+    ρ is 0 where the values do not decide it: all in groups of one, all in one group, or no variance. Donner (1986).
     """
     _, group, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     n, k = len(values), len(sizes)

@@ -12,9 +12,10 @@ import click
 
 from pofx.cli.options.layout import CountedDocuments, Layout
 from pofx.cli.output.notices import left_out
+from pofx.corpus.empty_input import no_documents_in
 from pofx.corpus.readers.fasttext import LABEL
 from pofx.corpus.readers.labels import labels_of
-from pofx.errors import BadSource, no_documents
+from pofx.errors import BadSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,12 +56,12 @@ def labelled(
             labels.append(label if label_field is None else _value(document, label_field))
         found.bad.rest()
         if label_field is None and not found.records.n:
-            raise no_documents(" ".join(group), f" of the class {label!r}")
+            raise no_documents_in(group, f" of the class {label!r}")
         bad += found.records.n_bad
         blank += found.records.n_blank
     left_out(bad, len(texts), blank)
     if not texts:
-        raise no_documents(" ".join(files))
+        raise no_documents_in(files)
     return texts, labels if label_field is None else labels_of(labels, known)
 
 

@@ -62,7 +62,7 @@ def print_report(
     if len(train) == 1:
         click.echo(
             "pofx: warning: one document, so p(x1) and p(EOS) were seen once; if the file holds several, say how "
-            "they are parted: --split, --separator",
+            "they are separated: --split, --separator",
             err=True,
         )
     if unspelled:

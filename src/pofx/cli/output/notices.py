@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pofx.corpus.bad_rows import BadRow
     from pofx.errors import PofxError
 
-# Kinds that are told apart; a file that has more is no corpus.
+# Kinds of bad rows that are counted separately; a file that has more kinds is no corpus.
 KINDS = 100
 
 SCORE = (

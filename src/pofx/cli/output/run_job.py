@@ -119,16 +119,14 @@ def _tell_begun(begun: JobStart) -> None:
             err=True,
         )
     elif begun.in_vain:
-        click.echo(
-            f"pofx: {begun.progress_file}: found a stopped run that had kept no row; starting over", err=True
-        )
+        click.echo(f"pofx: {begun.progress_file}: a stopped run left no row; starting over", err=True)
 
 
 def _tell_arithmetic(differences: Sequence[str], dtype: str) -> None:
     much = next((text for name, text in _ROUNDING.items() if name in dtype), "in its last digits")
     click.echo(
         f"pofx: warning: rows were computed before under other arithmetic ({'; '.join(differences)}); log p "
-        f"there and here may differ {much}; to compute all rows anew: --fresh (--overwrite for a finished file)",
+        f"there and here may differ {much}; to compute all rows again: --fresh (--overwrite for a finished file)",
         err=True,
     )
 
@@ -139,7 +137,7 @@ def _tell_ended(job: Job, ended: JobEnd, quiet: bool) -> None:
     from pofx.units import count_noun
 
     prefix = job.rows.prefix
-    did = "nothing to do (--overwrite makes it anew): this very run wrote" if ended.already else "wrote"
+    did = "nothing to do (--overwrite makes it again): this very run wrote" if ended.already else "wrote"
     if not quiet:
         click.echo(summary(ended.scored, ended.bytes, ended.nats, prefix), err=True)
         click.echo(f"pofx: {line(job.name, terms(job.lm, 0, 0, 0, end=not prefix))}", err=True)

@@ -1,4 +1,4 @@
-"""Files as rows, in seven formats. What is wrong with one row never ends the reading."""
+"""Files as rows, in seven formats. A bad row never ends the reading."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rows(source: Source, layout: DocumentLayout, fields: FieldSearch | None = No
     name = source.name
     with open_text(source, layout.encoding, layout.limits) as stream:
         if source.format == "txt":
-            yield from text_rows(name, stream, layout, source.told)
+            yield from text_rows(name, stream, layout, source.named)
         elif source.format == "jsonl":
             yield from json_rows(name, stream, layout, fields)
         elif source.format == "json":

@@ -46,7 +46,7 @@ def rows_of_all(sources: Sequence[Source], layout: DocumentLayout) -> Iterator[t
         each = "the input" if len(sources) == 1 else "each file"
         warnings.warn(
             f"separator: expected {layout.separator!r:.40} between documents, got {each} to be one document; check how "
-            "the documents are parted",
+            "the documents are separated",
             UserWarning,
             stacklevel=2,
         )
@@ -67,7 +67,7 @@ def check_beginnings(sources: Sequence[Source], layout: DocumentLayout) -> None:
 
 
 def _check_rows(source: Source, layout: DocumentLayout) -> None:
-    """Read a table's first megabyte, and on for as long as much comes of little; the reader refuses what is too much."""
+    """Read the first megabyte of a table, and more while packed bytes unfold far, so that the reader can refuse them."""
     size, unfolded = source.size, 0
     for found in rows(source, layout):
         unfolded += 1 + (len(found[1]) if isinstance(found, tuple) else 0)

@@ -70,7 +70,11 @@ class ObjectDecoder:
 
 
 def row_of(record: object, layout: DocumentLayout, fields: FieldSearch) -> Content:
-    """Return the document of an object, or `NoDocument`; `fields` is told of it."""
+    """Return the document of an object, and note the names of its fields in `fields`.
+
+    Raises:
+        NoDocument: The value is no object, or the object holds no document.
+    """
     if not isinstance(record, dict):
         raise NoDocument(f"expected a JSON object, got {json_kind(record)}")
     if fields.missing:

@@ -21,7 +21,11 @@ _ROW = 8
 
 
 def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> Iterator[RowOutcome]:
-    """Yield a row of the table each; `BadSource` for a broken file, or a column that does not hold strings."""
+    """Yield the rows of the table.
+
+    Raises:
+        BadSource: The file is broken, or the column of the text holds no strings.
+    """
     arrow = require("pyarrow", "data", f"reading {name}")
     parquet = require("pyarrow.parquet", "data", f"reading {name}")
 
@@ -80,7 +84,7 @@ def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> I
 
 
 class _Place:
-    """Where a field stands: a column, or `a.b` inside one of structs."""
+    """The place of a field: a column, or `a.b` within a column of structs."""
 
     def __init__(self, arrow: Any, schema: Any, name: str, field: str, option: tuple[str, str]) -> None:
         self.field = field
@@ -101,11 +105,11 @@ class _Place:
 
     @property
     def is_text(self) -> bool:
-        """Whether it is a column of strings."""
+        """Whether the field holds strings."""
         return not self.inner and str(self.kind) in ("string", "large_string", "string_view")
 
     def check_text(self, arrow: Any, layout: DocumentLayout, name: str) -> None:
-        """Raise `BadSource` where it holds no strings. Nulls alone are no string in any row, and end no reading."""
+        """Raise `BadSource` where the field holds no strings. A field of nulls alone is allowed: each of its rows is bad."""
         if str(self.kind) in ("string", "large_string", "string_view", "null"):
             return
         if self.field == layout.id != layout.field and arrow.types.is_integer(self.kind):
@@ -117,7 +121,7 @@ class _Place:
 
 
 def _claimed(stream: BufferedReader, metadata: Any, columns: set[str]) -> int:
-    """Bytes that the chunks of these columns unfold to: the most that the footer or the pages say."""
+    """The unpacked bytes of these columns: the larger of the sizes that the footer and the pages name."""
     groups = [metadata.row_group(g) for g in range(metadata.num_row_groups)]
     chunks = [group.column(c) for group in groups for c in range(group.num_columns)]
     return sum(

@@ -15,10 +15,10 @@ class BadPage(Exception):
 
 
 def unpacked_size(stream: BufferedReader, chunk: Any) -> int:
-    """Bytes that the pages of a column chunk say they unfold to, read without unpacking any.
+    """The unpacked size of a column chunk by the headers of its pages; no page is unpacked.
 
     Raises:
-        BadPage: A header that is none.
+        BadPage: A header is malformed.
     """
     start, end = chunk.data_page_offset, chunk.total_compressed_size
     if chunk.has_dictionary_page and 0 < (chunk.dictionary_page_offset or 0) < start:
@@ -73,7 +73,7 @@ class _Compact:
         return out
 
     def _value(self, kind: int, depth: int) -> int:
-        """Return the value, if it is a whole number; what is none is passed over."""
+        """Return the value if it is a whole number, and skip it otherwise."""
         if kind in (4, 5, 6):
             return self._number()
         if kind == 12:

@@ -107,7 +107,7 @@ def _limits(document: int, expansion: float) -> Limits:
 
 
 def _check_heeded(kinds: set[str], layout: DocumentLayout) -> None:
-    """Raise `BadValue` for an option that no file heeds: a mistake, which would pass unseen."""
+    """Raise `BadValue` for an option that has no effect on any of the files."""
     found = ", ".join(sorted(kinds))
     if "txt" not in kinds and (layout.separator is not None or layout.split != "line"):
         raise BadValue(

@@ -1,4 +1,4 @@
-"""Rows of CSV and TSV: the first names the columns."""
+"""Rows of CSV and TSV: the first row names the columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pofx.corpus.streams import read_lines
 from pofx.errors import Advice, BadSource
 from pofx.files.limits import too_long
 
-# The line in which Excel is told what parts the columns.
+# The line that names the delimiter for Excel.
 _EXCEL = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE | re.DOTALL)
 _NONE = Advice("say so if quotes are characters like any other here", "quoting='none'", "--quoting none")
 _MINIMAL = Advice("say so if a quote may hold line breaks", "quoting='minimal'", "--quoting minimal")
@@ -36,7 +36,11 @@ class _Table:
         self._reader = csv.reader(self._taken(), delimiter=self.delimiter, strict=True)
 
     def next(self) -> list[str] | None:
-        """The cells of the next row ([] for a blank line), None at the end; `NoDocument` for a row that cannot be parted."""
+        """Return the cells of the next row, [] for a blank line, None at the end.
+
+        Raises:
+            NoDocument: The row cannot be cut into cells.
+        """
         self.line += len(self._row)
         self._row = []
         if self.layout.quoting == "none":
@@ -86,7 +90,11 @@ class _Table:
             yield text
 
     def _is_excels(self, text: str) -> bool:
-        """Return whether the first line only says what parts the columns, and says what is so."""
+        """Return whether the first line is Excel's `sep=`, with the delimiter that the columns have.
+
+        Raises:
+            BadSource: The line names another delimiter.
+        """
         found = _EXCEL.fullmatch(text)
         if found is None:
             return False
@@ -100,7 +108,11 @@ class _Table:
 
 
 def csv_rows(name: str, stream: BufferedReader, layout: DocumentLayout, kind: str) -> Iterator[RowOutcome]:
-    """Yield a row of the table each, after the first, which names the columns; `BadSource` where that is none."""
+    """Yield the rows of the table after the first row, which names the columns.
+
+    Raises:
+        BadSource: The first row names no column of documents.
+    """
     table = _Table(name, stream, layout, kind)
     header: list[str] | None = None
     places: list[int] = []

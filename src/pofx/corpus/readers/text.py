@@ -1,4 +1,4 @@
-"""Rows of text: lines, whole files, or what stands between separators."""
+"""Rows of text: lines, whole files, or the pieces between separators."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from pofx.errors import Advice, BadSource
 from pofx.files.limits import too_long
 
 
-def text_rows(name: str, stream: BufferedReader, layout: DocumentLayout, told: bool) -> Iterator[RowOutcome]:
-    """Yield a line each (in runs), the whole file, or a piece between separators. told: whether the caller said so."""
-    if not told and layout.split == "line" and stream.peek(len(MARK)).startswith(MARK.encode()):
+def text_rows(name: str, stream: BufferedReader, layout: DocumentLayout, named: bool) -> Iterator[RowOutcome]:
+    """Yield the lines of a text (in runs), the whole text, or the pieces between separators, as `layout.split` says.
+
+    Args:
+        name: The file, for messages.
+        stream: The bytes of the file.
+        layout: How the file holds documents.
+        named: Whether the caller named the format; else labels of fastText are refused.
+    """
+    if not named and layout.split == "line" and stream.peek(len(MARK)).startswith(MARK.encode()):
         raise BadSource(
             f"{name}: expected lines of text, got labels of fastText ({MARK}…) in front of them",
             [

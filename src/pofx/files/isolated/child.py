@@ -1,4 +1,4 @@
-"""What the process that `run_isolated` starts does: reads one request, works within limits, writes one answer."""
+"""The process that `run_isolated` starts: it reads one request, works within limits, and writes one answer."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Task = Callable[[Mapping[str, Any]], Callable[[], Any]]
 
 
 def serve(tasks: Mapping[str, Task]) -> None:
-    """One request on standard input to the task that the command line names, one answer on standard output.
+    """Read one request from standard input, run the task that the command line names, and print one answer.
 
-    A task loads its libraries, and returns the work on them, which the limits hold for.
+    A task loads its libraries, and returns a function that does the work. The limits hold for this function alone.
     """
     request = json.loads(sys.stdin.buffer.read().decode("utf-8", "surrogatepass"))
     answer: dict[str, Any] = {"error": "no answer", "kind": "failed"}
@@ -41,7 +41,7 @@ def serve(tasks: Mapping[str, Task]) -> None:
 
 
 def _limit(seconds: float, memory: int) -> None:
-    """Processor time and memory beyond what importing took."""
+    """Limit processor time and memory, beyond the time and memory that the imports took."""
     try:
         import resource
     except ImportError:  # not a POSIX system
@@ -59,7 +59,7 @@ def _limit(seconds: float, memory: int) -> None:
 
 
 def _lower(which: int, most: int, grace: int = 0) -> None:
-    """A limit of this process; one that the user's shell has set lower stays, since nobody may raise it."""
+    """Lower a limit of this process; a lower limit that the user's shell has set stays, since it cannot be raised."""
     import resource
 
     kept = resource.getrlimit(which)

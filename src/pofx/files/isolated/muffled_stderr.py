@@ -14,10 +14,13 @@ _one = threading.Lock()
 
 @contextmanager
 def muffled(panics: bool) -> Iterator[None]:
-    """Run with standard error kept aside, so that a panic, which is raised as an exception, is not printed as well.
+    """Hold standard error back while the block runs, so that a panic is raised and not printed as well.
 
-    panics: whether to; nothing happens where the library cannot panic. What others wrote meanwhile is written afterwards.
-    The descriptor is the process's own: a process that another thread starts meanwhile is not heard either.
+    All other text is written when the block ends. The whole process shares the descriptor, so a process that another
+    thread starts meanwhile prints nothing either.
+
+    Args:
+        panics: Whether the library can panic; if not, nothing is held back.
 
     Right: around one call of a library. Wrong: around code of ours, whose warnings would come late.
     """

@@ -16,25 +16,33 @@ GRACE = 20.0  # seconds beside those of the work: starting Python and importing 
 
 
 class Failed(Exception):
-    """Why there is no answer: what the work raised, or how its process ended. One line."""
+    """There is no answer. The message says in one line what the work raised, or how its process ended."""
 
 
 class Raised(Failed):
-    """The work raised what nobody foresaw: a mistake of ours, or a library's where its calls are not wrapped."""
+    """The work raised an unforeseen exception: a mistake of ours, or of a library whose calls are not wrapped."""
 
 
 def run_isolated(task: str, request: dict[str, Any], seconds: float, memory: int, child: str) -> Any:
-    """Return the answer of a task of a module to a request, both plain data.
+    """Run a task in a process of its own, and return its answer.
 
-    `Failed` where there is no answer, and `BadSource` where our own code refused the input.
+    Args:
+        task: The name of the task.
+        request: The request, as plain JSON.
+        seconds: The processor time that the work may take once its libraries are loaded. Where the system cannot limit
+            the processor time, only the whole time is limited.
+        memory: The bytes that the work may take once its libraries are loaded.
+        child: The module that the process runs; it passes its tasks to `pofx.files.isolated.child.serve`.
 
-    child: the module that the process runs, which hands its tasks to `pofx.files.isolated.child.serve`. `OSError` where
-    the system refused the work a file or room on its disk.
+    Returns:
+        The answer, as plain JSON.
 
-    seconds, memory: processor time and bytes that the work may take, once its libraries are loaded. Where a system cannot
-    limit them, only the whole time is limited.
+    Raises:
+        Failed: There is no answer.
+        BadSource: Our own code refused the input.
+        OSError: The system refused the work a file, or room on a disk.
 
-    Right: `run_isolated("render", {…}, seconds=5, memory=1 << 30)`.
+    Right: `run_isolated("render", {…}, seconds=5, memory=1 << 30, child="pofx.….child")`.
     Wrong: a large answer, which would travel as JSON.
     """
     root = str(Path(__file__).resolve().parents[3])

@@ -78,6 +78,8 @@ def _lines(path: Path) -> Iterator[Iterator[str]]:
             f"{name}: expected a readable file, got: {e.strerror or e}",
             "check its path and its permissions",
         ) from None
+    if not head:
+        raise BadSource(f"{name}: expected the text of an ARPA file, got an empty file", "copy it again")
     if found := next((what for magic, what in _BINARY.items() if head.startswith(magic)), None):
         raise BadSource(
             f"{name}: expected the text of an ARPA file, got {found}", "write the file again as UTF-8 text"

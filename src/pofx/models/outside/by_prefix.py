@@ -41,17 +41,17 @@ class Prefixes:
 
 
 class PrefixLM(LM):
-    """An LM that asks a function for every next-token distribution, anew each time and without a memory of its own.
+    """An LM that asks a function for every next-token distribution, and caches no answer.
 
-    A memory would hide a function that gives another answer the second time, which an audit is to find.
+    A cache would hide a function whose second answer differs from the first, which an audit is to detect.
 
     Args:
-        laws: The function that is asked.
-        info: What is said of the model.
-        sampler: The sampler that the outside program has of its own, or None.
-        most: The most prefixes of one question.
-        passes: The way in which the outside program scores whole paths, or None. Where it disagrees with `laws`, `audit`
-            says so.
+        laws: The function that returns next-token distributions after prefixes.
+        info: The properties of the model.
+        sampler: The sampler of the outside program; None where the program has none.
+        most: The most prefixes that one call of `laws` gets.
+        passes: The function by which the outside program scores whole paths; None without one. `audit` compares its
+            numbers with those of `laws`.
     """
 
     def __init__(
@@ -81,17 +81,19 @@ class PrefixLM(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """By the program's own pass over whole paths, where there is one and only log p of the tokens is wanted."""
+        """Score paths by `passes`, where the program has one and only log p of the tokens is wanted."""
         if self._passes is None or want.rows:
             return super().forward(paths, want, skip)
         ids, skips = prepare_paths(self, paths, skip)
         found = [np.asarray(a, dtype=np.float64) for a in self._passes([tuple(p.tolist()) for p in ids])]
         if [len(a) for a in found] != [len(p) for p in ids]:
-            raise BadValue("expected one number a token, got another length", "return one a token", "passes")
+            raise BadValue(
+                "expected one number a token, got another length", "return one number a token", "passes"
+            )
         return Trace(tuple(a[s:] for a, s in zip(found, skips)))
 
     def own_draws(self, prefix: Sequence[int], n: int, seed: int) -> Ints | None:
-        """Next tokens by the sampler of the outside program."""
+        """Draw next tokens by the sampler of the outside program; None where the program has none."""
         if self._sampler is None:
             return None
         drawn = np.asarray(self._sampler(tuple(map(int, prefix)), n, seed))

@@ -70,7 +70,7 @@ def from_callable(
 
     Every query works on the LM. A `Scorer` has no next-token distribution, so it is no LM, and `audit` alone takes it.
     An LM may have both functions: `score` then scores whole texts, and `audit` holds its numbers against the distributions.
-    The functions are called anew for every question, and nothing that they return is kept.
+    Every question calls the functions again: no result is cached.
 
     Args:
         next_logprobs: A function of the ids of a prefix, which returns log p of every next token, `[V]` nats.
@@ -94,7 +94,7 @@ def from_callable(
     Raises:
         BadValue: No function, no vocabulary or two, or an argument of the other function.
 
-    Right: `audit(from_callable(law, token_bytes=[b"a", b"b", None], end=2), texts)`.
+    Right: `audit(from_callable(next_logprobs, token_bytes=[b"a", b"b", None], end=2), texts)`.
     Wrong: `from_callable(lambda ids: probabilities)`, which lacks a vocabulary and returns no logarithms.
     """
     scored = None if score is None else _numbers_of(score)

@@ -25,8 +25,8 @@ class Choice:
     Attributes:
         text: The text of the answer.
         tokens: The name of each token.
-        logp: log p of each token, nats; None where the server has no number.
-        tops: The likeliest tokens at each position, by name, with log p; None where the server has none.
+        logp: log p of each token, nats; None for a token without a number.
+        tops: The likeliest tokens at each position, by name, with log p; None for a position without them.
         offsets: How many characters of `text` stand before each token; () where the server does not say.
         ids: The ids of generated tokens, where they were asked for; else ().
     """

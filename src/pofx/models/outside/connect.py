@@ -29,9 +29,9 @@ def connect(
 ) -> LM | Scorer:
     """Connect to a model of an OpenAI-style server, to be audited or, where it shows whole distributions, to be used.
 
-    The result is an LM where `top_logprobs` can hold every token and every token has a name of its own. Else it is a
-    `Scorer`, whose numbers are those of an echo. No number that the server answers is kept, so a server whose answers
-    change is found out.
+    The result is an LM if the server is pofx's own, or if `top_logprobs` can hold every token and every token has a name
+    of its own. Otherwise the result is a `Scorer`, which takes its numbers from an echo of the prompt. No answer of the
+    server is cached, so that an audit detects a server whose answers change.
 
     Args:
         url: The address, with or without `/v1` at its end.
@@ -48,8 +48,8 @@ def connect(
         BadValue: The address, the key or `begin` is malformed.
         MissingExtra: The package httpx2 is not installed.
 
-    Right: `audit(connect("http://127.0.0.1:8000", "builtin"), texts)`. Wrong: `pofx.score(connect(url), texts)` before it is
-    known that the server shows whole distributions.
+    Right: `audit(connect("http://127.0.0.1:8000", "builtin"), texts)`. Wrong: `pofx.score(connect(url), texts)` with a
+    server that shows no whole distributions, since the result is then a `Scorer`.
     """
     if begin is not None and not isinstance(begin, str) and why_not_whole(begin, 0, _LARGEST):
         raise BadValue(
@@ -92,7 +92,7 @@ def _listed(client: ServerClient) -> list[str]:
 
 
 def _begin(tokens: ServerTokens, begin: str | int | None) -> Begin:
-    """x0: what the caller names, else the BOS of the server."""
+    """x0: the token that the caller names, else the BOS of the server."""
     if begin is None:
         named = tokens.special.begin
         if named is not None:

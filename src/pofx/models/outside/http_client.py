@@ -1,4 +1,4 @@
-"""The client of an OpenAI-style server: a question goes out as JSON, and a bounded answer or an error comes back."""
+"""The client of an OpenAI-style server: it sends a question as JSON, and returns a bounded answer or raises."""
 
 from __future__ import annotations
 
@@ -126,11 +126,11 @@ class ServerClient:
         self._client.close()
 
     def get(self, path: str) -> Answer:
-        """Ask for a path such as "/v1/models"; errors as in `post`."""
+        """Send GET for a path such as "/v1/models", and return the JSON answer; it raises as `post` does."""
         return self._wanted(path, self.ask("GET", path))
 
     def post(self, path: str, question: Mapping[str, Any]) -> Answer:
-        """Send a question, and want a JSON answer.
+        """Send a question, and return its JSON answer.
 
         Args:
             path: The path, such as "/v1/completions".
@@ -144,7 +144,7 @@ class ServerClient:
             ServerRefused: The server answered with an HTTP error; a subclass of `BadSource`.
 
         Right: `server.post("/v1/completions", {"prompt": [1], "max_tokens": 1}).json["choices"]`. Wrong: `post` to learn
-        which error a server makes of a bad question, which `ask` tells.
+        the status of a bad question, which `ask` returns.
         """
         return self._wanted(path, self.ask("POST", path, question))
 

@@ -17,7 +17,7 @@ class ListedVocab(Vocab):
         token_bytes: The bytes that each id spells; None for a control token, which spells nothing.
         end: The id of EOS, or None.
         control: The names of the control tokens.
-        encoder: The function that spells a text where the tokenizer has rules of its own; None for the longest token.
+        encoder: The function that cuts a text into ids by rules of its own; None for the longest token that fits.
 
     Raises:
         BadValue: `end` is no id of a control token, or an entry is neither bytes nor None.

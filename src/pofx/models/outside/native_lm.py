@@ -25,7 +25,7 @@ from pofx.vocab.control_tokens import ControlTokens
 
 
 def native_lm(server: Completions, tokens: ServerTokens) -> LM | None:
-    """Make an LM of a server of pofx; None of any other server.
+    """Make an LM of a server of pofx; return None for any other server.
 
     Args:
         server: The model that is asked.

@@ -15,7 +15,7 @@ from pofx.vocab.vocabulary import Vocab
 def score_passes(
     score: Callable[[str], Floats], ends: bool, vocab: Vocab, laws: Laws, begins: bool
 ) -> Passes:
-    """Return a pass over paths that takes the numbers of `score`, and those of `laws` where `score` cannot be asked.
+    """Return a pass over paths with the numbers of `score`, and of `laws` where `score` cannot be asked.
 
     A function of a text cannot be asked about ids that `encode` would not give, nor about EOS unless `ends` is set.
 

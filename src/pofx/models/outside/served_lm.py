@@ -32,7 +32,7 @@ _ONE = {"max_tokens": 1, "temperature": 1, "seed": 0}
 
 
 def served_lm(server: Completions, tokens: ServerTokens, begin: Begin) -> LM | None:
-    """Make an LM of a server whose `top_logprobs` hold every token; None where they do not, or tokens have no bytes.
+    """Make an LM of a server whose `top_logprobs` hold every token; None where they do not, or where bytes are unknown.
 
     Args:
         server: The model that is asked.
@@ -69,7 +69,7 @@ def served_lm(server: Completions, tokens: ServerTokens, begin: Begin) -> LM | N
 
 
 def _vocab(tokens: ServerTokens, size: int) -> tuple[ListedVocab, dict[str, int]] | None:
-    """The bytes of ids 0 to `size` − 1, and the id of each name in a distribution; None where a name is not clear."""
+    """The bytes of ids 0 to `size` − 1, and the id of each name in a distribution; None where a name is ambiguous."""
     names: list[str] = []
     together = min(_NAMES, max((tokens.special.context or _NAMES) - 2, 1))
     for lo in range(0, size, together):

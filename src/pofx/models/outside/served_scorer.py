@@ -74,7 +74,7 @@ def served_scorer(server: Completions, tokens: ServerTokens, begin: Begin) -> Sc
 def _of_text(
     server: Completions, text: str, sent: Prompt, choice: Choice, opening: int
 ) -> tuple[Floats, list[bytes]]:
-    """The numbers of the tokens of a text, without what was put before it and what was generated after it."""
+    """The numbers of the tokens of a text, without the tokens put before it and the token generated after it."""
     if isinstance(sent, str):
         if len(choice.offsets) != len(choice.tokens):
             raise _missing(server, "text_offset of every token")

@@ -1,4 +1,4 @@
-"""What a server says of its tokens: the ids of a text, x0 and EOS, and the bytes that each id spells."""
+"""The tokens of a server: the ids of a text, x0 and EOS, and the bytes that each id spells."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROBES = ("a", "the", "1")
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """What a server says of x0 and EOS.
+    """The x0, the EOS and the context that a server names.
 
     Attributes:
         begin: The name and the id of x0; None where the server has none.
@@ -95,7 +95,7 @@ class ServerTokens:
         return list(choice.tokens[: len(ids)]) if len(choice.tokens) >= len(ids) else None
 
     def spelled(self, i: int) -> bytes | None:
-        """The bytes of an id by `/detokenize`; None where they are no UTF-8, or the server does not say."""
+        """The bytes of an id by `/detokenize`; None where the bytes are no UTF-8, or the server does not answer."""
         try:
             found = self._server.post("/detokenize", {"tokens": [i]})
         except ServerRefused:
@@ -136,7 +136,7 @@ def id_of_name(name: str) -> int | None:
 
 
 def unreadable(server: Completions, what: str) -> BadSource:
-    """The error of a server that does not answer a question which it answered before."""
+    """The error of a server that stopped answering a question."""
     return BadSource(
         f"{server.client.address}: expected {what}, got another answer than before",
         "test the server with pofx check-server",

@@ -45,9 +45,12 @@ _MOST_MEMORY = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class ProbeResult:
-    """What was found when a checkpoint was read in float32: the library's log p of the probe, and who reads it since.
+    """The result of the comparison that was made when a checkpoint was first read in float32.
 
-    reader: "decoder" (ours), "head" (the library's body, our head) or "whole" (the library's logits).
+    Attributes:
+        logp: The library's log p of the tokens of the probe, nats.
+        reader: The reader of the checkpoint from then on: "decoder" (ours), "head" (the library's body, our head) or
+            "whole" (the library's logits).
     """
 
     logp: Floats
@@ -122,11 +125,11 @@ class _Rows(Vocab):
 
 
 def recall(fingerprint: str) -> ProbeResult | None:
-    """Return what was found when the checkpoint was read first; None if it was not."""
+    """Return the remembered result for a checkpoint; None where the checkpoint was not read before."""
     try:
         found = read_object(
             _path(fingerprint), _MOST_MEMORY, infinite=True
-        )  # -inf is the log p of a row shut out
+        )  # -inf is the log p of a masked row
         logp, reader = np.array(found["logp"], dtype=np.float64), found["reader"]
     except (BadSource, ValueError, KeyError, TypeError):
         return None
@@ -135,13 +138,13 @@ def recall(fingerprint: str) -> ProbeResult | None:
 
 
 def remember(fingerprint: str, known: ProbeResult) -> None:
-    """Keep what was found; a cache that cannot be written costs time, no answer."""
+    """Remember a result in the cache; without a cache that can be written, the comparison is made at every load."""
     table = {"logp": known.logp.tolist(), "reader": known.reader}
     with suppress(OSError):
         write_atomically(_path(fingerprint), json.dumps(table).encode("ascii"))
 
 
 def _path(fingerprint: str) -> Path:
-    # Asked anew of other versions of both whose word it is.
+    # Other versions of pofx or transformers may have other results, so they do not read this one.
     versions = f"pofx-{version('pofx')}-transformers-{version('transformers')}"
     return cache_dir() / PROBES / f"{fingerprint}-{versions}.json"

@@ -62,9 +62,9 @@ def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
     """Check 1: |Σp − 1| of every next-token distribution that was read."""
     bound = row_bound(lm)
     why = (
-        f"Each next-token law is a distribution, so its probabilities sum to 1; of {count_noun(rows, 'law')} (start, "
-        f"documents, draws, random tokens) the worst is off by {worst:.2g}. Otherwise nothing built from "
-        "them is a probability."
+        f"The probabilities of a next-token distribution sum to 1; of {count_noun(rows, 'distribution')} (start, "
+        f"documents, draws, random tokens) the worst is off by {worst:.2g}. Numbers built from other sums are no "
+        "probabilities."
     )
     return Finding(Check.ROWS, _outcome(worst <= bound), worst, bound, Measure.PROBABILITY, why)
 
@@ -165,7 +165,7 @@ def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
     bound = law_bound(lm)
     why = (
         "A state is a value: extending, choosing or joining rows must leave it as it was, or two "
-        "continuations of one prefix spoil each other. Laws read before and after differ by at most "
+        "continuations of one prefix spoil each other. Distributions read before and after differ by at most "
         f"{worst:.2g}."
     )
     return Finding(Check.VALUES, _outcome(worst <= bound), worst, bound, Measure.PROBABILITY, why)

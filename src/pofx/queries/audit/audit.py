@@ -86,7 +86,7 @@ def audit(
     try:
         return _audited(lm, texts, seed, coarse, held)
     except NoLaw as e:
-        why = f"A law has entries that are no numbers, so nothing can be made of it: {e.subject}."
+        why = f"A next-token distribution has entries that are no numbers, so it has no probabilities: {e.subject}."
         finding = Finding(Check.ROWS, "fail", math.inf, None, Measure.PROBABILITY, why)
         return Audit("improper", why, None, (finding,), len(held.paths), seed)
 
@@ -102,7 +102,7 @@ def _audited(
     has_x0 = has_begin(lm)
     free = 0 if has_x0 else 1
     opening = None if has_x0 else trial_texts.choose_opening(lm, held)
-    behind = np.array([] if opening is None else [opening], dtype=np.int64)
+    prefix = np.array([] if opening is None else [opening], dtype=np.int64)
     source = lm if opening is None else Given(lm, [opening], lm.vocab.decode([opening]))
     start = source.start(1)
     if np.shape(start.logp) != (1, lm.vocab.size):
@@ -110,8 +110,8 @@ def _audited(
             f"expected distributions of {lm.vocab.size} outcomes (vocab.size), got {np.shape(start.logp)[1:]}",
             "give the model a vocabulary of its own outcomes",
         )
-    draws, drawn = trial_texts.draw_texts(source, behind, seed)
-    noise = trial_texts.make_noise(lm, behind, seed)
+    draws, drawn = trial_texts.draw_texts(source, prefix, seed)
+    noise = trial_texts.make_noise(lm, prefix, seed)
     others = collect_law_statistics(lm, [*trial_texts.without_end(lm, draws), *noise], seed)
     surveys = [others] if average is None else [average, others]
     worst = max([worst_sum_error(log_laws(start)), *(s.worst for s in surveys)])
@@ -130,11 +130,11 @@ def _audited(
     findings = [
         agreement.rows_finding(lm, worst, 1 + sum(s.rows for s in surveys)),
         agreement.forward_finding(
-            lm, compared, plain, free, trial_texts.make_long_text(lm, held, behind, seed)
+            lm, compared, plain, free, trial_texts.make_long_text(lm, held, prefix, seed)
         ),
         agreement.batch_finding(lm, compared, plain, free, seed),
         agreement.values_finding(lm, *trial_texts.make_branches(lm, seed)),
-        agreement.draws_finding(lm, draws, drawn, len(behind)),
+        agreement.draws_finding(lm, draws, drawn, len(prefix)),
         own_sampler_finding(lm, held.paths, seed),
         agreement.strings_finding(lm) if has_x0 else None,
         None if coarse is None else precision_finding(lm, coarse, compared, plain, free),
@@ -142,7 +142,7 @@ def _audited(
         *ends,
         termination_finding(alive, where),
         leak_finding(lm, average or others),
-        canonical_finding(lm, draws, len(behind)),
+        canonical_finding(lm, draws, len(prefix)),
         roundtrip_finding(lm.vocab, held),
     ]
     found = tuple(f for f in findings if f is not None)

@@ -18,7 +18,7 @@ OPEN = 2
 HALF = 0.5
 
 
-def canonical_finding(lm: LM, draws: Sequence[Ints], behind: int) -> Finding | None:
+def canonical_finding(lm: LM, draws: Sequence[Ints], prefix: int) -> Finding | None:
     """Check the share of draws whose ids differ from `encode` of the text they spell.
 
     log p of a text is that of one spelling, a lower bound of the text's own log p. The share says how much mass lies on the
@@ -27,16 +27,16 @@ def canonical_finding(lm: LM, draws: Sequence[Ints], behind: int) -> Finding | N
     Args:
         lm: The model.
         draws: Token ids, EOS included where a draw ended.
-        behind: How many ids at the front of each draw were given.
+        prefix: The number of ids at the front of each draw that the draw is conditioned on.
 
     Returns:
         The finding; None where every text has one spelling.
     """
     if lm.vocab.unambiguous or not draws:
         return None
-    other = sum(_is_other(lm, d[behind:]) for d in draws)
+    other = sum(_is_other(lm, d[prefix:]) for d in draws)
     share = other / len(draws)
-    tokens = sum(len(d) - behind for d in draws)
+    tokens = sum(len(d) - prefix for d in draws)
     why = (
         f"{other} of {count_noun(len(draws), 'draw')} ({count_noun(tokens, 'token')}) {'is' if other == 1 else 'are'} "
         "spelled otherwise than the tokenizer spells their text. "

@@ -176,7 +176,8 @@ def _learned(
     if outcome == "fail" and average is not None and average.rows > 1 and average.spread < SAME:
         # One distribution for all positions: EOS cannot be anywhere likelier, and lengths are geometric, which is
         # proper.
-        outcome, why = "warn", f"{why}; its law never changes, so it ends texts by the same coin everywhere"
+        same = "its next-token distribution never changes, so it ends texts by the same coin everywhere"
+        outcome, why = "warn", f"{why}; {same}"
     elif outcome == "fail":
         why += (
             f"; {_summed(sums)}. A model that was never shown ends of texts has no last factor, and its log p(x) no "
@@ -186,7 +187,10 @@ def _learned(
         over, over_se = float(at_end.mean()) + uniform, _se(at_end)
         enough = max(2 * over_se, MATERIAL)
         less = "less" if over >= 0 else "more"
-        why += f". There it costs {abs(over):.2f} ± {over_se:.2f} bits {less} than under the uniform law; {_summed(sums)}"
+        why += (
+            f". There it costs {abs(over):.2f} ± {over_se:.2f} bits {less} than under the uniform distribution; "
+            f"{_summed(sums)}"
+        )
         calibrated = SUMS[0] <= sums.mean() <= SUMS[1] and mean >= LIKELIER
         if over <= enough and not calibrated:
             outcome, value, bound = "fail", over, enough

@@ -24,7 +24,7 @@ LONGEST = 1000
 # Tokens of all documents. Each position costs V numbers, so a large vocabulary gets fewer tokens: 40,000 up to V = 6,000,
 # 5,000 at V = 49,152, never below 4,000.
 TOKENS, LEAST_TOKENS, CELLS = 40_000, 4_000, 250_000_000
-# A server reads the prefix of each token anew.
+# A server reads the whole prefix for each token.
 SERVED_TOKENS = 2_000
 # Built-in documents to try, where a vocabulary spells few of them.
 TRIED = 2_000

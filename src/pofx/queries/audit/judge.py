@@ -89,7 +89,7 @@ def judge(
         f"EOS is {_number(ending.value)} bits likelier where texts end"
         if ending.verdict == "pass"
         else "EOS is there",
-        f"laws sum to 1 up to {_number(by[Check.ROWS].value)}",
+        f"next-token distributions sum to 1 up to {_number(by[Check.ROWS].value)}",
     ]
     return "joint", f"{parts[0]}, {parts[1]}, and {parts[2]}.{leak_note(lm, by[Check.LEAK])}"
 

@@ -35,7 +35,7 @@ def leak_finding(lm: LM, average: LawStatistics | None) -> Finding:
     if lm.vocab.control.unknown is not None:
         why = (
             f"A token puts {leak:.2g} of its mass on {CLASS}, which stands for all words that the model has not and "
-            f"spells none of them ({at}). Laws sum to 1 with it, so p is a distribution over words and {CLASS}: "
+            f"spells none of them ({at}). Distributions sum to 1 with it, so p is one over words and {CLASS}: "
             "Σ p over the texts of known words falls short by that share at every token."
         )
         return Finding(Check.LEAK, "pass" if leak <= LEAK else "warn", leak, LEAK, Measure.PROBABILITY, why)
@@ -58,11 +58,11 @@ def leak_note(lm: LM, found: Finding) -> str:
     Returns:
         A sentence, or "".
 
-    Right: after "laws sum to 1". Wrong: in place of the finding.
+    Right: after "next-token distributions sum to 1". Wrong: in place of the finding.
     """
     if found.verdict == "pass" or found.value is None or lm.vocab.control.unknown is None:
         return ""
     return (
-        f" They are laws of words and {CLASS}: {found.value:.3g} of the mass of a token is on {CLASS} and spells no text, "
-        "so p sums to 1 with that class, and to less over texts."
+        f" They are distributions over words and {CLASS}: {found.value:.3g} of the mass of a token is on {CLASS} and "
+        "spells no text, so p sums to 1 with that class, and to less over texts."
     )

@@ -32,7 +32,7 @@ def precision_finding(
     Returns:
         The finding.
     """
-    rough = _behind_x0_of(lm, coarse).forward(paths, skip=free).logp
+    rough = _after_x0_of(lm, coarse).forward(paths, skip=free).logp
     gaps = np.concatenate([np.abs(a - b) for a, b in zip(plain, rough)] or [np.zeros(0)])
     sums = [abs(float((a - b).sum())) for a, b in zip(plain, rough)]
     mean = float(gaps.mean()) if len(gaps) else 0.0
@@ -43,7 +43,7 @@ def precision_finding(
     return Finding(Check.PRECISION, "pass" if mean <= BOUND else "warn", mean, BOUND, Measure.NATS_EACH, why)
 
 
-def _behind_x0_of(lm: LM, coarse: LM) -> LM:
+def _after_x0_of(lm: LM, coarse: LM) -> LM:
     """Put the x0 of one model before the other, since an audit may have changed the x0."""
     core = coarse.bare()
     if core is None or lm.begin.id is None:

@@ -110,10 +110,17 @@ def estimate_survival(
     return tuple(means.values()), tuple(errors.values())
 
 
-def measure_survival(lm: LM, state: State, behind: bool, seed: int) -> Survival:
-    """Compute P(length > L) where the model knows it and texts begin at x0; else estimate it from one row of `state`."""
+def measure_survival(lm: LM, state: State, given: bool, seed: int) -> Survival:
+    """Compute P(length > L) where the model can and texts begin at x0; else estimate it from one row of `state`.
+
+    Args:
+        lm: The model.
+        state: The state after x0, or after the prefix; only its first row counts.
+        given: Whether texts are conditioned on a prefix in place of x0.
+        seed: Seed of the draws.
+    """
     lengths = choose_lengths(lm)
-    known = None if behind else lm.termination(lengths)
+    known = None if given else lm.termination(lengths)
     if known is not None and known.alive:
         some = lengths[: len(known.alive)]
         return Survival(some, known.alive, (0.0,) * len(some), known.never, 0)

@@ -29,25 +29,25 @@ def letters(vocab: Vocab) -> Ints:
     return np.array([i for i, b in enumerate(vocab.token_bytes) if b is not None], dtype=np.int64)
 
 
-def draw_texts(source: LM, behind: Ints, seed: int) -> tuple[list[Ints], list[NDArray[np.float64]]]:
+def draw_texts(source: LM, prefix: Ints, seed: int) -> tuple[list[Ints], list[NDArray[np.float64]]]:
     """Draw texts as `sample` does, EOS included, after the tokens they are conditioned on; also return log p of each token.
 
     A draw that opens with x0 is left out where x0 is a control token: such a draw is no text. Where x0 is EOS, too, the draw
     is the empty text.
 
     Args:
-        source: The model to draw from, conditioned on `behind`.
-        behind: Token ids to put before each draw.
+        source: The model to draw from, conditioned on `prefix`.
+        prefix: Token ids to put before each draw.
         seed: Seed of the draws.
 
     Returns:
         The paths, and log p of the drawn tokens of each, nats.
     """
     budget = budget_for(source)
-    most = min(budget.drawn, (longest_path(source) or budget.drawn + 1) - len(behind))
+    most = min(budget.drawn, (longest_path(source) or budget.drawn + 1) - len(prefix))
     rows = draw_paths(source, budget.draws, max(most, 1), np.random.default_rng([seed, 5]))
-    kept = [(ids, logp) for ids, logp in rows if len(behind) or not _is_x0(source, ids[0])]
-    paths = [np.concatenate([behind, ids]).astype(np.int64) for ids, _ in kept]
+    kept = [(ids, logp) for ids, logp in rows if len(prefix) or not _is_x0(source, ids[0])]
+    paths = [np.concatenate([prefix, ids]).astype(np.int64) for ids, _ in kept]
     return paths, [np.array(logp) for _, logp in kept]
 
 
@@ -55,10 +55,10 @@ def _is_x0(lm: LM, i: int) -> bool:
     return i == lm.begin.id and i != lm.vocab.end and lm.vocab.token_bytes[i] is None
 
 
-def make_noise(lm: LM, behind: Ints, seed: int) -> list[Ints]:
+def make_noise(lm: LM, prefix: Ints, seed: int) -> list[Ints]:
     """Make random token sequences that look like no text."""
     rng, some = np.random.default_rng([seed, 6]), letters(lm.vocab)
-    return [np.concatenate([behind, rng.choice(some, 3)]).astype(np.int64) for _ in range(NOISE)]
+    return [np.concatenate([prefix, rng.choice(some, 3)]).astype(np.int64) for _ in range(NOISE)]
 
 
 def make_branches(lm: LM, seed: int) -> tuple[Ints, Ints]:
@@ -72,7 +72,7 @@ def without_end(lm: LM, paths: Sequence[Ints]) -> list[Ints]:
     return [p[:-1] if len(p) and p[-1] == lm.vocab.end else p for p in paths]
 
 
-def make_long_text(lm: LM, held: HeldOut, behind: Ints, seed: int) -> Ints:
+def make_long_text(lm: LM, held: HeldOut, prefix: Ints, seed: int) -> Ints:
     """Make one text as long as the context, or as the budget allows: documents end to end, then noise.
 
     A distribution that depends on the length of the text, as rotary positions can make it, shows only at such lengths. The
@@ -81,7 +81,7 @@ def make_long_text(lm: LM, held: HeldOut, behind: Ints, seed: int) -> Ints:
     Args:
         lm: The model.
         held: The documents.
-        behind: Token ids to begin with.
+        prefix: Token ids to put before the text.
         seed: Seed of the noise.
 
     Returns:
@@ -89,7 +89,7 @@ def make_long_text(lm: LM, held: HeldOut, behind: Ints, seed: int) -> Ints:
     """
     most = min(lm.context or 0, budget_for(lm).reach)
     some = np.random.default_rng([seed, 8]).choice(letters(lm.vocab), most)
-    whole = np.concatenate([behind, *without_end(lm, held.paths), some]).astype(np.int64)
+    whole = np.concatenate([prefix, *without_end(lm, held.paths), some]).astype(np.int64)
     return whole[: min(most, longest_path(lm) or most)]
 
 

@@ -101,9 +101,9 @@ def read_compressed(blob: bytes) -> CompressedFile:
         Undecodable: The bytes are anything else, or too few, or too many.
     """
     if blob[: len(MAGIC)] != MAGIC:
-        found = f"{count_noun(len(blob), 'byte')} that begin otherwise" if blob else "nothing"
+        found = f"{count_noun(len(blob), 'byte')} that begin otherwise" if blob else "an empty file"
         raise Undecodable(
-            f"expected what 'pofx compress' wrote, which begins with 'pofx', got {found}", "check the path"
+            f"expected a file of 'pofx compress', which begins with 'pofx', got {found}", "check the path"
         )
     reader = _Reader(blob, len(MAGIC))
     written = reader.take(1)[0]

@@ -21,6 +21,8 @@ CODER = "constriction"
 # Threads that a model in torch codes on (`one_thread`). Files of earlier versions name the threads they were made with.
 THREADS = 1
 LIBRARIES = ("numpy", "torch", "transformers", CODER)
+# The words that messages have for a part of the identity; a compressed file holds the part under the name "law".
+WORDS = {"law": "distributions"}
 
 
 def identify_model(lm: LM) -> dict[str, str]:
@@ -72,7 +74,7 @@ def list_differences(made: dict[str, str], lm: LM) -> list[str]:
     if "threads" not in here:  # torch is not loaded, so the model does not use it
         optional.add("threads")
     return [
-        f"{_short(name)}: {_short(made.get(name))} there, {_short(here.get(name))} here"
+        f"{_short(WORDS.get(name, name))}: {_short(made.get(name))} there, {_short(here.get(name))} here"
         for name in {**here, **made}
         if name not in optional and made.get(name, "") != here.get(name, "")
     ]
@@ -80,7 +82,8 @@ def list_differences(made: dict[str, str], lm: LM) -> list[str]:
 
 def describe_identity(made: dict[str, str]) -> str:
     """Describe a model in a few words, for a message to a user who has not named it."""
-    return f"{_short(made.get('window'))}; x0 {_short(made.get('x0'))}; law {_short(made.get('law'))[:8]}"
+    begin, law = _short(made.get("x0")), _short(made.get("law"))[:8]
+    return f"{_short(made.get('window'))}; x0 {begin}; {WORDS['law']} {law}"
 
 
 def _short(part: str | None) -> str:

@@ -1,1 +1,1 @@
-"""p(text | condition): computed exactly where few states can be told apart, else estimated by particles."""
+"""p(text | condition): computed exactly where the model has few states, else estimated by particles."""

@@ -25,7 +25,7 @@ def condition(
     The set is one of strings: every spelling of a string in tokens counts. Token sequences with control tokens do not.
 
     Three methods are tried in this order. Enumeration serves where few token sequences meet the condition.
-    Forward–backward serves where the model has few states that can be told apart (`LM.sufficient`, `LM.memory`). Both
+    Forward–backward serves where the model has few states with different futures (`LM.sufficient`, `LM.memory`). Both
     are exact. Otherwise sequential Monte Carlo with a twisting function estimates the probability without bias
     (Fearnhead & Clifford 2003 on which particles are kept; Lew et al. 2023 and Zhao et al. 2024 on twisting).
 

@@ -193,7 +193,7 @@ def _sized(make: Callable[[], Dfa], what: str) -> Dfa:
         return make()
     except TooLarge:
         raise BadValue(
-            f"expected one of at most {MOST:,} states, got more for: {what}",
+            f"expected a condition of at most {MOST:,} states, got more for: {what}",
             "shorten it",
             argument="condition",
         ) from None

@@ -1,4 +1,4 @@
-"""Forward–backward: exact answers under a model whose histories fall into few states that can be told apart."""
+"""Forward–backward: exact answers under a model whose histories fall into few states with different futures."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def pose_problem(
         dfa = allow_opening_space(source, preceded(tail, made))
     except TooLarge:
         raise BadValue(
-            f"expected one of at most {MOST:,} states, got more for: {on}",
+            f"expected a condition of at most {MOST:,} states, got more for: {on}",
             "shorten it",
             argument="condition",
         ) from None

@@ -83,11 +83,11 @@ def effective_finding(loss: Loss, documents: int, what: ClusterNoun, groups: int
         f"is {loss.design_effect:.2f}: "
     )
     if alone:
-        why += "but within a single one ρ cannot be told."
+        why += "but a single group does not show ρ."
     elif outcome == "pass":
         why += "as good as independent."
     elif unsure:
-        why += f"but from {count_noun(loss.n, 'scored document')} that ρ cannot be told from 0."
+        why += f"but from {count_noun(loss.n, 'scored document')} that ρ cannot be distinguished from 0."
     else:
         why += f"error bars that take them for independent are too small by a factor of {loss.design_effect**0.5:.1f}."
     return (

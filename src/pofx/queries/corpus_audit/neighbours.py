@@ -114,10 +114,9 @@ def cache_gain(
 ) -> NDArray[np.float64]:
     """Compute log p(y_j | x_i) − log p(y_j) for every first document x_i and every second document y_j.
 
-    Behind x the model is a mixture: ½ as it is, and ½ with a cache of x, p(v|c) = (N_x(c v) + μ p(v)) / (N_x(c) + μ).
-    N_x are
-    the counts of x, c the last tokens (about 4 bytes), and μ is one of three numbers with equal weights. Each component is a
-    distribution over whole texts, so the gain is one of log-probabilities, and never below −log 2.
+    After x the model is a mixture: ½ as it is, and ½ with a cache of x, p(v|c) = (N_x(c v) + μ p(v)) / (N_x(c) + μ).
+    N_x are the counts of x, and c are the last tokens (about 4 bytes). μ is one of three numbers with equal weights. Each
+    component is a distribution over whole texts, so the gain is one of log-probabilities, and never below −log 2.
 
     Args:
         lm: The model.

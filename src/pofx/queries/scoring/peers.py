@@ -99,7 +99,10 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
         return replace(chunked, note=chunked.note + as_left)
     before, after = _tokens_around(marks, peer, rule)
     if not ids and peer in ("lm-eval", "minicons", "lmppl"):
-        raise BadValue(f"{peer} stops at an empty text, got one", "log_prob gives its p(EOS | x0)")
+        raise BadValue(
+            f"expected a text with tokens, since {peer} stops at an empty text, got ''",
+            "log_prob gives p(EOS | x0) of the empty text",
+        )
     score = _score_whole(lm, marks, before, ids, after, peer, rule)
     unknown = sum(i == vocab.control.unknown for i in ids)
     return replace(score, note=score.note + (_unknown_note(unknown) if unknown else "") + as_left)

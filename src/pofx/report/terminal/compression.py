@@ -56,7 +56,7 @@ def break_even_sentence(made: Compression, model: int, xz: int) -> str:
     """
     even = break_even(made, model, xz)
     if not made.bytes:
-        then = "of nothing it cannot be told when that pays"
+        then = "an empty input does not say when that pays"
     elif even is None:
         why = "xz -9 needs none, and is no longer" if made.tokens else "it would only make this longer"
         then = f"{why}: on such text it never pays"

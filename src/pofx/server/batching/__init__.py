@@ -1,1 +1,1 @@
-"""One model for many requests: they take turns between passes, and what waits together is computed together."""
+"""One model for many requests: requests take turns between passes, and calls that wait together are computed together."""

@@ -40,7 +40,7 @@ class Arrivals:
 
 
 class _Arrival:
-    """The arrival of one request, which is counted down once."""
+    """The arrival of one request, which leaves the count once."""
 
     def __init__(self, arrivals: Arrivals) -> None:
         self._arrivals, self._lock, self._waited_for = arrivals, threading.Lock(), True
@@ -56,7 +56,7 @@ _current: ContextVar[_Arrival | None] = ContextVar("arrival", default=None)
 
 
 def arrived() -> None:
-    """Say that the request of this thread calls a model; later calls of the same request say nothing new."""
+    """Note that the request of this thread calls a model; later calls of the same request change no count."""
     arrival = _current.get()
     if arrival is not None:
         arrival.happened()

@@ -17,7 +17,7 @@ from pofx.server.batching.turns import Ticket
 
 @dataclass(eq=False, kw_only=True)
 class Call:
-    """A call of `LM.forward` or `LM.extend`, and its result as soon as there is one.
+    """A call of `LM.forward` or `LM.extend`, and its result once the call is computed.
 
     Attributes:
         ticket: The place of the caller in the line before the model.
@@ -63,7 +63,7 @@ class ForwardCall(Call):
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Traces go together where they report the same; sets of tokens are never compared."""
+        """Paths go together whose traces report the same numbers; requests for masses of sets never go together."""
         alone = None if self.want.masses is None else id(self)
         return ("forward", *self.want.key[:-1], alone)
 
@@ -101,7 +101,7 @@ class ExtendCall(Call):
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Prefixes go together that are extended by equally many tokens, with distributions or without."""
+        """Prefixes go together that are extended by equally many tokens, all with or all without distributions."""
         return ("extend", self.ids.shape[1], self.law)
 
     @staticmethod

@@ -9,11 +9,11 @@ from contextvars import ContextVar
 
 
 class Cancelled(Exception):
-    """Nobody waits for this work any more; raised inside it, at the next pass."""
+    """The client has gone; raised within its work, at the next pass."""
 
 
 class Cancellation:
-    """A flag that the connection of a client sets when the client goes away; the one thing here that changes."""
+    """A flag that the connection of a client sets when the client goes away."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -42,5 +42,5 @@ def cancelled_by(cancellation: Cancellation) -> Iterator[None]:
 
 
 def current_cancellation() -> Cancellation:
-    """The flag of the work that runs now; one that nobody sets, outside `cancelled_by`."""
+    """The flag of the work that runs now; outside `cancelled_by`, a flag that nobody sets."""
     return _current.get() or Cancellation()

@@ -1,4 +1,4 @@
-"""One model for the threads of many requests: what waits together is computed together, in bounded turns."""
+"""One model for the threads of many requests: calls that wait together are computed together, in bounded turns."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ QUIET, PATIENCE, STEP = 0.002, 0.030, 0.004
 class SharedLM(LMWrapper):
     """The same distribution, computed for many threads by one computation at a time.
 
-    Calls of `forward` and `extend` that wait for the model are computed together, whoever made them, and prefixes that
-    they share are read once. A long computation lets others in between two passes.
+    Calls of `forward` and `extend` that wait for the model are computed together, and their shared prefixes are read
+    once. A long computation lets others in between two passes.
 
     Args:
         lm: The model.
@@ -70,7 +70,7 @@ class SharedLM(LMWrapper):
         self._steps = 0  # calls in the last computation of steps
 
     def over(self, lm: LM) -> LM:
-        """Another model at the same turns."""
+        """A `SharedLM` of another model, at the same turns."""
         return SharedLM(lm, self._turns, self._merge, self._preparing, self._observe)
 
     def forward(
@@ -136,7 +136,7 @@ class SharedLM(LMWrapper):
         return call.result
 
     def _lead(self, call: Call, idle: bool) -> None:
-        """Compute a call, and all that wait and go with it."""
+        """Compute a call together with the waiting calls that go with it."""
         if self._merge and self.work and call.tokens <= LONG:
             if isinstance(call, ExtendCall):
                 _wait(STEP, lambda: len(self._pending) >= self._steps)
@@ -168,7 +168,7 @@ class SharedLM(LMWrapper):
         _wait(PATIENCE, settled)
 
     def _together(self, call: Call) -> list[Call]:
-        """The calls that go with one, it among them: of its kind, as short or as long as it, `MOST` tokens in all."""
+        """A call, and the waiting calls of its kind and of similar length, at most `MOST` tokens in all."""
         if not self._merge or call.cancellation.cancelled:
             return [call]
         calls, tokens = [call], call.tokens
@@ -214,7 +214,7 @@ class SharedLM(LMWrapper):
         self._observe(len(calls), sum(c.tokens for c in calls), time.monotonic() - began)
 
     def _in_turn(self, compute: Callable[[], R]) -> R:
-        """Compute something that is merged with nothing."""
+        """Compute a function in a turn of its own."""
         if current_cancellation().cancelled:
             raise Cancelled
         ticket = self._turns.enter()

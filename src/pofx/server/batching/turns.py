@@ -9,7 +9,7 @@ from collections import deque
 class Ticket:
     """A place in the line before a model.
 
-    A caller that waits with a ticket either gets the turn, or has its work done by somebody else.
+    Either the caller that waits with a ticket gets the turn, or another caller does its work.
     """
 
     __slots__ = ("_called", "leads")
@@ -19,7 +19,7 @@ class Ticket:
         self.leads = False
 
     def call(self, leads: bool) -> None:
-        """Wake the caller that waits: it has the turn, or somebody else has done its work."""
+        """Wake the caller that waits: it has the turn, or another caller has done its work."""
         self.leads = leads
         self._called.set()
 
@@ -68,7 +68,7 @@ class Turns:
         return ticket
 
     def withdraw(self, ticket: Ticket) -> None:
-        """Take a ticket out of the line of new work, since somebody else does its work and will call it."""
+        """Take a ticket out of the line of new work, since another caller does its work and will call the ticket."""
         with self._lock:
             self._new.remove(ticket)
 

@@ -39,7 +39,7 @@ class Task:
 
     @property
     def _written_again(self) -> int:
-        """How many tokens of prompts stand in the answer once more than they are read."""
+        """The tokens of prompts that are written in the answer, beyond those that are read."""
         asked = self.asked
         written = bool(asked.echo or asked.return_token_ids or asked.prompt_logprobs is not None)
         return (asked.copies - 1) * sum(len(p.ids) for p in self.prompts) if written else 0
@@ -66,7 +66,7 @@ def answer(task: Task, emit: Callable[[int, Part], None]) -> list[Reading]:
 
     Args:
         task: The request.
-        emit: Is given each part of each choice, with the number of the choice.
+        emit: A function that is called with the number of a choice and its next part.
 
     Returns:
         The prompts with their numbers.

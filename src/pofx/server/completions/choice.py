@@ -1,4 +1,4 @@
-"""A choice of an answer as it grows: its text, its tokens and where they begin, and why it ended."""
+"""A choice of an answer as it grows: its text, its tokens with their offsets, and the reason of its end."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class GrowingChoice:
 
     Args:
         prompt: The tokens of the prompt that are echoed, or would be.
-        echo: Whether they are part of the choice.
+        echo: Whether the tokens of the prompt are part of the choice.
         strings: The strings of tokens.
         stops: The strings before which the text ends.
         end: The id of EOS; None for a model without.
@@ -64,7 +64,7 @@ class GrowingChoice:
             self._waiting = []
 
     def open(self) -> Part:
-        """The part of the prompt; an empty one without echo. It is the whole choice where nothing is generated."""
+        """The part of the prompt, empty without echo. Where nothing is generated, this part is the whole choice."""
         settled = [self._text.add(self._opening, False)] if self._opening is not None else []
         if self._most == 0:
             settled.append(self._text.close())
@@ -82,7 +82,7 @@ class GrowingChoice:
         return self._part(settled, "stop" if ended else "length")
 
     def _take(self, token: Token) -> bytes:
-        """What a token adds to the text; the token waits until that is settled."""
+        """Add the bytes of a token to the text; the token waits until its text is settled."""
         first = not self._spelled
         piece = self._strings.piece(token.id, first)
         # A space that the tokenizer put before the text adds nothing, and is the first token all the same.
@@ -97,7 +97,7 @@ class GrowingChoice:
 
 
 def joined(parts: Sequence[Part]) -> Part:
-    """All parts as one."""
+    """All parts as one part."""
     return Part(
         "".join(p.text for p in parts),
         tuple(t for p in parts for t in p.tokens),

@@ -17,7 +17,7 @@ from pofx.server.completions.request import CompletionRequest
 from pofx.server.completions.token import Token
 from pofx.transforms.warp import Warp
 
-# Rows that are drawn side by side: their laws of 50,000 tokens take 50 MB.
+# Rows that are drawn side by side: their distributions over 50,000 tokens take 50 MB.
 ROWS = 128
 
 
@@ -26,9 +26,9 @@ class Plan:
     """How continuations are drawn.
 
     Attributes:
-        max_tokens: The most tokens of each, EOS included.
-        copies: How many of each prompt.
-        warp: The laws that are drawn from; None for the likeliest token each time.
+        max_tokens: The most tokens of each continuation, EOS included.
+        copies: How many continuations of each prompt.
+        warp: The distributions that tokens are drawn from; None for the likeliest token each time.
         seed: The seed; None for a fresh one.
         top: How many likeliest tokens are reported at each position.
     """
@@ -58,7 +58,7 @@ def draw_all(lm: LM, paths: Sequence[Sequence[int]], plan: Plan, keep: Callable[
         lm: The model that reads the paths.
         paths: The path of each prompt.
         plan: How they are drawn.
-        keep: Is given the number of a row and its next token, and says whether the row goes on. Row
+        keep: A function of the number of a row and its next token, which returns whether the row goes on. Row
             `prompt · copies + copy` continues a prompt.
     """
     rows = len(paths) * plan.copies
@@ -97,7 +97,7 @@ def _next(logp: Floats, u: NDArray[np.float64], plan: Plan) -> list[Token]:
 
 
 def _after(lm: LM, paths: Sequence[Sequence[int]]) -> State:
-    """The state after each path; the beginning that all share is read once, and equally long rests together."""
+    """The state after each path; a prefix that all paths share is read once, and rests of one length together."""
     # Whatever the least and the greatest path share is shared by all.
     least, greatest = list(min(map(list, paths))), list(max(map(list, paths)))
     pairs = enumerate(zip(least, greatest))

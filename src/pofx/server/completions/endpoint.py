@@ -43,7 +43,7 @@ async def completions(request: Request, begin: bool = False) -> Response:
 
 
 def _bound(asked: CompletionRequest, settings: Settings) -> int:
-    """An upper bound of the tokens that are read, before anything is tokenised."""
+    """An upper bound of the tokens that are read, before any text is tokenised."""
     if isinstance(asked.prompt, str):
         return check_texts("prompt", [asked.prompt], settings)
     texts = [p for p in asked.prompt if isinstance(p, str)]
@@ -89,7 +89,7 @@ def _record(task: Task, parts: dict[int, list[Part]], readings: list[Reading]) -
 
 
 def _check_together(asked: CompletionRequest, settings: Settings) -> None:
-    """Refuse what the shape of a request cannot say."""
+    """Refuse fields whose values exclude each other, which the shape of a request cannot express."""
     if asked.copies > settings.n:
         raise RequestError(400, "invalid_value", f"n: expected at most {settings.n}, got {asked.copies}", "n")
     if asked.stream and asked.prompt_logprobs is not None:

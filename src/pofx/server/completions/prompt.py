@@ -39,8 +39,8 @@ class Prompt:
 def reader(served: ServedModel) -> LM:
     """The model that reads the paths of prompts.
 
-    It is the model without x0, if there is one, since x0 is then an id like any other, and all prompts of all requests
-    can be read together.
+    Where x0 was put before the model by `with_begin`, this is the model without x0. There x0 is an id like any other, so
+    that all prompts of all requests can be read together.
     """
     return served.lm if served.bare is None else served.bare
 
@@ -119,7 +119,7 @@ def check_room(served: ServedModel, prompts: Sequence[Prompt], asked_for: int | 
     Args:
         served: The model.
         prompts: The prompts.
-        asked_for: The number that was asked for; None for the default, or fewer where the context ends before.
+        asked_for: The `max_tokens` of the request; None for the default, or for fewer where the context ends earlier.
         default: The default.
 
     Raises:

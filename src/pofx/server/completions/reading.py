@@ -27,7 +27,7 @@ class Reading:
 def read_prompts(
     lm: LM, prompts: Sequence[Prompt], top: int, rank: bool, numbers: bool, after: bool
 ) -> list[Reading]:
-    """Read prompts in one pass, in which beginnings that they share are read once.
+    """Read prompts in one pass, which reads shared prefixes once.
 
     Args:
         lm: The model that reads the paths of the prompts.
@@ -39,7 +39,7 @@ def read_prompts(
     """
     if not (numbers or after):
         return [Reading(tuple(map(Token, p.ids)), None) for p in prompts]
-    # The law after a path is that at one more token, whichever it is.
+    # The distribution after a path is read at one more token, whose id does not matter.
     paths = [[*p.path, 0] if after else p.path for p in prompts]
     skips = [p.skip if numbers else len(p.path) for p in prompts]
     trace = lm.forward(paths, Want(rank=rank, top=top), skips)

@@ -1,4 +1,4 @@
-"""JSON of completions, as OpenAI and vLLM have it."""
+"""The JSON of completions, in the shape of OpenAI and vLLM."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def choice_record(index: int, part: Part, strings: TokenStrings, top: int | None
 
     Args:
         index: The number of the choice.
-        part: What it holds.
+        part: The content of the choice.
         strings: The strings of tokens.
         top: How many likeliest tokens are reported at each position; None for no log-probabilities.
     """

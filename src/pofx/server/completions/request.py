@@ -21,7 +21,7 @@ class StreamOptions(BaseModel):
     """How an answer is streamed.
 
     Attributes:
-        include_usage: Whether a last chunk has the numbers of tokens.
+        include_usage: Whether the last chunk has the numbers of tokens.
     """
 
     include_usage: StrictBool | None = None
@@ -39,13 +39,13 @@ class CompletionRequest(BaseModel):
         logprobs: How many likeliest tokens are reported at each position; None for no log-probabilities.
         max_tokens: The most tokens to generate, EOS included; 16 by default.
         temperature: The temperature of the draw; 0 for the likeliest token each time.
-        top_p: The mass that the tokens drawn from hold at least; 0 for the likeliest token each time.
+        top_p: Draws are from the fewest likeliest tokens with at least this mass; 0 for the likeliest token each time.
         top_k: How many of the likeliest tokens are drawn from; 0 or −1 for all.
         stop: A string or strings before which the text ends.
         seed: The same seed gives the same draws.
         n: How many continuations of each prompt.
         stream: Whether tokens are sent as they are drawn, as server-sent events.
-        stream_options: How they are streamed.
+        stream_options: How tokens are streamed.
         add_special_tokens: Whether a text stands after x0; ids are always taken as they are.
         prompt_logprobs: How many likeliest tokens are reported at each position of the prompt, by id, with ranks.
         return_token_ids: Whether the answer has the ids of the prompt and of the continuation.
@@ -77,7 +77,7 @@ class CompletionRequest(BaseModel):
     @field_validator("prompt", mode="before")
     @classmethod
     def _one_kind(cls, value: Any) -> Any:
-        """One message for a prompt of no kind, instead of one for each kind that it is not."""
+        """Give one message for a prompt of no kind, and not a message for each kind."""
         if value is None:
             return ""
         items = value if isinstance(value, list) else []
@@ -109,5 +109,5 @@ class CompletionRequest(BaseModel):
 
     @property
     def ignored(self) -> list[str]:
-        """The names of the fields that nothing here knows."""
+        """The names of the fields that the server does not know."""
         return list(self.model_extra or {})

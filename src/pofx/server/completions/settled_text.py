@@ -16,7 +16,7 @@ WINDOW = 256
 
 @dataclass(frozen=True)
 class Settled:
-    """What has become certain with the last bytes.
+    """The text that has become certain with the last bytes.
 
     Attributes:
         text: The further text.
@@ -37,7 +37,7 @@ class SettledText:
     UTF-8 are U+FFFD.
 
     Args:
-        stops: The strings before which the text ends. They are not looked for in the `unstoppable` bytes.
+        stops: The strings before which the text ends. They do not count within the `unstoppable` bytes.
 
     Right: `text = SettledText(["\n"])`, `text.add([b"a", b"b\n"])`, then `text.close()`. Wrong: `add` after `close`.
     """
@@ -66,7 +66,7 @@ class SettledText:
         return self._settle(len(self._data) - self._beginning_of_stop(), False)
 
     def close(self) -> Settled:
-        """Settle all that is left, since no further token follows."""
+        """Settle the rest of the text, since no further token follows."""
         return self._settle(len(self._data), True)
 
     def _beginning_of_stop(self) -> int:

@@ -23,12 +23,12 @@ from pofx.server.incoming.wire import json_bytes
 class CompletionStream(Response):
     """The events of a request.
 
-    What fails before the first event is answered with the status of its error. What fails later is an event with an
-    error, since the status has been sent.
+    An error before the first event is answered with its status. A later error is an event, since the status has
+    been sent.
 
     Args:
         request: The request.
-        task: What it asks.
+        task: The task of the request.
         headers: Further headers.
         seat: The admission of the request, which ends with the work.
     """

@@ -13,7 +13,7 @@ class Token:
         id: The id.
         logp: log p(token | all before it) under the model, nats; None where it is not known.
         top: The likeliest ids at its position, the likeliest one first, and their log-probabilities.
-        rank: 1 + the number of tokens that are strictly likelier; 0 where nobody asked.
+        rank: 1 + the number of tokens that are strictly likelier; 0 where ranks are not asked for.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""What the shapes of answers have in common. They describe answers, and tests hold real answers against them."""
+"""The parts that the shapes of answers have in common. Tests compare real answers with these shapes."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class MaybeImpossible(Answer):
 
 
 class Problem(Answer):
-    """What is wrong with a request or a text.
+    """A fault of a request or of a text.
 
     Attributes:
-        message: What was expected, what was got, and what to do.
+        message: The expected value, the value that came, and what to do.
         type: The kind of error in OpenAI's words.
         param: The field that the message is about; null for none.
         code: A stable name of the error for programs.

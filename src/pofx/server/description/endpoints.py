@@ -1,4 +1,4 @@
-"""The endpoints of a server: what each is asked, what it answers, and with which statuses it refuses."""
+"""The endpoints of a server: the shapes of request and answer, and the statuses of refusals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Endpoint:
 
     Attributes:
         path: Its path.
-        summary: What it is for.
+        summary: The purpose of the endpoint.
         answer: The shape of its answer; or the media type of an answer that is no JSON.
         request: The shape of its request; None for GET.
         refusals: The statuses of its refusals.
@@ -32,7 +32,7 @@ class Endpoint:
         of_clients: Whether the path also stands after /begin, /models/NAME and /models/NAME/begin.
         chunk: The shape of the data of server-sent events; None where the answer never comes as such.
         example: A request that each server answers.
-        links: What the answer can be asked about next: a name, and the link as OpenAPI has it.
+        links: Links from the answer to further requests: a name, and the link as OpenAPI has it.
     """
 
     path: str

@@ -19,9 +19,9 @@ class Outcome(MaybeImpossible):
         byte: The byte, where the unit is a byte.
         character: The character, where the unit is a character.
         word: The word, where the unit is a word.
-        bytes: What it spells, in base64; null for a control token such as EOS.
-        nats: Its log-probability, nats.
-        p: Its probability.
+        bytes: The bytes of the outcome, in base64; null for a control token such as EOS.
+        nats: The log-probability of the outcome, nats.
+        p: The probability of the outcome.
         p_low: A lower bound of the probability.
         p_high: An upper bound of the probability.
     """
@@ -69,7 +69,7 @@ class NextAnswer(MaybeImpossible):
         unit: The kind of outcome.
         top: The likeliest outcomes, likeliest first.
         rest: All other outcomes.
-        entropy_nats: The entropy of the distribution, nats; a bound where it is not known.
+        entropy_nats: The entropy of the distribution, nats; a bound where the entropy is not known.
         entropy_interval_nats: Bounds of the entropy; a null bound says nothing.
         calls: How often the model was called in a search.
         terms: What was counted, and under which rules.
@@ -94,7 +94,7 @@ class Draw(MaybeImpossible):
         bytes: Its bytes, in base64.
         nats: Its log-probability under the distribution drawn from, nats.
         warp: How the model was changed before the draw.
-        model_nats: Its log-probability under the model without the warp, nats; null where that is not known.
+        model_nats: Its log-probability under the model without the warp, nats; null where it is not known.
         ended: Whether EOS was drawn; a draw that was cut off is a prefix.
         tokens: How many tokens it has.
         ids: Its ids, EOS not included.
@@ -147,7 +147,7 @@ class KeptVerdict(Answer):
         begin: The id of the x0 of the audit; null for none.
         end: The id of the EOS of the audit; null for none.
         verdict: The verdict.
-        reason: Why.
+        reason: The reason of the verdict.
         begin_text: The name of x0.
         date: The date of the audit.
         version: The version of pofx.
@@ -167,12 +167,12 @@ class AuditAnswer(Answer):
 
     Attributes:
         model: The name of the model.
-        verdict: The kept verdict; null where none is kept.
+        verdict: The kept verdict; null without a kept verdict.
         reason: Its reason.
         begin: The x0 that the server scores with.
         end: The id of the EOS that the server scores with; null for none.
         kept: The kept verdict in full.
-        advice: What to do where none is kept.
+        advice: What to do without a kept verdict.
     """
 
     model: str
@@ -205,7 +205,7 @@ class VocabularyAnswer(Answer):
         begin: The symbol x0.
         end: The id of EOS; null for none.
         control: The names and ids of control tokens.
-        tokens: What each id spells, in base64; null for a control token.
+        tokens: The bytes that each id spells, in base64; null for a control token.
         context: The most tokens that the model reads; null for no bound.
         beyond: Whether texts longer than the context are read, in windows.
         dtype: The type of the numbers that the model computes with.

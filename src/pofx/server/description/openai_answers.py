@@ -44,7 +44,7 @@ class Choice(Answer):
         index: Its number.
         text: Its text, after that of the prompt where `echo` is true.
         logprobs: Its tokens, where `logprobs` is asked for.
-        finish_reason: Why it ended.
+        finish_reason: The reason why the continuation ended.
         prompt_logprobs: The tokens of the prompt by id, where `prompt_logprobs` is asked for.
         token_ids: The ids of the continuation, where `return_token_ids` is true.
         prompt_token_ids: The ids of the prompt, where `return_token_ids` is true.
@@ -63,9 +63,9 @@ class Usage(Answer):
     """Numbers of tokens.
 
     Attributes:
-        prompt_tokens: Those of the prompts.
-        completion_tokens: Those that were drawn.
-        total_tokens: Both.
+        prompt_tokens: The tokens of the prompts.
+        completion_tokens: The tokens that were drawn.
+        total_tokens: The tokens of prompts and draws together.
     """
 
     prompt_tokens: int
@@ -104,7 +104,7 @@ class CompletionChunk(Answer):
         created: When it was made, seconds since 1970.
         model: The name of the model.
         system_fingerprint: A name of the weights; null for none.
-        choices: What is new of each continuation; a list without items where `usage` follows.
+        choices: The new part of each continuation; an empty list in the part that has `usage`.
         usage: Numbers of tokens, in the last part, where `stream_options` ask for them.
     """
 
@@ -122,7 +122,7 @@ class TokenizeAnswer(Answer):
 
     Attributes:
         tokens: The ids.
-        count: How many there are.
+        count: The number of ids.
         max_model_len: The context of the model, tokens; null for no bound.
         token_strs: The text of each token.
     """

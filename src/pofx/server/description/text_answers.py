@@ -12,7 +12,7 @@ class Likely(MaybeImpossible):
     Attributes:
         id: Its id.
         token: Its text, as people read it.
-        bytes: What it spells, in base64; null for a control token, which spells nothing.
+        bytes: The bytes of the token, in base64; null for a control token, which spells nothing.
         nats: Its log-probability, nats.
     """
 
@@ -28,8 +28,8 @@ class TokenTerm(MaybeImpossible):
     Attributes:
         id: Its id.
         token: Its text, as people read it; "EOS" for the end of the text.
-        bytes: What its id spells, in base64; null for a control token such as EOS. At the beginning of a text some
-            vocabularies leave its space out, so `start` and `end` say which bytes of the text it spells.
+        bytes: The bytes that the id spells, in base64; null for a control token such as EOS. At the beginning of a text some
+            vocabularies leave out the space of the token, so `start` and `end` give its bytes in the text.
         start: Where it begins in the text, bytes.
         end: Where it ends in the text, bytes.
         nats: Its log-probability, nats.
@@ -156,7 +156,7 @@ class WordsAnswer(Answer):
 
 
 class ModelPosterior(MaybeImpossible):
-    """What a text says of one model.
+    """The posterior of one model, given a text.
 
     Attributes:
         model: Its name.
@@ -178,7 +178,7 @@ class ModelPosterior(MaybeImpossible):
 
 
 class Posterior(MaybeImpossible):
-    """Which model one text is from.
+    """The posterior of the models, given one text.
 
     Attributes:
         text: The text.

@@ -37,8 +37,8 @@ class RequestError(Exception):
     Attributes:
         status: The HTTP status.
         code: A stable name of the refusal for programs.
-        param: The field that the message is about; None where it is about none.
-        message: What was expected, and what was got.
+        param: The field that the message is about; None for a message about no field.
+        message: The expected value, and the value that came.
         advice: Ways out.
         headers: Further headers of the answer.
         offset: The byte of the body at which the fault begins; None for a fault of no byte.

@@ -28,12 +28,12 @@ async def read_body(request: Request, shape: type[M], settings: Settings) -> M:
 
     Args:
         request: The request.
-        shape: The fields, and what each may hold.
+        shape: The fields and their types.
         settings: The limits.
 
     Raises:
-        RequestError: 415 for another kind of body; 413 for too large a body; 429 where other bodies fill the room
-            for them; 400 for a body that is no JSON object of this shape, with the offset in bytes of what is wrong.
+        RequestError: 415 for another kind of body. 413 for too large a body. 429 where other bodies have used up the room
+            for bodies. 400 for a body that is no JSON object of this shape, with the offset of the fault in bytes.
     """
     _check_headers(request.headers, settings.body)
     with request.app.state.desk.receiving() as more:
@@ -44,7 +44,7 @@ async def read_body(request: Request, shape: type[M], settings: Settings) -> M:
 
 
 def _check_headers(headers: Headers, most: int) -> None:
-    """A page in a browser can send other kinds of body without asking first."""
+    """Refuse other kinds of body, which a page in a browser can send without asking first."""
     kind, _, more = headers.get("content-type", "").partition(";")
     charset = re.search(r"charset\s*=\s*\"?([^\s\";]*)", more, re.IGNORECASE)
     utf8 = charset is None or charset[1].lower() in ("utf-8", "utf8")
@@ -68,7 +68,7 @@ def _check_headers(headers: Headers, most: int) -> None:
 
 
 def shown_headers(values: Iterable[str]) -> str:
-    """What was sent, shortened, in characters that no terminal or log obeys."""
+    """The value of a header, shortened, without control characters of terminals and logs."""
     return ", ".join(ascii(v[:60]) for v in list(values)[:2]) or "none"
 
 

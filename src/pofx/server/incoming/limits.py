@@ -1,4 +1,4 @@
-"""What one request may ask, checked before anything is tokenised or allocated."""
+"""The limits of one request, checked before a text is tokenised or memory is taken."""
 
 from __future__ import annotations
 

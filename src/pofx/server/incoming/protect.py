@@ -1,4 +1,4 @@
-"""Who may ask: keys, names of hosts, origins of browsers, and the kind of body, before any endpoint is called."""
+"""Which requests reach an endpoint: keys, names of hosts, origins of browsers, and the kind of body."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_settings(settings: Settings) -> None:
     """Refuse settings that are not safe, before anything is loaded.
 
     Raises:
-        BadValue: An address that other machines reach has no key; or a key or an origin is none.
+        BadValue: An address that other machines reach has no key, or a key or an origin is malformed.
     """
     key = settings.api_key
     if key is not None and not re.fullmatch(r"[!-~]+", key):
@@ -66,7 +66,7 @@ class Protect:
 
     A page in a browser can make the browser send requests to this machine. Four rules keep such pages out. A request
     must name this machine in `Host`, since a page can let its own name point here (DNS rebinding). An `Origin` must be
-    allowed. A body must say that it is JSON (`read_body`), which a browser only sends after asking first. No answer says
+    allowed. A body must have the type of JSON (`read_body`), which a browser only sends after asking first. No answer says
     that other origins may read it, unless the settings name the origin.
 
     Args:

@@ -1,4 +1,4 @@
-"""HTTP on a socket: as uvicorn speaks it, with deadlines for slow clients and refusals in the shape of all others."""
+"""HTTP on a socket, by uvicorn, with deadlines for slow clients and refusals in the server's own shape."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Protocol(H11Protocol):
     _taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Watch the first request, or refuse one connection too many."""
+        """Watch the first request, or refuse the connection where there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self.most:
             self._refuse(
@@ -46,37 +46,37 @@ class Protocol(H11Protocol):
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Watch no more."""
+        """Stop the clock of the connection."""
         for timer in (self._sending, self._taking):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read what has come."""
+        """Read the bytes that have come."""
         if not self.transport.is_closing():
             super().data_received(data)
             self._watch()
 
     def on_response_complete(self) -> None:
-        """Take the next request, which may have come already."""
+        """Begin the next request, whose bytes may have come already."""
         super().on_response_complete()
         self._watch()
 
     def shutdown(self) -> None:
-        """End after what is admitted; a request that is still being sent is not."""
+        """End after the admitted requests; a request that is still being sent is not admitted."""
         if self.conn.their_state is h11.SEND_BODY:
             self._refuse(shutting_down())
         else:
             super().shutdown()
 
     def pause_writing(self) -> None:
-        """The client takes nothing: it has some time to change its mind."""
+        """Give a client that reads nothing some time to go on."""
         super().pause_writing()
         self._taking = self.loop.call_later(self.seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The client takes again."""
+        """Stop the clock of a client that reads again."""
         if self._taking is not None:
             self._taking.cancel()
         super().resume_writing()
@@ -109,7 +109,7 @@ class Protocol(H11Protocol):
         )
 
     def _refuse(self, error: RequestError) -> None:
-        """Answer where nothing is answered yet, and close the connection."""
+        """Refuse the request where no answer has begun, and close the connection."""
         if not self.transport.is_closing() and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             answer = refusal(error)
             headers: list[Any] = [*answer.raw_headers, (b"connection", b"close")]

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 
 def json_bytes(record: Any) -> bytes:
-    """Strict JSON in UTF-8; NaN and infinities would be null, and nobody may rely on that."""
+    """Write strict JSON in UTF-8. Callers replace NaN and infinities before, since here they would become null."""
     return orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -1,4 +1,4 @@
-"""How a native request is answered: admitted by its tokens, then computed and written in a thread."""
+"""The answer to a native request: the request is admitted by its tokens, then computed and written in a thread."""
 
 from __future__ import annotations
 

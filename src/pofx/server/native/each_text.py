@@ -1,4 +1,4 @@
-"""Answers text by text: an error of one text stands at the place of this text, and the others are answered."""
+"""Answers text by text: an error of one text stands at its place, and the other texts are answered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OF_A_TEXT = (NotText, TooLong, Impossible, NoLaw)
 
 
 class _OfTheRequest(Exception):
-    """An error that each half of the texts would meet again."""
+    """An error of the whole request, which each half of the texts would raise again."""
 
     def __init__(self, error: PofxError) -> None:
         super().__init__(str(error))
@@ -50,8 +50,8 @@ def records_of_each(
     Args:
         texts: The texts.
         givens: The prefix of each.
-        query: Returns one result a text, for texts and their prefixes.
-        record: Makes the record of a result.
+        query: A function of texts and their prefixes, which returns one result a text.
+        record: A function that makes the record of a result.
 
     Raises:
         PofxError: The whole request has no answer.

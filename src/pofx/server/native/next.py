@@ -1,4 +1,4 @@
-"""`POST /v1/next`: what may come next, as `pofx next --json` gives it."""
+"""`POST /v1/next`: the likeliest next units, as `pofx next --json` gives them."""
 
 from __future__ import annotations
 

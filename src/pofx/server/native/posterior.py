@@ -78,6 +78,6 @@ def _check(asked: PosteriorRequest, models: list[ServedModel]) -> None:
         raise RequestError(
             400,
             "invalid_value",
-            f"weights: expected one for each of {len(models)} models, got {len(asked.weights)}",
+            f"weights: expected a weight for each of {len(models)} models, got {len(asked.weights)}",
             "weights",
         )

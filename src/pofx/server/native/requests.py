@@ -14,7 +14,7 @@ Seed = Annotated[StrictInt, Field(ge=0, lt=1 << 53)]
 class NativeRequest(BaseModel):
     """The fields that all native endpoints have.
 
-    A field that no endpoint knows is refused: an option with a typing error would change nothing, and nobody would know.
+    A field that no endpoint knows is refused, since an option with a typing error would silently change nothing.
 
     Attributes:
         model: The name of a model; null for the first one.
@@ -88,7 +88,7 @@ class SampleRequest(NativeRequest):
         n: How many draws.
         given: The prefix that the draws follow.
         boundary: exact: the first token may begin inside the prefix; token: it begins where the prefix ends.
-        max_tokens: A draw is cut off after this many tokens, and `ended` says so.
+        max_tokens: A draw is cut off after this many tokens; its `ended` is then false.
         seed: The same seed gives the same draws; null for a fresh one.
         temperature: Draws are from p^(1/T), renormalised token by token.
         top_k: Draws are from the k likeliest tokens only.

@@ -1,4 +1,4 @@
-"""Which native path is answered by which function."""
+"""The native paths, and the function that answers each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /v1/vocabulary`: what a model says of itself, and the bytes that each of its ids spells."""
+"""`GET /v1/vocabulary`: the properties of a model, and the bytes that each of its ids spells."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def vocabulary_endpoint(request: Request) -> Response:
 
 
 def vocabulary_record(served: ServedModel) -> dict[str, Any]:
-    """The vocabulary of a model; a token is base64 of its bytes, and null is a control token, which spells nothing."""
+    """The vocabulary of a model: for each id the base64 of its bytes, and null for a control token, which spells none."""
     lm = served.lm
     return {
         "model": served.name,

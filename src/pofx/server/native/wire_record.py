@@ -1,4 +1,4 @@
-"""Records on the wire, where JSON has no infinity: null, and `impossible` beside it."""
+"""Records on the wire. JSON has no infinity, so null stands for it, with `impossible` in the same object."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _AS_THEY_ARE = frozenset((str, int, bool, type(None)))
 def wire_record(x: Any) -> Any:
     """Return a record as strict JSON has it.
 
-    Log 0 is null, and the object that holds it has `"impossible": true`. A null in a list of bounds is a bound that says
-    nothing, −∞ or +∞; in a list of log-probabilities it is log 0. A number that does not exist is null, and nothing
-    stands beside it.
+    Log 0 is null, and the object that holds it has `"impossible": true`. A null in a list of bounds is a bound of −∞ or +∞,
+    which says nothing; a null in a list of log-probabilities is log 0. A number that does not exist is null without
+    `impossible`.
 
     Args:
         x: A record of `report.json_records`, before `plain`.

@@ -1,1 +1,1 @@
-"""The process of a server: its start and end, its banner, and how it says that it is well."""
+"""The process of a server: its start and end, its banner, its health and its metrics."""

@@ -1,4 +1,4 @@
-"""What a server says when it is ready: its address, its models, and the commands that ask it."""
+"""The lines that a server prints when it is ready: its address, its models, and commands to ask it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _commands(served: ServedModel, base: str, several: bool, keyed: bool) -> lis
 
 
 def model_line(served: ServedModel) -> str:
-    """A model, and what stands before each of its texts."""
+    """The line of a model, with the x0 before its texts."""
     lm = served.lm
     if lm.begin.known == "assumed":
         return f"{served.name}: x0 is {lm.begin.text or lm.begin.id!r}, assumed: numbers of first tokens depend on it"

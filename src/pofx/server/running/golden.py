@@ -22,7 +22,7 @@ class Golden:
     Attributes:
         path: The token ids.
         skip: How many positions have no log-probability: 1 where the model has no x0, else 0.
-        logp: The log-probabilities in nats, as the server found them when it started.
+        logp: The log-probabilities that the model gave at the start of the server, nats.
     """
 
     path: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""`/health` and `/ready`: whether the process answers, and whether its models still say what they said."""
+"""`/health` and `/ready`: whether the process answers, and whether its models still give the numbers of the start."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pofx.server.running.golden import CLOSE
 
 
 async def health(request: Request) -> Response:
-    """The process answers; `/ready` says whether its models do."""
+    """Answer that the process lives; `/ready` says whether its models give the right numbers."""
     return json_response({"status": "ok"})
 
 
 async def ready(request: Request) -> Response:
-    """Each model reads its golden path once more; 503 where a number has moved, or the server shuts down."""
+    """Let each model read its golden path again; 503 where a number has changed, or the server shuts down."""
     app = request.app.state
     found = {}
     for served in app.table:

@@ -1,4 +1,4 @@
-"""The life of a server: it takes an address, answers, and ends when it is told to."""
+"""The life of a server: it takes an address, answers, and ends at a signal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BACKLOG = 512
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Take an address, before models are loaded: nobody waits a minute to read that the port is in use.
+    """Take an address before models are loaded, so that a port in use is an error at once.
 
     The socket does not listen yet, so that a client that reaches the server finds all models loaded.
 
@@ -39,7 +39,7 @@ def bind(host: str, port: int) -> socket.socket:
         port: The port; 0 for a free one.
 
     Raises:
-        BadValue: The address is none of this machine, or the port is in use.
+        BadValue: This machine does not have the address, or the port is in use.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -77,7 +77,7 @@ def _not_free(error: OSError, host: str, port: int) -> BadValue:
 
 
 def run(app: Starlette, at: socket.socket, settings: Settings, ready: Callable[[int], None]) -> None:
-    """Answer until a signal says to end, then finish what is admitted.
+    """Answer until a signal, then finish the admitted requests.
 
     Args:
         app: The application.
@@ -112,7 +112,7 @@ def run(app: Starlette, at: socket.socket, settings: Settings, ready: Callable[[
 
 
 class _Server(uvicorn.Server):
-    """A server that ends with exit code 0 when it is told to end."""
+    """A server that ends with exit code 0 at a signal."""
 
     def __init__(self, config: uvicorn.Config, desk: Desk, grace: float, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -123,7 +123,7 @@ class _Server(uvicorn.Server):
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what is admitted; what takes longer than the grace is stopped at its next pass."""
+        """Finish the admitted requests; a request that takes longer than the grace stops at its next pass."""
         self._desk.close()
         asyncio.get_running_loop().call_later(self._grace, self._desk.stop)
         last = threading.Timer(self._grace + LAST_PASS, _leave)
@@ -132,7 +132,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End; a second signal stops what is admitted at its next pass.
+        """End the server; a second signal stops the admitted requests at their next pass.
 
         uvicorn's own handler would also raise the signal once more at the end, and so replace the exit code.
         """
@@ -143,6 +143,6 @@ class _Server(uvicorn.Server):
 
 
 def _leave() -> None:
-    """End the process, whatever still computes."""
+    """End the process, even where a thread still computes."""
     sys.stderr.flush()
     os._exit(0)

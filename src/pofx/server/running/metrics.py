@@ -1,4 +1,4 @@
-"""What a server counts, as Prometheus reads it: nothing that a client wrote is the name or label of a number."""
+"""The counts of a server in the format of Prometheus. No text of a client is the name or label of a number."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Metrics:
     """The numbers of one server, in a registry of its own.
 
     Args:
-        desk: Where requests wait.
+        desk: The desk at which requests wait.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -76,7 +76,7 @@ class Counting:
     Args:
         app: The application inside.
         metrics: The numbers.
-        paths: The paths that have a label of their own; all others are one.
+        paths: The paths that have a label of their own; all other paths share a label.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, paths: Sequence[str]) -> None:

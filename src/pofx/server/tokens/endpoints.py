@@ -23,7 +23,7 @@ class TokenizeRequest(BaseModel):
 
     Attributes:
         model: The name of a model; None for the first one.
-        prompt: A text. The name of x0 or of EOS alone is that one id; within a longer text such a name is text.
+        prompt: A text. A text that is the name of x0 or of EOS is that id; within a longer text such a name is text.
         add_special_tokens: Whether x0 stands first in the answer.
         return_token_strs: Whether the answer names each token.
     """

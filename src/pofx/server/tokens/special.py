@@ -7,7 +7,7 @@ from pofx.vocab.vocabulary import BEGIN_TEXT, END_TEXT
 
 
 def begin_id(served: ServedModel) -> int | None:
-    """The id of x0; one past the last outcome where x0 has no id, and None where there is no x0."""
+    """The id of x0: V where x0 is not in the vocabulary, None where there is no x0."""
     begin = served.lm.begin
     if begin.known == "none":
         return None

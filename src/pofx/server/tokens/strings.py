@@ -16,14 +16,14 @@ class TokenStrings:
         as_ids: Whether every token is spelled "token_id:N", as vLLM's `return_tokens_as_token_ids` has it.
 
     Right: `TokenStrings(served).plain(65)` is "A" for a model of bytes, and `plain(0xE2)` is r"bytes:\xe2".
-    Wrong: `served.lm.vocab.show(i)` in an answer, which is for people's eyes: a space is ␣ there.
+    Wrong: `served.lm.vocab.show(i)` in an answer, since it shows a space as ␣.
     """
 
     def __init__(self, served: ServedModel, as_ids: bool = False) -> None:
         self._vocab, self._as_ids, self._names = served.lm.vocab, as_ids, control_names(served)
 
     def piece(self, i: int, first: bool) -> bytes:
-        """The bytes that an id adds to a text; `first` where no id before it spells any."""
+        """The bytes that an id adds to a text; `first` says that no id before it spells a byte."""
         if i >= self._vocab.size:
             return b""
         return self._vocab.pieces([i])[0] if first else self._vocab.token_bytes[i] or b""
@@ -41,7 +41,7 @@ class TokenStrings:
             return "bytes:" + "".join(f"\\x{b:02x}" for b in spelled)
 
     def keys(self, ids: Sequence[int], first: bool = False) -> list[str]:
-        """A string for each of several ids, all different: an id whose string is taken already is "token_id:N"."""
+        """A different string for each of several ids; an id whose string is taken is "token_id:N"."""
         out: dict[str, None] = {}
         for i in ids:
             name = self.plain(i, first)

@@ -1,4 +1,4 @@
-"""Checks that an answer depends on its prompt alone: not on neighbours, on their order, or on what was asked before."""
+"""Checks that an answer depends on its prompt alone: not on neighbours, on their order, or on earlier requests."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_order(probe: Probe) -> Outcome:
 
 
 def check_concurrent(probe: Probe) -> Outcome:
-    """Requests at one time have the same numbers as one after the other, since clients keep several under way."""
+    """Requests at one time have the same numbers as one after the other, since clients send several at one time."""
     probe.need("echo")
     prompts = _prompts(probe)
     sent = f"{len(prompts)} requests at one time, and one after the other"
@@ -67,7 +67,7 @@ def check_twice(probe: Probe) -> Outcome:
 
 
 def check_shared_prefix(probe: Probe) -> Outcome:
-    """A long prefix asked again with another ending has the same numbers, all of them, and the ending has its own."""
+    """A long prefix has the same numbers before another ending, and each ending has its own numbers."""
     probe.need("echo")
     one, other, shared = _endings(probe)
     sent = f"a prefix of {shared} {'tokens' if probe.can.ids else 'characters'} with two endings, the first one again"
@@ -87,7 +87,7 @@ def check_shared_prefix(probe: Probe) -> Outcome:
 
 
 def _mostly_differ(rows: Sequence[Row | None]) -> bool:
-    """Whether the model looks at history: most of its first rows differ."""
+    """Whether the model depends on history: most of its first rows differ."""
     few = rows[:24]
     return 2 * len({tuple(sorted(r.values())) for r in few if r}) > len(few)
 
@@ -102,7 +102,7 @@ def _prompts(probe: Probe) -> list[Prompt]:
 
 
 def _endings(probe: Probe) -> tuple[Prompt, Prompt, int]:
-    """Two prompts that begin alike, and how much of them is alike."""
+    """Two prompts with a common prefix, and the length of the prefix."""
     ids, text = probe.can.ids, probe.can.text
     times = -(-_SHARED // len(ids or text))
     if ids:
@@ -113,6 +113,6 @@ def _endings(probe: Probe) -> tuple[Prompt, Prompt, int]:
 
 
 def _alike(a: Sequence[str], b: Sequence[str]) -> int:
-    """How many tokens two answers begin with alike, without the last of them, which may be cut otherwise."""
+    """The length of the common prefix of two answers in tokens, less the last token, whose cut may differ."""
     n = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
     return max(0, n - 1)

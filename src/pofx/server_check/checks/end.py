@@ -14,7 +14,7 @@ _BEGINNINGS, _HOPE = 16, 64
 
 
 def check_end_is_kept(probe: Probe) -> Outcome:
-    """Where the generated token is EOS, it has its entry: clients cut the last entry off, and would lose a scored one."""
+    """A generated EOS has an entry: clients cut the last entry off, and would lose a scored token without it."""
     probe.need("echo")
     ids, text = probe.can.ids, probe.can.text
     found = _kept(probe, [(ids or text)[:i] for i in range(1, len(ids or text) + 1)][:_BEGINNINGS])
@@ -23,12 +23,12 @@ def check_end_is_kept(probe: Probe) -> Outcome:
         # OpenAI's way to force a token; servers that do not know it ignore it.
         found = _kept(probe, [probe.prompt], logit_bias={str(probe.can.end): 100})
     if found is None:
-        raise Unaskable(f"no prompt was found after which the model ends within {_HOPE} tokens")
+        raise Unaskable(f"the model ends within {_HOPE} tokens after no prompt that was tried")
     return found
 
 
 def _kept(probe: Probe, prompts: Sequence[Prompt], **more: Any) -> Outcome | None:
-    """The outcome of prompts after some of which EOS is generated; None where it is generated nowhere."""
+    """The outcome of prompts, if EOS is generated after some of them; None if EOS is never generated."""
     if not prompts:
         return None
     expected, ended = "an entry for the generated EOS", 0
@@ -44,7 +44,7 @@ def _kept(probe: Probe, prompts: Sequence[Prompt], **more: Any) -> Outcome | Non
 
 
 def _counts(probe: Probe, prompts: Sequence[Prompt]) -> list[int]:
-    """How many tokens each prompt has; of texts the server says so, where nothing is generated."""
+    """The number of tokens of each prompt; for texts, as the server counts them in an answer that generates none."""
     if not any(isinstance(p, str) for p in prompts):
         return [len(p) for p in prompts]
     try:

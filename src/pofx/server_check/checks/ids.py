@@ -1,4 +1,4 @@
-"""Checks that token ids are used as they come: nothing added in front, and nothing cut anew."""
+"""Checks that the server uses token ids as they come: it adds none in front, and cuts no text again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pofx.server_check.probe import Probe
 
 
 def check_ids_verbatim(probe: Probe) -> Outcome:
-    """Ids that no tokenizer would give, one for each character, come back as many as they went."""
+    """Ids that no tokenizer would give, one for each character, come back in the same number."""
     probe.need("echo", "ids")
     ids, expected = _cut_small(probe), "the same ids, and one generated"
     sent = f"{len(ids)} ids, one a character, echo, max_tokens 1"
@@ -23,7 +23,7 @@ def check_ids_verbatim(probe: Probe) -> Outcome:
 
 
 def check_begin_once(probe: Probe) -> Outcome:
-    """BOS stands once in front, be it sent as an id or put there by the server before a text."""
+    """BOS stands once in front, both where it is sent as an id and where the server puts it before a text."""
     probe.need("echo", "ids", "learned")
     ids, text = probe.can.ids, probe.can.text
     sent = f"{quoted(text, 20)} as text, as ids, and as ids after BOS"
@@ -60,7 +60,7 @@ def check_begin_once(probe: Probe) -> Outcome:
 
 
 def check_round_trip(probe: Probe) -> Outcome:
-    """`/detokenize` gives back what `/tokenize` was given, and special tokens of that text are text."""
+    """`/detokenize` gives back the text of `/tokenize`, in which the names of special tokens are text."""
     probe.need("tokenizer")
     texts = [probe.can.text, *([probe.can.multibyte] if probe.can.multibyte else [])]
     texts += [
@@ -81,7 +81,7 @@ def check_round_trip(probe: Probe) -> Outcome:
 
 
 def check_special_tokens(probe: Probe) -> Outcome:
-    """Each advertised special token is one id for `/tokenize`, since clients learn their ids there."""
+    """Each advertised special token is one id for `/tokenize`, where clients learn these ids."""
     probe.need("special", "tokenizer")
     special = probe.can.special
     if "eos_token" not in special:
@@ -107,7 +107,7 @@ def check_special_tokens(probe: Probe) -> Outcome:
 
 
 def _cut_small(probe: Probe) -> tuple[int, ...]:
-    """The ids of each character by itself; of ids whose text nobody knows, the ids in reverse."""
+    """The ids of each character by itself; for ids whose text is not known, the ids in reverse order."""
     if probe.can.missing.get("tokenizer"):
         return probe.can.ids[::-1]
     out: list[int] = []

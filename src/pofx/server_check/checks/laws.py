@@ -1,4 +1,4 @@
-"""Checks that the rows of log-probabilities are next-token distributions, and are those of their positions."""
+"""Checks that each row of log-probabilities is the next-token distribution of its position."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CUTS = (1, 2, 5, 8, 10, 20, 50, 100, 1000)
 
 
 def check_rows_differ(probe: Probe) -> Outcome:
-    """Each position has a row of its own: servers were seen that repeat one row of logits for all."""
+    """Each position has a row of its own: some servers repeat one row of logits for all positions."""
     probe.need("echo")
     k = min(5, probe.can.rows)
     sent = in_words([probe.prompt], {"echo": True, "logprobs": k, "max_tokens": 1})
@@ -128,12 +128,12 @@ def check_sums(probe: Probe) -> Outcome:
 
 
 def _sum(row: Row) -> float:
-    """The sum of the probabilities of a row; of numbers that are no logarithms it is large, and finite."""
+    """The sum of the probabilities of a row; a large finite number where the numbers are no logarithms."""
     return math.fsum(math.exp(min(x, 600.0)) for x in row.values())
 
 
 def _unnamed(rows: Sequence[Row]) -> str:
-    """A remark where a key is U+FFFD, as which all parts of characters print; "" where they have names of their own.
+    """A remark where a key is U+FFFD, which stands for any part of a character; "" where parts have names of their own.
 
     U+FFFD is also a character, which texts hold and some tokens spell.
     """
@@ -160,7 +160,7 @@ def _prefixes(probe: Probe) -> Sequence[Prompt]:
 
 
 def _row_gap(a: Row, b: Row) -> float:
-    """The largest difference of two rows in nats, token by token; of tokens in one row only, against the row's smallest.
+    """The largest difference of two rows in nats. A token in one row only is compared with the smallest of the other row.
 
     Two rows of the k likeliest may differ in their last entries, where numbers are all but equal.
     """

@@ -1,4 +1,4 @@
-"""The check of a long prompt, whose arrays are as long, and whose numbers are all there."""
+"""The check of a long prompt, whose arrays have an entry and a number for every token."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pofx.server_check.choice import choices_of
 from pofx.server_check.finding import Outcome, Unaskable
 from pofx.server_check.probe import Probe, Prompt, in_words
 
-# Evaluation clients send up to 2,047 tokens unless they are told otherwise.
+# Evaluation clients send up to 2,047 tokens by default.
 _LONG, _SHORTEST = 2000, 250
 
 
 def check_long_prompt(probe: Probe) -> Outcome:
-    """A prompt of 2,000 tokens, or as many as the server says it reads, has a number for each."""
+    """A prompt of 2,000 tokens, or of the longest length that the server names, has a number for each token."""
     probe.need("echo")
     ids, text = probe.can.ids, probe.can.text
     n = first = min(_LONG, probe.room)

@@ -79,7 +79,7 @@ def _reference(probe: Probe) -> LM:
 
 
 def _begin_id(probe: Probe, lm: LM) -> int | None:
-    """The id of x0 on the wire: that of the reference's x0, else the server's BOS; None for a model without x0."""
+    """The id of x0 in requests: the id of the reference's x0, else of the server's BOS; None for a model without x0."""
     if lm.begin.known == "none":
         return None
     return lm.begin.id if lm.begin.id is not None else probe.can.begin

@@ -1,4 +1,4 @@
-"""Checks that bad requests are refused as OpenAI refuses them, and that the server works on afterwards."""
+"""Checks that bad requests are refused as OpenAI refuses them, and that the server answers afterwards."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def check_junk(probe: Probe) -> Outcome:
 
 
 def check_empty_prompt(probe: Probe) -> Outcome:
-    """An empty prompt is answered or refused, and never an error of the server."""
+    """An empty prompt is answered or refused, and never gets status 500."""
     got = []
     for words, prompt in (("''", ""), ("[[]]", [[]])):
         if prompt and probe.can.missing.get("ids"):
@@ -90,6 +90,6 @@ def _refused(sent: str, answer: Answer) -> Outcome:
 
 
 def _worse(a: Outcome, b: Outcome) -> Outcome:
-    """The worse of two outcomes, the first where they are equal."""
+    """The worse of two outcomes; of equal outcomes the first."""
     order = ("pass", "warn", "fail")
     return b if order.index(b.verdict) > order.index(a.verdict) else a

@@ -27,7 +27,7 @@ def check_echo(probe: Probe) -> Outcome:
 
 
 def check_lengths(probe: Probe) -> Outcome:
-    """Each array has one entry for each token of the prompt and for the generated one."""
+    """Each array has one entry for each token of the prompt and one for the generated token."""
     probe.need("echo")
     for prompt in _both(probe):
         sent = in_words([prompt], {"echo": True, "max_tokens": 1})
@@ -67,7 +67,7 @@ def check_max_tokens_1(probe: Probe) -> Outcome:
 
 
 def check_nulls(probe: Probe) -> Outcome:
-    """Null stands at index 0 only: a client that sums would stop at any other."""
+    """Null stands at index 0 only: a client that sums the numbers stops at any other null."""
     probe.need("echo")
     for prompt in _both(probe):
         sent = in_words([prompt], {"echo": True, "max_tokens": 1})
@@ -92,5 +92,5 @@ def check_numbers(probe: Probe) -> Outcome:
 
 
 def _both(probe: Probe) -> list[Prompt]:
-    """The text, and the ids where the server reads them."""
+    """The text, and the ids if the server reads ids."""
     return [probe.can.text, *([probe.can.ids] if probe.can.ids else [])]

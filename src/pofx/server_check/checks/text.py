@@ -1,4 +1,4 @@
-"""Checks of the text in an answer, and of where its tokens begin."""
+"""Checks of the text in an answer, and of the offsets of its tokens."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check_offsets(probe: Probe) -> Outcome:
 
 
 def _misplaced(choice: Choice, offsets: Sequence[int], end: int) -> str:
-    """The first token of the prompt that does not stand at its offset; "" where all do."""
+    """The first token of the prompt that does not stand at its offset; "" where every token does."""
     before = 0
     for i, (token, at) in enumerate(zip(choice.tokens[:-1], offsets)):
         if not before <= at <= end:

@@ -67,7 +67,7 @@ EMPTY_TEXT = Beam((Hypothesis(0, 0, 0.0, True),), 0.0, -math.inf)
 
 
 class Continuation(NamedTuple):
-    """A beam and what becomes of its hypotheses behind one more byte.
+    """A beam, and the candidates that its hypotheses become after one more byte.
 
     Attributes:
         beam: The beam that the byte is read with; it began at the reserve where no other hypothesis went on.
@@ -120,7 +120,7 @@ class BeamOverText:
         return self.continued(restarted, i)
 
     def candidates(self, hypotheses: Sequence[Hypothesis], i: int) -> list[Candidate]:
-        """What hypotheses with known masses become behind byte i of the text, the heaviest first."""
+        """List the candidates that hypotheses with known masses become after byte i of the text, the heaviest first."""
         byte = self.data[i]
         possible: list[Candidate] = []
         still: list[Candidate] = []
@@ -147,9 +147,9 @@ class BeamOverText:
 
         Args:
             beam: The beam that the byte was read with.
-            candidates: What its hypotheses became, the heaviest first.
+            candidates: The candidates that its hypotheses became, the heaviest first.
             after: log of the mass of the candidates, nats.
-            place: The place behind the byte.
+            place: The place after the byte.
         """
         pruning = prune(candidates, after, self.size, beam.spare)
         alive = tuple(self._hypothesis(beam, candidates[k], place) for k in pruning.kept)

@@ -25,8 +25,8 @@ from pofx.transforms.bytewise.steps import Step, StepTerms, read_steps
 from pofx.values import check_ids, check_whole_number
 from pofx.vocab.vocabulary import ByteVocab, refuse_normalizing
 
-# The most texts read side by side, and the most numbers that their laws may hold: 256 MB in float32, so 42 texts at 5
-# hypotheses each over 262,144 tokens.
+# The most texts read side by side, and the most numbers that their distributions may hold: 256 MB in float32, so 42
+# texts at 5 hypotheses each over 262,144 tokens.
 BATCH = 64
 NUMBERS = 1 << 26
 
@@ -34,14 +34,14 @@ NUMBERS = 1 << 26
 def bytewise(lm: LM, beam: int | None = None) -> LM:
     """P(x) = Σ P(t) over the covers t of x, p(x) = Σ p(t) over its tokenisations, as an LM over 256 bytes and EOS.
 
-    A cover is a token sequence whose bytes begin with x and whose last token is needed to get there (Vieira et al.
-    2024). The law of the next byte is P(xb) / P(x), inside a token and inside a character, too. Control tokens spell
-    nothing: at every token their mass is renormalised away, and `Terms.leak` has their share.
+    A cover is a token sequence whose bytes begin with x, and would not without its last token (Vieira et al. 2024).
+    The probability of the next byte b is P(xb) / P(x), inside a token and inside a character, too. Control tokens
+    spell nothing: at every token their mass is renormalised away, and `Terms.leak` has their share.
 
-    With a beam the law is that of the histories kept, renormalised. Where these close no token, one closed token is
-    held in reserve unread, so that the beam does not die, and 1 % of its mass goes to all bytes alike. Such a law is a
-    distribution of its own. The mass that was dropped is counted: every text has bounds lo ≤ log p ≤ hi, which hold
-    for this law and for the exact value (`Scored.interval`, `Trace.low`, `Trace.high`).
+    A beam sums over its histories alone, renormalised, which is a distribution over bytes of its own. Where no history
+    of the beam closes a token, one closed token is held in reserve unread, so that the beam does not die. 1 % of the
+    mass in reserve goes to all bytes alike. The dropped mass is counted: every text has bounds lo ≤ log p ≤ hi. The
+    bounds hold for log p of the beam and for the exact value (`Scored.interval`, `Trace.low`, `Trace.high`).
 
     Args:
         lm: A model of tokens.
@@ -51,11 +51,11 @@ def bytewise(lm: LM, beam: int | None = None) -> LM:
     Raises:
         NoBOS: The model has no x0. Name what stands before the text: bytewise(given(lm, "…")).
         BadValue: The vocabulary spells nothing, or changes texts before it reads them.
-        TooLong: The laws of an exact sum are larger than 1 GB.
+        TooLong: The next-token distributions of an exact sum are larger than 1 GB.
 
     Right: `log_prob(bytewise(lm, beam=5), "ware", given="soft")`. Wrong: exact on a page of a pretrained model.
     """
-    refuse_normalizing(lm.vocab, "the law of bytes")
+    refuse_normalizing(lm.vocab, "a distribution over bytes")
     return over_bytes(lm, beam)
 
 
@@ -63,7 +63,7 @@ def over_bytes(lm: LM, beam: int | None = None) -> LM:
     """`bytewise` for texts that have been changed as the vocabulary changes them."""
     beam = None if beam is None else check_whole_number("beam", beam, 1, advice="None keeps all hypotheses")
     if lm.begin.known == "none":
-        raise refuse_unconditional(lm.begin, "the law of bytes")
+        raise refuse_unconditional(lm.begin, "the distribution over bytes")
     if lm.vocab.spells_bytes:
         return lm
     return Bytewise(lm, beam)
@@ -77,7 +77,7 @@ class Bytewise(LM):
         self.tokens = SortedVocabulary.of(lm)
         if not self.tokens.ranges.size:
             raise BadValue(
-                "expected a vocabulary with tokens that spell something, found control tokens only", None
+                "expected a vocabulary with tokens that spell bytes, got control tokens only", None
             )
         vocab = ByteVocab(end=lm.vocab.end is not None)
         # Another unit than that of the weights; the window rule holds in tokens, so no bytes are counted against it.
@@ -125,7 +125,7 @@ class Bytewise(LM):
         )
 
     def start(self, n: int) -> State:
-        """The state of n empty texts, behind x0."""
+        """The state of n empty texts, after x0."""
         return _state(self._first.take(np.zeros(n, dtype=np.int64)))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
@@ -145,7 +145,8 @@ class Bytewise(LM):
     ) -> Trace:
         """Score known texts, many histories in one pass of the model.
 
-        Where whole laws are wanted, or all hypotheses are kept, the texts are read side by side with a pass a byte.
+        Where whole distributions are wanted, or no hypothesis is dropped, the texts are read side by side, with a pass
+        a byte.
         """
         ids, skips = prepare_paths(self, paths, skip)
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
@@ -183,9 +184,9 @@ class Bytewise(LM):
 
         Args:
             paths: Ids of bytes, the longest path first; none is empty.
-            out: What takes whole laws.
+            out: The builder that takes whole distributions.
             places: Of each path how many bytes at its front are not asked for, and its offset in `out`; empty where no
-                laws are wanted.
+                distributions are wanted.
         """
         before = self._first.take(np.zeros(len(paths), dtype=np.int64))
         steps: list[list[Step]] = [[] for _ in paths]
@@ -213,7 +214,7 @@ class Bytewise(LM):
         return steps
 
     def bare(self) -> LM | None:
-        """None: without x0 there is no law of bytes."""
+        """None: without x0 there is no distribution over bytes."""
         return None
 
 

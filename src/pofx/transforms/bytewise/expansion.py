@@ -101,10 +101,10 @@ class _Prunings:
     """What the pruning rule decides of m texts.
 
     Attributes:
-        kept: Places of the candidates that are kept, among the candidates of all texts.
+        kept: Places of the candidates that go on, among the candidates of all texts.
         reserve: The place of the new reserve of each text, `[m]`; −1 for none.
         cleared: Whether the former reserve of a text is given up, `[m]`.
-        total: log of the mass that is kept, `[m]`, nats.
+        total: log of the mass that goes on, `[m]`, nats.
         dropped: log of the mass that is dropped, `[m]`, nats.
     """
 
@@ -117,13 +117,13 @@ class _Prunings:
 
 @dataclass(frozen=True, eq=False)
 class Expansion:
-    """The candidates that the hypotheses of n texts become behind one more byte, before any call of the model.
+    """The candidates that the hypotheses of n texts become after one more byte, before any call of the model.
 
     Candidates are sorted by text, and the heaviest of a text comes first.
 
     Attributes:
         asked: The hypotheses that were to be followed.
-        before: The same, but for texts that were restarted with the token in their reserve.
+        before: The hypotheses that were followed: those of `asked`, or of a text restarted from its reserve.
         byte: What follows each text, `[n]`.
         restarted: Whether no hypothesis of a text went on, `[n]`.
         parent: Which hypothesis of `before` each candidate continues, `[c]`.
@@ -181,7 +181,7 @@ class Expansion:
         now, spare = self._pick(prunings.kept), self._reserve(rows, prunings)
         if len(now.token) * t.lm.vocab.size > MOST:
             raise TooLong(
-                f"expected a text of which all tokenisations can be held, found {len(now.token):,} ways to spell "
+                f"expected a text of which all tokenisations can be held, got {len(now.token):,} ways to spell "
                 f"its first bytes with {t.lm.vocab.size:,} tokens",
                 Advice("keep the heaviest", "bytewise(lm, beam=5)", "--beam 5", parameter="beam"),
             )
@@ -256,8 +256,8 @@ class Expansion:
             spare: The history of each reserve, a row of `before.histories`; −1 for none.
 
         Returns:
-            The states of the histories; log(1 − p(control tokens)) of their laws, nan where not yet read; the row of
-            each candidate's history among them; the row of each reserve's history, −1 for none.
+            The states of the histories; log(1 − p(control tokens)) after each history, nan where not yet read; the row
+            of each candidate's history among the states; the row of each reserve's history, −1 for none.
         """
         old, t = self.before, self.before.tokens
         come_from = old.history[self.parent]

@@ -61,7 +61,7 @@ class HistoryTree:
 
         Args:
             number: The history to begin with, which is listed, too.
-            stop: Tokens that end behind this place are left out.
+            stop: Tokens that end after this place are left out.
             most: How many tokens to follow at most.
         """
         out = [] if self.nodes[number].masses is not None else [number]
@@ -103,9 +103,9 @@ class HistoryTree:
         return line[::-1]
 
     def _following(self, place: int) -> tuple[int, int] | None:
-        """The end and the id of the token that the tokenizer puts behind a place; None at the end of the text.
+        """The end and the id of the token that the tokenizer puts after a place; None at the end of the text.
 
-        Inside one of the tokenizer's tokens this is the longest token that does not reach beyond it.
+        For a place inside a token of the tokenizer, it is the longest token that does not reach beyond that token.
         """
         k = self._next.get(place)
         if k is not None:

@@ -28,7 +28,7 @@ class Hypotheses:
     Attributes:
         tokens: The token model, and its vocabulary sorted by bytes.
         histories: The states of the token histories, a row a history.
-        spelling_read: log(1 − p(control tokens)) of the law of each history, nats; nan where the law is not yet read.
+        spelling_read: log(1 − p(control tokens)) after each history, nats; nan where its distribution is not yet read.
         row: Which text each hypothesis is of, `[h]`.
         history: The row of `histories` of each hypothesis, `[h]`; several hypotheses may share one.
         lo: The first place, in the sorted vocabulary, that the open token may have, `[h]`.
@@ -39,8 +39,8 @@ class Hypotheses:
         fresh: Whether no byte of the open token has been read yet, `[h]`.
         total: log of the mass of all hypotheses of a text, `[n]`, nats.
         lost: log of the mass that was dropped on the way, `[n]`, nats.
-        beam: How many histories of a text are kept; None for all.
-        reserve: The closed tokens that are kept unread, one a text.
+        beam: The most histories of a text; None for all histories.
+        reserve: The closed tokens that are held in reserve unread, one a text.
     """
 
     tokens: SortedVocabulary
@@ -142,7 +142,7 @@ class Hypotheses:
 
     @cached_property
     def spelling(self) -> Logs:
-        """log(1 − p(control tokens)) of the law of each history, `[m]`, nats."""
+        """log(1 − p(control tokens)) after each history, `[m]`, nats."""
         out = self.spelling_read.copy()
         new = np.flatnonzero(np.isnan(out))
         if len(new):
@@ -156,12 +156,12 @@ class Hypotheses:
 
     @cached_property
     def uniform(self) -> Logs:
-        """The share of each law that is uniform, `[n]`; it stands for the mass in reserve."""
+        """The uniform share of each distribution, `[n]`, which stands for the mass in reserve."""
         return uniform_share(self.total, self.reserve.weight)
 
     @property
     def size(self) -> int:
-        """How many outcomes a law has: 256 bytes, and EOS where the model has one."""
+        """The number of outcomes of a distribution: 256 bytes, and EOS where the model has an EOS."""
         return END + (self.tokens.end is not None)
 
     @property
@@ -176,7 +176,7 @@ class Hypotheses:
 
     @property
     def leak(self) -> Logs:
-        """p(control token | text so far), `[n]`: the mass of control tokens in the laws whose token opens here."""
+        """p(control token | text so far), `[n]`: the mass of control tokens after histories that have just closed."""
         out = np.zeros(self.n)
         k = np.flatnonzero(self.fresh & np.isfinite(self.total[self.row]))
         share = np.exp(self.prior[k] - self.total[self.row[k]])
@@ -184,15 +184,15 @@ class Hypotheses:
         return out
 
     def law(self) -> Logs:
-        """The law of the next byte: log p(byte | text), `[n, 256]`, or `[n, 257]` with EOS, nats.
+        """The distribution of the next byte: log p(byte | text), `[n, 256]`, or `[n, 257]` with EOS, nats.
 
-        A text without hypotheses has a uniform law.
+        After a text without hypotheses the distribution is uniform.
         """
         return with_uniform(self.kept_law, self.uniform[:, None], self.size)
 
     @cached_property
     def kept_law(self) -> Logs:
-        """The law of the hypotheses alone, `[n, size]`, nats: without the uniform share."""
+        """The distribution of the hypotheses alone, `[n, size]`, nats: without the uniform share."""
         logp, base = self.histories.logp, self.base
         each = np.full((len(self.row), self.size), -np.inf)
         each[:, :END] = self.tokens.ranges.next_bytes(logp, self.history, self.lo, self.hi, self.depth)

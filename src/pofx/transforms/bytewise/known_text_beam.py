@@ -30,7 +30,7 @@ class KnownTextBeam:
         text: The text, its history tree and the rules of the beam.
         steps: The certain steps, one a byte.
         missing: Numbers of the histories that the model is to be asked about next.
-        now: The beam behind the certain steps.
+        now: The beam after the certain steps.
         reach: How many bytes the next trial may go.
     """
 

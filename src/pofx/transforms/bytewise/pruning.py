@@ -58,14 +58,14 @@ def worth(beam: int) -> float:
 def prune(candidates: Sequence[Candidate], total: float, beam: int, spare: float) -> Pruning:
     """Keep the open and the closed candidates of the `beam` heaviest histories.
 
-    A closed token is kept from the share `worth(beam)` on; the heaviest candidate is kept in any case. Where no closed
-    token is kept, the heaviest of all closed tokens is held in reserve, so that a beam does not die. A closed token that
-    is kept needs no reserve. A new reserve takes the place of the former reserve, since the new token ends later.
+    A closed token goes on from the share `worth(beam)` on; the heaviest candidate always goes on. Where no closed token
+    goes on, the heaviest of all closed tokens is held in reserve, so that a beam does not die. Where a closed token goes
+    on, no reserve is needed. A new reserve takes the place of the former reserve, since the new token ends later.
 
     Args:
         candidates: The candidates of one text, the heaviest first.
         total: log of the mass of all of them.
-        beam: How many histories are kept.
+        beam: The most histories that go on.
         spare: log of the mass of the former reserve, −∞ for none.
     """
     if not candidates or candidates[0].token == OVER:  # EOS ends every hypothesis that it follows

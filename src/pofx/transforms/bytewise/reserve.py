@@ -1,4 +1,4 @@
-"""The reserve of a beam: of each text one closed token that is kept unread, so that the beam cannot die."""
+"""The reserve of a beam: of each text one closed token that is held unread, so that the beam cannot die."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from pofx.lm.trace import Ints
 from pofx.transforms.bytewise.sorted_tokens import Logs
 
-# Share of the mass in reserve that goes to all next bytes alike: the law behind the reserve is unknown until it is read.
-# The rest of the mass goes where the hypotheses that are read go. At a share of 0.1 a draw would be off the language ten
-# times as often, and the law gains 0.002 bits a byte with two hypotheses; at 0.001 it loses as much (1,600 bytes of
+# Share of the mass in reserve that goes to all next bytes alike: the distribution after the reserve is not yet read. The
+# rest of the mass goes where the hypotheses that are read go. At a share of 0.1 a draw would be off the language ten
+# times as often, and the beam gains 0.002 bits a byte with two hypotheses; at 0.001 it loses as much (1,600 bytes of
 # English, SmolLM2).
 UNREAD = 0.01
 
 
 def uniform_share(total: Logs, spare: Logs) -> Logs:
-    """The share of a law that is uniform: `UNREAD` · e^spare / (e^total + e^spare), 0 where nothing is in reserve.
+    """The uniform share of a distribution: `UNREAD` · e^spare / (e^total + e^spare), 0 without a reserve.
 
     Args:
         total: log of the mass of the hypotheses that are read, nats.
@@ -30,12 +30,12 @@ def uniform_share(total: Logs, spare: Logs) -> Logs:
 
 
 def with_uniform(logp: Logs, share: Logs, size: int) -> Logs:
-    """log((1 − share) · e^logp + share / size): a law of which a share goes to all outcomes alike.
+    """log((1 − share) · e^logp + share / size): a distribution of which a share goes to all outcomes alike.
 
     Args:
-        logp: The law, nats.
+        logp: The distribution without the share, nats.
         share: The share, in [0, 1].
-        size: How many outcomes the law has.
+        size: The number of outcomes.
     """
     with np.errstate(divide="ignore"):
         mixed = np.logaddexp(logp + np.log1p(-share), np.log(share) - np.log(size))
@@ -50,7 +50,7 @@ class Reserve:
         history: The history before the token, a row of `Hypotheses.histories`, `[n]`; −1 for no reserve.
         token: The id of the token, `[n]`.
         weight: log P(history, token), `[n]`, nats; −∞ for no reserve.
-        since: The bytes of each text behind the token.
+        since: The bytes of each text after the token.
     """
 
     history: Ints

@@ -105,7 +105,7 @@ class SharedHistoryTree:
         self.number: list[dict[int, int]] = [{0: -1 - r} for r in row]
 
     def read_roots(self, asking: Sequence[int]) -> None:
-        """Give the first history of some beams its masses, from the laws of the state."""
+        """Give the first history of some beams its masses, from the next-token distributions of the state."""
         roots = [self.beams[k].tree.nodes[0] for k in asking]
         wanted = [(self.row[k], self.beams[k].tree.spellings, root.place) for k, root in zip(asking, roots)]
         if wanted:

@@ -21,7 +21,7 @@ class Step(NamedTuple):
         after: log of the mass of the hypotheses that the byte is read with, nats: a lower bound of log P(text, byte).
         restarted: Whether no hypothesis went on, so that the reserve was read.
         most: An upper bound of log P(text, byte), nats.
-        leak: p(control token | text): mass of control tokens in the laws that are opened before the byte.
+        leak: p(control token | text): mass of control tokens after the histories that close just before the byte.
     """
 
     total: float
@@ -36,7 +36,7 @@ class StepTerms(NamedTuple):
     """The terms of log P of one text, an entry a byte, `[n]` each.
 
     Attributes:
-        logp: log p of the byte under the law of the beam, nats.
+        logp: log p of the byte under the distribution of the beam, nats.
         low: A lower bound of the term, nats.
         high: An upper bound of the term, nats.
         leak: p(control token | text before the byte).
@@ -54,7 +54,7 @@ def read_steps(steps: Sequence[Step], skip: int, size: int) -> StepTerms:
     Args:
         steps: The steps of the whole text, one a byte.
         skip: How many bytes at the front are not asked for.
-        size: How many outcomes the law has.
+        size: The number of outcomes at each byte.
     """
     asked = steps[skip:]
     if not asked:
@@ -66,10 +66,10 @@ def read_steps(steps: Sequence[Step], skip: int, size: int) -> StepTerms:
 
 
 def _logp(steps: Sequence[Step], size: int) -> Logs:
-    """The law of the beam at each byte: log p, `[n]`, nats.
+    """Log p of each byte under the distribution of the beam, `[n]`, nats.
 
-    Where the reserve was read, the probability of the byte is the uniform share alone. Behind a text of no mass the law is
-    uniform.
+    Where the reserve was read, the probability of the byte is the uniform share alone. After a text of no mass all
+    bytes are equally likely.
     """
     total, spare, after, restarted, _, _ = np.array(steps, dtype=np.float64).T
     dead = np.isneginf(total)

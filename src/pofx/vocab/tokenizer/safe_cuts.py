@@ -1,4 +1,4 @@
-"""Where a long text may be cut so that a tokenizer gives the parts the ids of the whole."""
+"""Safe cuts of a long text: the tokenizer gives the parts the ids that it gives the whole text."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ class SafeCuts:
     """Cuts between a letter or digit and another character, proved for the model and tried for the steps before it.
 
     The proof for BPE and Unigram: if no token of the vocabulary has the two sides of a cut next to each other, no token
-        spans
-    the cut, and the parts are encoded as in the whole. Steps before the model (regular expressions of any kind) are tried:
-    the text around the cut must have the same ids cut and uncut.
+    spans the cut, and the parts have the ids of the whole. The steps before the model are regular expressions of any
+    kind, so they are tried: the text around the cut must have the same ids cut and uncut.
     """
 
     def __init__(self, tokens: Iterable[bytes], encode: Callable[[str], list[int]], byte_level: bool) -> None:
@@ -23,7 +22,7 @@ class SafeCuts:
         self._spanned: dict[str, bool] = {}
 
     def last(self, text: str, low: int, high: int) -> int | None:
-        """Return the last safe cut in (low, high], None if there is none among those tried."""
+        """Return the last safe cut in (low, high]; None if no tried place is a safe cut."""
         tries = 0
         for at in range(min(high, len(text) - 1), low, -1):
             if (
@@ -39,7 +38,7 @@ class SafeCuts:
         return None
 
     def _is_spanned(self, pair: str) -> bool:
-        """Return whether a token may hold both sides. A byte-level one may hold a part of each character."""
+        """Return whether a token may hold both sides. A byte-level token may hold a part of each character."""
         found = self._spanned.get(pair)
         if found is None:
             left, right = pair[0].encode(), pair[1].encode()

@@ -31,17 +31,19 @@ if TYPE_CHECKING:
 
 
 class TextTokenizer:
-    """Ids of str by the pipeline of a tokenizer.json from which all that is not about text was taken out.
+    """A tokenizer of str by the pipeline of a tokenizer.json, without the steps that are not about text.
 
-    No special added token, no post-processor, truncation, padding or dropout, no unknown token in BPE; and no
-    text of a control token in the model: under Unigram it is a piece like any other, and BPE finds it where
-    merges lead to it, or with ignore_merges. The flag encode_special_tokens does not help with these.
+    The pipeline has no special added tokens, no post-processor, no truncation, padding or dropout, and no unknown token
+    in BPE. The model has no text of a control token: for Unigram such a text is a piece like any other, and BPE makes it
+    by merges, or with ignore_merges. The flag encode_special_tokens prevents neither.
 
-    normalizers: names of what the tokenizer does to a text before it reads it.
-    opening: whether the tokenizer puts a space before every text. It is taken out too: the caller puts a " "
-    before a text that opens, and none before one that goes on.
-    added: the added tokens that are text; they do not swallow the spaces beside them here.
-    opened: texts of added tokens that the tokenizer finds only after such a space (`normalized`, with a Prepend).
+    Attributes:
+        normalizers: The names of the tokenizer's normalizers.
+        opening: Whether the file's tokenizer puts a space before every text. The pipeline has no such step: the caller
+            puts " " before a text, and nothing before a text that continues another text.
+        added: The added tokens that are text. Here they do not take the spaces beside them.
+        opened: The texts of added tokens that the file's tokenizer recognises only after such a space (`normalized`,
+            with a Prepend).
     """
 
     def __init__(
@@ -195,7 +197,7 @@ class TextTokenizer:
 
 
 def ids_around_text(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the ids that the post_processor puts before and after a text, found by running it on one."""
+    """Return the ids that the post_processor puts before and after a text, by a run on one text."""
     from tokenizers import Tokenizer
 
     skeleton = {**_skeleton(None, None), "post_processor": file.post_processor}
@@ -227,7 +229,7 @@ def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added])
             return Unigram(pieces, unk_id=unknown, byte_fallback=fallback)
 
     # A word that BPE makes one token is made so from its own merges alone, whatever stands beside it. So it
-    # is enough to try each control token's text as a word: only if one is found is the table gone through.
+    # is enough to try each control token's text as a word: the table is searched only where one of them is a word.
     table = {**file.table, **{a.content: a.id for a in added}}
     merges = merges_of(file)
     model = _bpe(file, table, merges)

@@ -1,4 +1,4 @@
-"""What the tokens of a pretrained vocabulary spell: byte-level, or with a mark for the space and tokens for bytes."""
+"""The bytes of the tokens of a pretrained vocabulary: byte-level, or with a mark for the space and tokens of bytes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ class Spelling:
 
     @classmethod
     def of(cls, file: TokenizerFile) -> Spelling:
-        """Return the spelling of a tokenizer; `BadSource` for one whose tokens do not say what they spell."""
+        """Return the spelling of a tokenizer.
+
+        Raises:
+            BadSource: The tokens of the tokenizer do not determine the bytes of a text.
+        """
         before, decoders = file.normalizers + file.pre_tokenizers, file.decoders
         for step in before + decoders:
             if step["type"] in _INEXACT + _LOSSY:
@@ -69,7 +73,7 @@ class Spelling:
         return (token.replace(self.space, " ") if self.space else token).encode()
 
     def spell_all(self, tokens: Iterable[str]) -> list[bytes]:
-        """`spell` of each. 262,144 tokens in 0.1 s: this runs at every start."""
+        """Return the bytes of each token, 262,144 tokens in 0.1 s, since this runs at every start."""
         if self.byte_level:
             return [self.spell(t) for t in tokens]
         mark = self.space or " "
@@ -85,10 +89,19 @@ class Spelling:
 def token_bytes(
     file: TokenizerFile, spelling: Spelling, control: frozenset[int], rows: int
 ) -> tuple[bytes | None, ...]:
-    """Return what each of a distribution's outcomes spells, None for control tokens and rows without a token.
+    """Return the bytes that each outcome of a distribution spells; None for control tokens and rows without a token.
 
-    `BadSource` for a token of text that is no outcome: the tokenizer is of another model then. Control tokens may
-    lie beyond (Gemma's image token does), and added ones, which texts then have to do without.
+    Control tokens and added tokens may have ids beyond the outcomes, as Gemma's image token has. Texts are then spelled
+    without these tokens.
+
+    Args:
+        file: The tokenizer.
+        spelling: How its tokens become bytes.
+        control: The ids of control tokens.
+        rows: V, the number of outcomes.
+
+    Raises:
+        BadSource: A token of text has an id beyond the outcomes, so the tokenizer belongs to another model.
     """
     out: list[bytes | None] = [None] * rows
     for i, b in zip(file.table.values(), spelling.spell_all(file.table)):

@@ -21,10 +21,15 @@ def unencodable_error(
     by: str = "",
     read: str | bytes | None = None,
 ) -> NotText:
-    """Return the error for a text of which the tokens say `said`, by the first difference.
+    """Return the error of a text that its tokens do not spell, with the first difference.
 
-    say: what the tokens of a text say. normalizers: what the tokenizer does to a text first, by name. by: those that
-    changed this text. read: the text as they leave it, None where no tokens spell that either.
+    Args:
+        data: The text.
+        said: The bytes that the tokens of the text spell.
+        say: A function of a text, which returns the bytes that the tokens of the text spell.
+        normalizers: The names of the tokenizer's normalizers.
+        by: The names of the normalizers that changed this text.
+        read: The normalized text; None where no tokens spell the normalized text either.
     """
     start, c = _character_at(data, _first_difference(data, said))
     try:
@@ -73,7 +78,7 @@ def _shown(text: str | bytes, at: int) -> str:
 
 
 def _character_at(data: bytes, at: int) -> tuple[int, str]:
-    """Return the character of which byte `at` is a part, and where it starts; "" at the end and for a stray byte."""
+    """Return the place and the text of the character that has byte `at`; the text is "" at the end and for a stray byte."""
     for start in range(at, max(at - 4, -1), -1):
         c = data[start : start + 4].decode("utf-8", "ignore")[:1]
         if c and data.startswith(c.encode(), start) and start + len(c.encode()) > at:

@@ -1,4 +1,4 @@
-"""Can a stranger's tokenizer be opened and run? Tried in a process of its own, once for each content."""
+"""The trial of a stranger's tokenizer: it is opened and run in a process of its own, once for each content."""
 
 from __future__ import annotations
 
@@ -22,11 +22,19 @@ _here: set[str] = set()
 
 
 def vet(folder: Path, rows: int, control: Sequence[int]) -> None:
-    """Return where `read_tokenizer(folder, rows, None, control)` can be called here; `BadSource`, one line, where not.
+    """Check in another process that `read_tokenizer(folder, rows, None, control)` can be called in this process.
 
-    The tokenizers library prints what goes wrong inside it, and some files end its process. So a file of unknown content is
-    opened elsewhere first, and encodes some odd texts there, with limits on time and memory. That it went well is
-    remembered by the content's hash, in the cache.
+    The tokenizers library prints its inner errors, and some files end its process. So a file of unknown content is first
+    opened in a process of its own, with limits on time and memory, and encodes some odd texts there. The cache remembers
+    a success by the hash of the content.
+
+    Args:
+        folder: The directory of the tokenizer.
+        rows: V, the number of ids in a next-token distribution.
+        control: Further ids that are no text.
+
+    Raises:
+        BadSource: The tokenizer cannot be opened or run.
 
     Right: before the first `read_tokenizer` of a file from anywhere. Wrong: as a proof that no text can harm the library.
     """
@@ -55,7 +63,7 @@ def vet(folder: Path, rows: int, control: Sequence[int]) -> None:
 
 
 def _key(folder: Path, rows: int, control: Sequence[int]) -> str:
-    """Of all that decides what a library is asked to do."""
+    """Return a hash of all inputs that decide the work of the library."""
     beside = [folder / n for n in (CONFIG_FILE, SPECIAL_FILE)]
     parts = [sha256(folder / FILE), *(sha256(p) if p.is_file() else "" for p in beside)]
     parts += [str(FORMAT), str(rows), repr(list(control)), importlib.metadata.version("tokenizers")]

@@ -30,32 +30,34 @@ _WITHIN_BYTE_TEXT = "(?<=<)(?=0x[0-9A-Fa-f]{2}>)"
 class TokenizerVocab(Vocab):
     """The tokens of a pretrained model: `decode(encode(x)) == x`, checked on every text.
 
-    tokenizer: a parsed tokenizer.json, BPE or Unigram. rows: V of the model's output distribution. end: the id of EOS,
-    or None where texts never end. control: ids that are no text, beside those that the files name. config: a
-    parsed tokenizer_config.json.
-
     `token_bytes` is None for control tokens: added tokens marked special, BOS, EOS, the unknown token, whatever
-    else the files declare, and rows without a token. A text that spells one of them is ordinary text, and has
-    the ids of other tokens. Added tokens that are not special, such as "<think>", are text.
+    else the files declare, and rows without a token. A text that is the name of a control token is ordinary text, and
+    has the ids of other tokens. Added tokens that are not special, such as "<think>", are text.
 
-    The ids are those of `transformers` without special tokens and with split_special_tokens, wherever these spell
-    the text. Where they do not: a tokenizer that puts a space before every text puts it before one that begins
-    with a space, too, and nowhere else; the mark "▁" itself, the text "<0x0A>" and stray bytes are spelled by
-    tokens of bytes or of less, if there are any; added tokens do not swallow spaces beside them. What is left is
-    `NotText`: a character that no token spells, and a text that a normalizer changes, since its probability would
-    be that of another string.
+    The ids are those of `transformers` (without special tokens, with split_special_tokens) wherever they spell the text.
+    Elsewhere, a space that the tokenizer puts before texts stands before a text that begins with a space, too. The mark
+    "▁", the text "<0x0A>" and stray bytes are spelled by tokens of bytes, or by smaller tokens. Added tokens do not take
+    the spaces beside them. `NotText` refuses a character that no token spells, and a text that a normalizer changes.
 
-    control: what the files say of control tokens. `control.candidates` are the declared roles, EOS, and tokens named as
-    separators. `control.adds_before` and `.adds_after` are those of the post_processor: "add_bos_token" and
-    "add_eos_token" of tokenizer_config.json count for nothing beside a tokenizer.json, as in transformers 5.
-    declared: ids by role ("bos", "eos", …), as the tokenizer's files have them; these tokens may be text. template: of
-    its chats, None without one. opening: whether the tokenizer puts a space before every text, which is no part of it.
+    Args:
+        tokenizer: A parsed tokenizer.json, BPE or Unigram.
+        rows: V, the number of ids in the model's next-token distribution.
+        end: The id of EOS; None where texts never end.
+        control: Further ids that are no text, beside the control tokens of the files.
+        config: A parsed tokenizer_config.json; None without one.
+        name: The file, for messages.
 
-    `BadSource` for a file that cannot be run, for WordPiece and others whose tokens do not say what they spell,
-    and for more tokens than rows.
+    Attributes:
+        control: The control tokens of the files. `candidates` are the declared roles, EOS, and separators by name. As in
+            transformers 5, the post_processor alone decides `adds_before` and `adds_after`, not tokenizer_config.json.
+        declared: Ids by role ("bos", "eos", …), as the tokenizer's files have them; these tokens may be text.
+        template: The chat template; None without one.
+        opening: Whether the tokenizer puts a space before every text; the space is no part of the text.
 
-    Right: `TokenizerVocab(json.load(file), rows=49152, end=2)`. Wrong: `vocab.encode("<|im_end|>")` for the
-    control token; it is `vocab.control.names["<|im_end|>"]`.
+    Raises:
+        BadSource: The file cannot be run, its tokens do not determine bytes (WordPiece), or it has more tokens than rows.
+
+    Right: `vocab.control.names["<|im_end|>"]`, the id of a control token. Wrong: `vocab.encode("<|im_end|>")` for that id.
     """
 
     def __init__(
@@ -69,7 +71,9 @@ class TokenizerVocab(Vocab):
     ) -> None:
         if type(rows) is not int or rows < 1:
             raise BadValue(
-                f"expected the number of outcomes of the model's law, got {rows!r}", None, argument="rows"
+                f"expected the number of ids in the model's next-token distribution, got {rows!r}",
+                None,
+                argument="rows",
             )
         if end is not None and not (type(end) is int and 0 <= end < rows):
             raise BadValue(f"expected an id in [0, {rows}) or None, got {end!r}", None, argument="end")
@@ -117,12 +121,12 @@ class TokenizerVocab(Vocab):
 
     @property
     def control_ids(self) -> frozenset[int]:
-        """The ids that are no text because a file, or the caller, says so; of rows without a token nothing is said."""
+        """The ids that a file or the caller declares to be no text; rows without a token are not among them."""
         return self._control
 
     @cached_property
     def unambiguous(self) -> bool:
-        """Whether every text has one spelling: claimed only where each token is one byte, and none another's."""
+        """Whether every text has one spelling: true only where each token is one byte, and no two tokens the same byte."""
         seen: set[bytes] = set()
         for b in self.token_bytes:
             if b is not None:

@@ -223,7 +223,7 @@ def _check_heeded(family: str, smoothing: str, given: tuple[str, ...], options: 
 
 
 def _with_labels(texts: list[str], labels: list[str | None], em: int) -> tuple[list[str], list[str | None]]:
-    """All, or without --em those that have a label; how many were left out is told."""
+    """Return all documents, or without --em the labelled documents, and print how many were left out."""
     some = [i for i, t in enumerate(labels) if t is not None or em]
     if len(some) < len(texts):
         from pofx.units import count_noun

@@ -84,8 +84,8 @@ def command(
     pofx corpus train.jsonl --test test.jsonl --cluster author --json
     pofx corpus novel.txt --separator "\\n\\n" -m smollm2 --scored 100
     """
+    from pofx.corpus.empty_input import no_documents_in
     from pofx.cross_fitting.assumptions import corpus_report
-    from pofx.errors import no_documents
 
     if test_files and held_out is not None:
         raise click.UsageError("expected --held-out or --test, got both.")
@@ -94,14 +94,14 @@ def command(
     documents: list[Document] = list(found)
     tally(found)
     if not documents:
-        raise no_documents(" ".join(files))
+        raise no_documents_in(files)
     aside: float | list[Document] = 0.1 if held_out is None else held_out
     if test_files:
         tests = layout.documents(test_files, keep)
         aside = list(tests)
         tally(tests)
         if not aside:
-            raise no_documents(" ".join(test_files), " held out")
+            raise no_documents_in(test_files, " held out")
     lm = None if options is None else options.load()
     both = [*documents, *(aside if isinstance(aside, list) else [])]
     with _stages() as tell:

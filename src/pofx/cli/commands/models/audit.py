@@ -73,7 +73,7 @@ def command(
     pofx audit -m gemma3-270m --pin
     pofx audit -m http://127.0.0.1:8000 --served NAME --test held-out.txt
     """
-    from pofx.errors import no_documents
+    from pofx.corpus.empty_input import no_documents_in
     from pofx.queries.audit.audit import audit
 
     name = options.name
@@ -88,7 +88,7 @@ def command(
         texts = [d.text for d in found]
         tally(found)
         if not texts:
-            raise no_documents(" ".join(test_files))
+            raise no_documents_in(test_files)
     if is_address(name):
         model = connect_to(options, served, api_key)
         pretrained = False

@@ -35,8 +35,8 @@ CHAIN = "Every factor of the chain rule, the last one p(EOS | text): the text is
 DRAWN = "Having all factors, one can draw: x1 from p(·|x0), x2 from p(·|x0,x1), until EOS comes. No prompt is needed."
 GIVEN = f"The same distribution after a prefix: p(y | {BEHIND.strip()} …) = p(xy) / P(x)."
 AUDITED = (
-    "Is it a joint distribution? The audit measures it: laws that sum to 1, draws scored as drawn, first bytes better "
-    "predicted after x0 than anywhere else, EOS where documents end."
+    "Is it a joint distribution? The audit measures it: next-token distributions that sum to 1, draws scored as drawn, "
+    "first bytes better predicted after x0 than anywhere else, EOS where documents end."
 )
 REFUSED = (
     "Ask a model without x0 how probable a text is, and it says what is missing. It still continues texts."

@@ -151,8 +151,8 @@ def command(
     pofx fit corpus.txt -o lm.arpa.gz
     pofx fit novel.txt --separator "\\n\\n" -o model --family transformer --seconds 120
     """
+    from pofx.corpus.empty_input import no_documents_in
     from pofx.corpus.split import split_documents
-    from pofx.errors import no_documents
     from pofx.models.fitting import Spec, fit
     from pofx.models.saving import check_target, is_arpa_name, save
     from pofx.models.specs import NgramSpec, TransformerSpec
@@ -174,7 +174,7 @@ def command(
     documents = [d.text for d in found]
     tally(found)
     if not documents:
-        raise no_documents(" ".join(files))
+        raise no_documents_in(files)
     train, kept = split_documents(documents, held_out)
     if not train:
         train, kept = documents, []

@@ -73,7 +73,9 @@ def command(
     if len(names) < 2:
         raise click.UsageError("-m: expected at least two models, got one; name another with -m.")
     if weights and len(weights) != len(names):
-        raise click.UsageError(f"--weight: expected one for each of {len(names)} models, got {len(weights)}.")
+        raise click.UsageError(
+            f"--weight: expected a weight for each of {len(names)} models, got {len(weights)}."
+        )
     lms = [
         ModelOptions(name, begin, end, "float32", None, None, None).load_with_stand_ins() for name in names
     ]

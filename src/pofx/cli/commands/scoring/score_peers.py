@@ -91,7 +91,7 @@ def _show(score: PeerScore, ours: str) -> None:
 
 
 def _ours(lm: LM, text: str | bytes) -> str:
-    """Return what pofx itself says of the text, so that the two can be told apart; or why it says nothing."""
+    """Return a line with pofx's own number for the text, or with the reason why pofx has none."""
     from pofx.errors import PofxError
     from pofx.queries.scoring.score import score
     from pofx.report.numerals import fixed_point

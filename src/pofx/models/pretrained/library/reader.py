@@ -37,7 +37,7 @@ _NO_BODY = (AttributeError, TypeError, ValueError, RuntimeError, KeyError, Index
 
 
 def make_reader(model: Any, where: Path, dtype: torch.dtype, kind: str) -> tuple[Body, Head]:
-    """Return the body and the head of a model, read as `compare_with_library` found: "head" or "whole"."""
+    """Return the body and the head of a model. `kind` is the result of `compare_with_library`: "head" or "whole"."""
     if kind == "head":
         inner = _inner(model)
         assert inner is not None  # noqa: S101  (ours: found so in float32)
@@ -49,10 +49,16 @@ def make_reader(model: Any, where: Path, dtype: torch.dtype, kind: str) -> tuple
 def compare_with_library(
     model: Any, where: Path, known: ProbeResult | None
 ) -> tuple[Body, Head, ProbeResult]:
-    """Return the reader of a model in float32 that says what the model says; `BadSource` for one that is not causal.
+    """Return a reader of a model in float32 whose log p of the probe is that of the library.
 
-    known: what was found before, if it was: then the model is known to be causal, which takes a pass for each token of
-    the probe to see.
+    Args:
+        model: The model of the library.
+        where: Its directory, for messages.
+        known: The result of an earlier comparison, or None. With a result the model is known to be causal; without one,
+            the test for it takes a pass for each token of the probe.
+
+    Raises:
+        BadSource: The model is not causal.
     """
     context = context_length(model)
     rows = len(_logits(model, where))
@@ -83,7 +89,7 @@ def compare_with_library(
         if not moved <= AHEAD:
             raise BadSource(
                 f"{where}: expected a causal language model, got a model whose log p of a token differs by "
-                f"{moved:.2g} nats with what follows the token in a text of {tokens} tokens, so that its laws are "
+                f"{moved:.2g} nats with what follows the token in a text of {tokens} tokens, so that its distributions are "
                 "of no joint distribution",
                 "use a model that reads from left to right alone",
             )

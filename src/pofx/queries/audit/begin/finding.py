@@ -34,7 +34,10 @@ def x0_finding(tried: Sequence[BeginCandidate], begin: Begin) -> tuple[Finding, 
     """
     chart = Series(
         "the first token of a document, after", "bits", "bars",
-        (*((c.name, c.first_bits) for c in tried if c.top and c.role != "twice"), ("uniform law", tried[0].uniform_bits)),
+        (
+            *((c.name, c.first_bits) for c in tried if c.top and c.role != "twice"),
+            ("uniform distribution", tried[0].uniform_bits),
+        ),
     )  # fmt: skip
     row = next((c for c in tried if c.current), None)
     if row is None:

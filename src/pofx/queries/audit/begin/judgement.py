@@ -82,7 +82,7 @@ def judge_candidate(
     ]
     gain, bound, unit = max(ways, key=lambda w: w[0] / w[1])
     told = (
-        f"after {row.name} the first token of {row.n:,} documents costs {row.first_bits:.2f} bits (uniform law "
+        f"after {row.name} the first token of {row.n:,} documents costs {row.first_bits:.2f} bits (uniform distribution "
         f"{row.uniform_bits:.2f}), its first byte {row.byte_bits:.2f} ({row.uniform_byte_bits:.2f})"
     )
     if gain <= bound:

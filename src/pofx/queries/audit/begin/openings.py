@@ -74,7 +74,11 @@ def begin_finding(
     )
     chart = Series(
         "the first token of a document", "bits", "bars",
-        ((f"p(x1|{x0})", evidence.bits), ("average law", evidence.average_bits), ("uniform law", uniform)),
+        (
+            (f"p(x1|{x0})", evidence.bits),
+            ("average distribution", evidence.average_bits),
+            ("uniform distribution", uniform),
+        ),
     )  # fmt: skip
     if n < FEWEST:
         return Finding(Check.BEGIN, "warn", mean, None, Measure.BITS, _few(n), chart), evidence
@@ -86,12 +90,12 @@ def begin_finding(
     if impossible and mean > bound:
         outcome = "pass"
     why = (
-        f"Behind {x0} ({lm.begin.known}) the first token of {n} documents costs {evidence.bits:.2f} bits, "
-        f"under the model's average law {evidence.average_bits:.2f}, under the uniform law {uniform:.2f}: "
+        f"After {x0} ({lm.begin.known}) the first token of {n} documents costs {evidence.bits:.2f} bits, under the "
+        f"model's average distribution {evidence.average_bits:.2f}, under the uniform distribution {uniform:.2f}: "
         f"knowing that a text begins gains {mean:.2f} ± {se:.2f} bits"
     )
     if impossible:
-        why += f" ({impossible} openings have probability 0; for the gain 1% of the uniform law is mixed in)"
+        why += f" ({impossible} openings have probability 0; for the gain 1% of the uniform distribution is mixed in)"
     if outcome == "fail" and blind:
         return Finding(
             Check.BEGIN,
@@ -99,7 +103,7 @@ def begin_finding(
             mean,
             bound,
             Measure.BITS,
-            f"{why}. But its law never changes: {_BLIND}",
+            f"{why}. But its next-token distribution never changes: {_BLIND}",
             chart,
         ), evidence
     if outcome == "fail" and lm.begin.known == "trained" and mean > -bound:

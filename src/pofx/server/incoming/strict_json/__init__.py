@@ -1,1 +1,1 @@
-"""JSON of strangers: bounded before it is parsed, strict, and with the byte of a fault named."""
+"""JSON of strangers: its size is bounded before it is parsed, it is strict, and a fault is named with its byte."""

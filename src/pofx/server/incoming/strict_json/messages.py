@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in pofx's words: which field, what was expected, what was got."""
+"""The faults that pydantic reports, in pofx's words: the field, the expected noun, and the value that came."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON text to a value, or the fault and its byte."""
+"""The parsing of JSON text: a value, or a fault and its byte."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse(text: bytes) -> tuple[Any, Fault | None]:
-    """The value of JSON text, or what is wrong with the text: one of the two.
+    """Return the value of JSON text, or its fault; the other of the two is None.
 
     Args:
         text: The text, as it was sent.

@@ -1,4 +1,4 @@
-"""Where in JSON text a value stands that is found at a path of the parsed value."""
+"""The byte of JSON text at which the value at a path of the parsed JSON stands."""
 
 from __future__ import annotations
 

@@ -24,12 +24,12 @@ DEPTH, CONTAINERS, KEYS = 32, 4096, 4096
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with JSON text.
+    """A fault of JSON text.
 
     Attributes:
-        offset: The byte at which it is found.
-        expected: What was expected.
-        got: What was found.
+        offset: The byte at which the fault stands.
+        expected: The noun that the text should have there.
+        got: The noun that the text has there.
     """
 
     offset: int
@@ -38,7 +38,7 @@ class Fault:
 
 
 def structural_fault(text: bytes) -> Fault | None:
-    """The first bracket or key that no request needs; None where all are fine. The text need not be JSON.
+    """Return the fault of the first bracket or key beyond the limits; None without such a fault. The text may be no JSON.
 
     Args:
         text: The text, as it was sent.

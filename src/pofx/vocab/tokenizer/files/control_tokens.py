@@ -30,7 +30,7 @@ class Added:
         id: The token's id.
         special: Whether tokenizer.json marks it as a control token.
         normalized: Whether it is looked for in the normalized text.
-        single_word: Whether it is found only where no letter or digit touches it.
+        single_word: Whether it counts only where no letter or digit touches it.
         lstrip: Whether it takes the white space before it.
         rstrip: Whether it takes the white space after it.
     """

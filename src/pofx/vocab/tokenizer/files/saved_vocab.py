@@ -151,7 +151,7 @@ def _pipeline(vocab: Vocab) -> tuple[dict[str, Any], dict[str, Any] | None, dict
             )
         return _word_level({w: i for i, w in enumerate(names)}), _PER_WORD, None
     raise BadValue(
-        f"expected one of pofx's own vocabularies to save, got "
+        f"expected a vocabulary of pofx to save, got "
         f"{kind.__module__}.{kind.__qualname__}, whose encode() no tokenizer.json can hold",
         "build the vocabulary by a class of pofx",
         argument="vocab",

@@ -26,7 +26,7 @@ class TokenizerFile:
         kind: "BPE" or "Unigram".
         table: The model's tokens and their ids.
         model: The model as the file describes it.
-        added: Tokens that are found in a text before the model sees it.
+        added: Tokens that the tokenizer cuts out of a text before the model sees the text.
         normalizers: The steps that change a text, in order.
         pre_tokenizers: The steps that split a text, in order.
         decoders: The steps that make a text of tokens, in order.

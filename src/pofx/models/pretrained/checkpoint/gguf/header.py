@@ -103,6 +103,8 @@ def read_header(path: str | Path) -> GgufHeader:
             )
         with path.open("rb") as f:
             size = f.seek(0, 2)
+            if size == 0:
+                _bad(path, "an empty file")
             if size < 24:
                 _bad(path, f"{size} bytes, less than its fixed part of 24")
             with mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data:
