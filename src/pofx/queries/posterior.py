@@ -14,7 +14,8 @@ from pofx.interactive.shown import Shown
 from pofx.lm.begin import refuse_unconditional
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
-from pofx.queries.scoring.terms import Terms, name_normalizers, read_texts, terms
+from pofx.queries.scoring.inputs import name_normalizers, read_texts
+from pofx.queries.scoring.terms import Terms, terms
 from pofx.transforms.mixture_bounds import mixed_leak, running_bounds
 from pofx.transforms.model_weights import update_posterior
 from pofx.vocab.vocabulary import to_bytes

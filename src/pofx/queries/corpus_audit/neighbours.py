@@ -13,8 +13,8 @@ from pofx.lm.model import LM
 from pofx.lm.trace import Ints
 from pofx.queries.corpus_audit.record import Corpus
 from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
+from pofx.queries.scoring.inputs import read_texts
 from pofx.queries.scoring.score import score
-from pofx.queries.scoring.terms import read_texts
 from pofx.units import count_noun
 
 LEVEL = 0.01

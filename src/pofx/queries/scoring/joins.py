@@ -54,12 +54,13 @@ def choose_joins(
     if asked == "token" or (asked != "error" and lm.vocab.unambiguous):
         return ["token"] * len(texts)
     out: list[JoinKind] = []
-    known: dict[Text, list[int] | None] = {}
+    known: dict[bytes, list[int] | None] = {}
     for text, prefix in zip(texts, prefixes):
-        if not len(prefix) or asked == "exact":
-            out.append("exact" if len(prefix) else "token")
-        elif (asked == "error" or not unfinished_character(to_bytes(prefix))) and _of_tokens(
-            lm, text, prefix, known
+        before, after = to_bytes(prefix), to_bytes(text)
+        if not before or asked == "exact":
+            out.append("exact" if before else "token")
+        elif (asked == "error" or not unfinished_character(before)) and _cut_between(
+            lm, before, after, known
         ):
             out.append("token")
         elif asked == "error":
@@ -70,22 +71,22 @@ def choose_joins(
                 argument="boundary",
             )
         else:
-            out.append("exact" if len(to_bytes(text)) <= MOST_EXACT_BYTES else "healed")
+            out.append("exact" if len(after) <= MOST_EXACT_BYTES else "healed")
     return out
 
 
-def _of_tokens(lm: LM, text: Text, prefix: Text, known: dict[Text, list[int] | None]) -> bool:
+def _cut_between(lm: LM, before: bytes, after: bytes, known: dict[bytes, list[int] | None]) -> bool:
     """Return whether the tokens of prefix and text together are the tokens of the prefix, then those of the text."""
-    if prefix not in known:
-        known[prefix] = _encoded(lm, to_bytes(prefix))
-    first, both = known[prefix], _encoded(lm, to_bytes(prefix) + to_bytes(text))
+    if before not in known:
+        known[before] = _encoded(lm, before)
+    first, both = known[before], _encoded(lm, before + after)
     if both is None:  # whoever encodes the faulty part alone names it in the error
         return True
     if first is None or both[: len(first)] != first:
         return False
     try:
         vocab = lm.vocab.continuation if first else lm.vocab
-        return list(vocab.encode(text)) == both[len(first) :]
+        return list(vocab.encode(after)) == both[len(first) :]
     except NotText:
         return False
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pofx.errors import BadValue
 from pofx.lm.model import LM
 from pofx.lm.trace import Want
+from pofx.queries.scoring.inputs import Group, read_groups
 from pofx.queries.scoring.joins import JoinRequest, choose_joins, score_exact, score_healed
 from pofx.queries.scoring.scored import Scored as Scored
 from pofx.queries.scoring.scored import score_tokens
-from pofx.queries.scoring.terms import Given, name_normalizers, prefix_per_text, read_texts, terms_given_ids
+from pofx.queries.scoring.terms import Given, terms_given_ids
 from pofx.transforms.given import Prefix
-from pofx.transforms.given import given as with_prefix
 
 
 def score(
@@ -68,45 +68,27 @@ def score(
             argument="given",
         )
     texts = list(texts)
-    prefixes = prefix_per_text(given, len(texts))
-    if any(isinstance(g, Prefix) for g in prefixes):
-        return _score_given_ids(lm, texts, prefixes, want, boundary)
-    return _score(lm, texts, [g for g in prefixes if not isinstance(g, Prefix)], want, boundary)
+    out: dict[int, Scored] = {}
+    for group in read_groups(lm, texts, given):
+        for i, scored, normalized in zip(group.rows, _scored(group, want, boundary), group.changed):
+            scored = replace(scored, terms=replace(scored.terms, normalized=normalized))
+            if group.ids is not None:
+                scored = replace(
+                    scored, given=group.ids.text, terms=terms_given_ids(lm, scored.terms, group.ids)
+                )
+            out[i] = scored
+    return [out[i] for i in range(len(texts))]
 
 
-def _score(
-    lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[str | bytes], want: Want, boundary: JoinRequest
-) -> list[Scored]:
-    """`score` where every prefix is a string."""
-    texts, changed = read_texts(lm, texts)
-    prefixes, changed_prefixes = read_texts(lm, prefixes)
-    joins = choose_joins(lm, texts, prefixes, boundary)
+def _scored(group: Group, want: Want, boundary: JoinRequest) -> list[Scored]:
+    """Score the texts of one group, each by the join of its prefix."""
+    joins = choose_joins(group.lm, group.texts, group.prefixes, boundary)
     out: dict[int, Scored] = {}
     for way in dict.fromkeys(joins):
         rows = [i for i, w in enumerate(joins) if w == way]
-        out |= zip(rows, _SCORERS[way](lm, [texts[i] for i in rows], [prefixes[i] for i in rows], want))
-    return name_normalizers(
-        [out[i] for i in range(len(texts))], [x or g for x, g in zip(changed, changed_prefixes)]
-    )
-
-
-def _score_given_ids(
-    lm: LM, texts: Sequence[str | bytes], prefixes: Sequence[Given], want: Want, boundary: JoinRequest
-) -> list[Scored]:
-    """`score` where some prefixes are ids: with such a prefix the model is another model, whose texts have no prefix."""
-    out: dict[int, Scored] = {}
-    for prefix in dict.fromkeys(prefixes):
-        rows = [i for i, g in enumerate(prefixes) if g == prefix]
-        group = [texts[i] for i in rows]
-        if isinstance(prefix, Prefix):
-            scored = _score(with_prefix(lm, prefix), group, [""] * len(group), want, boundary)
-            scored = [
-                replace(s, given=prefix.text, terms=terms_given_ids(lm, s.terms, prefix)) for s in scored
-            ]
-        else:
-            scored = _score(lm, group, [prefix] * len(group), want, boundary)
-        out |= zip(rows, scored)
-    return [out[i] for i in range(len(texts))]
+        texts, prefixes = [group.texts[i] for i in rows], [group.prefixes[i] for i in rows]
+        out |= zip(rows, _SCORERS[way](group.lm, texts, prefixes, want))
+    return [out[i] for i in range(len(joins))]
 
 
 _SCORERS = {"token": score_tokens, "exact": score_exact, "healed": score_healed}

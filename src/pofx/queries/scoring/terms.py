@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal
 
-from pofx.errors import BadValue
 from pofx.lm.begin import Known
 from pofx.lm.model import LM
 from pofx.transforms.given import Prefix
@@ -147,64 +145,3 @@ def terms_given_ids(lm: LM, terms: Terms, prefix: Prefix) -> Terms:
         given_bytes=len(to_bytes(prefix.text)),
         boundary="token",
     )
-
-
-class _Record(Protocol):
-    @property
-    def terms(self) -> Terms: ...
-
-
-RecordT = TypeVar("RecordT", bound=_Record)
-
-
-def prefix_per_text(given: Any, n: int) -> list[Any]:
-    """The argument `given` as one prefix a text.
-
-    Args:
-        given: One prefix for all texts, or one for each of them.
-        n: The number of texts.
-
-    Raises:
-        BadValue: The prefixes are not as many as the texts.
-    """
-    prefixes = [given] * n if isinstance(given, str | bytes | Prefix) else list(given)
-    if len(prefixes) != n:
-        raise BadValue(
-            f"expected one prefix, or one for each of {n} texts, got {len(prefixes)}",
-            "pass one prefix for each text",
-            argument="given",
-        )
-    return prefixes
-
-
-def read_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[str | bytes], list[str]]:
-    """Turn each text into the text that the model reads (`Vocab.read`).
-
-    Args:
-        lm: The model, whose tokenizer may normalise texts.
-        texts: Texts as the user wrote them.
-
-    Returns:
-        The texts that the model reads, and for each the normalizers that changed it, "" for none.
-
-    Right: `texts, changed = read_texts(lm, texts)`, then `name_normalizers(records, changed)`. Wrong: dividing bits by the
-    bytes of the text as the user wrote it.
-    """
-    pairs = [lm.vocab.read(t) for t in texts]
-    return [t for t, _ in pairs], [normalizers for _, normalizers in pairs]
-
-
-def name_normalizers(records: Sequence[RecordT], changed: Sequence[str]) -> list[RecordT]:
-    """Note in the terms of each record which normalizers changed its text.
-
-    Args:
-        records: One record a text, in order.
-        changed: Normalizers of each text, as `read_texts` returns them.
-
-    Returns:
-        The records, changed where a text was.
-    """
-    return [
-        replace(r, terms=replace(r.terms, normalized=by)) if by else r  # type: ignore[type-var]
-        for r, by in zip(records, changed)
-    ]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pofx.errors import Advice, BadValue, NoEOS
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Trace, Want
-from pofx.queries.scoring.terms import name_normalizers, prefix_per_text, read_texts, terms
+from pofx.queries.scoring.inputs import name_normalizers, prefix_per_text, read_texts
+from pofx.queries.scoring.terms import terms
 from pofx.queries.segmentation.word_rule import SECONDS, Punctuation, WordRule
 from pofx.queries.words.boundaries import BoundaryTokens
 from pofx.queries.words.word import Word, Worded
