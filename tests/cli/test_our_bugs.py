@@ -118,7 +118,7 @@ def test_a_mistake_in_the_process_that_tries_a_tokenizer_looks_like_one(
     [
         lambda: library_call(Path("m")),
         lambda: gguf_library_call(Path("m")),
-        lambda: file_call("m"),
+        file_call,
         text_call,
     ],
     ids=["checkpoint", "gguf", "tokenizer", "text"],

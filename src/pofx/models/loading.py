@@ -203,9 +203,11 @@ def _pretrained(
         )
     found = begin_evidence(core.vocab, pin, begin, str(source))
     if found.known == "none":
-        return windowed(core.with_info(begin=found), context, stride)
-    assert found.id is not None  # noqa: S101  (ours: an x0 that is known has an id)
-    return windowed(with_begin(core, found.id, found.known), context, stride)
+        lm: LM = core.with_info(begin=found)
+    else:
+        assert found.id is not None  # noqa: S101  (ours: an x0 that is known has an id)
+        lm = with_begin(core, found.id, found.known)
+    return windowed(lm, context, stride)
 
 
 def _builtin() -> LM:

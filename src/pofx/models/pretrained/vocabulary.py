@@ -36,19 +36,16 @@ def read_vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> Toke
         GENERATION: _ids(_generation(folder).get("eos_token_id"), folder / GENERATION),
     }
     found = choose_end(vocab, named)
-    if end is not None:
-        # A name such as "</s>" that one file calls EOS stays no text, though another token ends texts now.
-        old = found.id
-        if old is not None and old != vocab.declared.get("eos") and vocab.token_bytes[old] is not None:
-            control.append(old)
-            vocab = read_tokenizer(folder, rows, None, control)
-        i = token_id(vocab, end, "end")
-        return vocab.with_end(i) if vocab.token_bytes[i] is None else read_tokenizer(folder, rows, i, control)
-    if found.note:
+    chosen = found.id if end is None else token_id(vocab, end, "end")
+    if end is None and found.note:
         warnings.warn(f"{folder}: {found.note}", RuntimeWarning, stacklevel=2)
-    if found.id is None or vocab.token_bytes[found.id] is None:
-        return vocab.with_end(found.id)
-    return read_tokenizer(folder, rows, found.id, control)
+    # A name such as "</s>" that one file calls EOS stays no text, though another token ends texts now.
+    old = found.id
+    if old not in (None, chosen, vocab.declared.get("eos")) and vocab.token_bytes[old] is not None:
+        control.append(old)
+    elif chosen is None or vocab.token_bytes[chosen] is None:
+        return vocab.with_end(chosen)
+    return read_tokenizer(folder, rows, chosen, control)
 
 
 def _control_of_gguf(folder: Path, rows: int) -> list[int]:

@@ -10,29 +10,48 @@ from pofx.files.isolated.muffled_stderr import is_panic
 from pofx.files.out_of_memory import is_out_of_memory, out_of_memory_error
 
 
-@contextmanager
-def file_call(name: str) -> Iterator[None]:
-    """Refuse the file where the library raises on its content.
+class LibraryRefused(Exception):
+    """The library raised on the content of a file. `opening_file` names the file in the error that users see."""
 
-    Args:
-        name: The file, for the message.
+
+@contextmanager
+def file_call() -> Iterator[None]:
+    """Say that the library raised on the content of a file.
 
     Raises:
-        BadSource: The library raised an exception, or panicked.
+        LibraryRefused: The library raised an exception, or panicked.
         OutOfMemory: Memory ran out.
 
-    Right: around one call of `tokenizers`. Wrong: around code of ours, whose mistakes must look like mistakes.
+    Right: around one call of `tokenizers`, inside `opening_file`. Wrong: around code of ours, whose mistakes must look like
+    mistakes.
     """
     try:
         yield
     except BaseException as e:
         _raise_unless_library(e)
         what = " ".join(str(e).split())[:200] or type(e).__name__
+        raise LibraryRefused(f"{type(e).__name__}: {what}") from None
+
+
+@contextmanager
+def opening_file(name: str) -> Iterator[None]:
+    """Refuse a file where the library, or its tokenizer of a sample text, refuses its content.
+
+    Args:
+        name: The file, for the message.
+
+    Raises:
+        BadSource: `LibraryRefused` or `NotText` was raised.
+    """
+    try:
+        yield
+    except LibraryRefused as e:
         raise BadSource(
-            f"{name}: expected a tokenizer.json that the tokenizers library can run, got: "
-            f"{type(e).__name__}: {what}",
+            f"{name}: expected a tokenizer.json that the tokenizers library can run, got: {e}",
             "fetch it again",
         ) from None
+    except NotText as e:
+        raise BadSource(f"{name}: {e.subject}", "fetch it again") from None
 
 
 @contextmanager
@@ -53,15 +72,6 @@ def text_call() -> Iterator[None]:
             f"expected a text that this tokenizer can encode, got a text on which it fails: {e!s:.100}",
             "change the text, or use another model",
         ) from None
-
-
-@contextmanager
-def samples_of(name: str) -> Iterator[None]:
-    """Refuse the file where its tokenizer refuses a sample text of ours: `NotText` becomes `BadSource`."""
-    try:
-        yield
-    except NotText as e:
-        raise BadSource(f"{name}: {e.subject}", "fetch it again") from None
 
 
 def _raise_unless_library(e: BaseException) -> None:

@@ -15,20 +15,19 @@ if TYPE_CHECKING:
 EMPTY_MODEL = {"type": "BPE", "vocab": {}, "merges": []}
 
 
-def normalizer_function(step: Mapping[str, Any], name: str) -> Callable[[str], str]:
+def normalizer_function(step: Mapping[str, Any]) -> Callable[[str], str]:
     """Make one normalizer of a file: the function from a text to the normalized text.
 
     Args:
         step: The normalizer as tokenizer.json describes it.
-        name: The file, for messages.
 
     Raises:
-        BadSource: The library cannot make it. The function itself raises `NotText`.
+        LibraryRefused: The library cannot make it. The function itself raises `NotText`.
     """
     from tokenizers import Tokenizer
 
     skeleton = {"version": "1.0", "added_tokens": [], "normalizer": step, "model": EMPTY_MODEL}
-    with file_call(name):
+    with file_call():
         apply: Callable[[str], str] = Tokenizer.from_str(json.dumps(skeleton)).normalizer.normalize_str
 
     def normalized(text: str) -> str:
@@ -46,17 +45,14 @@ class Normalization:
         space: The character that stands for a space in the table of tokens, or None.
         kept: The added tokens that are looked for in the text as it was written. Each of them stays as it is, and the
             text between two of them is normalized by itself.
-        name: The file, for messages.
 
     Attributes:
         names: The types of the normalizers that may change a text.
         spelling: The normalizer that writes the result in the letters of the table, or None.
     """
 
-    def __init__(
-        self, steps: Sequence[Mapping[str, Any]], space: str | None, kept: Sequence[Added], name: str
-    ) -> None:
-        made = [(step, normalizer_function(step, name)) for step in steps]
+    def __init__(self, steps: Sequence[Mapping[str, Any]], space: str | None, kept: Sequence[Added]) -> None:
+        made = [(step, normalizer_function(step)) for step in steps]
         changing = [
             (s, function)
             for s, function in made
@@ -66,7 +62,7 @@ class Normalization:
         self.names = [s["type"] for s, _ in changing]
         self._changes = [(s["type"], function) for s, function in changing]
         self._space = space or " "
-        self._finder = _finder(kept, name) if kept and changing else None
+        self._finder = _finder(kept) if kept and changing else None
         self.spelling = self._spelling(made)
 
     def of(self, text: str) -> tuple[str, list[str]]:
@@ -111,11 +107,11 @@ class Normalization:
         return {"type": "Sequence", "normalizers": out} if out else None
 
 
-def _finder(kept: Sequence[Added], name: str) -> Tokenizer:
+def _finder(kept: Sequence[Added]) -> Tokenizer:
     """Return a tokenizer whose only tokens are these."""
     from tokenizers import AddedToken, Tokenizer
 
-    with file_call(name):
+    with file_call():
         out = Tokenizer.from_str(json.dumps({"version": "1.0", "added_tokens": [], "model": EMPTY_MODEL}))
         out.add_tokens([AddedToken(a.content, single_word=a.single_word, normalized=False) for a in kept])
     return out

@@ -68,9 +68,9 @@ def _check_opening(
     """Raise `BadSource` where a space before a text is not what the file's own normalizer puts there."""
     own, opened = "a", " a"
     for step in file.normalizers:
-        own = normalizer_function(step, file.name)(own)
+        own = normalizer_function(step)(own)
     for step in normalizers:
-        opened = normalizer_function(step, file.name)(opened)
+        opened = normalizer_function(step)(opened)
     if any(step["type"] == "Metaspace" for step in pre_tokenizers):
         own, opened = own.replace(" ", mark or " "), opened.replace(" ", mark or " ")
     if own != opened:

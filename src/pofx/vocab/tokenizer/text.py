@@ -38,6 +38,7 @@ class TextTokenizer:
     by merges, or with ignore_merges. The flag encode_special_tokens prevents neither.
 
     Attributes:
+        name: The file, for messages.
         normalizers: The names of the tokenizer's normalizers.
         opening: Whether the file's tokenizer puts a space before every text. The pipeline has no such step: the caller
             puts " " before a text, and nothing before a text that continues another text.
@@ -56,12 +57,12 @@ class TextTokenizer:
     ) -> None:
         from tokenizers import Tokenizer
 
-        self._name, self._spelled, self._byte_level = file.name, spelled, spelling.byte_level
+        self.name, self._spelled, self._byte_level = file.name, spelled, spelling.byte_level
         before, behind, self.opens, prepended = remove_opening_space(file, spelling.space)
         self.opening = self.opens != "none"
         self._behind = {"type": "Sequence", "pretokenizers": behind} if behind else None
         normalizer = {"type": "Sequence", "normalizers": before} if before else None
-        with file_call(file.name):
+        with file_call():
             self._tokenizer: Tokenizer = Tokenizer.from_str(json.dumps(_skeleton(normalizer, self._behind)))
         self.opened = tuple(a.content for a in added if a.normalized and prepended)
         others = "|".join(re.escape(a.content) for a in added if not a.normalized)
@@ -76,14 +77,12 @@ class TextTokenizer:
                 "get the file again, or use another model",
             )
         model = _model(file, control, added)
-        with file_call(file.name):
+        with file_call():
             self._tokenizer.model = model
         self._add(added)
         self._panics = may_panic([*before, *behind], len(before))
         self._added = added
-        self._reading = Normalization(
-            before, spelling.space, [a for a in added if not a.normalized], file.name
-        )
+        self._reading = Normalization(before, spelling.space, [a for a in added if not a.normalized])
         self.normalizers = self._reading.names
 
     def normalized(self, text: str) -> tuple[str, list[str]]:
@@ -109,7 +108,7 @@ class TextTokenizer:
 
         out = copy.copy(self)
         out.__dict__.pop("_cuts", None)
-        with file_call(self._name):
+        with file_call():
             out._tokenizer = Tokenizer.from_str(json.dumps(_skeleton(self._reading.spelling, self._behind)))
             out._tokenizer.model = self._tokenizer.model
         out._add(self._added)
@@ -118,7 +117,7 @@ class TextTokenizer:
     def _add(self, added: Sequence[Added]) -> None:
         from tokenizers import AddedToken
 
-        with file_call(self._name):
+        with file_call():
             self._tokenizer.add_tokens(
                 [AddedToken(a.content, single_word=a.single_word, normalized=a.normalized) for a in added]
             )
@@ -129,7 +128,7 @@ class TextTokenizer:
         normalizer = self._tokenizer.normalizer
         if normalizer is None:
             return text
-        with file_call(self._name):
+        with file_call():
             out: str = normalizer.normalize_str(text)
         return out
 
@@ -186,7 +185,7 @@ class TextTokenizer:
 
         It numbers added tokens itself, after the model's table. Those of BPE stand in the table.
         """
-        with file_call(self._name):
+        with file_call():
             theirs = {self._tokenizer.token_to_id(a.content): a.id for a in added}
         if all(i == j for i, j in theirs.items()):
             return None
@@ -202,7 +201,7 @@ def ids_around_text(file: TokenizerFile, rows: int) -> tuple[tuple[int, ...], tu
 
     skeleton = {**_skeleton(None, None), "post_processor": file.post_processor}
     skeleton["model"] = {**EMPTY_MODEL, "vocab": {"x": 0}}
-    with file_call(file.name):
+    with file_call():
         encoding = Tokenizer.from_str(json.dumps(skeleton)).encode("x")
     of_text = [k for k, special in enumerate(encoding.special_tokens_mask) if not special]
     if len(of_text) != 1 or any(i >= rows for i in encoding.ids):
@@ -225,7 +224,7 @@ def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added])
             for i, (piece, score) in enumerate(file.model["vocab"])
         ]
         unknown, fallback = file.model.get("unk_id"), bool(file.model.get("byte_fallback"))
-        with file_call(file.name):
+        with file_call():
             return Unigram(pieces, unk_id=unknown, byte_fallback=fallback)
 
     # A word that BPE makes one token is made so from its own merges alone, whatever stands beside it. So it
@@ -234,7 +233,7 @@ def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added])
     merges = merges_of(file)
     model = _bpe(file, table, merges)
     names = [t for t, i in table.items() if i in control]
-    with file_call(file.name):
+    with file_call():
         alone = {token.id for name in names if name for token in model.tokenize(name)}
     if alone & control:
         table = {(f"\ufffe control {i}" if i in control else t): i for t, i in table.items()}
@@ -246,7 +245,7 @@ def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added])
 def _bpe(file: TokenizerFile, table: dict[str, int], merges: list[tuple[str, str]]) -> BPE:
     from tokenizers.models import BPE
 
-    with file_call(file.name):
+    with file_call():
         return BPE(
             vocab=table,
             merges=merges,

@@ -18,7 +18,7 @@ from pofx.vocab.subwords import utf8_runs
 from pofx.vocab.tokenizer.files.chat_template import Template, render_chat
 from pofx.vocab.tokenizer.files.control_tokens import control_candidates, control_names
 from pofx.vocab.tokenizer.files.tokenizer_json import FILE, parse
-from pofx.vocab.tokenizer.library_calls import samples_of
+from pofx.vocab.tokenizer.library_calls import opening_file
 from pofx.vocab.tokenizer.text import TextTokenizer, ids_around_text
 from pofx.vocab.tokenizer.token_bytes import Spelling, token_bytes
 from pofx.vocab.tokenizer.unencodable import unencodable_error
@@ -83,7 +83,7 @@ class TokenizerVocab(Vocab):
         self.size, self.end = rows, end
         file = parse(tokenizer, config or {}, name)
         self._control = frozenset([*beside, *file.special.values(), *([] if end is None else [end])])
-        with samples_of(name):
+        with opening_file(name):
             spelling = Spelling.of(file)
             self.token_bytes = token_bytes(file, spelling, self._control, rows)
             added = [a for a in file.added if a.id < rows and self.token_bytes[a.id] == a.content.encode()]
@@ -158,7 +158,9 @@ class TokenizerVocab(Vocab):
     def normalizing(self) -> TokenizerVocab:
         """The same vocabulary for texts that the normalizers have changed: `encode` takes the text of `read` as it is."""
         written = self._but(opening=False, _tokenizer=self._reader)
-        return self._but(normalizes=True, _checks=False, _tokenizer=self._reader.as_read(), _written=written)
+        with opening_file(self._reader.name):
+            as_read = self._reader.as_read()
+        return self._but(normalizes=True, _checks=False, _tokenizer=as_read, _written=written)
 
     def read(self, text: str | bytes) -> tuple[str | bytes, str]:
         """Return the text as the model reads it, and the names of the normalizers that changed it.

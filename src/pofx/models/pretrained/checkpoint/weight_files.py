@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn
@@ -27,10 +27,32 @@ def weight_files(directory: Path) -> tuple[tuple[Path, ...], Tensors]:
     weights. Tools disagree on which of them is the model, so both are named and refused.
     """
     there = sorted(p.name for p in directory.iterdir() if p.name.endswith(".safetensors"))
-    if (directory / INDEX).is_file():
-        return _indexed(directory, WEIGHTS in there)
+    table = _index(directory, WEIGHTS in there) if (directory / INDEX).is_file() else None
+    names = _only_file(directory, there) if table is None else sorted(set(table.values()))
+    out: dict[str, StoredTensor] = {}
+    for name in names:
+        for tensor, stored in read_tensors(directory / name).items():
+            if table is not None and table.get(tensor) != name:
+                raise BadSource(
+                    f"{directory / name}: expected the tensors of {INDEX}, got also {tensor[:80]!r}",
+                    "download the weights and their index again",
+                )
+            out[tensor] = stored
+    missing = next((t for t in table or () if t not in out), None)
+    if table is not None and missing is not None:
+        raise BadSource(
+            f"{directory / INDEX}: expected {missing[:80]!r} in {table[missing]}, got no tensor of that name",
+            "download the weights and their index again",
+        )
+    if not out:
+        raise BadSource(f"{directory / names[0]}: expected tensors, got none", "download the weights again")
+    return tuple(directory / n for n in names), MappingProxyType(out)
+
+
+def _only_file(directory: Path, there: Sequence[str]) -> list[str]:
+    """Return the name of the one file of weights in a directory without an index."""
     if WEIGHTS in there:
-        there = [WEIGHTS]
+        return [WEIGHTS]
     if not there:
         _no_weights(directory)
     if len(there) > 1:
@@ -38,13 +60,11 @@ def weight_files(directory: Path) -> tuple[tuple[Path, ...], Tensors]:
             f"{directory}: expected {INDEX} to say what is in {len(there)} safetensors files, got none",
             "copy it too",
         )
-    tensors = read_tensors(directory / there[0])
-    if not tensors:
-        raise BadSource(f"{directory / there[0]}: expected tensors, got none", "download the weights again")
-    return (directory / there[0],), tensors
+    return list(there)
 
 
-def _indexed(directory: Path, single: bool) -> tuple[tuple[Path, ...], Tensors]:
+def _index(directory: Path, single: bool) -> dict[str, str]:
+    """Return the name of the file of each tensor, as the index has it."""
     index = directory / INDEX
     table = read_object(index, MAX_INDEX).get("weight_map")
     if not isinstance(table, dict) or not table:
@@ -70,22 +90,7 @@ def _indexed(directory: Path, single: bool) -> tuple[tuple[Path, ...], Tensors]:
             f"{INDEX} ({min(names)[:60]}, …)",
             "move one of the two sets out of the directory",
         )
-    out: dict[str, StoredTensor] = {}
-    for name in sorted(names):
-        for tensor, stored in read_tensors(directory / name).items():
-            if table.get(tensor) != name:
-                raise BadSource(
-                    f"{directory / name}: expected the tensors of {INDEX}, got also {tensor[:80]!r}",
-                    "download the weights and their index again",
-                )
-            out[tensor] = stored
-    missing = next((t for t in table if t not in out), None)
-    if missing is not None:
-        raise BadSource(
-            f"{index}: expected {missing[:80]!r} in {table[missing]}, got no tensor of that name",
-            "download the weights and their index again",
-        )
-    return tuple(directory / n for n in sorted(names)), MappingProxyType(out)
+    return table
 
 
 def _no_weights(directory: Path) -> NoReturn:
