@@ -13,7 +13,17 @@ import pytest
 
 import pofx
 
-HEAVY = ("torch", "transformers", "numpy", "tokenizers", "safetensors", "rich", "click", "pyarrow")
+HEAVY = (
+    "torch",
+    "transformers",
+    "numpy",
+    "tokenizers",
+    "safetensors",
+    "rich",
+    "click",
+    "pyarrow",
+    "matplotlib",
+)
 
 # A finder before all others, which says of a package that it is not installed.
 BLOCK = """
@@ -128,10 +138,10 @@ def test_the_table_of_homes_is_what_the_type_checker_reads() -> None:
         assert isinstance(line, ast.ImportFrom)
         for alias in line.names:
             seen[alias.asname or alias.name] = line.module or ""
-    assert seen.pop("errors") == "pofx"
+    assert seen.pop("errors") == seen.pop("plot") == "pofx"
     assert seen.pop("next") == "pofx.queries.next_unit.next"
     assert seen == {name: f"pofx.{home}" for name, home in pofx._HOME_OF.items()}
-    assert set(pofx.__all__) == {*seen, "errors", "next"}
+    assert set(pofx.__all__) == {*seen, "errors", "next", "plot"}
 
 
 def test_every_module_imports() -> None:

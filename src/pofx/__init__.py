@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pofx import errors
+    from pofx import errors, plot
     from pofx.classification.estimator import GenerativeClassifier
     from pofx.corpus.builtin import builtin_documents
     from pofx.corpus.documents import Document, documents, records
@@ -187,6 +187,7 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "next",
     "Next",
     "MixturePosterior",
+    "plot",
     "posterior",
     "Draw",
     "sample",
@@ -220,8 +221,8 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
 
 
 def __getattr__(name: str) -> Any:
-    if name == "errors":
-        value: Any = importlib.import_module("pofx.errors")
+    if name in ("errors", "plot"):
+        value: Any = importlib.import_module(f"pofx.{name}")
     elif name == "next":
         value = importlib.import_module("pofx.queries.next_unit.next").next_token
     elif name in _HOME_OF:

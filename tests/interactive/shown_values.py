@@ -13,6 +13,7 @@ from pofx.classification.evaluation import evaluate
 from small_models import BYTES, MLE, NO_BEGIN, NO_END
 
 TEXT = "the cat sat"
+SMALL = pofx.TransformerSpec(layers=1, width=8, heads=1, context=8, epochs=1)
 LABELS = ["a", "b", "a", "b"]
 TEXTS = ["the cat", "dogs", "a cat", "dogs sat"]
 
@@ -43,6 +44,7 @@ def values() -> dict[str, Any]:
         "Evaluation": evaluate(found.log_p, np.array([0, 1, 0, 1])),
         "Joint": fitted.joint_,
         "GenerativeClassifier": fitted,
+        "LearningCurve": pofx.fit(TEXTS * 9, SMALL).learning_curve,
     }
 
 

@@ -15,7 +15,15 @@ from pofx.report.one_line import _LINES, WIDTH, quoted
 
 NAMES = (
     *("LM", "Scored", "Trace", "Worded", "Next", "Draw", "Audit", "CorpusReport", "Marginal", "Conditioned"),
-    *("MixturePosterior", "Compression", "Posterior", "Evaluation", "Joint", "GenerativeClassifier"),
+    *(
+        "MixturePosterior",
+        "Compression",
+        "Posterior",
+        "Evaluation",
+        "Joint",
+        "GenerativeClassifier",
+        "LearningCurve",
+    ),
 )
 
 

@@ -222,6 +222,14 @@ def _evaluation(e: Evaluation) -> tuple[Parts]:
     )
 
 
+def _learning_curve(c: Any) -> tuple[Parts]:
+    # A `LearningCurve`. `report` knows no family of models.
+    found = c.validation_bits_per_byte
+    best = f"best validation {fixed_point(float(found.min()))} bits per byte" if len(found) else ""
+    read = [f"{fixed_point(float(c.passes[-1]), 2)} passes", f"{fixed_point(float(c.seconds[-1]), 1)} s"]
+    return ([best, *read] if len(c.passes) else [],)
+
+
 def _joint(j: Any) -> tuple[Parts]:
     # A `Joint`. Its module fits models, which `report` knows nothing of.
     shown = [f"{quoted(str(c), 16)[1:-1]} {probability(float(p))}" for c, p in zip(j.classes, j.log_prior)]
@@ -250,5 +258,6 @@ _LINES: dict[str, Callable[[Any], tuple[Parts] | tuple[Parts, str | bytes] | Non
     "pofx.classification.bayes.Posterior": _posterior,
     "pofx.classification.evaluation.Evaluation": _evaluation,
     "pofx.classification.joint.Joint": _joint,
+    "pofx.models.transformer.learning_curve.LearningCurve": _learning_curve,
     "pofx.classification.estimator.GenerativeClassifier": _classifier,
 }

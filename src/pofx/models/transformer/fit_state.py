@@ -136,6 +136,21 @@ class FitState:
             return self.elapsed / (self.spec.seconds or SECONDS)
         return self.read / (self.spec.epochs * self.corpus.tokens)
 
+    @property
+    def passes(self) -> float:
+        """How often the documents were read."""
+        return self.read / self.corpus.tokens
+
+    @property
+    def train_nats(self) -> float:
+        """The training loss of the last 20 steps, nats a target."""
+        return sum(loss for loss, _ in self.recent) / max(1, sum(n for _, n in self.recent))
+
+    @property
+    def train_bits_per_byte(self) -> float:
+        """The training loss of the last 20 steps, bits a byte."""
+        return self.corpus.per_byte(self.train_nats)
+
     def _shuffled(self) -> list[NDArray[np.int64]]:
         draw = np.random.default_rng([self.spec.seed, self.epoch])
         pieces = self.corpus.pieces
@@ -194,7 +209,6 @@ class FitState:
     def report(self) -> FitProgress:
         """Return the progress of the fit."""
         elapsed, fraction = self.elapsed, min(1.0, self.fraction)
-        train = sum(loss for loss, _ in self.recent) / max(1, sum(n for _, n in self.recent))
         held, best = self.validation, self.best
         return FitProgress(
             self.step,
@@ -202,12 +216,12 @@ class FitState:
             elapsed,
             elapsed / max(fraction, 1e-9) * (1 - fraction),
             self.read / max(elapsed, 1e-9),
-            self.corpus.per_document(train),
-            self.corpus.per_byte(train),
+            self.corpus.per_document(self.train_nats),
+            self.train_bits_per_byte,
             None if held is None else self.held_out.per_document(held),
             None if held is None else self.held_out.per_byte(held),
             None if best is None else self.held_out.per_byte(best),
-            self.read / self.corpus.tokens,
+            self.passes,
         )
 
     def save(self, path: Path, same: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ from pofx.models.specs import TransformerSpec
 from pofx.models.threads import engine_for, threads_for
 from pofx.models.transformer.attention import PackedLayout
 from pofx.models.transformer.cache import KeyValueCache, extend_cache
+from pofx.models.transformer.learning_curve import LearningCurve
 from pofx.models.transformer.net import Net, Shape
 from pofx.models.transformer.shared_prefixes import PrefixedBatch, group_by_prefix, prefixed_batches
 from pofx.models.transformer.windows import (
@@ -83,15 +84,25 @@ class TransformerLM(LM):
         vocab: The vocabulary.
         begin: Whether the model has an x0.
         overlap: How many tokens each window re-reads; an eighth of the context by default.
+        learning_curve: The losses of the fit that made the network; None for a model that was loaded.
 
     Right: `lm.forward([vocab.encode("a text") + [vocab.end]])`. Wrong: x0 within a path; the model puts it there.
     """
 
-    def __init__(self, net: Net, vocab: Vocab, *, begin: bool = True, overlap: int | None = None) -> None:
+    def __init__(
+        self,
+        net: Net,
+        vocab: Vocab,
+        *,
+        begin: bool = True,
+        overlap: int | None = None,
+        learning_curve: LearningCurve | None = None,
+    ) -> None:
         shape = net.shape
         assert shape.rows == vocab.size + begin  # noqa: S101  (ours: checked where files are read)
         self.net = net.requires_grad_(False).eval()
         self.vocab = vocab
+        self.learning_curve = learning_curve
         self.context = shape.context
         self.overlap = default_overlap(shape.context) if overlap is None else overlap
         assert 0 < self.overlap < shape.context  # noqa: S101

@@ -24,6 +24,7 @@ from pofx.models.threads import threads_for
 from pofx.models.transformer import checkpoint as checkpoints
 from pofx.models.transformer.files import silence_begin
 from pofx.models.transformer.fit_state import VALIDATE_AT, FitDocuments, FitProgress, FitState
+from pofx.models.transformer.learning_curve import CurveRecorder, LearningCurve
 from pofx.models.transformer.model import TransformerLM
 from pofx.models.transformer.windows import default_overlap
 from pofx.vocab.vocabulary import Vocab
@@ -80,7 +81,7 @@ def train(
             )
         fit.restore(checkpoint, same)
     with threads_for(spec.width), flush_denormals(), catch_interrupts() as stopped:
-        _run(fit, progress, checkpoint, same, stopped)
+        curve = _run(fit, progress, checkpoint, same, stopped)
         if checkpoint is not None:
             fit.save(checkpoint, same)
     if stopped.is_set():
@@ -90,7 +91,8 @@ def train(
     fit.net.requires_grad_(False)
     if spec.begin and not spec.tie:
         silence_begin(fit.net, corpus.pieces)
-    return TransformerLM(fit.net, vocab, begin=spec.begin, overlap=default_overlap(spec.context))
+    overlap = default_overlap(spec.context)
+    return TransformerLM(fit.net, vocab, begin=spec.begin, overlap=overlap, learning_curve=curve)
 
 
 def _run(
@@ -99,12 +101,16 @@ def _run(
     checkpoint: Path | None,
     same: dict[str, Any],
     stopped: threading.Event,
-) -> None:
+) -> LearningCurve:
     saved = time.perf_counter()
+    curve = CurveRecorder()
     while fit.fraction < 1 and not stopped.is_set():
         fit.advance()
+        curve.stepped(fit.step, fit.passes, fit.elapsed, fit.train_bits_per_byte)
         if sum(at <= fit.fraction for at in VALIDATE_AT) > fit.validations:
             fit.validate()
+            if fit.validation is not None:
+                curve.validated(fit.passes, fit.held_out.per_byte(fit.validation))
         if checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_EVERY:
             fit.save(checkpoint, same)
             saved = time.perf_counter()
@@ -113,6 +119,7 @@ def _run(
                 progress(fit.report())
             except KeyboardInterrupt:  # between two steps: the state is whole
                 stopped.set()
+    return curve.finish()
 
 
 @contextmanager
