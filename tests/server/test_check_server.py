@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from served import Server, serving
 
 import pofx
 from pofx.cli.main import main
 from pofx.models.outside.http_client import ServerClient
 from pofx.server_check.check import CHECKS, check_server
+from served import Server, serving
 
 # Nothing ends after 64 tokens; a model without a context reads prompts of all lengths.
 ALLOWED = {"EOS is kept": "skip", "too long": "skip"}

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from served import DEADLINE, until
 
 from pofx.cli import browser
+from served import DEADLINE, until
 
 
 @pytest.fixture
