@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -96,33 +97,51 @@ def sample(
 
     Right: `sample(lm, 5, seed=1)`. Wrong: taking a draw with `ended` False for a draw from p: it is a prefix.
     """
+    if isinstance(given, Prefix):
+        draws = sample(with_prefix(lm, given), n, "", max_tokens, seed, boundary)
+        return [replace(d, terms=terms_given_ids(lm, d.terms, given)) for d in draws]
+    found = dict(each_draw(lm, n, given, max_tokens, seed, boundary))
+    draws = [found[k] for k in range(len(found))]
+    return [
+        draw for lo in range(0, len(draws), BATCH) for draw in with_own(lm, given, draws[lo : lo + BATCH])
+    ]
+
+
+def each_draw(
+    lm: LM,
+    n: int,
+    given: str | bytes,
+    max_tokens: int,
+    seed: int | None,
+    boundary: Literal["token", "exact"],
+) -> Iterator[tuple[int, Draw]]:
+    """Yield each draw of `sample` as soon as it has ended, with its place among the draws; `own` is not computed.
+
+    The arguments are those of `sample`, and so are the draws.
+    """
     n, max_tokens = check_whole_number("n", n), check_whole_number("max_tokens", max_tokens, 1)
     seed = None if seed is None else check_whole_number("seed", seed, advice="None draws a fresh one")
     if boundary not in ("token", "exact"):
         raise BadValue(
             f"expected 'exact' or 'token', got {boundary!r}", "write one of the two", argument="boundary"
         )
-    if isinstance(given, Prefix):
-        draws = sample(with_prefix(lm, given), n, "", max_tokens, seed, boundary)
-        return [replace(d, terms=terms_given_ids(lm, d.terms, given)) for d in draws]
     given, _ = lm.vocab.read(given)
     warping = lm.warping()
-    warp = "" if warping is None else warping.text
-    if boundary == "exact" and len(given) and not lm.vocab.unambiguous:
-        return [replace(draw, warp=warp) for draw in _draw_exact(lm, n, given, max_tokens, seed)]
-    source = with_prefix(lm, given)
-    given_bytes = len(to_bytes(given))
-    seeds = np.random.SeedSequence(seed)
-    out: list[Draw] = []
-    while len(out) < n:
-        (stream,) = seeds.spawn(1)
-        rows = draw_paths(source, min(BATCH, n - len(out)), max_tokens, np.random.default_rng(stream))
-        drawn = [_record(source.vocab, lm, ids, logp, given_bytes) for ids, logp in rows]
-        if warping is not None:
-            own = with_prefix(warping.lm, given).forward([ids for ids, _ in rows]).logp
-            drawn = [replace(draw, warp=warp, own=p) for draw, p in zip(drawn, own)]
-        out.extend(drawn)
-    return out
+    inside = boundary == "exact" and len(given) and not lm.vocab.unambiguous
+    found = (_draws_exact if inside else _draws_after)(lm, n, given, max_tokens, seed)
+    for k, draw in found:
+        yield k, draw if warping is None else replace(draw, warp=warping.text)
+
+
+def with_own(lm: LM, given: str | bytes, draws: Sequence[Draw]) -> list[Draw]:
+    """The draws with `own`, log p under the model without the warp, where a warp was drawn from and `own` is known."""
+    warping = lm.warping()
+    if warping is None or any(draw.terms.boundary == "exact" for draw in draws):
+        return list(draws)
+    end = [] if lm.vocab.end is None else [lm.vocab.end]
+    paths = [[*draw.tokens.tolist(), *(end if draw.ended else [])] for draw in draws]
+    own = with_prefix(warping.lm, lm.vocab.read(given)[0]).forward(paths).logp
+    return [replace(draw, own=p) for draw, p in zip(draws, own)]
 
 
 def draw_paths(
@@ -140,6 +159,14 @@ def draw_paths(
     Returns:
         For each row its tokens, and log p of each, nats.
     """
+    drawn = {row: (ids, logp) for row, ids, logp in _each_path(lm, n, max_tokens, rng, state)}
+    return [drawn[row] for row in range(n)]
+
+
+def _each_path(
+    lm: LM, n: int, max_tokens: int, rng: np.random.Generator, state: State | None = None
+) -> Iterator[tuple[int, list[int], list[float]]]:
+    """Yield each row of `draw_paths` as soon as it has ended."""
     end = lm.vocab.end
     drawn: list[tuple[list[int], list[float]]] = [([], []) for _ in range(n)]
     live = np.arange(n)
@@ -153,43 +180,62 @@ def draw_paths(
             drawn[row][1].append(float(lp))
         state = state.without_law()  # a distribution has V numbers a row, so only those of one step are held
         going = np.flatnonzero(ids != end) if end is not None else np.arange(len(live))
-        if not len(going) or step + 1 == max_tokens:
+        last = not len(going) or step + 1 == max_tokens
+        for row in live if last else np.delete(live, going):
+            yield int(row), *drawn[row]
+        if last:
             break
         if len(going) < len(live):
             state, live, ids = state.take(going), live[going], ids[going]
         state = lm.extend(state, ids[:, None])
-    return drawn
 
 
-def _draw_exact(lm: LM, n: int, given: str | bytes, max_tokens: int, seed: int | None) -> list[Draw]:
+def _draws_after(
+    lm: LM, n: int, given: str | bytes, max_tokens: int, seed: int | None
+) -> Iterator[tuple[int, Draw]]:
+    """Draw texts after the tokens of a prefix."""
+    source, given_bytes = with_prefix(lm, given), len(to_bytes(given))
+    seeds = np.random.SeedSequence(seed)
+    for lo in range(0, n, BATCH):
+        (stream,) = seeds.spawn(1)
+        for row, ids, logp in _each_path(
+            source, min(BATCH, n - lo), max_tokens, np.random.default_rng(stream)
+        ):
+            yield lo + row, _record(source.vocab, lm, ids, logp, given_bytes)
+
+
+def _draws_exact(
+    lm: LM, n: int, given: str | bytes, max_tokens: int, seed: int | None
+) -> Iterator[tuple[int, Draw]]:
     """Draw texts after a string: first a token sequence that covers the string, then tokens."""
-    join = given_string(lm, given)
+    join, given_bytes = given_string(lm, given), len(to_bytes(given))
     if join.tail:
         check_possible(join.lm, [list(join.tail)], [given])
-    out: list[Draw] = []
     seeds = np.random.SeedSequence(seed)
-    while len(out) < n:
+    for lo in range(0, n, BATCH):
         (stream,) = seeds.spawn(1)
         first, *rngs = (np.random.default_rng(s) for s in stream.spawn(3))
-        rows = min(BATCH, n - len(out))
+        rows = min(BATCH, n - lo)
         opened = join.draw(first.random((BATCH, 2))[:rows])
-        paths: list[tuple[list[int], list[float]]] = [([], [])] * rows
         for new in (0, 1):  # rows after whole tokens; then rows that close a token first
             group = np.flatnonzero((opened.token >= 0) == new)
             state = opened.state.take(group)
             if new and len(group):
                 state = lm.extend(state, opened.token[group, None])
+            ends: Iterable[tuple[int, list[int], list[float]]] = (
+                (k, list[int](), list[float]()) for k in range(len(group))
+            )
             if len(group) and max_tokens > new:
-                for k, path in zip(group, draw_paths(lm, len(group), max_tokens - new, rngs[new], state)):
-                    paths[k] = path
-        for (ids, logp), token, depth, p in zip(paths, opened.token, opened.depth, opened.logp):
-            if token >= 0:
-                ids, logp = [int(token), *ids], [float(p), *logp]
-            else:
-                logp = [logp[0] + float(p), *logp[1:]]
-            draw = _record(lm.vocab.continuation, lm, ids, logp, len(to_bytes(given)), int(depth))
-            out.append(replace(draw, terms=replace(draw.terms, boundary="exact")))
-    return out
+                ends = _each_path(lm, len(group), max_tokens - new, rngs[new], state)
+            for k, ids, logp in ends:
+                row = group[k]
+                p, token = float(opened.logp[row]), int(opened.token[row])
+                if token >= 0:
+                    ids, logp = [token, *ids], [p, *logp]
+                else:
+                    logp = [logp[0] + p, *logp[1:]]
+                draw = _record(lm.vocab.continuation, lm, ids, logp, given_bytes, int(opened.depth[row]))
+                yield lo + int(row), replace(draw, terms=replace(draw.terms, boundary="exact"))
 
 
 def _record(

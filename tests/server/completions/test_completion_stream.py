@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from pofx.server.batching.shared import SharedLM
-from pofx.server.completions.stream import CompletionStream
+from pofx.server.event_stream import EventStream
 from served_models import Asked, asked
 from small_models import ngram
 
@@ -118,13 +118,13 @@ def test_a_stream_that_was_admitted_is_answered_though_the_server_closes(
     served_alone: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app: Any = served_alone.http.app
-    begin = CompletionStream.__call__
+    begin = EventStream.__call__
 
-    async def late(self: CompletionStream, *asgi: Any) -> None:
+    async def late(self: EventStream, *asgi: Any) -> None:
         app.state.desk.close()
         await begin(self, *asgi)
 
-    monkeypatch.setattr(CompletionStream, "__call__", late)
+    monkeypatch.setattr(EventStream, "__call__", late)
     asked = {"prompt": "the", "max_tokens": 3, "stream": True}
     assert served_alone.post("/v1/completions", **asked).status_code == 200
     assert (app.state.desk.running, app.state.desk.waiting, app.state.desk.preparing) == (0, 0, 0)

@@ -14,7 +14,7 @@ from pofx.server.completions.choice import Part, joined
 from pofx.server.completions.prompt import check_room, prompts_of
 from pofx.server.completions.reading import Reading
 from pofx.server.completions.request import MAX_TOKENS, CompletionRequest
-from pofx.server.completions.stream import CompletionStream
+from pofx.server.completions.stream import completion_stream
 from pofx.server.incoming.errors import RequestError
 from pofx.server.incoming.json_body import read_body
 from pofx.server.incoming.limits import check_count, check_listed, check_texts, check_tokens
@@ -36,7 +36,7 @@ async def completions(request: Request, begin: bool = False) -> Response:
         seat.resize(task.cost)
         if asked.stream:
             # The stream is this request: it keeps the seat, since a second admission could refuse what was accepted.
-            return CompletionStream(request, task, headers, held.pop_all())
+            return completion_stream(request, task, headers, held.pop_all())
         # The record is written in the thread as well: 10 MB of JSON would hold up every other client for a second.
         body = await app.desk.run(request, lambda: json_bytes(_whole(task)))
     return Response(body, headers=headers, media_type="application/json")

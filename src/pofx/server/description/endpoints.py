@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from pofx.server.completions.request import CompletionRequest
-from pofx.server.description import model_answers, openai_answers, text_answers
+from pofx.server.description import continuation_answers, model_answers, openai_answers, text_answers
 from pofx.server.native import requests
 from pofx.server.native.distributions import DistributionsRequest
 from pofx.server.tokens.endpoints import DetokenizeRequest, TokenizeRequest
@@ -74,15 +74,16 @@ ENDPOINTS = (
     Endpoint(
         "/v1/next",
         "What may come next: words, characters, bytes or tokens",
-        model_answers.NextAnswer,
+        continuation_answers.NextAnswer,
         requests.NextRequest,
         example={"given": "the", "unit": "token", "k": 3},
     ),
     Endpoint(
         "/v1/sample",
         "Draws from the model, each with its log-probability",
-        model_answers.SampleAnswer,
+        continuation_answers.SampleAnswer,
         requests.SampleRequest,
+        chunk=continuation_answers.SampleEvent,
         example={"given": "the", "n": 2, "max_tokens": 4, "seed": 1},
         links={
             "scoreOfDraw": {
@@ -103,6 +104,20 @@ ENDPOINTS = (
         model_answers.AuditAnswer,
         requests.AuditRequest,
         example={},
+    ),
+    Endpoint(
+        "/v1/begins",
+        "A text after each candidate for x0, and after none",
+        model_answers.BeginsAnswer,
+        requests.BeginsRequest,
+        example={"text": "the cat"},
+    ),
+    Endpoint(
+        "/v1/tree",
+        "The likeliest continuations as a tree, with the probabilities of their paths",
+        continuation_answers.TreeAnswer,
+        requests.TreeRequest,
+        example={"given": "the", "k": 2, "depth": 2},
     ),
     Endpoint(
         "/v1/distributions",

@@ -1,127 +1,11 @@
-"""The shapes of answers about a model and its distributions: next units, draws, x0, verdicts, the vocabulary."""
+"""The shapes of answers about a model: x0, verdicts, whole distributions, the vocabulary."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from pofx.files.pins import Verdict
 from pofx.lm.begin import Known
 from pofx.queries.scoring.terms import Terms
-from pofx.server.description.answer import ABSENT, Answer, Bounds, MaybeImpossible, Nats
-
-
-class Outcome(MaybeImpossible):
-    """One outcome; the name of the unit has its text, as people read it.
-
-    Attributes:
-        id: The id of a token or byte.
-        token: The token, where the unit is a token.
-        byte: The byte, where the unit is a byte.
-        character: The character, where the unit is a character.
-        word: The word, where the unit is a word.
-        bytes: The bytes of the outcome, in base64; null for a control token such as EOS.
-        nats: The log-probability of the outcome, nats.
-        p: The probability of the outcome.
-        p_low: A lower bound of the probability.
-        p_high: An upper bound of the probability.
-    """
-
-    id: int = ABSENT
-    token: str = ABSENT
-    byte: str = ABSENT
-    character: str = ABSENT
-    word: str = ABSENT
-    bytes: str | None
-    nats: Nats
-    p: float
-    p_low: float
-    p_high: float
-
-
-class Rest(MaybeImpossible):
-    """All other outcomes together.
-
-    Attributes:
-        tokens: How many other tokens there are.
-        bytes: How many other bytes there are.
-        nats: Log of their mass, nats.
-        p: Their mass.
-        p_low: A lower bound of the mass.
-        p_high: An upper bound of the mass.
-        each_below: An upper bound of the probability of each.
-    """
-
-    tokens: int = ABSENT
-    bytes: int = ABSENT
-    nats: Nats
-    p: float
-    p_low: float
-    p_high: float
-    each_below: float
-
-
-class NextAnswer(MaybeImpossible):
-    """The answer of `POST /v1/next`.
-
-    Attributes:
-        model: The name of the model.
-        given: The prefix.
-        unit: The kind of outcome.
-        top: The likeliest outcomes, likeliest first.
-        rest: All other outcomes.
-        entropy_nats: The entropy of the distribution, nats; a bound where the entropy is not known.
-        entropy_interval_nats: Bounds of the entropy; a null bound says nothing.
-        calls: How often the model was called in a search.
-        terms: What was counted, and under which rules.
-    """
-
-    model: str
-    given: str
-    unit: Literal["word", "character", "byte", "token"]
-    top: list[Outcome]
-    rest: Rest
-    entropy_nats: float | None
-    entropy_interval_nats: Bounds
-    calls: int
-    terms: Terms
-
-
-class Draw(MaybeImpossible):
-    """One draw.
-
-    Attributes:
-        text: Its text; bytes that are not UTF-8 are escapes.
-        bytes: Its bytes, in base64.
-        nats: Its log-probability under the distribution drawn from, nats.
-        warp: How the model was changed before the draw.
-        model_nats: Its log-probability under the model without the warp, nats; null where it is not known.
-        ended: Whether EOS was drawn; a draw that was cut off is a prefix.
-        tokens: How many tokens it has.
-        ids: Its ids, EOS not included.
-        terms: What was counted, and under which rules.
-    """
-
-    text: str
-    bytes: str
-    nats: Nats
-    warp: str = ABSENT
-    model_nats: float | None = ABSENT
-    ended: bool
-    tokens: int
-    ids: list[int]
-    terms: Terms
-
-
-class SampleAnswer(Answer):
-    """The answer of `POST /v1/sample`.
-
-    Attributes:
-        model: The name of the model.
-        draws: The draws.
-    """
-
-    model: str
-    draws: list[Draw]
+from pofx.server.description.answer import ABSENT, Answer, MaybeImpossible, Nats, Problem
 
 
 class BeginOfTexts(Answer):
@@ -138,6 +22,51 @@ class BeginOfTexts(Answer):
     text: str
     known: Known
     note: str
+
+
+class TextAfterBegin(MaybeImpossible):
+    """A text after a candidate for x0, or after none.
+
+    Attributes:
+        name: The name of the candidate; "none" where nothing stands before the text.
+        id: Its id; null for none.
+        role: What it is: "begin" for the x0 of the training, "bos" as the files declare it, "eos", "unk", "pad",
+            "separator", "newline", "none", or "twice" for the x0 two times.
+        current: Whether the server scores with this x0.
+        first: The first token of the text, as people read it; "EOS" for the empty text.
+        first_nats: log p(x1 | candidate), nats.
+        rest_nats: log P of all further tokens, with EOS where the model has EOS, nats; null where there are none.
+        total_nats: log p(text), nats; null where the model has no EOS.
+        prefix_nats: log P of the text and anything after it, nats.
+        terms: What was counted, and under which rules.
+        error: Why there is no p(x1), or no score.
+    """
+
+    name: str
+    id: int | None
+    role: str
+    current: bool
+    first: str | None = ABSENT
+    first_nats: Nats = ABSENT
+    rest_nats: Nats
+    total_nats: Nats = ABSENT
+    prefix_nats: Nats = ABSENT
+    terms: Terms = ABSENT
+    error: Problem = ABSENT
+
+
+class BeginsAnswer(Answer):
+    """The answer of `POST /v1/begins`.
+
+    Attributes:
+        model: The name of the model.
+        text: The text.
+        begins: The candidates; the x0 that the server scores with is the first.
+    """
+
+    model: str
+    text: str
+    begins: list[TextAfterBegin]
 
 
 class KeptVerdict(Answer):

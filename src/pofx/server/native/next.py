@@ -12,6 +12,7 @@ from pofx.report.json_records import next_record
 from pofx.server.incoming.json_body import read_body
 from pofx.server.native.answering import answer, count_tokens
 from pofx.server.native.requests import NextRequest
+from pofx.server.native.warped import warped
 
 
 async def next_endpoint(request: Request) -> Response:
@@ -22,8 +23,11 @@ async def next_endpoint(request: Request) -> Response:
     search = asked.calls if asked.unit in ("word", "character") else 0
 
     def work() -> dict[str, Any]:
-        law = next_token(served.lm, asked.given, asked.k, asked.unit, asked.calls)
-        return {**next_record(law), "model": served.name}
+        lm = warped(served.lm, asked)
+        law = next_token(lm, asked.given, asked.k, asked.unit, asked.calls)
+        warping = lm.warping()
+        warp = {} if warping is None else {"warp": warping.text}
+        return {**next_record(law), **warp, "model": served.name}
 
     return await answer(
         request, [asked.given], lambda: count_tokens(served.lm, [asked.given]) + search, work, "given"

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Strict
 Texts = Annotated[list[StrictStr], Field(min_length=1, max_length=256)]
 # A seed of NumPy has any number of bits, and JSON of most clients has 53.
 Seed = Annotated[StrictInt, Field(ge=0, lt=1 << 53)]
+Temperature = Annotated[float, Field(strict=True, gt=0, le=1e6, allow_inf_nan=False)] | None
+TopK = Annotated[StrictInt, Field(ge=1, lt=1 << 53)] | None
+TopP = Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)] | None
 
 
 class NativeRequest(BaseModel):
@@ -73,12 +76,18 @@ class NextRequest(NativeRequest):
         k: How many likeliest outcomes are listed.
         unit: The kind of outcome.
         calls: The most calls of the model in a search for words or characters.
+        temperature: The outcomes are those of p^(1/T), renormalised token by token, and the answer then names the warp.
+        top_k: Only the k likeliest tokens are kept.
+        top_p: Only the fewest tokens that have this probability together are kept.
     """
 
     given: StrictStr = ""
     k: Annotated[StrictInt, Field(ge=1, le=100)] = 10
     unit: Literal["word", "character", "byte", "token"] = "word"
     calls: Annotated[StrictInt, Field(ge=0, le=256)] = 32
+    temperature: Temperature = None
+    top_k: TopK = None
+    top_p: TopP = None
 
 
 class SampleRequest(NativeRequest):
@@ -93,6 +102,7 @@ class SampleRequest(NativeRequest):
         temperature: Draws are from p^(1/T), renormalised token by token.
         top_k: Draws are from the k likeliest tokens only.
         top_p: Draws are from the fewest tokens that have this probability together.
+        stream: Whether each draw is a server-sent event as soon as it has ended.
     """
 
     n: Annotated[StrictInt, Field(ge=0, le=128)] = 3
@@ -100,9 +110,36 @@ class SampleRequest(NativeRequest):
     boundary: Literal["exact", "token"] = "exact"
     max_tokens: Annotated[StrictInt, Field(ge=1, le=65_536)] = 256
     seed: Seed | None = None
-    temperature: Annotated[float, Field(strict=True, gt=0, le=1e6, allow_inf_nan=False)] | None = None
-    top_k: Annotated[StrictInt, Field(ge=1, lt=1 << 53)] | None = None
-    top_p: Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)] | None = None
+    temperature: Temperature = None
+    top_k: TopK = None
+    top_p: TopP = None
+    stream: StrictBool = False
+
+
+class BeginsRequest(NativeRequest):
+    """The request of `POST /v1/begins`: a text after each candidate for x0.
+
+    Attributes:
+        text: The text.
+    """
+
+    text: StrictStr
+
+
+class TreeRequest(NativeRequest):
+    """The request of `POST /v1/tree`: the likeliest continuations as a tree.
+
+    Attributes:
+        given: The prefix; "" for how texts begin.
+        after: Ids that follow the prefix; the tree grows after them.
+        k: How many likeliest tokens each node has as children.
+        depth: How many tokens the longest branch has.
+    """
+
+    given: StrictStr = ""
+    after: Annotated[list[StrictInt], Field(max_length=4096)] = []
+    k: Annotated[StrictInt, Field(ge=1, le=32)] = 3
+    depth: Annotated[StrictInt, Field(ge=1, le=16)] = 3
 
 
 class PosteriorRequest(BaseModel):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from pofx.server.native.audit import audit_endpoint
+from pofx.server.native.begins import begins_endpoint
 from pofx.server.native.distributions import distributions_endpoint
 from pofx.server.native.next import next_endpoint
 from pofx.server.native.posterior import posterior_endpoint
 from pofx.server.native.sample import sample_endpoint
 from pofx.server.native.score import score_endpoint
+from pofx.server.native.tree import tree_endpoint
 from pofx.server.native.vocabulary import vocabulary_endpoint
 from pofx.server.native.words import words_endpoint
 
@@ -20,6 +22,8 @@ NATIVE_ROUTES = (
     Route("/v1/sample", sample_endpoint, methods=["POST"]),
     Route("/v1/posterior", posterior_endpoint, methods=["POST"]),
     Route("/v1/audit", audit_endpoint, methods=["POST"]),
+    Route("/v1/begins", begins_endpoint, methods=["POST"]),
+    Route("/v1/tree", tree_endpoint, methods=["POST"]),
     Route("/v1/distributions", distributions_endpoint, methods=["POST"]),
     Route("/v1/vocabulary", vocabulary_endpoint),
 )

@@ -80,7 +80,7 @@ def try_candidates(
     Returns:
         The candidates with their numbers and verdicts.
     """
-    tried = _tried(core, begin)
+    tried = candidates_for(core, begin)
     laws = _laws(core, [ids for _, _, ids in tried])
     rest = _rest(core, [ids for _, _, ids in tried], held)
     strangers = _average_law_after_tokens(core, held, seed)
@@ -93,7 +93,7 @@ def try_candidates(
         usual = found.gains(average)[0] if average is not None and len(token) else _NOTHING
         gap = r - rest[least] if len(r) else _NOTHING
         row = BeginCandidate(
-            name=_name(core, ids),
+            name=name_of(core, ids),
             id=i,
             role=role,
             current=begin.id is not None and i == begin.id and role != "twice",
@@ -116,7 +116,7 @@ def try_candidates(
             unit=Measure.NONE,
             why="",
         )
-        found_so = judge_candidate(row, token, byte, token - usual, junk, _name(core, tried[least][2]))
+        found_so = judge_candidate(row, token, byte, token - usual, junk, name_of(core, tried[least][2]))
         out.append(replace(row, **vars(found_so)))
     return tuple(out)
 
@@ -130,8 +130,13 @@ def choose_candidate(tried: Sequence[BeginCandidate]) -> BeginCandidate | None:
 _NOTHING: NDArray[np.float64] = np.zeros(0)
 
 
-def _tried(core: LM, begin: Begin) -> list[tuple[str, int | None, list[int]]]:
-    """List (role, id, the tokens that stand before a text)."""
+def candidates_for(core: LM, begin: Begin) -> list[tuple[str, int | None, list[int]]]:
+    """List (role, id, the tokens that stand before a text) of each candidate for x0.
+
+    Args:
+        core: The model without x0.
+        begin: The x0 that the model has otherwise, or none.
+    """
     vocab = core.vocab
     out: list[tuple[str, int | None, list[int]]] = [(role, i, [i]) for role, i in vocab.control.candidates]
     if begin.id is not None and begin.id not in [i for _, i, _ in out]:
@@ -194,7 +199,8 @@ def _is_junk(strangers: NDArray[np.float64], kinds: Sequence[Openings]) -> bool:
     return all(mean(o.gains(strangers)[1]) <= 0 for o in kinds if len(o.tokens))
 
 
-def _name(core: LM, ids: Sequence[int]) -> str:
+def name_of(core: LM, ids: Sequence[int]) -> str:
+    """Name the tokens that stand before a text."""
     if not ids:
         return "none"
     return token_name(core.vocab, ids[0]) + (" twice" if len(ids) == 2 else "")
