@@ -148,6 +148,9 @@ def speeds(setting: Setting, rows: int, reps: int) -> dict[str, dict[str, float]
 def run_task(task: str, setting: Setting, data: dict, cutter, options, verdicts: Verdicts) -> dict:
     say(f"{task}: {TITLES[task]}")
     tools = [t for t in TASKS[task] if not options.tools or any(o in t.name for o in options.tools)]
+    if not score_limit.bfloat16_products():
+        say("bfloat16 left out: this processor has no such products")
+        tools = [t for t in tools if t is not BF16]
     shape = score_limit.read_shape(setting.checkpoint)
     x0 = cutter.id_of(setting.begin)
     before = speeds(setting, 512 if task != "D" else data["D"]["draws"], 2)

@@ -81,6 +81,17 @@ def drawn(shape: Shape, rows: int, tokens: int) -> float:
     return rows * sum(shape.body + shape.head + shape.pairs(t + 1) for t in range(tokens))
 
 
+DTYPES = ("float32", "bfloat16")
+
+
+def bfloat16_products() -> bool:
+    """Whether the processor multiplies in bfloat16 (AVX-512 and its like). Without it one product takes minutes."""
+    import torch
+
+    there = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return there is not None and bool(there())
+
+
 class Gemm:
     """A worker that measures: GFLOP/s of the body's and the head's products over `rows` rows.
 
@@ -103,7 +114,7 @@ class Gemm:
         layers = min(self.LAYERS, shape.layers)
         body = [matrix for _ in range(layers) for matrix in shape.matrices]
         out: dict = {}
-        for dtype in ("float32", "bfloat16"):
+        for dtype in DTYPES if bfloat16_products() else DTYPES[:1]:
             seconds = self.seconds(dtype, rows, body), self.seconds(dtype, rows, [(shape.width, shape.vocab)])
             operations = rows * shape.body * layers / shape.layers, rows * shape.head
             for part, s, n in zip(("body", "head"), seconds, operations):

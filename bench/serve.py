@@ -25,12 +25,14 @@ from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 
+import score_limit
 import score_texts
-from score import prepare
+from score import prepare, speeds
 from score_run import Process, Setting, Tool, environment, say
 
 HERE = Path(__file__).resolve().parent
 CLIENTS = (1, 4, 16)
+COMPUTED = "pofx_pass_seconds_sum"
 
 
 class Server:
@@ -71,6 +73,11 @@ class Server:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
         return 0
+
+    def computed(self) -> float:
+        """Seconds that the server has computed so far, as /metrics has them."""
+        lines = self.get("/metrics")[1].decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(COMPUTED))
 
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.child.pid}/fd"))
@@ -114,8 +121,9 @@ def by_clients(server: Server, texts: list[str], clients: int, given: str = "") 
     return time.perf_counter() - start, [found[t] for t in texts]
 
 
-def throughput(setting: Setting, data: dict, server: Server, options, out: dict) -> None:
+def throughput(setting: Setting, data: dict, cutter, server: Server, options, out: dict) -> None:
     texts = sorted({t for part in data["A"] for t in part})
+    x0 = cutter.id_of(setting.begin)
     whole = {"task": "A", "slice": 0}
     rows: dict[str, list[float]] = {}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
@@ -132,17 +140,26 @@ def throughput(setting: Setting, data: dict, server: Server, options, out: dict)
                 rows.setdefault(name, []).append(process.ask(**whole, batch=16)["wall"])
                 say(f"  repetition {rep + 1}  {name:24} {rows[name][-1]:7.2f} s")
             for clients in CLIENTS:
+                before = server.computed()
                 seconds, _ = by_clients(server, texts, clients)
+                busy = (server.computed() - before) / seconds
                 rows.setdefault(f"serve, {clients} clients", []).append(seconds)
                 say(f"  repetition {rep + 1}  serve, {clients} clients {seconds:7.2f} s")
         for process in contenders.values():
             process.close()
     best = min(rows["pofx.score"])
+    gemm = speeds(setting, 512, 2)["float32"]
+    paths = [([x0, *cutter.ids(t), x0], 0) for t in texts]  # EOS is scored, too
+    limit = score_limit.operations(score_limit.read_shape(setting.checkpoint), paths) / gemm["body"] / 1e9
     print(
         f"\n## {len(texts)} texts, {n} tokens\n\n| contender | tokens/s | times pofx.score |\n|---|---|---|"
     )
     for name, seconds in rows.items():
         print(f"| {name} | {n / min(seconds):.0f} | {best / min(seconds):.2f} |")
+    print(
+        f"| limit: the products alone, at {gemm['body']:.0f} GFLOP/s | {n / limit:.0f} | {best / limit:.2f} |"
+    )
+    print(f"\nThe server computed for {100 * busy:.0f} % of the time in which {CLIENTS[-1]} clients asked.")
     out["throughput"] = {"texts": len(texts), "tokens": n, "seconds": rows}
 
 
@@ -247,11 +264,11 @@ def main() -> None:
     options.sizes = score_texts.QUICK if options.quick else score_texts.Sizes()
     out: dict = {"processor": processor()}
     with tempfile.TemporaryDirectory() as name:
-        setting, data, _ = prepare(options, options.model, Path(name))
+        setting, data, cutter = prepare(options, options.model, Path(name))
         server = Server(setting)
         try:
             print(f"Processor: {out['processor']}, {options.threads} thread(s) for products")
-            throughput(setting, data, server, options, out)
+            throughput(setting, data, cutter, server, options, out)
             latency(data, server, out)
             shared_prefix(data, server, out)
             if options.soak:
