@@ -53,6 +53,9 @@ class Server:
     def post(self, path: str, body: Any, **options: Any) -> httpx.Response:
         return CLIENT.post(self.url + path, json=body, **options)
 
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return CLIENT.request(method, self.url + path, **options)
+
     def metric(self, name: str) -> float:
         """A number of `/metrics`, by its name with labels."""
         found = re.search(rf"^{re.escape(name)} (\S+)$", self.get("/metrics").text, re.MULTILINE)

@@ -22,6 +22,7 @@ from pofx.server.page.routes import PAGE_ROUTES
 from pofx.server.running.golden import golden
 from pofx.server.running.health import health, ready
 from pofx.server.running.metrics import Counting, Metrics, metrics_endpoint
+from pofx.server.running.paths import Labels, templates
 from pofx.server.settings import Settings
 from pofx.server.table import Table
 from pofx.server.work import Desk
@@ -48,7 +49,7 @@ def make_app(models: Sequence[tuple[str, LM]], settings: Settings = Settings()) 
     app = Starlette(
         routes=routes,
         middleware=[
-            Middleware(Counting, metrics, [r.path for r in routes]),
+            Middleware(Counting, metrics, Labels(list(templates(routes)))),
             Middleware(Protect, settings),
         ],
         exception_handlers={

@@ -12,14 +12,15 @@ from pofx.server.table import ServedModel
 
 
 async def list_models(request: Request) -> Response:
-    """All models."""
-    data = [_record(m) for m in request.app.state.table]
+    """All models; at the address of one model this one alone, since no other answers there."""
+    table, at = request.app.state.table, request.path_params.get("served")
+    data = [_record(m) for m in (table if at is None else [table.model(at)])]
     return json_response({"object": "list", "data": data})
 
 
 async def find_model(request: Request) -> Response:
     """The model of a name."""
-    return json_response(_record(request.app.state.table.model(request.path_params["name"])))
+    return json_response(_record(request.app.state.table.asked_for(request, request.path_params["name"])))
 
 
 def _record(served: ServedModel) -> dict[str, Any]:

@@ -24,7 +24,10 @@ def test_each_model_has_an_address_of_its_own(served: Asked) -> None:
     other = served.post("/models/hf/v1/completions", model="bytes", prompt="a")
     assert (other.status_code, other.json()["error"]["code"]) == (404, "model_not_found")
     assert served.http.get("/models/nobody/tokenizer_info").status_code == 404
-    assert served.http.get("/models/hf/v1/models").status_code == 200
+    assert [m["id"] for m in served.http.get("/models/hf/v1/models").json()["data"]] == ["hf"]
+    assert served.http.get("/models/nobody/v1/models").status_code == 404
+    assert served.http.get("/models/hf/v1/models/hf").status_code == 200
+    assert served.http.get("/models/hf/v1/models/bytes").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["hf-x0", "bytes", "hf"])

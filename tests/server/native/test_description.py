@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from native_requests import answered, as_described, description
 from served import Server
-from starlette.routing import Route
 
 from pofx.server.app import make_app
 from pofx.server.description.endpoints import ENDPOINTS
+from pofx.server.page.routes import PAGE_ROUTES
+from pofx.server.running.paths import templates
 from small_models import BYTES
 
 SAID = {e.path: e for e in ENDPOINTS}
@@ -22,11 +23,28 @@ SAID = {e.path: e for e in ENDPOINTS}
 
 def test_each_path_is_described_and_no_other(server: Server) -> None:
     app = make_app([("own", BYTES)])
-    routes = {r.path.replace(":path", ""): r.methods or set() for r in app.routes if isinstance(r, Route)}
-    said = {path: set(found) - {"servers"} for path, found in description(server.url)["paths"].items()}
-    assert set(said) == set(routes)
+    routes = {path.replace(":path", "") for path in templates(app.routes)}
+    pages = {route.path for route in PAGE_ROUTES}
+    said = description(server.url)["paths"]
+    assert set(said) == routes - pages
     for path, methods in said.items():
-        assert methods == {m.lower() for m in routes[path] if m != "HEAD"}, path
+        (method,) = methods
+        url = path.format(served="own", name="own")
+        other = server.get(url) if method == "post" else server.post(url, {})
+        assert other.status_code == 405, path
+
+
+def test_each_path_has_a_label_of_its_own(server: Server) -> None:
+    def count(label: str, status: int) -> float:
+        return server.metric(f'pofx_requests_total{{path="{label}",status="{status}"}}')
+
+    for path in description(server.url)["paths"]:
+        before = count(path, 405)
+        url = path.format(served="anybody", name="own")
+        for _ in range(2):
+            assert server.request("PUT", url).status_code == 405
+        assert count(path, 405) == before + 2
+        assert url == path or url not in server.get("/metrics").text
 
 
 def test_each_field_is_described(server: Server) -> None:
@@ -83,24 +101,36 @@ def test_refusals_are_as_described(server: Server) -> None:
 
 
 def test_the_addresses_of_one_model_are_described(server: Server) -> None:
-    for path, found in description(server.url)["paths"].items():
-        for other in found.get("servers", [])[1:]:
-            url = other["url"].format(name="words")
-            if SAID[path].request is None:
-                assert server.get(url + path.format(name="own")).status_code == 200
-            else:
-                got = server.post(url + path, dict(SAID[path].example or {}))
-                assert got.status_code == 200, got.text
-                as_described(server, path, got)
+    paths = description(server.url)["paths"]
+    for path, endpoint in SAID.items():
+        for before in ("/begin", "/models/{served}", "/models/{served}/begin") if endpoint.of_clients else ():
+            (operation,) = paths[before + path].values()
+            named = [p for p in operation.get("parameters", []) if p["name"] == "served"]
+            assert bool(named) == ("{served}" in before)
+            url = (before + path).format(served="words", name="words")
+            asked = dict(endpoint.example or {})
+            got = server.get(url) if endpoint.request is None else server.post(url, asked)
+            assert got.status_code == 200, got.text
+            as_described(server, before + path, got)
 
 
 def test_links_lead_to_operations(server: Server) -> None:
-    operations = [
-        o for path in description(server.url)["paths"].values() for k, o in path.items() if k != "servers"
+    paths = description(server.url)["paths"]
+    operations = {o["operationId"]: (path, o) for path, found in paths.items() for o in found.values()}
+    assert len(operations) == len(paths)
+    links = [
+        (path, link)
+        for path, o in operations.values()
+        for link in o["responses"]["200"].get("links", {}).values()
     ]
-    links = [link for o in operations for link in o["responses"]["200"].get("links", {}).values()]
-    assert len(links) == 3
-    assert {link["operationId"] for link in links} < {o["operationId"] for o in operations}
+    assert len(links) == 1 + 4 + 4
+    for path, link in links:
+        other, operation = operations[link["operationId"]]
+        assert path.partition("/v1")[0].removesuffix("/tokenize") == other.partition("/v1")[0].removesuffix(
+            "/detokenize"
+        )
+        needed = {p["name"] for p in operation.get("parameters", []) if p.get("required")}
+        assert needed == set(link.get("parameters", {}))
 
 
 def schemathesis(server: Server, home: Path, *options: str) -> str:

@@ -15,6 +15,14 @@ from pofx.server.description.endpoints import ENDPOINTS, Endpoint
 from pofx.server.native.requests import NativeRequest
 from pofx.version import __version__
 
+# What stands before the path of an endpoint for clients, and what it changes.
+_BEFORE = {
+    "": "",
+    "/begin": "As without /begin, but x0 stands before prompts of ids that do not begin with it.",
+    "/models/{served}": "For clients that name no model: the model of the address answers.",
+    "/models/{served}/begin": "For clients that name no model and send ids without x0: the model of the address answers, "
+    "and x0 stands before prompts of ids that do not begin with it.",
+}
 _REF = "#/components/schemas/{model}"
 _STATUSES = {
     400: "The request has another shape, or asks for what the model cannot do.",
@@ -45,7 +53,11 @@ def document(names: Sequence[str], complete: Sequence[str]) -> dict[str, Any]:
             "description": "Language models as distributions over strings. All log-probabilities are in nats.",
         },
         "security": [{}, {"key": []}],
-        "paths": {e.path: _path(e, names) for e in ENDPOINTS},
+        "paths": {
+            before + e.path: _path(e, names, before)
+            for e in ENDPOINTS
+            for before in (_BEFORE if e.of_clients else ("",))
+        },
         "components": {
             "schemas": _schemas(names, complete),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
@@ -53,34 +65,27 @@ def document(names: Sequence[str], complete: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _path(endpoint: Endpoint, names: Sequence[str]) -> dict[str, Any]:
-    out: dict[str, Any] = {"post" if endpoint.request else "get": _operation(endpoint, names)}
-    if endpoint.of_clients:
-        about = "The addresses of one model, for clients that name none; after /begin x0 stands before prompts of ids."
-        named = {"name": {"enum": list(names), "default": names[0]}}
-        out["servers"] = [
-            {"url": "/"},
-            {"url": "/begin", "description": about},
-            {"url": "/models/{name}", "description": about, "variables": named},
-            {"url": "/models/{name}/begin", "description": about, "variables": named},
-        ]
-    return out
+def _path(endpoint: Endpoint, names: Sequence[str], before: str) -> dict[str, Any]:
+    return {"post" if endpoint.request else "get": _operation(endpoint, names, before)}
 
 
-def _operation(endpoint: Endpoint, names: Sequence[str]) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, names: Sequence[str], before: str) -> dict[str, Any]:
     responses: dict[str, Any] = {"200": {"description": endpoint.summary, "content": _content(endpoint)}}
     if endpoint.links:
-        responses["200"]["links"] = endpoint.links
-    for status in endpoint.refusals:
+        responses["200"]["links"] = {name: _link(link, before) for name, link in endpoint.links.items()}
+    # An address may name a model that the server does not have.
+    for status in sorted({*endpoint.refusals, *([404] if "{served}" in before else [])}):
         responses[str(status)] = {
             "description": _STATUSES[status],
             "content": {"application/json": {"schema": _ref(Refusal)}},
         }
     out: dict[str, Any] = {
         "summary": endpoint.summary,
-        "operationId": re.sub(r"\W+", "_", endpoint.path).strip("_"),
+        "operationId": _operation_id(before + endpoint.path),
         "responses": responses,
     }
+    if before:
+        out["description"] = _BEFORE[before]
     if endpoint.path == "/health":
         out["security"] = []
     if endpoint.request is not None:
@@ -88,12 +93,31 @@ def _operation(endpoint: Endpoint, names: Sequence[str]) -> dict[str, Any]:
         if endpoint.example is not None:
             body["example"] = endpoint.example
         out["requestBody"] = {"required": True, "content": {"application/json": body}}
+    named = {"type": "string", "enum": list(names)}
+    parameters = []
+    if "{served}" in before:
+        about = "The name of the model that answers; a request may name no other."
+        served = {"name": "served", "in": "path", "required": True, "description": about, "schema": named}
+        parameters.append(served)
     if endpoint.names_model:
-        named = {"type": "string", "enum": list(names)}
         about = "The name of a model; the first one by default."
         about = about if endpoint.names_model == "model" else "The name of a model."
         place = {"in": "query"} if endpoint.names_model == "model" else {"in": "path", "required": True}
-        out["parameters"] = [{"name": endpoint.names_model, **place, "description": about, "schema": named}]
+        parameters.append({"name": endpoint.names_model, **place, "description": about, "schema": named})
+    if parameters:
+        out["parameters"] = parameters
+    return out
+
+
+def _operation_id(path: str) -> str:
+    return re.sub(r"\W+", "_", path).strip("_")
+
+
+def _link(link: dict[str, Any], before: str) -> dict[str, Any]:
+    """A link from an answer to an operation at the same address."""
+    out = {**link, "operationId": _operation_id(f"{before}/{link['operationId']}")}
+    if "{served}" in before:
+        out["parameters"] = {**link.get("parameters", {}), "served": "$request.path.served"}
     return out
 
 

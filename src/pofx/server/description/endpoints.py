@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -29,7 +29,7 @@ class Endpoint:
         request: The shape of its request; None for GET.
         refusals: The statuses of its refusals.
         names_model: The parameter that names a model: "model" in the query, "name" in the path, "" for none.
-        of_clients: Whether the path also stands after /begin, /models/NAME and /models/NAME/begin.
+        of_clients: Whether the path also stands after /begin, /models/{served} and /models/{served}/begin.
         chunk: The shape of the data of server-sent events; None where the answer never comes as such.
         example: A request that each server answers.
         links: Links from the answer to further requests: a name, and the link as OpenAPI has it.
@@ -44,7 +44,7 @@ class Endpoint:
     of_clients: bool = False
     chunk: type[BaseModel] | None = None
     example: dict[str, object] | None = None
-    links: dict[str, dict[str, object]] | None = None
+    links: dict[str, dict[str, Any]] | None = None
 
 
 ENDPOINTS = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -17,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pofx.server.running.paths import Labels
 from pofx.server.work import Desk
 
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -76,18 +76,18 @@ class Counting:
     Args:
         app: The application inside.
         metrics: The numbers.
-        paths: The paths that have a label of their own; all other paths share a label.
+        labels: The label of each path.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, paths: Sequence[str]) -> None:
-        self._app, self._metrics, self._paths = app, metrics, frozenset(paths)
+    def __init__(self, app: ASGIApp, metrics: Metrics, labels: Labels) -> None:
+        self._app, self._metrics, self._labels = app, metrics, labels
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, and count the answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"] if scope["path"] in self._paths else "other"
+        path = self._labels.of(scope["path"])
         status, began = 500, time.monotonic()
 
         async def noting(message: Message) -> None:
