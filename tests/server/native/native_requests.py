@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2 as httpx
 import jsonschema_rs
+
 from served import Server
 
 

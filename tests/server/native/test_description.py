@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from native_requests import answered, as_described, description
-from served import Server
 
 from pofx.server.app import make_app
 from pofx.server.description.endpoints import ENDPOINTS
 from pofx.server.page.routes import PAGE_ROUTES
 from pofx.server.running.paths import templates
+from served import Server
 from small_models import BYTES
 
 SAID = {e.path: e for e in ENDPOINTS}
