@@ -244,7 +244,9 @@ def _line(value: Any) -> str | None:
 
 
 def _html(value: Any) -> str | None:
-    return None
+    from pofx.report.html.notebook import notebook_html
+
+    return notebook_html(value)
 
 
 # Records of all floors are shown by what `report/` makes of them, which is loaded when the first one is shown.

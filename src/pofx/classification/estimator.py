@@ -218,6 +218,11 @@ class GenerativeClassifier(Shown, ClassifierMixin, BaseEstimator):  # type: igno
             out.rejection_ = reference
         return out
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        # That of scikit-learn draws a box of the parameters, also of a fitted classifier.
+        html = self._repr_html_()
+        return {"text/plain": repr(self), **({} if html is None else {"text/html": html})}
+
     def _fitted(self, joint: Joint, classes: NDArray[Any], steps: list[Any]) -> Self:
         self.__dict__.pop("rejection_", None)  # it was of other models
         self.classes_ = classes

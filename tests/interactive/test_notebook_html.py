@@ -1,0 +1,78 @@
+"""The HTML of each value in a notebook: its data are the record's, and no text of a user is markup."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from typing import Any
+
+import pytest
+from shown_values import OTHERS, values
+
+import pofx
+from pofx.report.html.notebook import _DRAWN, MOST, ROWS
+from pofx.report.json_records import plain, scored_record
+from pofx.report.one_line import _LINES
+from small_models import BYTES
+
+NAMES = sorted(set(values()) - {"Trace", "LearningCurve"})
+
+
+def data_of(shown: str) -> Any:
+    """The data of the page within a frame."""
+    frame = re.fullmatch(r'<iframe srcdoc="([^"]*)" sandbox="allow-scripts" [^<>]*></iframe>', shown)
+    assert frame is not None
+    page = html.unescape(frame[1])
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page)
+    assert found is not None
+    return json.loads(found[1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_is_one_frame(name: str) -> None:
+    shown = values()[name]._repr_html_()
+    (section,) = data_of(shown)["sections"]
+    assert section["blocks"]
+    assert data_of(shown)["compact"] is True
+    height = re.search(r'height="(\d+)"', shown)
+    assert height is not None
+    assert 100 <= int(height[1]) <= MOST
+    assert len(shown) < 200_000
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_whatever_the_text(name: str) -> None:
+    shown = OTHERS[name]()._repr_html_()
+    data_of(shown)
+    assert "<script>" not in shown
+
+
+def test_the_numbers_are_those_of_the_record() -> None:
+    scored = pofx.score(BYTES, ["the cat sat"])[0]
+    (text,) = data_of(scored._repr_html_())["sections"][0]["blocks"][0]["texts"]
+    want = plain(scored_record(scored, tokens=False))
+    assert {k: text["score"][k] for k in want} == want
+
+
+def test_every_type_with_html_has_a_line() -> None:
+    assert set(_DRAWN) <= set(_LINES)
+
+
+def test_a_value_without_html_is_shown_by_its_line() -> None:
+    assert values()["Trace"]._repr_html_() is None
+
+
+def test_a_long_table_says_that_it_goes_on() -> None:
+    worded = pofx.words(BYTES, ["a " * 90 + "b"])[0]
+    assert len(worded.words) > ROWS
+    assert len(worded._repr_html_()) < 200_000
+
+
+def test_a_classifier_shows_its_classes_once_it_is_fitted() -> None:
+    fitted = values()["GenerativeClassifier"]
+    assert data_of(fitted._repr_mimebundle_()["text/html"])
+    assert fitted._repr_mimebundle_()["text/plain"].startswith("GenerativeClassifier(2 classes")
+    unfitted = pofx.GenerativeClassifier(em=3)
+    assert "iframe" not in unfitted._repr_mimebundle_()["text/html"]
+    assert unfitted._repr_mimebundle_()["text/plain"] == "GenerativeClassifier(em=3)"
