@@ -32,7 +32,8 @@ def commands(body: str) -> list[tuple[str, str]]:
 def test_page_runs(
     name: str, tmp_path: Path, clients_python: Path, offline: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copy(DOCS / "proverbs.txt", tmp_path)
+    (tmp_path / "docs").mkdir()
+    shutil.copy(DOCS / "proverbs.txt", tmp_path / "docs")
     server = PageServer()
     here = {
         **offline,
