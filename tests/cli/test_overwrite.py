@@ -19,7 +19,13 @@ REFUSAL = (
     "expected a name that is free, got an output that is finished; name another, or replace it (--overwrite)"
 )
 # What makes the output of each verb: IN is a corpus, unless the verb reads something else.
-MADE = {**OUTPUTS, ("sample", "html_path"): "sample -m model -n 1 --max-tokens 3 --html OUT"}
+MADE = {
+    **OUTPUTS,
+    ("sample", "html_path"): "sample -m model -n 1 --max-tokens 3 --html OUT",
+    ("next", "html_path"): "next -m model --unit byte --html OUT",
+    ("posterior", "html_path"): "posterior --text a -m model -m model --html OUT",
+    ("infill", "html_path"): "infill --suffix a -m model -n 8 --max-tokens 2 --html OUT",
+}
 MADE["decompress", "out"] = "decompress IN.pofx -o OUT"
 MADE["fit", "save_held_out"] = "fit IN -o NEW --order 2 --held-out 0.5 --save-held-out OUT"
 MADE["audit", "html_path"] = ""  # takes seconds; its page is written by the same code as that of sample

@@ -22,6 +22,11 @@ OUTPUTS: dict[tuple[str, str], str] = {
     ("score", "out"): "score IN -o OUT",
     ("score", "html_path"): "score IN --html OUT",
     ("words", "out"): "words IN -o OUT",
+    ("words", "html_path"): "words IN --html OUT",
+    ("next", "html_path"): "next -m IN --html OUT",
+    ("posterior", "html_path"): "posterior --text a -m IN -m model --html OUT",
+    ("infill", "html_path"): "infill --suffix a -m IN --html OUT",
+    ("corpus", "html_path"): "corpus IN --html OUT",
     ("compress", "out"): "compress IN -o OUT",
     ("decompress", "out"): "decompress IN -o OUT",
     ("fit", "out"): "fit IN -o OUT",
@@ -30,6 +35,7 @@ OUTPUTS: dict[tuple[str, str], str] = {
     ("sample", "html_path"): "sample -m IN --html OUT",
     ("classify train", "out"): "classify train a=IN b=IN -o OUT",
     ("classify predict", "out"): "classify predict classes IN -o OUT",
+    ("classify evaluate", "html_path"): "classify evaluate classes IN --label-field label --html OUT",
     ("demo", "out"): "",  # reads no file
 }
 

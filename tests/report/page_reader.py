@@ -1,16 +1,23 @@
-"""A reader of pages, which finds every tag, attribute and text, and a page that holds each kind of section."""
+"""A reader of pages, which finds every tag, attribute and datum, and a page that holds each kind of block."""
 
 from __future__ import annotations
 
-import re
+import json
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
-from report_samples import AUDIT, ENDLESS, HOSTILE, INF, LM, NAN, scored
+from report_samples import AUDIT, ENDLESS, EVALUATION, HOSTILE, INF, LM, NAN, TEXTS, scored
 
+from pofx.cross_fitting.assumptions import corpus_report
+from pofx.queries.conditioning.infill import infill
 from pofx.queries.findings import BeginEvidence, Finding, Series
+from pofx.queries.next_unit.next import next_token
+from pofx.queries.posterior import posterior
 from pofx.queries.sample import sample
+from pofx.queries.words.words import words
 from pofx.report.html import page as html
+from pofx.transforms.mixture import mixture
 
 
 class Reader(HTMLParser):
@@ -25,7 +32,6 @@ class Reader(HTMLParser):
         self.values: list[tuple[str, str]] = []
         self.stack: list[tuple[str, str]] = []
         self.raw: list[tuple[str, str]] = []
-        self.pieces: list[str] = []
         self.all_text: list[str] = []
         self.feed(page)
         self.close()
@@ -48,37 +54,30 @@ class Reader(HTMLParser):
         assert self.stack.pop()[0] == tag
 
     def handle_data(self, data: str) -> None:
-        inside = [c for _, c in self.stack]
         if self.stack and self.stack[-1][0] in ("script", "style"):
             self.raw.append((self.stack[-1][0], data))
             return
         self.all_text.append(data)
-        if "tokens" in inside and not any(c.startswith("eos") for c in inside):
-            self.pieces.append(data)
 
 
-KNOWN_TAGS = frozenset(
-    re.findall(
-        r"\S+",
-        """
-    html head meta title style body header h1 h2 h3 p nav ol ul li a main section article div span b i
-    small var sub script figure figcaption svg rect line circle polyline text table thead tbody tfoot
-    tr th td bdi details summary footer code pre blockquote
-    """,
-    )
-)
+KNOWN_TAGS = frozenset(("html", "head", "meta", "title", "style", "body", "div", "noscript", "script"))
 
 
-KNOWN_ATTRIBUTES = frozenset(
-    re.findall(
-        r"\S+",
-        """
-    lang charset http-equiv content name id aria-labelledby aria-label aria-hidden class dir translate
-    hidden type tabindex role scope colspan open href viewbox width height preserveaspectratio x y x1
-    x2 y1 y2 cx cy r points
-    """,
-    )
-)
+KNOWN_ATTRIBUTES = frozenset(("lang", "charset", "http-equiv", "content", "name", "id", "type"))
+
+
+def data_of(page: str) -> dict[str, Any]:
+    """Return the JSON that the script of a page draws."""
+    raw = [body for kind, body in Reader(page).raw if kind == "script"]
+    assert len(raw) == 2
+    found = json.loads(raw[0])
+    assert isinstance(found, dict)
+    return found
+
+
+def blocks_of(page: str) -> list[dict[str, Any]]:
+    """Return the blocks of all sections of a page, in order."""
+    return [block for section in data_of(page)["sections"] for block in section["blocks"]]
 
 
 def full_page(text: str | bytes = HOSTILE) -> str:
@@ -100,6 +99,19 @@ def full_page(text: str | bytes = HOSTILE) -> str:
             html.draws_section(sample(LM, 2, seed=1, max_tokens=9), wild),
             html.audit_section(audit, wild),
             html.table_section(wild, [wild, "n"], [(wild, 1), (b"\xff<i>", 2.5), (None, NAN)], wild),
+            html.Section(
+                wild,
+                (
+                    html.words_block(words(LM, [text]), [html.Row(wild, {wild: wild})]),
+                    html.next_block(next_token(LM, text, k=3)),
+                    html.posterior_block(posterior(mixture([LM, LM]), [text]), [wild, "b"]),
+                    html.conditioned_block(infill(LM, "the ", " sat", n=8, max_tokens=3), "middle", text),
+                    html.evaluation_block(EVALUATION, [wild, "b"]),
+                    html.corpus_block(corpus_report(TEXTS * 3, held_out=0.4)),
+                ),
+            ),
+            html.audits_section([(wild, audit), ("b", AUDIT)], wild, wild),
         ],
         wild,
+        html.Made(wild, (html.model_note(wild, LM),)),
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import math
 
+import numpy as np
 from rich.console import Console, RenderableType
 
+from pofx.classification.evaluation import evaluate
 from pofx.lm.trace import Want
 from pofx.models.ngram.model import NgramLM, fit_ngram
 from pofx.models.specs import NgramSpec
@@ -65,6 +67,9 @@ AUDIT = Audit(
     512,
     3,
 )
+
+
+EVALUATION = evaluate(np.log([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), np.array([0, 1, 1]))
 
 
 def show(item: RenderableType, width: int = 80) -> str:

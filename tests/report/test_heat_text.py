@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import json
+import base64
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from page_reader import Reader
-from report_samples import HOSTILE, INF, LM, NAN, TEXTS, fitted, scored, show
+from page_reader import blocks_of
+from report_samples import HOSTILE, INF, NAN, TEXTS, fitted, scored, show
 
 from pofx.models.ngram.model import fit_ngram
 from pofx.models.specs import NgramSpec
 from pofx.report import heat
 from pofx.report.html import page as html
-from pofx.report.html.heat_text import LIMIT, heat_html
-from pofx.report.numerals import fixed_point, typeset
+from pofx.report.html.token_columns import WITH_ALTERNATIVES
+from pofx.report.json_records import scored_record
 from pofx.report.pieces import character_ends, pieces
 from pofx.report.terminal.score import chain_table, heat_text
 from pofx.report.visible import visible_bytes
 from pofx.vocab.vocabulary import ByteVocab, CharVocab, Vocab
 from pofx.vocab.words import WordVocab
+
+
+def scores_of(page: str) -> list[dict]:
+    """The scored texts of a page."""
+    return [
+        text["score"] for block in blocks_of(page) if block["kind"] == "scores" for text in block["texts"]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -36,8 +43,10 @@ def test_heat_text_has_every_character_once(text: str | bytes, vocab: Vocab) -> 
     assert b"".join(p.data for p in pieces(s)) == data
     shown = visible_bytes(data)
     assert heat_text(s).plain == shown.replace("⏎", "⏎\n") + "∎"
-    # The page keeps line ends, and draws ⏎ by its style sheet.
-    assert "".join(Reader(heat_html(s)).pieces) == shown.replace("⏎", "\n")
+    # The page joins the bytes of its tokens.
+    columns = scores_of(html.page("x", [html.score_section([s])]))[0]["tokens"]
+    spelled = [base64.b64decode(columns["names"][t][2] or "") for t in columns["token"]]
+    assert b"".join(spelled) == data
     whole = -sum(p.surprisal for p in pieces(s))
     assert whole == pytest.approx(s.prefix_total)
 
@@ -75,19 +84,26 @@ def test_words_take_their_spaces_along() -> None:
     lm = fit_ngram([vocab.encode_array("the cat sat")], NgramSpec(order=2), vocab)
     s = scored("the cat sat", lm)
     assert [p.data for p in pieces(s)] == [b"the", b" cat", b" sat"]
-    assert "".join(Reader(heat_html(s)).pieces) == "the cat sat"
+    columns = scores_of(html.page("x", [html.score_section([s])]))[0]["tokens"]
+    assert list(zip(columns["start"], columns["end"])) == [(0, 3), (3, 7), (7, 11), (11, 11)]
 
 
-def test_hover_data_is_the_record() -> None:
+def test_the_columns_of_a_page_are_the_record() -> None:
     s = scored("the 🙂\n")
-    data = json.loads(next(body for kind, body in Reader(heat_html(s)).raw if kind == "script"))
-    assert sum(data["size"]) == len(s.logp) == len(data["logp"]) == len(data["token"])
-    np.testing.assert_allclose(data["logp"], s.logp, rtol=1e-4)
-    assert data["rank"] == s.rank.tolist()  # type: ignore[union-attr]
-    assert [data["names"][i] for i in data["token"]][:4] == ["t", "h", "e", "␣"]
-    assert data["names"][data["token"][-1]] == "EOS"
-    best = [data["names"][row[0]] for row in data["top"]]
-    assert best[1] == LM.vocab.show(int(s.top_ids[1, 0]))  # type: ignore[index]
+    columns = scores_of(html.page("x", [html.score_section([s])]))[0]["tokens"]
+    record = scored_record(s, tokens=True, top=True)["tokens"]
+    for k, token in enumerate(record):
+        i, name, spelled = columns["names"][columns["token"][k]]
+        assert (i, name, spelled) == (token["id"], token["token"], token["bytes"])
+        for column in ("start", "end", "nats", "seen", "rank"):
+            assert columns[column][k] == token[column]
+        assert columns["entropy"][k] == pytest.approx(token["entropy_nats"], rel=1e-6)
+        top = [columns["names"][t][1] for t in columns["top"][k]]
+        assert top == [t["token"] for t in token["top"] if t["nats"] > -INF]
+        assert columns["top_nats"][k] == pytest.approx(
+            [t["nats"] for t in token["top"] if t["nats"] > -INF], rel=1e-6
+        )
+    assert len(columns["token"]) == len(record)
 
 
 def test_a_long_text_stays_light() -> None:
@@ -110,11 +126,12 @@ def test_a_long_text_stays_light() -> None:
     page = html.page("long", [html.score_section([s])])
     took = time.perf_counter() - start
     assert took < 60  # quadratic work would take hours
-    assert len(page.encode()) < 3_000_000
-    assert page.count('<span class="h') <= LIMIT
-    left = n - sum(json.loads(next(b for k, b in Reader(page).raw if k == "script"))["size"])
-    assert f"{left:,} more tokens of {n:,} not shown" in page
-    assert typeset(fixed_point(s.total)) in page
+    # All tokens are there with their numbers, the alternatives of the first ones alone.
+    assert len(page.encode()) < 10_000_000
+    score = scores_of(page)[0]
+    assert len(score["tokens"]["nats"]) == n + 1
+    assert len(score["tokens"]["top"]) == WITH_ALTERNATIVES
+    assert score["total_nats"] == s.total
     assert "more" in heat_text(s).plain
 
 

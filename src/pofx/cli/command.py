@@ -20,6 +20,8 @@ _GROUPS = {
     "Output": "out per k top show_ entropy rank keep with_terms no_text fresh overwrite tokens quiet as_json html_path "
     "explain save_held_out all_classes forget _click_default_help",
 }
+# Where the context of a command keeps the arguments of `pofx`, as they were typed.
+TYPED = "pofx.typed"
 _HEADING = {name: heading for heading, names in _GROUPS.items() for name in names.split()}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from pofx.cli import streams
-from pofx.cli.command import Group
+from pofx.cli.command import TYPED, Group
 from pofx.cli.python_warnings import shown_warnings
 from pofx.cli.spelling import in_shell
 
@@ -69,6 +69,15 @@ def module_of(verb: str) -> str:
 
 class Verbs(Group):
     """Commands that are imported only when they run."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Keep the arguments as they were typed: a page names the command that made it."""
+        typed = list(args)
+        ctx = super().make_context(info_name, args, parent, **extra)
+        ctx.meta[TYPED] = typed
+        return ctx
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of a first day with pofx."""

@@ -16,6 +16,8 @@ from pofx.units import bits, bits_per_byte
 from pofx.vocab.vocabulary import plain_text
 
 if TYPE_CHECKING:
+    from pofx.classification.evaluation import Evaluation
+    from pofx.queries.conditioning.conditioned import Conditioned
     from pofx.queries.corpus_audit.record import CorpusReport
     from pofx.queries.findings import Audit
     from pofx.queries.marginal.marginal import Marginal
@@ -186,6 +188,46 @@ def posterior_record(found: MixturePosterior, names: Sequence[str]) -> dict[str,
         ],
         "path_nats": [[float(p) for p in row] for row in found.path],
         "terms": dataclasses.asdict(found.terms),
+    }
+
+
+def conditioned_record(found: Conditioned) -> dict[str, Any]:
+    """Return the distribution of texts under a condition: evidence, outcomes, and the draws with their weights."""
+    return {
+        "on": found.on,
+        **({"given": found.given} if len(found.given) else {}),
+        "log_evidence_nats": found.log_evidence,
+        "se_nats": found.se,
+        "runs_nats": list(found.runs),
+        "ess": found.ess,
+        "method": found.method,
+        "exact": found.exact,
+        "max_tokens": found.max_tokens,
+        "calls": found.calls,
+        "outcomes": [{"text": o.bytes, "p": o.p, "se": o.se} for o in found.outcomes],
+        "draws": [{**draw_record(d), "weight": float(w)} for d, w in zip(found.draws, found.weights)],
+    }
+
+
+def evaluation_summary(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the numbers of an evaluation that sum it up."""
+    return {
+        "documents": evaluation.n,
+        "accuracy": evaluation.accuracy,
+        "log_loss_nats": evaluation.log_loss,
+        "calibration_error": evaluation.calibration_error,
+    }
+
+
+def evaluation_record(evaluation: Evaluation, names: Sequence[str]) -> dict[str, Any]:
+    """Return a whole evaluation of a classifier; names: of the classes, in their order."""
+    return {
+        **evaluation_summary(evaluation),
+        "calibration": [dataclasses.asdict(b) for b in evaluation.bins],
+        "classes": list(names),
+        "recall": [float(v) for v in evaluation.recall],
+        "precision": [float(v) for v in evaluation.precision],
+        "confusion": evaluation.confusion.tolist(),
     }
 
 

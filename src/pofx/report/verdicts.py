@@ -26,6 +26,12 @@ GLOSS: Final[dict[Verdict, str]] = {
     "scores-only": "no fault found in the numbers, but no whole distribution was seen",
 }
 
+CORPUS_GLOSS: Final[dict[CheckVerdict, str]] = {
+    "pass": "nothing speaks against independent draws of one p, from x0 to EOS",
+    "warn": "mostly independent draws of one p; see the warnings",
+    "fail": "not independent draws of one p, from x0 to EOS",
+}
+
 
 def begin_evidence(begin: BeginEvidence) -> str:
     """Return the evidence that the model knows how texts begin, as one sentence; bits per first token, less is better."""

@@ -26,6 +26,7 @@ from pofx.files.pins import Pin, check_pin, find_pin, pin
 from pofx.lm.model import LM
 from pofx.queries.audit.audit import audit
 from pofx.report.html import page as html
+from pofx.report.json_records import plain
 from pofx.report.terminal.audit import audit_candidates
 from pofx.transforms.windowed import windowed
 from pofx.transforms.with_begin import with_begin
@@ -41,13 +42,14 @@ def shown(item, width: int = 100) -> str:
 
 def test_reports_show_every_candidate_and_ending() -> None:
     a = audit(with_begin(sink(), "<s>", "declared"), HELD)
-    text, page = shown(audit_candidates(a)), html.page("a", [html.audit_section(a, "m")])
+    text, block = shown(audit_candidates(a)), plain(html.audit_block(a).data)
     for c in a.candidates:
         assert c.name in text
-        assert c.name.replace("<", "&lt;").replace(">", "&gt;") in page
-    for found in (text, page):
-        assert f"{100 * row(a, '<s>').same:.0f} %" in found
-        assert "chance is 2.32" in found
+        assert c.name in [found["name"] for found in block["audit"]["candidates"]]
+    assert f"{100 * row(a, '<s>').same:.0f} %" in text
+    assert row(a, "<s>").same in [found["same"] for found in block["audit"]["candidates"]]
+    for note in (text, block["candidates_note"]):
+        assert "chance is 2.32" in note
     assert "<s> ←" in text
     long = replace(a, candidates=tuple(replace(c, name="<|im_start|> twice") for c in a.candidates))
     assert shown(audit_candidates(long), 80).count("<|im_start|> twice") >= len(a.candidates)

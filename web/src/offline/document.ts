@@ -1,9 +1,15 @@
 /** The data of an offline page, as src/pofx/report/html/document.py writes it. */
 
 import type { Cell } from "../parts/table/cell";
+import type { Conditioned } from "../records/conditioned";
+import type { CorpusReport } from "../records/corpus";
 import type { Draw } from "../records/draw";
+import type { Evaluation } from "../records/evaluation";
 import type { Audit, Series } from "../records/findings";
-import type { Score } from "../records/score";
+import type { Next } from "../records/next";
+import type { Posterior } from "../records/posterior";
+import type { Worded } from "../records/words";
+import type { PageScore } from "./tokens";
 
 /** A text of several, with its id and the columns that were kept of its row. */
 export interface Named {
@@ -17,16 +23,31 @@ export type Block =
   | { kind: "quote"; text: string; label: string }
   | { kind: "table"; headings: string[]; rows: Cell[][]; note: string }
   | { kind: "chart"; series: Series }
-  | { kind: "scores"; texts: (Named & { score: Score })[] }
-  | { kind: "draws"; draws: Draw[] }
+  | { kind: "scores"; texts: (Named & { score: PageScore; told: string })[] }
+  | { kind: "words"; texts: (Named & { words: Worded; told: string })[] }
+  | { kind: "next"; next: Next; told: string }
+  | { kind: "posteriors"; texts: (Named & { posterior: Posterior })[] }
   | {
-      kind: "audit";
-      audit: Audit;
-      gloss: string;
-      evidence: string;
-      candidates_note?: string;
-      endings_note?: string;
-    };
+      kind: "conditioned";
+      conditioned: Conditioned;
+      /** How many outcomes and draws there are; the record may hold fewer. */
+      counts: { outcomes: number; draws: number };
+      outcome: string;
+      suffix: string;
+    }
+  | { kind: "evaluation"; evaluation: Evaluation }
+  | { kind: "corpus"; report: CorpusReport; gloss: string }
+  | { kind: "draws"; draws: Draw[] }
+  | ({ kind: "audit" } & Audited)
+  | { kind: "audits"; audits: (Audited & { name: string })[] };
+
+export interface Audited {
+  audit: Audit;
+  gloss: string;
+  evidence: string;
+  candidates_note?: string;
+  endings_note?: string;
+}
 
 export interface Section {
   title: string;

@@ -174,9 +174,9 @@ def show(found: Conditioned, what: str, most: int, as_json: bool, lm: LM, model:
 
     about = terms(lm, 0, 0, 0, end=False)
     if as_json:
-        from pofx.report.json_records import dumps
+        from pofx.report.json_records import conditioned_record, dumps
 
-        click.echo(dumps({**record(found), "model": model, "terms": term_cells(model, about)}))
+        click.echo(dumps({**conditioned_record(found), "model": model, "terms": term_cells(model, about)}))
         return
     from rich.console import Console
 
@@ -184,23 +184,3 @@ def show(found: Conditioned, what: str, most: int, as_json: bool, lm: LM, model:
 
     Console(highlight=False).print(conditioned_table(found, what, most))
     print_line(model, about)
-
-
-def record(found: Conditioned) -> dict[str, Any]:
-    """Return the whole answer as plain data: evidence, outcomes, and the draws with their weights."""
-    from pofx.report.json_records import draw_record
-
-    return {
-        "on": found.on,
-        **({"given": found.given} if len(found.given) else {}),
-        "log_evidence_nats": found.log_evidence,
-        "se_nats": found.se,
-        "runs_nats": list(found.runs),
-        "ess": found.ess,
-        "method": found.method,
-        "exact": found.exact,
-        "max_tokens": found.max_tokens,
-        "calls": found.calls,
-        "outcomes": [{"text": o.bytes, "p": o.p, "se": o.se} for o in found.outcomes],
-        "draws": [{**draw_record(d), "weight": float(w)} for d, w in zip(found.draws, found.weights)],
-    }

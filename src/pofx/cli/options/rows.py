@@ -11,12 +11,19 @@ from pofx.cli.options.written import Written, rows_beside, rows_finished
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-keep_option = click.option(
-    "--keep",
-    multiple=True,
-    metavar="NAME",
-    help="-o: copy this field of the input into the rows (repeatable).",
-)
+
+def _keep(where: str, target: str) -> Callable[[F], F]:
+    return click.option(
+        "--keep",
+        multiple=True,
+        metavar="NAME",
+        help=f"{where}: copy this field of the input into {target} (repeatable).",
+    )
+
+
+keep_option = _keep("-o", "the rows")
+# For a verb that also writes a page.
+keep_or_show_option = _keep("-o or --html", "the rows or the page")
 given_field_option = click.option(
     "--given-field",
     metavar="NAME",

@@ -31,16 +31,6 @@ def told(em: int) -> Callable[[EMStep], None] | None:
     return tell
 
 
-def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
-    """The numbers of an evaluation that sum it up, as JSON names them."""
-    return {
-        "documents": evaluation.n,
-        "accuracy": evaluation.accuracy,
-        "log_loss_nats": evaluation.log_loss,
-        "calibration_error": evaluation.calibration_error,
-    }
-
-
 def report(
     joint: Joint,
     out: str,
@@ -60,7 +50,7 @@ def report(
     from pofx.units import count_noun
 
     if as_json:
-        from pofx.report.json_records import dumps
+        from pofx.report.json_records import dumps, evaluation_summary
 
         record: dict[str, Any] = {
             "classifier": out,
@@ -73,7 +63,7 @@ def report(
             "held_out": None,
         }
         if evaluation is not None:
-            record["held_out"] = evaluation_record(evaluation)
+            record["held_out"] = evaluation_summary(evaluation)
         click.echo(dumps(record))
         return
     classes = "class" if len(joint.classes) == 1 else "classes"

@@ -16,18 +16,28 @@ from pofx.jobs.documents import Documents
 from pofx.jobs.row_query import Entry, RowQuery
 
 if TYPE_CHECKING:
+    from pofx.cli.output.paged import Paged
     from pofx.corpus.writing import Column
     from pofx.lm.model import LM
 
 
-def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking: str, name: str) -> None:
-    """Print the rows of all texts, tab-separated or as JSON; exit code 1 if a text has none but an error.
+def print_rows(
+    lm: LM,
+    asked: Documents,
+    rows: RowQuery,
+    as_json: bool,
+    lacking: str,
+    name: str,
+    paged: Paged[Any] | None = None,
+) -> int:
+    """Print the rows of all texts, tab-separated or as JSON; return how many texts have none but an error.
 
     lacking: what that text is without ("score"). name: of the model; log p of all texts and its
-    terms go to standard error, too, where there is one.
+    terms go to standard error, too, where there is one. paged: keeps the first texts for a page.
     """
     from pofx.cli.output.run_job import summary
     from pofx.cli.output.terms import line as told_terms
+    from pofx.corpus.documents import Document
     from pofx.corpus.writing import encode_row
     from pofx.errors import PofxError
     from pofx.queries.scoring.stream import blocks
@@ -45,6 +55,8 @@ def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking:
                 cells = rows.make_rows(Entry(item.id), " ".join(str(in_shell(found)).split()))
             else:
                 tally.add(found.terms, rows.nats(found))
+                if paged is not None and isinstance(item, Document):
+                    paged.add(item, found)
                 cells = rows.make_rows(Entry(item.id), found)
             for row in cells:
                 click.echo(encode_row(row).decode().rstrip("\n") if as_json else _tabbed(row, columns))
@@ -53,8 +65,7 @@ def print_rows(lm: LM, asked: Documents, rows: RowQuery, as_json: bool, lacking:
     if name:
         click.echo(summary(tally.n, tally.bytes, tally.nats, prefix=False), err=True)
         click.echo(f"pofx: {told_terms(name, terms(lm, 0, 0, 0, end=True))}", err=True)
-    if tally.failed:
-        click.get_current_context().exit(1)
+    return tally.failed
 
 
 def _tabbed(row: Mapping[str, Any], columns: Sequence[Column]) -> str:

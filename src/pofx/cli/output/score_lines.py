@@ -13,15 +13,13 @@ from pofx.cli.spelling import in_shell
 from pofx.jobs.documents import Documents
 
 if TYPE_CHECKING:
+    from pofx.cli.output.paged import Paged
     from pofx.corpus.bad_rows import BadRow
     from pofx.corpus.documents import Document
     from pofx.errors import PofxError
     from pofx.lm.model import LM
     from pofx.queries.scoring.joins import JoinRequest
     from pofx.queries.scoring.score import Scored
-
-# Texts of a file that go into a page: more make it slow to open.
-PAGE_TEXTS = 50
 
 
 def print_lines(
@@ -32,17 +30,17 @@ def print_lines(
     tokens: bool,
     as_json: bool,
     quiet: bool,
-    wants_page: bool,
-) -> tuple[list[Scored], int]:
-    """Print one line for each row, in order; return the first texts, for a page, and the number of rows without a score."""
+    paged: Paged[Scored] | None,
+) -> int:
+    """Print one line for each row, in order; return how many have no score. `paged` keeps the first texts for a page."""
     from pofx.lm.trace import Want
     from pofx.queries.scoring.stream import score_stream
 
     items = asked.items(print_notice)
     asked.check(lm, complete=False)
-    want = Want(entropy=True, rank=True, top=5) if wants_page else Want()
+    want = Want(entropy=True, rank=True, top=5) if paged is not None else Want()
     blocks = score_stream(lm, items, asked.ask, want, boundary=boundary)
-    return print_blocks(blocks, asked, prefix or lm.vocab.end is None, tokens, as_json, quiet, wants_page)
+    return print_blocks(blocks, asked, prefix or lm.vocab.end is None, tokens, as_json, quiet, paged)
 
 
 def print_blocks(
@@ -52,25 +50,25 @@ def print_blocks(
     tokens: bool,
     as_json: bool,
     quiet: bool,
-    wants_page: bool,
-) -> tuple[list[Scored], int]:
-    """Return the lines of rows that were scored, or have an error; what `print_lines` gives back.
+    paged: Paged[Scored] | None = None,
+) -> int:
+    """Print the lines of rows that were scored, or have an error; return how many rows have no score.
 
     A row without a score has empty cells (with JSON: an `error`), and standard error says why.
     """
     from pofx.cli.output.run_job import summary
+    from pofx.corpus.documents import Document
     from pofx.queries.scoring.score import Scored
 
     tally = RowTally()
-    kept: list[Scored] = []
     for block in blocks:
         for item, found in block:
             if isinstance(found, Scored):
                 value = found.prefix_total if prefix else found.total
                 tally.add(found.terms, value)
-                if wants_page and len(kept) < PAGE_TEXTS:
-                    kept.append(found)
                 record = found.without_end() if prefix else found
+                if paged is not None and isinstance(item, Document):
+                    paged.add(item, record)
                 click.echo(_json(item, record, tokens) if as_json else _cells(item, found, value))
             else:
                 tally.fail(item, found)
@@ -79,7 +77,7 @@ def print_blocks(
     if not quiet:
         click.echo(summary(tally.n, tally.bytes, tally.nats, prefix), err=True)
     tally.warn_of_fitted()
-    return kept, tally.failed
+    return tally.failed
 
 
 def _cells(item: Any, found: Scored, value: float) -> str:

@@ -23,23 +23,44 @@ from pofx.version import __version__
 from pofx.web_pages import built
 
 
-def document(
-    title: str, sections: Sequence[Section], lead: str = "", made: Made | None = None, compact: bool = False
-) -> str:
-    """Return a complete HTML document.
+def page(title: str, sections: Sequence[Section], lead: str = "", made: Made | None = None) -> str:
+    """Return a complete HTML document. A section with the title of the page has no heading of its own.
 
     Args:
         title: The title of the page.
         sections: The sections, in order.
         lead: A line under the title; "" for none.
         made: The command and the models; None where no command made the page.
-        compact: Whether the page stands within another page, and so needs no header and no footer.
+
+    Right: `page("A title", [score_section(records)])`. Wrong: HTML in `title`, which is shown as text.
     """
+    return _document(title, sections, lead, made or Made(), compact=False)
+
+
+def fragment(sections: Sequence[Section], height: int = 320) -> str:
+    """Return the same page as a frame for a cell of a notebook. Its script has no access to the notebook.
+
+    Args:
+        sections: The sections, in order; a section with the title "" has no heading.
+        height: The height of the frame, pixels. A longer page scrolls within the frame.
+
+    Right: `fragment([Section("", (draws_block(draws),))])`. Wrong: many fragments in one cell, each of which carries the
+    whole script; put the records into one.
+    """
+    inner = escape(_document("pofx", sections, "", Made(), compact=True))
+    return (
+        f'<iframe srcdoc="{inner}" sandbox="allow-scripts" title="pofx" width="100%" height="{height}" '
+        'frameborder="0"></iframe>'
+    )
+
+
+def _document(title: str, sections: Sequence[Section], lead: str, made: Made, compact: bool) -> str:
+    """Return the document; `compact` where it stands within another, and so needs no header and no footer."""
     data = {
         "title": title,
         "lead": lead,
         "compact": compact,
-        "made": {"version": __version__, **asdict(made or Made())},
+        "made": {"version": __version__, **asdict(made)},
         "sections": [
             {"title": s.title, "blocks": [{"kind": b.kind, **b.data} for b in s.blocks]} for s in sections
         ],
@@ -60,23 +81,6 @@ def document(
         "<noscript>This page needs JavaScript, which draws it from the data within this file.</noscript>\n"
         f'<script type="application/json" id="data">{script_json(plain(data))}</script>\n'
         f"<script>{script}</script>\n</body>\n</html>\n"
-    )
-
-
-def fragment(sections: Sequence[Section], height: int = 320) -> str:
-    """Return the same page as a frame for a cell of a notebook. Its script has no access to the notebook.
-
-    Args:
-        sections: The sections, in order; a section with the title "" has no heading.
-        height: The height of the frame, pixels. A longer page scrolls within the frame.
-
-    Right: `fragment([Section("", (draws_block(draws),))])`. Wrong: many fragments in one cell, each of which carries the
-    whole script; put the records into one.
-    """
-    inner = escape(document("pofx", sections, compact=True))
-    return (
-        f'<iframe srcdoc="{inner}" sandbox="allow-scripts" title="pofx" width="100%" height="{height}" '
-        'frameborder="0"></iframe>'
     )
 
 

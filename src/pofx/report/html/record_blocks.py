@@ -2,40 +2,139 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pofx.report.html.blocks import Block, Section
-from pofx.report.json_records import audit_record, draw_record, scored_record
-from pofx.report.verdicts import GLOSS, begin_evidence
+from pofx.report.html.blocks import Block, Section, paragraph
+from pofx.report.html.token_columns import token_columns
+from pofx.report.json_records import (
+    audit_record,
+    conditioned_record,
+    corpus_record,
+    draw_record,
+    evaluation_record,
+    next_record,
+    posterior_record,
+    scored_record,
+    words_record,
+)
+from pofx.report.verdicts import CORPUS_GLOSS, GLOSS, begin_evidence
 from pofx.report.x0_tables import END_NOTE, candidates_note
 
 if TYPE_CHECKING:
+    from pofx.classification.evaluation import Evaluation
+    from pofx.queries.conditioning.conditioned import Conditioned
+    from pofx.queries.corpus_audit.record import CorpusReport
     from pofx.queries.findings import Audit, Series
+    from pofx.queries.next_unit.next import Next
+    from pofx.queries.posterior import MixturePosterior
     from pofx.queries.sample import Draw
     from pofx.queries.scoring.score import Scored
+    from pofx.queries.words.words import Worded
+
+# The most outcomes and draws of a conditioned distribution in a page: 512 draws of 64 tokens would be a megabyte.
+OUTCOMES, DRAWS = 100, 24
 
 
-def score_block(scored_list: Sequence[Scored]) -> Block:
+@dataclass(frozen=True)
+class Row:
+    """What a page says of the row of a file that a text stood in.
+
+    Attributes:
+        id: The id of the row; "" for a text without one.
+        kept: The kept fields of the row and their values, as text.
+    """
+
+    id: str = ""
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+
+def score_block(scored_list: Sequence[Scored], rows: Sequence[Row] = ()) -> Block:
     """Each text with its total, its heat text, its surprisals as bars, and its chain of factors.
 
     Several texts have a table before them that compares their totals, and whose rows lead to the texts.
 
     Args:
         scored_list: The texts. Entropy, rank and likeliest tokens are shown where the records have them.
+        rows: The row that each text stood in; () for texts of no file.
     """
-    return Block("scores", {"texts": [_scored(s) for s in scored_list]})
+    texts = [
+        {"score": {**scored_record(s, tokens=False), "tokens": token_columns(s)}, "told": str(s.terms)}
+        for s in scored_list
+    ]
+    return Block("scores", {"texts": _named(texts, rows)})
 
 
-def score_section(scored_list: Sequence[Scored], title: str = "log p(x), term by term") -> Section:
+def score_section(
+    scored_list: Sequence[Scored], title: str = "log p(x), term by term", rows: Sequence[Row] = ()
+) -> Section:
     """Return a section that is one `score_block`.
 
     Args:
         scored_list: The texts.
         title: The heading of the section.
+        rows: The row that each text stood in; () for texts of no file.
     """
-    return Section(title, (score_block(scored_list),))
+    return Section(title, (score_block(scored_list, rows),))
+
+
+def words_block(worded_list: Sequence[Worded], rows: Sequence[Row] = ()) -> Block:
+    """Each text as a sentence with the surprisal of every word, and the words as a table.
+
+    Args:
+        worded_list: The texts.
+        rows: The row that each text stood in; () for texts of no file.
+    """
+    texts = [{"words": words_record(w), "told": str(w.terms)} for w in worded_list]
+    return Block("words", {"texts": _named(texts, rows)})
+
+
+def next_block(law: Next) -> Block:
+    """The likeliest outcomes of a next-unit distribution as bars, and everything else."""
+    return Block("next", {"next": next_record(law), "told": law.terms.common})
+
+
+def posterior_block(records: Sequence[MixturePosterior], names: Sequence[str]) -> Block:
+    """For each text which model it is from, with the arithmetic of Bayes' rule.
+
+    Args:
+        records: A record a text.
+        names: The names of the models, in the order of the mixture.
+    """
+    texts = [{"posterior": posterior_record(r, names)} for r in records]
+    return Block("posteriors", {"texts": texts})
+
+
+def conditioned_block(found: Conditioned, outcome: str = "text", suffix: str | bytes = "") -> Block:
+    """The likeliest outcomes under a condition with their probabilities, the evidence, and the heaviest draws.
+
+    Args:
+        found: The texts under the condition.
+        outcome: What an outcome is: "text", or "middle" of an infill.
+        suffix: The text after the gap of an infill.
+    """
+    record = conditioned_record(found)
+    record["outcomes"], record["draws"] = record["outcomes"][:OUTCOMES], record["draws"][:DRAWS]
+    counts = {"outcomes": len(found.outcomes), "draws": len(found.draws)}
+    return Block(
+        "conditioned", {"conditioned": record, "counts": counts, "outcome": outcome, "suffix": suffix}
+    )
+
+
+def evaluation_block(evaluation: Evaluation, names: Sequence[str]) -> Block:
+    """The accuracy of a classifier, its reliability diagram and its confusions.
+
+    Args:
+        evaluation: The evaluation.
+        names: The names of the classes.
+    """
+    return Block("evaluation", {"evaluation": evaluation_record(evaluation, names)})
+
+
+def corpus_block(report: CorpusReport) -> Block:
+    """The verdict on a corpus, L(θ) with its interval, copies, and the findings with their charts."""
+    return Block("corpus", {"report": corpus_record(report), "gloss": CORPUS_GLOSS[report.verdict]})
 
 
 def draws_block(draws: Sequence[Draw]) -> Block:
@@ -64,6 +163,18 @@ def audit_block(audit: Audit) -> Block:
     return Block("audit", data)
 
 
+def audits_section(audits: Sequence[tuple[str, Audit]], title: str, lead: str = "") -> Section:
+    """Several audits: a row a model, then the first audit of each verdict; the audits that agree with it are folded.
+
+    Args:
+        audits: The name of each model, and its audit.
+        title: The heading of the section.
+        lead: A paragraph before the audits; "" for none.
+    """
+    block = Block("audits", {"audits": [{"name": name, **audit_block(found).data} for name, found in audits]})
+    return Section(title, (*([paragraph(lead)] if lead else []), block))
+
+
 def audit_section(audit: Audit, name: str) -> Section:
     """Return a section that is one `audit_block`.
 
@@ -79,5 +190,8 @@ def chart_block(series: Series) -> Block:
     return Block("chart", {"series": asdict(series)})
 
 
-def _scored(scored: Scored) -> dict[str, Any]:
-    return {"score": scored_record(scored, tokens=True, top=scored.top_ids is not None)}
+def _named(texts: Sequence[dict[str, Any]], rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return the texts with the id and the kept fields of their rows."""
+    if not rows:
+        return list(texts)
+    return [{**t, "id": r.id, "kept": dict(r.kept)} for t, r in zip(texts, rows, strict=True)]

@@ -9,15 +9,10 @@ from pofx.queries.corpus_audit.record import CorpusReport
 from pofx.report.numerals import fixed_point, with_commas
 from pofx.report.terminal.audit import findings_table
 from pofx.report.terminal.cells import BOLD, DIM
-from pofx.report.verdicts import SYMBOL, outcomes
+from pofx.report.verdicts import CORPUS_GLOSS, SYMBOL, outcomes
 from pofx.report.visible import visible
 from pofx.units import count_noun
 
-GLOSS = {
-    "pass": "nothing speaks against independent draws of one p, from x0 to EOS",
-    "warn": "mostly independent draws of one p; see the warnings",
-    "fail": "not independent draws of one p, from x0 to EOS",
-}
 # The most documents of a group of copies that are named, and the most groups.
 NAMED, GROUPS = 4, 3
 
@@ -26,7 +21,7 @@ def corpus_headline(report: CorpusReport) -> Group:
     """Return the verdict, the size of the input, L(θ) with its interval, the ids of copies, and how many checks passed."""
     loss = report.loss
     verdict = Text(f"{SYMBOL[report.verdict]} {report.verdict}", BOLD)
-    verdict.append(f"  {GLOSS[report.verdict]}", DIM)
+    verdict.append(f"  {CORPUS_GLOSS[report.verdict]}", DIM)
     size = (
         f"{count_noun(report.documents, 'document')}, {count_noun(report.bytes, 'byte')}, "
         f"{count_noun(len(report.sources), 'file')}; {with_commas(report.held_out)} held out"

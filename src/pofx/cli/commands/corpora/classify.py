@@ -17,6 +17,7 @@ from pofx.cli.options.classify_input import label_option, labelled, likelihoods,
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Real
+from pofx.cli.options.pages import write_page
 from pofx.cli.options.rows import keep_option, rows_out_option
 from pofx.cli.options.written import Verb
 from pofx.cli.output.notices import EVALUATE, print_fitted
@@ -136,10 +137,11 @@ def predict(
         )
         run_job(job, quiet)
     else:
-        print_rows(joint.lms[0], asked, rows, as_json, "class", "")
+        if print_rows(joint.lms[0], asked, rows, as_json, "class", ""):
+            click.get_current_context().exit(1)
 
 
-@command.command(short_help="Measure accuracy, log-loss, calibration and confusions.")
+@command.command(cls=Verb, short_help="Measure accuracy, log-loss, calibration and confusions.")
 @click.argument("directory", metavar="DIR")
 @click.argument("files", nargs=-1, required=True)
 @label_option
@@ -147,6 +149,7 @@ def predict(
 @layout_options
 @outside_model
 @arguments.json_option
+@arguments.html_option
 def evaluate(
     directory: str,
     files: tuple[str, ...],
@@ -155,6 +158,7 @@ def evaluate(
     layout: Layout,
     options: ModelOptions | None,
     as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Compare predicted classes with the labels of documents that the classifier was not trained on.
 
@@ -196,11 +200,15 @@ def evaluate(
         )
     read = [texts[i] for i in some]
     print_fitted(int(joint.fitted_on(read).sum()), int(joint.chosen_by(read).sum()), len(read), EVALUATE)
-    _show(
-        joint,
-        evaluated(bayes(found.log_likelihood, joint.log_prior, joint.power).log_p, found.truth),
-        as_json,
-    )
+    evaluation = evaluated(bayes(found.log_likelihood, joint.log_prior, joint.power).log_p, found.truth)
+    if html_path:
+        from pofx.report.html.page import Section, evaluation_block
+
+        names = [str(t) for t in joint.classes]
+        title = f"The classifier {directory} on {count_noun(evaluation.n, 'document')}"
+        models = [(f"{directory}: {name}", lm) for name, lm in zip(names, joint.lms)]
+        write_page(html_path, title, [Section(title, (evaluation_block(evaluation, names),))], models)
+    _show(joint, evaluation, as_json)
     if left_out or len(some) < len(texts):
         click.get_current_context().exit(1)
 
@@ -246,18 +254,9 @@ def _texts(rows: ClassRows, texts: list[str | bytes], as_json: bool) -> None:
 def _show(joint: Joint, evaluation: Evaluation, as_json: bool) -> None:
     names = [str(t) for t in joint.classes]
     if as_json:
-        from pofx.cli.output.classify_report import evaluation_record
-        from pofx.report.json_records import dumps
+        from pofx.report.json_records import dumps, evaluation_record
 
-        record = {
-            **evaluation_record(evaluation),
-            "calibration": [dataclasses.asdict(b) for b in evaluation.bins],
-            "classes": names,
-            "recall": [float(v) for v in evaluation.recall],
-            "precision": [float(v) for v in evaluation.precision],
-            "confusion": evaluation.confusion.tolist(),
-        }
-        click.echo(dumps(record))
+        click.echo(dumps(evaluation_record(evaluation, names)))
         return
     from rich.console import Console
 

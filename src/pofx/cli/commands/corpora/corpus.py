@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
 from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Real, Whole
+from pofx.cli.options.pages import write_page
+from pofx.cli.options.written import Verb
 
 if TYPE_CHECKING:
     from pofx.corpus.documents import Document
 
 
-@click.command(cls=Command, short_help="Check whether documents are independent draws of one p.")
+@click.command(cls=Verb, short_help="Check whether documents are independent draws of one p.")
 @click.argument("files", nargs=-1, required=True)
 @click.option(
     "--held-out",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     "A directory, a .gguf or .arpa file, a hub id, 'smollm2' or 'builtin'; without it, an n-gram is fitted."
 )
 @arguments.json_option
+@arguments.html_option
 def command(
     files: tuple[str, ...],
     held_out: float | None,
@@ -71,6 +73,7 @@ def command(
     layout: Layout,
     options: ModelOptions | None,
     as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Check what maximum likelihood assumes: the documents of FILES are independent draws of one p, from x0 to EOS.
 
@@ -114,6 +117,12 @@ def command(
             seed=seed,
             progress=tell,
         )
+    if html_path:
+        from pofx.report.html.page import Section, corpus_block
+
+        title = "Are the documents independent draws of one p?"
+        model = report.loss.model if options is None else options.name
+        write_page(html_path, title, [Section(title, (corpus_block(report),))], [(model, lm)])
     if as_json:
         from pofx.report.json_records import corpus_record, dumps
 

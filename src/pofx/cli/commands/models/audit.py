@@ -13,6 +13,7 @@ from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
 from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Whole
+from pofx.cli.options.pages import write_page
 from pofx.cli.options.served import connect_to, is_address, served_options
 from pofx.cli.options.written import Verb, lock_output
 
@@ -109,9 +110,9 @@ def command(
     with _working(f"auditing {name}"):
         result = audit(model, texts, seed, _coarse(options, name) if pretrained else None)
     if html_path:
-        from pofx.report.html import page
+        from pofx.report.html.page import audit_section
 
-        arguments.write_text(html_path, page.page(f"Audit of {name}", [page.audit_section(result, name)]))
+        write_page(html_path, f"Audit of {name}", [audit_section(result, name)], [(name, model)])
     if as_json:
         from pofx.report.json_records import audit_record, dumps
 

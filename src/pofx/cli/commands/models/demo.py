@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pofx.cli.commands.models.demo_models import LOSS_HEADINGS, Fitted, fit_all, interpolated, loss_rows
-from pofx.cli.options import arguments
 from pofx.cli.options.numbers import Real, Whole
+from pofx.cli.options.pages import write_page
 from pofx.cli.options.written import Verb, Written
 
 if TYPE_CHECKING:
@@ -115,9 +115,7 @@ def command(out: str, seconds: float, seed: int) -> None:
         console.print(answered, markup=False, highlight=False)
 
     sections = _sections(about, rows, scored, best, free, behind, audits, dialogue)
-    from pofx.report.html import page
-
-    arguments.write_text(out, page.page("p(x) for language models", sections, lead=INTRO))
+    write_page(out, "p(x) for language models", sections, [(m.name, m.lm) for m in models], lead=INTRO)
     console.print(
         f"\nDone in {time.perf_counter() - started:.0f} s. Open {out} in a browser; then, on your own text:"
     )
@@ -208,22 +206,24 @@ def _sections(
     audits: list[tuple[str, Audit]],
     dialogue: list[tuple[str, str]],
 ) -> list[Any]:
+    from pofx.queries.findings import Series
     from pofx.report.html import page
-    from pofx.report.html.sections import Numeral
 
-    cells = [[name, *map(Numeral, numbers)] for name, *numbers in rows]
-    verdicts = [[name, found.verdict, found.reason] for name, found in audits]
+    cells = [[name, *map(page.Numeral, numbers)] for name, *numbers in rows]
+    losses = Series(
+        "What each model needs", "bits per byte", "bars", tuple((r[0], float(r[-1])) for r in rows)
+    )
     return [
-        page.table_section(
-            "Four models, with and without x0", LOSS_HEADINGS, cells, note=f"{about} {FITTED}"
+        page.prose_section(
+            "Four models, with and without x0",
+            [about, page.chart_block(losses), page.table(LOSS_HEADINGS, cells), FITTED],
         ),
         page.score_section([scored], f"The chain rule, by the {best.name}"),
         page.prose_section(
             f"Draws from the {best.name}",
-            [DRAWN, page.draws_fragment(free), GIVEN, page.draws_fragment(behind)],
+            [DRAWN, page.draws_block(free), GIVEN, page.draws_block(behind)],
         ),
-        page.prose_section("Four audits", [AUDITED, page.table(["model", "verdict", "why"], verdicts)]),
-        *[page.audit_section(found, name) for name, found in audits],
+        page.audits_section(audits, "Four audits", AUDITED),
         page.prose_section(
             "What a model without x0 answers",
             [REFUSED, *[page.code(f">>> {asked}\n{answered}") for asked, answered in dialogue]],

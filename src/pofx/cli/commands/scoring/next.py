@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
-from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Whole
+from pofx.cli.options.pages import write_page
+from pofx.cli.options.written import Verb
 from pofx.cli.output.terms import print_line
 
 
-@click.command(cls=Command, short_help="List what may come next: words, characters, bytes or tokens.")
+@click.command(cls=Verb, short_help="List what may come next: words, characters, bytes or tokens.")
 @arguments.given_option
 @click.option(
     "-k",
@@ -40,7 +41,16 @@ from pofx.cli.output.terms import print_line
 )
 @model_options
 @arguments.json_option
-def command(given: str, k: int, unit: Any, calls: int, options: ModelOptions, as_json: bool) -> None:
+@arguments.html_option
+def command(
+    given: str,
+    k: int,
+    unit: Any,
+    calls: int,
+    options: ModelOptions,
+    as_json: bool,
+    html_path: str | None,
+) -> None:
     """List the likeliest outcomes v after a prefix, with p(v | prefix). Without --given: how texts begin, p(x1 | x0).
 
     A word ends before white space or at the end of the text. If the prefix ends inside a word, an outcome may be the
@@ -52,7 +62,13 @@ def command(given: str, k: int, unit: Any, calls: int, options: ModelOptions, as
     """
     from pofx.queries.next_unit.next import next_token
 
-    law = next_token(options.load(), arguments.argument_text(given), k, unit, calls)
+    lm = options.load()
+    law = next_token(lm, arguments.argument_text(given), k, unit, calls)
+    if html_path:
+        from pofx.report.html.page import Section, next_block
+
+        title = f"The next {unit}" if given else f"The first {unit}"
+        write_page(html_path, title, [Section(title, (next_block(law),))], [(options.name, lm)])
     if as_json:
         from pofx.report.json_records import dumps, next_record
 

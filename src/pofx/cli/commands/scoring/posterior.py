@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.model import ModelName, ModelOptions
 from pofx.cli.options.numbers import Real, Whole
+from pofx.cli.options.pages import write_page
+from pofx.cli.options.written import Verb
 
-if TYPE_CHECKING:
-    pass
 
-
-@click.command(cls=Command, short_help="Tell which of several models a text is from.")
+@click.command(cls=Verb, short_help="Tell which of several models a text is from.")
 @arguments.text_option
 @click.option(
     "-m",
@@ -49,6 +45,7 @@ if TYPE_CHECKING:
     "--end", metavar="TOKEN", help="Use TOKEN as EOS, the end-of-text symbol, of models that have none."
 )
 @arguments.json_option
+@arguments.html_option
 def command(
     texts: tuple[str, ...],
     names: tuple[str, ...],
@@ -57,6 +54,7 @@ def command(
     begin: str | None,
     end: str | None,
     as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Give the probability that a text is from each of several models, by Bayes' rule: P(model | text) ∝ π p(text | model).
 
@@ -82,6 +80,12 @@ def command(
     shared = all(same_vocab(lm, lms[0]) for lm in lms)
     both = mixture(lms, weights or None, None if shared else beam)
     found = posterior(both, [arguments.argument_text(t) for t in texts])
+    if html_path:
+        from pofx.report.html.page import Section, posterior_block
+
+        title = "Which model a text is from"
+        section = Section(title, (posterior_block(found, names),))
+        write_page(html_path, title, [section], list(zip(names, lms)))
     if as_json:
         from pofx.report.json_records import dumps, posterior_record
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,13 +13,16 @@ from pofx.cli.options.arguments import Keeping, keeping_options
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Whole
-from pofx.cli.options.rows import given_field_option, keep_option, rows_out_option
+from pofx.cli.options.pages import write_page
+from pofx.cli.options.rows import given_field_option, keep_or_show_option, rows_out_option
 from pofx.cli.options.written import Verb
 from pofx.cli.output.terms import terms_option
 from pofx.cli.spelling import shell_line
 
 if TYPE_CHECKING:
+    from pofx.lm.model import LM
     from pofx.queries.scoring.score import Scored
+    from pofx.report.html.page import Row
 
 PEERS = ("minicons", "lm-eval", "lmppl", "lm-scorer", "llama-perplexity", "kenlm")
 # What shapes a file of rows, and says nothing without one.
@@ -70,7 +74,7 @@ ONLY_WITH_OUT = {
 @click.option(
     "--rank", is_flag=True, help="-o --per token: also write each token's rank, 1 for the likeliest."
 )
-@keep_option
+@keep_or_show_option
 @terms_option
 @click.option("--no-text", is_flag=True, help="-o: leave the texts out of the rows.")
 @keeping_options
@@ -144,7 +148,17 @@ def command(
     from pofx.jobs.row_query import RowQuery
     from pofx.jobs.score_rows import ScoreRows
 
-    _check_usage(files, texts, given, given_field, out, per, peer, as_json or tokens or bool(html_path))
+    _check_usage(
+        files,
+        texts,
+        given,
+        given_field,
+        out,
+        per,
+        peer,
+        as_json or tokens or bool(html_path),
+        bool(files and html_path),
+    )
     behind = arguments.argument_text(given)
     asked = Documents(layout.files(files), layout, behind, given_field, keep)
     has_given = bool(given) or given_field is not None
@@ -182,6 +196,7 @@ def command(
             as_json,
             html_path,
             quiet,
+            options.name,
         )
     elif out is not None:
         from pofx.cli.output.run_job import run_job
@@ -191,11 +206,13 @@ def command(
         job = Job(lm, options.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
         run_job(job, quiet)
     else:
+        from pofx.cli.output.paged import Paged
         from pofx.cli.output.score_lines import print_lines
 
-        kept, failed = print_lines(lm, asked, boundary, prefix, tokens, as_json, quiet, bool(html_path))
-        if html_path:
-            _page(kept, html_path, quiet)
+        paged: Paged[Scored] | None = Paged(keep) if html_path else None
+        failed = print_lines(lm, asked, boundary, prefix, tokens, as_json, quiet, paged)
+        if html_path and paged is not None:
+            _page(html_path, paged.records, (options.name, lm), quiet, paged.rows, paged.lead)
         if failed:
             click.get_current_context().exit(1)
 
@@ -209,11 +226,13 @@ def _check_usage(
     per: str,
     peer: str | None,
     printed: bool,
+    paged: bool,
 ) -> None:
     """Refuse options that contradict each other, or that nothing would heed."""
     arguments.check_texts(files, texts, given, given_field)
     printers = "--as, --json, --tokens or --html"
-    arguments.check_out(files, out, bool(peer) or printed, "score", ONLY_WITH_OUT, printers)
+    rows_only = {name: flag for name, flag in ONLY_WITH_OUT.items() if name != "keep" or not paged}
+    arguments.check_out(files, out, bool(peer) or printed, "score", rows_only, printers)
     if out is not None:
         shaped = next((ONLY_WITH_OUT[n] for n in ("top", "entropy", "rank") if arguments.typed(n)), None)
         if per == "text" and shaped:
@@ -233,6 +252,7 @@ def _texts(
     as_json: bool,
     html_path: str | None,
     quiet: bool,
+    name: str,
 ) -> None:
     from pofx.lm.trace import Want
     from pofx.queries.scoring.score import score
@@ -241,7 +261,7 @@ def _texts(
     if prefix:
         scored = [s.without_end() for s in scored]
     if html_path:  # before anything is printed: a reader that closes the pipe must not cost the page
-        _page(scored, html_path, quiet)
+        _page(html_path, scored, (name, lm), quiet)
     if as_json:
         from pofx.report.json_records import dumps, scored_record
 
@@ -265,7 +285,15 @@ def _texts(
     print_fitted(sum(s.terms.fitted for s in scored), sum(s.terms.chosen for s in scored), len(scored))
 
 
-def _page(scored: list[Scored], path: str, quiet: bool) -> None:
-    from pofx.report.html import page
+def _page(
+    path: str,
+    scored: list[Scored],
+    model: tuple[str, LM],
+    quiet: bool,
+    rows: Sequence[Row] = (),
+    lead: str = "",
+) -> None:
+    from pofx.report.html.page import score_section
 
-    arguments.write_text(path, page.page("log p(x), term by term", [page.score_section(scored)]), quiet)
+    title = "log p(x), term by term"
+    write_page(path, title, [score_section(scored, title, rows)], [model], quiet, lead)

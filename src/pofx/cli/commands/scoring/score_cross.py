@@ -102,4 +102,4 @@ def print_cross(cross: Cross, asked: Documents, tokens: bool, as_json: bool, qui
         raise asked.no_rows_error()
     found = iter(cross_fit(texts, cross.spec, cross.folds))
     block = [(i, next(found) if isinstance(i, Document) else i.error) for i in items]
-    return print_blocks([block], asked, False, tokens, as_json, quiet, False)[1]
+    return print_blocks([block], asked, False, tokens, as_json, quiet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,8 @@ from pofx.cli.options.arguments import Keeping, keeping_options
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Real
-from pofx.cli.options.rows import given_field_option, keep_option, rows_out_option
+from pofx.cli.options.pages import write_page
+from pofx.cli.options.rows import given_field_option, keep_or_show_option, rows_out_option
 from pofx.cli.options.written import Verb
 from pofx.cli.output.terms import print_line, terms_option
 from pofx.cli.spelling import shell_line
@@ -20,6 +22,8 @@ from pofx.cli.spelling import shell_line
 if TYPE_CHECKING:
     from pofx.lm.model import LM
     from pofx.queries.segmentation.word_rule import WordRule
+    from pofx.queries.words.words import Worded
+    from pofx.report.html.page import Row
 
 
 @click.command(cls=Verb, short_help="Give the surprisal of each word.")
@@ -54,13 +58,14 @@ if TYPE_CHECKING:
 @arguments.given_option
 @given_field_option
 @rows_out_option("word")
-@keep_option
+@keep_or_show_option
 @terms_option
 @keeping_options
 @layout_options
 @model_options
 @arguments.quiet_option
 @arguments.json_option
+@arguments.html_option
 def command(
     files: tuple[str, ...],
     texts: tuple[str, ...],
@@ -78,6 +83,7 @@ def command(
     options: ModelOptions,
     quiet: bool,
     as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Give the surprisal of each word: -log P of the word and the boundary after it, given the text before it.
 
@@ -90,6 +96,7 @@ def command(
     pofx words stimuli.csv --field sentence --id item -o words.csv
     pofx words corpus.txt --punctuation own -o words.parquet
     """
+    from pofx.cli.output.paged import Paged
     from pofx.cli.output.row_lines import print_rows
     from pofx.cli.output.run_job import run_job
     from pofx.jobs.documents import Documents
@@ -100,7 +107,10 @@ def command(
     from pofx.queries.segmentation.word_rule import WordRule
 
     arguments.check_texts(files, texts, given, given_field)
-    arguments.check_out(files, out, as_json, "score")
+    # With --html, fields are kept for the page.
+    rows_only = {"with_terms": "--terms", **({} if files and html_path else {"keep": "--keep"})}
+    printed = as_json or bool(html_path)
+    arguments.check_out(files, out, printed, "score", rows_only, "--json or --html")
     if pattern is None and arguments.typed("pattern_seconds"):
         raise click.UsageError("--pattern-seconds: expected with --pattern, got without.")
     if pattern is not None and arguments.typed("how"):
@@ -116,14 +126,20 @@ def command(
         check_out(out, rows)
     lm = options.load()
     if texts:
-        _texts(lm, [arguments.argument_text(t) for t in texts], units, behind, as_json, options.name)
+        given_texts = [arguments.argument_text(t) for t in texts]
+        _texts(lm, given_texts, units, behind, as_json, options.name, html_path, quiet)
     elif out is not None:
         decided = {"--budget": options.budget}
         job = Job(lm, options.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
         run_job(job, quiet)
     else:
         asked.check(lm, complete=True)
-        print_rows(lm, asked, rows, as_json, "score", "" if quiet else options.name)
+        paged: Paged[Worded] | None = Paged(keep) if html_path else None
+        failed = print_rows(lm, asked, rows, as_json, "score", "" if quiet else options.name, paged)
+        if html_path and paged is not None:
+            _page(html_path, paged.records, (options.name, lm), quiet, paged.rows, paged.lead)
+        if failed:
+            click.get_current_context().exit(1)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -134,12 +150,21 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _texts(
-    lm: LM, texts: list[str | bytes], units: WordRule, given: str | bytes, as_json: bool, model: str
+    lm: LM,
+    texts: list[str | bytes],
+    units: WordRule,
+    given: str | bytes,
+    as_json: bool,
+    model: str,
+    html_path: str | None,
+    quiet: bool,
 ) -> None:
     from pofx.queries.words.boundaries import BoundaryTokens
     from pofx.queries.words.words import read_words
 
     found = read_words(lm, BoundaryTokens(lm.vocab, units), texts, given)
+    if html_path:  # before anything is printed: a reader that closes the pipe must not cost the page
+        _page(html_path, found, (model, lm), quiet)
     if as_json:
         from pofx.report.json_records import dumps, words_record
 
@@ -154,3 +179,17 @@ def _texts(
     for worded in found:
         console.print(words_table(worded))
         print_line(model, worded.terms)
+
+
+def _page(
+    path: str,
+    worded: list[Worded],
+    model: tuple[str, LM],
+    quiet: bool,
+    rows: Sequence[Row] = (),
+    lead: str = "",
+) -> None:
+    from pofx.report.html.page import Section, words_block
+
+    title = "The surprisal of words"
+    write_page(path, title, [Section(title, (words_block(worded, rows),))], [model], quiet, lead)

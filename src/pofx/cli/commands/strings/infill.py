@@ -6,22 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.conditions import condition_options, sampling_options, show
 from pofx.cli.options.model import ModelOptions, model_options
+from pofx.cli.options.pages import write_page
+from pofx.cli.options.written import Verb
 
 if TYPE_CHECKING:
     from pofx.queries.conditioning.conditions import Condition
 
 
-@click.command(cls=Command, short_help="Fill the gap between a prefix and a suffix.")
+@click.command(cls=Verb, short_help="Fill the gap between a prefix and a suffix.")
 @arguments.given_option
 @click.option("--suffix", required=True, metavar="TEXT", help="The text after the gap.")
 @condition_options
 @sampling_options
 @model_options
 @arguments.json_option
+@arguments.html_option
 def command(
     given: str,
     suffix: str,
@@ -30,6 +32,7 @@ def command(
     show_: int,
     options: ModelOptions,
     as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Give the likeliest middles between a prefix and a suffix, with p(middle | prefix, suffix).
 
@@ -52,4 +55,10 @@ def command(
         middle=Anything() if on is None else on,
         **how,
     )
+    if html_path:
+        from pofx.report.html.page import Section, conditioned_block
+
+        title = "What may stand in the gap"
+        block = conditioned_block(found, "middle", arguments.argument_text(suffix))
+        write_page(html_path, title, [Section(title, (block,))], [(options.name, lm)])
     show(found, "middle", show_, as_json, lm, options.name)

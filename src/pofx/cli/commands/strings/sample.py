@@ -9,6 +9,7 @@ import click
 from pofx.cli.options import arguments
 from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Real, Whole
+from pofx.cli.options.pages import write_page
 from pofx.cli.options.written import Verb
 from pofx.cli.output.terms import print_line
 
@@ -65,16 +66,19 @@ def command(
     from pofx.queries.scoring.terms import terms
     from pofx.transforms.warp import warp
 
-    lm = options.load()
+    lm = model = options.load()
     if temperature is not None or top_k is not None or top_p is not None:
         lm = warp(lm, 1.0 if temperature is None else temperature, top_k, top_p)
     draws = sample(lm, n, arguments.argument_text(given), max_tokens, seed, boundary)
     warped = draws[0].warp if draws else ""
     if html_path:
-        from pofx.report.html import page
+        from pofx.report.html.page import draws_section
 
-        title = f"Draws from p(x) at {warped}" if warped else "Draws from p(x)"
-        arguments.write_text(html_path, page.page(title, [page.draws_section(draws, "Draws")]))
+        # Draws under a temperature, top-k or top-p are no draws from p.
+        title = f"Draws from q(x): p(x) at {warped}" if warped else "Draws from p(x)"
+        if given:
+            title += " after a prefix"
+        write_page(html_path, title, [draws_section(draws, title)], [(options.name, model)])
     if as_json:
         from pofx.report.json_records import draw_record, dumps
 

@@ -1,0 +1,62 @@
+"""The page of --html: what a verb shows, the command that made the page, and the models."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from pofx.cli.command import TYPED
+from pofx.cli.options.arguments import write_text
+
+if TYPE_CHECKING:
+    from pofx.lm.model import LM
+    from pofx.lm.scorer import Scorer
+    from pofx.report.html.blocks import Section
+
+# Options whose value is a secret.
+_KEYS = ("--api-key",)
+
+
+def write_page(
+    path: str,
+    title: str,
+    sections: Sequence[Section],
+    models: Iterable[tuple[str, LM | Scorer | None]],
+    quiet: bool = False,
+    lead: str = "",
+) -> None:
+    """Write a page, and name the file on standard error unless `quiet`.
+
+    Args:
+        path: The file.
+        title: The title of the page.
+        sections: The sections, in order.
+        models: The name and the model of each model whose numbers the page shows; None for a model that is not at hand.
+        quiet: Whether standard error stays empty.
+        lead: A line under the title; "" for none.
+    """
+    from pofx.report.html.page import Made, ModelNote, model_note, page
+
+    notes = tuple(ModelNote(name) if model is None else model_note(name, model) for name, model in models)
+    write_text(path, page(title, sections, lead, Made(typed_command(), notes)), quiet)
+
+
+def typed_command() -> str:
+    """Return the command line as it was typed, its keys left out; "" where no command line was typed."""
+    typed: list[str] = click.get_current_context().meta.get(TYPED, [])
+    shown: list[str] = []
+    hide = False
+    for word in typed:
+        name, mark, _ = word.partition("=")
+        if hide:
+            shown.append("…")
+        elif name in _KEYS and mark:
+            shown.append(f"{name}=…")
+        else:
+            shown.append(re.sub(r"(\w://)[^/@\s]+@", r"\1…@", word))  # a password in an address
+        hide = not hide and word in _KEYS
+    return shlex.join(["pofx", *shown]).replace("'…'", "…") if typed else ""
