@@ -9,8 +9,9 @@ from typing import Any
 import anyio
 import pytest
 
+from pofx.server.batching import cancellation
 from pofx.server.batching.arrivals import arrived
-from pofx.server.batching.cancellation import Cancelled, current_cancellation
+from pofx.server.batching.cancellation import Cancellation, Cancelled, current_cancellation
 from pofx.server.incoming.errors import RequestError
 from pofx.server.incoming.limits import check_ids, check_texts
 from pofx.server.settings import Settings
@@ -126,6 +127,49 @@ def test_a_server_that_stops_ends_what_runs_at_the_next_pass() -> None:
         with pytest.raises(RequestError) as caught:  # admitted before, and between two pieces of its work
             await desk.run(Asked(), lambda: pytest.fail("it runs"))  # type: ignore[arg-type]
         assert caught.value.code == "shutting_down"
+
+    anyio.run(main)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that deadlines see."""
+    now = [100.0]
+    monkeypatch.setattr(cancellation, "monotonic", lambda: now[0])
+    return now
+
+
+def test_the_time_of_work_begins_in_its_thread(clock: list[float]) -> None:
+    work = Cancellation(5)
+    clock[0] += 10
+    assert not work.cancelled
+    work.begin()
+    clock[0] += 4.9
+    assert not work.cancelled
+    clock[0] += 0.1
+    assert work.cancelled
+    assert work.expired
+
+
+def test_work_that_takes_too_long_ends_at_its_next_pass(clock: list[float]) -> None:
+    desk, passes = Desk(100, 1, timeout=5), 0
+
+    def work() -> None:
+        nonlocal passes
+        while not current_cancellation().cancelled:
+            passes += 1
+            clock[0] += 1
+        raise Cancelled
+
+    async def main() -> None:
+        error = await refused(desk, Asked(), work)
+        assert (error.status, error.code, error.headers) == (503, "timeout", {})
+        assert "at most 5 s" in str(error)
+        assert error.advice
+        assert passes == 5
+        assert (desk.waiting, desk.running, desk.preparing) == (0, 0, 0)
+        with desk.admitted(1):
+            assert await desk.run(Asked(), lambda: 1) == 1  # type: ignore[arg-type]
 
     anyio.run(main)
 

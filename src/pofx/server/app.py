@@ -44,7 +44,7 @@ def make_app(models: Sequence[tuple[str, LM]], settings: Settings = Settings()) 
         Route("/metrics", metrics_endpoint),
         Route("/openapi.json", openapi_endpoint),
     ]
-    desk = Desk(settings.queue, settings.workers, settings.bodies)
+    desk = Desk(settings.queue, settings.workers, settings.bodies, settings.timeout)
     metrics = Metrics(desk)
     app = Starlette(
         routes=routes,

@@ -25,6 +25,7 @@ class Settings:
         top: The most likeliest tokens at a position.
         n: The most continuations of a prompt.
         workers: How many requests are worked on side by side; their passes take turns.
+        timeout: The seconds that the work of one request may take in its thread, its wait for passes of others included.
         grace: The seconds that admitted requests may take after a signal to end.
     """
 
@@ -43,4 +44,5 @@ class Settings:
     top: int = 100
     n: int = 128
     workers: int = 32
+    timeout: float = 600.0
     grace: float = 30.0

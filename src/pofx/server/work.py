@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,13 +41,14 @@ class Desk:
         queue: The most tokens of all admitted requests.
         workers: How many requests are computed side by side.
         bodies: The most bytes of all bodies that are being received or parsed.
+        timeout: The seconds that the work of one request may take in its thread.
 
     Right: `with desk.admitted(bound) as seat:`, then `desk.tokenise(…)`, `seat.resize(tokens)` and `desk.run(…)`.
     Wrong: tokenising on the event loop, where one long text delays every client.
     """
 
-    def __init__(self, queue: int, workers: int, bodies: int = 1 << 26) -> None:
-        self._queue, self._bodies, self._lock = queue, bodies, threading.Lock()
+    def __init__(self, queue: int, workers: int, bodies: int = 1 << 26, timeout: float = math.inf) -> None:
+        self._queue, self._bodies, self._timeout, self._lock = queue, bodies, timeout, threading.Lock()
         self._limiter, self._tokenisers = CapacityLimiter(workers), CapacityLimiter(TOKENISERS)
         self._arrivals = Arrivals()
         self._running: set[Cancellation] = set()
@@ -129,7 +131,7 @@ class Desk:
         return await self._in_thread(request, work, self._tokenisers)
 
     async def run(self, request: Request, work: Callable[[], R]) -> R:
-        """Let a model compute in a thread; when the client goes away, the work stops at the next pass."""
+        """Let a model compute in a thread; it stops at the next pass when the client is gone or the time over."""
         return await self._in_thread(request, work, self._limiter)
 
     def close(self) -> None:
@@ -145,7 +147,7 @@ class Desk:
     async def _in_thread(self, request: Request, work: Callable[[], R], limiter: CapacityLimiter) -> R:
         if self._stopped:
             raise shutting_down()  # between two pieces of its work
-        cancellation = Cancellation()
+        cancellation = Cancellation(self._timeout)
         self._running.add(cancellation)
         gone = begun = False
         answer: R | None = None
@@ -154,6 +156,7 @@ class Desk:
         def cancellable() -> R:
             nonlocal begun
             begun = True
+            cancellation.begin()
             try:
                 if cancellation.cancelled:
                     raise Cancelled
@@ -182,10 +185,25 @@ class Desk:
         if gone:
             raise RequestError(499, "client_closed", "the client went away")
         if isinstance(error, Cancelled):
-            raise shutting_down()
+            late = cancellation.expired and not self._stopped
+            raise too_late(self._timeout) if late else shutting_down()
         if error is not None:
             raise error
         return answer  # type: ignore[return-value]
+
+
+def too_late(seconds: float) -> RequestError:
+    """The refusal of work that has taken too long."""
+    return RequestError(
+        503,
+        "timeout",
+        f"expected work of at most {seconds:g} s, got more",
+        advice=(
+            "split the request",
+            "ask for fewer tokens (max_tokens, n)",
+            "start the server with more time (--timeout SECONDS)",
+        ),
+    )
 
 
 def shutting_down() -> RequestError:

@@ -9,8 +9,10 @@ from typing import Any
 import anyio
 import pytest
 
+from pofx.server.batching import cancellation
 from pofx.server.batching.shared import SharedLM
 from pofx.server.event_stream import EventStream
+from pofx.server.settings import Settings
 from served_models import Asked, asked
 from small_models import ngram
 
@@ -112,6 +114,36 @@ def test_what_fails_later_is_an_event(served: Asked, monkeypatch: pytest.MonkeyP
     assert answer.status_code == 200
     assert json.loads(lines[-3].removeprefix("data: "))["error"]["code"] == "out-of-memory"
     assert lines[-2:] == ["data: [DONE]", ""]
+
+
+def test_a_stream_whose_time_is_over_ends_with_an_event(
+    served_alone: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, now, calls = SharedLM.extend, 0.0, 0
+
+    def extend(self: SharedLM, *args: Any) -> Any:
+        nonlocal now, calls
+        calls += 1
+        now = 601.0 if calls == 4 else 0.0  # the default is 600 s
+        return own(self, *args)
+
+    monkeypatch.setattr(SharedLM, "extend", extend)
+    monkeypatch.setattr(cancellation, "monotonic", lambda: now)
+    answer = served_alone.post("/v1/completions", prompt="the", max_tokens=60, stream=True, seed=1)
+    lines = answer.text.split("\n\n")
+    assert answer.status_code == 200
+    assert json.loads(lines[-3].removeprefix("data: "))["error"]["code"] == "timeout"
+    assert lines[-2:] == ["data: [DONE]", ""]
+    assert calls == 4
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_work_without_time_is_refused(stream: bool) -> None:
+    with asked({"bytes": ngram()}, Settings(timeout=0)) as client:
+        found = client.post("/v1/completions", prompt="the", max_tokens=3, stream=stream)
+        assert (found.status_code, found.json()["error"]["type"]) == (503, "service_unavailable_error")
+        assert found.json()["error"]["code"] == "timeout"
+        assert client.post("/v1/score", texts=["the"]).json()["error"]["code"] == "timeout"
 
 
 def test_a_stream_that_was_admitted_is_answered_though_the_server_closes(

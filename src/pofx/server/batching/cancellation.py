@@ -1,31 +1,46 @@
-"""Whether the client of a piece of work still waits for it."""
+"""Whether a piece of work goes on: its client still waits, and the work has not taken too long."""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from time import monotonic
 
 
 class Cancelled(Exception):
-    """The client has gone; raised within its work, at the next pass."""
+    """The client has gone, or the work has taken too long; raised within the work, at the next pass."""
 
 
 class Cancellation:
-    """A flag that the connection of a client sets when the client goes away."""
+    """A flag that the connection of a client sets when the client goes away, and a deadline.
 
-    def __init__(self) -> None:
-        self._event = threading.Event()
+    Args:
+        seconds: How long the work may take from its `begin`; infinite by default.
+    """
+
+    def __init__(self, seconds: float = math.inf) -> None:
+        self._event, self._seconds, self._deadline = threading.Event(), seconds, math.inf
+
+    def begin(self) -> None:
+        """Start the clock, in the thread of the work: the wait for a thread does not count."""
+        self._deadline = monotonic() + self._seconds
 
     def cancel(self) -> None:
         """Say that nobody waits any more."""
         self._event.set()
 
     @property
+    def expired(self) -> bool:
+        """Whether the work has taken too long."""
+        return monotonic() >= self._deadline
+
+    @property
     def cancelled(self) -> bool:
-        """Whether nobody waits any more."""
-        return self._event.is_set()
+        """Whether the work is to stop."""
+        return self._event.is_set() or self.expired
 
 
 _current: ContextVar[Cancellation | None] = ContextVar("cancellation", default=None)

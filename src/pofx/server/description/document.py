@@ -34,7 +34,7 @@ _STATUSES = {
     415: "The body is no JSON.",
     422: "The model has no answer, such as p(x1) of a model without x0; the advice names a way out.",
     429: "The queue is full: ask again after as many seconds as `Retry-After` says.",
-    503: "The server shuts down, or is not ready.",
+    503: "The server shuts down or is not ready, or the work took longer than the server allows.",
 }
 
 

@@ -41,6 +41,14 @@ if TYPE_CHECKING:
     help="Compute each text alone, so that no bit of a number depends on other requests; slower.",
 )
 @click.option(
+    "--timeout",
+    type=Whole(1, 86_400),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the work of one request may take; a longer one is answered with status 503.",
+)
+@click.option(
     "--grace",
     type=Whole(0, 3600),
     default=30,
@@ -56,6 +64,7 @@ def command(
     key: str | None,
     origins: tuple[str, ...],
     deterministic: bool,
+    timeout: int,
     grace: int,
     opened: bool,
     **said: Any,
@@ -72,7 +81,13 @@ def command(
     from pofx.server.settings import Settings
 
     settings = Settings(
-        host=host, port=port, api_key=key, origins=origins, deterministic=deterministic, grace=grace
+        host=host,
+        port=port,
+        api_key=key,
+        origins=origins,
+        deterministic=deterministic,
+        timeout=timeout,
+        grace=grace,
     )
 
     def ready(served: list[ServedModel], at: int) -> None:
