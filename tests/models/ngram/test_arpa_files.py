@@ -154,7 +154,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "Latin-1": ("m.arpa", PLAIN.replace("a", "é").encode("latin-1"), "UTF-8"),
     "a text": ("m.arpa", "To be, or not to be\n" * 20_000, "data"),
     "one long line": ("m.arpa", "\\data\\\nngram 1=1\n" + "x" * 2_000_000, "a line of over"),
-    "nothing": ("m.arpa", "", "got nothing"),
+    "nothing": ("m.arpa", "", "got an empty file"),
     "two classes": (
         "m.arpa",
         PLAIN.replace("ngram 1=4", "ngram 1=6").replace("\\1-grams:\n", "\\1-grams:\n-1 <unk>\n-1 <UNK>\n"),
