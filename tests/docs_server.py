@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 SHOWN = "127.0.0.1:8000"
 SECONDS = 60
@@ -50,10 +51,11 @@ class PageServer:
         return text.replace(self._address, SHOWN)
 
     def curl(self, arguments: list[str]) -> str:
-        """Just enough of curl: `curl [-s] [--json BODY] [-H HEADER]… URL`."""
+        """Just enough of curl: `curl [-s] [--json BODY] [--data-binary @FILE] [-H HEADER]… URL`."""
         import httpx2
 
-        body, url, headers = None, "", {}
+        body: str | bytes | None = None
+        url, headers = "", {}
         rest = iter(arguments)
         for word in rest:
             if word == "--json":
@@ -62,6 +64,8 @@ class PageServer:
             elif word == "-H":
                 name, _, value = next(rest).partition(": ")
                 headers[name] = value
+            elif word == "--data-binary":
+                body = Path(next(rest).removeprefix("@")).read_bytes()
             elif word == "-d":
                 body = next(rest)
                 headers.setdefault("Content-Type", "application/x-www-form-urlencoded")

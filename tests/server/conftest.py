@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from served import Server, serving, until
+from click.testing import CliRunner
 
 import pofx
+from pofx.cli.main import pofx as cli
+from served import Server, serving, until
 
 TEXTS = ["the cat sat", "a cat", "the dog", "dogs sat", "cats and dogs", "the end", "", "é"]
 ARPA = """\\data\\
@@ -80,11 +82,30 @@ def model_files(
 
 
 @pytest.fixture(scope="session")
+def classifier_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where the classifier of the server lies: texts of two languages, some of them held out."""
+    home = tmp_path_factory.mktemp("classifier")
+    texts = {"en": TEXTS[:6], "fr": ["le chat", "un chat", "le chien", "la fin", "é", "les chats"]}
+    files = []
+    for label, lines in texts.items():
+        (home / f"{label}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        files.append(f"{label}={home / label}.txt")
+    out = str(home / "languages")
+    done = CliRunner().invoke(cli, ["classify", "train", *files, "-o", out, "--held-out", "0.3"])
+    assert done.exit_code == 0, done.output
+    return out
+
+
+@pytest.fixture(scope="session")
 def server(
-    tmp_path_factory: pytest.TempPathFactory, model_files: dict[str, str], server_cache: str
+    tmp_path_factory: pytest.TempPathFactory,
+    model_files: dict[str, str],
+    server_cache: str,
+    classifier_file: str,
 ) -> Iterator[Server]:
     """The server that most tests ask; it must live, be idle and have written nothing when they have ended."""
-    with serving(tmp_path_factory.mktemp("server"), model_files, POFX_CACHE=server_cache) as s:
+    home = tmp_path_factory.mktemp("server")
+    with serving(home, model_files, "-c", classifier_file, POFX_CACHE=server_cache) as s:
         yield s
         until(s.idle, "an idle server")
         assert s.get("/ready").status_code == 200

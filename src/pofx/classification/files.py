@@ -149,6 +149,16 @@ def load_joint(
         ) from None
 
 
+def outside_fingerprint(directory: str | Path) -> str | None:
+    """Return the fingerprint of the model that a classifier conditions and does not hold; None where it holds its models.
+
+    Raises:
+        BadSource: The directory is damaged, or holds no classifier.
+    """
+    card = _read_card(Path(directory))
+    return str(card.get("fingerprint")) if card.get("models") == 0 else None
+
+
 def _joint(
     home: Path, card: dict[str, Any], lm: LM | None
 ) -> tuple[Joint, ClassifierSettings, Rejection | None]:

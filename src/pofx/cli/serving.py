@@ -10,10 +10,12 @@ import click
 
 from pofx.cli.browser import open_in_browser
 from pofx.cli.options.model import OPTIONS, ModelName, ModelOptions
+from pofx.cli.options.named_classifiers import load_classifier, named_classifiers
 from pofx.cli.options.named_models import named_models
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
+    from pofx.server.classifiers.served import ServedClassifier
     from pofx.server.settings import Settings
     from pofx.server.table import ServedModel
 
@@ -28,10 +30,19 @@ _NAMES = click.option(
     "model by NAME, by default the last part of MODEL without its ending.  [env var: POFX_MODEL]",
 )
 
+_CLASSIFIERS = click.option(
+    "-c",
+    "--classifier",
+    "classifiers",
+    multiple=True,
+    metavar="[NAME=]DIR",
+    help="A classifier of `pofx classify train`; repeatable. If it was trained with -m, serve that model, too.",
+)
+
 
 def options_of_served_models(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`-m`, repeatable, and the options of a model, which hold for all models; each request has its own conversation."""
-    for option in reversed((_NAMES, *OPTIONS[1:])):
+    """`-m`, `-c` and the options of a model, which hold for all models; each request has its own conversation."""
+    for option in reversed((_NAMES, _CLASSIFIERS, *OPTIONS[1:])):
         function = option(function)
     function.__click_params__ = [p for p in function.__click_params__ if p.name != "chat"]  # type: ignore[attr-defined]
     return function
@@ -39,18 +50,20 @@ def options_of_served_models(function: Callable[..., Any]) -> Callable[..., Any]
 
 def serve_models(
     names: tuple[str, ...],
+    classifiers: tuple[str, ...],
     said: dict[str, Any],
     settings: Settings,
-    ready: Callable[[list[ServedModel], int], None],
+    ready: Callable[[list[ServedModel], list[ServedClassifier], int], None],
     verb: str = "pofx serve",
 ) -> None:
     """Load models and answer until a signal says to end.
 
     Args:
         names: The models as `-m` names them; the built-in model where there are none.
+        classifiers: The classifiers as `-c` names them.
         said: The options of the models.
         settings: The address and the limits.
-        ready: Called with the models and the port as soon as clients can connect.
+        ready: Called with the models, the classifiers and the port as soon as clients can connect.
         verb: The verb that was called, for a message on a package that is missing.
     """
     from pofx.errors import require
@@ -64,10 +77,18 @@ def serve_models(
     check_settings(settings)
     names = names or (os.environ.get("POFX_MODEL") or "builtin",)
     named = named_models(names, ModelOptions(names[0], **said))
+    directories = named_classifiers(classifiers)
     with bind(settings.host, settings.port) as at:
         models = [(name, _loaded(options, len(named) == 1)) for name, options in named]
-        app = make_app(models, settings)
-        run(app, at, settings, lambda port: ready(list(app.state.table), port))
+        lms = [lm for _, lm in models]
+        found = [(name, *load_classifier(directory, lms)) for name, directory in directories.items()]
+        app = make_app(models, settings, found)
+        run(
+            app,
+            at,
+            settings,
+            lambda port: ready(list(app.state.table), list(app.state.classifiers), port),
+        )
 
 
 def show_page(url: str) -> None:

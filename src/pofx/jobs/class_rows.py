@@ -32,12 +32,14 @@ class Classified:
         log_evidence: log p(x), whatever the class, nats.
         outlier_p: The share, 0 to 1, of held-out texts that are at most as probable; None where no text was held out.
         terms: The terms of the numbers.
+        log_likelihood: `[C]`, log p(x | t) under every class, nats.
     """
 
     log_p: np.ndarray[Any, Any]
     log_evidence: float
     outlier_p: float | None
     terms: Terms
+    log_likelihood: np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ class ClassRows:
                 float(posterior.log_evidence[i]),
                 None if p is None else float(p[i]),
                 terms(lm, int(n_tokens), int(sizes[i]), 0, True),
+                likelihoods.log_p[i],
             )
             for i, n_tokens in enumerate(likelihoods.tokens)
         ]

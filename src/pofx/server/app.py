@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -11,8 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pofx.classification.joint import Joint
+from pofx.classification.outliers import Rejection
 from pofx.errors import PofxError
 from pofx.lm.model import LM
+from pofx.server.classifiers.served import Classifiers
 from pofx.server.client_routes import client_routes
 from pofx.server.description.endpoint import openapi_endpoint
 from pofx.server.incoming.errors import RequestError, failure, refusal
@@ -27,13 +31,22 @@ from pofx.server.settings import Settings
 from pofx.server.table import Table
 from pofx.server.work import Desk
 
+# How many files of rows are read, and how many gaps are filled, side by side: each takes some 100 MB of memory.
+READERS, INFILLS = 2, 2
 
-def make_app(models: Sequence[tuple[str, LM]], settings: Settings = Settings()) -> Starlette:
+
+def make_app(
+    models: Sequence[tuple[str, LM]],
+    settings: Settings = Settings(),
+    classifiers: Sequence[tuple[str, Joint, Rejection | None]] = (),
+) -> Starlette:
     """The application of a server.
 
     Args:
         models: Each name and its model, as `pofx.load` gives it.
         settings: The limits.
+        classifiers: Each name and its classifier, as `load_joint` gives it. A classifier that conditions one of `models` has
+            that very object.
     """
     routes = [
         *PAGE_ROUTES,
@@ -62,6 +75,8 @@ def make_app(models: Sequence[tuple[str, LM]], settings: Settings = Settings()) 
     app.router.redirect_slashes = False
     app.state.settings, app.state.desk, app.state.metrics = settings, desk, metrics
     app.state.table = Table(models, settings.deterministic, lambda: desk.preparing, metrics.computed)
+    app.state.classifiers = Classifiers(classifiers, app.state.table)
+    app.state.readers, app.state.infills = CapacityLimiter(READERS), CapacityLimiter(INFILLS)
     app.state.golden = {m.name: golden(m.lm) for m in app.state.table}
     return app
 

@@ -55,13 +55,25 @@ class Table:
         observe: Callable[[int, int, float], None] = lambda calls, tokens, seconds: None,
     ) -> None:
         turns = Turns()
+
+        def share(lm: LM) -> SharedLM:
+            return SharedLM(deterministic(lm) if alone else lm, turns, not alone, preparing, observe)
+
+        self._share = share
+        self._shared: dict[int, tuple[LM, SharedLM]] = {}
         self._models: dict[str, ServedModel] = {}
         for name, lm in models:
-            shared = SharedLM(deterministic(lm) if alone else lm, turns, not alone, preparing, observe)
+            shared = self.shared(lm)
             self._models[name] = ServedModel(name, shared, shared.bare())
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         return iter(self._models.values())
+
+    def shared(self, lm: LM) -> SharedLM:
+        """A model that takes turns with all others; one and the same for one LM."""
+        if id(lm) not in self._shared:
+            self._shared[id(lm)] = lm, self._share(lm)  # the LM is kept, so that no other takes its id
+        return self._shared[id(lm)][1]
 
     def asked_for(self, request: Request, name: str | None) -> ServedModel:
         """The model that a request asks for: the model of its address, or else the model of a name.

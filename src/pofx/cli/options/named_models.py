@@ -28,14 +28,19 @@ def named_models(given: Sequence[str], options: ModelOptions) -> list[tuple[str,
     """
     out: dict[str, ModelOptions] = {}
     for text in given:
-        found = None if Path(text).exists() else _NAME.fullmatch(text)
-        name, model = (name_of(text), text) if found is None else (found[1], found[2])
+        name, model = parted_name(text)
         if name in out:
             raise click.UsageError(
                 f"-m: expected models of different names, got two named {name!r}; name one yourself (-m NAME=MODEL)."
             )
         out[name] = replace(options, name=model)
     return list(out.items())
+
+
+def parted_name(text: str) -> tuple[str, str]:
+    """The name and the place of NAME=PLACE; a place that exists has its name of itself."""
+    found = None if Path(text).exists() else _NAME.fullmatch(text)
+    return (name_of(text), text) if found is None else (found[1], found[2])
 
 
 def name_of(model: str) -> str:

@@ -31,7 +31,7 @@ _STATUSES = {
     404: "No model has this name.",
     408: "The request was not complete in time.",
     413: "The request is too large: split it.",
-    415: "The body is no JSON.",
+    415: "The body is of another type than the path expects.",
     422: "The model has no answer, such as p(x1) of a model without x0; the advice names a way out.",
     429: "The queue is full: ask again after as many seconds as `Retry-After` says.",
     503: "The server shuts down or is not ready, or the work took longer than the server allows.",
@@ -89,10 +89,14 @@ def _operation(endpoint: Endpoint, names: Sequence[str], before: str) -> dict[st
     if endpoint.path == "/health":
         out["security"] = []
     if endpoint.request is not None:
-        body: dict[str, Any] = {"schema": _ref(endpoint.request)}
+        kind, body = "application/json", dict[str, Any]()
+        if isinstance(endpoint.request, str):
+            kind, body["schema"] = endpoint.request, {"type": "string", "format": "binary"}
+        else:
+            body["schema"] = _ref(endpoint.request)
         if endpoint.example is not None:
             body["example"] = endpoint.example
-        out["requestBody"] = {"required": True, "content": {"application/json": body}}
+        out["requestBody"] = {"required": True, "content": {kind: body}}
     named = {"type": "string", "enum": list(names)}
     parameters = []
     if "{served}" in before:
@@ -141,12 +145,13 @@ def _ref(shape: type[BaseModel]) -> dict[str, str]:
 
 
 def _schemas(names: Sequence[str], complete: Sequence[str]) -> dict[str, Any]:
-    shapes: list[type[BaseModel]] = [Refusal, *(e.request for e in ENDPOINTS if e.request)]
+    requests = [e.request for e in ENDPOINTS if e.request and not isinstance(e.request, str)]
+    shapes: list[type[BaseModel]] = [Refusal, *requests]
     shapes += [e.answer for e in ENDPOINTS if not isinstance(e.answer, str)]
     shapes += [e.chunk for e in ENDPOINTS if e.chunk]
     _, found = models_json_schema([(s, "validation") for s in shapes], ref_template=_REF)
     schemas: dict[str, Any] = found["$defs"]
-    asked = {e.request.__name__ for e in ENDPOINTS if e.request}
+    asked = {shape.__name__ for shape in requests}
     for name, schema in schemas.items():
         _describe(schema)
         fields = schema.get("properties", {})

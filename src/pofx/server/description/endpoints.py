@@ -8,9 +8,18 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from pofx.server.completions.request import CompletionRequest
-from pofx.server.description import continuation_answers, model_answers, openai_answers, text_answers
+from pofx.server.description import (
+    classifier_answers,
+    continuation_answers,
+    infill_answers,
+    model_answers,
+    openai_answers,
+    row_answers,
+    text_answers,
+)
 from pofx.server.native import requests
 from pofx.server.native.distributions import DistributionsRequest
+from pofx.server.rows.endpoint import BYTES
 from pofx.server.tokens.endpoints import DetokenizeRequest, TokenizeRequest
 
 # Protection, admission and shape. 422: the model has no answer to such a question.
@@ -26,7 +35,7 @@ class Endpoint:
         path: Its path.
         summary: The purpose of the endpoint.
         answer: The shape of its answer; or the media type of an answer that is no JSON.
-        request: The shape of its request; None for GET.
+        request: The shape of its request; the media type of a body that is no JSON; None for GET.
         refusals: The statuses of its refusals.
         names_model: The parameter that names a model: "model" in the query, "name" in the path, "" for none.
         of_clients: Whether the path also stands after /begin, /models/{served} and /models/{served}/begin.
@@ -38,7 +47,7 @@ class Endpoint:
     path: str
     summary: str
     answer: type[BaseModel] | str
-    request: type[BaseModel] | None = None
+    request: type[BaseModel] | str | None = None
     refusals: tuple[int, ...] = _ASKED
     names_model: Literal["", "model", "name"] = ""
     of_clients: bool = False
@@ -91,6 +100,32 @@ ENDPOINTS = (
                 "requestBody": {"model": "$response.body#/model", "texts": ["$response.body#/draws/0/text"]},
             }
         },
+    ),
+    Endpoint(
+        "/v1/infill",
+        "What may stand in a gap, with weights",
+        infill_answers.InfillAnswer,
+        requests.InfillRequest,
+        example={"given": "the", "suffix": "t", "n": 8, "max_tokens": 4, "open": True},
+    ),
+    Endpoint(
+        "/v1/classify",
+        "P(label | text) of a served classifier",
+        classifier_answers.ClassifyAnswer,
+        requests.ClassifyRequest,
+    ),
+    Endpoint(
+        "/v1/classifiers",
+        "The classifiers, with their labels and priors",
+        classifier_answers.ClassifiersAnswer,
+        refusals=_READ,
+    ),
+    Endpoint(
+        "/v1/rows",
+        "The columns of a file of Parquet; nothing is stored",
+        row_answers.RowsAnswer,
+        BYTES,
+        refusals=(400, 401, 403, 408, 413, 415, 422, 429, 503),
     ),
     Endpoint(
         "/v1/posterior",

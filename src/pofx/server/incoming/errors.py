@@ -17,6 +17,7 @@ _STATUS = {
     "impossible": 422,
     "unreached": 422,
     "no-law": 422,
+    "missing-extra": 422,
 }
 # The type of an error in OpenAI's words, by its status; all others are faults of the request.
 _TYPES = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from anyio import to_thread
@@ -21,6 +22,7 @@ M = TypeVar("M", bound=BaseModel)
 
 # Bodies of more bytes are parsed in a thread, so that other clients do not wait for the parser.
 SMALL = 1 << 15
+JSON = "application/json"
 
 
 async def read_body(request: Request, shape: type[M], settings: Settings) -> M:
@@ -35,25 +37,38 @@ async def read_body(request: Request, shape: type[M], settings: Settings) -> M:
         RequestError: 415 for another kind of body. 413 for too large a body. 429 where other bodies have used up the room
             for bodies. 400 for a body that is no JSON object of this shape, with the offset of the fault in bytes.
     """
-    _check_headers(request.headers, settings.body)
-    with request.app.state.desk.receiving() as more:
-        text = await _received(request, settings.body, more)
+    async with receive_body(request, JSON, settings) as text:
         if len(text) > SMALL:
             return await to_thread.run_sync(_validated, text, shape, settings)
         return _validated(text, shape, settings)
 
 
-def _check_headers(headers: Headers, most: int) -> None:
+@asynccontextmanager
+async def receive_body(request: Request, media_type: str, settings: Settings) -> AsyncIterator[bytes]:
+    """Receive a body of a type, which counts among the bodies of all clients to the end of this context.
+
+    Raises:
+        RequestError: As `read_body`, of the headers and the size.
+    """
+    _check_headers(request.headers, media_type, settings.body)
+    with request.app.state.desk.receiving() as more:
+        yield await _received(request, settings.body, more)
+
+
+def _check_headers(headers: Headers, media_type: str, most: int) -> None:
     """Refuse other kinds of body, which a page in a browser can send without asking first."""
     kind, _, more = headers.get("content-type", "").partition(";")
     charset = re.search(r"charset\s*=\s*\"?([^\s\";]*)", more, re.IGNORECASE)
     utf8 = charset is None or charset[1].lower() in ("utf-8", "utf8")
-    if kind.strip().lower() != "application/json" or not utf8:
+    if kind.strip().lower() != media_type or not utf8:
         raise RequestError(
             415,
             "unsupported_media_type",
-            f"Content-Type: expected application/json, got {shown_headers(headers.getlist('content-type'))}",
-            advice=("send the header 'Content-Type: application/json'", "call curl with --json"),
+            f"Content-Type: expected {media_type}, got {shown_headers(headers.getlist('content-type'))}",
+            advice=(
+                f"send the header 'Content-Type: {media_type}'",
+                *(["call curl with --json"] if media_type == JSON else []),
+            ),
         )
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise RequestError(

@@ -168,3 +168,52 @@ class PosteriorRequest(BaseModel):
 
 class AuditRequest(NativeRequest):
     """The request of `POST /v1/audit`: the verdict that `pofx audit --pin` kept."""
+
+
+class ClassifyRequest(BaseModel):
+    """The request of `POST /v1/classify`, as `pofx classify predict`.
+
+    Attributes:
+        texts: The texts.
+        classifier: The name of a served classifier; null for the first one.
+        prior: P(label): "empirical", "uniform", or a weight of each label, in any scale; null for the prior of the training.
+        reject: Texts whose `outlier_p` is at most this share get no label; null for a label of every text.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    texts: Texts
+    classifier: StrictStr | None = None
+    prior: (
+        Literal["empirical", "uniform"]
+        | Annotated[
+            dict[str, Annotated[float, Field(strict=True, ge=0, le=1e6, allow_inf_nan=False)]],
+            Field(min_length=1, max_length=1024),
+        ]
+        | None
+    ) = None
+    reject: Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)] | None = None
+
+
+class InfillRequest(NativeRequest):
+    """The request of `POST /v1/infill`, as `pofx infill`.
+
+    Attributes:
+        given: The text before the gap; "" for a gap at the beginning of the text.
+        suffix: The text after the gap.
+        n: How many draws, in all runs together.
+        boundary: exact: a token may span the beginning of the gap; token: no token does.
+        open: Whether the text may go on after the suffix, so that EOS is not counted.
+        max_tokens: The most tokens of a middle.
+        runs: How many independent runs, which give the standard error.
+        seed: The same seed gives the same answer.
+    """
+
+    given: StrictStr = ""
+    suffix: Annotated[StrictStr, Field(min_length=1, max_length=2048)]
+    n: Annotated[StrictInt, Field(ge=8, le=512)] = 64
+    boundary: Literal["exact", "token"] = "exact"
+    open: StrictBool = False
+    max_tokens: Annotated[StrictInt, Field(ge=1, le=4096)] = 64
+    runs: Annotated[StrictInt, Field(ge=8, le=64)] = 8
+    seed: Seed = 0

@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Iterable
 
+from pofx.server.classifiers.served import ServedClassifier
 from pofx.server.settings import Settings
 from pofx.server.table import ServedModel
 from pofx.server.tokens.special import begin_id
@@ -14,17 +15,21 @@ from pofx.server.tokens.special import begin_id
 UNBOUNDED = 8_000
 
 
-def banner(models: Iterable[ServedModel], settings: Settings, port: int) -> str:
+def banner(
+    models: Iterable[ServedModel], settings: Settings, port: int, classifiers: Iterable[ServedClassifier] = ()
+) -> str:
     """The lines to show.
 
     Args:
         models: The models, the first of which answers requests that name none.
         settings: The address, and whether there is a key. The key itself is never shown.
         port: The port at which the server listens.
+        classifiers: The classifiers.
     """
     served = list(models)
     base = address(settings, port)
-    lines = [f"pofx serves at {base}", *(f"  {model_line(m)}" for m in served), ""]
+    lines = [f"pofx serves at {base}", *(f"  {model_line(m)}" for m in served)]
+    lines += [*(classifier_line(c) for c in classifiers), ""]
     for m in served:
         lines += [*_commands(m, base, len(served) > 1, settings.api_key is not None), ""]
     if settings.api_key is not None:
@@ -80,6 +85,14 @@ def model_line(served: ServedModel) -> str:
         else f"lm-eval puts EOS ({name}) before a text that has no context, and numbers of first tokens are then assumed"
     )
     return f"{served.name}: no x0, so p(x1) is not known; {first}; --begin TOKEN names an x0"
+
+
+def classifier_line(served: ServedClassifier) -> str:
+    """A classifier and its first labels."""
+    labels = [str(label) for label in served.joint.classes]
+    shown = [t if t.isprintable() else ascii(t) for t in labels[:6]]
+    more = f" and {len(labels) - 6} more" if len(labels) > 6 else ""
+    return f"  {served.name}: classifies texts: {', '.join(shown)}{more}"
 
 
 def _reached(host: str) -> str:

@@ -11,6 +11,7 @@ from pofx.cli.options.numbers import Whole
 from pofx.cli.serving import options_of_served_models, serve_models, show_page
 
 if TYPE_CHECKING:
+    from pofx.server.classifiers.served import ServedClassifier
     from pofx.server.table import ServedModel
 
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     help="The port; by default a free one.",
 )
 @click.option("--no-open", is_flag=True, help="Write the address, and open no browser.")
-def command(names: tuple[str, ...], port: int, no_open: bool, **said: Any) -> None:
+def command(
+    names: tuple[str, ...], classifiers: tuple[str, ...], port: int, no_open: bool, **said: Any
+) -> None:
     """Open a page where a text is typed and its log-probability is seen, token by token.
 
     The page is served to this machine alone, as 'pofx serve' does. Ctrl-C or SIGTERM ends it.
@@ -34,14 +37,15 @@ def command(names: tuple[str, ...], port: int, no_open: bool, **said: Any) -> No
     """
     from pofx.server.settings import Settings
 
-    def ready(served: list[ServedModel], at: int) -> None:
-        from pofx.server.running.banner import address, model_line
+    def ready(served: list[ServedModel], found: list[ServedClassifier], at: int) -> None:
+        from pofx.server.running.banner import address, classifier_line, model_line
 
         url = address(settings, at)
         models = "".join(f"  {model_line(m)}\n" for m in served)
+        models += "".join(f"{classifier_line(c)}\n" for c in found)
         click.echo(f"pofx shows its page at {url}\n{models}\nCtrl-C ends it.")
         if not no_open:
             show_page(url)
 
     settings = Settings(port=port)
-    serve_models(names, said, settings, ready, "pofx page")
+    serve_models(names, classifiers, said, settings, ready, "pofx page")

@@ -11,6 +11,7 @@ from pofx.cli.options.numbers import Whole
 from pofx.cli.serving import options_of_served_models, serve_models, show_page
 
 if TYPE_CHECKING:
+    from pofx.server.classifiers.served import ServedClassifier
     from pofx.server.table import ServedModel
 
 
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 @click.option("--open", "opened", is_flag=True, help="Open the page at / in a browser.")
 def command(
     names: tuple[str, ...],
+    classifiers: tuple[str, ...],
     host: str,
     port: int,
     key: str | None,
@@ -76,6 +78,7 @@ def command(
     \b
     pofx serve -m smollm2
     pofx serve -m model -m big=other.gguf --port 9000
+    pofx serve -c languages
     POFX_API_KEY=… pofx serve --host 0.0.0.0
     """
     from pofx.server.settings import Settings
@@ -90,11 +93,11 @@ def command(
         grace=grace,
     )
 
-    def ready(served: list[ServedModel], at: int) -> None:
+    def ready(served: list[ServedModel], found: list[ServedClassifier], at: int) -> None:
         from pofx.server.running.banner import address, banner
 
-        click.echo(banner(served, settings, at))
+        click.echo(banner(served, settings, at, found))
         if opened:
             show_page(address(settings, at))
 
-    serve_models(names, said, settings, ready)
+    serve_models(names, classifiers, said, settings, ready)

@@ -1,0 +1,63 @@
+"""The classifiers that `pofx serve` is given: DIR or NAME=DIR, each with the name by which clients call it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from pofx.cli.options.named_models import parted_name
+from pofx.errors import Advice, BadValue
+
+if TYPE_CHECKING:
+    from pofx.classification.joint import Joint
+    from pofx.classification.outliers import Rejection
+    from pofx.lm.model import LM
+
+
+def named_classifiers(given: Sequence[str]) -> dict[str, str]:
+    """The directory of each classifier, by its name.
+
+    Args:
+        given: What follows each -c.
+
+    Raises:
+        click.UsageError: Two classifiers have one name.
+    """
+    out: dict[str, str] = {}
+    for text in given:
+        name, directory = parted_name(text)
+        if name in out:
+            raise click.UsageError(
+                f"-c: expected classifiers of different names, got two named {name!r}; name one yourself (-c NAME=DIR)."
+            )
+        out[name] = directory
+    return out
+
+
+def load_classifier(directory: str, models: Sequence[LM]) -> tuple[Joint, Rejection | None]:
+    """A classifier, with the served model that it conditions where it holds none.
+
+    Args:
+        directory: Where it is.
+        models: The models of the server.
+
+    Raises:
+        BadSource: There is no classifier, or a damaged one.
+        BadValue: The classifier conditions a model that the server does not have.
+    """
+    from pofx.classification.files import load_joint, outside_fingerprint
+
+    wanted = outside_fingerprint(directory)
+    of_them = [lm for lm in models if wanted is not None and lm.fingerprint == wanted]
+    if wanted is not None and not of_them:
+        raise BadValue(
+            f"{directory}: expected a server with the model that this classifier conditions on its labels, got none of "
+            f"fingerprint {wanted!r:.20}",
+            Advice("serve it, too", "models=[…]", "-m MODEL"),
+        )
+    joint, _, rejection = load_joint(directory, of_them[0] if of_them else None)
+    for lm in joint.lms:
+        lm.vocab.listener = None  # texts are those of clients
+    return joint, rejection

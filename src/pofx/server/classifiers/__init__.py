@@ -1,0 +1,1 @@
+"""Classifiers of a server: which ones there are, and the classes of texts."""

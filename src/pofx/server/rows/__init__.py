@@ -1,0 +1,1 @@
+"""Files of rows that a browser cannot read itself."""
