@@ -1,6 +1,7 @@
 /** The tabs of the page: one line a panel. A panel is one component in panels/, and gets the session. */
 
 import type { Component } from "svelte";
+import DrawPanel from "./panels/DrawPanel.svelte";
 import TextPanel from "./panels/TextPanel.svelte";
 import type { Session } from "./session.svelte";
 
@@ -13,4 +14,5 @@ export interface Tab {
 
 export const TABS: Tab[] = [
   { id: "text", label: "Text", component: TextPanel },
+  { id: "draw", label: "Draw", component: DrawPanel },
 ];

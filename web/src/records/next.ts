@@ -17,6 +17,8 @@ export interface Outcome {
 
 export interface Next {
   given: string;
+  /** How p was warped, over HTTP; absent for p itself. */
+  warp?: string;
   unit: "token" | "byte" | "character" | "word";
   top: Outcome[];
   /** All other outcomes together; their number under the plural of the unit, where it is known. */
