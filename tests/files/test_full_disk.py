@@ -102,7 +102,10 @@ def test_rows_on_the_disk_outlive_a_full_one(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, kept)
     assert ended.value.code == 2
-    assert "is kept in kept.jsonl.part, and the same command goes on from there" in capsys.readouterr().err
+    assert (
+        "the rows so far are in kept.jsonl.part, and the same command goes on from there"
+        in capsys.readouterr().err
+    )
     with pytest.raises(SystemExit) as ended:
         main(command)
     assert ended.value.code == 0

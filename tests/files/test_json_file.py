@@ -47,7 +47,8 @@ def test_any_bytes_are_an_object_or_one_line(raw: bytes) -> None:
 
 
 REFUSED = {
-    "nothing": (b"", "got no JSON: Expecting value at line 1, column 1"),
+    "nothing": (b"", "got an empty file$"),
+    "a space": (b" ", "got no JSON: Expecting value at line 1, column 2"),
     "cut off": (b'{"a": 1', "got no JSON: .*the file may be truncated"),
     "no UTF-8": (b'{"a": "\xff"}', "got no UTF-8: the byte 0xff at byte 8$"),
     "UTF-16": ('{"a": 1}'.encode("utf-16"), "got no UTF-8: the byte 0x"),
