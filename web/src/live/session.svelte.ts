@@ -1,5 +1,6 @@
 /** What all panels share: the models of the server, the chosen one, the text and its prefix. */
 
+import type { Linked } from "./permalink";
 import { ends, models, type Ends, type Model } from "./server/models";
 
 export class Session {
@@ -14,10 +15,49 @@ export class Session {
   /** Options of panels that a permalink keeps, by names such as "text.unit"; a value that is the default is left out. */
   view = $state<Record<string, string>>({});
 
+  /** The name of the chosen tab. */
+  tab = $state("");
+  /** A model that a permalink names and this server does not have; "" for none. */
+  missing = $state("");
+
+  /** Counts the permalinks that were followed while the page was open; its panels then begin anew. */
+  followed = $state(0);
+
+  /** An option of a panel, or its default. */
+  option(name: string, usual: string): string {
+    return this.view[name] ?? usual;
+  }
+
+  /** Choose an option of a panel. */
+  choose(name: string, value: string, usual: string): void {
+    if (value === usual) delete this.view[name];
+    else this.view[name] = value;
+  }
+
+  /** The state that a permalink keeps. */
+  get linked(): Linked {
+    return { text: this.text, given: this.given, model: this.model, tab: this.tab, view: { ...this.view } };
+  }
+
+  /** Take the state of a permalink. */
+  follow(link: Partial<Linked>): void {
+    this.text = link.text ?? this.text;
+    this.given = link.given ?? this.given;
+    this.model = link.model ?? this.model;
+    this.tab = link.tab ?? this.tab;
+    this.view = link.view ?? this.view;
+    if (this.models.length && !this.models.some((m) => m.id === this.model)) this.#first();
+  }
+
   /** Ask for the models. The first one is chosen, unless the chosen one is among them. */
   async load(signal: AbortSignal): Promise<void> {
     this.models = await models(signal);
-    if (!this.models.some((m) => m.id === this.model)) this.model = this.models[0]?.id ?? "";
+    if (!this.models.some((m) => m.id === this.model)) this.#first();
+  }
+
+  #first(): void {
+    this.missing = this.model;
+    this.model = this.models[0]?.id ?? "";
   }
 
   /** Ask for x0 and EOS of the chosen model. */

@@ -1,4 +1,4 @@
-/** A long text in blocks of a few hundred units, of which only those near the view are drawn unit by unit. */
+/** A long text in blocks of some hundred units, of which only those near the view are drawn unit by unit. */
 
 import type { Unit } from "./units";
 
@@ -12,10 +12,10 @@ export interface Block {
 
 // A text of so many units is one block, whose lines no end of a block breaks. Chromium draws 700 spans in about 10 ms.
 const ONE = 700;
-const LEAST = 150;
-const MOST = 400;
+const LEAST = 40;
+const MOST = 150;
 // A word may have 10,000 characters.
-const CHARACTERS = 6000;
+const CHARACTERS = 3000;
 
 /** Blocks end at line ends where there are any, else at white space, else anywhere. */
 export function blocks(all: Unit[]): Block[] {
