@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pofx.lm.model import LM
+    from pofx.queries.findings import Series
 
 ORDER = 6
 
@@ -29,7 +30,7 @@ class Fitted:
 
 
 def fit_all(
-    console: Console, train: list[str], tuning: list[str], test: list[str], seconds: float, seed: int
+    console: Console, train: list[str], tuning: list[str], test: list[str], epochs: float, seed: int
 ) -> list[Fitted]:
     """Two n-grams and, where torch is, two transformers: with and without x0."""
     from pofx.errors import MissingExtra, not_resumable
@@ -45,9 +46,9 @@ def fit_all(
         name = "transformer" if begin else "transformer without x0"
         t = time.perf_counter()
         try:
-            with console.status(f"fitting the {name}, {seconds:.0f} s …"):
-                spec = TransformerSpec(begin=begin, seconds=seconds, seed=seed)
-                with not_resumable("run it again, with fewer --seconds if it took too long"):
+            with console.status(f"fitting the {name} …"):
+                spec = TransformerSpec(begin=begin, epochs=epochs, seed=seed)
+                with not_resumable("run it again, with fewer --epochs if it took too long"):
                     lm = fit(train, spec, validation=tuning)
         except MissingExtra as e:
             console.print(f"(no transformer: {in_shell(e)})")
@@ -83,6 +84,49 @@ def interpolated(models: list[Fitted], tuning: list[str], test: list[str]) -> Fi
         return None
     t = time.perf_counter()
     return _measured("both, interpolated", interpolate([m.lm for m in parts], held_out=tuning), t, test)
+
+
+def comparison(models: list[Fitted], mixed: Fitted | None) -> str:
+    """Say which family has the lower loss with x0, and how much the interpolation of both gains; "" for one family."""
+    if mixed is None:
+        return ""
+    first, second = sorted((m for m in models if m.lm.begin.known != "none"), key=lambda m: m.bits_per_byte)
+    gain = 100 * (1 - mixed.bits_per_byte / first.bits_per_byte)
+    short = (
+        " So short a fit of a network does not beat counting."
+        if second.name == "transformer"
+        else " The network learned more than counting does."
+    )
+    together = (
+        f"Both interpolated need {mixed.bits_per_byte:.3f}, {gain:.1f} % less than the {first.name} alone: each family "
+        "knows something that the other does not."
+        if gain >= 0.05
+        else f"Both interpolated need {mixed.bits_per_byte:.3f}, which is no gain: the {second.name} adds nothing yet."
+    )
+    return (
+        f"The {first.name} needs {first.bits_per_byte:.3f} bits per byte, and the {second.name} "
+        f"{second.bits_per_byte:.3f}.{short} {together}"
+    )
+
+
+def curves(models: list[Fitted]) -> list[Series]:
+    """Return how the loss of each transformer fell while it was fitted."""
+    from pofx.models.transformer.model import TransformerLM
+    from pofx.queries.findings import Series
+
+    return [
+        Series(
+            f"The {m.name} learns: validation loss, by passes over the text",
+            "bits per byte",
+            "line",
+            tuple(
+                (f"{x:.3f}", float(y))
+                for x, y in zip(curve.validation_passes, curve.validation_bits_per_byte)
+            ),
+        )
+        for m in models
+        if isinstance(m.lm, TransformerLM) and (curve := m.lm.learning_curve) is not None
+    ]
 
 
 LOSS_HEADINGS = ["model", "fit, s", "L(θ), nats a document", "bits per byte"]
