@@ -52,5 +52,5 @@ def learning_curve(
                 markeredgewidth=1.6,
                 label=f"{lead}validation",
             )
-    made.legend(["shown"])
+    made.legend([f"{name}, validation" for name, _ in pairs])
     return made.ax

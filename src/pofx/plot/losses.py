@@ -12,13 +12,19 @@ from pofx.report.numerals import significant_digits
 
 
 def losses(
-    by_model: Mapping[str, float], *, unit: str = "bits per byte", ax: Any = None, dark: bool = False
+    by_model: Mapping[str, float],
+    *,
+    unit: str = "bits per byte",
+    mark_best: bool = True,
+    ax: Any = None,
+    dark: bool = False,
 ) -> Any:
-    """Draw one bar for each model, as long as its loss on the same texts; the best one is marked by its colour.
+    """Draw one bar for each model, as long as its loss on the same texts.
 
     Args:
         by_model: The loss of each model, by name; nan for a model that has none, such as L(θ) without x0.
         unit: The unit of all losses.
+        mark_best: Whether the lowest loss has a colour of its own.
         ax: Axes to draw on; None makes a figure.
         dark: Whether the picture stands on a dark page.
 
@@ -43,7 +49,7 @@ def losses(
     best = min(finite)
     for at, (name, loss) in enumerate(by_model.items()):
         known = math.isfinite(loss)
-        colour = made.theme.heat[7] if loss == best else made.theme.heat[3]
+        colour = made.theme.heat[7] if mark_best and loss == best else made.theme.heat[3]
         made.ax.barh(
             at, loss if known else 0.0, height=0.62, color=colour, edgecolor=made.theme.soft, linewidth=0.6
         )

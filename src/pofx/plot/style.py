@@ -51,6 +51,8 @@ DARK = Theme(
     heat.DARK,
     ("#f0955c", "#7db7e0", "#b5c566", "#cf9ee8", "#a8a097"),
 )
+# Characters of a legend in an inch, and what an entry has beside its name.
+LETTERS, HANDLE = 11, 6
 MARKERS = ("o", "s", "^", "D", "v")
 
 
@@ -73,7 +75,17 @@ class Picture:
     def legend(self, names: Sequence[str]) -> None:
         """Show the names, unless there is only one record without a name."""
         if any(names):
-            self.ax.legend(frameon=False, labelcolor=self.theme.ink)
+            room = LETTERS * self.ax.figure.get_figwidth() * self.ax.get_position().width
+            columns = max(1, int(room / (max(map(len, names)) + HANDLE)))
+            self.ax.legend(
+                frameon=False,
+                labelcolor=self.theme.ink,
+                loc="lower left",
+                bbox_to_anchor=(0.0, 1.0),  # above the picture, where it hides no bar
+                ncols=columns,
+                borderaxespad=0.2,
+                handlelength=1.4,
+            )
 
 
 def picture(
