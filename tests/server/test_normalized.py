@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from served import serving
 
 import tiny_checkpoints as tiny
+from served import serving
 
 
 @pytest.mark.thorough  # a server of its own

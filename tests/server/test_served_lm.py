@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from served import Server
 
 import pofx
 from pofx.errors import NoBOS
@@ -17,6 +16,7 @@ from pofx.models.outside.http_client import ServerClient
 from pofx.models.outside.served_scorer import served_scorer
 from pofx.models.outside.server_tokens import ServerTokens
 from pofx.server.native.distributions import _record
+from served import Server
 
 WITH_X0 = ["own", "words", "tiny"]
 TEXTS = ["the cat sat", "a cat", "the dog", "dogs sat", "cats and dogs", "the end", "", "cat"]

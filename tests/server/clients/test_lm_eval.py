@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from served import Server, serving
 
 import pofx
 from pofx.transforms.with_begin import with_begin
+from served import Server, serving
 
 pytestmark = pytest.mark.clients
 ALL = ["choice", "rolling", "generate"]

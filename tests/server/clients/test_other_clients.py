@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import Server
 
 import pofx
+from served import Server
 
 pytestmark = pytest.mark.clients
 

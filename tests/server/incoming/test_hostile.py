@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from served import Answer, Server, ask, connected, http, read_answer, serving, until
 
 GOOD = (

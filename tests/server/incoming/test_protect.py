@@ -9,12 +9,12 @@ from typing import Any
 
 import anyio
 import pytest
-from served import Server, ask, http
 
 from pofx import BadValue
 from pofx.server.app import make_app
 from pofx.server.incoming.protect import check_settings
 from pofx.server.settings import Settings
+from served import Server, ask, http
 from small_models import ngram
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  (refused, or with a key)

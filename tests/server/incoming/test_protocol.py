@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import uvicorn
-from served import Answer, http
 from uvicorn.server import ServerState
 
 from pofx.server.incoming.protocol import Protocol
+from served import Answer, http
 
 # Seconds: of a deadline that must pass, and until a test fails.
 SOON, LATE = 0.3, 30.0

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from native_requests import answered
-from served import Server
 
 import pofx
 from pofx.cli.main import pofx as cli
@@ -19,6 +18,7 @@ from pofx.lm.trace import Want
 from pofx.queries.scoring.score import score
 from pofx.transforms.mixture import mixture
 from pofx.transforms.warp import warp
+from served import Server
 
 NAMES = ["own", "words", "tiny", "gguf"]
 TEXTS = ["the cat", "the dog", ""]

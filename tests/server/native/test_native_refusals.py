@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from native_requests import answered, refused
+
 from served import Server
 
 

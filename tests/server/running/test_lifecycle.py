@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import SIGNALS, Server, connected, http, read_answer, serving, until
 
 from pofx import BadValue
 from pofx.cli.main import main
+from served import SIGNALS, Server, connected, http, read_answer, serving, until
 from small_models import ngram
 
 ECHO = {"prompt": "the cat", "max_tokens": 0, "echo": True, "logprobs": 5}

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from served import Server, ask, connected, http, serving, until
 
 SECONDS = 30
