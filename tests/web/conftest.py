@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 import pofx
+from pofx.cli.main import pofx as cli
 from served import Server, serving
 
 HERE = Path(__file__).parent
@@ -42,9 +44,21 @@ def model_paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, model_paths: dict[str, str]) -> Iterator[Server]:
+def classifier_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where the served classifier lies: proverbs of two languages, some of them held out."""
+    out = str(tmp_path_factory.mktemp("classifier") / "languages")
+    files = [f"english={DOCS}/proverbs.txt", f"french={DOCS}/proverbes.txt"]
+    done = CliRunner().invoke(cli, ["classify", "train", *files, "-o", out])
+    assert done.exit_code == 0, done.output
+    return out
+
+
+@pytest.fixture(scope="session")
+def site(
+    tmp_path_factory: pytest.TempPathFactory, model_paths: dict[str, str], classifier_path: str
+) -> Iterator[Server]:
     """The server; it must have written nothing when the tests have ended."""
-    with serving(tmp_path_factory.mktemp("site"), model_paths) as s:
+    with serving(tmp_path_factory.mktemp("site"), model_paths, "-c", classifier_path) as s:
         yield s
         assert s.errors.read_text() == ""
 

@@ -2,6 +2,9 @@
 
 import type { Component } from "svelte";
 import DrawPanel from "./panels/DrawPanel.svelte";
+import ClassesPanel from "./panels/ClassesPanel.svelte";
+import CorpusPanel from "./panels/CorpusPanel.svelte";
+import GapsPanel from "./panels/GapsPanel.svelte";
 import TextPanel from "./panels/TextPanel.svelte";
 import type { Session } from "./session.svelte";
 
@@ -15,4 +18,7 @@ export interface Tab {
 export const TABS: Tab[] = [
   { id: "text", label: "Text", component: TextPanel },
   { id: "draw", label: "Draw", component: DrawPanel },
+  { id: "classes", label: "Classes", component: ClassesPanel },
+  { id: "gaps", label: "Gaps", component: GapsPanel },
+  { id: "corpus", label: "Corpus", component: CorpusPanel },
 ];
