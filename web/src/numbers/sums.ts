@@ -4,12 +4,12 @@ import { fixed } from "./notation";
 
 /**
  * The terms and their sum with so many decimals, such that the shown terms add up to the shown sum.
- * A term may differ from its own rounding by one unit of the last digit: the one that was rounded the furthest.
+ * `values` has the shown terms as numbers. A term may differ from its own rounding by one unit of the last digit: the one that was rounded the furthest.
  */
-export function addends(terms: number[], total: number, digits = 3): { terms: string[]; total: string } {
+export function addends(terms: number[], total: number, digits = 3): { terms: string[]; total: string; values: number[] } {
   const unit = 10 ** digits;
   if (![...terms, total].every((x) => Number.isFinite(x) && Math.abs(x) * unit < 2 ** 50))
-    return { terms: terms.map((x) => fixed(x, digits)), total: fixed(total, digits) };
+    return { terms: terms.map((x) => fixed(x, digits)), total: fixed(total, digits), values: terms };
   const whole = terms.map((x) => Math.round(x * unit));
   let off = Math.round(total * unit) - whole.reduce((sum, x) => sum + x, 0);
   const order = terms.map((_, k) => k);
@@ -20,5 +20,6 @@ export function addends(terms: number[], total: number, digits = 3): { terms: st
     whole[order[n % terms.length]!]! += step;
     off -= step;
   }
-  return { terms: whole.map((x) => fixed(x / unit, digits)), total: fixed(total, digits) };
+  const values = whole.map((x) => x / unit);
+  return { terms: values.map((x) => fixed(x, digits)), total: fixed(total, digits), values };
 }
