@@ -134,7 +134,7 @@ def test_a_page_fits_its_width_and_says_how_it_was_made(file_page: Open, name: s
         expect(foot).to_contain_text(model["fingerprint"])
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "score"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_no_page_has_a_serious_fault_of_accessibility(file_page: Open, name: str) -> None:
     for scheme in ("light", "dark"):
         found = Axe().run(file_page(name, scheme=scheme)).response["violations"]
@@ -154,6 +154,8 @@ def test_scores(file_page: Open) -> None:
     for k, (text, row) in enumerate(zip(texts, ROWS)):
         total = fixed(text["score"]["total_nats"])
         expect(articles.nth(k).locator(".total b").first).to_have_text(total)
+        articles.nth(k).get_by_text("The chain rule").click()
+        expect(articles.nth(k).locator("tfoot td.n")).to_have_text(total)
         line = page.get_by_role("navigation", name="Texts").get_by_role("listitem").nth(k)
         expect(line).to_contain_text(total)
         for shown in (row["key"], f"kind {row['kind'] or '–'}"):
