@@ -1,18 +1,27 @@
 """A record as HTML for a cell of a notebook: the components of a page, in a frame of their own.
 
-A cell's output carries the whole script, about 80 kB, so that a notebook shows it offline and years later.
+A cell's output carries the whole script, about 140 kB, so that a notebook shows it offline and years later.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pofx.report.html.blocks import Block, Cell, Numeral, Section, table
 from pofx.report.html.document import fragment
-from pofx.report.html.record_blocks import audit_block, draws_block, score_block
-from pofx.report.numerals import fixed_point, probability, significant_digits
+from pofx.report.html.record_blocks import (
+    audit_block,
+    conditioned_block,
+    corpus_block,
+    draws_block,
+    evaluation_block,
+    next_block,
+    posterior_block,
+    score_block,
+    words_block,
+)
+from pofx.report.numerals import fixed_point, probability, significant_digits, typeset
 
 if TYPE_CHECKING:
     from pofx.classification.bayes import Posterior
@@ -29,8 +38,8 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.score import Scored
     from pofx.queries.words.words import Worded
 
-# Heights of a frame, pixels. A row of a table has 30 px, and a line of heat text holds about 70 characters.
-ROW, HEAD, LEAST, MOST = 30, 90, 120, 620
+# Heights of a frame, pixels, measured in a cell of 860 px. A higher page scrolls within its frame.
+ROW, HEAD, LEAST, MOST = 30, 80, 110, 640
 # The most rows of a table.
 ROWS = 50
 
@@ -57,6 +66,10 @@ def _rows(headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "
     return block, HEAD + ROW * min(len(rows), ROWS) + 24 * (bool(note) + len(note) // 110)
 
 
+def _lines(text: str | bytes, width: int) -> int:
+    return 1 + len(text) // width
+
+
 def _nats(x: float | None) -> Numeral:
     return Numeral(fixed_point(x))
 
@@ -80,11 +93,11 @@ def _lm(lm: LM) -> Drawn | None:
 
 
 def _scored(s: Scored) -> Drawn:
-    return score_block([s]), 430 + 26 * (len(s.text) / 70)
+    return score_block([s]), max(475 if s.top_ids is not None else 420, 330 + 28 * _lines(s.text, 45))
 
 
 def _draw(d: Draw) -> Drawn:
-    return draws_block([d]), 150 + 26 * (len(d.text) / 70)
+    return draws_block([d]), 90 + 26 * _lines(d.text, 90)
 
 
 def _audit(a: Audit) -> Drawn:
@@ -92,27 +105,19 @@ def _audit(a: Audit) -> Drawn:
 
 
 def _worded(w: Worded) -> Drawn:
-    rows: list[Sequence[Cell]] = [
-        (x.text, Numeral(fixed_point(x.bits, 2)), x.tokens, x.seen) for x in w.words
-    ]
-    note = f"log p = {fixed_point(w.total)} nats; {w.terms}"
-    return _rows(("word", "surprisal, bits", "tokens", "context, tokens"), rows, note)
+    return words_block([w]), 200 + 53 * _lines(w.text, 65)
 
 
 def _next(n: Next) -> Drawn:
-    rows: list[Sequence[Cell]] = [(a.shown, Numeral(probability(a.logp)), _nats(a.logp)) for a in n.top]
-    rows.append(("all others", Numeral(probability(n.rest)), _nats(n.rest)))
-    note = (
-        f"entropy {'≥ ' if math.isinf(n.entropy_high) else ''}{fixed_point(n.entropy)} nats; {n.terms.common}"
-    )
-    return _rows((f"next {n.unit}", "p", "log p, nats"), rows, note)
+    bounded = n.unit in ("word", "character")  # a row has its bounds in a second line
+    return next_block(n), 155 + (45 if bounded else 29) * (len(n.top) + 1)
 
 
 def _marginal(m: Marginal) -> Drawn:
     low, high = m.interval
     rows: list[tuple[str, Cell]] = [
         ("log p, nats", _nats(m.total)),
-        ("95 % interval, nats", f"{fixed_point(low)} to {fixed_point(high)}"),
+        ("95 % interval, nats", typeset(f"{fixed_point(low)} to {fixed_point(high)}")),
         ("canonical tokenisation, nats", _nats(m.canonical)),
         ("gap, bits", Numeral(significant_digits(m.gap_bits))),
         ("tokenisations that were summed", m.found),
@@ -121,21 +126,12 @@ def _marginal(m: Marginal) -> Drawn:
 
 
 def _conditioned(c: Conditioned) -> Drawn:
-    rows: list[Sequence[Cell]] = [
-        (o.text, Numeral(significant_digits(o.p)), Numeral(significant_digits(o.se, 2))) for o in c.outcomes
-    ]
-    error = "" if c.exact else f" ± {significant_digits(c.se, 2)}"
-    note = f"{c.on}: log P = {fixed_point(c.log_evidence)}{error} nats; {c.method}"
-    return _rows(("text", "p given the condition", "standard error"), rows, note)
+    return conditioned_block(c), 310 + 25 * min(len(c.outcomes), 10)
 
 
 def _mixture_posterior(m: MixturePosterior) -> Drawn:
-    rows: list[Sequence[Cell]] = [
-        (f"model {k}", _nats(float(prior)), _nats(float(likelihood)), Numeral(probability(float(p))))
-        for k, (prior, likelihood, p) in enumerate(zip(m.prior, m.evidence, m.posterior))
-    ]
-    note = f"log p(x) = {fixed_point(m.total)} nats; {m.terms}"
-    return _rows(("model", "log prior, nats", "log p(x | model), nats", "posterior"), rows, note)
+    names = [f"model {k}" for k in range(len(m.prior))]
+    return posterior_block([m], names), 415 + 57 * len(names)
 
 
 def _compression(c: Compression) -> Drawn:
@@ -151,10 +147,7 @@ def _compression(c: Compression) -> Drawn:
 
 
 def _corpus(c: CorpusReport) -> Drawn:
-    rows: list[Sequence[Cell]] = [(f.verdict, str(f.check), f.value, str(f.unit), f.why) for f in c.findings]
-    note = f"{c.documents:,} documents, of which {significant_digits(c.effective, 4)} are effective"
-    block, height = _rows(("verdict", "check", "value", "unit", "why"), rows, note)
-    return block, 2 * height
+    return corpus_block(c), MOST
 
 
 def _posterior(p: Posterior) -> Drawn:
@@ -167,20 +160,7 @@ def _posterior(p: Posterior) -> Drawn:
 
 
 def _evaluation(e: Evaluation) -> Drawn:
-    rows: list[Sequence[Cell]] = [
-        (
-            f"{b.low:.1f} to {b.high:.1f}",
-            b.n,
-            Numeral(fixed_point(b.confidence)),
-            Numeral(fixed_point(b.accuracy)),
-        )
-        for b in e.bins
-    ]
-    note = (
-        f"accuracy {fixed_point(100 * e.accuracy, 2)} %, log-loss {fixed_point(e.log_loss, 4)} nats, calibration error "
-        f"{fixed_point(e.calibration_error)}; {e.n:,} texts"
-    )
-    return _rows(("posterior of the best class", "texts", "mean posterior", "accuracy"), rows, note)
+    return evaluation_block(e, [f"class {c}" for c in range(len(e.confusion))]), MOST
 
 
 def _joint(j: Any) -> Drawn:
