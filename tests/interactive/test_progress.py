@@ -72,12 +72,13 @@ def test_passes_inside_a_query() -> None:
     with progress:
         report_read(1, 4)
         report_read(4, 4)
-        report_read(1, 2)
+        report_read(2, 4)
+        report_read(1, 4)
         pofx.score(BYTES, ["a"])
-    assert [b.steps for b in Fake.made] == [[250, 750], [500]]
+    assert [b.steps for b in Fake.made] == [[250, 750], [500], [250]]
     assert all(b.closed for b in Fake.made)
     report_read(1, 4)
-    assert len(Fake.made) == 2
+    assert len(Fake.made) == 3
 
 
 def test_tqdm_is_such_a_bar() -> None:

@@ -26,7 +26,7 @@ def test_cells_are_those_of_the_json() -> None:
 
 
 def test_words_too() -> None:
-    worded = pofx.words(BYTES, ["the cat sat"])[0]
+    worded = pofx.words(BYTES, ["the cät sat"])[0]
     assert worded.to_arrow().to_pylist() == words_record(worded)["words"]
 
 

@@ -80,6 +80,8 @@ def test_the_points_of_a_curve_are_those_of_progress() -> None:
     lm = pofx.fit(["abcabc", "abd"] * 30, spec, validation=["abd"], progress=told.append)
     assert lm.learning_curve.train_bits_per_byte.tolist() == [p.train_bits_per_byte for p in told]
     assert lm.learning_curve.passes.tolist() == [p.passes for p in told]
+    new = [i for i, p in enumerate(told) if p.validation_nats != (told[i - 1].validation_nats if i else None)]
+    assert lm.learning_curve.validation_passes.tolist() == [told[i].passes for i in new]
     assert lm.learning_curve.validation_bits_per_byte[-1] == told[-1].validation_bits_per_byte
 
 
