@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +25,8 @@ from pofx.report.terminal.score import chain_table, heat_text
 from pofx.report.visible import visible_bytes
 from pofx.vocab.vocabulary import ByteVocab, CharVocab, Vocab
 from pofx.vocab.words import WordVocab
+
+WEB = Path(__file__).parents[2] / "web" / "src"
 
 
 def scores_of(page: str) -> list[dict]:
@@ -150,6 +155,25 @@ def test_text_is_readable_on_every_shade() -> None:
     assert min(contrast(c, heat.DARK_INK) for c in heat.DARK) >= 4.5
     assert min(contrast(c, heat.TERMINAL_INK) for c in heat.TERMINAL if c) >= 4.5
     assert len(heat.EDGES) + 1 == len(heat.LABELS) == len(heat.LIGHT) == len(heat.DARK) == len(heat.TERMINAL)
+
+
+def test_the_pages_have_the_same_scale() -> None:
+    style = (WEB / "style" / "heat.css").read_text()
+    roots = re.findall(r":root \{(.*?)\}", style, flags=re.S)
+    for colours, ink, root in zip(
+        (heat.LIGHT, heat.DARK), (heat.LIGHT_INK, heat.DARK_INK), roots, strict=True
+    ):
+        assert dict(re.findall(r"--([\w-]+): (#\w+);", root)) == {
+            **{f"h{k}": colour for k, colour in enumerate(colours)},
+            "h-ink": ink,
+        }
+    scale = (WEB / "text" / "scale.ts").read_text()
+    edges = re.search(r"EDGES = \[(.*?)\]", scale)
+    labels = re.search(r"LABELS = (\[.*?\])", scale)
+    assert edges is not None
+    assert labels is not None
+    assert tuple(map(float, edges[1].split(","))) == heat.EDGES
+    assert tuple(json.loads(labels[1])) == heat.LABELS
 
 
 def test_shades() -> None:

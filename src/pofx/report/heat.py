@@ -29,13 +29,3 @@ def shade(surprisal: float) -> int:
         surprisal: −log p, nats.
     """
     return len(EDGES) if math.isnan(surprisal) else bisect_right(EDGES, surprisal)
-
-
-def css_variables(colours: tuple[str, ...], ink: str) -> str:
-    """Return the scale as CSS custom properties `--h0` … `--h7` and `--h-ink`.
-
-    Args:
-        colours: The backgrounds, one a step.
-        ink: The colour of the text.
-    """
-    return "".join(f"--h{i}:{c};" for i, c in enumerate(colours)) + f"--h-ink:{ink};"

@@ -59,4 +59,7 @@ def typed_command() -> str:
         else:
             shown.append(re.sub(r"(\w://)[^/@\s]+@", r"\1…@", word))  # a password in an address
         hide = not hide and word in _KEYS
-    return shlex.join(["pofx", *shown]).replace("'…'", "…") if typed else ""
+    # The mark of what is left out would be quoted, since it is no ASCII.
+    return (
+        " ".join(["pofx", *(word if word == "…" else shlex.quote(word) for word in shown)]) if typed else ""
+    )

@@ -1,4 +1,4 @@
-"""The tokens of a text as columns: a page holds 100,000 of them, and a record a token would take ten times the room."""
+"""The tokens of a text as columns: a page holds 100,000 of them, and a record a token would take four times the room."""
 
 from __future__ import annotations
 
