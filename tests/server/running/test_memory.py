@@ -1,0 +1,40 @@
+"""The memory of a server after many requests."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from typing import Any
+
+import pytest
+
+from served_models import asked
+from small_models import ngram
+
+SMALL: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/completions", {"prompt": "the", "max_tokens": 2, "echo": True, "logprobs": 2}),
+    ("/v1/completions", {"prompt": "the", "max_tokens": 2, "stream": True}),
+    ("/v1/score", {"texts": ["the cat"], "top": 2}),
+    ("/v1/next", {"given": "the ", "unit": "token"}),
+    ("/tokenize", {"prompt": "the cat"}),
+]
+
+
+@pytest.mark.thorough
+def test_two_thousand_requests_leave_nothing_behind() -> None:
+    """Blocks of memory that Python holds after the second thousand of requests, and after the first.
+
+    The first thousand fills whatever is made once. An object that each request left would be 1,000 blocks. Repeats without
+    a leak differed by 15 to 62 blocks, so 250 is a leak, and no noise.
+    """
+    with asked({"own": ngram(), "other": ngram(order=2)}) as client:
+
+        def thousand() -> int:
+            for k in range(1000):
+                path, body = SMALL[k % len(SMALL)]
+                assert client.post(path, **body).status_code == 200
+            gc.collect()
+            return sys.getallocatedblocks()
+
+        first = thousand()
+        assert thousand() - first < 250
