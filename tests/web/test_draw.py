@@ -15,7 +15,7 @@ from served import Server
 def open_panel(page: Page, model: str = "english", given: str = "Time ") -> None:
     page.get_by_label("Model", exact=True).select_option(model)
     page.get_by_role("tab", name="Draw").click()
-    page.get_by_label("Prefix").fill(given)
+    page.get_by_label("Prefix (empty").fill(given)
 
 
 def number(shown: str) -> float:
@@ -114,13 +114,13 @@ def test_a_branch_grows_where_it_is_opened_and_becomes_the_prefix(page: Page) ->
     expect(items).to_have_count(8)
     expect(items.nth(1)).to_have_attribute("aria-level", "2")
     page.get_by_role("button", name="Go on from here").click()
-    expect(page.get_by_label("Prefix")).to_have_value("Time " + token)
+    expect(page.get_by_label("Prefix (empty")).to_have_value("Time " + token)
 
 
 def test_without_x0_the_panel_says_so_and_continues_a_prefix(page: Page) -> None:
     open_panel(page, "plain", "")
     expect(page.get_by_role("alert")).to_contain_text("how texts begin is not known")
-    page.get_by_label("Prefix").fill("the")
+    page.get_by_label("Prefix (empty").fill("the")
     expect(page.get_by_role("table").first).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
 

@@ -28,12 +28,11 @@ def test_children_and_the_rest_are_their_parent(server: Server, name: str) -> No
     nodes = found["nodes"]
     grown = [n for n in nodes if "rest_nats" in n]
     assert len(grown) > 3
-    close = 1e-6 if name == "tiny" else 1e-9  # the network computes in float32
     for n, node in enumerate(nodes):
         if "rest_nats" in node:
             parts = [c["path_nats"] for c in nodes if c["parent"] == n] + [node["rest_nats"]]
             total = math.fsum(math.exp(x) for x in parts if x is not None)
-            assert total == pytest.approx(math.exp(node["path_nats"]), rel=close)
+            assert total == pytest.approx(math.exp(node["path_nats"]), rel=1e-9)
 
 
 def test_the_root_has_the_outcomes_of_next(server: Server) -> None:

@@ -17,6 +17,9 @@ from pofx.transforms.given import given as with_prefix
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
+# The sum of a float32 distribution of SmolLM2 is up to 1e-6 from 1. A sum further away is a fault of the model, and stays.
+ROUNDING = 1e-5
+
 
 @dataclass(frozen=True)
 class TreeNode:
@@ -123,6 +126,8 @@ def continuation_tree(
 
 def _grown(node: TreeNode, n: int, law: NDArray[np.float64], k: int) -> tuple[TreeNode, list[TreeNode]]:
     """A node with its `rest`, and its children."""
+    total = float(logsumexp(law))
+    law = law - total if abs(total) < ROUNDING else law
     best = likeliest(law[None, :], min(k, len(law)))[0]
     others = np.ones(len(law), dtype=bool)
     others[best] = False
