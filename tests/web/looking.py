@@ -1,0 +1,56 @@
+"""What a test does on the page as a person does, and the numbers as the page writes them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from pofx.report.numerals import fixed_point, probability, typeset
+from served import Server
+
+FULL = {"rank": True, "entropy": True, "top": 8}
+
+
+def fixed(x: float | None) -> str:
+    """A log-probability as the page writes it; null over HTTP is log 0."""
+    return typeset(fixed_point(-math.inf if x is None else x))
+
+
+def shown_p(nats: float | None) -> str:
+    return typeset(probability(-math.inf if nats is None else nats))
+
+
+def asked(site: Server, text: str, model: str = "english", **options: Any) -> dict[str, Any]:
+    """The record of a text, from the server."""
+    answer = site.post("/v1/score", {"model": model, "texts": [text], **FULL, **options})
+    assert answer.status_code == 200, answer.text
+    record: dict[str, Any] = answer.json()["scores"][0]
+    return record
+
+
+def type_text(page: Page, text: str, model: str | None = None) -> None:
+    """Choose a model, write a text and score it, by pointer."""
+    if model is not None:
+        page.get_by_label("Model", exact=True).select_option(model)
+    page.get_by_role("textbox", name="Text", exact=True).fill(text)
+    score(page)
+
+
+def score(page: Page) -> None:
+    """Press *Score*, and wait for the answer."""
+    with page.expect_response("**/v1/score"):
+        page.get_by_role("button", name="Score", exact=True).click()
+    expect(page.locator(".busy")).to_have_count(0)
+
+
+def tokens(page: Page) -> Locator:
+    """The units of the first heat text."""
+    return page.get_by_role("listbox").first.get_by_role("option")
+
+
+def facts(page: Page) -> dict[str, str]:
+    """The numbers of the chosen token, by their names."""
+    detail = page.get_by_role("group", name="The chosen token").first
+    return dict(zip(detail.locator("dt").all_inner_texts(), detail.locator("dd").all_inner_texts()))

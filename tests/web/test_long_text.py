@@ -1,0 +1,110 @@
+"""A text of 100,000 tokens: few elements, short frames, and every token within reach."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from looking import fixed
+from playwright.sync_api import Page, expect
+
+from conftest import Opened
+
+N = 100_000
+WORDS = [
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "a",
+    "lazy",
+    "dog",
+    "while",
+    "other",
+    "animals",
+    "sleep",
+]
+# Milliseconds of the processor that a frame may take. Its time on the clock is that of the machine, which runs other tests.
+FRAME = 200
+
+
+@pytest.fixture
+def long_page(opened: Opened) -> Page:
+    """The page with a pasted answer of 100,000 tokens in lines of sixty."""
+    tokens = ["\n" if i % 60 == 59 else f" {WORDS[i * 7 % len(WORDS)]}" for i in range(N)]
+    logprobs = [-(i * 37 % 100) / 10 for i in range(N)]
+    answer = json.dumps({"tokens": tokens, "token_logprobs": logprobs})
+    page = opened()
+    page.get_by_text("Paste log-probabilities of another server").click()
+    page.get_by_label("JSON of OpenAI").evaluate(
+        "(box, text) => { box.value = text; box.dispatchEvent(new Event('input', { bubbles: true })); }",
+        answer,
+    )
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("listbox")).to_be_visible()
+    page.locator(".paste").evaluate("(e) => { e.open = false; }")
+    expect(page.locator(".total")).to_contain_text(fixed(sum(logprobs)))
+    return page
+
+
+SCROLL = """async (selector) => {
+  const box = document.querySelector(selector);
+  const step = box.scrollHeight / 60;
+  for (let i = 0; i < 60; i++) {
+    box.scrollTop += i % 2 ? step : 300;
+    await new Promise(requestAnimationFrame);
+  }
+  return box.scrollTop / box.scrollHeight;
+}"""
+
+
+@pytest.mark.timeout(240)
+def test_it_scrolls_in_short_frames_with_few_elements(long_page: Page) -> None:
+    page = long_page
+    assert page.evaluate("document.querySelectorAll('*').length") < 6_000
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def busy() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return next(m["value"] for m in metrics if m["name"] == "TaskDuration")
+
+    page.locator("details", has_text="The chain rule").evaluate("(e) => { e.open = true; }")
+    for part in (".tokens", ".chain-scroll"):
+        before = busy()
+        assert page.evaluate(SCROLL, part) > 0.4
+        assert 1000 * (busy() - before) / 60 < FRAME, part
+        assert page.evaluate("document.querySelectorAll('*').length") < 6_000
+
+
+@pytest.mark.timeout(240)
+def test_keys_reach_every_token(long_page: Page) -> None:
+    page = long_page
+    page.locator(".tokens [tabindex='0']").focus()
+    page.keyboard.press("End")
+    last = page.locator(f".tokens [data-k='{N - 1}']")
+    expect(last).to_be_focused()
+    page.wait_for_timeout(500)  # the page scrolls smoothly
+    seen = last.evaluate(
+        """(e) => {
+          const own = e.getBoundingClientRect(), box = e.closest('.tokens').getBoundingClientRect();
+          return [own.top - Math.max(0, box.top), Math.min(innerHeight, box.bottom) - own.bottom];
+        }"""
+    )
+    assert min(seen) >= -1, seen
+    for _ in range(20):
+        page.keyboard.press("ArrowUp")
+    focused = int(page.evaluate("document.activeElement.dataset.k"))
+    assert N - 20 * 60 < focused < N - 200
+    page.keyboard.press("Home")
+    expect(page.locator(".tokens [data-k='0']")).to_be_focused()
+    expect(page.get_by_role("group", name="The chosen token")).to_contain_text("token 1")
+
+
+@pytest.mark.timeout(240)
+def test_all_of_it_can_be_found_and_copied(long_page: Page) -> None:
+    text = long_page.locator(".tokens").evaluate("(e) => e.textContent")
+    assert text.count("\n") >= N // 60
+    assert len(text.split()) > 0.9 * N

@@ -1,0 +1,66 @@
+"""Every view: no serious finding of axe, no width that the window lacks, light and dark, small and large, zoomed."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from looking import type_text
+from playwright.sync_api import Page, expect
+
+from conftest import Opened
+
+TEXT = "A stitch in time saves nine.\n\nBetter late than never, naïve 🙂 " + "x" * 300
+
+
+def views(page: Page) -> list[str]:
+    """The names of the tabs."""
+    return page.get_by_role("tab").all_inner_texts()
+
+
+def settle(page: Page) -> None:
+    expect(page.locator(".busy:visible")).to_have_count(0)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds serious or critical, with the elements."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{v['id']}: {v['help']}: {[n['target'] for n in v['nodes']][:4]}"
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(opened: Opened, scheme: str) -> None:
+    page = opened(scheme=scheme, reduced_motion="reduce")
+    type_text(page, TEXT, "english")
+    page.get_by_role("listbox").first.get_by_role("option").nth(3).click()
+    page.locator(".alternatives button").first.click()
+    page.get_by_text("Paste log-probabilities of another server").click()
+    for name in views(page):
+        page.get_by_role("tab", name=name, exact=True).click()
+        settle(page)
+        assert serious(page) == [], name
+
+
+@pytest.mark.parametrize(("width", "scale"), [(360, 1), (550, 2), (1100, 1), (2560, 1)])
+def test_no_view_is_wider_than_the_window(opened: Opened, width: int, scale: int) -> None:
+    # A window of 1,100 pixels at 200 % is one of 550 with two dots a pixel.
+    page = opened(width=width, device_scale_factor=scale)
+    type_text(page, TEXT, "english")
+    page.get_by_role("listbox").first.get_by_role("option").nth(3).click()
+    page.locator(".alternatives button").first.click()
+    page.get_by_text("Paste log-probabilities of another server").click()
+    for name in views(page):
+        page.get_by_role("tab", name=name, exact=True).click()
+        settle(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
+def test_motion_is_reduced_where_the_reader_asks(opened: Opened) -> None:
+    page = opened(reduced_motion="reduce")
+    page.route("**/v1/score", lambda _: None)
+    page.get_by_role("button", name="Score", exact=True).click()
+    assert page.locator(".busy").first.evaluate("(e) => getComputedStyle(e).animationName") == "none"

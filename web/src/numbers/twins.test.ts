@@ -1,0 +1,23 @@
+/** The cases of tests/report/web_twins.json, which Python gives, too. */
+
+import { expect, test } from "vitest";
+import table from "../../../tests/report/web_twins.json";
+import { shade } from "../text/scale";
+import { visible } from "../text/visible";
+import { count, fixed, probability, significant } from "./notation";
+
+const cases = table as unknown as Record<string, [string, unknown][]>;
+const number = (given: string): number => (given === "inf" ? Infinity : given === "-inf" ? -Infinity : Number(given));
+const functions: Record<string, (given: string) => unknown> = {
+  fixed: (x) => fixed(number(x)),
+  significant: (x) => significant(number(x)),
+  probability: (x) => probability(number(x)),
+  count: (x) => count(number(x)),
+  visible,
+  shade: (x) => shade(number(x)),
+};
+
+for (const [name, given] of Object.entries(cases))
+  test(`${name} is as in Python`, () => {
+    expect(given.map(([x]) => [x, functions[name]!(x)])).toEqual(given);
+  });
