@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test test-thorough test-server test-clients test-web system web web-check fuzz check format models bench bench-peers bench-architectures clean
+.PHONY: install demo test test-thorough test-server test-clients test-web system web web-check pictures fuzz check format models bench bench-peers bench-architectures clean
 
 install: .venv/.installed
 
@@ -70,6 +70,10 @@ web/node_modules/.installed: web/package.json web/package-lock.json
 web-check: web
 	git diff --exit-code --stat -- src/pofx/web_pages
 	test -z "$$(git ls-files --others --exclude-standard src/pofx/web_pages)"
+
+# The pictures of README.md and docs/, from real runs, in Chromium; the demo takes a few minutes.
+pictures: install
+	$(BIN)/python docs/make_pictures.py
 
 # A minute of each fuzzer of tests/fuzz; POFX_FUZZ_SECONDS and POFX_FUZZ_SEED say otherwise.
 fuzz: install .venv/.smollm2

@@ -361,8 +361,6 @@ def test_links_resolve() -> None:
                 continue
             name, _, anchor = target.partition("#")
             file = (page.parent / name).resolve() if name else page
-            if file.suffix == ".png":
-                continue  # pictures are made by `pofx demo`, after the text
             assert file.exists(), f"{page.name}: link to {target}"
             if anchor:
                 headings = re.findall(r"(?m)^#+ (.*)$", file.read_text(encoding="utf-8"))
