@@ -7,11 +7,13 @@ import json
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from shown_values import OTHERS, values
 
 import pofx
-from pofx.report.html.notebook import _DRAWN, MOST, ROWS
+from pofx.classification.bayes import Posterior
+from pofx.report.html.notebook import _DRAWN, MOST, ROWS, TOKENS
 from pofx.report.json_records import plain, scored_record
 from pofx.report.one_line import _LINES
 from small_models import BYTES
@@ -38,7 +40,7 @@ def test_a_value_is_one_frame(name: str) -> None:
     height = re.search(r'height="(\d+)"', shown)
     assert height is not None
     assert 100 <= int(height[1]) <= MOST
-    assert len(shown) < 200_000
+    assert len(shown) < 400_000
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -55,6 +57,13 @@ def test_the_numbers_are_those_of_the_record() -> None:
     assert {k: text["score"][k] for k in want} == want
 
 
+def test_a_long_text_has_its_line_alone() -> None:
+    long = pofx.score(BYTES, ["a" * (TOKENS + 1)])[0]
+    assert long._repr_html_() is None
+    assert pofx.words(BYTES, ["a " * (TOKENS // 2 + 1)])[0]._repr_html_() is None
+    assert len(pofx.score(BYTES, ["a" * TOKENS])[0]._repr_html_()) < 900_000
+
+
 def test_every_type_with_html_has_a_line() -> None:
     assert set(_DRAWN) <= set(_LINES)
 
@@ -64,9 +73,11 @@ def test_a_value_without_html_is_shown_by_its_line() -> None:
 
 
 def test_a_long_table_says_that_it_goes_on() -> None:
-    worded = pofx.words(BYTES, ["a " * 90 + "b"])[0]
-    assert len(worded.words) > ROWS
-    assert len(worded._repr_html_()) < 200_000
+    p = np.full((ROWS + 7, 2), 0.5)
+    shown = Posterior(np.log(p), np.zeros(len(p)))._repr_html_()
+    (block,) = data_of(shown)["sections"][0]["blocks"]
+    assert len(block["rows"]) == ROWS
+    assert block["note"] == "and 7 more rows"
 
 
 def test_a_classifier_shows_its_classes_once_it_is_fitted() -> None:

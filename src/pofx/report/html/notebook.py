@@ -1,6 +1,6 @@
 """A record as HTML for a cell of a notebook: the components of a page, in a frame of their own.
 
-A cell's output carries the whole script, about 140 kB, so that a notebook shows it offline and years later.
+A cell's output carries the whole script, about 160 kB, so that a notebook shows it offline and years later.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 # Heights of a frame, pixels, measured in a cell of 860 px. A higher page scrolls within its frame.
 ROW, HEAD, LEAST, MOST = 30, 80, 110, 640
+# The most tokens of a text with a frame, which a notebook file then holds: 10,000 tokens take 0.6 MB.
+TOKENS = 10_000
 # The most rows of a table.
 ROWS = 50
 
@@ -92,11 +94,15 @@ def _lm(lm: LM) -> Drawn | None:
     return _rows(("", ""), rows)
 
 
-def _scored(s: Scored) -> Drawn:
+def _scored(s: Scored) -> Drawn | None:
+    if s.terms.tokens > TOKENS:
+        return None
     return score_block([s]), max(475 if s.top_ids is not None else 420, 330 + 28 * _lines(s.text, 45))
 
 
-def _draw(d: Draw) -> Drawn:
+def _draw(d: Draw) -> Drawn | None:
+    if d.terms.tokens > TOKENS:
+        return None
     return draws_block([d]), 90 + 26 * _lines(d.text, 90)
 
 
@@ -104,7 +110,9 @@ def _audit(a: Audit) -> Drawn:
     return audit_block(a), MOST
 
 
-def _worded(w: Worded) -> Drawn:
+def _worded(w: Worded) -> Drawn | None:
+    if w.terms.tokens > TOKENS:
+        return None
     return words_block([w]), 200 + 53 * _lines(w.text, 65)
 
 
