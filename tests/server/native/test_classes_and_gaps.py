@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click import UsageError
 from click.testing import CliRunner
 from native_requests import answered, refused
 from test_in_process import asked
 
+import pofx
 from enumerated import Pieces, complete, open_ended
+from pofx.classification.files import ClassifierSettings, save_joint
 from pofx.classification.joint import Joint
 from pofx.classification.outliers import Rejection
 from pofx.cli.main import pofx as cli
+from pofx.cli.options.named_classifiers import load_classifier, named_classifiers
+from pofx.errors import BadValue
 from pofx.lm.model import LM
 from pofx.queries.conditioning.infill import infill
 from pofx.server.app import make_app
@@ -204,3 +210,30 @@ def test_a_gap_that_costs_too_much_is_refused(server: Server) -> None:
     assert refused(server, "/v1/infill", 400, suffix="", n=8)["param"] == "suffix"
     assert refused(server, "/v1/infill", 400, n=8)["param"] == "suffix"
     assert refused(server, "/v1/infill", 422, model="mle", suffix="zz", n=8)["code"] == "impossible"
+
+
+def test_a_classifier_without_models_conditions_a_served_one(
+    tmp_path: Path, model_files: dict[str, str]
+) -> None:
+    lm, other = pofx.load(model_files["tiny"]), ToyLM()
+    prior = np.log([0.5, 0.5])
+    joint = Joint(("cats", "dogs"), (lm,), ("the cat ", "the dog "), np.array([1.0, 1.0]), prior)
+    save_joint(joint, ClassifierSettings(None), None, tmp_path / "behind")
+    loaded, _ = load_classifier(str(tmp_path / "behind"), [other, lm])
+    assert loaded.lms == (lm,)
+    with pytest.raises(BadValue, match="serve it, too"):
+        load_classifier(str(tmp_path / "behind"), [other])
+    app = make_app([("toy", other), ("tiny", lm)], classifiers=[("behind", loaded, None)])
+    (found,) = asked(app, [{"texts": ["sat"]}], "/v1/classify")
+    expected = joint.posterior(["sat"]).log_p[0]
+    got = [c["posterior_nats"] for c in found["posteriors"][0]["classes"]]
+    assert got == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_two_classifiers_of_one_name_are_refused() -> None:
+    assert named_classifiers(["a=x/languages", "y/languages"]) == {
+        "a": "x/languages",
+        "languages": "y/languages",
+    }
+    with pytest.raises(UsageError, match="-c NAME=DIR"):
+        named_classifiers(["x/languages", "y/languages"])
