@@ -135,3 +135,15 @@ def test_nothing_is_wider_than_the_window(opened: Opened, width: int) -> None:
     expect(page.get_by_role("tree")).to_be_visible()
     expect(page.locator(".draws")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_link_keeps_the_settings_of_q_and_of_the_draws(opened: Opened) -> None:
+    page = opened("#tab=draw&draw.temperature=0.5&draw.topk=4&draw.n=2&draw.seed=3&given=Time+")
+    expect(page.get_by_label("Temperature")).to_have_value("0.5")
+    expect(page.get_by_label("top-k")).to_have_value("4")
+    expect(page.get_by_label("seed")).to_have_value("3")
+    page.get_by_role("button", name="Draw from q").click()
+    expect(page.locator(".draws li")).to_have_count(2)
+    expect(page.get_by_text("temperature 0.5, top-k 4")).to_be_visible()
+    page.get_by_role("button", name="Back to p").click()
+    expect(page.get_by_label("top-k")).to_have_value("")
