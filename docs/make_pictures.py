@@ -29,7 +29,6 @@ COLOURS = 64
 LARGEST = 150_000
 # A sentence of the kind that the built-in model was fitted on, with one surprise.
 SENTENCE = "Return the number of cats in the list."
-MARGIN = 6
 
 
 def main() -> None:
@@ -123,7 +122,7 @@ def shot(page: Page, first: Locator, last: Locator) -> bytes:
     assert top is not None
     assert end is not None
     y = max(0.0, top["y"])
-    height = end["y"] + end["height"] + MARGIN - y
+    height = end["y"] + end["height"] - y
     return page.screenshot(full_page=True, clip={"x": 0, "y": y, "width": WIDTH, "height": height})
 
 
