@@ -14,10 +14,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from pofx.corpus.split import split_documents  # noqa: E402
 from pofx.errors import BadSource, BadValue, Interrupted  # noqa: E402
+from pofx.models.fitting import fit  # noqa: E402
 from pofx.models.specs import TransformerSpec  # noqa: E402
 from pofx.models.transformer.files import to_files  # noqa: E402
 from pofx.models.transformer.fit_state import FitProgress  # noqa: E402
+from pofx.models.transformer.model import TransformerLM  # noqa: E402
 from pofx.models.transformer.training import train  # noqa: E402
 from pofx.vocab.vocabulary import CharVocab  # noqa: E402
 from tiny_transformers import CHARS, SMALL  # noqa: E402
@@ -151,3 +154,12 @@ def test_resuming_may_take_more_seconds(tmp_path: Path) -> None:
     )
     assert steps
     assert steps[0] > 1, "went on, did not begin again"
+
+
+def test_documents_that_a_split_left_still_have_some_to_validate_on() -> None:
+    """The split of a caller and that inside `fit` are of different seeds: else the second holds out none."""
+    left, _ = split_documents([f"document number {k}" for k in range(200)], held_out=0.1)
+    lm = fit(left, TransformerSpec(layers=1, width=16, heads=1, context=16, epochs=0.2))
+    assert isinstance(lm, TransformerLM)
+    assert lm.learning_curve is not None
+    assert len(lm.learning_curve.validation_bits_per_byte)
