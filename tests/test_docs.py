@@ -267,7 +267,7 @@ def uses_smollm2(page: Path) -> bool:
     return any("smollm2" in c for c in commands)
 
 
-THOROUGH = ("pretrained", "why", "infill", "decompress", "condition", "audit", "compress")
+THOROUGH = ("README", "pretrained", "why", "infill", "decompress", "condition", "audit", "compress")
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,7 @@ def test_one_model_behind_prefixes(here: Path, capsys: pytest.CaptureFixture[str
     ours = pofx.GenerativeClassifier.load("c")
     assert found["posterior"] == pytest.approx(ours.predict_proba(["Le temps"]).max())
     assert ours.given == {"en": "E ", "fr": "F "}
-    refused(capsys, "leave it out", "predict", "c", "--text", "x", "-m", "one")
+    refused(capsys, "leave the model out", "predict", "c", "--text", "x", "-m", "one")
     # A model that pofx did not fit is named, not copied.
     texts = [x for x in ENGLISH if x.isascii()]
     pofx.save(pofx.fit(texts, pofx.NgramSpec(order=2)), "m.arpa")

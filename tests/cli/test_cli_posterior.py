@@ -106,7 +106,7 @@ def test_other_vocabularies_meet_at_strings(run: Callable[..., tuple[int, str, s
         (["--text", "a", "-m", "english", "-m", "nobody"], "got nothing of that name"),
         (
             ["--text", "a", "-m", "english", "-m", "french", "--weight", "1"],
-            "one for each of 2 models, got 1",
+            "a weight for each of 2 models, got 1",
         ),
         (["--text", "a", "-m", "english", "-m", "french", *["--weight", "0"] * 2], "not all zero"),
         (

@@ -100,9 +100,9 @@ def test_the_sum_over_strings_counts_the_empty_one() -> None:
 
 def test_x0_twice_is_still_refused() -> None:
     for path in ([END, 0], [END, END]):
-        with pytest.raises(BadValue, match="x0 stands before a text once"):
+        with pytest.raises(BadValue, match="it stands before a text once"):
             plain().forward([path])
-    with pytest.raises(BadValue, match="x0 stands before a text once"):
+    with pytest.raises(BadValue, match="it stands before a text once"):
         # A control token that is not EOS ends nothing, alone or not.
         with_begin(_Control(), 3).forward([[3]])
 

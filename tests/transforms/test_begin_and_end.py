@@ -60,7 +60,7 @@ def test_a_text_with_the_end_inside_is_no_text() -> None:
     with pytest.raises(NotText, match="split the text there") as caught:
         pofx.log_prob(lm, "abca")
     assert "b'c'" in str(caught.value)
-    assert "token 2" in str(caught.value)
+    assert "place 2" in str(caught.value)
     with pytest.raises(NotText):
         pofx.log_prob(lm, "a", given="c")
 

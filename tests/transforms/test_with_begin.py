@@ -58,7 +58,7 @@ def test_what_is_known_of_it(known) -> None:
 def test_x0_twice_is_refused_where_no_text_spells_it() -> None:
     lm = with_begin(core(), "<s>")
     for paths in ([[0, 1, 2]], [[1], [], [0]]):
-        with pytest.raises(BadValue, match="x0 stands before a text once"):
+        with pytest.raises(BadValue, match="it stands before a text once"):
             lm.forward(paths)
     # A letter that stands for x0 may well come first in a text.
     line = with_begin(ToyLM(begin=False), "a")

@@ -55,6 +55,7 @@ ELSEWHERE = {
     "classify predict",
     "classify evaluate",
     "serve",
+    "page",
 }  # in tests of their own below, and in tests/server/test_normalized.py
 
 

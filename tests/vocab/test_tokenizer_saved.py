@@ -134,7 +134,7 @@ def test_a_spoiled_file_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"", "truncated"),
+        (b"", "an empty file"),
         (b'{"model": {"vocab": {"a"', "truncated"),
         (b"\xff\xfe\x00", "no UTF-8"),
         (b"[" * 200_000, "deep"),

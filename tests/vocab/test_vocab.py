@@ -241,9 +241,9 @@ def test_bad_names_list_the_choices(spec: Any) -> None:
 
 
 def test_a_vocabulary_and_its_spec_agree_on_the_end() -> None:
-    with pytest.raises(BadValue, match="no EOS"):
+    with pytest.raises(BadValue, match="without EOS"):
         vocab_for(ByteVocab(end=False), [], end=True)
-    with pytest.raises(BadValue, match="an EOS"):
+    with pytest.raises(BadValue, match="with EOS"):
         vocab_for(ByteVocab(), [], end=False)
 
 

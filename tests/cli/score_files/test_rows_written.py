@@ -68,7 +68,7 @@ def test_a_file_that_cannot_be_made_leaves_the_rows(tmp_path: Path) -> None:
         new.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(BadSource, match="No space .* is kept in .*o.csv.part"):
+    with pytest.raises(BadSource, match="No space .* are in .*o.csv.part"):
         journal.finish(fails)
     journal.close()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["o.csv.part", "o.csv.progress"]

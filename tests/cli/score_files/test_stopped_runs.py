@@ -241,7 +241,7 @@ def test_damaged_leftovers_are_refused(run: Callable[..., Ran]) -> None:
     good, rows = progress.read_bytes(), part.read_bytes()
     state = json.loads(good)
     for bad, found in (
-        (b"", "got no JSON"),
+        (b"", "got an empty file"),
         (b"no json", "got no JSON"),
         (b"[" * 100_000, "got JSON nested too deeply"),
         (b"[1]", "got an array"),

@@ -41,7 +41,7 @@ def test_what_is_measured_is_said_as_it_was_found() -> None:
 def test_within_a_single_cluster_nothing_is_known_of_clusters() -> None:
     found = finding(pofx.corpus_report(documents(60, 25), clusters=["a"] * 60), "effective number")
     assert found.verdict == "warn"
-    assert "single one" in found.why
+    assert "single group" in found.why
 
 
 @pytest.mark.thorough

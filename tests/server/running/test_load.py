@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from served import SIGNALS, Server, connected, http, read_answer, serving, until
 
 STREAM = {"model": "endless", "prompt": "the", "max_tokens": 60_000, "seed": 1, "stream": True}
@@ -64,6 +66,7 @@ def test_clients_that_leave_in_the_middle_of_a_stream_free_their_work(
         assert s.errors.read_text() == ""
 
 
+@pytest.mark.thorough
 def test_a_signal_under_load_finishes_what_was_admitted(tmp_path: Path, fitted_files: dict[str, str]) -> None:
     with serving(tmp_path, fitted_files) as s, ExitStack() as open_until_the_end:
         sockets = [open_until_the_end.enter_context(connected(s)) for _ in range(6)]

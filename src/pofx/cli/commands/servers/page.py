@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pofx.server.table import ServedModel
 
 
-@click.command(cls=Command, numbers="Page", short_help="Look at p(x) in a browser.")
+@click.command(cls=Command, numbers="Server", short_help="Look at p(x) in a browser.")
 @options_of_served_models
 @click.option(
     "--port",
