@@ -38,7 +38,7 @@ test-clients: install .venv-clients/.installed
 
 # The page in a browser: Debian's Chromium, which `make system` installs, drives it.
 test-web: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m web tests/web
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m web tests/web
 
 # What is not from PyPI: Node for a change of web/, and the browser of test-web.
 system:

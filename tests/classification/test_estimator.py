@@ -361,6 +361,7 @@ def python(code: str) -> str:
     return ran.stdout
 
 
+@pytest.mark.thorough
 def test_scikit_learn_is_loaded_by_the_estimator_alone() -> None:
     out = python(
         "import sys, pofx\npofx.fit(['ab'], pofx.NgramSpec(order=2))\n"

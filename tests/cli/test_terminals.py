@@ -56,6 +56,7 @@ def test_forty_columns_keep_every_number(
     assert run("audit", "-m", whole, "--test", str(models / "corpus.txt")).code == 0
 
 
+@pytest.mark.thorough
 def test_arguments_that_are_no_utf8(models: Path) -> None:
     ran = process("score", "--text", b"a\xff\xfe", "-m", "whole", "--json", cwd=models)
     assert ran.returncode == 0, ran.stderr
@@ -128,6 +129,7 @@ def test_a_full_disk(models: Path) -> None:
         assert b"Exception ignored" not in ran.stderr
 
 
+@pytest.mark.thorough
 def test_a_long_line_is_a_document(tmp_path: Path, run: Callable[..., Ran]) -> None:
     """5 MB in one line; 50 MB of English take ten times as long, in 1.8 GB."""
     sentence = " ".join(LINES[:8]) + " "

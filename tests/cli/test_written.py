@@ -206,6 +206,7 @@ def test_devices_may_be_named_as_often_as_one_likes(
     assert ended.value.code == 0, capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_a_packed_file_beside_its_plain_one_is_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -115,6 +115,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_is_refused_at_once_and_read_on_request(tmp_path: Path, small: None, bomb: str) -> None:
     path = BOMBS[bomb](tmp_path)

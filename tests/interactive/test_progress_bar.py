@@ -43,6 +43,7 @@ def _fresh() -> None:
     Fake.made = []
 
 
+@pytest.mark.thorough
 def test_stages_of_a_call() -> None:
     pofx.compress(None, b"to be or not to be " * 40, progress=ProgressBar(Fake))
     assert [b.desc for b in Fake.made] == ["coding", "comparing"]

@@ -64,6 +64,7 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert printed(tool().tidy(run)) == printed(committed)
 
 
+@pytest.mark.thorough
 def test_a_cell_that_raises_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nbclient.exceptions import CellExecutionError
 

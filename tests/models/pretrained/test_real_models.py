@@ -80,6 +80,7 @@ def test_gemma_as_published(loaded: Callable[[str], LM]) -> None:
     assert kittens.logp[0] == pytest.approx(-9.512, abs=2e-3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PACKAGES)
 def test_within_2e5_nats_a_token_of_float64(loaded: Callable[[str], LM], name: str) -> None:
     lm = loaded(name)
@@ -95,6 +96,7 @@ def test_within_2e5_nats_a_token_of_float64(loaded: Callable[[str], LM], name: s
         assert abs(s.total - exact.sum()) < 1e-5 * len(path) + 1e-5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PACKAGES)
 def test_in_any_company(loaded: Callable[[str], LM], name: str) -> None:
     lm = loaded(name)

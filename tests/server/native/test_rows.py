@@ -99,6 +99,7 @@ def test_every_byte_may_be_wrong(server: Server) -> None:
         assert posted(server, bytes(data)).status_code in (200, 400), k
 
 
+@pytest.mark.thorough
 def test_a_small_file_of_much_text_is_refused(server: Server) -> None:
     bomb = file_of(text=arrow.array(["x" * 100_000] * 5000).dictionary_encode().cast(arrow.string()))
     assert len(bomb) < 1 << 20

@@ -166,6 +166,7 @@ def test_work_that_takes_longer_than_the_grace_is_stopped(
         assert s.errors.read_text() == ""
 
 
+@pytest.mark.thorough
 def test_a_server_that_was_killed_returns_with_the_same_numbers(
     tmp_path: Path, fitted_files: dict[str, str]
 ) -> None:
@@ -220,6 +221,7 @@ def test_the_name_of_a_model_is_the_last_part_of_its_path(tmp_path: Path) -> Non
     assert {o.begin for _, o in found} == {"<s>"}
 
 
+@pytest.mark.thorough
 def test_begin_of_several_models_is_for_those_without_x0(tmp_path: Path, model_files: dict[str, str]) -> None:
     models = {name: model_files[name] for name in ("own", "plain")}
     with serving(tmp_path, models, "--begin", "<eos>") as several:

@@ -38,6 +38,7 @@ def numbers(server: Server) -> list[Any]:
     return [answer.get("choices", answer.get("scores")) for answer in found]
 
 
+@pytest.mark.thorough
 def test_deterministic_numbers_have_the_same_bits_under_mixed_load(
     tmp_path: Path, fitted_files: dict[str, str]
 ) -> None:
@@ -51,6 +52,7 @@ def test_deterministic_numbers_have_the_same_bits_under_mixed_load(
         assert among == [alone] * 6
 
 
+@pytest.mark.thorough
 def test_clients_that_leave_in_the_middle_of_a_stream_free_their_work(
     tmp_path: Path, fitted_files: dict[str, str]
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_browser_without_a_window_is_none(monkeypatch: pytest.MonkeyPatch) -> 
     assert not browser.open_in_browser("http://127.0.0.1:1")
 
 
+@pytest.mark.thorough
 def test_no_open_writes_the_address_alone(seen: tuple[Path, dict[str, str]]) -> None:
     opened, environment = seen
     process = subprocess.Popen(
