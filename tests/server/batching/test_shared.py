@@ -290,3 +290,24 @@ def test_a_step_waits_for_the_draws_of_the_last_step(monkeypatch: pytest.MonkeyP
         for letter in range(2):
             pool.submit(shared.extend, toy.start(1), [[letter]])
     assert [sorted(c) for c in gated.calls] == [[(0,), (1,)]]
+
+
+def test_a_call_waits_for_the_callers_that_were_just_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else clients that ask one text after another are for ever computed in two halves."""
+    monkeypatch.setattr(batching, "RETURN", 1e9)
+    monkeypatch.setattr(batching, "PATIENCE", 0)
+    gated = Gated(worked(ToyLM()))
+    shared = SharedLM(gated, Turns())
+    first, second = forward_work(shared, [0, 3]), forward_work(shared, [2, 3])
+    # A client needs a while to ask again; without the wait the other call goes first.
+    together(gated, shared, [lambda: (first(), time.sleep(0.05), second()), forward_work(shared, [1, 3])])
+    assert [sorted(c) for c in gated.calls] == [[(0, 3)], [(1, 3), (2, 3)]]
+
+
+def test_nobody_waits_for_callers_of_long_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "RETURN", 1e9)
+    gated = Gated(worked(ToyLM()))
+    shared = SharedLM(gated, Turns())
+    long = [0] * (LONG + 1)
+    together(gated, shared, [forward_work(shared, long), forward_work(shared, [1, 3])])
+    assert [len(c[0]) for c in gated.calls] == [len(long), 2]
