@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
-from pofx.cli.options.named_models import parted_name
+from pofx.cli.options.named_models import by_name
 from pofx.errors import Advice, BadValue
 
 if TYPE_CHECKING:
@@ -25,15 +23,7 @@ def named_classifiers(given: Sequence[str]) -> dict[str, str]:
     Raises:
         click.UsageError: Two classifiers have one name.
     """
-    out: dict[str, str] = {}
-    for text in given:
-        name, directory = parted_name(text)
-        if name in out:
-            raise click.UsageError(
-                f"-c: expected classifiers of different names, got two named {name!r}; name one yourself (-c NAME=DIR)."
-            )
-        out[name] = directory
-    return out
+    return by_name(given, "-c", "classifier", "DIR")
 
 
 def load_classifier(directory: str, models: Sequence[LM]) -> tuple[Joint, Rejection | None]:

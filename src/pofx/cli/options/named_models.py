@@ -26,15 +26,31 @@ def named_models(given: Sequence[str], options: ModelOptions) -> list[tuple[str,
     Raises:
         click.UsageError: Two models have one name.
     """
-    out: dict[str, ModelOptions] = {}
+    return [(name, replace(options, name=model)) for name, model in by_name(given, "-m", "model").items()]
+
+
+def by_name(given: Sequence[str], option: str, noun: str, place: str = "") -> dict[str, str]:
+    """The place of each thing, by its name.
+
+    Args:
+        given: PLACE or NAME=PLACE, as the option has them.
+        option: The option, for messages.
+        noun: What is named, for messages.
+        place: The word for a place in the help of the option; the noun in capitals by default.
+
+    Raises:
+        click.UsageError: Two things have one name.
+    """
+    out: dict[str, str] = {}
     for text in given:
-        name, model = parted_name(text)
+        name, where = parted_name(text)
         if name in out:
             raise click.UsageError(
-                f"-m: expected models of different names, got two named {name!r}; name one yourself (-m NAME=MODEL)."
+                f"{option}: expected {noun}s of different names, got two named {name!r}; name one yourself "
+                f"({option} NAME={place or noun.upper()})."
             )
-        out[name] = replace(options, name=model)
-    return list(out.items())
+        out[name] = where
+    return out
 
 
 def parted_name(text: str) -> tuple[str, str]:
