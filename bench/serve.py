@@ -1,7 +1,7 @@
 """The server beside the library: one process that answers many clients, against one process that is given all texts.
 
     python bench/serve.py                 throughput, latency, shared prefixes: some minutes on two cores
-    python bench/serve.py --soak 600      also ten minutes of mixed load, with memory and file descriptors
+    python bench/serve.py --soak 600      also ten minutes of mixed load, as bench/serve_soak.py alone does
     python bench/serve.py --tools lm-eval also `lm-eval --model hf` on the same texts (needs bench/peers.txt)
 
 The server, the clients and each contender are processes of their own with one thread for products. Times are wall
@@ -13,112 +13,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from http.client import HTTPConnection
 from pathlib import Path
 
 import score_limit
 import score_texts
 from score import prepare, speeds
-from score_run import Process, Setting, Tool, environment, say
+from score_run import Process, Setting, Tool, say
+from serve_process import Client, Server, by_clients
+from serve_soak import soak
 
 HERE = Path(__file__).resolve().parent
 CLIENTS = (1, 4, 16)
-COMPUTED = "pofx_pass_seconds_sum"
-
-
-class Server:
-    """`pofx serve` in a process of its own."""
-
-    def __init__(self, setting: Setting, *options: str) -> None:
-        command = [sys.executable, "-m", "pofx", "serve", "-m", setting.source, "--begin", setting.begin]
-        self.child = subprocess.Popen(
-            [*command, "--port", "0", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment(setting.threads),
-        )
-        assert self.child.stdout is not None
-        self.port = 0
-        for line in self.child.stdout:
-            if "http://127.0.0.1:" in line:
-                self.port = int(line.split("http://127.0.0.1:")[1].split("/")[0].split()[0].rstrip(".,"))
-                break
-        assert self.port, "the server said no port"
-        stop = time.monotonic() + 120
-        while self.get("/ready")[0] != 200:
-            assert time.monotonic() < stop, "the server is not ready"
-            time.sleep(0.1)
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=300)
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        out = answer.status, answer.read()
-        connection.close()
-        return out
-
-    def memory(self) -> int:
-        """Resident bytes."""
-        for line in Path(f"/proc/{self.child.pid}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-        return 0
-
-    def computed(self) -> float:
-        """Seconds that the server has computed so far, as /metrics has them."""
-        lines = self.get("/metrics")[1].decode().splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.startswith(COMPUTED))
-
-    def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.child.pid}/fd"))
-
-    def close(self) -> None:
-        self.child.terminate()
-        assert self.child.wait(timeout=60) == 0
-
-
-class Client:
-    """One connection, kept open."""
-
-    def __init__(self, server: Server) -> None:
-        self.connection = HTTPConnection("127.0.0.1", server.port, timeout=600)
-
-    def post(self, path: str, body: dict) -> dict:
-        self.connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        answer = self.connection.getresponse()
-        data = answer.read()
-        assert answer.status == 200, data[:300]
-        return json.loads(data)
-
-    def total(self, text: str, given: str = "") -> float:
-        asked = {"texts": [text], "given": given, "boundary": "token"} if given else {"texts": [text]}
-        return self.post("/v1/score", asked)["scores"][0]["total_nats"]
-
-
-def by_clients(server: Server, texts: list[str], clients: int, given: str = "") -> tuple[float, list[float]]:
-    """Wall seconds and numbers of texts that so many clients ask for, one text a request."""
-    lines = [texts[k::clients] for k in range(clients)]
-    found: dict[str, float] = {}
-
-    def ask(mine: list[str]) -> None:
-        client = Client(server)
-        for text in mine:
-            found[text] = client.total(text, given)
-
-    start = time.perf_counter()
-    with ThreadPoolExecutor(clients) as pool:
-        list(pool.map(ask, lines))
-    return time.perf_counter() - start, [found[t] for t in texts]
 
 
 def throughput(setting: Setting, data: dict, cutter, server: Server, options, out: dict) -> None:
@@ -197,35 +108,6 @@ def shared_prefix(data: dict, server: Server, out: dict) -> None:
     out["shared"] = {"once": once, "many": many}
 
 
-def soak(data: dict, server: Server, seconds: float, out: dict) -> None:
-    texts = data["A"][0]
-    first = [Client(server).total(t) for t in texts[:20]]
-    samples, stop, k = [], time.monotonic() + seconds, 0
-    while time.monotonic() < stop:
-        by_clients(server, texts[:64], 8)
-        for text in texts[:8]:
-            leaver = HTTPConnection("127.0.0.1", server.port, timeout=60)
-            leaver.request(
-                "POST", "/v1/score", json.dumps({"texts": [text * 40]}), {"Content-Type": "application/json"}
-            )
-            leaver.close()
-        bad = HTTPConnection("127.0.0.1", server.port, timeout=60)
-        bad.request("POST", "/v1/completions", b"\xff{" * 100, {"Content-Type": "application/json"})
-        assert 400 <= bad.getresponse().status < 500
-        bad.close()
-        samples.append((server.memory(), server.descriptors()))
-        k += 1
-    client = Client(server)  # the server has closed connections that idled since the start
-    assert [client.total(t) for t in texts[:20]] == first
-    memory = [m / 2**20 for m, _ in samples]
-    print(f"\n## Soak of {seconds:.0f} s, {k} rounds\n")
-    print(f"Resident MB: {memory[len(memory) // 4]:.0f} after a quarter, {memory[-1]:.0f} at the end.")
-    print(
-        f"File descriptors: {samples[len(samples) // 4][1]}, {samples[-1][1]}. First and last numbers equal to the bit."
-    )
-    out["soak"] = samples
-
-
 def processor() -> str:
     """The name that the kernel gives the processor."""
     try:
@@ -265,14 +147,14 @@ def main() -> None:
     out: dict = {"processor": processor()}
     with tempfile.TemporaryDirectory() as name:
         setting, data, cutter = prepare(options, options.model, Path(name))
-        server = Server(setting)
+        server = Server(setting.source, "--begin", setting.begin, threads=setting.threads)
         try:
             print(f"Processor: {out['processor']}, {options.threads} thread(s) for products")
             throughput(setting, data, cutter, server, options, out)
             latency(data, server, out)
             shared_prefix(data, server, out)
             if options.soak:
-                soak(data, server, options.soak, out)
+                out["soak"] = soak(data["A"][0], server, options.soak)
         finally:
             server.close()
     if options.json:

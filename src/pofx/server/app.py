@@ -16,6 +16,7 @@ from pofx.classification.joint import Joint
 from pofx.classification.outliers import Rejection
 from pofx.errors import PofxError
 from pofx.lm.model import LM
+from pofx.server.classifiers.golden import golden_text
 from pofx.server.classifiers.served import Classifiers
 from pofx.server.client_routes import client_routes
 from pofx.server.description.endpoint import openapi_endpoint
@@ -78,6 +79,7 @@ def make_app(
     app.state.classifiers = Classifiers(classifiers, app.state.table)
     app.state.readers, app.state.infills = CapacityLimiter(READERS), CapacityLimiter(INFILLS)
     app.state.golden = {m.name: golden(m.lm) for m in app.state.table}
+    app.state.golden_texts = {c.name: golden_text(c.joint) for c in app.state.classifiers}
     return app
 
 

@@ -6,13 +6,22 @@ import json
 import re
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
+import pofx
 from pofx import BadValue
+from pofx.classification.files import load_joint
+from pofx.classification.joint import Joint
 from pofx.cli.main import main
+from pofx.server.app import make_app
+from pofx.server.classifiers.golden import golden_text
+from pofx.server.running.golden import Golden, golden
 from served import SIGNALS, Server, connected, http, read_answer, serving, until
 from small_models import ngram
 
@@ -52,6 +61,7 @@ def test_health_ready_and_metrics(server: Server) -> None:
     assert ready["status"] == "ready"
     assert set(ready["models"]) == set(server.models)
     assert max(ready["models"].values()) <= 1e-5
+    assert ready["classifiers"] == {"languages": 0.0}
     before = server.metric('pofx_requests_total{path="other",status="404"}')
     tokens = server.metric("pofx_tokens_total")
     server.get("/secret-of-a-client")
@@ -66,17 +76,38 @@ def test_health_ready_and_metrics(server: Server) -> None:
 
 
 def test_a_model_that_says_something_else_is_not_ready(fitted_files: dict[str, str]) -> None:
-    import numpy as np
-
-    import pofx
-    from pofx.server.running.golden import Golden, golden
-
     lm = pofx.load(fitted_files["own"])
     found = golden(lm)
     assert found.distance(lm) == 0
     assert np.isfinite(found.logp).all()
     assert Golden(found.path, found.skip, found.logp + 1e-3).distance(lm) == pytest.approx(1e-3)
     assert Golden(found.path, found.skip, found.logp - np.inf).distance(lm) == np.inf
+
+
+def test_a_classifier_that_says_something_else_is_not_ready(classifier_file: str) -> None:
+    joint = load_joint(classifier_file)[0]
+    found = golden_text(joint)
+    assert found.text
+    assert found.distance(joint) == 0
+    assert np.isfinite(found.said).any()
+    assert found.distance(replace(joint, lms=joint.lms[::-1])) > 1e-3
+    assert found.distance(joint.with_prior({"en": 9, "fr": 1})) > 1e-3
+    app = make_app([("own", ngram())], classifiers=[("languages", joint, None)])
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        assert client.get("/ready").json()["classifiers"] == {"languages": 0.0}
+        app.state.golden_texts["languages"] = replace(found, said=found.said + 1e-3 * found.tokens)
+        answer = client.get("/ready")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+        assert "classifier languages, by 0.001" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("given", [None, ("the ", "a ")])
+def test_a_golden_text_is_made_of_any_classifier(given: tuple[str, str] | None) -> None:
+    lms = (ngram(),) if given else (ngram(), ngram(order=2, smoothing="mle"))
+    joint = Joint(("x", "y"), lms, given, np.array([1.0, 1.0]), np.log([0.5, 0.5]))
+    found = golden_text(joint)
+    assert found.distance(joint) == 0
+    assert np.isfinite(found.said).any()
 
 
 def test_an_address_that_other_machines_reach_needs_a_key(refused: Callable[..., str]) -> None:

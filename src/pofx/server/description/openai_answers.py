@@ -213,9 +213,11 @@ class ReadyAnswer(Answer):
     """The answer of `GET /ready`.
 
     Attributes:
-        status: All models are ready.
+        status: All models and classifiers are ready.
         models: How far the log-probabilities of each model are from those at the start, nats.
+        classifiers: How far the likelihoods and the posterior of each classifier are from those at the start, nats a token.
     """
 
     status: Literal["ready"]
     models: dict[str, float]
+    classifiers: dict[str, float]

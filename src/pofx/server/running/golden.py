@@ -31,9 +31,13 @@ class Golden:
 
     def distance(self, lm: LM) -> float:
         """The largest difference of a token's log p to its value when the server started, in nats."""
-        now = _read(lm, self.path, self.skip)
-        moved = now != self.logp  # −∞ twice is no difference
-        return float(np.max(np.abs(now[moved] - self.logp[moved]), initial=0.0))
+        return moved_by(_read(lm, self.path, self.skip), self.logp)
+
+
+def moved_by(now: NDArray[np.float64], then: NDArray[np.float64]) -> float:
+    """The largest difference of two arrays of log-probabilities, in nats; −∞ twice is no difference."""
+    moved = now != then
+    return float(np.max(np.abs(now[moved] - then[moved]), initial=0.0))
 
 
 def golden(lm: LM) -> Golden:
