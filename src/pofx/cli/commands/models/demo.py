@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.score import Scored
 
 # Passes over the text, not seconds: a slow machine gives the same models, only later.
-EPOCHS = 0.4
+EPOCHS = 0.25
 SENTENCE = "Return the length of the list."
-BEHIND = "Return the "
+PREFIX = "Return the "
 
 INTRO = (
     "A language model predicts the next token. Multiply its predictions and you have the probability of a whole text, "
@@ -43,7 +43,7 @@ FITTED = (
 )
 CHAIN = "Every factor of the chain rule, the last one p(EOS | text): the text is complete, it does not just begin so."
 DRAWN = "Having all factors, one can draw: x1 from p(·|x0), x2 from p(·|x0,x1), until EOS comes. No prompt is needed."
-GIVEN = f"The same distribution after a prefix: p(y | {BEHIND.strip()} …) = p(xy) / P(x)."
+GIVEN = f"The same distribution after a prefix: p(y | {PREFIX.strip()} …) = p(xy) / P(x)."
 AUDITED = (
     "Is it a joint distribution? The audit measures it: next-token distributions that sum to 1, draws scored as drawn, "
     "first bytes better predicted after x0 than anywhere else, EOS where documents end."
@@ -74,8 +74,8 @@ REFUSED = (
 def command(out: str, epochs: float, seed: int) -> None:
     """Fit, score, sample and audit four small models of the Python documentation, in under three minutes.
 
-    There are two families, each with and without x0 (BOS). The transformers need torch; without torch, the demo fits
-    the n-grams only.
+    There are two families, each with and without x0 (BOS). The transformers need torch, and are fitted side by side on
+    two cores; without torch, the demo fits the n-grams only.
     """
     from rich.console import Console
 
@@ -113,8 +113,8 @@ def command(out: str, epochs: float, seed: int) -> None:
     _print_scored(console, scored)
 
     _head(console, f"4  Draws from the {best.name}")
-    free, behind = _draws(best.lm, seed)
-    _print_draws(console, free, behind)
+    free, after = _draws(best.lm, seed)
+    _print_draws(console, free, after)
 
     _head(console, "5  The audit")
     console.print(AUDITED)
@@ -127,7 +127,7 @@ def command(out: str, epochs: float, seed: int) -> None:
         console.print(f"[bold]>>> {asked}[/]", highlight=False)
         console.print(answered, markup=False, highlight=False)
 
-    sections = _sections(about, rows, compared, curves(models), scored, best, free, behind, audits, dialogue)
+    sections = _sections(about, rows, compared, curves(models), scored, best, free, after, audits, dialogue)
     write_page(out, "p(x) for language models", sections, [(m.name, m.lm) for m in models], lead=INTRO)
     console.print(
         f"\nDone in {time.perf_counter() - started:.0f} s. Open {out} in a browser; then, on your own text:"
@@ -145,7 +145,7 @@ def _score(lm: LM) -> Scored:
 def _draws(lm: LM, seed: int) -> tuple[list[Draw], list[Draw]]:
     from pofx.queries.sample import sample
 
-    return sample(lm, 3, max_tokens=400, seed=seed), sample(lm, 3, given=BEHIND, max_tokens=400, seed=seed)
+    return sample(lm, 3, max_tokens=400, seed=seed), sample(lm, 3, given=PREFIX, max_tokens=400, seed=seed)
 
 
 def _audit_all(
@@ -200,13 +200,13 @@ def _print_scored(console: Console, scored: Scored) -> None:
     console.print(legend())
 
 
-def _print_draws(console: Console, free: list[Draw], behind: list[Draw]) -> None:
+def _print_draws(console: Console, free: list[Draw], after: list[Draw]) -> None:
     from pofx.report.terminal.draws import draws_table
 
     console.print(DRAWN)
     console.print(draws_table(free))
     console.print(GIVEN)
-    console.print(draws_table(behind))
+    console.print(draws_table(after))
 
 
 def _sections(
@@ -217,7 +217,7 @@ def _sections(
     scored: Scored,
     best: Fitted,
     free: list[Draw],
-    behind: list[Draw],
+    after: list[Draw],
     audits: list[tuple[str, Audit]],
     dialogue: list[tuple[str, str]],
 ) -> list[Any]:
@@ -243,7 +243,7 @@ def _sections(
         page.score_section([scored], f"The chain rule, by the {best.name}"),
         page.prose_section(
             f"Draws from the {best.name}",
-            [DRAWN, page.draws_block(free), GIVEN, page.draws_block(behind)],
+            [DRAWN, page.draws_block(free), GIVEN, page.draws_block(after)],
         ),
         page.audits_section(audits, "Four audits", AUDITED),
         page.prose_section(

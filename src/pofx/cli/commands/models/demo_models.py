@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+import tempfile
 import time
 from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pofx.cli.spelling import in_shell
@@ -13,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pofx.lm.model import LM
+    from pofx.models.specs import TransformerSpec
+    from pofx.models.transformer.learning_curve import LearningCurve
     from pofx.queries.findings import Series
 
 ORDER = 6
@@ -20,20 +27,30 @@ ORDER = 6
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model of the story, and what it cost and reaches."""
+    """A model of the story, with the time of its fit and its losses.
+
+    Attributes:
+        name: What the story calls the model.
+        lm: The model.
+        seconds: How long the fit took.
+        nats_per_document: L(θ) = −(1/N) Σ log p(xⁿ) of the test documents, nats; NaN where there is no p(x1).
+        bits_per_byte: The loss of the test documents.
+        curve: How a transformer learned; None for a model of another family.
+    """
 
     name: str
     lm: LM
     seconds: float
     nats_per_document: float
     bits_per_byte: float
+    curve: LearningCurve | None = None
 
 
 def fit_all(
     console: Console, train: list[str], tuning: list[str], test: list[str], epochs: float, seed: int
 ) -> list[Fitted]:
     """Two n-grams and, where torch is, two transformers: with and without x0."""
-    from pofx.errors import MissingExtra, not_resumable
+    from pofx.errors import MissingExtra, require
     from pofx.models.fitting import fit
     from pofx.models.specs import NgramSpec, TransformerSpec
 
@@ -41,29 +58,69 @@ def fit_all(
     for begin in (True, False):
         name = f"{ORDER}-gram" if begin else f"{ORDER}-gram without x0"
         t = time.perf_counter()
-        out.append(_measured(name, fit(train, NgramSpec(order=ORDER, begin=begin)), t, test))
-    for begin in (True, False):
-        name = "transformer" if begin else "transformer without x0"
-        t = time.perf_counter()
-        try:
-            with console.status(f"fitting the {name} …"):
-                spec = TransformerSpec(begin=begin, epochs=epochs, seed=seed)
-                with not_resumable("run it again, with fewer --epochs if it took too long"):
-                    lm = fit(train, spec, validation=tuning)
-        except MissingExtra as e:
-            console.print(f"(no transformer: {in_shell(e)})")
-            break
-        out.append(_measured(name, lm, t, test))
+        lm = fit(train, NgramSpec(order=ORDER, begin=begin))
+        out.append(_measured(name, lm, time.perf_counter() - t, test))
+    try:
+        require("torch", "torch", "a transformer")
+    except MissingExtra as e:
+        console.print(f"(no transformer: {in_shell(e)})")
+        return out
+    specs = [TransformerSpec(begin=begin, epochs=epochs, seed=seed) for begin in (True, False)]
+    with console.status("fitting the transformers, with and without x0 …"):
+        networks = _fit_side_by_side(specs, train, tuning)
+        for spec, (lm, seconds, curve) in zip(specs, networks):
+            name = "transformer" if spec.begin else "transformer without x0"
+            out.append(_measured(name, lm, seconds, test, curve))
     return out
 
 
-def _measured(name: str, lm: LM, started: float, held_out: list[str]) -> Fitted:
+def _fit_side_by_side(
+    specs: list[TransformerSpec], train: list[str], tuning: list[str]
+) -> list[tuple[LM, float, LearningCurve | None]]:
+    """Fit each network in a process of its own, as many at a time as there are cores.
+
+    A network as narrow as these computes with one thread, so two processes use two cores where two threads use one.
+    """
+    from pofx.models.loading import load
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder) / str(k) for k in range(len(specs))]
+        # A pool ends its processes when its block is left, also by Ctrl-C, of which only this process is told.
+        with get_context("spawn").Pool(min(cores, len(specs)), _leave_ctrl_c_to_the_parent) as pool:
+            fits = pool.starmap(
+                _fit_and_save, [(s, train, tuning, p) for s, p in zip(specs, places)], chunksize=1
+            )
+        return [(load(p), seconds, curve) for p, (seconds, curve) in zip(places, fits)]
+
+
+def _leave_ctrl_c_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _fit_and_save(
+    spec: TransformerSpec, train: list[str], tuning: list[str], place: Path
+) -> tuple[float, LearningCurve | None]:
+    """Fit a network and save it at `place`; return the seconds of the fit and how the network learned."""
+    from pofx.models.fitting import fit
+    from pofx.models.saving import save
+    from pofx.models.transformer.model import TransformerLM
+
+    started = time.perf_counter()
+    lm = fit(train, spec, validation=tuning)
+    seconds = time.perf_counter() - started
+    save(lm, place)
+    return seconds, lm.learning_curve if isinstance(lm, TransformerLM) else None
+
+
+def _measured(
+    name: str, lm: LM, seconds: float, held_out: list[str], curve: LearningCurve | None = None
+) -> Fitted:
     from pofx.units import bits_per_byte
 
-    took = time.perf_counter() - started
     total, n_bytes = _loss(lm, held_out)
     nats = total / len(held_out) if lm.begin.known != "none" else math.nan
-    return Fitted(name, lm, took, nats, bits_per_byte(total, n_bytes))
+    return Fitted(name, lm, seconds, nats, bits_per_byte(total, n_bytes), curve)
 
 
 def _loss(lm: LM, texts: list[str]) -> tuple[float, int]:
@@ -82,8 +139,9 @@ def interpolated(models: list[Fitted], tuning: list[str], test: list[str]) -> Fi
     parts = [m for m in models if m.lm.begin.known != "none"]
     if len(parts) < 2:
         return None
-    t = time.perf_counter()
-    return _measured("both, interpolated", interpolate([m.lm for m in parts], held_out=tuning), t, test)
+    started = time.perf_counter()
+    lm = interpolate([m.lm for m in parts], held_out=tuning)
+    return _measured("both, interpolated", lm, time.perf_counter() - started, test)
 
 
 def comparison(models: list[Fitted], mixed: Fitted | None) -> str:
@@ -111,7 +169,6 @@ def comparison(models: list[Fitted], mixed: Fitted | None) -> str:
 
 def curves(models: list[Fitted]) -> list[Series]:
     """Return how the loss of each transformer fell while it was fitted."""
-    from pofx.models.transformer.model import TransformerLM
     from pofx.queries.findings import Series
 
     return [
@@ -121,11 +178,11 @@ def curves(models: list[Fitted]) -> list[Series]:
             "line",
             tuple(
                 (f"{x:.3f}", float(y))
-                for x, y in zip(curve.validation_passes, curve.validation_bits_per_byte)
+                for x, y in zip(m.curve.validation_passes, m.curve.validation_bits_per_byte)
             ),
         )
         for m in models
-        if isinstance(m.lm, TransformerLM) and (curve := m.lm.learning_curve) is not None
+        if m.curve is not None
     ]
 
 
