@@ -121,8 +121,10 @@ def test_errors_survive_copies_and_processes(kind: type[PofxError]) -> None:
 
 def test_an_interrupted_fit_says_how_to_go_on() -> None:
     e = Interrupted(7, 0.25, Path("c"))
-    assert str(e) == "interrupted after step 7, 25 % of the fit; go on (resume=True, checkpoint='c')"
-    assert str(in_shell(e)).endswith("of the fit; go on (--resume)")
+    assert (
+        str(e) == "interrupted after step 7, 25 % of the fit; continue the fit (resume=True, checkpoint='c')"
+    )
+    assert str(in_shell(e)).endswith("of the fit; continue the fit (--resume)")
     with pytest.raises(Interrupted, match="nothing was kept; begin again$"), not_resumable("begin again"):
         raise e
 

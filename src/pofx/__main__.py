@@ -1,4 +1,4 @@
-"""`python -m pofx`: the command `pofx`, where no script of that name is on the path."""
+"""Run the command `pofx` by `python -m pofx`, for an environment whose path has no script `pofx`."""
 
 from pofx.cli.main import main
 

@@ -18,7 +18,7 @@ _WITHIN_TORCH = (
     ("oneDNN", re.compile(r"MKL-DNN v?([\w.]+)")),
     ("MKL", re.compile(r"Math Kernel Library Version ([\w.]+)")),
 )
-# A message shows so many characters of a value.
+# A message shows at most this many characters of a value, since a value from a file can have any length.
 _SHOWN = 80
 
 

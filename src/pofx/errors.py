@@ -214,7 +214,7 @@ class Undecodable(PofxError):
 
 
 class OutOfMemory(PofxError):
-    """Work that needs more memory than the machine or its accelerator has."""
+    """Work that needs more memory than the machine or its accelerator has; fewer texts in one call need less."""
 
     code = "out-of-memory"
 
@@ -222,8 +222,8 @@ class OutOfMemory(PofxError):
 def not_replaced(path: str | Path) -> BadValue:
     """Return the error of an output path at which a finished output stands already."""
     return BadValue(
-        "expected a name that is free, got an output that is finished",
-        ["name another", Advice("replace it", "overwrite=True", "--overwrite")],
+        "expected a free path, got the path of a finished output",
+        ["name another path", Advice("replace the output", "overwrite=True", "--overwrite")],
         Argument(str(path), str(path)),
     )
 
@@ -260,7 +260,7 @@ class Interrupted(PofxError):
             super().__init__(f"{done}; nothing was kept", advice)
         else:
             super().__init__(
-                done, Advice("go on", f"resume=True, checkpoint={str(checkpoint)!r}", "--resume")
+                done, Advice("continue the fit", f"resume=True, checkpoint={str(checkpoint)!r}", "--resume")
             )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pofx.errors import Advice, Argument, BadValue
 
-MOST = 2**63 - 1  # what numpy and torch hold as a whole number
+MOST = 2**63 - 1  # the largest whole number that numpy and torch hold
 
 
 def check_whole_number(
@@ -123,14 +123,14 @@ def check_ids(ids: Any, size: int) -> None:
     """Check that each token id of an array is one of the `size` ids of a vocabulary.
 
     Raises:
-        IndexError: An id is negative, or `size` or more. Ids are made by programs, so this is no `BadValue`.
+        IndexError: An id is negative, or `size` or more. Programs make ids, so a wrong id is no `BadValue`.
     """
     if ids.size and not 0 <= ids.min() <= ids.max() < size:
         raise IndexError(f"expected ids below {size}, got {ids.min()} … {ids.max()}")
 
 
 def why_not_whole(value: Any, least: int, most: int) -> str | None:
-    """Return the reason, for a message, why a value is no whole number from `least` to `most`; None where it is one."""
+    """Return the reason, for a message, why a value is no whole number from `least` to `most`; None for such a number."""
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= most:
         return f"expected {_whole_range(value, least, most)}, got {show_value(value)}"
     return None
@@ -139,7 +139,7 @@ def why_not_whole(value: Any, least: int, most: int) -> str | None:
 def why_not_real(
     value: Any, low: float, high: float, *, above: bool = False, below: bool = False
 ) -> str | None:
-    """Return the reason, for a message, why a value is no finite number in a range; None where it is one."""
+    """Return the reason, for a message, why a value is no finite number in a range; None for such a number."""
     x = _float(value)
     if math.isfinite(x) and (x > low if above else x >= low) and (x < high if below else x <= high):
         return None
@@ -155,7 +155,7 @@ def show_value(value: Any) -> str:
     if isinstance(value, Number) and hasattr(value, "item"):
         value = value.item()
     if isinstance(value, int) and value.bit_length() > 180:
-        return "a number of more than 50 digits"  # Python refuses to write out one of more than 4,300
+        return "a number of more than 50 digits"  # Python refuses to write out a number of more than 4,300 digits
     return f"{value!r:.60}"
 
 

@@ -202,8 +202,8 @@ def test_a_pipe_and_a_link_stay_what_they_are(run: Callable[..., Ran]) -> None:
 
 def test_nothing_is_replaced_unasked(run: Callable[..., Ran]) -> None:
     run("compress", "a.txt")
-    assert "a.txt.pofx: expected a name that is free" in run("compress", "a.txt").refusal
-    assert "a.txt: expected a name that is free" in run("decompress", "a.txt.pofx").refusal
+    assert "a.txt.pofx: expected a free path" in run("compress", "a.txt").refusal
+    assert "a.txt: expected a free path" in run("decompress", "a.txt.pofx").refusal
     assert run("compress", "a.txt", "--overwrite").code == 0
     assert "say where to write with -o" in run("decompress", "a.txt").refusal
 

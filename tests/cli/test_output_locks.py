@@ -20,7 +20,7 @@ from pofx.files.locks import locked_outputs
 pytest.importorskip("fcntl")
 
 Run = Callable[..., tuple[object, str]]
-REFUSAL = "expected a path that no other run writes, got a path that another run is writing; wait for it, or write elsewhere"
+REFUSAL = "expected a path that no other run writes, got a path that another run is writing; wait for the other run, or write to another path"
 COMMANDS = {**OUTPUTS, ("demo", "out"): "demo -o OUT"}
 COMPRESS = "compress in.txt -m model.arpa -o out"
 
@@ -98,7 +98,7 @@ def test_other_paths_devices_and_standard_output_are_free(run: Run) -> None:
 
 def test_the_lock_ends_with_the_run(run: Run) -> None:
     assert run(COMPRESS)[0] == 0
-    assert run(COMPRESS)[1].count("got an output that is finished") == 1  # a refused run ends, too
+    assert run(COMPRESS)[1].count("got the path of a finished output") == 1  # a refused run ends, too
     assert not locks()
     assert run(f"{COMPRESS} --overwrite")[0] == 0
 

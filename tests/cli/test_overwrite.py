@@ -15,9 +15,7 @@ from test_written import OUTPUTS, ROWS, content
 from pofx.cli.main import main
 
 Run = Callable[..., tuple[object, str, str]]
-REFUSAL = (
-    "expected a name that is free, got an output that is finished; name another, or replace it (--overwrite)"
-)
+REFUSAL = "expected a free path, got the path of a finished output; name another path, or replace the output (--overwrite)"
 # What makes the output of each verb: IN is a corpus, unless the verb reads something else.
 MADE = {
     **OUTPUTS,

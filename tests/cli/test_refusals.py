@@ -47,7 +47,10 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         ["score", "--text", "a", "-m", "whole", "--context", "8", "--stride", "9"],
         "stride: expected a whole number from 1 to 8",
     ),
-    "onto other files": (["fit", "good.txt", "-o", "full"], "got other files (mine.txt); choose another"),
+    "onto other files": (
+        ["fit", "good.txt", "-o", "full"],
+        "got other files (mine.txt); choose another path",
+    ),
     "onto a file": (["fit", "good.txt", "-o", "good.txt"], "good.txt"),
     "onto the current directory": (["fit", "good.txt", "-o", "."], "expected"),
     "files and texts": (["score", "good.txt", "--text", "a"], "expected FILES or --text, got both"),

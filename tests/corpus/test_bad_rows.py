@@ -126,9 +126,9 @@ def test_without_a_callback_bad_rows_are_warned_of_and_bounded(tmp_path):
         ("folder.txt", "expected a directory with files that end in .txt"),
         ("a.jsonlines", "format='jsonl'"),
         ("a.cvs", "format='csv'"),
-        ("a", "got no such ending; say what it is"),
+        ("a", "got no such ending; name the format"),
         ("a.gz", "got no such ending"),
-        ("a.txt.bz2", "unpack it"),
+        ("a.txt.bz2", "unpack the file"),
         ("a.parquet.gz", "Parquet is read from its end"),
     ],
 )
@@ -153,7 +153,7 @@ def test_a_column_that_is_not_there_names_those_that_are(tmp_path, kind):
 
 
 def test_other_bad_tables(tmp_path):
-    with pytest.raises(BadSource, match="got it twice"):
+    with pytest.raises(BadSource, match="got several columns of that name in"):
         read(put(tmp_path / "a.csv", "text,text\na,b\n"))
     with pytest.raises(BadSource, match="name the columns in the first row"):
         read(put(tmp_path / "a.csv", "text\rold mac\r"))

@@ -108,7 +108,7 @@ def test_a_byte_that_the_encoding_does_not_know_is_one_bad_row(tmp_path: Path) -
     found, told = read(put(path, half), encoding="utf-16-le")
     assert found == ["a", "d"]
     assert [(b.line, str(b.error)) for b in told] == [
-        (2, "expected utf-16-le, got bytes that spell none in the line" + then)
+        (2, "expected utf-16-le, got bytes of no character in the line" + then)
     ]
 
 
@@ -157,12 +157,12 @@ def test_parquet_has_no_encoding(tmp_path: Path) -> None:
     [
         ("a.txt", gzip.compress(b"a\n"), "gzip data", "format='txt.gz'"),
         ("a.jsonl", gzip.compress(b'{"text": "a"}\n'), "gzip data", "format='jsonl.gz'"),
-        ("a.txt.gz", gzip.compress(gzip.compress(b"a\n")), "gzip data", "unpack it once"),
+        ("a.txt.gz", gzip.compress(gzip.compress(b"a\n")), "gzip data", "unpack the outer .gz first"),
         ("a.csv", b"PAR1\x15\x04\x15", "Parquet", "format='parquet'"),
-        ("a.txt", bz2.compress(b"a\n"), "bzip2 data", "unpack or convert it to txt"),
-        ("a.csv", lzma.compress(b"a\n"), "xz data", "unpack or convert it to csv"),
-        ("a.csv", b"PK\x03\x04\x14\x00", "a zip archive", "unpack or convert it to csv"),
-        ("a.txt", b"%PDF-1.7\n", "PDF", "unpack or convert it to txt"),
+        ("a.txt", bz2.compress(b"a\n"), "bzip2 data", "unpack the file, or convert it to txt"),
+        ("a.csv", lzma.compress(b"a\n"), "xz data", "unpack the file, or convert it to csv"),
+        ("a.csv", b"PK\x03\x04\x14\x00", "a zip archive", "unpack the file, or convert it to csv"),
+        ("a.txt", b"%PDF-1.7\n", "PDF", "unpack the file, or convert it to txt"),
     ],
 )
 def test_what_is_no_text_is_told_whatever_its_name(

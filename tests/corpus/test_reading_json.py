@@ -76,7 +76,7 @@ def test_a_json_file_may_hold_an_object_a_line(tmp_path: Path) -> None:
 
 def test_an_array_under_another_name_is_told(tmp_path: Path) -> None:
     for data in ('[{"text": "a"}]', '[\n{"text": "a"}\n]', '[ {"text": "a"},\n{"text": "b"}]'):
-        with pytest.raises(BadSource, match=r"got an array of them; say what it is \(format='json'\)"):
+        with pytest.raises(BadSource, match=r"got an array of objects; name the format \(format='json'\)"):
             read(tmp_path / "a.jsonl", data)
     assert read(tmp_path / "a.jsonl", '["x"]\n{"text": "a"}')[0] == ["a"]  # a row that is none
 

@@ -74,13 +74,13 @@ def test_a_pattern_is_the_files_that_match(corpus: Path) -> None:
     ("path", "words"),
     [
         ("*.csv", "expected files that match, got none; check the pattern"),
-        ("what is love?", "give it as a text if it is one"),
+        ("what is love?", "pass a text as a text"),
         ("empty", "expected a directory with files that end in .txt.*got none"),
         ("others", "got 1 other file, such as 'a.md'"),
         ("[", "expected files that match"),
         (
             "model",
-            "expected documents, got the directory of a model; name .* the model as such \\(load\\(directory\\)\\)",
+            "expected documents, got the directory of a model; name .* pass the model as a model \\(load\\(directory\\)\\)",
         ),
     ],
 )
@@ -253,9 +253,9 @@ def test_a_separator_that_parts_nothing_is_told(tmp_path: Path) -> None:
     one.write_text("Time flies.\nAll is well.\n")
     two.write_text("A<doc>B")
     with pytest.warns(
-        UserWarning, match="separator: expected '<doc>' between documents, got the input to be one"
+        UserWarning, match="separator: expected '<doc>' between documents, got one document in the input"
     ):
         assert list(documents(one, separator="<doc>")) == ["Time flies.\nAll is well."]
-    with pytest.warns(UserWarning, match="got each file to be one"):
+    with pytest.warns(UserWarning, match="got one document in each file"):
         assert len(list(documents(one, one, separator="<doc>"))) == 2
     assert list(documents(one, two, separator="<doc>")) == ["Time flies.\nAll is well.", "A", "B"]

@@ -21,7 +21,7 @@ def test_stdin_is_lines_once(monkeypatch, tmp_path):
     files = documents("-", put(tmp_path / "a.txt", "c"))
     assert list(files) == ["a", "b", "c"]
     assert not sys.stdin.buffer.closed
-    with pytest.raises(BadSource, match="second reading"):
+    with pytest.raises(BadSource, match="expected one reading, got a second one"):
         list(files)
 
 
@@ -30,7 +30,7 @@ def test_stdin_in_another_format(monkeypatch):
     assert [d.id for d in records("-", format="jsonl")] == ["stdin:1", "stdin:2"]
     stdin(monkeypatch, gzip.compress(encoded("csv", ["a", "b"])))
     assert list(documents("-", format="csv.gz")) == ["a", "b"]
-    with pytest.raises(BadSource, match="save it to a file"):
+    with pytest.raises(BadSource, match="save the stream to a file"):
         documents("-", format="parquet")
 
 

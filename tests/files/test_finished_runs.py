@@ -35,8 +35,8 @@ def refused(code: object, err: str) -> bool:
     return (
         code == 2
         and err.count("\n") == 1
-        and "out.jsonl: expected a name that is free, got an output that is finished" in err
-        and "name another, or replace it (--overwrite)" in err
+        and "out.jsonl: expected a free path, got the path of a finished output" in err
+        and "name another path, or replace the output (--overwrite)" in err
     )
 
 

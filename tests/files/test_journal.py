@@ -68,7 +68,7 @@ def test_of_runs_that_start_at_once_one_wins_and_the_others_say_so(tmp_path: Pat
         assert len(won) >= 1 if overwrite else len(won) == 1
         assert int(target.read_bytes()) in won
         assert len(won) + len(told) == 4
-        assert all("another run is writing" in t or "an output that is finished" in t for t in told), told
+        assert all("another run is writing" in t or "the path of a finished output" in t for t in told), told
         assert [p.name for p in tmp_path.iterdir() if p.name.lstrip(".").startswith(f"{k}.")] == [target.name]
 
 
@@ -117,7 +117,7 @@ def test_a_finished_file_is_not_overwritten(tmp_path: Path) -> None:
     target = tmp_path / "o.jsonl"
     target.write_bytes(b"a week of work\n")
     for fresh in (False, True):
-        with pytest.raises(BadValue, match="got an output that is finished.*overwrite=True"):
+        with pytest.raises(BadValue, match="got the path of a finished output.*overwrite=True"):
             open_journal(target, PARTS, HERE, {"items": 0}, fresh=fresh, overwrite=False)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("o.jsonl", b"a week of work\n")]
     journal = open_journal(target, PARTS, HERE, {"items": 0}, fresh=False, overwrite=True)

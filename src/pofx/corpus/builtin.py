@@ -16,11 +16,11 @@ from pofx.errors import BadSource
 from pofx.files.atomic import write_atomically
 from pofx.files.cache import cache_dir
 
-# Not the library's own prose: installed packages, tests, and lib2to3, which newer Pythons have not.
+# Installed packages and tests are not the library's own prose, and newer Pythons lack lib2to3.
 _SKIPPED = frozenset(
     {"site-packages", "dist-packages", "lib2to3", "tests", "test", "idle_test", "__pycache__"}
 )
-# Part of the cache's name, so that a change of the rules below makes old caches unreachable.
+# The number is part of the cache's name, so that a change of the rules below makes old caches unreachable.
 _RULES = 1
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 _Documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -91,18 +91,20 @@ def _walk(root: Path) -> list[str]:
     for here, below, names in os.walk(root):
         below[:] = [d for d in below if d not in _SKIPPED]
         files += [Path(here, name) for name in names if name.endswith(".py")]
-    # By parts joined with "/", so that the order does not depend on the system's own separator.
+    # Paths are compared with "/" between their parts, so that the order does not depend on the system's separator.
     files.sort(key=lambda p: p.relative_to(root).as_posix())
     seen: dict[str, None] = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # invalid escapes and the like: other people's code
+        warnings.simplefilter(
+            "ignore"
+        )  # the library, and not pofx, has the invalid escapes that Python warns of
         for file in files:
             seen.update(dict.fromkeys(_docstrings(file)))
     return list(seen)
 
 
 def _docstrings(file: Path) -> list[str]:
-    """Return the docstrings of one file in the order of lines; none if it does not parse (some are templates)."""
+    """Return the docstrings of one file in the order of lines; none for a file that does not parse, such as a template."""
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
@@ -115,7 +117,7 @@ def _docstrings(file: Path) -> list[str]:
             text = ast.get_docstring(node, clean=True)
             if text and text.strip() and _is_text(text):
                 found.append((getattr(node, "lineno", 0), text))
-        # Statements only: ast.walk would visit every expression as well, and take five times as long.
+        # The loop visits statements only: ast.walk would visit every expression as well, and take five times as long.
         for part in _BLOCKS:
             block = getattr(node, part, None)
             if isinstance(block, list):

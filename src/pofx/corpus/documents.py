@@ -16,7 +16,7 @@ from pofx.corpus.source import Source
 from pofx.errors import BadSource
 from pofx.files.limits import DEFAULT
 
-# Bad rows that are kept; the rest are only counted, so that memory stays constant.
+# At most this many bad rows are kept; further bad rows are only counted, so that memory stays constant.
 KEPT = 100
 
 
@@ -88,8 +88,8 @@ class _Files:
         if any(s.is_stdin for s in self.sources):
             if self._stdin_read:
                 raise BadSource(
-                    "stdin: expected to be read once, got a second reading",
-                    "save it to a file, or keep the documents: list(documents('-'))",
+                    "stdin: expected one reading, got a second one",
+                    "save standard input to a file, or keep the documents: list(documents('-'))",
                 )
             self._stdin_read = True
         tally = self._tally = _Tally()
@@ -125,7 +125,7 @@ class _Files:
         kind = bad.kind if bad.kind in tally.kinds or len(tally.kinds) < KEPT else "another"
         tally.kinds[kind] += 1
         if tally.kinds[kind] == 1:
-            # Up past _note, _read and __iter__, to the line that iterates.
+            # The warning names the line that iterates, which called __iter__, _read and _note.
             warnings.warn(str(bad), BadRowWarning, stacklevel=4)
 
 
@@ -209,8 +209,8 @@ def documents(
         encoding: The encoding of all files, such as "latin-1", instead of UTF-8.
         max_document: The largest document or row, in bytes.
         max_expansion: The most bytes for each byte of a packed file, once the file has given 16 MiB.
-        report: A function that is called with each `BadRow`. Without it a `BadRowWarning` reports the first bad row of
-            each kind, and a last one their number.
+        report: A function that is called with each `BadRow`. None: a `BadRowWarning` reports the first bad row of each
+            kind, and a last `BadRowWarning` the number of bad rows.
 
     Returns:
         An iterable of `str`, which can be iterated again and again. An empty file has no documents, and is no error.

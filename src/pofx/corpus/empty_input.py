@@ -18,7 +18,8 @@ def no_documents_in(files: Sequence[str], of: str = "") -> BadSource:
     Returns:
         The error, to be raised.
 
-    Right: `raise no_documents_in(["empty.txt"])`. Wrong: for texts that a caller passed in Python (`no_documents`).
+    Right: `raise no_documents_in(["empty.txt"])`. Wrong: this error for texts that a caller passed in Python, which have no
+    path; use `no_documents`.
     """
     where = " ".join(files)
     if not files or not all(map(_is_empty, files)):

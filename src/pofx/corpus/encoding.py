@@ -10,9 +10,9 @@ from typing import Any
 from pofx.errors import Advice, Argument, BadSource, BadValue
 
 _CHUNK = 1 << 20
-# What is looked at to tell an encoding by.
+# So many first bytes of a file are searched for a byte order mark or zero bytes, which show an encoding.
 _HEAD = 1024
-# UTF-32 stands before UTF-16, whose mark is the beginning of one of UTF-32's.
+# UTF-32 stands before UTF-16, since the mark of UTF-16-LE is the beginning of the mark of UTF-32-LE.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8", "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32", "utf-32-le"),
@@ -20,7 +20,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16", "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16", "utf-16-be"),
 )
-# Codecs of Python that are no encoding of a text file, or whose texts are not those of one string each.
+# Codecs of Python that no text file is written in, or in which several byte sequences spell one string.
 _NO_ENCODINGS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
 
 
@@ -38,7 +38,7 @@ def check_encoding(encoding: str) -> str:
     if found is None or not found._is_text_encoding or found.name in _NO_ENCODINGS:
         raise BadValue(
             f"expected an encoding that Python knows, such as utf-8, latin-1, cp1252 or utf-16, got {encoding!r:.40}",
-            "write one of these, or leave it out for UTF-8",
+            "write the name of an encoding, or leave the option out for UTF-8",
             Argument("encoding", "--encoding"),
         )
     return "utf-8" if found.name == "utf-8-sig" else found.name
@@ -63,7 +63,7 @@ def as_utf8(
     Raises:
         BadSource: The file shows another encoding than `encoding`.
     """
-    # Two reads: the first waits for the longest mark, the second takes what is there.
+    # The first read waits for as many bytes as the longest mark has; the second takes the bytes that have arrived.
     head = stream.read(4)
     head += stream.read1(_HEAD - 4) if len(head) == 4 else b""
     check(head)
@@ -74,20 +74,20 @@ def as_utf8(
             how = "its byte order mark" if marked else "its zero bytes"
             raise BadSource(
                 f"{name}: expected UTF-8, got {found.upper()} by {how}",
-                Advice("say how it is encoded", f"encoding={found!r}", f"--encoding {found}"),
+                Advice("name the encoding of the file", f"encoding={found!r}", f"--encoding {found}"),
             )
     elif encoding in ("utf-16", "utf-32") and head and marked is None:
         found = _unmarked(head) or f"{encoding}-le"
         raise BadSource(
             f"{name}: expected {encoding.upper()} with a byte order mark, got none",
-            Advice("say which end comes first", f"encoding={found!r}", f"--encoding {found}"),
+            Advice("name the byte order", f"encoding={found!r}", f"--encoding {found}"),
         )
     elif marked is not None and encoding not in (marked, exact):
         raise BadSource(
             f"{name}: expected {encoding}, got the byte order mark of {marked.upper()}",
-            Advice("say how it is encoded", f"encoding={marked!r}", f"--encoding {marked}"),
+            Advice("name the encoding of the file", f"encoding={marked!r}", f"--encoding {marked}"),
         )
-    if encoding not in ("utf-16", "utf-32"):  # these take the mark themselves, and need it
+    if encoding not in ("utf-16", "utf-32"):  # Python's codecs of these two need the mark, and remove it
         head = head.removeprefix(mark)
     raw: io.RawIOBase = _Joined(head, stream)
     if encoding not in (None, "utf-8"):
@@ -99,9 +99,8 @@ def _unmarked(head: bytes) -> str | None:
     """Recognise UTF-16 or UTF-32 without a mark, by the places of the zero bytes of ASCII characters; None for neither."""
     quarter = len(head) // 4
     zeros = [head[k : 4 * quarter : 4].count(0) for k in range(4)]
-    if quarter == 0 or not any(
-        head
-    ):  # zero bytes alone, as a disk leaves them that failed, are of no encoding
+    # A disk that failed leaves zero bytes alone, which show no encoding.
+    if quarter == 0 or not any(head):
         return None
     # Of four bytes of UTF-32 the first is always zero, the second in nearly every text.
     if zeros[3] == quarter and zeros[2] >= 0.9 * quarter:
@@ -156,7 +155,7 @@ class _Transcoded(io.RawIOBase):
 
 
 def _keep_bad(e: UnicodeError) -> tuple[str | bytes, int]:
-    """A byte that the encoding does not know stands in the text as U+DC80 to U+DCFF, and in UTF-8 as a stray byte."""
+    """Keep a byte that the encoding does not know: as U+DC80 to U+DCFF in the text, and as a stray byte in UTF-8."""
     if isinstance(e, UnicodeDecodeError):
         return "".join(chr(0xDC00 + (b if b >= 0x80 else 0xFF)) for b in e.object[e.start : e.end]), e.end
     if isinstance(e, UnicodeEncodeError):

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pofx.errors import BadSource, MissingExtra
 
 _CHUNK = 1 << 20
-# What stores call a mark that changes with the content of a file.
+# The names by which stores call a mark that changes with the content of a file.
 _MARKS = ("md5hash", "content-md5", "content_md5", "md5", "etag")
 
 
@@ -63,12 +63,12 @@ def forget_listings(url: str) -> None:
 
 
 def can_list(url: str) -> bool:
-    """Return whether directories and patterns are read there: the web lists nothing, and a chain of URLs names one file."""
+    """Return whether a store lists directories: the web lists nothing, and a chain of URLs names one file."""
     return not _is_web(url) and "::" not in url
 
 
 def list_matching(pattern: str) -> list[str]:
-    """The URLs of all files that match a pattern, hidden ones left out as on this disk; none where the store refuses."""
+    """Return the URLs of all files that match a pattern, without hidden files; no URL where the store refuses."""
     system, path = _system_of(pattern)
     try:
         with _store_errors():
@@ -80,7 +80,7 @@ def list_matching(pattern: str) -> list[str]:
 
 
 def list_below(directory: str) -> list[str]:
-    """Return the URLs of all files below a directory, hidden ones left out, in the order of their paths.
+    """Return the URLs of all files below a directory, without hidden files, in the order of their paths.
 
     Raises:
         OSError: The store refuses.
@@ -129,7 +129,7 @@ def url_fingerprint(url: str) -> str:
 class _RemoteStream(io.RawIOBase):
     """A file of fsspec as a raw stream of Python, whose errors are each an `OSError`.
 
-    The place is kept here: in memory fsspec hands out one file to all readers.
+    The stream keeps its own place, since fsspec hands out one file in memory to all readers.
     """
 
     def __init__(self, file: Any) -> None:
@@ -204,7 +204,9 @@ def _system_of(url: str) -> tuple[Any, str]:
             f"{url!r}: expected a path, or a URL of a protocol that fsspec knows, got: {e}",
             "check the path",
         ) from None
-    except Exception as e:  # of the store's own library, such as credentials that are missing
+    except (
+        Exception
+    ) as e:  # the library of the store has exceptions of its own, such as for missing credentials
         raise BadSource(
             f"{url!r}: expected a store that can be reached, got: {_said(e)}", "check the path"
         ) from None

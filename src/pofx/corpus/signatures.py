@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pofx.errors import Advice, BadSource
 
-# The bytes, what they are the beginning of, and the packing or format that reads them here, if one does.
+# The first bytes, the kind of file that begins so, and the packing or format by which pofx reads that kind, if any.
 _SIGNATURES = (
     (b"\x1f\x8b\x08", "gzip data", "gz"),
     (b"\x28\xb5\x2f\xfd", "Zstandard data", "zst"),
@@ -30,10 +30,10 @@ def refuse_other(name: str, head: bytes, kind: str, packing: str) -> None:
         return
     then: str | Advice
     if packing:
-        then = f"unpack it once (the file is packed in .{packing} around that)"
+        then = f"unpack the outer .{packing} first"
     elif reader is None:
-        then = f"unpack or convert it to {kind} first"
+        then = f"unpack the file, or convert it to {kind}, first"
     else:
         by = reader if reader == "parquet" else f"{kind}.{reader}"
-        then = Advice("say what it is", f"format={by!r}", f"--format {by}")
+        then = Advice("name the format", f"format={by!r}", f"--format {by}")
     raise BadSource(f"{name}: expected text, got {found}", then)

@@ -113,7 +113,7 @@ def expand_path(path: str | os.PathLike[str], format: str | None = None) -> Expa
 
 
 def _expand_url(url: str, format: str | None) -> ExpandedPath:
-    """Return the files that a URL names; the web lists none, and a "?" is no pattern there."""
+    """Return the files that a URL names; the web lists no files, and a "?" in an address of the web is no pattern."""
     remote.forget_listings(url)
     if not remote.can_list(url):
         return ExpandedPath((url,))
@@ -124,7 +124,7 @@ def _expand_url(url: str, format: str | None) -> ExpandedPath:
             return ExpandedPath((url,))
         below = remote.list_below(url)
     except OSError:
-        return ExpandedPath((url,))  # `source_of` says what is wrong
+        return ExpandedPath((url,))  # `source_of` raises the error
     top = f"{url.rstrip('/')}/"
     _refuse_model(url, {p.removeprefix(top) for p in below})
     return _of_directory(url, below, below, format)
@@ -142,7 +142,7 @@ def _refuse_model(text: str, names: set[str]) -> None:
     if "pofx.json" in names or ("config.json" in names and any(n.endswith(".safetensors") for n in names)):
         raise BadSource(
             f"{text!r}: expected documents, got the directory of a model",
-            Advice("name the documents by their files, and the model as such", "load(directory)", "--model"),
+            Advice("name files of documents, and pass the model as a model", "load(directory)", "--model"),
         )
 
 
@@ -163,7 +163,7 @@ def _of_directory(text: str, below: list[str], regular: list[str], format: str |
             found = f"{files_of}, such as {os.path.basename(below[0])!r}"
         raise BadSource(
             f"{text!r}: expected a directory with files that end in {_KNOWN}, got {found}",
-            ["name another", Advice("say that they are text", "format='txt'", "--format txt")],
+            ["name another directory", Advice("say that the files are text", "format='txt'", "--format txt")],
         )
     return ExpandedPath(files, tuple(p for p in below if p not in set(files)))
 
@@ -225,7 +225,7 @@ def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source
     if kind == "parquet" and (packing or text == "-"):
         raise BadSource(
             f"{('stdin' if text == '-' else text)}: expected a plain file, since Parquet is read from its end",
-            "unpack it, or save it to a file first",
+            "unpack the file, or save the stream to a file, first",
         )
     return Source(text, kind, packing, format is not None)
 
@@ -259,16 +259,12 @@ def _is_directory(path: str) -> bool:
 
 
 def _as_text(path: str) -> list[Advice]:
-    """Return a sentence for a file's name: score, words and classify predict take one as a text."""
-    return (
-        [Advice("give it as a text if it is one", "[text]", "--text", parameter="text")]
-        if " " in path
-        else []
-    )
+    """Advise to pass a path with a space as a text, which the path may be."""
+    return [Advice("pass a text as a text", "[text]", "--text", parameter="text")] if " " in path else []
 
 
 def _advice(ending: str) -> str | Advice:
     if ending in ("bz2", "xz", "zip", "lz4"):
-        return "unpack it, or pack it as .gz or .zst"
+        return "unpack the file, or pack it as .gz or .zst"
     near = difflib.get_close_matches(ending, _FORMATS, 1, 0.5) or ["txt"]
-    return Advice("say what it is", f"format={near[0]!r}", f"--format {near[0]}")
+    return Advice("name the format", f"format={near[0]!r}", f"--format {near[0]}")

@@ -34,8 +34,8 @@ def split_documents(
         BadValue: `held_out` is outside [0, 1], or `documents` is one string.
         NotText: A document has a lone surrogate.
 
-    Right: `train, validation = split_documents(documents("a.txt"))`. Wrong: splitting the lines of one document, which
-    puts near copies on both sides.
+    Right: `train, validation = split_documents(documents("a.txt"))`. Wrong: `split_documents(open("novel.txt"))`, since the
+    lines of one document depend on each other, and stand on both sides.
     """
     held_out = check_real_number("held_out", held_out, 0, 1)
     if isinstance(documents, str | bytes):

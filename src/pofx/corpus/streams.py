@@ -51,14 +51,14 @@ def open_text(
                 )
     except EOFError:
         raise BadSource(
-            f"{name}: expected a whole .{source.packing} file, got a file that breaks off; what came before was "
-            "read",
+            f"{name}: expected a whole .{source.packing} file, got a file that breaks off; the rows before the end "
+            "were read",
             "fetch or write the file again",
         ) from None
     except (gzip.BadGzipFile, zlib.error, BadZstd) as e:
         raise BadSource(
             f"{name}: expected .{source.packing} data, got something else ({e})",
-            "drop that ending from the name if the file is not packed, else fetch it again",
+            f"drop .{source.packing} from the name if the file is not packed, else fetch the file again",
         ) from None
     except OSError as e:
         raise BadSource(
@@ -71,14 +71,14 @@ def _raw(source: Source) -> Any:
     if is_url(source.path):
         return open_url(source.path)
     if not source.is_stdin:
-        # By Python's own open, and not fsspec's: a pipe, a device and a name of any bytes are read as they lie.
+        # Python's own `open` reads a pipe, a device and a name of any bytes as they are; fsspec's `open` does not.
         return open(source.path, "rb", buffering=_CHUNK)
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None:
         raise BadSource(
             "stdin: expected a stream of bytes, got none in this process", "name a file instead of '-'"
         )
-    return nullcontext(stream)  # not ours to close
+    return nullcontext(stream)  # the process, and not pofx, closes its standard input
 
 
 def _unpacked(raw: io.BufferedReader, source: Source, limits: Limits) -> Unpacked | None:
@@ -94,7 +94,7 @@ def check_expansion(source: Source, limits: Limits) -> None:
     """Raise `BadSource` if the first megabytes of a packed file unfold too far; most files need one megabyte."""
     if not source.packing:
         return
-    # What else is wrong with the file the reading itself will say.
+    # The reading itself reports all other faults of the file.
     with suppress(EOFError, gzip.BadGzipFile, zlib.error, BadZstd, OSError), _raw(source) as raw:
         unpacked = _unpacked(raw, source, limits)
         while unpacked is not None and unpacked.read(_CHUNK) and unpacked.is_doubtful:
@@ -144,13 +144,13 @@ def read_pieces(
 ) -> Iterator[tuple[bytes, bytes]]:
     r"""Yield the stream cut at each separator: pieces with the separator that ends each, b"" after the last.
 
-    A \n of the separator is a \r\n, too, unless the separator has a \r of its own there. Holds one piece and one
-    chunk; linear in the input. Every piece is yielded before more is read.
+    A \n of the separator also matches a \r\n, unless the separator itself has a \r before the \n. The function holds one
+    piece and one chunk, and its time is linear in the input. Every piece is yielded before more is read.
     """
     pattern, longest = _cut_at(separator)
     held: list[bytes] = []
     size = 0
-    tail = b""  # the end of what was read, in which a separator may have begun
+    tail = b""  # the last bytes that were read, in which a separator may have begun
     while chunk := stream.read1(_CHUNK):
         data = tail + chunk
         at = 0

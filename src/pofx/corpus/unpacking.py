@@ -58,9 +58,9 @@ class Unpacked(io.RawIOBase):
 
 
 class Gzip(Unpacked):
-    """A .gz stream, read a chunk a call: `GzipFile.readline` is a Python call for each line.
+    """A .gz stream, which is read in chunks, since `GzipFile.readline` is a Python call for each line.
 
-    It calls `read1`, since `GzipFile.read` loses unpacked bytes where the file breaks off.
+    The class calls `read1`, since `GzipFile.read` loses unpacked bytes where the file breaks off.
     """
 
     def __init__(self, name: str, raw: BinaryIO, limits: Limits) -> None:
@@ -78,7 +78,7 @@ class Zstd(Unpacked):
     The stream reader of zstandard takes a file that breaks off for a whole file. Here such a file is an `EOFError`.
     """
 
-    # Packed bytes at a time: 4 of them can spell 128 KiB, so this bounds the memory at 16 MiB on any file.
+    # Packed bytes of one read. Since 4 packed bytes can spell 128 KiB, the memory stays within 16 MiB on any file.
     _PIECE = 512
 
     def __init__(self, name: str, raw: BinaryIO, limits: Limits, zstandard: ModuleType) -> None:

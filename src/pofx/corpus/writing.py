@@ -1,4 +1,4 @@
-"""Rows into files, in four formats: JSON lines as they are kept, CSV, TSV and Parquet made of them."""
+"""Rows are written to files in four formats: JSON lines, and CSV, TSV and Parquet, which are made of the JSON lines."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _FORMATS: dict[str, Format] = {
 }
 _PACKINGS: dict[str, Packing] = {".gz": "gz", ".zst": "zst"}
 
-# Rows of a row group of Parquet, or 8 MiB of their JSON, whichever comes first: some 100 MB while it is made. By
-# the rows alone, never by time or memory, so that the same rows make the same bytes.
+# A row group of Parquet has so many rows, or 8 MiB of their JSON, whichever comes first; some 100 MB are needed to make it.
+# The rows alone decide, never time or memory, so that the same rows make the same bytes.
 GROUP_ROWS = 1 << 16
 GROUP_BYTES = 1 << 23
 
@@ -151,7 +151,7 @@ def target_writer(
 ) -> Callable[[Path, Path], None] | None:
     """Return a function of (file of `encode_row` lines, new file) that writes the target; None if the lines are the target.
 
-    Constant memory, and the same bytes for the same lines. metadata: goes into Parquet, under "pofx".
+    The function takes constant memory, and makes the same bytes of the same lines. Parquet alone keeps `metadata`.
     """
     if target.format == "jsonl":
         if not target.packing:
@@ -174,7 +174,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         # A field that is only passed on may hold lone surrogates, which no UTF-8 spells.
         return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, date):  # a datetime is one
+    if isinstance(value, date):  # a datetime is a date, too
         return value.isoformat()
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
@@ -182,7 +182,7 @@ def _plain(value: Any) -> Any:
 
 
 def _records(rows: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each row and the bytes of its line."""
+    """Yield each row, and the number of bytes of its line."""
     with rows.open("rb") as f:
         for data in f:
             yield len(data), json.loads(data)
@@ -191,7 +191,7 @@ def _records(rows: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _packed(stack: ExitStack, new: Path, packing: Packing) -> BinaryIO:
     raw = stack.enter_context(new.open("wb"))
     if packing == "gz":
-        # Without a time and a name in its head, so that the same rows make the same file.
+        # The header has no time and no name, so that the same rows make the same file.
         return stack.enter_context(gzip.GzipFile("", "wb", fileobj=raw, mtime=0))  # type: ignore[return-value]
     if packing == "zst":
         zstandard = require("zstandard", "data", "writing .zst")
@@ -218,7 +218,7 @@ class _Echo:
 
 
 def _delimited(rows: Path, new: Path, columns: Sequence[Column], delimiter: str, packing: Packing) -> None:
-    # With \r\n for line endings csv quotes fields that hold either; with \n Python 3.11 lets a lone \r through bare.
+    # With the line ending \r\n `csv` quotes fields that hold \r or \n; with \n alone Python 3.11 leaves a lone \r unquoted.
     writer = csv.writer(_Echo(), delimiter=delimiter, lineterminator="\r\n")
 
     def written(cells: list[str]) -> str:
@@ -238,7 +238,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value
     if type(value) is int or (type(value) is float and math.isfinite(value)):
-        return repr(value)  # as JSON spells them, in a sixth of the time
+        return repr(value)  # the spelling of JSON, in a sixth of the time
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
@@ -261,7 +261,7 @@ def _parquet(rows: Path, new: Path, columns: Sequence[Column], metadata: Mapping
         [(c.name, types[c.kind]) for c in columns],
         metadata={"pofx": json.dumps(_plain(dict(metadata)), ensure_ascii=False)},
     )
-    # By a stream of Python's: the library takes no name that is not UTF-8.
+    # Python opens the file, since the library takes no name that is not UTF-8.
     with new.open("wb") as out, parquet.ParquetWriter(out, schema, compression="zstd") as writer:
         for group in _groups(rows):
             arrays = [
@@ -285,7 +285,7 @@ def _groups(rows: Path) -> Iterator[list[dict[str, Any]]]:
 
 
 def _typed(value: Any, kind: Kind) -> Any:
-    """The value that was written: infinities and moments became strings, and what Parquet has no type for becomes JSON."""
+    """Return a value in its type of Parquet, since infinities and moments are strings in the rows; otherwise as JSON."""
     if value is None:
         return None
     if kind == "float":

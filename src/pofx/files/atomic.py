@@ -1,6 +1,6 @@
 """A file or a directory that appears in one step: a reader sees the old one or the new one, whole."""
 
-# Our own few lines: `atomicwrites` is no longer kept, and neither it nor the standard library swaps directories.
+# `atomicwrites` is no longer maintained, and neither that package nor the standard library swaps directories.
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the file `path` by `data` in one step, and put it on the disk; directories are made.
+    """Replace the file `path` by `data` in one step, and flush the data to the disk; missing directories are made.
 
-    A link stays, and what it points to is replaced; a device or a pipe is written to.
+    Where `path` is a link, the file that the link names is replaced. A device or a pipe is written to.
 
     Raises:
         OSError: the directory cannot be written, or the disk is full; then no partial file is left.
 
-    Right: `write_atomically(p, b"…")`. Wrong: on a path that other programs hold open for appending.
+    Right: `write_atomically(p, b"…")`. Wrong: the path of a log, which other programs hold open for appending.
     """
     path = Path(os.path.realpath(path)) if path.is_symlink() else path
     if path.exists() and not path.is_file():  # to replace /dev/null by a file would harm every other program
         path.write_bytes(data)
         return
     _made_parent(path)
-    # A name of its own, so that two who write at once do not write into each other's file.
+    # Each writer has a name of its own, so that two writers at once do not write into one file.
     with replaced_file(path, _beside(path, "part")) as part:
         part.write_bytes(data)
 
@@ -54,7 +54,7 @@ def replaced_file(path: Path, part: Path) -> Iterator[Path]:
         `part`, which the block makes by a plain `open`, so that it has the mode of the user's umask.
 
     Raises:
-        OSError: the disk is full or fails, or the place takes no file. It names `path`, never `part`, which is removed.
+        OSError: the disk is full or fails, or the place takes no file. The error names `path`; `part` is removed.
     """
     try:
         yield part
@@ -62,7 +62,7 @@ def replaced_file(path: Path, part: Path) -> Iterator[Path]:
             os.fsync(f.fileno())
         os.replace(part, path)
     except OSError as e:
-        # The caller knows no other name: a full disk names none, and a place that takes no file names `part`.
+        # The caller knows the name `path` only. The error of a full disk has no name, and other errors name `part`.
         if e.filename is None or os.fspath(e.filename) == os.fspath(part):
             e.filename, e.filename2 = os.fspath(path), None
         raise
@@ -80,7 +80,8 @@ def replaced_directory(
     Args:
         path: the directory to make, or to replace with all that is in it.
         mode: the directory's permissions, less the user's umask.
-        is_kept: asked of a directory that another process has put there first; True leaves that one in place.
+        is_kept: a function that is called with a directory that another process has put there first; True leaves that
+            directory in place.
 
     Yields:
         An empty directory beside `path`.
@@ -97,7 +98,7 @@ def replaced_directory(
                 break
             shutil.rmtree(
                 old, ignore_errors=True
-            )  # another process was faster, and its directory is the older one now
+            )  # another process was faster, and its directory is the older directory now
             with suppress(FileNotFoundError):
                 path.rename(old)
     finally:
@@ -108,7 +109,7 @@ def replaced_directory(
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a directory: out of sight in one step, then from the disk. No reader sees half a directory."""
+    """Rename a file or a directory in one step, then delete it, so that no reader sees half a directory."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return

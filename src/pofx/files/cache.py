@@ -1,4 +1,4 @@
-"""Where pofx keeps what it can rebuild: files replaced in one step, converted models bounded and hash-verified."""
+"""The cache of files that pofx can rebuild. Converted models have a limit of size, and hashes verify their content."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from pofx.files.limits import parse_size
 
 MODELS = "models"
 HASHES = "hashes"
-# Rooms of small records, each of which is removed as a whole: hashes of files, what the library said, finished runs.
+# Directories of small records, each removed as a whole: hashes of files, answers of `transformers`, finished runs.
 PROBES, FINISHED = "probes", "finished"
 ROOMS = (HASHES, PROBES, FINISHED)
-# Empty files, which are locks while a process holds them: never removed by another, nor listed.
+# Empty files, which are locks while a process holds them. No other process removes them, and `entries` leaves them out.
 LOCKS = "locks"
 CARD = "pofx-entry.json"
 LIMIT = 20 * 10**9
@@ -33,7 +33,7 @@ LIMIT_VARIABLE = "POFX_CACHE_LIMIT"
 MAX_HASHES = 4096
 _MOST_CARD = 1 << 20
 _STALE = 24 * 3600.0  # seconds after which an unfinished part belongs to a process that was killed
-_RACY = 2.0  # a file changed this lately may change again within the clock's tick, unseen
+_RACY = 2.0  # seconds within which a changed file may change again and keep its time
 
 
 def cache_dir() -> Path:
@@ -132,7 +132,7 @@ def keep_model(name: str, size: int, fill: Callable[[Path], object]) -> Path:
     if free < size:
         raise BadSource(
             f"{home}: expected {size / 1e9:.1f} GB free for {name}, got {free / 1e9:.1f}",
-            "free some, or set POFX_CACHE to a larger disk",
+            "free some space, or set POFX_CACHE to a larger disk",
         )
     try:
         with replaced_directory(target, 0o700, is_kept=is_intact) as part:
@@ -148,11 +148,11 @@ def keep_model(name: str, size: int, fill: Callable[[Path], object]) -> Path:
 
 
 def clear(name: str | None = None) -> list[Entry]:
-    """Remove one entry, or all, and return what was removed. `BadValue` for a name that is not there."""
+    """Remove one entry, or all entries, and return the removed entries. `BadValue` for a name that no entry has."""
     doomed = [e for e in entries() if name in (None, e.name)]
     if name is not None and not doomed:
         raise BadValue(
-            f"expected the name of something in the cache, got {name!r:.80}", "'pofx cache' lists them"
+            f"expected the name of an entry of the cache, got {name!r:.80}", "list the names: pofx cache"
         )
     for e in doomed:
         remove(e.path)
@@ -176,7 +176,7 @@ def limit() -> int:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal; remembered while its size, time, place and number stay the same."""
+    """Return the SHA-256 of a file in hexadecimal; remembered while the size, time, path and inode stay the same."""
     path = path.resolve()
     before = path.stat()
     seal = (str(path), before.st_size, before.st_mtime_ns, before.st_dev, before.st_ino)
@@ -214,7 +214,7 @@ def private_directory(home: Path) -> Path:
             elif os.geteuid() != 0:
                 raise BadSource(
                     f"{home}: expected a cache directory that you own, got another user's",
-                    "set POFX_CACHE to your own",
+                    "set POFX_CACHE to a directory of your own",
                 )
     except OSError as e:
         raise BadSource(
@@ -225,7 +225,7 @@ def private_directory(home: Path) -> Path:
 
 
 def _make_room(home: Path, most: int, spare: Path) -> None:
-    """Remove the models used longest ago until the others take at most so many bytes."""
+    """Remove the models used longest ago until the others take at most `most` bytes."""
     _remove_stale(home)
     there = sorted((_entry(p) for p in _children(home) if _is_entry(p) and p != spare), key=lambda e: -e.used)
     total = 0

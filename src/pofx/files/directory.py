@@ -1,4 +1,4 @@
-"""A directory that appears in one step, whole: what `save` and `pofx classify train` write."""
+"""A directory that appears in one step, whole, such as the model that `save` or `pofx classify train` writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pofx.errors import BadSource
 from pofx.files.atomic import replaced_directory
 from pofx.files.json_file import read_object
 
-MOST_CARD = 1 << 20  # bytes of a card, by which a directory is known
+MOST_CARD = 1 << 20  # bytes of a card, the file that marks a directory as an output of pofx
 
 
 @contextmanager
@@ -33,20 +33,21 @@ def replaced_output(directory: str | Path, what: str) -> Iterator[Path]:
     Raises:
         BadSource: The place cannot be written.
 
-    Right: `check_output_directory(d, …)`, then this. Wrong: on a directory that holds other files.
+    Right: `check_output_directory(d, …)`, then `with replaced_output(d, "model") as new: …`. Wrong: the path of a directory
+    that holds other files, which would be removed.
     """
     try:
         with replaced_directory(
             Path(directory).resolve()
-        ) as part:  # a link stays a link: what it names is replaced
+        ) as part:  # a link stays a link; the directory that the link names is replaced
             yield part
-            # On the disk before the older one goes: a power cut could take both.
+            # The new directory is flushed to the disk before the older one goes, since a power cut could take both.
             for file in (f for f in part.rglob("*") if f.is_file()):
                 with file.open("rb+") as f:
                     os.fsync(f.fileno())
     except OSError as e:
         raise BadSource(
-            f"{directory}: expected a place to write a {what}, got: {e.strerror or e}", "choose another"
+            f"{directory}: expected a place to write a {what}, got: {e.strerror or e}", "choose another path"
         ) from None
 
 
@@ -65,29 +66,29 @@ def check_output_directory(directory: str | Path, card: str, what: str) -> None:
     try:
         if target.exists() and not target.is_dir():
             raise BadSource(
-                f"{target}: expected a directory to write a {what} to, got a file", "choose another"
+                f"{target}: expected a directory to write a {what} to, got a file", "choose another path"
             )
         others = _others(target, card)
         if others:
             raise BadSource(
                 f"{target}: expected a new directory or a pofx {what} to replace, got other files "
                 f"({', '.join(others[:3])}{(' …' if len(others) > 3 else '')})",
-                "choose another",
+                "choose another path",
             )
         above = next(p for p in target.resolve().parents if p.exists())
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
             raise BadSource(
                 f"{target}: expected a place to write a {what}, got {above}, which takes no new directory",
-                "choose another",
+                "choose another path",
             )
-        # It would be replaced as a whole, and whoever stands in it would be left in a directory that is gone.
+        # The current directory would be replaced as a whole, which leaves every shell in it without a directory.
         if target.resolve() == Path.cwd():
             raise BadSource(
                 f"{target}: expected a directory of the {what}'s own, got the current one", "name a new one"
             )
     except OSError as e:
         raise BadSource(
-            f"{target}: expected a place to write a {what}, got: {e.strerror or e}", "choose another"
+            f"{target}: expected a place to write a {what}, got: {e.strerror or e}", "choose another path"
         ) from None
 
 
@@ -102,7 +103,7 @@ def _others(target: Path, card: str) -> list[str]:
         own = read_object(target / card, MOST_CARD, infinite=True)["sha256"]
         return [name for name in names if name != card and name not in own]
     except (BadSource, TypeError, KeyError):
-        return []  # a damaged card: what it vouched for is not known, and none of it can be read anyway
+        return []  # nobody knows which files a damaged card listed, and no model can be read from them
 
 
 def card_seal(card: dict[str, Any]) -> str:

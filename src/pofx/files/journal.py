@@ -39,18 +39,18 @@ SECONDS = 1.0
 class Journal:
     """Three files beside a target, from which a run that was stopped goes on.
 
-    TARGET.part has rows as lines of JSON. TARGET.progress says how many bytes of them count, and which run wrote them.
-    TARGET.passes is the `tape`: what a model has read of the texts whose rows come next.
+    TARGET.part has rows as lines of JSON. TARGET.progress says how many bytes of these rows count, and which run wrote the
+    rows. TARGET.passes is the `tape`: the results of a model for parts of the texts whose rows come next.
 
-    A block of rows is appended as a whole. When a run is taken up again, the bytes after the last checkpoint are cut off,
-    so a torn line never counts. A journal is written to, so it is no record; `open_journal` makes it. Where a disk is full
-    or fails, its methods raise `BadSource`, and the rows of the last checkpoint stay.
+    A block of rows is appended as a whole. When a run is resumed, the bytes after the last checkpoint are cut off, so a torn
+    line never counts. `open_journal` makes a journal, which changes with each block. Where a disk is full or fails, the
+    methods raise `BadSource`, and the rows of the last checkpoint stay.
 
     Attributes:
         target: The file that the run makes in the end.
         saved: The state after the last block that was appended.
         other_arithmetic: A line of text for each part in which the arithmetic of the kept rows differs from this run's.
-        tape: What was read of the texts whose rows come next.
+        tape: The results of the model for parts of the texts whose rows come next.
         in_vain: Whether a stopped run had begun and kept nothing.
     """
 
@@ -70,7 +70,7 @@ class Journal:
         self.saved = self._kept = saved
         self._written = time.monotonic()
         self.tape = TapeFile(passes_of(target), self._seal())
-        # A stopped run had begun, and got nowhere.
+
         self.in_vain = began and not self.keeps and not saved.finished
 
     @property
@@ -85,7 +85,7 @@ class Journal:
 
     @property
     def keeps(self) -> bool:
-        """Whether another run would find rows, or passes over a text that has no row yet, to go on with."""
+        """Whether another run could go on from rows, or from passes over a text that has no row yet."""
         return bool(self._kept.offset or self.tape.kept or self.tape.left)
 
     def append(self, lines: bytes, state: Mapping[str, Any]) -> None:
@@ -101,7 +101,7 @@ class Journal:
         with self._on_the_disk():
             self._file.write(lines)
         self._rows.update(lines)
-        # One assignment: an interrupt finds the state of the last block or of this one.
+        # The state changes in one assignment, so an interrupt finds the state of the last block or of this block.
         self.saved = self.saved.moved(len(lines), state, self._arithmetic)
         if self.tape.kept or time.monotonic() - self._written >= SECONDS:
             self.checkpoint()
@@ -119,7 +119,7 @@ class Journal:
         self._written = time.monotonic()
 
     def finish(self, write: Callable[[Path, Path], None] | None) -> None:
-        """Make the target in one step, and take the journal away.
+        """Make the target in one step, and remove the journal.
 
         Args:
             write: A function of the file of rows and a new file, which it fills. None where the file of rows is the target.
@@ -139,23 +139,23 @@ class Journal:
     def discard(self) -> None:
         """Remove the files, so that the next run begins from the first row."""
         if locks.fcntl is None:
-            self.close()  # such a system removes no file that is open
-        # All of them under the lock: a run that waits for it would take what it opened for its own. Another may begin as
-        # soon as the rows have no name; what it writes at once must not be taken away.
+            self.close()  # a system without such locks, Windows, removes no file that is open
+        # All files are removed while the rows are locked, since a run that waits for the lock would take the files for its
+        # own. Another run may begin as soon as the rows have no name, and its first files must not be removed.
         early = passes_of(self.target), hidden_name(self.target, "progress")
-        # The rows before .progress: that without .part is nobody's, .part without it would be somebody else's.
+        # The rows go before .progress, since .part without .progress would look like the file of another program.
         for leftover in (*early, self.part, progress_of(self.target)):
             leftover.unlink(missing_ok=True)
         self.close()
 
     def close(self) -> None:
-        """Leave the files as they are, for another run to take up."""
+        """Leave the files as they are, so that another run can go on from them."""
         self.tape.close()
         with suppress(OSError):
             self._file.close()
 
     def _seal(self) -> str:
-        # The tape of another place is of other texts, and a row is computed under one arithmetic.
+        # The tape of another place has other texts, and a row is computed under one arithmetic.
         found = new_hash()
         place = (self._parts, self._arithmetic, self.saved.offset, self._rows.hexdigest())
         found.update(repr(place).encode())
@@ -173,7 +173,7 @@ class Journal:
             )
             raise BadSource(
                 f"{self.target}: expected room to write, got: {e.strerror or e}",
-                f"make room, or choose another place; {kept}",
+                f"make room, or choose another path; {kept}",
             ) from None
 
 
@@ -192,8 +192,9 @@ def open_journal(
     Args:
         target: The file to write in the end.
         parts: The inputs that decide the rows, as plain JSON, by the names that messages give them.
-        arithmetic: What decides their last digits (`Arithmetic.parts`). A stopped run goes on under another arithmetic,
-            too. Then `Journal.other_arithmetic` names the differences, and `JournalState.arithmetic` has both.
+        arithmetic: The arithmetic that decides the last digits of the rows (`Arithmetic.parts`). A stopped run goes on under
+            another arithmetic, too. Then `Journal.other_arithmetic` names the differences, and `JournalState.arithmetic`
+            has both.
         state: The state of a run that begins, as plain JSON.
         fresh: Whether to throw away what a stopped run left.
         overwrite: Whether to replace a finished target in the end.
@@ -208,8 +209,8 @@ def open_journal(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
-            raise BadSource(f"{target}: expected a file to write, got a directory", "choose another")
-        # The lock comes before everything else: whoever holds it alone may look at the files, and change them.
+            raise BadSource(f"{target}: expected a file to write, got a directory", "choose another path")
+        # The lock comes first, since only the process that holds the lock may read and change the files.
         file = open_rows(target)
         try:
             if not overwrite and is_finished(target):
@@ -228,19 +229,19 @@ def open_journal(
                     rows.update(chunk)
             if left.rows not in (rows.hexdigest(), None):
                 raise BadSource(
-                    f"{part_of(target)}: the rows were changed after the run stopped, so it cannot go on",
+                    f"{part_of(target)}: expected the rows of the stopped run, got rows that were changed since",
                     START_OVER,
                 )
-        except FileNotFoundError:  # the files of another run, which ended in between and took them away
+        except FileNotFoundError:  # another run ended in between, and removed its files
             _let_go(target, file)
             raise locks.written_by_another(target) from None
-        except BaseException:  # also Ctrl-C: the lock is let go, and whatever it was goes on
+        except BaseException:  # every exception, Ctrl-C included, must release the lock
             _let_go(target, file)
             raise
         return Journal(target, parts, arithmetic, file, left, rows, began)
     except OSError as e:
         raise BadSource(
-            f"{target}: expected a place to write, got: {e.strerror or e}", "choose another"
+            f"{target}: expected a place to write, got: {e.strerror or e}", "choose another path"
         ) from None
 
 
@@ -250,12 +251,12 @@ def _taken_up(
     """Return the state that a stopped run left; None where no rows can be kept."""
     if fresh:
         return None
-    # A run claims the name before it has rows, so rows without .progress are in somebody else's file.
+    # A run writes .progress before it has rows, so rows without .progress are in a file of another program.
     if not progress_of(target).exists():
         if file_size(file):
             raise BadSource(
                 f"{part_of(target)}: expected no such file, got rows without the .progress of a stopped run",
-                ["move it away", START_OVER],
+                ["move the file away", START_OVER],
             )
         return None
     return read_stopped_run(target, parts, file_size(file), overwrite)

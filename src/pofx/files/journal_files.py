@@ -20,9 +20,9 @@ from pofx.files.locks import is_locked, open_locked, written_by_another
 FORMAT = 3
 EARLIER = (1, 2)
 
-# A state is a few KB; what is larger was not written here.
+# A state takes a few KB; a larger file was not written by pofx.
 MOST_STATE = 1 << 24
-STATE = "how far a stopped run came"
+STATE = "the progress of a stopped run"
 START_OVER = Advice("start over", "fresh=True", "--fresh")
 
 
@@ -33,9 +33,9 @@ class JournalState:
     Attributes:
         offset: Bytes of rows that count.
         state: The state of the caller, as plain JSON.
-        rows: The hash of those bytes, None where there is no hash to compare.
+        rows: The hash of the first `offset` bytes; None where there is no hash to compare.
         finished: Whether the target is made, so that only the files beside it are left.
-        arithmetic: Under which arithmetic the rows were computed (`Arithmetic.parts`), each once, in the order of the rows.
+        arithmetic: Each arithmetic under which rows were computed (`Arithmetic.parts`), once, in the order of the rows.
     """
 
     offset: int
@@ -96,8 +96,8 @@ def open_rows(target: Path) -> BufferedRandom:
         file = open_locked(part)
     except BlockingIOError:
         raise written_by_another(part) from None
-    # A run that ends gives its rows the name of the target, and takes its .progress away after that. Until then it holds
-    # the lock of those rows, which a new file of rows cannot show.
+    # A run that ends gives its rows the name of the target, and then removes its .progress. Until then the run holds the
+    # lock of its rows, which are the target now, so the lock of a new file of rows would not show the other run.
     if is_locked(target):
         with suppress(OSError):
             if not file_size(file):
@@ -109,7 +109,7 @@ def open_rows(target: Path) -> BufferedRandom:
 
 def write_progress(target: Path, record: Mapping[str, Any]) -> None:
     """Replace .progress in one step."""
-    # Not write_atomically: a kill in the middle would leave a file of another name each time.
+    # After each kill in the middle, `write_atomically` would leave a file of another name.
     with replaced_file(progress_of(target), hidden_name(target, "progress")) as new:
         new.write_bytes(json.dumps(record).encode("ascii") + b"\n")
 
@@ -117,22 +117,28 @@ def write_progress(target: Path, record: Mapping[str, Any]) -> None:
 def read_stopped_run(
     target: Path, parts: Mapping[str, Any], size: int, overwrite: bool = True
 ) -> JournalState | None:
-    """How far the run came that left .progress beside `size` bytes of rows; None where there is none to go on with.
+    """Return the progress of the run that left `size` bytes of rows; None where no run can go on.
 
-    overwrite: whether the file of another run that has finished may be replaced.
+    Args:
+        target: The file that the run makes in the end.
+        parts: The inputs that decide the rows, as in `open_journal`.
+        size: The bytes of the file of rows.
+        overwrite: Whether the finished target of another run may be replaced.
+
+    Raises:
+        BadSource: The record is damaged, or has more bytes of rows than the file.
+        BadValue: The run had other parts.
     """
     progress = progress_of(target)
     damaged = damaged_progress(target)
     record = read_object(progress, MOST_STATE, STATE, START_OVER, infinite=True)
-    if (
-        record == {} and not size
-    ):  # as earlier versions left a run that was stopped before its first checkpoint
+    if record == {} and not size:  # earlier versions left this for a run without a checkpoint
         return None
     if record.get("format") in EARLIER:
         raise BadSource(
             f"{progress}: expected a stopped run in format {FORMAT}, got format {record['format']}, of an earlier "
             "version of pofx",
-            ["finish that run with that version", START_OVER],
+            ["finish that run with the earlier version", START_OVER],
         )
     if record.get("format") != FORMAT:
         raise damaged
@@ -148,10 +154,10 @@ def read_stopped_run(
     if not offset and not passes_of(target).exists():
         return None
     made = offset > 0 == size and _was_made(target, offset)
-    now = json.loads(json.dumps(parts))  # as the record has its own
+    now = json.loads(json.dumps(parts))  # the record has its parts in this form, with lists for tuples
     differing = [name for name in {**was, **now} if was.get(name) != now.get(name)]
     if made and overwrite and differing:
-        return None  # another run has made its file, and may be about to take this one away
+        return None  # another run has made its target, and may be about to remove this record
     if differing:
         raise _another_run(target, was, now, differing)
     if made:
@@ -201,14 +207,14 @@ def damaged_progress(target: Path) -> BadSource:
 
 
 def _another_run(target: Path, was: Mapping[str, Any], now: Mapping[str, Any], names: list[str]) -> BadValue:
-    told = "; ".join(
+    differences = "; ".join(
         f"{name}: {_shown(was.get(name))} there, {_shown(now.get(name))} here" for name in names[:5]
     )
     more = f"; and {len(names) - 5} more" if len(names) > 5 else ""
     return BadValue(
-        f"{part_of(target)}: expected the rows of this very run, to go on with them, got those of "
-        f"another ({told}{more})",
-        ["run that one again to finish it", "write elsewhere", START_OVER],
+        f"{part_of(target)}: expected the rows of the same command, got rows of another one "
+        f"({differences}{more})",
+        ["repeat the earlier command to finish its run", "write to another path", START_OVER],
     )
 
 

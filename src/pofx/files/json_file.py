@@ -1,7 +1,7 @@
-"""The one reader of a JSON object from a file: of bounded size, and refused in one line where it is anything else."""
+"""The one reader of a JSON object from a file, which limits the size of the file, and refuses anything else in one line."""
 
-# Plain `json`, and no msgspec or pydantic: neither is a dependency, most of these files are a stranger's and have no
-# type of their own, and each file of ours has a seal. A number of 5,000 digits or a key twice is seen before any type.
+# The reader uses plain `json`, since msgspec and pydantic are no dependencies. Most of these files come from strangers and
+# have no declared type, and each file of pofx has a seal. The hooks see a number of 5,000 digits or a key twice.
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ def read_object(
     Args:
         path: the file; a link is followed, and a pipe or a device is refused before it is opened.
         most: the largest size of the file, in bytes.
-        noun: what the file should hold, for the message.
-        advice: what to do about a file that holds something else.
+        noun: the noun of the expected content, for the message.
+        advice: the advice about a file with other content.
         infinite: whether NaN, Infinity and numbers beyond a float's range are read, which Python's json writes.
 
     Raises:
         BadSource: the file is missing, unreadable, too large, or its content is refused by `parse_object`.
 
-    Right: `read_object(directory / "config.json", 1 << 22)`. Wrong: for a file that may hold an array.
+    Right: `read_object(directory / "config.json", 1 << 22)`. Wrong: `read_object(corpus, 1 << 22)`, since a corpus may be
+    an array of objects.
     """
     refuse = partial(_refuse, str(path), noun, advice)
     try:
@@ -69,7 +70,7 @@ def find_object(
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:
-        pass  # the reader says why
+        pass  # `read_object` raises the error with its reason
     return read_object(path, most, noun, advice, infinite)
 
 
@@ -104,7 +105,7 @@ def parse_object(
 
 
 def json_kind(value: object) -> str:
-    """Return what a value is in the words of JSON, for a message."""
+    """Return the kind of a value in the words of JSON, for a message."""
     names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", list: "an array"}
     return {**names, dict: "an object", str: "a string"}.get(type(value), type(value).__name__)
 
@@ -122,7 +123,7 @@ def unreadable(e: ValueError) -> str:
     """Return the reason why valid JSON is refused, for a message; invalid JSON raises `JSONDecodeError` instead."""
     if isinstance(e, _Unreadable):
         return str(e)
-    # Python itself raises the only other one, whose message advises a call of Python.
+    # The only other error is Python's own, whose message advises a call of Python.
     return f"a whole number of more than {sys.get_int_max_str_digits():,} digits"
 
 

@@ -1,4 +1,4 @@
-"""How much one file may ask for: a document's size, and how far packed bytes may unfold."""
+"""The limits of one file: the size of a document, and the expansion of packed bytes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pofx.errors import Advice, BadSource
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-# A file this small is read however far it unfolds.
+# A file that unpacks to fewer bytes is read, however few its packed bytes are.
 FLOOR = 1 << 24
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one file may ask for.
+    """The largest document and the largest expansion that a file may have.
 
     Attributes:
         document: The bytes of the longest document or row.
@@ -30,7 +30,7 @@ class Limits:
             raise BadSource(
                 f"{name}: expected at most {self.expansion:g} bytes for each byte of the packed file, got more "
                 f"({unpacked:,} from {packed:,})",
-                Advice("raise the limit if the file is no trap", "max_expansion=1e9", "--max-expansion 1e9"),
+                Advice("raise the limit if you trust the file", "max_expansion=1e9", "--max-expansion 1e9"),
             )
 
     def is_doubtful(self, packed: int, unpacked: int) -> bool:
@@ -54,7 +54,7 @@ def too_long(name: str, line: int | None, limits: Limits) -> BadSource:
         f"{where}: expected a document of at most {limits.document:,} bytes, got a longer one",
         [
             Advice(
-                "say how documents are separated",
+                "name the separator of the documents",
                 "split, separator, format",
                 "--split, --separator, --format",
             ),

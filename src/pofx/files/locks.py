@@ -13,7 +13,7 @@ from types import ModuleType
 from pofx.errors import BadSource
 from pofx.files.cache import LOCKS, cache_dir, private_directory
 
-# The system's own lock ends with its process, so that no stale one is left. `filelock` would be a dependency of the core.
+# The system's own lock ends with its process, so no stale lock is left. `filelock` would be a dependency of the core.
 fcntl: ModuleType | None
 try:
     import fcntl
@@ -38,7 +38,7 @@ def open_locked(path: Path) -> BufferedRandom:
         path.touch()
         try:
             file = path.open("r+b")
-        except FileNotFoundError:  # the other holder ended in between, and took its file away
+        except FileNotFoundError:  # the other holder ended in between, and removed its file
             continue
         if fcntl is None:
             return file
@@ -47,7 +47,7 @@ def open_locked(path: Path) -> BufferedRandom:
         except OSError:
             file.close()
             raise
-        # The other holder may have ended between the opening and the lock: then this file has another name, or none.
+        # The other holder may have ended between the opening and the lock. Then this file has another name, or no name.
         with suppress(FileNotFoundError):
             if os.path.samestat(path.stat(), os.fstat(file.fileno())):
                 return file
@@ -72,7 +72,7 @@ def written_by_another(path: Path | str) -> BadSource:
     """Return the error of a path that another process is writing."""
     return BadSource(
         f"{path}: expected a path that no other run writes, got a path that another run is writing",
-        "wait for it, or write elsewhere",
+        "wait for the other run, or write to another path",
     )
 
 
@@ -90,12 +90,12 @@ def locked_outputs(paths: Iterable[Path | str]) -> Iterator[None]:
     Raises:
         BadSource: Another process has locked one of the paths, which the message names.
 
-    Right: `with locked_outputs([out, page]): …`, around the check whether `out` is there, too. Wrong: two blocks, one
-    for each path: two processes could then refuse each other.
+    Right: `with locked_outputs([out, page]): …`, with the check whether `out` exists inside the block. Wrong: two blocks,
+    one for each path, since two processes could then refuse each other.
     """
     keys = dict(key for path in paths for key in _keys(path))
     with ExitStack() as held:
-        # All processes take the locks in one order, so that of several one always gets all of its own.
+        # All processes take the locks in one order, so that one of them always gets all of its locks.
         for key in sorted(keys):
             try:
                 held.enter_context(_held(key))
@@ -104,7 +104,7 @@ def locked_outputs(paths: Iterable[Path | str]) -> Iterator[None]:
         yield
 
 
-# Inodes last; a shorter name first, so that a message names the output rather than a file beside it.
+# Inodes come last, and shorter names first, so that a message names the output rather than a file beside the output.
 _Key = tuple[int, int, bytes]
 
 
@@ -128,13 +128,13 @@ def _held(key: _Key) -> Iterator[None]:
     except BlockingIOError:
         raise
     except (OSError, BadSource):
-        # A cache that cannot be written stops no run: this run is then without a lock.
+        # A run goes on without a lock where the cache cannot be written.
         yield
         return
     try:
         yield
     finally:
-        # The name goes while the lock is held: a process that opened the file before looks whether it still has a name.
+        # The name is removed while the lock is held, since `open_locked` of another process checks that its file has a name.
         with suppress(OSError):
             lock.unlink()
         file.close()

@@ -7,7 +7,7 @@ import re
 
 from pofx.errors import Advice, OutOfMemory
 
-# torch on a CPU and oneDNN have no type for it, only words.
+# torch on a CPU and oneDNN have no exception of their own for a lack of memory, only messages.
 _SAID = re.compile(
     r"unable to mmap|can.t allocate memory|not enough memory|Cannot allocate memory|bad_alloc|"
     r"could not create a (?:memory|primitive)",
@@ -27,9 +27,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 def out_of_memory_error() -> OutOfMemory:
     """Return the error of work for which the memory did not suffice."""
     return OutOfMemory(
-        "out of memory: expected more than this machine gives, got none left",
+        "out of memory: expected enough memory for the work, got none left",
         [
             "use a smaller model, or smaller files",
-            Advice("let a model read less at once", "budget=512", "--budget 512", parameter="budget"),
+            Advice(
+                "let the model read fewer tokens at once", "budget=512", "--budget 512", parameter="budget"
+            ),
         ],
     )

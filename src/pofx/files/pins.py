@@ -18,14 +18,14 @@ from pofx.files.atomic import write_atomically
 from pofx.files.json_file import find_object, seal_of
 
 FORMAT = 2
-# Such a file has no seal, and is read by its fields alone; the next verdict replaces it by a sealed one.
+# A file of the unsealed format is checked by its fields alone; the next verdict replaces the file by a sealed one.
 UNSEALED = 1
-# A reason is a sentence or two; a longer file is none of ours.
+# A reason has a sentence or two; a longer file was not written by pofx.
 MOST_BYTES = 1 << 16
 
 _NOUN, _ADVICE = (
     "a verdict kept by pofx audit --pin",
-    "forget it (pofx audit -m MODEL --unpin) or remove the file",
+    "forget the verdict (pofx audit -m MODEL --unpin) or remove the file",
 )
 
 Verdict = Literal["joint", "conditional", "prefix-only", "improper"]
@@ -78,7 +78,7 @@ def pin(fingerprint: str, found: Pin) -> Path:
         BadValue: The model has no fingerprint; a fitted model has its x0 in its own files.
         BadSource: The file cannot be written.
 
-    Right: `pin(lm.fingerprint, Pin(2, 1, "joint", reason))`. Wrong: the pin of an n-gram that pofx fitted.
+    Right: `pin(lm.fingerprint, Pin(2, 1, "joint", reason))`. Wrong: a pin of an n-gram that pofx fitted.
     """
     path = _path(fingerprint)
     record = {"format": FORMAT, "fingerprint": fingerprint, **dataclasses.asdict(found)}
@@ -91,7 +91,7 @@ def pin(fingerprint: str, found: Pin) -> Path:
 
 
 def check_pin(fingerprint: str) -> Path:
-    """Refuse before an audit what `pin` would refuse after the audit; only the directory of the file is made.
+    """Raise before an audit the errors that `pin` would raise after the audit; only the directory of the file is made.
 
     Returns:
         The file that `pin` would write.
@@ -122,7 +122,7 @@ def find_pin(fingerprint: str) -> Pin | None:
     """Return the pinned verdict of a model; None without a pin.
 
     Raises:
-        BadSource: The file is damaged. It is no missing file: without its verdict the model would silently get another x0.
+        BadSource: The file is damaged. Without the verdict in the file, the model would silently get another x0.
     """
     if not fingerprint:
         return None
@@ -133,9 +133,9 @@ def find_pin(fingerprint: str) -> Pin | None:
     if record.get("format") not in (UNSEALED, FORMAT):
         raise _damaged(path, f"no record of format {UNSEALED} or {FORMAT}")
     if record.get("fingerprint") != fingerprint:
-        raise _damaged(path, "that of another model")
+        raise _damaged(path, "the verdict of another model")
     if record["format"] == FORMAT and record.pop("seal", None) != seal_of(record):
-        raise _damaged(path, "it changed")
+        raise _damaged(path, "a file that was changed")
     del record["format"], record["fingerprint"]
     return _checked(path, record)
 

@@ -1,4 +1,4 @@
-"""The results of a model in the order of reading, so that a resumed run does not compute them again."""
+"""The results of a model in the order of reading, which a resumed run does not compute again."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _tape: ContextVar[Tape | None] = ContextVar("tape", default=None)
 def recording(tape: Tape) -> Iterator[None]:
     """Record on the tape what models read inside this context; the stretches that the tape has are not read again.
 
-    Right: the same questions to the same model, in the same order. Wrong: the tape of another model, since a key names the
-    question and not the model.
+    Right: `with recording(tape): score(lm, texts)`, with the model and the texts of the stopped run. Wrong: the tape of
+    another model, since a key names the question and not the model.
     """
     before = _tape.set(tape)
     try:

@@ -44,7 +44,7 @@ class TapeFile:
             return None
         at = self._file.tell()
         found = _arrays(self._next(), key)
-        if found is None:  # the run does not ask what it asked before: nothing that follows will fit
+        if found is None:  # the run asks another question than before, so no later stretch will fit
             self.left = 0
             self._file.seek(at)
             self._file.truncate()
@@ -64,7 +64,7 @@ class TapeFile:
             self.flush()
 
     def flush(self) -> None:
-        """Put what was recorded on the disk."""
+        """Write the recorded stretches to the disk."""
         if not self._waiting or self._failed:
             return
         try:
@@ -75,7 +75,7 @@ class TapeFile:
             self._file.flush()
             os.fsync(self._file.fileno())
             self.kept += len(self._waiting)
-        except OSError:  # a full disk: the rows will say so, where there are any
+        except OSError:  # the disk is full, which the next write of rows reports
             self._failed = True
         self._waiting, self._latest = [], time.monotonic()
 
@@ -86,7 +86,7 @@ class TapeFile:
         self.left = self.kept = 0
 
     def discard(self) -> None:
-        """Take the file away."""
+        """Remove the file."""
         if self._file is not None:
             self.close()
             self.path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Tensors into a safetensors file; a full disk is an `OSError`, as of every other file."""
+"""Tensors are written to a safetensors file; a full disk raises `OSError`, as for every other file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 def write_tensors(
     path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write arrays under their names. `OSError` where the disk fails: the library has an error of its own for that.
+    """Write arrays under their names; raise `OSError` where the disk fails, for which the library has an error of its own.
 
-    Right: in a directory that appears in one step. Wrong: over a file that is read.
+    Right: `write_tensors(new / "model.safetensors", arrays)` inside `replaced_output`. Wrong: the path of a file that is
+    being read.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file

@@ -17,7 +17,7 @@ def is_url(path: str) -> bool:
 
 
 def check_local(path: str | os.PathLike[str], argument: str | None = None) -> None:
-    """`BadValue` where an output path is a URL: each output is written beside its place, then moved there in one step."""
+    """Raise `BadValue` where an output path is a URL, since each output is first written beside its path, then renamed."""
     if is_url(os.fspath(path)):
         raise BadValue(
             f"expected a path on this machine, got the URL {os.fspath(path)!r}",

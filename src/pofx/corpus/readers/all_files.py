@@ -10,7 +10,7 @@ from pofx.corpus.readers.fields import CHARACTERS, ROWS, FieldSearch
 from pofx.corpus.source import Source
 from pofx.corpus.streams import check_expansion
 
-# Characters of a table that are read before anything is done with it.
+# So many characters of a table are read before its first row is used.
 _LOOK = 1 << 20
 
 
@@ -38,15 +38,15 @@ def rows_of_all(sources: Sequence[Source], layout: DocumentLayout) -> Iterator[t
             size += len(found[1]) if isinstance(found, tuple) else 0
             if len(held) >= ROWS or size > CHARACTERS:
                 fields.check(held[0][0].name)
-                fields.missing = []  # no object so far: each row will say what is wrong with it
+                fields.missing = []  # no row is an object so far, so each row will report its own fault
     if held:
         fields.check(held[0][0].name)
         yield from held
     if layout.separator is not None and 0 < documents <= len(sources):
         each = "the input" if len(sources) == 1 else "each file"
         warnings.warn(
-            f"separator: expected {layout.separator!r:.40} between documents, got {each} to be one document; check how "
-            "the documents are separated",
+            f"separator: expected {layout.separator!r:.40} between documents, got one document in {each}; check how the "
+            "documents are separated",
             UserWarning,
             stacklevel=2,
         )

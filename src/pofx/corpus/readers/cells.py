@@ -97,13 +97,13 @@ def column_of(
         field: The field that the user named, where the column is only the beginning of its name.
 
     Raises:
-        BadSource: The column is missing or there twice; the message names the columns that are there.
+        BadSource: No column or several columns have the name; the message lists the columns of the file.
     """
     if columns.count(wanted) == 1:
         return columns.index(wanted)
-    found = "it twice in" if wanted in columns else "only"
+    found = "several columns of that name in" if wanted in columns else "only"
     then: str | Advice = (
-        Advice("name a column that is there once", *option)
+        Advice("name a column that occurs once", *option)
         if wanted in columns
         else field_advice(field or wanted, columns, option)
     )

@@ -12,7 +12,7 @@ from pofx.corpus.readers.layout import DocumentLayout, NoDocument, RowOutcome, n
 from pofx.corpus.streams import read_lines
 
 MARK = "__label__"
-# The fields of a row: what a caller names them by.
+# The names by which a caller asks for the fields of a row.
 TEXT, LABEL = "text", "label"
 _LABELS = re.compile(rf"(?:{MARK}([^ \t]*)(?:[ \t]+|$))*")
 
@@ -20,7 +20,7 @@ _LABELS = re.compile(rf"(?:{MARK}([^ \t]*)(?:[ \t]+|$))*")
 def fasttext_rows(
     name: str, stream: BufferedReader, layout: DocumentLayout, fields: FieldSearch
 ) -> Iterator[RowOutcome]:
-    """Yield a row a line, with the fields `text` and `label` (a string; null for none, a list for more than one)."""
+    """Yield one row for each line, with the fields `text` and `label` (a string; null for no label, a list for several)."""
     for line, data in enumerate(read_lines(name, stream, layout.limits), 1):
         data = data.removesuffix(b"\n").removesuffix(b"\r")
         if not data:
@@ -40,6 +40,6 @@ def fasttext_rows(
 
 
 def _record(text: str) -> dict[str, object]:
-    end = _LABELS.match(text).end()  # type: ignore[union-attr]  # it matches nothing, too
+    end = _LABELS.match(text).end()  # type: ignore[union-attr]  # the pattern also matches the empty string
     labels = [label.removeprefix(MARK) for label in re.findall("[^ \t]+", text[:end])]
     return {TEXT: text[end:], LABEL: None if not labels else labels[0] if len(labels) == 1 else labels}

@@ -1,4 +1,4 @@
-"""Fields of objects, `a` or `a.b` for a field of an object inside; and the search for the fields that an input lacks."""
+"""The value of a field `a`, or `a.b` of an inner object, and the search for wanted fields that an input lacks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from pofx.errors import Advice, BadSource
 
-# A field that an object does not have, where null is one that it has.
+# Stands for the value of a field that an object lacks. A field whose value is null has the value None.
 MISSING = object()
-# Rows, and characters of theirs, after which a field that none of them has is taken for a mistake.
+# After so many rows, or so many characters of text, a field that no row has is taken for a mistake.
 ROWS, CHARACTERS = 1000, 1 << 24
-# Names that are remembered for a message, and characters of each that are compared.
+# So many names are remembered for a message, and so many characters of each name are compared.
 _NAMES, _LETTERS = 1000, 100
 
 
@@ -52,7 +52,7 @@ def field_advice(wanted: str, names: Iterable[str], option: tuple[str, str]) -> 
 
 
 class FieldSearch:
-    """The wanted fields that no row has had so far. It changes: `note` is called with each row."""
+    """The wanted fields that no row has had so far. The search changes: the reader calls `note` with each row."""
 
     def __init__(self, wanted: Mapping[str, tuple[str, str]]) -> None:
         self._options = wanted

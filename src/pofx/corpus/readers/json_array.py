@@ -1,4 +1,4 @@
-"""Rows of a .json file: the objects of one array, one at a time. Many .json files have an object a line; these work, too."""
+"""Rows of a .json file: the objects of one array, read one at a time. A .json file with an object a line is read, too."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Text:
         self.ended = False
 
     def more(self) -> None:
-        """Read as much again as is held: so a long element is parsed a few times only."""
+        """Read as many characters as are held already, so that a long element is parsed only a few times."""
         rest = len(self.held) - self.at
         if rest > self.layout.limits.document:
             raise too_long(self.name, self.line, self.layout.limits)
@@ -66,7 +66,7 @@ class _Text:
     def next(self) -> str:
         """Return the next character that is no white space, or "" at the end; the place moves there."""
         while True:
-            self.move(_SPACE.match(self.held, self.at).end())  # type: ignore[union-attr]  # it matches nothing, too
+            self.move(_SPACE.match(self.held, self.at).end())  # type: ignore[union-attr]  # also matches no space
             if self.at < len(self.held) or self.ended:
                 return self.held[self.at : self.at + 1]
             self.more()
@@ -77,10 +77,10 @@ class _Text:
         self.at = to
 
     def broken(self, found: str) -> BadSource:
-        """Return the error of an array that cannot be read on."""
+        """Return the error of an array that cannot be read further."""
         return BadSource(
-            f"{self.name}:{self.line}: expected an array of JSON objects, got {found}; what came before was "
-            "read",
+            f"{self.name}:{self.line}: expected an array of JSON objects, got {found}; the rows before this place "
+            "were read",
             "write the file again, or an object a line (.jsonl)",
         )
 
@@ -135,7 +135,7 @@ def _element(text: _Text, decoder: ObjectDecoder) -> object:
 
 
 def _is_final(e: ValueError | RecursionError, text: _Text) -> bool:
-    """Return whether no text after what is held could make the element whole."""
+    """Return whether no further text could complete the element."""
     if not isinstance(e, json.JSONDecodeError):
         return True
     return not e.msg.startswith("Unterminated") and e.pos < len(text.held) - 16

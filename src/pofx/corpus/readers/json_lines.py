@@ -21,7 +21,11 @@ DIGITS = Advice("write the number as a string")
 def json_rows(
     name: str, stream: BufferedReader, layout: DocumentLayout, fields: FieldSearch
 ) -> Iterator[RowOutcome]:
-    """Yield a row a line; blank lines are blanks. `BadSource` where the first line begins an array of objects."""
+    """Yield one row for each line, None for a blank line.
+
+    Raises:
+        BadSource: The first line begins an array of objects.
+    """
     first, decoder = True, ObjectDecoder()
     for line, data in enumerate(read_lines(name, stream, layout.limits), 1):
         if not data.strip():
@@ -29,8 +33,8 @@ def json_rows(
             continue
         if first and _begins_array(data):
             raise BadSource(
-                f"{name}: expected an object a line, got an array of them",
-                Advice("say what it is", "format='json'", "--format json"),
+                f"{name}: expected a JSON object on each line, got an array of objects",
+                Advice("name the format", "format='json'", "--format json"),
             )
         first = False
         try:
@@ -52,7 +56,7 @@ class ObjectDecoder:
         return self.checked(self._json.decode(text))
 
     def value_at(self, text: str, at: int) -> tuple[object, int]:
-        """The value that begins at a place, and the place after it. `checked` says whether its keys stand there once."""
+        """Return the value that begins at a place, and the place after it. `checked` refuses a key that occurs twice."""
         self._twice = None
         return self._json.raw_decode(text, at)
 
@@ -84,7 +88,7 @@ def row_of(record: object, layout: DocumentLayout, fields: FieldSearch) -> Conte
 
 
 def no_json(e: ValueError | RecursionError) -> NoDocument:
-    """Why text is no JSON: as the parser of Python's `json` raised it."""
+    """Return the fault of a text that is no JSON, by the error that Python's `json` raised."""
     if isinstance(e, json.JSONDecodeError):
         return NoDocument(f"expected a JSON object, got no JSON: {e.msg} at character {e.pos}")
     if isinstance(e, RecursionError):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 
-# A number as JSON writes it: 007 is a code, and no number. Of at most as many digits as Python reads.
+# A number as JSON writes it, of at most as many digits as Python reads; 007 is a code and no number.
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,999})(?:\.[0-9]{1,999})?(?:[eE][+-]?[0-9]{1,9})?")
 
 
@@ -18,8 +18,8 @@ def labels_of(values: Sequence[object], known: Collection[str] = ()) -> list[str
     label, as the numbers are, and "nan" is none. Where some text is no number, each text is a label as it stands.
 
     Args:
-        values: Of the field, row by row: texts, numbers, None.
-        known: Labels that there are already, of a classifier or of prefixes. A text that is one of them stands for it.
+        values: The values of the field, row by row: texts, numbers, None.
+        known: The labels that a classifier or a set of prefixes has already. A text that equals a known label is that label.
     """
     texts = {v for v in values if isinstance(v, str) and v}
     numbers = {text: label_of(json.loads(text)) for text in texts if _NUMBER.fullmatch(text)}
@@ -35,7 +35,7 @@ def labels_of(values: Sequence[object], known: Collection[str] = ()) -> list[str
 def label_of(value: object) -> str | None:
     """Return a value as a label; None for null, NaN and the empty string.
 
-    1 and 1.0 are one label, and a decimal 1.00, since a column of integers becomes one of floats where a value is missing.
+    1, 1.0 and the decimal 1.00 are one label, since a missing value makes a column of floats of a column of integers.
     """
     if value is None or value == "" or value != value:
         return None

@@ -10,9 +10,9 @@ from pofx.errors import Advice
 from pofx.files.limits import DEFAULT, Limits
 
 Split = Literal["line", "file"]
-# What a quote is in CSV and TSV: a character like any other, or the mark around a field that needs one.
+# The meaning of a quote in CSV and TSV: a character like any other, or the mark around a field that may hold delimiters.
 Quoting = Literal["none", "minimal"]
-# Text, and where the format has fields: the id, the prefix, and the fields that are kept; in a row after its line.
+# The text, the id, the prefix and the kept fields of a document. In a `Row` the number of the line stands before them.
 Content = tuple[str, str | None, str | None, tuple[object, ...]]
 Row = tuple[int, str, str | None, str | None, tuple[object, ...]]
 
@@ -57,7 +57,7 @@ class DocumentLayout:
         field: The field of the text, in formats that have fields.
         id: The field of the id; None where rows are named by their place.
         split: Whether a document of txt is a line or a whole file.
-        separator: The string between documents of txt; None where `split` says it.
+        separator: The string between documents of txt; None where `split` decides.
         given: The field of the prefix; None without prefixes.
         keep: Further fields, which are handed out as they are.
         delimiter: The character between columns of CSV and TSV; None for the comma or the tab.
@@ -136,8 +136,8 @@ def not_text(e: UnicodeDecodeError, where: str, encoding: str | None) -> tuple[s
         if encoding:
             return (f"expected UTF-8, got {place}",)
         return f"expected UTF-8, got {place}{windows_1252_hint(byte)}", AS_WINDOWS
-    # A byte that the encoding does not know was made a stray byte: 0xFF where the byte was below 0x80.
-    found = "bytes that spell none" if byte == 0xFF else f"byte 0x{byte:02X}"
+    # `as_utf8` made a stray byte of each byte that the encoding does not know: 0xFF where the byte was below 0x80.
+    found = "bytes of no character" if byte == 0xFF else f"byte 0x{byte:02X}"
     other = Advice("name another encoding, or mend the bytes", "encoding=…", "--encoding")
     return f"expected {encoding}, got {found} in the {where}", other
 

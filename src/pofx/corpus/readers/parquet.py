@@ -14,9 +14,9 @@ from pofx.corpus.readers.parquet_pages import BadPage, unpacked_size
 from pofx.errors import BadSource, require
 from pofx.files.limits import FLOOR
 
-# Rows that are decoded at once.
+# At most this many rows are decoded at once.
 _BATCH = 8192
-# What a row counts for besides its texts, against the limit on what a file unfolds to.
+# Bytes that each row counts beside its texts, where the unpacked size of a file is compared with the limit.
 _ROW = 8
 
 
@@ -41,7 +41,7 @@ def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> I
     schema = table.schema_arrow
     if (
         not table.metadata.num_rows and not schema.names
-    ):  # an empty shard, as a table without rows is often written
+    ):  # writers of sharded tables often write an empty shard as a table without columns
         return
     places = [_Place(arrow, schema, name, column, layout.options[column]) for column in layout.columns]
     for place in places[: len(layout.needed)]:
@@ -51,19 +51,19 @@ def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> I
     except BadPage:
         raise broken(ValueError("no header where a page begins")) from None
     layout.limits.check_expansion(name, size, claimed + _ROW * table.metadata.num_rows)
-    # As many rows at once as fit the memory, by what the file says of their size.
+    # A batch has as many rows as fit the memory, by the size that the file states.
     batch = max(1, min(_BATCH, FLOOR * table.metadata.num_rows // max(claimed, 1)))
-    # A text that stands in a million rows is kept once in the file; as a dictionary it stays so in memory.
+    # A file stores a text of a million rows once. Columns are read as dictionaries, so the memory holds the text once, too.
     once = [p.top for p in places if p.is_text]
     try:
-        # The footer is known: to read it again costs as much as it did.
+        # The footer is passed on, since a second reading of the footer costs as much as the first.
         table = parquet.ParquetFile(
             stream, read_dictionary=list(dict.fromkeys(once)), metadata=table.metadata
         )
         batches = table.iter_batches(batch_size=batch, columns=list(dict.fromkeys(p.top for p in places)))
     except (arrow.ArrowException, OSError) as e:
         raise broken(e) from None
-    layout = replace(layout, encoding="utf-8")  # whatever the other files of the input are in
+    layout = replace(layout, encoding="utf-8")  # Parquet is UTF-8, whatever encoding the other files have
     line = read = 0
     while True:
         try:
@@ -132,7 +132,7 @@ def _claimed(stream: BufferedReader, metadata: Any, columns: set[str]) -> int:
 
 
 def _held(arrow: Any, batch: Any, place: _Place, name: str) -> list[object]:
-    """Return the values of a field; `BadSource` where they are moments that Python has no dates for."""
+    """Return the values of a field; raise `BadSource` for moments that no date of Python can hold."""
     try:
         return _cells(arrow, batch.column(place.top), place.inner)
     except (ValueError, OverflowError, arrow.ArrowException) as e:
@@ -144,12 +144,12 @@ def _held(arrow: Any, batch: Any, place: _Place, name: str) -> list[object]:
 
 
 def _cells(arrow: Any, column: Any, inner: list[str]) -> list[object]:
-    """Return the values of a column; of a dictionary, each text that the batch has is decoded once."""
+    """Return the values of a column; in a dictionary column, each text of the batch is decoded once."""
     if not arrow.types.is_dictionary(column.type):
         values = _decoded(_moments(arrow, column))
         return values if not inner else [_inside(value, inner) for value in values]
     indices, texts = column.indices, column.dictionary
-    if len(texts) > len(column):  # of a dictionary of many batches
+    if len(texts) > len(column):  # one dictionary serves many batches
         used = indices.unique().drop_null()
         known = dict(zip(used.to_pylist(), _decoded(texts.take(used))))
         return [known.get(index) for index in indices.to_pylist()]
@@ -158,7 +158,7 @@ def _cells(arrow: Any, column: Any, inner: list[str]) -> list[object]:
 
 
 def _moments(arrow: Any, column: Any) -> Any:
-    """Moments in microseconds, which Python has; those that need nanoseconds as text."""
+    """Return moments in microseconds, which Python has; moments that need nanoseconds become text."""
     if not arrow.types.is_timestamp(column.type):
         return column
     zone = None if column.type.tz is None else "UTC"

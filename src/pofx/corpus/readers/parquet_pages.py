@@ -5,17 +5,17 @@ from __future__ import annotations
 from io import BufferedReader
 from typing import Any
 
-_HEAD = 4096  # bytes of a page in which its header is looked for at first
-_MOST = 1 << 24  # and at last: minima and maxima stand in it
+_HEAD = 4096  # bytes of a page that are searched for its header at first
+_MOST = 1 << 24  # bytes that are searched at last, since a header holds minima and maxima of any length
 _DEPTH = 16
 
 
 class BadPage(Exception):
-    """There is no header where the page of a column should begin."""
+    """No header stands where the page of a column should begin."""
 
 
 def unpacked_size(stream: BufferedReader, chunk: Any) -> int:
-    """The unpacked size of a column chunk by the headers of its pages; no page is unpacked.
+    """Return the unpacked size of a column chunk in bytes, by the headers of its pages; no page is unpacked.
 
     Raises:
         BadPage: A header is malformed.
@@ -35,7 +35,7 @@ def unpacked_size(stream: BufferedReader, chunk: Any) -> int:
 
 
 def _header(stream: BufferedReader, at: int) -> tuple[int, tuple[int, int]]:
-    """Return the length of the header of the page there, and the sizes of the page, unpacked and packed."""
+    """Return the length of the page header at a place, and the sizes of the page, unpacked and packed."""
     most = _HEAD
     while True:
         stream.seek(at)
@@ -68,7 +68,7 @@ class _Compact:
         while head := self._byte():
             kind = head & 15
             field = field + (head >> 4) if head >> 4 else self._number()
-            if kind not in (1, 2):  # a truth value stands in the head
+            if kind not in (1, 2):  # the kind itself is the value of a boolean field
                 out[field] = self._value(kind, depth)
         return out
 

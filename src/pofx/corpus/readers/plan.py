@@ -43,7 +43,7 @@ def plan_reading(
     limits = _limits(max_document, max_expansion)
     sources = tuple(source_of(f, format) for p in paths for f in expand_path(p, format).files)
     if sum(s.is_stdin for s in sources) > 1:
-        raise BadValue("expected standard input ('-') once, got '-' more than once", "name it once")
+        raise BadValue("expected standard input ('-') once, got '-' more than once", "name '-' once")
     layout = DocumentLayout(
         field, id, split, separator, given, tuple(keep), delimiter, quoting, encoding, limits
     )
@@ -55,17 +55,19 @@ def _check_text_options(split: str, separator: str | None) -> None:
     if split not in ("line", "file"):
         raise BadValue(
             f"expected 'line' or 'file', got {split!r}",
-            Advice("give another string as the separator", "separator=…", "--separator"),
+            Advice("write any other string as the separator", "separator=…", "--separator"),
             argument="split",
         )
     if separator == "":
         raise BadValue(
-            "expected a string that is not empty, got ''", "name one, or leave it out", argument="separator"
+            "expected a string that is not empty, got ''",
+            "write a string, or leave the separator out",
+            argument="separator",
         )
     if separator is not None and split == "file":
         raise BadValue(
-            f"expected no split='file' beside it, got {separator!r}",
-            "leave one of them out",
+            f"expected no separator beside split='file', got {separator!r}",
+            "leave out the separator or the split",
             argument="separator",
         )
     if separator is not None:
@@ -76,7 +78,7 @@ def _check_table_options(delimiter: str | None, quoting: str | None) -> None:
     if quoting not in (None, "none", "minimal"):
         raise BadValue(
             f"expected 'none' or 'minimal', got {quoting!r:.40}",
-            "choose one of them",
+            "choose 'none' or 'minimal'",
             Argument("quoting", "--quoting"),
         )
     if delimiter is None:
@@ -89,7 +91,7 @@ def _check_table_options(delimiter: str | None, quoting: str | None) -> None:
     if not usable:
         raise BadValue(
             f"expected one character that is no quote and no line ending, got {delimiter!r:.40}",
-            "write one, such as ';'",
+            "write one character, such as ';'",
             Argument("delimiter", "--delimiter"),
         )
 
@@ -112,29 +114,29 @@ def _check_heeded(kinds: set[str], layout: DocumentLayout) -> None:
     if "txt" not in kinds and (layout.separator is not None or layout.split != "line"):
         raise BadValue(
             f"split and separator: expected a txt file, got only {found}",
-            ["leave them out", Advice("say that it is text", "format='txt'", "--format txt")],
+            ["leave both out", Advice("say that the files are text", "format='txt'", "--format txt")],
         )
     if not kinds & {"csv", "tsv"} and (layout.delimiter is not None or layout.quoting is not None):
         raise BadValue(
             f"expected a csv or tsv file, got only {found}",
-            ["leave them out", Advice("say that it is a table", "format='csv'", "--format csv")],
+            ["leave both out", Advice("say that the files are tables", "format='csv'", "--format csv")],
             Argument("delimiter, quoting", "--delimiter, --quoting"),
         )
     if kinds == {"parquet"} and layout.encoding is not None:
         raise BadValue(
             "expected a file of text, got only parquet, which is UTF-8",
-            "leave it out",
+            "leave the encoding out",
             Argument("encoding", "--encoding"),
         )
     if kinds == {"txt"} and (layout.id is not None or layout.field != "text"):
         raise BadValue(
             "expected a file with fields (jsonl, json, csv, tsv, parquet), got only txt",
-            "leave them out",
+            "leave both out",
             Argument("field, id", "--field, --id"),
         )
     if "txt" in kinds and (layout.given is not None or layout.keep):
         raise BadValue(
             "expected files with fields (jsonl, json, csv, tsv, parquet), got txt",
-            "give each line as JSON",
+            "write each line as JSON",
             Argument("given, keep", "--given-field, --keep, --cluster"),
         )

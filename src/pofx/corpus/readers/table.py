@@ -30,9 +30,9 @@ class _Table:
         self.line = 1
         self._row: list[str] = []
         self._lines = read_lines(name, stream, layout.limits)
-        # The limit is one of the whole process, so it is never lowered. A C long bounds it.
+        # `csv` has one limit for the whole process, so the limit is never lowered. A C long bounds the limit.
         csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
-        # strict: otherwise a quote that is never closed takes the rest of the file into one field without a word.
+        # Without `strict` a quote that is never closed takes the rest of the file into one field without a word.
         self._reader = csv.reader(self._taken(), delimiter=self.delimiter, strict=True)
 
     def next(self) -> list[str] | None:
@@ -63,18 +63,18 @@ class _Table:
     def _fault(self, found: str, *advice: Advice) -> NoDocument:
         last = self.line + len(self._row) - 1
         to = f" (lines {self.line} to {last})" if last > self.line else ""
-        told = advice if self.layout.quoting is None else ()
-        return NoDocument(f"expected a row of {self.kind}, got {found}{to}", *told)
+        ways = advice if self.layout.quoting is None else ()
+        return NoDocument(f"expected a row of {self.kind}, got {found}{to}", *ways)
 
     def _are_rows(self) -> bool:
-        """Whether a row of several lines may be as many rows: files with tabs are written with quotes, and without."""
+        """Return whether the lines of a row may be a row each, since files with tabs are written with and without quotes."""
         if self.delimiter != "\t" or self.layout.quoting is not None or len(self._row) < 2:
             return False
         width = self.width or self._row[0].count("\t") + 1
         return all(text.count("\t") == width - 1 for text in self._row)
 
     def _taken(self) -> Iterator[str]:
-        """Lines, each noted as one of the row."""
+        """Yield lines, and note each line as part of the row."""
         size, longest = 0, self.layout.limits.document
         for data in self._lines:
             text = data.decode("utf-8", "surrogateescape")
@@ -102,7 +102,7 @@ class _Table:
             shown = "\\t" if found[1] == "\t" else found[1]
             raise BadSource(
                 f"{self.name}:1: expected {self.delimiter!r} between columns, got the line 'sep={shown}'",
-                Advice("name it", f"delimiter={found[1]!r}", f'--delimiter "{shown}"'),
+                Advice("name the delimiter", f"delimiter={found[1]!r}", f'--delimiter "{shown}"'),
             )
         return True
 

@@ -25,7 +25,7 @@ def text_rows(name: str, stream: BufferedReader, layout: DocumentLayout, named: 
         raise BadSource(
             f"{name}: expected lines of text, got labels of fastText ({MARK}…) in front of them",
             [
-                Advice("say what it is", "format='fasttext'", "--format fasttext"),
+                Advice("name the format", "format='fasttext'", "--format fasttext"),
                 Advice("say so if the labels are text", "format='txt'", "--format txt"),
             ],
         )
@@ -43,7 +43,7 @@ def text_rows(name: str, stream: BufferedReader, layout: DocumentLayout, named: 
         return
     line = 1
     for block in read_line_blocks(name, stream, layout.limits):
-        # By the block is twice as fast as by the line; only one with a fault is taken apart first.
+        # Decoding by the block is twice as fast as by the line; only a block with a fault is first cut into lines.
         try:
             run = _cut(block.decode())
         except UnicodeDecodeError:
@@ -59,7 +59,7 @@ def text_rows(name: str, stream: BufferedReader, layout: DocumentLayout, named: 
 
 
 def _cut(text: str) -> list[str]:
-    r"""Lines without their endings, \n or \r\n. Not str.splitlines, which cuts at U+2028 as well."""
+    r"""Return the lines of a text without their endings, \n or \r\n; `str.splitlines` would cut at U+2028 as well."""
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")
     return text.removesuffix("\n").split("\n")

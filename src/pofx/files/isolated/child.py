@@ -27,7 +27,9 @@ def serve(tasks: Mapping[str, Task]) -> None:
         work = tasks[sys.argv[1]](request)
         _limit(request["seconds"], request["memory"])
         answer = {"answer": work()}
-    except BaseException as e:  # a panic of tokenizers is no Exception; the answer is all that is heard of it
+    except (
+        BaseException
+    ) as e:  # a panic of tokenizers is no Exception, and only the answer can report the panic
         answer = {"error": " ".join(f"{type(e).__name__}: {e}".split())[:300], "kind": "raised"}
         if is_out_of_memory(e):
             answer = {"error": f"more than {request['memory'] / 1e9:.1f} GB of memory", "kind": "failed"}

@@ -22,7 +22,7 @@ def muffled(panics: bool) -> Iterator[None]:
     Args:
         panics: Whether the library can panic; if not, nothing is held back.
 
-    Right: around one call of a library. Wrong: around code of ours, whose warnings would come late.
+    Right: `with muffled(True): tokenizer.encode(text)`. Wrong: code of pofx inside the block, whose warnings come late.
     """
     if not panics:
         yield
@@ -35,11 +35,11 @@ def muffled(panics: bool) -> Iterator[None]:
             return
         kept = None
         try:
-            with suppress(OSError):  # without a place to keep it, it is heard
+            with suppress(OSError):  # without a temporary file, standard error is written at once
                 kept = _place()
                 os.dup2(kept, _STDERR)
             yield
-        except BaseException as e:  # a panic is no Exception; whatever it was goes on
+        except BaseException as e:  # a panic is no Exception; every exception is raised again
             os.dup2(real, _STDERR)
             if kept is not None and not _panicked(e):
                 _copy(kept, real)

@@ -48,7 +48,7 @@ def run_isolated(task: str, request: dict[str, Any], seconds: float, memory: int
     root = str(Path(__file__).resolve().parents[3])
     path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "RUST_BACKTRACE": "0"}
-    # Threads and their pools of memory would count against the limit, a core each.
+    # Without this, each core starts a thread, whose pool of memory counts against the limit.
     environment |= {"RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "MALLOC_ARENA_MAX": "2"}
     asked = json.dumps({**request, "seconds": seconds, "memory": memory})
     try:
@@ -63,7 +63,7 @@ def run_isolated(task: str, request: dict[str, Any], seconds: float, memory: int
     except subprocess.TimeoutExpired:
         raise Failed(f"more than {seconds:g} s of work") from None
     except OSError as e:
-        raise Failed(f"no process to do it in: {e.strerror or e}") from None
+        raise Failed(f"no new process: {e.strerror or e}") from None
     try:
         answer = json.loads(done.stdout)
     except ValueError:
