@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -33,6 +34,47 @@ def test_a_link_that_is_followed_on_the_open_page_is_shown(page: Page, site: Ser
     page.evaluate("location.hash = '#text=Time&model=french'")
     expect(page.get_by_role("textbox", name="Text", exact=True)).to_have_value("Time")
     expect(page.locator(".total")).to_contain_text(fixed(asked(site, "Time", "french")["total_nats"]))
+
+
+def test_a_link_is_followed_though_the_address_changes_before_its_event(page: Page, site: Server) -> None:
+    # A timer may fire between a click on a link and the event of the click.
+    page.evaluate(
+        """() => { const before = location.href;
+                   location.hash = '#text=Time&model=french';
+                   history.replaceState(null, '', before); }"""
+    )
+    expect(page.get_by_role("textbox", name="Text", exact=True)).to_have_value("Time")
+    expect(page.locator(".total")).to_contain_text(fixed(asked(site, "Time", "french")["total_nats"]))
+    expect(page).to_have_url(re.compile("#tab=text&model=french&text=Time$"))
+
+
+def test_the_timer_of_the_address_leaves_a_link_alone(page: Page) -> None:
+    # A listener that is the first one holds the event of a link back.
+    page.add_init_script(
+        """window.held = new Promise((came) => addEventListener('hashchange', (e) => {
+             if (!e.isTrusted) return;
+             e.stopImmediatePropagation();
+             came(e.newURL);
+           }));"""
+    )
+    page.reload()
+    expect(page).to_have_url(re.compile("#tab=text&model=english"))
+    # A typed text starts the timer, and the timer is due before the page hears of the link.
+    shown = page.evaluate(
+        """async () => {
+          const box = document.querySelector('#text');
+          box.value = 'typed';
+          box.dispatchEvent(new Event('input', { bubbles: true }));
+          location.hash = '#text=Time&model=french';
+          const newURL = await held;
+          await new Promise((due) => setTimeout(due, 400));
+          const shown = location.hash;
+          dispatchEvent(new HashChangeEvent('hashchange', { newURL }));
+          return shown;
+        }"""
+    )
+    assert shown == "#text=Time&model=french"
+    expect(page.get_by_role("textbox", name="Text", exact=True)).to_have_value("Time")
 
 
 def test_a_link_to_a_model_that_is_not_served_says_so(opened: Opened) -> None:
