@@ -1,6 +1,6 @@
 /** CSV and TSV as `score -o` writes them (RFC 4180), read part by part. */
 
-import type { Reader } from "./read";
+import type { Reader } from "./reader";
 import type { Collector } from "./table";
 
 export function csvReader(rows: Collector, comma: "," | "\t"): Reader {

@@ -1,6 +1,7 @@
 /** A file of JSONL or CSV into a table, read as it streams; packed by gzip or not. */
 
 import { csvReader } from "./csv";
+import type { Reader } from "./reader";
 import { Collector, type Table } from "./table";
 
 /** The most bytes that are read, unpacked. */
@@ -67,12 +68,6 @@ function text(decoder: TextDecoder, value?: Uint8Array<ArrayBuffer>): string {
   } catch (error) {
     throw new Unreadable("the file is no text in UTF-8", { cause: error });
   }
-}
-
-/** What reads the text of a file, part by part. */
-export interface Reader {
-  more(text: string): void;
-  end(): void;
 }
 
 export function jsonlReader(rows: Collector): Reader {

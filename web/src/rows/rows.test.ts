@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { csvReader } from "./csv";
 import { atMost, histogram } from "./histogram";
-import { jsonlReader, kindOf, readRows, type Reader } from "./read";
+import { jsonlReader, kindOf, readRows } from "./read";
+import type { Reader } from "./reader";
 import { Collector, numberOf, type Table } from "./table";
 import { idLines, textsOf, unsuitable } from "./texts";
 
