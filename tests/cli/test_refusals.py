@@ -122,7 +122,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "impossible, next": (["next", "--given", "zz", "-m", "mle"], "'zz'"),
     "no text": (["score", "--text", "Ω", "-m", "chars"], "chars+bytes"),
     "no text given": (["next", "--given", "Ω", "-m", "chars"], "'Ω'"),
-    "x0 twice": (["score", "--text", "a", "-m", "whole", "--begin", "a"], "leave it out"),
+    "x0 twice": (["score", "--text", "a", "-m", "whole", "--begin", "a"], "leave begin out"),
     "EOS twice": (["score", "--text", "a", "-m", "whole", "--end", "a"], "leave end out"),
     "x0 of two tokens": (["score", "--text", "a", "-m", "no_begin", "--begin", "ab"], "single token"),
     "x0 of no token": (["score", "--text", "a", "-m", "no_begin", "--begin", ""], "0 tokens"),

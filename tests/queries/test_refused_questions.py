@@ -72,7 +72,7 @@ BAD: dict[str, tuple[Callable[[], object], type[Exception], str, str]] = {
         "one vocabulary",
         "same vocab",
     ),
-    "with and without x0": (lambda: pofx.mixture([TOY, NO_BEGIN]), BadValue, "x0", "fit them alike"),
+    "with and without x0": (lambda: pofx.mixture([TOY, NO_BEGIN]), BadValue, "x0", "fit all models with x0"),
     "no weights": (lambda: pofx.interpolate([TOY, TOY]), BadValue, "either weights or held_out", "neither"),
     "weights twice": (
         lambda: pofx.interpolate([TOY], [1], ["a"]),
@@ -92,7 +92,7 @@ BAD: dict[str, tuple[Callable[[], object], type[Exception], str, str]] = {
         "at least one",
         "none",
     ),
-    "x0 twice": (lambda: with_begin(TOY, "a"), BadValue, "begin: expected no other x0", "leave it out"),
+    "x0 twice": (lambda: with_begin(TOY, "a"), BadValue, "begin: expected no other x0", "leave begin out"),
     "x0 of two tokens": (lambda: with_begin(NO_BEGIN, "ab"), BadValue, "single token", "2 tokens"),
     "x0 of no token": (lambda: with_begin(NO_BEGIN, ""), BadValue, "single token", "0 tokens"),
     "x0 of no id": (lambda: with_begin(NO_BEGIN, 99), BadValue, "token id in [0, 4)", "got 99"),

@@ -57,7 +57,7 @@ def test_an_ended_text_is_a_prefix_and_its_end() -> None:
 
 def test_a_text_with_the_end_inside_is_no_text() -> None:
     lm = with_end(NO_END, "c")
-    with pytest.raises(NotText, match="split the text there") as caught:
+    with pytest.raises(NotText, match="split the text after that token") as caught:
         pofx.log_prob(lm, "abca")
     assert "b'c'" in str(caught.value)
     assert "place 2" in str(caught.value)

@@ -245,7 +245,7 @@ def test_one_call_a_byte_and_each_history_once() -> None:
 
 def test_exact_sums_that_grow_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pofx.transforms.bytewise.expansion.MOST", 1000)
-    with pytest.raises(TooLong, match="keep the heaviest \\(bytewise\\(lm, beam=5\\)\\)"):
+    with pytest.raises(TooLong, match="keep the heaviest histories \\(bytewise\\(lm, beam=5\\)\\)"):
         log_prob(bytewise(toy()), "ab" * 30)
     assert math.isfinite(log_prob(bytewise(toy(), 5), "ab" * 30))
 

@@ -281,7 +281,11 @@ BYTES = pofx.fit(["ab"], pofx.NgramSpec(order=2))
         (lambda: mixture([BYTES, NO_BEGIN]), pofx.BadValue, ["x0", "got both", "begin="]),
         (lambda: mixture([toy(), NO_BEGIN]), pofx.BadValue, ["x0", "got both", "begin="]),
         (lambda: mixture([toy(begin=False), NO_BEGIN]), pofx.NoBOS, ["distribution over bytes"]),
-        (lambda: mixture([BYTES, BYTES], beam=3), pofx.BadValue, ["beam", "one vocabulary", "leave it out"]),
+        (
+            lambda: mixture([BYTES, BYTES], beam=3),
+            pofx.BadValue,
+            ["beam", "one vocabulary", "leave beam out"],
+        ),
         (lambda: mixture([BYTES, toy()], beam=0), pofx.BadValue, ["beam", "at least 1"]),
         (lambda: pofx.interpolate([BYTES, toy()], [1, 1]), pofx.BadValue, ["one vocabulary", "same vocab"]),
         (lambda: pofx.posterior(BYTES, ["a"]), pofx.BadValue, ["a mixture", "got"]),

@@ -52,7 +52,7 @@ def test_files_beside(tmp_path: Path) -> None:
         assert str(tmp_path) in str(e.value)
         assert "\n" not in str(e.value)
     with pytest.raises(
-        BadSource, match=r"tokenizer.json: expected a tokenizer in this one file, got none.*save_pre"
+        BadSource, match=r"tokenizer.json: expected a file with a tokenizer, got no such file.*save_pre"
     ):
         read_tokenizer(tmp_path / "none", 500)
     (tmp_path / "d" / "tokenizer_config.json").mkdir(parents=True)
@@ -100,10 +100,10 @@ REFUSED: list[tuple[str, str, Callable[[dict[str, Any]], None], str]] = [
     ("byte-level", "merge of numbers", _at("model.merges.0", [1, 2]), "a pair of tokens as each merge, got .1, 2"),
     ("byte-level", "old merge", _at("model.merges", ["a b c"]), "a pair of tokens as each merge, got 'a b c'"),
     ("byte-level", "surrogate", lambda d: d["model"]["vocab"].update({"\ud800": d["model"]["vocab"].pop("a")}), "surrogates"),
-    ("byte-level", "added id", _at("added_tokens.3.id", 9), "'<think>' by its own id, got 9, where .* gives it 3"),
-    ("byte-level", "taken", lambda d: d["model"]["vocab"].update(a=360), "added token '<think>', got 360, taken"),
+    ("byte-level", "added id", _at("added_tokens.3.id", 9), "'<think>' by its own id, got 9, where .* gives 3"),
+    ("byte-level", "taken", lambda d: d["model"]["vocab"].update(a=360), "an unused id for the added token '<think>', got 360"),
     ("byte-level", "added twice", lambda d: d["added_tokens"].append({"content": "<s>", "id": 9}), "got 9, where"),
-    ("byte-level", "empty added", _at("added_tokens.3.content", ""), "got an empty one"),
+    ("byte-level", "empty added", _at("added_tokens.3.content", ""), "got an empty token"),
     ("byte-level", "added text", _at("added_tokens.3.content", 7), "a text and an id in each added token"),
     ("byte-level", "added list", _at("added_tokens", 7), "a list of added tokens, got int"),
     ("byte-level", "normalizer", _at("normalizer", {"type": "Evil"}), "tokenizers library can run"),

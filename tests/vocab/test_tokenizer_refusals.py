@@ -15,10 +15,14 @@ from tiny_tokenizers import VOCABS, build, byte_level, check, unigram
 
 def test_why_a_text_is_refused() -> None:
     for name, text, pattern in [
-        ("unigram", "the cat \u4e2d the", r"tokens, got '\u4e2d' \(U\+4E2D\) at character 8; replace it"),
+        (
+            "unigram",
+            "the cat \u4e2d the",
+            r"tokens, got '\u4e2d' \(U\+4E2D\) at character 8; replace the character",
+        ),
         ("unigram", "bel\x07X", r"got '\\x07' \(U\+0007\) at character 3"),
         ("unigram", b"the \xff", r"expected UTF-8, got byte 0xFF at byte 4"),
-        ("unigram", "a \u2581", r"got '.u2581' at character 2, which comes back as ' '"),
+        ("unigram", "a \u2581", r"got '.u2581' at character 2, which decodes to ' '"),
         (
             "NFC",
             "the e\u0301",

@@ -253,7 +253,7 @@ def test_a_vocabulary_and_its_spec_agree_on_the_end() -> None:
         (lambda v: v.pop("a"), "id from 0 to 254"),
         (lambda v: v.update({"a": 9999}), "9999"),
         (lambda v: v.update({"中": 256}), "byte alphabet"),
-        (lambda v: v.update({"": 256}), "spells nothing"),
+        (lambda v: v.update({"": 256}), "no empty token, got an empty token"),
         (lambda v: v.update({"bb": v.pop("a")}), "0x61"),
     ],
 )

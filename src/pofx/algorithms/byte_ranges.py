@@ -12,10 +12,10 @@ from pofx.algorithms.logspace import Floats
 
 Ints = NDArray[np.int64]
 
-# How many values are gathered at once: 8 MB.
+# The number of values that are gathered at once: 8 MB.
 BLOCK = 1 << 20
-# Mean number of strings from which on ranges are read one by one. The 120 ranges of 20 histories, 4,800 strings each, take
-# 2.1 ms so, and 10.5 ms as one array of places.
+# The mean number of strings from which on ranges are read one by one. The 120 ranges of 20 histories, 4,800 strings each,
+# take 2.1 ms one by one, and 10.5 ms as one array of places.
 LONG = 256
 
 
@@ -32,7 +32,7 @@ class ByteRanges:
         size: The number S of places.
         ids: `[S]`, the id of the string at each place.
         length: `[S]`, the number of bytes of the string at each place.
-        twins: `[S]`, how many strings from each place on are equal to the string at that place.
+        twins: `[S]`, the number of strings from each place on that are equal to the string at that place.
         complete: Whether each of the 256 bytes is a string of its own.
 
     Right: `lo, hi = ranges.narrow(lo, hi, depth, byte)`, then `depth + 1`. Wrong: taking place `hi` for a part of the range.
@@ -71,7 +71,7 @@ class ByteRanges:
         return out
 
     def reach(self, text: bytes) -> Ints:
-        """For each place of a text, the length of the longest prefix of some string that stands there, `[len(text)]`."""
+        """Return for each place of a text the length of the longest prefix of a string that stands there, `[len(text)]`."""
         data = np.frombuffer(text, dtype=np.uint8).astype(np.int64)
         out = np.zeros(len(data), dtype=np.int64)
         at = np.arange(len(data), dtype=np.int64)
@@ -150,7 +150,7 @@ def spread_ranges(start: Ints, lengths: Ints) -> Ints:
 
 
 def logsumexp_runs(values: NDArray[np.float64], count: Ints) -> NDArray[np.float64]:
-    """The values log Σ exp of the first `count[0]` values, of the next `count[1]` values, and so on; −inf for none."""
+    """Return log Σ exp of the first `count[0]` values, of the next `count[1]` values, and so on; −inf for no values."""
     out = np.full(len(count), -np.inf)
     some = np.flatnonzero(count > 0)
     if len(some):

@@ -31,7 +31,7 @@ def logsumexp_few(values: Sequence[float]) -> float:
     peak = max(values, default=-math.inf)
     if not math.isfinite(peak):
         return peak
-    # A list, since a generator takes half as long again.
+    # With a generator in place of the list the sum takes half as long again.
     return peak + math.log(sum([math.exp(v - peak) for v in values]))
 
 

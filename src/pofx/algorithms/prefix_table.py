@@ -1,9 +1,9 @@
 """A sorted set of code strings, which finds the longest prefix of a query that some string of the set begins with.
 
 Every string has `depth` codes; code 0 pads the end of a shorter string. Codes are packed into 63-bit words, the first
-code in the highest bits. For example, 7 codes of 9 bits make one word, so one `np.sort` orders all 7-grams of a text,
-and by their prefixes all shorter n-grams, too. One binary search then finds the longest prefix of a query, which the
-query shares with a neighbour of its place.
+code in the highest bits. For example, 7 codes of 9 bits make one word. So one `np.sort` orders all 7-grams of a text, and
+by their prefixes all shorter n-grams. A binary search then finds the longest prefix of a query: the query shares this
+prefix with a neighbour of its place.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Packing:
     """The packing of code strings into 63-bit words.
 
     Attributes:
-        bits: How many bits a code has.
-        depth: How many codes a string has.
+        bits: The number of bits of a code.
+        depth: The number of codes of a string.
     """
 
     bits: int
@@ -32,16 +32,16 @@ class Packing:
 
     @property
     def per_word(self) -> int:
-        """How many codes a word holds."""
+        """The number of codes in a word."""
         return min(63 // self.bits, self.depth)
 
     @property
     def words(self) -> int:
-        """How many words a string takes."""
+        """The number of words of a string."""
         return -(-self.depth // self.per_word)
 
     def shift(self, place: int) -> np.uint64:
-        """By how many bits the code at `place` of its word is shifted."""
+        """Return the number of bits by which the code at `place` of its word is shifted."""
         return np.uint64(self.bits * (self.per_word - 1 - place))
 
     def pack_columns(self, columns: list[NDArray[np.uint64]]) -> PackedStrings:
@@ -158,7 +158,7 @@ class PrefixTable:
 
     @cached_property
     def _stages(self) -> list[tuple[NDArray[np.uint64], Index]]:
-        """For each word, its distinct values after each distinct prefix of earlier words, and the row of each value."""
+        """For each word, the distinct values after each distinct prefix of earlier words, and the row of each value."""
         stages = []
         for w in range(self.packing.words):
             level = min((w + 1) * self.packing.per_word, self.packing.depth)

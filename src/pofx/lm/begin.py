@@ -15,14 +15,14 @@ class Begin:
     """The symbol x0 of a model, and how we know that the model has learned p(x_1 | x0).
 
     Attributes:
-        known: "trained" where every training text stood after x0, or a pinned audit found so; "declared" where the
-            author of the LM, or the tokenizer, says so; "assumed" where the caller chose x0; "none" where there is no
-            x0, and the model only continues texts.
+        known: The evidence. "trained": every training text stood after x0, or a pinned audit found that the model knows
+            x0. "declared": the author of the LM, or the tokenizer, names x0. "assumed": the caller chose x0. "none":
+            there is no x0, and the model only continues texts.
         text: The name of x0, such as "<s>".
         id: The id of x0, or None. In a model fitted here the id is one past the last outcome. In a pretrained model x0
             is a control token of the vocabulary.
-        note: Why there is no x0, for the message of `NoBOS`; "" where the model was fitted without x0.
-        advice: Ways out of having no x0.
+        note: The reason why there is no x0, for the message of `NoBOS`; "" where the model was fitted without x0.
+        advice: The steps that a user can take where there is no x0.
 
     Right: `pofx.load("smollm2", begin="<|endoftext|>").begin.known`, which is "assumed". Wrong: taking an x0 that is
     "assumed" for an x0 that was trained; `pofx.audit` measures which it is.
@@ -38,10 +38,10 @@ class Begin:
         return "none" if self.known == "none" else f"{self.text or 'x0'} ({self.known})"
 
 
-# The default of an LM that says nothing of x0.
+# The default of an LM whose author says nothing of x0.
 DECLARED = Begin("declared")
 
-# The first advice where there is no x0; the command line gives it where the verb takes a prefix.
+# The first advice where there is no x0. The command line gives this advice only for verbs that take a prefix.
 NAME_A_PREFIX = Advice("condition on a text you name", "given=…", "--given", parameter="given")
 
 # The reason in `refuse_unconditional` for a model that was fitted without x0.

@@ -37,13 +37,13 @@ class Bounds:
 
     @classmethod
     def unknown(cls, logp: Floats) -> Bounds:
-        """Bounds of a distribution of which nothing is certain: 0 ≤ p(v | x) ≤ 1."""
+        """Return the bounds of a distribution of which nothing is certain: 0 ≤ p(v | x) ≤ 1."""
         n = len(logp)
         return cls(np.full(n, -np.inf), np.zeros(n), logp)
 
     @classmethod
     def exact(cls, kept: Logs, logp: Floats) -> Bounds:
-        """Bounds of a distribution that leaves nothing out; `kept` is log P of each prefix."""
+        """Return the bounds of a distribution that leaves nothing out; `kept` is log P of each prefix."""
         return cls(kept, np.full(len(kept), -np.inf), logp)
 
     @property
@@ -52,7 +52,7 @@ class Bounds:
         return np.logaddexp(self.kept, self.dropped)
 
     def following(self) -> tuple[Logs, Logs]:
-        """Bounds (low, high) of log p(v | x) for every token v, `[n, V]` each; (−∞, 0) after a prefix of no known mass."""
+        """Return bounds (low, high) of log p(v | x) for each token v, `[n, V]` nats; (−∞, 0) where no mass of x is known."""
         most = self.most[:, None]
         blind = np.isneginf(most)
         whole = np.where(blind, 0.0, most)
@@ -65,7 +65,7 @@ class Bounds:
         return low, np.where(blind, 0.0, high)
 
     def shares(self, row: int) -> tuple[float, float]:
-        """The logarithms of the shares of a prefix's mass that are counted and left out; (−∞, 0) where nothing is known."""
+        """Return the log shares of a prefix's mass that are counted and left out; (−∞, 0) where no mass is known."""
         most = float(self.most[row])
         if most == -np.inf:
             return -np.inf, 0.0

@@ -24,8 +24,8 @@ class Branches(Protocol):
             token: `[m]`, the token by which each new node follows its parent.
 
         Yields:
-            Blocks of new nodes: their numbers `[k]`, and log p(· | node), `[k, V]` nats. Every new node comes once. The
-            caller must use the iterator up.
+            Blocks of new nodes: their numbers `[k]`, and log p(· | node), `[k, V]` nats. Every new node stands in one
+            block. The caller must exhaust the iterator.
         """
 
 

@@ -1,4 +1,4 @@
-"""Fingerprints of models and files: equal fingerprints mean equal numbers, and unequal ones say which part differs."""
+"""Fingerprints of models and files: equal fingerprints mean equal numbers, and two that differ name the part that does."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ def model_fingerprint(lm: LM, name: str) -> dict[str, Any]:
         name: The user's name of the model, which stands for the weights of a model without a fingerprint of its own.
 
     Returns:
-        Each part by its name, ready for JSON.
+        A dictionary from the name of each part to a value of JSON.
 
-    Right: `model_fingerprint(a, "a") == model_fingerprint(b, "b")` before numbers of both go into one table.
+    Right: `model_fingerprint(a, "a") == model_fingerprint(b, "b")` before numbers of both go into one table. Wrong:
+    comparing `lm.fingerprint` alone, which does not cover x0 and the window rule.
     """
     return {
         "model": lm.fingerprint or name,
@@ -37,8 +38,8 @@ def model_fingerprint(lm: LM, name: str) -> dict[str, Any]:
 def file_fingerprint(path: str | os.PathLike[str]) -> str:
     """Return the content of a file as a size and a hash: equal after a copy or a touch, unequal after any edit.
 
-    The whole file is read, 1 GB in about a second, which is little beside the time of any model. Of a URL the size and the
-    store's own mark of the content (ETag, MD5) serve where there is a mark.
+    The whole file is read: 1 GB takes about a second, which is little beside the time of any model. A URL is not read where
+    the store gives a mark of the content (ETag, MD5): the size and this mark make the fingerprint.
 
     Raises:
         BadSource: The file cannot be read.

@@ -15,7 +15,8 @@ from pofx.vocab.vocabulary import to_bytes
 Text = TypeVar("Text", bound=str | bytes)
 Codes = NDArray[np.uint64]
 
-# A record keeps so many hashes, 8 MB. Of a larger corpus it keeps the lowest ones: a random sample, the same everywhere.
+# The number of hashes in a record, 8 MB. The record of a larger corpus has the lowest hashes, which are a random sample of
+# the documents and the same on every machine.
 MOST = 1_000_000
 SIZE = 8  # bytes of a hash
 
@@ -24,12 +25,12 @@ SIZE = 8  # bytes of a hash
 class FittedDocuments:
     """The documents that a model was fitted on, as 64-bit hashes of their bytes.
 
-    A text that was not fitted on is reported as fitted on with probability `len(codes)` / 2^64. Of a corpus with `MOST`
-    distinct documents or more the record keeps some hashes only; `share` is the fraction that is kept.
+    A text that was not fitted on is reported as fitted on with probability `len(codes)` / 2^64. Where a corpus has `MOST`
+    distinct documents or more, the record has the hashes of a sample; `share` is the size of this sample as a fraction.
 
     Attributes:
         codes: Distinct hashes in rising order; the lowest `MOST` where there are more.
-        documents: How many documents the fit read.
+        documents: The number of documents that the fit read.
         validation: Hashes, likewise, of the documents by which the fit chose its weights (early stopping) without
             learning from them.
     """
@@ -40,7 +41,7 @@ class FittedDocuments:
 
     @property
     def share(self) -> float:
-        """The share of distinct documents whose hashes are kept: 1 for fewer than `MOST` documents."""
+        """The share of distinct documents whose hashes are in the record: 1 for fewer than `MOST` documents."""
         return 1.0 if len(self.codes) < MOST else float(self.codes[-1]) / 2.0**64
 
     def contains(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
@@ -48,7 +49,7 @@ class FittedDocuments:
         return _among(texts, self.codes)
 
     def chose_by(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-        """Return whether each text chose the weights by early stopping, and the weights did not learn from it; `[n]`."""
+        """Return whether each text chose the weights by early stopping, and the fit did not learn from the text; `[n]`."""
         return _among(texts, self.validation) & ~self.contains(texts)
 
 
@@ -77,7 +78,7 @@ class DocumentRecorder:
 
 
 def record_documents(texts: Iterable[str | bytes]) -> FittedDocuments:
-    """Make the record of documents that need no streaming."""
+    """Make the record of documents that are all in memory."""
     recorder = DocumentRecorder()
     for _ in recorder.record(texts):
         pass
@@ -105,7 +106,7 @@ def was_fitted_on(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArr
 
 
 def was_chosen_by(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-    """Return whether each text chose the weights of the model, or of a part of it, and they did not learn from it; `[n]`."""
+    """Return whether each text chose the weights of a part of the model, and no part learned from the text; `[n]`."""
     out = np.zeros(len(texts), dtype=np.bool_)
     for record in lm.fitted:
         out |= record.chose_by(texts)

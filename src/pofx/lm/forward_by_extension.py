@@ -1,4 +1,4 @@
-"""The pass over known paths by one `extend` a position: the definition of `LM.forward`, and its slow form."""
+"""The pass over known paths by one `extend` a position: the definition of `LM.forward`, and the slow form of this method."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Extendable(Protocol):
 
     @property
     def vocab(self) -> Vocab:
-        """Its vocabulary."""
+        """The vocabulary of the model."""
 
     @property
     def interval(self) -> bool:
-        """Whether its states have bounds."""
+        """Whether the states of the model have bounds."""
 
     @property
     def leaks(self) -> bool:
-        """Whether its states have a leak."""
+        """Whether the states of the model have a leak."""
 
     def start(self, n: int) -> State:
         """Return the state of `n` empty prefixes."""
@@ -73,14 +73,14 @@ def forward_by_extension(
 
 
 class _StateRecord:
-    """What the states of one path say: bounds of log P before and after each position, and the leak at each."""
+    """The bounds of log P before and after each position of one path, and the leak at each position."""
 
     def __init__(self, n: int) -> None:
         self.least, self.most = np.full(n + 1, -np.inf), np.zeros(n + 1)
         self.leak = np.zeros(n)
 
     def add(self, interval: bool, leaks: bool, i: int, state: State, row: int, token: int) -> None:
-        """Record what one row of the state before position i says of the token at i."""
+        """Record the leak before position i, and bounds of log P before and after the token at i, from a row of a state."""
         if leaks:
             leak = state.leak
             assert leak is not None  # noqa: S101  (ours: an LM with `leaks` has states with a leak)
@@ -96,5 +96,5 @@ class _StateRecord:
             self.most[i + 1] = np.logaddexp(counted, float(bounds.dropped[row]))
 
     def terms(self, skip: int, logp: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """`Trace.low` and `Trace.high` from position `skip` on."""
+        """Return `Trace.low` and `Trace.high` from position `skip` on."""
         return terms_of_bounds(self.least[skip + 1 :], self.most[skip + 1 :], float(self.most[skip]), logp)

@@ -21,14 +21,14 @@ class Info:
         begin: The symbol x0, and how x0 is known.
         window: The rule for texts longer than `context`.
         dtype: The dtype of the arithmetic.
-        fingerprint: A name of weights and tokenizer, whatever x0 and window rule a transform puts around them; "" for none.
-        positive: No token ever has probability 0, as after a softmax; so no prefix can be impossible.
-        work: About how many multiplications a token takes; 0 where a token costs next to nothing.
+        fingerprint: A name of weights and tokenizer, which does not cover x0 and the window rule; "" for none.
+        positive: Whether no token ever has probability 0, as after a softmax; then no prefix is impossible.
+        work: The approximate number of multiplications for a token; 0 where a token costs next to nothing.
         memory: The number of last tokens that a next-token distribution depends on, x0 counted as one; None where the
             number is not known.
-        interval: Each probability stands for a sum of which some terms are left out, so states and traces have bounds.
-        leaks: Tokens that spell nothing get probability 0, and the others are rescaled. States and traces have a leak, the
-            probability that was removed, from 0 to 1.
+        interval: Whether each probability is a sum without some of its terms, so that states and traces have bounds.
+        leaks: Whether tokens that spell nothing get probability 0, and the other tokens are rescaled. States and traces
+            then have a leak, the probability that was removed, from 0 to 1.
         fitted: A record of the documents of each fit that made this LM; () where none is known.
         engine: The libraries and the device that compute for the LM.
     """

@@ -21,7 +21,7 @@ def check_logs(logs: NDArray[np.floating[Any]], what: str = "log-probabilities")
     Raises:
         NoLaw: An entry is nan or +∞.
     """
-    # A maximum over all entries is enough, since a nan among them makes the maximum nan.
+    # A maximum over all entries is enough, since a nan among the entries makes the maximum nan.
     with np.errstate(invalid="ignore"):
         peak = float(np.max(logs, initial=-np.inf))
     if not peak < np.inf:

@@ -32,7 +32,7 @@ class Termination:
     """The exact distribution of the length of a model's texts.
 
     Attributes:
-        alive: P(length > L) for the first of the lengths L that were asked for; empty where only `never` is known.
+        alive: P(length > L) for each requested length L, from the first one on; empty where only `never` is known.
         never: P(a text never ends), the limit of P(length > L).
     """
 
@@ -62,8 +62,8 @@ class Parts:
 
     Attributes:
         lms: The models.
-        log_weights: `[C]`, the log of the weight of each; the weights sum to 1.
-        draws: "text" where one model is drawn for a whole text, "token" where one is drawn for every token.
+        log_weights: `[C]`, the log of the weight of each model; the weights sum to 1.
+        draws: "text" where one model is drawn for a whole text, "token" where a model is drawn for every token.
     """
 
     lms: tuple[LM, ...]
@@ -144,10 +144,10 @@ class LM(Shown, ABC):
         """Return the state of `n` empty prefixes, each after x0.
 
         Args:
-            n: How many prefixes.
+            n: The number of prefixes.
 
         Returns:
-            A state whose `logp` is log p(x_1 | x0), `[n, V]` nats. Of a model without x0 the state can be extended, but
+            A state whose `logp` is log p(x_1 | x0), `[n, V]` nats. The state of a model without x0 can be extended, but
             reading its `logp` raises `NoBOS`.
         """
 
@@ -169,15 +169,16 @@ class LM(Shown, ABC):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Log-probabilities log p(path[i] | path[:i]) along known paths, in one teacher-forced pass.
+        """Compute log p(path[i] | path[:i]) along known paths, in one teacher-forced pass.
 
-        This default calls `extend` once a position. A family may be faster, but must agree with this default.
+        The default method calls `extend` once a position. The method of a family may be faster, but must give the numbers
+        of the default.
 
         Args:
             paths: Token ids of each path, without x0; EOS stands at the end of a complete text.
-            want: What to report beside log p of each token.
-            skip: How many positions of each path are conditioned on and not scored: one number for all paths, or one a
-                path.
+            want: The request for more numbers than log p of each token.
+            skip: The number of first positions of a path that are conditioned on and not scored: one number for all
+                paths, or one a path.
 
         Returns:
             A `Trace` with one entry for every position i ≥ `skip` of every path, nats.
@@ -185,14 +186,15 @@ class LM(Shown, ABC):
         Raises:
             NoBOS: Position 0 is to be scored, and the model has no x0.
 
-        Right: `lm.forward([[*lm.vocab.encode("a text"), lm.vocab.end]])`. Wrong: x0 within a path; the model puts it there.
+        Right: `lm.forward([[*lm.vocab.encode("a text"), lm.vocab.end]])`. Wrong: x0 within a path, since the model itself
+        puts x0 before the path.
         """
         return forward_by_extension(self, paths, want, skip)
 
     def branches(self, state: State) -> Branches:
         """Return a tree of continuations of the prefixes of a state, for next-token distributions after many prefixes.
 
-        This default extends one generation of nodes at a time; a family may read all of them in one pass.
+        The default tree extends one generation of nodes at a time. A family may read many generations in one pass.
         """
         return ExtensionBranches(self.extend, state)
 
@@ -200,28 +202,28 @@ class LM(Shown, ABC):
         """Return the effective context at each position of a path of n tokens, `[n]`.
 
         The effective context is the number of tokens that a next-token distribution is conditioned on. x0 counts, and
-        so do the tokens of a prefix (`given`). With x0 the numbers are 1 to n, without x0 they are 0 to n − 1, each at
-        most `context`. They depend on the position only.
+        so do the tokens of a prefix (`given`). The numbers are 1 to n with x0, and 0 to n − 1 without x0, each at most
+        `context`. An effective context depends on the position only.
         """
         before = np.arange(n, dtype=np.int64) + (self.begin.known != "none")
         return before if self.context is None else np.minimum(before, self.context)
 
     def bare(self) -> LM | None:
-        """Return the model without the x0 that `with_begin` put before it.
+        """Return the model without the x0 that `with_begin` added.
 
-        A model without x0 returns itself. A model whose own training had an x0 returns None.
+        The result is the model itself where the model has no x0, and None where its training had an x0.
         """
         return self if self.begin.known == "none" else None
 
     def portable(self) -> Portable | None:
-        """The next-token distribution by arithmetic that is the same on every machine, so that any machine can decode.
+        """Return the next-token distribution by arithmetic that is the same on every machine, for decoding on any machine.
 
-        This default is None, since exp, log and the order of a sum differ between machines.
+        The default is None, since exp, log and the order of a sum differ between machines.
         """
         return None
 
     def parts(self) -> Parts | None:
-        """Return the models that a mixture is made of; None for any model that is no mixture."""
+        """Return the models that a mixture is made of; None for a model that is no mixture."""
         return None
 
     def warping(self) -> Warping | None:
@@ -229,13 +231,14 @@ class LM(Shown, ABC):
         return None
 
     def own_draws(self, prefix: Sequence[int], n: int, seed: int) -> Ints | None:
-        """Next tokens by a sampler that the model has of its own; None, the default, where pofx alone draws from it.
+        """Draw next tokens by the model's own sampler; None, the default, where the model has no sampler of its own.
 
-        Only the model of an outside program has such a sampler. `audit` compares its draws with the next-token distribution.
+        Only the model of an outside program has such a sampler. `audit` compares these draws with the next-token
+        distribution.
 
         Args:
             prefix: The ids that the draws follow.
-            n: How many independent draws of one token.
+            n: The number of independent draws of one token.
             seed: The seed of the draws.
         """
         return None
@@ -244,17 +247,17 @@ class LM(Shown, ABC):
         """Return a sufficient statistic of each prefix, `[n, k]` of integers; None, the default, where none is known.
 
         Prefixes with equal rows have the same next-token distribution, now and after any further tokens. So a query may
-        merge them. A family with finitely many states has such a statistic.
+        merge such prefixes. A family with finitely many states has a sufficient statistic.
         """
         return None
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
-        """Return the exact distribution of the length of a text; None, the default, where it is not known exactly.
+        """Return the exact distribution of the length of a text; None, the default, where only an estimate is possible.
 
         A family with finitely many states can compute the distribution. `audit` estimates it for the other families.
 
         Args:
-            lengths: The lengths L, in tokens, for which P(length > L) is asked.
+            lengths: The lengths L, in tokens, for which P(length > L) is requested.
         """
         return None
 
@@ -284,7 +287,7 @@ def prepare_paths(
 
 
 def encode_whole_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[NDArray[np.int64]], list[int]]:
-    """Paths of complete texts, with EOS after each, and the skip of each path.
+    """Return the paths of complete texts, with EOS after each, and the skip of each path.
 
     Returns:
         The paths, and the skips: 1 for a model without x0, which does not know p(x_1), else 0.

@@ -20,8 +20,8 @@ def as_id_rows(ids: Sequence[Sequence[int]] | Ints, n: int) -> Ints:
     if not isinstance(ids, np.ndarray) and len({len(row) for row in ids}) > 1:
         sizes = [len(row) for row in ids]
         raise ValueError(
-            f"ids: expected rows of one length, got {min(sizes)} to {max(sizes)} ids; extend rows of one length at a "
-            "time, and join the states with cat"
+            f"ids: expected rows of one length, got {min(sizes)} to {max(sizes)} ids. Extend rows of one length at a "
+            "time, and join the states with cat."
         )
     a = np.asarray(ids, dtype=np.int64)
     if a.size == 0:

@@ -19,11 +19,11 @@ def listen_to_reading(on_read: ReadingListener, on_recalled: ReadingListener | N
 
     Args:
         on_read: The listener for tokens that the model reads.
-        on_recalled: The listener for tokens that come from the reading tape of an earlier run. They are no measure of
-            speed, so `on_read` does not hear of them.
+        on_recalled: The listener for tokens that come from the reading tape of an earlier run. Such tokens are no measure
+            of speed, so `on_read` is not called for them.
 
-    Right: `with listen_to_reading(lambda done, of: …): score(lm, texts)`. Wrong: relying on a
-    call, since a fast family makes none.
+    Right: `with listen_to_reading(lambda done, of: …): score(lm, texts)`. Wrong: code that needs a call of the listener,
+    since a fast family never calls the listener.
     """
     before = _on_read.set(on_read), _on_recalled.set(on_recalled)
     try:
@@ -35,7 +35,7 @@ def listen_to_reading(on_read: ReadingListener, on_recalled: ReadingListener | N
 
 @contextmanager
 def offset_reading(done: int, of: int) -> Iterator[None]:
-    """Report each call of `LM.forward` inside as a part of a larger one, of which `done` tokens of `of` are read."""
+    """Report each call of `LM.forward` in this context as a part of a larger call that has read `done` of `of` tokens."""
     listener = _on_read.get()
     if listener is None:
         yield
@@ -45,14 +45,14 @@ def offset_reading(done: int, of: int) -> Iterator[None]:
 
 
 def report_read(done: int, of: int) -> None:
-    """Tell the listener that `done` tokens of `of` are read; a family calls this after each pass of its `forward`."""
+    """Report to the listener that `done` of `of` tokens are read; a family calls this after each pass of its `forward`."""
     listener = _on_read.get()
     if listener is not None:
         listener(done, of)
 
 
 def report_recalled(done: int, of: int) -> None:
-    """Tell the listener that `done` tokens of `of` are known, the last ones from the tape of an earlier run."""
+    """Report to the listener that `done` of `of` tokens are known, the last ones from the tape of an earlier run."""
     listener = _on_recalled.get()
     if listener is not None:
         listener(done, of)

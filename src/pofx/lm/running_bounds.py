@@ -41,5 +41,5 @@ def terms_of_sums(running: Logs, first: float = 0.0) -> Logs:
 
 
 def unknown_terms(logp: Sequence[Logs]) -> tuple[tuple[Logs, ...], tuple[Logs, ...]]:
-    """`Trace.low` and `Trace.high` of paths of which only 0 ≤ P ≤ 1 is certain."""
+    """Return `Trace.low` and `Trace.high` of paths of which only 0 ≤ P ≤ 1 is certain."""
     return tuple(terms_of_sums(np.full(len(p), -np.inf)) for p in logp), tuple(np.zeros(len(p)) for p in logp)

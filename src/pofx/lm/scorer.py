@@ -19,8 +19,8 @@ class Scorer:
 
         score([x])[0][i] claims to be log p(x_i | x_<i), nats
 
-    A scorer is no LM. It has no next-token distributions, so it answers no query and nothing can be drawn from it. `audit`
-    alone takes a scorer, and says whether its numbers can be the numbers of a distribution.
+    A scorer is no LM: a scorer has no next-token distributions, so a query cannot use a scorer, and nothing can be drawn
+    from a scorer. `audit` alone takes a scorer, and says whether its numbers can be the numbers of a distribution.
 
     Attributes:
         name: The name of the scorer in messages.
@@ -29,7 +29,7 @@ class Scorer:
         ends: Whether the last number of each text is of EOS.
         pieces: A function of a text, which returns the bytes of the token of each number, EOS left out; None if not known.
         unit: The unit of the tokens, as the author says; None where the author does not say.
-        alphabet: All strings that may be the next token; () where they are not known.
+        alphabet: All strings that may be the next token; () where these strings are not known.
         sample: A function (prefix, n, seed), which draws n next tokens by the sampler of the program and returns the
             string of each, "" for EOS; None without such a sampler.
 
@@ -45,7 +45,7 @@ class Scorer:
     sample: Callable[[str, int, int], Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
-        """Raise `BadValue` for an unknown unit, or a string that stands twice in the alphabet."""
+        """Raise `BadValue` for an unknown unit, or for an alphabet with an empty string or a string twice."""
         if self.unit is not None and self.unit not in UNITS:
             raise BadValue(
                 f"expected 'byte', 'character', 'token' or None, got {self.unit!r:.60}",
@@ -62,12 +62,11 @@ class Scorer:
     if not TYPE_CHECKING:  # a type checker knows the attributes that there are
 
         def __getattr__(self, name: str) -> object:
-            """Say that a query was asked of a scorer; called for attributes that do not exist, such as those of an LM."""
-            if (
-                name.startswith("_") or "name" not in self.__dict__
-            ):  # copy and pickle ask an object without fields
+            """Refuse an attribute that only an LM has; Python calls this method for attributes that do not exist."""
+            # copy and pickle read attributes of an object that has no fields yet.
+            if name.startswith("_") or "name" not in self.__dict__:
                 raise AttributeError(name)
             raise AttributeError(
-                f"expected an LM, got the scorer {self.name!r:.60}, which has no {name}; pass the scorer to pofx.audit, "
-                "which alone takes one"
+                f"expected an LM, got the scorer {self.name!r:.60}, which has no {name}. Pass the scorer to pofx.audit, "
+                "the only query that takes a scorer."
             )

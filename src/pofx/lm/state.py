@@ -21,7 +21,7 @@ class CarryRows(Protocol):
         """Return the data of the prefixes `rows`, in that order, repeats allowed."""
 
     def cat(self, others: Sequence[Self], /) -> Self:
-        """Return the data of these prefixes, followed by those of the others."""
+        """Return the data of these prefixes, followed by the data of the other prefixes."""
 
 
 # The data from which a model continues each prefix. Nobody but the model that made a state reads its carry.
@@ -36,22 +36,23 @@ class State:
     A state is a value: neither `take` nor `cat` nor `LM.extend` changes it.
 
     Args:
-        logp: The distributions `[n, V]`, nats, or a function that returns them. The function is called at most once, and
-            only when `logp` is read. It may raise, such as `NoBOS`, where a distribution does not exist.
+        logp: The distributions `[n, V]`, nats, or a function that returns the distributions. The function is called at most
+            once, and only when `logp` is read. The function may raise, such as `NoBOS`, where a distribution does not
+            exist.
         carry: The data from which the model continues each prefix: None, a numpy array whose first axis is the row,
             another `State`, an object with `take(rows)` and `cat(others)`, or a tuple of these.
-        n: How many prefixes there are; required where `logp` is a function.
+        n: The number of prefixes; required where `logp` is a function.
         bounds: A function of the carry that returns bounds on the probabilities, for an LM with `interval`.
         leak: A function of the carry that returns the mass of tokens that spell nothing, for an LM with `leaks`.
         held: A function of the carry that returns the number of probabilities that the state holds; n · V by default.
 
     Attributes:
-        n: How many prefixes there are.
+        n: The number of prefixes.
         logp: The distributions `[n, V]`, nats, read-only.
-        carry: The data of the model; nobody else reads it.
+        carry: The data of the model; only the model reads the carry.
         bounds: The `Bounds` of the prefixes, or None.
         leak: The mass of tokens that spell nothing, `[n]`, or None.
-        held: How many numbers of distributions the state keeps in memory.
+        held: The number of probabilities that the state keeps in memory.
 
     Right: `lm.extend(lm.start(1), [[72, 105]]).logp`. Wrong: `state.logp[0] = …`, since the array is read-only.
     """
@@ -105,7 +106,7 @@ class State:
 
     @property
     def held(self) -> int:
-        """How many numbers of distributions this state keeps in memory, for a caller that bounds memory."""
+        """The number of probabilities that this state keeps in memory, for a caller that bounds memory."""
         find = self._about[2]
         return int(self.logp.size) if find is None else find(self.carry)
 

@@ -22,12 +22,12 @@ MOST_TOP = 1_000_000  # beyond the size of any vocabulary
 
 @dataclass(frozen=True)
 class Want:
-    """A request for what a pass reports beside log p of each token; everything is off by default, since it costs time.
+    """A request for numbers that a pass reports beside log p of each token; all are off by default, since each costs time.
 
     Attributes:
         entropy: Report the entropy −Σ_v p(v) log p(v) of the next-token distribution at each position, nats.
         rank: Report the rank of the token at each position: 1 + the number of tokens that are strictly likelier.
-        top: Report so many likeliest tokens at each position, with their log-probabilities; 0 for none.
+        top: Report the `top` likeliest tokens at each position, with their log-probabilities; 0 for none.
         end: Report log p(EOS) at each position, nats.
         masses: `[k, V]` of bool, k sets of tokens: report the log of the mass of each set at each position; None for none.
 
@@ -50,16 +50,16 @@ class Want:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """All fields as a tuple, the sets of tokens included, which tells one request from another."""
+        """All fields as a tuple, the sets of tokens included; two requests differ where their keys differ."""
         return self.entropy, self.rank, self.top, self.end, self.masses
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace(Shown):
-    """The record of a pass over many paths: log p(x_i | x_<i) of each position, and what a `Want` asked for.
+    """The record of a pass over many paths: log p(x_i | x_<i) of each position, and the numbers that a `Want` requests.
 
-    Each field is a tuple with one array a path, or None where it was not asked for. The array of a path x of length t
-    begins at the first position s that is scored, so it has t − s rows.
+    A field is a tuple with one array a path, or None where the `Want` does not request the field. The array of a path x of
+    length t begins at the first position s that is scored, so the array has t − s rows.
 
     Attributes:
         logp: `[t − s]`, log p(x_i | x_<i), nats.
@@ -201,7 +201,7 @@ def _off_whole_laws(
 
 
 def log_masses(logp: Floats, sets: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The log of the mass of k sets `[k, V]` in m distributions `logp[m, V]`, `[m, k]` nats, accurate for tiny masses."""
+    """Return the log of the mass of k sets `[k, V]` in m distributions `logp[m, V]`; `[m, k]` nats, also for tiny masses."""
     with np.errstate(divide="ignore"):
         out: NDArray[np.float64] = np.log(np.exp(logp.astype(np.float64)) @ sets.T)
     for k in np.flatnonzero((out < FAINT).any(axis=0) & sets.any(axis=1)):

@@ -30,7 +30,7 @@ WHOLE = WindowRule("no window: every token sees the whole prefix", beyond=False)
 def whole_within(context: int) -> WindowRule:
     """Return the rule that every token sees the whole prefix, where x0 and the text have at most `context` tokens.
 
-    EOS is predicted and never read, so it takes no place in the context.
+    EOS is predicted and never read, so EOS takes no place in the context.
     """
     return WindowRule(f"no window: at most {context:,} tokens", beyond=False)
 

@@ -1,1 +1,1 @@
-"""From one distribution to another: LM -> LM. Whatever changes p is itself an LM."""
+"""From one distribution to another: LM -> LM. A model with another p, such as a warped p, is itself an LM."""

@@ -1,4 +1,4 @@
-"""The same distribution, computed so that no text's numbers depend on its neighbours, to the last bit."""
+"""The same distribution, with numbers of a text that do not depend on the other texts of a batch, to the last bit."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Deterministic(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Return the traces of the model over each path alone, put together."""
+        """Return one trace of the passes of the model over each path alone."""
         skips = skip_per_path(skip, [np.asarray(p) for p in paths])
         if not skips:
             return self.lm.forward(paths, want, skip)
@@ -64,16 +64,16 @@ class Deterministic(LMWrapper):
         return None if parts is None else replace(parts, lms=tuple(deterministic(lm) for lm in parts.lms))
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
-        """Do as the model itself does."""
+        """Return the distribution of the length under the model."""
         return self.lm.termination(lengths)
 
     def portable(self) -> Portable | None:
-        """Do as the model itself does."""
+        """Return the portable next-token distribution of the model."""
         return self.lm.portable()
 
 
 def _concatenate(traces: Sequence[Trace]) -> Trace:
-    """One trace of all paths: every field of a trace has an entry a path."""
+    """Return one trace of all paths, since every field of a trace has one entry a path."""
     values: dict[str, Any] = {}
     for f in fields(Trace):
         parts = [getattr(t, f.name) for t in traces]

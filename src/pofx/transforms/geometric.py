@@ -32,25 +32,30 @@ class GeometricVocab(VocabWrapper):
         self.token_bytes = (*vocab.token_bytes, None)
 
     def over(self, vocab: Vocab) -> Vocab:
-        """Another vocabulary with an EOS added in the same way."""
+        """Return another vocabulary with an EOS added in the same way."""
         return GeometricVocab(vocab)
 
 
 def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:
-    """p(x) = P(x) · (1 − q)^|x| · q: a text ends at each token with probability q, whatever stands before.
+    """Add an EOS of probability q at each token, for any text before it, to a model without EOS.
 
-    Over the texts of one length P of a model without EOS is a distribution, and the geometric distribution spreads
-    probability over the lengths.
+        p(x) = P(x) · (1 − q)^|x| · q
+
+    P of a model without EOS is a distribution over the texts of one length, and the geometric distribution is a
+    distribution over lengths.
 
     Args:
         lm: A model without EOS.
         stop: q, in (0, 1).
-        vocab: The vocabulary of another geometric model over the same vocabulary, for models that are to share one.
+        vocab: The vocabulary of another geometric model over the same vocabulary, for models that are to share it.
+
+    Returns:
+        The model with EOS.
 
     Raises:
         BadValue: The model has an EOS.
 
-    Right: `geometric(fit(texts, NgramSpec(end=False)), 0.01)`. Wrong: for texts whose length depends on what they say.
+    Right: `geometric(fit(texts, NgramSpec(end=False)), 0.01)`. Wrong: for texts whose length depends on their content.
     """
     if lm.vocab.end is not None:
         raise BadValue(
@@ -62,7 +67,7 @@ def geometric(lm: LM, stop: float, vocab: Vocab | None = None) -> LM:
 
 
 class Geometric(LMWrapper):
-    """The distributions of a model, with an EOS of one probability everywhere; made by `geometric`."""
+    """The distributions of a model, with an EOS of the same probability after every prefix; made by `geometric`."""
 
     def __init__(self, lm: LM, stop: float, vocab: Vocab) -> None:
         super().__init__(lm, replace(lm.info, vocab=vocab))
@@ -70,28 +75,28 @@ class Geometric(LMWrapper):
         self._go, self._end = float(np.log1p(-stop)), float(np.log(stop))
 
     def over(self, lm: LM) -> LM:
-        """Another model under the same distribution of the length, over the same vocabulary."""
+        """Return another model with the same distribution of the length, over the same vocabulary."""
         return Geometric(lm, self.stop, self.vocab)
 
     def start(self, n: int) -> State:
-        """Return the start of the model."""
+        """Return the state of the model at the start, with EOS as one more outcome."""
         return self._state(self.lm.start(n), np.zeros(n, dtype=np.int64))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Return the model, extended; after EOS the distribution is that of some other token."""
+        """Return the extended state of the model; the distribution after EOS is that after another token."""
         new = as_id_rows(ids, state.n)
         inner, size = state.carry
-        # Nobody asks what follows EOS, but a state must have a distribution. The model has no EOS, and reads token 0
+        # No caller asks for the distribution after EOS, but a state must have one. The model has no EOS, and reads token 0
         # instead.
         longer = self.lm.extend(inner, np.where(new == self.vocab.end, 0, new))
         return self._state(longer, size + new.shape[1])
 
     def branches(self, state: State) -> Branches:
-        """Branches by `extend`: each distribution has one more outcome."""
+        """Return branches by `extend`, since each distribution has one more outcome."""
         return ExtensionBranches(self.extend, state)
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
-        """Do as the model itself does: the length so far does not change the distribution."""
+        """Return the model's sufficient statistic, since the length so far does not change the distribution."""
         return self.lm.sufficient(state.carry[0])
 
     def _state(self, inner: State, size: Ints) -> State:
@@ -137,5 +142,5 @@ class Geometric(LMWrapper):
         return out.build()
 
     def termination(self, lengths: Sequence[int]) -> Termination:
-        """P(length > L) = (1 − q)^(L + 1), and every text ends."""
+        """Return P(length > L) = (1 − q)^(L + 1); every text ends."""
         return Termination(tuple((1 - self.stop) ** (length + 1) for length in lengths), 0.0)

@@ -1,4 +1,4 @@
-"""The distribution of what follows a prefix: p(· | prefix)."""
+"""The distribution of the text after a prefix: p(· | prefix)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Prefix:
 
     Attributes:
         ids: The ids.
-        text: How a message shows them.
+        text: The prefix as a message shows it.
 
     Right: `log_prob(lm, "Hello.", given=Prefix((1, 4093, 2), "a greeting"))`. Wrong: the name
     of a control token in a string, which is text; pass its id.
@@ -41,8 +41,8 @@ def given(lm: LM, prefix: str | bytes | Prefix) -> LM:
 
         p(y | x) = p(xy) / P(x),   log p(xy) = log P(x) + log p(y | x) nats
 
-    The model is conditioned on the prefix token by token. A model without x0 can answer after a prefix: its texts begin
-    there.
+    The model is conditioned on the prefix token by token. A model without x0 has a distribution after a prefix, since
+    its texts then begin after the prefix.
 
     Args:
         lm: The model.
@@ -54,8 +54,8 @@ def given(lm: LM, prefix: str | bytes | Prefix) -> LM:
     Raises:
         Impossible: P(x) = 0.
 
-    Right: `log_prob(given(lm, "To be"), ", or not")`. Wrong: `log p(x) + log p(y|x)` for log p(xy), since p(x) has the
-    factor p(EOS) of a text that ends after x.
+    Right: `log_prob(given(lm, "To be"), ", or not")`. Wrong: `log p(x) + log p(y|x)` for log p(xy), since p(x) of a whole
+    text has the factor p(EOS | x).
     """
     if isinstance(prefix, Prefix):
         check_possible(lm, [prefix.ids], [prefix.text])
@@ -79,7 +79,7 @@ def check_possible(lm: LM, paths: Sequence[Path], prefixes: Sequence[str | bytes
         prefixes: The prefixes as a message shows them.
 
     Raises:
-        Impossible: A path has probability zero; the message names the first.
+        Impossible: A path has probability zero; the message names the first such prefix.
     """
     if lm.positive:
         return
@@ -90,11 +90,11 @@ def check_possible(lm: LM, paths: Sequence[Path], prefixes: Sequence[str | bytes
 
 
 def impossible(prefix: str | bytes) -> Impossible:
-    """Return the error for a prefix of probability zero, which nothing can be conditioned on."""
+    """Return the error for a prefix of probability zero, after which no distribution is defined."""
     return Impossible(
         f"expected a prefix of positive probability to condition on, got {show(prefix)} with P = 0 under "
         "this model",
-        "use a smoothed model, or a prefix it can produce",
+        "use a smoothed model, or a prefix of positive probability",
     )
 
 
@@ -112,11 +112,11 @@ class Given(LMWrapper):
         super().__init__(lm, info or _info(lm, len(self.ids) > 0, show(prefix)))
 
     def over(self, lm: LM) -> LM:
-        """Another model after the same prefix."""
+        """Return another model after the same prefix."""
         return Given(lm, self.ids.tolist(), self.prefix)
 
     def start(self, n: int) -> State:
-        """Return the state after the prefix, computed once and taken n times."""
+        """Return n copies of the state after the prefix, which is computed once."""
         state = self.lm.extend(self.lm.start(1), self.ids[None, :])
         return state.take(np.zeros(n, dtype=np.int64))
 
@@ -132,17 +132,17 @@ class Given(LMWrapper):
         return self.lm.forward([np.append(self.ids, p).astype(np.int64) for p in paths], want, skips)
 
     def seen(self, n: int) -> Ints:
-        """Do as the model itself does after the prefix, whose tokens count as seen."""
+        """Return the effective context of the model at the positions after the prefix, whose tokens count as seen."""
         k = len(self.ids)
         return self.lm.seen(k + n)[k:]
 
     def bare(self) -> LM | None:
-        """None: a prefix is no x0 that could be taken off."""
+        """Return None, since a prefix is no x0 that could be removed."""
         return None
 
 
 def _info(lm: LM, continues: bool, prefix: str) -> Info:
-    """Return what a model says of itself after a prefix."""
+    """Return the description of a model after a prefix."""
     if lm.begin.known == "none":
         begin = Begin("assumed", prefix)
     else:

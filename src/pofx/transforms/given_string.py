@@ -23,14 +23,14 @@ from pofx.transforms.bytewise.steps import StepTerms, read_steps
 from pofx.transforms.given import Given
 from pofx.vocab.vocabulary import to_bytes
 
-# Histories that a join keeps, and the least number of bytes at the end of a prefix that are read as bytes. Both cost calls
+# The most histories of a join, and the fewest last bytes of a prefix that are read as bytes. Larger numbers cost more calls
 # of the model, and every byte widens the bounds of the text that follows.
 BEAM, TAIL = 16, 16
 # The same two numbers for a vocabulary larger than LARGE, where a history costs milliseconds. After 24 prefixes that end
-# with a space, SmolLM2's answers differ by 6e-4 nats in the mean from those with 16, at a quarter of the time.
+# with a space, SmolLM2's numbers differ by 6e-4 nats in the mean from the numbers with 16, at a quarter of the time.
 LARGE = 10_000
 BEAM_OF_LARGE, TAIL_OF_LARGE = 7, 8
-# Tokens of the heads of a batch: 190 MB of keys and values of SmolLM2.
+# The most tokens of the heads of a batch: 190 MB of keys and values of SmolLM2.
 HELD = 4096
 
 
@@ -38,7 +38,7 @@ HELD = 4096
 class Join:
     """A prefix in two parts: a head that is read as tokens, and a tail whose bytes any tokens may spell.
 
-    p(y | prefix) = p(tail y) / P(tail), both under `lm`.
+        p(y | prefix) = p(tail y) / P(tail), both under `lm`
 
     Attributes:
         lm: The distribution over bytes after the head.
@@ -86,12 +86,12 @@ class Join:
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """Covers of a prefix that were drawn, n of them.
+    """A sample of n covers of a prefix.
 
     Attributes:
-        state: The state after the tokens before the last one, n rows.
+        state: The state after the tokens before the last token, n rows.
         token: The id of the last token, `[n]`; −1 where the prefix ends with a token.
-        depth: How many bytes of the last token lie in the prefix, `[n]`.
+        depth: The number of bytes of the last token that lie in the prefix, `[n]`.
         logp: log P(cover | prefix), `[n]`, nats.
     """
 
@@ -108,18 +108,21 @@ def _draw(logp: NDArray[np.float64], u: NDArray[np.float64]) -> Ints:
 
 
 def given_string(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None = "auto") -> Join:
-    """Return the distribution over bytes after the head of a prefix, and the tail to condition on under it.
+    """Return the distribution over bytes after the head of a prefix, and the tail to condition this distribution on.
 
-    A prefix of up to 16 bytes is all tail. Else the tail begins at the last place, 16 bytes or more before the end, that
-    no token straddles; where tokens are parts of words, this is between words. The head is read as `encode` cuts it. For
-    a large vocabulary 8 bytes take the place of 16. A model without x0 has at least the first token in the head, as it
-    cannot predict it.
+    The tail begins at the last place, 16 bytes or more before the end of the prefix, that no token straddles. Such a place
+    lies between words where tokens are parts of words. A prefix of up to 16 bytes is all tail. The head is read as
+    `encode` cuts it. For a large vocabulary 8 bytes take the place of 16. A model without x0 cannot predict the first
+    token, so the head then has at least this token.
 
     Args:
         lm: A model of tokens.
         prefix: The prefix.
-        beam: The most histories; None for all. "auto" is 16, for a large vocabulary 7, and for an n-gram None: an n-gram
-            has few histories (`LM.sufficient`), so that the exact sum is faster than a beam of 16.
+        beam: The most histories; None for all. "auto" is 16, or 7 for a large vocabulary, or None for an n-gram. An n-gram
+            has few histories (`LM.sufficient`), so the exact sum is faster than a beam of 16.
+
+    Returns:
+        The join of the prefix with the texts that follow.
 
     Raises:
         NoBOS: The model has no x0, and the prefix has no token.
@@ -140,7 +143,7 @@ def given_string(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None
     opening = b" " if lm.vocab.opening else b""
     reach = sorted_tokens(lm.vocab.token_bytes).reach(opening + text)
     furthest = np.maximum.accumulate(np.arange(len(reach)) + reach) - len(opening)
-    latest = len(text) - max(tail, 1)  # a token that reaches the end may go on in the text that follows
+    latest = len(text) - max(tail, 1)  # a token that reaches the end may continue in the text that follows
     clean = [
         k for k in range(1, len(ids)) if ends[k] <= latest and furthest[ends[k] - 1 + len(opening)] <= ends[k]
     ]
@@ -168,15 +171,15 @@ def forward_joins(
     want: Want,
     skips: Sequence[int],
 ) -> Trace:
-    """Score each path of bytes after its own join; where log p alone is wanted, all paths are read side by side.
+    """Return the trace of each path of bytes after its join; all paths are read side by side if only log p is requested.
 
     Args:
         lm: The model of tokens that all joins have.
         joins: The joins.
         which: The join of each path.
         paths: Ids of bytes.
-        want: The other numbers to report.
-        skips: How many positions at the front of each path are not asked for.
+        want: The request for more numbers than log p.
+        skips: The number of first positions of each path that are not scored.
     """
     laws = [join.lm for join in joins]
     first = laws[0] if laws else None
@@ -205,7 +208,7 @@ def _behind_head(lm: LM, join: Join) -> State:
 
 
 def _batches(heads: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
-    """Group heads, the shortest first; the heads of a group hold at most `HELD` tokens together."""
+    """Group heads, the shortest first; the heads of a group have at most `HELD` tokens together."""
     out: list[list[int]] = []
     for k, size in zip(heads, sizes):
         if out and (len(out[-1]) + 1) * max(size, 1) <= HELD and len(out[-1]) < BATCH:
@@ -218,7 +221,7 @@ def _batches(heads: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
 def _one_by_one(
     laws: Sequence[LM], which: Sequence[int], paths: Sequence[Path], want: Want, skips: Sequence[int]
 ) -> Trace:
-    """One trace of the passes that each distribution makes over its own paths."""
+    """Return one trace of the passes of each distribution over the paths of its join."""
     traces: dict[int, tuple[Trace, dict[int, int]]] = {}
     for k, law in enumerate(laws):
         mine = [i for i, w in enumerate(which) if w == k]

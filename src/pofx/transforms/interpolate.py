@@ -30,7 +30,8 @@ def interpolate(
     Args:
         lms: Models over one vocabulary.
         weights: w, in any scale. Either `weights` or `held_out` is given.
-        held_out: Texts that no model was fitted on. Expectation–maximisation finds the weights that make them likeliest.
+        held_out: Texts that no model was fitted on. Expectation–maximisation finds the weights of the largest log p of
+            these texts.
 
     Returns:
         The interpolated model.
@@ -43,8 +44,8 @@ def interpolate(
     """
     if (weights is None) == (held_out is None):
         raise BadValue(
-            "expected either weights or held_out texts to find them on, got both or neither",
-            "pass one of the two",
+            "expected either weights or held_out texts, got both or neither",
+            "pass one of the two arguments",
         )
     if held_out is not None:
         weights = interpolation_weights(lms, held_out).tolist()
@@ -64,9 +65,8 @@ def interpolation_weights(lms: Sequence[LM], held_out: Sequence[str | bytes]) ->
     check_components(lms, None)
     if isinstance(held_out, str | bytes):
         raise BadValue("expected a list of texts, got one text", "write [text]", argument="held_out")
-    paths, skips = encode_whole_texts(
-        lms[0], held_out
-    )  # the same for all: one vocabulary, and x0 for all or none
+    # All models have the same paths, since they share a vocabulary, and all have x0 or none has.
+    paths, skips = encode_whole_texts(lms[0], held_out)
     rows = [lm.forward(paths, skip=skips).logp for lm in lms]
     if not sum(len(p) for p in paths):
         raise BadValue(
@@ -89,11 +89,11 @@ class Interpolation(LM):
         return Parts(self.lms, self.log_weights, "token")
 
     def start(self, n: int) -> State:
-        """Return the start of every model."""
+        """Return the states of all models at the start, with averaged distributions."""
         return self._state(tuple(lm.start(n) for lm in self.lms))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Every model, extended."""
+        """Return the extended states of all models, with averaged distributions."""
         return self._state(tuple(lm.extend(s, ids) for lm, s in zip(self.lms, state.carry)))
 
     def seen(self, n: int) -> Ints:
@@ -106,7 +106,7 @@ class Interpolation(LM):
             lambda: self._law(states),
             states,
             states[0].n,
-            # The mass that a model leaves out of a prefix enters once more at every token, so no bounds add up.
+            # The mass that a model leaves out of a prefix counts again at every token, so sums of bounds are no bounds.
             bounds=(lambda carry: Bounds.unknown(self._law(carry))) if self.interval else None,
             leak=self._leak if self.leaks else None,
         )
@@ -125,7 +125,7 @@ class Interpolation(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Each model's own pass, averaged position by position."""
+        """Return the passes of the models, averaged position by position."""
         if want.rows:
             return super().forward(paths, want, skip)
         traces = [lm.forward(paths, skip=skip) for lm in self.lms]

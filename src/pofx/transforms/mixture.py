@@ -32,17 +32,17 @@ def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int
         p(x) = Σ_c π_c p_c(x)
 
     The next-token distribution is the mean of the models' distributions, weighed by the posterior π_c P_c(x_<i) / Σ. A model
-    that has predicted the text better so far counts more, and the regret against the best model is at most −log π_c nats a
-    text. `posterior` gives the weights after a text; `interpolate` keeps the weights fixed at every token.
+    that has predicted the text better so far counts more. The regret against the best model is at most −log π_c nats a
+    text. `posterior` gives the weights after a text; `interpolate` has the same weights at every token.
 
     Tokens of different vocabularies are different events, but their strings are the same. Where vocabularies differ,
-    each model enters as `bytewise(lm, beam)`: the sum over all its spellings, or with a beam bounds on it, which the
-    mixture passes on (`Trace.low`, `Trace.high`).
+    `bytewise(lm, beam)` takes the place of each model. With a beam these models have bounds, and so has the mixture
+    (`Trace.low`, `Trace.high`).
 
     Args:
         lms: The models; all have x0 or none has, and all have EOS or none has.
         weights: π, in any scale, a number for each model; None for equal weights.
-        beam: How many histories `bytewise` keeps; only for models of different vocabularies.
+        beam: The most histories of `bytewise`; only for models of different vocabularies.
 
     Returns:
         The mixture.
@@ -60,9 +60,9 @@ def mixture(lms: Sequence[LM], weights: Sequence[float] | None = None, beam: int
         lms = [bytewise(lm, beam) for lm in lms]
     elif beam is not None:
         raise BadValue(
-            "expected models over different vocabularies, which enter as bytewise(lm, beam), got one "
+            "expected models over different vocabularies, which are mixed as bytewise(lm, beam), got one "
             f"vocabulary and beam={beam!r}",
-            "leave it out",
+            "leave beam out",
             argument="beam",
         )
     return Mixture(lms, check_components(lms, weights))
@@ -79,7 +79,7 @@ def _check_ends(lms: Sequence[LM]) -> None:
         raise BadValue(
             "expected all models with EOS or all without, got both",
             [
-                "fit them alike",
+                "fit all models with EOS or all without",
                 Advice(
                     "name a token that ends texts for each model without EOS",
                     "load(source, end=TOKEN)",
@@ -91,7 +91,7 @@ def _check_ends(lms: Sequence[LM]) -> None:
         raise BadValue(
             "expected all models with x0 or all without, got both",
             [
-                "fit them alike",
+                "fit all models with x0 or all without",
                 Advice(
                     "name a token that stands for x0 for each model without x0",
                     "load(source, begin=TOKEN)",
@@ -106,7 +106,7 @@ def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDAr
 
     Args:
         lms: The models.
-        weights: Their weights, in any scale; equal weights without.
+        weights: Their weights, in any scale; None for equal weights.
 
     Returns:
         The logarithms of the normalised weights, `[models]`, nats.
@@ -120,9 +120,9 @@ def check_components(lms: Sequence[LM], weights: Sequence[float] | None) -> NDAr
     for lm in lms[1:]:
         if not same_vocab(lm, lms[0]):
             raise BadValue(
-                f"expected models over one vocabulary, got {lms[0].vocab.size} and {lm.vocab.size} outcomes that "
-                "spell different things",
-                "fit them with the same vocab",
+                f"expected models over one vocabulary, got vocabularies of {lms[0].vocab.size} and {lm.vocab.size} "
+                "outcomes that spell different bytes",
+                "fit all models with the same vocab",
             )
     _check_ends(lms)
     with np.errstate(divide="ignore"):
@@ -142,11 +142,11 @@ class Mixture(LM):
         return Parts(self.lms, self.log_weights, "text")
 
     def seen(self, n: int) -> Ints:
-        """All of the path: every token changes how much each model counts."""
+        """Return the whole prefix as the effective context, since every token changes the weights of the models."""
         return np.arange(n, dtype=np.int64) + (self.begin.known != "none")
 
     def start(self, n: int) -> State:
-        """Return the prior, and the start of every model."""
+        """Return the states of all models at the start, with the prior as weights."""
         posterior = np.tile(self.log_weights, (n, 1))
         states = tuple(lm.start(n) for lm in self.lms)
         scale = np.zeros((n, len(states)))
@@ -157,7 +157,7 @@ class Mixture(LM):
         return self._state(ModelWeights(posterior, np.zeros_like(scale), scale, fresh), states)
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Every model, extended; each token updates the posterior, but for the first token where there is no x0."""
+        """Return the extended states of all models; each token updates the posterior, except a first token without x0."""
         weights, states = state.carry
         for token in as_id_rows(ids, state.n).T:
             if not weights.fresh.all():
@@ -185,7 +185,7 @@ class Mixture(LM):
         )
 
     def _bounds(self, carry: tuple[ModelWeights, tuple[State, ...]]) -> Bounds:
-        """Σ_c π_c of the masses that each model counts, and of the masses that each leaves out."""
+        """Return Σ_c π_c of the masses that each model counts, and of the masses that each model leaves out."""
         weights, states = carry
         each = []
         for c, s in enumerate(states):
@@ -205,10 +205,10 @@ class Mixture(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Each model's own pass, from which log p of token i is log Σ π_c P_c(x_≤i) − log Σ π_c P_c(x_<i)."""
+        """Return log p of each token i from the passes of the models: log Σ π_c P_c(x_≤i) − log Σ π_c P_c(x_<i)."""
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
         skips = skip_per_path(skip, ids)
-        # Tokens before `skip` update the posterior, too; without x0 the first token cannot.
+        # Tokens before `skip` update the posterior, too, except the first token of models without x0.
         free = [min(s, 1) if self.begin.known == "none" else 0 for s in skips]
         if want.rows and not self.interval and not self.leaks:
             return forward_by_extension(self, ids, want, skips)
@@ -230,7 +230,7 @@ class Mixture(LM):
         evidence = logsumexp(joint, axis=0)
         if not np.isneginf(evidence[:-1]).any():
             return np.diff(evidence)
-        # After an impossible token the definition is computed a token at a time.
+        # After an impossible token the differences are nan, so log p is computed by the definition, a token at a time.
         posterior, gains = self.log_weights[None, :], np.empty(logp.shape[1])
         for j, gain in enumerate(logp.T):
             gains[j] = logsumexp(posterior[0] + gain)
@@ -247,7 +247,7 @@ def _leak(carry: tuple[ModelWeights, tuple[State, ...]]) -> NDArray[np.float64]:
 
 
 def joint_begin(lms: Sequence[LM]) -> Begin:
-    """Return the x0 of several models together: the least well known among theirs."""
+    """Return the x0 of several models together: the least well known x0 of the models."""
     order = ("none", "assumed", "declared", "trained")
     return min((lm.begin for lm in lms), key=lambda b: order.index(b.known))
 
@@ -255,7 +255,7 @@ def joint_begin(lms: Sequence[LM]) -> Begin:
 def joint_info(lms: Sequence[LM]) -> Info:
     """Return the description of several models over one vocabulary together.
 
-    Properties that only some of them have are left out: there is no fingerprint and no bounded memory.
+    Properties that only some models have are left out: there is no fingerprint and no bounded memory.
     """
     contexts = [lm.context for lm in lms if lm.context is not None]
     ruling = [lm for lm in lms if lm.context is not None] or lms

@@ -17,14 +17,14 @@ Logs = NDArray[np.float64]
 
 
 def running_bounds(lm: LM, trace: Trace, i: int) -> tuple[Logs, Logs]:
-    """Bounds (low, high) of log P(x_≤j) of path i for j from before its first token on, `[n + 1]` each.
+    """Return bounds (low, high) of log P(x_≤j) of path i, from before the first token on, `[n + 1]` nats each.
 
-    A model without bounds has log P itself as both. A model whose bounds are missing has 0 ≤ P ≤ 1.
+    Both bounds of a model without bounds are log P itself. A model whose bounds are missing has 0 ≤ P ≤ 1.
 
     Args:
         lm: The model.
         trace: Its pass over whole paths.
-        i: Which path.
+        i: The number of the path.
     """
     logp = trace.logp[i]
     low, high = logp, logp
@@ -40,15 +40,17 @@ def with_extras(
 ) -> Trace:
     """Add `low`, `high` and `leak` to the trace of a mixture, where a model has bounds or a leak.
 
-    log Σ π_c L_c ≤ log Σ π_c P_c ≤ log Σ π_c H_c, since sums keep order. After a prefix the bounds are those of the
-    whole text less those of the prefix. The leak is the average of the models' leaks by the posterior.
+        log Σ π_c L_c ≤ log Σ π_c P_c ≤ log Σ π_c H_c
+
+    After a prefix a bound is the difference of a bound of the whole text and the opposite bound of the prefix. The leak is
+    the average of the models' leaks by the posterior.
 
     Args:
         trace: The trace of the mixture.
         lms: The models.
         log_weights: Log of the prior, `[models]`, nats.
         traces: The trace of each model over whole paths.
-        skip: How many positions at the front of each path are conditioned on.
+        skip: The number of first positions of each path that are conditioned on.
     """
     if any(lm.interval for lm in lms):
         pairs = [_terms(lms, log_weights, traces, i, at) for i, at in enumerate(skip)]

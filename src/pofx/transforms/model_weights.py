@@ -1,4 +1,4 @@
-"""The weights of the models of a mixture after a text, and Bayes' rule, which updates them."""
+"""The weights of the models of a mixture after a text, and their update by Bayes' rule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ModelWeights:
         posterior: Log of the weight of each model after each text, `[n, C]`, nats.
         total: log P_c of each text, `[n, C]`, nats; only for models without bounds.
         scale: Log of the mass of the empty text on the scale of a model's bounds, `[n, C]`, nats.
-        fresh: Whether the first token of a text is to come and there is no x0, `[n]`.
+        fresh: Whether the next token is the first token of a text, and there is no x0, `[n]`.
     """
 
     posterior: NDArray[np.float64]
@@ -29,11 +29,11 @@ class ModelWeights:
     fresh: NDArray[np.bool_]
 
     def take(self, rows: Ints) -> ModelWeights:
-        """Return the weights after these texts."""
+        """Return the weights after the texts `rows`."""
         return ModelWeights(self.posterior[rows], self.total[rows], self.scale[rows], self.fresh[rows])
 
     def cat(self, others: Sequence[ModelWeights]) -> ModelWeights:
-        """Return the weights after these texts, and then of the others."""
+        """Return the weights after these texts, followed by the weights after the other texts."""
         every = [self, *others]
         return ModelWeights(
             *(np.concatenate([getattr(k, f.name) for k in every]) for f in fields(ModelWeights))
@@ -48,7 +48,7 @@ class ModelWeights:
 
 
 def update_posterior(posterior: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bayes' rule in logs; a token that is impossible under every model changes nothing.
+    """Return the posterior after one more token, by Bayes' rule; a token impossible under every model changes nothing.
 
     Args:
         posterior: Log of the weights, a row a text, `[n, C]`, nats.

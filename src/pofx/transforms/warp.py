@@ -25,14 +25,14 @@ def warp(lm: LM, temperature: float = 1.0, top_k: int | None = None, top_p: floa
         q(v | x) ∝ p(v | x)^(1 / temperature)   over the k likeliest tokens, then over the fewest with mass top_p
 
     Each next-token distribution is renormalised, so q is a distribution, which `score` and `sample` share. The distributions
-    are renormalised token by token, so q(x) is not p(x)^(1 / temperature) over whole strings. Of equally likely tokens the
-    smaller id comes first.
+    are renormalised token by token, so q(x) is not p(x)^(1 / temperature) over whole strings. Among equally likely tokens
+    the smaller id counts as likelier.
 
     Args:
         lm: The model.
-        temperature: A number above 0; below 1 it sharpens.
-        top_k: How many of the likeliest tokens are kept; None for all.
-        top_p: The mass that the kept tokens hold at least, in (0, 1]; None for all tokens.
+        temperature: A number above 0; a temperature below 1 sharpens the distributions.
+        top_k: The number of likeliest tokens to choose from; None for all tokens.
+        top_p: The least mass of the likeliest tokens to choose from, in (0, 1]; None for all tokens.
 
     Returns:
         The model q.
@@ -56,11 +56,11 @@ class Warp(LMWrapper):
 
     def __init__(self, lm: LM, temperature: float, top_k: int | None, top_p: float | None) -> None:
         self.temperature, self.top_k, self.top_p = temperature, top_k, top_p
-        # The distribution is not that of the weights, and top-k makes probabilities of zero.
+        # The distribution differs from that of the weights, and top-k sets probabilities to zero.
         super().__init__(lm, replace(lm.info, fingerprint="", positive=False))
 
     def over(self, lm: LM) -> LM:
-        """Another model, warped by the same settings."""
+        """Return another model, warped by the same settings."""
         return Warp(lm, self.temperature, self.top_k, self.top_p)
 
     @property
@@ -80,15 +80,15 @@ class Warp(LMWrapper):
         return self._warped(self.lm.extend(state.carry, ids))
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
-        """Do as the model itself does."""
+        """Return the model's sufficient statistic, since warping depends on the distribution alone."""
         return self.lm.sufficient(state.carry)
 
     def branches(self, state: State) -> Branches:
-        """Branches by `extend`: each distribution is warped."""
+        """Return branches by `extend`, since each distribution is warped."""
         return ExtensionBranches(self.extend, state)
 
     def bare(self) -> LM | None:
-        """The model inside this transform without x0; None for a model with x0, whose distributions would be warped, too."""
+        """Return this model where it has no x0; else None, since the model without x0 would have other distributions."""
         return self if self.begin.known == "none" else None
 
     def warping(self) -> Warping:
@@ -96,16 +96,16 @@ class Warp(LMWrapper):
         return Warping(self.lm, self.settings)
 
     def _warped(self, inner: State) -> State:
-        # A cut chooses tokens by the exact distribution, so bounds on the model's distribution say nothing of the warped
-        # distribution.
+        # The exact distribution decides which tokens a cut leaves out, so bounds on the model's distribution give no bounds
+        # on the warped distribution.
         unknown = (lambda carry: Bounds.unknown(self.law(carry.logp))) if self.interval else None
         leak = (lambda carry: carry.leak) if self.leaks else None
         return State(lambda: self.law(inner.logp), inner, inner.n, bounds=unknown, leak=leak)
 
     def law(self, logp: Floats) -> Floats:
-        """The warped distributions of next-token distributions `[n, V]` of the model, nats."""
+        """Return the warped distributions of next-token distributions `[n, V]` of the model, nats."""
         out: NDArray[np.float64] = np.asarray(logp, dtype=np.float64)
-        # The largest entry becomes 0 first: else a temperature near 0 turns a whole row into −inf.
+        # The largest entry must be 0, since a temperature near 0 would turn a whole row into −inf.
         with np.errstate(over="ignore"):
             out = (out - out.max(axis=1, keepdims=True)) / self.temperature
         out = out - logsumexp(out)[:, None]
@@ -116,7 +116,7 @@ class Warp(LMWrapper):
         if self.top_p is not None and self.top_p < 1:
             best = np.argsort(-out, axis=1, kind="stable")
             p = np.exp(np.take_along_axis(out, best, axis=1))
-            # A token stays where the likelier tokens hold less than top_p; the likeliest token always stays.
+            # A token stays if the mass of the likelier tokens is below top_p; the likeliest token always stays.
             beyond = np.cumsum(p, axis=1) - p >= self.top_p
             beyond[:, 0] = False
             np.put_along_axis(

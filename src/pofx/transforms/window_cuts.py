@@ -12,7 +12,7 @@ from pofx.lm.window_rule import WindowRule
 
 
 def rule(context: int, stride: int, lead: int) -> WindowRule:
-    """Return the window rule in words, for `LM.window`; lead: how many tokens stand at the front of each window."""
+    """Return the window rule in words, for `LM.window`; `lead` tokens stand at the front of each window."""
     front = ("no x0", "x0 at the front of each")[lead] if lead < 2 else "x0 and what is given before each"
     return WindowRule(
         f"windows of {context:,} tokens, {front}; the next begins {stride:,} later; "
@@ -23,13 +23,13 @@ def rule(context: int, stride: int, lead: int) -> WindowRule:
 def cuts(n: int, skip: int, room: int, stride: int) -> list[tuple[int, int, int]]:
     """Return the windows of a path: window k holds the positions from k·stride up to k·stride + room.
 
-    A window predicts the positions that no earlier window holds. A path of which nothing is asked has one empty window.
+    A window predicts the positions that are in no earlier window. A path without scored positions has one empty window.
 
     Args:
-        n: How many tokens the path has.
-        skip: How many positions at its front are not asked for.
-        room: How many positions a window holds.
-        stride: Tokens between the starts of two windows.
+        n: The number of tokens of the path.
+        skip: The number of first positions that are not scored.
+        room: The number of positions in a window.
+        stride: The number of tokens between the starts of two windows.
 
     Returns:
         For each window its start, its stop, and the first position that it predicts.
@@ -54,9 +54,9 @@ def stretches(sizes: Sequence[int], ends: Sequence[int], most: int) -> list[list
     windows follow in groups of about `most` tokens.
 
     Args:
-        sizes: How many tokens each window has.
+        sizes: The number of tokens of each window.
         ends: Path i has the windows from `ends[i − 1]` up to `ends[i]`.
-        most: How many tokens a group has at most, unless it is one window.
+        most: The most tokens of a group of several windows.
     """
     alone: list[int] = []
     out: list[list[int]] = []

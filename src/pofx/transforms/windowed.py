@@ -1,4 +1,4 @@
-"""The window rule: how a model of bounded context is a distribution over texts of any length."""
+"""The window rule, by which a model of bounded context is a distribution over texts of any length."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pofx.transforms.windowed_branches import WindowedBranches
 from pofx.transforms.wrapper import LMWrapper
 from pofx.values import check_whole_number
 
-# The size of a stretch: products of a network, some 5 s of a core; or tokens, for a model that takes next to no time.
+# The size of a stretch: multiplications of a network, some 5 s of a core; or tokens, for a model of nearly no cost.
 PRODUCTS = 2 * 10**11
 TOKENS = 1 << 14
 
@@ -35,16 +35,16 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
 
     Every window is a path of the model, so x0 stands at its front and counts as one of the `context` tokens that are
     read. A window predicts one token more than it reads, so a text that fills the context gets its EOS without a second
-    window. Each further window begins `stride` tokens later, and reads again the tokens that it shares with the last window.
+    window. The next window begins `stride` tokens later, and reads the tokens that both windows share once more.
 
-    A token is predicted once, by the first window that holds it, which gives it the longest context. That window
-    depends on the position only, so p stays a distribution. `seen` gives the number of tokens that a position is conditioned
-    on, and `window` states the rule in words.
+    The first window that contains a token predicts the token, since this window gives the longest context. The choice of
+    the window depends on the position only, so p is a distribution. `seen` gives the number of tokens that a position is
+    conditioned on, and `window` states the rule in words.
 
     Args:
         lm: The model; a model without a context window is returned as it is, if `context` is left out.
-        context: How many tokens a window reads, at most the model's own context, which is the default.
-        stride: Tokens between the starts of two windows; half of `context` by default.
+        context: The number of tokens that a window reads, at most the model's own context, which is the default.
+        stride: The number of tokens between the starts of two windows; half of `context` by default.
 
     Returns:
         The model without a longest text.
@@ -60,17 +60,17 @@ def windowed(lm: LM, context: int | None = None, stride: int | None = None) -> L
     if lm.context is not None and most > lm.context:
         raise BadValue(
             f"expected at most the {lm.context:,} tokens of the model, got {most:,}",
-            "leave it out",
+            "leave context out",
             argument="context",
         )
-    lead = int(lm.seen(1)[0])  # x0, and what is given
+    lead = int(lm.seen(1)[0])  # x0, and the tokens of a prefix
     room = most - lead + 1  # the last token of a window is predicted, and needs no place
-    # Without x0 a window that re-reads nothing would have to say how texts begin.
+    # Without x0, the first token of a window that shares no token with the last window could not be predicted.
     longest = room - (lm.begin.known == "none")
     if longest < 1 or most < 2:
         raise BadValue(
             f"expected room for at least two tokens, got {most}, where x0 and the given text take {lead}",
-            "take a longer one",
+            "take a longer context",
             argument="context",
         )
     step = min(max(most // 2, 1), longest) if stride is None else stride
@@ -88,16 +88,16 @@ class Windowed(LMWrapper):
         super().__init__(lm, replace(lm.info, context=context, window=window, memory=None))
 
     def over(self, lm: LM) -> LM:
-        """Another model, read by the same windows."""
+        """Return another model with the same windows."""
         return Windowed(lm, self.context or 0, self.room, self.stride)
 
     def start(self, n: int) -> State:
-        """Return the start of the model n times, each in an empty window."""
+        """Return the state of the model at the start, with n empty windows."""
         empty = OpenWindows(np.zeros((n, 0), dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros((n, 2)))
         return self._state(self.lm.start(n), empty)
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The state, extended; a row whose window is full begins the next window with the tokens that the two share."""
+        """Return the extended state; a row with a full window begins the next window with the tokens that both share."""
         new = as_id_rows(ids, state.n)
         if not new.size:
             return state
@@ -110,7 +110,7 @@ class Windowed(LMWrapper):
         full = longer.fill >= self.room
         if not full.any():
             return self._state(self.lm.extend(inner, new), longer)
-        # Several windows may follow a full one; only the last of them is to be read.
+        # Several windows may follow a full window, and only the last of these windows must be read.
         skipped = np.where(full, 1 + (longer.fill - self.room) // self.stride, 0) * self.stride
         kept = longer.without(skipped)
         going = np.flatnonzero(~full)
@@ -133,10 +133,10 @@ class Windowed(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Return the model's passes over all windows in which something is asked.
+        """Return the trace of the model's passes over all windows that have scored positions.
 
-        Paths of one window go through the model together. The windows of longer paths are read in stretches of some
-        seconds, and each stretch is recorded (`read_once`). The paths and the model alone decide where stretches are cut.
+        The model reads paths of one window together. The windows of longer paths are read in stretches of some seconds,
+        and each stretch is recorded (`read_once`). The cuts between stretches depend on the paths and the model only.
         """
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
         skips = skip_per_path(skip, ids)
@@ -160,12 +160,12 @@ class Windowed(LMWrapper):
             for name, values in trace.items():
                 for w, part in zip(stretch, np.split(values, np.cumsum([sizes[w] for w in stretch])[:-1])):
                     traced[w][name] = part
-        # Every field of the model's trace is a field of this one.
+        # The trace has every field that the model's traces have.
         names = traced[0] if traced else {}
         return Trace(**{"logp": (), **{n: concatenate_windows([t[n] for t in traced], ends) for n in names}})
 
     def _read(self, cut: Sequence[Ints], read: Sequence[int], want: Want) -> tuple[Arrays, bool]:
-        """Return the fields of the model's trace of some windows, laid end to end, and whether a recording had them."""
+        """Return the fields of the model's trace of some windows, concatenated, and whether a recording had the trace."""
 
         def ask() -> Arrays:
             trace = self.lm.forward(cut, want, read)
@@ -175,25 +175,25 @@ class Windowed(LMWrapper):
         return read_once(("windows", *want.key, *read, *cut), ask)
 
     def branches(self, state: State) -> Branches:
-        """Branches inside the window of each row, and by `extend` beyond it."""
+        """Return branches of the model inside the window of each row, and branches by `extend` beyond the window."""
         inner, rows = state.carry
         return WindowedBranches(
             self.lm.branches(inner), ExtensionBranches(self.extend, state), rows.fill, self.room
         )
 
     def seen(self, n: int) -> Ints:
-        """Return the effective context by the window rule: that of the position in the window that predicts it."""
+        """Return the effective context of each position: the model's own at its place in the window that predicts it."""
         at = np.arange(n, dtype=np.int64)
         before = np.where(at < self.room, 0, 1 + (at - self.room) // self.stride) * self.stride
         seen: Ints = self.lm.seen(min(n, self.room))[at - before]
         return seen
 
     def bare(self) -> LM | None:
-        """Return the model inside this transform, without windows and without the x0 that was put before it."""
+        """Return the model inside this transform, without windows and without the x0 that `with_begin` added."""
         return self.lm.bare()
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
-        """None: where the text began decides which tokens a window will drop."""
+        """Return None, since the place of the beginning of the text decides which tokens a window will drop."""
         return None
 
     def _state(self, inner: State, rows: OpenWindows) -> State:
@@ -213,9 +213,9 @@ class OpenWindows:
 
     Attributes:
         ids: The tokens of each window so far, `[n, w]`.
-        fill: How many entries of each row of `ids` count, `[n]`.
-        before: For a model with bounds, log of the counted mass and its upper bound before the window, `[n, 2]`, nats.
-            Added to the bounds of the window they give bounds on log P of the whole text.
+        fill: The number of entries of each row of `ids` that count, `[n]`.
+        before: For a model with bounds, log of the counted mass and its upper bound before the window, `[n, 2]`, nats. The
+            sum of these numbers and the bounds of the window are bounds on log P of the whole text.
     """
 
     ids: Ints
@@ -223,11 +223,11 @@ class OpenWindows:
     before: NDArray[np.float64]
 
     def take(self, rows: Ints) -> OpenWindows:
-        """Return the windows of these texts."""
+        """Return the windows of the texts `rows`."""
         return OpenWindows(self.ids[rows], self.fill[rows], self.before[rows])
 
     def cat(self, others: Sequence[OpenWindows]) -> OpenWindows:
-        """Return the windows of these texts, and then of the others."""
+        """Return the windows of these texts, followed by the windows of the other texts."""
         every = [self, *others]
         width = max(r.ids.shape[1] for r in every)
         ids = [np.pad(r.ids, ((0, 0), (0, width - r.ids.shape[1]))) for r in every]
@@ -238,14 +238,14 @@ class OpenWindows:
         )
 
     def followed(self, new: Ints) -> OpenWindows:
-        """Each window followed by its row of `new[n, t]`."""
+        """Return each window followed by its row of `new[n, t]`."""
         t = new.shape[1]
         ids = np.pad(self.ids, ((0, 0), (0, t)))
         np.put_along_axis(ids, self.fill[:, None] + np.arange(t), new, axis=1)
         return OpenWindows(ids, self.fill + t, self.before)
 
     def without(self, first: Ints) -> OpenWindows:
-        """Each window without its first tokens; first: how many of them, `[n]`."""
+        """Return each window without its first `first[i]` tokens; `first` is `[n]`."""
         fill = self.fill - first
         at = np.minimum(first[:, None] + np.arange(int(fill.max(initial=0))), self.ids.shape[1] - 1)
         return OpenWindows(np.take_along_axis(self.ids, at, axis=1), fill, self.before)
@@ -267,9 +267,14 @@ def _bounds(carry: tuple[State, OpenWindows]) -> Bounds:
 def _passed_on(
     old: State, new: State, before: NDArray[np.float64], token: Ints, full: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """`OpenWindows.before` where a full window is followed by another.
+    """Return `OpenWindows.before` where the next window follows a full window.
 
-    old and new are the states in the full window and in the next one.
+    Args:
+        old: The state in the full window.
+        new: The state in the next window.
+        before: `OpenWindows.before` of the full window, `[n, 2]`, nats.
+        token: The last token of the full window, `[n]`.
+        full: Whether the window of each text is full, `[n]`.
     """
     last, first = old.bounds, new.bounds
     assert last is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)

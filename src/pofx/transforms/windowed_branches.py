@@ -14,26 +14,26 @@ from pofx.lm.trace import Ints
 class WindowedBranches:
     """The distributions after the nodes of a growing tree, under a window rule.
 
-    Where a node fills its window, the model has to read a new window. Such a node and its ancestors are read by `far`.
+    Where a node fills its window, the model has to read a new window. `far` reads such a node and its ancestors.
 
     Args:
         near: Branches of the model inside the window of each row.
         far: Branches under the window rule.
-        fill: How many tokens the window of each row holds, `[rows]`.
-        room: How many tokens a window can hold.
+        fill: The number of tokens in the window of each row, `[rows]`.
+        room: The most tokens of a window.
     """
 
     def __init__(self, near: Branches, far: ExtensionBranches, fill: Ints, room: int) -> None:
         self._near, self._far, self._fill, self._room = near, far, fill, room
         self._parent = np.zeros(0, dtype=np.int64)
         self._token = np.zeros(0, dtype=np.int64)
-        self._size = np.zeros(0, dtype=np.int64)  # of the window, the node's token counted
+        self._size = np.zeros(0, dtype=np.int64)  # tokens in the window, with the node's token
         self._at = np.zeros(0, dtype=np.int64)  # number in `near`, −1 for none
         self._away = np.zeros(0, dtype=np.int64)  # number in `far`, −1 for none
         self._count = [0, 0]
 
     def grow(self, parent: Ints, token: Ints) -> Iterator[tuple[Ints, Floats]]:
-        """New nodes; see `Branches.grow`."""
+        """Grow nodes as `Branches.grow` does."""
         first = len(self._parent)
         blank = np.full(len(parent), -1)
         self._parent, self._token = np.append(self._parent, parent), np.append(self._token, token)
@@ -49,7 +49,7 @@ class WindowedBranches:
             yield from self._grown(1, self._far, self._away, self._with_ancestors(full), full)
 
     def _with_ancestors(self, nodes: Ints) -> Ints:
-        """Return the nodes and their ancestors, without those that `far` has read."""
+        """Return the nodes and their ancestors, without the nodes that `far` has read."""
         unread = set()
         for node in nodes.tolist():
             while node >= 0 and node not in unread and self._away[node] < 0:

@@ -1,4 +1,4 @@
-"""An x0 for a model that has none: a token stands before every text."""
+"""An x0 for a model without x0: a token stands before every text."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def with_begin(lm: LM, begin: str | int, known: Literal["trained", "declared", "
     if lm.begin.known != "none":
         raise BadValue(
             f"expected no other x0 for a model that has one ({lm.begin}), got {begin!r}",
-            ["leave it out", Advice("condition on a text", "given=…", "--given", parameter="given")],
+            ["leave begin out", Advice("condition on a text", "given=…", "--given", parameter="given")],
             argument="begin",
         )
     return WithBegin(lm, token_id(lm.vocab, begin, "begin"), known)
@@ -48,7 +48,7 @@ class WithBegin(Given):
     """A model with a token that stands for x0; made by `with_begin`."""
 
     def __init__(self, lm: LM, i: int, known: Literal["trained", "declared", "assumed"]) -> None:
-        # The vocabulary stays as it is: after x0 a text begins, and does not continue.
+        # The vocabulary is not `continuation`, since the text after x0 is a beginning.
         info = replace(lm.info, begin=Begin(known, token_name(lm.vocab, i), i))
         super().__init__(lm, [i], lm.vocab.token_bytes[i] or b"", info)
         self._known = known
@@ -82,7 +82,7 @@ class WithBegin(Given):
     def _doubled(self, path: Path) -> bool:
         """Return whether a path begins with x0.
 
-        Where x0 is EOS, too, the path of the empty text is EOS alone, and EOS is then no second x0. A window may begin with
+        Where x0 is EOS, too, the path of the empty text is EOS alone, and this EOS is no second x0. A window may begin with
         an x0 that was drawn inside a text; such an x0 is read, and not scored.
         """
         over = len(path) == 1 and self.begin.id == self.vocab.end

@@ -1,4 +1,4 @@
-"""An EOS for a model that has none: a token at which a text ends."""
+"""An EOS for a model without EOS: a token at which a text ends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class VocabWithEnd(VocabWrapper):
         self._spelled = vocab.token_bytes[end] or b""
 
     def over(self, vocab: Vocab) -> Vocab:
-        """Another vocabulary in which the same token is EOS."""
+        """Return another vocabulary in which the same token is EOS."""
         return VocabWithEnd(vocab, self.ending)
 
     def encode(self, text: str | bytes) -> list[int]:
@@ -43,13 +43,13 @@ class VocabWithEnd(VocabWrapper):
         return ids
 
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
-        """`encode` as an array."""
+        """Return the ids of `encode` as an array."""
         ids = self.vocab.encode_array(text)
         self._check(ids)
         return ids
 
     def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
-        """`encode_array` of each text."""
+        """Return the ids of each text."""
         every = self.vocab.encode_many(texts)
         for ids in every:
             self._check(ids)
@@ -61,7 +61,7 @@ class VocabWithEnd(VocabWrapper):
             raise NotText(
                 f"expected a text without the token that ends texts, {self._spelled!r}, got that token at place "
                 f"{places[0]}",
-                "split the text there",
+                "split the text after that token",
             )
 
 
@@ -72,10 +72,13 @@ def with_end(lm: LM, end: str | int) -> LM:
         lm: A model that ends no text, such as a model of a running stream.
         end: A control token by its name, an id, or the text of a single token.
 
+    Returns:
+        The model with EOS.
+
     Raises:
         BadValue: The model has an EOS, or `end` is no single token.
 
-    Right: `with_end(lm, "\n")` for the distribution of lines. Wrong: expecting to score a text with `end` inside.
+    Right: `with_end(lm, "\n")` for the distribution of lines. Wrong: scoring a text with `end` inside.
     """
     if lm.vocab.end is not None:
         raise BadValue(
@@ -94,7 +97,7 @@ class WithEnd(LMWrapper):
         super().__init__(lm, replace(lm.info, vocab=VocabWithEnd(lm.vocab, end)))
 
     def over(self, lm: LM) -> LM:
-        """Another model in which the same token is EOS."""
+        """Return another model in which the same token is EOS."""
         return WithEnd(lm, self.end)
 
     def forward(
@@ -103,5 +106,5 @@ class WithEnd(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Return the model's own pass, unless log p(EOS) is asked for, which the model does not know as EOS."""
+        """Return the model's own pass, unless log p(EOS) is requested: the model does not know which token is EOS."""
         return LM.forward(self, paths, want, skip) if want.end else self.lm.forward(paths, want, skip)

@@ -16,15 +16,15 @@ from pofx.lm.trace import Ints
 
 
 class LMWrapper(LM):
-    """A model with the distributions of another model, `lm`; a subclass changes some of them.
+    """A model with the distributions of another model, `lm`; a subclass changes some of the distributions.
 
-    `start`, `extend`, `branches`, `seen` and `sufficient` are passed on to `lm`; `bare` and `warping` are those of `lm`
-    inside the same transform. `forward`, `portable`, `parts` and `termination` are the defaults of `LM`.
+    `start`, `extend`, `branches`, `seen` and `sufficient` are passed on to `lm`. `bare` and `warping` return models of
+    `lm` inside the same transform. `forward`, `portable`, `parts` and `termination` are the defaults of `LM`.
 
     Args:
         lm: The model inside.
-        info: The description of the wrapper, where it differs from that of the model:
-            `dataclasses.replace(lm.info, …)`, which names the changed fields and passes on the others.
+        info: The description of the wrapper, if it differs from the model's description: `dataclasses.replace(lm.info, …)`,
+            which names the changed fields and passes on the others.
     """
 
     def __init__(self, lm: LM, info: Info | None = None) -> None:
@@ -36,23 +36,23 @@ class LMWrapper(LM):
         """Return the same transform of another model, which has the same vocabulary and context."""
 
     def start(self, n: int) -> State:
-        """Do as the model itself does."""
+        """Return the state of the model at the start."""
         return self.lm.start(n)
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Do as the model itself does."""
+        """Return the extended state of the model."""
         return self.lm.extend(state, ids)
 
     def branches(self, state: State) -> Branches:
-        """Do as the model itself does."""
+        """Return the branches of the model."""
         return self.lm.branches(state)
 
     def seen(self, n: int) -> Ints:
-        """Do as the model itself does."""
+        """Return the effective context of the model."""
         return self.lm.seen(n)
 
     def sufficient(self, state: State) -> NDArray[Any] | None:
-        """Do as the model itself does."""
+        """Return the sufficient statistic of the model."""
         return self.lm.sufficient(state)
 
     def bare(self) -> LM | None:

@@ -1,1 +1,1 @@
-"""Vocabularies: which bytes the ids of a model spell, and how texts become ids."""
+"""Vocabularies: the bytes that the ids of a model spell, and how texts become ids."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-BLOCK = 1 << 18  # characters given to the tokeniser at once: an Encoding weighs some 200 bytes a token
+BLOCK = 1 << 18  # characters that the tokenizer gets at once: an Encoding takes some 200 bytes a token
 
 Ids = TypeVar("Ids")
 

@@ -11,9 +11,9 @@ class ControlTokens:
     """The control tokens that the files of a tokenizer declare; empty for a vocabulary without such files.
 
     Attributes:
-        names: Control tokens' texts and ids, EOS among them.
+        names: The id of each control token by its text, EOS included.
         candidates: (role, id) of each token that may stand for x0 or EOS, each id once. Roles are "bos" (where the
-            tokenizer declares one), "eos", "unk", "pad" and "separator".
+            tokenizer declares a BOS), "eos", "unk", "pad" and "separator".
         adds_before: The ids that the tokenizer itself puts before a text.
         adds_after: The ids that the tokenizer itself puts after a text.
         unknown: The id of a class of words, such as `<unk>` of an ARPA file, which stands for any word without an id;
@@ -29,7 +29,7 @@ class ControlTokens:
     unknown: int | None = None
 
     def with_end(self, end: int) -> ControlTokens:
-        """The same tokens with `end` as a candidate for "eos"; unchanged without candidates, or where `end` is "bos"."""
+        """Return the same tokens with `end` as a candidate for "eos"; no change without candidates or if `end` is "bos"."""
         if not self.candidates or ("bos", end) in self.candidates:
             return self
         others = tuple(c for c in self.candidates if c[1] != end)

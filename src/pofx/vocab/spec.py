@@ -29,20 +29,22 @@ def vocab_for(spec: str | Vocab, texts: Iterable[str | bytes], end: bool) -> Voc
             wanted, had = ("with", "without") if end else ("without", "with")
             raise BadValue(
                 f"expected a vocabulary {wanted} EOS, as end={end} says, got a vocabulary {had} EOS",
-                "make the two agree",
+                "change the vocabulary or end",
                 argument="vocab",
             )
         return spec
     if not isinstance(spec, str):
-        raise BadValue(f"expected {CHOICES}, got {spec!r}", "pass one of these", argument="vocab")
+        raise BadValue(f"expected {CHOICES}, got {spec!r}", "pass one of these choices", argument="vocab")
     if spec == "bytes":
         return ByteVocab(end=end)
     if spec in ("chars", "chars+bytes"):
         return CharVocab.learn(texts, end=end, escape=spec == "chars+bytes")
-    # ASCII digits, and at most nine: int() would also read "１２" and choke on a million of them.
+    # At most nine digits, of ASCII alone: int() also reads "１２", and takes minutes for a million digits.
     found = re.fullmatch(r"bpe:([0-9]{1,9})", spec)
     if found is None:
-        raise BadValue(f"expected {CHOICES}, got {spec[:60]!r}", "write one of these", argument="vocab")
+        raise BadValue(
+            f"expected {CHOICES}, got {spec[:60]!r}", "write one of these choices", argument="vocab"
+        )
     from pofx.vocab.subwords import SubwordVocab
 
     return SubwordVocab.learn(texts, int(found[1]), end=end)

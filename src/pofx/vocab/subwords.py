@@ -20,13 +20,11 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 LONGEST = 1024  # characters of one kind in a pre-token
-MAX_SIZE = (
-    1_000_000  # the trainer reserves memory for `size` before it reads a text, and panics on absurd ones
-)
+MAX_SIZE = 1_000_000  # the trainer reserves memory for `size` tokens before it reads a text, and panics on absurd sizes
 
-# GPT-2's pattern with every `+` bounded. Unbounded, a line of 10 MB of one letter is a single pre-token: 12 s
-# and 740 MB, against 4 s and 80 MB. Only runs of more than 1,024 letters, digits, marks or spaces are cut.
-# The pattern stands in tokenizer.json, so every tool cuts them alike.
+# GPT-2's pattern has a bound for every `+` here. Without bounds a line of 10 MB of one letter is a single pre-token, and
+# takes 12 s and 740 MB instead of 4 s and 80 MB. Only runs of more than 1,024 letters, digits, marks or spaces are cut.
+# The pattern stands in tokenizer.json, so every tool cuts such runs alike.
 _UP_TO = f"{{1,{LONGEST}}}"
 PATTERN = (
     rf"'s|'t|'re|'ve|'m|'ll|'d| ?\p{{L}}{_UP_TO}| ?\p{{N}}{_UP_TO}| ?[^\s\p{{L}}\p{{N}}]{_UP_TO}"
@@ -43,7 +41,7 @@ PRE_TOKENIZER: dict[str, Any] = {
 
 
 def _byte_characters() -> str:
-    """GPT-2's alphabet: one printable character a byte, at the byte's place."""
+    """Return GPT-2's alphabet: the printable character for each byte, at the index of the byte."""
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     stand_ins = iter(range(0x100, 0x200))
     return "".join(chr(b if b in printable else next(stand_ins)) for b in range(256))
@@ -52,8 +50,8 @@ def _byte_characters() -> str:
 BYTE_CHARACTERS = _byte_characters()
 _BYTE_OF = {c: b for b, c in enumerate(BYTE_CHARACTERS)}
 STRAY = re.compile("([\udc80-\udcff]+)")
-# A run of stray bytes here takes in single ASCII characters, each of which is its own token between two stray bytes.
-# Bytes that alternate with letters took 4.7 s a megabyte as texts of one character.
+# A run of stray bytes includes single ASCII characters between two stray bytes, each a token of its own. As texts of one
+# character, letters that alternate with stray bytes took 4.7 s a megabyte.
 _STRAY_WITH_ASCII = re.compile("([\udc80-\udcff]+(?:[\\x00-\\x7f][\udc80-\udcff]+)*)")
 
 
@@ -82,14 +80,14 @@ class SubwordVocab(Vocab):
     control tokens, so "</s>" in a text is four characters.
 
     A run of more than 1,024 characters of one kind (letters, digits, marks, spaces) is cut every 1,024 characters before
-    BPE. A long text is read in blocks that end where a pre-token ends. So memory stays bounded, and the ids are those of the
-    whole text.
+    BPE. A long text is read in blocks that end where a pre-token ends. So memory stays bounded, and the ids are the ids of
+    the whole text.
 
     Args:
         vocab: The tokens in GPT-2's byte alphabet ("Ġthe" spells " the"), and their ids 0 … n − 1. All 256 bytes are among
             the tokens.
         merges: The pairs of tokens that BPE merges, in order of rank.
-        end: Whether texts end: EOS then has the id n.
+        end: Whether texts end; EOS then has the id n.
 
     Raises:
         BadValue: The ids have gaps, or a merge joins tokens that are not in `vocab`.
@@ -108,13 +106,19 @@ class SubwordVocab(Vocab):
 
     @classmethod
     def learn(cls, texts: Iterable[str | bytes], size: int, end: bool = True) -> SubwordVocab:
-        """Merge the commonest pairs until there are `size` tokens (EOS not counted), or no pair occurs twice.
+        """Learn merges of the commonest pairs, up to `size` tokens (EOS not counted), or until no pair occurs twice.
 
-        Stray bytes in a text are passed over. `BadValue` for a size below 256.
+        Args:
+            texts: The texts to learn from; stray bytes in a text are ignored.
+            size: The number of tokens, EOS not counted.
+            end: Whether texts end.
+
+        Raises:
+            BadValue: `size` is below 256, or `texts` is a single text.
         """
-        size = check_whole_number("size", size, 256, MAX_SIZE, "256 tokens are the bytes; try 'bpe:8000'")
+        size = check_whole_number("size", size, 256, MAX_SIZE, "256 tokens are the bytes. Try 'bpe:8000'")
         if isinstance(texts, (str, bytes)):
-            raise BadValue("expected a list of texts, got a single one", "write [text]", argument="texts")
+            raise BadValue("expected a list of texts, got a single text", "write [text]", argument="texts")
         from tokenizers import trainers
 
         tokenizer = _tokenizer({c: i for i, c in enumerate(sorted(BYTE_CHARACTERS))}, [])
@@ -135,11 +139,11 @@ class SubwordVocab(Vocab):
         return ids
 
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
-        """`encode` as an array."""
+        """Return the ids of `encode` as an array."""
         return self.encode_many([text])[0]
 
     def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
-        """`encode_array` of each text, on all cores."""
+        """Return the ids of each text, computed on all cores."""
         split = [_runs(t) for t in texts]
         encoded = iter(self._encode_all([s for runs in split for s in runs if isinstance(s, str)]))
         out = []
@@ -167,9 +171,9 @@ class SubwordVocab(Vocab):
     def _encode_long(self, text: str) -> NDArray[np.int64]:
         """Return the ids of a long text, which is encoded block by block.
 
-        Of each block but the last, the ids count up to the start of a pre-token well before the end of the block. A
-        pre-token depends on at most LONGEST + 1 characters of its own and one after it. Pre-tokens that start earlier
-        are the same in the block as in the whole text, so the next block may begin at any of them.
+        A pre-token depends on at most LONGEST + 1 characters of its own and one after it. So pre-tokens that start well
+        before the end of a block are the same in the block as in the whole text, and the next block begins at the start
+        of such a pre-token.
         """
         parts = []
         at = 0
@@ -202,7 +206,7 @@ def utf8_runs(data: bytes, stray: re.Pattern[str] = STRAY) -> list[str | bytes]:
 
     Args:
         data: The bytes of the text.
-        stray: The pattern of a run of stray bytes, each as the surrogate that Python's "surrogateescape" makes of it.
+        stray: The pattern of a run of stray bytes, each written as its surrogate by Python's "surrogateescape".
     """
     try:
         return [data.decode()] if data else []
@@ -220,9 +224,8 @@ def _training_blocks(texts: Iterable[str | bytes]) -> Iterator[str]:
     for text in texts:
         for s in _runs(text):
             if isinstance(s, str):
-                for at in range(
-                    0, len(s), blocks.BLOCK
-                ):  # a word cut every 262,144 characters changes no count that matters
+                # One cut word in 262,144 characters changes no count that matters.
+                for at in range(0, len(s), blocks.BLOCK):
                     yield s[at : at + blocks.BLOCK]
 
 
@@ -246,7 +249,7 @@ def _spelled(vocab: Mapping[str, int]) -> list[bytes]:
     if missing is not None or "" in vocab:
         what = "an empty token" if missing is None else f"none for 0x{missing:02X}"
         raise BadValue(
-            f"expected a token for every byte and none that spells nothing, got {what}",
+            f"expected a token for every byte and no empty token, got {what}",
             "add the tokens that are missing, and remove the empty ones",
         )
     return [t for t in tokens if t is not None]

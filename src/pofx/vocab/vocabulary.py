@@ -1,4 +1,4 @@
-"""Vocabularies: the bytes that each id of a model spells. `encode` never yields a control token, whatever the text says."""
+"""Vocabularies: the bytes that each id of a model spells. `encode` never gives the id of a control token for a text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pofx.errors import Advice, BadValue, NotText
 from pofx.values import check_ids
 from pofx.vocab.control_tokens import ControlTokens
 
-# A function that is called with the names of control tokens, and with the texts, before they are encoded.
+# A function that is called with the names of control tokens, and with the texts, before the texts are encoded.
 Listener = Callable[[Mapping[str, int], Sequence[bytes]], None]
 
 END_TEXT = "</s>"
@@ -30,30 +30,30 @@ def refuse_normalizing(vocab: Vocab, what: str) -> None:
     if vocab.normalizes:
         raise BadValue(
             f"expected a model that reads texts as they are for {what}, got a model that normalizes them",
-            Advice("leave it out", "normalize=True", "--normalize"),
+            Advice("leave the normalizers out", "normalize=True", "--normalize"),
             argument="normalize",
         )
 
 
 class Vocab(ABC):
-    """A finite set of ids and the bytes each one spells: a subclass sets the first three attributes and writes `encode`.
+    """A finite set of ids and the bytes of each id: a subclass sets the first three attributes and writes `encode`.
 
     `decode(encode(x)) == x` must hold for every x that `encode` accepts. The other attributes have defaults, which are
     right for a vocabulary without a tokenizer's file: no control tokens but EOS, no normalizer, no listener.
 
     Attributes:
-        size: The number of outcomes of a next-token distribution, EOS included. x0 is no outcome: it stands before every
-            text with probability one, and has no id below `size`.
+        size: The number of outcomes of a next-token distribution, EOS included. x0 is no outcome: x0 stands before every
+            text with probability one, and its id is not below `size`.
         end: The id of EOS, or None where texts never end.
-        token_bytes: The bytes that each id spells, None for a control token (it spells nothing), `[size]`.
-        control: The control tokens beside EOS: their names, candidates for x0 and EOS, what the tokenizer adds.
-        normalizes: Whether `read` may give another text than it was given.
-        spells_bytes: Whether `encode` gives the bytes of a text: ids 0 to 255 are the bytes, and only EOS is beside them.
+        token_bytes: The bytes that each id spells, `[size]`; None for a control token, which spells nothing.
+        control: The control tokens beside EOS: their names, candidates for x0 and EOS, tokens that the tokenizer adds.
+        normalizes: Whether `read` may return another text than its argument.
+        spells_bytes: Whether `encode` gives the bytes of a text: ids 0 to 255 are the bytes, and EOS is the only other id.
         listener: A function that a vocabulary with named control tokens calls with `control.names` and every batch of texts
             before they are encoded; None for no function.
 
-    Right: a class with `size`, `end`, `token_bytes` and `encode`, and no more. Wrong: one whose `encode` gives a control
-    token for a text that has its name.
+    Right: a class with `size`, `end`, `token_bytes` and `encode`, and no more. Wrong: a class whose `encode` gives the id
+    of a control token for a text that spells the token's name.
     """
 
     size: int
@@ -83,9 +83,9 @@ class Vocab(ABC):
 
     @cached_property
     def opening(self) -> bool:
-        """Whether the first token of a text spells a space that is no part of the text, as SentencePiece has it.
+        """Whether the first token of a text spells a space that is no part of the text, as in SentencePiece.
 
-        By default `pieces` is asked about the first token that begins with a space.
+        The default asks `pieces` about the first token that begins with a space.
         """
         for i, spelled in enumerate(self.token_bytes):
             if spelled is not None and spelled.startswith(b" "):
@@ -94,9 +94,9 @@ class Vocab(ABC):
 
     @cached_property
     def unambiguous(self) -> bool:
-        """Whether every text has one spelling in tokens, so that its canonical log p is the exact one.
+        """Whether every text has one spelling in tokens, so that the canonical log p is the exact log p.
 
-        True where no token's bytes begin with another's (a prefix code), be it the first of a text or a later one.
+        The value is True where no token's bytes begin with another token's (a prefix code), in the first place and later.
         """
         spelled = [b for b in self.token_bytes if b is not None]
         first = [b.removeprefix(b" ") for b in spelled] if self.opening else []
@@ -106,13 +106,12 @@ class Vocab(ABC):
     def continuation(self) -> Vocab:
         """The vocabulary of texts that continue others.
 
-        It is another vocabulary only where the first token of a text is special, such as by a space that is no part of
-        the text.
+        The vocabulary differs only where the first token of a text is special, as by a space that is no part of the text.
         """
         return self
 
     def read(self, text: str | bytes) -> tuple[str | bytes, str]:
-        """Return the text that is scored in place of this one, and the names of the normalizers that changed it.
+        """Return the text that is scored in place of this text, and the names of the normalizers that changed the text.
 
         The result is the text itself and "", unless the user asked for the normalizers of a pretrained tokenizer.
         """
@@ -120,7 +119,7 @@ class Vocab(ABC):
 
     @property
     def scoring(self) -> Vocab:
-        """The vocabulary by which `score` reads texts; it differs only where unknown words are read as a class."""
+        """The vocabulary by which `score` reads texts: another one only where unknown words are read as a class."""
         return self
 
     @property
@@ -129,13 +128,13 @@ class Vocab(ABC):
         return self
 
     def conversation(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], str] | None:
-        """A conversation by the chat template of the model's files: its ids, and the text that the template made of it.
+        """Return a conversation by the chat template of the model's files: its ids, and the text that the template makes.
 
         Args:
             messages: Objects with a role and a content, in order.
 
         Returns:
-            None without a template.
+            The ids and the text; None without a template.
 
         Raises:
             BadValue: The template refuses the messages.
@@ -174,7 +173,7 @@ def to_bytes(text: str | bytes) -> bytes:
     except UnicodeEncodeError as e:
         raise NotText(
             f"expected Unicode text, got the lone surrogate U+{ord(text[e.start]):04X} at character {e.start}",
-            "pass bytes, or replace it: text.encode('utf-8', 'replace')",
+            "pass bytes, or replace the surrogate: text.encode('utf-8', 'replace')",
         ) from None
 
 
@@ -227,7 +226,7 @@ class ByteVocab(Vocab):
         return list(to_bytes(text))
 
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
-        """Return the ids without a Python list on the way: 1 MB takes 1 ms instead of 40."""
+        """Return the ids as an array. Without a Python list between, 1 MB takes 1 ms instead of 40 ms."""
         return np.frombuffer(to_bytes(text), dtype=np.uint8).astype(np.int64)
 
     def decode(self, ids: Sequence[int]) -> bytes:
@@ -237,7 +236,7 @@ class ByteVocab(Vocab):
         return a[a < 256].astype(np.uint8).tobytes()
 
     def spans(self, ids: Sequence[int], text: str | bytes) -> NDArray[np.int64]:
-        """Return a byte for each id, and no byte for EOS."""
+        """Return byte offsets `[t, 2]`: one byte for each id, and no byte for EOS."""
         hi = np.cumsum(np.asarray(ids, dtype=np.int64) < 256)
         return np.stack([np.append(np.int64(0), hi)[:-1], hi], axis=1)
 
@@ -246,6 +245,7 @@ class CharVocab(Vocab):
     """A closed set of characters, and EOS after them.
 
     Ids are in the order of code points. With `escape`, 256 tokens of one byte follow for other characters and stray bytes.
+
     Right: `CharVocab("abc")`. Wrong: `CharVocab("abc").encode("d")`, which raises `NotText` unless `escape` is set.
     """
 
@@ -262,7 +262,7 @@ class CharVocab(Vocab):
 
     @classmethod
     def learn(cls, texts: Iterable[str | bytes], end: bool = True, escape: bool = False) -> CharVocab:
-        """Make the vocabulary of the characters of texts; with `escape` it passes over stray bytes."""
+        """Make the vocabulary of the characters of texts; with `escape`, stray bytes in a text are ignored."""
         seen: set[str] = set()
         for t in texts:
             seen.update(to_bytes(t).decode("utf-8", "ignore") if escape else to_str(t))

@@ -1,4 +1,4 @@
-"""Vocabularies of words, and how a word that they lack is read: refused, or as the class `<unk>` of all such words."""
+"""Vocabularies of words. A word without an id is refused, or read as the class `<unk>` of all such words."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class WordVocab(Vocab):
     """A closed set of words, and EOS after them: a text is words with one space between.
 
     Args:
-        words: The words, whose ids are their positions. None stands for a control token, such as `<unk>` of an ARPA file, a
-            class of words that spells no word.
+        words: The words, whose ids are their positions. None stands for a control token that spells no word, such as the
+            class `<unk>` of an ARPA file.
         end: Whether texts end.
 
     Right: `WordVocab(["the", "cat"]).encode("the cat")`. Wrong: a text with two spaces or a line end between words, which
@@ -39,13 +39,13 @@ class WordVocab(Vocab):
         self.unambiguous = True  # one space between words leaves no choice
 
     def encode(self, text: str | bytes) -> list[int]:
-        """One id a word."""
+        """Return one id a word; `NotText` for a word without an id, and for spaces that do not stand between two words."""
         decoded = to_str(text)
         return [self._known(w) for w in decoded.split(" ")] if decoded else []
 
     @cached_property
     def unknown_as_class(self) -> Vocab:
-        """The same tokens, by which every word has an id, if there is a class: its own, or that of the class."""
+        """The same tokens; where there is a class, a word without an id of its own has the id of the class."""
         return self if self.control.unknown is None else OpenWords(self.words, self.end is not None)
 
     def _known(self, word: str) -> int:
@@ -54,18 +54,18 @@ class WordVocab(Vocab):
             return i
         what = f"the word {word!r}" if word else "two spaces in a row, or one at an end"
         classed = word and self.control.unknown is not None
-        score = Advice("score it as one of <unk>", "unknown='class'", "--unknown class")
+        score = Advice("score the word as one of <unk>", "unknown='class'", "--unknown class")
         raise NotText(
             f"expected words of this model's {len(self._ids):,} with one space between, got {what}",
             [score if classed else "normalise the text", "use a model over bytes or subwords"],
         )
 
     def show(self, i: int) -> str:
-        """Return the word, or `<unk>` for the class of those that are none."""
+        """Return the word, or `<unk>` for the class of unknown words."""
         return CLASS if i == self.control.unknown else super().show(i)
 
     def pieces(self, ids: Sequence[int]) -> list[bytes]:
-        """Return what each id adds: the word, after a space unless it is the first."""
+        """Return the bytes that each id adds to the text: the word, with a space before each word but the first."""
         out = super().pieces(ids)
         for k, piece in enumerate(out):
             if piece:
@@ -77,10 +77,17 @@ class WordVocab(Vocab):
 class ClassedWords(WordVocab):
     """A closed set of words whose class of unknown words may be scored.
 
-    `encode` refuses an unknown word, since no sequence of these tokens spells it. `scoring`, which `score` reads texts
-    by, takes such a word for one of its class. `BadValue` for words among which there is no class.
+    `encode` refuses an unknown word, since no sequence of these tokens spells such a word. `score` reads texts by the
+    vocabulary `scoring`, which reads an unknown word as a member of the class.
 
-    Right: `ClassedWords(["the", None])`. Wrong: taking p of a text with the class for that of the text alone.
+    Args:
+        words: The words by id; one of them is None, the class.
+        end: Whether texts end.
+
+    Raises:
+        BadValue: There is no class among the words.
+
+    Right: `ClassedWords(["the", None])`. Wrong: taking p of a text with a word of the class for p of that very word.
     """
 
     def __init__(self, words: Sequence[str | None], end: bool = True) -> None:
@@ -94,15 +101,15 @@ class ClassedWords(WordVocab):
 
     @property
     def scoring(self) -> Vocab:
-        """The same tokens, by which every word has an id: its own, or that of the class."""
+        """The same tokens; a word without an id of its own has the id of the class."""
         return self.unknown_as_class
 
 
 class OpenWords(WordVocab):
-    """Words of which the unknown ones are read as their class; made by `WordVocab.unknown_as_class`."""
+    """A set of words by which unknown words are read as their class; made by `WordVocab.unknown_as_class`."""
 
     def encode(self, text: str | bytes) -> list[int]:
-        """One id a word; a word that has none gets that of the class."""
+        """Return one id a word; a word without an id of its own has the id of the class."""
         decoded = to_str(text)
         if not decoded:
             return []
@@ -111,7 +118,10 @@ class OpenWords(WordVocab):
         return [self._known(w) if not w else self._ids.get(w, unknown) for w in decoded.split(" ")]
 
     def spans(self, ids: Sequence[int], text: str | bytes) -> NDArray[np.int64]:
-        """Byte offsets `[t, 2]` of each word of the text, with the space before it: the class itself spells no bytes."""
+        """Return byte offsets `[t, 2]` of each word in the text, with the space before the word.
+
+        The offsets come from the text itself, since the class spells no bytes.
+        """
         words = to_bytes(text).split(b" ") if len(text) else []
         sizes = np.array([len(w) + (k > 0) for k, w in enumerate(words)], dtype=np.int64)
         hi = np.cumsum(sizes)

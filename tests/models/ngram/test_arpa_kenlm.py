@@ -46,7 +46,9 @@ def test_kenlm_cuts_at_any_white_space(file: Path) -> None:
 
 
 def test_an_unknown_word_is_refused_unless_it_is_asked_for(file: Path) -> None:
-    with pytest.raises(NotText, match=r"the word 'whales'; score it as one of <unk> \(unknown='class'\)"):
+    with pytest.raises(
+        NotText, match=r"the word 'whales'; score the word as one of <unk> \(unknown='class'\)"
+    ):
         pofx.log_prob(pofx.load(file), "whales past")
     lm = pofx.load(file, unknown="class")
     with pytest.raises(NotText, match="two spaces in a row"):

@@ -11,7 +11,7 @@ from pofx.algorithms.byte_ranges import expand_ranges
 
 Ints = NDArray[np.int64]
 
-# State 0 of every automaton: nothing that comes can be accepted any more.
+# State 0 of every automaton: no continuation is accepted any more.
 DEAD = 0
 # 10,000 states take 20 MB, and 30 s over the 49,152 tokens of SmolLM2.
 MOST = 10_000
@@ -23,9 +23,15 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Dfa:
-    """next: `[S, 256]`, the state after each byte; accept: `[S]`; start. State 0 is dead, all others can be accepted.
+    """A deterministic automaton over bytes. State 0 is dead; every other state can reach an accepting state.
 
-    Right: `dfa.after(b"ab")`, then `dfa.accept[q]`. Wrong: a state that cannot reach an accepting one: `trimmed` it.
+    Attributes:
+        next: `[S, 256]`, the state after each byte.
+        accept: `[S]`, whether each state accepts.
+        start: The first state.
+
+    Right: `dfa.after(b"ab")`, then `dfa.accept[q]`. Wrong: a live state that cannot reach an accepting state, which
+    `trimmed` removes.
     """
 
     next: NDArray[np.int32]
@@ -34,7 +40,7 @@ class Dfa:
 
     @property
     def size(self) -> int:
-        """Number of states, the dead one included."""
+        """The number of states, the dead state included."""
         return len(self.accept)
 
     @property
@@ -55,10 +61,10 @@ class Dfa:
 
 
 def trimmed(next_: NDArray[np.int32], accept: NDArray[np.bool_], start: int) -> Dfa:
-    """Return the same set without states that are not reached, or from which nothing is accepted."""
+    """Return the same set without states that are not reached, or from which no accepting state is reached."""
     full, next_ = next_, next_[:, _distinct_bytes(next_)[0]]
     reached = _reach(next_, start)
-    # Backwards: the edges by where they lead, each pair of states once.
+    # The backward search needs the edges in the order of their targets, each pair of states once.
     size = len(accept)
     pairs = np.sort((next_.astype(np.int64) * size + np.arange(size)[:, None]).ravel())
     pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]
@@ -83,7 +89,7 @@ def trimmed(next_: NDArray[np.int32], accept: NDArray[np.bool_], start: int) -> 
 
 
 def _distinct_bytes(*tables: NDArray[np.int32]) -> tuple[Ints, Ints]:
-    """Bytes that no state tells apart are one class: a byte of each class, and the class `[256]` of each byte."""
+    """Return a byte of each class of bytes, and the class `[256]` of each byte; all states treat a class alike."""
     columns = np.ascontiguousarray(np.concatenate(tables).T)
     numbers: dict[bytes, int] = {}
     classes = np.array([numbers.setdefault(column.tobytes(), len(numbers)) for column in columns])
@@ -101,7 +107,7 @@ def _reach(next_: NDArray[np.int32], start: int) -> NDArray[np.bool_]:
 
 
 def anything() -> Dfa:
-    """Every string."""
+    """Return the set of all strings."""
     return Dfa(np.array([[0], [1]], dtype=np.int32).repeat(256, axis=1), np.array([False, True]), 1)
 
 
@@ -130,7 +136,7 @@ def containing(data: bytes) -> Dfa:
 
 
 def preceded(data: bytes, dfa: Dfa) -> Dfa:
-    """`data`, and then a string of the set."""
+    """Return the strings that are `data` followed by a string of the set."""
     n = len(data)
     if not n or dfa.empty:
         return dfa
@@ -143,7 +149,7 @@ def preceded(data: bytes, dfa: Dfa) -> Dfa:
 
 
 def opened(dfa: Dfa, byte: int) -> Dfa:
-    """The strings that are in the set without their first byte if that is `byte`, which is no part of them, else whole."""
+    """Return the strings that are in the set once a first byte `byte` is removed; other strings are taken as they are."""
     if dfa.empty:
         return dfa
     rows = np.concatenate([dfa.next, dfa.next[dfa.start : dfa.start + 1]])
@@ -152,13 +158,15 @@ def opened(dfa: Dfa, byte: int) -> Dfa:
 
 
 def followed(dfa: Dfa, data: bytes, on: bool = False) -> Dfa:
-    """Return a string of the set, and then `data`; on: and then anything, or nothing.
+    """Return the strings that are a string of the set followed by `data`; with `on`, any bytes may come after `data`.
 
-    Subset construction: a state is one of `dfa`, and the set of lengths of `data` that may have been read (a bit each).
+    Subset construction: a state is a state of `dfa`, and the set of lengths of `data` that may have been read (a bit each).
     """
     if dfa.empty:
         return dfa
-    _check(len(data))  # each byte of `data` takes a state at least, and each state a word of as many bits
+    _check(
+        len(data)
+    )  # each byte of `data` takes at least one state, and each state a word of `len(data)` bits
     full = 1 << len(data)
     there: dict[tuple[int, int], int] = {}
     rows: list[NDArray[np.int32]] = [np.zeros(256, dtype=np.int32)]
@@ -206,7 +214,7 @@ def both(a: Dfa, b: Dfa) -> Dfa:
     bytes_, classes = _distinct_bytes(a.next, b.next)
     left, right = a.next[:, bytes_].astype(np.int64), b.next[:, bytes_]
     start = a.start * b.size + b.start
-    # Of 10⁴ states each, the pairs take 100 MB at most, and only the pages of those that are reached.
+    # The pairs of 10⁴ by 10⁴ states take 100 MB at most, and memory only for the pages of pairs that are reached.
     seen = np.zeros(a.size * b.size, dtype=np.bool_)
     seen[start] = True
     waiting = np.array([start], dtype=np.int64)
@@ -221,7 +229,7 @@ def both(a: Dfa, b: Dfa) -> Dfa:
         waiting = new[~seen[new]]
         seen[waiting] = True
         count += len(waiting)
-        _check(count // 4)  # many of them may lead nowhere
+        _check(count // 4)  # most pairs may be unable to accept, and are removed by `trimmed`
     source, after = (np.concatenate(parts) for parts in zip(*found))
     order = np.argsort(source)
     known = source[order]
@@ -233,7 +241,7 @@ def both(a: Dfa, b: Dfa) -> Dfa:
 
 
 def stopping(dfa: Dfa) -> Dfa:
-    """Return the strings that begin with one of the set: whoever is accepted once stays so."""
+    """Return the strings that begin with a string of the set: an accepting state is never left."""
     rows = np.where(dfa.accept[:, None], np.arange(dfa.size)[:, None], dfa.next).astype(np.int32)
     return trimmed(rows, dfa.accept, dfa.start)
 

@@ -1,4 +1,4 @@
-"""Which characters one item of a regular expression matches, as Python's `re` itself says."""
+"""The characters that one item of a regular expression matches, as Python's `re` itself matches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# How many code points there are, surrogates among them: a `str` of Python can hold those, though UTF-8 cannot.
+# The number of code points, surrogates included: a `str` of Python can hold surrogates, though UTF-8 cannot.
 POINTS = 0x110000
 IGNORECASE, ASCII, DOTALL = (
     _constants.SRE_FLAG_IGNORECASE,
@@ -19,11 +19,11 @@ IGNORECASE, ASCII, DOTALL = (
 )
 MEANT = IGNORECASE | ASCII | _constants.SRE_FLAG_UNICODE | DOTALL
 
-# The places at which a set begins and ends, in turn: [a-c] is (97, 100).
+# The code points at which the runs of a set begin and end, in turn: [a-c] is (97, 100).
 Set = tuple[int, ...]
 Inside = NDArray[np.bool_]
 
-# One item of the tree that `re` parses: its operation and the argument of that.
+# One item of the tree that `re` parses: its operation, and the argument of the operation.
 Item = tuple[Any, Any]
 SINGLE = frozenset((_constants.LITERAL, _constants.NOT_LITERAL, _constants.ANY, _constants.IN))
 
@@ -41,14 +41,14 @@ def characters(item: Item, flags: int) -> Set:
 def _characters(op: Any, argument: Any, flags: int) -> Set:
     inside = _plain(op, argument, flags)
     if flags & IGNORECASE:
-        # Only characters that some mapping of case changes are matched otherwise with the flag.
+        # The flag matters only for characters that some mapping of case changes.
         points, text = _cased()
         inside[points] = _matched([(op, list(argument) if op is _constants.IN else argument)], flags, text)
     return tuple(np.flatnonzero(np.diff(inside, prepend=False, append=False)).tolist())
 
 
 def _plain(op: Any, argument: Any, flags: int) -> Inside:
-    """Membership of every code point, where case is kept."""
+    """Return the membership of every code point in the set of an item, where case matters."""
     inside = np.zeros(POINTS, dtype=np.bool_)
     if op is _constants.ANY:
         inside[:] = True
@@ -79,7 +79,7 @@ def _category(category: Any, flags: int) -> Inside:
 
 @cache
 def _cased() -> tuple[NDArray[np.int64], str]:
-    """Return the characters that lower, upper, title or folded case changes, and those that they become."""
+    """Return the characters that lower, upper, title or folded case changes, and the characters that result."""
     changed: set[str] = set()
     for lo in range(0, POINTS, 64):
         some = "".join(map(chr, range(lo, lo + 64)))
@@ -92,7 +92,7 @@ def _cased() -> tuple[NDArray[np.int64], str]:
 
 
 def _matched(items: Sequence[Item], flags: int, text: str) -> Inside:
-    """Return which characters of a text `re` matches with the item: runs of them, by its own compiler."""
+    """Return whether `re` matches each character of a text with the item, by the compiler of `re`."""
     state = _parser.State()
     one = _parser.SubPattern(state, list(items))
     runs = _parser.SubPattern(state, [(_constants.MAX_REPEAT, (1, _constants.MAXREPEAT, one))])

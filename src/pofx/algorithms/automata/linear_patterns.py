@@ -12,15 +12,16 @@ from pofx.algorithms.automata.regular_expressions import TYPES, parsed, scoped
 
 
 class _Other(Exception):
-    """It has no form in RE2, or another meaning there."""
+    """A part of a pattern has no form in RE2, or another meaning there."""
 
 
 def for_re2(pattern: re.Pattern[str]) -> str | None:
-    """The pattern with each class spelled out, so that case and Unicode are those of `re`; None where it has no such form.
+    """Return the pattern for RE2, with each class spelled out as `re` reads case and Unicode; None without such a form.
 
-    It has none with anchors, look-around, back-references, atomic groups and possessive quantifiers. Where it may match
-    nothing, the form is of its matches that are not empty. A repeated part that may match nothing, which RE2 counts
-    otherwise, is written as its other matches, if `re` tries nothing last: (a*)* is (?:a+)*.
+    Patterns with anchors, look-around, back-references, atomic groups or possessive quantifiers have no form. Where the
+    pattern may match the empty string, the form stands for its other matches. RE2 counts a repeated part that may be empty
+    in another way. Such a part is written as its matches that are not empty, if `re` tries the empty match last: (a*)* is
+    (?:a+)*.
     """
     tree = parsed(pattern.pattern, "pattern", pattern.flags)
     try:
@@ -40,7 +41,7 @@ def _item(item: Item, flags: int) -> str:
         return _class(characters(item, flags))
     if op is ops.SUBPATTERN:
         _, added, deleted, inner = argument
-        # `re` looks for the \W of (?a:\W) by the flags outside the group, and then matches it by those within.
+        # `re` searches for the \W of (?a:\W) by the flags outside the group, and then matches \W by the flags inside.
         if added & TYPES:
             raise _Other
         return f"(?:{_sequence(inner, scoped(flags, added, deleted))})"
@@ -60,9 +61,10 @@ def _item(item: Item, flags: int) -> str:
 
 
 def _something(items: Sequence[Item], flags: int) -> str:
-    """The matches of items, each of which may match nothing, that are not empty; of all of these `re` tries nothing last.
+    """Return the form of the matches that are not empty, of items that each may be empty; "" where there is no such match.
 
-    The first item that matches something says which it is: AB is A'B or B'. "" where there is no such match.
+    The matches are distinguished by the first item that is not empty: with A' for such matches of A, AB is A'B or B'. `re`
+    must try the empty match of each item last.
     """
     ways = []
     for k, item in enumerate(items):

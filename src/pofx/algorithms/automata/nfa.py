@@ -1,4 +1,4 @@
-"""Nondeterministic automata over characters with conditional empty moves, and how they become deterministic."""
+"""Nondeterministic automata over characters with conditional empty moves, and their conversion to deterministic automata."""
 
 from __future__ import annotations
 
@@ -13,17 +13,24 @@ from pofx.algorithms.automata.character_sets import POINTS, Set
 from pofx.algorithms.automata.utf8 import over_characters
 
 NEWLINE: Set = (10, 11)
-# States of a pattern, states of the automaton made of it, and the moves tried on the way: 2 s. (a|b)*a(a|b){20} has a
-# million of the second; ((((a?){9}){9}){9}){9} few, each of thousands of the first.
+# The most states of a pattern, the most states of its deterministic automaton, and the most moves that are tried: 2 s.
+# (a|b)*a(a|b){20} has a million deterministic states. ((((a?){9}){9}){9}){9} has few, each of thousands of states of the
+# pattern.
 NODES, STATES, WORK = 20_000, 5_000, 400_000
 
-# Where in a text a thread is: anywhere; where one line end must still come, and then the end; at the end.
+# The mode of a thread: anywhere in a text; before a last line end, which must come, and then the end; at the end.
 ANYWHERE, LAST_LINE_END, END = range(3)
 
 
 @dataclass(frozen=True)
 class Side:
-    """What may stand on one side of a place: a character of the set (outside: not of it), or (edge) no character."""
+    """A condition on one side of a place: the character that may stand there, or no character.
+
+    Attributes:
+        within: The set of characters that may stand there.
+        outside: Whether the characters outside `within` may stand there, and no others.
+        edge: Whether there may be no character.
+    """
 
     within: Set = (0, POINTS)
     outside: bool = False
@@ -36,16 +43,20 @@ NOTHING = Side(within=(), edge=True)
 
 @dataclass
 class Nfa:
-    """States from 0, which is the start. moves: by a character of a set. jumps: by none, where both sides are right.
+    """A nondeterministic automaton, whose states are numbered from 0, the start.
 
-    A jump to (target, mode) takes the thread to that mode, unless it is further.
+    A jump to (target, before, after, mode) takes a thread to that mode, unless the thread is in a later mode already.
+
+    Attributes:
+        moves: For each state, the transitions by a character of a set.
+        jumps: For each state, the transitions by no character, allowed where the conditions on both sides hold.
     """
 
     moves: list[list[tuple[Set, int]]] = field(default_factory=lambda: [[]])
     jumps: list[list[tuple[int, Side, Side, int]]] = field(default_factory=lambda: [[]])
 
     def state(self) -> int:
-        """Return a new state. `TooLarge` beyond `NODES`."""
+        """Add a state, and return its number; `TooLarge` for more than `NODES` states."""
         if len(self.moves) >= NODES:
             raise TooLarge
         self.moves.append([])
@@ -62,9 +73,10 @@ class Nfa:
 
 
 def deterministic(nfa: Nfa, accept: int) -> Dfa:
-    """Return the strings that lead from state 0 to `accept`, in UTF-8, by as few states over characters as there can be.
+    """Return the strings that lead from state 0 to `accept`, in UTF-8, as the minimal automaton over characters.
 
-    `TooLarge` beyond `STATES` or `WORK`.
+    Raises:
+        TooLarge: The automaton needs more than `STATES` states, or more than `WORK` moves.
     """
     built = _Subsets(nfa, accept)
     table, flags = fewest(*built.made())
@@ -72,10 +84,14 @@ def deterministic(nfa: Nfa, accept: int) -> Dfa:
 
 
 class _Subsets:
-    """Sets of threads; characters that no set of the pattern tells apart are one class.
+    """The subset construction. A thread is a number, 3 · state + mode; a state of the result is a set of threads.
 
-    A thread is a number, 3 · state + mode. bounds `[k + 1]`: where runs of code points of one class begin, and `POINTS`;
-    classes `[k]`: theirs. A mask has a bit a class, and one more for no character.
+    Characters that are in the same sets of the pattern are one class. A mask has one bit for each class, and a last bit for
+    no character.
+
+    Attributes:
+        bounds: `[k + 1]`, the code points where runs of one class begin, and `POINTS` at the end.
+        classes: `[k]`, the class of each run.
     """
 
     def __init__(self, nfa: Nfa, accept: int) -> None:
@@ -88,12 +104,12 @@ class _Subsets:
         self.newline = masks[NEWLINE]
         self.allowed = {side: self._mask(side, masks) for side in sides} | {ANY: 2 * self.edge - 1}
         self.moves = [[(masks[by], to) for by, to in moves] for moves in nfa.moves]
-        # Classes that all conditions take alike, as one mask: what stands on a side matters no further.
-        told: dict[tuple[bool, ...], int] = {}
+        # A kind is a mask of the classes that all conditions treat alike; states need to know no more of a neighbour.
+        kinds: dict[tuple[bool, ...], int] = {}
         for c in range(self.count + 1):
-            alike = tuple(bool(mask >> c & 1) for mask in self.allowed.values())
-            told[alike] = told.get(alike, 0) | 1 << c
-        self.kinds = list(told.values())
+            allowed_by = tuple(bool(mask >> c & 1) for mask in self.allowed.values())
+            kinds[allowed_by] = kinds.get(allowed_by, 0) | 1 << c
+        self.kinds = list(kinds.values())
         self._follow: dict[tuple[int, int], dict[int, list[int]]] = {}
         self.work = 0
 
@@ -102,7 +118,7 @@ class _Subsets:
         return (mask ^ (self.edge - 1) if side.outside else mask) | (self.edge if side.edge else 0)
 
     def made(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """`[S, C]`: where each class leads; `[S]`: whether it is accepted. State 0 is dead, 1 the start."""
+        """Return the state after each class, `[S, C]`, and whether each state accepts, `[S]`; 0 is dead, 1 the start."""
         first = next(k for k, mask in enumerate(self.kinds) if mask & self.edge)
         waiting = [(frozenset([0]), first)]
         numbers = {waiting[0]: 1}
@@ -116,8 +132,8 @@ class _Subsets:
                 here = self._closed(threads, before, kind)
                 if after & self.edge:
                     flags[-1] = not ends.isdisjoint(here)
-                for c, behind in self._stepped(here, after):
-                    key = (behind, kind)
+                for c, reached in self._stepped(here, after):
+                    key = (reached, kind)
                     if key not in numbers:
                         if len(numbers) >= STATES:
                             raise TooLarge
@@ -127,7 +143,7 @@ class _Subsets:
         return np.array(rows, dtype=np.int64), np.array(flags, dtype=np.bool_)
 
     def _closed(self, threads: frozenset[int], before: int, after: int) -> set[int]:
-        """Return the threads, and all that they can jump to between two kinds of characters."""
+        """Return the threads, and all threads that are reached from them by jumps between two kinds of characters."""
         follow = self._follow.setdefault((before, after), {})
         closed, waiting = set(threads), list(threads)
         while waiting:
@@ -151,7 +167,7 @@ class _Subsets:
         ]
 
     def _stepped(self, threads: set[int], after: int) -> Iterator[tuple[int, frozenset[int]]]:
-        """Yield the classes of the mask after which there are threads, and these."""
+        """Yield each class of the mask that leads to threads, with these threads."""
         by: dict[int, set[int]] = {}
         for thread in threads:
             state, mode = divmod(thread, 3)
@@ -188,7 +204,7 @@ def _partition(sets: list[Set]) -> tuple[NDArray[np.int64], NDArray[np.int64], d
 def fewest(
     table: NDArray[np.int64], accept: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the same set by as few states as there can be: Moore's refinement; 0 stays dead and 1 the start.
+    """Return the same set by the minimal automaton (Moore's refinement); state 0 stays dead and state 1 the start.
 
     The first partition is by the distance of each state from an accepting state. Equivalent states have equal
     distances, and the states of a chain have different distances.
@@ -201,7 +217,7 @@ def fewest(
         if finer.max() == names.max():
             break
         names = finer
-    # In the order in which they first appear, so that 0 and 1 stay; unless nothing is accepted.
+    # Numbers in the order of first appearance leave 0 and 1 in place, unless nothing is accepted.
     order = np.unique(finer, return_index=True)[1]
     place = np.empty(len(order), dtype=np.int64)
     place[np.argsort(order, kind="stable")] = np.arange(len(order))
@@ -212,7 +228,7 @@ def fewest(
 
 
 def _distance(table: NDArray[np.int64], accept: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many characters each state is from accepting, 0 to the number of states; dense numbers from 0."""
+    """Return the rank of each state's distance in characters from an accepting state, as dense numbers from 0."""
     far = len(table)
     steps = np.where(accept, 0, far)
     while True:

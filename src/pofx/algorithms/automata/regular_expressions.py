@@ -1,4 +1,4 @@
-"""Regular expressions as automata over bytes: the tree that Python's `re` parses, walked once."""
+"""Regular expressions as automata over bytes, made of the tree that Python's `re` parses."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from pofx.errors import Advice, BadValue
 
 TYPES = re.ASCII | re.LOCALE | re.UNICODE
 _REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT)
-# Characters of a pattern: `re` takes a second to parse ten times as many, and most of them are a state each.
+# The most characters of a pattern: `re` takes a second to parse ten times as many, and most characters are a state each.
 LONGEST = 100_000
-# What has no automaton here, by the name that people know it by.
+# The names of parts of a pattern for which pofx makes no automaton.
 _NAMES = {
     ops.ASSERT: "look-around",
     ops.ASSERT_NOT: "look-around",
@@ -42,12 +42,12 @@ def regular(pattern: str) -> Dfa:
     r"""Return the strings that the whole of `pattern` matches, in UTF-8, as `re.fullmatch` does.
 
     `re` itself parses the pattern and finds the characters of each class. So \d, \w, \s, (?i) and the flags mean the same
-    here. The function reads ^, $, \A, \Z, \b and \B. It reads an atomic group or a possessive quantifier of single
-    characters only.
+    here. The pattern may contain ^, $, \A, \Z, \b and \B, and atomic groups and possessive quantifiers of single
+    characters.
 
     Raises:
-        BadValue: No regular expression; look-around, a back-reference, a conditional group, another atomic or possessive
-            part, which have no automaton here; or one of too many states.
+        BadValue: `pattern` is no regular expression; or has look-around, a back-reference, a conditional group, or another
+            atomic or possessive part; or needs too many states.
     """
     tree = parse_language(pattern)
     walk = _Walk(pattern)
@@ -57,40 +57,40 @@ def regular(pattern: str) -> Dfa:
     except RecursionError:
         raise BadValue(
             f"expected a pattern of fewer groups within groups, got {_shown(pattern)}",
-            "write it flatter",
+            "write the pattern with fewer nested groups",
             argument="matches",
         ) from None
     except TooLarge:
         raise BadValue(
             f"expected a pattern of at most {NODES:,} states ({STATES:,} when made deterministic, "
             f"{MOST:,} over bytes), got a pattern of more: {_shown(pattern)}",
-            f"shorten its repeats{_ascii(tree)}",
+            f"shorten the repeats{_ascii(tree)}",
             argument="matches",
         ) from None
 
 
 def parse_language(pattern: str) -> Any:
-    """The tree of a pattern that an automaton is made of. `BadValue` as of `parsed`, or for one longer than `LONGEST`."""
+    """Return the tree of a pattern of at most `LONGEST` characters, for an automaton; `BadValue` as `parsed` raises it."""
     if isinstance(pattern, str) and len(pattern) > LONGEST:
         raise BadValue(
             f"expected a pattern of at most {LONGEST:,} characters, got a pattern of {len(pattern):,}",
-            "shorten it",
+            "shorten the pattern",
             argument="matches",
         )
     return parsed(pattern, "matches")
 
 
 def scoped(flags: int, added: int, deleted: int) -> int:
-    """Return the flags within a group that adds some and takes some away."""
+    """Return the flags within a group that adds some flags and removes others."""
     kept = flags & ~TYPES if added & TYPES else flags
     return int((kept | added) & ~deleted)
 
 
 def parsed(pattern: str, argument: str, flags: int = 0) -> Any:
-    """Return the tree of `re`, or `BadValue` that names the argument; also for what `re` warns will change its meaning."""
+    """Return the tree that `re` parses; `BadValue` for an invalid pattern, or one whose meaning `re` says will change."""
     if not isinstance(pattern, str):
         raise BadValue(
-            f"expected a pattern of type str, got {pattern!r}", "decode it first", argument=argument
+            f"expected a pattern of type str, got {pattern!r}", "decode the pattern first", argument=argument
         )
     try:
         with warnings.catch_warnings():
@@ -100,13 +100,13 @@ def parsed(pattern: str, argument: str, flags: int = 0) -> Any:
         raise BadValue(
             f"expected classes without '[', '--', '&&', '~~' or '||' in them, got "
             f"{_shown(pattern)} ({_line(e)})",
-            "write a backslash before it, and [a-z] or \\w for a class of POSIX",
+            "write a backslash before these characters, and [a-z] or \\w for a class of POSIX",
             argument=argument,
         ) from None
     except (re.error, RecursionError, OverflowError) as e:
         raise BadValue(
             f"expected a regular expression, got {_shown(pattern)}: {_line(e)}",
-            "correct it",
+            "correct the pattern",
             argument=argument,
         ) from None
 
@@ -116,7 +116,7 @@ def _ascii(tree: Any) -> str:
 
 
 def _line(e: Exception) -> str:
-    """Return what `re` says, which may quote a line end of the pattern."""
+    """Return the message of `re` in one line; the message may quote a line end of the pattern."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(e))
 
 
@@ -125,7 +125,7 @@ def _shown(pattern: str) -> str:
 
 
 class _Walk:
-    """The tree as an automaton: each part goes from a state to another, under the flags that hold for it."""
+    """Builds an automaton from the tree: each part of the tree goes from one state to another, under its flags."""
 
     def __init__(self, pattern: str) -> None:
         self.pattern, self.nfa = pattern, Nfa()
@@ -159,7 +159,7 @@ class _Walk:
         if op is ops.AT:
             return self._place(argument, at, flags)
         if op is ops.FAILURE or (op is ops.ASSERT_NOT and not len(argument[1])):
-            return self.nfa.state()  # nothing leads there
+            return self.nfa.state()  # no transition leads to the new state
         if op is ops.ASSERT and not len(argument[1]):
             return at
         raise self._refused(op)
@@ -169,7 +169,7 @@ class _Walk:
         apart = Advice(
             "write each condition by itself", "Matches(a) & Matches(b)", "--contains beside --matches"
         )
-        then = apart if name == "look-around" else "write it without"
+        then = apart if name == "look-around" else f"write the pattern without {name}"
         return BadValue(
             f"expected a regular expression without {name}, got {_shown(self.pattern)}",
             then,
@@ -182,7 +182,7 @@ class _Walk:
         return to
 
     def _repeated(self, least: int, most: int, inner: Sequence[Item], at: int, flags: int) -> int:
-        if not most:  # what cannot be read is refused here, too
+        if not most:  # a part that is repeated 0 times must be readable, too
             self.sequence(inner, self.nfa.state(), flags)
         for _ in range(least):
             at = self.sequence(inner, at, flags)
@@ -200,7 +200,7 @@ class _Walk:
         return end
 
     def _possessive(self, item: Item, at: int, flags: int) -> int:
-        """Match as many repeats as there are: after fewer than the most, no further repeat may come next."""
+        """Add the longest run of repeats: after fewer than `most` repeats, no further repeat may follow."""
         op, (least, most, inner) = item
         if len(inner) != 1 or inner[0][0] not in SINGLE:
             raise self._refused(op)
@@ -222,7 +222,7 @@ class _Walk:
         return end
 
     def _atomic(self, item: Item, at: int, flags: int) -> int:
-        """Single characters match in one way only; a repeat of one after them in one, too, if it is greedy."""
+        """Add an atomic group of single characters and a greedy repeat of one: such a group matches in one way only."""
         op, inner = item
         *before, last = inner if len(inner) else [(ops.ASSERT, (1, []))]
         single = all(kind in SINGLE for kind, _ in before)

@@ -1,4 +1,4 @@
-"""Regular expressions that `re` itself matches in time linear in the text, since it never goes back far."""
+"""Regular expressions that `re` itself matches in time linear in the text, since `re` never backtracks far."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from re import _constants as ops  # type: ignore[attr-defined]
 from pofx.algorithms.automata.character_sets import SINGLE, Item
 from pofx.algorithms.automata.regular_expressions import parsed
 
-# Ways in which a part may match at one place, of which `re` may try all.
+# The most ways in which a part may match at one place; `re` may try all of them.
 WAYS = 1000
 _REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT)
 
 
 class _Unsteady(Exception):
-    """A part that can match in many ways stands before one that can fail."""
+    """A part that can match in many ways stands before a part that can fail."""
 
 
 def is_steady(pattern: re.Pattern[str]) -> bool:
-    r"""Return whether no text makes `re` take long over this pattern: where it has read far, what is left cannot fail.
+    r"""Return whether `re` matches the pattern in linear time: after a long part, the rest of the pattern cannot fail.
 
-    A part is long if it repeats without a bound. Nothing that can fail may stand after one. So `\w+(?:-\w+)*` is
+    A part is long if its repeats have no bound. No part that can fail may stand after a long part. So `\w+(?:-\w+)*` is
     steady, and `(a|a)*b` is not.
     """
     try:
@@ -32,7 +32,7 @@ def is_steady(pattern: re.Pattern[str]) -> bool:
 
 
 def _sequence(items: Sequence[Item]) -> tuple[int, bool]:
-    """In how many ways the items may match at one place, and whether one of them is long."""
+    """Return the number of ways in which the items may match at one place, and whether an item is long."""
     ways, long = 1, False
     for item in items:
         if long and not (item[0] in _REPEATS and item[1][0] == 0):
@@ -57,7 +57,7 @@ def _item(item: Item) -> tuple[int, bool]:
         return sum(ways for ways, _ in found), any(long for _, long in found)
     if op in (ops.ASSERT, ops.ASSERT_NOT):
         ways, long = _sequence(argument[1])
-        if long:  # it would be read again at each place
+        if long:  # `re` would read a long condition again at each place
             raise _Unsteady
         return ways, False
     if op in _REPEATS:

@@ -9,7 +9,8 @@ from pofx.algorithms.automata import automaton
 from pofx.algorithms.automata.automaton import DEAD, Dfa, Ints, TooLarge, trimmed
 from pofx.algorithms.automata.character_sets import POINTS
 
-# Code points that differ in their last byte only; and blocks of them, padded to whole characters of four bytes.
+# The number of code points that differ in their last byte only, and the number of all code points, padded to whole blocks
+# of characters of four bytes.
 BLOCK = 64
 WIDEST = 5 * BLOCK**3
 
@@ -17,10 +18,18 @@ WIDEST = 5 * BLOCK**3
 def over_characters(bounds: Ints, classes: Ints, table: Ints, accept: NDArray[np.bool_], start: int) -> Dfa:
     """Return the same set in UTF-8; surrogates, which UTF-8 does not spell, are refused.
 
-    bounds `[k + 1]`: where runs of code points begin, from 0, and `POINTS`; classes `[k]`: the class of each run; table
-    `[S, C]`: the state after each class; state 0 is dead. `TooLarge` beyond `MOST` states on the way.
+    Args:
+        bounds: `[k + 1]`, the code points where runs of one class begin, from 0, and `POINTS` at the end.
+        classes: `[k]`, the class of each run.
+        table: `[S, C]`, the state after each class; state 0 is dead.
+        accept: `[S]`, whether each state accepts.
+        start: The first state.
 
-    Right: `over_characters([0, POINTS], [0], [[0], [1]], [False, True], 1)`, which is all valid UTF-8.
+    Raises:
+        TooLarge: The automaton over bytes has more than `MOST` states before it is trimmed.
+
+    Right: `over_characters([0, POINTS], [0], [[0], [1]], [False, True], 1)`, which is all valid UTF-8. Wrong: classes of
+    bytes.
     """
     nowhere = table.shape[1]
 
@@ -29,8 +38,8 @@ def over_characters(bounds: Ints, classes: Ints, table: Ints, accept: NDArray[np
         run = np.searchsorted(bounds[:-1], points, side="right") - 1
         return np.where(none, nowhere, classes[run])
 
-    # Blocks of code points that share all but the last byte, then all but the last two, three: equal ones once. Of most
-    # blocks all code points are of one class, which the first one tells.
+    # Equal blocks of code points get one state: blocks that share all but the last byte, then all but the last two, three.
+    # Most blocks have code points of one class only, so the first code point gives the class of the block.
     starts = np.arange(0, WIDEST, BLOCK)
     mixed = np.unique(bounds[bounds < POINTS] // BLOCK)
     kinds, of_last = np.unique(class_of(starts), return_inverse=True)
@@ -38,7 +47,7 @@ def over_characters(bounds: Ints, classes: Ints, table: Ints, accept: NDArray[np
     last = np.vstack([np.repeat(kinds[:, None], BLOCK, axis=1), rows])
     of_last[mixed] = len(kinds) + which
     middle, of_middle = _distinct(of_last)
-    # Only the shortest spelling of a character is UTF-8: nothing of three bytes below U+800, of four below U+10000.
+    # Only the shortest spelling of a character is UTF-8: three bytes from U+800 on, four bytes from U+10000 on.
     empty = int(of_last[0xD800 // BLOCK])
     three = _shorter(of_last[: 16 * BLOCK], 0x800 // BLOCK, empty).reshape(16, BLOCK)
     first, of_first = _distinct(_shorter(of_middle, 16, int(of_middle[-1])))
@@ -59,7 +68,7 @@ def over_characters(bounds: Ints, classes: Ints, table: Ints, accept: NDArray[np
 
 
 class _Inner:
-    """States within a character, by where its next byte leads; numbered after the `taken` ones."""
+    """The states within a character, found by the states that the next byte leads to; their numbers begin at `taken`."""
 
     def __init__(self, taken: int) -> None:
         self.taken = taken
@@ -67,7 +76,7 @@ class _Inner:
         self._numbers: dict[bytes, int] = {bytes(8 * BLOCK): DEAD}
 
     def states(self, after: Ints) -> Ints:
-        """`[n]`: for each of `[n, 64]` rows the state that reads a byte 80 to BF and goes where the row says."""
+        """Return the state, `[n]`, that goes by the bytes 80 to BF to the 64 states of each row of `after`, `[n, 64]`."""
         out = np.zeros(len(after), dtype=np.int64)
         for k, row in enumerate(after):
             key = row.tobytes()
@@ -83,7 +92,7 @@ class _Inner:
 
 
 def _distinct(values: Ints) -> tuple[Ints, Ints]:
-    """Return the different blocks of 64 among the values, and which of them each block is."""
+    """Return the distinct blocks of 64 values, and the number of each block among the distinct blocks."""
     rows = values.reshape(-1, BLOCK)
     known: dict[bytes, int] = {}
     which = np.array([known.setdefault(row.tobytes(), len(known)) for row in rows], dtype=np.int64)
@@ -91,5 +100,5 @@ def _distinct(values: Ints) -> tuple[Ints, Ints]:
 
 
 def _shorter(values: Ints, n: int, empty: int) -> Ints:
-    """Return the values with the first n as those of nothing."""
+    """Return the values with `empty` in the first n places."""
     return np.append(np.full(n, empty, dtype=np.int64), values[n:])

@@ -11,30 +11,36 @@ from numpy.typing import NDArray
 from pofx.algorithms.coding.adaptive_tables import LEAST, tables
 from pofx.errors import require
 
-# Is given the share of the work that is done.
+# A function that is called with the share of the work that is done.
 Tell = Callable[[float], None]
 
-# Buckets of a table, 64 bytes each, at most: 2^18 are 117 MB for the seven tables, and enough for some MB of text.
+# log2 of the most buckets of a table, 64 bytes each: 2^18 buckets of seven tables are 117 MB, enough for some MB of text.
 MOST_BITS = 18
 
-# Bytes coded between two looks at the keyboard, in half a second: compiled code does not hear Ctrl-C.
+# The number of bytes, half a second, that compiled code works on before it returns, since it does not react to Ctrl-C.
 PIECE = 1 << 16
 
-# No byte costs less than eight bits of probability 1 − 32/65,536, so that a payload says how much it can stand for.
+# No byte costs less than eight bits of probability 1 − 32/65,536, so the size of a payload bounds the size of its text.
 LEAST_COST = -8 * float(np.log2(1 - LEAST / 65536))
 
 
 def silent(share: float) -> None:
-    """Tells nobody."""
+    """Ignore the share."""
 
 
 def encode(data: bytes, tell: Tell = silent) -> tuple[bytes, float] | None:
-    """Return the code of `data` and the number of bits −log2 p(data); None where it would be no shorter than the data.
+    """Return the code of `data`, and the number of bits −log2 p(data); None where the code would not be shorter.
 
-    tell: is given the share that is done.
+        p(data) = Π_i P(b_i | b_<i), the product of predictive probabilities
 
-    p(data) = Π P(b_i | all before), the predictive probability of every byte after what has been seen by then;
-    the length of `data` is not in it. `MissingExtra` without numba.
+    The code does not contain the length of `data`.
+
+    Args:
+        data: The bytes to encode.
+        tell: A function that is called with the share of the bytes that is encoded.
+
+    Raises:
+        MissingExtra: numba is not installed.
     """
     code = np.zeros(len(data), dtype=np.uint8)
     plain = np.frombuffer(data, dtype=np.uint8).copy()
@@ -43,16 +49,16 @@ def encode(data: bytes, tell: Tell = silent) -> tuple[bytes, float] | None:
 
 
 def decode(code: bytes, n: int, tell: Tell = silent) -> bytes:
-    """Return the n bytes that `encode` was given; anything for a code that it did not make."""
+    """Return the n bytes whose code `encode` has returned; any n bytes for a code from elsewhere."""
     data = np.zeros(n, dtype=np.uint8)
     _run(True, data, np.frombuffer(code, dtype=np.uint8).copy(), tell)
     return data.tobytes()
 
 
 def cost(data: bytes) -> float:
-    """−log2 of the sequential predictive probability of `data`, in bits, without a coder."""
+    """Return −log2 of the sequential predictive probability of `data`, in bits, without a coder."""
     plain = np.frombuffer(data, dtype=np.uint8).copy()
-    # A bit costs at most 11 bits of code: there is room for it whatever it is.
+    # A bit costs at most 11 bits of code, so 16 bytes of code a byte are enough for any data.
     return _bits(_run(False, plain, np.zeros(16 * len(data) + 16, dtype=np.uint8), silent)[1])
 
 

@@ -1,13 +1,14 @@
 """The adaptive model of bytes and its binary coder, in integers, compiled by numba: encoder and decoder are one loop.
 
-A byte is eight binary decisions. Each is predicted after the last 1 to 6 bytes, after the word so far, after nothing,
-and by the longest earlier match; the predictions are mixed in the logistic domain with weights learned on the way, and
-corrected by two adaptive maps (Mahoney's PAQ). All of it is integers, so that any machine decodes what another wrote.
+A byte is eight binary decisions. The contexts of a decision are the last 1 to 6 bytes, the word so far, no bytes, and the
+longest earlier match. The predictions of the contexts are mixed in the logistic domain, with weights that are learned from
+the data, and corrected by two adaptive maps (Mahoney's PAQ). All numbers are integers, so any machine can decode the code
+of another machine.
 """
 
 # mypy: ignore-errors
-# The types here are numba's, which infers them: a signed and an unsigned integer of 64 bits make a float, so those
-# that are unsigned say so.
+# numba infers the types here. A signed and an unsigned integer of 64 bits would make a float, so unsigned integers are
+# marked as such.
 
 from __future__ import annotations
 
@@ -18,9 +19,9 @@ import numba
 import numpy as np
 
 CONTEXTS = 7  # the last 1 … 6 bytes, and the word so far
-INPUTS = 2 * CONTEXTS + 4  # two a context; order 0; two of the match; a constant
-LIMIT = 127  # how many observations a probability is the mean of, at most
-SHORTEST, LONGEST = 5, 40  # bytes of a match
+INPUTS = 2 * CONTEXTS + 4  # two for each context; order 0; two for the match; a constant
+LIMIT = 127  # the most observations of which a probability is the mean
+SHORTEST, LONGEST = 5, 40  # the number of bytes of a match
 
 _K = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
@@ -32,7 +33,7 @@ _HALF = np.uint32(0x80000000)
 
 
 def _compiled(function: Callable[..., Any]) -> Any:
-    """Compiled when first called; kept beside the source, or where nothing can be kept compiled each time."""
+    """Return the function, to be compiled at its first call; the result is stored beside the source if possible."""
     try:
         return numba.njit(cache=True)(function)
     except RuntimeError:
@@ -41,7 +42,7 @@ def _compiled(function: Callable[..., Any]) -> Any:
 
 @_compiled
 def _hashes(last, word, out):
-    """A hash of each context."""
+    """Write a hash of each context into `out`."""
     for i in range(CONTEXTS - 1):
         out[i] = last & ((np.uint64(1) << np.uint64(8 * (i + 1))) - np.uint64(1))
     out[CONTEXTS - 1] = word * np.uint64(0x2F0B4C47) + (last & np.uint64(0xFF))
@@ -51,7 +52,7 @@ def _hashes(last, word, out):
 
 @_compiled
 def _find(cells, key, mask):
-    """Where the 15 nodes of half a byte stand: cell 0 of 16 is a check, the rest probability, count and history."""
+    """Find the 16 cells of half a byte: cell 0 is a check, the 15 others have probability, count and history of a node."""
     key ^= key >> np.uint64(29)
     key *= _MIX
     at = np.int64((key >> np.uint64(20)) & mask)
@@ -62,7 +63,7 @@ def _find(cells, key, mask):
     if cells[beside] == check:
         return beside
     if (cells[beside + 1] >> np.uint32(8)) & _LOW < (cells[here + 1] >> np.uint32(8)) & _LOW:
-        here = beside  # the one that was seen less often makes room
+        here = beside  # the bucket that was seen less often is replaced
     cells[here] = check
     for j in range(1, 16):
         cells[here + j] = _HALF
@@ -71,7 +72,7 @@ def _find(cells, key, mask):
 
 @_compiled
 def _learn(p, n, y, rate):
-    """The mean of n bits, followed by bit y."""
+    """Return the mean of n + 1 bits: n bits of mean p, and the bit y."""
     return p + ((((65535 if y else 0) - p) * rate[n]) >> 16)
 
 
@@ -90,10 +91,12 @@ def _train(x, w, error):
 
 
 class Memory(NamedTuple):
-    """All that coding has learned and where it stands, so that it can be done piece by piece.
+    """The state of the coder between two pieces: all that is learned so far, and the place in the code and in the data.
 
-    numbers: of bytes in `place` (read or written) and the ends of the coder's interval; where the match goes on, and
-    for how long it has held. text: the last eight bytes, and a hash of the word so far.
+    Attributes:
+        numbers: The ends of the coder's interval, the value that is being decoded, the number of bytes of code so far, the
+            place where the match continues, and the length of the match.
+        text: The last eight bytes, and a hash of the word so far.
     """
 
     cells: Any
@@ -109,7 +112,7 @@ class Memory(NamedTuple):
 
 
 def _aligned(rows: int, columns: int) -> Any:
-    """Zeros of which 16 in a row share a cache line: where they straddle two, coding takes a fifth longer."""
+    """Return zeros, of which 16 in a row share a cache line; coding takes a fifth longer where 16 numbers span two lines."""
     size = 4 * rows * columns
     raw = np.zeros(size + 64, dtype=np.uint8)
     offset = -raw.ctypes.data % 64
@@ -117,7 +120,7 @@ def _aligned(rows: int, columns: int) -> Any:
 
 
 def fresh(bits: int, squash: Any, first: Any) -> Memory:
-    """Nothing learned. bits: log2 of the size of the tables."""
+    """Return the state before the first byte, with tables of 2^bits buckets."""
     apm = np.empty((2, 1 << min(bits + 2, 16), 33), dtype=np.int32)
     apm[:] = squash[np.minimum(128 * np.arange(33), 4095)]
     return Memory(
@@ -136,11 +139,11 @@ def fresh(bits: int, squash: Any, first: Any) -> Memory:
 
 @_compiled
 def run(decoding, data, code, start, stop, memory, squash, stretch, after, rate, spent):
-    """Encode data[start:stop] into `code`, or decode it from there; how many bytes of code, or −1 where it has no room.
+    """Encode data[start:stop] into `code`, or decode it from `code`; the number of bytes of code, or −1 if `code` is full.
 
-    Pieces follow one another, with the one `memory`; after the last byte of data the code is ended. spent[q] counts the
-    coded bits that had probability q / 65,536, so that −Σ spent[q] log2(q / 65,536) is −log2 of the sequential
-    predictive probability of the data.
+    The pieces of one text follow one another, with the same `memory`; the code ends after the last byte of data. spent[q]
+    counts the coded bits of probability q / 65,536. So −Σ spent[q] log2(q / 65,536) is −log2 of the sequential predictive
+    probability of the data.
     """
     cells, maps, order0, by_node, by_length, apm, matched, latest, numbers, text = memory
     mask = np.uint64(cells.shape[1] // 16 - 1)
@@ -155,7 +158,7 @@ def run(decoding, data, code, start, stop, memory, squash, stretch, after, rate,
             value = (value << 8) | (code[place] if place < len(code) else 0)
             place += 1
 
-    for step in range(stop - start):  # numba sees that it is not negative
+    for step in range(stop - start):  # numba infers that `step` is not negative
         at = start + step
         _hashes(last, word, hashes)
         byte = np.int64(0) if decoding else np.int64(data[at])
@@ -168,7 +171,7 @@ def run(decoding, data, code, start, stop, memory, squash, stretch, after, rate,
                     key = hashes[i] if b == 0 else (hashes[i] ^ np.uint64(node0)) * _K
                     at_cell[i] = _find(cells[i], key, mask)
                 node = 1
-            # Inputs: log odds of each prediction, 0 where nothing was seen.
+            # The inputs are the log odds of each prediction, 0 where a context was never seen.
             seen = 0
             for i in range(CONTEXTS):
                 cell = cells[i, at_cell[i] + node]
@@ -187,7 +190,7 @@ def run(decoding, data, code, start, stop, memory, squash, stretch, after, rate,
                 x[INPUTS - 3] = sign * stretch[matched[strength] >> 12]
                 x[INPUTS - 2] = sign * min(length, 32) * 16
             x[INPUTS - 1] = 256
-            # The mixture, by two sets of weights, and two corrections of it.
+            # Two sets of weights mix the predictions, and two adaptive maps correct the mixture.
             row = (2 * seen + (1 if foreseen else 0)) * 8 + b
             d1, d2 = _dot(x, by_node[node0]), _dot(x, by_length[row])
             p1, p2 = np.int64(squash[d1 + 2048]), np.int64(squash[d2 + 2048])
@@ -199,7 +202,7 @@ def run(decoding, data, code, start, stop, memory, squash, stretch, after, rate,
             q2 = (apm[1, a2, left] * (128 - part) + apm[1, a2, left + 1] * part) >> 7
             p = (np.int64(squash[d]) + q1 + 2 * q2 + 2) >> 2
             p = min(max(p, 32), 65536 - 32)
-            # The coder: [low, high] is cut in proportion, and a byte leaves when both ends share it.
+            # The coder cuts [low, high] in proportion, and writes a byte when both ends share the byte.
             middle = low + (((high - low) * p) >> 16)
             y = (1 if value <= middle else 0) if decoding else (byte >> (7 - b)) & 1
             spent[p if y else 65536 - p] += 1
@@ -217,7 +220,7 @@ def run(decoding, data, code, start, stop, memory, squash, stretch, after, rate,
                 place += 1
                 low = (low << 8) & 0xFFFFFFFF
                 high = ((high << 8) & 0xFFFFFFFF) | 0xFF
-            # What the bit teaches.
+            # Weights, maps and counts are updated by the bit.
             _train(x, by_node[node0], (65536 if y else 0) - p1)
             _train(x, by_length[row], (65536 if y else 0) - p2)
             near = left + (part >> 6)
@@ -263,7 +266,9 @@ def run(decoding, data, code, start, stop, memory, squash, stretch, after, rate,
     if not decoding and stop == len(data) and stop > 0:
         if place >= len(code):
             return -1
-        code[place] = (low >> 24) + 1  # the decoder reads zeros after it, which is a number in [low, high]
+        code[place] = (
+            low >> 24
+        ) + 1  # with the zeros that the decoder reads after it, a number in [low, high]
         place += 1
     numbers[:] = (low, high, value, place, pointer, length)
     text[:] = (last, word)

@@ -1,4 +1,4 @@
-"""The integer tables of the adaptive model: logistic function and its inverse, histories of bits, rates."""
+"""The integer tables of the adaptive model: the logistic function and its inverse, histories of bits, rates."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 
 Ints32 = NDArray[np.int32]
 
-# A bit of probability 32/65,536 costs 11 bits, one of 1 − 32/65,536 a 1,400th: zeros by the megabyte shrink 1,400-fold.
+# The least probability of a bit, in 65,536ths. Such a bit costs 11 bits, and its opposite 1/1,400 bit: a megabyte of zeros
+# shrinks to a 1,400th.
 LEAST = 32
 
 
 class Tables(NamedTuple):
-    """What the kernel looks up.
+    """The tables of the kernel. A history has 3 bits for a count of zeros, 3 for a count of ones, and the last two bits.
 
-    squash[d + 2048] = 65,536 / (1 + exp(−d/256)), and stretch[p / 16] = d, its inverse. after[y, h]: the history h
-    (3 bits zeros, 3 bits ones, the last two bits seen) followed by bit y. first[h]: P(1 | h) to begin with, the KT
-    estimate. rate[n] = 2¹⁶ / (n + 3/2): how far the (n+1)-th observation moves a mean.
+    Attributes:
+        squash: squash[d + 2048] = 65,536 / (1 + exp(−d/256)).
+        stretch: stretch[p / 16] = d, the inverse of `squash`.
+        after: after[y, h], the history h followed by the bit y.
+        first: first[h], the first estimate of P(1 | h), by Krichevsky and Trofimov.
+        rate: rate[n] = 2¹⁶ / (n + 3/2), the weight of the (n+1)-th observation in a mean.
     """
 
     squash: Ints32
@@ -32,7 +36,7 @@ class Tables(NamedTuple):
 
 @cache
 def tables() -> Tables:
-    """Made once, of integers and of decimals, whose exp is correctly rounded: the same on every machine."""
+    """Return the tables, the same on every machine: integers, and decimals, whose exp is correctly rounded."""
     squash = _squash()
     counts = [(h >> 5, (h >> 2) & 7) for h in range(256)]
     first = [65536 * (2 * ones + 1) // (2 * (zeros + ones) + 2) for zeros, ones in counts]
@@ -54,7 +58,7 @@ def _stretch(squash: Ints32) -> Ints32:
 
 
 def _after() -> NDArray[np.uint8]:
-    """Each count up to 7; what speaks against the last bit is halved where it was more than 2: texts change."""
+    """Return the history after each bit. Counts go to 7; the count of the other bit is halved if above 2: texts change."""
     out = np.zeros((2, 256), dtype=np.uint8)
     for h in range(256):
         for y in (0, 1):

@@ -1,4 +1,4 @@
-"""Range coding (constriction) by integer frequencies: a distribution becomes numbers that sum to 2^24, symbols bytes."""
+"""Range coding (constriction) by integer frequencies: probabilities become whole numbers that sum to 2^24."""
 
 from __future__ import annotations
 
@@ -12,22 +12,33 @@ from pofx.errors import BadValue, Undecodable, require
 
 TOTAL = 1 << 24
 
-# Every outcome has a frequency of at least one, which takes log2(1 − V/2^24) bits of each token from the others: 0.004
-# bits for 49,152 outcomes, 0.023 for 262,144, the largest vocabulary in use, and 0.03 for this many.
+# Every outcome has a frequency of at least one. So a token costs up to −log2(1 − V/2^24) bits more: 0.004 bits for 49,152
+# outcomes, 0.023 for 262,144, the largest vocabulary in use, and 0.03 for 340,000.
 MOST_OUTCOMES = 340_000
 
 
 def frequencies(p: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Whole numbers g ≥ 0, `[n, V]`, whose rows sum to 2^24 − V; the coder adds the one that each outcome has.
+    """Return whole numbers g ≥ 0 whose rows sum to 2^24 − V; the coder itself adds 1 to each number.
 
-    g = ⌊p · (2^24 − V)⌋, and what is left goes to the likeliest outcome. So g + 1 ≥ p · (2^24 − V): no outcome costs
-    over −log2 p − log2(1 − V/2^24) bits. Rows of p sum to 1 up to some 1e-9. Exact: products, comparisons and sums of whole
-    numbers below 2^24 are the same on every machine. `BadValue` for rows that are no distributions.
+        g = ⌊p · (2^24 − V)⌋, and the rest of 2^24 − V is added to the likeliest outcome
+
+    So g + 1 ≥ p · (2^24 − V), and no outcome costs over −log2 p − log2(1 − V/2^24) bits. The numbers are the same on every
+    machine, since products, comparisons and sums of whole numbers below 2^24 are exact.
+
+    Args:
+        p: `[n, V]`, probabilities, whose rows sum to 1 up to some 1e-9.
+
+    Returns:
+        g, `[n, V]`.
+
+    Raises:
+        BadValue: A row is no distribution, or there are more than `MOST_OUTCOMES` outcomes.
     """
     v = p.shape[1]
     if v > MOST_OUTCOMES:
         raise BadValue(
-            f"expected a vocabulary of at most {MOST_OUTCOMES:,} outcomes to code with, got {v:,}", None
+            f"expected a vocabulary of at most {MOST_OUTCOMES:,} outcomes to code with, got {v:,} outcomes",
+            None,
         )
     g = np.floor(p * float(TOTAL - v))
     left = (TOTAL - v) - g.sum(axis=1)
@@ -44,17 +55,17 @@ def frequencies(p: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def cost(g: NDArray[np.float32], symbols: NDArray[np.int64]) -> float:
-    """Bits that one symbol by each row of frequencies takes."""
+    """Return the number of bits of the symbols, one symbol for each row of frequencies."""
     return float(np.sum(24 - np.log2(g[np.arange(len(g)), symbols].astype(np.float64) + 1)))
 
 
 def floor_bits(outcomes: int) -> float:
-    """−log2(1 − V/2^24): how many bits a token may cost beyond −log2 p, since no outcome has frequency 0."""
+    """Return −log2(1 − V/2^24), the bits that a token may cost beyond −log2 p, since no outcome has frequency 0."""
     return -math.log2(1 - min(outcomes, MOST_OUTCOMES) / TOTAL)
 
 
 class Encoder:
-    """Symbols in, bytes out."""
+    """Encodes symbols by frequencies. Local to one stream."""
 
     def __init__(self) -> None:
         self._stream = _stream()
@@ -62,17 +73,17 @@ class Encoder:
         self._family: Any = self._stream.model.Categorical(perfect=False)
 
     def put(self, symbols: NDArray[np.int64], g: NDArray[np.float32]) -> None:
-        """One symbol by each row of frequencies."""
+        """Encode one symbol by each row of frequencies."""
         self._coder.encode(np.ascontiguousarray(symbols, dtype=np.int32), self._family, g)
 
     def done(self) -> bytes:
-        """All that was put, in whole words of 32 bits, the lowest byte first."""
+        """Return the code of all symbols, in words of 32 bits, the lowest byte first."""
         words: NDArray[np.uint32] = self._coder.get_compressed()
         return words.astype("<u4").tobytes()
 
 
 class Decoder:
-    """Bytes in, symbols out, by the frequencies that they were put with. Anything else gives other symbols."""
+    """Decodes symbols by the frequencies of their encoding; other frequencies give other symbols. Local to one stream."""
 
     def __init__(self, payload: bytes) -> None:
         self._stream = _stream()
@@ -81,10 +92,10 @@ class Decoder:
         self._family: Any = self._stream.model.Categorical(perfect=False)
 
     def get(self, g: NDArray[np.float32]) -> NDArray[np.int64]:
-        """One symbol by each row of frequencies; `Undecodable` where the library finds that no code goes on so."""
+        """Decode one symbol by each row of frequencies; `Undecodable` where the library finds an impossible code."""
         try:
             found = self._coder.decode(self._family, g)
-        except AssertionError as e:  # how constriction says so
+        except AssertionError as e:  # constriction's exception for an impossible code
             raise Undecodable(
                 f"expected the code of symbols by these frequencies, got another code ({e})", None
             ) from None

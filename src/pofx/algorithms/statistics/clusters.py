@@ -1,4 +1,4 @@
-"""What dependence within groups does to a mean: intraclass correlation, design effect, cluster bootstrap."""
+"""The effect of dependence within groups on a mean: intraclass correlation, design effect, cluster bootstrap."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Labels = NDArray[np.int64]
 
 
 def intraclass_correlation(values: Floats, labels: Labels) -> float:
-    """ρ, the share of the variance that lies between groups; one-way analysis of variance, at least 0.
+    """Return ρ ≥ 0, the share of the variance that lies between groups, by one-way analysis of variance (Donner 1986).
 
-    ρ is 0 where the values do not decide it: all in groups of one, all in one group, or no variance. Donner (1986).
+    ρ is 0 where the values do not determine ρ: all groups have one value, there is one group, or there is no variance.
     """
     _, group, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     n, k = len(values), len(sizes)
@@ -33,22 +33,29 @@ def mean_size(labels: Labels) -> float:
 
 
 def design_effect(labels: Labels, rho: float) -> float:
-    """Return the variance of a mean over that of as many independent values: 1 + (m − 1) ρ (Kish 1965)."""
+    """Return the variance of a mean, relative to the variance for independent values: 1 + (m − 1) ρ (Kish 1965)."""
     return 1.0 + (mean_size(labels) - 1.0) * rho
 
 
 def bootstrap_mean(
     values: Floats, labels: Labels, level: float, draws: int, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Percentile interval of the mean, drawing whole groups with replacement; (−inf or inf where a value is).
+    """Return the percentile interval of the mean, from draws of whole groups with replacement.
 
-    With a group for each value it is the plain bootstrap.
+    With one group for each value the interval is that of the plain bootstrap. An end is infinite where a value is infinite.
+
+    Args:
+        values: `[n]`, the values.
+        labels: `[n]`, the group of each value.
+        level: The probability of the interval, such as 0.95.
+        draws: The number of draws.
+        rng: The source of the draws.
     """
     _, group, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     sums = np.bincount(group, values)
     k = len(sizes)
     means = np.empty(draws)
-    for at in range(0, draws, 64):  # 64 draws at a time: 26 MB for 50,000 groups
+    for at in range(0, draws, 64):  # 64 draws at a time take 26 MB for 50,000 groups
         picked = rng.integers(k, size=(min(64, draws - at), k))
         means[at : at + len(picked)] = sums[picked].sum(axis=1) / sizes[picked].sum(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
@@ -56,7 +63,7 @@ def bootstrap_mean(
 
 
 class Groups:
-    """n items that are joined two by two (union–find); `labels()` is the smallest member of each's group."""
+    """A partition of n items (union–find), in which two groups at a time are joined. Local to one computation."""
 
     def __init__(self, n: int) -> None:
         self._parent = list(range(n))
@@ -69,14 +76,14 @@ class Groups:
         return i
 
     def together(self, i: int, j: int) -> bool:
-        """Return whether the two are in one group."""
+        """Return whether two items are in one group."""
         return self._root(i) == self._root(j)
 
     def join(self, i: int, j: int) -> None:
-        """The groups of the two become one."""
+        """Join the groups of two items."""
         a, b = self._root(i), self._root(j)
         self._parent[max(a, b)] = min(a, b)
 
     def labels(self) -> Labels:
-        """`[n]`."""
+        """Return the smallest item of each item's group, `[n]`."""
         return np.array([self._root(i) for i in range(len(self._parent))], dtype=np.int64)

@@ -13,16 +13,16 @@ def mixture_weights(
 ) -> NDArray[np.float64]:
     """Return the weights that make events likeliest: argmax over w of Σ_i log Σ_c w_c p_c(i).
 
-    Each step gives a component the average of its posterior (Dempster, Laird & Rubin 1977); the objective never
-    falls and is concave, so the limit is the maximum. Stops when a step gains less than `tolerance` nats an event.
+    Each step gives a component the average of its posterior (Dempster, Laird & Rubin 1977). The objective never falls and
+    is concave, so the limit is the maximum. The iteration ends when a step gains less than `tolerance` nats an event.
 
     Args:
-        logp: log p_c(i) of component c and event i, `[components, events]`.
+        logp: `[components, events]`, log p_c(i) of component c and event i, nats.
         tolerance: The least gain of a step, in nats an event.
-        most: The most steps.
+        most: The most steps of the iteration.
 
     Returns:
-        The weights, `[components]`, which sum to 1.
+        `[components]`, the weights, which sum to 1.
     """
     w = np.full(len(logp), 1.0 / len(logp))
     usable = logp[:, np.isfinite(logp).any(axis=0)]

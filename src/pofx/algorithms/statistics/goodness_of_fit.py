@@ -1,4 +1,4 @@
-"""Whether counts of outcomes are those of a distribution: Pearson's statistic, held against draws of the distribution."""
+"""A test whether counts come from a distribution: Pearson's statistic, compared with draws from the distribution."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-# Outcomes that are expected less often are counted as one: Pearson's statistic of a rare outcome is heavy-tailed.
+# Outcomes with a smaller expected count are merged into one outcome: Pearson's statistic of a rare one is heavy-tailed.
 LEAST = 5.0
 DRAWS = 4_999
 
 
 def fit_p_value(tables: Sequence[tuple[Counts, Floats]], rng: np.random.Generator) -> float:
-    """Compute the chance that counts drawn from the distributions fit them no better than the given counts do.
+    """Compute the probability that counts drawn from the distributions fit no better than the given counts.
 
         X² = Σ (observed − expected)² / expected, summed over all outcomes of all tables
 
     Args:
         tables: For each distribution the counts `[K]` of its outcomes, and their probabilities `[K]`, which sum to 1.
-        rng: The source of the 4,999 draws that the statistic is held against.
+        rng: The source of the 4,999 draws with which the statistic is compared.
 
     Returns:
         The p-value, at least 1/5,000; 0 where an outcome of probability zero was observed; 1 without a table.

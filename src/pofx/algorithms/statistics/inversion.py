@@ -9,8 +9,8 @@ from pofx.algorithms.logspace import Floats
 
 Ints = NDArray[np.int64]
 
-# Numbers whose running sums are held at a time: 32 MB in float64. A distribution is never cut, so that its sum stays the
-# same.
+# The most running sums in memory at a time: 32 MB in float64. A distribution is never cut, since a cut would change its
+# sum.
 NUMBERS = 1 << 22
 
 
@@ -34,7 +34,7 @@ def inverse(weights: Floats, u: NDArray[np.float64]) -> Ints:
 
 
 def inverse_of_logs(logs: Floats, u: NDArray[np.float64]) -> Ints:
-    """The outcomes of `inverse` for logarithms of weights `[n, V]`, exponentiated in float64 a block of rows at a time."""
+    """Return the outcomes of `inverse` for logarithms of weights `[n, V]`, with one block of rows in float64 at a time."""
     out = np.zeros(len(logs), dtype=np.int64)
     for rows in _blocks(logs):
         weights = logs[rows].astype(np.float64)

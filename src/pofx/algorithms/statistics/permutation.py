@@ -1,4 +1,4 @@
-"""Permutation tests: how rare the order that was found is among all orders."""
+"""Permutation tests: the rank of an observed statistic among its values for shuffled orders."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from numpy.typing import NDArray
 
 
 def p_value(found: float, shuffled: NDArray[np.float64]) -> float:
-    """(1 + #{shuffles at least as large}) / (M + 1): where all orders are alike, P(p ≤ u) ≤ u for every u.
+    """Return p = (1 + #{shuffles at least as large}) / (M + 1); if all orders are equally likely, P(p ≤ u) ≤ u for all u.
 
-    Exact for any M, and for any statistic (Phipson & Smyth 2010). shuffled: the statistic of M shuffles. A tie counts
-    against the finding; 1e-12 of it is rounding.
+    The test is exact for any M and any statistic (Phipson & Smyth 2010). A tie counts as at least as large; a relative
+    difference of 1e-12 is rounding, and so a tie.
+
+    Args:
+        found: The statistic of the observed order.
+        shuffled: `[M]`, the statistic of each shuffle.
     """
     return float((1 + np.sum(shuffled >= found - 1e-12 * max(1.0, abs(found)))) / (len(shuffled) + 1))
 
@@ -18,10 +22,10 @@ def p_value(found: float, shuffled: NDArray[np.float64]) -> float:
 def paired_p_value(
     table: NDArray[np.float64], shuffles: int, rng: np.random.Generator
 ) -> tuple[float, float, float]:
-    """Test whether partners belong together.
+    """Test whether the partners of each pair are more alike than random partners.
 
     Args:
-        table: `[n, n]`, the likeness of each left partner to each right one; large is close.
+        table: `[n, n]`, the similarity of each left partner to each right partner; the pairs are on the diagonal.
         shuffles: The number of permutations.
         rng: The source of the permutations.
 

@@ -1,4 +1,4 @@
-"""Texts as sets of hashed shingles, and how alike two such sets are: exactly, and by MinHash."""
+"""Texts as sets of hashed shingles, and the similarity of two such sets: exactly, and by MinHash."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
 
-# Characters in a shingle (Broder 1997 takes words, which proverbs and Chinese have too few of).
+# The number of characters in a shingle (Broder 1997 takes words, but proverbs and Chinese texts have too few words).
 LENGTH = 5
-# Characters hashed at a time: their 32-bit hashes stay in the processor's cache.
+# The number of characters that are hashed at a time: their hashes stay in the processor's cache.
 BLOCK = 1 << 17
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
 def shingles(texts: Sequence[str], length: int = LENGTH) -> Iterator[tuple[Hashes, NDArray[np.uint64]]]:
-    """Hashes of every `length` characters in a row, in blocks of whole texts: (flat hashes, `[n + 1]` offsets).
+    """Yield hashes of every `length` characters in a row, in blocks of whole texts: (flat hashes, `[n + 1]` offsets).
 
-    Case and the width of white space are passed over, so that only words count. A text shorter than a shingle is one
-    by itself. Repeats are kept: sets are taken where they are needed.
+    Case and the width of white space are ignored, so that only words count. A text shorter than a shingle is one shingle.
+    The hashes include repeats, since only some callers need sets.
     """
     at = 0
     while at < len(texts):
@@ -41,11 +41,11 @@ def _hashed(block: list[str], length: int) -> tuple[Hashes, NDArray[np.uint64]]:
     for k in range(length):
         h *= _BASE
         h += codes[k : n + k] + np.uint64(1)
-    # Murmur's last step: a polynomial's low bits hang on its last characters alone.
+    # Murmur's last step is needed since the low bits of a polynomial depend on the last characters alone.
     h ^= h >> np.uint64(33)
     h *= np.uint64(0xFF51AFD7ED558CCD)
     h ^= h >> np.uint64(33)
-    # Those that reach over the end of a text are none of it.
+    # Shingles that span the end of a text belong to no text.
     whole = np.ones(n + length - 1, dtype=np.bool_)
     ends = np.cumsum(sizes)
     for k in range(1, length):
@@ -55,7 +55,7 @@ def _hashed(block: list[str], length: int) -> tuple[Hashes, NDArray[np.uint64]]:
 
 
 def jaccard(a: str, b: str, length: int = LENGTH) -> float:
-    """|A ∩ B| / |A ∪ B| of the sets of shingles of two texts, in [0, 1]."""
+    """Return |A ∩ B| / |A ∪ B| of the sets of shingles of two texts, in [0, 1]."""
     one, other = _set(a, length), _set(b, length)
     both = len(one & other)
     return both / (len(one) + len(other) - both)
@@ -71,11 +71,11 @@ def _plain(text: str, length: int) -> str:
 
 
 def minima(texts: Sequence[str], k: int, seed: int = 0) -> NDArray[np.uint32]:
-    """MinHash (Broder 1997): the least hash of each text's shingles under each of k permutations, `[n, k]`.
+    """Return the least hash of each text's shingles under each of k permutations, `[n, k]` (MinHash, Broder 1997).
 
     The share of places where two rows agree estimates their Jaccard similarity J, with variance J (1 − J) / k.
     """
-    # By a library in Rust (rensa 0.5) 3 times as fast on pages, half as fast on lines, since it gives rows as lists.
+    # A library in Rust (rensa 0.5) is 3 times as fast on pages, and half as fast on lines, since it returns lists.
     rng = np.random.default_rng(seed)
     keys = rng.integers(2**32, size=(k, 2), dtype=np.uint32)
     out = [np.zeros((0, k), dtype=np.uint32)]

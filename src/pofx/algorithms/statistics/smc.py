@@ -15,12 +15,21 @@ Logs = NDArray[np.float64]
 
 
 def thinned(weights: NDArray[np.float64], n: int, u: float) -> tuple[Ints, Ints, Logs]:
-    """About n of the candidates `weights[rows, k] ≥ 0`: row, column and log of the probability with which each is kept.
+    """Choose about n of the candidates with weights w ≥ 0, none of them twice.
 
-    Kept with probability min(1, c w), where c makes these sum to n (Fearnhead & Clifford 2003): the heavy ones for
-    sure, of the light ones a systematic draw in their order, by one uniform number u in [0, 1). A weight divided by its
-    probability keeps its expectation, so whatever is summed over them stays unbiased; and no candidate is kept twice.
-    All n or fewer positive ones are kept with probability one.
+        P(a candidate is chosen) = min(1, c w), where c makes the probabilities sum to n (Fearnhead & Clifford 2003)
+
+    A candidate of probability 1 is always chosen. The others are chosen by a systematic draw in their order. A weight
+    divided by its probability has the same expectation, so sums over the chosen candidates are unbiased. If at most n
+    weights are positive, all of these candidates are chosen.
+
+    Args:
+        weights: `[rows, k]`, the weights w.
+        n: The approximate number of candidates to choose.
+        u: One uniform number in [0, 1).
+
+    Returns:
+        The row, the column, and the log of the probability of each chosen candidate.
 
     Right: `row, k, logp = thinned(w, 64, rng.random())`, then log w[row, k] − logp. Wrong: weights that are logarithms.
     """
@@ -48,12 +57,12 @@ def thinned(weights: NDArray[np.float64], n: int, u: float) -> tuple[Ints, Ints,
 
 
 def _probability(weights: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """min(1, c w), and where it is 1. What is sure leaves more of n for the others, until nothing changes."""
+    """Return min(1, c w) for each weight w, and whether it is 1; c grows while further candidates become certain."""
     heavy = np.zeros(weights.shape, dtype=np.bool_)
     k = 0
     while True:
         light = np.where(heavy, 0.0, weights)
-        # Shares first: the light ones may be too small for c itself to be a number.
+        # Shares are computed before c, since c overflows where the light weights are very small.
         kept = light / max(float(light.sum()), np.finfo(np.float64).tiny) * (n - k)
         sure = heavy | (kept >= 1)
         now = int(np.count_nonzero(sure))
@@ -64,7 +73,13 @@ def _probability(weights: NDArray[np.float64], n: int) -> tuple[NDArray[np.float
 
 @dataclass(frozen=True)
 class Evidence:
-    """What independent runs say of a sum Z: log of their mean; its standard error, relative to Z; log Z of each run."""
+    """The estimate of a sum Z from independent runs.
+
+    Attributes:
+        log: The log of the mean estimate of Z.
+        se: The standard error of the mean, relative to Z.
+        runs: log Z of each run.
+    """
 
     log: float
     se: float
@@ -72,7 +87,7 @@ class Evidence:
 
 
 def evidence(runs: Logs) -> Evidence:
-    """From log Z of R ≥ 2 runs, each of them an unbiased estimate of Z. log of the mean is biased down by about se²/2."""
+    """Return the estimate from log Z of R ≥ 2 runs, each unbiased for Z; its log is biased down by about se²/2."""
     total = float(logsumexp(runs) - math.log(len(runs)))
     if total == -math.inf:
         return Evidence(total, 0.0, tuple(runs.tolist()))
@@ -82,7 +97,7 @@ def evidence(runs: Logs) -> Evidence:
 
 
 def effective(log_weights: Logs) -> float:
-    """(Σ w)² / Σ w²: the number of equal weights that would be as good; 0 for none."""
+    """Return the effective sample size (Σ w)² / Σ w²: the number of equal weights that would be as good; 0 for none."""
     if not len(log_weights) or np.isneginf(log_weights.max()):
         return 0.0
     w = np.exp(log_weights - log_weights.max())

@@ -1,4 +1,4 @@
-"""One byte of a beam over a known text: hypotheses as records, and the masses of what follows from a history tree."""
+"""One byte of a beam over a known text: hypotheses as records, whose continuations have masses from a history tree."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pofx.transforms.bytewise.token_masses import TokenMasses
 class Hypothesis(NamedTuple):
     """A history, and an open token that begins with the next bytes of the text.
 
-    It is a tuple, since a step makes seven of them: a frozen dataclass takes three times as long to make.
+    A hypothesis is a tuple, since a step makes seven hypotheses, and making a frozen dataclass takes three times as long.
 
     Attributes:
         node: The number of the history in the tree.
-        depth: How many bytes of the text the open token shares.
+        depth: The number of bytes of the text that the open token shares.
         prior: log P(history), nats.
-        ends: Whether the text may end here: no byte of the open token has been read.
+        ends: Whether the text may end here, as no byte of the open token has been read.
     """
 
     node: int
@@ -40,7 +40,7 @@ class Beam(NamedTuple):
     Attributes:
         alive: The hypotheses that go on.
         total: log of their mass, nats.
-        lost: log of the mass that was dropped on the way, nats.
+        lost: log of the mass that was dropped so far, nats.
         reserve: A closed token whose next-token distribution is not read, unless no other hypothesis goes on.
     """
 
@@ -70,9 +70,9 @@ class Continuation(NamedTuple):
     """A beam, and the candidates that its hypotheses become after one more byte.
 
     Attributes:
-        beam: The beam that the byte is read with; it began at the reserve where no other hypothesis went on.
-        candidates: What the hypotheses become, the heaviest first.
-        unread: Hypotheses whose masses are missing; where there are any, the candidates are not known.
+        beam: The beam that reads the byte: a beam from the reserve where no other hypothesis went on.
+        candidates: The candidates that the hypotheses become, the heaviest first.
+        unread: Hypotheses whose masses are missing; the candidates are known only where there are no such hypotheses.
     """
 
     beam: Beam
@@ -92,7 +92,7 @@ class BeamOverText:
     Attributes:
         data: The bytes of the text, and `END` where the text is over.
         tree: The histories of the text.
-        size: How many histories a beam keeps.
+        size: The most histories of a beam.
     """
 
     data: Sequence[int]
@@ -100,11 +100,11 @@ class BeamOverText:
     size: int
 
     def unread(self, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-        """The hypotheses whose history the model has not been asked about."""
+        """Return the hypotheses whose history the model has not read."""
         return [h for h in hypotheses if self.tree.nodes[h.node].masses is None]
 
     def continued(self, beam: Beam, i: int) -> Continuation:
-        """Read byte i of the text; where no hypothesis goes on, start again with the one in reserve."""
+        """Read byte i of the text; where no hypothesis goes on, start again with the hypothesis in reserve."""
         unread = self.unread(beam.alive)
         if unread:
             return Continuation(beam, [], unread)
@@ -146,7 +146,7 @@ class BeamOverText:
         """Apply the pruning rule.
 
         Args:
-            beam: The beam that the byte was read with.
+            beam: The beam that has read the byte.
             candidates: The candidates that its hypotheses became, the heaviest first.
             after: log of the mass of the candidates, nats.
             place: The place after the byte.
@@ -162,7 +162,7 @@ class BeamOverText:
         return Beam(alive, pruning.total, lost, reserve)
 
     def step(self, before: Beam, following: Continuation) -> Step:
-        """What the beam `before` says of the byte that it was continued with."""
+        """Return the masses of the beam `before` and of its continuation, as the step of one byte."""
         after = following.after
         return Step(
             total=before.total,

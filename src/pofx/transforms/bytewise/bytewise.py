@@ -25,31 +25,36 @@ from pofx.transforms.bytewise.steps import Step, StepTerms, read_steps
 from pofx.values import check_ids, check_whole_number
 from pofx.vocab.vocabulary import ByteVocab, refuse_normalizing
 
-# The most texts read side by side, and the most numbers that their distributions may hold: 256 MB in float32, so 42
-# texts at 5 hypotheses each over 262,144 tokens.
+# The most texts that are read side by side, and the most numbers in their distributions: 256 MB in float32. So at most 42
+# texts are read together at 5 hypotheses each over 262,144 tokens.
 BATCH = 64
 NUMBERS = 1 << 26
 
 
 def bytewise(lm: LM, beam: int | None = None) -> LM:
-    """P(x) = Σ P(t) over the covers t of x, p(x) = Σ p(t) over its tokenisations, as an LM over 256 bytes and EOS.
+    """Return the distribution over strings of a token model, as an LM over 256 bytes and EOS.
 
-    A cover is a token sequence whose bytes begin with x, and would not without its last token (Vieira et al. 2024).
-    The probability of the next byte b is P(xb) / P(x), inside a token and inside a character, too. Control tokens
-    spell nothing: at every token their mass is renormalised away, and `Terms.leak` has their share.
+        P(x) = Σ P(t) over the covers t of x,   p(x) = Σ p(t) over the tokenisations t of x
 
-    A beam sums over its histories alone, renormalised, which is a distribution over bytes of its own. Where no history
-    of the beam closes a token, one closed token is held in reserve unread, so that the beam does not die. 1 % of the
-    mass in reserve goes to all bytes alike. The dropped mass is counted: every text has bounds lo ≤ log p ≤ hi. The
-    bounds hold for log p of the beam and for the exact value (`Scored.interval`, `Trace.low`, `Trace.high`).
+    A cover of x is a token sequence whose bytes begin with x, though its bytes without the last token do not begin with x
+    (Vieira et al. 2024). The probability of the next byte b is P(xb) / P(x), also inside a token and inside a character.
+    Control tokens spell nothing: at every token their mass is renormalised away, and `Terms.leak` has their share.
+
+    A beam sums over some histories, and renormalises: the result is a distribution over bytes of its own. Where no history
+    of the beam closes a token, one closed token waits in reserve, unread, so that the beam does not die. 1 % of the mass in
+    reserve goes to all bytes alike. The dropped mass is counted, so every text has bounds lo ≤ log p ≤ hi. The bounds hold
+    for log p of the beam and for the exact value (`Scored.interval`, `Trace.low`, `Trace.high`).
 
     Args:
         lm: A model of tokens.
-        beam: How many histories of a text are kept; None for the exact sum, whose cost may double with every byte. Of
-            an n-gram the exact sum is cheap: histories that end alike are one (`LM.sufficient`).
+        beam: The most histories of a text; None for the exact sum, whose cost may double with every byte. The exact sum of
+            an n-gram is cheap, since histories with equal rows of `LM.sufficient` are merged.
+
+    Returns:
+        The distribution over bytes; a model over bytes is returned as it is.
 
     Raises:
-        NoBOS: The model has no x0. Name what stands before the text: bytewise(given(lm, "…")).
+        NoBOS: The model has no x0; `bytewise(given(lm, "…"))` names a text that stands before the strings.
         BadValue: The vocabulary spells nothing, or changes texts before it reads them.
         TooLong: The next-token distributions of an exact sum are larger than 1 GB.
 
@@ -60,7 +65,7 @@ def bytewise(lm: LM, beam: int | None = None) -> LM:
 
 
 def over_bytes(lm: LM, beam: int | None = None) -> LM:
-    """`bytewise` for texts that have been changed as the vocabulary changes them."""
+    """Return the distribution of `bytewise`, for texts that are already normalized as the vocabulary normalizes."""
     beam = None if beam is None else check_whole_number("beam", beam, 1, advice="None keeps all hypotheses")
     if lm.begin.known == "none":
         raise refuse_unconditional(lm.begin, "the distribution over bytes")
@@ -80,7 +85,7 @@ class Bytewise(LM):
                 "expected a vocabulary with tokens that spell bytes, got control tokens only", None
             )
         vocab = ByteVocab(end=lm.vocab.end is not None)
-        # Another unit than that of the weights; the window rule holds in tokens, so no bytes are counted against it.
+        # The unit differs from the unit of the weights. The window rule counts tokens, so there is no context in bytes.
         own = replace(
             lm.info,
             vocab=vocab,
@@ -98,7 +103,7 @@ class Bytewise(LM):
     def _first(self) -> Hypotheses:
         """The hypotheses of one empty text.
 
-        Where the tokenizer opens a text with a space that is no part of it, the hypotheses have read this space.
+        If the tokenizer puts a space before a text that is no part of the text, the hypotheses have read this space.
         """
         root = Hypotheses.start(self.tokens, 1, self.beam)
         if not self.lm.vocab.opening:
@@ -125,11 +130,11 @@ class Bytewise(LM):
         )
 
     def start(self, n: int) -> State:
-        """The state of n empty texts, after x0."""
+        """Return the state of n empty texts, after x0."""
         return _state(self._first.take(np.zeros(n, dtype=np.int64)))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Each text followed by its row of bytes `ids[n, t]`: at most one call of the model a byte."""
+        """Return the state of each text followed by its row of bytes `ids[n, t]`, by at most one model call a byte."""
         new = as_id_rows(ids, state.n)
         check_ids(new, self.vocab.size)
         hypotheses: Hypotheses = state.carry
@@ -143,9 +148,9 @@ class Bytewise(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Score known texts, many histories in one pass of the model.
+        """Compute the trace of known texts, with many histories in one pass of the model.
 
-        Where whole distributions are wanted, or no hypothesis is dropped, the texts are read side by side, with a pass
+        Where whole distributions are requested, or no hypothesis is dropped, the texts are read side by side, with one pass
         a byte.
         """
         ids, skips = prepare_paths(self, paths, skip)
@@ -174,19 +179,19 @@ class Bytewise(LM):
         return Trace(**{**kept, "leak": tuple(t.leak for t in terms)})
 
     def looks_ahead(self, want: Want) -> bool:
-        """Whether the model reads many histories of a known text in one pass, and not those of one byte."""
+        """Return whether one pass of the model reads histories of many bytes of a known text, not of one byte alone."""
         return self.beam is not None and not want.rows and not self.lm.vocab.opening
 
     def in_lockstep(
         self, paths: Sequence[Ints], out: TraceBuilder | None = None, places: Sequence[tuple[int, int]] = ()
     ) -> list[list[Step]]:
-        """The steps of texts that are read side by side, with a call of the model a byte.
+        """Return the steps of texts that are read side by side, with one call of the model a byte.
 
         Args:
             paths: Ids of bytes, the longest path first; none is empty.
             out: The builder that takes whole distributions.
-            places: Of each path how many bytes at its front are not asked for, and its offset in `out`; empty where no
-                distributions are wanted.
+            places: For each path, the number of its first bytes that are not scored, and its offset in `out`; empty where
+                no distributions are requested.
         """
         before = self._first.take(np.zeros(len(paths), dtype=np.int64))
         steps: list[list[Step]] = [[] for _ in paths]
@@ -214,7 +219,7 @@ class Bytewise(LM):
         return steps
 
     def bare(self) -> LM | None:
-        """None: without x0 there is no distribution over bytes."""
+        """Return None, since there is no distribution over bytes without x0."""
         return None
 
 

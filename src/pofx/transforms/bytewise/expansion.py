@@ -1,4 +1,4 @@
-"""The expansion of hypotheses by one more byte, and the choice of those that are kept."""
+"""The expansion of hypotheses by one more byte, and the choice of the hypotheses that go on."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from pofx.transforms.bytewise.pruning import OPEN, OVER, Candidate, prune
 from pofx.transforms.bytewise.reserve import Reserve
 from pofx.transforms.bytewise.sorted_tokens import Logs
 
-# Numbers of next-token distributions held at a time: 1 GB in float32; 5,461 hypotheses with 49,152 tokens.
+# The most numbers of next-token distributions in memory: 1 GB in float32; 5,461 hypotheses with 49,152 tokens.
 MOST = 1 << 28
 
 
 def expand(hypotheses: Hypotheses, byte: Ints) -> Expansion:
-    """Follow each text by its byte, or by EOS.
+    """Extend each text by one byte, or by EOS.
 
-    Where no hypothesis of a text goes on, the token in its reserve does: the model reads it now, and the text is read
-    once more from the place where that token ends. No other call of the model is made.
+    Where no hypothesis of a text goes on, the token in its reserve goes on: the model reads this token, and the text is
+    read again from the place where the token ends. No other call of the model is made.
 
     Args:
         hypotheses: The hypotheses of n texts.
-        byte: What follows each text, `[n]`; `END` for EOS.
+        byte: The byte that follows each text, `[n]`; `END` for EOS.
     """
     expansion = _expand(hypotheses, byte)
     restarted = np.isneginf(expansion.total)
@@ -40,7 +40,7 @@ def expand(hypotheses: Hypotheses, byte: Ints) -> Expansion:
 
 
 def _restart(hypotheses: Hypotheses, rows: Ints) -> Hypotheses:
-    """Replace the hypotheses of some texts by those that begin with the token in reserve."""
+    """Replace the hypotheses of some texts by hypotheses that begin with the token in reserve."""
     t, spare = hypotheses.tokens, hypotheses.reserve.take(rows)
     new = Hypotheses.start(t, len(rows), hypotheses.beam)
     new = replace(
@@ -66,7 +66,7 @@ def _restart(hypotheses: Hypotheses, rows: Ints) -> Hypotheses:
 
 
 def _expand(hypotheses: Hypotheses, byte: Ints) -> Expansion:
-    """Follow each text by its byte, without its reserve and without a call of the model."""
+    """Extend each text by its byte, without its reserve and without a call of the model."""
     t, logp, base = hypotheses.tokens, hypotheses.histories.logp, hypotheses.base
     history, theirs = hypotheses.history, byte[hypotheses.row]
     over = np.flatnonzero((theirs == END) & hypotheses.ends)
@@ -98,12 +98,12 @@ def _expand(hypotheses: Hypotheses, byte: Ints) -> Expansion:
 
 @dataclass(frozen=True, eq=False)
 class _Prunings:
-    """What the pruning rule decides of m texts.
+    """The decisions of the pruning rule on m texts.
 
     Attributes:
         kept: Places of the candidates that go on, among the candidates of all texts.
         reserve: The place of the new reserve of each text, `[m]`; −1 for none.
-        cleared: Whether the former reserve of a text is given up, `[m]`.
+        cleared: Whether the former reserve of a text is dropped, `[m]`.
         total: log of the mass that goes on, `[m]`, nats.
         dropped: log of the mass that is dropped, `[m]`, nats.
     """
@@ -122,15 +122,15 @@ class Expansion:
     Candidates are sorted by text, and the heaviest of a text comes first.
 
     Attributes:
-        asked: The hypotheses that were to be followed.
-        before: The hypotheses that were followed: those of `asked`, or of a text restarted from its reserve.
-        byte: What follows each text, `[n]`.
+        asked: The hypotheses that were to be extended.
+        before: The hypotheses that were extended: the hypotheses of `asked`, or of a text restarted from its reserve.
+        byte: The byte that follows each text, `[n]`; `END` for EOS.
         restarted: Whether no hypothesis of a text went on, `[n]`.
-        parent: Which hypothesis of `before` each candidate continues, `[c]`.
+        parent: The hypothesis of `before` that each candidate continues, `[c]`.
         token: The id of the token that the byte closes, `OPEN` where the token stays open, or `OVER`, `[c]`.
-        lo: The first place that the open token may have in the sorted vocabulary, `[c]`.
-        hi: One past the last such place, `[c]`.
-        depth: How many bytes of the text the open token shares, `[c]`.
+        lo: The first place of the open token's range in the sorted vocabulary, `[c]`.
+        hi: The place after the last place of the range, `[c]`.
+        depth: The number of bytes of the text that the open token shares, `[c]`.
         weight: log of the mass of the candidate, `[c]`, nats.
     """
 
@@ -147,14 +147,14 @@ class Expansion:
 
     @property
     def row(self) -> Ints:
-        """Which text each candidate is of, `[c]`."""
+        """The text of each candidate, `[c]`."""
         return self.before.row[self.parent]
 
     @cached_property
     def total(self) -> Logs:
         """Log of the mass of the candidates of each text, `[n]`, nats: a lower bound of log P(text, byte).
 
-        The exact sum has it as log P(text, byte) itself.
+        In the exact sum this mass is P(text, byte) itself.
         """
         return logsumexp_runs(self.weight, np.bincount(self.row, minlength=self.before.n))
 
@@ -164,15 +164,15 @@ class Expansion:
         return np.logaddexp(self.total, self.before.pruned)
 
     def sorted(self) -> Expansion:
-        """The candidates of some weight, sorted by text and weight."""
+        """Return the candidates of positive mass, sorted by text and weight."""
         possible = self._pick(np.flatnonzero(self.weight > -np.inf))
         return possible._pick(np.lexsort((-possible.weight, possible.row)))
 
     def keep(self, rows: Ints) -> Hypotheses:
-        """The hypotheses that the pruning rule keeps of some texts; one call of the model reads all closed tokens.
+        """Return the hypotheses of some texts after the pruning rule; one call of the model reads all closed tokens.
 
         Raises:
-            TooLong: The exact sum has more hypotheses than can be held.
+            TooLong: The exact sum has too many hypotheses for the memory.
         """
         old, t = self.before, self.before.tokens
         place = np.full(old.n, -1)
@@ -183,7 +183,7 @@ class Expansion:
             raise TooLong(
                 f"expected a text of which all tokenisations can be held, got {len(now.token):,} ways to spell "
                 f"its first bytes with {t.lm.vocab.size:,} tokens",
-                Advice("keep the heaviest", "bytewise(lm, beam=5)", "--beam 5", parameter="beam"),
+                Advice("keep the heaviest histories", "bytewise(lm, beam=5)", "--beam 5", parameter="beam"),
             )
         histories, spelling_read, history, spare_history = now._histories(spare.history)
         closed = now.token >= 0
@@ -214,7 +214,7 @@ class Expansion:
         return replace(self, **picked)
 
     def _prune(self, rows: Ints) -> _Prunings:
-        """Apply the pruning rule to each of these texts; the exact sum keeps all candidates."""
+        """Apply the pruning rule to each text of `rows`; the exact sum keeps all candidates."""
         total, beam = self.total[rows], self.before.beam
         if beam is None:
             asked = np.zeros(self.before.n, dtype=np.bool_)
@@ -235,7 +235,7 @@ class Expansion:
         )
 
     def _reserve(self, rows: Ints, prunings: _Prunings) -> Reserve:
-        """The reserve of each of these texts, with the histories of `before`."""
+        """Return the reserve of each text of `rows`, with the histories of `before`."""
         old, cleared = self.before.reserve.take(rows), prunings.cleared
         since = [
             b"" if c else b + bytes([x])
@@ -250,14 +250,14 @@ class Expansion:
         return Reserve(history, token, weight, tuple(since))
 
     def _histories(self, spare: Ints) -> tuple[State, Logs, Ints, Ints]:
-        """The histories of the candidates and of the reserves, each once.
+        """Return the histories of the candidates and of the reserves, each once.
 
         Args:
             spare: The history of each reserve, a row of `before.histories`; −1 for none.
 
         Returns:
-            The states of the histories; log(1 − p(control tokens)) after each history, nan where not yet read; the row
-            of each candidate's history among the states; the row of each reserve's history, −1 for none.
+            The states of the histories; log(1 − p(control tokens)) after each history, nan where not yet read. Then the
+            row of each candidate's history among the states, and the row of each reserve's history, −1 for none.
         """
         old, t = self.before, self.before.tokens
         come_from = old.history[self.parent]

@@ -1,4 +1,4 @@
-"""The token histories of one known text as a tree, each with the masses that the model gives to what follows."""
+"""The token histories of one known text as a tree, each with the masses of the tokens that may follow."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pofx.transforms.bytewise.token_masses import Spellings, TokenMasses
 
 @dataclass
 class Node:
-    """One history: the tokens of a text up to a place.
+    """A history, which is the tokens of a text up to a place.
 
     Attributes:
         parent: The number of the history without its last token; −1 for the root.
         token: The id of the last token.
-        place: How many bytes of the text the history spells.
-        age: How many tokens ago the history left the tokenizer's own spelling, counted in tokens that a beam asked for.
-        masses: What the next-token distribution says of the bytes that follow; None until the model has been asked.
+        place: The number of bytes of the text that the history spells.
+        age: The number of tokens since the history left the tokenizer's own spelling, of the tokens that a beam requested.
+        masses: The masses of the tokens that spell the next bytes; None until the model has read the history.
     """
 
     parent: int
@@ -49,7 +49,7 @@ class HistoryTree:
         self._next[0] = 0
 
     def child(self, parent: int, token: int, place: int, age: int) -> int:
-        """The number of a history and one more token, which ends at `place`; a new history is added to the tree."""
+        """Return the number of the history with one more token, which ends at `place`; add this history if it is new."""
         number = self.children.get((parent, token))
         if number is None:
             number = self.children[parent, token] = len(self.nodes)
@@ -62,7 +62,7 @@ class HistoryTree:
         Args:
             number: The history to begin with, which is listed, too.
             stop: Tokens that end after this place are left out.
-            most: How many tokens to follow at most.
+            most: The most tokens to follow.
         """
         out = [] if self.nodes[number].masses is not None else [number]
         for _ in range(most):
@@ -95,7 +95,7 @@ class HistoryTree:
         return path, number
 
     def _line(self, node: int) -> list[int]:
-        """The numbers from the root down to a history."""
+        """Return the numbers of the histories from the root down to a history."""
         line = []
         while node >= 0:
             line.append(node)
@@ -103,9 +103,10 @@ class HistoryTree:
         return line[::-1]
 
     def _following(self, place: int) -> tuple[int, int] | None:
-        """The end and the id of the token that the tokenizer puts after a place; None at the end of the text.
+        """Return the end and the id of the token that the tokenizer puts after a place; None at the end of the text.
 
-        For a place inside a token of the tokenizer, it is the longest token that does not reach beyond that token.
+        For a place inside a token of the tokenizer, the result is the longest token that ends where that token ends, or
+        before.
         """
         k = self._next.get(place)
         if k is not None:

@@ -29,18 +29,18 @@ class Hypotheses:
         tokens: The token model, and its vocabulary sorted by bytes.
         histories: The states of the token histories, a row a history.
         spelling_read: log(1 − p(control tokens)) after each history, nats; nan where its distribution is not yet read.
-        row: Which text each hypothesis is of, `[h]`.
-        history: The row of `histories` of each hypothesis, `[h]`; several hypotheses may share one.
-        lo: The first place, in the sorted vocabulary, that the open token may have, `[h]`.
-        hi: One past the last such place, `[h]`.
-        depth: How many bytes of the text the open token shares, `[h]`.
+        row: The text of each hypothesis, `[h]`.
+        history: The row of `histories` of each hypothesis, `[h]`; several hypotheses may share a history.
+        lo: The first place of the open token's range in the sorted vocabulary, `[h]`.
+        hi: The place after the last place of the range, `[h]`.
+        depth: The number of bytes of the text that the open token shares, `[h]`.
         prior: log P(history), `[h]`, nats.
         ends: Whether the text may end here, `[h]`; then depth is 0.
         fresh: Whether no byte of the open token has been read yet, `[h]`.
         total: log of the mass of all hypotheses of a text, `[n]`, nats.
-        lost: log of the mass that was dropped on the way, `[n]`, nats.
+        lost: log of the mass that was dropped so far, `[n]`, nats.
         beam: The most histories of a text; None for all histories.
-        reserve: The closed tokens that are held in reserve unread, one a text.
+        reserve: The closed tokens that wait in reserve, unread, one a text.
     """
 
     tokens: SortedVocabulary
@@ -61,7 +61,7 @@ class Hypotheses:
 
     @classmethod
     def start(cls, tokens: SortedVocabulary, n: int, beam: int | None) -> Hypotheses:
-        """The hypotheses of n empty texts: any token may follow."""
+        """Return the hypotheses of n empty texts, after which any token may follow."""
         zero, yes = np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.bool_)
         return cls(
             tokens=tokens,
@@ -83,11 +83,11 @@ class Hypotheses:
 
     @property
     def n(self) -> int:
-        """How many texts there are."""
+        """The number of texts."""
         return len(self.total)
 
     def take(self, rows: Ints) -> Hypotheses:
-        """The hypotheses of these texts; the histories are shared, not copied."""
+        """Return the hypotheses of the texts `rows`; the histories are shared, not copied."""
         first = np.searchsorted(self.row, np.arange(self.n + 1))
         row, k = expand_ranges(first[:-1][rows], first[1:][rows])
         picked: dict[str, Any] = {
@@ -97,7 +97,7 @@ class Hypotheses:
         return replace(self, row=row, total=total, lost=lost, reserve=self.reserve.take(rows), **picked)
 
     def cat(self, others: Sequence[Hypotheses]) -> Hypotheses:
-        """The hypotheses of these texts, and then of the others."""
+        """Return the hypotheses of these texts, followed by the hypotheses of the other texts."""
         every = [self, *others]
         histories = self.histories.cat(*[c.histories for c in others])
         first_history = np.cumsum([0, *[c.histories.n for c in every]])
@@ -116,7 +116,7 @@ class Hypotheses:
         )
 
     def merged(self) -> Hypotheses:
-        """Add up hypotheses that nothing to come can tell apart, such as n-gram histories that end with the same tokens."""
+        """Merge hypotheses with the same future, such as those of n-gram histories that end with the same tokens."""
         sufficient = self.tokens.lm.sufficient(self.histories)
         if sufficient is None or not len(self.row):
             return self
@@ -168,7 +168,7 @@ class Hypotheses:
     def base(self) -> Logs:
         """Logarithm of P(history) / (1 − p(control tokens)), `[h]`, nats.
 
-        With log of the mass of the open token's range added, it is log of the mass of a hypothesis.
+        The log mass of a hypothesis is this number plus the log mass of the open token's range.
         """
         with np.errstate(invalid="ignore"):
             base: Logs = self.prior - self.spelling[self.history]
@@ -184,7 +184,7 @@ class Hypotheses:
         return out
 
     def law(self) -> Logs:
-        """The distribution of the next byte: log p(byte | text), `[n, 256]`, or `[n, 257]` with EOS, nats.
+        """Return the distribution of the next byte: log p(byte | text), `[n, 256]`, or `[n, 257]` with EOS, nats.
 
         After a text without hypotheses the distribution is uniform.
         """
@@ -192,7 +192,7 @@ class Hypotheses:
 
     @cached_property
     def kept_law(self) -> Logs:
-        """The distribution of the hypotheses alone, `[n, size]`, nats: without the uniform share."""
+        """The next-byte distribution of the hypotheses alone, `[n, size]`, nats: without the uniform share."""
         logp, base = self.histories.logp, self.base
         each = np.full((len(self.row), self.size), -np.inf)
         each[:, :END] = self.tokens.ranges.next_bytes(logp, self.history, self.lo, self.hi, self.depth)

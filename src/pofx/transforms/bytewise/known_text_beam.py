@@ -1,4 +1,4 @@
-"""The beam of one known text: certain steps as far as the model has been asked, and a guess at what to ask next."""
+"""The beam of one known text: certain steps as far as histories are read, and a guess which histories to read next."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pofx.transforms.bytewise.history_tree import HistoryTree
 from pofx.transforms.bytewise.pruning import OPEN, Candidate
 from pofx.transforms.bytewise.steps import Step
 
-# Tokens asked for at most along a spelling that is not the tokenizer's own: the beam may soon drop it.
+# The most tokens that are requested along another spelling than the tokenizer's: the beam may soon drop such a spelling.
 AHEAD = 32
-# The fewest bytes of a trial. Where each pass makes few bytes certain, long trials cost more than they find.
+# The fewest bytes of a trial. Where each pass makes few bytes certain, long trials cost more than they save.
 TRIAL = 64
-# log of the share of the mass from which on the next tokens of a history are asked for with the history.
+# log of the least share of the mass for which the next tokens of a history are requested together with the history.
 SURE = math.log(0.3)
 
 
@@ -23,15 +23,15 @@ SURE = math.log(0.3)
 class KnownTextBeam:
     """A beam that moves along a known text as far as the history tree has masses.
 
-    At a history without masses the certain steps end. The beam then goes on by trial: it gives the unread history no
-    continuation, and lists in `missing` each further history without masses that it comes to.
+    At a history without masses the certain steps end. The beam then goes on by trial: an unread history gets no
+    continuation, and each further history without masses that the trial meets is listed in `missing`.
 
     Attributes:
         text: The text, its history tree and the rules of the beam.
         steps: The certain steps, one a byte.
-        missing: Numbers of the histories that the model is to be asked about next.
+        missing: Numbers of the histories that the model is to read next.
         now: The beam after the certain steps.
-        reach: How many bytes the next trial may go.
+        reach: The most bytes of the next trial.
     """
 
     text: BeamOverText
@@ -51,11 +51,11 @@ class KnownTextBeam:
         return len(self.steps) == len(self.text.data)
 
     def advance(self, stop: int, spare: int) -> None:
-        """Take the certain steps before byte `stop`, then list in `missing` what the model is to be asked next.
+        """Take the certain steps before byte `stop`, then list in `missing` the histories that the model is to read next.
 
         Args:
             stop: The place where steps and trial end.
-            spare: How many histories the next pass of the model reads in the time of one.
+            spare: The number of histories that the next pass of the model reads in the time of one.
         """
         first, stop = len(self.steps), min(stop, len(self.text.data))
         self._take_certain_steps(stop)
@@ -65,14 +65,14 @@ class KnownTextBeam:
         self._ask(asked, stop, spare)
 
     def ask_tokenizer(self, stop: int) -> None:
-        """Add the tokenizer's own spelling up to byte `stop` to `missing`: a beam is sure to come to it."""
+        """Add the tokenizer's own spelling up to byte `stop` to `missing`, since a beam needs it nearly always."""
         self.missing = sorted({*self.missing, *self.tree.unread_along(0, stop, len(self.tree.cuts))})
 
     def reroot(self) -> list[int]:
-        """Forget all histories but those of the beam, which begin at the last history that they share.
+        """Remove all histories that the beam does not need; the last history that the others share becomes the root.
 
         Returns:
-            The tokens from the old root of the tree to the new one.
+            The tokens from the old root of the tree to the new root.
         """
         spare = [] if self.now.reserve is None else [self.now.reserve]
         path, number = self.tree.keep([h.node for h in (*self.now.alive, *spare)])
@@ -94,7 +94,7 @@ class KnownTextBeam:
         """Go on by trial up to byte `stop`.
 
         Returns:
-            Of each history without masses that the trial came to, log of its largest share of the beam's mass, nats.
+            For each history without masses that the trial met, log of its largest share of the beam's mass, nats.
         """
         asked: dict[int, float] = {}
         beam = self.now
@@ -113,16 +113,17 @@ class KnownTextBeam:
             if not kept:
                 break
             after = logsumexp_few([c.weight for c in candidates])
-            # An unread hypothesis keeps its share and its place; else the trial would ask for what it displaces, too.
+            # An unread hypothesis has an unchanged share and place. Otherwise lighter histories would take its place, and
+            # the trial would request these histories, too.
             unread = [Hypothesis(h.node, h.depth, h.prior - beam.total + after, h.ends) for h in unread]
             candidates += [Candidate(k, OPEN, h.prior) for k, h in enumerate(unread, len(kept))]
             beam = self.text.kept(beam._replace(alive=(*kept, *unread)), candidates, after, i + 1)
         return asked
 
     def _ask(self, asked: dict[int, float], stop: int, spare: int) -> None:
-        """List in `missing` the histories asked for, and the next tokens of those that are likely to live on.
+        """List in `missing` the requested histories, and the next tokens of histories that are likely to go on.
 
-        A pass with room to spare takes the next tokens of all of them.
+        A pass with room to spare also reads the next tokens of all requested histories.
         """
         free = (spare - len(asked)) // len(asked) if asked else 0
         more = []

@@ -1,4 +1,4 @@
-"""The reserve of a beam: of each text one closed token that is held unread, so that the beam cannot die."""
+"""The reserve of a beam: for each text one closed token that waits unread, so that the beam cannot die."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from pofx.lm.trace import Ints
 from pofx.transforms.bytewise.sorted_tokens import Logs
 
-# Share of the mass in reserve that goes to all next bytes alike: the distribution after the reserve is not yet read. The
-# rest of the mass goes where the hypotheses that are read go. At a share of 0.1 a draw would be off the language ten
-# times as often, and the beam gains 0.002 bits a byte with two hypotheses; at 0.001 it loses as much (1,600 bytes of
-# English, SmolLM2).
+# The share of the mass in reserve that goes to all next bytes alike, since the distribution after the reserve is not read.
+# The rest of this mass is distributed like the hypotheses that are read. At a share of 0.1 a draw would be an arbitrary
+# byte ten times as often, and the beam gains 0.002 bits a byte with two hypotheses. At 0.001 the beam loses as much (1,600
+# bytes of English, SmolLM2).
 UNREAD = 0.01
 
 
 def uniform_share(total: Logs, spare: Logs) -> Logs:
-    """The uniform share of a distribution: `UNREAD` · e^spare / (e^total + e^spare), 0 without a reserve.
+    """Return the uniform share of a distribution: `UNREAD` · e^spare / (e^total + e^spare), 0 without a reserve.
 
     Args:
         total: log of the mass of the hypotheses that are read, nats.
@@ -30,7 +30,7 @@ def uniform_share(total: Logs, spare: Logs) -> Logs:
 
 
 def with_uniform(logp: Logs, share: Logs, size: int) -> Logs:
-    """log((1 − share) · e^logp + share / size): a distribution of which a share goes to all outcomes alike.
+    """Return log((1 − share) · e^logp + share / size): a distribution of which a share goes to all outcomes alike.
 
     Args:
         logp: The distribution without the share, nats.
@@ -44,7 +44,7 @@ def with_uniform(logp: Logs, share: Logs, size: int) -> Logs:
 
 @dataclass(frozen=True, eq=False)
 class Reserve:
-    """The closed tokens that n texts hold in reserve: any token may follow a closed token.
+    """The closed tokens that n texts have in reserve; any token may follow a closed token.
 
     Attributes:
         history: The history before the token, a row of `Hypotheses.histories`, `[n]`; −1 for no reserve.
@@ -60,20 +60,20 @@ class Reserve:
 
     @classmethod
     def none(cls, n: int) -> Reserve:
-        """The reserves of n texts that hold nothing in reserve."""
+        """Return the reserves of n texts that have no token in reserve."""
         return cls(np.full(n, -1), np.full(n, -1), np.full(n, -np.inf), (b"",) * n)
 
     def take(self, rows: Ints) -> Reserve:
-        """The reserves of these texts."""
+        """Return the reserves of the texts `rows`."""
         since = tuple(self.since[k] for k in rows.tolist())
         return Reserve(self.history[rows], self.token[rows], self.weight[rows], since)
 
     def cat(self, others: Sequence[Reserve], first: Sequence[int]) -> Reserve:
-        """The reserves of these texts, and then of the others.
+        """Return the reserves of these texts, followed by the reserves of the other texts.
 
         Args:
             others: The reserves that follow.
-            first: The row at which the histories of each of them begin, of this one first.
+            first: The row at which the histories of this reserve begin, and then of each of the others.
         """
         every = [self, *others]
         return Reserve(

@@ -1,4 +1,4 @@
-"""Beams of known texts, side by side: the model is asked about the histories of all of them in few passes."""
+"""Beams of known texts, side by side: the model reads the histories of all texts in few passes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from pofx.transforms.bytewise.sorted_tokens import SortedVocabulary
 from pofx.transforms.bytewise.steps import Step
 from pofx.transforms.bytewise.token_masses import Spellings, token_masses
 
-# How many bytes all texts together are looked ahead, and the fewest of each text.
+# The number of bytes of all texts together for which histories are requested at once, and the fewest of each text.
 HORIZON = 1024
 LEAST = 64
-# Histories after which the tree is made again: SmolLM2 asks for 1 to 4 a byte, of 46 kB each.
+# The number of histories after which the tree is made again: SmolLM2 needs 1 to 4 histories a byte, of 46 kB each.
 MOST = 3000
-# Histories that a pass reads in the time of one, as it has to fetch the weights anyway: of 1,000 bytes, beam 3, 1,800
-# in 226 passes and 33 s; with guesses up to 24 a pass, 2,300 in 70 and 17 s; 8 was best.
+# The number of histories that a pass reads in the time of one, since the time of a pass is the time to fetch the weights.
+# Without guesses, 1,000 bytes at a beam of 3 took 1,800 histories in 226 passes and 33 s. With up to 24 guesses a pass they
+# took 2,300 histories in 70 passes and 17 s; 8 guesses were best.
 SPARE = 8
 
 
@@ -36,17 +37,18 @@ def beams(
     root: State | None = None,
     row: Sequence[int] = (),
 ) -> list[list[Step]]:
-    """The steps of a beam over each path of bytes: the same as `Bytewise.extend` gives byte by byte.
+    """Return the steps of a beam over each path of bytes, the same steps that `Bytewise.extend` takes byte by byte.
 
-    Each beam goes as far as the masses at hand allow, and beyond by trial, to find which histories it will ask for.
-    One pass of the model reads these, and so on: 118 bytes take 7 to 16 passes, where byte by byte takes 118.
+    Each beam goes as far as the known masses allow, and then goes on by trial, to find the histories that the beam will
+    need. One pass of the model reads these histories, and the beam goes on again. So 118 bytes take 7 to 16 passes in place
+    of 118.
 
     Args:
         tokens: The token model.
         paths: Ids of bytes; EOS, id 256, may only stand last.
-        beam: How many histories a beam keeps.
-        root: A state of the token model whose rows the paths begin at; x0 without.
-        row: The row of `root` that each path begins at; row 0 without.
+        beam: The most histories of a beam.
+        root: A state of the token model, from whose rows the paths start; without it paths start after x0.
+        row: The row of `root` from which each path starts; row 0 by default.
     """
     known = [_known_text_beam(tokens, p, beam) for p in paths]
     tree = SharedHistoryTree(
@@ -74,7 +76,7 @@ def _known_text_beam(tokens: SortedVocabulary, path: Ints, beam: int) -> KnownTe
 
 
 def _cuts(lm: LM, text: bytes) -> list[tuple[int, int]]:
-    """The end and the id of each token of the tokenizer's own spelling; empty where it does not spell these bytes."""
+    """Return the end and the id of each token of the tokenizer's own spelling; [] where no tokens spell the text."""
     try:
         ids = lm.vocab.encode(text)
     except NotText:
@@ -90,9 +92,9 @@ class SharedHistoryTree:
 
     Args:
         tokens: The token model.
-        state: The state that the branches grow from.
+        state: The state from which the branches grow.
         beams: The beams.
-        row: The row of `state` that each beam begins at.
+        row: The row of `state` from which each beam starts.
     """
 
     def __init__(
@@ -101,11 +103,11 @@ class SharedHistoryTree:
         self.tokens, self.state, self.beams, self.row = tokens, state, beams, row
         self.branches: Branches = tokens.lm.branches(state)
         self.size = 0
-        # Of each beam the number of each of its histories here: of the tree's root −1 − row.
+        # For each beam, the number of each of its histories among the branches; the root of its tree has −1 − row.
         self.number: list[dict[int, int]] = [{0: -1 - r} for r in row]
 
     def read_roots(self, asking: Sequence[int]) -> None:
-        """Give the first history of some beams its masses, from the next-token distributions of the state."""
+        """Set the masses of the first history of some beams, from the next-token distributions of the state."""
         roots = [self.beams[k].tree.nodes[0] for k in asking]
         wanted = [(self.row[k], self.beams[k].tree.spellings, root.place) for k, root in zip(asking, roots)]
         if wanted:
@@ -113,7 +115,7 @@ class SharedHistoryTree:
                 root.masses = masses
 
     def read_missing(self, asking: Sequence[int]) -> None:
-        """Ask the model about the histories that some beams miss, about each history once."""
+        """Let the model read the missing histories of some beams, each history once."""
         if not asking:
             return
         parent: list[int] = []
@@ -144,7 +146,7 @@ class SharedHistoryTree:
                 tree.nodes[node].masses = masses
 
     def rerooted(self, active: Sequence[int]) -> SharedHistoryTree:
-        """A new tree that holds the living histories alone; the model reads these once more."""
+        """Return a new tree with the histories of the beams alone; the model reads these histories once more."""
         rows: dict[tuple[int, ...], int] = {}
         states: list[State] = []
         row = [0] * len(self.beams)

@@ -23,7 +23,7 @@ class SortedVocabulary:
     Attributes:
         lm: The token model.
         ranges: Its tokens, sorted by bytes.
-        silent: Ids of the control tokens: they spell nothing, and none is EOS.
+        silent: Ids of the tokens that spell nothing, EOS excluded.
         end: The id of EOS, None for a model without EOS.
     """
 
@@ -40,11 +40,11 @@ class SortedVocabulary:
         return cls(lm, sorted_tokens(spelled), np.array(silent, dtype=np.int64), end)
 
     def spelling(self, logp: Floats, rows: Ints) -> Logs:
-        """log(1 − p(control tokens)) of some next-token distributions.
+        """Return log(1 − p(control tokens)) of some next-token distributions, `[n]` nats.
 
         Args:
             logp: Next-token distributions, `[m, V]`, nats.
-            rows: Which of them, `[n]`.
+            rows: The rows of `logp`, `[n]`.
         """
         if not len(self.silent):
             return np.zeros(len(rows))
@@ -57,5 +57,5 @@ class SortedVocabulary:
 
 @lru_cache(maxsize=4)  # a vocabulary of 262,144 tokens takes a second to sort, and 10 MB
 def sorted_tokens(spelled: tuple[bytes | None, ...]) -> ByteRanges:
-    """Sort a vocabulary by bytes; the last four are kept."""
+    """Sort a vocabulary by bytes; the cache has the last four vocabularies."""
     return ByteRanges(spelled)

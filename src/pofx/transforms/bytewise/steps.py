@@ -1,4 +1,4 @@
-"""One byte of a text as a beam reads it, and the terms of log P that follow from such steps."""
+"""The step of a beam over one byte of a text, and the terms of log P that follow from the steps."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pofx.transforms.bytewise.sorted_tokens import Logs
 
 
 class Step(NamedTuple):
-    """What a beam says of one byte.
+    """The masses of a beam before and after one byte.
 
     Attributes:
         total: log of the mass of the hypotheses before the byte, nats.
         spare: log of the mass in reserve before the byte, nats.
-        after: log of the mass of the hypotheses that the byte is read with, nats: a lower bound of log P(text, byte).
+        after: log of the mass of the candidates after the byte, nats: a lower bound of log P(text, byte).
         restarted: Whether no hypothesis went on, so that the reserve was read.
         most: An upper bound of log P(text, byte), nats.
-        leak: p(control token | text): mass of control tokens after the histories that close just before the byte.
+        leak: p(control token | text), the mass of control tokens after the histories that end just before the byte.
     """
 
     total: float
@@ -49,11 +49,11 @@ class StepTerms(NamedTuple):
 
 
 def read_steps(steps: Sequence[Step], skip: int, size: int) -> StepTerms:
-    """The terms of a text from its steps, from byte `skip` on.
+    """Return the terms of a text from its steps, from byte `skip` on.
 
     Args:
         steps: The steps of the whole text, one a byte.
-        skip: How many bytes at the front are not asked for.
+        skip: The number of first bytes that are not scored.
         size: The number of outcomes at each byte.
     """
     asked = steps[skip:]
@@ -66,7 +66,7 @@ def read_steps(steps: Sequence[Step], skip: int, size: int) -> StepTerms:
 
 
 def _logp(steps: Sequence[Step], size: int) -> Logs:
-    """Log p of each byte under the distribution of the beam, `[n]`, nats.
+    """Return log p of each byte under the distribution of the beam, `[n]`, nats.
 
     Where the reserve was read, the probability of the byte is the uniform share alone. After a text of no mass all
     bytes are equally likely.

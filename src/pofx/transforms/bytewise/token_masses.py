@@ -1,4 +1,4 @@
-"""The masses that a next-token distribution gives to the tokens that spell what follows in a known text."""
+"""The masses that a next-token distribution gives to the tokens that spell the next bytes of a known text."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pofx.transforms.bytewise.sorted_tokens import SortedVocabulary
 
 @dataclass(frozen=True)
 class TokenMasses:
-    """One next-token distribution, read at one place of a text.
+    """The masses of one next-token distribution at one place of a text.
 
     Attributes:
         spelling: log(1 − p(control tokens)), nats.
         end: log p(EOS), nats.
-        open: Entry d − 1 is the log mass of the tokens that begin with the d next bytes of the text and are longer, nats.
-        closed: Entry d − 1 holds (id, log p) of each token that is exactly the d next bytes, nats.
+        open: Entry d − 1 is the log mass of the longer tokens that begin with the d next bytes of the text, nats.
+        closed: Entry d − 1 has (id, log p) of each token that is exactly the d next bytes, nats.
     """
 
     spelling: float
@@ -32,7 +32,7 @@ class TokenMasses:
 
 
 class Spellings:
-    """For each place of a text, the ranges of the sorted vocabulary that begin with its next 1, 2, … bytes.
+    """The ranges of the sorted vocabulary that begin with the next 1, 2, … bytes, for each place of a text.
 
     Args:
         ranges: The sorted vocabulary.
@@ -59,22 +59,23 @@ class Spellings:
                 self._by_place[k].append((a, a + c, b))
 
     def of(self, place: int) -> list[tuple[int, int, int]]:
-        """The ranges at a place of the text.
+        """Return the ranges at a place of the text.
 
         Returns:
-            Entry d − 1 is (lo, mid, hi): tokens [lo, mid) are the next d bytes, tokens [mid, hi) begin with them.
+            Entry d − 1 is (lo, mid, hi): tokens [lo, mid) are the next d bytes, tokens [mid, hi) are longer and begin with
+            these bytes.
         """
         return self._by_place[place] if place < len(self._by_place) else []
 
     def token(self, at: int) -> int:
-        """The id of the token at one place of the sorted vocabulary."""
+        """Return the id of the token at one place of the sorted vocabulary."""
         return int(self._ranges.ids[at])
 
 
 def token_masses(
     tokens: SortedVocabulary, logp: Floats, wanted: Sequence[tuple[int, Spellings, int]]
 ) -> list[TokenMasses]:
-    """Read next-token distributions, each at one place of a text.
+    """Return the masses of next-token distributions, each at one place of a text.
 
     Args:
         tokens: The vocabulary, sorted.

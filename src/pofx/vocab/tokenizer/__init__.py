@@ -1,1 +1,1 @@
-"""Pretrained tokenizers: their files, what their tokens spell, and texts to ids and back; and our own, written as theirs."""
+"""Pretrained tokenizers: their files, the bytes of their tokens, texts to ids and back; and pofx's own as such files."""

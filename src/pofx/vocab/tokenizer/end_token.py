@@ -1,4 +1,4 @@
-"""Which token ends texts: what the files of a checkpoint say of it, weighed against what the tokens spell."""
+"""The token that ends texts: the declarations of a checkpoint's files, weighed against the bytes that tokens spell."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import Literal
 from pofx.vocab.tokenizer.files.control_tokens import is_mark
 from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
 
-# What speaks for a token as EOS: it is a control token; its name looks like one; no token has the id; it spells text; the
-# model has no such outcome.
+# The evidence that an id is EOS. "control": the id is of a control token. "mark": its token spells text that looks like the
+# name of a control token. "bare": no token has the id. "text": its token spells other text. "beyond": the id is not in the
+# model.
 Grade = Literal["control", "mark", "bare", "text", "beyond"]
 
 
 @dataclass(frozen=True)
 class DeclaredEnd:
-    """The EOS of a checkpoint, and why.
+    """The EOS of a checkpoint, and the reason for this choice.
 
-    id: None where no file names one that can be believed. note: a sentence on files that contradict each other, or on an
-    id that was not believed; "" where they agree.
+    Attributes:
+        id: The id of EOS; None where no file names a credible id.
+        note: A sentence on files that contradict each other, or on an id that is not credible; "" where the files agree.
     """
 
     id: int | None
@@ -30,8 +32,8 @@ def choose_end(vocab: TokenizerVocab, named: Mapping[str, Sequence[int]]) -> Dec
     """Choose the EOS that the files of a checkpoint declare.
 
     A token that spells text is EOS only where the tokenizer's files name the same token. Otherwise the choice is the first
-    id of a control token. Without such an id it is the tokenizer's own EOS, and else an id whose token looks like a mark or
-    has no name.
+    id of a control token. Without such an id the choice is the tokenizer's own EOS, and without this EOS an id whose token
+    looks like a mark or has no name.
 
     Args:
         vocab: The vocabulary without an EOS; its `declared` has the declarations of the tokenizer's own files.

@@ -1,4 +1,4 @@
-"""Calls of the tokenizers library: what the library raises is about a file or a text, and no mistake of ours."""
+"""Calls of the tokenizers library: its exceptions are about a file or a text, and are no mistakes of pofx."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class LibraryRefused(Exception):
 
 @contextmanager
 def file_call() -> Iterator[None]:
-    """Say that the library raised on the content of a file.
+    """Turn exceptions of the library into `LibraryRefused`, which is about the content of a file.
 
     Raises:
         LibraryRefused: The library raised an exception, or panicked.
         OutOfMemory: Memory ran out.
 
-    Right: around one call of `tokenizers`, inside `opening_file`. Wrong: around code of ours, whose mistakes must look like
+    Right: around one call of `tokenizers`, inside `opening_file`. Wrong: around code of pofx, whose mistakes must look like
     mistakes.
     """
     try:
@@ -62,7 +62,7 @@ def text_call() -> Iterator[None]:
         NotText: The library raised an exception, or panicked.
         OutOfMemory: Memory ran out.
 
-    Right: around one call of `tokenizers`. Wrong: around code of ours, whose mistakes must look like mistakes.
+    Right: around one call of `tokenizers`. Wrong: around code of pofx, whose mistakes must look like mistakes.
     """
     try:
         yield
@@ -75,7 +75,7 @@ def text_call() -> Iterator[None]:
 
 
 def _raise_unless_library(e: BaseException) -> None:
-    """Raise the exception again where it stops the process, and `OutOfMemory` where memory ran out."""
+    """Raise the exception again if it is to stop the process, and `OutOfMemory` where memory ran out."""
     if is_out_of_memory(e):
         raise out_of_memory_error() from None
     if not (isinstance(e, Exception) or is_panic(e)):

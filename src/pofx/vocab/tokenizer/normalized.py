@@ -1,4 +1,4 @@
-"""What the normalizers of a tokenizer make of a text: the string that its tokens are looked for in."""
+"""The text that the normalizers of a tokenizer make: the string in which the tokenizer looks for tokens."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ EMPTY_MODEL = {"type": "BPE", "vocab": {}, "merges": []}
 
 
 def normalizer_function(step: Mapping[str, Any]) -> Callable[[str], str]:
-    """Make one normalizer of a file: the function from a text to the normalized text.
+    """Return one normalizer of a file, as the function from a text to the normalized text.
 
     Args:
         step: The normalizer as tokenizer.json describes it.
 
+    Returns:
+        A function, which raises `NotText` where the library fails on a text.
+
     Raises:
-        LibraryRefused: The library cannot make it. The function itself raises `NotText`.
+        LibraryRefused: The library cannot make the normalizer.
     """
     from tokenizers import Tokenizer
 
@@ -43,8 +46,8 @@ class Normalization:
     Args:
         steps: The normalizers, in order.
         space: The character that stands for a space in the table of tokens, or None.
-        kept: The added tokens that are looked for in the text as it was written. Each of them stays as it is, and the
-            text between two of them is normalized by itself.
+        kept: The added tokens that the tokenizer looks for before it normalizes. Each such token stays unchanged, and the
+            text between two of these tokens is normalized by itself.
 
     Attributes:
         names: The types of the normalizers that may change a text.
@@ -66,7 +69,7 @@ class Normalization:
         self.spelling = self._spelling(made)
 
     def of(self, text: str) -> tuple[str, list[str]]:
-        """Return the text, and the names of the normalizers that changed it."""
+        """Return the normalized text, and the names of the normalizers that changed the text."""
         names: list[str] = []
         parts = [part if whole else self._made(part, names) for part, whole in self._sections(text)]
         return ("".join(parts).replace(self._space, " ") if names else text), names
@@ -108,7 +111,7 @@ class Normalization:
 
 
 def _finder(kept: Sequence[Added]) -> Tokenizer:
-    """Return a tokenizer whose only tokens are these."""
+    """Return a tokenizer whose only tokens are the given added tokens."""
     from tokenizers import AddedToken, Tokenizer
 
     with file_call():

@@ -1,4 +1,4 @@
-"""The space that a tokenizer puts before a text is taken out of its steps, since it is no part of the text."""
+"""The space that a tokenizer puts before a text: the step is removed, since the space is no part of the text."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pofx.errors import BadSource
 from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile
 from pofx.vocab.tokenizer.normalized import normalizer_function
 
-# Before which parts of a text, between control tokens, a tokenizer puts a space: none; each; each that begins with none; the
-# first, if it begins with none.
+# The parts of a text, between control tokens, before which a tokenizer puts a space. "bare parts" are the parts that do not
+# begin with a space; "first part" is the first part, unless this part begins with a space.
 Opens = Literal["none", "every part", "bare parts", "first part"]
 
 
@@ -24,8 +24,8 @@ def remove_opening_space(
         mark: The character that stands for a space in the table of tokens, or None.
 
     Returns:
-        The normalizers and the pre_tokenizers, before which parts of a text they put a space, and the text that the
-        normalizers put there.
+        The normalizers and the pre_tokenizers without that space, the parts of a text before which the tokenizer puts a
+        space, and the text that the normalizers put before a text.
 
     Raises:
         BadSource: A step puts a space before every piece, or the space before a text is unlike any other space.
@@ -45,8 +45,8 @@ def remove_opening_space(
         if scheme == "always" and k > 0:
             raise BadSource(
                 f"{file.name}: expected a space before the text at most, got {step['type']} after another "
-                "pre_tokenizer, which puts one before every piece",
-                "no probability of the text itself can be had",
+                "pre_tokenizer, which puts a space before every piece",
+                "use another model: this model gives no probability of the text itself",
             )
         if scheme != "never":
             if opens == "none":

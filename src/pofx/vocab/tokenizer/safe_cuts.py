@@ -1,4 +1,4 @@
-"""Safe cuts of a long text: the tokenizer gives the parts the ids that it gives the whole text."""
+"""Safe cuts of a long text: places where the ids of the two parts together are the ids of the whole text."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ TRIES = 16  # places tried, at 1 ms each, before the block is made longer
 class SafeCuts:
     """Cuts between a letter or digit and another character, proved for the model and tried for the steps before it.
 
-    The proof for BPE and Unigram: if no token of the vocabulary has the two sides of a cut next to each other, no token
-    spans the cut, and the parts have the ids of the whole. The steps before the model are regular expressions of any
-    kind, so they are tried: the text around the cut must have the same ids cut and uncut.
+    The proof for BPE and Unigram: suppose that no token of the vocabulary has the two sides of a cut next to each other.
+    Then no token spans the cut, and the parts have the ids of the whole text. The steps before the model are regular
+    expressions of any kind, so a trial is needed: the text around the cut must have the same ids with and without the cut.
     """
 
     def __init__(self, tokens: Iterable[bytes], encode: Callable[[str], list[int]], byte_level: bool) -> None:
-        self._all = b"\xff".join(tokens)  # a byte of no UTF-8, so no pair is found across two tokens
+        self._all = b"\xff".join(tokens)  # UTF-8 has no 0xFF, so no pair is found across two tokens
         self._encode, self._byte_level = encode, byte_level
         self._spanned: dict[str, bool] = {}
 
@@ -38,7 +38,7 @@ class SafeCuts:
         return None
 
     def _is_spanned(self, pair: str) -> bool:
-        """Return whether a token may hold both sides. A byte-level token may hold a part of each character."""
+        """Return whether a token may contain both sides of a cut; a byte-level token may contain only a part of each."""
         found = self._spanned.get(pair)
         if found is None:
             left, right = pair[0].encode(), pair[1].encode()

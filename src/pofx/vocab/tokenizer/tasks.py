@@ -1,4 +1,4 @@
-"""Tasks on the files of a stranger's tokenizer, for a process of its own: to open them, and to render a chat template."""
+"""Tasks on the files of a stranger's tokenizer, run in a process of their own: opening, and rendering a chat template."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SAMPLE = "a É 中 ﬁ\u0301\u200d\ufeff\r\n\t  <s> 12345 \U0001f469\u200d\U000
 
 
 def render(request: Mapping[str, Any]) -> Callable[[], str]:
-    """Return a chat template as `transformers` renders it, in its sandbox."""
+    """Return the task that renders a chat template by `transformers`, in its sandbox."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
     def work() -> str:
@@ -23,14 +23,14 @@ def render(request: Mapping[str, Any]) -> Callable[[], str]:
         )
         rendered: str = (out[0] if isinstance(out, tuple) else out)[0]
         if len(rendered) > request["most"]:
-            raise ValueError(f"{len(rendered):,} characters, more than {request['most']:,}")
+            raise ValueError(f"expected at most {request['most']:,} characters, got {len(rendered):,}")
         return rendered
 
     return work
 
 
 def open_tokenizer(request: Mapping[str, Any]) -> Callable[[], None]:
-    """A vocabulary is built of a tokenizer.json, and encodes what tokenizers stumble over."""
+    """Return the task that builds a vocabulary from a tokenizer.json, and encodes texts on which tokenizers often fail."""
     import tokenizers  # noqa: F401  (loaded before the limits hold)
 
     from pofx.errors import NotText

@@ -1,4 +1,4 @@
-"""A pretrained tokenizer that encodes text, and never makes a control token of text."""
+"""A pretrained tokenizer that encodes text, and never gives the id of a control token for text."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class TextTokenizer:
     """A tokenizer of str by the pipeline of a tokenizer.json, without the steps that are not about text.
 
     The pipeline has no special added tokens, no post-processor, no truncation, padding or dropout, and no unknown token
-    in BPE. The model has no text of a control token: for Unigram such a text is a piece like any other, and BPE makes it
-    by merges, or with ignore_merges. The flag encode_special_tokens prevents neither.
+    in BPE. The texts of control tokens are removed from the model. Otherwise Unigram would use such a text like any other
+    piece, and BPE would make this text by merges, or with ignore_merges. The flag encode_special_tokens prevents neither.
 
     Attributes:
         name: The file, for messages.
         normalizers: The names of the tokenizer's normalizers.
         opening: Whether the file's tokenizer puts a space before every text. The pipeline has no such step: the caller
             puts " " before a text, and nothing before a text that continues another text.
-        added: The added tokens that are text. Here they do not take the spaces beside them.
-        opened: The texts of added tokens that the file's tokenizer recognises only after such a space (`normalized`,
-            with a Prepend).
+        added: The added tokens that are text. In this tokenizer these tokens do not include the spaces beside them.
+        opened: The texts of added tokens that the file's tokenizer recognises only after a space that the tokenizer puts
+            there (`normalized`, with a Prepend).
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class TextTokenizer:
         self._section = re.compile(f"({others})(?= *(?:{opened}))") if others and opened else None
         added = [self._as_normalized(a, prepended, file) if a.content in self.opened else a for a in added]
         lost = next((a.content for a in added if a.normalized and not self._normalize(a.content)), None)
-        if lost is not None:  # the library would find it everywhere
+        if lost is not None:  # the library would find an empty token everywhere
             raise BadSource(
-                f"{file.name}: expected an added token that its own normalizer leaves something of, got "
+                f"{file.name}: expected an added token that is not empty after normalization, got "
                 f"{lost!r:.60}",
                 "get the file again, or use another model",
             )
@@ -86,23 +86,23 @@ class TextTokenizer:
         self.normalizers = self._reading.names
 
     def normalized(self, text: str) -> tuple[str, list[str]]:
-        """The text as the normalizers leave it to the model, spaces as spaces, and the names of those that changed it."""
+        """Return the normalized text, with spaces as spaces, and the names of the normalizers that changed the text."""
         with muffled(self._panics):
             return self._reading.of(text)
 
     @property
     def loses_opening(self) -> bool:
-        """Whether a normalizer takes the space away that is put before a text."""
+        """Whether a normalizer removes the space that is put before a text."""
         return self.opening and self.normalized(" a")[0][:1] != " "
 
     def shown(self, a: Added) -> str:
-        """Return what stands for an added token in a text that was normalized."""
+        """Return the text of an added token in a text that was normalized."""
         return self._reading.of(a.content)[0] if a.normalized else a.content
 
     def as_read(self) -> TextTokenizer:
-        """Return the same tokenizer of texts that were normalized before, so that none is normalized twice.
+        """Return the same tokenizer for texts that are already normalized, so that no text is normalized twice.
 
-        Of the normalizers it has what writes spaces and bytes in the letters of the table.
+        The only normalizers of the result are the ones that write spaces and bytes in the characters of the table.
         """
         from tokenizers import Tokenizer
 
@@ -124,7 +124,7 @@ class TextTokenizer:
         self._renumbered = self._ids_of(added)
 
     def _normalize(self, text: str) -> str:
-        """Return what the library's normalizer makes of a text."""
+        """Return the text that the library's normalizer makes of a text."""
         normalizer = self._tokenizer.normalizer
         if normalizer is None:
             return text
@@ -133,19 +133,19 @@ class TextTokenizer:
         return out
 
     def _as_normalized(self, a: Added, prepended: str, file: TokenizerFile) -> Added:
-        """Return the added token under a text that the normalizer here makes of it what the file's own makes of its text.
+        """Return the added token with a text whose normal form is the token's normal form in the file's own tokenizer.
 
-        That one puts its space before the token's text, too, as if it were a text of its own.
+        The file's own tokenizer puts its space before the token's text, too, as before any text.
         """
         wanted = self._normalize(prepended + a.content)
         texts = [t for t in (" " + a.content, prepended + a.content) if self._normalize(t) == wanted]
-        # Not that of a token of the table, whose id it would take.
+        # An added token with the text of a token of the table would have that token's id.
         return replace(a, content=next((t for t in texts if t not in file.table), texts[-1]))
 
     def encode_all(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Yield the ids of each text, in batches of about `BLOCK` characters."""
         if self._section is not None:
-            # What stands after another added token is normalized by itself, and opened by a space that the token takes.
+            # Text after another added token is normalized by itself: it needs a space of its own, which is then removed.
             texts = [self._section.sub(r"\1 ", t) for t in texts]
         return blocks.encode_in_blocks(texts, self._encode_batch, self._encode_long)
 
@@ -163,7 +163,7 @@ class TextTokenizer:
             yield ids if self._renumbered is None else self._renumbered[ids].tolist()
 
     def _encode_long(self, text: str) -> list[int]:
-        """Return a text of many blocks, each ending at a safe cut; one without any is encoded whole."""
+        """Return the ids of a long text, encoded in blocks that end at safe cuts; a text without safe cuts is one block."""
         out: list[int] = []
         start = low = 0
         while len(text) - low > blocks.BLOCK:
@@ -181,9 +181,9 @@ class TextTokenizer:
         return SafeCuts(tokens, lambda t: next(self._encode_batch([t])), self._byte_level)
 
     def _ids_of(self, added: Sequence[Added]) -> NDArray[np.int64] | None:
-        """Ids by the number that the tokeniser gives, None where the two agree.
+        """Return the id of the file for each id of the library; None where all ids agree.
 
-        It numbers added tokens itself, after the model's table. Those of BPE stand in the table.
+        The library numbers added tokens itself, after the model's table. The added tokens of BPE stand in the table.
         """
         with file_call():
             theirs = {self._tokenizer.token_to_id(a.content): a.id for a in added}
@@ -218,7 +218,7 @@ def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added])
     if file.kind == "Unigram":
         from tokenizers.models import Unigram
 
-        # Ids are positions. No text has this piece: the space is written otherwise before the model sees it.
+        # Ids are positions, so a control token needs a stand-in. No text has this piece, since the model never sees a space.
         pieces = [
             (f"\ufffe control {i}" if i in control else piece, float(score))
             for i, (piece, score) in enumerate(file.model["vocab"])
@@ -227,8 +227,8 @@ def _model(file: TokenizerFile, control: frozenset[int], added: Sequence[Added])
         with file_call():
             return Unigram(pieces, unk_id=unknown, byte_fallback=fallback)
 
-    # A word that BPE makes one token is made so from its own merges alone, whatever stands beside it. So it
-    # is enough to try each control token's text as a word: the table is searched only where one of them is a word.
+    # BPE makes one token of a word by the merges of this word alone, and its neighbours do not matter. So a trial of each
+    # control token's text as a word is enough, and the table is searched only where such a text is a word.
     table = {**file.table, **{a.content: a.id for a in added}}
     merges = merges_of(file)
     model = _bpe(file, table, merges)
@@ -256,7 +256,7 @@ def _bpe(file: TokenizerFile, table: dict[str, int], merges: list[tuple[str, str
 
 
 def _skeleton(normalizer: dict[str, Any] | None, pre_tokenizer: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a tokenizer.json with these steps, whose model has no tokens."""
+    """Return a tokenizer.json with the two given steps and a model without tokens."""
     return {
         "version": "1.0",
         "added_tokens": [],

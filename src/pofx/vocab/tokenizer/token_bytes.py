@@ -12,19 +12,21 @@ from pofx.vocab.subwords import BYTE_CHARACTERS
 from pofx.vocab.tokenizer.files.tokenizer_json import TokenizerFile
 
 _BYTE_TOKEN = re.compile("<0x([0-9A-Fa-f]{2})>")
-# Alphabet → Latin-1. Characters of Latin-1 that are not in the alphabet must not pass for bytes.
+# The table from GPT-2's alphabet to Latin-1. Characters of Latin-1 that are not in the alphabet must not count as bytes.
 _TO_LATIN = dict.fromkeys(range(256), "\uffff") | {ord(c): chr(b) for b, c in enumerate(BYTE_CHARACTERS)}
-# These write the space as a suffix, or as nothing: the bytes of a token then depend on its neighbours.
+# Decoders that write the space as a suffix, or not at all: the bytes of a token then depend on its neighbours.
 _INEXACT = ("BPEDecoder", "WordPiece", "CTC")
 _LOSSY = ("Whitespace", "WhitespaceSplit", "BertPreTokenizer")
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """How a token of the model's table becomes bytes.
+    """The rule by which a token of the model's table becomes bytes.
 
-    byte_level: in GPT-2's alphabet, a character a byte. Otherwise UTF-8, in which `space` (the "▁" of
-    SentencePiece, or None) stands for a space and, with `byte_tokens`, "<0x0A>" for that byte.
+    Attributes:
+        byte_level: Whether tokens are written in GPT-2's alphabet, a character a byte; otherwise tokens are UTF-8.
+        space: The character that stands for a space, such as the "▁" of SentencePiece; None without such a character.
+        byte_tokens: Whether a token such as "<0x0A>" stands for a byte.
     """
 
     byte_level: bool
@@ -44,14 +46,14 @@ class Spelling:
                 what = "drops white space" if step["type"] in _LOSSY else "does not say where the spaces are"
                 raise BadSource(
                     f"{file.name}: expected a tokenizer that spells a text exactly, got {step['type']}, which {what}",
-                    "no probability of the text itself can be had from this model",
+                    "use another model: this model gives no probability of the text itself",
                 )
         for affix in ("continuing_subword_prefix", "end_of_word_suffix"):
             if file.model.get(affix):
                 raise BadSource(
                     f"{file.name}: expected tokens that spell a text exactly, got the {affix} "
                     f"{file.model[affix]!r:.20}",
-                    "no probability of the text itself can be had from this model",
+                    "use another model: this model gives no probability of the text itself",
                 )
         if any(step["type"] == "ByteLevel" for step in before + decoders):
             return cls(byte_level=True, space=None, byte_tokens=False)
@@ -66,7 +68,7 @@ class Spelling:
         if self.byte_level:
             try:
                 return token.translate(_TO_LATIN).encode("latin-1")
-            except UnicodeEncodeError:  # not in the alphabet: the library's decoder takes it as it stands
+            except UnicodeEncodeError:  # the library's decoder keeps characters that are not in the alphabet
                 return token.encode()
         if self.byte_tokens and (found := _BYTE_TOKEN.fullmatch(token)):
             return bytes([int(found[1], 16)])
@@ -110,7 +112,7 @@ def token_bytes(
         elif i not in control:
             raise BadSource(
                 f"{file.name}: expected ids below the {rows} rows of the model, got {i}",
-                "the tokenizer is of another model",
+                "use the tokenizer of this model",
             )
     for a in file.added:
         if a.id < rows and a.content not in file.table:
@@ -122,7 +124,7 @@ def token_bytes(
 
 
 def _space_mark(step: Mapping[str, Any]) -> str | None:
-    """Return the character that stands for a space, if this step of the pipeline says so."""
+    """Return the character that stands for a space, if a step of the pipeline names such a character."""
     if step["type"] == "Metaspace":
         mark = step["replacement"]
     elif step["type"] == "Replace" and step["pattern"].get("String") == " ":

@@ -1,4 +1,4 @@
-"""The error of a text that a pretrained tokenizer cannot spell: it names the first place where decoding differs."""
+"""The error of a text that a pretrained tokenizer cannot spell, which names the first place where decoding differs."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def unencodable_error(
     if c and not say(c) and not (c.isspace() and "Strip" in normalizers):
         return NotText(
             f"expected characters for which this tokenizer has tokens, got {c!r} (U+{ord(c):04X}) {where}",
-            "replace it, or use a model whose tokenizer falls back to bytes",
+            "replace the character, or use a model whose tokenizer falls back to bytes",
         )
-    # In ASCII: composed and decomposed letters look the same.
+    # The message is in ASCII, since composed and decomposed letters look the same.
     found, back = (b[start : start + 24].decode("utf-8", "replace")[:6] for b in (data, said))
     by = by or " + ".join(normalizers)
     why = f"its normalizer is {by}" if by else "by its pre_tokenizer or its model"
@@ -63,8 +63,8 @@ def unencodable_error(
             )
         )
     return NotText(
-        f"expected a text that comes back from the tokenizer as it was, got {found!a} {where}, which "
-        f"comes back as {back!a} ({why}), so its probability would be that of another string",
+        f"expected a text that the tokenizer decodes to itself, got {found!a} {where}, which decodes to {back!a} ({why}), "
+        "so the probability would be that of another string",
         [*cures, "use another model"],
     )
 

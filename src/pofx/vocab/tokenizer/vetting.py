@@ -25,8 +25,8 @@ def vet(folder: Path, rows: int, control: Sequence[int]) -> None:
     """Check in another process that `read_tokenizer(folder, rows, None, control)` can be called in this process.
 
     The tokenizers library prints its inner errors, and some files end its process. So a file of unknown content is first
-    opened in a process of its own, with limits on time and memory, and encodes some odd texts there. The cache remembers
-    a success by the hash of the content.
+    opened in a process of its own, with limits on time and memory. The tokenizer encodes some odd texts there. The cache
+    remembers a success by the hash of the content.
 
     Args:
         folder: The directory of the tokenizer.
@@ -50,7 +50,7 @@ def vet(folder: Path, rows: int, control: Sequence[int]) -> None:
         run_isolated(
             "open", {"folder": str(folder), "rows": rows, "control": list(control)}, SECONDS, MEMORY, TASKS
         )
-    except Raised:  # each call of the library is wrapped (`file_call`), so that this one is a mistake of ours
+    except Raised:  # `file_call` wraps each call of the library, so another exception is a mistake of pofx
         raise
     except Failed as e:
         raise BadSource(

@@ -30,13 +30,13 @@ _WITHIN_BYTE_TEXT = "(?<=<)(?=0x[0-9A-Fa-f]{2}>)"
 class TokenizerVocab(Vocab):
     """The tokens of a pretrained model: `decode(encode(x)) == x`, checked on every text.
 
-    `token_bytes` is None for control tokens: added tokens marked special, BOS, EOS, the unknown token, whatever
-    else the files declare, and rows without a token. A text that is the name of a control token is ordinary text, and
-    has the ids of other tokens. Added tokens that are not special, such as "<think>", are text.
+    `token_bytes` is None for rows without a token and for control tokens: added tokens marked special, BOS, EOS, the unknown
+    token, and others that the files declare. The name of a control token in a text is ordinary text, and has the ids of
+    other tokens. Added tokens that are not special, such as "<think>", are text.
 
-    The ids are those of `transformers` (without special tokens, with split_special_tokens) wherever they spell the text.
+    The ids are the ids of `transformers` (without special tokens, with split_special_tokens) wherever these spell the text.
     Elsewhere, a space that the tokenizer puts before texts stands before a text that begins with a space, too. The mark
-    "▁", the text "<0x0A>" and stray bytes are spelled by tokens of bytes, or by smaller tokens. Added tokens do not take
+    "▁", the text "<0x0A>" and stray bytes are spelled by tokens of bytes, or by smaller tokens. Added tokens do not include
     the spaces beside them. `NotText` refuses a character that no token spells, and a text that a normalizer changes.
 
     Args:
@@ -88,10 +88,10 @@ class TokenizerVocab(Vocab):
             self.token_bytes = token_bytes(file, spelling, self._control, rows)
             added = [a for a in file.added if a.id < rows and self.token_bytes[a.id] == a.content.encode()]
             self._reader = TextTokenizer(file, spelling, self.token_bytes, self._control, added)
-            # Where a normalizer would take the opening space away, that is put after it.
+            # Where a normalizer would remove the opening space, the space is put after that normalizer.
             self._checks = self._reader.loses_opening
             self._tokenizer = self._reader.as_read() if self._checks else self._reader
-            # Added tokens are looked for in another form than the one they have.
+            # The tokenizer looks for the normalized texts of added tokens, which differ from their bytes.
             self._normal = {a.id: self._tokenizer.shown(a).encode() for a in added if a.normalized}
             before, after = ids_around_text(file, rows)
             names = control_names(file.table, file.added, self._control, rows)
@@ -113,7 +113,7 @@ class TokenizerVocab(Vocab):
         spellable = all(self._byte_ids[b] < rows for b in (spelling.space or "").encode())
         self._mark = spelling.space if spelling.space and spellable else None
         mark = f"({re.escape(self._mark)}+)|" if self._mark else ""
-        # An added token that is found only after a space takes the space with it.
+        # An added token that is found only after a space includes the space.
         preceding = (" ", *(a.content for a in added if not a.normalized)) if opened else ()
         swallowing = "".join(f"(?<={re.escape(b)})(?={re.escape(t)})|" for t in opened for b in preceding)
         self._mistaken = re.compile(mark + swallowing + _WITHIN_BYTE_TEXT)
@@ -121,12 +121,12 @@ class TokenizerVocab(Vocab):
 
     @property
     def control_ids(self) -> frozenset[int]:
-        """The ids that a file or the caller declares to be no text; rows without a token are not among them."""
+        """The ids that a file or the caller declares to be no text, without the rows that have no token."""
         return self._control
 
     @cached_property
     def unambiguous(self) -> bool:
-        """Whether every text has one spelling: true only where each token is one byte, and no two tokens the same byte."""
+        """Whether every text has one spelling: True only where each token is one byte, and no two tokens the same byte."""
         seen: set[bytes] = set()
         for b in self.token_bytes:
             if b is not None:
@@ -137,14 +137,14 @@ class TokenizerVocab(Vocab):
 
     @cached_property
     def continuation(self) -> TokenizerVocab:
-        """The same vocabulary for texts that go on after others: no space is put before them.
+        """The same vocabulary for texts that continue others, without a space before such a text.
 
-        Another one only where `opening`: there "b" alone is encoded as " b" would be after a word.
+        The result differs only where `opening` is true: "b" alone is then encoded as " b" would be after a word.
         """
         return self._but(opening=False) if self.opening else self
 
     def with_end(self, end: int | None) -> TokenizerVocab:
-        """Return the same vocabulary with another control token as EOS, or none; `BadValue` for an id that is text."""
+        """Return the same vocabulary with another control token as EOS, or without EOS; `BadValue` for an id of text."""
         if end is not None and not (0 <= end < self.size and self.token_bytes[end] is None):
             raise BadValue(
                 f"expected the id of a control token, such as {dict(list(self.control.names.items())[:3])}, "
@@ -156,7 +156,7 @@ class TokenizerVocab(Vocab):
         return self._but(end=end, control=replace(self.control, candidates=found))
 
     def normalizing(self) -> TokenizerVocab:
-        """The same vocabulary for texts that the normalizers have changed: `encode` takes the text of `read` as it is."""
+        """Return the same vocabulary for texts that are already normalized: `encode` takes the text of `read` unchanged."""
         written = self._but(opening=False, _tokenizer=self._reader)
         with opening_file(self._reader.name):
             as_read = self._reader.as_read()
@@ -165,8 +165,8 @@ class TokenizerVocab(Vocab):
     def read(self, text: str | bytes) -> tuple[str | bytes, str]:
         """Return the text as the model reads it, and the names of the normalizers that changed it.
 
-        `NotText` is raised where the tokenizer gives the changed text other ids, such as where a normalizer writes the text
-        of an added token after the search for added tokens.
+        `NotText` is raised where the tokenizer gives the changed text other ids. One cause is a normalizer that writes the
+        text of an added token after the search for added tokens.
         """
         if self._written is None:
             return text, ""
@@ -175,7 +175,7 @@ class TokenizerVocab(Vocab):
             return text, ""
         theirs = self._written._encode_parts([utf8_runs(to_bytes(text))])[0]
         if self._as_normalized(theirs) != to_bytes(made):
-            return made, by  # some character has no token: `encode` says so
+            return made, by  # a character has no token, and `encode` raises the error
         read = self.continuation.decode(theirs)
         if self.continuation._encode_parts([utf8_runs(read)])[0] != theirs:
             raise NotText(
@@ -188,7 +188,7 @@ class TokenizerVocab(Vocab):
         )
 
     def _as_normalized(self, ids: Sequence[int]) -> bytes:
-        """Return the normalized text that has these ids."""
+        """Return the normalized text that the ids spell."""
         return b"".join([self._normal.get(i, self.token_bytes[i] or b"") for i in ids if i < self.size])
 
     def _normalized(self, text: str | bytes) -> tuple[str | bytes, str]:
@@ -211,11 +211,11 @@ class TokenizerVocab(Vocab):
         return out
 
     def show(self, i: int) -> str:
-        """Return a printable name of an id: EOS, the text of a control token, or what it spells."""
+        """Return a printable name of an id: EOS, the text of a control token, or the spelling of another token."""
         return self._texts.get(i) or super().show(i) if i != self.end else super().show(i)
 
     def pieces(self, ids: Sequence[int]) -> list[bytes]:
-        """Return what each id adds to the text; the space that was put before it is no part of it."""
+        """Return the bytes that each id adds to the text, without the space that the tokenizer puts before the text."""
         out = super().pieces(ids)
         first = next((k for k, piece in enumerate(out) if piece), None) if self.opening else None
         if first is not None:
@@ -227,15 +227,15 @@ class TokenizerVocab(Vocab):
         return None if self.template is None else render_chat(self, self.template, messages)
 
     def encode(self, text: str | bytes) -> list[int]:
-        """Return the tokenizer's ids of the text, whatever it spells; `NotText` if no tokens spell it."""
+        """Return the tokenizer's ids of the text, without control tokens; `NotText` if no tokens spell the text."""
         return self._encode([text])[0]
 
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
-        """`encode` as an array."""
+        """Return the ids of `encode` as an array."""
         return np.array(self._encode([text])[0], dtype=np.int64)
 
     def encode_many(self, texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
-        """`encode_array` of each text, on all cores."""
+        """Return the ids of each text, computed on all cores."""
         return [np.array(ids, dtype=np.int64) for ids in self._encode(texts)]
 
     def _encode(self, texts: Sequence[str | bytes]) -> list[list[int]]:
@@ -246,7 +246,7 @@ class TokenizerVocab(Vocab):
         return [ids if self._spells(ids, d) else self._by_other_tokens(d) for ids, d in zip(encoded, data)]
 
     def _encode_parts(self, split: Sequence[Sequence[str | bytes]]) -> list[list[int]]:
-        """Ids of texts in parts: str by the tokenizer, bytes by the tokens of single bytes."""
+        """Return the ids of texts in parts: str is encoded by the tokenizer, bytes by the tokens of single bytes."""
         strings: list[str] = []
         for parts in split:
             for k, part in enumerate(parts):
@@ -264,7 +264,7 @@ class TokenizerVocab(Vocab):
         return list(self._tokenizer.encode_all(strings))
 
     def _spells(self, ids: list[int], data: bytes) -> bool:
-        """Return whether these are ids of text, and of this one."""
+        """Return whether the ids are ids of text, and spell the given bytes."""
         spelled = self.token_bytes
         try:
             joined = b"".join([spelled[i] for i in ids])  # type: ignore[misc]
@@ -274,7 +274,7 @@ class TokenizerVocab(Vocab):
         return spells and not (self._checks and self._normalized(data)[1])
 
     def _by_other_tokens(self, data: bytes) -> list[int]:
-        """Ids of a text whose characters the tokenizer mistakes for its own marks, or `NotText`."""
+        """Return the ids of a text whose characters the tokenizer mistakes for its own marks, or raise `NotText`."""
         ids = self._encode_parts([[p for run in utf8_runs(data) for p in self._cut(run)]])[0]
         if self._spells(ids, data):
             return ids
@@ -285,7 +285,7 @@ class TokenizerVocab(Vocab):
         )
 
     def _is_text(self, data: bytes) -> bool:
-        """Return whether the tokenizer spells these bytes as they are."""
+        """Return whether the tokenizer's ids of the bytes spell these bytes."""
         return self._spells(self._encode_parts([utf8_runs(data)])[0], data)
 
     def _say(self, text: str) -> bytes:
@@ -295,7 +295,7 @@ class TokenizerVocab(Vocab):
         return self.decode([i for i in ids if i < self.size])
 
     def _cut(self, run: str | bytes) -> list[str | bytes]:
-        """Return the text "<0x0A>" in two, and the mark of the space as bytes."""
+        """Return the parts of a run: the text "<0x0A>" in two parts, and the mark of the space as bytes."""
         if isinstance(run, bytes):
             return [run]
         parts = [p for p in self._mistaken.split(run) if p]

@@ -1,4 +1,4 @@
-"""A model's own chat template: where its files have it, and messages as ids, their control tokens by id."""
+"""A model's own chat template: where the template stands in the model's files, and conversations as ids."""
 
 from __future__ import annotations
 
@@ -25,45 +25,41 @@ _PRIVATE = range(0xE000, 0xF8FF)
 
 @dataclass(frozen=True)
 class Template:
-    """A template in Jinja, and the tokens it may name: "bos_token", "eos_token" and others."""
+    """A template in Jinja, and the tokens that the template may name: "bos_token", "eos_token" and others."""
 
     source: str
     special: Mapping[str, str]
 
 
 class ChatVocab(Protocol):
-    """A vocabulary with what the parts of a conversation ask of it.
-
-    opens: which parts of a text the tokenizer opens with a space. lstrip, rstrip: names of control tokens that take the
-    white space before or after them.
-    """
+    """The parts of a vocabulary that encoding a conversation uses."""
 
     @property
     def control(self) -> ControlTokens:
-        """Its control tokens."""
+        """The control tokens of the vocabulary."""
 
     @property
     def opens(self) -> str:
-        """Which parts of a text open with a space."""
+        """The parts of a text before which the tokenizer puts a space."""
 
     @property
     def lstrip(self) -> frozenset[str]:
-        """Control tokens that take the white space before them."""
+        """The names of control tokens that include the white space before them."""
 
     @property
     def rstrip(self) -> frozenset[str]:
-        """Control tokens that take the white space after them."""
+        """The names of control tokens that include the white space after them."""
 
     @property
     def continuation(self) -> Vocab:
-        """The vocabulary of what goes on with a text."""
+        """The vocabulary of texts that continue others."""
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text."""
 
 
 def read_template(folder: Path, config: Mapping[str, Any]) -> Template | None:
-    """The template of a checkpoint: its chat_template.jinja, else what tokenizer_config.json has; None without one."""
+    """Return the template of a checkpoint, from chat_template.jinja or else tokenizer_config.json; None without one."""
     path = folder / FILE
     special = {k: _content(v) for k, v in config.items() if k.endswith("_token")}
     named = {k: v for k, v in special.items() if v is not None}
@@ -75,7 +71,7 @@ def read_template(folder: Path, config: Mapping[str, Any]) -> Template | None:
             )
         return Template(path.read_text("utf-8", "replace"), named)
     found = config.get("chat_template")
-    if isinstance(found, list):  # by name, an old way to have several
+    if isinstance(found, list):  # templates by name, an old way to have several
         templates = [t for t in found if isinstance(t, dict) and t.get("name") == "default"]
         found = templates[-1].get("template") if templates else None
     return Template(found, named) if isinstance(found, str) and found else None
@@ -84,13 +80,22 @@ def read_template(folder: Path, config: Mapping[str, Any]) -> Template | None:
 def render_chat(
     vocab: ChatVocab, template: Template, messages: Sequence[Mapping[str, Any]]
 ) -> tuple[list[int], str]:
-    """Return the ids of a conversation up to where the model is to go on, and the text that the template made of it.
+    """Return the ids of a conversation up to the place where the model continues, and the text that the template makes.
 
     The template is rendered by `transformers`, in its sandbox, in a process of its own with limits on time, memory and
-    length. Control tokens are those that the template writes. What the messages say stays text: a control token's name in
-    one is broken by a character that nothing else has while the template is rendered.
+    length. Only the template can write control tokens. The content of messages stays text: before the template is
+    rendered, an unused character is put into each name of a control token in a message.
 
-    `BadValue` where the template refuses the messages, or does not end within its limits.
+    Args:
+        vocab: The vocabulary of the model.
+        template: The chat template.
+        messages: Objects with a role and a content, in order.
+
+    Returns:
+        The ids, and the text without the unused character.
+
+    Raises:
+        BadValue: The template refuses the messages, or does not end within its limits.
     """
     names = sorted(vocab.control.names, key=len, reverse=True)
     mark = _unused(template.source, messages)
@@ -106,7 +111,7 @@ def render_chat(
     except Failed as e:
         raise BadValue(
             f"expected a conversation that the model's chat template takes, got: {e!s:.200}",
-            "see what roles and fields it wants",
+            "read in the template which roles and fields it takes",
             argument="messages",
         ) from None
     parts = re.split("(" + "|".join(map(re.escape, names)) + ")", found) if names else [found]
@@ -126,14 +131,14 @@ def render_chat(
 
 
 def _opened(vocab: ChatVocab, text: str, first: bool) -> ChatVocab | Vocab:
-    """Return the vocabulary that puts a space before this part of a text where the tokenizer does."""
+    """Return the vocabulary that puts a space before this part of a text only where the tokenizer puts a space."""
     bare = vocab.opens == "bare parts" or (vocab.opens == "first part" and first)
     opens = vocab.opens == "every part" or (bare and not text.startswith(" "))
     return vocab if opens else vocab.continuation
 
 
 def _shielded(found: Any, names: Sequence[str], mark: str) -> Any:
-    """Return the messages, in every text of which a control token's name, or the beginning of one at its end, is broken."""
+    """Return the messages with `mark` in each name of a control token, and in each beginning of such a name at the end."""
     if isinstance(found, str):
         whole = "|".join(map(re.escape, names))
         text = re.sub(whole, lambda m: m[0][0] + mark + m[0][1:], found) if names else found

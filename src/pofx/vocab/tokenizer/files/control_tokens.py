@@ -23,16 +23,16 @@ _TAG = re.compile(r"[▁Ġ ]*</?(?!(?:s|bos|eos|unk|pad|eod|eot|eom|sep|cls|mask
 
 @dataclass(frozen=True)
 class Added:
-    """An added token: the tokenizer finds it in the text before the model sees the text.
+    """An added token: a token that the tokenizer finds in the text before the model sees the text.
 
     Attributes:
         content: The token's text.
         id: The token's id.
-        special: Whether tokenizer.json marks it as a control token.
-        normalized: Whether it is looked for in the normalized text.
-        single_word: Whether it counts only where no letter or digit touches it.
-        lstrip: Whether it takes the white space before it.
-        rstrip: Whether it takes the white space after it.
+        special: Whether tokenizer.json marks the token as a control token.
+        normalized: Whether the tokenizer looks for the token in the normalized text.
+        single_word: Whether the token counts only where no letter or digit touches its text.
+        lstrip: Whether the token includes the white space before its text.
+        rstrip: Whether the token includes the white space after its text.
     """
 
     content: str
@@ -45,7 +45,7 @@ class Added:
 
 
 def is_mark(text: str) -> bool:
-    """Whether a token's text looks like the name of a control token, as "</s>" and "<|im_end|>" do and "<div>" does not."""
+    """Return whether a token's text looks like the name of a control token: "</s>" and "<|im_end|>" do, "<div>" does not."""
     return _MARK.fullmatch(text) is not None and _TAG.fullmatch(text) is None
 
 
@@ -58,9 +58,9 @@ def declared_tokens(
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Return the control tokens that tokenizer.json or the files beside it declare.
 
-    Both files count: transformers makes special what either of them names. A token of the model's table that spells text
-    stays text, though the file beside names it in a role ("!" as padding, an old habit), unless tokenizer.json itself
-    marks the token as special.
+    Both files count: transformers makes a token special where either file names the token. A token of the model's table
+    that spells text stays text, unless tokenizer.json itself marks the token as special. A role in the file beside is not
+    enough, since "!" is often named as padding.
 
     Args:
         table: Tokens of the model and their ids.
@@ -103,7 +103,7 @@ def declared_tokens(
 def control_names(
     table: Mapping[str, int], added: Iterable[Added], control: frozenset[int], rows: int
 ) -> dict[str, int]:
-    """Control tokens' texts and ids, by the table of the model and by the added tokens."""
+    """Return the id of each control token by its text, from the table of the model and the added tokens."""
     ids = {t: i for t, i in table.items() if i in control} | {a.content: a.id for a in added}
     return {t: i for t, i in ids.items() if t and i in control and i < rows}
 
@@ -111,7 +111,7 @@ def control_names(
 def control_candidates(
     declared: Mapping[str, int], end: int | None, names: Mapping[str, int], rows: int
 ) -> tuple[tuple[str, int], ...]:
-    """(role, id) of what a model may have seen before a text: declared roles, EOS, and tokens named as separators."""
+    """Return (role, id) of tokens that a model may have seen before a text: declared roles, EOS, separators by name."""
     roles = [(role, declared[role]) for role in _ROLES if role in declared]
     roles += [] if end is None else [("eos", end)]
     roles += [("separator", i) for text, i in names.items() if _SEPARATOR.search(text)]

@@ -11,7 +11,9 @@ import numpy as np
 
 from pofx.errors import BadSource
 
-MOST_GROWTH = 256  # characters that one may become; a character of Unicode becomes 18 at most
+MOST_GROWTH = (
+    256  # the most characters that normalizers may make of one; a normal form of Unicode makes 18 at most
+)
 _LEAF, _EXTENDED, _HAS_LEAF = 31, 9, 8  # bits of a unit of a double array
 _QUIET = {
     *("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "ByteLevel"),
@@ -29,7 +31,7 @@ def flat_steps(part: object, name: str, depth: int = 0) -> tuple[Mapping[str, An
     """Return the steps of a normalizer, pre_tokenizer or decoder in order, with each Sequence replaced by its steps.
 
     Args:
-        part: The parsed JSON of that part of the file; None for no step.
+        part: The parsed JSON of the normalizer, pre_tokenizer or decoder; None for no step.
         name: The file, for the message.
         depth: How many Sequences the part lies within.
 
@@ -39,9 +41,9 @@ def flat_steps(part: object, name: str, depth: int = 0) -> tuple[Mapping[str, An
     if part is None:
         return ()
     if depth > _MOST_DEPTH:
-        _refuse(name, f"at most {_MOST_DEPTH} steps, one within the other", "more")
+        _refuse(name, f"at most {_MOST_DEPTH} steps, one within the other", "more steps")
     if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
-        # Without a type, the library guesses which one is meant.
+        # Without a type, the library guesses which step is meant.
         _refuse(name, "an object with a type as each step of the pipeline", type(part).__name__)
     kind = part["type"]
     for key in _INNER:
@@ -84,10 +86,18 @@ def _refuse(name: str, expected: str, found: str) -> NoReturn:
 def check_steps(
     normalizers: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], name: str
 ) -> None:
-    """Return for steps that no text makes run away; `BadSource`, which names the step, for any other.
+    """Check that no text makes the steps of a tokenizer run out of memory.
 
-    normalizers, others: the steps before the model, each laid out flat. Panics that hang on the text of a regular
-    expression, or on how several steps fit, cannot be read off a file: `may_panic` tells of them.
+    Panics that depend on the text of a regular expression, or on how several steps fit, cannot be seen in a file:
+    `may_panic` says where such a panic is possible.
+
+    Args:
+        normalizers: The steps that change a text, with each Sequence replaced by its steps.
+        others: The steps that split a text, likewise.
+        name: The file, for the message.
+
+    Raises:
+        BadSource: A step may make too many characters of one, or pieces of no character.
 
     Right: before any library opens the file. Wrong: as a proof that encoding never fails.
     """
@@ -106,12 +116,12 @@ def check_steps(
 
 
 def may_panic(steps: Sequence[Mapping[str, Any]], normalizers: int) -> bool:
-    """Return whether some text could make the library panic in these steps, of which the first so many are normalizers."""
+    """Return whether a text could make the library panic in the steps, of which the first `normalizers` are normalizers."""
     return normalizers > 1 or any(s["type"] not in _QUIET for s in steps)
 
 
 def _growth(step: Mapping[str, Any], name: str) -> float:
-    """How many characters this step makes of one, at most; text of constant length is not counted."""
+    """Return the most characters that a step makes of one; text of constant length is not counted."""
     if step["type"] == "Precompiled":
         return _checked_charsmap(step.get("precompiled_charsmap"), name)
     if step["type"] != "Replace":
@@ -121,10 +131,10 @@ def _growth(step: Mapping[str, Any], name: str) -> float:
 
 
 def _checked_charsmap(found: object, name: str) -> float:
-    """Return the length of the longest replacement of a map of characters; `BadSource` for one that leads outside of itself.
+    """Return the length of the longest replacement in a map of characters; `BadSource` where a unit points outside the map.
 
-    It is a double array of 32-bit units, by which texts are looked up byte by byte, and the replacements, each ended by a
-    zero byte. The library goes wherever the units point.
+    The map is a double array of 32-bit units, in which texts are looked up byte by byte, followed by the replacements, each
+    with a zero byte at its end. The library itself does not check where the units point.
     """
     try:
         raw = base64.b64decode(found, validate=True) if isinstance(found, str) else b""

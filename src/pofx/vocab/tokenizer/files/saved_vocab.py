@@ -14,7 +14,7 @@ from pofx.vocab.words import WordVocab
 
 FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
-MAX_BYTES = 1 << 28  # a million subwords take 100 MB; what is larger was not written here
+MAX_BYTES = 1 << 28  # a million subwords, the most that pofx learns, take 100 MB
 
 # A WordLevel model refuses unknown words if its unknown token is not in its table. No word has a space.
 _UNKNOWN = " unknown"
@@ -26,14 +26,20 @@ _PER_WORD = {"type": "Split", "pattern": {"String": " "}, "behavior": "Removed",
 
 
 def write_tokenizer(vocab: Vocab, directory: str | Path, begin: bool) -> None:
-    """Write a vocabulary so that `transformers.AutoTokenizer.from_pretrained(directory)` encodes as it does.
+    """Write a vocabulary for `transformers.AutoTokenizer.from_pretrained(directory)`, which then gives texts the same ids.
 
-    EOS is "</s>" with id `vocab.end`; with `begin`, x0 is "<s>" with id `vocab.size`, and other tools put it
-    before every text. All four vocabularies are reproduced to the id. What differs elsewhere: stray bytes
-    cannot be given to a tool that takes only str; a text of words with two spaces in a row is refused here
-    and read as one there; and `tokenizers` without `transformers` reads the text "</s>" as EOS.
+    EOS is "</s>" with id `vocab.end`. With `begin`, x0 is "<s>" with id `vocab.size`, and other tools put x0 before every
+    text. Three differences remain. A tool that takes only str cannot read stray bytes. Words with two spaces in a row are
+    refused here, and other tools read the two spaces as one. `tokenizers` without `transformers` reads the text "</s>" as
+    EOS.
 
-    `BadValue` for a vocabulary that is none of pofx's own four classes, or has no tokens.
+    Args:
+        vocab: A vocabulary of one of pofx's four classes.
+        directory: The directory to write to, made if needed.
+        begin: Whether x0 stands before every text.
+
+    Raises:
+        BadValue: The vocabulary is of another class, or has no tokens.
 
     Right: `write_tokenizer(ByteVocab(), "model", begin=True)`. Wrong: a subclass of yours, whose encode() no
     tokenizer.json can hold; save its parts yourself.
@@ -61,7 +67,7 @@ def write_tokenizer(vocab: Vocab, directory: str | Path, begin: bool) -> None:
 def tokenizer_json(vocab: Vocab, begin: bool) -> dict[str, Any]:
     """Return the content of tokenizer.json for a vocabulary, with "<s>" put before every text if `begin`."""
     model, pre_tokenizer, decoder = _pipeline(vocab)
-    # In the order of ids: readers number added tokens by their place after the model's table.
+    # The order of ids is needed here: readers number added tokens by their place after the model's table.
     added = [] if vocab.end is None else [_special(END_TEXT, vocab.end)]
     if begin:
         added.append(_special(BEGIN_TEXT, vocab.size))
@@ -91,11 +97,14 @@ def tokenizer_json(vocab: Vocab, begin: bool) -> dict[str, Any]:
 
 
 def read_saved_vocab(directory: str | Path) -> Vocab:
-    """Return the vocabulary that `write_tokenizer` saved in a directory, same ids.
+    """Return the vocabulary that `write_tokenizer` saved in a directory, with the same ids.
 
-    Reads tokenizer.json alone, as plain data, and accepts it only if writing the vocabulary again gives the
-    same model, pre- and post-processors and control tokens: then nothing in the file is ignored that would
-    change an id elsewhere. `BadSource` for anything else, in one line that names the file.
+    The function reads tokenizer.json alone, as plain data. The file is accepted only if writing the vocabulary again gives
+    the same model, pre- and post-processors and control tokens. So no part of the file that would change an id elsewhere
+    is ignored.
+
+    Raises:
+        BadSource: There is no such file, or `write_tokenizer` would write another one.
     """
     path = Path(directory) / FILE
     found = find_object(path, MAX_BYTES, "a tokenizer.json, a JSON object", "save the model again")
@@ -126,7 +135,7 @@ def read_saved_vocab(directory: str | Path) -> Vocab:
 
 
 def _pipeline(vocab: Vocab) -> tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any] | None]:
-    """Model, pre-tokenizer and decoder. By exact class: a subclass may encode otherwise."""
+    """Return model, pre-tokenizer and decoder of a vocabulary, by its exact class: a subclass may encode otherwise."""
     kind = type(vocab)
     if isinstance(vocab, ByteVocab) and kind is ByteVocab:
         return bpe_model({c: b for b, c in enumerate(BYTE_CHARACTERS)}, []), BYTE_LEVEL, _BYTE_DECODER
@@ -159,7 +168,7 @@ def _pipeline(vocab: Vocab) -> tuple[dict[str, Any], dict[str, Any] | None, dict
 
 
 def _vocab_of(found: dict[str, Any], model: dict[str, Any], end: bool) -> Vocab:
-    """Return the vocabulary whose table this is; the caller checks the rest of the file."""
+    """Return the vocabulary that has the table of a model; the caller checks the rest of the file."""
     table, pre_tokenizer = model["vocab"], found["pre_tokenizer"]
     if not isinstance(table, dict):
         raise TypeError("vocab is no table")

@@ -14,12 +14,12 @@ from pofx.vocab.tokenizer.files.refused_steps import check_steps, flat_steps, ha
 FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
 SPECIAL_FILE = "special_tokens_map.json"
-MAX_BYTES = 1 << 27  # Gemma's 262,144 tokens take 33 MB, pretty-printed; nobody's take 128
+MAX_BYTES = 1 << 27  # 128 MB; the largest known file, of Gemma's 262,144 tokens, has 33 MB
 
 
 @dataclass(frozen=True, eq=False)
 class TokenizerFile:
-    """What a tokenizer.json says, and which of its tokens the files beside it declare as control tokens.
+    """The content of a tokenizer.json, and the control tokens that the files beside it declare.
 
     Attributes:
         name: The file, for messages.
@@ -30,7 +30,7 @@ class TokenizerFile:
         normalizers: The steps that change a text, in order.
         pre_tokenizers: The steps that split a text, in order.
         decoders: The steps that make a text of tokens, in order.
-        post_processor: What is put around the ids of a text, as the file describes it.
+        post_processor: The tokens that are put around the ids of a text, as the file describes them.
         special: Control tokens, by text.
         declared: Ids by role ("bos", "eos", "unk", "pad" and others), where a token of that text exists.
     """
@@ -51,7 +51,7 @@ class TokenizerFile:
 def parse(tokenizer: Mapping[str, Any], config: Mapping[str, Any], name: str) -> TokenizerFile:
     """Check a parsed tokenizer.json and its tokenizer_config.json, and return their content.
 
-    No library is called. Each field that our own code reads is checked for its type here.
+    No library is called. The type of each field that pofx itself reads is checked.
 
     Args:
         tokenizer: The JSON of tokenizer.json.
@@ -72,7 +72,7 @@ def parse(tokenizer: Mapping[str, Any], config: Mapping[str, Any], name: str) ->
     else:
         raise BadSource(
             f"{name}: expected a BPE or Unigram model, whose tokens spell a text exactly, got {kind!s:.40}",
-            "that model's tokens do not say where the spaces were",
+            "use another model: the tokens of such a model do not say where the spaces were",
         )
     _check_unknown(model, kind, len(table), name)
     added = _checked_added(tokenizer.get("added_tokens") or (), len(table), table, name)
@@ -165,7 +165,7 @@ def _checked_table(table: object, name: str) -> Mapping[str, int]:
         )
     if len(set(table.values())) < len(table):
         raise BadSource(
-            f"{name}: expected one token an id, got {_twice(table.values())} for two of them",
+            f"{name}: expected one token an id, got {_twice(table.values())} for two tokens",
             "download the tokenizer again",
         )
     return table
@@ -180,7 +180,7 @@ def _checked_pieces(pieces: object, name: str) -> Mapping[str, int]:
     table = {}
     for i, entry in enumerate(pieces):
         piece, score = entry if isinstance(entry, list | tuple) and len(entry) == 2 else (None, None)
-        # Not `math.isfinite`, which raises on whole numbers that no float holds.
+        # `math.isfinite` would raise on whole numbers that no float holds.
         if (
             not isinstance(piece, str)
             or not isinstance(score, int | float)
@@ -193,16 +193,17 @@ def _checked_pieces(pieces: object, name: str) -> Mapping[str, int]:
         table[piece] = i
     if len(table) < len(pieces):
         raise BadSource(
-            f"{name}: expected one id a piece, got {_twice(p for p, _ in pieces)!r:.60} with two of them",
+            f"{name}: expected one id a piece, got {_twice(p for p, _ in pieces)!r:.60} with two ids",
             "download the tokenizer again",
         )
     return table
 
 
 def _checked_added(entries: object, size: int, table: Mapping[str, int], name: str) -> list[Added]:
-    """Return the added tokens, each with the id that `tokenizers` gives it: the table's, else the next free one.
+    """Return the added tokens, each with the id that `tokenizers` gives the token: the table's, else the next free id.
 
-    It numbers them itself and only warns where a file says otherwise, so such a file means two things.
+    `tokenizers` numbers added tokens itself, and only warns where a file has other ids. The ids of such a file are
+    ambiguous, so the file is refused.
     """
     out: list[Added] = []
     seen: dict[str, int] = {}
@@ -221,14 +222,14 @@ def _checked_added(entries: object, size: int, table: Mapping[str, int], name: s
             )
         given = seen.get(content, table.get(content, free))
         if not content or declared != given:
-            what = f"{declared}, where the tokenizers library gives it {given}" if content else "an empty one"
+            what = f"{declared}, where the tokenizers library gives {given}" if content else "an empty token"
             raise BadSource(
                 f"{name}: expected the added token {content!r:.60} by its own id, got {what}",
                 "download the tokenizer again",
             )
         if content not in table and given in taken:
             raise BadSource(
-                f"{name}: expected another id for the added token {content!r:.60}, got {given}, taken",
+                f"{name}: expected an unused id for the added token {content!r:.60}, got {given}",
                 "download the tokenizer again",
             )
         if content not in seen:
