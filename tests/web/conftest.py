@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 import pofx
 from pofx.cli.main import pofx as cli
@@ -19,6 +27,11 @@ CHROMIUM = "/usr/bin/chromium"
 DOCS = HERE.parents[1] / "docs"
 # A request that the server refuses is an error in the console of a browser, and part of what a page has to live with.
 REFUSED = "Failed to load resource: the server responded with a status of 4"
+
+
+# A machine that runs other tests may keep a page waiting for longer than the 5 s of Playwright.
+PATIENCE = 20_000
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -120,7 +133,7 @@ def opened(browser: Browser, site: Server, watched: Watched) -> Iterator[Opened]
             permissions=["clipboard-read", "clipboard-write"],
             **options,  # type: ignore[arg-type]
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         watched.watch(page)

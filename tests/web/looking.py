@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
@@ -50,7 +51,20 @@ def tokens(page: Page) -> Locator:
     return page.get_by_role("listbox").first.get_by_role("option")
 
 
-def facts(page: Page) -> dict[str, str]:
-    """The numbers of the chosen token, by their names."""
+def expect_facts(page: Page, facts: dict[str, str]) -> None:
+    """Wait until the chosen token has these numbers, by their names."""
     detail = page.get_by_role("group", name="The chosen token").first
-    return dict(zip(detail.locator("dt").all_inner_texts(), detail.locator("dd").all_inner_texts()))
+    for name, number in facts.items():
+        fact = (
+            detail.locator("dt")
+            .filter(has_text=re.compile(f"^{name}$"))
+            .locator("xpath=following-sibling::dd[1]")
+        )
+        expect(fact).to_have_text(number)
+
+
+def settle(page: Page) -> None:
+    """Wait for the answers to all requests of a page that opens: the ends of the model, and the text it begins with."""
+    expect(page.locator("header")).to_contain_text("EOS")
+    expect(page.locator(".total").first).to_contain_text("log p(x")
+    expect(page.locator(".busy:visible")).to_have_count(0)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
+from looking import settle
 from playwright.sync_api import Page, expect
 
 from conftest import DOCS, Opened, Watched
@@ -129,6 +130,7 @@ def test_a_file_that_is_none_is_refused(page: Page, files: Path, name: str, said
 
 
 def test_jsonl_is_sent_nowhere(page: Page, files: Path, watched: Watched) -> None:
+    settle(page)
     sent: list[str] = []
     page.on("request", lambda r: sent.append(r.url) if not r.url.startswith("blob:") else None)
     open_rows(page, files / "rows.jsonl")

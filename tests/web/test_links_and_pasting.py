@@ -7,7 +7,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from looking import asked, fixed, type_text
+from looking import asked, fixed, settle, type_text
 from playwright.sync_api import Page, expect
 
 from conftest import Opened, Watched
@@ -113,7 +113,7 @@ def test_an_answer_of_completions_is_shown_with_what_it_leaves_out(page: Page, s
             pasted.get_by_text("The rank of each token", exact=False)
         )
     ).to_be_visible()
-    assert pasted.locator(".alternatives button").count() == 0
+    expect(pasted.locator(".alternatives button")).to_have_count(0)
 
 
 def test_an_answer_of_vllm_is_shown_by_keys_alone(page: Page) -> None:
@@ -148,7 +148,7 @@ def test_anything_else_is_refused(page: Page) -> None:
 
 
 def test_a_pasted_answer_is_sent_nowhere(page: Page, watched: Watched) -> None:
-    page.wait_for_timeout(500)
+    settle(page)
     sent: list[str] = []
     page.on("request", lambda r: sent.append(r.url))
     paste(page, {"tokens": ["<script>alert(1)</script>"], "token_logprobs": [-1]})

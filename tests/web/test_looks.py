@@ -17,7 +17,10 @@ def views(page: Page) -> list[str]:
     return page.get_by_role("tab").all_inner_texts()
 
 
-def settle(page: Page) -> None:
+def settle(page: Page, name: str) -> None:
+    """Wait for what a view asks of itself, and for the frame that shows the answer."""
+    if name == "Draw":
+        expect(page.get_by_role("tabpanel").get_by_role("table").first).to_be_visible()
     expect(page.locator(".busy:visible")).to_have_count(0)
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
@@ -41,7 +44,7 @@ def test_axe_finds_nothing_serious(opened: Opened, scheme: str) -> None:
     page.get_by_text("Paste log-probabilities of another server").click()
     for name in views(page):
         page.get_by_role("tab", name=name, exact=True).click()
-        settle(page)
+        settle(page, name)
         assert serious(page) == [], name
 
 
@@ -55,7 +58,7 @@ def test_no_view_is_wider_than_the_window(opened: Opened, width: int, scale: int
     page.get_by_text("Paste log-probabilities of another server").click()
     for name in views(page):
         page.get_by_role("tab", name=name, exact=True).click()
-        settle(page)
+        settle(page, name)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, expect
 
 import pofx
-from conftest import DOCS, Watched
+from conftest import DOCS, PATIENCE, Watched
 from pofx.cli.main import pofx as cli
 from pofx.report.numerals import fixed_point, significant_digits, typeset
 
@@ -73,7 +74,7 @@ def file_page(browser: Browser, folder: Path) -> Iterator[Open]:
             viewport={"width": width, "height": 900},
             color_scheme=scheme,  # type: ignore[arg-type]
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         seen.watch(page)
@@ -162,7 +163,7 @@ def test_scores(file_page: Open) -> None:
             expect(line).to_contain_text(str(shown))
             expect(articles.nth(k)).to_contain_text(str(shown))
     page.get_by_role("link", name="<b>Qui</b>").click()
-    assert page.url.endswith("#" + str(articles.nth(2).get_attribute("id")))
+    expect(page).to_have_url(re.compile(f"#{articles.nth(2).get_attribute('id')}$"))
     expect(articles.nth(2)).to_be_in_viewport()
 
 
