@@ -3,13 +3,15 @@
 import type { Linked } from "./permalink";
 import { ends, models, type Ends, type Model } from "./server/models";
 
+const TEXT = "The early bird catches the worm.";
+
 export class Session {
   models = $state.raw<Model[]>([]);
   /** The name of the chosen model; "" until the models are known. */
   model = $state("");
   /** x0 and EOS of the chosen model. */
   ends = $state.raw<Ends | null>(null);
-  text = $state("The early bird catches the worm.");
+  text = $state(TEXT);
   /** The prefix that the text follows. */
   given = $state("");
   /** Options of panels that a permalink keeps, by names such as "text.unit"; a value that is the default is left out. */
@@ -17,11 +19,20 @@ export class Session {
 
   /** The name of the chosen tab. */
   tab = $state("");
+  /** The tab whose question a permalink asks, without a click; "" for none. */
+  asks = $state("");
   /** A model that a permalink names and this server does not have; "" for none. */
   missing = $state("");
 
   /** Counts the permalinks that were followed while the page was open; its panels then begin anew. */
   followed = $state(0);
+
+  readonly #home: string;
+
+  /** `home` is the tab of a page without a permalink. */
+  constructor(home: string) {
+    this.#home = this.tab = home;
+  }
 
   /** An option of a panel, or its default. */
   option(name: string, usual: string): string {
@@ -39,13 +50,15 @@ export class Session {
     return { text: this.text, given: this.given, model: this.model, tab: this.tab, view: { ...this.view } };
   }
 
-  /** Take the state of a permalink. */
+  /** Take the state of a permalink. What the link does not say is as on a fresh page, but for the model. */
   follow(link: Partial<Linked>): void {
-    this.text = link.text ?? this.text;
-    this.given = link.given ?? this.given;
+    this.text = link.text ?? TEXT;
+    this.given = link.given ?? "";
     this.model = link.model ?? this.model;
-    this.tab = link.tab ?? this.tab;
-    this.view = link.view ?? this.view;
+    this.tab = link.tab ?? this.#home;
+    this.view = link.view ?? {};
+    this.asks = link.tab ?? "";
+    this.missing = "";
     if (this.models.length && !this.models.some((m) => m.id === this.model)) this.#first();
   }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { movedPrior, posterior } from "./classes";
+import { movedPrior, posterior, priorsOf } from "./classes";
 
 test("the posterior is the joint probability divided by the sum of all", () => {
   const prior = [0.5, 0.3, 0.2];
@@ -29,4 +29,9 @@ test("a moved prior leaves the ratios of the others, and the sum is 1", () => {
   expect(moved[1]! / moved[2]!).toBeCloseTo(1.5, 12);
   expect(movedPrior([1, 0, 0], 0, 0.5)).toEqual([0.5, 0.25, 0.25]);
   expect(movedPrior([1], 0, 0.2)).toEqual([1]);
+});
+
+test("priors of a permalink sum to 1, and anything else is none", () => {
+  expect(priorsOf([0.1 + 0.2, 0.7].join(","))).toEqual([0.1 + 0.2, 0.7]);
+  for (const written of ["", "0.5", "1,1", "-1,2", "a,1", ",1", "Infinity,0"]) expect(priorsOf(written)).toBeNull();
 });

@@ -27,6 +27,13 @@ export function movedPrior(prior: number[], at: number, p: number): number[] {
   return prior.map((q, k) => (k === at ? (others ? p : 1) : rest > 0 ? (q / rest) * (1 - p) : (1 - p) / others));
 }
 
+/** Priors written with commas between them, as a permalink keeps them; null for anything that is none. */
+export function priorsOf(written: string): number[] | null {
+  const priors = written.split(",").map((part) => (part.trim() === "" ? NaN : Number(part)));
+  const sum = priors.reduce((all, p) => all + p, 0);
+  return priors.every((p) => p >= 0) && Math.abs(sum - 1) < 1e-6 ? priors : null;
+}
+
 function logSum(values: number[]): number {
   const peak = Math.max(...values);
   return peak === -Infinity ? peak : peak + Math.log(values.reduce((sum, v) => sum + Math.exp(v - peak), 0));
