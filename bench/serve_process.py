@@ -20,13 +20,13 @@ COMPUTED = "pofx_pass_seconds_sum"
 class Server:
     """`pofx serve` in a process of its own."""
 
-    def __init__(self, source: str, *options: str, threads: int = 1) -> None:
+    def __init__(self, source: str, *options: str, threads: int = 1, **more: str) -> None:
         self.child = subprocess.Popen(
             [sys.executable, "-m", "pofx", "serve", "-m", source, "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=environment(threads),
+            env={**environment(threads), **more},
         )
         assert self.child.stdout is not None
         self.port = 0

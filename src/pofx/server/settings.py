@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# The limits that the description of the server states: prompts, tokens, bytes of text, likeliest tokens and continuations.
+PROMPTS, TOKENS, TEXT, TOP, DRAWS = 256, 65_536, 1 << 20, 100, 128
+BODY = 8 << 20  # bytes
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -35,14 +39,14 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     origins: tuple[str, ...] = ()
     deterministic: bool = False
-    body: int = 8 << 20
+    body: int = BODY
     bodies: int = 64 << 20
-    text: int = 1 << 20
-    prompts: int = 256
-    tokens: int = 65_536
+    text: int = TEXT
+    prompts: int = PROMPTS
+    tokens: int = TOKENS
     queue: int = 1 << 20
-    top: int = 100
-    n: int = 128
+    top: int = TOP
+    n: int = DRAWS
     workers: int = 32
     timeout: float = 600.0
     grace: float = 30.0

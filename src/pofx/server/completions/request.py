@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator
 from pydantic_core import PydanticCustomError
 
-Ids = list[StrictInt]
+from pofx.server.incoming.stated import LEAST, MOST, Ids, SomeIds, SomeTexts, Text, stated
+from pofx.server.settings import DRAWS, TOKENS, TOP
+
 Stop = Annotated[StrictStr, Field(min_length=1, max_length=1000)]
 MAX_TOKENS = 16  # OpenAI's default
 
@@ -34,10 +36,10 @@ class CompletionRequest(BaseModel):
 
     Attributes:
         model: The name of a model; None for the first one.
-        prompt: A text, texts, token ids, or lists of token ids.
+        prompt: A text, texts, token ids, or lists of token ids; texts of at most 1 MiB of UTF-8 together.
         echo: Whether the prompt is part of the answer, with its log-probabilities.
         logprobs: How many likeliest tokens are reported at each position; None for no log-probabilities.
-        max_tokens: The most tokens to generate, EOS included; 16 by default.
+        max_tokens: The most tokens to generate, EOS included; 16 by default. Those of all prompts and their copies count.
         temperature: The temperature of the draw; 0 for the likeliest token each time.
         top_p: Draws are from the fewest likeliest tokens with at least this mass; 0 for the likeliest token each time.
         top_k: How many of the likeliest tokens are drawn from; 0 or −1 for all.
@@ -56,20 +58,20 @@ class CompletionRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     model: StrictStr | None = None
-    prompt: Annotated[StrictStr | list[StrictStr] | Ids | list[Ids], Field(json_schema_extra=_or_null)] = ""
+    prompt: Annotated[Text | SomeTexts | Ids | SomeIds, Field(json_schema_extra=_or_null)] = ""
     echo: StrictBool | None = None
-    logprobs: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
-    max_tokens: Annotated[StrictInt, Field(ge=0)] | None = None
+    logprobs: Annotated[StrictInt, Field(ge=0, le=TOP)] | None = None
+    max_tokens: Annotated[StrictInt, Field(ge=0), stated(maximum=TOKENS)] | None = None
     temperature: Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] | None = None
-    top_k: Annotated[StrictInt, Field(ge=-1)] | None = None
+    top_k: Annotated[StrictInt, Field(ge=-1), stated(maximum=MOST)] | None = None
     stop: Stop | Annotated[list[Stop], Field(max_length=64)] | None = None
-    seed: StrictInt | None = None
-    n: Annotated[StrictInt, Field(ge=1, le=128)] | None = None
+    seed: Annotated[StrictInt, stated(minimum=LEAST, maximum=MOST)] | None = None
+    n: Annotated[StrictInt, Field(ge=1, le=DRAWS)] | None = None
     stream: StrictBool | None = None
     stream_options: StreamOptions | None = None
     add_special_tokens: StrictBool | None = None
-    prompt_logprobs: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
+    prompt_logprobs: Annotated[StrictInt, Field(ge=0, le=TOP)] | None = None
     return_token_ids: StrictBool | None = None
     return_tokens_as_token_ids: StrictBool | None = None
     user: StrictStr | None = None

@@ -12,7 +12,9 @@ from pydantic.json_schema import models_json_schema
 
 from pofx.server.description.answer import MaybeImpossible, Refusal
 from pofx.server.description.endpoints import ENDPOINTS, Endpoint
+from pofx.server.incoming.limits import LISTED
 from pofx.server.native.requests import NativeRequest
+from pofx.server.settings import BODY, TEXT, TOKENS
 from pofx.version import __version__
 
 # What stands before the path of an endpoint for clients, and what it changes.
@@ -30,7 +32,8 @@ _STATUSES = {
     403: "The request names another host or comes from another origin.",
     404: "No model has this name.",
     408: "The request was not complete in time.",
-    413: "The request is too large: split it.",
+    413: f"The request is too large: split it. It has at most {BODY:,} bytes, {TEXT:,} bytes of texts together, {TOKENS:,} "
+    f"tokens to read and to generate, and asks for at most {LISTED:,} likeliest tokens of all positions together.",
     415: "The body is of another type than the path expects.",
     422: "The model has no answer, such as p(x1) of a model without x0; the advice names a way out.",
     429: "The queue is full: ask again after as many seconds as `Retry-After` says.",
@@ -91,7 +94,7 @@ def _operation(endpoint: Endpoint, names: Sequence[str], before: str) -> dict[st
     if endpoint.request is not None:
         kind, body = "application/json", dict[str, Any]()
         if isinstance(endpoint.request, str):
-            kind, body["schema"] = endpoint.request, {"type": "string", "format": "binary"}
+            kind, body["schema"] = endpoint.request, {"type": "string", "format": "binary", "maxLength": BODY}
         else:
             body["schema"] = _ref(endpoint.request)
         if endpoint.example is not None:

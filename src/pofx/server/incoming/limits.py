@@ -12,20 +12,25 @@ LISTED = 500_000
 
 
 def check_texts(param: str, texts: Sequence[str], settings: Settings) -> int:
+    """As `check_bytes`, and refuse more texts than a request may have."""
+    check_count(param, len(texts), settings)
+    return check_bytes(param, texts, settings)
+
+
+def check_bytes(param: str, texts: Sequence[str], settings: Settings) -> int:
     """An upper bound of the tokens of texts, each of which spells at least one byte.
 
     Args:
         param: The field that holds the texts.
-        texts: The texts.
+        texts: The texts, and the prefixes before them.
         settings: The limits.
 
     Returns:
         The bound, which is at most `settings.tokens`: texts of more tokens are refused by `check_tokens`.
 
     Raises:
-        RequestError: There are too many texts, or too many bytes to be tokenised.
+        RequestError: There are too many bytes to be tokenised.
     """
-    check_count(param, len(texts), settings)
     size = sum(len(t.encode("utf-8")) for t in texts)
     if size > settings.text:
         raise RequestError(

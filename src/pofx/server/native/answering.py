@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from pofx.errors import PofxError
 from pofx.lm.model import LM
-from pofx.server.incoming.limits import check_texts, check_tokens
+from pofx.server.incoming.limits import check_bytes, check_tokens
 from pofx.server.incoming.wire import json_bytes
 from pofx.server.native.wire_record import wire_record
 
@@ -21,6 +21,7 @@ async def answer(
     count: Callable[[], int],
     work: Callable[[], dict[str, Any]],
     param: str = "texts",
+    field: str | None = None,
 ) -> Response:
     """Admit a request, and answer with the record of its work.
 
@@ -30,13 +31,14 @@ async def answer(
         count: Returns how many tokens the work reads or draws, once the texts are tokenised.
         work: Returns the answer.
         param: The field that holds most of the tokens.
+        field: The field that holds the texts; None where it is `param`.
 
     Raises:
         RequestError: The request has too many bytes or tokens, or the queue is full.
         PofxError: The request has no answer.
     """
     app = request.app.state
-    with app.desk.admitted(check_texts(param, texts, app.settings)) as seat:
+    with app.desk.admitted(check_bytes(field or param, texts, app.settings)) as seat:
         tokens = await app.desk.tokenise(request, count)
         check_tokens(param, tokens, app.settings)
         seat.resize(tokens)

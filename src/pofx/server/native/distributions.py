@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictStr
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,7 +14,9 @@ from pofx.lm.model import LM
 from pofx.server.incoming.errors import RequestError
 from pofx.server.incoming.json_body import read_body
 from pofx.server.incoming.limits import check_count, check_ids, check_tokens
+from pofx.server.incoming.stated import Ids
 from pofx.server.incoming.wire import json_bytes
+from pofx.server.settings import PROMPTS
 
 # The most numbers of one answer: 22 characters each at most, 44 MB of JSON.
 NUMBERS = 2_000_000
@@ -25,13 +27,14 @@ class DistributionsRequest(BaseModel):
 
     Attributes:
         model: The name of a model; null for the first one.
-        prefixes: The ids of each prefix, without x0, which stands before every prefix.
+        prefixes: The ids of each prefix, without x0, which stands before every prefix. An answer has at most 2,000,000
+            numbers, so there are at most so many prefixes divided by the number of tokens of the vocabulary.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     model: StrictStr | None = None
-    prefixes: Annotated[list[list[StrictInt]], Field(min_length=1, max_length=256)]
+    prefixes: Annotated[list[Ids], Field(min_length=1, max_length=PROMPTS)]
 
 
 async def distributions_endpoint(request: Request) -> Response:

@@ -62,7 +62,7 @@ async def infill_endpoint(request: Request) -> Response:
         return count_tokens(lm, [asked.given]) + asked.n * each
 
     async with app.infills:
-        return await answer(request, [asked.given, asked.suffix], count, work, "n")
+        return await answer(request, [asked.given, asked.suffix], count, work, "n", "given")
 
 
 def _without_turns(lm: LM) -> LM:

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
-Texts = Annotated[list[StrictStr], Field(min_length=1, max_length=256)]
+from pofx.server.incoming.stated import Text, Texts, TokenId
+from pofx.server.settings import DRAWS, TOKENS, TOP
+
 # A seed of NumPy has any number of bits, and JSON of most clients has 53.
 Seed = Annotated[StrictInt, Field(ge=0, lt=1 << 53)]
 Temperature = Annotated[float, Field(strict=True, gt=0, le=1e6, allow_inf_nan=False)] | None
@@ -32,7 +34,7 @@ class ScoreRequest(NativeRequest):
     """The request of `POST /v1/score`, as `pofx score`.
 
     Attributes:
-        texts: The texts.
+        texts: The texts; at most 1 MiB of UTF-8 together, prefixes included.
         given: The prefix of all texts, or a list with one prefix for each.
         boundary: How a prefix and its text join.
         prefix: Whether log P(text) is asked for, the probability that a text begins so; there is no EOS term then.
@@ -43,12 +45,12 @@ class ScoreRequest(NativeRequest):
     """
 
     texts: Texts
-    given: StrictStr | Texts = ""
+    given: Text | Texts = ""
     boundary: Literal["auto", "token", "exact", "error"] = "auto"
     prefix: StrictBool = False
     entropy: StrictBool = False
     rank: StrictBool = False
-    top: Annotated[StrictInt, Field(ge=0, le=100)] = 0
+    top: Annotated[StrictInt, Field(ge=0, le=TOP)] = 0
     tokens: StrictBool = True
 
 
@@ -56,14 +58,14 @@ class WordsRequest(NativeRequest):
     """The request of `POST /v1/words`, as `pofx words`.
 
     Attributes:
-        texts: The texts.
+        texts: The texts; at most 1 MiB of UTF-8 together, prefixes included.
         given: The prefix of all texts, or a list with one prefix for each.
         unit: words: runs without white space; graphemes: single characters, for languages without spaces.
         punctuation: Whether punctuation is part of the word that it touches, a word of its own, or a boundary.
     """
 
     texts: Texts
-    given: StrictStr | Texts = ""
+    given: Text | Texts = ""
     unit: Literal["words", "graphemes"] = "words"
     punctuation: Literal["attached", "own", "boundary"] = "attached"
 
@@ -81,8 +83,8 @@ class NextRequest(NativeRequest):
         top_p: Only the fewest tokens that have this probability together are kept.
     """
 
-    given: StrictStr = ""
-    k: Annotated[StrictInt, Field(ge=1, le=100)] = 10
+    given: Text = ""
+    k: Annotated[StrictInt, Field(ge=1, le=TOP)] = 10
     unit: Literal["word", "character", "byte", "token"] = "word"
     calls: Annotated[StrictInt, Field(ge=0, le=256)] = 32
     temperature: Temperature = None
@@ -105,10 +107,10 @@ class SampleRequest(NativeRequest):
         stream: Whether each draw is a server-sent event as soon as it has ended.
     """
 
-    n: Annotated[StrictInt, Field(ge=0, le=128)] = 3
-    given: StrictStr = ""
+    n: Annotated[StrictInt, Field(ge=0, le=DRAWS)] = 3
+    given: Text = ""
     boundary: Literal["exact", "token"] = "exact"
-    max_tokens: Annotated[StrictInt, Field(ge=1, le=65_536)] = 256
+    max_tokens: Annotated[StrictInt, Field(ge=1, le=TOKENS)] = 256
     seed: Seed | None = None
     temperature: Temperature = None
     top_k: TopK = None
@@ -123,7 +125,7 @@ class BeginsRequest(NativeRequest):
         text: The text.
     """
 
-    text: StrictStr
+    text: Text
 
 
 class TreeRequest(NativeRequest):
@@ -133,11 +135,11 @@ class TreeRequest(NativeRequest):
         given: The prefix; "" for how texts begin.
         after: Ids that follow the prefix; the tree grows after them.
         k: How many likeliest tokens each node has as children.
-        depth: How many tokens the longest branch has.
+        depth: How many tokens the longest branch has. A tree has at most 1,024 nodes with children.
     """
 
-    given: StrictStr = ""
-    after: Annotated[list[StrictInt], Field(max_length=4096)] = []
+    given: Text = ""
+    after: Annotated[list[TokenId], Field(max_length=4096)] = []
     k: Annotated[StrictInt, Field(ge=1, le=32)] = 3
     depth: Annotated[StrictInt, Field(ge=1, le=16)] = 3
 
@@ -146,7 +148,7 @@ class PosteriorRequest(BaseModel):
     """The request of `POST /v1/posterior`, as `pofx posterior`.
 
     Attributes:
-        texts: The texts.
+        texts: The texts; at most 1 MiB of UTF-8 together.
         models: The names of at least two models; null for all models with x0 and EOS.
         weights: The prior weight of each model, in the order of `models`, in any scale; null for equal weights.
         beam: How many partial tokenisations are kept at each byte, if the vocabularies differ.
@@ -174,7 +176,7 @@ class ClassifyRequest(BaseModel):
     """The request of `POST /v1/classify`, as `pofx classify predict`.
 
     Attributes:
-        texts: The texts.
+        texts: The texts; at most 1 MiB of UTF-8 together.
         classifier: The name of a served classifier; null for the first one.
         prior: P(label): "empirical", "uniform", or a weight of each label, in any scale; null for the prior of the training.
         reject: Texts whose `outlier_p` is at most this share get no label; null for a label of every text.
@@ -201,7 +203,7 @@ class InfillRequest(NativeRequest):
     Attributes:
         given: The text before the gap; "" for a gap at the beginning of the text.
         suffix: The text after the gap.
-        n: How many draws, in all runs together.
+        n: How many draws, in all runs together; at most 16,777,216 divided by the number of tokens of the vocabulary.
         boundary: exact: a token may span the beginning of the gap; token: no token does.
         open: Whether the text may go on after the suffix, so that EOS is not counted.
         max_tokens: The most tokens of a middle.
@@ -209,7 +211,7 @@ class InfillRequest(NativeRequest):
         seed: The same seed gives the same answer.
     """
 
-    given: StrictStr = ""
+    given: Text = ""
     suffix: Annotated[StrictStr, Field(min_length=1, max_length=2048)]
     n: Annotated[StrictInt, Field(ge=8, le=512)] = 64
     boundary: Literal["exact", "token"] = "exact"

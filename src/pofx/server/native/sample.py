@@ -12,7 +12,7 @@ from pofx.queries.sample import each_draw, sample, with_own
 from pofx.report.json_records import draw_record
 from pofx.server.event_stream import Emit, EventStream
 from pofx.server.incoming.json_body import read_body
-from pofx.server.incoming.limits import check_texts, check_tokens
+from pofx.server.incoming.limits import check_bytes, check_tokens
 from pofx.server.native.answering import answer, count_tokens
 from pofx.server.native.requests import SampleRequest
 from pofx.server.native.warped import warped
@@ -31,7 +31,7 @@ async def sample_endpoint(request: Request) -> Response:
 
     if asked.stream:
         with ExitStack() as held:
-            bound = check_texts("given", [asked.given], app.settings)
+            bound = check_bytes("given", [asked.given], app.settings)
             seat = held.enter_context(app.desk.admitted(bound))
             tokens = await app.desk.tokenise(request, count)
             check_tokens("max_tokens", tokens, app.settings)
@@ -43,7 +43,7 @@ async def sample_endpoint(request: Request) -> Response:
         draws = sample(lm, asked.n, asked.given, asked.max_tokens, asked.seed, asked.boundary)
         return {"model": served.name, "draws": [draw_record(d) for d in draws]}
 
-    return await answer(request, [asked.given], count, work, "max_tokens")
+    return await answer(request, [asked.given], count, work, "max_tokens", "given")
 
 
 def _stream(served: ServedModel, asked: SampleRequest, emit: Emit) -> None:

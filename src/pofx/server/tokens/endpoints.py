@@ -5,14 +5,16 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, Field, StrictBool, StrictStr
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pofx.server.incoming.errors import RequestError
 from pofx.server.incoming.json_body import read_body
 from pofx.server.incoming.limits import check_texts
+from pofx.server.incoming.stated import Text, TokenId
 from pofx.server.incoming.wire import json_bytes, json_response
+from pofx.server.settings import TOKENS
 from pofx.server.table import ServedModel
 from pofx.server.tokens.special import begin_id, begin_name, end_name, special_ids
 from pofx.server.tokens.strings import TokenStrings
@@ -29,7 +31,7 @@ class TokenizeRequest(BaseModel):
     """
 
     model: StrictStr | None = None
-    prompt: StrictStr
+    prompt: Text
     add_special_tokens: StrictBool = True
     return_token_strs: StrictBool | None = None
 
@@ -43,7 +45,7 @@ class DetokenizeRequest(BaseModel):
     """
 
     model: StrictStr | None = None
-    tokens: Annotated[list[StrictInt], Field(max_length=1 << 20)]
+    tokens: Annotated[list[TokenId], Field(max_length=2 * TOKENS)]
 
 
 async def tokenize(request: Request) -> Response:
